@@ -1,4 +1,7 @@
-"""The benchmark is run only when it is asked for: pytest -m benchmark, with --rows N and -k for parts of it."""
+"""Run the benchmark only with ``pytest -m benchmark``.
+
+``--rows N`` and ``-k`` select parts of it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _RESULTS = pytest.StashKey[list[Result]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out this room's tests unless the expression names their mark."""
+    """Deselect the tests of this folder unless the expression names their mark."""
     mine = [item for item in items if item.path.is_relative_to(_HERE)]
     if mine and "benchmark" not in config.option.markexpr:
         config.hook.pytest_deselected(items=mine)
@@ -34,20 +37,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def rows(pytestconfig: pytest.Config) -> int:
-    """Rows of the task table; the other tables have as many bytes, about."""
-    said: int = pytestconfig.getoption("benchmark_rows")
-    return said
+    """Return the rows of the task table. Other tables have about as many bytes."""
+    number: int = pytestconfig.getoption("benchmark_rows")
+    return number
 
 
 @pytest.fixture(scope="session")
 def results(pytestconfig: pytest.Config) -> list[Result]:
-    """What has been measured so far."""
+    """Return the results so far."""
     return pytestconfig.stash.setdefault(_RESULTS, [])
 
 
 @pytest.fixture
 def pairs(tmp_path: Path, pytestconfig: pytest.Config, results: list[Result]) -> Iterator[Pairs]:
-    """Measures pairs in a scratch folder that is gone afterwards: it may be large."""
+    """Measure pairs in a scratch folder that is removed afterwards, because it may be large."""
     folder = tmp_path / "benchmark"
     folder.mkdir()
     try:
@@ -57,7 +60,7 @@ def pairs(tmp_path: Path, pytestconfig: pytest.Config, results: list[Result]) ->
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the table, and say where it has been written."""
+    """Print the table and its folder."""
     results = config.stash.get(_RESULTS, [])
     if not results:
         return

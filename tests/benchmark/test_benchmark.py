@@ -1,4 +1,7 @@
-"""What everything proven costs beside what people do by hand; each measure fails only at twice its target."""
+"""Measure what proofs cost beside a consolidation by hand.
+
+A measure fails only at twice its target.
+"""
 
 from __future__ import annotations
 
@@ -33,30 +36,33 @@ BYTES_PER_SECOND = 250e6
 
 
 def not_twice(result: Result) -> None:
-    """The measure is not more than twice its target; by how much it is missed stands in the table."""
+    """Assert that the measure is at most twice its target."""
     assert result.ratio <= 2 * result.target, f"{result.measure}: {result.ratio:.2f}, the target is {result.target}"
 
 
 def as_by_hand(result: Result, rows: int) -> None:
-    """The same, judged at the size that the targets are for: below it the start of pytest outweighs a copy by hand."""
+    """Assert the same at the size of the targets.
+
+    Below that size the start of pytest costs more than a copy by hand.
+    """
     if rows >= FULL_ROWS:
         not_twice(result)
 
 
-def test_the_plan_with_dumps_takes_little_longer_than_by_hand(pairs: Pairs, rows: int) -> None:
-    """One DEFAULT differs, as in the sample's plan; by hand: cp and .dump, indexes first, COUNT(*)."""
+def test_plan_with_dumps_against_a_run_by_hand(pairs: Pairs, rows: int) -> None:
+    """One DEFAULT differs, as in the sample's plan."""
     work = tasks(rows, as_planned=True)
     as_by_hand(pairs.against_hands(work, dump=True, name=f"plan with dumps, {rows} tasks", target=1.5), rows)
 
 
-def test_the_plan_without_dumps_takes_no_longer_than_by_hand(pairs: Pairs, rows: int) -> None:
-    """The same without SQL dumps on both sides."""
+def test_plan_without_dumps_against_a_run_by_hand(pairs: Pairs, rows: int) -> None:
+    """Neither side writes SQL dumps."""
     work = tasks(rows, as_planned=True)
     as_by_hand(pairs.against_hands(work, dump=False, name=f"plan without dumps, {rows} tasks", target=0.8), rows)
 
 
-def test_a_run_takes_twice_the_best_run_by_hand_and_little_memory(pairs: Pairs, rows: int) -> None:
-    """cp, the same declarations, a copy of whole records, COUNT(*)."""
+def test_best_run_by_hand_and_memory(pairs: Pairs, rows: int) -> None:
+    """The best run by hand copies whole records into equal declarations."""
     work = tasks(rows, as_planned=False)
     result = pairs.against_hands(work, dump=False, name=f"best by hand, {rows} tasks", target=2.0)
 
@@ -69,8 +75,8 @@ def test_a_run_takes_twice_the_best_run_by_hand_and_little_memory(pairs: Pairs, 
     as_by_hand(result, rows)
 
 
-def test_a_rehearsal_takes_little_longer_than_a_migration(pairs: Pairs, rows: int) -> None:
-    """A rehearsal copies, does all stages, and goes all the way back."""
+def test_rehearsal_against_a_migration(pairs: Pairs, rows: int) -> None:
+    """A rehearsal copies, runs all stages, and rolls back."""
     built = build(tasks(rows, as_planned=False), pairs.folder / "built", dump=False)
 
     not_twice(
@@ -84,18 +90,18 @@ def test_a_rehearsal_takes_little_longer_than_a_migration(pairs: Pairs, rows: in
     )
 
 
-def test_growth_of_the_rows_costs_time_and_no_memory(pairs: Pairs, rows: int) -> None:
-    """Five times the rows, one pair; the time grows with them, the memory does not."""
+def test_growth_costs_time_and_no_memory(pairs: Pairs, rows: int) -> None:
+    """The time grows with five times the rows, and the memory does not."""
     small = build(tasks(rows, as_planned=False), pairs.folder / "small", dump=False)
-    one = pairs.ours("migrate", small)
+    small_run = pairs.ours("migrate", small)
     large = build(tasks(5 * rows, as_planned=False), pairs.folder / "large", dump=False)
-    five = pairs.ours("migrate", large)
+    large_run = pairs.ours("migrate", large)
 
     peak = Result(
-        f"memory of the process tree, {5 * rows} tasks", five.peak, "limit", MEMORY_MB, five.peak / MEMORY_MB, 1.0,
-        "MB", five.peak, 1,
+        f"memory of the process tree, {5 * rows} tasks", large_run.peak, "limit", MEMORY_MB,
+        large_run.peak / MEMORY_MB, 1.0, "MB", large_run.peak, 1,
     )  # fmt: skip
-    result = pairs.note(f"growth, {rows} to {5 * rows} tasks", [five], f"{rows} tasks", [one], 5.5)
+    result = pairs.note(f"growth, {rows} to {5 * rows} tasks", [large_run], f"{rows} tasks", [small_run], 5.5)
     pairs.results.append(peak)
     not_twice(result)
     not_twice(peak)
@@ -106,16 +112,16 @@ def test_growth_of_the_rows_costs_time_and_no_memory(pairs: Pairs, rows: int) ->
     [(narrow, 5), (blobs, 0.001), (without_key, 2), (without_rowid, 2)],
     ids=["narrow", "blobs", "without-key", "without-rowid"],
 )
-def test_tables_of_other_shapes_take_twice_as_long_as_by_hand(
+def test_other_table_shapes_against_a_run_by_hand(
     pairs: Pairs, rows: int, make: Callable[[int], Workload], share: float
 ) -> None:
-    """Against the best run by hand."""
+    """They are compared with the best run by hand."""
     work = make(max(1, int(rows * share)))
     as_by_hand(pairs.against_hands(work, dump=False, name=f"best by hand, {work.rows} {work.table}", target=2.0), rows)
 
 
-def test_a_copy_has_most_of_the_bandwidth_of_sqlites_backup(pairs: Pairs, rows: int) -> None:
-    """Records with their indexes, at three quarters of the bandwidth of SQLite's backup of the same bytes."""
+def test_copy_against_the_backup_of_sqlite(pairs: Pairs, rows: int) -> None:
+    """Records with indexes get three quarters of the bandwidth of SQLite's backup."""
     work = tasks(rows, as_planned=False)
     source = build(work, pairs.folder / "built", dump=False) / "source.db"
 
@@ -130,12 +136,12 @@ def test_a_copy_has_most_of_the_bandwidth_of_sqlites_backup(pairs: Pairs, rows: 
     )
 
 
-def test_a_comparison_reads_a_quarter_of_a_gigabyte_a_second(pairs: Pairs, rows: int) -> None:
-    """The reading that compares rows before COMMIT, against a quarter of a gigabyte of values a second."""
+def test_comparison_against_250_megabytes_a_second(pairs: Pairs, rows: int) -> None:
+    """The reading that compares rows before COMMIT is measured in bytes of values."""
     source = build(tasks(rows, as_planned=False), pairs.folder / "built", dump=False) / "source.db"
     with closing(open_readonly(source)) as con:
         table = read_schema(con).tables["tasks"]
-        length = " + ".join(f"coalesce(length(CAST({one.name} AS BLOB)), 0)" for one in table.columns)
+        length = " + ".join(f"coalesce(length(CAST({column.name} AS BLOB)), 0)" for column in table.columns)
         payload = con.execute(f"SELECT sum({length}) FROM tasks NOT INDEXED").fetchone()[0]
         seconds = [_timed(lambda: digest_table(con, table)) for _ in range(pairs.rounds)]
 
@@ -143,12 +149,12 @@ def test_a_comparison_reads_a_quarter_of_a_gigabyte_a_second(pairs: Pairs, rows:
     copy = Path(shutil.copyfile(source, pairs.folder / "copy.db"))
     beside = [measured([SQLDIFF, "--summary", str(source), str(copy)], pairs.folder) for _ in seconds if SQLDIFF]
 
-    taken = Measured(statistics.median(one.wall for one in seconds), 0, 0)
+    taken = Measured(statistics.median(measure.wall for measure in seconds), 0, 0)
     results = [pairs.note(f"comparison, {rows} tasks", [taken], "250 MB/s", [expected], 1.0)]
     if beside:
         results.append(pairs.note(f"comparison, {rows} tasks", seconds, "sqldiff", beside, 1.0))
-    for one in results:
-        not_twice(one)
+    for result in results:
+        not_twice(result)
 
 
 def _copied(work: Workload, source: Path, copy: Path) -> Measured:

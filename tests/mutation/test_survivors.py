@@ -1,4 +1,4 @@
-"""The list of mutants that survive is about the code as it is."""
+"""Test that the list of surviving mutants is about the code as it is."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ REASONS = explained()
 
 
 def source_of(function: str) -> str:
-    """Return the source of a function or method by its dotted name, its lines stripped and joined by a space."""
+    """Return the source of a function by its dotted name, with its lines joined by a space."""
     parts = function.split(".")
-    at = next(at for at in range(len(parts), 0, -1) if SOURCES.joinpath(*parts[:at]).with_suffix(".py").is_file())
-    text = SOURCES.joinpath(*parts[:at]).with_suffix(".py").read_text("utf-8")
+    depth = next(
+        length for length in range(len(parts), 0, -1) if SOURCES.joinpath(*parts[:length]).with_suffix(".py").is_file()
+    )
+    text = SOURCES.joinpath(*parts[:depth]).with_suffix(".py").read_text("utf-8")
     node: ast.AST = ast.parse(text)
-    for name in parts[at:]:
-        node = next(one for one in ast.iter_child_nodes(node) if getattr(one, "name", None) == name)
+    for name in parts[depth:]:
+        node = next(child for child in ast.iter_child_nodes(node) if getattr(child, "name", None) == name)
     segment = ast.get_source_segment(text, node) or ""
     return " ".join(line.strip() for line in segment.splitlines())
 
 
 @pytest.mark.parametrize("change", REASONS, ids=lambda change: f"{change.function}: {change.becomes}")
-def test_every_survivor_is_a_change_of_a_line_that_is_there(change: Change) -> None:
-    """A line that was mended or taken away takes its entries with it; each has a reason."""
+def test_every_survivor_changes_an_existing_line(change: Change) -> None:
+    """Each entry has a reason. A changed or removed line needs its entries removed."""
     assert change.line in source_of(change.function)
     assert change.becomes != change.line
     assert REASONS[change]
 
 
-def test_each_path_that_mutmut_is_given_exists() -> None:
-    """A module that was moved would be left out without a word."""
+def test_each_path_of_mutmut_exists() -> None:
+    """A module that was moved would be left out by mutmut."""
     given = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
     modules = [path.replace("src/", "migration/", 1) for path in given["only_mutate"]]
 
@@ -46,8 +48,8 @@ def test_each_path_that_mutmut_is_given_exists() -> None:
     assert missing == []
 
 
-def test_each_module_of_the_table_of_scores_exists() -> None:
-    """A row without its module says nothing."""
+def test_each_module_of_the_scores_exists() -> None:
+    """A row needs its module."""
     rows = re.findall(r"^\| (migration/\S+) \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
 
     assert rows

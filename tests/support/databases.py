@@ -52,12 +52,14 @@ def source(file: str, *tables: str | TableMap, leave: dict[str, str] | None = No
 
 @dataclass
 class Copied:
-    """What a copy did; its transaction is still open.
+    """Hold the result of a copy whose transaction is still open.
 
     Attributes:
-        con: The target's connection.
-        own: Digests of the rows that receiving tables had.
-        sql: What ``sql.log`` will hold.
+        con: Connection to the target.
+        found: The result of the preflight.
+        own: Digests of the rows that receiving tables had before.
+        done: The copied tables.
+        sql: The statements of ``sql.log``.
     """
 
     con: sqlite3.Connection

@@ -1,4 +1,4 @@
-"""Run trials on the workspace of one source in this process, without the processes of a self-test."""
+"""Run trials on the workspace of one source in this process."""
 
 from __future__ import annotations
 

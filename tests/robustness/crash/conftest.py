@@ -1,4 +1,7 @@
-"""The processes that crash: pytest -m crash for many calls, -m long for ten times as many."""
+"""Provide the processes that crash.
+
+``pytest -m crash`` runs many calls, and ``-m long`` ten times as many.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Executor
 
-_AT_ONCE = min(2, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1
+_PROCESSES = min(2, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1
 
 
 @pytest.fixture(scope="session")
 def pool() -> Iterator[Executor]:
-    """As many processes as may make trials at once; new ones, since they fork."""
+    """Provide processes for parallel trials. They are spawned, because they fork themselves."""
     new = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        _AT_ONCE, new, importlib.import_module, ("sqlite_consolidate.pytest_plugin.preload",)
+        _PROCESSES, new, importlib.import_module, ("sqlite_consolidate.pytest_plugin.preload",)
     ) as workers:
         yield workers

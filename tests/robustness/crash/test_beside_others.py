@@ -1,4 +1,4 @@
-"""Beside others: a run that is not alone leaves, or goes on without losing a row of anybody's."""
+"""Test that a run beside another process is refused, or loses no row of it."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ print(written)
 
 
 class Writer:
-    """A process that writes a row about 200 times a second.
+    """Write a row about 200 times a second in another process.
 
     Attributes:
-        written: Rows that SQLite said it has taken, once the writer has ended.
+        written: Rows that SQLite has accepted, once the writer has ended.
     """
 
     def __init__(self, path: Path, sql: str, how: str) -> None:
@@ -73,12 +73,12 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        said, _error = self._process.communicate("\n", DEADLINE)
-        self.written = int(said)
+        output, _error = self._process.communicate("\n", DEADLINE)
+        self.written = int(output)
 
 
-class _Meet:
-    """A plugin that lets a run begin when another one does, and notes its process id."""
+class _StartTogether:
+    """Let a run begin together with another one, and record its process id."""
 
     def __init__(self, note: Path) -> None:
         self._note = note
@@ -86,42 +86,42 @@ class _Meet:
     @pytest.hookimpl(wrapper=True)  # wrappers go before the gate, which begins the run
     def pytest_cmdline_main(self) -> Iterator[None]:
         self._note.write_text(str(os.getpid()))
-        _meeting[0].wait(DEADLINE)
+        _barriers[0].wait(DEADLINE)
         return (yield)
 
 
-_meeting: list[Barrier] = []
+_barriers: list[Barrier] = []
 
 
-def _meet_at(barrier: Barrier) -> None:
-    """Be told, as a worker, where to meet the other."""
-    _meeting.append(barrier)
+def _set_barrier(barrier: Barrier) -> None:
+    """Store the barrier at which this worker meets the other."""
+    _barriers.append(barrier)
 
 
 def _run_with_the_other(root: Path, reports: Path) -> tuple[CompletedRun, int]:
-    """Migrate as soon as the other worker does; return what came of it, and the id of the run's process."""
+    """Migrate together with the other worker, and return the result and the process id."""
     note = reports.with_name("pid")
-    ran = Workspace(root, reports).forked("migrate", plugin=_Meet(note))
+    ran = Workspace(root, reports).forked("migrate", plugin=_StartTogether(note))
     return ran, int(note.read_text())
 
 
 def _start_together(folder: Path, times: int) -> Iterator[tuple[Workspace, list[tuple[CompletedRun, int]]]]:
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, spawn, initializer=_meet_at, initargs=(spawn.Barrier(2),)) as pool:
+    with ProcessPoolExecutor(2, spawn, initializer=_set_barrier, initargs=(spawn.Barrier(2),)) as pool:
         for number in range(times):
-            (here := folder / str(number)).mkdir()
-            workspace = build_one_source(here)
+            (scratch := folder / str(number)).mkdir()
+            workspace = build_one_source(scratch)
             for name in ("one", "two"):
-                (here / name).mkdir()
+                (scratch / name).mkdir()
             runs = [
-                pool.submit(_run_with_the_other, workspace.root, here / name / "reports") for name in ("one", "two")
+                pool.submit(_run_with_the_other, workspace.root, scratch / name / "reports") for name in ("one", "two")
             ]
             yield workspace, [run.result() for run in runs]
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(100, marks=pytest.mark.long)])
-def test_of_two_that_start_together_exactly_one_runs(tmp_path: Path, times: int) -> None:
-    """The other leaves with 4 and names the process of the first, each time."""
+def test_double_start_runs_exactly_once(tmp_path: Path, times: int) -> None:
+    """The other run exits with 4 and names the process of the first."""
     ended = 0
 
     for workspace, runs in _start_together(tmp_path, times):
@@ -136,8 +136,8 @@ def test_of_two_that_start_together_exactly_one_runs(tmp_path: Path, times: int)
 
 @pytest.mark.parametrize("times", [1, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("file", "sql"), [("old.db", INTO_SOURCE), *thorough(("main.db", INTO_TARGET))])
-def test_beside_a_busy_writer_every_run_is_refused(workspace: Workspace, file: str, sql: str, times: int) -> None:
-    """It names the writer; every row that was written is where it was written to."""
+def test_run_beside_a_busy_writer_is_refused(workspace: Workspace, file: str, sql: str, times: int) -> None:
+    """The refusal names the writer, and every row stays where it was written."""
     rows = _rows(workspace.root / file, sql)
 
     with Writer(workspace.root / file, sql, "stays") as writer:
@@ -151,32 +151,37 @@ def test_beside_a_busy_writer_every_run_is_refused(workspace: Workspace, file: s
 
 @pytest.mark.parametrize("times", [1, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("file", "sql"), [("old.db", INTO_SOURCE), *thorough(("main.db", INTO_TARGET))])
-def test_a_writer_that_comes_and_goes_loses_no_row(tmp_path: Path, file: str, sql: str, times: int) -> None:
-    """Nobody sees it beforehand: it is locked out, or ends the run; its rows are where it wrote them, or kept."""
+def test_intermittent_writer_loses_no_row(tmp_path: Path, file: str, sql: str, times: int) -> None:
+    """The run locks the writer out or is ended by it.
+
+    Its rows are where it wrote them, or kept.
+    """
     for number in range(times):
-        (here := tmp_path / str(number)).mkdir()
-        workspace = build_one_source(here)
+        (scratch := tmp_path / str(number)).mkdir()
+        workspace = build_one_source(scratch)
         rows = _rows(workspace.root / file, sql)
 
         with Writer(workspace.root / file, sql, "comes and goes") as writer:
             ran = workspace.run("migrate")
 
-        where = "main.db" if ran.exit == 0 else file
-        if ran.exit == 3:  # it left the run no moment alone
+        written_file = "main.db" if ran.exit == 0 else file
+        if ran.exit == 3:  # the writer kept the run from rolling back
             assert re.search(rf"NOT PUT BACK: (main\.db is locked|{re.escape(file)}: \d+ rows? extra)", ran.text), (
                 ran.text
             )
             ran = workspace.run("rollback", discard_changes=True)
             assert ran.exit == 0, ran.text
         assert ran.exit in (0, 1, 4), ran.text
-        there = _rows(workspace.root / where, sql)
-        assert there + _kept_aside(workspace, sql) == rows + writer.written, ran.text
-        assert "before-rollback" not in str(list(workspace.root.rglob("*"))) or "kept main.db" in _said(workspace)
+        rows_now = _rows(workspace.root / written_file, sql)
+        assert rows_now + _kept_rows(workspace, sql) == rows + writer.written, ran.text
+        assert "before-rollback" not in str(list(workspace.root.rglob("*"))) or "kept main.db" in _evidence_of(
+            workspace
+        )
 
 
 @pytest.mark.parametrize("mode", ["DELETE", *thorough("WAL")])
-def test_a_write_between_commit_and_archive_is_noticed_and_stays(workspace: Workspace, mode: str) -> None:
-    """In the moment in which one lock is given back for another somebody writes: the run puts everything back."""
+def test_write_between_commit_and_archive_is_kept(workspace: Workspace, mode: str) -> None:
+    """Another process writes between two locks of the run. Everything is rolled back."""
     workspace.execute("old.db", f"PRAGMA journal_mode={mode}")
     before = workspace.contents()
 
@@ -189,7 +194,7 @@ def test_a_write_between_commit_and_archive_is_noticed_and_stays(workspace: Work
 
 
 def _write_in_the_gap(_run: object) -> None:
-    """Let another process write to the source as soon as its write lock has given back the write lock."""
+    """Let another process write to the source when its write lock has released the write lock."""
     leave = connections.leave_wal_mode
 
     def _leave(con: sqlite3.Connection, path: Path) -> str:
@@ -208,12 +213,14 @@ def _write_in_the_gap(_run: object) -> None:
     ],
     ids=["idle in WAL mode", "reading", "reading in WAL mode"],
 )
-def test_a_reader_that_comes_in_the_middle_ends_the_run(workspace: Workspace, mode: str, sql: str) -> None:
-    """It would go on with a file that has another name by then: everything is put back."""
+def test_reader_that_opens_a_source_ends_the_run(workspace: Workspace, mode: str, sql: str) -> None:
+    """The reader would go on with a renamed file. Everything is rolled back."""
     workspace.execute("old.db", f"PRAGMA journal_mode={mode}")
     before = workspace.contents()
 
-    ran = workspace.run("migrate", plugin=Before(ARCHIVING, lambda _run: _visit(workspace.root / "old.db", sql)))
+    ran = workspace.run(
+        "migrate", plugin=Before(ARCHIVING, lambda _run: _open_elsewhere(workspace.root / "old.db", sql))
+    )
 
     assert ran.exit == 1, ran.text
     assert "old.db: is " in ran.text
@@ -221,17 +228,17 @@ def test_a_reader_that_comes_in_the_middle_ends_the_run(workspace: Workspace, mo
     assert workspace.run("migrate").exit == 0
 
 
-def _visit(path: Path, sql: str) -> Callable[[], object]:
-    """Let another process open a database and stay, until what is returned is called."""
-    staying = contextlib.ExitStack()
-    staying.enter_context(other_process(path, *sql.split("; ")))
-    return staying.close
+def _open_elsewhere(path: Path, sql: str) -> Callable[[], object]:
+    """Let another process open a database until the returned function is called."""
+    resources = contextlib.ExitStack()
+    resources.enter_context(other_process(path, *sql.split("; ")))
+    return resources.close
 
 
 @pytest.mark.parametrize("file", ["old.db", "main.db"])
 @pytest.mark.parametrize("sql", ["PRAGMA journal_mode=WAL", *thorough("BEGIN EXCLUSIVE")])
-def test_whoever_is_there_first_is_named(workspace: Workspace, file: str, sql: str) -> None:
-    """Idle in WAL mode, or with the exclusive lock: refused within the deadline, and nothing is touched."""
+def test_process_with_a_database_open_is_named(workspace: Workspace, file: str, sql: str) -> None:
+    """The other process is idle in WAL mode, or has the exclusive lock. Nothing is touched."""
     with other_process(workspace.root / file, sql) as pid:
         before = workspace.files()
         ran = workspace.run("migrate")
@@ -242,8 +249,8 @@ def test_whoever_is_there_first_is_named(workspace: Workspace, file: str, sql: s
     assert after == before
 
 
-def test_the_lock_file_of_a_dead_process_keeps_nobody_out(workspace: Workspace) -> None:
-    """The kernel's lock counts, and it is gone with its process."""
+def test_lock_file_of_a_dead_process_is_ignored(workspace: Workspace) -> None:
+    """Only the kernel's lock counts, which is released with its process."""
     lock = workspace.root / "backups" / "run.lock"
     lock.parent.mkdir(mode=0o700)
     lock.write_text("1\npytest -m migrate\n")
@@ -261,12 +268,12 @@ def _rows(path: Path, sql: str) -> int:
         return int(con.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def _said(workspace: Workspace) -> str:
-    """Return what all reports of the workspace say in short."""
+def _evidence_of(workspace: Workspace) -> str:
+    """Return the evidence of all reports of the workspace."""
     return "".join(path.read_text() for path in workspace.reports.glob("2*/evidence.json"))
 
 
-def _kept_aside(workspace: Workspace, sql: str) -> int:
-    """Count the rows of that table that a rollback has kept aside, and that its backup does not have."""
+def _kept_rows(workspace: Workspace, sql: str) -> int:
+    """Count the rows that a rollback has kept and that the backup does not have."""
     kept = list(workspace.root.glob("backups/*/databases/main-before-rollback.db"))
     return sum(_rows(path, sql) - _rows(path.with_name("target.db"), sql) for path in kept)

@@ -1,4 +1,7 @@
-"""Every way out: killed, out of room or failed by the disk at any call, a run is completed or undone by one command."""
+"""Test that one command completes or undoes a run that fails at any system call.
+
+The run is killed, its disk is full, or the disk fails.
+"""
 
 from __future__ import annotations
 
@@ -20,66 +23,74 @@ pytestmark = pytest.mark.skipif(bool(why_no_injection()), reason=f"no fault can 
 
 WAYS = ("migrate", "rollback")
 TWICE = "kill, and the recovery as well"
-HAPPEN = (*FAULTS, TWICE)
-FEW, CI, LONG = 1, 20, 200  # calls of each fault and way back; there are two ways
+FAULT_NAMES = (*FAULTS, TWICE)
+FEW, CI, LONG = 1, 20, 200  # calls of each fault and recovery; there are two recoveries
 
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """Runs in which nothing went wrong: the calls of each command, and what the workspace is before and after it."""
+    """Hold the calls of runs without a fault, and the workspace before and after them."""
 
     calls: dict[str, list[Call]]
     before: Facts
     after: Facts
 
-    def trials(self, number: int, what: str, way: str) -> list[Trial]:
-        """Return that many, spread evenly over the run; at other calls for each way back."""
+    def trials(self, number: int, fault_name: str, way: str) -> list[Trial]:
+        """Return trials that are spread evenly over the run, at other calls for each recovery."""
         calls, at = self.calls["migrate"], WAYS.index(way)
         step = max(1, len(calls) // number)
-        fault = "kill" if what == TWICE else what
-        draw = random.Random(f"{what} {way}")  # noqa: S311 -- a sample, the same one each time
+        fault = "kill" if fault_name == TWICE else fault_name
+        draw = random.Random(f"{fault_name} {way}")  # noqa: S311 -- a sample, the same one each time
         return [
-            Trial(fault, call, way, draw.choice(self.calls[way]) if what == TWICE else None)
+            Trial(fault, call, way, draw.choice(self.calls[way]) if fault_name == TWICE else None)
             for call in calls[at * step // 2 :: step][:number]
         ]
 
     def good(self, way: str) -> Facts:
-        """Return what the workspace has to be after that way back."""
+        """Return what the workspace has to be after that recovery."""
         return self.after if way == "migrate" else self.before
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, pool: Executor) -> Undisturbed:
-    """The runs that all others are compared with; made where those are: what was imported before counts no calls."""
+    """Run each command without a fault, in the pool.
+
+    Modules that are imported already cause no calls.
+    """
     workspace = fresh(tmp_path_factory.mktemp("undisturbed"))
     before = facts(workspace.root)
-    there = pool.submit(calls_of, workspace).result()
+    calls = pool.submit(calls_of, workspace).result()
     after = facts(workspace.root)
     return Undisturbed(
-        {"migrate": there, "rollback": pool.submit(calls_of, workspace, "rollback").result()}, before, after
+        {"migrate": calls, "rollback": pool.submit(calls_of, workspace, "rollback").result()}, before, after
     )
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    ("what", "number"),
+    ("fault", "number"),
     [
-        *((what, FEW) for what in ("kill", "disk full")),
-        *(pytest.param(what, CI, marks=pytest.mark.crash) for what in HAPPEN),
-        *(pytest.param(what, LONG, marks=pytest.mark.long) for what in HAPPEN),
+        *((fault, FEW) for fault in ("kill", "disk full")),
+        *(pytest.param(fault, CI, marks=pytest.mark.crash) for fault in FAULT_NAMES),
+        *(pytest.param(fault, LONG, marks=pytest.mark.long) for fault in FAULT_NAMES),
     ],
 )
-def test_one_command_leads_out(
-    tmp_path: Path, pool: Executor, undisturbed: Undisturbed, what: str, number: int, way: str
+def test_one_command_recovers_from_a_fault(
+    tmp_path: Path, pool: Executor, undisturbed: Undisturbed, fault: str, number: int, way: str
 ) -> None:
-    """Rows, schema, code, names and modes are as after a good run, or as before; no backup is lost, nothing is left."""
-    if what == "power cut" and (why := why_no_power_cut()):
-        pytest.skip(f"no power can be cut: {why}")
+    """Rows, schema, code, names and modes are as after or before a good run.
 
-    trials = undisturbed.trials(number, what, way)
-    tried = [pool.submit(trial.wrong, tmp_path / str(at), undisturbed.good(way)) for at, trial in enumerate(trials)]
-    wrong = [words for one in tried if (words := one.result())]
+    No backup is lost, and no file is left over.
+    """
+    if fault == "power cut" and (reason := why_no_power_cut()):
+        pytest.skip(f"no power can be cut: {reason}")
 
-    assert [words for words in wrong if words != MISSED] == []
+    trials = undisturbed.trials(number, fault, way)
+    tried = [
+        pool.submit(trial.wrong, tmp_path / str(index), undisturbed.good(way)) for index, trial in enumerate(trials)
+    ]
+    wrong = [text for future in tried if (text := future.result())]
+
+    assert [text for text in wrong if text != MISSED] == []
     assert len(trials) == number
     assert wrong.count(MISSED) < max(2, number / 10)

@@ -1,4 +1,4 @@
-"""Spoiled builds: the tests of crashes can fail: a sync left out, or a step out of order, does not pass them."""
+"""Test that the crash tests fail when a sync is left out or a step is out of order."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ RUBBISH = bytes(512)
 
 
 def consolidated(workspace: Workspace) -> None:
-    """There was a migration."""
+    """Migrate the workspace."""
     ran = workspace.forked("migrate")
     assert ran.exit == 0, ran.text
 
 
 def target_lost(workspace: Workspace) -> None:
-    """Since the migration somebody has deleted the target; beside its name, and a source's, something has remained."""
+    """Migrate, then delete the target and leave sidecar files beside it and a source."""
     workspace.execute("workspace.db", "PRAGMA journal_mode=DELETE")
     consolidated(workspace)
     (workspace.root / "workspace.db").unlink()
@@ -44,13 +44,13 @@ def target_lost(workspace: Workspace) -> None:
 
 
 def target_new(workspace: Workspace) -> None:
-    """The migration has created its target."""
+    """Migrate into a target that did not exist."""
     (workspace.root / "workspace.db").unlink()
     consolidated(workspace)
 
 
 def hot_journal(workspace: Workspace) -> None:
-    """A process died in the middle of a transaction on a source."""
+    """Leave a hot journal of a dead process beside a source."""
     die_in_a_transaction(workspace.root / "logs" / "tasks.db")
 
 
@@ -67,8 +67,8 @@ JOURNEYS = {
     "journey",
     ["migrate", "rollback", *thorough("migrate, hot journal", "rollback, target lost", "rollback, target new")],
 )
-def test_everything_is_on_the_disk_when_it_has_to_be(tmp_path: Path, journey: str) -> None:
-    """No name comes before the bytes, no archive before everything else, and nothing stays in the cache only."""
+def test_everything_is_on_the_disk_in_time(tmp_path: Path, journey: str) -> None:
+    """No name precedes its bytes, and no archive precedes the rest."""
     assert unsynced(tmp_path, JOURNEYS[journey]) == []
 
 
@@ -114,7 +114,7 @@ def test_everything_is_on_the_disk_when_it_has_to_be(tmp_path: Path, journey: st
         ),
     ],
 )
-def test_a_step_out_of_order_does_not_survive_a_kill(
+def test_step_out_of_order_fails_after_a_kill(
     tmp_path: Path,
     pool: Executor,
     spoil: Callable[[], None],
@@ -123,7 +123,7 @@ def test_a_step_out_of_order_does_not_survive_a_kill(
     at: tuple[str, str, int],
     caught: str,
 ) -> None:
-    """Killed there, one command leaves what is neither as before nor as after."""
+    """After a kill and one command the workspace is neither as before nor as after."""
     build = replace(JOURNEYS[journey], spoil=spoil)
     call = _found(pool.submit(build.calls, tmp_path / "spoiled").result(), *at)
 
@@ -147,38 +147,40 @@ def test_a_step_out_of_order_does_not_survive_a_kill(
         ),
     ],
 )
-def test_a_step_out_of_order_shows_in_the_calls(
+def test_step_out_of_order_shows_in_the_calls(
     tmp_path: Path, spoil: Callable[[], None], journey: str, caught: str
 ) -> None:
-    """A kill there may well be survived, a power cut on another file system not: the order of the calls tells."""
-    found = unsynced(tmp_path, replace(JOURNEYS[journey], spoil=spoil))
+    """A kill may not show it, but the order of the system calls does."""
+    problems = unsynced(tmp_path, replace(JOURNEYS[journey], spoil=spoil))
 
-    assert any(caught in words for words in found), found
+    assert any(caught in text for text in problems), problems
 
 
 @pytest.mark.crash
 def test_no_sync_can_be_left_out(tmp_path: Path, pool: Executor) -> None:
-    """Each place in the engine that waits for the disk is come to, and missed in the calls when it does not wait."""
+    """Each place in the engine that waits for the disk is reached, and missed when skipped."""
     for name, journey in JOURNEYS.items():
         assert unsynced(tmp_path / name, replace(journey, spoil=partial(note, tmp_path / f"{name}.txt"))) == []
-    come_to = {name: (tmp_path / f"{name}.txt").read_text().splitlines() for name in JOURNEYS}
+    reached = {name: (tmp_path / f"{name}.txt").read_text().splitlines() for name in JOURNEYS}
 
     tried = {
-        sync: pool.submit(notice, tmp_path / str(at), sync, [name for name in JOURNEYS if str(sync) in come_to[name]])
-        for at, sync in enumerate(syncs())
+        sync: pool.submit(
+            notice, tmp_path / str(index), sync, [name for name in JOURNEYS if str(sync) in reached[name]]
+        )
+        for index, sync in enumerate(syncs())
     }
 
     assert len(tried) > 20
-    assert [str(sync) for sync, one in tried.items() if not one.result()] == []
+    assert [str(sync) for sync, future in tried.items() if not future.result()] == []
 
 
 def notice(folder: Path, sync: Sync, journeys: list[str]) -> bool:
-    """Tell whether the calls of one of these journeys show that a sync was left out."""
+    """Return whether the calls of one of these commands show that a sync was left out."""
     return any(unsynced(folder / name, replace(JOURNEYS[name], spoil=partial(skip, sync))) for name in journeys)
 
 
 def unsynced(folder: Path, journey: CommandCase) -> list[str]:
-    """Return what was not on the disk when it mattered, on a journey in which nothing goes wrong."""
+    """Return what was not on the disk in time, in a command without a fault."""
     workspace = journey.begin(folder)
     were = [path.relative_to(workspace.root).as_posix() for path in workspace.root.rglob("*")]
     return not_durable(calls_of(workspace, journey.verb, journey.spoil), were)

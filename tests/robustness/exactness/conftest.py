@@ -1,4 +1,4 @@
-"""Where thousands of runs find room."""
+"""Provide a scratch folder for thousands of runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:
-    """An empty folder for thousands of runs; ``--basetemp`` in a memory file system takes the cost of fsync away."""
+    """Return an empty folder for thousands of runs.
+
+    With ``--basetemp`` in a memory file system fsync costs nothing.
+    """
     folder = tmp_path / "scratch"
     folder.mkdir()
     return folder

@@ -1,4 +1,4 @@
-"""Damaged sources: refused in words with every byte as it was, or accepted and exactly what SQLite reads."""
+"""Test that a damaged source is refused without a change, or accepted as SQLite reads it."""
 
 from __future__ import annotations
 
@@ -17,48 +17,51 @@ PROCESSES, CHUNK = 2, 40
 
 
 def _many(number: int, folder: Path, first: int = 0) -> TrialTotals:
-    """Make trials in processes of their own: one that crashes the interpreter breaks the pool, and so the test."""
-    chunks = [range(at, min(at + CHUNK, first + number)) for at in range(first, first + number, CHUNK)]
-    came = TrialTotals()
+    """Run trials in separate processes.
+
+    A trial that crashes the interpreter breaks the pool and fails the test.
+    """
+    chunks = [range(start, min(start + CHUNK, first + number)) for start in range(first, first + number, CHUNK)]
+    totals = TrialTotals()
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for one in pool.map(trials, chunks, [str(folder)] * len(chunks)):
-            came.ends += one.ends
-            came.failures += one.failures
-    return came
+        for chunk_totals in pool.map(trials, chunks, [str(folder)] * len(chunks)):
+            totals.ends += chunk_totals.ends
+            totals.failures += chunk_totals.failures
+    return totals
 
 
-def test_a_sample_of_damaged_sources_is_refused_or_exact(scratch: Path) -> None:
-    """Forty damaged files; both ways of ending are among them."""
-    came = _many(40, scratch)
+def test_sample_of_damaged_sources_is_refused_or_exact(scratch: Path) -> None:
+    """Forty damaged files end in both ways."""
+    totals = _many(40, scratch)
 
-    assert came.failures == []
-    assert came.ends.total() == 40
-    assert came.ends["accepted"] >= 2
-    assert came.ends["refused"] >= 12
+    assert totals.failures == []
+    assert totals.ends.total() == 40
+    assert totals.ends["accepted"] >= 2
+    assert totals.ends["refused"] >= 12
 
 
 @pytest.mark.long
 def test_ten_thousand_damaged_sources_are_refused_or_exact(scratch: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ten thousand damaged files, others than in the sample."""
-    came = _many(10_000, scratch, first=1_000_000)
+    """The damaged files differ from those of the sample."""
+    totals = _many(10_000, scratch, first=1_000_000)
 
     with capsys.disabled():
-        print(came.ends)  # noqa: T201 -- the figures are what a long run is made for
-    assert came.failures == []
-    assert came.ends.total() == 10_000
+        print(totals.ends)  # noqa: T201 -- a long run is made for its figures
+    assert totals.failures == []
+    assert totals.ends.total() == 10_000
 
 
-def test_damage_that_sqlite_reports_in_bytes_is_refused(scratch: Path) -> None:
-    """A hot journal rolls back to a schema whose names are not UTF-8: Python cannot decode SQLite's message."""
-    came = trials([1_000_021], str(scratch))
+def test_message_that_is_not_utf8_is_a_refusal(scratch: Path) -> None:
+    """A hot journal rolls back to a schema whose names are not UTF-8."""
+    totals = trials([1_000_021], str(scratch))
 
-    assert came.failures == []
-    assert came.ends == {"refused": 1}
+    assert totals.failures == []
+    assert totals.ends == {"refused": 1}
 
 
-def test_a_journal_that_lets_a_file_grow_without_bounds_is_refused(scratch: Path) -> None:
-    """Rolled back, the journal would make 16 GB of a file that has 56 kB."""
-    came = trials([1_002_158], str(scratch))
+def test_journal_that_expands_a_file_is_refused(scratch: Path) -> None:
+    """The rollback of the journal would make a file of 56 kB 16 GB long."""
+    totals = trials([1_002_158], str(scratch))
 
-    assert came.failures == []
-    assert came.ends == {"refused": 1}
+    assert totals.failures == []
+    assert totals.ends == {"refused": 1}

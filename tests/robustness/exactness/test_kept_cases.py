@@ -1,4 +1,4 @@
-"""Keep what the random runs have found as cases."""
+"""Test cases that the random runs have found."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def _refused(root: Path, **tables: list[str]) -> list[Evidence]:
     return verdict.problems
 
 
-def test_text_that_cannot_be_recoded_in_two_sources_is_two_problems_and_no_other(tmp_path: Path) -> None:
-    """The second is found although the first was, and nobody looks for keys among rows that are not there."""
+def test_invalid_text_in_two_sources_is_two_problems(tmp_path: Path) -> None:
+    """The second problem is found after the first, and no key is looked up in missing rows."""
     root = tmp_path / "workspace"
     root.mkdir()
     _database(root / "target.db", "PRAGMA encoding='UTF-16le'", "CREATE TABLE t(k PRIMARY KEY)")
@@ -42,11 +42,14 @@ def test_text_that_cannot_be_recoded_in_two_sources_is_two_problems_and_no_other
 
     problems = _refused(root, a=["t"], b=["t"])
 
-    assert [(one.criterion, one.subject) for one in problems] == [("values-fit", "a.db"), ("values-fit", "b.db")]
+    assert [(problem.criterion, problem.subject) for problem in problems] == [
+        ("values-fit", "a.db"),
+        ("values-fit", "b.db"),
+    ]
 
 
-def test_a_stored_column_out_of_step_with_its_expression_is_refused(tmp_path: Path) -> None:
-    """SQLite reads the stored value, integrity_check says ok, and the target would compute another."""
+def test_stored_column_that_differs_from_its_expression_is_refused(tmp_path: Path) -> None:
+    """SQLite reads the stored value, and the target would compute another."""
     root = tmp_path / "workspace"
     root.mkdir()
     _database(
@@ -59,12 +62,12 @@ def test_a_stored_column_out_of_step_with_its_expression_is_refused(tmp_path: Pa
 
     problems = _refused(root, a=["t"])
 
-    assert [(one.criterion, one.subject) for one in problems] == [("values-fit", "a.db:t")]
+    assert [(problem.criterion, problem.subject) for problem in problems] == [("values-fit", "a.db:t")]
     assert "column made would change" in problems[0].observed
 
 
-def test_what_is_computed_from_bytes_is_refused_where_the_encoding_changes_it(tmp_path: Path) -> None:
-    """A blob beside ``||`` is text in the encoding of its database."""
+def test_value_computed_from_bytes_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    """``||`` takes a blob as text in the encoding of its database."""
     root = tmp_path / "workspace"
     root.mkdir()
     _database(
@@ -76,11 +79,11 @@ def test_what_is_computed_from_bytes_is_refused_where_the_encoding_changes_it(tm
 
     problems = _refused(root, a=["t"])
 
-    assert ["column made would change" in one.observed for one in problems] == [True]
+    assert ["column made would change" in problem.observed for problem in problems] == [True]
 
 
-def test_a_random_run_is_judged_by_every_criterion_of_a_migration(tmp_path: Path) -> None:
-    """What is accepted here is accepted by all that a migration demands of it."""
+def test_random_run_checks_every_criterion(tmp_path: Path) -> None:
+    """A run that is accepted here has passed every criterion of a migration."""
     root = tmp_path / "workspace"
     root.mkdir()
     _database(root / "a.db", "CREATE TABLE t(v)", "INSERT INTO t VALUES(1)")

@@ -1,4 +1,4 @@
-"""A consolidated target, changed in one place: whatever the change is, a criterion turns red."""
+"""Test that a criterion fails after any single change of a consolidated target."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _database(path: Path, *tables: str) -> None:
 
 @pytest.fixture
 def run(scratch: Path) -> Iterator[Run]:
-    """A run right before COMMIT, with everything copied, read and found to be right."""
+    """Prepare a run right before COMMIT, with all rows copied and verified."""
     root = scratch / "workspace"
     root.mkdir()
     _database(root / "target.db", "own", "mine")
@@ -76,15 +76,19 @@ def run(scratch: Path) -> Iterator[Run]:
         run.end()
 
 
-def _red(run: Run, stages: Iterable[Stage]) -> list[str]:
-    """Name the criteria of these stages that do not hold now; the run's log is not told."""
-    run.target.digests = DigestCache()  # SQLite does not count what a savepoint takes back as a change
+def _failing_criteria(run: Run, stages: Iterable[Stage]) -> list[str]:
+    """Return the criteria of these stages that fail now, without changing the run's log."""
+    run.target.digests = DigestCache()  # SQLite does not count the rollback of a savepoint as a change
     criteria = [criterion_named(id) for stage in stages for id in run.log.demanded(stage)]
-    return [criterion.id for criterion in criteria if not all(seen.holds for seen in run.look(criterion))]
+    return [criterion.id for criterion in criteria if not all(observation.holds for observation in run.look(criterion))]
 
 
 def _unnoticed(run: Run, number: int, seed: int) -> list[str]:
-    """Make so many single mutations, each taken back afterwards; return those that no criterion noticed."""
+    """Make single mutations and roll each back.
+
+    Returns:
+        The mutations that no criterion noticed.
+    """
     chance, con = random.Random(seed), run.target.connection  # noqa: S311 -- repeatable, and no secret
     before, unnoticed, made = read(con), [], 0
     while made < number:
@@ -92,7 +96,7 @@ def _unnoticed(run: Run, number: int, seed: int) -> list[str]:
         mutation = mutate(chance, con)
         if mutation is not None and read(con) != before:
             made += 1
-            if not _red(run, OF_MOMENT[mutation.moment]):
+            if not _failing_criteria(run, OF_MOMENT[mutation.moment]):
                 unnoticed.append(mutation.words)
         con.execute("ROLLBACK TO mutation")
         con.execute("RELEASE mutation")
@@ -101,24 +105,24 @@ def _unnoticed(run: Run, number: int, seed: int) -> list[str]:
     return unnoticed
 
 
-def test_what_is_not_changed_is_red_nowhere(run: Run) -> None:
-    """Without a mutation every criterion holds: red means something."""
-    assert _red(run, (SCHEMA, TRANSFER, VERIFY)) == []
+def test_no_criterion_fails_without_a_mutation(run: Run) -> None:
+    """Every criterion passes without a mutation."""
+    assert _failing_criteria(run, (SCHEMA, TRANSFER, VERIFY)) == []
 
 
-def test_a_sample_of_mutations_is_noticed(run: Run) -> None:
-    """Sixty single mutations of rows, schema and header: each turns a criterion red."""
+def test_sample_of_mutations_is_noticed(run: Run) -> None:
+    """Sixty single mutations of rows, schema and header each fail a criterion."""
     assert _unnoticed(run, 60, seed=1) == []
 
 
 @pytest.mark.long
-def test_a_thousand_mutations_are_noticed(run: Run) -> None:
-    """One thousand single mutations, others than in the sample."""
+def test_thousand_mutations_are_noticed(run: Run) -> None:
+    """The mutations differ from those of the sample."""
     assert _unnoticed(run, 1000, seed=2) == []
 
 
-def test_a_mutation_after_commit_is_noticed_at_the_end(run: Run) -> None:
-    """Forty single changes of rows between COMMIT and the last look: each fails the final digest."""
+def test_mutation_after_commit_fails_the_final_digest(run: Run) -> None:
+    """Forty single changes of rows after COMMIT each fail the final digest."""
     accept(run, COMMIT)
     chance, unnoticed, made = random.Random(3), [], 0  # noqa: S311 -- repeatable, and no secret
     with closing(sqlite3.connect(run.root / "target.db", isolation_level=None)) as con:
@@ -128,7 +132,9 @@ def test_a_mutation_after_commit_is_noticed_at_the_end(run: Run) -> None:
             mutation = mutate(chance, con)
             if mutation and mutation.moment == "rows" and read(con).tables != before:
                 made += 1
-                if all(one.holds for one in compare.final(read_contents(con).tables, run.target.verified)):
+                if all(
+                    observation.holds for observation in compare.final(read_contents(con).tables, run.target.verified)
+                ):
                     unnoticed.append(mutation.words)
             con.execute("ROLLBACK")
             con.execute("PRAGMA writable_schema=RESET")

@@ -1,4 +1,4 @@
-"""The bundle of a random run agrees with itself, whatever the run came to."""
+"""Test that the bundle of a random run agrees with itself."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ CHECKS = (
 
 
 def _plan_of(workspace: Workspace, root: Path) -> str:
-    """Return a plan that moves every table of each source; JSON writes its strings as TOML reads them."""
+    """Return a plan that moves every table of each source.
+
+    TOML reads JSON's strings.
+    """
     lines = ["format = 1", 'name = "random"', 'target = "target.db"']
     for source in workspace.sources:
         lines += ["[[source]]", f'name = "{source.file.removesuffix(".db")}"', f'file = "{source.file}"']
@@ -46,7 +49,7 @@ def _plan_of(workspace: Workspace, root: Path) -> str:
 
 
 def _verdict_of(workspace: Workspace, folder: Path) -> Verdict:
-    """Make the files, consolidate them, and hold each file of the bundle against the others."""
+    """Build the files, consolidate them, and compare each file of the bundle with the others."""
     root, plan = folder / "workspace", folder / "plan.toml"
     root.mkdir()
     build(workspace, root)
@@ -55,14 +58,14 @@ def _verdict_of(workspace: Workspace, folder: Path) -> Verdict:
     result = consolidate(load_plan(plan), workspace=root, reports=folder / "reports")
 
     assert result.folder is not None
-    told = parse_bundle(read_bundle(result.folder.with_name(f"{result.folder.name}.zip")))
-    wrong = [observation for check in CHECKS for observation in check(told) if not observation.holds]
+    contents = parse_bundle(read_bundle(result.folder.with_name(f"{result.folder.name}.zip")))
+    wrong = [observation for check in CHECKS for observation in check(contents) if not observation.holds]
     assert wrong == []
     return result.verdict
 
 
 def _verdicts_of(folder: Path, examples: int, *, derandomize: bool) -> Counter[Verdict]:
-    """Count what the runs over random workspaces came to."""
+    """Count the verdicts of runs over random workspaces."""
     verdicts: Counter[Verdict] = Counter()
 
     @settings(
@@ -83,7 +86,7 @@ def _verdicts_of(folder: Path, examples: int, *, derandomize: bool) -> Counter[V
 
 @pytest.mark.thorough
 def test_bundles_of_a_sample_of_random_runs_agree(scratch: Path) -> None:
-    """Ten workspaces, most of which are accepted."""
+    """Most of the ten workspaces are accepted."""
     verdicts = _verdicts_of(scratch, 10, derandomize=True)
 
     assert verdicts["accepted"] >= 0.7 * verdicts.total(), verdicts
@@ -91,7 +94,7 @@ def test_bundles_of_a_sample_of_random_runs_agree(scratch: Path) -> None:
 
 @pytest.mark.long
 def test_bundles_of_a_thousand_random_runs_agree(scratch: Path) -> None:
-    """Others in each run."""
+    """Each run has other workspaces."""
     verdicts = _verdicts_of(scratch, 1000, derandomize=False)
 
     assert verdicts["accepted"] >= 0.7 * verdicts.total(), verdicts

@@ -1,4 +1,7 @@
-"""Random schemas and rows: an accepted run is exact by the oracle, a refused one has changed nothing."""
+"""Test random schemas and rows against the oracle.
+
+An accepted run is exact, and a refused run has changed nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,16 @@ if TYPE_CHECKING:
 
 
 def _one(workspace: Workspace, folder: Path) -> Verdict:
-    """Make the files, consolidate them, and compare."""
+    """Build the files, consolidate them, and compare."""
     root = folder / "workspace"
     root.mkdir()
     build(workspace, root)
     before = files(root)
-    sources = [read_copy(root / one.file) for one in workspace.sources]
+    sources = [read_copy(root / database.file) for database in workspace.sources]
     target = read_copy(root / "target.db") if workspace.target else None
-    tables = {one.file: list(seen.tables) for one, seen in zip(workspace.sources, sources, strict=True)}
+    tables = {
+        database.file: list(contents.tables) for database, contents in zip(workspace.sources, sources, strict=True)
+    }
     run = run_over(root, tables, policy=workspace.policy)
 
     verdict = consolidate(run)
@@ -46,8 +51,8 @@ def _one(workspace: Workspace, folder: Path) -> Verdict:
 
 
 def _many(folder: Path, examples: int, *, derandomize: bool) -> Counter[str]:
-    """Count what came of the examples: ``accepted``, or the criteria that refused."""
-    came: Counter[str] = Counter()
+    """Count the examples that were accepted, and those refused by each criterion."""
+    verdicts: Counter[str] = Counter()
 
     @settings(
         max_examples=examples,
@@ -60,24 +65,24 @@ def _many(folder: Path, examples: int, *, derandomize: bool) -> Counter[str]:
     def consolidated(workspace: Workspace) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as made:
             verdict = _one(workspace, Path(made))
-        came["accepted" if verdict.accepted else " ".join(sorted({p.criterion for p in verdict.problems}))] += 1
+        verdicts["accepted" if verdict.accepted else " ".join(sorted({p.criterion for p in verdict.problems}))] += 1
 
     consolidated()
-    return came
+    return verdicts
 
 
-def test_a_sample_of_random_workspaces_is_exact_or_refused(scratch: Path) -> None:
-    """Ten workspaces: exact where accepted, untouched where refused, and few are refused."""
-    came = _many(scratch, 10, derandomize=True)
+def test_sample_of_random_workspaces_is_exact_or_refused(scratch: Path) -> None:
+    """At least seven of ten workspaces are accepted."""
+    verdicts = _many(scratch, 10, derandomize=True)
 
-    assert came["accepted"] >= 0.7 * came.total(), came
+    assert verdicts["accepted"] >= 0.7 * verdicts.total(), verdicts
 
 
 @pytest.mark.long
 def test_two_thousand_random_workspaces_are_exact_or_refused(scratch: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two thousand workspaces, others in each run."""
-    came = _many(scratch, 2000, derandomize=False)
+    """Each run has other workspaces."""
+    verdicts = _many(scratch, 2000, derandomize=False)
 
     with capsys.disabled():
-        print(came)  # noqa: T201 -- the figures are what a long run is made for
-    assert came["accepted"] >= 0.7 * came.total(), came
+        print(verdicts)  # noqa: T201 -- a long run is made for its figures
+    assert verdicts["accepted"] >= 0.7 * verdicts.total(), verdicts

@@ -1,4 +1,7 @@
-"""Print the security table when it is asked for: pytest -m security tests/robustness/security, long tests included."""
+"""Print the security table with ``pytest -m security tests/robustness/security``.
+
+The long tests are included.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ _TABLE = pytest.StashKey[Table]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The mark of this room is known."""
+    """Register the mark of this folder."""
     config.addinivalue_line("markers", "security: hostile names, values and databases; prints a table of them")
 
 
 @pytest.fixture(scope="session")
 def table(pytestconfig: pytest.Config) -> Table:
-    """What has been seen so far."""
+    """Return the results so far."""
     return pytestconfig.stash.setdefault(_TABLE, Table())
 
 

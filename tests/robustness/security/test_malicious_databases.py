@@ -1,4 +1,4 @@
-"""A database that was made to do harm: it is moved, or refused within its deadline, and nothing of it is run."""
+"""Test that a harmful database is moved or refused within its deadline, and never run."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _MEMORY = 1_000_000_000  # bytes that no process may have had
 
 @pytest.mark.parametrize(
     "harm",
-    [pytest.param(harm, id=harm.what, marks=pytest.mark.long if harm.long else ()) for harm in (*HARMLESS, *HARMFUL)],
+    [pytest.param(harm, id=harm.name, marks=pytest.mark.long if harm.long else ()) for harm in (*HARMLESS, *HARMFUL)],
 )
-def test_a_malicious_database_is_moved_or_refused_and_never_run(tmp_path: Path, table: Table, harm: Harm) -> None:
-    """The rehearsal ends by itself, says how, and leaves the workspace as it was."""
+def test_malicious_database_is_moved_or_refused(tmp_path: Path, table: Table, harm: Harm) -> None:
+    """The rehearsal ends, reports how, and leaves the workspace unchanged."""
     workspace = build_one_source(tmp_path)
     workspace.execute("old.db", harm.sql)
     if harm.table:
@@ -42,7 +42,7 @@ def test_a_malicious_database_is_moved_or_refused_and_never_run(tmp_path: Path, 
 
     ran = workspace.run("verify")
 
-    table.ended.append(Ended(harm.what, ending(ran), time.monotonic() - began, peak() // 1_000_000))
+    table.ended.append(Ended(harm.name, ending(ran), time.monotonic() - began, peak() // 1_000_000))
     assert ran.exit == (4 if harm.id else 0), ran.text
     assert (f"[{harm.id}]" if harm.id else "Rehearsal passed") in ran.text
     assert not ran.shows_source, ran.text
@@ -52,11 +52,11 @@ def test_a_malicious_database_is_moved_or_refused_and_never_run(tmp_path: Path, 
 
 
 def ending(ran: CompletedRun) -> str:
-    """Say how a rehearsal ended: ``moved``, or the id of the message by which it was refused."""
+    """Return how a rehearsal ended, with the id of a refusal."""
     ids = re.findall(r"\[([a-z]+(?:-[a-z]+)*)\]$", ran.text, re.MULTILINE)
     return "moved" if ran.exit == 0 else f"refused: {ids[0]}" if ran.exit == 4 and ids else f"exit {ran.exit}"
 
 
 def peak() -> int:
-    """Return the bytes of memory that the largest process that this one has waited for has had."""
+    """Return the largest memory in bytes of the processes that this one has waited for."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,4 +1,7 @@
-"""By hand: the same consolidation as people do it: cp, sqlite3, COUNT(*); without a proof, and without a way back."""
+"""Consolidate by hand as people do it, without a proof and without a rollback.
+
+The commands are cp, sqlite3 and COUNT(*).
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ else:
 
 
 def how() -> str:
-    """Say what stands in for a person's hands."""
+    """Return what replaces a person's hands."""
     return "the sqlite3 shell" if SHELL else "the same SQL through Python's sqlite3, for there is no sqlite3 shell"
 
 
 def command(work: Workload, *, dump: bool) -> list[str]:
-    """Return the command that consolidates the workspace of a workload by hand, in its folder."""
+    """Return the command that consolidates a workload by hand, in its folder."""
     run = f"{SHELL} -bail" if SHELL else f"{sys.executable} -c '{_MODULE}'"
     sql = [
         *statements(work),
@@ -52,7 +55,10 @@ def command(work: Workload, *, dump: bool) -> list[str]:
 
 
 def sample_command(plan: Plan) -> list[str]:
-    """Return the command that consolidates the sample by hand, in its folder: cp, sqlite3, sed, mv."""
+    """Return the command that consolidates the sample by hand, in its folder.
+
+    It uses cp, sqlite3, sed and mv.
+    """
     lines = ["set -e", f"cp {plan.target} {plan.target}.backup"]
     sql = []
     for source in plan.sources:
@@ -66,6 +72,6 @@ def sample_command(plan: Plan) -> list[str]:
             sql += [f"SELECT count(*) FROM main.{table.name}" for table in source.tables]
     script = ";\n".join(sql).replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS")
     lines.append(f"{SHELL} -bail {plan.target} <<'SQL'\n{script};\nSQL")
-    lines += [f"sed -i.bak 's|{one.find}|{one.replace}|' {one.file}" for one in plan.references]
+    lines += [f"sed -i.bak 's|{reference.find}|{reference.replace}|' {reference.file}" for reference in plan.references]
     lines += [f"mv {source.file} {source.file}.archived" for source in plan.sources if not source.optional]
     return ["bash", "-c", "\n".join(lines)]

@@ -1,7 +1,8 @@
-"""Measure what a fleet costs beyond its workspaces: ``python -m tests.support.benchmark.fleet_cost 40``.
+"""Measure what a fleet costs beyond its workspaces.
 
-The same rehearsals are run one after the other, and by the fleet; both are measured on the clock, and the fleet's own
-process also in processor seconds and in memory, which other programs on the machine do not change.
+Run it with ``python -m tests.support.benchmark.fleet_cost 40``. The same rehearsals run one after the other, and by the
+fleet. Both are measured by elapsed time, and the process of the fleet also by CPU time and memory, which do not depend
+on other programs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _MB = 1e6
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on the clock; processor seconds, and largest memory in bytes: of all runs, or of the leading process."""
+    """Hold elapsed seconds, CPU seconds, and the largest memory in bytes."""
 
     clock: float
     processor: float = 0.0
@@ -34,7 +35,7 @@ class Cost:
 
 
 def one_after_the_other(fleet: Fleet, names: list[str]) -> Cost:
-    """Run each workspace by the command that a user would give."""
+    """Run each workspace by the command of a user."""
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     for name in names:
         subprocess.run(fleet.workspace(name).command("verify"), cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True)
@@ -60,7 +61,7 @@ def by_the_fleet(fleet: Fleet) -> Cost:
 
 
 def main() -> None:
-    """Print the pair for as many workspaces as the command line says."""
+    """Print both costs for the number of workspaces on the command line."""
     number = int(sys.argv[1]) if sys.argv[1:] else 40
     names = [f"shop{place:03}" for place in range(number)]
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,8 @@
-"""A large workspace to measure an inventory by: 200 databases of 11 tables, and 10,000 Python files.
+"""Build a large workspace to measure an inventory.
 
-``python -m tests.support.benchmark.large_inventory DIR``, then ``pytest -m inventory --workspace=DIR``.
+It has 200 databases of 11 tables, and 10,000 Python files. Run ``python -m tests.support.benchmark.large_inventory
+DIR``,
+then ``pytest -m inventory --workspace=DIR``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ _FUNCTION = (
 
 
 def large(root: Path) -> None:
-    """Fill the folder ``root``; every fiftieth file names a database."""
+    """Fill the folder ``root``. Every fiftieth file names a database."""
     for n in range(DATABASES):
         path = root / f"data/team{n % 20}/store_{n:03}.db"
         path.parent.mkdir(parents=True, exist_ok=True)

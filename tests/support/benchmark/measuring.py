@@ -1,4 +1,4 @@
-"""Measuring: one command from its start to its end: wall time, CPU time, and the memory of the whole process tree."""
+"""Measure one command by elapsed time, CPU time, and memory of the process tree."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _LOOK_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Measured:
-    """What one command took.
+    """Hold the cost of one command.
 
     Attributes:
         wall: Seconds from start to end.
         cpu: Seconds of all processes, user and system.
-        peak: Largest sum of the memory of command and descendants, in MB. Pages that processes share count once
-            where the system can tell (Linux: proportional set size): a process that is just being forked is no second.
+        peak: Largest sum of the memory of command and descendants, in MB. Shared pages count once where the system can
+            tell (Linux: proportional set size). A process between fork and exec does not count.
     """
 
     wall: float
@@ -36,10 +36,10 @@ class Measured:
 
 
 def measured(command: Sequence[str], folder: Path) -> Measured:
-    """Run a command in a folder and measure it; nothing of it is left running.
+    """Run a command in a folder and measure it. No process is left running.
 
     Raises:
-        RuntimeError: It failed; its output is the message.
+        RuntimeError: The command failed; its output is the message.
     """
     # As on a user's machine: modules are compiled once, not at each start.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -58,7 +58,7 @@ def measured(command: Sequence[str], folder: Path) -> Measured:
 
 
 def _children() -> float:
-    """CPU seconds of all children that have ended, and of theirs."""
+    """Return the CPU seconds of all children and descendants that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -66,12 +66,12 @@ def _children() -> float:
 def _memory(pid: int) -> int:
     total = 0
     with contextlib.suppress(psutil.Error):
-        first = psutil.Process(pid)
-        command = first.cmdline()
-        for one in (first, *first.children(recursive=True)):
+        root = psutil.Process(pid)
+        command = root.cmdline()
+        for process in (root, *root.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
-                if one != first and one.cmdline() == command:
-                    continue  # between vfork and exec it still is its parent's memory, which would count twice
-                memory = one.memory_full_info()
+                if process != root and process.cmdline() == command:
+                    continue  # between vfork and exec it has its parent's memory, which would count twice
+                memory = process.memory_full_info()
                 total += getattr(memory, "pss", memory.rss)
     return total

@@ -1,4 +1,4 @@
-"""Pairs: our run and the one it is compared with, on the same bytes, one after the other in each round."""
+"""Measure our run and another one on the same bytes, one after the other in each round."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ REPOSITORY = Path(sqlite_consolidate.__file__).parents[2]
 
 @dataclass
 class Pairs:
-    """Measures one thing against another.
+    """Measure one command against another.
 
     Attributes:
-        folder: Scratch; what is in it is large.
-        rounds: Pairs of each measure; medians are of so many.
-        results: Gets what was measured.
+        folder: Scratch folder for large files.
+        rounds: Number of pairs of each measure, of which the median is taken.
+        results: Receives the results.
     """
 
     folder: Path
@@ -52,26 +52,32 @@ class Pairs:
     def compare(
         self, name: str, ours: Callable[[], Measured], against: str, theirs: Callable[[], Measured], target: float
     ) -> Result:
-        """Measure pairs and note the result."""
+        """Measure pairs and record the result."""
         pairs = [(theirs(), ours()) for _ in range(self.rounds)]
-        return self.note(name, [one for _, one in pairs], against, [one for one, _ in pairs], target)
+        return self.note(
+            name,
+            [measured_run for _, measured_run in pairs],
+            against,
+            [measured_run for measured_run, _ in pairs],
+            target,
+        )
 
     def note(
         self, name: str, ours: Sequence[Measured], against: str, theirs: Sequence[Measured], target: float
     ) -> Result:
-        """Note the medians of pairs that were measured."""
+        """Record the medians of pairs that were measured."""
         result = Result(
             measure=name,
-            ours=statistics.median(one.wall for one in ours),
+            ours=statistics.median(first.wall for first in ours),
             against=against,
-            theirs=statistics.median(one.wall for one in theirs),
-            ratio=statistics.median(one.wall / other.wall for one, other in zip(ours, theirs, strict=True)),
+            theirs=statistics.median(first.wall for first in theirs),
+            ratio=statistics.median(first.wall / second.wall for first, second in zip(ours, theirs, strict=True)),
             target=target,
             unit="s",
-            peak=max(one.peak for one in ours),
+            peak=max(first.peak for first in ours),
             rounds=len(ours),
             cpu=statistics.median(
-                one.cpu / other.cpu if other.cpu else 0.0 for one, other in zip(ours, theirs, strict=True)
+                first.cpu / second.cpu if second.cpu else 0.0 for first, second in zip(ours, theirs, strict=True)
             ),
         )
         self.results.append(result)
@@ -81,12 +87,12 @@ class Pairs:
         """Run a verb on a copy of a workspace, as a user would."""
         with _Copy(built, self.folder / "workspace") as root:
             options = [f"--workspace={root}", f"--reports={self.folder / 'reports'}", "-p", "no:cacheprovider"]
-            # What pytest finds installed here beside the tool is no part of it.
+            # Other plugins that are installed here are no part of the tool.
             options += ["-p", "no:hypothesispytest", "-p", "no:xdist"]
             return measured([sys.executable, "-m", "pytest", "-m", verb, *options], REPOSITORY)
 
     def sample_by_hand(self, built: Path) -> Measured:
-        """Consolidate a copy of the sample as people do it by hand; the applications are not tried."""
+        """Consolidate a copy of the sample by hand, without running the applications."""
         with _Copy(built, self.folder / "workspace") as root:
             return measured(sample_command(load(root / "consolidation.toml")), root)
 
@@ -96,7 +102,7 @@ class Pairs:
 
 
 class _Copy:
-    """A copy of a workspace for one run, gone afterwards."""
+    """Lend a copy of a workspace for one run."""
 
     def __init__(self, built: Path, root: Path) -> None:
         self._built, self._root = built, root

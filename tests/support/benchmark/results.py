@@ -1,4 +1,4 @@
-"""Results: what was measured, as a table for the terminal, as CSV and JSON for other programs, and as a plot."""
+"""Write measurements as a table, as CSV and JSON, and as a plot."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _WIDTH, _ROW, _LABELS = 900, 26, 430
 
 @dataclass(frozen=True)
 class Result:
-    """One measure.
+    """Hold one measure.
 
     Attributes:
         measure: What was measured, at which size.
         ours: Median of our runs, in ``unit``.
-        against: What it is compared with; ``theirs`` is the median of that, in the same unit.
+        against: What it is compared with; ``theirs`` is its median, in the same unit.
         ratio: Median of the ratios of the pairs, each measured in one round.
-        cpu: The same for the CPU seconds of all processes, which a busy machine disturbs less; 0 where there are none.
-        target: What the ratio is to be at most.
+        cpu: The same for the CPU seconds of all processes, which depend less on other load; 0 where there are none.
+        target: Largest allowed ratio.
         peak: Largest memory of our process tree, in MB; 0 where no process of ours was started.
         rounds: Number of pairs.
     """
@@ -43,7 +43,7 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """In words, whether the target is met, and by how much it is missed."""
+        """Return whether the target is met, or by how much it is missed."""
         return "met" if self.ratio <= self.target else f"missed by {self.ratio / self.target - 1:.0%}"
 
 
@@ -51,36 +51,37 @@ def lines(results: Sequence[Result]) -> list[str]:
     """Return the table, a line each."""
     head = f"{'measure':<44}{'ours':>12}{'against':>12}{'ratio':>8}{'by CPU':>8}{'target':>8}{'peak MB':>9}  verdict"
     return [head] + [
-        f"{one.measure:<44}{one.ours:>9.2f} {one.unit:<2}{one.theirs:>9.2f} {one.unit:<2}{one.ratio:>8.2f}"
-        f"{one.cpu:>8.2f}{one.target:>8.2f}{one.peak or '-':>9.4}  {one.verdict}"
-        for one in results
+        f"{result.measure:<44}{result.ours:>9.2f} {result.unit:<2}{result.theirs:>9.2f} {result.unit:<2}"
+        f"{result.ratio:>8.2f}{result.cpu:>8.2f}{result.target:>8.2f}{result.peak or '-':>9.4}  {result.verdict}"
+        for result in results
     ]
 
 
 def markdown(results: Sequence[Result]) -> str:
-    """Return the table as Markdown has it."""
+    """Return the table as Markdown."""
     rows = [
         "| measure | ours | against | ratio | by CPU | target | verdict |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     rows += [
-        f"| {one.measure} | {one.ours:.2f} {one.unit} | {one.against}: {one.theirs:.2f} {one.unit} | {one.ratio:.2f}"
-        f" | {f'{one.cpu:.2f}' if one.cpu else ''} | {one.target:.2f} | {one.verdict} |"
-        for one in results
+        f"| {result.measure} | {result.ours:.2f} {result.unit} | {result.against}: {result.theirs:.2f} {result.unit}"
+        f" | {result.ratio:.2f}"
+        f" | {f'{result.cpu:.2f}' if result.cpu else ''} | {result.target:.2f} | {result.verdict} |"
+        for result in results
     ]
     return "\n".join(rows) + "\n"
 
 
 def read(file: Path) -> list[Result]:
-    """Return what ``benchmark.json`` holds."""
+    """Return the results in ``benchmark.json``."""
     rows = json.loads(file.read_text("utf-8"))["results"]
     return [Result(**{name: value for name, value in row.items() if name != "verdict"}) for row in rows]
 
 
 def write(results: Sequence[Result], folder: Path, about: dict[str, str]) -> None:
-    """Write ``benchmark.csv``, ``.json``, ``.md`` and ``.svg`` into a folder, in place of older ones."""
+    """Write the results as CSV, JSON, Markdown and SVG, and replace older files."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [{**asdict(one), "verdict": one.verdict} for one in results]
+    rows = [{**asdict(result), "verdict": result.verdict} for result in results]
     with (folder / "benchmark.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()
@@ -91,13 +92,16 @@ def write(results: Sequence[Result], folder: Path, about: dict[str, str]) -> Non
 
 
 def _plot(results: Sequence[Result]) -> str:
-    """Draw a bar for each ratio in units of its target: what ends left of the line meets it."""
-    scale = (_WIDTH - _LABELS - 60) / max(2.0, *(one.ratio / one.target for one in results))
+    """Draw a bar for each ratio in units of its target.
+
+    A bar that ends left of the line meets the target.
+    """
+    scale = (_WIDTH - _LABELS - 60) / max(2.0, *(result.ratio / result.target for result in results))
     parts = []
-    for at, one in enumerate(results):
-        top, width = 30 + at * _ROW, one.ratio / one.target * scale
-        colour = "#2e7d32" if one.ratio <= one.target else "#c62828"
-        label = escape(f"{one.measure} ({one.ratio:.2f}, target {one.target:.2f})")
+    for at, result in enumerate(results):
+        top, width = 30 + at * _ROW, result.ratio / result.target * scale
+        colour = "#2e7d32" if result.ratio <= result.target else "#c62828"
+        label = escape(f"{result.measure} ({result.ratio:.2f}, target {result.target:.2f})")
         parts.append(f'<text x="{_LABELS - 8}" y="{top + 15}" text-anchor="end">{label}</text>')
         parts.append(f'<rect x="{_LABELS}" y="{top}" width="{width:.1f}" height="{_ROW - 8}" fill="{colour}"/>')
     height = 40 + len(results) * _ROW

@@ -1,4 +1,7 @@
-"""Workloads: the workspaces that are measured; every row follows from its number, so each build is the same."""
+"""Build the workspaces that are measured.
+
+Every row follows from its number, so that each build is the same.
+"""
 
 from __future__ import annotations
 
@@ -38,16 +41,16 @@ _TARGET_ROW_BYTES = 1000
 
 @dataclass(frozen=True)
 class Workload:
-    """A table to be moved.
+    """Hold a table to be moved.
 
     Attributes:
-        name: Of the workload, and of the source.
-        table: The table's name.
+        name: Name of the workload and of the source.
+        table: Name of the table.
         create: Its statements in the source, the table first.
-        planned: The table's statement in the plan where it differs from the source's; else empty.
-        rows: Rows of the source.
+        planned: Statement of the table in the plan where it differs from the source; else empty.
+        rows: Number of rows in the source.
         insert: ``INSERT`` of one row.
-        row: Makes the row of a number.
+        row: Function from a number to a row.
         target_rows: Rows of about one kilobyte that the target has before.
     """
 
@@ -65,11 +68,13 @@ class Workload:
 
 
 def tasks(rows: int, *, as_planned: bool) -> Workload:
-    """A task table like the sample's: 16 columns, a text key, five indexes, about 760 bytes a row with its indexes.
+    """Return a task table like that of the sample.
+
+    It has 16 columns, a text key, five indexes, and about 760 bytes a row with its indexes.
 
     Args:
-        rows: Rows of the source.
-        as_planned: The plan's statement has a DEFAULT that the source's has not, as in the sample's plan.
+        rows: Number of rows in the source.
+        as_planned: True if the statement in the plan has another DEFAULT, as in the sample's plan.
     """
     indexes = tuple(f"CREATE INDEX idx_tasks_{name} ON tasks({name})" for name in _TASK_INDEXES)
     planned = TASKS.format(default=" DEFAULT 0") if as_planned else ""
@@ -78,7 +83,7 @@ def tasks(rows: int, *, as_planned: bool) -> Workload:
 
 
 def narrow(rows: int) -> Workload:
-    """A narrow table under an integer key, with one index."""
+    """Return a narrow table with an integer key and one index."""
     create = (
         "CREATE TABLE readings(id INTEGER PRIMARY KEY, sensor INTEGER, value REAL)",
         "CREATE INDEX readings_sensor ON readings(sensor)",
@@ -87,19 +92,19 @@ def narrow(rows: int) -> Workload:
 
 
 def blobs(rows: int) -> Workload:
-    """Blobs of one megabyte."""
+    """Return a table of blobs of one megabyte."""
     create = ("CREATE TABLE files(name TEXT PRIMARY KEY, data BLOB)",)
     return Workload("blobs", "files", create, "", rows, "INSERT INTO files VALUES(?,?)", 1000)
 
 
 def without_key(rows: int) -> Workload:
-    """Rows that nothing but their rowid tells apart."""
+    """Return a table whose rows differ only by their rowid."""
     create = ("CREATE TABLE events(at TEXT, kind TEXT, detail TEXT, n INTEGER)",)
     return Workload("without-key", "events", create, "", rows, "INSERT INTO events VALUES(?,?,?,?)", _target_rows(rows))
 
 
 def without_rowid(rows: int) -> Workload:
-    """A WITHOUT ROWID table under a key of two columns, with one index."""
+    """Return a WITHOUT ROWID table with a key of two columns and one index."""
     create = (
         "CREATE TABLE edges(a TEXT, b INTEGER, weight REAL, PRIMARY KEY(a, b)) WITHOUT ROWID",
         "CREATE INDEX edges_b ON edges(b)",
@@ -108,7 +113,7 @@ def without_rowid(rows: int) -> Workload:
 
 
 def build(work: Workload, root: Path, *, dump: bool) -> Path:
-    """Make the workspace of a workload: target, source and plan; return its folder."""
+    """Create target, source and plan of a workload, and return their folder."""
     root.mkdir(parents=True)
     with _filled(root / "source.db") as con:
         for statement in work.create:
@@ -123,7 +128,7 @@ def build(work: Workload, root: Path, *, dump: bool) -> Path:
 
 
 def statements(work: Workload) -> tuple[str, ...]:
-    """Return the statements that make the table in the target."""
+    """Return the statements that create the table in the target."""
     return (work.planned or work.create[0], *work.create[1:])
 
 

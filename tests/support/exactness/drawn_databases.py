@@ -283,7 +283,7 @@ def _shared(draw: st.DrawFn, policy: str, at: int, kind: str) -> Table:
 
 @st.composite
 def workspaces(draw: st.DrawFn) -> Workspace:
-    """Draw two to four sources, a target that may be absent or empty, and often a shared table."""
+    """Draw two to four sources, a target that may be absent or empty, and a shared table."""
     sources = [draw(_database(f"s{at}.db", "abcd"[at])) for at in range(draw(st.integers(2, 4)))]
     filled = draw(st.sampled_from(["absent", "empty", "filled", "filled"]))
     target = draw(_database("target.db", "t")) if filled == "filled" else None

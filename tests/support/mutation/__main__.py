@@ -23,8 +23,8 @@ from tests.support.mutation.survivors import LIST, Change, explained
 
 _LINK, _SOURCES = Path("src"), Path("migration")
 
-# An endless loop and a crash are noticed like a failing test; and where a mutant keeps pytest from collecting any test
-# (our own tests stand behind the gate as well), pytest's exit code is that of an interruption.
+# An endless loop and a crash count like a failing test. Where a mutant keeps pytest from collecting tests, because the
+# project's own tests pass the gate as well, pytest's exit code is that of an interruption.
 _KILLED = ("killed", "timeout", "segfault", "check was interrupted by user")
 _HEAD = (
     "| module | mutants | killed | survive, with a reason | survive, without | not run | score |\n"
@@ -34,12 +34,12 @@ _HEAD = (
 
 @dataclass(frozen=True)
 class Survivor:
-    """A mutant that was not killed.
+    """Hold a mutant that was not killed.
 
     Attributes:
-        name: What ``mutmut show`` takes.
-        status: mutmut's word: survived, or that it was not run, or that no test reaches it.
-        change: What it does.
+        name: Name for ``mutmut show``.
+        status: Status in mutmut, which is survived, not run, or without tests.
+        change: What it changes.
     """
 
     name: str
@@ -49,17 +49,17 @@ class Survivor:
 
 @dataclass(frozen=True)
 class Score:
-    """What became of the mutants of one module, a path below the link."""
+    """Hold the result for the mutants of one module, a path below the link."""
 
     module: Path
     mutants: int
     survivors: tuple[Survivor, ...]
 
     def row(self, reasons: dict[Change, str]) -> str:
-        """One line of the table."""
+        """Return one line of the table."""
         killed = self.mutants - len(self.survivors)
-        known = sum(one.change in reasons for one in self.survivors)
-        left = sum(one.status == "not checked" and one.change not in reasons for one in self.survivors)
+        known = sum(survivor.change in reasons for survivor in self.survivors)
+        left = sum(survivor.status == "not checked" and survivor.change not in reasons for survivor in self.survivors)
         others = len(self.survivors) - known - left
         module = _SOURCES / self.module.relative_to(_LINK)
         cells = module, self.mutants, killed, known, others, left, f"{killed / self.mutants:.1%}"
@@ -67,36 +67,40 @@ class Score:
 
 
 def scores() -> list[Score]:
-    """Read what mutmut's last run left, module by module; those without mutants are passed over."""
-    found = []
+    """Read the results of mutmut's last run by module, without modules that have no mutants."""
+    results = []
     for path in sorted(walk_mutatable_files()):
         data = SourceFileMutationData(path=path)
         data.load()
         status = {name: status_by_exit_code[code] for name, code in data.exit_code_by_key.items()}
         survivors = tuple(
-            Survivor(name, said, _change(name, path)) for name, said in status.items() if said not in _KILLED
+            Survivor(name, state, _change(name, path)) for name, state in status.items() if state not in _KILLED
         )
-        found.append(Score(path, len(status), survivors))
-    return [one for one in found if one.mutants]
+        results.append(Score(path, len(status), survivors))
+    return [score for score in results if score.mutants]
 
 
 def _change(name: str, path: Path) -> Change:
     function, of_class = orig_function_and_class_names_from_key(name)
     module = ".".join(path.relative_to(_LINK).with_suffix("").parts)
     diff = get_diff_for_mutant(name, path=path).splitlines()[2:]  # after the two lines that name the file
-    line, becomes = (" ".join(one[1:].strip() for one in diff if one.startswith(sign)) for sign in "-+")
+    line, becomes = (
+        " ".join(line_of_diff[1:].strip() for line_of_diff in diff if line_of_diff.startswith(sign)) for sign in "-+"
+    )
     return Change(".".join(filter(None, (module, of_class, function))), line, becomes)
 
 
 def main() -> int:
-    """Print the table, and after it what is wrong; return the exit code."""
-    reasons, found = explained(), scores()
-    survivors = [one for score in found for one in score.survivors]
-    wrong = [f"{one.status}: {one.name} [no reason]" for one in survivors if one.change not in reasons]
-    gone = reasons.keys() - {one.change for one in survivors}
-    wrong += [f"{LIST.name} names what did not survive: {one}" for one in reasons if one in gone]
-    sys.stdout.write("\n".join([_HEAD, *(score.row(reasons) for score in found), *wrong, ""]))
-    return 1 if wrong or not found else 0
+    """Print the table and the problems, and return the exit code."""
+    reasons, results = explained(), scores()
+    survivors = [survivor for score in results for survivor in score.survivors]
+    wrong = [
+        f"{survivor.status}: {survivor.name} [no reason]" for survivor in survivors if survivor.change not in reasons
+    ]
+    killed = reasons.keys() - {survivor.change for survivor in survivors}
+    wrong += [f"{LIST.name} names a mutant that was killed: {change}" for change in reasons if change in killed]
+    sys.stdout.write("\n".join([_HEAD, *(score.row(reasons) for score in results), *wrong, ""]))
+    return 1 if wrong or not results else 0
 
 
 if __name__ == "__main__":

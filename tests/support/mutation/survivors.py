@@ -1,4 +1,7 @@
-"""The mutants that no test kills, with the reason of each: none of them changes what the project promises."""
+"""Read the list of mutants that no test kills, with the reason of each.
+
+None of them changes what the project promises.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ LIST = Path(__file__).parents[2] / "mutation" / "survivors.toml"
 
 @dataclass(frozen=True)
 class Change:
-    """What a mutant does, in words that still hold when lines move.
+    """Describe a mutant in a way that is valid when lines move.
 
     Attributes:
         function: Dotted name, with module and class.
         line: The source that is changed; several lines are joined by a space.
-        becomes: What stands there instead; empty where it is taken away.
+        becomes: The new source; empty where the line is removed.
     """
 
     function: str

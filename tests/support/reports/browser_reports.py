@@ -1,4 +1,7 @@
-"""Reports for the browser: each written by pytest-html in a run of its own, through the harness's own hooks."""
+"""Write reports for the browser by pytest-html, with the hooks of the plugin.
+
+Each is written in a separate run.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ _SETTINGS = "[pytest]\ninitial_sort = original\nrender_collapsed = none\n"
 
 
 def write_reports(folder: Path, records: dict[str, Record]) -> dict[str, Path]:
-    """Leave the report of each record below ``folder``, under it pytest-html's table of tests with hostile names."""
+    """Write the report of each record, with pytest-html's table of tests with hostile names."""
     (folder / "records.pickle").write_bytes(pickle.dumps(records))
     for name in records:
         (folder / name).mkdir()

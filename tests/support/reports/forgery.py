@@ -1,4 +1,4 @@
-"""Change the report of a run as a forger does: every digest, and whatever else repeats the evidence, is made to fit."""
+"""Change the report of a run as a forger does, who also updates digests and copies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Files = dict[str, bytes]
 
 
 def update_digests(files: Files) -> None:
-    """Bring summary and manifest in line with the other files."""
+    """Update summary and manifest after a change of other files."""
     manifest = json.loads(files[MANIFEST])
     before = manifest["files"][EVIDENCE]["sha256"].encode()
     after = hashlib.sha256(files[EVIDENCE]).hexdigest().encode()
@@ -43,7 +43,7 @@ def update_digests(files: Files) -> None:
 
 
 def edit(files: Files, change: Callable[[Any], object]) -> None:
-    """Change the evidence, write the summary of it, and seal the files anew."""
+    """Change the evidence, write its summary, and update the digests."""
     document = json.loads(files[EVIDENCE])
     change(document)
     before = hashlib.sha256(files[EVIDENCE]).hexdigest()
@@ -58,14 +58,14 @@ def read(folder: Path) -> Files:
 
 
 def write(folder: Path, files: Files) -> None:
-    """Leave the files as a report."""
+    """Write the files as a report."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
 
 
 def forge(folder: Path, change: Callable[[Any], object]) -> None:
-    """Change the evidence of a report, take its page away, and seal it anew."""
+    """Change the evidence of a report, remove its page, and update the digests."""
     files = read(folder)
     files.pop("audit.html", None)
     (folder / "audit.html").unlink(missing_ok=True)
@@ -74,7 +74,7 @@ def forge(folder: Path, change: Callable[[Any], object]) -> None:
 
 
 def shift_earlier(document: Any, by: timedelta) -> None:
-    """Let a run have begun and ended that much earlier."""
+    """Move the start and end of a run to an earlier time."""
     for key in ("started", "finished"):
         document[key] = (datetime.fromisoformat(document[key]) - by).isoformat()
 
@@ -85,7 +85,7 @@ def entry_of(document: Any, criterion: str, place: int = 0) -> Any:
 
 
 def found(folder: Path, files: Files) -> dict[str, set[str]]:
-    """Return the subjects that do not hold, by their criteria."""
+    """Return the subjects that failed, by criterion."""
     write(folder / "bundle", files)
     settings = Settings(workspace=folder / "nowhere", plan=folder / "none.toml", reports=folder)
     run = BundleRun(RunRequest(Mode.BUNDLE, settings), folder / "bundle")
@@ -98,7 +98,7 @@ def found(folder: Path, files: Files) -> dict[str, set[str]]:
 
 
 def in_page(pattern: str, text: str) -> Callable[[Files], None]:
-    """Return a forgery of the page: what a regular expression finds first is replaced."""
+    """Return a forgery that replaces the first match of a pattern in the page."""
 
     def _replace(files: Files) -> None:
         page = files["audit.html"].decode()
@@ -110,7 +110,7 @@ def in_page(pattern: str, text: str) -> Callable[[Files], None]:
 
 
 def without(criterion: str, place: int = 0) -> Callable[[Any], None]:
-    """Return a forgery that takes an entry of a criterion out of the evidence."""
+    """Return a forgery that removes an entry of a criterion from the evidence."""
 
     def _remove(document: Any) -> None:
         document["criteria"].remove(entry_of(document, criterion, place))

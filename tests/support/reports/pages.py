@@ -1,4 +1,4 @@
-"""Pages of bundles, and what the check of a page observes of them."""
+"""Render pages of bundles, and read what the page check observes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KNOWN_TO_PYTEST = "the time of day, the times that tests took and the outputs of
 def row_of_test(
     result: str = "Passed", test: str = "test_a.py::test_a", took: str = "7 ms", log: str = NO_OUTPUT, **keys: Any
 ) -> dict[str, Any]:
-    """Return what pytest-html knows of a test."""
+    """Return the data of pytest-html about a test."""
     cells = (("result", result), ("testId", test), ("duration", took))
     table_row = [f'<td class="col-{kind}">{text}</td>' for kind, text in cells]
     row = {"extras": [], "result": result, "testId": test, "duration": took, "resultsTableRow": table_row, "log": log}
@@ -43,7 +43,7 @@ def row_of_test(
 
 
 def surround(record: Record, *rows: dict[str, Any], **keys: Any) -> PytestHtmlParts:
-    """Return what pytest-html writes around the page of a run, with ``data`` beside what it always has."""
+    """Return what pytest-html writes around the page of a run, with further ``data``."""
     data = {
         "environment": environment(record),
         "tests": {"a": list(rows or [row_of_test()])},
@@ -79,16 +79,19 @@ def whole_page(record: Record, around: PytestHtmlParts | None = None) -> str:
 
 
 def said(observations: Iterable[Observation], *subjects: str) -> list[tuple[str, str, str]]:
-    """Return what is observed of some subjects of the page."""
+    """Return the observations about some subjects of the page."""
     return [
-        (seen.subject.removeprefix("audit.html: "), seen.expected, seen.observed)
-        for seen in observations
-        if seen.subject.removeprefix("audit.html: ") in subjects
+        (observation.subject.removeprefix("audit.html: "), observation.expected, observation.observed)
+        for observation in observations
+        if observation.subject.removeprefix("audit.html: ") in subjects
     ]
 
 
 def failing(observations: Iterable[Observation]) -> dict[str, tuple[str, str]]:
-    """Return what was expected and observed of each subject that does not hold, each with its advice."""
-    wrong = [seen for seen in observations if seen.holds is not True]
-    assert {(seen.holds, seen.todo) for seen in wrong} <= {(False, REPLACE_BUNDLE)}
-    return {seen.subject.removeprefix("audit.html: "): (seen.expected, seen.observed) for seen in wrong}
+    """Return expected and observed of each subject that failed. Each must have the hint."""
+    wrong = [observation for observation in observations if observation.holds is not True]
+    assert {(observation.holds, observation.todo) for observation in wrong} <= {(False, REPLACE_BUNDLE)}
+    return {
+        observation.subject.removeprefix("audit.html: "): (observation.expected, observation.observed)
+        for observation in wrong
+    }

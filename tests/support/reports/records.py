@@ -1,4 +1,7 @@
-"""Records of runs, made by hand: accepted, refused, unfinished, and one with hostile texts everywhere."""
+"""Make records of runs by hand.
+
+They are accepted, refused, unfinished, or have hostile texts everywhere.
+"""
 
 from __future__ import annotations
 
@@ -50,27 +53,27 @@ _DIFF = """\
 
 
 def passed(criterion: str, subject: str, text: str = "85", examined: int = 1) -> Evidence:
-    """Return evidence that was observed as it was expected."""
+    """Return evidence of a criterion that passed."""
     return Evidence(criterion, subject, text, text, Outcome.PASSED, examined)
 
 
 def failed(criterion: str, subject: str, expected: str, observed: str, todo: str = "") -> Evidence:
-    """Return evidence that was not observed as it was expected."""
+    """Return evidence of a criterion that failed."""
     return Evidence(criterion, subject, expected, observed, Outcome.FAILED, todo=todo)
 
 
 def not_examined(criterion: str, reason: str) -> Evidence:
-    """Return the evidence of a criterion that no check examined."""
+    """Return evidence of a criterion that was not examined."""
     return Evidence(criterion, "", "examined", reason, Outcome.NOT_EXAMINED, examined=0)
 
 
 def not_required(criterion: str, reason: str) -> Evidence:
-    """Return the evidence of a criterion that the plan does not ask for."""
+    """Return evidence of a criterion that the plan does not require."""
     return Evidence(criterion, "plan", "nothing demanded", reason, Outcome.NOT_REQUIRED, examined=0)
 
 
 def finding(text: str, count: int = 1) -> Finding:
-    """Return a finding that asks for no decision."""
+    """Return a finding of level note."""
     return Finding("finding", "note", "", count, text)
 
 
@@ -101,7 +104,7 @@ _MOVES = (
 
 
 def accepted() -> Record:
-    """An accepted migration with everything a record can hold."""
+    """Return an accepted migration with every field of a record."""
     return Record(
         run="20261122_120603-migrate",
         mode=Mode.MIGRATE,
@@ -147,7 +150,7 @@ def accepted() -> Record:
 
 
 def refused() -> Record:
-    """A migration that failed while it verified, and put everything back."""
+    """Return a migration that failed in verify and was rolled back."""
     record = accepted()
     missing = failed("rows-exact", "task_queue:tasks", "85 rows", "84 rows, 1 missing", "Look at row t-17.")
     at = IDS.index("rows-exact")
@@ -176,7 +179,7 @@ def refused() -> Record:
 
 
 def unfinished() -> Record:
-    """What a killed run leaves: a stage that is running, and no end."""
+    """Return the record of a killed run, with a running stage and no end."""
     record = accepted()
     return replace(
         record,
@@ -195,12 +198,12 @@ def unfinished() -> Record:
 
 
 def hostile() -> Record:
-    """A record with a hostile text in every place that can hold one."""
+    """Return a record with a hostile text in every text field."""
     record = accepted()
     bad = " ".join(HOSTILE)
-    found = {bad: TableContent(1, bad)}
+    contents = {bad: TableContent(1, bad)}
     databases = DatabaseRecord(
-        bad, bad, 1, 2, bad, bad, {bad: 1}, {bad: 2}, {bad: bad}, {"live": found, "after": found}, {bad: bad}
+        bad, bad, 1, 2, bad, bad, {bad: 1}, {bad: 2}, {bad: bad}, {"live": contents, "after": contents}, {bad: bad}
     )
     return replace(
         record,
@@ -242,21 +245,26 @@ def hostile() -> Record:
 
 
 def large() -> Record:
-    """An accepted migration of a thousand tables, with an application that printed five thousand lines."""
+    """Return an accepted migration of a thousand tables.
+
+    Its application printed five thousand lines.
+    """
     record = accepted()
     names = [f"measurements_of_station_{number:04}" for number in range(1000)]
-    found = {name: TableContent(1000 - at, f"{at:064x}") for at, name in enumerate(names)}
-    rows = {name: one.rows for name, one in found.items()}
-    source = replace(record.sources[0], rows=rows, contents=dict.fromkeys(("live", "backup", "dump", "archive"), found))
+    contents = {name: TableContent(1000 - at, f"{at:064x}") for at, name in enumerate(names)}
+    rows = {name: content.rows for name, content in contents.items()}
+    source = replace(
+        record.sources[0], rows=rows, contents=dict.fromkeys(("live", "backup", "dump", "archive"), contents)
+    )
     assert record.target is not None
-    target = replace(record.target, rows_after=rows, contents={"live": {}, "after": found})
+    target = replace(record.target, rows_after=rows, contents={"live": {}, "after": contents})
     per_table = (
         "tables-created", "schema-as-planned", "rows-counted", "rows-expected", "rows-exact", "no-duplicates",
         "final-digest",
     )  # fmt: skip
-    seen = [
-        passed(one, f"target: {name}", f"{rows[name]} rows, {at:064x}")
-        for one in per_table
+    evidence = [
+        passed(criterion, f"target: {name}", f"{rows[name]} rows, {at:064x}")
+        for criterion in per_table
         for at, name in enumerate(names)
     ]
     output = "".join(f"line {number}: a task with a title that is as long as titles are\n" for number in range(5000))
@@ -267,7 +275,7 @@ def large() -> Record:
         moves=tuple(
             MoveRecord(source.name, f"{source.file}:{name}", name, name, rows[name], rows[name]) for name in names
         ),
-        criteria=(*record.criteria, *seen),
+        criteria=(*record.criteria, *evidence),
         findings=tuple(finding(f"{name} column value: NOT NULL was yes, is no in the target.") for name in names),
         differences=tuple(SchemaDifference(name, "value", "NOT NULL", "yes", "no") for name in names),
         sql=tuple(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, value REAL NOT NULL)" for name in names),

@@ -1,4 +1,4 @@
-"""Runs of every mode whose checks see what a test says; no database is opened."""
+"""Run pipelines of every mode with scripted observations, without a database."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ python = "pass"
 
 @dataclass(frozen=True)
 class Script:
-    """What happens in a run.
+    """Hold what happens in a run.
 
     Attributes:
-        seen: What checks see, by their criteria; all others see one row as it was expected.
+        seen: Observations by criterion; all other checks observe one row as expected.
         broken: Id of a stage that cannot be performed.
         unchecked: A criterion whose check is not called.
         interrupted: Exit code of the signal that ended the run.
-        already: There is nothing to do.
+        already: True if there is nothing to do.
     """
 
     seen: Mapping[str, Sequence[Observation]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Script:
 
 
 class ScriptedRun(Pipeline):
-    """A run that does what its script says."""
+    """Run a script."""
 
     def __init__(self, request: RunRequest, script: Script) -> None:
         super().__init__(request)
@@ -77,31 +77,31 @@ class ScriptedRun(Pipeline):
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
-        """Nothing is done; the broken stage raises."""
+        """Return actions that do nothing. That of the broken stage raises."""
         return {stage: partial(self._perform, stage) for stage in stages_of(self.log.mode)}
 
     @property
     def has_acted(self) -> bool:
-        """A run has acted when its second stage has begun."""
+        """Return whether the second stage has begun."""
         return len(self.log.stages) > 1
 
     @property
     def checks(self) -> dict[str, Check]:
-        """None is needed: the script says what is seen."""
+        """Return no check, because the script has the observations."""
         return {}
 
     def look(self, criterion: Criterion) -> Sequence[Observation]:
-        """See what the script says."""
+        """Return the observations of the script."""
         return self.script.seen.get(criterion.id, [_as_expected(criterion)])
 
     def roll_back_unless_accepted(self) -> UndoResult | None:
-        """Put everything back where something had been done."""
+        """Return the result of a rollback if the run had acted and was not accepted."""
         if not self.has_acted or verdict(self.log) == "accepted":
             return None
         return UndoResult("Everything was put back.")
 
     def go(self) -> None:
-        """Perform stages and check criteria as far as they hold."""
+        """Perform stages and check criteria as far as they pass."""
         with suppress(ProblemError):
             for stage in stages_of(self.log.mode):
                 self.perform(stage)
@@ -120,7 +120,7 @@ def _as_expected(criterion: Criterion) -> Observation:
 
 
 def ended(folder: Path, mode: Mode, script: Script | None = None) -> ScriptedRun:
-    """Take a run to its end; its plan, in the folder, has one application."""
+    """Run a script to its end, with a plan that has one application."""
     file = folder / "consolidation.toml"
     file.write_text(PLAN, "utf-8")
     settings = Settings(workspace=folder, plan=file, reports=folder / "reports")

@@ -1,4 +1,4 @@
-"""Change a bundle as somebody does who makes only its digests fit."""
+"""Change a bundle and update only its digests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def update_digests(files: Files) -> None:
-    """Do what a forger does: bring summary and manifest in line with the evidence, as far as digests go."""
+    """Update summary and manifest after a change of the evidence."""
     old = json.loads(files["manifest.json"])["files"]["evidence.json"]["sha256"].encode()
     new = hashlib.sha256(files["evidence.json"]).hexdigest().encode()
     files["summary.txt"] = files["summary.txt"].replace(old, new)
@@ -29,7 +29,7 @@ def update_digests(files: Files) -> None:
 
 
 def edited(files: Files, change: Callable[[Any], object]) -> None:
-    """Change the evidence, and seal the bundle anew."""
+    """Change the evidence, and update the digests."""
     document = json.loads(files["evidence.json"])
     change(document)
     files["evidence.json"] = json.dumps(document).encode()
@@ -50,5 +50,5 @@ def with_other_count(document: Any) -> None:
 
 
 def with_a_failure_hidden(document: Any) -> None:
-    """Let an entry have failed, while the verdict stays."""
+    """Make an entry fail without changing the verdict."""
     document["criteria"][3]["outcome"] = "failed"

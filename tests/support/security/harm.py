@@ -1,4 +1,4 @@
-"""Databases that were made to do harm: what is in each, and what has to become of it."""
+"""List databases that were made to do harm, and how a rehearsal on each has to end."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ _DOUBLED = ", ".join(f"c{n} AS (SELECT a.x FROM c{n - 1} AS a, c{n - 1} AS b)" f
 
 @dataclass(frozen=True)
 class Harm:
-    """What is in the source, the table of it that is planned, and how a rehearsal ends.
+    """Hold a harmful source.
 
     Attributes:
-        id: Empty: it was moved, without being run; else of the message by which it was refused.
-        deadline: Seconds, in the plan; None: those that a plan has by default.
-        long: Whether it is tried only by ``-m long``: it takes longer, or is like another.
+        name: Name of the attack.
+        sql: Statements of the source.
+        table: Table of the source that is planned.
+        id: Id of the refusal; empty if the source is moved without being run.
+        deadline: Seconds in the plan; None means the default.
+        long: True if only ``-m long`` runs it, because it takes longer or is like another.
     """
 
-    what: str
+    name: str
     sql: str
     table: str = ""
     id: str = ""
@@ -29,13 +32,13 @@ class Harm:
     long: bool = False
 
 
-def _late(what: str, sql: str, table: str = "", *, long: bool = False) -> Harm:
-    """Return what would take years, or longer than anybody waits."""
-    return Harm(what, sql, table, "out-of-proportion", deadline=1, long=long)
+def _late(name: str, sql: str, table: str = "", *, long: bool = False) -> Harm:
+    """Return an attack that would take years."""
+    return Harm(name, sql, table, "out-of-proportion", deadline=1, long=long)
 
 
 def _disguised(made: str, sql: str) -> str:
-    """Return SQL that makes something harmless, and then says in the schema that it was made by ``sql``."""
+    """Return SQL that creates a harmless object and then writes ``sql`` into the schema."""
     text = sql.replace("'", "''")
     return f"""{made}; PRAGMA writable_schema = ON;
         UPDATE sqlite_schema SET sql = '{text}' WHERE name = 'bomb'; PRAGMA writable_schema = RESET"""

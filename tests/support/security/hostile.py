@@ -1,4 +1,7 @@
-"""Hostile names and values: each tries to be executed by whoever forgets to quote, escape or confine it."""
+"""Make hostile names and values.
+
+Each is executed by a program that does not quote, escape or confine it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 CANARY = "pwned"  # a file, a tag or an attribute of this name exists only if something was executed
-# Each is a kind of attack; {n} makes it one of its own, for SQLite does not tell names apart by case.
+# Each is a kind of attack. {n} makes it unique, because SQLite ignores the case of names.
 PAYLOADS = {
     "SQL": (
         """x'); DROP TABLE "t{n}"; --""",
@@ -67,12 +70,12 @@ _ONLY_VALUES = ("nul\x00pwned{n}", "{n}" + "y" * 100_000, "\x00{n}")
 
 
 def names(count: int) -> dict[str, str]:
-    """Return that many names, no two of which SQLite takes for one, and the kind of each."""
+    """Return hostile names that all differ for SQLite, with the kind of each."""
     return _numbered([(kind, payload) for kind, some in PAYLOADS.items() for payload in some], count)
 
 
 def values(count: int) -> dict[str, str]:
-    """Return that many values, each another, and the kind of each."""
+    """Return different hostile values, with the kind of each."""
     some = [(kind, payload) for kind, payloads in PAYLOADS.items() for payload in payloads]
     return _numbered([*some, *(("NUL, long", payload) for payload in _ONLY_VALUES)], count)
 
@@ -83,7 +86,7 @@ def _numbered(payloads: list[tuple[str, str]], count: int) -> dict[str, str]:
 
 
 def hostile_workspace(tmp_path: Path, *, tables: int, columns: int, rows: int) -> Workspace:
-    """Build a workspace in which every name of a table and a column, and every value, is hostile."""
+    """Build a workspace in which every table name, column name and value is hostile."""
     root = tmp_path / "workspace"
     (root / "app").mkdir(parents=True)
     (root / "app" / "code.py").write_text("PATH = None\n")
@@ -106,7 +109,10 @@ def hostile_workspace(tmp_path: Path, *, tables: int, columns: int, rows: int) -
 
 
 def _plan(tables: list[str]) -> str:
-    """Write the plan; a JSON string is a TOML string where every character beyond ASCII is escaped by code point."""
+    """Return the plan.
+
+    A JSON string is a TOML string if every character beyond ASCII is escaped by code point.
+    """
     head = 'format = 1\nname = "hostile"\ntarget = "main.db"\n\n[[source]]\nname = "old"\nfile = "old.db"\n'
     return (
         head

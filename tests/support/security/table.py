@@ -1,4 +1,4 @@
-"""The security table: what hostile was tried, what was looked for, and what was found; as the tests have seen it."""
+"""Collect and print the security table of attacks, checks and results."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """One thing that must not have happened.
+class AttackCheck:
+    """Hold the result of one check for an attack.
 
     Attributes:
-        through: Number of things that were looked through, and what they are: ``"31 files"``.
-        found: What of it happened all the same.
+        effect: The effect that must not have happened.
+        searched: Number and kind of the searched things, such as ``"31 files"``.
+        hits: The effects that did happen.
     """
 
-    what: str
-    through: str
-    found: list[str]
+    effect: str
+    searched: str
+    hits: list[str]
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How the run on a database that was made to do harm came to its end.
+    """Hold how the run on a harmful database ended.
 
     Attributes:
+        name: Name of the attack.
         how: ``moved``, or ``refused`` and the id of the message.
-        seconds: Of the whole rehearsal.
-        megabytes: The most memory that any process had had until then.
+        seconds: Duration of the whole rehearsal.
+        megabytes: Largest memory of any process until then.
     """
 
-    what: str
+    name: str
     how: str
     seconds: float
     megabytes: int
@@ -42,33 +44,33 @@ class Ended:
 
 @dataclass
 class Table:
-    """What has been seen so far.
+    """Hold the results so far.
 
     Attributes:
         names: Kind of attack to the number of names that arrived in the target.
-        values: Likewise, of values.
+        values: The same for values.
     """
 
     names: Counter[str] | None = None
     values: Counter[str] | None = None
-    looked: list[Looked] = field(default_factory=list)
+    checks: list[AttackCheck] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
-        """Yield the table as it is printed; what was not tried has no line."""
+        """Yield the printed table. An attack that was not tried has no line."""
         if self.names and self.values:
             yield f"{'hostile':<12}{'names':>8}{'values':>8}   arrived as they were"
             for kind in self.values:
                 yield f"  {kind:<10}{self.names[kind]:>8,}{self.values[kind]:>8,}"
             total = self.names.total(), self.values.total()
-            yield f"  {'together':<10}{total[0]:>8,}{total[1]:>8,}"
-        if self.looked:
+            yield f"  {'total':<10}{total[0]:>8,}{total[1]:>8,}"
+        if self.checks:
             yield ""
-            yield f"{'looked for':<36}{'through':<28}found"
-            for one in self.looked:
-                yield f"  {one.what:<34}{one.through:<28}{'; '.join(map(ascii, one.found)) or 'nothing'}"
+            yield f"{'checked for':<36}{'searched':<28}found"
+            for check in self.checks:
+                yield f"  {check.effect:<34}{check.searched:<28}{'; '.join(map(ascii, check.hits)) or 'nothing'}"
         if self.ended:
             yield ""
             yield f"{'databases made to do harm':<60}{'rehearsal':<32}{'seconds':>8}{'peak MB':>9}"
             for end in self.ended:
-                yield f"  {end.what:<58}{end.how:<32}{end.seconds:>8.1f}{end.megabytes:>9,}"
+                yield f"  {end.name:<58}{end.how:<32}{end.seconds:>8.1f}{end.megabytes:>9,}"

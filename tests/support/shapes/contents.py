@@ -1,4 +1,4 @@
-"""Digest what a workspace holds by SQL alone, so that no release's own digest decides what an old shape held."""
+"""Digest the contents of a workspace by SQL alone, without the digest of any release."""
 
 from __future__ import annotations
 

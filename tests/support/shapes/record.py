@@ -1,7 +1,7 @@
-"""Record what a release leaves behind: ``python -m tests.support.shapes.record NAME`` fills ``tests/shapes/NAME``.
+"""Record what a release leaves behind in ``tests/shapes/NAME``.
 
-While it runs, a copy of the checkout, the workspace and the reports are at neutral paths. Host, user, platform and
-interpreter are neutral words.
+Run it with ``python -m tests.support.shapes.record NAME``. A copy of the checkout, the workspace and the reports are at
+neutral paths while it runs. Host, user, platform and interpreter are neutral words.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ DATABASES = {
 
 
 def build() -> None:
-    """Build the workspace anew, with the smallest pages that SQLite has."""
+    """Build the workspace again, with the smallest pages of SQLite."""
     shutil.rmtree(WORKSPACE, ignore_errors=True)
     (WORKSPACE / "app").mkdir(parents=True)
     for name, sql in DATABASES.items():
@@ -112,13 +112,13 @@ def build() -> None:
 
 
 def edit(old: str, new: str) -> None:
-    """Replace a text of the plan, in which it must be."""
+    """Replace a text that must be in the plan."""
     assert old in PLAN
     (WORKSPACE / "consolidation.toml").write_text(PLAN.replace(old, new))
 
 
 def run(verb: str, exit_code: int, bundle: Path) -> None:
-    """Run a verb, and keep the bundle it leaves."""
+    """Run a verb, and keep its bundle."""
     before = set(REPORTS.glob("*.zip"))
     options = ["-m", verb, f"--workspace={WORKSPACE}", f"--reports={REPORTS}", "-p", "no:cacheprovider"]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
@@ -129,7 +129,7 @@ def run(verb: str, exit_code: int, bundle: Path) -> None:
 
 
 def pack(file: Path) -> None:
-    """Pack the workspace; the same files always give the same bytes."""
+    """Pack the workspace so that the same files always give the same bytes."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for path in sorted(WORKSPACE.rglob("*")):
@@ -141,7 +141,7 @@ def pack(file: Path) -> None:
 
 
 def record(folder: Path) -> None:
-    """Make every shape, and state the contents of the workspace before and after its migration."""
+    """Record every shape, and the contents of the workspace before and after its migration."""
     folder.mkdir()
     shutil.copytree(SHAPES.parents[1], CHECKOUT, ignore=shutil.ignore_patterns(".*", "__pycache__", "shapes"))
     build()

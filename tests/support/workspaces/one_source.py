@@ -1,4 +1,4 @@
-"""A workspace of one source, the least that every stage of a whole run has work in."""
+"""Build a workspace of one source that has work for every stage of a run."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ INSERT INTO tags VALUES ('a', 'red'), ('a', 'red'), ('b', 'blue');
 
 
 def build_one_source(folder: Path) -> Workspace:
-    """Build the workspace with something for every stage: a target, a source, code, a log and a smoke test."""
+    """Build the workspace with a target, a source, code, a log and a smoke test."""
     root = folder / "workspace"
     (root / "app").mkdir(parents=True)
     execute(root / "main.db", _TARGET)

@@ -1,4 +1,7 @@
-"""A workspace of two sources, one of them as a crash leaves it, and runs of the engine over it in this process."""
+"""Build a workspace of two sources, and run the engine over it in this process.
+
+One of the sources is as a crash leaves it.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,10 @@ TARGET_MODE, TASKS_MODE, CODE_MODE = 0o640, 0o600, 0o755
 
 
 def build_two_sources(root: Path, *, target: bool = True) -> Path:
-    """Make the workspace: target and notes in WAL mode, the newest notes in the ``-wal`` only, tasks private."""
+    """Create the workspace.
+
+    Target and notes are in WAL mode, the newest notes are in the ``-wal`` only, and tasks is private.
+    """
     (root / "logs").mkdir(parents=True)
     (root / "app").mkdir()
     if target:
