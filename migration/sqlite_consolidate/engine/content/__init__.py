@@ -1,1 +1,1 @@
-"""The rows of a database: digests, dumps, projections, and which rows differ."""
+"""Read the rows of databases, and digest, dump, project and compare them."""

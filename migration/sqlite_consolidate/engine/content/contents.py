@@ -1,4 +1,4 @@
-"""Content: what a database file holds, read once for each state of its bytes."""
+"""Read the contents of a database file, once for each state of its bytes."""
 
 from __future__ import annotations
 
@@ -29,21 +29,23 @@ else:
 
 
 def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest]:
-    """Digest every table that holds a user's rows, by name; a large file in half of the time.
+    """Digest every table that holds rows of the user, by name, a large file in two processes.
+
+    A database in WAL mode is read by this process alone, because two processes could read two states of it.
 
     Args:
-        path: The database; in WAL mode, in which the two processes could see two states of it, one process reads it.
-        con: Open connection to it, in no transaction.
-        schema: What is in it.
+        path: The database file.
+        con: Connection that has the file open and is in no transaction.
+        schema: Schema of the database.
 
     Raises:
-        sqlite3.Error: It is damaged, or locked.
+        sqlite3.Error: The database is damaged or locked.
     """
     if path.stat().st_size < PARALLEL_MIN_BYTES or pragma(con, "journal_mode") == "wal":
         return digest_tables(con, schema)
     con.execute("BEGIN")
     try:
-        con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on nobody can commit to it
+        con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on no other process can commit
         with ReadWorker("lower halves", path, limits=limits_of(con)) as worker:
             upper = {
                 table.name: digest_table(con, table, where=_half_condition(con, table, ">")) for table in schema.movable
@@ -55,14 +57,21 @@ def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schem
 
 
 def digest_lower_halves(con: sqlite3.Connection) -> dict[str, tuple[int, int]]:
-    """Digest the lower half of each table that is divided: name to its rows, and the sum of their hashes."""
+    """Digest the lower half of each table that is divided.
+
+    Returns:
+        Each table to the number of its rows and the sum of their hashes.
+    """
     halves = {table: _half_condition(con, table, "<=") for table in read_schema(con).movable}
     digests = {table.name: digest_table(con, table, where=where) for table, where in halves.items() if where}
     return {name: (digest.rows, digest.total) for name, digest in digests.items()}
 
 
 def _half_condition(con: sqlite3.Connection, table: Table, side: str) -> str:
-    """SQL: the rows on one side of the middle; empty for a table that is not divided."""
+    """Return the SQL condition of the rows on one side of the middle rowid.
+
+    It is empty for a table that is not divided.
+    """
     if table.kind != "table" or not table.rowid:
         return ""
     rowid = quoted(table.rowid)
@@ -73,15 +82,16 @@ def _half_condition(con: sqlite3.Connection, table: Table, side: str) -> str:
 _CHUNK = 1 << 20
 _HEADER_BYTES = 100
 _VOLATILE_FIELDS = ((18, 20), (24, 28), (40, 44), (92, 100))
-"""Of the header: journal mode, change counters, schema cookie, and who wrote last (https://sqlite.org/fileformat.html).
+"""Parts of the header that differ between a database and its backup (https://sqlite.org/fileformat.html).
 
-A backup differs from its original in these, and no row, no statement and no mark is in them.
+They hold the journal mode, change counters, the schema cookie and the version of the last writer. They hold no row, no
+statement and no AUTOINCREMENT mark.
 """
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a database holds: its content digest, and that of each table that holds a user's rows."""
+    """Hold the content digest of a database and the digests of its tables."""
 
     digest: str
     tables: dict[str, TableDigest]
@@ -94,17 +104,17 @@ def read_contents(
     schema: Schema | None = None,
     file: Path | None = None,
 ) -> Contents:
-    """Read all that is in a database.
+    """Read the contents of a database.
 
     Args:
-        database: A file, which a new connection reads that cannot write; or a connection that has it open.
-        limits: Of that new connection.
-        schema: Of the database, where it was read already.
+        database: A file, which is read through a new read-only connection, or a connection that has the database open.
+        limits: Limits of the new connection.
+        schema: Schema of the database, if it was read already.
         file: The file that the connection, in no transaction, has open. A second process then reads half of a large
-            one.
+            file.
 
     Raises:
-        sqlite3.Error: The file is missing, locked or no database.
+        sqlite3.Error: The file is missing, locked or not a database.
     """
     if isinstance(database, Path):
         with open_for_inspection(database, limits) as con:
@@ -115,11 +125,11 @@ def read_contents(
 
 
 def digest_or_reason(path: Path, reader: Callable[[Path], Contents] = read_contents) -> str:
-    """Return the content digest of a database file, or in words why it has none.
+    """Return the content digest of a database file, or the reason why it has none.
 
     Args:
         path: The file.
-        reader: Reads it.
+        reader: Function that reads it.
     """
     if not os.path.lexists(path):
         return "no such file"
@@ -130,15 +140,17 @@ def digest_or_reason(path: Path, reader: Callable[[Path], Contents] = read_conte
 
 
 def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[str] | None = None) -> Contents:
-    """Load a dump into a scratch database beside it, and return what that holds. The scratch is gone afterwards.
+    """Load a dump into a scratch database and return the contents of that database.
+
+    The scratch database is beside the dump, and is removed afterwards.
 
     Args:
-        dump: The file.
-        limits: Of the scratch database.
-        lines: Those of the dump, where it is still being written.
+        dump: The dump file.
+        limits: Limits of the scratch database.
+        lines: Lines of the dump, if another process is still writing it.
 
     Raises:
-        sqlite3.Error: The dump cannot be loaded.
+        sqlite3.Error: SQLite cannot load the dump.
     """
     if lines is None:
         with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as text:
@@ -157,38 +169,38 @@ def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[s
 
 @dataclass
 class ContentsCache:
-    """Reads a database file through a new connection; once more only when its bytes are others.
+    """Read database files through new connections, and again only when their bytes change.
 
-    Only for files that no connection of this process has open: their bytes are read as well.
+    This process must have no connection open on these files, because their bytes are read as well.
     """
 
     limits: Limits = field(default_factory=Limits)
     _known: dict[Path, tuple[list[str], Contents]] = field(default_factory=dict)
 
     def contents(self, path: Path) -> Contents:
-        """Return what is in the file now.
+        """Return the current contents of a file.
 
         Raises:
-            sqlite3.Error: It is no database, or locked.
+            sqlite3.Error: The file is locked or not a database.
         """
         before = file_digests(path)
         if path in self._known and self._known[path][0] == before:
             return self._known[path][1]
         contents = read_contents(path, self.limits)
-        if file_digests(path) == before:  # else somebody wrote meanwhile: what was read belongs to neither state
+        if file_digests(path) == before:  # else another process wrote meanwhile, between two states
             self._known[path] = before, contents
         return contents
 
 
 def pages_equal(path: Path, copy: Path, sha256: str = "") -> bool:
-    """Tell whether two database files hold the same, page by page; without opening them as databases.
+    """Return whether two database files have equal pages, without opening them as databases.
 
-    False says only that their contents have to be read: pages may lie in another order.
+    False does not mean that the contents differ, because pages may be in another order.
 
     Args:
-        path: A database with nothing in a ``-wal``; like ``copy``, not open in this process.
+        path: A database with an empty or no ``-wal``. Neither file is open in this process.
         copy: A copy of it.
-        sha256: Digest that the bytes of ``copy`` must have, unless it is empty.
+        sha256: Digest that the bytes of ``copy`` must have. Empty accepts any bytes.
     """
     digest = hashlib.sha256()
     with path.open("rb") as database, copy.open("rb") as copied:
@@ -204,7 +216,10 @@ def pages_equal(path: Path, copy: Path, sha256: str = "") -> bool:
 
 
 def has_wal_frames(path: Path) -> bool:
-    """Tell whether a ``-wal`` with something in it lies beside the file: then its own bytes are not all it holds."""
+    """Return whether a non-empty ``-wal`` is beside a database.
+
+    The file alone then does not hold the whole database.
+    """
     wal = sidecar_path(path, WAL)
     return wal.exists() and wal.stat().st_size > 0
 
@@ -221,17 +236,22 @@ def _has_more(file: BinaryIO) -> bool:
 
 
 def file_digests(path: Path) -> list[str]:
-    """Digest all files of a database; two equal answers say that nothing was written between them.
+    """Digest all files of a database.
+
+    Two equal results mean that no process wrote to the database in between.
 
     Args:
-        path: A database that this process has not open.
+        path: A database that this process does not have open.
     """
     files = [path, *(sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS)]
     return [part for file in files for part in (_digest_halves(file) if file.exists() else [""])]
 
 
 def _digest_halves(file: Path) -> list[str]:
-    """Digest the halves of a file, of a large one at the same time: hashlib lets other threads run meanwhile."""
+    """Digest the two halves of a file, those of a large file in two threads.
+
+    hashlib releases the interpreter lock while it computes.
+    """
     size = file.stat().st_size
     halves = (0, size // 2), (size // 2, size)
     if size < PARALLEL_MIN_BYTES:

@@ -1,4 +1,7 @@
-"""Foresee what reading a database costs, and let a second process find it out where the schema cannot tell."""
+"""Estimate what reading a database costs, and measure it in a second process.
+
+The measurement is needed only where the schema does not limit the cost.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,8 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-_MAX_LINEAR_COUNT = 2  # so many cannot multiply: what the third makes of the second is the second times the first
-# Built-in functions whose time and result are no more than in proportion to what they get.
+_MAX_LINEAR_COUNT = 2  # two expressions cannot multiply their results; a third can multiply the result of the second
+# Built-in functions whose time and result are at most proportional to their arguments.
 _LINEAR_FUNCTIONS = frozenset(
     {"abs", "coalesce", "date", "datetime", "ifnull", "iif", "json_valid", "julianday", "length", "lower", "max", "min"}
     | {"nullif", "octet_length", "round", "sign", "time", "typeof", "unicode", "unixepoch", "upper"}
@@ -38,9 +41,9 @@ _LINEAR_FUNCTIONS = frozenset(
 
 
 def has_linear_cost(con: sqlite3.Connection) -> bool:
-    """Tell whether reading, checking and copying the database of ``con`` costs what its rows cost, and little more.
+    """Return whether reading, checking and copying a database is linear in its size.
 
-    Only statements of its schema are looked at, as text and by SQLite's own compiler in memory; False where in doubt.
+    Only the statements of the schema are examined, as text and by SQLite's compiler in memory. False if in doubt.
     """
     objects = con.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM main.sqlite_schema").fetchall()
     statements = [strip_literals(sql) for kind, *_, sql in objects if kind in ("view", "trigger")]
@@ -56,14 +59,17 @@ def has_linear_cost(con: sqlite3.Connection) -> bool:
 
 
 def _may_compute(words: str) -> bool:
-    """Whether a statement may hold an expression: a CHECK, a generated column, or an index on more than columns."""
+    """Return whether a statement may hold an expression.
+
+    It does so in a CHECK, a generated column, or an index on an expression or with WHERE.
+    """
     if re.match(r"create\s+(?:unique\s+)?index", words):
         return bool(re.search(r"\(.*\(|\bwhere\b", words, re.DOTALL))
     return bool(re.search(r"\b(?:check|as)\b", words)) and not words.startswith("create virtual")
 
 
 def _calls_only_linear_functions(statements: list[str], limits: Limits) -> bool:
-    """Whether the expressions in statements that make tables and indexes call nothing but what is linear."""
+    """Return whether expressions of tables and indexes call only functions of linear cost."""
     called: set[str | None] = set()
 
     def record_call(action: int, _: str | None, function: str | None, *__: str | None) -> int:
@@ -81,15 +87,15 @@ def _calls_only_linear_functions(statements: list[str], limits: Limits) -> bool:
         con.set_authorizer(record_call)
         for sql in statements:
             con.execute(sql)
-    except sqlite3.Error:  # an index without its table, a function of the application: a closer look will say
+    except sqlite3.Error:  # an index without its table, or a function of the application
         return False
     finally:
         con.close()
     return called <= _LINEAR_FUNCTIONS
 
 
-_ALL_LINES, _MAX_LINES = 2_147_483_647, 5  # lines of integrity_check: it would look no further than it may say
-_REPORT_SECONDS = 0.2  # seconds before the deadline, to say where it was
+_ALL_LINES, _MAX_LINES = 2_147_483_647, 5  # lines of integrity_check, which stops reading at its limit of lines
+_REPORT_SECONDS = 0.2  # seconds before the deadline, to report the current step
 _HEAP_BYTES, _HEAP_BYTES_PER_BYTE = 512_000_000, 4  # bytes of memory that SQLite gets; a value and copies of it fit in
 _GENERATED_BYTES, _GENERATED_BYTES_PER_BYTE = (
     100_000_000,
@@ -98,20 +104,20 @@ _GENERATED_BYTES, _GENERATED_BYTES_PER_BYTE = (
 
 
 def examine_database(path: Path, until: float) -> dict[str, object]:
-    """Read, compile and evaluate everything in a database, and say what came of it.
+    """Read, compile and evaluate everything in a database.
 
     Args:
-        path: The database; it is only read.
-        until: When the process is to end, as :func:`time.monotonic` counts, which is the same in every process.
+        path: The database. It is only read.
+        until: When this process has to end, as :func:`time.monotonic` counts. Every process counts the same.
 
     Returns:
-        ``damage``: the lines of integrity_check, none where it is intact; or ``late``: what was being done when time
-        was up; or ``excess``: what took more memory or room than the size of the file allows.
+        ``damage``: the lines of integrity_check, none if the database is intact. Or ``late``: the step that was under
+        way at the deadline. Or ``excess``: what took more memory or space than the size of the file allows.
 
     Raises:
-        sqlite3.Error: SQLite cannot read it.
+        sqlite3.Error: SQLite cannot read the database.
     """
-    limits = Limits()  # without a deadline: the timer ends this process, also inside of one instruction
+    limits = Limits()  # without a deadline, because the timer ends this process even inside of one SQLite instruction
     if not math.isinf(until):
         timer = threading.Timer(until - _REPORT_SECONDS - time.monotonic(), _report_timeout, (limits,))
         timer.daemon = True
@@ -119,7 +125,7 @@ def examine_database(path: Path, until: float) -> dict[str, object]:
     size = size_with_sidecars(path)
     heap = _HEAP_BYTES + _HEAP_BYTES_PER_BYTE * size
     try:
-        # Through a connection that cannot write SQLite leaves CHECKs out: this one could, and may not.
+        # SQLite does not evaluate CHECKs on a read-only connection. This one is writable, but query_only.
         with contextlib.closing(open_existing(path, limits)) as con:
             con.execute("PRAGMA query_only=ON")
             con.execute(f"PRAGMA hard_heap_limit={heap}")
@@ -137,13 +143,19 @@ def examine_database(path: Path, until: float) -> dict[str, object]:
 
 
 def _report_timeout(limits: Limits) -> None:
-    """Answer for the other thread, which does not come back from SQLite."""
+    """Write the answer for the main thread and end the process.
+
+    The main thread may be inside of SQLite and cannot answer in time.
+    """
     os.write(1, json.dumps({"result": {"late": limits.deadline.step}}).encode())
     os._exit(0)
 
 
 def _damage(con: sqlite3.Connection) -> list[str]:
-    """Return what integrity_check finds wrong, after it has seen every row; rows may be older than their CHECK."""
+    """Return the damage that integrity_check finds in all rows.
+
+    A violated CHECK is no damage, because a row may be older than its CHECK.
+    """
     limits_of(con).deadline.start_step("integrity_check")
     lines = (str(row[0]) for row in con.execute(f"PRAGMA integrity_check({_ALL_LINES})"))
     damage = (line for line in lines if line != "ok" and not line.startswith("CHECK constraint failed in "))
@@ -151,16 +163,19 @@ def _damage(con: sqlite3.Connection) -> list[str]:
 
 
 def _compile_views(con: sqlite3.Connection) -> None:
-    """Let SQLite compile each view; listing its tables does so as well, and could not say which one it was at."""
+    """Let SQLite compile each view and record which one.
+
+    PRAGMA table_list compiles them as well, but the step would not name the view.
+    """
     limits_of(con).deadline.start_step("its schema")
     for (view,) in con.execute("SELECT name FROM main.sqlite_schema WHERE type = 'view'").fetchall():
         limits_of(con).deadline.start_step(f"view {view}")
-        with contextlib.suppress(sqlite3.Error):  # what is wrong with it the survey will say
+        with contextlib.suppress(sqlite3.Error):  # the survey reports what is wrong with it
             con.execute(f"EXPLAIN SELECT * FROM main.{quoted(view)}")
 
 
 def _compile_triggers_and_tables(con: sqlite3.Connection, schema: Schema) -> None:
-    """Let SQLite compile each trigger, and make each table and index once more in memory."""
+    """Let SQLite compile each trigger, and create each table and index again in memory."""
     limits = limits_of(con)
     memory = open_memory(limits)
     try:
@@ -176,7 +191,7 @@ def _compile_triggers_and_tables(con: sqlite3.Connection, schema: Schema) -> Non
 
 
 def _check_generated_columns(con: sqlite3.Connection, schema: Schema, most: int) -> dict[str, object]:
-    """Evaluate every generated column of every row."""
+    """Evaluate every generated column of every row and compare their size with a limit."""
     for table in schema.movable:
         names = [quoted(column.name) for column in table.columns if column.generated]
         if not names:

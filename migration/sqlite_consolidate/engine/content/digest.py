@@ -1,19 +1,21 @@
-r"""Digest: one number for the rows of a table that tells values, storage classes, bytes and multiplicity apart.
+r"""Compute digests of tables and databases.
 
-Format 1, for whoever wants to compute it elsewhere:
+The digest of a table distinguishes values, storage classes, bytes and the number of equal rows. Format 1, so that
+other programs can compute it:
 
-* A row is a sequence of values, in the order of the columns sorted by name (as SQLite compares names); generated and
-  hidden columns are left out. Where the implicit rowid is the row's only identity, it comes first.
-* A row is written as ``(`` and the number of values as 4 bytes, then each value; all numbers are little-endian:
+* A row is a sequence of values, in the order of the columns sorted by name (as SQLite compares names). Generated and
+  hidden columns are left out. Where the implicit rowid is the only identity of a row, it comes first.
+* A row is written as ``(`` and the number of values as 4 bytes, then each value. All numbers are little-endian:
   NULL ``N``; an integer of 32 bits ``i`` and 4 bytes, a larger one ``l``, its signed number of 15-bit digits as 4 bytes
   and each digit as 2 bytes, lowest first; a real ``g`` and the 8 bytes of its IEEE 754 double (-0.0 is not 0.0); a text
   ``u``, its length in bytes as 4 bytes, and its UTF-8; a blob ``s``, its length as 4 bytes, and its bytes. In a text
   that is not UTF-8 each byte that does not decode is written as the three bytes of the code point U+DC00 + byte.
   (This is version 2 of Python's ``marshal`` for these types.) Text of a UTF-16 database counts as the UTF-8 that
-  SQLite makes of it.
+  SQLite converts it to.
 * The digest is the sum of the SHA-256 of all rows, each read as a little-endian number, modulo 2**256, printed as 64
-  hex digits. A sum does not depend on the order in which rows are stored, counts equal rows as often as they are
-  there, and the sum over two tables is the sum of their digests: the target's is its own before plus the sources'.
+  hex digits. A sum does not depend on the order in which rows are stored, and it counts equal rows separately. The
+  sum over two tables is the sum of their digests, so the digest of the target after a run is its digest before the
+  run plus the digests of the sources.
 """
 
 from __future__ import annotations
@@ -44,14 +46,17 @@ _MARSHAL_VERSION = 2
 
 @dataclass(frozen=True)
 class TableDigest:
-    """Number of rows, and the sum of their hashes; digests add and subtract like the sets of rows they stand for."""
+    """Hold the number of rows of a table and the sum of their hashes.
+
+    Digests are added and subtracted like the multisets of rows that they represent.
+    """
 
     rows: int = 0
     total: int = 0
 
     @property
     def sha256(self) -> str:
-        """The digest as 64 hex digits."""
+        """Return the digest as 64 hex digits."""
         return f"{self.total:064x}"
 
     def __add__(self, other: TableDigest) -> TableDigest:
@@ -65,7 +70,10 @@ class TableDigest:
 
     @property
     def full(self) -> str:
-        """Number of rows and the whole digest, as evidence compares them; an empty table has no digest to show."""
+        """Return the number of rows and the whole digest, as evidence compares them.
+
+        An empty table has only the number of rows.
+        """
         return self._format(64)
 
     def _format(self, digits: int) -> str:
@@ -74,15 +82,15 @@ class TableDigest:
 
 
 def digest_query(con: sqlite3.Connection, query: str) -> TableDigest:
-    """Digest the rows of a query, in whatever order they come.
+    """Digest the rows of a query. Their order does not matter.
 
     Raises:
-        sqlite3.Error: The query cannot be run, or the database is damaged where it reads.
+        sqlite3.Error: SQLite cannot run the query, or the database is damaged where the query reads.
     """
     try:
         return _sum(con, query)
     except sqlite3.OperationalError as error:
-        if result_code(error) is not None:  # else it is Python, which could not decode a text
+        if result_code(error) is not None:  # else Python raised it, because a text is not UTF-8
             raise
     before = con.text_factory
     read_text_losslessly(con)
@@ -114,11 +122,11 @@ def digest_table(
     """Digest the rows of a table, read from the table itself and not from an index.
 
     Args:
-        con: Open connection; only read from.
+        con: Open connection. It is only read from.
         table: The table, as :func:`sqlite_consolidate.engine.sqlite.schema.objects.read_schema` returns it.
-        database: ``main``, or the name it is attached under.
-        with_rowid: Whether the implicit rowid counts; None: where it is the rows' only identity.
-        where: SQL condition of the rows that count; empty: all do.
+        database: ``main``, or the name under which the database is attached.
+        with_rowid: Whether the implicit rowid counts. None counts it where it is the only identity of the rows.
+        where: SQL condition of the rows that count. Empty counts all rows.
     """
     limits_of(con).deadline.start_step(f"the rows of {table.name}")
     counts = table.counts_rowid if with_rowid is None else with_rowid
@@ -127,16 +135,18 @@ def digest_table(
 
 
 def digest_tables(con: sqlite3.Connection, schema: Schema, database: str = "main") -> dict[str, TableDigest]:
-    """Digest every table that holds a user's rows, by name."""
+    """Digest every table that holds rows of the user, by name."""
     return {table.name: digest_table(con, table, database) for table in schema.movable}
 
 
 def digest_database(schema: Schema, tables: dict[str, TableDigest], marks: dict[str, int]) -> str:
-    """Digest a whole database: every object's statement, every table's digest, AUTOINCREMENT marks, header versions.
+    """Digest a whole database.
 
-    Page layout, journal mode, free pages and what ANALYZE gathered do not count: a backup and a reloaded dump have the
-    digest of their original. So has a vacuumed file, unless VACUUM numbered rowids anew that are all the identity
-    their rows have.
+    Its statements, tables, AUTOINCREMENT marks and header versions count.
+
+    Page layout, journal mode, free pages and the results of ANALYZE do not count, so a backup and a reloaded dump have
+    the digest of their original. A vacuumed file has it as well, unless VACUUM renumbered rowids that are the only
+    identity of their rows.
 
     Returns:
         64 hex digits.
@@ -151,7 +161,7 @@ def digest_database(schema: Schema, tables: dict[str, TableDigest], marks: dict[
         tuple(sorted(marks.items())),
         tuple(header),
     )
-    # ascii() and not repr(): which characters repr() escapes differs between versions of Python.
+    # ascii() and not repr(), because versions of Python differ in the characters that repr() escapes.
     return hashlib.sha256(ascii(parts).encode("ascii")).hexdigest()
 
 

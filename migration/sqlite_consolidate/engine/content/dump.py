@@ -1,8 +1,8 @@
-"""Dump: a database as SQL text that brings back every value exactly, and the way to load it again.
+"""Write a database as SQL text that restores every value exactly, and load such text.
 
-Python's ``iterdump`` and the shell's ``.dump`` lose text after a NUL, -0.0, rowids of tables without a key and more;
-this writer does not. One line is one statement wherever the database's own DDL does not contain line breaks. The last
-line is COMMIT, so that a dump that was cut somewhere brings back nothing.
+``iterdump`` of Python and ``.dump`` of the SQLite shell lose text after a NUL, -0.0, rowids of tables without a key and
+more. This writer keeps them. One line is one statement, unless a statement of the schema contains line breaks itself.
+The last line is COMMIT, so a truncated dump restores nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ else:
 
 _BATCH_ROWS = 200
 _BATCH_CHARS = 200_000
-# How a value of a UTF-16 database is read: its text as the bytes that are stored, which UTF-8 cannot always express.
+# SQL that reads a value of a UTF-16 database. It reads a text as its stored bytes, because not all are valid in UTF-8.
 _WIDE = "CASE typeof({0}) WHEN 'text' THEN CAST({0} AS BLOB) WHEN 'blob' THEN quote({0}) ELSE {0} END"
 _QUOTE, _QUOTES = "'", "''"
 
@@ -35,11 +35,11 @@ HEADER = """-- An exact dump of one SQLite database. Load it into an empty datab
 
 
 def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
-    r"""Write the whole database of ``con`` to ``out``, one consistent state of it.
+    r"""Write one consistent state of the whole database of ``con`` to ``out``.
 
     Args:
-        con: Open connection, inside a transaction or not; only read from.
-        out: Text stream with ``errors="surrogateescape"``, newline ``"\n"``.
+        con: Open connection, inside or outside of a transaction. It is only read from.
+        out: Text stream with ``errors="surrogateescape"`` and newline ``"\n"``.
     """
     before, begins = con.text_factory, not con.in_transaction
     read_text_losslessly(con)
@@ -49,7 +49,7 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
         schema = read_schema(con)
         encoding = schema.header["encoding"]
         out.write(HEADER)
-        # Rows may be older than the CHECK they violate; the dump brings back what is there.
+        # A row may be older than the CHECK that it violates. The dump restores such rows as well.
         out.write(f"PRAGMA encoding='{encoding}';\nPRAGMA foreign_keys=OFF;\nPRAGMA ignore_check_constraints=ON;\n")
         out.write("BEGIN;\n")
         for table in schema.movable:
@@ -70,14 +70,14 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
 
 
 def load_dump(con: sqlite3.Connection, lines: Iterable[str]) -> None:
-    """Run a dump's statements on an empty database, a statement at a time.
+    """Run the statements of a dump on an empty database, one at a time.
 
     Args:
         con: Connection to an empty database.
-        lines: The dump's lines with their line ends, decoded with ``errors="surrogateescape"``.
+        lines: Lines of the dump with their line ends, decoded with ``errors="surrogateescape"``.
 
     Raises:
-        sqlite3.Error: A statement cannot be run, or the dump does not end as one does: it is not a faithful one.
+        sqlite3.Error: SQLite cannot run a statement, or the dump is truncated.
     """
     statement = ""
     for line in lines:
@@ -96,7 +96,10 @@ def load_dump(con: sqlite3.Connection, lines: Iterable[str]) -> None:
 
 
 def _literals(row: tuple[Any, ...]) -> list[str]:
-    """Return what :func:`literal` says of each value of a row; the most frequent kinds without a call."""
+    """Return the :func:`literal` of each value of a row.
+
+    The most frequent kinds are written here, because a call for each value is slow.
+    """
     return [
         f"'{value.replace(_QUOTE, _QUOTES)}'"
         if (kind := type(value)) is str and value.isprintable()
@@ -110,7 +113,10 @@ def _literals(row: tuple[Any, ...]) -> list[str]:
 
 
 def _wide_literal(value: Any, encoding: str) -> str:
-    """Write one value that was read as ``_WIDE``: bytes are a text's, and a text is a blob's literal."""
+    """Return the literal of a value that was read through ``_WIDE``.
+
+    Bytes are the stored bytes of a text. A text is the literal of a blob.
+    """
     if isinstance(value, str):
         return value
     if not isinstance(value, bytes):
@@ -140,9 +146,10 @@ def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextI
 
 
 def _content_tables(schema: Schema, table: Table) -> list[Table]:
-    """Return the tables through which the rows of ``table`` are read and written: as a rule itself.
+    """Return the tables through which the rows of ``table`` are read and written.
 
-    A full-text table without a ``_content`` of its own cannot give back what it has indexed: its inner tables can.
+    This is the table itself, except for a full-text table without its own ``_content``. Such a table cannot return the
+    text that it has indexed, so its shadow tables are dumped.
     """
     prefix = f"{folded(table.name)}_"
     # ``f_s_data`` belongs to ``f_s`` where both ``f`` and ``f_s`` are virtual tables.
@@ -160,13 +167,16 @@ def _content_tables(schema: Schema, table: Table) -> list[Table]:
 
 
 def _terminated(sql: str) -> str:
-    """Return a statement of the schema with its semicolon; SQLite keeps a comment at its end, even an open one."""
+    """Return a statement of the schema with its semicolon.
+
+    SQLite keeps a comment at the end of a statement, even an open one, and it would hide the semicolon.
+    """
     tries = (f"{sql};\n", f"{sql}\n;\n", f"{sql}*/;\n")
     return next((text for text in tries if _is_complete(text)), tries[0])
 
 
 def _is_complete(statement: str) -> bool:
-    # Lone surrogates stand for bytes that are no part of any keyword, so it does not matter what takes their place.
+    # No keyword contains a lone surrogate, so any character may replace it.
     return sqlite3.complete_statement(statement.encode("utf-8", "replace").decode())
 
 

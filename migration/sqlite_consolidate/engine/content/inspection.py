@@ -1,4 +1,4 @@
-"""Facts: what one live database is, read through its write lock before the run touches anything."""
+"""Inspect one live database under its write lock before a run changes anything."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ else:
 
 @dataclass(frozen=True)
 class InspectedDatabase:
-    """One live database as it was found; its write lock keeps it so.
+    """Hold one live database as it was inspected. Its write lock keeps it unchanged.
 
     Attributes:
-        name: The source's name in the plan, or ``target``.
+        name: Name of the source in the plan, or ``target``.
         file: Path relative to the workspace.
-        size: Bytes, ``-wal`` included.
-        digests: Table to digest, for every table that holds a user's rows.
+        size: Bytes, including the ``-wal``.
+        digests: Every table that holds rows of the user to its digest.
+        marks: AUTOINCREMENT marks by table.
         digest: Content digest of the whole database.
-        orphans: Rows of foreign_key_check: child table, parent table, to their number.
+        orphans: Child and parent table to the number of rows without parent.
     """
 
     name: str
@@ -51,22 +52,25 @@ class InspectedDatabase:
 
     @property
     def rows(self) -> dict[str, int]:
-        """Rows per table."""
+        """Return the number of rows of each table."""
         return {name: digest.rows for name, digest in self.digests.items()}
 
 
 def inspect_database(
     name: str, file: str, root: Path, write_locks: ExitStack, seconds: float, limits: Limits | None = None
 ) -> InspectedDatabase | FileProblem:
-    """Read one live database, keeping writers out from now on; or say why that cannot be.
+    """Lock one live database against writers and read it.
 
     Args:
         name: Its name in the plan, or ``target``.
         file: Its path relative to ``root``.
         root: The workspace.
-        write_locks: Gets the write lock.
-        seconds: How long reading it may take, beside the time for its size.
-        limits: The write lock's.
+        write_locks: Receives the write lock.
+        seconds: Time that reading may take, in addition to the time for its size.
+        limits: Limits of the connections.
+
+    Returns:
+        The database, or the problem that prevents reading it.
     """
     limits = limits or Limits()
     path = root / file
@@ -88,9 +92,10 @@ def inspect_database(
 
 
 def _check_and_read(name: str, file: str, write_lock: WriteLock) -> InspectedDatabase | FileProblem:
-    """Check and read a database: one after the other, or a large one in two processes at the same time.
+    """Check and read a database, a large one in two processes at the same time.
 
-    One whose schema may make much of little is not read here before a process that can be ended has done so.
+    A second process examines a database whose schema may expand a small file into very large values. This process reads
+    it only afterwards, because the second process can be ended.
     """
     if not has_linear_cost(write_lock.reader):
         return _damage_problem(file, examine_in_worker(write_lock.path, write_lock.limits)) or _read_database(
@@ -109,11 +114,11 @@ def _check_and_read(name: str, file: str, write_lock: WriteLock) -> InspectedDat
 
 
 def examine_in_worker(path: Path, limits: Limits) -> list[str]:
-    """Return what integrity_check says in a second process that has evaluated whatever the database computes.
+    """Return the damage that a second process finds while it evaluates all expressions.
 
     Raises:
-        ProblemError: It takes more memory than its size allows.
-        sqlite3.Error: It took longer than the deadline leaves; or it cannot be read.
+        ProblemError: The database needs more memory than its size allows.
+        sqlite3.Error: The deadline has passed, or SQLite cannot read the database.
     """
     with ReadWorker("examine", path, limits.deadline.until, limits=limits) as worker:
         answer = worker.result()
@@ -150,7 +155,7 @@ def _read_database(name: str, file: str, write_lock: WriteLock) -> InspectedData
 
 
 def read_problem(file: str, error: Exception) -> Problem:
-    """Say in words why SQLite, or the system, could not read a database."""
+    """Return the problem that explains why SQLite or the system could not read a database."""
     if isinstance(error, OSError):
         fact = f"cannot be read ({error.strerror})."
         return Problem("unreadable", file, fact, "Give read permission and run again.", criterion="sources-readable")

@@ -10,20 +10,23 @@ from sqlite_consolidate.row_differences import MASKED
 from sqlite_consolidate.text import one_line
 
 _EXACT_MANTISSA = 1 << 53
-_EXACT_EXPONENT = 22  # powers of ten up to this one are doubles themselves: one division or product reads a literal
-_LONG_MANTISSA = 64  # bits, in which versions of SQLite before 3.43 compute on x86 before they round to 53
-# Controls, which shells and line readers treat each in its own way; what surrogateescape made of invalid bytes; and the
-# two code points that SQLite, on the way from UTF-8 into UTF-16, takes for invalid ones.
+_EXACT_EXPONENT = 22  # powers of ten up to this exponent are exact doubles, so SQLite needs one rounded step
+_LONG_MANTISSA = 64  # bits of the first rounding in SQLite before 3.43 on x86
+# Control characters, because shells and line readers treat them differently. Surrogates, because surrogateescape
+# makes them from invalid bytes. U+FFFE and U+FFFF, because SQLite replaces them when it converts UTF-8 to UTF-16.
 _UNSAFE = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _STEP = 20  # 2.0**20 and its inverse have short exact decimal literals
 
 
 def literal(value: Any, encoding: str = "UTF-8") -> str:
-    """Return an SQL literal, or expression, that every SQLite since 3.35 reads as exactly this value and type.
+    """Return an SQL literal or expression for a value.
+
+    Every SQLite since 3.35 reads it as exactly this value and type.
 
     Args:
-        value: None, int, float, str (bytes that are not UTF-8 as lone surrogates) or bytes.
-        encoding: The database's encoding, as PRAGMA encoding gives it: a blob cast to text is read in that encoding.
+        value: None, int, float, str or bytes. Bytes of a text that are not UTF-8 are lone surrogates of the str.
+        encoding: Encoding of the database, as PRAGMA encoding returns it. SQLite reads a blob that is cast to text in
+            this encoding.
     """
     if value is None:
         return "NULL"
@@ -37,7 +40,7 @@ def literal(value: Any, encoding: str = "UTF-8") -> str:
 
 
 def text_literal(value: str, encoding: str) -> str:
-    """Return :func:`literal` of a text."""
+    """Return an SQL literal or expression for a text, as :func:`literal` does."""
     if value.isprintable() or not _UNSAFE.search(value):
         return "'" + value.replace("'", "''") + "'"
     raw = value.encode(encoding, "surrogateescape")
@@ -59,10 +62,12 @@ def _real_literal(value: float) -> str:
 
 
 def _is_read_exactly(digits: int, scale: int) -> bool:
-    """Whether every version of SQLite reads ``digits`` times ten to ``scale`` as the nearest double.
+    """Return whether every SQLite reads a decimal number as the nearest double.
 
-    It is one rounded step from exact numbers, so the only danger is to round twice, to 64 bits and then to 53: that
-    goes wrong where the first result lies half-way between two doubles.
+    The number is ``digits`` times ten to ``scale``.
+
+    SQLite computes it from two exact numbers in one rounded step. Some versions round twice, first to 64 bits and then
+    to 53. The result is wrong only where the first rounding yields a number half-way between two doubles.
     """
     if digits >= _EXACT_MANTISSA or abs(scale) > _EXACT_EXPONENT:
         return False
@@ -74,7 +79,10 @@ def _is_read_exactly(digits: int, scale: int) -> bool:
 
 
 def _product_literal(value: float) -> str:
-    """Write a real as an odd integer times powers of two, each factor and each product exact."""
+    """Return a product of an odd integer and powers of two as the literal of a real.
+
+    Each factor and each partial product is exact.
+    """
     mantissa, exponent = math.frexp(value)
     whole = int(mantissa * _EXACT_MANTISSA)
     exponent -= 53
@@ -92,7 +100,7 @@ def _product_literal(value: float) -> str:
 _MAX_CHARACTERS = 40  # characters of one value
 
 
-# A guess by name, and on the safe side: a masked order_key costs a look into the database, a shown api_key a leak.
+# A guess by name. It masks too much rather than too little: a masked order_key costs a query, a printed api_key leaks.
 _SECRET = re.compile(
     r"passw|pwd|pass(?:phrase|code)|secret|token|credential|(?:^|_)(?:api|auth|pin|pan|cvv?|key|salt|hash|ssn|iban|otp)"
     r"(?:_|$)|key$|card|account|bearer|cookie|session|private|email|phone|birth|tax",
@@ -101,7 +109,10 @@ _SECRET = re.compile(
 
 
 def format_value(column: str, value: Any) -> str:
-    """Return an SQL literal of at most 40 characters, or ``(masked)`` where the column's name sounds like a secret."""
+    """Return an SQL literal of at most 40 characters for a report.
+
+    A column whose name sounds like a secret gets ``(masked)`` instead.
+    """
     if _SECRET.search(column):
         return MASKED
     text = one_line(literal(value))

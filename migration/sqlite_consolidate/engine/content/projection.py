@@ -1,8 +1,8 @@
 """Build the SQL of source rows as they have to arrive in the target.
 
 Each table mapping has one :class:`Projection`. The copy, the digests, the look-up of keys, the trial of values and the
-judging of originals take their SQL from it, so they cannot differ about what a row is. ``s`` is a row of the source,
-``t`` is a row of the target.
+comparison with originals take their SQL from it, so all of them use the same rows. ``s`` is a row of the source, ``t``
+is a row of the target.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ProjectedColumn(NamedTuple):
     Attributes:
         name: As the target spells it.
         source: SQL expression over the source row ``s``.
-        origin: The source column whose value it is, as the source spells it; empty where that is no single one.
+        origin: The source column whose value it is, as the source spells it. Empty where several or none feed it.
     """
 
     name: str
@@ -35,12 +35,12 @@ class ProjectedColumn(NamedTuple):
 
     @property
     def target(self) -> str:
-        """SQL expression over the target row ``t``."""
+        """Return the SQL expression over the target row ``t``."""
         return f"t.{quoted(self.name)}"
 
 
 class KeyColumn(NamedTuple):
-    """Hold one column of a key of the target, with the collation that the key compares it by."""
+    """Hold one column of a key of the target and the collation of the key."""
 
     column: ProjectedColumn
     collation: str
@@ -48,18 +48,18 @@ class KeyColumn(NamedTuple):
 
 @dataclass(frozen=True)
 class Projection:
-    """Give the SQL of the rows of one table mapping, at both ends.
+    """Build the SQL of the rows of one table mapping, in the source and in the target.
 
     Attributes:
         table: Table that the source rows are read from.
         database: Name under which the connection has its database.
         into: Table in the target.
-        columns: Every column of the row that has to arrive; those that the source feeds first, in the source's order.
-        computed: Generated columns that both ends have. Nothing is inserted into them.
-        rowid: The implicit rowid, where both ends have one.
+        columns: Every column of the row that has to arrive. Those that the source feeds come first, in its order.
+        computed: Generated columns that both tables have. Nothing is inserted into them.
+        rowid: The implicit rowid, where both tables have one.
         rowid_counts: Whether the rowid is part of the row that has to arrive.
         carries_rowid: Whether the copy may name the rowid.
-        where: SQL condition over ``s`` of the rows that are moved; empty when all are.
+        where: SQL condition over ``s`` of the rows that are copied. Empty copies all rows.
     """
 
     table: Table
@@ -86,7 +86,11 @@ class Projection:
         return cls(table, database, table, columns, rowid=rowid, rowid_counts=with_rowid)
 
     def within(self, table: Table) -> Projection:
-        """Return the projection of those columns alone that ``table`` has, which is in the place of the target's."""
+        """Return the projection of the columns that another table has.
+
+        Args:
+            table: The table that replaces the table of the target.
+        """
         names = {folded(column.name) for column in table.columns}
         kept = tuple(column for column in self.columns if folded(column.name) in names)
         rowid = self.rowid._replace(name=table.rowid) if self.rowid and table.rowid else None
@@ -94,7 +98,7 @@ class Projection:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether each source row arrives as it is: all of them, every value under its own name."""
+        """Return whether all source rows arrive, each value under its own name."""
         return not self.where and all(
             column.source == column_of(column.origin) and folded(column.origin) == folded(column.name)
             for column in self.columns
@@ -102,7 +106,7 @@ class Projection:
 
     @property
     def row(self) -> list[ProjectedColumn]:
-        """The columns in the order of digests, behind the rowid where that counts."""
+        """Return the columns in the order of digests, after the rowid where it counts."""
         ordered = sorted(self.columns, key=lambda column: _digest_order(column.name))
         return [self.rowid, *ordered] if self.rowid and self.rowid_counts else ordered
 
@@ -116,17 +120,17 @@ class Projection:
 
     @cached_property
     def keys(self) -> list[tuple[KeyColumn, ...]]:
-        """Every key of the target whose columns are all in the row."""
+        """Return every key of the target whose columns are all in the row."""
         names = {folded(column.name) for column in self.columns}
         return [self.key(key) for key in keys_of(self.into) if all(folded(name) in names for name, _ in key)]
 
     def key(self, key: Key) -> tuple[KeyColumn, ...]:
-        """Return what source and target rows have in the columns of one key of the target."""
+        """Return the columns and collations of one key of the target."""
         by_name = {folded(column.name): column for column in self.columns}
         return tuple(KeyColumn(by_name[folded(name)], collation) for name, collation in key)
 
     def key_places(self) -> list[tuple[int, ...]]:
-        """Return for each of :attr:`keys` where its columns stand in :attr:`row`."""
+        """Return the positions of the columns of each of :attr:`keys` in :attr:`row`."""
         row = self.row
         return [tuple(row.index(column) for column, _ in key) for key in self.keys]
 
@@ -136,7 +140,7 @@ class Projection:
         Args:
             expressions: SQL over ``s``.
             where: Further condition over ``s``.
-            by_index: Whether an index may answer; else the rows are read from the table itself.
+            by_index: Whether SQLite may read an index. Otherwise it reads the table itself.
         """
         table = f"{quoted(self.database)}.{quoted(self.table.name)} AS s{'' if by_index else ' NOT INDEXED'}"
         return f"SELECT {', '.join(expressions)} FROM {table}{_where(self.where, where)}"
@@ -147,7 +151,7 @@ class Projection:
         Args:
             expressions: SQL over ``t``.
             where: Condition over ``t``.
-            by_index: Whether an index may answer; else the rows are read from the table itself.
+            by_index: Whether SQLite may read an index. Otherwise it reads the table itself.
         """
         table = f"{self._target} AS t{'' if by_index else ' NOT INDEXED'}"
         return f"SELECT {', '.join(expressions)} FROM {table}{_where(where)}"
@@ -167,7 +171,10 @@ class Projection:
 
     @property
     def insert_records(self) -> str:
-        """The statement by which SQLite may copy stored records whole; empty where ``*`` is not the row."""
+        """Return the statement by which SQLite copies whole stored records.
+
+        It is empty where ``*`` is not the row.
+        """
         sides = self.table.columns, self.into.columns
         names = [[folded(column.name) for column in side] for side in sides]
         is_plain = self.table.kind == "table" and not any(column.generated for side in sides for column in side)
@@ -177,12 +184,15 @@ class Projection:
 
     @property
     def delete_claimed(self) -> str:
-        """The statement that removes the target rows whose key a source row claims."""
+        """Return the statement that deletes the target rows whose key a source row has."""
         return f"DELETE FROM {self._target} AS t{_where(self.claimed)}"
 
     @property
     def clashing(self) -> str:
-        """SQL over ``s``: some target row has a key of it. The target's own index finds that row."""
+        """Return the SQL condition over ``s`` that a target row has one of its keys.
+
+        SQLite finds that row by the index of the target.
+        """
         each = [
             " AND ".join(f"{column.target} = {column.source} COLLATE {quoted(coll)}" for column, coll in key)
             for key in self.keys
@@ -192,7 +202,10 @@ class Projection:
 
     @property
     def claimed(self) -> str:
-        """SQL over ``t``: some source row has a key of it. The source need not have an index for that."""
+        """Return the SQL condition over ``t`` that a source row has one of its keys.
+
+        The source does not need an index for it.
+        """
         each = []
         for key in self.keys:
             target = ", ".join(f"{column.target} COLLATE {quoted(collation)}" for column, collation in key)
@@ -206,13 +219,13 @@ class Projection:
 
 @dataclass(frozen=True)
 class Staging:
-    """Give the SQL that brings the rows of a source table as they are into a scratch table.
+    """Build the SQL that copies the rows of a source table unchanged into a scratch table.
 
-    Columns of the scratch table have no type, so SQLite stores every value as it is. Implicit rowids are kept.
+    Columns of the scratch table have no type, so SQLite stores every value unchanged. Implicit rowids are kept.
 
     Attributes:
         table: Table of the source.
-        name: Of the scratch table.
+        name: Name of the scratch table.
     """
 
     table: Table
@@ -220,7 +233,7 @@ class Staging:
 
     @property
     def create(self) -> str:
-        """The statement that makes the scratch table."""
+        """Return the statement that creates the scratch table."""
         return f"CREATE TABLE main.{quoted(self.name)}({identifier_list(self._columns)})"
 
     def copy(self, database: str) -> str:
@@ -230,12 +243,12 @@ class Staging:
 
     @property
     def insert_values(self) -> str:
-        """The statement that inserts one row whose values are bound."""
+        """Return the statement that inserts one row of bound values."""
         return f"{self._insert} VALUES({', '.join('?' for _ in self._row)})"
 
     @property
     def select_stored(self) -> str:
-        """The query of all values of each row, and behind them the stored bytes of each that is a text."""
+        """Return the query of all values of each row, followed by the stored bytes of each text."""
         raw = [f"iif(typeof({quoted(c)}) = 'text', CAST({quoted(c)} AS BLOB), NULL)" for c in self._row]
         return f"SELECT {identifier_list(self._row)}, {', '.join(raw)} FROM {quoted(self.table.name)}"
 
@@ -255,7 +268,7 @@ class Staging:
 
 
 def _digest_order(name: str) -> tuple[str, str]:
-    """Return the key that sorts the columns of a row by name as digests have them."""
+    """Return the key that sorts the columns of a row by name for digests."""
     return folded(name), name
 
 

@@ -1,7 +1,7 @@
-"""Compare rows by key, or by content where no key tells them apart, in bounded memory.
+"""Compare rows by key, or by content where no key identifies them, in bounded memory.
 
-The rows that are expected are kept as two short digests each: of their key and of their content. Where there are too
-many for that, the keys are divided into parts by their digest, and both sides are read once for each part.
+Two short digests are kept of each expected row, one of its key and one of its content. Where there are too many rows,
+they are divided into parts by the digest of their key, and both sides are read again for each part.
 """
 
 from __future__ import annotations
@@ -33,21 +33,22 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
-MAX_KEPT_ROWS = 1_000_000  # expected rows that are kept at a time: about 200 MB
+MAX_KEPT_ROWS = 1_000_000  # expected rows in memory at a time, about 200 MB
 _MARSHAL_VERSION = 2
 _DIGEST_BYTES = 16
-_MATCHED = b""  # in place of the content of a row whose counterpart was read
+_MATCHED = b""  # replaces the content digest of a row that was observed
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the rows of both sides consist of.
+    """Hold the columns and keys that the rows of both sides have.
 
     Attributes:
         table: Their table.
         columns: Names of their values, in the order in which both sides are read.
-        keys: Positions and collations of the columns of each key; the first tells rows apart. Empty: content does.
-        by_rowid: Whether the first column is the implicit rowid, which is read to tell the rows apart.
+        keys: Positions and collations of the columns of each key. The first key identifies a row. Without keys the
+            content identifies it.
+        by_rowid: Whether the first column is the implicit rowid, which is read to identify the rows.
     """
 
     table: str
@@ -56,15 +57,21 @@ class Shape:
     by_rowid: bool = False
 
     def has_key(self, row: Row) -> bool:
-        """Tell whether a key tells a row from others."""
+        """Return whether a key identifies a row."""
         return bool(self.keys) and all(row[index] is not None for index, _ in self.keys[0])
 
     def identity(self, row: Row) -> bytes:
-        """Return the digest of what tells a row from others: its key, or all of it where the key has a NULL."""
+        """Return the digest that identifies a row.
+
+        It is the digest of the first key, or of all values where there is no key or the key has a NULL.
+        """
         return (self.claim(row, 0) if self.keys else None) or digest_values(row)
 
     def claim(self, row: Row, number: int) -> bytes | None:
-        """Return the digest of a key of a row, the same for all values that SQLite takes for equal; None: has NULL."""
+        """Return the digest of one key of a row, or None if the key has a NULL.
+
+        Values that SQLite compares as equal have the same digest.
+        """
         key = [number]
         for index, collation in self.keys[number]:
             value = row[index]
@@ -75,7 +82,7 @@ class Shape:
 
 
 def row_shape(table: str, columns: Sequence[str], keys: Sequence[Key]) -> Shape:
-    """Return the shape of rows with some columns, and with those keys of which every column is among them."""
+    """Return the shape of rows with these columns and with the keys that consist of them."""
     indexes = {folded(column): index for index, column in enumerate(columns)}
     whole = [key for key in keys if all(folded(column) in indexes for column, _ in key)]
     placed = tuple(tuple((indexes[folded(column)], collation) for column, collation in key) for key in whole)
@@ -84,12 +91,12 @@ def row_shape(table: str, columns: Sequence[str], keys: Sequence[Key]) -> Shape:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one table, as they are read.
+    """Hold the query that reads the rows of one table.
 
     Attributes:
-        con: Connection to their database; only read from.
-        query: Yields the values of each row in the order of a shape. A further value is the rowid.
-        policy: ``on_conflict`` of the table map that brings them, for keys that rows before them claim as well.
+        con: Connection to their database. It is only read from.
+        query: Query of the values of each row in the order of a shape. A further value is the rowid.
+        policy: ``on_conflict`` of the table mapping that copies them. It decides about keys that earlier rows have.
     """
 
     con: sqlite3.Connection
@@ -107,22 +114,22 @@ class Rows:
 
 @dataclass
 class Comparison:
-    """What became of the rows that were expected.
+    """Hold the result of comparing expected with observed rows.
 
     Attributes:
-        shape: What the rows consist of.
+        shape: Columns and keys of the rows.
         rows: Number of expected rows.
         exact: Expected rows that were observed with every value, type and byte.
-        changed: Expected rows of which another content was observed under the same key.
+        changed: Expected rows whose key was observed with another content.
         missing: Expected rows that were not observed.
-        extra: Observed rows beyond those that were expected.
-        doubled: Those of the extra rows whose key, or content, was expected, and was observed before.
-        keyless_missing: Those of the missing rows that no key tells from others.
-        keyless_extra: Those of the extra rows that no key tells from others.
-        pairs: The first of the changed rows, as expected and as observed.
-        missing_rows: The first of the missing rows, each with the number of rows that are equal to it.
-        extra_rows: The first of the extra rows likewise.
-        doubled_rows: The first of the doubled rows likewise.
+        extra: Observed rows that were not expected.
+        doubled: Extra rows whose key, or content, was expected and had been observed before.
+        keyless_missing: Missing rows that no key identifies.
+        keyless_extra: Extra rows that no key identifies.
+        pairs: First changed rows, as expected and as observed.
+        missing_rows: First missing rows, each with the number of equal rows.
+        extra_rows: First extra rows, each with the number of equal rows.
+        doubled_rows: First doubled rows, each with the number 1.
     """
 
     shape: Shape
@@ -141,12 +148,16 @@ class Comparison:
 
     @property
     def doubles(self) -> RowDifferences:
-        """The doubled rows as records with values."""
+        """Return the doubled rows as records with values."""
         first = tuple(self._single_row(DifferenceKind.EXTRA, row, count) for row, count in self.doubled_rows)
         return RowDifferences(extra=self.doubled, first=first)
 
     def differences(self, *kinds: DifferenceKind) -> RowDifferences:
-        """Return what differs as records with values; of some kinds only, where they are named."""
+        """Return the differences as records with values.
+
+        Args:
+            kinds: Kinds of differences to return. Without any, all kinds are returned.
+        """
         wanted = kinds or tuple(DifferenceKind)
         records = {
             DifferenceKind.MISSING: [
@@ -217,7 +228,7 @@ def compare_rows(
     """
     comparison = Comparison(shape)
     if len(shape.keys) > 1 and any(rows.policy != "refuse" for rows in expected):
-        kept = -1  # rows of different parts may claim the same key beside that by which they are divided
+        kept = -1  # rows of different parts may have the same value of a further key
     parts, number = 1, 0
     while number < parts:
         part = _Part(shape, number, parts)
@@ -231,15 +242,16 @@ def compare_rows(
 
 @dataclass
 class _Part:
-    """The expected rows of one part of all keys.
+    """Hold the expected rows of one part of all keys.
 
     Attributes:
-        shape: What the rows consist of.
-        number: Which part this is of how many ``parts``.
+        shape: Columns and keys of the rows.
+        number: Number of this part, from 0.
+        parts: Number of parts.
         contents: Identity of each row to the digest of its content, or ``_MATCHED``.
-        repeats: Identity of a row to the number of further rows with the same.
+        repeats: Identity of a row to the number of further rows with this identity.
         changed_rows: Identity of a changed row to the digest of its content and the observed row.
-        keyless: Identity of each row whose key has a NULL, where the rows have one.
+        keyless: Identity of each row whose key has a NULL, if the rows have a key.
     """
 
     shape: Shape
@@ -253,11 +265,14 @@ class _Part:
     _claims: dict[bytes, list[bytes]] = field(default_factory=dict)
 
     def has(self, identity: bytes) -> bool:
-        """Tell whether a row belongs to this part."""
+        """Return whether a row belongs to this part."""
         return int.from_bytes(identity[:4], "little") % self.parts == self.number
 
     def expect(self, expected: Sequence[Rows], kept: int) -> None:
-        """Keep the digests of the rows of this part; where they become more than ``kept``, halve the part."""
+        """Keep the digests of the rows of this part.
+
+        The part is halved whenever it has more than ``kept`` rows. A negative number never halves it.
+        """
         has_policy = any(rows.policy != "refuse" for rows in expected)
         width = len(self.shape.columns)
         for rows in expected:
@@ -281,7 +296,10 @@ class _Part:
                 self.keyless.add(identity)
 
     def _add_by_policy(self, row: Row, identity: bytes, policy: str) -> None:
-        """Add a row unless its policy gives way to one that claims a key of it; else that one makes way."""
+        """Add a row as its policy decides about keys that earlier rows have.
+
+        ``prefer-source`` removes the earlier rows. Any other policy but ``refuse`` drops this row.
+        """
         numbers = range(1, len(self.shape.keys))
         claims = [claim for number in numbers if (claim := self.shape.claim(row, number))]
         holders = {self._owners[claim] for claim in claims if claim in self._owners}
@@ -308,7 +326,7 @@ class _Part:
 
 
 def _match_observed(part: _Part, observed: Rows, comparison: Comparison, pairs: int) -> None:
-    """Hold each row that is there against the expected ones of a part."""
+    """Compare each observed row with the expected rows of a part."""
     shape, contents, repeats = part.shape, part.contents, part.repeats
     width = len(shape.columns)
     comparison.rows += len(contents) + repeats.total()
@@ -344,7 +362,10 @@ def _match_observed(part: _Part, observed: Rows, comparison: Comparison, pairs: 
 
 
 def _read_reported_rows(part: _Part, expected: Sequence[Rows], comparison: Comparison) -> None:
-    """Read the expected rows that are to be named once more: of each only its digests were kept."""
+    """Read the expected rows again that a report names.
+
+    Only their digests were kept.
+    """
     missing: dict[bytes, bytes] = {}
     for identity, content in part.contents.items():
         if content != _MATCHED:
@@ -369,12 +390,12 @@ def _read_reported_rows(part: _Part, expected: Sequence[Rows], comparison: Compa
 
 
 def digest_values(values: Row) -> bytes:
-    """Return a short digest that tells values, storage classes and bytes apart."""
+    """Return a short digest that distinguishes values, storage classes and bytes."""
     return hashlib.sha256(marshal.dumps(values, _MARSHAL_VERSION)).digest()[:_DIGEST_BYTES]
 
 
 def _comparable(value: Any, collation: str) -> Any:
-    """Return the same for all values of a key that SQLite takes for equal."""
+    """Return the same value for all values of a key that SQLite compares as equal."""
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, str):

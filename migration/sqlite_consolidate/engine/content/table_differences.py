@@ -1,4 +1,4 @@
-"""Say in which rows tables or whole databases differ that were to be the same."""
+"""Find the rows in which two tables or whole databases differ."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _OTHER_DIGEST = "No row differs from the backup set in the columns that both hav
 
 @dataclass(frozen=True)
 class Side:
-    """Rows of one side of a comparison, as they are in the target or have to arrive there.
+    """Hold the rows of one side of a comparison, as they are or have to be in the target.
 
     Attributes:
         con: Connection to the database.
-        projection: Of its rows.
-        policy: ``on_conflict`` of the table map that brings them.
+        projection: Projection of its rows.
+        policy: ``on_conflict`` of the table mapping that copies them.
     """
 
     con: sqlite3.Connection
@@ -45,12 +45,18 @@ class Side:
 
     @property
     def columns(self) -> dict[str, str]:
-        """Column in the target to the SQL that reads it; the rowid is a column of its own where it counts."""
+        """Return each column of the target to the SQL that reads it.
+
+        The rowid is a column of its own where it counts.
+        """
         rowid = self.projection.rowid
         return {_ROWID if column is rowid else column.name: column.source for column in self.projection.row}
 
     def rows(self, names: Sequence[str]) -> Rows:
-        """Return its rows with the columns of those names, and with the rowid behind them where that is no column."""
+        """Return the rows with the named columns.
+
+        The rowid follows the columns where it is not a column itself.
+        """
         by_name = {folded(name): expression for name, expression in self.columns.items()}
         expressions = [by_name[folded(name)] for name in names]
         if self.projection.rowid and self.projection.table.kind == "table" and not self.projection.table.alias:
@@ -61,30 +67,33 @@ class Side:
 def compare_databases(
     expected: Path | sqlite3.Connection, observed: Path | sqlite3.Connection, limits: Limits | None = None
 ) -> RowDifferences:
-    """Return in which rows two databases differ that were to be the same, table by table.
+    """Return in which rows two databases differ, table by table.
 
     Args:
-        expected: The original, or its backup.
-        observed: What was held against it.
-        limits: Of what is read.
+        expected: The original or its backup.
+        observed: The database that was compared with it.
+        limits: Limits of the connections.
     """
     return differences_or_note(partial(compare_databases_or_raise, expected, observed, limits))
 
 
 def differences_or_note(explain: Callable[[], RowDifferences]) -> RowDifferences:
-    """Return what an explanation says; where it fails itself, why: the comparison that failed stands all the same."""
+    """Return the differences that a function finds, or a note why it failed.
+
+    The comparison that is being explained keeps its result in both cases.
+    """
     try:
         return explain()
     except ProblemError as error:
         return RowDifferences(note=" ".join(f"{problem.subject}: {problem.what}" for problem in error.problems))
-    except Exception as error:  # noqa: BLE001 -- whatever it is, it must not take the place of what is with_differences
+    except Exception as error:  # noqa: BLE001 -- an error here must not hide the difference that is explained
         return RowDifferences(
             note=f"Which rows differ is not known: they could not be compared ({_error_name(error)})."
         )
 
 
 def rows_unavailable(subject: str, what: str) -> ProblemError:
-    """Return the error that says why rows are not there to be compared."""
+    """Return the error that explains why rows are not available for a comparison."""
     hint = "Bring the backup set back as the run left it, and check again."
     return ProblemError(Problem("rows-unavailable", subject, what, hint))
 
@@ -92,11 +101,11 @@ def rows_unavailable(subject: str, what: str) -> ProblemError:
 def compare_databases_or_raise(
     expected: Path | sqlite3.Connection, observed: Path | sqlite3.Connection, limits: Limits | None
 ) -> RowDifferences:
-    """Return the same as :func:`compare_databases`, and raise where that says why it could not compare.
+    """Compare two databases like :func:`compare_databases`, but raise errors.
 
     Raises:
         ProblemError: A file is missing.
-        sqlite3.Error: A side cannot be read.
+        sqlite3.Error: SQLite cannot read a side.
     """
     with ExitStack() as opened:
         before, now = (_connection(side, opened, limits) for side in (expected, observed))
@@ -135,7 +144,7 @@ def _compare_tables(before: tuple[sqlite3.Connection, Table], now: tuple[sqlite3
 
 
 def table_side(con: sqlite3.Connection, table: Table, *, counts: bool) -> Side:
-    """Read a table under its own names."""
+    """Return the side of a comparison that reads a table under its own names."""
     return Side(con, Projection.of_table(table, with_rowid=counts))
 
 
@@ -143,7 +152,7 @@ _ROWID = "implicit rowid"
 
 
 def compare_sides(name: str, expected: Sequence[Side], observed: Side, *, same: str = _OTHER_DIGEST) -> RowDifferences:
-    """Compare the columns that both sides have; any further ones are named."""
+    """Compare the columns that all sides have, and name the other columns in a note."""
     sides = [{folded(column) for column in side.columns} for side in (*expected, observed)]
     common = [column for column in observed.columns if all(folded(column) in side for side in sides)]
     others = {column for side in sides for column in side} - {folded(column) for column in common}
@@ -158,7 +167,10 @@ def compare_sides(name: str, expected: Sequence[Side], observed: Side, *, same: 
 
 
 def _error_name(error: Exception) -> str:
-    """Name an error without its text, which may hold a value or a path."""
+    """Return the name of an error without its text.
+
+    The text may hold a value or a path.
+    """
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorname", "") or type(error).__name__
     reason = error.strerror if isinstance(error, OSError) else ""

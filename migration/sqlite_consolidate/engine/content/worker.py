@@ -1,4 +1,4 @@
-"""Aside: something that only reads, done in a second process while this one goes on."""
+"""Run a read-only task in a second process while this process goes on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.problem import Problem, ProblemError
 
 PARALLEL_MIN_BYTES = 16_000_000
-"""Bytes of a database from which on a second process saves more time than it takes to start."""
+"""Smallest database, in bytes, for which a second process saves more time than its start takes."""
 
 _POLL_SECONDS = 0.05
 _STDLIB_SQLITE_PROGRAM = (
@@ -23,16 +23,17 @@ _STDLIB_SQLITE_PROGRAM = (
 
 
 class ReadWorker:
-    """A task in a second process, which ends with this one: it watches its standard input, which is closed then.
+    """Run one read-only task in a second process.
 
-    Use it as a context: whatever happens, the process is gone afterwards. A run has one at a time.
+    The second process watches its standard input and ends with this process, because the pipe is closed then. Used as a
+    context manager, it ends the second process in every case. A run has one at a time.
 
     Args:
         task: A name that :mod:`sqlite_consolidate.engine.content.worker_main` knows.
-        arguments: Paths, and what else it has to know.
-        use_stdlib_sqlite: By the interpreter's own SQLite, though another may be installed: that sorts in files, where
-            the other would take as much memory as an index has keys.
-        limits: End the wait for the result; the second process has none of them.
+        arguments: Paths and other arguments of the task.
+        use_stdlib_sqlite: Use the SQLite of the interpreter, even if pysqlite3 is installed. It sorts in files, where
+            pysqlite3 would need as much memory as an index has keys.
+        limits: They end the wait for the result. The second process has no limits.
     """
 
     def __init__(
@@ -59,17 +60,17 @@ class ReadWorker:
                 pipe.close()
 
     def mark_complete(self) -> None:
-        """Tell the task that the file which it reads while it is written is complete."""
+        """Tell the task that the growing file which it reads is complete."""
         if self._process.stdin:
             self._process.stdin.write(b"complete\n")
             self._process.stdin.flush()
 
     def result(self) -> Any:
-        """Wait for the end of the task, and return what it says: a few words, as JSON has them.
+        """Wait for the end of the task and return its result, a small JSON value.
 
         Raises:
-            sqlite3.Error: SQLite said so to the task, or the run is to end, or its deadline has passed.
-            ProblemError: The second process did not come to its end.
+            sqlite3.Error: The task raised it, the run is interrupted, or its deadline has passed.
+            ProblemError: The second process exited without a result.
         """
         while self._process.poll() is None:
             if self._limits.interrupted.wait(_POLL_SECONDS) or self._limits.deadline.passed:

@@ -1,4 +1,7 @@
-"""Task: the main program of the second process (see aside); it reads, answers in one line of JSON, and ends."""
+"""Run one read-only task as the main program of a second process.
+
+It writes its result as one line of JSON. See :mod:`sqlite_consolidate.engine.content.worker`.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _POLL_SECONDS = 0.01
 
 
 def main() -> None:
-    """Do the task that the command line names."""
+    """Run the task that the command line names."""
     complete = threading.Event()
     threading.Thread(target=_watch_input, args=(complete,), daemon=True).start()
     name, path, *more = sys.argv[1:]
@@ -37,11 +40,14 @@ def main() -> None:
     except sqlite3.Error as error:
         answer = {"error": str(error), "code": result_code(error)}
     os.write(1, json.dumps(answer).encode())
-    os._exit(0)  # the watching thread cannot be ended otherwise, and nothing is left to be done
+    os._exit(0)  # the watching thread cannot be ended otherwise
 
 
 def _watch_input(complete: threading.Event) -> None:
-    """End with the process that asked: its end of the pipe closes, whatever it died of."""
+    """End this process when the parent process ends.
+
+    The pipe closes then, even if the parent process was killed.
+    """
     while os.read(0, 64):
         complete.set()
     os._exit(1)
@@ -58,7 +64,7 @@ def _digest_lower_halves(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def _load_growing_dump(dump: Path, complete: threading.Event) -> dict[str, str]:
-    """Load a dump while it is still being written; say what bytes it had, and what content."""
+    """Load a dump while it is written, and return the digests of its bytes and contents."""
     sha256 = hashlib.sha256()
 
     def lines() -> Iterator[str]:
@@ -74,7 +80,7 @@ def _growing_lines(path: Path, complete: threading.Event) -> Iterator[bytes]:
     line = b""
     with path.open("rb") as file:
         while True:
-            is_complete = complete.is_set()  # asked first: what was written before the answer is read after it
+            is_complete = complete.is_set()  # read before the line, so that no line written before the end is missed
             line += file.readline()
             if line.endswith(b"\n"):
                 yield line
@@ -88,7 +94,11 @@ def _growing_lines(path: Path, complete: threading.Event) -> Iterator[bytes]:
 
 
 def _tasks(complete: threading.Event) -> dict[str, Callable[..., object]]:
-    """Return what this process can do, by name; ``complete`` is set once the file that is read while it grows is."""
+    """Return the tasks of this process by name.
+
+    Args:
+        complete: Set when the growing file that a task reads is complete.
+    """
     return {
         "bytes": file_digests,
         "examine": lambda path, until: examine_database(path, float(until)),

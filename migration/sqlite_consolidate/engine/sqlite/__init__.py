@@ -1,1 +1,1 @@
-"""One database file: how it is opened, locked, read of its schema, and what SQLite says of it."""
+"""Open, lock and inspect one database file."""

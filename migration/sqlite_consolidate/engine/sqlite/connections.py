@@ -1,4 +1,4 @@
-"""Connections: every way in which this project opens a SQLite database, and what holds for each of them."""
+"""Open databases with the settings that this project needs."""
 
 from __future__ import annotations
 
@@ -23,53 +23,67 @@ else:
 
 
 MIN_SQLITE_VERSION = (3, 37)
-"""The first SQLite with PRAGMA table_list, which says which tables there are, are STRICT, belong to a virtual table
-(https://sqlite.org/releaselog/3_37_0.html). An older one answers with no rows, as if there were no tables."""
+"""First SQLite with PRAGMA table_list, which lists tables and whether they are STRICT or shadow tables.
+
+See https://sqlite.org/releaselog/3_37_0.html. An older SQLite returns no rows, as if there were no tables.
+"""
 
 BUSY_SECONDS = 5.0
-"""How long a lock is waited for before the run says who holds it."""
+"""Time to wait for a lock before the run reports which process holds it."""
 
-_INSTRUCTIONS_PER_CHECK = 20_000  # virtual machine instructions between two looks at the limits: about a millisecond
+_INSTRUCTIONS_PER_CHECK = 20_000  # virtual machine instructions between two checks of the limits, about a millisecond
 
 
 class Connection(sqlite3.Connection):
-    """A connection that looks at the limits of its run while a statement runs."""
+    """Check the limits of the run while a statement runs on this connection."""
 
     limits: Limits
 
 
 def limits_of(con: sqlite3.Connection) -> Limits:
-    """Return the limits that ``con`` carries; a connection that was opened elsewhere has none to keep to."""
+    """Return the limits of ``con``.
+
+    A connection that was not opened by this module has no limits.
+    """
     return con.limits if isinstance(con, Connection) else Limits()
 
 
 def sqlite_version_text() -> str:
-    """Return which SQLite is used, and through which module: ``3.53.4 (pysqlite3)``."""
+    """Return the version of SQLite and its Python module, such as ``3.53.4 (pysqlite3)``."""
     return f"{sqlite3.sqlite_version} ({sqlite3.__name__})"
 
 
 def is_sqlite_too_old() -> bool:
-    """Tell whether the SQLite in use is older than this project can work with."""
+    """Return whether the SQLite in use is older than this project needs."""
     return sqlite3.sqlite_version_info < MIN_SQLITE_VERSION
 
 
 def database_uri(path: Path, mode: str) -> str:
-    """Return the URI that opens exactly ``path``, whatever characters its name has (https://sqlite.org/uri.html)."""
+    """Return the URI that opens exactly ``path``, which may have any characters.
+
+    See https://sqlite.org/uri.html.
+    """
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 def open_readonly(path: Path, limits: Limits | None = None) -> Connection:
-    """Open an existing database that this connection can never write to."""
+    """Open an existing database on a connection that can never write to it."""
     return _open(path, "ro", limits)
 
 
 def open_existing(path: Path, limits: Limits | None = None) -> Connection:
-    """Open an existing database for writing; a missing file is an error and is not created."""
+    """Open an existing database for writing.
+
+    A missing file is an error and is not created.
+    """
     return _open(path, "rw", limits)
 
 
 def open_new(path: Path, limits: Limits | None = None) -> Connection:
-    """Create a database file with mode 0600 and open it; an existing file is an error."""
+    """Create a database file with mode 0600 and open it.
+
+    An existing file is an error.
+    """
     path.touch(mode=0o600, exist_ok=False)
     return _open(path, "rw", limits)
 
@@ -82,16 +96,19 @@ def open_memory(limits: Limits | None = None) -> Connection:
 
 
 def attach(con: sqlite3.Connection, path: Path, alias: str) -> None:
-    """Attach ``path`` read-only as ``alias``; the file name is bound, never part of the SQL text."""
+    """Attach ``path`` read-only as ``alias``.
+
+    The file name is a bound value and never part of the SQL text.
+    """
     con.execute(f"ATTACH ? AS {quoted(alias)}", (database_uri(path, "ro"),))
 
 
 @contextlib.contextmanager
 def attached(con: sqlite3.Connection, path: Path, alias: str) -> Iterator[str]:
-    """Attach a source for as long as it is needed, and yield the name it is attached under.
+    """Attach a source while it is needed, and yield the name under which it is attached.
 
-    SQLite does not detach what the open transaction has read; it then stays until the connection is closed, and is
-    used again under the name it has.
+    SQLite cannot detach a database that the open transaction has read. It then stays attached until the connection is
+    closed, and is used again under its name.
     """
     there = [
         name for _, name, file in con.execute("PRAGMA database_list") if file and name != "main" and path.samefile(file)
@@ -113,21 +130,22 @@ def pragma(con: sqlite3.Connection, name: str, database: str = "main") -> object
 
 
 def read_text_losslessly(con: sqlite3.Connection) -> None:
-    """From now on text arrives as str even where it is not UTF-8; what cannot be decoded becomes lone surrogates.
+    """Read text as str from now on, even where it is not UTF-8.
 
-    The mapping is one to one, so two texts are equal exactly when their bytes are.
+    Bytes that cannot be decoded become lone surrogates. The mapping is one to one, so two texts are equal exactly when
+    their bytes are equal.
     """
     con.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
 
 
 def leave_wal_mode(con: sqlite3.Connection, path: Path) -> str:
-    """Leave WAL mode, which needs to be alone, and return the journal mode that was.
+    """Leave WAL mode and return the journal mode before.
 
-    Afterwards no ``-wal`` is left to strand, and a connection that another process still had open would have been
-    noticed: SQLite refuses to leave WAL while anyone else has the database open (https://sqlite.org/wal.html).
+    SQLite refuses to leave WAL mode while another connection has the database open (https://sqlite.org/wal.html). So no
+    other process has it open afterwards, and no ``-wal`` remains.
 
     Raises:
-        ProblemError: Somebody else has the database open.
+        ProblemError: Another process has the database open.
     """
     before = str(pragma(con, "journal_mode"))
     if before != "wal":
@@ -160,7 +178,10 @@ def _open(path: Path, mode: str, limits: Limits | None) -> Connection:
 
 
 def _harden(con: Connection, limits: Limits) -> None:
-    """Trust nothing in the file (https://sqlite.org/security.html, section 1.2), and let long statements end."""
+    """Distrust the schema of the file, and let long statements end.
+
+    See https://sqlite.org/security.html, section 1.2.
+    """
     con.execute("PRAGMA trusted_schema=OFF")
     con.execute("PRAGMA cell_size_check=ON")
     con.execute("PRAGMA mmap_size=0")
@@ -170,7 +191,10 @@ def _harden(con: Connection, limits: Limits) -> None:
 
 @contextlib.contextmanager
 def open_for_inspection(path: Path, limits: Limits | None = None) -> Iterator[Connection]:
-    """Lend a connection that cannot write; afterwards nothing lies beside the database that did not before."""
+    """Lend a read-only connection.
+
+    Afterwards no sidecar file is left that did not exist before.
+    """
     were = existing_sidecars(path)
     con = open_readonly(path, limits)
     try:
@@ -182,18 +206,21 @@ def open_for_inspection(path: Path, limits: Limits | None = None) -> Iterator[Co
 
 @contextlib.contextmanager
 def scratch_database(like: Path, limits: Limits | None = None) -> Iterator[sqlite3.Connection]:
-    """Lend an empty database that ``like`` can be attached to: SQLite wants both in one text encoding."""
+    """Lend an empty database with the text encoding of ``like``.
+
+    SQLite can attach only databases of the same encoding.
+    """
     with tempfile.TemporaryDirectory(prefix="consolidate-trial-") as folder:
         con = open_new(Path(folder) / "trial.db", limits)
         try:
             con.execute(f"PRAGMA encoding='{encoding_of(like, limits)}'")
-            con.execute("PRAGMA synchronous=OFF")  # nothing depends on it after a crash
+            con.execute("PRAGMA synchronous=OFF")  # no process needs this database after a crash
             yield con
         finally:
             con.close()
 
 
 def encoding_of(path: Path, limits: Limits | None = None) -> str:
-    """Return the text encoding of a database: ``UTF-8``, ``UTF-16le`` or ``UTF-16be``."""
+    """Return the text encoding of a database, ``UTF-8``, ``UTF-16le`` or ``UTF-16be``."""
     with open_for_inspection(path, limits) as con:
         return str(pragma(con, "encoding"))

@@ -1,4 +1,4 @@
-"""Tell SQLite's errors apart by their codes, and state that a database is in use."""
+"""Distinguish errors of SQLite by their codes, and report that a database is in use."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ _IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 def result_code(error: BaseException) -> int | None:
-    """Return the primary result code of an error; None where Python raised it and not SQLite.
+    """Return the primary result code of an error.
 
-    Python raises ``OperationalError`` without a code when a text is not UTF-8.
+    None if Python raised it and not SQLite. Python raises ``OperationalError`` without a code when a text is not UTF-8.
     """
     code: int | None = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & _PRIMARY
 
 
 def error_with_code(text: str, code: int | None) -> sqlite3.OperationalError:
-    """Return an error as SQLite raises it, for what another process or a limit has ended."""
+    """Return an error with a code, as SQLite raises it.
+
+    It represents an error of another process or of a limit.
+    """
     error = sqlite3.OperationalError(text)
     if code is not None:
         error.sqlite_errorcode = code
@@ -34,34 +37,35 @@ def error_with_code(text: str, code: int | None) -> sqlite3.OperationalError:
 
 
 def interrupted_error() -> sqlite3.OperationalError:
-    """Return the error of a statement that was ended."""
+    """Return the error of an interrupted statement."""
     return error_with_code("interrupted", sqlite3.SQLITE_INTERRUPT)
 
 
 def is_in_use(error: BaseException) -> bool:
-    """Tell whether another connection has the database locked."""
+    """Return whether another connection has the database locked."""
     return result_code(error) in _IN_USE
 
 
 def is_read_only(error: BaseException) -> bool:
-    """Tell whether the file, or its folder, cannot be written."""
+    """Return whether the file or its folder cannot be written."""
     return result_code(error) == sqlite3.SQLITE_READONLY
 
 
 def is_damaged(error: BaseException) -> bool:
-    """Tell whether the file is a database with damaged pages or a damaged schema."""
+    """Return whether the database has damaged pages or a damaged schema."""
     return result_code(error) == sqlite3.SQLITE_CORRUPT
 
 
 def is_statement_error(error: BaseException) -> bool:
-    """Tell whether SQLite refuses the statement itself, or what the schema makes of it."""
+    """Return whether SQLite rejects the statement itself or the schema that it uses."""
     return result_code(error) == sqlite3.SQLITE_ERROR
 
 
 def missing_object_kind(error: BaseException) -> str:
-    """Return what SQLite does not know: ``collation``, ``function``, ``module``, ``table``; else an empty text.
+    """Return the kind of object that SQLite does not know.
 
-    The only place where SQLite's own words are read, because it has no code for any of them.
+    It is ``collation``, ``function``, ``module``, ``table`` or empty. Only this function parses the text of an error,
+    because SQLite has no code for these.
     """
     words = re.match(r"no such (\w+)", str(error)) if is_statement_error(error) else None
     return words.group(1) if words else ""
@@ -79,5 +83,5 @@ def in_use_problem(
 
 
 def is_in_use_problem(problem: Problem) -> bool:
-    """Tell whether a problem is that another process uses a database."""
+    """Return whether a problem is that another process uses a database."""
     return problem.id == "in-use"

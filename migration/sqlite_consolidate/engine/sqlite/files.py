@@ -1,4 +1,4 @@
-"""Files: what the file system says about target and sources, before any of them is opened as a database."""
+"""Check the files of target and sources before any of them is opened as a database."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _ABSENT_IDS = frozenset({"no-folder", "no-such-file"})
 
 @dataclass(frozen=True)
 class FileProblem:
-    """A problem that keeps one file from being read.
+    """Hold a problem that prevents reading one file.
 
     Attributes:
         file: Path relative to the workspace.
@@ -65,9 +65,9 @@ class FileProblem:
 
     @property
     def reason(self) -> str:
-        """Say in a few words why the file could not be read.
+        """Return in a few words why the file could not be read.
 
-        Empty when it does not exist.
+        It is empty when the file does not exist.
         """
         if self.problem.id in _ABSENT_IDS:
             return ""
@@ -77,9 +77,9 @@ class FileProblem:
 
 
 def may_exist(path: Path) -> bool:
-    """Tell whether a file has this name.
+    """Return whether a file has this name.
 
-    True where this user may not look into its folder.
+    True if this user may not search its folder.
     """
     try:
         path.lstat()
@@ -91,7 +91,10 @@ def may_exist(path: Path) -> bool:
 
 
 def existing_sources(plan: Plan, root: Path) -> list[Source]:
-    """Return the sources that are there, in the order of transfer; absent optional ones are left out."""
+    """Return the sources that exist, in the order of transfer.
+
+    Optional sources that do not exist are left out.
+    """
     return [
         s
         for s in plan.in_order
@@ -100,14 +103,15 @@ def existing_sources(plan: Plan, root: Path) -> list[Source]:
 
 
 def file_problems(plan: Plan, root: Path, *, skip: Collection[str] = ()) -> list[FileProblem]:
-    """List what is wrong with the files themselves: missing, links, one file under two names, no database inside.
+    """List the problems of the files themselves.
 
-    Only the first 100 bytes are read, and only while no connection of this process is open on the file.
+    A file may be missing, linked, listed twice, or not a database. Only the first 100 bytes are read, and only while no
+    connection of this process has the file open.
 
     Args:
         plan: The plan.
         root: The workspace.
-        skip: Databases of the plan of which the problem is known already.
+        skip: Databases of the plan whose problem is known already.
     """
     problems = [] if plan.target in skip else _target_problems(plan, root / plan.target, root)
     seen: dict[tuple[int, int], str] = {}
@@ -128,7 +132,10 @@ def file_problems(plan: Plan, root: Path, *, skip: Collection[str] = ()) -> list
 
 
 def has_hot_journal(path: Path) -> bool:
-    """Whether a rollback journal with content lies beside the database, as a crash in mid-transaction leaves it."""
+    """Return whether a rollback journal with content is beside the database.
+
+    A crash during a transaction leaves it.
+    """
     journal = sidecar_path(path, JOURNAL)
     try:
         with journal.open("rb") as file:
@@ -138,20 +145,23 @@ def has_hot_journal(path: Path) -> bool:
 
 
 def uses_wal(path: Path) -> bool:
-    """Whether SQLite would read the database through a ``-wal``: by its header, or because one lies beside it."""
+    """Return whether SQLite would read the database through a ``-wal``.
+
+    It does so if the header says so, or if a ``-wal`` exists.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(_HEADER_BYTES)
     except OSError:
         return False
-    has_wal = sidecar_path(path, WAL).exists()  # read even if the header does not mention it
+    has_wal = sidecar_path(path, WAL).exists()  # SQLite reads it even if the header does not mention it
     return has_wal or (len(head) == _HEADER_BYTES and head[_READ_VERSION] == _NEWEST_FORMAT)
 
 
 def size_with_sidecars(path: Path) -> int:
     """Return the bytes of a database and its ``-wal``.
 
-    A file that is absent, or in a folder without access, counts as 0.
+    A file that is absent, or in a folder that this user may not search, counts as 0.
     """
     statuses = [file_status(path), file_status(sidecar_path(path, WAL))]
     return sum(status.st_size for status in statuses if status)
@@ -160,7 +170,7 @@ def size_with_sidecars(path: Path) -> int:
 def file_status(path: Path) -> os.stat_result | None:
     """Return the status of a file.
 
-    None where it is absent, or in a folder that this user may not look into.
+    None if it is absent, or in a folder that this user may not search.
     """
     try:
         return path.stat()
@@ -200,7 +210,7 @@ def _missing_source(source: Source, path: Path) -> list[FileProblem]:
 
 
 def _sidecar_alone(file: str, path: Path) -> FileProblem:
-    # SQLite would delete the sidecar together with what is in it as soon as a new file of this name is opened.
+    # SQLite deletes the sidecar and its rows as soon as a new file of this name is opened.
     what = (
         f"is missing, but its {' and '.join(_existing_content_sidecars(path))} is there: committed rows may be in it."
     )
@@ -274,7 +284,7 @@ def _header_problems(file: str, path: Path) -> list[FileProblem]:
 
 
 def _unreadable_sidecars(file: str, path: Path) -> list[FileProblem]:
-    """Return a problem if this user may not read a sidecar that SQLite would need."""
+    """Return a problem if this user may not read a sidecar that SQLite needs."""
     beside = [path.with_name(path.name + suffix) for suffix in _existing_content_sidecars(path)]
     closed = [sidecar.name for sidecar in beside if not os.access(sidecar, os.R_OK)]
     if not closed:
@@ -308,7 +318,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
         *("fuse.davfs2", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"),
     )
 )
-"""Types, as the mount table calls them, on which another machine (or the host of a virtual one) sees the same files."""
+"""Types in the mount table of file systems that other machines, or the host of a virtual machine, can use as well."""
 
 _SYNCHRONIZED_FOLDERS = re.compile(
     r"(Dropbox|OneDrive|Google ?Drive|Nextcloud|ownCloud|iCloud|Mobile Documents)\b.*", re.IGNORECASE
@@ -316,7 +326,10 @@ _SYNCHRONIZED_FOLDERS = re.compile(
 
 
 def network_file_system(path: Path) -> str:
-    """Return the type of the network file system that ``path`` is on; empty on a local one, or when nobody can tell."""
+    """Return the type of the network file system of ``path``.
+
+    It is empty on a local file system or where the type is unknown.
+    """
     import psutil
 
     kind = file_system_type(path.resolve(), {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)})
@@ -324,11 +337,11 @@ def network_file_system(path: Path) -> str:
 
 
 def file_system_type(path: Path, mounted: dict[str, str]) -> str:
-    """Return the file system's type where ``path`` lies: that of the longest mount point above it."""
+    """Return the type of the file system with the longest mount point above ``path``."""
     above = [str(one) for one in (path, *path.parents)]
     return next((mounted[one] for one in above if one in mounted), "")
 
 
 def synchronized_folder(path: Path) -> str:
-    """Return the name of the folder on the way to ``path`` by which a service synchronizes it; empty without one."""
+    """Return the folder above ``path`` that a service synchronizes, or an empty text."""
     return next((part for part in path.resolve().parts if _SYNCHRONIZED_FOLDERS.fullmatch(part)), "")

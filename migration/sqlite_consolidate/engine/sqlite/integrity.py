@@ -19,15 +19,20 @@ else:
 
 
 CHECK_CACHE_KB = 4_000
-"""For integrity_check, which looks up each row in each index: with less, or with more up to a tenth of a database of
-700 MB, it was measured to be slower by up to a quarter."""
+"""Page cache for integrity_check, which reads each row in each index.
+
+Measured with a database of 700 MB: less cache, or more up to a tenth of the database, is slower by up to a quarter.
+"""
 
 
 UNCHECKABLE = "a parent without such a key"
 
 
 def check_integrity(con: sqlite3.Connection) -> list[str]:
-    """Return what SQLite's integrity_check, the full one, finds wrong; empty when it says ok."""
+    """Return what SQLite's integrity_check finds wrong.
+
+    It is empty when SQLite returns ``ok``.
+    """
     limits_of(con).deadline.start_step("integrity_check")
     con.execute(f"PRAGMA cache_size=-{CHECK_CACHE_KB}")
     lines = [str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall()]
@@ -35,21 +40,21 @@ def check_integrity(con: sqlite3.Connection) -> list[str]:
 
 
 def violated_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:
-    """Return a line for each CHECK that a row breaks, as integrity_check has it; nothing is written.
+    """Return a line for each CHECK that a row violates, in the words of integrity_check.
 
-    Through a connection that cannot write SQLite reads a schema without its CHECKs, so integrity_check finds none
-    broken. Each expression is looked at as a condition of a query instead.
+    SQLite reads a schema without its CHECKs on a read-only connection, so integrity_check finds no violation there.
+    Each CHECK is evaluated as the condition of a query instead.
     """
     lines = []
     for table in schema.movable:
         for expression in check_expressions(table):
             limits_of(con).deadline.start_step(f"the CHECKs of {table.name}")
-            # On a line of its own, so that a comment in it ends there.
+            # The parenthesis is on a new line, because the expression may end with a comment.
             broken = f"SELECT 1 FROM main.{quoted(table.name)} NOT INDEXED WHERE NOT ({expression}\n) LIMIT 1"
             try:
                 if con.execute(broken).fetchone():
                     lines.append(f"CHECK constraint failed in {table.name}")
-            except sqlite3.OperationalError as error:  # such as for a function that only its application has
+            except sqlite3.OperationalError as error:  # such as a function that only the application defines
                 if not is_statement_error(error):
                     raise
                 lines.append(f"CHECK constraint of {table.name} cannot be evaluated")
@@ -59,8 +64,8 @@ def violated_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:
 def _count_table_orphans(con: sqlite3.Connection, table: str) -> dict[tuple[str, str], int]:
     """Count the rows of a table that have no parent, by child and parent.
 
-    SQLite lists all rows of one foreign key before those of the next. A row that several keys to one parent leave
-    without it is one row; without a rowid it cannot be told from others, and counts for each key.
+    SQLite lists all rows of one foreign key before those of the next. A row that violates several foreign keys to one
+    parent counts once. Without a rowid such a row cannot be identified, and counts for each foreign key.
     """
     counts: dict[tuple[str, str], int] = {}
     of_several = _parents_of_several_keys(con, table)
@@ -85,11 +90,10 @@ def _parents_of_several_keys(con: sqlite3.Connection, table: str) -> set[str]:
 
 
 def count_orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """Count rows whose foreign key points at nothing, by child and parent table.
+    """Count the rows whose foreign key has no parent, by child and parent table.
 
-    A foreign key whose parent has no such key cannot be checked (https://sqlite.org/foreignkeys.html, section 3); it
-    counts once, under :data:`UNCHECKABLE`, so that one which the run would make is seen, and one that was there is not
-    held against it.
+    SQLite cannot check a foreign key whose parent lacks such a key (https://sqlite.org/foreignkeys.html, section 3). It
+    counts once, under :data:`UNCHECKABLE`, so that a comparison shows whether the run created it.
     """
     counts: dict[tuple[str, str], int] = {}
     tables = con.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid").fetchall()
@@ -97,7 +101,7 @@ def count_orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
         limits_of(con).deadline.start_step(f"the foreign keys of {table}")
         try:
             counts |= _count_table_orphans(con, table)
-        except sqlite3.OperationalError as error:  # SQLite has no code of its own for a mismatch
+        except sqlite3.OperationalError as error:  # SQLite has no separate code for a foreign key mismatch
             if not is_statement_error(error):
                 raise
             counts[table, UNCHECKABLE] = 1

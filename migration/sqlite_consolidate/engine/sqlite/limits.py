@@ -1,4 +1,4 @@
-"""Bound what one run reads, by time and by interruption, and count how far it has come."""
+"""Limit the time of one run, interrupt it, and count its progress."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ else:
 
 
 PROGRESS_ROWS = 1024
-"""Rows that are read before they are counted: counting each would cost more than reading it."""
+"""Rows after which progress is counted, because counting each row costs more than reading it."""
 
 
 @dataclass
 class Progress:
-    """One part of a step: what is done of how much. Written by one thread, read by another; both only set numbers.
+    """Hold the progress of one part of a step.
+
+    One thread writes it and another reads it. Both only set numbers.
 
     Attributes:
         counted: Rows that were read since the part began.
-        total: How much there is; 0 where nobody knows.
+        total: Rows or bytes of the whole part. 0 if the total is not known.
         unit: ``rows`` or ``bytes``.
     """
 
@@ -40,55 +42,60 @@ class Progress:
     _measure: Callable[[], int] | None = None
 
     def begin(self, total: int = 0, unit: str = "rows", measure: Callable[[], int] | None = None) -> None:
-        """From now on another part is under way.
+        """Start to count another part.
 
         Args:
-            total: Of it; 0 where nobody knows.
-            unit: ``rows`` are counted as they are read; ``bytes`` are looked up.
-            measure: Says how much is done, in any thread; else it is what is ``counted``.
+            total: Rows or bytes of the whole part. 0 if the total is not known.
+            unit: ``rows`` are counted as they are read, ``bytes`` are measured.
+            measure: Returns how much is done, in any thread. Without it, the rows that were ``counted`` are done.
         """
         self._measure = measure
         self.counted, self.total, self.unit = 0, total, unit
 
     @property
     def done(self) -> int:
-        """How much is done by now, and never more than the total."""
+        """Return how much is done, at most the total."""
         seen = self.counted
         if self._measure is not None:
-            with contextlib.suppress(OSError):  # the file has not been made yet, or has been finished and renamed
+            with contextlib.suppress(OSError):  # the file does not exist yet, or is complete and renamed
                 seen = self._measure()
         return min(seen, self.total) if self.total else seen
 
 
 def size_reader(path: Path, less: int = 0) -> Callable[[], int]:
-    """Return what looks up the bytes of a file that grows, without opening it."""
+    """Return a function that returns the bytes of a growing file without opening it."""
     return lambda: max(0, path.stat().st_size - less)
 
 
-_SECONDS_PER_BYTE = 1e-6  # a second for each MB: about thirty times as long as a slow disk and both readings take
+_SECONDS_PER_BYTE = 1e-6  # a second for each MB, about thirty times what two readings from a slow disk take
 
 
 _REMEDY = "mend that, or leave this database out"
 
 
 def out_of_proportion_problem(subject: str, what: str, remedy: str = _REMEDY) -> Problem:
-    """Return the problem that a database costs more than the bytes that it has explain."""
+    """Return the problem that reading a database costs more than its size explains."""
     hint = f"Look at what its schema computes: views, triggers, CHECK, generated columns, indexes; {remedy}."
     return Problem("out-of-proportion", subject, what, hint, criterion="sources-readable")
 
 
 def reading_seconds(size: int, base: float) -> float:
-    """Return the seconds that reading ``size`` bytes of databases may take: one for each MB, on top of ``base``."""
+    """Return the seconds that reading ``size`` bytes of databases may take.
+
+    One second for each MB is added to ``base``.
+    """
     return base + size * _SECONDS_PER_BYTE
 
 
 @dataclass
 class Deadline:
-    """The one deadline of a run, if any; every connection of the run looks at it while a statement runs.
+    """Hold the deadline of a run, if it has one.
+
+    Every connection of the run checks it while a statement runs.
 
     Attributes:
-        step: What is being read, for the message: ``integrity_check``, ``table bomb``.
-        until: When it is over, as :func:`time.monotonic` counts; infinite where there is none.
+        step: What is being read, for the message, such as ``integrity_check`` or ``table bomb``.
+        until: The deadline, as :func:`time.monotonic` counts. Infinite without a deadline.
     """
 
     step: str = ""
@@ -96,11 +103,14 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        """Whether there is one, and its time is over."""
+        """Return whether there is a deadline and it has passed."""
         return time.monotonic() > self.until
 
     def expire(self, step: str) -> None:
-        """Another process, which was to read until then, was not done, and says where it was.
+        """Let the deadline pass because another process did not finish in time.
+
+        Args:
+            step: What that process was reading.
 
         Raises:
             sqlite3.OperationalError: Always.
@@ -110,10 +120,12 @@ class Deadline:
         raise interrupted_error()
 
     def start_step(self, step: str) -> None:
-        """Say what is read next; a hundred thousand short statements, none of which is looked at, end here as well.
+        """Record what is read next and check the deadline.
+
+        SQLite does not check it during a short statement, so a hundred thousand of them would otherwise never end.
 
         Raises:
-            sqlite3.OperationalError: The time is over, as SQLite says it of a statement that was ended.
+            sqlite3.OperationalError: The deadline has passed. The error is that of an interrupted statement.
         """
         if self.passed:
             raise interrupted_error()
@@ -121,14 +133,15 @@ class Deadline:
 
     @contextlib.contextmanager
     def within(self, seconds: float, subject: str) -> Iterator[None]:
-        """Let what is done here take so long, and no longer.
+        """Limit the time of a block.
 
         Args:
             seconds: The time.
-            subject: What is read, for the problem that it took longer.
+            subject: What is read, for the problem.
 
         Raises:
-            ProblemError: It took longer; also where an interrupted statement was taken for some other problem.
+            ProblemError: The block took longer. It is raised as well where an interrupted statement led to another
+                problem.
         """
         before = self.until
         self.until, self.step = min(before, time.monotonic() + seconds), "its schema"
@@ -152,12 +165,12 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bound one run, and count what it reads; every connection of the run carries the same limits.
+    """Hold the limits of one run and its progress. All its connections carry the same limits.
 
     Attributes:
         deadline: How long reading one database may take.
-        progress: How far the part that is under way has come.
-        interrupted: Set by another thread or a signal handler, to end long statements of this run.
+        progress: Progress of the current part.
+        interrupted: Set by another thread or a signal handler to end long statements of this run.
     """
 
     deadline: Deadline = field(default_factory=Deadline)
@@ -165,5 +178,5 @@ class Limits:
     interrupted: threading.Event = field(default_factory=threading.Event)
 
     def must_stop(self) -> bool:
-        """Tell whether a statement that runs now has to end."""
+        """Return whether a running statement has to end."""
         return self.interrupted.is_set() or self.deadline.passed

@@ -1,4 +1,4 @@
-"""One answer: which other processes have a database open or locked."""
+"""Find the other processes that have a database open or locked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FLOCK = struct.Struct("@qqihh" if _DARWIN else "@hhqqi0q")
 
 @dataclass(frozen=True)
 class Holder:
-    """A process that has a database open.
+    """Hold one process that has a database open.
 
     Attributes:
         pid: Its process id.
@@ -46,11 +46,11 @@ class Holder:
 
 @dataclass(frozen=True)
 class Holders:
-    """Who has which database open, as far as this user may see.
+    """Hold the processes that have databases open, as far as this user may see them.
 
     Attributes:
-        found: One entry a process and database, by process id.
-        unseen: Number of processes that we may not look into.
+        found: One entry for each process and database, by process id.
+        unseen: Number of processes that this user may not inspect.
     """
 
     found: tuple[Holder, ...]
@@ -58,9 +58,9 @@ class Holders:
 
 
 def find_holders(files: Sequence[Path]) -> Holders:
-    """Return the other processes that have one of the databases, or a ``-wal``, ``-shm`` or ``-journal`` of it, open.
+    """Return the other processes that have one of the databases or a sidecar file of it open.
 
-    Files are compared by what they are, not by name. This process and its children do not count. Files that do not
+    Files are compared by device and inode, not by name. This process and its children do not count. Files that do not
     exist have no holders.
     """
     import psutil
@@ -75,7 +75,7 @@ def find_holders(files: Sequence[Path]) -> Holders:
         try:
             held = {wanted[identity] for identity in _open_identities(process) if identity in wanted}
             found += [Holder(process.pid, _command(process), file) for file in sorted(held)]
-        except psutil.NoSuchProcess:  # ended meanwhile, or a zombie: holds nothing
+        except psutil.NoSuchProcess:  # ended meanwhile, or a zombie, which has no open files
             continue
         except psutil.AccessDenied:
             unseen += 1
@@ -83,14 +83,14 @@ def find_holders(files: Sequence[Path]) -> Holders:
 
 
 def lock_owner(path: Path) -> int | None:
-    """Return the id of another process that holds an SQLite lock on the database ``path``, or None.
+    """Return the id of another process that holds an SQLite lock on a database, or None.
 
-    0 means that somebody holds one whom the kernel does not name (another container, say). Call it only before this
-    process has an SQLite connection on the file: the file is opened and closed here, and closing it drops every
-    POSIX lock that this process has on it.
+    0 means that the kernel does not name the process, for example because it is in another container. Call it only
+    before this process has an SQLite connection to the file. It opens and closes the file, and closing drops every
+    POSIX lock of this process on it.
 
     Raises:
-        OSError: When the file exists and cannot be opened.
+        OSError: The file exists and cannot be opened.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -103,9 +103,10 @@ def lock_owner(path: Path) -> int | None:
 
 
 def range_lock_owner(descriptor: int, start: int, length: int) -> int | None:
-    """Return the id of another process that holds a POSIX lock on these bytes of an open file, or None.
+    """Return the id of another process that holds a POSIX lock on a range of bytes, or None.
 
-    A ``length`` of 0 reaches to the end of the file, however far it grows. 0 as an answer: held, by nobody known.
+    A ``length`` of 0 extends to the end of the file, however far it grows. 0 as a result means that the kernel does not
+    name the process.
     """
     if _DARWIN:
         probe = _FLOCK.pack(start, length, 0, fcntl.F_WRLCK, os.SEEK_SET)
@@ -121,7 +122,7 @@ def _identities(files: Sequence[Path]) -> Iterator[tuple[tuple[int, int], Path]]
         for path in (file, *(sidecar_path(file, suffix) for suffix in SIDECARS)):
             try:
                 status = path.stat()
-            except OSError:  # absent, or in a folder that this user may not look into
+            except OSError:  # absent, or in a folder that this user may not search
                 continue
             yield (status.st_dev, status.st_ino), file
 
@@ -130,7 +131,7 @@ def _open_identities(process: psutil.Process) -> Iterator[tuple[int, int]]:
     for opened in process.open_files():
         try:
             status = Path(opened.path).stat()
-        except OSError:  # removed meanwhile, or a name of another container
+        except OSError:  # removed meanwhile, or a path of another container
             continue
         yield status.st_dev, status.st_ino
 

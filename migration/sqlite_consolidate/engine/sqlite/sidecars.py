@@ -1,4 +1,4 @@
-"""Name the files that SQLite keeps beside a database, and remove those that this process has made."""
+"""Name the files that SQLite keeps beside a database, and remove those of this process."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ if TYPE_CHECKING:
 
 WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 SIDECARS = (WAL, SHM, JOURNAL)
-"""What SQLite appends to the name of a database for each file that it keeps beside it."""
+"""Suffixes of the files that SQLite keeps beside a database."""
 
 SIDECAR_PATTERN = "|".join(SIDECARS)
-"""Part of a regular expression: the end of the name of a sidecar file."""
+"""Part of a regular expression that matches the suffix of a sidecar file."""
 
 CONTENT_SIDECARS = (WAL, JOURNAL)
-"""Those that can hold what is part of the database."""
+"""Suffixes of the sidecar files that can hold a part of the database."""
 # The bytes SQLite locks to read or to write (https://sqlite.org/lockingv3.html; SHARED_FIRST and SHARED_SIZE of os.h).
 _SHARED_FIRST = 0x4000_0002
 _SHARED_SIZE = 510
 
 
 def existing_sidecars(path: Path) -> set[str]:
-    """Return the suffixes of the sidecar files that are beside a database."""
+    """Return the suffixes of the ``-wal`` and ``-shm`` files that are beside a database."""
     return {suffix for suffix in (WAL, SHM) if sidecar_path(path, suffix).exists()}
 
 
 def remove_created_sidecars(path: Path, before: set[str]) -> None:
-    """Remove the sidecar files that this process has made, under the lock that keeps every other opener out.
+    """Remove the sidecar files that this process has created.
+
+    A lock excludes all other connections meanwhile.
 
     Args:
-        path: The database; this process has closed it.
-        before: Suffixes of the sidecar files that were there before this process opened it.
+        path: The database. This process has closed it.
+        before: Suffixes of the sidecar files that existed before this process opened it.
     """
     ours = [sidecar_path(path, suffix) for suffix in sorted(existing_sidecars(path) - before)]
     if not ours or not path.exists():
@@ -42,18 +44,18 @@ def remove_created_sidecars(path: Path, before: set[str]) -> None:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return  # not ours to write to: then the sidecars are empty, and whoever may write removes them
+        return  # no write permission; the sidecars are then empty, and the next writing process removes them
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
         for sidecar in ours:
             if sidecar.name.endswith(SHM) or sidecar.stat().st_size == 0:
                 sidecar.unlink()
     except OSError:
-        pass  # somebody else has it open by now: the sidecars are theirs
+        pass  # another process has it open and uses the sidecars
     finally:
         os.close(handle)
 
 
 def sidecar_path(path: Path, suffix: str) -> Path:
-    """Return the path of a sidecar file of a database, be it there or not."""
+    """Return the path of a sidecar file of a database, whether it exists or not."""
     return path.with_name(path.name + suffix)

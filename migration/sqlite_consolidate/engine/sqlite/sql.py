@@ -1,4 +1,4 @@
-"""Names in SQL: the one quoting function, and the few texts that every room needs."""
+"""Quote, compare and rename identifiers in SQL, and remove what is not code from it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ _MODULE = re.compile(
     rf"CREATE VIRTUAL TABLE {_GAP}*+{_IDENTIFIER}{_GAP}*+USING{_GAP}*+(?P<name>{_IDENTIFIER})",
     re.IGNORECASE | re.DOTALL,
 )
-# What is not code: comments (the last one may be open), strings and quoted identifiers.
+# Comments (the last one may be open), strings and quoted identifiers.
 _NOT_CODE = re.compile(
     r"""--[^\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]""", re.DOTALL
 )
 
 
 def quoted(name: str) -> str:
-    """Return ``name`` as an SQL identifier, whatever characters it has."""
+    """Return ``name`` as a quoted SQL identifier. It may have any characters."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def identifier_list(names: tuple[str, ...] | list[str]) -> str:
-    """Return names as a comma-separated list of SQL identifiers."""
+    """Return names as a comma-separated list of quoted SQL identifiers."""
     return ", ".join(quoted(name) for name in names)
 
 
 def folded(name: str) -> str:
-    """Return ``name`` as SQLite compares names: ASCII letters without case, all others as they are."""
+    """Return ``name`` in the form in which SQLite compares names.
+
+    SQLite ignores the case of ASCII letters only.
+    """
     if name.isascii():
         return name.lower()
     return "".join(char.lower() if char.isascii() else char for char in name)
@@ -44,7 +47,10 @@ def strip_literals(sql: str) -> str:
 
 
 def strip_trailing_comments(sql: str) -> str:
-    """Return ``sql`` without space and comments behind its last word; SQLite keeps some of that, and not always."""
+    """Return ``sql`` without white space and comments after its last word.
+
+    SQLite keeps only some of them in sqlite_schema.
+    """
     end = len(sql.rstrip())
     for found in reversed(list(_NOT_CODE.finditer(sql))):
         if found[0][0] in "-/" and found.end() >= end:
@@ -53,7 +59,10 @@ def strip_trailing_comments(sql: str) -> str:
 
 
 def virtual_table_module(create: str) -> str:
-    """Return the module, folded, of a CREATE VIRTUAL TABLE statement as sqlite_schema holds it; else an empty text."""
+    """Return the case-folded module of a CREATE VIRTUAL TABLE statement of sqlite_schema.
+
+    Any other statement returns an empty text.
+    """
     found = _MODULE.match(create)
     if not found:
         return ""
@@ -64,7 +73,7 @@ def virtual_table_module(create: str) -> str:
 
 
 def rename_in_statement(create: str, name: str) -> str:
-    """Return a CREATE INDEX or CREATE TRIGGER statement, as sqlite_schema holds it, under another name.
+    """Return a CREATE INDEX or CREATE TRIGGER statement of sqlite_schema with another name.
 
     Raises:
         ValueError: The text does not begin like such a statement.

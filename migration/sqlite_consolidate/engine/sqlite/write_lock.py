@@ -1,4 +1,4 @@
-"""Guard: keeps writers out of one live database for the length of a run, and leaves its files as they were."""
+"""Lock one live database against writers during a run, and leave its files unchanged."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ else:
 
 
 class WriteLock:
-    """Holds the write lock of a live database; readers may go on reading.
+    """Hold the write lock of a live database. Other processes can still read it.
 
-    The read-only connection is opened first and closed last: a WAL database is checkpointed and its ``-wal`` deleted by
-    the last connection that closes, unless that one cannot write. So a run that only looked leaves every byte alone.
+    The read-only connection is opened first and closed last. The last connection that closes a WAL database checkpoints
+    it and deletes its ``-wal``, unless this connection cannot write. So a run that only reads leaves every byte
+    unchanged.
 
     Attributes:
         path: The live file.
-        reader: Read-only connection, for looking, copying and digests.
+        reader: Read-only connection for inspection, copies and digests.
         writer: The connection that holds the write lock.
-        limits: What both connections look at.
+        limits: Limits of both connections.
     """
 
     def __init__(self, path: Path, limits: Limits | None = None) -> None:
-        """Take the lock, or say in one sentence why not.
+        """Acquire the lock.
 
         Raises:
-            ProblemError: The database is locked by somebody else, or cannot be written.
-            sqlite3.DatabaseError: The file is no database.
+            ProblemError: Another process has locked the database, or it cannot be written.
+            sqlite3.DatabaseError: The file is not a database.
         """
         self.path, self.limits = path, limits or Limits()
         if path.exists() and not os.access(path, os.W_OK):
-            # SQLite would open it all the same, and begin a transaction that locks nobody out.
+            # SQLite would open it read-only and begin a transaction that excludes no other process.
             raise _not_writable(path, "no write permission")
         self._sidecars_before = existing_sidecars(path)
         self.reader: sqlite3.Connection = open_readonly(path, self.limits)
@@ -61,20 +62,20 @@ class WriteLock:
 
     @property
     def holds_current_file(self) -> bool:
-        """Whether the file of that name still is the one that is held."""
+        """Return whether the locked file still has this name."""
         try:
             return os.path.samestat(self.path.stat(), self._file)
         except FileNotFoundError:
             return False
 
     def acquire_exclusive(self) -> sqlite3.Connection:
-        """Become the only connection to the database and hold it exclusively; afterwards it is out of WAL mode.
+        """Acquire the exclusive lock as the only connection, and leave WAL mode.
 
         Returns:
-            The writer, inside a transaction that nobody else can read or write beside.
+            The writer, inside a transaction. No other process can read or write meanwhile.
 
         Raises:
-            ProblemError: Somebody has the database open, or has written to it since the write lock was taken.
+            ProblemError: Another process has the database open, or has written to it since the lock was acquired.
         """
         self.reader.close()
         self.writer.execute("ROLLBACK")
@@ -95,7 +96,10 @@ class WriteLock:
         return self.writer
 
     def release(self) -> None:
-        """Give the lock back; nothing that was not beside the database before is left there."""
+        """Release the lock.
+
+        No sidecar file is left that did not exist before.
+        """
         for con in (getattr(self, "writer", None), self.reader):
             if con is not None:
                 with contextlib.suppress(sqlite3.ProgrammingError):  # closed already

@@ -1,1 +1,1 @@
-"""What the schema of one database declares: its objects, what they depend on, and how statements compare."""
+"""Read what the schema of a database declares, and compare its statements."""

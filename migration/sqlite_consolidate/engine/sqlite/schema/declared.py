@@ -1,4 +1,7 @@
-"""Declared: what a table, an index, a trigger or a view declares, in whatever words its statement says it."""
+"""Return what tables, indexes, triggers and views declare, in a form that can be compared.
+
+Two statements that declare the same in different spelling have equal forms.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,23 @@ if TYPE_CHECKING:
 
 
 class _Group(list["str | _Group"]):
-    """Hold what stands in one pair of parentheses, which is words and the groups in it.
+    """Hold the tokens in one pair of parentheses, which are words and nested groups.
 
     Attributes:
-        span: Where that stands in the statement.
+        span: Position of these tokens in the statement.
     """
 
     span: slice = slice(0, 0)
 
 
 class _Clause(NamedTuple):
-    """Hold what no pragma tells of a table.
+    """Hold one clause of a table that no pragma returns.
 
     Attributes:
         kind: Such as ``CHECK``.
-        column: The column that it belongs to; empty where it belongs to the table.
-        alike: Itself in words that compare.
-        text: Itself as it is declared.
+        column: The column that it belongs to. Empty where it belongs to the table.
+        alike: The clause in a form that can be compared.
+        text: The clause as it is declared.
     """
 
     kind: str
@@ -70,7 +73,10 @@ def column_texts(table: Table) -> list[str]:
 
 
 def column_properties(column: Column, table: Table) -> dict[str, str]:
-    """Return what a column of a table declares beside its clauses, by property, in words that compare."""
+    """Return the properties of a column, in a form that can be compared.
+
+    Its clauses are not among them.
+    """
     return {
         "name": column.name,
         "type": f"type {declared_type(column)}" if column.type else "no type",
@@ -82,14 +88,14 @@ def column_properties(column: Column, table: Table) -> dict[str, str]:
 
 
 def declared_type(column: Column) -> str:
-    """Return the declared type of a column without the white space that says nothing."""
+    """Return the declared type of a column without white space that has no meaning."""
     return re.sub(r"\s*([(),])\s*", r"\1", " ".join(column.type.split()))
 
 
 def _comparable_default(text: str) -> str:
-    """Return a DEFAULT in words that compare.
+    """Return a DEFAULT in a form that can be compared.
 
-    No column can be named there, so SQLite reads a name in it as a text.
+    A DEFAULT cannot name a column, so SQLite reads a name in it as a text.
     """
     words = [
         _as_text(token["name"]) if token["name"] else token["text"] or folded(token["word"])
@@ -107,11 +113,11 @@ def _as_text(name: str) -> str:
 
 
 def table_declarations(table: Table, schema: Schema) -> dict[str, dict[str, str]]:
-    """Return all that a table declares beside its columns and indexes.
+    """Return everything that a table declares besides its columns and indexes.
 
     Returns:
-        Each kind to what is declared of it, in words that compare, each with its declared text. How a statement is
-        written, and in which order, is no part of the words.
+        Each kind to its declarations, in a form that can be compared, each with its declared text. The spelling and the
+        order of declarations do not count.
     """
     names = _column_names(table)
     plain = {
@@ -129,7 +135,10 @@ def table_declarations(table: Table, schema: Schema) -> dict[str, dict[str, str]
 
 
 def column_clauses(table: Table, column: str) -> set[str]:
-    """Return the clauses that a table declares for one column, in the words of :func:`declared`."""
+    """Return the clauses that a table declares for one column.
+
+    They have the form of :func:`table_declarations`.
+    """
     return {clause.alike for clause in _table_clauses(table) if clause.column == folded(column)}
 
 
@@ -143,7 +152,10 @@ def _column_names(table: Table) -> set[str]:
 
 
 def comparable_index(index: Index, table: Table) -> tuple[object, ...]:
-    """Return what an index does, whatever its name, and be it made by a statement or by a constraint."""
+    """Return what an index does, in a form that can be compared.
+
+    Neither its name counts, nor whether a statement or a constraint created it.
+    """
     terms = tuple((folded(column or ""), down, folded(collation)) for column, down, collation in index.terms)
     statement = _group_tokens(index.sql, _column_names(table))
     key = next((at for at, part in enumerate(statement) if isinstance(part, _Group)), len(statement))
@@ -157,13 +169,19 @@ def comparable_index(index: Index, table: Table) -> tuple[object, ...]:
 
 
 def _without_order(term: _Group) -> list[str | _Group]:
-    """Return the expression of a term of an index: SQLite tells direction and collation of it."""
+    """Return the expression of a term of an index without direction and collation.
+
+    A pragma returns those.
+    """
     bare = term[:-1] if term[-1] in _ORDER else term[:]
     return bare[:-2] if "collate" in bare[1:-1][-1:] else bare
 
 
 def comparable_statement(named: TriggerOrView, schema: Schema) -> str:
-    """Return the statement of a trigger or a view without the trigger's name, white space, comments and quotes."""
+    """Return the statement of a trigger or a view in a form that can be compared.
+
+    The name of a trigger, white space, comments and quotes do not count.
+    """
     names = {folded(column.name) for table in schema.tables.values() for column in table.columns}
     names |= {folded(name) for name in schema.tables} | {folded(view.name) for view in schema.views}
     is_view = any(view is named for view in schema.views)
@@ -179,7 +197,10 @@ def _comparable_reference(key: ForeignKey, schema: Schema) -> str:
 
 
 def _table_clauses(table: Table) -> Iterator[_Clause]:
-    """Yield what no pragma tells: CHECK, COLLATE, generated columns, ON CONFLICT and deferred foreign keys."""
+    """Yield the clauses of a table that no pragma returns.
+
+    They are CHECK, COLLATE, generated columns, ON CONFLICT and deferred foreign keys.
+    """
     if table.kind != "table":
         return
     body = next((part for part in _group_tokens(table.sql, _column_names(table)) if isinstance(part, _Group)), _Group())
@@ -197,7 +218,7 @@ def _definition_clauses(definition: _Group, written: Callable[[_Group], str]) ->
     """Yield each clause of a column or of a constraint of the table.
 
     Args:
-        definition: That of the column or the constraint.
+        definition: Definition of the column or the constraint.
         written: Returns a group as it is declared.
     """
     first = definition[0]
@@ -227,7 +248,10 @@ def _plain_clause(kind: str, column: str, words: str) -> _Clause:
 
 
 def _split_definitions(body: _Group) -> list[_Group]:
-    """Divide what stands in the parentheses of CREATE TABLE at its commas; SQLite lets one before a constraint out."""
+    """Split the body of CREATE TABLE at its commas.
+
+    SQLite allows constraints without a comma before them.
+    """
     found = [_Group()]
     for part in body:
         if part == ",":
@@ -238,9 +262,9 @@ def _split_definitions(body: _Group) -> list[_Group]:
 
 
 def _group_tokens(sql: str, names: Collection[str]) -> _Group:
-    """Return the words of a statement, grouped as its parentheses are.
+    """Return the words of a statement, grouped by its parentheses.
 
-    A word stands in lower case, and so does a quoted one that is among ``names``; another may be text.
+    Words are in lower case. So are quoted words that are among ``names``. Any other quoted word may be a text.
     """
     open_groups = [_Group()]
     for token in TOKEN.finditer(sql):
@@ -264,14 +288,17 @@ def _unquoted(name: str, names: Collection[str]) -> str:
 
 
 def _text(group: list[str | _Group]) -> str:
-    """Return a group as a text; what stands in parentheses of its own twice stands there once."""
+    """Return a group as a text.
+
+    Redundant parentheses around a single group are left out.
+    """
     while len(group) == 1 and isinstance(group[0], _Group):
         group = group[0]
     return " ".join(part if isinstance(part, str) else f"({_text(part)})" for part in _normalize_null_tests(group))
 
 
 def _normalize_null_tests(group: list[str | _Group]) -> Iterator[str | _Group]:
-    """Yield a group in which the tests for NULL that SQLite takes for the same have the same words."""
+    """Yield a group with one form for the equivalent tests for NULL."""
     for at, part in enumerate(group):
         before, after = group[at - 1] if at else "", group[at + 1] if at + 1 < len(group) else ""
         if part == "not" and after == "null" and before != "is":

@@ -1,4 +1,4 @@
-"""Uses: which tables a trigger or a view reads and writes, as SQLite's own compiler says; nothing is run."""
+"""Find the tables that a trigger or a view reads and writes by SQLite's compiler."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ else:
     from sqlite_utils.utils import sqlite3
 
 _ACTIONS = (sqlite3.SQLITE_READ, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE)
-# What only the application brings, or what a view without such a trigger refuses: it says nothing about the schema.
+# Errors that do not concern the schema. The application defines these functions, or the view has no such trigger.
 _OTHER_ERRORS = re.compile(r"no such (function|collation|module)|unsafe use of|cannot modify|wrong number of arguments")
 _MISSING = re.compile(r"no such table: (?:main\.)?(?P<name>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What a trigger or a view needs.
+    """Hold the tables that a trigger or a view needs.
 
     Attributes:
-        tables: Names of the tables of the database that it reads or writes, folded; shadow tables are not among them.
-        broken: Why it cannot work in this database, in SQLite's words; empty when it can.
+        tables: Folded names of the tables of the database that it reads or writes, without shadow tables.
+        broken: Error of SQLite that prevents its use in this database. Empty without an error.
     """
 
     tables: frozenset[str]
@@ -35,20 +35,23 @@ class Dependencies:
 
     @property
     def missing(self) -> str:
-        """Name of a table that it needs and that is not there; empty when that is not what is wrong."""
+        """Return the name of the missing table that it needs.
+
+        It is empty when there is no such error.
+        """
         found = _MISSING.match(self.broken)
         return found["name"] if found else ""
 
 
 def view_dependencies(con: sqlite3.Connection, name: str) -> Dependencies:
-    """Find out what a view of ``con`` needs."""
+    """Return the dependencies of a view of ``con``."""
     limits_of(con).deadline.start_step(f"view {name}")
     seen, error = _compile(con, [f"SELECT * FROM {quoted(name)}"], lambda _: True)
     return Dependencies(_tables(con, seen), error)
 
 
 def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Dependencies:
-    """Find out what a trigger on ``table``, a table or a view of ``con``, needs."""
+    """Return the dependencies of a trigger on ``table``, a table or a view of ``con``."""
     limits_of(con).deadline.start_step(f"trigger {name}")
     columns = con.execute(f"PRAGMA main.table_xinfo({quoted(table)})").fetchall()
     same = ", ".join(f"{quoted(column)} = {quoted(column)}" for _, column, *_, hidden in columns if hidden == 0)
@@ -61,7 +64,16 @@ def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Depe
 def _compile(
     con: sqlite3.Connection, statements: list[str], ours: Callable[[str | None], bool]
 ) -> tuple[set[str], str]:
-    """Compile statements and collect the names for which SQLite asks leave, where ``ours`` says who wants it."""
+    """Compile statements and collect the tables for which SQLite asks the authorizer.
+
+    Args:
+        con: The connection.
+        statements: Statements that are only compiled, never run.
+        ours: Returns whether an access counts, by the trigger or view that contains it.
+
+    Returns:
+        The folded names, and the first error that describes the schema.
+    """
     seen: set[str] = set()
 
     def note(action: int, one: str | None, _: str | None, __: str | None, inside: str | None) -> int:
@@ -86,7 +98,10 @@ def _error(con: sqlite3.Connection, statement: str) -> str:
 
 
 def _tables(con: sqlite3.Connection, names: set[str]) -> frozenset[str]:
-    """Keep the tables: a view's own name, and functions such as json_each that are read like tables, are none."""
+    """Return the names that are tables.
+
+    The compiler also names the view itself and functions such as json_each that are read like tables.
+    """
     listed = con.execute("PRAGMA main.table_list").fetchall()
     tables = {folded(name) for _, name, kind, *_ in listed if kind in ("table", "virtual")}
     return frozenset(name for name in names & tables if not name.startswith("sqlite_"))

@@ -1,4 +1,4 @@
-"""Schema: the facts about tables, columns, indexes, triggers and views of one database; no opinion."""
+"""Read the tables, columns, indexes, triggers and views of one database."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ else:
 
 
 _STORED = 3
-_GENERATED = (2, _STORED)  # what table_xinfo has in its column "hidden" for a virtual one, and for a stored one
+_GENERATED = (2, _STORED)  # values of the column "hidden" of table_xinfo for virtual and for stored generated columns
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column as declared.
+    """Hold one column as declared.
 
     Attributes:
-        type: Declared type, upper case, empty when there is none.
-        default: The default's SQL text, or None.
-        key: 1-based place in the primary key, 0 outside it.
-        generated: True for a generated column, virtual or stored: nothing is inserted into it.
+        type: Declared type in upper case. Empty without a type.
+        default: SQL text of the default, or None.
+        key: Position in the primary key from 1, or 0 outside of it.
+        generated: True for a generated column, virtual or stored. Nothing is inserted into it.
         hidden: True for a hidden column of a virtual table.
         is_stored: True for a generated column whose values are stored.
     """
@@ -45,11 +45,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Index:
-    """One index; ``terms`` are (column or None for an expression, descending, collation) of its key part.
+    """Hold one index.
 
     Attributes:
-        origin: ``c`` made by CREATE INDEX, ``u`` by a UNIQUE constraint, ``pk`` by a PRIMARY KEY.
-        sql: The CREATE INDEX statement, empty for an automatic index.
+        origin: ``c`` for CREATE INDEX, ``u`` for a UNIQUE constraint, ``pk`` for a PRIMARY KEY.
+        sql: The CREATE INDEX statement. Empty for an automatic index.
+        terms: Column (None for an expression), descending and collation of each term of the key.
     """
 
     name: str
@@ -63,7 +64,11 @@ class Index:
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """One foreign key of a table; ``to`` is empty where it refers to the parent's primary key without naming it."""
+    """Hold one foreign key of a table.
+
+    Attributes:
+        to: Columns of the parent. Empty where the statement names none and means the primary key.
+    """
 
     parent: str
     columns: tuple[str, ...]
@@ -74,7 +79,11 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class TriggerOrView:
-    """A trigger or a view: its name, the table it belongs to (its own name for a view), its statement."""
+    """Hold a trigger or a view.
+
+    Attributes:
+        table: The table or view of a trigger, or the name of the view itself.
+    """
 
     name: str
     table: str
@@ -83,13 +92,13 @@ class TriggerOrView:
 
 @dataclass(frozen=True)
 class Table:
-    """One table.
+    """Hold one table.
 
     Attributes:
-        kind: ``table``, ``virtual`` or ``shadow`` (a virtual table's own, which holds its inner state).
-        rowid: A name under which the implicit rowid can be read and written, or empty when there is none.
-        alias: The INTEGER PRIMARY KEY column, which is the rowid, or empty.
-        module: Of a virtual table: ``fts5``, ``rtree``, ...; else empty.
+        kind: ``table``, ``virtual`` or ``shadow``. A shadow table holds the inner state of a virtual table.
+        rowid: A name under which the implicit rowid can be read and written. Empty without one.
+        alias: The INTEGER PRIMARY KEY column, which is the rowid. Empty without one.
+        module: Module of a virtual table, such as ``fts5`` or ``rtree``. Empty for any other table.
         foreign_keys: In the order in which they are declared.
     """
 
@@ -107,39 +116,46 @@ class Table:
 
     @property
     def stored(self) -> tuple[Column, ...]:
-        """The columns that rows are inserted into, in declared order."""
+        """Return the columns that rows are inserted into, in declared order."""
         return tuple(column for column in self.columns if not column.generated and not column.hidden)
 
     @property
     def primary_key(self) -> tuple[str, ...]:
-        """Names of the primary key's columns in key order; empty without one."""
+        """Return the columns of the primary key in key order, or none."""
         return tuple(column.name for column in sorted(self.columns, key=lambda c: c.key) if column.key)
 
     @property
     def autoincrement(self) -> bool:
-        """Whether SQLite keeps a mark for it in sqlite_sequence."""
-        # SQLite has no pragma for it; but the word can stand nowhere else, for it is no name unless it is quoted.
+        """Return whether SQLite keeps a mark for the table in sqlite_sequence."""
+        # SQLite has no pragma for it. The word can have no other meaning, because it is a keyword unless it is quoted.
         return bool(self.alias) and "autoincrement" in strip_literals(self.sql)
 
     @property
     def rowid_is_identity(self) -> bool:
-        """Whether the implicit rowid is all that tells two equal rows apart: no key, nor unique index, is declared."""
+        """Return whether only the implicit rowid distinguishes two equal rows.
+
+        The table then declares no key and no unique index.
+        """
         keyed = self.without_rowid or self.alias or any(index.unique and not index.partial for index in self.indexes)
         return bool(self.rowid) and not keyed and self.kind == "table"
 
     @property
     def counts_rowid(self) -> bool:
-        """Whether the implicit rowid is part of a row when the table is digested by itself."""
+        """Return whether the implicit rowid is part of a row when the table is digested alone."""
         return self.rowid_is_identity or self.kind == "virtual"
 
     def column(self, name: str) -> Column | None:
-        """The column of that name as SQLite compares names, or None."""
+        """Return the column of a name as SQLite compares names, or None."""
         return next((column for column in self.columns if folded(column.name) == folded(name)), None)
 
 
 @dataclass(frozen=True)
 class Schema:
-    """All objects of one database, by their own spelling of the name, and the facts of its header."""
+    """Hold all objects of one database and the values of its header.
+
+    Attributes:
+        tables: Tables by name, as the database spells it.
+    """
 
     tables: dict[str, Table]
     triggers: tuple[TriggerOrView, ...]
@@ -147,17 +163,20 @@ class Schema:
     header: dict[str, str] = field(default_factory=dict)
 
     def table(self, name: str) -> Table | None:
-        """The table of that name as SQLite compares names, or None."""
+        """Return the table of a name as SQLite compares names, or None."""
         wanted = folded(name)
         return next((table for table in self.tables.values() if folded(table.name) == wanted), None)
 
     @property
     def movable(self) -> tuple[Table, ...]:
-        """The tables that hold the user's rows: ordinary and virtual ones, not shadows, not SQLite's own."""
+        """Return the tables that hold rows of the user.
+
+        They are ordinary and virtual tables. Shadow tables and tables of SQLite are left out.
+        """
         return tuple(table for table in self.tables.values() if table.kind in ("table", "virtual"))
 
 
-_Statements = dict[tuple[str, str], str]  # kind and name of each object to the statement that made it
+_Statements = dict[tuple[str, str], str]  # kind and name of each object to its statement
 
 HEADER = ("user_version", "application_id", "encoding", "journal_mode", "page_size")
 
@@ -166,7 +185,7 @@ def read_schema(con: sqlite3.Connection, database: str = "main") -> Schema:
     """Read the schema of an open or attached database.
 
     Raises:
-        sqlite3.DatabaseError: The file is no database, or its schema is malformed.
+        sqlite3.DatabaseError: The file is not a database, or its schema is malformed.
     """
     con.execute(f"SELECT count(*) FROM {quoted(database)}.sqlite_schema").fetchone()
     masters = con.execute(
@@ -197,10 +216,10 @@ def read_schema(con: sqlite3.Connection, database: str = "main") -> Schema:
 def _shadow_tables(
     virtual: dict[str, str], listed: list[tuple[str, str, str, int, int, int]], limits: Limits
 ) -> set[str]:
-    """Return the folded names of the tables that virtual tables have made for themselves.
+    """Return the folded names of the tables that virtual tables have created.
 
-    SQLite lists as a shadow whatever is named like one: a user's ``notes_content`` beside an FTS table ``notes`` that
-    indexes it. So each virtual table is made once more in memory, to see what comes with it.
+    SQLite lists every table with the name of a shadow table as one, such as a user's ``notes_content`` beside an FTS
+    table ``notes`` that indexes it. So each virtual table is created again in memory to see which tables it creates.
     """
     found = {folded(name) for _, name, kind, *_ in listed if kind == "shadow"}
     if not found:
@@ -211,7 +230,7 @@ def _shadow_tables(
         for name, sql in virtual.items():
             try:
                 con.execute(sql)
-            except sqlite3.Error:  # it needs something that is not here: then its name decides
+            except sqlite3.Error:  # it needs something that is missing here, so names decide
                 made |= {shadow for shadow in found if shadow.startswith(f"{folded(name)}_")}
         made |= {folded(name) for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         return found & made
@@ -263,7 +282,7 @@ def _table(
 def _foreign_keys(con: sqlite3.Connection, database: str, table: str) -> tuple[ForeignKey, ...]:
     rows = con.execute(f"PRAGMA {quoted(database)}.foreign_key_list({quoted(table)})").fetchall()
     parts: dict[int, list[Any]] = {}
-    for number, *part in sorted(rows, key=lambda row: (-row[0], row[1])):  # SQLite lists the last one first
+    for number, *part in sorted(rows, key=lambda row: (-row[0], row[1])):  # SQLite lists the last foreign key first
         parts.setdefault(number, []).append(part)
     return tuple(
         ForeignKey(
@@ -293,7 +312,10 @@ def _indexes(con: sqlite3.Connection, database: str, table: str, sqls: _Statemen
 
 
 def read_autoincrement_marks(con: sqlite3.Connection, database: str = "main") -> dict[str, int]:
-    """Return the AUTOINCREMENT marks: table name to the largest rowid it ever had (https://sqlite.org/autoinc.html)."""
+    """Return the AUTOINCREMENT marks, the largest rowid that each table ever had.
+
+    See https://sqlite.org/autoinc.html.
+    """
     exists = con.execute(f"SELECT 1 FROM {quoted(database)}.sqlite_schema WHERE name = 'sqlite_sequence'").fetchone()
     if not exists:
         return {}
@@ -305,11 +327,14 @@ def read_autoincrement_marks(con: sqlite3.Connection, database: str = "main") ->
 
 
 Key = tuple[tuple[str, str], ...]
-"""Columns of a key with their collations, in the table's spelling."""
+"""Columns of a key with their collations, as the table spells them."""
 
 
 def keys_of(table: Table) -> list[Key]:
-    """Return the columns of every key a table declares: INTEGER PRIMARY KEY, and whole unique indexes on columns."""
+    """Return the columns of every key of a table.
+
+    A key is the INTEGER PRIMARY KEY, or a unique index over all rows on stored columns.
+    """
     keys: list[Key] = [((table.alias, "BINARY"),)] if table.alias else []
     return keys + [
         tuple((column or "", collation) for column, _, collation in index.terms)
@@ -328,7 +353,10 @@ def rows_without_key(table: Table) -> str:
 
 
 def computed_keys(table: Table) -> list[Index]:
-    """Return the unique indexes that columns alone do not tell: partial ones, on expressions or generated columns."""
+    """Return the unique indexes that :func:`keys_of` leaves out.
+
+    They are partial, on expressions or on generated columns.
+    """
     return [index for index in table.indexes if index.unique and _is_computed(table, index)]
 
 

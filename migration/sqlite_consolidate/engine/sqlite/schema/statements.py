@@ -16,7 +16,7 @@ TOKEN = re.compile(
     r"""|(?P<name>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])|(?P<word>\w+|.)""",
     re.DOTALL,
 )
-"""One token of SQL: a ``gap`` between others, a ``text`` in quotes, a quoted ``name``, or a ``word``."""
+"""One token of SQL, which is a ``gap``, a ``text`` in quotes, a quoted ``name``, or a ``word``."""
 
 _DEFAULT = re.compile(
     r"""\s*[+-]?\s*(?:x?'(?:[^']|'')*'|(?:0x[0-9a-f]+|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|NULL|TRUE|FALSE)\b)""",
@@ -25,12 +25,18 @@ _DEFAULT = re.compile(
 
 
 def same_statement(one: str, other: str) -> bool:
-    """Whether two statements are the same but for white space, comments, quotes around names and their case."""
+    """Return whether two statements differ at most in their spelling.
+
+    White space, comments, quotes around names, and the case of names do not count.
+    """
     return _tokens(one) == _tokens(other)
 
 
 def same_except_defaults(one: str, other: str) -> bool:
-    """Whether two CREATE TABLE statements are the same, as above, but for DEFAULTs, all of which are plain literals."""
+    """Return whether two CREATE TABLE statements differ at most in spelling and DEFAULTs.
+
+    False if a DEFAULT is not a plain literal.
+    """
     here, there = _tokens_without_defaults(one), _tokens_without_defaults(other)
     return here is not None and here == there
 
@@ -48,7 +54,10 @@ def _tokens(sql: str) -> list[str]:
 
 
 def _tokens_without_defaults(sql: str) -> list[str] | None:
-    """Return the tokens that are left without ``DEFAULT literal``; None where a DEFAULT is no literal."""
+    """Return the tokens without ``DEFAULT literal``.
+
+    None if a DEFAULT is not a literal.
+    """
     left, end = "", 0
     for token in TOKEN.finditer(sql):
         if folded(token["word"] or "") == "default" and token.start() >= end:
@@ -61,12 +70,12 @@ def _tokens_without_defaults(sql: str) -> list[str] | None:
 
 @dataclass(frozen=True)
 class Statement:
-    """One DDL statement for the target.
+    """Hold one DDL statement for the target.
 
     Attributes:
         kind: ``table``, ``index``, ``trigger`` or ``view``.
-        name: Name of the object it makes.
-        table: The table it belongs to; a view's own name.
+        name: Name of the object that it creates.
+        table: The table that the object belongs to, or the name of the view.
     """
 
     kind: str
@@ -76,7 +85,7 @@ class Statement:
 
 
 def schema_statements(schema: Schema) -> list[Statement]:
-    """Return the statements that make a database's schema again, in an order in which they can be run."""
+    """Return the statements that create a schema again, in an order in which they can run."""
     tables = [Statement("table", table.name, table.name, table.sql) for table in schema.movable]
     indexes = [Statement("index", i.name, t.name, i.sql) for t in schema.movable for i in t.indexes if i.sql]
     views = [Statement("view", view.name, view.name, view.sql) for view in schema.views]
@@ -84,7 +93,7 @@ def schema_statements(schema: Schema) -> list[Statement]:
 
 
 def is_same_object(known: Statement, statement: Statement) -> bool:
-    """Whether the target has this very index, trigger or view already."""
+    """Return whether two statements create the same index, trigger or view."""
     return (
         known.kind == statement.kind
         and folded(known.table) == folded(statement.table)
