@@ -87,7 +87,7 @@ BAD_INPUT = (
             "CREATE TABLE tasks(id TEXT PRIMARY KEY, title TEXT NOT NULL, hours REAL, raw BLOB);"
             "INSERT INTO tasks VALUES ('a', 'mine', 0, NULL)",
         ),
-        ("1 key (id) of tasks would stand in more than one row",),
+        ("1 key (id) of tasks would occur in more than one row",),
     ),
     Case(
         "a table that the plan does not name",

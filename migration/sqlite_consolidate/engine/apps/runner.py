@@ -263,7 +263,7 @@ def _read(output: IO[bytes]) -> str:
         return _text(output.read(_HEAD + _TAIL))
     head = _text(output.read(_HEAD))
     output.seek(size - _TAIL)
-    return f"{head} … (what stands here is left out) … {_text(output.read(_TAIL))}"
+    return f"{head} … (the middle is left out) … {_text(output.read(_TAIL))}"
 
 
 def _text(data: bytes) -> str:

@@ -162,7 +162,7 @@ def target_right(
         equal(
             f"{sealed.target}: row of history",
             sealed.run,
-            now.row.run if now.row else "none: the target was replaced, or put back",
+            now.row.run if now.row else "none: the target was replaced or rolled back",
         ),
     ]
     present_tables = {folded(name) for name in now.digests}

@@ -99,7 +99,7 @@ def tables_created(compared: SchemaComparison, plan: Plan) -> list[Observation]:
         if compared.changed_since and expected and present:
             observations.append(_table_shape_observation(name, expected, present))
         else:
-            wanted = describe_columns(expected) if expected else "a table, but none was foretold"
+            wanted = describe_columns(expected) if expected else "a table, but none was planned"
             observations.append(equal(name, wanted, describe_columns(present) if present else "no such table"))
     return observations or [not_required("plan", "no table is to be created or to receive rows")]
 
@@ -364,14 +364,14 @@ def added_object_findings(compared: SchemaComparison) -> list[Finding]:
         table = None if compared.is_unread(present.name) else target_schema.table(present.name)
         unique = _added_unique_indexes(table, present) if table else ()
         findings += [
-            Finding.of("object-added-since", present.name, f"index {_describe_index(index)} is in addition.")
+            Finding.of("object-added-since", present.name, f"index {_describe_index(index)} was added.")
             for index in (_added_indexes(table, present) if table else ())
             if index not in unique
         ]
     planned_views = {folded(view.name) for view in target_schema.views}
     if compared.knows_neighbours and not compared.unread_tables:
         views = [view.name for view in compared.schema.views if folded(view.name) not in planned_views]
-        findings += [Finding.of("object-added-since", name, "a view that is in addition.") for name in views]
+        findings += [Finding.of("object-added-since", name, "a view that was added.") for name in views]
     return findings
 
 

@@ -67,9 +67,7 @@ def _copy_and_compare(con: sqlite3.Connection, mapping: TableMapping, rows: Proj
         fact = f"its rows do not fit {mapping.into.name} as the target declares it: {error}."
         return [Problem("row-refused", mapping.subject, fact, _HINT, criterion="values-fit")]
     if dropped:
-        fact = (
-            f"{counted(dropped, 'row')} would be dropped without a word: {mapping.into.name} has a clause ON CONFLICT."
-        )
+        fact = f"{counted(dropped, 'row')} would be dropped silently: {mapping.into.name} has a clause ON CONFLICT."
         return [
             Problem(
                 "rows-dropped",

@@ -40,7 +40,7 @@ class DiskSpaceNeeded:
 
     def __str__(self) -> str:
         parts = f"backups {_mb(self.backups)}, dumps {_mb(self.dumps)}, growth {_mb(self.growth)}"
-        return f"{_mb(self.kept)} are needed ({parts}), and {_mb(self.scratch)} for a moment"
+        return f"{_mb(self.kept)} are needed ({parts}), and {_mb(self.scratch)} temporarily"
 
 
 def disk_space_needed(plan: Plan, folder: Path) -> DiskSpaceNeeded:

@@ -75,17 +75,17 @@ def roll_back_hot_journals(
         if inspected.problems or not otherwise_fine:
             return HotJournalRollback(problems=() if otherwise_fine else _waiting_problems(hot), inspected=inspected)
     rolled_back, unread = _roll_back(root, hot, keep)
-    kept_files = f"; as found, it is in {keep.relative_to(root).as_posix()}" if keep is not None else ""
-    text = (
-        f"a process had died in mid-transaction and left a hot journal; SQLite took that transaction back{kept_files}."
+    kept_files = (
+        f"; the files as they were before are in {keep.relative_to(root).as_posix()}" if keep is not None else ""
     )
+    text = f"a process died in a transaction and left a hot journal; SQLite rolled that transaction back{kept_files}."
     findings = tuple(Finding.of("hot-journal-rolled-back", file, text) for file in rolled_back)
     return HotJournalRollback(findings=findings, unread=tuple(unread))
 
 
 def _waiting_problems(hot: list[str]) -> tuple[Problem, ...]:
-    fact = "has a hot journal; the run lets SQLite take it back once nothing else is wrong."
-    hint = "Settle the rest and run again."
+    fact = "has a hot journal; SQLite rolls it back as soon as the run has no other problem."
+    hint = "Fix the other problems and run again."
     return tuple(Problem("hot-journal-waits", file, fact, hint, criterion="sources-readable") for file in hot)
 
 

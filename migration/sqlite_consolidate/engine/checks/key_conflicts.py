@@ -70,7 +70,7 @@ def _copy_into(
             if con.in_transaction:
                 con.execute("COMMIT")
     if not problems and existing_rows_digest(con, mappings[0]) != expected:
-        fact = f"rows of {into.name} would be dropped without a word: its ON CONFLICT settles a key collision."
+        fact = f"rows of {into.name} would be dropped silently: its ON CONFLICT clause resolves a key collision."
         problems.append(
             Problem(
                 "rows-dropped",
@@ -87,7 +87,7 @@ def _conflict_problem(into: Table, key_source: KeySource, error: ProblemError) -
     cause = error.problems[0]
     if not key_source.is_target:
         return replace(cause, subject=key_source.subject, what=f"{cause.what} A key collision.", criterion="keys-free")
-    fact = f"its own rows would not stand in {into.name} any more: {error.__cause__ or cause.what}."
+    fact = f"existing rows violate the new constraint of {into.name}: {error.__cause__ or cause.what}."
     hint = "Leave the new key out of the target, or mend the rows."
     return Problem("key-collision", key_source.subject, fact, hint, criterion="keys-free")
 
@@ -229,7 +229,7 @@ def _describe_keys(key: Key, rows: list[tuple[Any, ...]], count: int) -> str:
 def _key_collision_problem(into: Table, names: str, involved: list[KeySource], count: int) -> Problem:
     keys = counted(count, "key")
     if len(involved) == 1:
-        fact = f"{keys} ({names}) would stand more than once in {into.name} under the target's unique key."
+        fact = f"{keys} ({names}) would occur more than once in {into.name} under the target's unique key."
         return Problem(
             "key-collision",
             involved[0].subject,
@@ -238,7 +238,7 @@ def _key_collision_problem(into: Table, names: str, involved: list[KeySource], c
             criterion="keys-free",
         )
     subjects = tuple(key_source.subject for key_source in involved)
-    fact = f"{keys} ({names}) of {into.name} would stand in more than one row: in {join_names(subjects)}."
+    fact = f"{keys} ({names}) of {into.name} would occur in more than one row: in {join_names(subjects)}."
     hint = (
         'Keep each: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
     )

@@ -68,7 +68,7 @@ def _finding(file: str, state: str) -> Finding:
     if state in _NOT_TRACKED:
         text = f"is not tracked by git: where it is absent, git apply needs --exclude={file} with code.diff."
         return Finding.of("untracked-file", file, text)
-    text = "has uncommitted edits: commit them first if the diff of the run is to stand by itself."
+    text = "has uncommitted edits: commit them first if the diff of the run must contain only its own changes."
     return Finding.of("uncommitted-edits", file, text)
 
 

@@ -269,7 +269,7 @@ class RewriteBuilder:
             # The byte order mark of utf-8-sig is not part of the text. Encoding adds it again.
             return self.text.encode(self.code.encoding)
         except UnicodeEncodeError as error:
-            fact = f"it would have a character, {error.object[error.start]!a}, that {self.code.encoding} has not."
+            fact = f"it would have a character, {error.object[error.start]!a}, that {self.code.encoding} cannot encode."
             raise code_problem("code-encoding", fact, "Write it as an escape, or save the file as UTF-8.") from None
 
     @contextmanager

@@ -123,7 +123,7 @@ def test_a_table_that_nobody_foretold_is_not_taken_for_granted(copied: Copied) -
 
     *_, seen = compare_structure.tables_created(copied.compared, plan)
 
-    assert (seen.subject, seen.expected, seen.holds) == ("later", "a table, but none was foretold", False)
+    assert (seen.subject, seen.expected, seen.holds) == ("later", "a table, but none was planned", False)
 
 
 def test_a_count_that_the_plan_states_is_compared(copied: Copied) -> None:
