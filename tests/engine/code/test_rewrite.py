@@ -208,7 +208,7 @@ def test_found_more_than_once_names_the_lines(tmp_path: Path) -> None:
         ("x", [reference(find="x", replace="a"), reference(find="x", replace="b")], "found in the same place"),
         (b"x = '\xe9'\n", [reference()], "code.py: its encoding is unclear"),
         (b"# coding: ascii\nx = '\xe9'\n", [reference()], "code.py: its bytes are not ascii, which it says it is."),
-        (b"# coding: latin-1\nx\n", [reference(find="x", replace="'\u2014'")], "iso-8859-1 has not."),
+        (b"# coding: latin-1\nx\n", [reference(find="x", replace="'\u2014'")], "iso-8859-1 cannot encode."),
         ("x = 0", [reference(find="x")], "x is not found"),
         ("try:\n    x\nexcept (OSError) :\n    y\n", [reference(find="x")], "it has blanks that libcst loses"),
         ("x = " + "1 + " * 600 + "1", [reference(find="x")], "nested too deeply"),
