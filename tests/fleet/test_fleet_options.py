@@ -59,7 +59,8 @@ def test_option_of_one_workspace_is_refused(pytester: pytest.Pytester, fleet: Fl
     """The fleet file names the workspaces."""
     text = run_pytest(pytester, 4, "-m", "verify", f"--fleet={fleet.file}", option)
 
-    assert "with --fleet the fleet file names the workspaces" in text
+    assert option.partition("=")[0] in text
+    assert "[option-elsewhere]" in text
 
 
 @pytest.mark.parametrize("mark", ["", "migrate and not slow"])
@@ -74,7 +75,7 @@ def test_inventory_of_a_fleet_is_refused(pytester: pytest.Pytester, fleet: Fleet
     """An inventory proposes a plan, and a fleet needs one already."""
     text = run_pytest(pytester, 4, "-m", "inventory", f"--fleet={fleet.file}")
 
-    assert "--fleet goes with pytest -m verify, -m migrate, -m rollback" in text
+    assert "[option-elsewhere]" in text
 
 
 def test_mistakes_in_the_fleet_file_are_a_refusal(pytester: pytest.Pytester, fleet: Fleet) -> None:
@@ -92,8 +93,9 @@ def test_missing_dask_names_the_extra_to_install(
     pytester: pytest.Pytester, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A user with one workspace does not need Dask."""
-    monkeypatch.setitem(sys.modules, "distributed", None)  # as Python itself marks what cannot be imported
+    monkeypatch.setitem(sys.modules, "distributed", None)  # as Python marks a module that cannot be imported
 
     text = run_pytest(pytester, 4, "-m", "migrate", f"--fleet={fleet.file}")
 
-    assert "pip install 'sqlite-consolidate[fleet]'" in text
+    assert "sqlite-consolidate[fleet]" in text
+    assert "[no-dask]" in text
