@@ -1,4 +1,4 @@
-"""The archive: a source is renamed when nobody else can lose by it, and nothing is ever written over."""
+"""Test that sources are archived without losing a row or overwriting a file."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ ARCHIVED = f"tasks.db.archived_{STAMP}"
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    """An empty ledger."""
+    """Provide an empty ledger."""
     return Ledger(tmp_path)
 
 
 def archive_of(write_lock: WriteLock, ledger: Ledger) -> None:
-    """Archive what the write lock holds."""
+    """Archive the locked database."""
     new = write_lock.path.with_name(archive.archived_name(write_lock.path.name, STAMP))
     archive.archive(write_lock, new, ledger, file=f"logs/{write_lock.path.name}")
 
 
 def names(root: Path) -> list[str]:
-    """Name the files of the sources' folder."""
+    """Return the names in the folder of the sources."""
     return sorted(path.name for path in (root / "logs").iterdir())
 
 
-def test_a_source_gets_its_archived_name(root: Path, ledger: Ledger) -> None:
-    """It is the same file, noted before and after, and nobody holds it any more."""
+def test_source_is_renamed_to_its_archived_name(root: Path, ledger: Ledger) -> None:
+    """The file is the same, the ledger has both events, and no connection holds a lock."""
     path = root / "logs/tasks.db"
     before = (path.stat().st_ino, path.read_bytes())
 
@@ -56,8 +56,8 @@ def test_a_source_gets_its_archived_name(root: Path, ledger: Ledger) -> None:
     execute(new, "BEGIN EXCLUSIVE")
 
 
-def test_rows_of_the_wal_are_in_the_archive(root: Path, ledger: Ledger) -> None:
-    """What was only in the -wal moves into the file before the file moves; no sidecar is left under either name."""
+def test_archive_has_rows_of_the_wal(root: Path, ledger: Ledger) -> None:
+    """SQLite writes the rows of the -wal into the file first, and no sidecar file is left."""
     archive_of(WriteLock(root / "logs/notes.db"), ledger)
 
     new = root / f"logs/notes.db.archived_{STAMP}"
@@ -65,8 +65,8 @@ def test_rows_of_the_wal_are_in_the_archive(root: Path, ledger: Ledger) -> None:
     assert execute(new, "SELECT count(*) FROM notes") == [(5,)]
 
 
-def test_an_earlier_archive_is_never_overwritten(root: Path, ledger: Ledger) -> None:
-    """A file of that name stays, and so does the source."""
+def test_earlier_archive_is_never_overwritten(root: Path, ledger: Ledger) -> None:
+    """The existing file and the source stay unchanged."""
     (root / "logs" / ARCHIVED).write_text("an earlier archive")
     write_lock = WriteLock(root / "logs/tasks.db")
 
@@ -79,8 +79,8 @@ def test_an_earlier_archive_is_never_overwritten(root: Path, ledger: Ledger) -> 
     assert ledger.events() == []
 
 
-def test_a_source_that_somebody_has_open_is_not_renamed(root: Path, ledger: Ledger) -> None:
-    """An idle connection in WAL mode would go on writing into the archive: it is noticed, and the source stays."""
+def test_source_that_is_open_is_not_renamed(root: Path, ledger: Ledger) -> None:
+    """An idle connection in WAL mode would write into the archive later."""
     with closing(sqlite3.connect(root / "logs/notes.db")) as other:
         other.execute("SELECT count(*) FROM notes").fetchone()
         write_lock = WriteLock(root / "logs/notes.db")
@@ -94,8 +94,8 @@ def test_a_source_that_somebody_has_open_is_not_renamed(root: Path, ledger: Ledg
     assert ledger.events() == []
 
 
-def test_a_write_in_the_last_moment_is_noticed(root: Path, ledger: Ledger) -> None:
-    """Between giving back the write lock and taking the exclusive one somebody can write: then nothing is renamed."""
+def test_late_write_prevents_archiving(root: Path, ledger: Ledger) -> None:
+    """Another process writes between the release of the write lock and the exclusive lock."""
     write_lock = WriteLock(root / "logs/tasks.db")
 
     def write_between(statement: str) -> None:
@@ -114,8 +114,8 @@ def test_a_write_in_the_last_moment_is_noticed(root: Path, ledger: Ledger) -> No
 
 
 @pytest.mark.parametrize("mode", ["PERSIST", "TRUNCATE"])
-def test_a_journal_that_an_application_keeps_does_not_matter(root: Path, ledger: Ledger, mode: str) -> None:
-    """These journal modes leave a -journal with nothing in it; it goes, and is named in the ledger."""
+def test_persistent_journal_is_deleted_before_archiving(root: Path, ledger: Ledger, mode: str) -> None:
+    """These journal modes keep a -journal without content. The ledger names it."""
     with closing(sqlite3.connect(root / "logs/tasks.db", isolation_level=None)) as con:
         con.execute(f"PRAGMA journal_mode={mode}")
         con.execute("INSERT INTO tasks(title) VALUES('four')")
@@ -128,37 +128,38 @@ def test_a_journal_that_an_application_keeps_does_not_matter(root: Path, ledger:
     assert [event["removed"] for event in ledger.all("settled")] == ["tasks.db-journal"]
 
 
-def test_what_was_archived_is_seen(consolidated_copy: Path) -> None:
-    """After a run old names are free, archives are there and can be restored."""
+def test_archives_of_finished_run_are_restorable(consolidated_copy: Path) -> None:
+    """The old names are free, and the archives exist."""
     root = consolidated_copy
     sealed = manifest.read(root / SET)
     assert sealed is not None
 
-    seen = [*archive.archived_observations(root, sealed), *archive.restorable_observations(root, sealed, root / SET)]
+    archived = archive.archived_observations(root, sealed)
+    restorable = archive.restorable_observations(root, sealed, root / SET)
 
-    assert len(seen) == 4
-    assert all(one.holds for one in seen), seen
+    assert [observation.holds for observation in (*archived, *restorable)] == [True] * 4
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "observed"),
     [("tasks.db", "tasks.db is there"), ("tasks.db-wal", "tasks.db-wal"), (f"{ARCHIVED}-journal", "-journal")],
 )
-def test_what_lies_under_the_old_name_or_beside_is_seen(consolidated_copy: Path, name: str, said: str) -> None:
-    """A file that takes the old name, or stands beside either, is an observation that does not hold."""
+def test_file_under_old_name_or_sidecar_is_reported(consolidated_copy: Path, name: str, observed: str) -> None:
+    """The observation of its source does not hold."""
     root = consolidated_copy
     sealed = manifest.read(root / SET)
     assert sealed is not None
     (root / "logs" / name).write_text("")
 
-    wrong = [one for one in archive.archived_observations(root, sealed) if not one.holds]
+    observations = archive.archived_observations(root, sealed)
 
-    assert [one.subject for one in wrong] == ["logs/tasks.db"]
-    assert said in wrong[0].observed
+    [failed] = [observation for observation in observations if not observation.holds]
+    assert failed.subject == "logs/tasks.db"
+    assert observed in failed.observed
 
 
-def test_an_archive_that_lost_its_content_is_not_restorable(consolidated_copy: Path) -> None:
-    """A row less, a broken file, and no file at all are each said in words."""
+def test_changed_broken_or_missing_archive_is_not_restorable(consolidated_copy: Path) -> None:
+    """Each observation names the reason."""
     root = consolidated_copy
     sealed = manifest.read(root / SET)
     assert sealed is not None

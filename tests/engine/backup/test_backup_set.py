@@ -1,4 +1,4 @@
-"""Backup sets: which of them stands, and which of them goes."""
+"""Test which backup sets count, which are deleted and which stay."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_finished_run_is_not_undone(consolidated_copy: Path) -> None:
-    """There is nothing to recover from, whatever the applications have written since."""
+def test_finished_run_is_not_undone(consolidated_copy: Path) -> None:
+    """Applications may have written to the target since."""
     root = consolidated_copy
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
     after = state(root)
@@ -37,8 +37,8 @@ def test_a_finished_run_is_not_undone(consolidated_copy: Path) -> None:
     assert state(root) == after
 
 
-def test_a_sealed_set_without_its_manifest_is_never_deleted(root: Path) -> None:
-    """Its copies may be the only ones: it stops everything, in words, and stays."""
+def test_sealed_set_without_manifest_is_never_deleted(root: Path) -> None:
+    """Its copies may be the only ones, so the recovery is refused."""
     run_until_killed(root, "rewriting", 1)
     (root / SET / "manifest.json").unlink()
     before = sorted((root / SET).rglob("*"))
@@ -49,8 +49,8 @@ def test_a_sealed_set_without_its_manifest_is_never_deleted(root: Path) -> None:
     assert sorted((root / SET).rglob("*")) == before
 
 
-def test_a_sealed_set_is_not_discarded(consolidated_copy: Path) -> None:
-    """Whoever asks."""
+def test_sealed_set_is_not_discarded(consolidated_copy: Path) -> None:
+    """A sealed set is a backup."""
     folder = consolidated_copy / SET
 
     with pytest.raises(ProblemError, match=r"\[sealed\]$"):
@@ -59,8 +59,8 @@ def test_a_sealed_set_is_not_discarded(consolidated_copy: Path) -> None:
     assert (folder / "databases/tasks.db").exists()
 
 
-def test_a_discarding_that_is_killed_is_finished(root: Path, tmp_path: Path) -> None:
-    """No remains of a set lie around that no ledger speaks of."""
+def test_killed_discard_is_finished_by_recovery(root: Path, tmp_path: Path) -> None:
+    """No files without a ledger stay."""
     run_until_killed(root, "sealed", 1)
     (root / SET / "manifest.json").unlink()
     number, killed = 0, True
@@ -77,8 +77,8 @@ def test_a_discarding_that_is_killed_is_finished(root: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("content", ["mine", ""], ids=["a file", "a folder"])
-def test_what_else_lies_among_the_sets_is_left_alone(root: Path, content: str) -> None:
-    """Folders that are named otherwise, or hold what no run has made, are nobody's remains."""
+def test_foreign_folders_beside_sets_are_not_deleted(root: Path, content: str) -> None:
+    """They have another name, or hold files that no run creates."""
     backups = root / "backups"
     names = ("small-copy", f"small-{STAMP}", f"other-{STAMP}", f"small-{STAMP}-old")
     for name in names:
@@ -94,16 +94,16 @@ def test_what_else_lies_among_the_sets_is_left_alone(root: Path, content: str) -
 
 
 def test_sets_of_another_plan_do_not_count(consolidated_copy: Path) -> None:
-    """A plan whose name begins like this one's keeps its own sets to itself."""
+    """The name of the other plan is a prefix of this one."""
     root, folder = consolidated_copy, consolidated_copy / SET
     other = plan_of(root).model_copy(update={"name": "smal"})
 
     assert backup_sets(root, other) == []
-    assert [one.folder for one in backup_sets(root, plan_of(root))] == [folder]
+    assert [backup_set.folder for backup_set in backup_sets(root, plan_of(root))] == [folder]
 
 
-def test_the_last_consolidation_that_stands_is_found(root: Path) -> None:
-    """One that was put back does not stand; the one before it does not stand in for it."""
+def test_last_finished_skips_rolled_back_consolidations(root: Path) -> None:
+    """An older consolidation does not replace the one that was rolled back."""
     plan = plan_of(root)
     assert last_finished(root, plan) is None
 
@@ -122,21 +122,21 @@ def test_the_last_consolidation_that_stands_is_found(root: Path) -> None:
 
 
 def spoil_nothing(_root: Path) -> None:
-    """Leave the consolidation as it is."""
+    """Leave the consolidation unchanged."""
 
 
 def remove_an_archive(root: Path) -> None:
-    """Take an archive away."""
+    """Delete an archive."""
     (root / f"logs/tasks.db.archived_{STAMP}").unlink()
 
 
 def create_an_old_database(root: Path) -> None:
-    """Let an application make its old database again."""
+    """Create a source again, as its application would."""
     crashed(root / "logs/notes.db")
 
 
 def replace_the_target(root: Path) -> None:
-    """Copy the backup over the target by hand."""
+    """Copy the backup over the target."""
     (root / "workspace.db").write_bytes((root / SET / "databases/target.db").read_bytes())
 
 
@@ -149,8 +149,10 @@ def replace_the_target(root: Path) -> None:
         (replace_the_target, False),
     ],
 )
-def test_already_consolidated_means_all_of_it(root: Path, spoil: Callable[[Path], None], stands: bool) -> None:
-    """A second run has nothing to do only if sources are archived and the data is in."""
+def test_already_consolidated_requires_archives_and_data(
+    root: Path, spoil: Callable[[Path], None], stands: bool
+) -> None:
+    """Sources must be archived, and the data must be in the target."""
     assert already_consolidated(root, plan_of(root)) is None
     consolidated(root)
 

@@ -1,4 +1,4 @@
-"""The backup: one private file a database with all that is in it, proved before it counts."""
+"""Test that copies and dumps of a backup set are private, complete and verified."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ else:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An open backup set."""
+    """Provide an empty backup set."""
     create_backup_set(tmp_path / "backups" / "set")
     return tmp_path / "backups" / "set"
 
 
 @pytest.fixture
 def notes(root: Path) -> Iterator[InspectedDatabase]:
-    """The guarded notes, of which three of five rows are in the ``-wal`` only."""
+    """Provide the locked source notes, with three of five rows only in the ``-wal``."""
     with ExitStack() as write_locks:
         yield inspect_databases(plan_of(root), root, write_locks).sources["notes"]
 
 
-def test_a_copy_is_one_file_with_everything_in_it(notes: InspectedDatabase, folder: Path) -> None:
-    """Rows that were only in the -wal are in the copy, which needs nothing beside it."""
+def test_copy_has_rows_of_the_wal(notes: InspectedDatabase, folder: Path) -> None:
+    """It is one file without sidecar files."""
     copy = copy_database(notes, folder)
 
     assert [path.name for path in (folder / "databases").iterdir()] == ["notes.db"]
@@ -66,8 +66,8 @@ def test_a_copy_is_one_file_with_everything_in_it(notes: InspectedDatabase, fold
     assert execute(folder / copy.copy, "PRAGMA journal_mode") == [("delete",)]
 
 
-def test_a_copy_is_described_as_it_is(root: Path, notes: InspectedDatabase, folder: Path) -> None:
-    """The manifest's entry states size, digests, rows and the live file's mode and journal mode."""
+def test_manifest_entry_describes_the_copy(root: Path, notes: InspectedDatabase, folder: Path) -> None:
+    """It has size, digests, rows, and the mode and journal mode of the live file."""
     (root / "logs/notes.db").chmod(0o604)
 
     copy = copy_database(notes, folder)
@@ -80,8 +80,8 @@ def test_a_copy_is_described_as_it_is(root: Path, notes: InspectedDatabase, fold
     assert (copy.mode, copy.journal_mode) == (0o604, "wal")
 
 
-def test_backing_up_leaves_every_byte_of_a_source(root: Path) -> None:
-    """Databases, their -wal and their folder are as they were, to the byte, when the locks are given back."""
+def test_backup_leaves_every_byte_of_sources(root: Path) -> None:
+    """Databases, their -wal and their folder are unchanged after the locks are released."""
     before = {path: path.read_bytes() for path in sorted((root / "logs").iterdir())}
 
     consolidate(a_run(root), until=BACKUP)
@@ -89,8 +89,8 @@ def test_backing_up_leaves_every_byte_of_a_source(root: Path) -> None:
     assert {path: path.read_bytes() for path in sorted((root / "logs").iterdir())} == before
 
 
-def test_everything_in_a_set_is_private(root: Path) -> None:
-    """Whatever the umask and the modes of the originals are, only the user can read the copies."""
+def test_files_of_a_set_are_private(root: Path) -> None:
+    """The umask and the modes of the originals do not matter."""
     before = os.umask(0)
     run = consolidate(a_run(root), until=BACKUP)
     os.umask(before)
@@ -101,8 +101,8 @@ def test_everything_in_a_set_is_private(root: Path) -> None:
     assert set(modes.values()) == {0o600}, modes
 
 
-def test_a_copy_with_other_content_is_an_error(notes: InspectedDatabase, folder: Path) -> None:
-    """A backup that is not the database is never given its final name."""
+def test_copy_with_other_contents_is_not_published(notes: InspectedDatabase, folder: Path) -> None:
+    """A backup that differs from its database never gets its final name."""
     with sqlite3.connect(":memory:") as other:
         other.execute("CREATE TABLE notes(id TEXT PRIMARY KEY, body TEXT)")
         notes.write_lock.reader.close()
@@ -118,10 +118,10 @@ def test_a_copy_with_other_content_is_an_error(notes: InspectedDatabase, folder:
     assert list((folder / "databases").iterdir()) == []
 
 
-def test_rows_of_the_wal_that_are_not_in_the_copy_make_it_another(
+def test_copy_without_rows_of_the_wal_differs(
     notes: InspectedDatabase, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though every page of the file itself is the same: of large databases pages are compared first."""
+    """All pages of the file itself are equal, and the pages of large databases are compared."""
     monkeypatch.setattr(backup, "PARALLEL_MIN_BYTES", 0)
     (tmp_path / "without.db").write_bytes(notes.write_lock.path.read_bytes())
     with closing(sqlite3.connect(tmp_path / "without.db")) as without:
@@ -132,8 +132,8 @@ def test_rows_of_the_wal_that_are_not_in_the_copy_make_it_another(
             copy_database(notes, folder)
 
 
-def test_how_far_a_copy_has_come_shows_in_the_bytes_of_its_file(notes: InspectedDatabase, folder: Path) -> None:
-    """Of as many as the database has; of a dump the rows are counted."""
+def test_progress_counts_bytes_of_copy_and_rows_of_dump(notes: InspectedDatabase, folder: Path) -> None:
+    """The total of a copy is the size of the database."""
     copy = copy_database(notes, folder)
     progress = notes.write_lock.limits.progress
     part = folder / "databases/notes.db.part"
@@ -145,19 +145,19 @@ def test_how_far_a_copy_has_come_shows_in_the_bytes_of_its_file(notes: Inspected
     assert (progress.total, progress.unit) == (5, "rows")
 
 
-def test_the_target_s_copy_says_that_it_is_the_target_s(root: Path, folder: Path) -> None:
-    """A rollback overwrites it; the others are put in their places."""
+def test_copy_of_target_has_the_target_role(root: Path, folder: Path) -> None:
+    """A rollback restores the target in place."""
     with ExitStack() as write_locks:
-        found = inspect_databases(plan_of(root), root, write_locks)
-        assert found.target is not None
+        inspected = inspect_databases(plan_of(root), root, write_locks)
+        assert inspected.target is not None
 
-        copy = copy_database(found.target, folder)
+        copy = copy_database(inspected.target, folder)
 
     assert (copy.role, copy.name, copy.file) == ("target", "target", "workspace.db")
 
 
-def test_two_databases_of_one_name_do_not_share_a_copy(notes: InspectedDatabase, folder: Path) -> None:
-    """The second is refused in words, and the backup of the first stays."""
+def test_databases_with_one_name_share_no_copy(notes: InspectedDatabase, folder: Path) -> None:
+    """The second is refused, and the backup of the first stays."""
     copy = copy_database(notes, folder)
 
     with pytest.raises(ProblemError) as caught:
@@ -175,23 +175,21 @@ def test_two_databases_of_one_name_do_not_share_a_copy(notes: InspectedDatabase,
     ],
     ids=["the digest of all", "a number of rows"],
 )
-def test_an_edited_manifest_is_not_taken_for_what_a_file_holds(
+def test_contents_are_read_when_manifest_was_edited(
     notes: InspectedDatabase, folder: Path, edited: Callable[[DatabaseCopy], DatabaseCopy]
 ) -> None:
-    """Every byte is its backup's; still the content is read, since the manifest's digests do not belong together."""
+    """The bytes are those of the backup, but the recorded digests contradict each other."""
     copy = copy_database(notes, folder)
     archive = Path(shutil.copyfile(folder / copy.copy, folder.parent / "archive.db"))
 
-    as_sealed = read_contents_using_backup(archive, copy, folder)
-    found = read_contents_using_backup(archive, edited(copy), folder)
+    recorded = read_contents_using_backup(archive, copy, folder)
+    contents = read_contents_using_backup(archive, edited(copy), folder)
 
-    assert as_sealed == found == read_contents(archive)
+    assert recorded == contents == read_contents(archive)
 
 
-def test_rows_in_a_wal_are_not_passed_over_where_all_pages_are_the_backups(
-    notes: InspectedDatabase, folder: Path
-) -> None:
-    """Two files of the same bytes, and beside one of them a journal with a row that no page has yet."""
+def test_contents_include_wal_when_pages_are_equal(notes: InspectedDatabase, folder: Path) -> None:
+    """The -wal beside one of two equal files has a row that no page has."""
     copy = copy_database(notes, folder)
     archive = Path(shutil.copyfile(folder / copy.copy, folder.parent / "archive.db"))
     with closing(sqlite3.connect(archive, isolation_level=None)) as con:
@@ -199,13 +197,13 @@ def test_rows_in_a_wal_are_not_passed_over_where_all_pages_are_the_backups(
         con.execute("PRAGMA wal_autocheckpoint=0")
         con.execute("DELETE FROM notes")
 
-        found = read_contents_using_backup(archive, copy, folder)
+        contents = read_contents_using_backup(archive, copy, folder)
 
-    assert found.tables["notes"].rows == 0
+    assert contents.tables["notes"].rows == 0
 
 
-def test_what_was_changed_in_a_file_and_in_its_backup_alike_is_read(notes: InspectedDatabase, folder: Path) -> None:
-    """They are the same to the byte, and neither is what was proved."""
+def test_contents_are_read_when_both_files_changed(notes: InspectedDatabase, folder: Path) -> None:
+    """The files are equal, and neither has the recorded bytes."""
     copy = copy_database(notes, folder)
     execute(folder / copy.copy, "DELETE FROM notes")
     archive = Path(shutil.copyfile(folder / copy.copy, folder.parent / "archive.db"))
@@ -213,8 +211,8 @@ def test_what_was_changed_in_a_file_and_in_its_backup_alike_is_read(notes: Inspe
     assert read_contents_using_backup(archive, copy, folder).tables["notes"].rows == 0
 
 
-def test_a_dump_brings_back_the_content(notes: InspectedDatabase, folder: Path) -> None:
-    """Loaded into an empty database it has the content digest of the original, and no scratch is left."""
+def test_reloaded_dump_has_the_original_digest(notes: InspectedDatabase, folder: Path) -> None:
+    """No temporary file is left."""
     copy = dump_database(copy_database(notes, folder), folder)
 
     assert copy.dump_digest == copy.digest
@@ -222,8 +220,8 @@ def test_a_dump_brings_back_the_content(notes: InspectedDatabase, folder: Path) 
     assert sorted(path.name for path in (folder / "databases").iterdir()) == ["notes.db", "notes.sql"]
 
 
-def test_a_dump_is_the_same_in_every_locale(notes: InspectedDatabase, folder: Path) -> None:
-    """And keeps line ends as they are."""
+def test_dump_is_the_same_in_every_locale(notes: InspectedDatabase, folder: Path) -> None:
+    """Line ends are kept."""
     copy = copy_database(notes, folder)
     execute(folder / copy.copy, "INSERT INTO notes VALUES('é', 'a' || char(13, 10) || 'b')")
     execute(folder / copy.copy, "CREATE TABLE odd(\r\n v\r\n)")
@@ -238,8 +236,8 @@ def test_a_dump_is_the_same_in_every_locale(notes: InspectedDatabase, folder: Pa
     assert "'é'".encode() in (folder / dumped.dump).read_bytes()
 
 
-def test_a_statement_that_is_no_utf_8_is_dumped_byte_by_byte(notes: InspectedDatabase, folder: Path) -> None:
-    """Only the sqlite3 shell can load it, which is said."""
+def test_statement_that_is_no_utf_8_is_dumped(notes: InspectedDatabase, folder: Path) -> None:
+    """Only the sqlite3 shell can load the dump, and the error states that."""
     copy = copy_database(notes, folder)
     with closing(sqlite3.connect(folder / copy.copy, isolation_level=None)) as con:
         con.execute("CREATE TABLE odd(v DEFAULT 'XX')")
@@ -252,8 +250,8 @@ def test_a_statement_that_is_no_utf_8_is_dumped_byte_by_byte(notes: InspectedDat
     assert b"DEFAULT '\xff\r\n'" in (folder / "databases/notes.sql.part").read_bytes()
 
 
-def test_a_dump_that_broke_off_is_cleared_away(notes: InspectedDatabase, folder: Path) -> None:
-    """It has no name that a finished one could have."""
+def test_failed_dump_is_removed(notes: InspectedDatabase, folder: Path) -> None:
+    """It never got its final name."""
     copy = copy_database(notes, folder)
     (folder / copy.copy).unlink()
 
@@ -265,16 +263,16 @@ def test_a_dump_that_broke_off_is_cleared_away(notes: InspectedDatabase, folder:
     assert list((folder / "databases").iterdir()) == []
 
 
-def test_a_dump_whose_loading_was_killed_can_be_made_again(
+def test_dump_can_be_retried_after_a_kill(
     notes: InspectedDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was begun of it is known by its names, and cleared away."""
+    """The names of the temporary files show what to remove."""
     copy = copy_database(notes, folder)
     with monkeypatch.context() as mortal:
         mortal.setattr(content, "load_dump", lambda *_: die())
         assert run_in_child(lambda: dump_database(copy, folder)) == -signal.SIGKILL
-    begun = sorted(path.name for path in (folder / "databases").iterdir())
-    assert begun == ["notes.db", "notes.sql.part", "notes.sql.reloaded"]
+    left = sorted(path.name for path in (folder / "databases").iterdir())
+    assert left == ["notes.db", "notes.sql.part", "notes.sql.reloaded"]
 
     remove_unfinished_copies(folder)
 
@@ -282,21 +280,21 @@ def test_a_dump_whose_loading_was_killed_can_be_made_again(
 
 
 @pytest.mark.parametrize("link", [True, False])
-def test_a_dump_is_written_into_no_file_that_is_there(notes: InspectedDatabase, folder: Path, *, link: bool) -> None:
-    """Nor through a link, wherever that leads."""
+def test_dump_overwrites_no_file_and_no_link(notes: InspectedDatabase, folder: Path, *, link: bool) -> None:
+    """Neither a file nor the target of a symbolic link is written."""
     copy = copy_database(notes, folder)
     part = folder / "databases/notes.sql.part"
-    part.symlink_to(folder / "elsewhere") if link else part.write_text("somebody's")
+    part.symlink_to(folder / "elsewhere") if link else part.write_text("another file")
 
     with pytest.raises(FileExistsError):
         dump_database(copy, folder)
 
     assert not (folder / "elsewhere").exists()
-    assert link or part.read_text() == "somebody's"
+    assert link or part.read_text() == "another file"
 
 
-def test_a_dump_that_lost_a_row_is_noticed(notes: InspectedDatabase, folder: Path) -> None:
-    """The digest of what a dump brings back is taken from the dump itself."""
+def test_edited_dump_has_another_digest(notes: InspectedDatabase, folder: Path) -> None:
+    """The digest is computed from a reload of the dump."""
     copy = dump_database(copy_database(notes, folder), folder)
     dump = folder / copy.dump
     text = dump.read_bytes()
@@ -306,8 +304,8 @@ def test_a_dump_that_lost_a_row_is_noticed(notes: InspectedDatabase, folder: Pat
     assert load_contents(dump).digest != copy.digest
 
 
-def test_a_dump_that_was_cut_off_is_an_error(notes: InspectedDatabase, folder: Path) -> None:
-    """It does not count as a smaller database, and the scratch is gone."""
+def test_incomplete_dump_is_an_error(notes: InspectedDatabase, folder: Path) -> None:
+    """It does not count as a smaller database, and no temporary file is left."""
     copy = dump_database(copy_database(notes, folder), folder)
     dump = folder / copy.dump
     dump.write_bytes(dump.read_bytes().partition(b"INSERT INTO")[0] + b"INSERT INTO")
@@ -318,8 +316,8 @@ def test_a_dump_that_was_cut_off_is_an_error(notes: InspectedDatabase, folder: P
     assert sorted(path.name for path in dump.parent.iterdir()) == ["notes.db", "notes.sql"]
 
 
-def test_code_is_copied_byte_by_byte(root: Path, folder: Path) -> None:
-    """Two files of one name from different folders do not share a copy; line ends and modes are kept."""
+def test_code_files_keep_bytes_and_modes(root: Path, folder: Path) -> None:
+    """Two files with one name in different folders do not share a copy."""
     (root / "app/sub").mkdir()
     (root / "app/sub/tasks.py").write_bytes(b"\xef\xbb\xbfother\r")
     (root / "app/sub/tasks.py").chmod(0o500)
@@ -333,8 +331,8 @@ def test_code_is_copied_byte_by_byte(root: Path, folder: Path) -> None:
     assert second.sha256 == digest_file(root / "app/sub/tasks.py")
 
 
-def test_sets_stand_beside_each_other_in_a_private_folder(tmp_path: Path) -> None:
-    """Which is made with the first, and may be as deep as the plan says."""
+def test_sets_share_a_private_folder(tmp_path: Path) -> None:
+    """The first set creates it, at any depth."""
     before = os.umask(0)
     for name in ("first", "second"):
         create_backup_set(tmp_path / "deep/backups" / name)
@@ -344,8 +342,8 @@ def test_sets_stand_beside_each_other_in_a_private_folder(tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "deep/backups").iterdir()) == ["first", "second"]
 
 
-def test_a_set_is_new(tmp_path: Path) -> None:
-    """A folder of that name, with whatever is in it, is left alone."""
+def test_existing_folder_is_not_a_new_set(tmp_path: Path) -> None:
+    """Its files are unchanged."""
     (tmp_path / "backups/set").mkdir(parents=True)
     (tmp_path / "backups/set/mine").write_text("mine")
 
@@ -355,16 +353,16 @@ def test_a_set_is_new(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "backups/set").iterdir()] == ["mine"]
 
 
-def test_what_cannot_be_digested_is_said_in_words(tmp_path: Path) -> None:
-    """A look at content never ends in a traceback."""
+def test_digest_or_reason_returns_the_reason(tmp_path: Path) -> None:
+    """It raises no error."""
     (tmp_path / "text.db").write_text("no database, though it is long enough to be one" * 20)
 
     assert digest_or_reason(tmp_path / "missing.db") == "no such file"
     assert digest_or_reason(tmp_path / "text.db") == "cannot be read (file is not a database)"
 
 
-def test_a_sidecar_that_sqlite_could_not_remove_is_not_left(tmp_path: Path) -> None:
-    """A finished copy needs nothing beside it, so nothing stays there under its unfinished name."""
+def test_published_file_has_no_sidecar_files(tmp_path: Path) -> None:
+    """SQLite may have failed to delete those of the unfinished copy."""
     part, final = tmp_path / "notes.db.part", tmp_path / "notes.db"
     part.write_bytes(b"pages")
     for suffix in ("-wal", "-shm", "-journal"):
@@ -375,8 +373,8 @@ def test_a_sidecar_that_sqlite_could_not_remove_is_not_left(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["notes.db"]
 
 
-def test_only_what_was_not_finished_is_cleared_away(tmp_path: Path) -> None:
-    """Copies stay, whatever their sources are called; what a killed run had begun beside them goes."""
+def test_only_unfinished_copies_are_removed(tmp_path: Path) -> None:
+    """Names of sources that resemble a temporary file make no difference."""
     copies = {"a.db", "a.sql", "b.part.db", "c.sql.reloaded.db"}
     begun = {"a.db.part", "a.db.part-shm", "a.sql.part", "a.sql.reloaded", "a.sql.reloaded-journal"}
     (tmp_path / "databases").mkdir()

@@ -1,4 +1,4 @@
-"""What a copy, a dump or an archive holds: as it was proved while it has the very bytes of the proof, else as read."""
+"""Test when the recorded contents of copies, dumps and archives are reused."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-PROVED = "f" * 64
+RECORDED = "f" * 64
 
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Iterator[InspectedDatabase]:
-    """The guarded notes, with a text of several lines and one that is no UTF-8."""
+    """Provide the locked source notes with line ends and a text that is not UTF-8."""
     root = build_two_sources(tmp_path / "workspace")
     execute(
         root / "logs/notes.db", "INSERT INTO notes VALUES('f', 'a' || char(13, 10) || 'b'), ('g', CAST(x'ff' AS TEXT))"
@@ -47,37 +47,38 @@ def notes(tmp_path: Path) -> Iterator[InspectedDatabase]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An open backup set."""
+    """Provide an empty backup set."""
     create_backup_set(tmp_path / "backups" / "set")
     return tmp_path / "backups" / "set"
 
 
 @pytest.fixture
 def copy(notes: InspectedDatabase, folder: Path) -> DatabaseCopy:
-    """Copy and dump of the notes; the digest is changed afterwards, so that an answer tells where it is from."""
+    """Copy and dump the notes.
+
+    The recorded digest is changed, so that a test can see where an answer comes from.
+    """
     made = dump_database(copy_database(notes, folder), folder)
     assert made.digest == made.dump_digest == notes.digest
-    return replace(made, digest=PROVED, dump_digest=PROVED)
+    return replace(made, digest=RECORDED, dump_digest=RECORDED)
 
 
 @pytest.fixture
 def archive(copy: DatabaseCopy, folder: Path) -> Path:
-    """A database with the pages of the copy."""
+    """Provide a database with the pages of the copy."""
     shutil.copyfile(folder / copy.copy, folder / "archive.db")
     return folder / "archive.db"
 
 
-def test_a_copy_that_is_as_it_was_proved_is_not_read_again(
-    copy: DatabaseCopy, folder: Path, notes: InspectedDatabase
-) -> None:
-    """The manifest says what it holds, table by table."""
-    found = contents_of_copy(copy, folder)
+def test_unchanged_copy_is_not_read_again(copy: DatabaseCopy, folder: Path, notes: InspectedDatabase) -> None:
+    """The manifest has its contents, table by table."""
+    contents = contents_of_copy(copy, folder)
 
-    assert (found.digest, found.tables) == (PROVED, notes.digests)
+    assert (contents.digest, contents.tables) == (RECORDED, notes.digests)
 
 
-def test_a_copy_with_other_bytes_is_read(copy: DatabaseCopy, folder: Path) -> None:
-    """Or is an error, where there is nothing to be read."""
+def test_copy_with_other_bytes_is_read(copy: DatabaseCopy, folder: Path) -> None:
+    """A missing copy is an error."""
     execute(folder / copy.copy, "DELETE FROM notes")
 
     assert contents_of_copy(copy, folder) == read_contents(folder / copy.copy)
@@ -87,20 +88,18 @@ def test_a_copy_with_other_bytes_is_read(copy: DatabaseCopy, folder: Path) -> No
         contents_of_copy(copy, folder)
 
 
-def test_an_archive_with_the_pages_of_its_backup_holds_what_that_does(
+def test_archive_with_equal_pages_has_recorded_contents(
     copy: DatabaseCopy, folder: Path, archive: Path, notes: InspectedDatabase
 ) -> None:
     """Equal pages hold equal rows."""
-    found = read_contents_using_backup(archive, replace(copy, digest=notes.digest), folder)
+    contents = read_contents_using_backup(archive, replace(copy, digest=notes.digest), folder)
 
-    assert (found.digest, found.tables) == (notes.digest, notes.digests)
+    assert (contents.digest, contents.tables) == (notes.digest, notes.digests)
 
 
 @pytest.mark.parametrize("change", ["a row", "a row in the -wal", "the copy", "both", "the copy is gone"])
-def test_an_archive_that_is_not_like_its_backup_is_read(
-    copy: DatabaseCopy, folder: Path, archive: Path, change: str
-) -> None:
-    """Wherever the difference is: the answer is what the archive itself holds."""
+def test_archive_that_differs_from_backup_is_read(copy: DatabaseCopy, folder: Path, archive: Path, change: str) -> None:
+    """The difference may be in the archive, in its -wal or in the backup."""
     if change == "a row":
         execute(archive, "DELETE FROM notes")
     elif change == "a row in the -wal":
@@ -114,14 +113,17 @@ def test_an_archive_that_is_not_like_its_backup_is_read(
     else:
         (folder / copy.copy).unlink()
 
-    found = read_contents_using_backup(archive, copy, folder)
+    contents = read_contents_using_backup(archive, copy, folder)
 
-    assert found == read_contents(archive)
-    assert found.digest != PROVED
+    assert contents == read_contents(archive)
+    assert contents.digest != RECORDED
 
 
 def written_in_the_wal(path: Path) -> Path:
-    """Leave a row in the -wal alone, as a process does that was killed; the file itself is as it was."""
+    """Write a row only to the -wal, as a killed process would leave it.
+
+    The file itself keeps its bytes.
+    """
     before = path.read_bytes()
     other = path.with_name("other.db")
     shutil.copyfile(path, other)
@@ -135,8 +137,8 @@ def written_in_the_wal(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def test_an_archive_that_sqlite_does_not_open_is_an_error(copy: DatabaseCopy, folder: Path, archive: Path) -> None:
-    """Its pages are the same, and its header asks for a version of SQLite that is still to come; or it is gone."""
+def test_archive_that_sqlite_refuses_is_an_error(copy: DatabaseCopy, folder: Path, archive: Path) -> None:
+    """Its header demands a later version of SQLite, or the file is missing."""
     data = bytearray(archive.read_bytes())
     data[18:20] = 9, 9
     archive.write_bytes(data)
@@ -149,46 +151,44 @@ def test_an_archive_that_sqlite_does_not_open_is_an_error(copy: DatabaseCopy, fo
         read_contents_using_backup(archive, copy, folder)
 
 
-def test_a_dump_that_is_as_it_was_loaded_is_not_loaded_again(
-    copy: DatabaseCopy, folder: Path, notes: InspectedDatabase
-) -> None:
-    """The manifest says what it brings back, table by table."""
-    found = contents_of_dump(copy, folder)
+def test_unchanged_dump_is_not_loaded_again(copy: DatabaseCopy, folder: Path, notes: InspectedDatabase) -> None:
+    """The manifest has the contents of the reload, table by table."""
+    contents = contents_of_dump(copy, folder)
 
-    assert (found.digest, found.tables) == (PROVED, notes.digests)
+    assert (contents.digest, contents.tables) == (RECORDED, notes.digests)
 
 
-def test_a_dump_that_was_not_proved_is_loaded(copy: DatabaseCopy, folder: Path, notes: InspectedDatabase) -> None:
-    """It had brought back something else than the copy has, or has other bytes since."""
+def test_changed_dump_is_loaded(copy: DatabaseCopy, folder: Path, notes: InspectedDatabase) -> None:
+    """The recorded reload differs from the copy, or the dump has other bytes."""
     differs = replace(copy, dump_digest="0" * 64)
 
     assert contents_of_dump(differs, folder).digest == notes.digest
 
     dump = folder / copy.dump
     dump.write_bytes(dump.read_bytes().replace(b"'first'", b"'furst'"))
-    assert contents_of_dump(copy, folder).digest not in (PROVED, notes.digest)
+    assert contents_of_dump(copy, folder).digest not in (RECORDED, notes.digest)
 
 
-def test_a_look_says_what_it_was_told_to_read(archive: Path, copy: DatabaseCopy, folder: Path) -> None:
-    """The digest of the content as it is, unless it is told how to look."""
+def test_digest_or_reason_uses_the_given_reader(archive: Path, copy: DatabaseCopy, folder: Path) -> None:
+    """Without a reader it digests the contents of the file."""
     assert digest_or_reason(archive) == read_contents(archive).digest
-    assert digest_or_reason(archive, lambda _: contents_of_copy(copy, folder)) == PROVED
+    assert digest_or_reason(archive, lambda _: contents_of_copy(copy, folder)) == RECORDED
     assert digest_or_reason(archive.with_name("dangling.db")) == "no such file"
 
 
 def test_copies_are_read_within_the_limits(
     copy: DatabaseCopy, folder: Path, archive: Path, notes: InspectedDatabase
 ) -> None:
-    """Whatever has to be read because no proof holds for it, or to see whether one does."""
+    """The deadline also ends the comparison of pages."""
     over = Limits(Deadline(until=-math.inf))
-    proved = replace(copy, digest=notes.digest)
+    unchanged = replace(copy, digest=notes.digest)
     changed = replace(copy, sha256="0" * 64, dump_sha256="0" * 64)
 
     for read, of_set in ((contents_of_copy, changed), (contents_of_dump, changed)):
         assert read(of_set, folder).digest == notes.digest
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             read(of_set, folder, over)
-    for of_set in (proved, changed):
+    for of_set in (unchanged, changed):
         assert read_contents_using_backup(archive, of_set, folder).digest == notes.digest
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             read_contents_using_backup(archive, of_set, folder, over)

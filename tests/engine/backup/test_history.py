@@ -1,4 +1,4 @@
-"""The row of history: in the data's own transaction, so that it is there exactly when the data is."""
+"""Test that the row of history is in the target exactly when the data is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROW = history.Row(
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """An empty database."""
+    """Provide an empty database."""
     open_new(tmp_path / "workspace.db").close()
     return tmp_path / "workspace.db"
 
@@ -49,36 +49,36 @@ def write(target: Path, *rows: history.Row, ending: str = "COMMIT") -> None:
 
 
 def problems(target: Path) -> list[str]:
-    """Return the ids of what preflight finds wrong with the target's history."""
+    """Return the ids of the problems of the target's history."""
     with closing(open_existing(target)) as con:
         return [problem.id for problem in history.problems(con, target.name)]
 
 
-def test_a_row_that_was_committed_is_read_again(target: Path) -> None:
-    """Every field is there; counts and digests of tables as pairs."""
+def test_committed_row_is_read_unchanged(target: Path) -> None:
+    """Every field is equal, with pairs of rows and digest."""
     write(target, ROW)
 
     assert row_of(target, ROW.run) == ROW
 
 
-def test_a_row_goes_with_its_transaction(target: Path) -> None:
-    """Taken back, not even the table is left."""
+def test_rollback_removes_row_and_table(target: Path) -> None:
+    """The transaction had created the table."""
     write(target, ROW, ending="ROLLBACK")
 
     assert runs_of(target) == []
     assert execute(target, "SELECT name FROM sqlite_schema") == []
 
 
-def test_rows_come_in_the_order_of_their_commits(target: Path) -> None:
-    """A clock that was set back between two runs does not make the later one the older one."""
+def test_rows_have_the_order_of_their_commits(target: Path) -> None:
+    """The clock was set back between the two runs."""
     write(target, ROW)
     write(target, replace(ROW, run="20240101_000000"))
 
     assert runs_of(target) == ["20250131_120000", "20240101_000000"]
 
 
-def test_one_run_is_committed_once(target: Path) -> None:
-    """A second row of the same run is refused by the database itself."""
+def test_run_is_committed_only_once(target: Path) -> None:
+    """SQLite refuses a second row of the same run."""
     write(target, ROW)
 
     with pytest.raises(sqlite3.IntegrityError):
@@ -87,14 +87,14 @@ def test_one_run_is_committed_once(target: Path) -> None:
     assert runs_of(target) == [ROW.run]
 
 
-def test_a_target_that_is_not_there_has_no_history(tmp_path: Path) -> None:
-    """Asking does not create it."""
+def test_missing_target_has_no_history(tmp_path: Path) -> None:
+    """Reading does not create it."""
     assert not history.is_committed(tmp_path / "workspace.db", ROW.run)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_reading_leaves_nothing_beside_the_target(target: Path) -> None:
-    """A target in WAL mode has no sidecar afterwards that it did not have before."""
+def test_reading_leaves_no_sidecar_file(target: Path) -> None:
+    """The target is in WAL mode."""
     write(target, ROW)
     execute(target, "PRAGMA journal_mode=WAL")
     before = target.read_bytes()
@@ -106,7 +106,7 @@ def test_reading_leaves_nothing_beside_the_target(target: Path) -> None:
 
 
 def test_history_of_a_later_release_is_read_and_written(target: Path) -> None:
-    """A further column is no reason to refuse as long as a row can leave it out."""
+    """An INSERT may omit the further column."""
     write(target, ROW)
     execute(target, f"ALTER TABLE {history.TABLE} ADD COLUMN signature TEXT")
 
@@ -127,7 +127,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("assignment", DAMAGE.values(), ids=DAMAGE)
 def test_damaged_row_hides_no_other_row(target: Path, assignment: str) -> None:
-    """Preflight names it, and a roll-back of another run does not read it."""
+    """The preflight names it, and a rollback of another run does not read it."""
     write(target, ROW, replace(ROW, run="20260101_000000"))
     execute(target, f"UPDATE {history.TABLE} SET {assignment} WHERE run = '{ROW.run}'")
 
@@ -152,7 +152,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("statement", OTHERS.values(), ids=OTHERS)
 def test_table_of_another_owner_is_no_history(target: Path, statement: str) -> None:
-    """Its name is taken; reading it finds no run."""
+    """The preflight refuses it, and it has no runs."""
     execute(target, "CREATE TABLE t(a)")
     execute(target, statement)
 

@@ -1,4 +1,4 @@
-"""The ledger: what was noted is on disk, and what was cut off is not taken for noted."""
+"""Test that noted events are on disk and incomplete lines do not count."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ print("the step", flush=True)
 
 
 def names(ledger: Ledger) -> list[str]:
-    """Name the events, oldest first."""
+    """Return the names of the events, oldest first."""
     return [event["event"] for event in ledger.events()]
 
 
-def test_what_was_noted_is_read_again_with_its_facts(tmp_path: Path) -> None:
-    """Events come back in their order, whatever characters are in their facts."""
+def test_events_are_read_in_order_with_their_facts(tmp_path: Path) -> None:
+    """The facts may contain any character."""
     ledger = Ledger(tmp_path)
 
     ledger.note("started", plan="né\n\x1c\u2028\udcff")
@@ -48,8 +48,8 @@ def test_what_was_noted_is_read_again_with_its_facts(tmp_path: Path) -> None:
     assert not ledger.has("finished")
 
 
-def test_an_event_is_one_line_and_says_when_it_was(tmp_path: Path) -> None:
-    """Whoever reads the file by eye, or by a tool for JSON lines, finds no empty line, and moments in UTC."""
+def test_event_is_one_line_with_utc_time(tmp_path: Path) -> None:
+    """A tool for JSON lines finds no empty line."""
     ledger = Ledger(tmp_path)
     before = datetime.now(UTC).replace(microsecond=0)
 
@@ -61,14 +61,14 @@ def test_an_event_is_one_line_and_says_when_it_was(tmp_path: Path) -> None:
     assert all(before <= moment <= datetime.now(UTC) and moment.utcoffset() == timedelta(0) for moment in moments)
 
 
-def test_no_ledger_has_no_events(tmp_path: Path) -> None:
-    """Looking does not make one."""
+def test_missing_ledger_has_no_events(tmp_path: Path) -> None:
+    """Reading does not create the file."""
     assert Ledger(tmp_path).events() == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_event_is_there_when_its_process_is_killed_right_after(tmp_path: Path) -> None:
-    """Nothing of it waits in a buffer of the process."""
+def test_event_survives_a_kill_right_after(tmp_path: Path) -> None:
+    """No part of the event is in a buffer of the process."""
 
     def note_and_die() -> None:
         Ledger(tmp_path).note("archiving", file="tasks.db")
@@ -81,8 +81,8 @@ def test_an_event_is_there_when_its_process_is_killed_right_after(tmp_path: Path
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace to see the system calls")
-def test_an_event_is_on_the_disk_before_the_step(tmp_path: Path) -> None:
-    """The line is written and synced, then its folder is synced; only then does note() return. It goes on here."""
+def test_event_is_synced_before_the_next_step(tmp_path: Path) -> None:
+    """The line and its folder are synced before note() returns."""
     traced = ["strace", "-y", "-o", str(tmp_path / "trace"), "-e", "trace=write,fsync"]
 
     subprocess.run([*traced, sys.executable, "-c", NOTE, str(tmp_path)], check=True, stdout=subprocess.DEVNULL)
@@ -94,8 +94,8 @@ def test_an_event_is_on_the_disk_before_the_step(tmp_path: Path) -> None:
     assert names(Ledger(tmp_path)) == ["renaming", "renamed"]
 
 
-def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
-    """At whatever byte the power went, the events before it are there and the cut-off one is not."""
+def test_incomplete_line_does_not_count(tmp_path: Path) -> None:
+    """The file ends at every possible byte, and the events before it count."""
     ledger = Ledger(tmp_path)
     ledger.note("sealed")
     before = ledger.path.read_bytes()
@@ -108,8 +108,8 @@ def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
         assert names(ledger) == ["sealed"]
 
 
-def test_an_event_after_a_cut_off_line_is_not_glued_to_it(tmp_path: Path) -> None:
-    """What is noted after a crash is read again, and the remains of the crash stay visible."""
+def test_event_after_incomplete_line_begins_a_new_line(tmp_path: Path) -> None:
+    """The incomplete line stays in the file."""
     ledger = Ledger(tmp_path)
     ledger.note("sealed")
     with ledger.path.open("ab") as file:
@@ -122,8 +122,8 @@ def test_an_event_after_a_cut_off_line_is_not_glued_to_it(tmp_path: Path) -> Non
     assert b'{"event": "archi\n' in ledger.path.read_bytes()
 
 
-def test_zeros_that_a_power_cut_left_do_not_count(tmp_path: Path) -> None:
-    """A file system may have grown the file before it wrote the bytes."""
+def test_zero_bytes_of_a_power_failure_do_not_count(tmp_path: Path) -> None:
+    """A file system may grow a file before it writes the bytes."""
     ledger = Ledger(tmp_path)
     ledger.note("sealed")
     with ledger.path.open("ab") as file:
@@ -134,8 +134,8 @@ def test_zeros_that_a_power_cut_left_do_not_count(tmp_path: Path) -> None:
     assert names(ledger) == ["sealed", "putting-back"]
 
 
-def test_a_full_disk_is_an_error_and_not_an_event(tmp_path: Path) -> None:
-    """When only a part of the line fits, note() raises, and the next event after the mending counts."""
+def test_full_disk_is_an_error_without_event(tmp_path: Path) -> None:
+    """Only a part of the line fits. The next event counts after space is free again."""
     ledger = Ledger(tmp_path)
     ledger.note("sealed")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -153,8 +153,8 @@ def test_a_full_disk_is_an_error_and_not_an_event(tmp_path: Path) -> None:
     assert names(ledger) == ["sealed", "putting-back"]
 
 
-def test_the_ledger_is_private_and_no_link_is_followed(tmp_path: Path) -> None:
-    """Others cannot read file names in it, nor have us write elsewhere."""
+def test_ledger_is_private_and_follows_no_link(tmp_path: Path) -> None:
+    """Other users cannot read file names in it or redirect it to another file."""
     before = os.umask(0)
     Ledger(tmp_path).note("started")
     os.umask(before)

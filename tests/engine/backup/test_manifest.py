@@ -1,4 +1,4 @@
-"""The manifest: sealed once, whole or not at all, and read back as it was."""
+"""Test that a manifest is sealed once, written completely and read unchanged."""
 
 from __future__ import annotations
 
@@ -42,27 +42,27 @@ SEALED = Manifest(
 )
 
 
-def test_what_was_sealed_is_read_back(tmp_path: Path) -> None:
-    """Every fact is there, names that are no UTF-8 included."""
+def test_sealed_manifest_is_read_unchanged(tmp_path: Path) -> None:
+    """It has a name that is not UTF-8."""
     manifest.write(tmp_path, SEALED)
 
     assert manifest.read(tmp_path) == SEALED
 
 
-def test_a_database_is_found_by_its_live_file() -> None:
-    """A file that was not backed up has no copy."""
+def test_database_is_found_by_its_live_file() -> None:
+    """A file that was not backed up has no entry."""
     assert SEALED.database("logs/täsks\udcff.db") is DATABASE
     assert SEALED.database("databases/tasks.db") is None
 
 
-def test_a_set_without_manifest_was_never_sealed(tmp_path: Path) -> None:
-    """Looking does not make one."""
+def test_set_without_manifest_was_never_sealed(tmp_path: Path) -> None:
+    """Reading does not create the file."""
     assert manifest.read(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_set_is_sealed_once(tmp_path: Path) -> None:
-    """The first manifest stays, byte for byte."""
+def test_set_is_sealed_once(tmp_path: Path) -> None:
+    """The first manifest keeps its bytes."""
     manifest.write(tmp_path, SEALED)
     before = (tmp_path / "manifest.json").read_bytes()
 
@@ -72,15 +72,15 @@ def test_a_set_is_sealed_once(tmp_path: Path) -> None:
     assert (tmp_path / "manifest.json").read_bytes() == before
 
 
-def test_a_manifest_is_private(tmp_path: Path) -> None:
-    """Names of tables are nobody else's business."""
+def test_manifest_is_private(tmp_path: Path) -> None:
+    """It has the names of tables."""
     manifest.write(tmp_path, SEALED)
 
     assert (tmp_path / "manifest.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_killed_while_sealing_leaves_a_sealed_set_or_none(tmp_path: Path) -> None:
-    """There is no half of a manifest at any moment: a set either counts or does not."""
+def test_kill_while_sealing_leaves_no_partial_manifest(tmp_path: Path) -> None:
+    """A set is sealed or not sealed at every moment."""
     number, killed = 0, True
     while killed:
         number += 1
@@ -106,8 +106,8 @@ def test_killed_while_sealing_leaves_a_sealed_set_or_none(tmp_path: Path) -> Non
     ],
     ids=["empty", "cut off", "no text", "a list", "another format", "a key missing", "a key too many"],
 )
-def test_a_broken_manifest_is_named_in_words(tmp_path: Path, spoil: Callable[[dict[str, Any]], bytes]) -> None:
-    """It is never taken for a set that was not sealed: its copies may be the only ones."""
+def test_broken_manifest_is_a_problem(tmp_path: Path, spoil: Callable[[dict[str, Any]], bytes]) -> None:
+    """It does not count as unsealed, because its copies may be the only ones."""
     manifest.write(tmp_path, SEALED)
     path = tmp_path / "manifest.json"
     path.write_bytes(spoil(json.loads(path.read_bytes())))

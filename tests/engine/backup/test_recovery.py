@@ -1,4 +1,4 @@
-"""A run that was killed is undone, and what others wrote meanwhile is kept."""
+"""Test that a killed run is undone and rows of other processes are kept."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ AFTER_SEAL = [
 
 
 def die_in_the_transfer(root: Path) -> None:
-    """Consolidate in a process that is killed after the first source, with half of its pages in the target's file."""
+    """Consolidate in a process that is killed after the first source.
+
+    Half of the pages are in the target's file then.
+    """
     database(root / "logs/big.db", "CREATE TABLE big(x)")
     execute(root / "logs/big.db", "INSERT INTO big VALUES(randomblob(600000))")
     plan = root / "consolidation.toml"
@@ -70,23 +73,24 @@ def die_in_the_transfer(root: Path) -> None:
         mortal.perform(TRANSFER)
 
     assert run_in_child(run) == -signal.SIGKILL
-    assert (root / "workspace.db-journal").stat().st_size > 512  # the case is what it says: a hot journal
+    assert (root / "workspace.db-journal").stat().st_size > 512  # this is a hot journal
 
 
 @pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
-@pytest.mark.parametrize(("event", "times"), [one[1:] for one in AFTER_SEAL], ids=[one[0] for one in AFTER_SEAL])
-def test_a_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times: int) -> None:
-    """Wherever it died after the backup, contents, code, names and modes are those of before, and it is said."""
+@pytest.mark.parametrize(
+    ("event", "times"), [point[1:] for point in AFTER_SEAL], ids=[point[0] for point in AFTER_SEAL]
+)
+def test_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times: int) -> None:
+    """Contents, code, names and modes are as before, at every point after the backup."""
     root = build_two_sources(tmp_path / "workspace", target=target)
     before = state(root)
     run_until_killed(root, event, times)
     assert len(interrupted_sets(root, plan_of(root))) == 1
 
-    said = recover(root, plan_of(root))
+    [finding] = recover(root, plan_of(root))
 
     assert state(root) == before
-    assert len(said) == 1, said
-    assert (said[0].id, said[0].level, said[0].subject) == ("run-cut-short", "attention", f"small-{STAMP}")
+    assert (finding.id, finding.level, finding.subject) == ("run-cut-short", "attention", f"small-{STAMP}")
     assert (root / SET / "manifest.json").exists()
     assert interrupted_sets(root, plan_of(root)) == []
     assert recover(root, plan_of(root)) == []
@@ -94,8 +98,8 @@ def test_a_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times:
 
 @pytest.mark.parametrize("stage", [SCHEMA, TRANSFER, VERIFY], ids=lambda stage: stage.id)
 @pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
-def test_a_run_killed_inside_its_transaction_is_undone(tmp_path: Path, stage: Stage, target: bool) -> None:
-    """Nothing was committed: the target is as it was, or not there."""
+def test_run_killed_in_its_transaction_is_undone(tmp_path: Path, stage: Stage, target: bool) -> None:
+    """Nothing was committed."""
     root = build_two_sources(tmp_path / "workspace", target=target)
     before = state(root)
     die_after(root, stage)
@@ -106,8 +110,8 @@ def test_a_run_killed_inside_its_transaction_is_undone(tmp_path: Path, stage: St
 
 
 @pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
-def test_a_hot_journal_of_a_killed_run_is_played_back(tmp_path: Path, target: bool) -> None:
-    """Pages that had reached the target's file before COMMIT are taken out again."""
+def test_hot_journal_of_killed_run_is_rolled_back(tmp_path: Path, target: bool) -> None:
+    """Pages were in the target's file before COMMIT."""
     root = build_two_sources(tmp_path / "workspace", target=target)
     before = state(root).databases
     die_in_the_transfer(root)
@@ -121,8 +125,8 @@ def test_a_hot_journal_of_a_killed_run_is_played_back(tmp_path: Path, target: bo
 
 
 @pytest.mark.parametrize("event", ["archiving", "finished"])
-def test_a_hot_journal_of_a_source_is_played_back(root: Path, event: str) -> None:
-    """Leaving WAL mode is a transaction, too: killed in it, a source is as before without anybody's help."""
+def test_hot_journal_of_source_is_rolled_back(root: Path, event: str) -> None:
+    """Leaving WAL mode is a transaction as well."""
     before = state(root)
     run_until_killed(root, event, 1)
     [tasks] = (root / "logs").glob("tasks.db*")
@@ -144,8 +148,8 @@ def test_a_hot_journal_of_a_source_is_played_back(root: Path, event: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["workspace.db", "logs/notes.db"])
-def test_a_journal_that_was_only_begun_goes(root: Path, name: str) -> None:
-    """Killed before its journal was synced, a transaction leaves one that SQLite passes over: no stray file stays."""
+def test_journal_without_synced_header_is_deleted(root: Path, name: str) -> None:
+    """SQLite ignores it and does not delete it."""
     before = state(root)
     run_until_killed(root, "archiving", 1)
     (root / f"{name}-journal").write_bytes(b"\0" * 4096)
@@ -155,8 +159,8 @@ def test_a_journal_that_was_only_begun_goes(root: Path, name: str) -> None:
     assert state(root) == before
 
 
-def test_a_run_killed_before_its_set_was_sealed_leaves_nothing(root: Path) -> None:
-    """Nothing had been changed; a set that is no backup goes, in words."""
+def test_run_killed_before_sealing_leaves_no_set(root: Path) -> None:
+    """The run had changed nothing, and the finding names its set."""
     before = state(root)
 
     def on_progress(words: str) -> None:
@@ -168,15 +172,15 @@ def test_a_run_killed_before_its_set_was_sealed_leaves_nothing(root: Path) -> No
 
     assert run_in_child(run) == -signal.SIGKILL
 
-    said = recover(root, plan_of(root))
+    findings = recover(root, plan_of(root))
 
-    assert [(finding.id, finding.subject) for finding in said] == [("run-cut-short", f"small-{STAMP}")]
+    assert [(finding.id, finding.subject) for finding in findings] == [("run-cut-short", f"small-{STAMP}")]
     assert state(root) == before
     assert list((root / "backups").iterdir()) == []
 
 
-def test_killed_before_any_file_is_changed_by_python_a_run_is_undone(root: Path, tmp_path: Path) -> None:
-    """Killed before every seventh change it makes to a file or a name, the whole run is undone without remains."""
+def test_run_killed_before_any_file_change_is_undone(root: Path, tmp_path: Path) -> None:
+    """The run is killed before every seventh change of a file or a name."""
     before = state(root)
     number, killed, points = 1, True, 0
     while killed:
@@ -196,13 +200,13 @@ def test_killed_before_any_file_is_changed_by_python_a_run_is_undone(root: Path,
 
 
 def no_remains(root: Path) -> bool:
-    """Tell whether every set is whole: sealed, or not there."""
+    """Return whether every backup set is sealed."""
     return all((folder / "manifest.json").exists() for folder in (root / "backups").glob("*"))
 
 
 @pytest.mark.parametrize("event", ["rewriting", "finished"])
-def test_a_recovery_that_is_killed_is_done_again(tmp_path: Path, event: str) -> None:
-    """Killed before each change it makes to a file or a name, and run again, it still brings back everything."""
+def test_killed_recovery_can_be_retried(tmp_path: Path, event: str) -> None:
+    """It is killed before each change of a file or a name."""
     root = build_two_sources(tmp_path / "workspace")
     before = state(root)
     run_until_killed(root, event, 1)
@@ -220,8 +224,8 @@ def test_a_recovery_that_is_killed_is_done_again(tmp_path: Path, event: str) -> 
     assert number > 4
 
 
-def test_a_rollback_that_was_killed_is_finished(tmp_path: Path) -> None:
-    """A consolidation that is half undone is never built upon: the next run undoes the other half first."""
+def test_killed_rollback_is_finished_by_recovery(tmp_path: Path) -> None:
+    """A run never starts on a workspace that is half rolled back."""
     root = build_two_sources(tmp_path / "workspace")
     before = state(root)
     folder = consolidated(root)
@@ -230,49 +234,50 @@ def test_a_rollback_that_was_killed_is_finished(tmp_path: Path) -> None:
         number += 1
         copy = tmp_path / f"at-{number}"
         shutil.copytree(root, copy, copy_function=shutil.copy2)
-        standing = state(copy)
+        consolidated_state = state(copy)
         killed = is_killed_at_change(partial(rollback.roll_back, copy, copy / SET), number)
         started = Ledger(copy / SET).has("putting-back")
 
-        said = recover(copy, plan_of(copy))
+        findings = recover(copy, plan_of(copy))
 
-        assert state(copy) == (before if started else standing), number
-        begun += bool(said)
-        assert {finding.id for finding in said} <= {"run-cut-short"}
+        assert state(copy) == (before if started else consolidated_state), number
+        begun += bool(findings)
+        assert {finding.id for finding in findings} <= {"run-cut-short"}
     assert begun > 4
     assert folder.exists()
 
 
-def test_what_applications_wrote_after_a_crash_is_kept(root: Path) -> None:
-    """Rows that came into sources and target between the crash and the recovery stay, and are spoken of."""
+def test_rows_written_after_a_crash_are_kept(root: Path) -> None:
+    """They are in a source and in the target, and each has a finding."""
     die_after(root, TRANSFER)
     execute(root / "logs/tasks.db", "INSERT INTO tasks(title) VALUES('new')")
     execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
 
-    said = recover(root, plan_of(root))
+    findings = recover(root, plan_of(root))
 
     assert execute(root / "logs/tasks.db", "SELECT count(*) FROM tasks") == [(4,)]
     assert execute(root / "workspace.db", "SELECT count(*) FROM projects") == [(3,)]
-    assert sum(finding.id == "recovery-inexact" for finding in said) == 2
+    assert sum(finding.id == "recovery-inexact" for finding in findings) == 2
     assert recover(root, plan_of(root)) == []
 
 
-def test_rows_written_into_a_committed_target_after_a_crash_are_kept_aside(root: Path) -> None:
-    """The target goes back to what it was; what it held meanwhile is in the backup set, and that is said."""
+def test_rows_in_committed_target_are_kept_in_backup_set(root: Path) -> None:
+    """The target is restored, and its later contents are in the backup set."""
     before = state(root)
     run_until_killed(root, "rewriting", 1)
     execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
 
-    [said] = recover(root, plan_of(root))
+    [finding] = recover(root, plan_of(root))
 
     assert state(root) == before
-    assert "kept workspace.db as it was" in said.text
+    assert finding.id == "run-cut-short"
+    assert "kept workspace.db " in finding.text
     kept = root / SET / "databases/workspace-before-rollback.db"
     assert execute(kept, "SELECT name FROM projects WHERE id = 3") == [("new",)]
 
 
-def test_a_target_made_by_somebody_else_after_a_crash_stays(tmp_path: Path) -> None:
-    """A database that came under the target's name without the run is not the run's to remove."""
+def test_foreign_target_created_after_a_crash_stays(tmp_path: Path) -> None:
+    """The run did not create it."""
     root = build_two_sources(tmp_path / "workspace", target=False)
     die_after(root, BACKUP)
     database(root / "workspace.db", "CREATE TABLE mine(x)")
@@ -282,8 +287,8 @@ def test_a_target_made_by_somebody_else_after_a_crash_stays(tmp_path: Path) -> N
     assert execute(root / "workspace.db", "SELECT name FROM sqlite_schema") == [("mine",)]
 
 
-def test_a_created_target_that_an_application_has_filled_stays(tmp_path: Path) -> None:
-    """The run had made an empty file; the tables in it are not the run's."""
+def test_created_target_with_foreign_tables_stays(tmp_path: Path) -> None:
+    """The run had created an empty file."""
     root = build_two_sources(tmp_path / "workspace", target=False)
     die_after(root, SCHEMA)
     database(root / "workspace.db", "CREATE TABLE mine(x)")

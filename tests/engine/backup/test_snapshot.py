@@ -1,4 +1,4 @@
-"""A snapshot has all rows that a reader would see, and the workspace is byte for byte what it was."""
+"""Test that a snapshot has every row and the workspace keeps every byte."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ pytestmark = pytest.mark.usefixtures("impatient")
 
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
-    """A folder for the live database."""
+    """Provide a folder for the live database."""
     (tmp_path / "live").mkdir()
     return tmp_path / "live" / "a.db"
 
 
 def rows(copy: Path) -> list[object]:
-    """Read the copied rows."""
+    """Return the copied rows."""
     con = open_existing(copy)
     assert con.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    found = [value for (value,) in con.execute("SELECT v FROM t ORDER BY rowid")]
+    values = [value for (value,) in con.execute("SELECT v FROM t ORDER BY rowid")]
     con.close()
-    return found
+    return values
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL", "PERSIST", "TRUNCATE"])
-def test_a_closed_database_is_copied_whole(live: Path, tmp_path: Path, mode: str) -> None:
-    """In every journal mode, and nothing new lies beside the live one."""
+def test_closed_database_is_copied_in_every_journal_mode(live: Path, tmp_path: Path, mode: str) -> None:
+    """The live folder gets no new file."""
     make_database(live, mode, *range(20))
     before = bytes_in(live.parent)
 
@@ -48,8 +48,8 @@ def test_a_closed_database_is_copied_whole(live: Path, tmp_path: Path, mode: str
     assert bytes_in(live.parent) == before
 
 
-def test_rows_that_a_crash_left_in_the_wal_are_copied(live: Path, tmp_path: Path) -> None:
-    """With the -wal, which stays where it is."""
+def test_rows_in_wal_of_a_crash_are_copied(live: Path, tmp_path: Path) -> None:
+    """The live -wal stays."""
     make_database(tmp_path / "born.db", "WAL", *range(20))
     con = open_existing(tmp_path / "born.db")
     con.execute("INSERT INTO t VALUES('late')")
@@ -65,8 +65,11 @@ def test_rows_that_a_crash_left_in_the_wal_are_copied(live: Path, tmp_path: Path
     assert bytes_in(live.parent) == before
 
 
-def test_a_wal_beside_a_database_in_another_mode_is_left_alone(live: Path, tmp_path: Path) -> None:
-    """As a restored backup beside the -wal of the lost one: SQLite would read it, and write a -shm to do so."""
+def test_wal_beside_database_in_rollback_mode_is_copied(live: Path, tmp_path: Path) -> None:
+    """A restored backup may have the -wal of the lost database beside it.
+
+    SQLite would read that -wal and create a -shm.
+    """
     make_database(tmp_path / "born.db", "WAL", *range(20))
     con = open_existing(tmp_path / "born.db")
     con.execute("INSERT INTO t VALUES('late')")
@@ -82,8 +85,8 @@ def test_a_wal_beside_a_database_in_another_mode_is_left_alone(live: Path, tmp_p
     assert (tmp_path / "copy.db-wal").read_bytes() == before["a.db-wal"]
 
 
-def test_a_hot_journal_is_copied_and_not_played_back(live: Path, tmp_path: Path) -> None:
-    """The rehearsal sees what the crash left; the live database is not repaired behind the user's back."""
+def test_hot_journal_is_copied_and_not_rolled_back(live: Path, tmp_path: Path) -> None:
+    """The rehearsal sees the state after the crash, and the live database is unchanged."""
     make_database(live, "DELETE", *range(20))
     die_in_a_transaction(live)
     before = bytes_in(live.parent)
@@ -96,8 +99,8 @@ def test_a_hot_journal_is_copied_and_not_played_back(live: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-def test_a_database_in_use_is_copied_as_committed(live: Path, tmp_path: Path, mode: str) -> None:
-    """What another process has written and not committed is not in the copy; what it has committed is."""
+def test_database_in_use_is_copied_as_committed(live: Path, tmp_path: Path, mode: str) -> None:
+    """Another process has an open transaction."""
     make_database(live, mode, *range(20))
 
     with other_process(live, "INSERT INTO t VALUES('committed')", "BEGIN IMMEDIATE", "INSERT INTO t VALUES('not yet')"):
@@ -117,10 +120,8 @@ def test_a_database_in_use_is_copied_as_committed(live: Path, tmp_path: Path, mo
         ("WAL", ["PRAGMA locking_mode=EXCLUSIVE", "INSERT INTO t VALUES(9)"]),
     ],
 )
-def test_an_exclusive_lock_is_an_error_that_names_the_file(
-    live: Path, tmp_path: Path, mode: str, sql: list[str]
-) -> None:
-    """Within the time that locks are waited for, and without a change."""
+def test_exclusive_lock_is_a_problem_of_the_file(live: Path, tmp_path: Path, mode: str, sql: list[str]) -> None:
+    """The live folder is unchanged."""
     make_database(live, mode, *range(20))
 
     with other_process(live, *sql):
@@ -132,8 +133,8 @@ def test_an_exclusive_lock_is_an_error_that_names_the_file(
     assert after == before
 
 
-def test_what_is_no_database_is_copied_as_it_is(live: Path, tmp_path: Path) -> None:
-    """The preflight of the rehearsal is to say what is wrong with it."""
+def test_file_that_is_no_database_is_copied(live: Path, tmp_path: Path) -> None:
+    """The preflight of the rehearsal reports it."""
     live.write_bytes(b"no database")
 
     snapshot(live, tmp_path / "copy.db")
@@ -141,8 +142,8 @@ def test_what_is_no_database_is_copied_as_it_is(live: Path, tmp_path: Path) -> N
     assert (tmp_path / "copy.db").read_bytes() == b"no database"
 
 
-def test_a_damaged_database_is_copied_with_its_damage(live: Path, tmp_path: Path) -> None:
-    """All but the counters of the header: the rehearsal must see the damage that the real run would."""
+def test_damaged_database_is_copied_with_its_damage(live: Path, tmp_path: Path) -> None:
+    """Only the counters of the header may differ."""
     make_database(live, "DELETE", *range(20))
     data = bytearray(live.read_bytes())
     data[100:200] = b"\xff" * 100
@@ -155,8 +156,8 @@ def test_a_damaged_database_is_copied_with_its_damage(live: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o640, 0o444])
-def test_the_copy_has_the_mode_of_the_original(live: Path, tmp_path: Path, mode: int) -> None:
-    """Only that the user can always write to a copy."""
+def test_copy_has_the_mode_of_the_original(live: Path, tmp_path: Path, mode: int) -> None:
+    """The operator can always write to the copy."""
     make_database(live, "DELETE", *range(20))
     live.chmod(mode)
 

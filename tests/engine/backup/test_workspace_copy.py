@@ -1,4 +1,4 @@
-"""A rehearsal's workspace is like the live one in all that matters to a run, and shares nothing with it."""
+"""Test that a rehearsal copies what its run needs and shares no file with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
-    """A workspace with a target, two sources, code and logs."""
+    """Provide a workspace with a target, two sources, code and logs."""
     root = tmp_path / "live"
     for folder in ("src/package", "tests", "logs", "other"):
         (root / folder).mkdir(parents=True)
@@ -45,14 +45,14 @@ def live(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:
-    """An empty private folder."""
+    """Provide an empty private folder."""
     folder = tmp_path / "scratch"
     folder.mkdir(mode=0o700)
     return folder
 
 
 def plan(*files: str, target: str = "target.db") -> Plan:
-    """Return a plan that names every kind of thing a plan can name."""
+    """Return a plan with an entry of every kind."""
     return Plan(
         format=1,
         name="p",
@@ -67,30 +67,30 @@ def plan(*files: str, target: str = "target.db") -> Plan:
 
 
 def names(root: Path) -> list[str]:
-    """Name everything below a folder."""
+    """Return every path below a folder."""
     return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
 
 
 def state(root: Path) -> dict[str, tuple[object, ...]]:
-    """Return every name below a folder with its mode, its time of change, and its bytes or where it points."""
-    found: dict[str, tuple[object, ...]] = {}
+    """Return each path below a folder with its mode, time, and bytes or link target."""
+    states: dict[str, tuple[object, ...]] = {}
     for path in sorted(root.rglob("*")):
         status = path.lstat()
         inside = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else None
-        found[str(path.relative_to(root))] = (status.st_mode, status.st_mtime_ns, inside)
-    return found
+        states[str(path.relative_to(root))] = (status.st_mode, status.st_mtime_ns, inside)
+    return states
 
 
 def rows(path: Path) -> int:
-    """Count the rows of a copied database."""
+    """Return the number of rows of a copied database."""
     con = open_existing(path)
     count = con.execute("SELECT count(*) FROM t").fetchone()[0]
     con.close()
     return int(count)
 
 
-def test_all_that_the_plan_names_is_copied_and_nothing_else(live: Path, scratch: Path) -> None:
-    """Databases, code, trees, logs and the plan; the rest of the workspace stays where it is."""
+def test_only_files_that_the_plan_names_are_copied(live: Path, scratch: Path) -> None:
+    """These are databases, code, trees, logs and the plan."""
     copy_workspace(plan(), live, scratch, extra_files=(live / "consolidation.toml", live.parent / "outside.toml"))
 
     assert names(scratch) == [
@@ -112,8 +112,8 @@ def test_all_that_the_plan_names_is_copied_and_nothing_else(live: Path, scratch:
     assert (scratch / "src/package/code.py").read_text() == "CODE\n"
 
 
-def test_the_live_workspace_is_not_changed(live: Path, scratch: Path) -> None:
-    """Names, bytes, modes and times are what they were, with a closed WAL database and a crash's -wal as well."""
+def test_live_workspace_is_not_changed(live: Path, scratch: Path) -> None:
+    """It has a closed WAL database and a -wal of a crash."""
     make_database(live / "wal.db", "WAL")
     make_database(live / "born.db", "WAL")
     con = open_existing(live / "born.db")
@@ -129,8 +129,8 @@ def test_the_live_workspace_is_not_changed(live: Path, scratch: Path) -> None:
     assert rows(scratch / "crashed.db") == 2
 
 
-def test_copies_share_nothing_with_the_live_files(live: Path, scratch: Path) -> None:
-    """What a rehearsal writes stays in the rehearsal."""
+def test_copies_share_nothing_with_live_files(live: Path, scratch: Path) -> None:
+    """A write of the rehearsal does not reach the live file."""
     copy_workspace(plan(), live, scratch)
 
     con = open_existing(scratch / "a.db")
@@ -143,7 +143,7 @@ def test_copies_share_nothing_with_the_live_files(live: Path, scratch: Path) -> 
 
 
 def test_modes_and_times_of_files_are_kept(live: Path, scratch: Path) -> None:
-    """A script can still be run; a private database is private still."""
+    """A script stays executable, and a private database stays private."""
     (live / "a.db").chmod(0o640)
     os.utime(live / "logs/app.log", ns=(10**18, 10**18))
 
@@ -155,7 +155,7 @@ def test_modes_and_times_of_files_are_kept(live: Path, scratch: Path) -> None:
 
 
 def test_links_stay_links(live: Path, scratch: Path) -> None:
-    """So that the preflight of the rehearsal refuses what the real one would; what they point at is there too."""
+    """The preflight of the rehearsal refuses the same links. Their targets are copied."""
     (live / "a.db").rename(live / "real.db")
     (live / "a.db").symlink_to("real.db")
     (live / "src/broken").symlink_to("nowhere")
@@ -168,8 +168,8 @@ def test_links_stay_links(live: Path, scratch: Path) -> None:
     assert file_problems(plan(), scratch) == file_problems(plan(), live) != []
 
 
-def test_an_absolute_link_into_the_workspace_leads_to_the_copy(live: Path, scratch: Path) -> None:
-    """Otherwise the rehearsal would rewrite the live code through it."""
+def test_absolute_link_leads_to_the_copy(live: Path, scratch: Path) -> None:
+    """Otherwise the rehearsal would rewrite live code."""
     (live / "src/again.py").symlink_to(live / "module.py")
 
     copy_workspace(plan(), live, scratch)
@@ -179,8 +179,8 @@ def test_an_absolute_link_into_the_workspace_leads_to_the_copy(live: Path, scrat
     assert (live / "module.py").read_text() == "MODULE\n"
 
 
-def test_a_loop_of_links_ends(live: Path, scratch: Path) -> None:
-    """A folder that contains a link to itself is copied once."""
+def test_loop_of_links_is_copied_once(live: Path, scratch: Path) -> None:
+    """A folder contains a link to itself."""
     (live / "src/loop").symlink_to("../src")
 
     copy_workspace(plan(), live, scratch)
@@ -201,8 +201,8 @@ def test_hard_links_stay_hard_links(live: Path, scratch: Path) -> None:
 
 @pytest.mark.parametrize("role", ["source", "target"])
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
-def test_sidecars_without_their_database_are_copied(live: Path, scratch: Path, role: str, suffix: str) -> None:
-    """They are a finding: rows that somebody left behind."""
+def test_orphaned_sidecars_are_copied(live: Path, scratch: Path, role: str, suffix: str) -> None:
+    """The preflight refuses them, because they may hold rows."""
     name = "a.db" if role == "source" else "target.db"
     (live / name).rename(live / "gone.db")
     (live / f"{name}{suffix}").write_bytes(b"rows")
@@ -216,7 +216,7 @@ def test_sidecars_without_their_database_are_copied(live: Path, scratch: Path, r
 @pytest.mark.parametrize("role", ["source", "target"])
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
 def test_sidecars_of_empty_databases_are_copied(live: Path, scratch: Path, role: str, suffix: str) -> None:
-    """The rehearsal refuses what the migration refuses, and neither opens the database."""
+    """The rehearsal refuses the same file as the run, and neither opens the database."""
     name = "a.db" if role == "source" else "target.db"
     (live / name).write_bytes(b"")
     (live / f"{name}{suffix}").write_bytes(b"rows")
@@ -228,8 +228,8 @@ def test_sidecars_of_empty_databases_are_copied(live: Path, scratch: Path, role:
     assert file_problems(plan(), scratch) == file_problems(plan(), live) != []
 
 
-def test_sidecars_in_a_tree_come_with_their_database_or_not_at_all(live: Path, scratch: Path) -> None:
-    """A name that only looks like a sidecar's is an ordinary file, or folder, and is copied."""
+def test_sidecars_in_a_tree_follow_their_database(live: Path, scratch: Path) -> None:
+    """A file or folder that only has such a name is copied as it is."""
     make_database(live / "src/c.db", "WAL")
     con = open_existing(live / "src/c.db")
     con.execute("INSERT INTO t VALUES(2)")
@@ -249,8 +249,8 @@ def test_sidecars_in_a_tree_come_with_their_database_or_not_at_all(live: Path, s
 
 
 @pytest.mark.parametrize("folder", [".git", "__pycache__", "node_modules", ".venv", ".tox", "environment"])
-def test_what_is_no_code_of_the_users_is_passed_over(live: Path, scratch: Path, folder: str) -> None:
-    """History, caches and installed packages: a virtual environment under any name."""
+def test_generated_folders_are_not_copied(live: Path, scratch: Path, folder: str) -> None:
+    """These are history, caches and virtual environments."""
     (live / "src" / folder).mkdir()
     (live / "src" / folder / "file.py").touch()
     if folder == "environment":
@@ -262,8 +262,8 @@ def test_what_is_no_code_of_the_users_is_passed_over(live: Path, scratch: Path, 
     assert (scratch / "src/package/code.py").exists()
 
 
-def test_what_is_missing_is_missing_in_the_rehearsal(live: Path, scratch: Path) -> None:
-    """With the folder it should be in, so that the preflight says the same."""
+def test_missing_file_is_missing_in_the_rehearsal(live: Path, scratch: Path) -> None:
+    """Its folder is created, so that the preflight reports the same."""
     (live / "logs/b.db").unlink()
     (live / "target.db").unlink()
 
@@ -273,15 +273,15 @@ def test_what_is_missing_is_missing_in_the_rehearsal(live: Path, scratch: Path) 
     assert not (scratch / "target.db").exists()
 
 
-def test_one_path_in_two_spellings_is_copied_once(live: Path, scratch: Path) -> None:
-    """And what lies in a tree as well is not copied over."""
+def test_path_in_two_spellings_is_copied_once(live: Path, scratch: Path) -> None:
+    """A file that is also in a tree is not copied twice."""
     copy_workspace(plan("a.db", "./a.db", "logs/../a.db"), live, scratch)
 
     assert rows(scratch / "a.db") == 1
 
 
-def test_special_files_are_not_waited_for(live: Path, scratch: Path) -> None:
-    """A pipe in a tree would never end."""
+def test_special_files_are_not_read(live: Path, scratch: Path) -> None:
+    """Reading a pipe would never end."""
     os.mkfifo(live / "src/pipe")
 
     copy_workspace(plan(), live, scratch)
@@ -289,8 +289,8 @@ def test_special_files_are_not_waited_for(live: Path, scratch: Path) -> None:
     assert not (scratch / "src/pipe").exists()
 
 
-def test_a_workspace_behind_a_link_is_rehearsed(live: Path, scratch: Path) -> None:
-    """Links inside it are followed all the same."""
+def test_workspace_behind_a_link_is_copied(live: Path, scratch: Path) -> None:
+    """Links inside the workspace are followed."""
     (live.parent / "current").symlink_to("live")
     (live / "src/again.py").symlink_to("../other/unrelated.txt")
 
@@ -301,7 +301,7 @@ def test_a_workspace_behind_a_link_is_rehearsed(live: Path, scratch: Path) -> No
 
 @pytest.fixture
 def lock(live: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let another process hold an exclusive lock on ``a.db`` and ``src/c.db``."""
+    """Provide another process with an exclusive lock on ``a.db`` and ``src/c.db``."""
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
     make_database(live / "src/c.db")
     code = (
@@ -313,23 +313,23 @@ def lock(live: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("lock")
-def test_a_locked_database_keeps_nothing_else_from_being_copied(live: Path, scratch: Path) -> None:
-    """Each is named as a path of the workspace, and nothing is left of its copy."""
+def test_locked_database_does_not_prevent_other_copies(live: Path, scratch: Path) -> None:
+    """Each problem names its path, and no part of its copy is left."""
     problems = copy_workspace(plan("./a.db", "logs/b.db"), live, scratch)
 
-    assert [(wrong.file, wrong.reason) for wrong in problems] == [
+    assert [(problem.file, problem.reason) for problem in problems] == [
         ("a.db", "locked by another process"),
         ("src/c.db", "locked by another process"),
     ]
-    assert {(wrong.problem.criterion, wrong.problem.id) for wrong in problems} == {("no-other-process", "in-use")}
-    assert [wrong.problem.subject for wrong in problems] == ["a.db", "src/c.db"]
+    assert {(problem.problem.criterion, problem.problem.id) for problem in problems} == {("no-other-process", "in-use")}
+    assert [problem.problem.subject for problem in problems] == ["a.db", "src/c.db"]
     assert not {"a.db", "src/c.db"} & set(names(scratch))
     assert {"target.db", "logs/b.db", "module.py", "src/package/code.py"} <= set(names(scratch))
 
 
 @pytest.mark.usefixtures("lock")
-def test_an_incomplete_copy_can_be_refused(live: Path, scratch: Path) -> None:
-    """By its first problem; a complete one is accepted."""
+def test_incomplete_copy_is_refused(live: Path, scratch: Path) -> None:
+    """The error has the first problem. A complete copy is accepted."""
     problems = copy_workspace(plan(), live, scratch)
 
     with pytest.raises(ProblemError) as refused:
@@ -340,14 +340,14 @@ def test_an_incomplete_copy_can_be_refused(live: Path, scratch: Path) -> None:
 
 
 @pytest.mark.usefixtures("lock")
-def test_a_path_that_is_spelled_otherwise_is_known_as_unread(live: Path, scratch: Path) -> None:
-    """The survey names it as the plan does, and does not call it missing."""
+def test_unread_path_keeps_the_spelling_of_plan(live: Path, scratch: Path) -> None:
+    """The preflight does not report it as missing."""
     named = plan("./a.db", "logs/b.db")
     problems = copy_workspace(named, live, scratch)
 
     with ExitStack() as write_locks:
-        found = inspect_databases(named, scratch, write_locks, unread=problems, live=live)
+        inspected = inspect_databases(named, scratch, write_locks, unread=problems, live=live)
 
-    assert found.unread == {"./a.db": "locked by another process"}
-    assert [problem.id for problem in found.problems if problem.criterion == "sources-readable"] == []
-    assert set(found.sources) == {"s1"}
+    assert inspected.unread == {"./a.db": "locked by another process"}
+    assert [problem.id for problem in inspected.problems if problem.criterion == "sources-readable"] == []
+    assert set(inspected.sources) == {"s1"}
