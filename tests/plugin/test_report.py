@@ -122,7 +122,7 @@ def test_a_report_has_the_verdict_without_a_script_and_every_text_escaped(projec
     rows = [row for rows in _data(html)["tests"].values() for row in rows]
 
     # The verdict is there without a script, in the state that the run's end has left.
-    assert '<h2 id="verdict">Refused and put back</h2>' in static
+    assert '<h2 id="verdict">Refused and rolled back</h2>' in static
     assert "Refused. Everything was put back." in static
     assert re.search(r"<title[^>]*>sqlite-consolidate: migrate \d{8}_\d{6}-migrate</title>", static)
 
@@ -178,7 +178,7 @@ def test_paths_that_the_user_gives_are_kept(project: pytest.Pytester) -> None:
     """``--html`` and ``--junitxml`` win; the page is in the report all the same."""
     _run(project, "--html=mine.html", "--junitxml=mine.xml")
 
-    assert '<h2 id="verdict">Refused and put back</h2>' in (project.path / "mine.html").read_text("utf-8")
+    assert '<h2 id="verdict">Refused and rolled back</h2>' in (project.path / "mine.html").read_text("utf-8")
     assert (project.path / "mine.xml").exists()
     assert [path.name for path in (project.path / "reports").rglob("*.*")] == []
 

@@ -116,7 +116,7 @@ def test_a_hostile_text_is_shown_as_text(hostile: Record) -> None:
     ("name", "word", "tone"),
     [
         ("accepted", "Accepted", "good"),
-        ("refused", "Refused and put back", "bad"),
+        ("refused", "Refused and rolled back", "bad"),
         ("unfinished", "Unfinished", "open"),
     ],
 )
@@ -293,7 +293,7 @@ def test_the_users_success_criteria_are_answered_by_name(refused: Record) -> Non
 def test_the_checklist_is_ticked_by_evidence_and_leads_to_it(refused: Record) -> None:
     """What was done before the failure is ticked, what failed and what was never reached are not."""
     text = _Parsed(render_page(refused)).text
-    checklist = text[text.index("Ticked by the evidence") :]
+    checklist = text[text.index("Each step is ticked") :]
 
     assert "passed The SQL dumps load again, with the same content dump-reloads" in checklist
     assert "not examined The change is approved page one" in checklist
@@ -337,7 +337,7 @@ def test_every_earlier_run_is_listed_newest_first(accepted: Record) -> None:
     later = replace(tried, run="20261121_080000-rehearsal", mode=Mode.REHEARSAL, cut_short="there is no end of it")
 
     text = _Parsed(render_page(replace(accepted, attempts=(tried, later)))).text
-    earlier = text[text.index("Run Verdict Started Finished What became of it") :]
+    earlier = text[text.index("Run Verdict Started Finished Result") :]
 
     assert earlier.index("20261121_080000-rehearsal") < earlier.index("20261120_080000-migrate")
     assert "there is no end of it" in earlier

@@ -70,7 +70,7 @@ def test_the_evidence_and_the_page_have_the_picture(mixed: Workspace) -> None:
     assert ran.evidence["plan"]["sha256"] == hashlib.sha256(mixed.plan.read_bytes()).hexdigest()
     assert (ran.folder / "plan.toml").read_bytes() == mixed.plan.read_bytes()
     html = (ran.folder / "audit.html").read_text("utf-8")
-    assert "What lies in the workspace" in html
+    assert "Databases in the workspace" in html
     assert "Tables that are in several files" in html
 
 
@@ -113,7 +113,7 @@ def test_one_database_alone_gets_no_plan(tmp_path: Path) -> None:
 
     assert ran.exit == 0, ran.text
     assert list(workspace.files()) == ["only.db"]
-    assert "no plan: there are not two databases to make one of" in ran.text
+    assert "no plan: a consolidation needs at least two databases" in ran.text
     assert "next:" not in ran.text
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.request import Settings
     from sqlite_consolidate.plan.model import Plan
 
-_NO_END = "the ledger of its backup set has no end, and nothing had put it back yet"
+_NO_END = "the ledger of its backup set has no end, and it was not rolled back yet"
 
 
 def earlier_attempts(settings: Settings, plan: Plan | None) -> tuple[Attempt, ...]:
@@ -65,7 +65,7 @@ def _attempt_of(backup_set: BackupSet, root: Path) -> Attempt:
         run=f"{start.get('run', '')}-migrate",
         mode=Mode.MIGRATE,
         verdict="not shown",
-        headline="Put back." if backup_set.rolled_back and not backup_set.finished else "",
+        headline="Rolled back." if backup_set.rolled_back and not backup_set.finished else "",
         exit_code=None,
         started=_seconds(start["at"]),
         finished=_seconds(events[-1]["at"]) if has_ended else "",

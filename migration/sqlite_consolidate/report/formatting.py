@@ -18,10 +18,18 @@ if TYPE_CHECKING:
 Tone = Literal["good", "bad", "open"]
 
 _REFUSED: dict[int, str] = {
-    ExitCode.FAILED: "Refused and put back",
-    ExitCode.INTERNAL: "Refused, not put back",
+    ExitCode.FAILED: "Refused and rolled back",
+    ExitCode.INTERNAL: "Refused, not rolled back",
     ExitCode.REFUSED: "Refused before anything was touched",
 }
+
+
+EARLIER_WORDS = {
+    "Rolled back": "Put back",
+    "Refused and rolled back": "Refused and put back",
+    "Refused, not rolled back": "Refused, not put back",
+}
+"""Words of a verdict, with those that earlier releases wrote for it."""
 
 
 def verdict_word(record: Record | Attempt) -> str:

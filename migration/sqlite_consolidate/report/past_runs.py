@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _RUN = re.compile(r"\d{8}_\d{6}-[a-z]+")
 _MOST_BYTES = 1_000_000  # bytes; a manifest of ours has some thousand
-_NO_END = "its report has no end: it was killed, or still went on when this was written"
+_NO_END = "its report has no end, so it was killed or was still running"
 _FIELDS = [field.name for field in fields(Attempt) if field.name not in ("report", "cut_short")]
 _OPTIONAL: dict[str, tuple[type, ...]] = {"already": (bool,), "exit_code": (int, type(None))}
 

@@ -46,28 +46,29 @@ else:
 
 
 DIGEST_LIMITS = (
-    "Digests prove that the files of a bundle belong together, not who made them: whoever changes all of them can "
-    "compute the digests anew. Only a digest that is kept elsewhere, such as the summary in a ticket, shows that."
+    "Digests prove that the files of a bundle belong together. They do not prove who made them, because who changes "
+    "all files can compute the digests again. Only a digest that is kept elsewhere proves that, such as the one in a "
+    "ticket."
 )
-"""What the check of a bundle proves, and what it cannot."""
+"""What digests prove, and what they do not."""
 
 
 def limits(plan: Plan) -> tuple[str, ...]:
     """Return a sentence for each thing that the run did not examine."""
     sentences = [
-        "Application code that no [[smoke]] of the plan runs was not tried."
+        "Application code that no [[smoke]] of the plan starts was not run."
         if plan.smoke
-        else "No application was run: the plan names no [[smoke]].",
-        f"References to old databases were looked for in {', '.join(plan.scan.paths)} only."
+        else "No application was run, because the plan names no [[smoke]].",
+        f"References to old databases were searched for only in {', '.join(plan.scan.paths)}."
         if plan.scan.paths
-        else "References to old databases were not looked for: the plan names no [scan] paths.",
+        else "References to old databases were not searched for, because the plan names no [scan] paths.",
     ]
     if not plan.logs.files:
-        sentences.append("No log was watched for new errors: the plan names no [logs] files.")
+        sentences.append("No log was watched for new errors, because the plan names no [logs] files.")
     if not plan.dump:
-        sentences.append("No SQL dump was made: the plan says dump = false.")
+        sentences.append("No SQL dump was made, because the plan states dump = false.")
     sentences += [
-        f"{source.name}: rows were not compared with a number that the plan states; it states none for {names}."
+        f"{source.name}: the number of rows was not compared with the plan, because it states none for {names}."
         for source in plan.sources
         if (names := ", ".join(table.name for table in source.tables if table.rows is None))
     ]

@@ -83,7 +83,7 @@ def _refusal(folder: Path, request: RunRequest) -> _Refusal | None:
                 return _Refusal(met, run, demand, reason)
             met += 1
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return _Refusal(met, run, "evidence", "has evidence that is damaged, or none of ours")
+        return _Refusal(met, run, "evidence", "has evidence that is damaged or of another program")
     return None
 
 
@@ -114,7 +114,7 @@ def _check_report(folder: Path) -> Rehearsal | _Refusal:
         failed = next((observation for observation in check(contents) if not observation.holds), None)
         if failed is not None:
             reason = one_line(
-                f"does not agree with itself: {failed.subject} has to be {failed.expected}, and is {failed.observed}"
+                f"contradicts itself: {failed.subject} must be {failed.expected}, and is {failed.observed}"
             )
             return _Refusal(_ALL_DEMANDS, run, criterion, reason[:500])
     return (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.findings import list_findings
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.file_names import EVIDENCE
-from sqlite_consolidate.report.formatting import duration, elapsed, moment, shortened, size, verdict_word
+from sqlite_consolidate.report.formatting import EARLIER_WORDS, duration, elapsed, moment, shortened, size, verdict_word
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.text import counted, one_line
 
@@ -57,7 +57,17 @@ def summary_line(text: str) -> str:
 
 def first_line(run: Record | Attempt) -> str:
     """Return the first line of the summary, with verdict and run."""
-    return f"sqlite-consolidate: {verdict_word(run).upper()}  (verdict: {run.verdict}, run {run.run})"
+    return _first_line(run, verdict_word(run))
+
+
+def first_line_of_earlier_release(run: Record) -> str:
+    """Return the first line of the summary in the words of earlier releases."""
+    word = verdict_word(run)
+    return _first_line(run, EARLIER_WORDS.get(word, word))
+
+
+def _first_line(run: Record | Attempt, word: str) -> str:
+    return f"sqlite-consolidate: {word.upper()}  (verdict: {run.verdict}, run {run.run})"
 
 
 def criteria_line(number: Mapping[str, int] | Mapping[Outcome, int]) -> str:

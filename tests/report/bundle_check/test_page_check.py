@@ -32,7 +32,7 @@ def test_page_of_its_own_bundle_is_faithful(record: Record) -> None:
 
     assert failing(observations) == {}
     subjects = [seen.subject.removeprefix("audit.html: ") for seen in observations]
-    assert subjects[:3] == ["around the record", "outside of its sections", "verdict"]
+    assert subjects[:3] == ["outside of the record", "outside of its sections", "verdict"]
     data = str(["environment", "initialSort", "renderCollapsed", "tests", "title"])
     date = f"within a day of {record.finished}"
     styles = "those of pytest-html first, that of the record last"
@@ -87,9 +87,9 @@ def test_page_is_compared_alike_in_every_locale(record: Record) -> None:
     [
         (">Accepted<", ">Refused<", {"verdict": ("Accepted", "Refused")}),
         (">Accepted<", ">Accepted at last<", {"verdict": ("Accepted", "Accepted at last")}),
-        ("<h1 id", "<h1 hidden id", {"around the record": ('<h1 id="title">', '<h1 hidden id="title">')}),
-        ("</html>", "</html>Fine.", {"around the record": ("nothing", "Fine.")}),
-        ("</html>", "", {"around the record": ("</html>", "nothing")}),
+        ("<h1 id", "<h1 hidden id", {"outside of the record": ('<h1 id="title">', '<h1 hidden id="title">')}),
+        ("</html>", "</html>Fine.", {"outside of the record": ("nothing", "Fine.")}),
+        ("</html>", "", {"outside of the record": ("</html>", "nothing")}),
         (
             '<section aria-labelledby="glance"',
             '<section aria-labelledby="more"></section><section aria-labelledby="glance"',
@@ -142,7 +142,7 @@ def test_page_of_the_record_alone_has_its_sections(
     observations = check_page(bundle(record, text))
 
     expected = "the page of pytest-html, written when its run was over"
-    assert failing(observations).get("around the record") == ((expected, "another page") if end else None)
+    assert failing(observations).get("outside of the record") == ((expected, "another page") if end else None)
     assert said(observations, "content policy", "environment") == policy
     assert bool(said(observations, "verdict")) is not bool(end)
 

@@ -316,6 +316,6 @@ def test_check_names_what_of_the_plan_is_not_compared(files: Files, tmp_path: Pa
 
     observations = check_entries(parse_bundle(read_bundle(tmp_path / "bundle")))
 
-    [unrepeated] = [each for each in observations if each.subject == "plan.toml: what only it says"]
+    [unrepeated] = [each for each in observations if each.subject == "plan.toml: facts that only it has"]
     assert unrepeated.holds
     assert "[scan]" in unrepeated.observed

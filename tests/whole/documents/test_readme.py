@@ -129,7 +129,7 @@ def test_the_plan_of_ten_lines_works_with_the_commands_below_it(project: Path, t
         (check, "Still right"),
         (by_originals, "Right by its originals"),
         (bundle, "The bundle is whole"),
-        (rollback, "Put back: everything is as it was"),
+        (rollback, "Rolled back: everything is as it was"),
     ):
         stamp = max((path.stem for path in project.glob("reports/*-migrate.zip")), default="")
         ran = run(re.sub(r"\d{8}_\d{6}-migrate", stamp, command), project)

@@ -39,10 +39,10 @@ class Impatient:
 
 def test_a_run_ends_with_verdict_report_backup_set_and_next_command(workspace: Workspace) -> None:
     """The last lines are the same in every style; in the usual one each stage has one line."""
-    accepted, put_back = "Accepted: consolidated, every criterion passed.", "Put back: everything is as it was"
+    accepted, rolled_back = "Accepted: consolidated, every criterion passed.", "Rolled back: everything is as it was"
     for verb, style, verdict, stages in (
         ("migrate", "--color=no", accepted, [stage.id for stage in STAGES if "migrate" in stage.modes]),
-        ("rollback", "-q", put_back, []),
+        ("rollback", "-q", rolled_back, []),
         ("migrate", "-v", accepted, []),
     ):
         ran = workspace.forked(verb, style)

@@ -155,7 +155,7 @@ def test_after_a_kill_a_rollback_puts_back(workspace: Workspace, test: str) -> N
         assert "nothing to roll back" in ran.text
     else:
         assert ran.exit == 0, ran.text
-        assert ran.evidence["headline"] == "Put back: everything is as it was before the migration."
+        assert ran.evidence["headline"] == "Rolled back: everything is as it was before the migration."
     assert workspace.contents() == before
 
 

@@ -37,7 +37,7 @@ def test_a_report_tells_of_refused_killed_and_accepted_runs_before_it(workspace:
     assert (attempts[0]["cut_short"], attempts[2]["cut_short"]) == ("", "")
     assert attempts[1]["finished"] == ""
     assert "its report has no end" in attempts[1]["cut_short"]
-    assert "no end, and nothing had put it back yet" in accepted.evidence["attempts"][1]["cut_short"]
+    assert "no end, and it was not rolled back yet" in accepted.evidence["attempts"][1]["cut_short"]
     assert [(workspace.root / one["backup_set"] / "ledger.jsonl").is_file() for one in attempts[1:]] == [True, True]
 
 
@@ -51,7 +51,7 @@ def test_without_the_reports_the_backup_sets_still_tell(workspace: Workspace) ->
 
     undone, stands = checked.evidence["attempts"]
     assert (undone["verdict"], undone["exit_code"], undone["report"]) == ("not shown", None, "")
-    assert undone["headline"] == "Put back."
+    assert undone["headline"] == "Rolled back."
     assert (stands["run"], stands["verdict"], stands["report"]) == (accepted.evidence["run"], "accepted", "")
     assert stands["finished"] == accepted.evidence["finished"]
 

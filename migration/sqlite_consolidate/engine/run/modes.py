@@ -90,8 +90,8 @@ class Mode(StrEnum):
         "rollback",
         "rollback",
         "rollback, for real",
-        "Put back",
-        "Put back: everything is as it was before the migration.",
+        "Rolled back",
+        "Rolled back: everything is as it was before the migration.",
         "verify",
     )
     ORIGINALS = (

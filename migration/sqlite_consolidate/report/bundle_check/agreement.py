@@ -10,7 +10,7 @@ from sqlite_consolidate.report.file_names import EVIDENCE
 if TYPE_CHECKING:
     from sqlite_consolidate.observation import Observation
 
-REPLACE_BUNDLE = "Do not rely on this bundle: get another copy, from where the run left it."
+REPLACE_BUNDLE = "Do not rely on this bundle. Get another copy from the run's reports folder."
 
 
 def agreement(subject: str, expected: str, observed: str) -> Observation:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.report.formatting import EARLIER_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def _contradictions(attempt: Attempt, record: Record) -> Iterator[_Pair]:
     if attempt.finished and (finished is None or started is None or finished < started):
         yield "finished", f"not before {attempt.started}", attempt.finished
     if bool(attempt.cut_short) == bool(attempt.finished):
-        yield "cut_short", "said of a run without an end only", attempt.cut_short or "nothing"
+        yield "cut_short", "only for a run without an end", attempt.cut_short or "nothing"
     yield from _verdict(attempt)
 
 
@@ -55,7 +56,8 @@ def _verdict(attempt: Attempt) -> Iterator[_Pair]:
     """
     words = "Already consolidated" if attempt.already else attempt.mode.accepted.partition(":")[0]
     accepted = attempt.verdict == "accepted"
-    if (attempt.headline[: len(words)] == words) != accepted:
+    known = (words, EARLIER_WORDS.get(words, words))
+    if any(attempt.headline[: len(text)] == text for text in known) != accepted:
         yield "headline", f"{words} ..." if accepted else "no acceptance", attempt.headline
     refused = attempt.verdict == "refused" and attempt.exit_code == ExitCode.ACCEPTED
     if refused or (accepted and attempt.exit_code not in _ACCEPTED):

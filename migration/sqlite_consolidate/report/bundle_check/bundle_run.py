@@ -65,9 +65,9 @@ class BundleRun(Pipeline):
                     "Name the bundle of a run that has.",
                 )
             )
-        text = f"The bundle tells of run {about.run}: {about.headline}"
+        text = f"The bundle is of run {about.run}: {about.headline}"
         self.log.note(Finding.of("bundle-of-run", "", text))
-        self.log.headline_suffix = f"It tells of run {about.run}: {about.headline}"
+        self.log.headline_suffix = f"It is of run {about.run}: {about.headline}"
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
@@ -112,7 +112,7 @@ class BundleRun(Pipeline):
         self._contents = parse_bundle(self.bundle)
         if self._contents.record is not None and not self._contents.of_this_release:
             release = one_line(self._contents.record.versions["sqlite-consolidate"])
-            own = sqlite_consolidate.__version__
-            text = f"It was checked in part: release {release} made it (schema {self._contents.schema}), this is {own}."
+            made = f"release {release} made it (schema {self._contents.schema})"
+            text = f"It was checked in part, because {made} and this is release {sqlite_consolidate.__version__}."
             self.log.note(Finding.of("checked-in-part", "", text))
             self.log.headline_suffix = f"{text} {self.log.headline_suffix}"

@@ -186,6 +186,6 @@ def _missing_entries(contents: BundleContents, record: Record, recomputed: Recom
     present = counted(len(demanded), "entry", "entries")
     unrepeated = f"not compared, because nothing in the evidence repeats it: {'; '.join(NOT_COMPARED)}"
     return [
-        Observation(f"{PLAN}: what only it says", "named", unrepeated, holds=True),
+        Observation(f"{PLAN}: facts that only it has", "named", unrepeated, holds=True),
         *(absent or [Observation(PLAN, "each entry that it demands", f"{present}, none missing", holds=True)]),
     ]

@@ -17,7 +17,14 @@ from sqlite_consolidate.report.evidence_json import SCHEMA, SCHEMA_1_OUTCOMES
 from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, JUNIT, MANIFEST, PAGE, PLAN, SQL, SUMMARY
 from sqlite_consolidate.report.past_runs import describe_run
 from sqlite_consolidate.report.questions import counts
-from sqlite_consolidate.report.summary import criteria_line, evidence_line, first_line, summary, summary_line
+from sqlite_consolidate.report.summary import (
+    criteria_line,
+    evidence_line,
+    first_line,
+    first_line_of_earlier_release,
+    summary,
+    summary_line,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +73,7 @@ def check_agreement(contents: BundleContents) -> list[Observation]:
     if record is None:
         return [not_of_known_schema()]
     if attempt is None:
-        return [agreement(MANIFEST, "a run, as evidence.json tells of it", "it cannot be compared")]
+        return [agreement(MANIFEST, "the run of evidence.json", "it cannot be read")]
     pairs = [
         *_manifest(attempt, record),
         *_summary(contents, record),
@@ -100,7 +107,9 @@ def _summary(contents: BundleContents, record: Record) -> Iterator[_Pair]:
             expected, observed = ("no line" if line is None else line for line in pair)
             yield f"{SUMMARY}: line {number}", expected, observed
         return
-    known = (first_line(record), record.headline, _criteria_line(contents, record), evidence_line(digest))
+    earlier = first_line_of_earlier_release(record)
+    first = earlier if summary_line(earlier) in lines else first_line(record)
+    known = (first, record.headline, _criteria_line(contents, record), evidence_line(digest))
     for line in map(summary_line, known):
         label = line.partition(":")[0]
         like = next((other for other in lines if other.startswith(f"{label}:")), "missing")

@@ -73,7 +73,7 @@ def read_bundle(path: Path) -> Bundle:
     for name, data in _folder(path) if path.is_dir() else _zip(path):
         bytes_left -= len(data)
         if name in files:
-            raise _unsafe(path, f"holds {one_line(name)} twice: no run leaves that.")
+            raise _unsafe(path, f"holds {one_line(name)} twice, which no run writes.")
         if len(files) == _MOST_FILES or bytes_left < 0:
             raise _too_large(path)
         files[name] = data
@@ -91,7 +91,7 @@ def _folder(path: Path) -> Iterator[tuple[str, bytes]]:
         if stat.S_ISDIR(mode):
             continue
         if not stat.S_ISREG(mode):
-            raise _unsafe(path, f"holds {one_line(file_path.name)}, which is no plain file: no run leaves that.")
+            raise _unsafe(path, f"holds {one_line(file_path.name)}, which is no plain file. No run writes that.")
         with file_path.open("rb") as file:
             yield file_path.relative_to(path).as_posix(), _bounded(file, path)
 
@@ -123,18 +123,18 @@ def _refuse_extra_bytes(path: Path, archive: zipfile.ZipFile, packed: bytes) -> 
         raise zipfile.BadZipFile("its beginning is missing")
     comments = archive.comment or any(member.comment for member in members)
     if begins or comments or packed[-_END_OF_ZIP:][:4] != b"PK\x05\x06":
-        raise _unsafe(path, "holds a comment, or bytes that belong to none of its files: no run leaves that.")
+        raise _unsafe(path, "holds a comment, or bytes that belong to none of its files. No run writes that.")
     if any(member.is_dir() and member.file_size for member in members):
-        raise _unsafe(path, "holds a folder with bytes of its own: no run leaves that.")
+        raise _unsafe(path, "holds a folder with bytes of its own. No run writes that.")
 
 
 def _refuse_member(path: Path, member: zipfile.ZipInfo) -> None:
     name = member.orig_filename
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or any(char in name for char in ("\\", ":", "\0")):
-        raise _unsafe(path, f"holds the name {one_line(name)}, which leads out of it: no run leaves that.")
+        raise _unsafe(path, f"holds the name {one_line(name)}, which leads out of it. No run writes that.")
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise _unsafe(path, f"holds {one_line(name)}, a link: no run leaves that.")
+        raise _unsafe(path, f"holds {one_line(name)}, which is a link. No run writes that.")
     if member.flag_bits & _ENCRYPTED:
         hint = "Decrypt it first, and name the folder with its files."
         raise ProblemError(Problem("encrypted-bundle", one_line(path.name), "is encrypted.", hint))
@@ -162,7 +162,7 @@ def _top(files: dict[str, bytes]) -> str:
 
 
 def _too_large(path: Path) -> ProblemError:
-    text = f"holds more than {_MOST_FILES} files or {_MOST_BYTES // 1024**2} MiB: no run leaves that much."
+    text = f"holds more than {_MOST_FILES} files or {_MOST_BYTES // 1024**2} MiB. No run writes that much."
     return _unsafe(path, text)
 
 

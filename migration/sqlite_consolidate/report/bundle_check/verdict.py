@@ -87,7 +87,7 @@ def _moved(record: Record) -> Iterator[_Pair]:
     for move in record.moves:
         name = f"{move.source}: {move.table}"
         accounted = (move.arrived or 0) + move.skipped
-        yield f"{name}: rows moved or settled", str(move.rows), str(accounted)
+        yield f"{name}: rows moved or skipped", str(move.rows), str(accounted)
         yield f"{name}: rows in the source", str(move.rows), str(before.get((move.source, folded(move.table))))
 
 

@@ -53,7 +53,7 @@ def _answer_step(step: Step, steps: Mapping[str, Step | None], known: Mapping[st
 
 def _approved(record: Record) -> Answer:
     approved = record.change.get("approved_by")
-    text = f"The change is approved, says the plan: by {approved}" if approved else "The change is approved"
+    text = f"The plan states that {approved} approved the change" if approved else "The change is approved"
     return Answer(text, _stated(approved), {}, section="glance")
 
 

@@ -115,7 +115,7 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
         marked = inventory["decisions"]
         yield f"plan: {inventory['plan']}" + (f', {marked} to decide (look for "# decide:")' if marked else "")
     else:
-        yield "no plan: there are not two databases to make one of"
+        yield "no plan: a consolidation needs at least two databases"
 
 
 def _database_row(database: dict[str, Any], largest: int) -> DatabaseRow:

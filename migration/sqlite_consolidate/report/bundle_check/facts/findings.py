@@ -73,7 +73,7 @@ def _compared(known: Iterable[Finding], record: Record, ids: tuple[str, ...]) ->
     for text in sorted(texts - listed):
         yield "findings", text, "missing"
     for text in sorted(listed - texts):
-        yield "findings", "none that the record gives no cause for", text
+        yield "findings", "only findings that follow from the record", text
 
 
 def _text(finding: Finding) -> str:

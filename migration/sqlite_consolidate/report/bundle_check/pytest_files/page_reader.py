@@ -7,7 +7,7 @@ from collections import defaultdict
 from html import escape
 from html.parser import HTMLParser
 
-OUTSIDE = "around the record"
+OUTSIDE = "outside of the record"
 _LOADING = frozenset({"src", "srcset", "action", "formaction", "data", "poster", "background", "ping", "xlink:href"})
 _LINKS = re.compile(r"#|https://pypi\.python\.org/pypi/pytest-html$|$")
 _FOREIGN = frozenset({"iframe", "frame", "object", "embed", "applet", "base", "form", "link", "portal"})

@@ -68,13 +68,14 @@ def build_timeline(record: Record) -> Timeline | None:
         _row(stage, TOP + ROW * index, measured[index], estimated[index]) for index, stage in enumerate(record.stages)
     )
     total, expected = duration(sum(seconds)), duration(sum(estimates)) if sum(estimates) else "no estimate"
+    plan_text = f"The plan estimated {expected}." if sum(estimates) else "The plan has no estimate."
     longest = max(zip(seconds, record.stages, strict=True), key=lambda pair: pair[0])[1]
     return Timeline(
         rows,
         TOP + ROW * len(rows) + 8,
         total,
         expected,
-        f"The stages took {total} in all, {longest.id} the longest; the plan expected {expected}.",
+        f"The stages took {total} in all. The longest was {longest.id}. {plan_text}",
     )
 
 
