@@ -25,12 +25,14 @@ LEFT_OUT = {
     "Thumbs.db": "it is named like a database, and has no SQLite header",
     "cache.db": "none of its tables has a row",
     "empty.db": "it has 0 bytes",
-    "north_again.db": "it holds the same as north.db",
+    "north_again.db": "it has the same content as north.db",
     "vault.db": "it has no SQLite header, and its bytes look encrypted",
-    "backups/shop-2024.db": "looks like a backup: its path says 'backups', and it holds the same as shop.db",
-    "templates/new_shop.db": "looks like a template: its path says 'templates'",
+    "backups/shop-2024.db": (
+        "looks like a backup: its path has the word 'backups', and it has the same content as shop.db"
+    ),
+    "templates/new_shop.db": "looks like a template: its path has the word 'templates'",
 }
-TARGET_REASONS = ("tables with rows: 3, no other has more", "no other is in a folder further out")
+TARGET_REASONS = ("tables with rows: 3, no other has more", "no other is nearer to the root folder")
 SEPARATE_USERS = (
     "users is declared differently in shop.db (only in this one: phone). It is kept apart as crm_users, "
     "so change the code that reads it. "
@@ -62,7 +64,7 @@ def test_name_is_a_worded_reason_for_the_target() -> None:
 
     target, reasons = choose_target(databases, {"a.db": 0, "main.db": 0}, "workspace")
 
-    assert (target.file, reasons) == ("main.db", ["it is called main.db"])
+    assert (target.file, reasons) == ("main.db", ["its name is main.db"])
 
 
 def test_decision_about_separate_tables_is_worded(proposal: Proposal) -> None:
@@ -78,6 +80,4 @@ def test_reason_for_a_hot_journal_is_worded(tmp_path: Path) -> None:
     (tmp_path / "a.db-journal").write_bytes(bytes.fromhex("d9d505f920a163d7") + bytes(512))
     [candidate] = discover(tmp_path).candidates
 
-    assert inspect_file(tmp_path, candidate).unread_reason == (
-        "a process died, or is still busy, in the middle of a transaction"
-    )
+    assert inspect_file(tmp_path, candidate).unread_reason == ("another process is in a transaction, or died in one")

@@ -56,17 +56,17 @@ class Copied:
 
     Attributes:
         con: Connection to the target.
-        found: The result of the preflight.
-        own: Digests of the rows that receiving tables had before.
-        done: The copied tables.
+        inspected: The result of the preflight.
+        digests_before: Digests of the rows that receiving tables had before.
+        copied_tables: The copied tables.
         sql: The statements of ``sql.log``.
     """
 
     con: sqlite3.Connection
     plan: Plan
-    found: InspectedDatabases
-    own: dict[str, TableDigest] = field(default_factory=dict)
-    done: list[CopiedTable] = field(default_factory=list)
+    inspected: InspectedDatabases
+    digests_before: dict[str, TableDigest] = field(default_factory=dict)
+    copied_tables: list[CopiedTable] = field(default_factory=list)
     sql: list[str] = field(default_factory=list)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -82,7 +82,11 @@ class Copied:
     def compared(self) -> TargetComparison:
         """Return the comparison of the target with what it has to be."""
         return TargetComparison(
-            schema=self.schema, inspected=self.found, con=self.con, digests_before=self.own, copied=self.done
+            schema=self.schema,
+            inspected=self.inspected,
+            con=self.con,
+            digests_before=self.digests_before,
+            copied=self.copied_tables,
         )
 
 

@@ -44,10 +44,10 @@ def classify(database: Database, twin: str = "") -> tuple[Role, str]:
     """
     if database.kind != "database":
         return "not read", database.unread_reason or "it has 0 bytes"
-    same_as = f"it holds the same as {twin}" if twin else ""
+    same_as = f"it has the same content as {twin}" if twin else ""
     for named_role in _ROLE_PATTERNS:
         if word := _role_word(named_role, database.file):
-            return named_role, f"its path says {word!r}" + (f", and {same_as}" if same_as else "")
+            return named_role, f"its path has the word {word!r}" + (f", and {same_as}" if same_as else "")
     if twin:
         return "copy", same_as
     return ("live", "") if database.tables_with_rows else ("no rows", "none of its tables has a row")

@@ -132,9 +132,7 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
             return _database(path, candidate, "encrypted", "it has no SQLite header, and its bytes look encrypted")
         return _database(path, candidate, "no database", "it is named like a database, and has no SQLite header")
     if has_hot_journal(path):
-        return _database(
-            path, candidate, "unreadable", "a process died, or is still busy, in the middle of a transaction"
-        )
+        return _database(path, candidate, "unreadable", "another process is in a transaction, or died in one")
     try:
         with (
             limits.deadline.within(reading_seconds(candidate.size, _SECONDS), candidate.file),

@@ -48,7 +48,7 @@ def choose_target(
     reasons: dict[str, list[str]] = {database.file: [] for database in databases}
     for database in databases:
         if _is_central(database.file, workspace):
-            reasons[database.file].append(f"it is called {PurePosixPath(database.file).name}")
+            reasons[database.file].append(f"its name is {PurePosixPath(database.file).name}")
     _award_most(
         reasons,
         {database.file: len(database.tables_with_rows) for database in databases},
@@ -58,10 +58,10 @@ def choose_target(
     _award_most(
         reasons,
         {database.file: -database.file.count("/") for database in databases},
-        "no other is in a folder further out",
+        "no other is nearer to the root folder",
     )
     best = min(databases, key=lambda database: (-len(reasons[database.file]), -database.rows, database.file))
-    return best, reasons[best.file] or [f"it has most rows ({best.rows})"]
+    return best, reasons[best.file] or [f"it has the most rows ({best.rows})"]
 
 
 def _is_central(file: str, workspace: str) -> bool:

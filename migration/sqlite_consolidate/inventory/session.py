@@ -63,7 +63,7 @@ class InventorySession:
                     "out-of-order",
                     INVENTORY.id,
                     "the workspace was not inspected yet.",
-                    "Run the stage from its first test on.",
+                    "Run the stage from its first test.",
                 )
             )
         return self.result

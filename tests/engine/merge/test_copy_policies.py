@@ -112,7 +112,7 @@ def test_skip_identical_refuses_different_rows(bench: Bench) -> None:
     bench.database("a.db", KEYED, "INSERT INTO t VALUES('x', 0.0), ('y', 1), ('z', 2)")
     copied = bench.copied(source("a.db", table("t", on_conflict="skip-identical")))
     copied.con.execute("UPDATE t SET v = -0.0 WHERE k = 'x'")
-    mapping, alias = copied.done[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
+    mapping, alias = copied.copied_tables[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
 
     with pytest.raises(ProblemError) as caught:
         copy_rows(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
@@ -164,7 +164,7 @@ def test_conflicting_keys_are_sql_literals(bench: Bench, policy: str, keys: list
     copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
     copied.con.execute("DELETE FROM t WHERE k = 'new'")
     copied.con.execute("UPDATE t SET k = 'a' WHERE n = 1")
-    mapping, alias = copied.done[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
+    mapping, alias = copied.copied_tables[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
 
     assert list(conflicting_keys(copied.con, mapping, alias)) == keys
     assert copied.rows("SELECT k FROM t WHERE n = 1") == [("a",)]
@@ -176,7 +176,7 @@ def test_rows_are_compared_by_bytes_of_invalid_text(bench: Bench) -> None:
     rows = "INSERT INTO t VALUES('x', CAST(x'ff' AS TEXT)), ('y', CAST(x'fe' AS TEXT))"
     bench.database("a.db", KEYED, rows)
     copied = bench.copied(source("a.db", table("t", on_conflict="skip-identical")))
-    mapping, alias = copied.done[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
+    mapping, alias = copied.copied_tables[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
     digest = source_digest(copied.con, mapping, alias)
     assert copy_rows(copied.con, mapping, digest, alias).skipped == 2
 
@@ -198,10 +198,10 @@ def colliding(bench: Bench, clause: str) -> Copied:
     assert inspected.target is not None
     copied = Copied(inspected.target.write_lock.acquire_exclusive(), bench.plan(source("a.db", "t")), inspected)
     copied.con.execute("INSERT INTO t VALUES('x', 'old')")
-    copied.own["t"] = existing_rows_digest(copied.con, inspected.mappings[0])
+    copied.digests_before["t"] = existing_rows_digest(copied.con, inspected.mappings[0])
     with attached(copied.con, bench.root / "a.db", "a") as alias:
         digest = source_digest(copied.con, inspected.mappings[0], alias)
-        copied.done.append(copy_rows(copied.con, inspected.mappings[0], digest, alias))
+        copied.copied_tables.append(copy_rows(copied.con, inspected.mappings[0], digest, alias))
     return copied
 
 

@@ -177,7 +177,7 @@ def test_autoincrement_value_follows_a_renamed_table(bench: Bench) -> None:
     bench.database("a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT)", "INSERT INTO t VALUES(8)")
 
     copied = bench.copied(source("a.db", table("t", into="u")))
-    raise_autoincrement(copied.con, copied.done[0].mapping, 3)
+    raise_autoincrement(copied.con, copied.copied_tables[0].mapping, 3)
 
     assert copied.rows("SELECT name, seq FROM sqlite_sequence") == [("u", 8)]
 
@@ -255,7 +255,7 @@ def test_copied_table_has_its_duration(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db", "t"))
 
-    assert 0 <= copied.done[0].seconds <= monotonic() - began
+    assert 0 <= copied.copied_tables[0].seconds <= monotonic() - began
 
 
 NAMES = st.sampled_from(["a", "B", "select", 'qu"ote', "per%cent", "rowid", "é", "new\nline", "-dash"])
@@ -354,10 +354,10 @@ def test_preflight_digest_is_reused_for_equal_columns(
         bench.database(TARGET, target)
 
     copied = bench.copied(source("a.db", table("t", **keys)))
-    mapping = copied.done[0].mapping
+    mapping = copied.copied_tables[0].mapping
     alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
 
-    assert (copied.found.expected_digest(mapping) is not None) == known
-    assert copied.found.expected_digest(mapping) in (None, source_digest(copied.con, mapping, alias))
-    assert copied.found.digest_before(mapping) in (None, copied.own.get("t"))
+    assert (copied.inspected.expected_digest(mapping) is not None) == known
+    assert copied.inspected.expected_digest(mapping) in (None, source_digest(copied.con, mapping, alias))
+    assert copied.inspected.digest_before(mapping) in (None, copied.digests_before.get("t"))
     assert exact(copied)

@@ -22,7 +22,7 @@ def statements_of(bench: Bench, *sources: Any) -> tuple[Copied, str]:
     copied.con.execute("DELETE FROM t")
     executed: list[str] = []
     copied.con.set_trace_callback(executed.append)
-    mapping = copied.done[0].mapping
+    mapping = copied.copied_tables[0].mapping
     alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
     copy_rows(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
     copied.con.set_trace_callback(None)
@@ -161,7 +161,7 @@ def test_record_copy_logs_its_statements_in_order(bench: Bench) -> None:
         "PRAGMA main.writable_schema=RESET",
         "RELEASE records",
     ]
-    assert copied.done[0].method == "records-under-other-defaults"
+    assert copied.copied_tables[0].method == "records-under-other-defaults"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_log_equals_trace_of_writing_statements(bench: Bench, create: str, keys:
     """SQLite's own trace of the copy is compared, without the statements that only read."""
     bench.database("a.db", create, "INSERT INTO t VALUES('a', 1, 3)")
     copied = bench.copied(source("a.db", table("t", **keys)))
-    mapping, executed, log = copied.done[0].mapping, list[str](), list[str]()
+    mapping, executed, log = copied.copied_tables[0].mapping, list[str](), list[str]()
     alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
     digest = source_digest(copied.con, mapping, alias)
     if mapping.table_map.on_conflict == "refuse":
@@ -204,8 +204,8 @@ def test_record_copy_turned_off_copies_by_columns(bench: Bench) -> None:
 
     for record_copy in (True, False):
         copied = bench.copied(mapped, record_copy=record_copy)
-        digests.append(existing_rows_digest(copied.con, copied.done[0].mapping))
-        methods.append(copied.done[0].method)
+        digests.append(existing_rows_digest(copied.con, copied.copied_tables[0].mapping))
+        methods.append(copied.copied_tables[0].method)
         logs.append("\n".join(copied.sql))
         assert exact(copied)
         copied.con.close()
@@ -224,7 +224,7 @@ def test_equal_tables_ignore_record_copy_off(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db", "t"), record_copy=False)
 
-    assert copied.done[0].method == "records"
+    assert copied.copied_tables[0].method == "records"
     assert "writable_schema" not in "".join(copied.sql)
 
 
@@ -237,7 +237,7 @@ def test_rows_older_than_a_column_keep_its_default(bench: Bench) -> None:
     copied = bench.copied(source("a.db", table("t", create=create.replace("5", "7"))))
 
     assert copied.rows("SELECT k, v FROM t ORDER BY k") == [("new", 6), ("old", 5)]
-    assert copied.done[0].method == "columns"
+    assert copied.copied_tables[0].method == "columns"
     assert [sql for sql in copied.sql if "records" in sql] == [
         "SAVEPOINT records",
         "ROLLBACK TO records",

@@ -92,7 +92,7 @@ class Trial:
         with Disk(folder) if self.fault == "power cut" else contextlib.nullcontext() as disk:
             workspace = self.journey.begin(folder)
             if disk:
-                disk.settle()
+                disk.sync()
             struck, ran = run_with_fault(workspace, self.fault, self.call, self.journey.verb, self.journey.spoil)
             if not struck:
                 return MISSED

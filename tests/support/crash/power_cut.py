@@ -62,7 +62,7 @@ class Disk:
     def __exit__(self, *_: object) -> None:
         self._unmount()
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Write everything to the disk and empty the cache."""
         self._unmount()
         self._mount()

@@ -31,8 +31,8 @@ def update_digests(files: Files) -> None:
     after = hashlib.sha256(files[EVIDENCE]).hexdigest().encode()
     files["summary.txt"] = files["summary.txt"].replace(before, after)
     document = json.loads(files[EVIDENCE])
-    told = {"run", "mode", "verdict", "headline", "exit_code", "started", "finished", "already", "backup_set"}
-    manifest["about"] |= {key: document[key] for key in told}
+    keys = {"run", "mode", "verdict", "headline", "exit_code", "started", "finished", "already", "backup_set"}
+    manifest["about"] |= {key: document[key] for key in keys}
     manifest["run"] = document["run"]
     manifest["files"] = {
         name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}

@@ -21,7 +21,7 @@ def read(bench: Bench, file: str, columns: list[str], rowid: str = "") -> Counte
 
 def only(copied: Copied) -> tuple[int, int, int, int]:
     """Return the rows, inserted, skipped and replaced of the last mapping."""
-    copied_table = copied.done[-1]
+    copied_table = copied.copied_tables[-1]
     return copied_table.rows, copied_table.inserted, copied_table.skipped, copied_table.replaced
 
 

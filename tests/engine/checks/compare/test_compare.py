@@ -128,7 +128,7 @@ def test_a_table_that_nobody_foretold_is_not_taken_for_granted(copied: Copied) -
 
 def test_a_count_that_the_plan_states_is_compared(copied: Copied) -> None:
     """The survey refuses it as well; this is the count that was moved."""
-    other = replace(copied, done=[replace(one, rows=one.rows + 1) for one in copied.done])
+    other = replace(copied, copied_tables=[replace(one, rows=one.rows + 1) for one in copied.copied_tables])
 
     assert wrong(compare.rows_expected(other.compared)) == ["a.db:tasks"]
     assert wrong(compare.rows_counted(other.compared)) == [

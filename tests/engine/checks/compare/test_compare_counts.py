@@ -92,8 +92,8 @@ def test_the_size_that_is_allowed(bench: Bench, own: list[str], before: int, obj
 
     limit = before + 2 * 12288 + (64 + objects) * 65536
     words = f"target | at most {limit} bytes ({before} before, 12288 in the sources)"
-    assert said(compare.size_reasonable(limit, copied.found)) == [f"{words} | {limit} bytes | passed"]
-    assert said(compare.size_reasonable(limit + 1, copied.found)) == [f"{words} | {limit + 1} bytes | failed"]
+    assert said(compare.size_reasonable(limit, copied.inspected)) == [f"{words} | {limit} bytes | passed"]
+    assert said(compare.size_reasonable(limit + 1, copied.inspected)) == [f"{words} | {limit + 1} bytes | failed"]
 
 
 LOST = RowDifferences(missing=1, changed=1)
@@ -143,7 +143,7 @@ LOST = RowDifferences(missing=1, changed=1)
 )
 def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: RowMatch, counts: str, exact: str) -> None:
     """Of a consolidation that others made, what was changed since is no fault; the rows that differ are named."""
-    compared = replace(copied.compared, copied=(), row_matches=[(copied.found.mappings[1], arrival)])
+    compared = replace(copied.compared, copied=(), row_matches=[(copied.inspected.mappings[1], arrival)])
 
     (count,), (rows,) = compare.rows_counted(compared), compare.rows_exact(compared)
 
@@ -156,7 +156,7 @@ def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: RowMatch
 @pytest.mark.parametrize(("doubled", "outcome"), [(0, "passed"), (2, "failed")])
 def test_rows_that_arrived_twice_are_counted(copied: Copied, doubled: int, outcome: str) -> None:
     """Beside the keys, each of which is there once."""
-    arrivals = [(copied.found.mappings[1], RowMatch(3, 3, 0, 0, doubled))]
+    arrivals = [(copied.inspected.mappings[1], RowMatch(3, 3, 0, 0, doubled))]
 
     unique = compare.no_duplicates(replace(copied.compared, copied=(), row_matches=arrivals))
 
@@ -190,8 +190,8 @@ def test_neighbour_with_its_rows_is_not_explained(copied: Copied) -> None:
 
 def test_digest_that_changed_after_commit_is_explained(copied: Copied) -> None:
     """By the rows of that table."""
-    before = {"log": copied.own["log"], "tasks": copied.own["log"]}
-    after = before | {"tasks": copied.done[0].change}
+    before = {"log": copied.digests_before["log"], "tasks": copied.digests_before["log"]}
+    after = before | {"tasks": copied.copied_tables[0].change}
 
     log, tasks = compare.final(after, before, lambda name: RowDifferences(note=name))
 

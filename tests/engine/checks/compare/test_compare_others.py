@@ -49,8 +49,8 @@ def test_a_source_called_target_is_not_the_target(bench: Bench) -> None:
 
 def test_a_target_that_has_grown_out_of_all_proportion_is_noticed(copied: Copied) -> None:
     """Pages of one size may be many more than those of another; ten times the sources is not."""
-    (usual,) = compare.size_reasonable(50_000, copied.found)
-    (huge,) = compare.size_reasonable(50_000_000, copied.found)
+    (usual,) = compare.size_reasonable(50_000, copied.inspected)
+    (huge,) = compare.size_reasonable(50_000_000, copied.inspected)
 
     assert usual.holds
     assert not huge.holds
@@ -64,7 +64,7 @@ def test_many_small_tables_in_large_pages_are_no_excess(bench: Bench) -> None:
     copied = bench.copied(source("a.db", *(f"t{at}" for at in range(60))))
     pages = copied.rows("PRAGMA page_count")[0][0]
 
-    assert wrong(compare.size_reasonable(pages * 65536, copied.found)) == []
+    assert wrong(compare.size_reasonable(pages * 65536, copied.inspected)) == []
 
 
 def test_without_a_target_before_there_are_no_neighbours(bench: Bench) -> None:
