@@ -168,7 +168,7 @@ def test_missing_backup_is_said_and_hides_nothing(run: Run) -> None:
     (entry,) = failed(run, "rows-exact")
 
     assert (entry.outcome, rows_of(entry).number) == (Outcome.FAILED, 0)
-    assert "the rows before are not available" in rows_of(entry).note
+    assert "the original rows are not available" in rows_of(entry).note
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_error_of_an_explanation_is_named_without_its_text(error: Exception, nam
     rows = differences_or_note(explain)
 
     assert rows.number == 0
-    assert rows.note == f"Which rows differ is not known: they could not be compared ({name})."
+    assert rows.note == f"The differing rows are not known, because the comparison failed ({name})."
 
 
 def test_each_problem_of_an_explanation_is_told() -> None:

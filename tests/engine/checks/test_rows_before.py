@@ -21,7 +21,7 @@ from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SAME = "Every row is as it was: statements, AUTOINCREMENT marks or the header differ."
+_SAME = "All rows are equal. Statements, AUTOINCREMENT marks or the header differ."
 _MANY = "WITH c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 10000) INSERT INTO t SELECT x FROM c"
 
 
@@ -142,7 +142,7 @@ def test_source_that_was_absent_brings_no_row(consolidated: Consolidated) -> Non
     [
         ("CREATE TABLE other(v)", "a.db: its backup has no table t."),
         ("CREATE TABLE t(k, gone)", "a.db:t: its rows do not fit t as it is now."),
-        ("", "a.db: which rows differ is not known: the rows before are not available."),
+        ("", "a.db: the differing rows are not known, because the original rows are not available."),
     ],
 )
 def test_rows_that_cannot_be_made_again_are_not_compared(consolidated: Consolidated, statement: str, note: str) -> None:
@@ -189,7 +189,7 @@ def test_each_side_is_read_within_the_limits(consolidated: Consolidated, place: 
 
     note = consolidated.differences().note
 
-    assert note == "Which rows differ is not known: they could not be compared (SQLITE_INTERRUPT)."
+    assert note == "The differing rows are not known, because the comparison failed (SQLITE_INTERRUPT)."
 
 
 @pytest.mark.parametrize("many", ["copy", "dump"])
@@ -203,7 +203,7 @@ def test_dump_is_compared_within_the_limits(tmp_path: Path, many: str) -> None:
 
     note = dump_differences(copy, tmp_path, limits).note
 
-    assert note == "Which rows differ is not known: they could not be compared (SQLITE_INTERRUPT)."
+    assert note == "The differing rows are not known, because the comparison failed (SQLITE_INTERRUPT)."
 
 
 @pytest.mark.parametrize(
@@ -211,16 +211,16 @@ def test_dump_is_compared_within_the_limits(tmp_path: Path, many: str) -> None:
     [
         (["CREATE TABLE t(a)"], ["CREATE TABLE t(a)"], _SAME),
         (["CREATE TABLE t(a)", "CREATE TABLE u(a)"], ["CREATE TABLE u(a)"], "Table t is missing."),
-        (["CREATE TABLE t(a)"], ["CREATE TABLE u(a)"], "Table t is missing. There are further tables: u."),
+        (["CREATE TABLE t(a)"], ["CREATE TABLE u(a)"], "Table t is missing. Additional tables: u."),
         (
             ["CREATE TABLE t(a)"],
             ["CREATE TABLE T(a)", "CREATE TABLE v(a)", "CREATE TABLE u(a)"],
-            "There are further tables: v, u.",
+            "Additional tables: v, u.",
         ),
         (
             ["CREATE TABLE t(a, B, c)"],
             ["CREATE TABLE t(A, d)"],
-            "Not compared, for not every side has it: b, c, d of t.",
+            "Not compared, because one side lacks it: b, c, d of t.",
         ),
         (["CREATE TABLE t(a PRIMARY KEY) WITHOUT ROWID"], ["CREATE TABLE t(a)"], _SAME),
     ],
@@ -238,7 +238,7 @@ def test_databases_say_what_their_rows_do_not(tmp_path: Path, before: list[str],
 def test_database_that_is_gone_is_not_compared(tmp_path: Path) -> None:
     """The note names it."""
     made(tmp_path / "now.db", "CREATE TABLE t(a)")
-    note = "gone.db: which rows differ is not known: the rows before are not available."
+    note = "gone.db: the differing rows are not known, because the original rows are not available."
 
     assert compare_databases(tmp_path / "gone.db", tmp_path / "now.db").note == note
     assert compare_databases(tmp_path / "now.db", tmp_path / "gone.db").note == note
@@ -254,7 +254,7 @@ def test_comparison_of_databases_ends_when_the_run_is_interrupted(tmp_path: Path
 
     note = compare_databases(tmp_path / "before.db", tmp_path / "now.db", limits).note
 
-    assert note == "Which rows differ is not known: they could not be compared (SQLITE_INTERRUPT)."
+    assert note == "The differing rows are not known, because the comparison failed (SQLITE_INTERRUPT)."
 
 
 def dumped(folder: Path, name: str, copied: str = "") -> DatabaseCopy:
@@ -304,4 +304,4 @@ def test_dump_with_a_statement_that_is_no_utf_8_is_not_loaded(tmp_path: Path) ->
 
     note = dump_differences(copy, tmp_path).note
 
-    assert note == "Which rows differ is not known: they could not be compared (OperationalError)."
+    assert note == "The differing rows are not known, because the comparison failed (OperationalError)."

@@ -111,7 +111,7 @@ def test_a_second_process_that_dies_is_said(root: Path) -> None:
         (child,) = set(psutil.Process().children()) - others
         child.kill()
 
-        with pytest.raises(ProblemError, match=r"ended by itself \(-9\)"):
+        with pytest.raises(ProblemError, match=r"exited unexpectedly \(-9\)"):
             one.result()
 
 

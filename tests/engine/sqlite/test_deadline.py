@@ -27,7 +27,7 @@ def _steps(deadline: Deadline) -> None:
 def test_a_statement_without_an_end_is_ended() -> None:
     """By the connection that runs it; afterwards that one can be used again."""
     with closing(open_memory()) as con:
-        with pytest.raises(ProblemError, match="ended at its schema"), con.limits.deadline.within(0.01, "a.db"):
+        with pytest.raises(ProblemError, match="stopped at its schema"), con.limits.deadline.within(0.01, "a.db"):
             con.execute(_ENDLESS)
 
         assert con.execute("SELECT 1").fetchone() == (1,)
@@ -36,7 +36,7 @@ def test_a_statement_without_an_end_is_ended() -> None:
 def test_many_short_statements_are_ended_as_well() -> None:
     """None of them runs long enough to be looked at; the message says what was being read."""
     deadline = Deadline()
-    with pytest.raises(ProblemError, match="ended at the rows of t"), deadline.within(0.01, "a.db"):
+    with pytest.raises(ProblemError, match="stopped at the rows of t"), deadline.within(0.01, "a.db"):
         _steps(deadline)
 
 

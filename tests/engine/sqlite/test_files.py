@@ -93,17 +93,17 @@ def _patch(path: Path, at: int, data: bytes) -> None:
 
 
 PROBLEMS = [
-    (_link, "is a symbolic link to real.db: renaming the link would leave the database in use."),
-    (_broken_link, "is a symbolic link to gone.db: renaming the link would leave the database in use."),
+    (_link, "is a symbolic link to real.db. Renaming the link would leave the database in use."),
+    (_broken_link, "is a symbolic link to gone.db. Renaming the link would leave the database in use."),
     (_directory, "is a directory, not a file."),
     (_fifo, "is not a regular file."),
-    (_hard_link, "has 2 hard links: under another name it would stay in use."),
+    (_hard_link, "has 2 hard links. It would stay in use under another name."),
     (_text, "is not a database (or it is encrypted)."),
     (_header_only, "is not a database (or it is encrypted)."),
     (_future, "was written by a future version of SQLite."),
-    (_cut, "is truncated: "),
-    (_cut_in_a_page, "is truncated: "),
-    (_page_size_of_nothing, "the file is malformed."),
+    (_cut, "is truncated or malformed. "),
+    (_cut_in_a_page, "is truncated or malformed. "),
+    (_page_size_of_nothing, "is truncated or malformed. "),
 ]
 
 
@@ -155,9 +155,9 @@ def test_a_sidecar_without_its_source_is_a_finding(root: Path, suffix: str, opti
     """Somebody has moved the database and left committed rows behind: optional or not, that is not passed over."""
     (root / f"no.db{suffix}").write_bytes(b"rows")
 
-    what = f"no.db: is missing, but its {suffix} is there: committed rows may be in it."
+    what = f"no.db: is missing, but its {suffix} exists. Committed rows may be in it."
     assert said(root, "no.db", optional=optional) == [
-        f"{what} Bring the database back beside it, or move the sidecar away. [sidecar-alone]"
+        f"{what} Restore the database beside it, or move the sidecar file away. [sidecar-alone]"
     ]
 
 
@@ -169,7 +169,7 @@ def test_a_sidecar_without_its_target_is_a_finding(root: Path, suffix: str) -> N
     problems = said(root, "a.db", target="new.db")
 
     assert len(problems) == 1
-    assert f"new.db: is missing, but its {suffix} is there: committed rows may be in it." in problems[0]
+    assert f"new.db: is missing, but its {suffix} exists. Committed rows may be in it." in problems[0]
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
@@ -207,7 +207,7 @@ def test_one_file_under_two_names_is_seen(root: Path, second: str) -> None:
     (root / "sub").mkdir()
     twins = said(root, "a.db", second)
 
-    expected = "is the same file as a.db (a link or another spelling): its rows would be there twice."
+    expected = "is the same file as a.db (a link or another spelling). Its rows would be copied twice."
     assert [expected in problem for problem in twins] == ([] if second == "a.db" else [True])
 
 
@@ -236,7 +236,7 @@ def test_a_folder_that_is_a_link_out_of_the_workspace_is_seen(root: Path, beside
     make_database(root.parent / beside / "b.db", "DELETE", bytes(50_000))
     (root / "logs").symlink_to(f"../{beside}")
 
-    what = "logs/b.db: lies outside the workspace: a folder on its way is a symbolic link."
+    what = "logs/b.db: is outside the workspace. A folder in its path is a symbolic link."
     assert said(root, "logs/b.db") == [f"{what} Name the real path, inside the workspace. [outside]"]
 
 

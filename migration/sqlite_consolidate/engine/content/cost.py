@@ -139,7 +139,7 @@ def examine_database(path: Path, until: float) -> dict[str, object]:
                 else _check_generated_columns(con, schema, _GENERATED_BYTES + _GENERATED_BYTES_PER_BYTE * size)
             )
     except MemoryError:
-        return {"excess": f"takes more than {heap // 1_000_000} MB of memory to read, at {limits.deadline.step}."}
+        return {"excess": f"needs more than {heap // 1_000_000} MB of memory, at {limits.deadline.step}."}
 
 
 def _report_timeout(limits: Limits) -> None:
@@ -200,6 +200,6 @@ def _check_generated_columns(con: sqlite3.Connection, schema: Schema, most: int)
         total = " + ".join(f"total(length(CAST({name} AS BLOB)))" for name in names)
         size = con.execute(f"SELECT {total} FROM main.{quoted(table.name)} NOT INDEXED").fetchone()[0]
         if size > most:
-            megabytes = f"{size / 1e6:.0f} MB, where its size allows {most // 1_000_000}"
-            return {"excess": f"makes too much of its rows: the generated columns of {table.name} have {megabytes}."}
+            megabytes = f"{size / 1e6:.0f} MB; the limit for this file is {most // 1_000_000} MB"
+            return {"excess": f"has generated columns in {table.name} that expand to {megabytes}."}
     return {"damage": []}

@@ -75,8 +75,8 @@ def inspect_database(
     limits = limits or Limits()
     path = root / file
     if has_hot_journal(path):
-        fact = "has a hot journal: a process is in the middle of a transaction, or died in one over several databases."
-        hint = f'Stop it, let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
+        fact = "has a hot journal. A process is inside a transaction, or died in one over several databases."
+        hint = f'Stop the process. Let SQLite roll back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema". Run again.'
         return FileProblem(file, Problem("hot-journal", file, fact, hint, criterion="sources-readable"))
     try:
         with limits.deadline.within(reading_seconds(size_with_sidecars(path), seconds), file):
@@ -132,8 +132,8 @@ def examine_in_worker(path: Path, limits: Limits) -> list[str]:
 def _damage_problem(file: str, lines: list[str]) -> FileProblem | None:
     if not lines:
         return None
-    fact = f"is corrupt: integrity_check says: {lines[0]}."
-    hint = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
+    fact = f"is corrupt (integrity_check: {lines[0]})."
+    hint = "Restore it from a backup, or recover its rows with .recover of the sqlite3 shell. Never merge damaged data."
     return FileProblem(file, Problem("damaged", file, fact, hint, criterion="integrity-before"))
 
 
@@ -160,23 +160,23 @@ def read_problem(file: str, error: Exception) -> Problem:
         fact = f"cannot be read ({error.strerror})."
         return Problem("unreadable", file, fact, "Give read permission and run again.", criterion="sources-readable")
     if missing_object_kind(error) == "collation":
-        fact = f"uses a collation that only its application has ({error})."
+        fact = f"uses a collation that only its application defines ({error})."
         return Problem(
             "own-collation",
             file,
             fact,
-            "Move its tables by the application, or leave the source out.",
+            "Move its tables with the application, or remove the source from the plan.",
             criterion="sources-readable",
         )
     if is_damaged(error):
         fact = f"is corrupt ({error})."
         return Problem(
-            "damaged", file, fact, "Restore it from a backup; never merge damage.", criterion="integrity-before"
+            "damaged", file, fact, "Restore it from a backup. Never merge damaged data.", criterion="integrity-before"
         )
     return Problem(
         "unreadable",
         file,
         f"cannot be read ({error}).",
-        "Correct the plan, or mend the file.",
+        "Correct the plan, or repair the file.",
         criterion="sources-readable",
     )

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-NOT_AVAILABLE = "which rows differ is not known: the rows before are not available."
-_SAME_ROWS = "Every row is as it was: statements, AUTOINCREMENT marks or the header differ."
+NOT_AVAILABLE = "the differing rows are not known, because the original rows are not available."
+_SAME_ROWS = "All rows are equal. Statements, AUTOINCREMENT marks or the header differ."
 _OTHER_DIGEST = "No row differs from the backup set in the columns that both have."
 
 
@@ -88,13 +88,13 @@ def differences_or_note(explain: Callable[[], RowDifferences]) -> RowDifferences
         return RowDifferences(note=" ".join(f"{problem.subject}: {problem.what}" for problem in error.problems))
     except Exception as error:  # noqa: BLE001 -- an error here must not hide the difference that is explained
         return RowDifferences(
-            note=f"Which rows differ is not known: they could not be compared ({_error_name(error)})."
+            note=f"The differing rows are not known, because the comparison failed ({_error_name(error)})."
         )
 
 
 def rows_unavailable(subject: str, what: str) -> ProblemError:
     """Return the error that explains why rows are not available for a comparison."""
-    hint = "Bring the backup set back as the run left it, and check again."
+    hint = "Restore the backup set as the run left it, and check again."
     return ProblemError(Problem("rows-unavailable", subject, what, hint))
 
 
@@ -130,7 +130,7 @@ def _compare_open_databases(expected: sqlite3.Connection, observed: sqlite3.Conn
         )
     extra = [table.name for table in now.movable if before.table(table.name) is None]
     if extra:
-        differences += RowDifferences(note=f"There are further tables: {', '.join(extra)}.")
+        differences += RowDifferences(note=f"Additional tables: {', '.join(extra)}.")
     return differences if differences.number or differences.note else replace(differences, note=_SAME_ROWS)
 
 
@@ -161,7 +161,7 @@ def compare_sides(name: str, expected: Sequence[Side], observed: Side, *, same: 
     differences = compare_rows(shape, [side.rows(common) for side in expected], observed.rows(common)).differences()
     if others:
         differences = replace(
-            differences, note=f"Not compared, for not every side has it: {', '.join(sorted(others))} of {name}."
+            differences, note=f"Not compared, because one side lacks it: {', '.join(sorted(others))} of {name}."
         )
     return differences if differences.number or differences.note else replace(differences, note=same)
 

@@ -84,8 +84,8 @@ class ReadWorker:
                 Problem(
                     "reader-ended",
                     self._subject,
-                    f"a second process, which was to read, ended by itself ({code}). It only read.",
-                    "See whether memory ran out, or somebody ended it, and run again.",
+                    f"the reader process exited unexpectedly ({code}). It only read.",
+                    "Check whether memory ran out or the operator ended the process, and run again.",
                 )
             ) from None
         if "error" in answer:

@@ -160,7 +160,7 @@ def leave_wal_mode(con: sqlite3.Connection, path: Path) -> str:
 
 
 def _open_elsewhere_problem(path: Path, why: str) -> Problem:
-    return in_use_problem(path.name, f"is open in another process ({why}). Its rows were not touched.")
+    return in_use_problem(path.name, f"is open in another process ({why}). Its rows were not changed.")
 
 
 def _open(path: Path, mode: str, limits: Limits | None) -> Connection:

@@ -125,7 +125,7 @@ def file_problems(plan: Plan, root: Path, *, skip: Collection[str] = ()) -> list
         identity = _identity(path)
         twin = seen.setdefault(identity, source.file) if identity else source.file
         if twin != source.file:
-            what = f"is the same file as {twin} (a link or another spelling): its rows would be there twice."
+            what = f"is the same file as {twin} (a link or another spelling). Its rows would be copied twice."
             todo = "Name each database once, and never the target as a source."
             problems.append(_problem(source.file, what, todo, id="file-twice"))
     return problems
@@ -211,10 +211,8 @@ def _missing_source(source: Source, path: Path) -> list[FileProblem]:
 
 def _sidecar_alone(file: str, path: Path) -> FileProblem:
     # SQLite deletes the sidecar and its rows as soon as a new file of this name is opened.
-    what = (
-        f"is missing, but its {' and '.join(_existing_content_sidecars(path))} is there: committed rows may be in it."
-    )
-    return _problem(file, what, "Bring the database back beside it, or move the sidecar away.", id="sidecar-alone")
+    what = f"is missing, but its {' and '.join(_existing_content_sidecars(path))} exists. Committed rows may be in it."
+    return _problem(file, what, "Restore the database beside it, or move the sidecar file away.", id="sidecar-alone")
 
 
 def _full_sidecars(file: str, path: Path) -> list[FileProblem]:
@@ -242,18 +240,18 @@ def _path_problems(file: str, path: Path, root: Path) -> list[FileProblem]:
     if stat.S_ISLNK(mode):
         real = os.path.realpath(path)
         what = (
-            f"is a symbolic link to {os.path.relpath(real, root)}: renaming the link would leave the database in use."
+            f"is a symbolic link to {os.path.relpath(real, root)}. Renaming the link would leave the database in use."
         )
         return [_problem(file, what, "Name the real file in the plan (inside the workspace).", id="symbolic-link")]
     if not path.parent.resolve().is_relative_to(root.resolve()):
-        what = "lies outside the workspace: a folder on its way is a symbolic link."
+        what = "is outside the workspace. A folder in its path is a symbolic link."
         return [_problem(file, what, "Name the real path, inside the workspace.", id="outside")]
     if stat.S_ISDIR(mode):
         return [_problem(file, "is a directory, not a file.", "Name the database file.", id="not-a-file")]
     if not stat.S_ISREG(mode):
         return [_problem(file, "is not a regular file.", "Name the database file.", id="not-a-file")]
     if path.stat().st_nlink > 1:
-        what = f"has {path.stat().st_nlink} hard links: under another name it would stay in use."
+        what = f"has {path.stat().st_nlink} hard links. It would stay in use under another name."
         return [_problem(file, what, "Keep one name of the file and run again.", id="hard-links")]
     return _header_problems(file, path) or _unreadable_sidecars(file, path)
 
@@ -277,8 +275,8 @@ def _header_problems(file: str, path: Path) -> list[FileProblem]:
     counted = head[_CHANGE_COUNTER] == head[_VALID_FOR] and pages > 0
     whole = page >= _SMALLEST_PAGE and size % page == 0 and size >= page * pages
     if counted and not whole and not has_hot_journal(path) and not (wal.exists() and wal.stat().st_size):
-        what = f"is truncated: {size} bytes, and its header says {page * pages}; the file is malformed."
-        todo = "Restore it from a backup, or save what is left with sqlite3's .recover."
+        what = f"is truncated or malformed. It has {size} bytes, and its header requires {page * pages}."
+        todo = "Restore it from a backup, or recover its rows with .recover of the sqlite3 shell."
         return [_problem(file, what, todo, id="damaged")]
     return []
 

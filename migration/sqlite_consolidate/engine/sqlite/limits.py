@@ -70,12 +70,12 @@ def size_reader(path: Path, less: int = 0) -> Callable[[], int]:
 _SECONDS_PER_BYTE = 1e-6  # a second for each MB, about thirty times what two readings from a slow disk take
 
 
-_REMEDY = "mend that, or leave this database out"
+_REMEDY = "Correct that, or leave this database out."
 
 
 def out_of_proportion_problem(subject: str, what: str, remedy: str = _REMEDY) -> Problem:
     """Return the problem that reading a database costs more than its size explains."""
-    hint = f"Look at what its schema computes: views, triggers, CHECK, generated columns, indexes; {remedy}."
+    hint = f"Check what its schema computes in views, triggers, CHECKs, generated columns and indexes. {remedy}"
     return Problem("out-of-proportion", subject, what, hint, criterion="sources-readable")
 
 
@@ -158,8 +158,8 @@ class Deadline:
             self.until = before
 
     def _exceeded(self, seconds: float, subject: str) -> ProblemError:
-        what = f"was not read within the {seconds:.0f} s of its deadline, and reading it was ended at {self.step}."
-        remedy = 'if it is right and only slow, set a longer one in the plan: deadline = "10m"'
+        what = f"was not read within its deadline of {seconds:.0f} s. Reading stopped at {self.step}."
+        remedy = 'If it is correct but slow, set a longer deadline in the plan: deadline = "10m".'
         return ProblemError(out_of_proportion_problem(subject, what, remedy))
 
 

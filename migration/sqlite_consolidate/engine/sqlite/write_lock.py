@@ -89,7 +89,7 @@ class WriteLock:
                 Problem(
                     "late-write",
                     self.path.name,
-                    "was written to by another process while the run held it. The write is kept where it was made.",
+                    "was written to by another process during the run. The write is kept in this file.",
                     "Stop the process that writes to it and run again.",
                 )
             )
