@@ -359,8 +359,8 @@ def _refuse_another_mode(session: Session, only: Mode | None) -> None:
             Problem(
                 "nothing-to-rehearse",
                 session.request.settings.workspace.name,
-                f"this workspace is consolidated already: there is no {only} of what is done.",
-                "Check it: verify(plan, workspace).",
+                f"this workspace is already consolidated, so there is no {only}.",
+                "Check it with verify(plan, workspace).",
             )
         )
 
@@ -389,8 +389,8 @@ def _file_of(plan: Plan) -> Path:
             Problem(
                 "plan-without-file",
                 plan.name,
-                "the plan was not loaded from a file: the backup set keeps that file.",
-                "Load it: load_plan(path).",
+                "the plan was not loaded from a file, which the backup set must keep.",
+                "Load it with load_plan(path).",
             )
         )
     if load(plan.file) != plan:
@@ -399,7 +399,7 @@ def _file_of(plan: Plan) -> Path:
                 "plan-changed",
                 plan.file.name,
                 "has changed since it was loaded.",
-                "Load it again: load_plan(path).",
+                "Load it again with load_plan(path).",
             )
         )
     return plan.file.resolve()

@@ -41,23 +41,23 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Attempt, Record
 
 _ROLLBACK = """\
-# The way back
+# Rollback
 
-Run {run} moved {sources} into {target}. To undo it, in the folder of sqlite-consolidate:
+Run {run} moved {sources} into {target}. To roll it back, run in the folder of sqlite-consolidate:
 
     {command}
 
-It restores the target from `databases/target.db` (through SQLite, in one transaction), gives the archives their old
-names back, restores the code files from `code/`, and compares all of it with `manifest.json`. It refuses when the
-target has been changed since, unless it is told `--discard-changes`; the target as it then is stays in this folder.
+The command restores the target from `databases/target.db` (through SQLite, in one transaction), gives the archives
+their old names, restores the code files from `code/`, and compares all of them with `manifest.json`. It refuses if
+the target was changed since, unless you pass `--discard-changes`. The changed target is then copied to this folder.
 
-By hand, should that not be possible: stop everything that uses the databases; for each line below copy the file, and
-remove what lies beside the restored one under the same name with -wal, -shm or -journal.
+If the command cannot be used, stop every program that uses the databases. For each line below copy the file, and
+remove the sidecar files of the restored file (the same name with -wal, -shm or -journal).
 
 {by_hand}
 
-Nothing in this folder is ever deleted by a run. It may be deleted by hand once the consolidation has proved itself:
-with it go the rollback and, with the archives, the originals.
+No run ever deletes a file in this folder. You may delete it once you rely on the consolidation. Without the folder
+there is no rollback, and without the archives there are no originals.
 """
 
 
@@ -187,7 +187,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
                 "no-workspace",
                 str(settings.workspace),
                 "there is no workspace folder of this name.",
-                "Name it: --workspace=DIR",
+                "Name it with --workspace=DIR.",
             )
         )
     if verb == Mode.INVENTORY.verb:  # it needs no plan, and does not depend on earlier runs
@@ -285,8 +285,8 @@ def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> S
     from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 
     if verb != "verify" or settings.originals is not None:
-        fact = "goes with pytest -m verify, and without --originals."
-        raise ProblemError(Problem("option-elsewhere", "--bundle", fact, "Leave the other out."))
+        fact = "can only be used with pytest -m verify, and without --originals."
+        raise ProblemError(Problem("option-elsewhere", "--bundle", fact, "Remove the other option."))
     request = _with_unused_names(settings, RunRequest(Mode.BUNDLE, settings))
     return Session(BundleRun(request, bundle, hooks.on_progress), RecordContext(versions()))
 
@@ -296,7 +296,7 @@ def _resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
     if last_finished(root, plan) is None:
         return request
     if request.mode is Mode.SELFTEST:
-        hint = "Plant faults in one that is still to be, or in a copy of this one that was rolled back."
+        hint = "Use a workspace before its migration, or a copy of this one that was rolled back."
         raise ProblemError(Problem("nothing-to-try", root.name, "this workspace is consolidated already.", hint))
     return replace(request, mode=Mode.CHECK)
 
@@ -304,11 +304,13 @@ def _resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
 def _originals_request(request: RunRequest, originals: Path) -> RunRequest:
     """Turn a verify into the check of a consolidation that another tool made."""
     if request.mode.verb != "verify":
-        fact = "goes with pytest -m verify: it judges, and never writes."
-        raise ProblemError(Problem("option-elsewhere", "--originals", fact, "Say pytest -m verify."))
+        fact = "can only be used with pytest -m verify."
+        raise ProblemError(Problem("option-elsewhere", "--originals", fact, "Run pytest -m verify."))
     if not originals.is_dir():
         fact = "there is no such folder with the original databases."
-        raise ProblemError(Problem("no-original", str(originals), fact, "Name theirs, or a backup set."))
+        raise ProblemError(
+            Problem("no-original", str(originals), fact, "Name the folder of the originals, or a backup set.")
+        )
     return replace(request, mode=Mode.ORIGINALS)
 
 
@@ -323,8 +325,8 @@ def _refuse_unfinished_run(root: Path, plan: Plan) -> None:
             Problem("under-way", root.name, f"a run is under way (process {pid}).", "Wait for it to end, then verify.")
         )
     if interrupted_sets(root, plan):
-        hint = "pytest -m migrate or pytest -m rollback puts it back first."
-        raise ProblemError(Problem("cut-short", root.name, "a run was cut short here.", hint))
+        hint = "Run pytest -m migrate or pytest -m rollback, which rolls it back first."
+        raise ProblemError(Problem("cut-short", root.name, "a run was cut short in this workspace.", hint))
 
 
 def _with_unused_names(settings: Settings, request: RunRequest) -> RunRequest:

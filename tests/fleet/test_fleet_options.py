@@ -68,7 +68,7 @@ def test_fleet_without_a_verb_is_refused(pytester: pytest.Pytester, fleet: Fleet
     """A bare pytest never touches a workspace."""
     text = run_pytest(pytester, 4, "-m", mark, f"--fleet={fleet.file}")
 
-    assert "\n- --fleet goes with one of these verbs.\n" in f"{text}\n"
+    assert "\n- --fleet needs one of these verbs.\n" in f"{text}\n"
 
 
 def test_inventory_of_a_fleet_is_refused(pytester: pytest.Pytester, fleet: Fleet) -> None:

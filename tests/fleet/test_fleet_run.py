@@ -25,7 +25,7 @@ def test_failed_canary_stops_the_fleet(tmp_path: Path) -> None:
     assert ran.standings == {"bonn": "failed", "kiel": "not run"}
     assert "bonn/workspace was not accepted" in ran.row("kiel")["headline"]
     assert ran.row("bonn")["reasons"][0].startswith("smoke:the store reads its tasks")
-    assert "Everything was put back" in ran.text
+    assert "Everything was rolled back" in ran.text
     assert fleet.contents("bonn") == canary
     assert fleet.workspace("kiel").files() == other
 
@@ -76,7 +76,7 @@ def test_sigterm_rolls_the_running_workspace_back(tmp_path: Path) -> None:
 
     assert ran.exit == 143, ran.text
     assert ran.standings == {"bonn": "interrupted", "kiel": "not run"}
-    assert "Interrupted. Everything was put back" in ran.row("bonn")["headline"]
+    assert "Interrupted. Everything was rolled back" in ran.row("bonn")["headline"]
     assert "Traceback" not in ran.text
     fleet.workspace("bonn").edit("consolidation.toml", plan.decode(), _plan(fleet.workspace("kiel").plan))
     assert fleet.contents("bonn", "kiel") == before

@@ -183,7 +183,7 @@ def test_a_stage_named_on_the_command_line_is_refused(project: StagedProject, ar
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []
-    assert "say pytest -m migrate" in ran.text
+    assert "Run pytest -m migrate" in ran.text
 
 
 def test_a_stage_reached_around_its_folder_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def test_collect_only_numbers_the_stages_and_says_what_they_do(project: StagedPr
     run = project.pytest("-m", "verify")
 
     assert f" 1. 10-preflight   reads everything, changes nothing ({preflight} tests)" in listed.text
-    assert "11. 97-rollback    puts everything back, and proves it (2 tests)" in listed.text
+    assert "11. 97-rollback    rolls everything back, and verifies it (2 tests)" in listed.text
     assert "98-check" not in listed.text
     assert "10-preflight" not in bare.text + run.text
 
@@ -237,8 +237,8 @@ def test_an_expression_around_a_verb_gets_a_hint(project: StagedProject, said: s
     """Exit 5 alone would leave somebody wondering."""
     ran = project.pytest("-m", said)
 
-    hints = [line for line in ran.text.splitlines() if "say exactly" in line]
-    assert hints == [f"to run it, say exactly: pytest -m {verb}" for verb in verbs]
+    hints = [line for line in ran.text.splitlines() if "use exactly" in line]
+    assert hints == [f"To start the run, use exactly: pytest -m {verb}" for verb in verbs]
 
 
 def test_without_the_conftest_no_stage_can_run(project: StagedProject) -> None:

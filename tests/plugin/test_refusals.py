@@ -44,7 +44,7 @@ def test_an_sqlite_that_does_not_list_tables_is_refused(
 
     assert ran.exit == 4, ran.text
     assert (ran.tests, ran.begun) == ([], False)
-    assert "is too old: before 4.1 it does not list tables. Install pysqlite3" in ran.text
+    assert "is too old: before 4.1 it cannot list tables. Install pysqlite3" in ran.text
     assert "[sqlite-too-old]" in ran.text
 
 

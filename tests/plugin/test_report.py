@@ -54,7 +54,7 @@ def pytest_sessionfinish(session):
     if found:
         found.run.perform(PREFLIGHT)
         found.run.check("plan-valid")
-        found.run.log.rolled_back = UndoResult("Everything was put back.")
+        found.run.log.rolled_back = UndoResult("Everything was rolled back.")
         found.run.log.finish(datetime.now(UTC))
         found.code = ExitCode.FAILED
     report.finish(session.config)
@@ -123,7 +123,7 @@ def test_a_report_has_the_verdict_without_a_script_and_every_text_escaped(projec
 
     # The verdict is there without a script, in the state that the run's end has left.
     assert '<h2 id="verdict">Refused and rolled back</h2>' in static
-    assert "Refused. Everything was put back." in static
+    assert "Refused. Everything was rolled back." in static
     assert re.search(r"<title[^>]*>sqlite-consolidate: migrate \d{8}_\d{6}-migrate</title>", static)
 
     # A test id is text.

@@ -100,7 +100,7 @@ def test_a_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject,
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []
-    refused = "This is not the whole run (migrate), every test once and in order; nothing of it was run: [not-whole]"
+    refused = "The collected tests are not the complete migrate run. Nothing was executed: [not-whole]"
     assert refused in ran.text
 
 

@@ -274,7 +274,7 @@ def test_stages_show_time_against_estimate_and_why_they_did_not_run(refused: Rec
     stages = text[text.index("Of the estimate") :]
 
     assert "20-backup copies databases, dumps and code files into a backup set passed 0.50 s 5 min 0.2 %" in stages
-    assert "60-commit commits: the one point of no return for data not run 50-verify failed — — —" in stages
+    assert "60-commit commits the transaction not run 50-verify failed — — —" in stages
 
 
 def test_the_users_success_criteria_are_answered_by_name(refused: Record) -> None:

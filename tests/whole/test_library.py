@@ -237,7 +237,7 @@ def test_failing_application_rolls_everything_back(workspace: Workspace) -> None
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, LookupError])
-@pytest.mark.parametrize("part", ["reading everything", "copying old.db:tags", "archiving old.db"])
+@pytest.mark.parametrize("part", ["reading databases, code and logs", "copying old.db:tags", "archiving old.db"])
 def test_exception_of_the_caller_rolls_everything_back(
     workspace: Workspace, part: str, error: type[BaseException]
 ) -> None:

@@ -77,7 +77,7 @@ def _files(data: Data) -> Iterator[Problem]:
                     loc,
                     "source-is-target",
                     fact,
-                    "A database cannot be moved into itself: correct one of the two paths.",
+                    "Correct one of the two paths, because a database cannot be moved into itself.",
                 )
 
 
@@ -89,12 +89,12 @@ def _backups(data: Data) -> Iterator[Problem]:
         return
     for loc, target in _texts(data, "target"):
         if f"{normpath(target)}/".startswith(f"{folder}/"):
-            fact = f"the target {in_quotes(target)} lies in the backups folder {in_quotes(folder)}."
+            fact = f"the target {in_quotes(target)} is inside the backups folder {in_quotes(folder)}."
             yield mistake_at(
                 loc,
                 "backups-place",
                 fact,
-                'Keep the live database and its backups apart: change this path, or "backups".',
+                'Keep the live database outside the backups: change this path, or "backups".',
             )
 
 
@@ -135,7 +135,7 @@ def _renames(data: Data) -> Iterator[Problem]:
                 loc,
                 "two-columns-in-one",
                 fact,
-                "Give each column a name of its own; SQLite does not tell capitals apart.",
+                "Give each column its own name. SQLite ignores the case of names.",
             )
 
 

@@ -81,7 +81,7 @@ def without_rows(action: int, *_names: str | None) -> int:
 
 def _refusal(error: Exception) -> str:
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
-        return "CREATE TABLE ... AS SELECT brings rows of its own and no constraints."
+        return "CREATE TABLE ... AS SELECT adds rows and has no constraints."
     return f"SQLite refuses the SQL: {shortened(str(error))}."
 
 

@@ -82,10 +82,10 @@ def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
         case "string_too_long":
             return f"{value} is too long.", f"Write at most {context['max_length']} characters."
         case "string_pattern_mismatch":
-            hint = 'Begin with a letter or a digit (A-Z, a-z, 0-9); after it ".", "_" and "-" may stand too.'
+            hint = 'Begin with a letter or a digit (A-Z, a-z, 0-9). After it ".", "_" and "-" are allowed as well.'
             return f"{value} cannot be used in the name of a file.", hint
         case "too_short":
-            return "nothing is to be moved.", f"Add a {toml_header((*loc, 0))} for each database to move from."
+            return "no database is to be moved.", f"Add a {toml_header((*loc, 0))} for each database to move from."
     return f"{_key(loc)} cannot be {value}: {error['msg']}.", "Correct it."
 
 
@@ -177,7 +177,7 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return f"the number {value}" if abs(value) < _LARGE else "so large a number"
+        return f"the number {value}" if abs(value) < _LARGE else "a very large number"
     if isinstance(value, list | tuple):
         return "a list"
     return "a part with keys" if isinstance(value, dict) else "a date or time"

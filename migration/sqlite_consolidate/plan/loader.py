@@ -23,7 +23,7 @@ _PLAN = TomlFileKind(
     criterion="plan-valid",
     noun="plan",
     elsewhere="Name the plan file with --plan FILE.",
-    absent='Run "pytest -m inventory --workspace DIR" to have one proposed, or name another with --plan FILE.',
+    absent='Run "pytest -m inventory --workspace DIR" to create one, or name another with --plan FILE.',
 )
 
 

@@ -38,7 +38,7 @@ def _inside(value: str) -> str:
     if "\0" in value:
         raise ValueError("a path cannot contain a NUL character")
     if value.startswith("/"):
-        raise ValueError("an absolute path lies outside the plan's reach: write it relative to the workspace", _INSIDE)
+        raise ValueError("an absolute path is outside the workspace", _INSIDE)
     clean = posixpath.normpath(value)
     if clean == ".." or clean.startswith("../"):
         raise ValueError('the path leads outside the workspace (".." goes above it)', _INSIDE)
@@ -49,7 +49,7 @@ def _pattern(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:
-        hint = "Correct the pattern; a bracket, dot or star that stands for itself needs a backslash."
+        hint = "Correct the pattern. A literal bracket, dot or star needs a backslash."
         raise ValueError(f"not a regular expression: {error}", hint) from None
     return value
 

@@ -53,7 +53,7 @@ def read_toml(path: Path, kind: TomlFileKind) -> tuple[str, dict[str, Any]]:
         line = position.group(1) if position and position.group(1) else text.count("\n") + 1
         column = f" at column {position.group(2)}" if position and position.group(2) else ""
         fact = f"not valid TOML{column}: {shortened(sentence)}."
-        hint = "Correct this line; a text in quotes or a bracket may be open before it."
+        hint = "Correct this line. A quote or bracket before it may not be closed."
         _refuse(kind, f"{path.name}:{line}", fact, hint, id="not-toml")
     except ValueError:  # limit of Python, which tomllib passes on without a position
         _refuse(kind, path.name, "a number has thousands of digits.", "Correct it.", id="not-toml")
@@ -73,7 +73,7 @@ def limit_nesting(path: Path, kind: TomlFileKind) -> Iterator[None]:
             kind,
             path.name,
             "brackets are nested too deep.",
-            f"A {kind.noun} needs three levels at most.",
+            f"Use at most three levels in a {kind.noun}.",
             id="nested-too-deep",
         )
 
@@ -92,11 +92,11 @@ def _text(path: Path, kind: TomlFileKind) -> str:
 def _content(path: Path, kind: TomlFileKind) -> bytes:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait forever
-            _refuse(kind, str(path), "this is not a file.", kind.elsewhere, id="no-plan-file")
+            _refuse(kind, str(path), "the path is not a file.", kind.elsewhere, id="no-plan-file")
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except FileNotFoundError:
-        _refuse(kind, str(path), f"there is no {kind.noun} file here.", kind.absent, id="no-plan-file")
+        _refuse(kind, str(path), f"there is no {kind.noun} file of this name.", kind.absent, id="no-plan-file")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         fact = f"the {kind.noun} file cannot be read: {reason}."
@@ -105,7 +105,7 @@ def _content(path: Path, kind: TomlFileKind) -> bytes:
         _refuse(
             kind,
             str(path),
-            f"this is larger than a {kind.noun} can be ({_LARGEST} bytes).",
+            f"the file is larger than the limit for a {kind.noun} ({_LARGEST} bytes).",
             kind.elsewhere,
             id="no-plan-file",
         )

@@ -32,8 +32,8 @@ _COLLECT_ONLY_OPTIONS = ("collectonly", "setupplan", "showfixtures", "show_fixtu
 _INFO_OPTIONS = ("help", "version", "markers")
 
 _CLOSED = with_message_id(
-    "The stages run only as a whole: say pytest -m migrate, -m verify, -m rollback, -m inventory or -m selftest, "
-    "and no path.",
+    "The stages run only as a whole. Run pytest -m migrate, -m verify, -m rollback, -m inventory or -m selftest, "
+    "without a path.",
     id="only-as-a-whole",
 )
 
@@ -97,9 +97,9 @@ def _apply_gate(config: pytest.Config) -> int | None:
     verb = config.option.markexpr.strip()
     fleet = config.getoption("consolidate_fleet", None) is not None
     if verb not in VERBS:
-        _refuse(_CLOSED, [*named_stages(config), *(["--fleet goes with one of these verbs."] if fleet else [])])
+        _refuse(_CLOSED, [*named_stages(config), *(["--fleet needs one of these verbs."] if fleet else [])])
         return None
-    _refuse(f"The run ({verb}) was not started; nothing was touched:", refusals(config, verb))
+    _refuse(f"The run ({verb}) was not started. Nothing was touched:", refusals(config, verb))
     if fleet:
         return run_all(config, verb)
     if is_listing(config):
@@ -119,7 +119,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     mode = gate_mode(config)
     if mode is None:
         words = re.findall(r"\w+", config.option.markexpr.lower())
-        return [f"to run it, say exactly: pytest -m {verb}" for verb in VERBS if verb in words]
+        return [f"To start the run, use exactly: pytest -m {verb}" for verb in VERBS if verb in words]
     from sqlite_consolidate.engine.sqlite.connections import sqlite_version_text
 
     chosen = settings(config)
@@ -207,7 +207,7 @@ def _require_whole_run(session: pytest.Session) -> None:
         return
     collected = config.stash.get(_COLLECTED, set[str]())
     problems = lineup_problems(session.items, collected, mode)
-    fact = f"This is not the whole run ({mode}), every test once and in order; nothing of it was run:"
+    fact = f"The collected tests are not the complete {mode} run. Nothing was executed:"
     _refuse(with_message_id(fact, id="not-whole"), problems)
     config.stash[_TURNS] = deque(session.items)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 GATE = "sqlite_consolidate.pytest_plugin.gate"
 
 _MARKS = (
-    *(f"{verb}: {means}; say exactly: pytest -m {verb}" for verb, means in VERBS.items()),
+    *(f"{verb}: {means}; use exactly: pytest -m {verb}" for verb, means in VERBS.items()),
     "stage(id): the stage of a run that a test belongs to, such as '40-transfer'; it is the name of its file",
     "criterion(*ids): the criteria that a test of a stage judges, such as 'rows-counted'",
 )
@@ -31,7 +31,7 @@ _OPTIONS = (  # an option without a metavar is a switch
     (
         "originals",
         "DIR",
-        "With -m verify: judge a consolidation made by others by the originals, or the backup set, in DIR",
+        "With -m verify: judge a consolidation of another tool by the originals, or the backup set, in DIR",
     ),
     (
         "bundle",
@@ -75,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
     if not config.pluginmanager.has_plugin(GATE):
-        fact = f"{GATE} is switched off: stages are only safe behind it."
+        fact = f"{GATE} is switched off, but it protects the stages."
         raise refusal(f"{fact} Leave out -p no:{GATE}.", id="plugin-off")
 
 

@@ -142,11 +142,11 @@ def _process(config: pytest.Config) -> list[str]:
     reasons = []
     if is_sqlite_too_old():
         oldest = ".".join(map(str, MIN_SQLITE_VERSION))
-        fact = f"SQLite {sqlite_version_text()} is too old: before {oldest} it does not list tables."
+        fact = f"SQLite {sqlite_version_text()} is too old: before {oldest} it cannot list tables."
         hint = "Install pysqlite3, or use a Python with a newer SQLite."
         reasons.append(with_message_id(fact, hint, id="sqlite-too-old"))
     if sys.flags.optimize:
-        fact = "python -O: it takes assertions away."
+        fact = "python -O removes assertions."
         reasons.append(with_message_id(fact, "Leave out -O and unset PYTHONOPTIMIZE.", id="python-optimizes"))
     if hasattr(config, "workerinput"):
         fact = "this is a worker of pytest-xdist: a run is one process."
@@ -175,12 +175,12 @@ def _place(config: pytest.Config, verb: str) -> list[str]:
     """
     reasons = []
     if not any(arg.strip().endswith(verb) for arg in config.invocation_params.args):
-        fact = f"{verb!r} stands in PYTEST_ADDOPTS or in the configuration, not on the command line: a bare pytest"
-        hint = f"Take it away there, and say: pytest -m {verb}"
+        fact = f"{verb!r} is in PYTEST_ADDOPTS or in the configuration, not on the command line, so that a bare pytest"
+        hint = f"Remove it there, and run: pytest -m {verb}"
         reasons.append(with_message_id(fact, "would start it.", hint, id="verb-elsewhere"))
     if config.args_source is config.ArgsSource.ARGS:
-        fact = f"{' '.join(config.args)}: a run has all its stages or none, so it takes no path."
-        hint = "Leave it out; the workspace is named by --workspace DIR."
+        fact = f"{' '.join(config.args)}: a run has all of its stages, so it takes no path."
+        hint = "Leave it out, and name the workspace with --workspace DIR."
         reasons.append(with_message_id(fact, hint, id="path-given"))
     elif not uses_shipped_stages(config) and not any(
         _covers(_path(config, arg), stage_folder(config)) for arg in config.args
@@ -195,7 +195,7 @@ def _files(config: pytest.Config) -> list[str]:
     known = {stage.file for stage in STAGES} | {"conftest.py"}
     return [
         with_message_id(
-            f"{'/'.join(file.parts[-3:])}: this file belongs to no stage. Move it out of the folder of stages.",
+            f"{'/'.join(file.parts[-3:])}: this file belongs to no stage. Move it to another folder.",
             id="strange-stage",
         )
         for file in sorted(stage_folder(config).glob("*.py"))

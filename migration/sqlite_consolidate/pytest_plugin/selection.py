@@ -60,7 +60,7 @@ def _incomplete(stage: Stage, members: Sequence[pytest.Item]) -> Iterator[str]:
     Options such as ``-o python_functions`` can hide a function.
     """
     if not members:
-        yield f"{stage.id}: it has no test; {stage.file} is missing, or could not be collected."
+        yield f"{stage.id}: it has no test. The file {stage.file} is missing, or could not be collected."
         return
     names = Counter(item.name if _is_generated(item) else _function_of(item) for item in members)
     collected = {_function_of(item) for item in members}

@@ -45,10 +45,10 @@ def begin_run(config: pytest.Config, verb: str) -> Session:
         refused = all(problem.criterion for problem in error.problems)  # found before anything was changed
         raise pytest.UsageError(printable(f"{_REFUSED}{error}" if refused else str(error))) from None
     except OSError as error:
-        hint = "See to that, and run again."
+        hint = "Fix this, and run again."
         raise refusal(f"{_REFUSED}{error}. {hint}", id="system") from None
     except sqlite3.Error as error:
-        hint = "Look which program keeps it, or restore it, and run again."
+        hint = "Find the program that locks it, or restore it, and run again."
         raise refusal(f"{_REFUSED}a database cannot be read: {error}. {hint}", id="unreadable") from None
     config.add_cleanup(session.close)
     config.option.maxfail = 0  # with -x only the first problem would be reported

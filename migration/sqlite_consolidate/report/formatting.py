@@ -26,6 +26,8 @@ _REFUSED: dict[int, str] = {
 
 EARLIER_WORDS = {
     "Rolled back": "Put back",
+    "Still intact": "Still right",
+    "Confirmed by its originals": "Right by its originals",
     "Refused and rolled back": "Refused and put back",
     "Refused, not rolled back": "Refused, not put back",
 }

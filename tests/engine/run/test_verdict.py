@@ -206,7 +206,7 @@ def test_a_signal_is_the_exit_code_of_what_it_ended(code: ExitCode) -> None:
         (one_failed, "Refused."),
         (one_unchecked, "Not shown."),
         (interrupted, "Interrupted."),
-        (not_rolled_back, "NOT PUT BACK: a.db"),
+        (not_rolled_back, "NOT ROLLED BACK: a.db"),
     ],
 )
 def test_the_headline_begins_with_the_verdict(spoil: Callable[[RunLog], None], begins: str) -> None:

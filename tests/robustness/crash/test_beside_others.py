@@ -166,7 +166,7 @@ def test_intermittent_writer_loses_no_row(tmp_path: Path, file: str, sql: str, t
 
         written_file = "main.db" if ran.exit == 0 else file
         if ran.exit == 3:  # the writer kept the run from rolling back
-            assert re.search(rf"NOT PUT BACK: (main\.db is locked|{re.escape(file)}: \d+ rows? extra)", ran.text), (
+            assert re.search(rf"NOT ROLLED BACK: (main\.db is locked|{re.escape(file)}: \d+ rows? extra)", ran.text), (
                 ran.text
             )
             ran = workspace.run("rollback", discard_changes=True)

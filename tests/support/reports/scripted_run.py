@@ -98,7 +98,7 @@ class ScriptedRun(Pipeline):
         """Return the result of a rollback if the run had acted and was not accepted."""
         if not self.has_acted or verdict(self.log) == "accepted":
             return None
-        return UndoResult("Everything was put back.")
+        return UndoResult("Everything was rolled back.")
 
     def go(self) -> None:
         """Perform stages and check criteria as far as they pass."""

@@ -185,7 +185,7 @@ def test_the_command_accepts_the_zip_and_the_folder_and_needs_no_workspace(made:
         ran = nowhere.forked("verify", f"--bundle={given}")
 
         assert ran.exit == 0, ran.text
-        assert f"The bundle is whole and agrees with itself. It is of run {made.stem}: Accepted" in ran.text
+        assert f"The bundle is complete and consistent. It is of run {made.stem}: Accepted" in ran.text
         assert ran.outcomes == {"96-bundle": "passed"}
     assert not nowhere.root.exists()
     assert made.read_bytes() == packed

@@ -126,8 +126,8 @@ def test_the_plan_of_ten_lines_works_with_the_commands_below_it(project: Path, t
     for command, headline in (
         (rehearse, "Rehearsal passed"),
         (migrate, "Accepted: consolidated"),
-        (check, "Still right"),
-        (by_originals, "Right by its originals"),
+        (check, "Still intact"),
+        (by_originals, "Confirmed by its originals"),
         (bundle, "The bundle is whole"),
         (rollback, "Rolled back: everything is as it was"),
     ):

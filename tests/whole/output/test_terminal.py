@@ -53,7 +53,7 @@ def test_a_run_ends_with_verdict_report_backup_set_and_next_command(workspace: W
         assert bundle == f"  bundle:     {ran.folder}.zip"
         assert backup_set == f"  backup set: backups/{workspace.sets()[-1].name}"
         assert command == f"  next:       pytest -m verify --workspace={workspace.root}"
-        lines = [line.split()[:2] for line in ran.text.splitlines() if " observations hold " in line]
+        lines = [line.split()[:2] for line in ran.text.splitlines() if " checks passed     " in line]
         assert ["-".join(words) for words in lines] == stages
 
 
@@ -134,8 +134,8 @@ def test_a_plugin_that_breaks_pytest_breaks_nothing_else(workspace: Workspace) -
 
     assert ran.exit == 3, ran.text
     assert ran.evidence["verdict"] == "not shown"
-    assert ran.evidence["headline"] == "Not shown. Everything was put back."  # what was restored is listed apart
-    assert "Everything was put back" in ran.text
+    assert ran.evidence["headline"] == "Not shown. Everything was rolled back."  # what was restored is listed apart
+    assert "Everything was rolled back" in ran.text
     assert workspace.contents() == before
 
 

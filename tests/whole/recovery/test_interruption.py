@@ -135,7 +135,7 @@ def test_after_a_kill_the_next_migrate_puts_back_and_completes(workspace: Worksp
     ran = workspace.forked("migrate")
 
     assert looked.exit == 4, looked.text
-    assert "a run was cut short here" in looked.text
+    assert "a run was cut short in this workspace" in looked.text
     assert ran.exit == 0, ran.text
     assert "an earlier run was interrupted and has been rolled back:" in ran.text
     assert workspace.forked("verify").exit == 0

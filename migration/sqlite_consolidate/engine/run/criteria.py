@@ -56,7 +56,7 @@ class Step(Enum):
     INTACT = ("Pre-migration", "Sources and target are intact")
     UNUSED = ("Pre-migration", "No other process uses them")
     SPACE = ("Pre-migration", "There is room for backups and growth")
-    FREE = ("Pre-migration", "No table, name, value or key stands in the way")
+    FREE = ("Pre-migration", "No table, name, value or key is in conflict")
     BACKED_UP = ("Pre-migration", "All original databases are backed up, each copy compared")
     DUMPED = ("Pre-migration", "The SQL dumps load again, with the same content")
     CREATED = ("Migration", "Tables and indexes are created")
@@ -67,7 +67,7 @@ class Step(Enum):
     QUIET = ("Post-migration", "The logs have no new error, and no application changed a database")
     ARCHIVED = ("Post-migration", "The old databases are archived, and can be restored")
     FINAL = ("Final validation", "The target, read again, is what was verified")
-    ARCHIVES = ("Final validation", "The archives are unchanged, and no old database came back")
+    ARCHIVES = ("Final validation", "The archives are unchanged, and no old database exists again")
     UNNAMED = ("Final validation", "Nothing names an old database")
     RECORDED = ("Final validation", "Backup location, rollback procedure and record are written")
     UNDONE = ("Final validation", "Everything is as it was before")
@@ -156,7 +156,7 @@ _READ = ("plan-valid", "sources-readable", "integrity-before")
 _CRITERIA = (
     Criterion("databases-found", INVENTORY, "There is at least one SQLite database in the workspace."),
     Criterion("plan-proposed", INVENTORY, "The proposed plan passes its own check, or marks what is to be decided."),
-    Criterion("only-looked", INVENTORY, "Every database, and what lies beside it, is as it was before."),
+    Criterion("only-looked", INVENTORY, "Every database and its sidecar files are as they were before."),
     Criterion("plan-valid", PREFLIGHT, "The plan is a plan of format 1, without a mistake.",
               step=Step.PLAN, by_originals=True, relations=_EQUAL),
     Criterion("sources-readable", PREFLIGHT, "Every source is there, is a database, and can be read.",
@@ -169,7 +169,7 @@ _CRITERIA = (
               step=Step.SPACE, requires=_PLAN, is_open=True),
     Criterion("nothing-left-behind", PREFLIGHT, "Every table with rows is moved, or left with a reason.",
               Question.EXACT, Step.FREE, requires=_PLAN),
-    Criterion("names-free", PREFLIGHT, "Every name that will be created in the target is free, or settled.",
+    Criterion("names-free", PREFLIGHT, "Every name that will be created in the target is free, or the plan decides.",
               step=Step.FREE, requires=_READ),
     Criterion("values-fit", PREFLIGHT, "Columns fit by name, and no value would be changed by the target's types.",
               Question.EXACT, Step.FREE, requires=_READ),
@@ -200,20 +200,20 @@ _CRITERIA = (
               Question.COUNTED, Step.COPIED, relations=_EQUAL),
     Criterion("rows-exact", VERIFY, "Every row arrived with its values, types and bytes, as often as it was there.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=(*_EQUAL, Relation.AT_LEAST)),
-    Criterion("no-duplicates", VERIFY, "No row is there twice: within a source, or across sources.",
+    Criterion("no-duplicates", VERIFY, "No row exists twice, within a source or across sources.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
-    Criterion("foreign-keys", VERIFY, "No foreign key points at nothing.",
+    Criterion("foreign-keys", VERIFY, "No foreign key lacks its parent row.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=(*_EQUAL, *_AT_MOST)),
     Criterion("integrity", VERIFY, "The target is intact (integrity_check).",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("neighbours-unchanged", VERIFY, "Every table that the target had before is unchanged.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("triggers-in-place", VERIFY,
-              "Triggers and views are there, to the letter, and none fired during the copy.",
+              "Triggers and views exist, character by character, and none fired during the copy.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL, is_open=True),
     Criterion("size-reasonable", VERIFY, "The target has grown by about what was moved.",
               step=Step.COMPARED, relations=_AT_MOST),
-    Criterion("committed", COMMIT, "COMMIT returned, and a new connection reads our row of history.",
+    Criterion("committed", COMMIT, "COMMIT returned, and a new connection reads the history row of the run.",
               Question.EXACT, Step.COMMITTED, relations=_EQUAL),
     Criterion("references-updated", REFERENCES, "The code uses the target.",
               Question.CODE, Step.CODE, by_originals=True),
@@ -230,7 +230,7 @@ _CRITERIA = (
     Criterion("archive-restorable", ARCHIVE,
               "Each archive, restored to a scratch folder, has the content of its source.",
               Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
-    Criterion("no-late-writes", ARCHIVE, "Nobody wrote into a source between copy and archive.",
+    Criterion("no-late-writes", ARCHIVE, "No process wrote to a source between copy and archive.",
               Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
     Criterion(FAULTLESS, SELFTEST, "Without a fault, runs on copies of the workspace are accepted."),
     Criterion("final-digest", FINAL,
@@ -241,7 +241,7 @@ _CRITERIA = (
               step=Step.RECORDED, relations=_EQUAL),
     Criterion("bundle-whole", BUNDLE, "Every file is there as its run left it (sha256), and no other."),
     Criterion("evidence-valid", BUNDLE, "The evidence is of a schema that this release knows."),
-    Criterion("verdict-follows", BUNDLE, "The verdict is the one that the criteria and the stages add up to."),
+    Criterion("verdict-follows", BUNDLE, "The verdict follows from the criteria and the stages."),
     Criterion("evidence-consistent", BUNDLE,
               "No entry contradicts itself or another one, and each one that the plan demands is there.",
               ),

@@ -8,9 +8,9 @@ from typing import Literal, Self, get_args
 VERBS = {
     "migrate": "consolidate for real, all or nothing",
     "verify": "rehearse on copies before a migration, or check the result after it",
-    "rollback": "put everything back as it was before the last migration",
+    "rollback": "restore the state before the last migration",
     "inventory": "find the databases, and propose a plan",
-    "selftest": "plant faults into runs on copies, to see that every check can fail",
+    "selftest": "plant faults into runs on copies, to show that every check can fail",
 }
 """Each verb of ``pytest -m <verb>``, with its meaning."""
 
@@ -81,8 +81,8 @@ class Mode(StrEnum):
         "check",
         "verify",
         "check of a finished consolidation: nothing is written to the workspace",
-        "Still right",
-        "Still right: every criterion passed, nothing was written.",
+        "Still intact",
+        "Still intact: every criterion passed, nothing was written.",
         "",
         ("only judges",),
     )
@@ -97,18 +97,18 @@ class Mode(StrEnum):
     ORIGINALS = (
         "originals",
         "verify",
-        "judgement by the originals: nothing is written to the workspace",
-        "Right by its originals",
-        "Right by its originals: every criterion that can be answered passed; nothing was written.",
+        "check by the originals: nothing is written to the workspace",
+        "Confirmed by its originals",
+        "Confirmed by its originals: every criterion that can be answered passed; nothing was written.",
         "",
         ("only judges",),
     )
     BUNDLE = (
         "bundle",
         "verify",
-        "check of a bundle: no workspace is looked at",
+        "check of a bundle: no workspace is read",
         "Bundle consistent",
-        "The bundle is whole and agrees with itself.",
+        "The bundle is complete and consistent.",
         "",
         ("only judges",),
     )

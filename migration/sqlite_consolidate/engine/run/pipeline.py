@@ -212,7 +212,7 @@ def failure_message(error: BaseException) -> str:
     if isinstance(error, ProblemError):
         return printable(str(error))
     if isinstance(error, UnicodeDecodeError):
-        return printable(f"SQLite reports damage in words that are not UTF-8 ({error.reason}).")
+        return printable(f"SQLite reports damage in a text that is not UTF-8 ({error.reason}).")
     if isinstance(error, sqlite3.Error):
         return printable(f"SQLite reports: {_stated(error)}.")
     return printable(f"The system reports: {_stated(error)}.") if isinstance(error, OSError) else ""

@@ -55,7 +55,7 @@ class RunLock:
             if isinstance(error, OSError):
                 fact = f"the lock file cannot be made: {error.strerror}."
                 raise _refused(
-                    self._path, fact, "See that its folder can be written and its name is free.", id="lock-file"
+                    self._path, fact, "Make its folder writable and its name free.", id="lock-file"
                 ) from error
             raise
         return self
@@ -80,7 +80,7 @@ class RunLock:
             except (FileNotFoundError, FileExistsError):
                 if not attempts_left:
                     raise
-        raise _refused(self._path, "other runs start and end all the time.", "End them, and run again.", id="lock-file")
+        raise _refused(self._path, "other runs start and end continuously.", "End them, and run again.", id="lock-file")
 
     def _locked(self) -> bool:
         """Lock the file and write this process to it, or return False if it was removed."""

@@ -276,7 +276,7 @@ class RunLog:
 
         A check without observations has examined nothing.
         """
-        kept = tuple(observations) or (not_examined("", "the check looked at nothing"),)
+        kept = tuple(observations) or (not_examined("", "the check examined nothing"),)
         self.program_output += [
             f"{criterion}: {observation.subject}: {observation.program_output}"
             for observation in kept

@@ -37,20 +37,22 @@ BACKUP = Stage("20-backup", "copies databases, dumps and code files into a backu
 SCHEMA = Stage("30-schema", "creates tables and indexes in the target, inside the transaction", _RUN)
 TRANSFER = Stage("40-transfer", "copies the rows, source by source", _RUN)
 VERIFY = Stage("50-verify", "compares everything before COMMIT", _RUN)
-COMMIT = Stage("60-commit", "commits: the one point of no return for data", _RUN)
+COMMIT = Stage("60-commit", "commits the transaction", _RUN)
 REFERENCES = Stage("70-references", "rewrites the code that named the old databases", _RUN)
 SMOKE = Stage("80-smoke", "runs the applications", _RUN, runs_applications=True)
 ARCHIVE = Stage("90-archive", "renames the sources", _RUN)
-SELFTEST = Stage("94-selftest", "plants faults into runs on copies, to see that every check can fail", (Mode.SELFTEST,))
+SELFTEST = Stage(
+    "94-selftest", "plants faults into runs on copies, to show that every check can fail", (Mode.SELFTEST,)
+)
 FINAL = Stage("95-final", "reads everything again and writes the record", _RUN)
-BUNDLE = Stage("96-bundle", "reads a bundle, whenever and wherever it was made, and nothing else", (Mode.BUNDLE,))
-ROLLBACK = Stage("97-rollback", "puts everything back, and proves it", (Mode.REHEARSAL, Mode.ROLLBACK))
+BUNDLE = Stage("96-bundle", "reads a bundle, and nothing else", (Mode.BUNDLE,))
+ROLLBACK = Stage("97-rollback", "rolls everything back, and verifies it", (Mode.REHEARSAL, Mode.ROLLBACK))
 CHECK = Stage(
-    "98-check", "looks whether a finished consolidation is still right", (Mode.CHECK,), runs_applications=True
+    "98-check", "checks whether a finished consolidation is still intact", (Mode.CHECK,), runs_applications=True
 )
 ORIGINALS = Stage(
     "99-originals",
-    "judges a consolidation made by somebody else by its originals",
+    "judges a consolidation of another tool by its originals",
     (Mode.ORIGINALS,),
     runs_applications=True,
 )

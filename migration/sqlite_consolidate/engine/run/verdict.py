@@ -52,11 +52,11 @@ def headline(log: RunLog) -> str:
     if not log.finished:
         return "Unfinished: the run had not ended when this was written."
     if log.rolled_back is not None and not log.rolled_back.complete:
-        return f"NOT PUT BACK: {log.rolled_back.text}"
+        return f"NOT ROLLED BACK: {log.rolled_back.text}"
     decided = verdict(log)
     if decided == "accepted":
         if log.already_consolidated:
-            return "Already consolidated: nothing was to be done."
+            return "Already consolidated: there was nothing to do."
         return f"{log.mode.accepted} {log.headline_suffix}".rstrip()
     changes = log.rolled_back.text if log.rolled_back else "Nothing was changed."
     if log.interrupted is not None:

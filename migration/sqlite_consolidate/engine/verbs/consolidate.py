@@ -74,7 +74,7 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     keep = None if run.is_rehearsal else run.folder.with_name(f"{run.folder.name}.hot-journals")
     is_fine = not (others.problems or marks.problems or unfit)
     journals = roll_back_hot_journals(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
-    run.on_progress("reading everything")
+    run.on_progress("reading databases, code and logs")
     unread += journals.unread
     inspected = journals.inspected
     if inspected is None:
@@ -195,7 +195,7 @@ class Run(RunResults):
         if self.ledger.has("finished") or self._is_kept():
             return None
         try:
-            self.on_progress("putting everything back")
+            self.on_progress("rolling everything back")
         finally:  # the callback may raise, and the run is rolled back nevertheless
             self.log.rolled_back = self._roll_back()
         return self.log.rolled_back
@@ -212,7 +212,7 @@ class Run(RunResults):
             return UndoResult("The workspace was not touched.")
         if done.holds:
             self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in done.steps))
-            return UndoResult("Everything was put back.")
+            return UndoResult("Everything was rolled back.")
         wrong = "; ".join(
             f"{entry.subject}: {entry.rows.summary if entry.rows else entry.observed}"
             for entry in done.observations
@@ -347,7 +347,7 @@ class Run(RunResults):
 
     def _roll_back_rehearsal(self) -> None:
         """Roll back the copies, as a rollback would do in the workspace."""
-        self.on_progress("putting everything back")
+        self.on_progress("rolling everything back")
         self._rolled_back = self.put_back()
 
 

@@ -109,7 +109,7 @@ class RollbackRun(Pipeline):
         """
         if self._result is None:
             raise ProblemError(
-                Problem("out-of-order", ROLLBACK.id, "nothing was put back.", "Perform the stage first.")
+                Problem("out-of-order", ROLLBACK.id, "the rollback was not performed.", "Perform the stage first.")
             )
         return self._result
 
@@ -126,7 +126,7 @@ class RollbackRun(Pipeline):
         return UndoResult(text, complete=False)
 
     def _put_back(self) -> None:
-        self.on_progress("putting everything back")
+        self.on_progress("rolling everything back")
         self._require_unused()
         changed = rollback.changed_since(self.root, self.undone.folder, self.limits)
         if changed and not self.request.settings.discard_changes:
@@ -135,8 +135,8 @@ class RollbackRun(Pipeline):
                 Problem(
                     "target-changed",
                     self.plan.target,
-                    f"was changed since the migration; nothing was put back ({tables}).",
-                    "To roll back anyway, pass --discard-changes: the target as it is now is kept in the backup set.",
+                    f"was changed since the migration ({tables}). Nothing was rolled back.",
+                    "To roll back anyway, pass --discard-changes. The backup set then keeps the changed target.",
                 )
             )
         self.log.note(*(Finding.of("changes-discarded", self.plan.target, f"{change}.") for change in changed))
@@ -155,7 +155,7 @@ class RollbackRun(Pipeline):
                 *(
                     in_use_problem(
                         user.file.name,
-                        f"is open in process {user.pid} ({user.command}). Nothing was put back.",
+                        f"is open in process {user.pid} ({user.command}). Nothing was rolled back.",
                         "Stop it and run again.",
                     )
                     for user in users

@@ -52,7 +52,7 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
         pytest.UsageError: The fleet is refused. No workspace was changed.
     """
     if verb not in FLEET_VERBS:
-        raise refusal(f"--fleet goes with pytest -m {', -m '.join(FLEET_VERBS)}.", id="option-elsewhere")
+        raise refusal(f"--fleet can only be used with pytest -m {', -m '.join(FLEET_VERBS)}.", id="option-elsewhere")
     if find_spec("distributed") is None:
         fact = "--fleet needs Dask distributed. Install it: pip install 'sqlite-consolidate[fleet]'"
         raise refusal(fact, id="no-dask")
@@ -76,7 +76,7 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
         except ProblemError as error:  # each of its lines has its own id
             raise pytest.UsageError(printable(f"refused; nothing was changed:\n{error}")) from None
         except OSError as error:
-            raise refusal(f"refused; nothing was changed:\n{error}. See to that, and run again.", id="system") from None
+            raise refusal(f"refused; nothing was changed:\n{error}. Fix this, and run again.", id="system") from None
         _print(*_outlook(file, verb, groups))
         if only_list:
             return 0
@@ -193,7 +193,7 @@ def _summary_lines(rollup: RollUp, folder: Path | None, again: str) -> Iterator[
     if folder is not None:
         yield f"  roll-up:    {folder / 'fleet.html'}"
     if rollup.exit_code:
-        first = "settle what is listed above, then: " if rollup.interrupted is None else ""
+        first = "fix the problems above, then run: " if rollup.interrupted is None else ""
         yield f"  next:       {first}{again}"
 
 

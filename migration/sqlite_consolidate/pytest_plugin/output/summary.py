@@ -100,7 +100,7 @@ def _next(session: Session, record: Record) -> str:
     if log.rolled_back is not None and not log.rolled_back.complete:
         return request.command("rollback")
     if record.verdict != "accepted":
-        first = "" if log.interrupted is not None else "settle what is listed above, then: "
+        first = "" if log.interrupted is not None else "fix the problems above, then run: "
         return first + request.command(log.mode.verb)
     if log.mode is Mode.INVENTORY and not session.run.has_acted:  # the run wrote no plan
         return ""

@@ -157,7 +157,7 @@ class StageLines:
             words = f"not run: {record.reason}"
         else:
             outcome = "interrupted" if record.outcome == "running" else record.outcome
-            words = f"{outcome:<8}{held:>4} of {len(entries):>4} observations hold {record.seconds:8.2f} s{estimate}"
+            words = f"{outcome:<8}{held:>4} of {len(entries):>4} checks passed {record.seconds:8.2f} s{estimate}"
         self._terminal.line(f"  {number} {name:<12}{words}", red=record.outcome == "failed")
         needs = next((entry.observed for entry in entries if entry.criterion == "space" and entry.holds), "")
         if needs:
