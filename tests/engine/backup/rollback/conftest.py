@@ -1,4 +1,4 @@
-"""The workspace of two sources, consolidated."""
+"""Provide the consolidated workspace of two sources."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def before(consolidation: tuple[Path, State]) -> State:
-    """The state of the workspace of two sources before its consolidation."""
+    """Provide the state of the workspace before its consolidation."""
     return consolidation[1]
 
 
 @pytest.fixture
 def root(consolidated_copy: Path, before: State) -> Path:
-    """The workspace of two sources, consolidated."""
+    """Provide the consolidated workspace."""
     assert state(consolidated_copy) != before
     return consolidated_copy

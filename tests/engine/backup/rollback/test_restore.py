@@ -1,4 +1,4 @@
-"""What a target held before it is overwritten is kept, unless it is what was looked at; nobody can write in between."""
+"""Test that a restore keeps the target's old contents unless they are known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup.rollback import target_state as standing
+from sqlite_consolidate.engine.backup.rollback import target_state
 from sqlite_consolidate.engine.backup.rollback.restore import DatabaseState, restore_in_place
 from sqlite_consolidate.engine.backup.rollback.target_state import read_target_state
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
@@ -19,45 +19,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """A target that has changed since its backup was made, and the backup set."""
+    """Hold a target that has changed since its backup was made, and the backup set."""
 
     target: Path
     backup: Path
     folder: Path
 
     def known(self) -> DatabaseState:
-        """Look at the target."""
+        """Return the state of the target."""
         now = read_target_state(self.target, "none")
         return DatabaseState(now.digest, now.file_digests)
 
     def kept(self, known: DatabaseState | None) -> list[str]:
-        """Overwrite the target; return the names of what was kept."""
+        """Restore the target and return the names of the kept copies."""
         restore_in_place(self.target, self.backup, self.folder, known=known)
-        return sorted(one.name for one in (self.folder / "databases").iterdir())
+        return sorted(path.name for path in (self.folder / "databases").iterdir())
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """A small target is treated as a large one."""
-    monkeypatch.setattr(standing, "PARALLEL_MIN_BYTES", 0)
+    """Provide a small target that is treated as a large one."""
+    monkeypatch.setattr(target_state, "PARALLEL_MIN_BYTES", 0)
     (tmp_path / "set" / "databases").mkdir(parents=True)
     for name, rows in (("target.db", 2), ("backup.db", 1)):
         with closing(open_new(tmp_path / name)) as con:
             con.execute("CREATE TABLE t(v)")
-            con.executemany("INSERT INTO t VALUES(?)", [(at,) for at in range(rows)])
+            con.executemany("INSERT INTO t VALUES(?)", [(number,) for number in range(rows)])
     return Place(tmp_path / "target.db", tmp_path / "backup.db", tmp_path / "set")
 
 
-def test_what_was_looked_at_is_not_kept(place: Place) -> None:
-    """Its bytes are the same."""
+def test_known_bytes_are_not_kept(place: Place) -> None:
+    """The bytes of the files are equal."""
     known = place.known()
 
     assert known.file_digests
     assert place.kept(known) == []
 
 
-def test_other_bytes_with_the_same_content_are_not_kept(place: Place) -> None:
-    """A vacuumed file has been written to, and has the rows that were seen."""
+def test_known_contents_with_other_bytes_are_not_kept(place: Place) -> None:
+    """The file was written, and has the same rows."""
     known = place.known()
     with closing(open_existing(place.target)) as con:
         con.execute("PRAGMA user_version=0")
@@ -69,8 +69,8 @@ def test_other_bytes_with_the_same_content_are_not_kept(place: Place) -> None:
 
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
-def test_a_row_that_came_after_the_look_is_kept(place: Place, journal: str) -> None:
-    """Whoever wrote between the look and the lock loses nothing."""
+def test_row_written_before_the_lock_is_kept(place: Place, journal: str) -> None:
+    """Another process writes after the target was read and before it is locked."""
     known = place.known()
     with closing(open_existing(place.target)) as con:
         con.execute(f"PRAGMA journal_mode={journal}")
@@ -79,6 +79,6 @@ def test_a_row_that_came_after_the_look_is_kept(place: Place, journal: str) -> N
     assert place.kept(known) == ["target-before-rollback.db"]
 
 
-def test_what_nobody_looked_at_is_kept(place: Place) -> None:
-    """There is nothing to liken it to."""
+def test_unknown_contents_are_kept(place: Place) -> None:
+    """There is no digest to compare with."""
     assert place.kept(None) == ["target-before-rollback.db"]

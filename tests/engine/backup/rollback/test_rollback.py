@@ -1,4 +1,4 @@
-"""The rollback of a consolidation that stands brings everything back, and nothing is lost."""
+"""Test that the rollback of a consolidation restores everything and loses nothing."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tests.support.workspaces.two_sources import State
 
 
-def test_everything_is_as_it_was_before(root: Path, before: State) -> None:
-    """Content, WAL mode, code bytes, names and permission bits; each step is said, and all was looked at."""
+def test_rollback_restores_the_whole_workspace(root: Path, before: State) -> None:
+    """Contents, WAL mode, code, names and modes are as before, and each step is recorded."""
     done = roll_back(root, root / SET)
 
     assert state(root) == before
@@ -49,21 +49,26 @@ def test_everything_is_as_it_was_before(root: Path, before: State) -> None:
         "restored app/notes.py",
         "restored workspace.db from the backup set",
     ]
-    assert {one.subject for one in done.observations} > {"workspace.db", "logs/tasks.db", "app/tasks.py", ARCHIVED}
+    assert {observation.subject for observation in done.observations} > {
+        "workspace.db",
+        "logs/tasks.db",
+        "app/tasks.py",
+        ARCHIVED,
+    }
     [noted] = Ledger(root / SET).all("put-back")
     assert (noted["steps"], noted["exact"]) == (done.steps, True)
 
 
-def test_nothing_lies_about_afterwards(root: Path, before: State) -> None:
-    """No part file, no sidecar of an archive, no copy beside the databases."""
+def test_rollback_leaves_no_temporary_files(root: Path, before: State) -> None:
+    """There are no sidecar files of archives and no copies beside the databases."""
     roll_back(root, root / SET)
 
     files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and SET not in str(path)}
     assert files == before.databases.keys() | before.files.keys()
 
 
-def test_the_set_keeps_everything(root: Path) -> None:
-    """A rollback deletes and changes nothing in the backup set; the ledger only grows."""
+def test_rollback_changes_no_file_of_the_set(root: Path) -> None:
+    """Only the ledger grows."""
     held = bytes_below(root / SET)
 
     roll_back(root, root / SET)
@@ -73,8 +78,8 @@ def test_the_set_keeps_everything(root: Path) -> None:
     assert after == held
 
 
-def test_done_twice_it_does_nothing_more(root: Path, before: State) -> None:
-    """The second time there is nothing to put back, and it is seen to be so."""
+def test_second_rollback_has_no_steps(root: Path, before: State) -> None:
+    """It verifies the result again."""
     roll_back(root, root / SET)
 
     again = roll_back(root, root / SET)
@@ -85,8 +90,8 @@ def test_done_twice_it_does_nothing_more(root: Path, before: State) -> None:
     assert len(Ledger(root / SET).all("put-back")) == 1
 
 
-def test_a_run_that_was_undone_has_nothing_to_lose(tmp_path: Path) -> None:
-    """The target that stands now is a later run's, made anew."""
+def test_rolled_back_run_has_no_changes(tmp_path: Path) -> None:
+    """The target belongs to a later run."""
     root = build_two_sources(tmp_path / "workspace", target=False)
     consolidated(root)
     roll_back(root, root / SET)
@@ -96,8 +101,8 @@ def test_a_run_that_was_undone_has_nothing_to_lose(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("until", [BACKUP, VERIFY], ids=lambda stage: stage.id)
-def test_a_run_that_committed_nothing_has_nothing_to_lose(tmp_path: Path, until: Stage) -> None:
-    """What others write into the target then was never the run's."""
+def test_run_without_commit_has_no_changes(tmp_path: Path, until: Stage) -> None:
+    """Rows of other processes in the target were never the run's."""
     root = build_two_sources(tmp_path / "workspace")
     consolidate(a_run(root), until=until)
     assert changed_since(root, root / SET) == []
@@ -107,8 +112,8 @@ def test_a_run_that_committed_nothing_has_nothing_to_lose(tmp_path: Path, until:
     assert changed_since(root, root / SET) == []
 
 
-def test_a_created_target_goes(tmp_path: Path) -> None:
-    """A target that the run made was not there before."""
+def test_target_created_by_the_run_is_removed(tmp_path: Path) -> None:
+    """The target did not exist before."""
     root = build_two_sources(tmp_path / "workspace", target=False)
     before = state(root)
     consolidated(root)
@@ -121,8 +126,8 @@ def test_a_created_target_goes(tmp_path: Path) -> None:
     assert state(root) == before
 
 
-def test_a_target_that_somebody_put_back_already_is_left_alone(root: Path, before: State) -> None:
-    """There is nothing in it that would be lost, and nothing to be done but its mode."""
+def test_target_that_is_already_restored_is_skipped(root: Path, before: State) -> None:
+    """Only its mode is restored."""
     for suffix in ("", "-wal", "-shm"):
         (root / f"workspace.db{suffix}").unlink(missing_ok=True)
     (root / "workspace.db").write_bytes((root / SET / "databases/target.db").read_bytes())
@@ -135,8 +140,8 @@ def test_a_target_that_somebody_put_back_already_is_left_alone(root: Path, befor
     assert state(root) == before
 
 
-def test_a_missing_target_comes_back(root: Path, before: State) -> None:
-    """With its content, mode and journal mode; nothing had to be discarded."""
+def test_missing_target_is_restored(root: Path, before: State) -> None:
+    """Its contents, mode and journal mode are as before."""
     (root / "workspace.db").unlink()
 
     assert changed_since(root, root / SET) == []
@@ -145,8 +150,8 @@ def test_a_missing_target_comes_back(root: Path, before: State) -> None:
     assert state(root) == before
 
 
-def test_a_missing_archive_comes_back_from_the_backup(root: Path, before: State) -> None:
-    """Whoever removed the archives to save space has not removed the way back; a leftover journal is set aside."""
+def test_missing_archive_is_restored_from_its_backup(root: Path, before: State) -> None:
+    """The operator deleted the archives. A leftover journal moves to the backup set."""
     (root / ARCHIVED).unlink()
     (root / "logs/tasks.db-journal").write_bytes(b"stale")
     (root / f"logs/notes.db.archived_{STAMP}").unlink()
@@ -162,21 +167,21 @@ def test_a_missing_archive_comes_back_from_the_backup(root: Path, before: State)
     assert state(root) == before
 
 
-@pytest.mark.parametrize("begun", [True, False])
-def test_a_code_file_that_is_as_before_is_left_alone(root: Path, before: State, *, begun: bool) -> None:
-    """Unless its rewriting had only begun: then what lies beside it goes. The next file is put back all the same."""
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_unchanged_code_file_is_skipped(root: Path, before: State, *, is_begun: bool) -> None:
+    """An interrupted rewrite has left a temporary file, which is deleted."""
     (root / "app/tasks.py").write_bytes(before.files["app/tasks.py"][0])
-    if begun:
+    if is_begun:
         (root / "app/.tasks.py.part").write_text("half")
 
     done = roll_back(root, root / SET)
 
-    assert ("restored app/tasks.py" in done.steps) is begun
+    assert ("restored app/tasks.py" in done.steps) is is_begun
     assert state(root) == before
 
 
-def test_after_a_full_disk_it_is_done_again(root: Path, before: State) -> None:
-    """It fails in the middle, and what is left is brought back by the next attempt."""
+def test_rollback_can_be_retried_after_full_disk(root: Path, before: State) -> None:
+    """The first attempt fails in the middle."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
@@ -195,8 +200,8 @@ def test_after_a_full_disk_it_is_done_again(root: Path, before: State) -> None:
     assert state(root) == before
 
 
-def test_permission_bits_come_back(root: Path, before: State) -> None:
-    """Whatever was done to them since, files are as private as before."""
+def test_rollback_restores_permission_bits(root: Path, before: State) -> None:
+    """They were changed after the consolidation."""
     for name in ("workspace.db", ARCHIVED, "app/tasks.py"):
         (root / name).chmod(0o666)
 
@@ -205,8 +210,8 @@ def test_permission_bits_come_back(root: Path, before: State) -> None:
     assert state(root) == before
 
 
-def test_a_set_that_was_not_sealed_has_nothing_to_put_back(tmp_path: Path) -> None:
-    """Before it is sealed nothing is changed."""
+def test_unsealed_set_has_no_steps(tmp_path: Path) -> None:
+    """A run changes nothing before it seals its set."""
     root = build_two_sources(tmp_path / "workspace")
     before = bytes_below(root)
     (root / SET).mkdir(parents=True)
@@ -217,8 +222,8 @@ def test_a_set_that_was_not_sealed_has_nothing_to_put_back(tmp_path: Path) -> No
     assert bytes_below(root) == before
 
 
-def test_an_empty_file_under_an_old_name_is_no_hindrance(root: Path, before: State) -> None:
-    """SQLite makes one for whoever opens a name that is free; nothing is in it, so it goes."""
+def test_empty_file_under_old_name_is_removed(root: Path, before: State) -> None:
+    """SQLite creates it when a process opens the free name."""
     (root / "logs/tasks.db").touch()
 
     done = roll_back(root, root / SET)
@@ -228,12 +233,12 @@ def test_an_empty_file_under_an_old_name_is_no_hindrance(root: Path, before: Sta
     assert done.steps[0] == "removed the empty file that was created under the name logs/tasks.db since"
 
 
-def test_a_target_that_is_not_like_its_backup_afterwards_is_an_error(root: Path) -> None:
-    """The manifest has another content digest than the copy: nobody may take that for restored."""
+def test_restored_target_with_other_contents_is_an_error(root: Path) -> None:
+    """The manifest has another content digest than the copy."""
     sealed = manifest.read(root / SET)
     assert sealed is not None
     (root / SET / manifest.NAME).unlink()
-    databases = tuple(replace(one, digest="0" * 64) for one in sealed.databases)
+    databases = tuple(replace(copy, digest="0" * 64) for copy in sealed.databases)
     manifest.write(root / SET, replace(sealed, databases=databases))
     digest = read_contents(root / SET / "databases/target.db").digest
 

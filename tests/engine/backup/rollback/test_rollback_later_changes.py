@@ -1,4 +1,4 @@
-"""A rollback keeps what was written since the consolidation, and while it goes on."""
+"""Test that a rollback keeps what was written since, and during, the consolidation."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tests.support.workspaces.two_sources import State
 
 
-def test_rows_written_since_are_named_and_kept(root: Path, before: State) -> None:
-    """What a rollback discards is told before, table by table, and is in the backup set afterwards."""
+def test_rows_written_since_are_listed_and_kept(root: Path, before: State) -> None:
+    """The changes are listed by table before the rollback and kept in the set afterwards."""
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
     execute(root / "workspace.db", "CREATE TABLE extra(x)")
     execute(root / "workspace.db", "DROP TABLE notes")
@@ -37,7 +37,7 @@ def test_rows_written_since_are_named_and_kept(root: Path, before: State) -> Non
     changed = changed_since(root, root / SET)
     done = roll_back(root, root / SET)
 
-    assert [one.partition(" (")[0] for one in changed] == [
+    assert [sentence.partition(" (")[0] for sentence in changed] == [
         "extra: missing at the migration, 0 rows now",
         "notes: 5 rows",
         "tasks: 3 rows",
@@ -50,15 +50,15 @@ def test_rows_written_since_are_named_and_kept(root: Path, before: State) -> Non
 
 
 def test_one_changed_value_is_a_change(root: Path) -> None:
-    """The number of rows alone would not tell."""
+    """The number of rows is the same."""
     assert changed_since(root, root / SET) == []
 
     execute(root / "workspace.db", "UPDATE tasks SET title = 'x' WHERE id = 1")
 
-    assert [one.partition(":")[0] for one in changed_since(root, root / SET)] == ["tasks"]
+    assert [sentence.partition(":")[0] for sentence in changed_since(root, root / SET)] == ["tasks"]
 
 
-def test_what_an_earlier_attempt_kept_is_not_overwritten(root: Path) -> None:
+def test_kept_copy_of_earlier_attempt_is_not_overwritten(root: Path) -> None:
     """A target that changed between two attempts is kept twice."""
     kept = root / SET / "databases/workspace-before-rollback.db"
     kept.write_text("the first attempt's")
@@ -70,8 +70,8 @@ def test_what_an_earlier_attempt_kept_is_not_overwritten(root: Path) -> None:
     assert execute(kept.with_name(kept.name + ".2"), "SELECT count(*) FROM tasks") == [(4,)]
 
 
-def test_a_replaced_target_is_told_and_kept(root: Path, before: State) -> None:
-    """A file without the run's row is not the committed target: said before, kept, and put back all the same."""
+def test_replaced_target_is_reported_and_kept(root: Path, before: State) -> None:
+    """A file without the run's row of history is not the committed target."""
     for suffix in ("", "-wal", "-shm"):
         (root / f"workspace.db{suffix}").unlink(missing_ok=True)
     database(root / "workspace.db", "CREATE TABLE mine(x)")
@@ -79,7 +79,8 @@ def test_a_replaced_target_is_told_and_kept(root: Path, before: State) -> None:
     changed = changed_since(root, root / SET)
     roll_back(root, root / SET)
 
-    assert changed == ["the run's row of history is not in it: the file was replaced"]
+    [sentence] = changed
+    assert "row of history" in sentence
     assert state(root).databases["workspace.db"] == before.databases["workspace.db"]
     assert (
         execute(
@@ -89,8 +90,8 @@ def test_a_replaced_target_is_told_and_kept(root: Path, before: State) -> None:
     )
 
 
-def test_a_destroyed_target_is_set_aside(root: Path, before: State) -> None:
-    """What is no database any more is kept as it is, and the backup takes its place."""
+def test_destroyed_target_moves_to_the_set(root: Path, before: State) -> None:
+    """The file is not a database any more, and the backup replaces it."""
     (root / "workspace.db").write_bytes(b"x" * 9000)
     (root / "workspace.db-shm").write_bytes(b"stale")
 
@@ -98,28 +99,28 @@ def test_a_destroyed_target_is_set_aside(root: Path, before: State) -> None:
     done = roll_back(root, root / SET)
 
     assert f"set workspace.db aside in {SET_NAME}" in done.steps
-    assert "cannot be read any more (file is not a database)" in changed
+    assert "file is not a database" in changed
     assert state(root) == before
     assert (root / SET / "set-aside/workspace.db").read_bytes() == b"x" * 9000
-    kept = [one["kept"] for one in Ledger(root / SET).all("keeping")]
+    kept = [event["kept"] for event in Ledger(root / SET).all("keeping")]
     assert kept == ["set-aside/workspace.db", "set-aside/workspace.db-shm"]
 
 
-def test_an_archive_changed_since_comes_back_and_is_not_called_exact(root: Path) -> None:
-    """Its rows are somebody's: they are not thrown away, and the proof says that it is not as before."""
+def test_changed_archive_is_restored_as_inexact(root: Path) -> None:
+    """Its new rows are kept, and the observation does not hold."""
     execute(root / ARCHIVED, "INSERT INTO tasks(title) VALUES('late')")
 
     done = roll_back(root, root / SET)
 
-    assert [one.subject for one in done.observations if not one.holds] == ["logs/tasks.db"]
+    assert [observation.subject for observation in done.observations if not observation.holds] == ["logs/tasks.db"]
     assert execute(root / "logs/tasks.db", "SELECT count(*) FROM tasks") == [(4,)]
 
 
 @pytest.mark.parametrize("target", [True, False])
-def test_rows_written_between_look_and_act_are_kept(
+def test_rows_written_between_check_and_restore_are_kept(
     tmp_path: Path, target: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever writes after everything was looked at loses nothing: what is overwritten is compared under the lock."""
+    """The contents are compared again under the exclusive lock."""
     root = build_two_sources(tmp_path / "w", target=target)
     consolidated(root)
     monkeypatch.setattr(
@@ -135,10 +136,10 @@ def test_rows_written_between_look_and_act_are_kept(
 
 
 @pytest.mark.parametrize("file", ["workspace.db", "logs/tasks.db"])
-def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
+def test_rows_written_right_after_restore_are_no_difference(
     root: Path, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it had is proved before anybody finds it under its name."""
+    """The digest was read before another process could open the database."""
     monkeypatch.setattr(
         "sqlite_consolidate.engine.backup.rollback.rollback.remove_unfinished_copies",
         lambda _: execute(root / file, "CREATE TABLE late(x)"),
@@ -149,8 +150,8 @@ def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
     assert execute(root / file, "SELECT name FROM sqlite_schema WHERE name = 'late'") == [("late",)]
 
 
-def test_rows_written_after_a_rollback_that_broke_off_stay(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The target was back already: the next attempt does not put the backup over it once more."""
+def test_rows_written_after_failed_rollback_are_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target was restored already, so the next attempt does not restore it again."""
     with monkeypatch.context() as broken:
         broken.setattr(
             "sqlite_consolidate.engine.backup.rollback.rollback.remove_unfinished_copies", Path.rmdir
@@ -165,10 +166,10 @@ def test_rows_written_after_a_rollback_that_broke_off_stay(root: Path, monkeypat
 
 
 @pytest.mark.parametrize(("times", "comes_back"), [(1, True), (99, True), (100, False)])
-def test_a_name_that_somebody_opens_all_the_time_is_tried_a_hundred_times(
+def test_rename_retries_while_process_recreates_file(
     root: Path, before: State, monkeypatch: pytest.MonkeyPatch, times: int, *, comes_back: bool
 ) -> None:
-    """SQLite makes an empty file for whoever opens a free name; nothing is in it, so it goes, and the name is free."""
+    """SQLite creates an empty file each time, and the rollback deletes it up to 99 times."""
     opened = iter(range(times))
 
     def opened_just_before(archive: Path, old: Path) -> None:
@@ -184,13 +185,11 @@ def test_a_name_that_somebody_opens_all_the_time_is_tried_a_hundred_times(
     assert (state(root) == before) is comes_back
 
 
-def test_a_file_that_somebody_makes_under_an_old_name_is_not_overwritten(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It came after everything was looked at; the archive keeps its name."""
+def test_file_created_under_old_name_is_not_overwritten(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was created after the check, and the archive keeps its name."""
 
     def made_just_before(archive: Path, old: Path) -> None:
-        old.write_text("somebody's")
+        old.write_text("another file")
         move(archive, old)
 
     monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.rollback.move", made_just_before)
@@ -198,5 +197,5 @@ def test_a_file_that_somebody_makes_under_an_old_name_is_not_overwritten(
     with pytest.raises(FileExistsError):
         roll_back(root, root / SET)
 
-    assert (root / "logs/tasks.db").read_text() == "somebody's"
+    assert (root / "logs/tasks.db").read_text() == "another file"
     assert (root / ARCHIVED).exists()

@@ -1,4 +1,4 @@
-"""A rollback plays no ``-wal`` or journal back that is not the database's own."""
+"""Test that a rollback never applies a foreign ``-wal`` or journal to a database."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ else:
 
 
 @pytest.mark.parametrize("name", ["workspace.db", "logs/tasks.db"], ids=["target", "old name"])
-def test_a_stale_wal_is_never_played_back(root: Path, before: State, tmp_path: Path, name: str) -> None:
-    """A -wal that lies under a restored database's name does not bring its rows into it; it is kept aside."""
+def test_stale_wal_under_old_name_moves_to_the_set(root: Path, before: State, tmp_path: Path, name: str) -> None:
+    """SQLite would read its rows into the restored database."""
     backup = {"workspace.db": "target", "logs/tasks.db": "tasks"}[name]
     stale = stale_wal(root / SET / f"databases/{backup}.db", tmp_path)
     (root / name).unlink(missing_ok=True)
-    beside = root / f"{name}-wal"
-    beside.write_bytes(stale)
+    wal = root / f"{name}-wal"
+    wal.write_bytes(stale)
     (root / f"{name}-journal").write_bytes(b"stale")
 
     roll_back(root, root / SET)
 
     assert state(root) == before
-    assert (root / SET / "set-aside" / beside.name).read_bytes() == stale
+    assert (root / SET / "set-aside" / wal.name).read_bytes() == stale
     assert not (root / f"{name}-journal").exists()
 
 
 def stale_wal(database: Path, scratch: Path) -> bytes:
-    """Return a -wal with which SQLite would read other rows from this very database."""
+    """Return a -wal with which SQLite would read other rows from this database."""
     copy = scratch / "stale.db"
     copy.write_bytes(database.read_bytes())
     wal = scratch / "stale.db-wal"
@@ -61,12 +61,12 @@ def stale_wal(database: Path, scratch: Path) -> bytes:
     played = scratch / "played.db"
     played.write_bytes(database.read_bytes())
     played.with_name("played.db-wal").write_bytes(data)
-    assert execute(played, "SELECT 1 FROM sqlite_schema WHERE name = 'bad'") == [(1,)]  # the case is what it says
+    assert execute(played, "SELECT 1 FROM sqlite_schema WHERE name = 'bad'") == [(1,)]  # SQLite applies the -wal
     return data
 
 
-def test_a_stale_wal_beside_an_archive_is_not_played_back(root: Path, before: State, tmp_path: Path) -> None:
-    """The archive is as it was archived: what came to lie beside it is kept aside."""
+def test_stale_wal_beside_an_archive_moves_to_the_set(root: Path, before: State, tmp_path: Path) -> None:
+    """The archive itself is unchanged."""
     stale = stale_wal(root / ARCHIVED, tmp_path)
     (root / f"{ARCHIVED}-wal").write_bytes(stale)
 
@@ -76,8 +76,8 @@ def test_a_stale_wal_beside_an_archive_is_not_played_back(root: Path, before: St
     assert [path.read_bytes() for path in (root / SET / "set-aside").iterdir()] == [stale]
 
 
-def test_an_unfinished_transaction_of_an_application_is_no_hindrance(root: Path, before: State) -> None:
-    """An application that died in the middle of a transaction leaves a hot journal: SQLite takes it back first."""
+def test_hot_journal_of_an_application_is_rolled_back(root: Path, before: State) -> None:
+    """The application died in the middle of a transaction."""
     execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
 
     def die_in_a_transaction() -> None:
@@ -97,8 +97,8 @@ def test_an_unfinished_transaction_of_an_application_is_no_hindrance(root: Path,
     assert not (root / "workspace.db-journal").exists()
 
 
-def test_what_lies_beside_a_target_that_the_run_created_is_set_aside(tmp_path: Path) -> None:
-    """The target itself is gone already."""
+def test_sidecar_of_created_target_moves_to_the_set(tmp_path: Path) -> None:
+    """The target itself is missing."""
     root = build_two_sources(tmp_path / "workspace", target=False)
     before = state(root)
     consolidated(root)
@@ -111,30 +111,30 @@ def test_what_lies_beside_a_target_that_the_run_created_is_set_aside(tmp_path: P
     assert (root / SET / "set-aside/workspace.db-journal").read_bytes() == b"stale"
 
 
-def test_what_lies_beside_a_target_that_the_run_did_not_create_stays(tmp_path: Path) -> None:
-    """It did not come to that."""
+def test_sidecar_of_target_not_created_stays(tmp_path: Path) -> None:
+    """The run ended before it created the target."""
     root = build_two_sources(tmp_path / "workspace", target=False)
     consolidate(a_run(root), until=BACKUP)
-    (root / "workspace.db-journal").write_bytes(b"somebody's")
+    (root / "workspace.db-journal").write_bytes(b"foreign")
 
     roll_back(root, root / SET)
 
-    assert (root / "workspace.db-journal").read_bytes() == b"somebody's"
+    assert (root / "workspace.db-journal").read_bytes() == b"foreign"
 
 
-def test_a_journal_beside_a_source_that_the_run_never_wrote_to_stays(tmp_path: Path) -> None:
-    """It is whoever's it is; the run had not come to the archiving."""
+def test_journal_of_untouched_source_stays(tmp_path: Path) -> None:
+    """The run ended before it archived the source."""
     root = build_two_sources(tmp_path / "workspace")
     consolidate(a_run(root), until=REFERENCES)
-    (root / "logs/tasks.db-journal").write_bytes(b"somebody's")
+    (root / "logs/tasks.db-journal").write_bytes(b"foreign")
 
     roll_back(root, root / SET)
 
-    assert (root / "logs/tasks.db-journal").read_bytes() == b"somebody's"
+    assert (root / "logs/tasks.db-journal").read_bytes() == b"foreign"
 
 
-def test_a_journal_that_was_only_begun_beside_the_target_goes(tmp_path: Path) -> None:
-    """Also where the target never was in WAL mode."""
+def test_empty_journal_of_target_is_deleted(tmp_path: Path) -> None:
+    """The target never was in WAL mode."""
     root = build_two_sources(tmp_path / "workspace")
     execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
     before = state(root)
@@ -147,8 +147,8 @@ def test_a_journal_that_was_only_begun_beside_the_target_goes(tmp_path: Path) ->
     assert not (root / "workspace.db-journal").exists()
 
 
-def test_somebody_s_database_in_the_place_of_a_target_that_was_only_begun_stays(tmp_path: Path) -> None:
-    """The run had committed nothing: what is in there now was never its own."""
+def test_foreign_database_in_place_of_target_stays(tmp_path: Path) -> None:
+    """The run had committed nothing, so the rows are not its own."""
     root = build_two_sources(tmp_path / "workspace", target=False)
     consolidate(a_run(root), until=VERIFY)
     (root / "workspace.db").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Objects of the target that were made, changed or lost since a migration."""
+"""Test which objects of the target changed since a consolidation."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SET = f"backups/small-{STAMP}"
 @pytest.mark.parametrize(
     ("before", "now", "changes"),
     [
-        pytest.param({"view v": "a"}, {"view v": "a"}, [], id="as-it-was"),
+        pytest.param({"view v": "a"}, {"view v": "a"}, [], id="unchanged"),
         pytest.param({"view v": "a"}, {"view v": "b"}, ["view v"], id="changed"),
         pytest.param({"view v": "a"}, {}, ["view v"], id="gone"),
         pytest.param({"view v": "a"}, {"view v": "a", "index i": "b"}, ["index i"], id="made"),
         pytest.param({}, {"view v": "a"}, [], id="nothing-known"),
-        pytest.param({"table t": "a"}, {"table u": "a"}, [], id="tables-are-told-by-their-rows"),
+        pytest.param({"table t": "a"}, {"table u": "a"}, [], id="tables-differ-by-rows"),
         pytest.param({"AUTOINCREMENT mark of t": "9"}, {"AUTOINCREMENT mark of t": "10"}, [], id="mark-rose"),
         pytest.param(
             {"AUTOINCREMENT mark of t": "10"},
@@ -40,13 +40,16 @@ SET = f"backups/small-{STAMP}"
         pytest.param({"AUTOINCREMENT mark of t": "1"}, {}, ["AUTOINCREMENT mark of t"], id="mark-gone"),
     ],
 )
-def test_objects_that_differ_are_named(before: dict[str, str], now: dict[str, str], changes: list[str]) -> None:
-    """A mark may rise, because rows were added."""
+def test_changed_objects_are_listed(before: dict[str, str], now: dict[str, str], changes: list[str]) -> None:
+    """An AUTOINCREMENT value may rise, because rows were added."""
     assert list(object_changes(before, now)) == changes
 
 
-def test_each_change_says_what_became_of_the_object() -> None:
-    """A reader compares the values of a mark; of a statement only the digest is known."""
+def test_object_change_has_its_kind_or_values() -> None:
+    """Both values of an AUTOINCREMENT mark are known.
+
+    Of a statement only the digest is known.
+    """
     mark, gone = "AUTOINCREMENT mark of t", "AUTOINCREMENT mark of u"
     before = {"view v": "a", "index i": "a", mark: "10", gone: "10"}
 
@@ -59,8 +62,8 @@ def test_each_change_says_what_became_of_the_object() -> None:
     }
 
 
-def test_objects_are_digests_of_statements_and_plain_values() -> None:
-    """A statement may have bytes that are no UTF-8; an implicit index has no statement."""
+def test_objects_are_digests_of_statements_or_values() -> None:
+    """A statement may have bytes that are not UTF-8. An implicit index has no statement."""
     con = open_memory()
     con.execute("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v UNIQUE)")
     con.execute("INSERT INTO t(id) VALUES(41)")
@@ -79,7 +82,7 @@ def test_objects_are_digests_of_statements_and_plain_values() -> None:
 
 
 def test_ledger_without_objects_has_committed_none(tmp_path: Path) -> None:
-    """It is of an earlier release, or of a run that never came to its COMMIT."""
+    """It is from an earlier release, or from a run without a COMMIT."""
     ledger = Ledger(tmp_path)
 
     assert committed_objects(ledger) == {}
@@ -98,10 +101,8 @@ def test_ledger_without_objects_has_committed_none(tmp_path: Path) -> None:
         ("PRAGMA user_version=77", "user_version"),
     ],
 )
-def test_an_object_made_since_is_named_by_check_and_rollback(
-    consolidated_copy: Path, statement: str, name: str
-) -> None:
-    """A rollback would discard it, and so is refused; the check asks for a reader's eye."""
+def test_created_object_is_reported_by_check_and_rollback(consolidated_copy: Path, statement: str, name: str) -> None:
+    """The check has a finding, and a rollback is refused, because it would drop the object."""
     execute(consolidated_copy / "workspace.db", statement)
     folder = consolidated_copy / SET
     sealed = manifest.read(folder)
@@ -116,7 +117,7 @@ def test_an_object_made_since_is_named_by_check_and_rollback(
     assert sentence.startswith(name)
 
 
-def test_a_target_as_it_was_committed_has_no_change(consolidated_copy: Path) -> None:
-    """The run itself has written nothing after its COMMIT."""
+def test_committed_target_has_no_change(consolidated_copy: Path) -> None:
+    """The run writes nothing after its COMMIT."""
     assert committed_objects(Ledger(consolidated_copy / SET))
     assert rollback.changed_since(consolidated_copy, consolidated_copy / SET) == []
