@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.sqlite.schema.declared import (
+from sqlite_consolidate.engine.sqlite.schema.declarations import (
     column_clauses,
     column_properties,
     column_texts,

@@ -166,6 +166,10 @@ def digest_database(schema: Schema, tables: dict[str, TableDigest], marks: dict[
 
 
 def digest_file(path: Path) -> str:
-    """Digest the bytes of a file that no connection of this process has open: SHA-256 as 64 hex digits."""
+    """Digest the bytes of a file that no connection of this process has open.
+
+    Returns:
+        The SHA-256 as 64 hex digits.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

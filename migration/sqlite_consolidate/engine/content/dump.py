@@ -96,7 +96,7 @@ def load_dump(con: sqlite3.Connection, lines: Iterable[str]) -> None:
 
 
 def _literals(row: tuple[Any, ...]) -> list[str]:
-    """Return the :func:`literal` of each value of a row.
+    """Return the literal of each value of a row.
 
     The most frequent kinds are written here, because a call for each value is slow.
     """

@@ -40,7 +40,7 @@ def literal(value: Any, encoding: str = "UTF-8") -> str:
 
 
 def text_literal(value: str, encoding: str) -> str:
-    """Return an SQL literal or expression for a text, as :func:`literal` does."""
+    """Return an SQL literal or expression for a text, as ``literal`` does."""
     if value.isprintable() or not _UNSAFE.search(value):
         return "'" + value.replace("'", "''") + "'"
     raw = value.encode(encoding, "surrogateescape")

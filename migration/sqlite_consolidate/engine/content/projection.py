@@ -130,7 +130,7 @@ class Projection:
         return tuple(KeyColumn(by_name[folded(name)], collation) for name, collation in key)
 
     def key_places(self) -> list[tuple[int, ...]]:
-        """Return the positions of the columns of each of :attr:`keys` in :attr:`row`."""
+        """Return the positions of the columns of each key in the row."""
         row = self.row
         return [tuple(row.index(column) for column, _ in key) for key in self.keys]
 

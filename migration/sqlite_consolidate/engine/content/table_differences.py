@@ -101,7 +101,7 @@ def rows_unavailable(subject: str, what: str) -> ProblemError:
 def compare_databases_or_raise(
     expected: Path | sqlite3.Connection, observed: Path | sqlite3.Connection, limits: Limits | None
 ) -> RowDifferences:
-    """Compare two databases like :func:`compare_databases`, but raise errors.
+    """Compare two databases as ``compare_databases`` does, but raise errors.
 
     Raises:
         ProblemError: A file is missing.

@@ -110,11 +110,11 @@ def attached(con: sqlite3.Connection, path: Path, alias: str) -> Iterator[str]:
     SQLite cannot detach a database that the open transaction has read. It then stays attached until the connection is
     closed, and is used again under its name.
     """
-    there = [
+    attached_names = [
         name for _, name, file in con.execute("PRAGMA database_list") if file and name != "main" and path.samefile(file)
     ]
-    used = there[0] if there else alias
-    if not there:
+    used = attached_names[0] if attached_names else alias
+    if not attached_names:
         attach(con, path, alias)
     try:
         yield used
@@ -159,8 +159,8 @@ def leave_wal_mode(con: sqlite3.Connection, path: Path) -> str:
     return before
 
 
-def _open_elsewhere_problem(path: Path, why: str) -> Problem:
-    return in_use_problem(path.name, f"is open in another process ({why}). Its rows were not changed.")
+def _open_elsewhere_problem(path: Path, reason: str) -> Problem:
+    return in_use_problem(path.name, f"is open in another process ({reason}). Its rows were not changed.")
 
 
 def _open(path: Path, mode: str, limits: Limits | None) -> Connection:
@@ -195,13 +195,13 @@ def open_for_inspection(path: Path, limits: Limits | None = None) -> Iterator[Co
 
     Afterwards no sidecar file is left that did not exist before.
     """
-    were = existing_sidecars(path)
+    sidecars = existing_sidecars(path)
     con = open_readonly(path, limits)
     try:
         yield con
     finally:
         con.close()
-        remove_created_sidecars(path, were)
+        remove_created_sidecars(path, sidecars)
 
 
 @contextlib.contextmanager

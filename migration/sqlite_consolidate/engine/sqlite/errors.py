@@ -67,19 +67,19 @@ def missing_object_kind(error: BaseException) -> str:
     It is ``collation``, ``function``, ``module``, ``table`` or empty. Only this function parses the text of an error,
     because SQLite has no code for these.
     """
-    words = re.match(r"no such (\w+)", str(error)) if is_statement_error(error) else None
-    return words.group(1) if words else ""
+    match = re.match(r"no such (\w+)", str(error)) if is_statement_error(error) else None
+    return match.group(1) if match else ""
 
 
 def in_use_problem(
     subject: str,
-    what: str = "is locked by another process.",
+    fact: str = "is locked by another process.",
     hint: str = "Stop the process that uses it and run again.",
     *,
     criterion: str = "",
 ) -> Problem:
     """Return the problem that another process uses a database."""
-    return Problem("in-use", subject, what, hint, criterion=criterion)
+    return Problem("in-use", subject, fact, hint, criterion=criterion)
 
 
 def is_in_use_problem(problem: Problem) -> bool:

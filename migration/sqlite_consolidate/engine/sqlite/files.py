@@ -114,20 +114,20 @@ def file_problems(plan: Plan, root: Path, *, skip: Collection[str] = ()) -> list
         skip: Databases of the plan whose problem is known already.
     """
     problems = [] if plan.target in skip else _target_problems(plan, root / plan.target, root)
-    seen: dict[tuple[int, int], str] = {}
+    files: dict[tuple[int, int], str] = {}
     if identity := _identity(root / plan.target):
-        seen[identity] = f"the target {plan.target}"
+        files[identity] = f"the target {plan.target}"
     for source in existing_sources(plan, root):
         path = root / source.file
         if source.file in skip:
             continue
         problems += _missing_source(source, path) or _unusable_file(source.file, path, root)
         identity = _identity(path)
-        twin = seen.setdefault(identity, source.file) if identity else source.file
+        twin = files.setdefault(identity, source.file) if identity else source.file
         if twin != source.file:
-            what = f"is the same file as {twin} (a link or another spelling). Its rows would be copied twice."
-            todo = "Name each database once, and never the target as a source."
-            problems.append(_problem(source.file, what, todo, id="file-twice"))
+            fact = f"is the same file as {twin} (a link or another spelling). Its rows would be copied twice."
+            hint = "Name each database once, and never the target as a source."
+            problems.append(_problem(source.file, fact, hint, id="file-twice"))
     return problems
 
 
@@ -194,9 +194,9 @@ def _target_problems(plan: Plan, target: Path, root: Path) -> list[FileProblem]:
         return [_sidecar_alone(plan.target, target)]
     folder = file_status(target.parent)
     if folder is None or not stat.S_ISDIR(folder.st_mode):
-        what = f"its folder {plan.target.rpartition('/')[0]} does not exist."
-        todo = "Create the folder, or correct target in the plan."
-        return [_problem(plan.target, what, todo, id="no-folder")]
+        fact = f"its folder {plan.target.rpartition('/')[0]} does not exist."
+        hint = "Create the folder, or correct target in the plan."
+        return [_problem(plan.target, fact, hint, id="no-folder")]
     return []
 
 
@@ -205,14 +205,14 @@ def _missing_source(source: Source, path: Path) -> list[FileProblem]:
         return []
     if _existing_content_sidecars(path):
         return [_sidecar_alone(source.file, path)]
-    todo = "Correct file in the plan, or mark the source optional = true."
-    return [_problem(source.file, "no such file.", todo, id="no-such-file")]
+    hint = "Correct file in the plan, or mark the source optional = true."
+    return [_problem(source.file, "no such file.", hint, id="no-such-file")]
 
 
 def _sidecar_alone(file: str, path: Path) -> FileProblem:
     # SQLite deletes the sidecar and its rows as soon as a new file of this name is opened.
-    what = f"is missing, but its {' and '.join(_existing_content_sidecars(path))} exists. Committed rows may be in it."
-    return _problem(file, what, "Restore the database beside it, or move the sidecar file away.", id="sidecar-alone")
+    fact = f"is missing, but its {' and '.join(_existing_content_sidecars(path))} exists. Committed rows may be in it."
+    return _problem(file, fact, "Restore the database beside it, or move the sidecar file away.", id="sidecar-alone")
 
 
 def _full_sidecars(file: str, path: Path) -> list[FileProblem]:
@@ -222,77 +222,77 @@ def _full_sidecars(file: str, path: Path) -> list[FileProblem]:
     if not full:
         return []
     # SQLite deletes the sidecar of an empty database as soon as it opens the database.
-    what = f"is empty, but its {' and '.join(full)} is not: committed rows may be in it."
-    todo = "Restore the database beside it, or move the sidecar away."
-    return [_problem(file, what, todo, id="sidecar-alone")]
+    fact = f"is empty, but its {' and '.join(full)} is not: committed rows may be in it."
+    hint = "Restore the database beside it, or move the sidecar away."
+    return [_problem(file, fact, hint, id="sidecar-alone")]
 
 
 def _unusable_file(file: str, path: Path, root: Path) -> list[FileProblem]:
     try:
         return _path_problems(file, path, root)
     except OSError as error:
-        what = f"cannot be read ({error.strerror})."
-        return [_problem(file, what, "Give read permission and run again.", error, id="unreadable")]
+        fact = f"cannot be read ({error.strerror})."
+        return [_problem(file, fact, "Give read permission and run again.", error, id="unreadable")]
 
 
 def _path_problems(file: str, path: Path, root: Path) -> list[FileProblem]:
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
         real = os.path.realpath(path)
-        what = (
+        fact = (
             f"is a symbolic link to {os.path.relpath(real, root)}. Renaming the link would leave the database in use."
         )
-        return [_problem(file, what, "Name the real file in the plan (inside the workspace).", id="symbolic-link")]
+        return [_problem(file, fact, "Name the real file in the plan (inside the workspace).", id="symbolic-link")]
     if not path.parent.resolve().is_relative_to(root.resolve()):
-        what = "is outside the workspace. A folder in its path is a symbolic link."
-        return [_problem(file, what, "Name the real path, inside the workspace.", id="outside")]
+        fact = "is outside the workspace. A folder in its path is a symbolic link."
+        return [_problem(file, fact, "Name the real path, inside the workspace.", id="outside")]
     if stat.S_ISDIR(mode):
         return [_problem(file, "is a directory, not a file.", "Name the database file.", id="not-a-file")]
     if not stat.S_ISREG(mode):
         return [_problem(file, "is not a regular file.", "Name the database file.", id="not-a-file")]
     if path.stat().st_nlink > 1:
-        what = f"has {path.stat().st_nlink} hard links. It would stay in use under another name."
-        return [_problem(file, what, "Keep one name of the file and run again.", id="hard-links")]
+        fact = f"has {path.stat().st_nlink} hard links. It would stay in use under another name."
+        return [_problem(file, fact, "Keep one name of the file and run again.", id="hard-links")]
     return _header_problems(file, path) or _unreadable_sidecars(file, path)
 
 
 def _header_problems(file: str, path: Path) -> list[FileProblem]:
-    with path.open("rb") as opened:
-        head = opened.read(_HEADER_BYTES)
+    with path.open("rb") as database:
+        head = database.read(_HEADER_BYTES)
     if not head:
         return _full_sidecars(file, path)  # an empty file is a valid, empty database
     if not head.startswith(MAGIC) or len(head) < _HEADER_BYTES:
-        what = "is not a database (or it is encrypted)."
-        return [_problem(file, what, "Correct file in the plan.", id="not-a-database")]
+        fact = "is not a database (or it is encrypted)."
+        return [_problem(file, fact, "Correct file in the plan.", id="not-a-database")]
     if max(head[_READ_VERSION], head[_WRITE_VERSION]) > _NEWEST_FORMAT:
-        what = "was written by a future version of SQLite."
-        return [_problem(file, what, "Run with a newer SQLite.", id="newer-sqlite-needed")]
+        fact = "was written by a future version of SQLite."
+        return [_problem(file, fact, "Run with a newer SQLite.", id="newer-sqlite-needed")]
     page = int.from_bytes(head[_PAGE_SIZE], "big")
     page = _LARGEST_PAGE if page == 1 else page
     pages = int.from_bytes(head[_PAGE_COUNT], "big")
     size = path.stat().st_size
     wal = sidecar_path(path, WAL)
-    counted = head[_CHANGE_COUNTER] == head[_VALID_FOR] and pages > 0
+    has_count = head[_CHANGE_COUNTER] == head[_VALID_FOR] and pages > 0
     whole = page >= _SMALLEST_PAGE and size % page == 0 and size >= page * pages
-    if counted and not whole and not has_hot_journal(path) and not (wal.exists() and wal.stat().st_size):
-        what = f"is truncated or malformed. It has {size} bytes, and its header requires {page * pages}."
-        todo = "Restore it from a backup, or recover its rows with .recover of the sqlite3 shell."
-        return [_problem(file, what, todo, id="damaged")]
+    if has_count and not whole and not has_hot_journal(path) and not (wal.exists() and wal.stat().st_size):
+        fact = f"is truncated or malformed. It has {size} bytes, and its header requires {page * pages}."
+        hint = "Restore it from a backup, or recover its rows with .recover of the sqlite3 shell."
+        return [_problem(file, fact, hint, id="damaged")]
     return []
 
 
 def _unreadable_sidecars(file: str, path: Path) -> list[FileProblem]:
     """Return a problem if this user may not read a sidecar that SQLite needs."""
-    beside = [path.with_name(path.name + suffix) for suffix in _existing_content_sidecars(path)]
-    closed = [sidecar.name for sidecar in beside if not os.access(sidecar, os.R_OK)]
-    if not closed:
+    sidecars = [path.with_name(path.name + suffix) for suffix in _existing_content_sidecars(path)]
+    unreadable = [sidecar.name for sidecar in sidecars if not os.access(sidecar, os.R_OK)]
+    if not unreadable:
         return []
-    what = f"cannot be read (Permission denied: {', '.join(closed)})."
-    return [_problem(file, what, "Give read permission and run again.", PermissionError(), id="unreadable")]
+    fact = f"cannot be read (Permission denied: {', '.join(unreadable)})."
+    return [_problem(file, fact, "Give read permission and run again.", PermissionError(), id="unreadable")]
 
 
-def _problem(file: str, what: str, todo: str, cause: BaseException | None = None, *, id: str) -> FileProblem:
-    return FileProblem(file, Problem(id, file, what, todo, criterion="sources-readable"), cause)
+def _problem(file: str, fact: str, hint: str, cause: BaseException | None = None, *, id: str) -> FileProblem:
+    return FileProblem(file, Problem(id, file, fact, hint, criterion="sources-readable"), cause)
 
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -336,8 +336,8 @@ def network_file_system(path: Path) -> str:
 
 def file_system_type(path: Path, mounted: dict[str, str]) -> str:
     """Return the type of the file system with the longest mount point above ``path``."""
-    above = [str(one) for one in (path, *path.parents)]
-    return next((mounted[one] for one in above if one in mounted), "")
+    folders = [str(folder) for folder in (path, *path.parents)]
+    return next((mounted[folder] for folder in folders if folder in mounted), "")
 
 
 def synchronized_folder(path: Path) -> str:

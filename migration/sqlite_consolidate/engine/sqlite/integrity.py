@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.errors import is_statement_error
-from sqlite_consolidate.engine.sqlite.schema.declared import check_expressions
+from sqlite_consolidate.engine.sqlite.schema.declarations import check_expressions
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def violated_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:
         for expression in check_expressions(table):
             limits_of(con).deadline.start_step(f"the CHECKs of {table.name}")
             # The parenthesis is on a new line, because the expression may end with a comment.
-            broken = f"SELECT 1 FROM main.{quoted(table.name)} NOT INDEXED WHERE NOT ({expression}\n) LIMIT 1"
+            violation = f"SELECT 1 FROM main.{quoted(table.name)} NOT INDEXED WHERE NOT ({expression}\n) LIMIT 1"
             try:
-                if con.execute(broken).fetchone():
+                if con.execute(violation).fetchone():
                     lines.append(f"CHECK constraint failed in {table.name}")
             except sqlite3.OperationalError as error:  # such as a function that only the application defines
                 if not is_statement_error(error):
@@ -68,16 +68,16 @@ def _count_table_orphans(con: sqlite3.Connection, table: str) -> dict[tuple[str,
     parent counts once. Without a rowid such a row cannot be identified, and counts for each foreign key.
     """
     counts: dict[tuple[str, str], int] = {}
-    of_several = _parents_of_several_keys(con, table)
-    listed: dict[str, set[int]] = {}
-    spelled: dict[str, str] = {}
-    for child, rowid, named, _ in con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})"):
-        parent = spelled.setdefault(folded(named), named)
-        if rowid is not None and folded(parent) in of_several:
-            rows = listed.setdefault(parent, set())
-            if rowid in rows:
+    shared_parents = _parents_of_several_keys(con, table)
+    rowids: dict[str, set[int]] = {}
+    spellings: dict[str, str] = {}
+    for child, rowid, parent_name, _ in con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})"):
+        parent = spellings.setdefault(folded(parent_name), parent_name)
+        if rowid is not None and folded(parent) in shared_parents:
+            counted = rowids.setdefault(parent, set())
+            if rowid in counted:
                 continue
-            rows.add(rowid)
+            counted.add(rowid)
         counts[child, parent] = counts.get((child, parent), 0) + 1
     return counts
 

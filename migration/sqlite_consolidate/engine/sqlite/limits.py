@@ -55,11 +55,11 @@ class Progress:
     @property
     def done(self) -> int:
         """Return how much is done, at most the total."""
-        seen = self.counted
+        done = self.counted
         if self._measure is not None:
             with contextlib.suppress(OSError):  # the file does not exist yet, or is complete and renamed
-                seen = self._measure()
-        return min(seen, self.total) if self.total else seen
+                done = self._measure()
+        return min(done, self.total) if self.total else done
 
 
 def size_reader(path: Path, less: int = 0) -> Callable[[], int]:
@@ -73,10 +73,10 @@ _SECONDS_PER_BYTE = 1e-6  # a second for each MB, about thirty times what two re
 _REMEDY = "Correct that, or leave this database out."
 
 
-def out_of_proportion_problem(subject: str, what: str, remedy: str = _REMEDY) -> Problem:
+def out_of_proportion_problem(subject: str, fact: str, remedy: str = _REMEDY) -> Problem:
     """Return the problem that reading a database costs more than its size explains."""
     hint = f"Check what its schema computes in views, triggers, CHECKs, generated columns and indexes. {remedy}"
-    return Problem("out-of-proportion", subject, what, hint, criterion="sources-readable")
+    return Problem("out-of-proportion", subject, fact, hint, criterion="sources-readable")
 
 
 def reading_seconds(size: int, base: float) -> float:
@@ -158,9 +158,9 @@ class Deadline:
             self.until = before
 
     def _exceeded(self, seconds: float, subject: str) -> ProblemError:
-        what = f"was not read within its deadline of {seconds:.0f} s. Reading stopped at {self.step}."
+        fact = f"was not read within its deadline of {seconds:.0f} s. Reading stopped at {self.step}."
         remedy = 'If it is correct but slow, set a longer deadline in the plan: deadline = "10m".'
-        return ProblemError(out_of_proportion_problem(subject, what, remedy))
+        return ProblemError(out_of_proportion_problem(subject, fact, remedy))
 
 
 @dataclass(frozen=True)

@@ -66,20 +66,20 @@ def find_holders(files: Sequence[Path]) -> Holders:
     import psutil
 
     wanted = dict(_identities(files))
-    ours = {process.pid for process in psutil.Process().children(recursive=True)} | {os.getpid()}
-    found: list[Holder] = []
+    own_processes = {process.pid for process in psutil.Process().children(recursive=True)} | {os.getpid()}
+    entries: list[Holder] = []
     unseen = 0
     for process in psutil.process_iter():
-        if process.pid in ours:
+        if process.pid in own_processes:
             continue
         try:
             held = {wanted[identity] for identity in _open_identities(process) if identity in wanted}
-            found += [Holder(process.pid, _command(process), file) for file in sorted(held)]
+            entries += [Holder(process.pid, _command(process), file) for file in sorted(held)]
         except psutil.NoSuchProcess:  # ended meanwhile, or a zombie, which has no open files
             continue
         except psutil.AccessDenied:
             unseen += 1
-    return Holders(tuple(sorted(found, key=lambda holder: (holder.pid, holder.file))), unseen)
+    return Holders(tuple(sorted(entries, key=lambda holder: (holder.pid, holder.file))), unseen)
 
 
 def lock_owner(path: Path) -> int | None:
@@ -128,9 +128,9 @@ def _identities(files: Sequence[Path]) -> Iterator[tuple[tuple[int, int], Path]]
 
 
 def _open_identities(process: psutil.Process) -> Iterator[tuple[int, int]]:
-    for opened in process.open_files():
+    for file in process.open_files():
         try:
-            status = Path(opened.path).stat()
+            status = Path(file.path).stat()
         except OSError:  # removed meanwhile, or a path of another container
             continue
         yield status.st_dev, status.st_ino

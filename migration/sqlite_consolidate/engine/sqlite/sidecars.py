@@ -38,22 +38,22 @@ def remove_created_sidecars(path: Path, before: set[str]) -> None:
         path: The database. This process has closed it.
         before: Suffixes of the sidecar files that existed before this process opened it.
     """
-    ours = [sidecar_path(path, suffix) for suffix in sorted(existing_sidecars(path) - before)]
-    if not ours or not path.exists():
+    created = [sidecar_path(path, suffix) for suffix in sorted(existing_sidecars(path) - before)]
+    if not created or not path.exists():
         return
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return  # no write permission; the sidecars are then empty, and the next writing process removes them
     try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
-        for sidecar in ours:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
+        for sidecar in created:
             if sidecar.name.endswith(SHM) or sidecar.stat().st_size == 0:
                 sidecar.unlink()
     except OSError:
         pass  # another process has it open and uses the sidecars
     finally:
-        os.close(handle)
+        os.close(descriptor)
 
 
 def sidecar_path(path: Path, suffix: str) -> Path:

@@ -52,9 +52,9 @@ def strip_trailing_comments(sql: str) -> str:
     SQLite keeps only some of them in sqlite_schema.
     """
     end = len(sql.rstrip())
-    for found in reversed(list(_NOT_CODE.finditer(sql))):
-        if found[0][0] in "-/" and found.end() >= end:
-            end = len(sql[: found.start()].rstrip())
+    for match in reversed(list(_NOT_CODE.finditer(sql))):
+        if match[0][0] in "-/" and match.end() >= end:
+            end = len(sql[: match.start()].rstrip())
     return sql[:end]
 
 
@@ -63,10 +63,10 @@ def virtual_table_module(create: str) -> str:
 
     Any other statement returns an empty text.
     """
-    found = _MODULE.match(create)
-    if not found:
+    match = _MODULE.match(create)
+    if not match:
         return ""
-    name = found["name"]
+    name = match["name"]
     if name[0] not in "\"'`[":
         return folded(name)
     return folded(name[1:-1].replace(name[-1] * 2, name[-1]))
@@ -78,7 +78,7 @@ def rename_in_statement(create: str, name: str) -> str:
     Raises:
         ValueError: The text does not begin like such a statement.
     """
-    found = _CREATE_NAME.match(create)
-    if not found:
+    match = _CREATE_NAME.match(create)
+    if not match:
         raise ValueError(f"not a CREATE INDEX or CREATE TRIGGER statement: {create[:60]!r}")
-    return create[: found.start("name")] + quoted(name) + create[found.end("name") :]
+    return create[: match.start("name")] + quoted(name) + create[match.end("name") :]

@@ -117,7 +117,7 @@ def _translate_error(path: Path, error: sqlite3.Error) -> Exception:
     return error
 
 
-def _not_writable(path: Path, why: str) -> ProblemError:
-    what = f"cannot be written ({why})."
+def _not_writable(path: Path, reason: str) -> ProblemError:
+    fact = f"cannot be written ({reason})."
     hint = "Give the user who runs this write permission on the file and its folder."
-    return ProblemError(Problem("read-only", path.name, what, hint))
+    return ProblemError(Problem("read-only", path.name, fact, hint))

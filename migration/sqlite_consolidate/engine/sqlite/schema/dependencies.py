@@ -39,15 +39,15 @@ class Dependencies:
 
         It is empty when there is no such error.
         """
-        found = _MISSING.match(self.broken)
-        return found["name"] if found else ""
+        match = _MISSING.match(self.broken)
+        return match["name"] if match else ""
 
 
 def view_dependencies(con: sqlite3.Connection, name: str) -> Dependencies:
     """Return the dependencies of a view of ``con``."""
     limits_of(con).deadline.start_step(f"view {name}")
-    seen, error = _compile(con, [f"SELECT * FROM {quoted(name)}"], lambda _: True)
-    return Dependencies(_tables(con, seen), error)
+    names, error = _compile(con, [f"SELECT * FROM {quoted(name)}"], lambda _: True)
+    return Dependencies(_tables(con, names), error)
 
 
 def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Dependencies:
@@ -57,36 +57,36 @@ def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Depe
     same = ", ".join(f"{quoted(column)} = {quoted(column)}" for _, column, *_, hidden in columns if hidden == 0)
     changes = [f"INSERT INTO {quoted(table)} DEFAULT VALUES", f"DELETE FROM {quoted(table)}"]
     changes += [f"UPDATE {quoted(table)} SET {same}"] if same else []
-    seen, error = _compile(con, changes, lambda inside: inside is not None and folded(inside) == folded(name))
-    return Dependencies(_tables(con, seen) - {folded(table)}, "" if _OTHER_ERRORS.match(error) else error)
+    names, error = _compile(con, changes, lambda inside: inside is not None and folded(inside) == folded(name))
+    return Dependencies(_tables(con, names) - {folded(table)}, "" if _OTHER_ERRORS.match(error) else error)
 
 
 def _compile(
-    con: sqlite3.Connection, statements: list[str], ours: Callable[[str | None], bool]
+    con: sqlite3.Connection, statements: list[str], counts: Callable[[str | None], bool]
 ) -> tuple[set[str], str]:
     """Compile statements and collect the tables for which SQLite asks the authorizer.
 
     Args:
         con: The connection.
         statements: Statements that are only compiled, never run.
-        ours: Returns whether an access counts, by the trigger or view that contains it.
+        counts: Returns whether an access counts, by the trigger or view that contains it.
 
     Returns:
         The folded names, and the first error that describes the schema.
     """
-    seen: set[str] = set()
+    names: set[str] = set()
 
-    def note(action: int, one: str | None, _: str | None, __: str | None, inside: str | None) -> int:
-        if action in _ACTIONS and one and ours(inside):
-            seen.add(folded(one))
+    def record_access(action: int, table: str | None, _: str | None, __: str | None, inside: str | None) -> int:
+        if action in _ACTIONS and table and counts(inside):
+            names.add(folded(table))
         return sqlite3.SQLITE_OK
 
-    con.set_authorizer(note)
+    con.set_authorizer(record_access)
     try:
         errors = [error for error in (_error(con, statement) for statement in statements) if error]
     finally:
         con.set_authorizer(None)
-    return seen, next((error for error in errors if not _OTHER_ERRORS.match(error)), errors[0] if errors else "")
+    return names, next((error for error in errors if not _OTHER_ERRORS.match(error)), errors[0] if errors else "")
 
 
 def _error(con: sqlite3.Connection, statement: str) -> str:
@@ -102,6 +102,6 @@ def _tables(con: sqlite3.Connection, names: set[str]) -> frozenset[str]:
 
     The compiler also names the view itself and functions such as json_each that are read like tables.
     """
-    listed = con.execute("PRAGMA main.table_list").fetchall()
-    tables = {folded(name) for _, name, kind, *_ in listed if kind in ("table", "virtual")}
+    rows = con.execute("PRAGMA main.table_list").fetchall()
+    tables = {folded(name) for _, name, kind, *_ in rows if kind in ("table", "virtual")}
     return frozenset(name for name in names & tables if not name.startswith("sqlite_"))

@@ -188,10 +188,10 @@ def read_schema(con: sqlite3.Connection, database: str = "main") -> Schema:
         sqlite3.DatabaseError: The file is not a database, or its schema is malformed.
     """
     con.execute(f"SELECT count(*) FROM {quoted(database)}.sqlite_schema").fetchone()
-    masters = con.execute(
+    entries = con.execute(
         f"SELECT type, name, tbl_name, coalesce(sql, '') FROM {quoted(database)}.sqlite_schema ORDER BY rowid"
     ).fetchall()
-    sqls = {(kind, name): sql for kind, name, _, sql in masters}
+    sqls = {(kind, name): sql for kind, name, _, sql in entries}
     tables = {}
     listed = con.execute(f"PRAGMA {quoted(database)}.table_list").fetchall()
     limits = limits_of(con)
@@ -204,11 +204,11 @@ def read_schema(con: sqlite3.Connection, database: str = "main") -> Schema:
             kind = "table" if listed_as == "shadow" and folded(name) not in inner else listed_as
             table = _table(con, database, name, kind, sqls, without=bool(without_rowid), strict=bool(strict))
             tables[name] = table
-    order = {name: at for at, (kind, name, _, _) in enumerate(masters) if kind == "table"}
+    order = {name: index for index, (kind, name, _, _) in enumerate(entries) if kind == "table"}
     return Schema(
         tables=dict(sorted(tables.items(), key=lambda item: order.get(item[0], len(order)))),
-        triggers=tuple(TriggerOrView(name, of, sql) for kind, name, of, sql in masters if kind == "trigger"),
-        views=tuple(TriggerOrView(name, name, sql) for kind, name, _, sql in masters if kind == "view"),
+        triggers=tuple(TriggerOrView(name, of, sql) for kind, name, of, sql in entries if kind == "trigger"),
+        views=tuple(TriggerOrView(name, name, sql) for kind, name, _, sql in entries if kind == "view"),
         header={name: str(con.execute(f"PRAGMA {quoted(database)}.{name}").fetchone()[0]) for name in HEADER},
     )
 
@@ -221,19 +221,19 @@ def _shadow_tables(
     SQLite lists every table with the name of a shadow table as one, such as a user's ``notes_content`` beside an FTS
     table ``notes`` that indexes it. So each virtual table is created again in memory to see which tables it creates.
     """
-    found = {folded(name) for _, name, kind, *_ in listed if kind == "shadow"}
-    if not found:
-        return found
+    candidates = {folded(name) for _, name, kind, *_ in listed if kind == "shadow"}
+    if not candidates:
+        return candidates
     con = open_memory(limits)
     try:
-        made = set()
+        created = set()
         for name, sql in virtual.items():
             try:
                 con.execute(sql)
             except sqlite3.Error:  # it needs something that is missing here, so names decide
-                made |= {shadow for shadow in found if shadow.startswith(f"{folded(name)}_")}
-        made |= {folded(name) for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        return found & made
+                created |= {shadow for shadow in candidates if shadow.startswith(f"{folded(name)}_")}
+        created |= {folded(name) for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        return candidates & created
     finally:
         con.close()
 
@@ -297,7 +297,7 @@ def _foreign_keys(con: sqlite3.Connection, database: str, table: str) -> tuple[F
 
 
 def _indexes(con: sqlite3.Connection, database: str, table: str, sqls: _Statements) -> tuple[Index, ...]:
-    found = []
+    indexes = []
     listed = con.execute(f"PRAGMA {quoted(database)}.index_list({quoted(table)})").fetchall()
     for _, name, unique, origin, partial in sorted(listed):
         terms = tuple(
@@ -307,8 +307,8 @@ def _indexes(con: sqlite3.Connection, database: str, table: str, sqls: _Statemen
             ).fetchall()
             if is_key
         )
-        found.append(Index(name, table, bool(unique), origin, bool(partial), sqls.get(("index", name), ""), terms))
-    return tuple(found)
+        indexes.append(Index(name, table, bool(unique), origin, bool(partial), sqls.get(("index", name), ""), terms))
+    return tuple(indexes)
 
 
 def read_autoincrement_marks(con: sqlite3.Connection, database: str = "main") -> dict[str, int]:
@@ -344,7 +344,10 @@ def keys_of(table: Table) -> list[Key]:
 
 
 def rows_without_key(table: Table) -> str:
-    """Return the SQL condition of the rows that have a NULL in each unique key; empty where there can be none."""
+    """Return the SQL condition of the rows that have a NULL in each unique key.
+
+    It is empty where there can be no such row.
+    """
     keys = [[column for column, _ in key] for key in keys_of(table)]
     computed = any(not index.partial for index in computed_keys(table))
     if not keys or computed or table.alias or table.without_rowid or not table.rowid:
@@ -353,9 +356,9 @@ def rows_without_key(table: Table) -> str:
 
 
 def computed_keys(table: Table) -> list[Index]:
-    """Return the unique indexes that :func:`keys_of` leaves out.
+    """Return the unique indexes that are partial, on expressions or on generated columns.
 
-    They are partial, on expressions or on generated columns.
+    ``keys_of`` leaves them out.
     """
     return [index for index in table.indexes if index.unique and _is_computed(table, index)]
 

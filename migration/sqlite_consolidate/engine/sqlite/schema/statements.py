@@ -24,33 +24,33 @@ _DEFAULT = re.compile(
 )
 
 
-def same_statement(one: str, other: str) -> bool:
+def same_statement(left: str, right: str) -> bool:
     """Return whether two statements differ at most in their spelling.
 
     White space, comments, quotes around names, and the case of names do not count.
     """
-    return _tokens(one) == _tokens(other)
+    return _tokens(left) == _tokens(right)
 
 
-def same_except_defaults(one: str, other: str) -> bool:
+def same_except_defaults(left: str, right: str) -> bool:
     """Return whether two CREATE TABLE statements differ at most in spelling and DEFAULTs.
 
     False if a DEFAULT is not a plain literal.
     """
-    here, there = _tokens_without_defaults(one), _tokens_without_defaults(other)
-    return here is not None and here == there
+    tokens = _tokens_without_defaults(left)
+    return tokens is not None and tokens == _tokens_without_defaults(right)
 
 
 def _tokens(sql: str) -> list[str]:
-    found = []
+    tokens = []
     for token in TOKEN.finditer(sql):
         if token["text"]:
-            found.append(token["text"])
+            tokens.append(token["text"])
         elif token["name"]:
-            found.append(token["name"][1:-1])
+            tokens.append(token["name"][1:-1])
         elif token["word"]:
-            found.append(folded(token["word"]))
-    return found
+            tokens.append(folded(token["word"]))
+    return tokens
 
 
 def _tokens_without_defaults(sql: str) -> list[str] | None:
@@ -58,14 +58,14 @@ def _tokens_without_defaults(sql: str) -> list[str] | None:
 
     None if a DEFAULT is not a literal.
     """
-    left, end = "", 0
+    kept, end = "", 0
     for token in TOKEN.finditer(sql):
         if folded(token["word"] or "") == "default" and token.start() >= end:
             literal = _DEFAULT.match(sql, token.end())
             if literal is None:
                 return None
-            left, end = f"{left}{sql[end : token.start()]} ", literal.end()
-    return _tokens(left + sql[end:])
+            kept, end = f"{kept}{sql[end : token.start()]} ", literal.end()
+    return _tokens(kept + sql[end:])
 
 
 @dataclass(frozen=True)

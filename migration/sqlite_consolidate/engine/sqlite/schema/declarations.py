@@ -33,13 +33,13 @@ class _Clause(NamedTuple):
     Attributes:
         kind: Such as ``CHECK``.
         column: The column that it belongs to. Empty where it belongs to the table.
-        alike: The clause in a form that can be compared.
+        comparable: The clause in a form that can be compared.
         text: The clause as it is declared.
     """
 
     kind: str
     column: str
-    alike: str
+    comparable: str
     text: str
 
 
@@ -127,11 +127,11 @@ def table_declarations(table: Table, schema: Schema) -> dict[str, dict[str, str]
         "FOREIGN KEY": [_comparable_reference(key, schema) for key in table.foreign_keys],
         "module": [_text(_group_tokens(table.sql, names))] if table.kind == "virtual" else [],
     }
-    found = {kind: dict(zip(texts, texts, strict=True)) for kind, texts in plain.items()}
-    found |= {kind: {} for kind in _CLAUSE_KINDS}
+    declarations = {kind: dict(zip(texts, texts, strict=True)) for kind, texts in plain.items()}
+    declarations |= {kind: {} for kind in _CLAUSE_KINDS}
     for clause in _table_clauses(table):
-        found[clause.kind][clause.alike] = clause.text
-    return found
+        declarations[clause.kind][clause.comparable] = clause.text
+    return declarations
 
 
 def column_clauses(table: Table, column: str) -> set[str]:
@@ -139,7 +139,7 @@ def column_clauses(table: Table, column: str) -> set[str]:
 
     They have the form of :func:`table_declarations`.
     """
-    return {clause.alike for clause in _table_clauses(table) if clause.column == folded(column)}
+    return {clause.comparable for clause in _table_clauses(table) if clause.column == folded(column)}
 
 
 def check_expressions(table: Table) -> list[str]:
@@ -158,7 +158,7 @@ def comparable_index(index: Index, table: Table) -> tuple[object, ...]:
     """
     terms = tuple((folded(column or ""), down, folded(collation)) for column, down, collation in index.terms)
     statement = _group_tokens(index.sql, _column_names(table))
-    key = next((at for at, part in enumerate(statement) if isinstance(part, _Group)), len(statement))
+    key = next((index for index, part in enumerate(statement) if isinstance(part, _Group)), len(statement))
     written = _split_definitions(statement[key]) if key < len(statement) else []  # type: ignore[arg-type]
     expressions = [
         _text(_without_order(term))
@@ -191,9 +191,9 @@ def comparable_statement(named: TriggerOrView, schema: Schema) -> str:
 def _comparable_reference(key: ForeignKey, schema: Schema) -> str:
     parent = schema.table(key.parent)
     to = key.to or (parent.primary_key if parent else ())
-    there = f"{folded(key.parent)}({', '.join(folded(name) for name in to)})"
-    here = ", ".join(folded(name) for name in key.columns)
-    return f"({here}) references {there} on update {key.on_update} on delete {key.on_delete}"
+    parent_key = f"{folded(key.parent)}({', '.join(folded(name) for name in to)})"
+    child_key = ", ".join(folded(name) for name in key.columns)
+    return f"({child_key}) references {parent_key} on update {key.on_update} on delete {key.on_delete}"
 
 
 def _table_clauses(table: Table) -> Iterator[_Clause]:
@@ -205,13 +205,15 @@ def _table_clauses(table: Table) -> Iterator[_Clause]:
         return
     body = next((part for part in _group_tokens(table.sql, _column_names(table)) if isinstance(part, _Group)), _Group())
     for definition in _split_definitions(body):
-        for kind, column, alike, text in _definition_clauses(definition, lambda group: table.sql[group.span].strip()):
+        for kind, column, comparable, text in _definition_clauses(
+            definition, lambda group: table.sql[group.span].strip()
+        ):
             if kind == "generated":
                 of_column = table.column(column)
                 storage = " stored" if of_column and of_column.is_stored else " virtual"
-                yield _Clause(kind, column, alike + storage, text + storage)
+                yield _Clause(kind, column, comparable + storage, text + storage)
             else:
-                yield _Clause(kind, column, alike, text)
+                yield _Clause(kind, column, comparable, text)
 
 
 def _definition_clauses(definition: _Group, written: Callable[[_Group], str]) -> Iterator[_Clause]:
@@ -224,9 +226,9 @@ def _definition_clauses(definition: _Group, written: Callable[[_Group], str]) ->
     first = definition[0]
     of = "" if first in _CONSTRAINTS else _text([first])
     subject, constraint = of, ""
-    for at, part in enumerate(definition):
-        after = definition[at + 1] if at + 1 < len(definition) else ""
-        before = definition[at - 1] if at else ""
+    for index, part in enumerate(definition):
+        after = definition[index + 1] if index + 1 < len(definition) else ""
+        before = definition[index - 1] if index else ""
         if part == "check" and isinstance(after, _Group):
             yield _Clause("CHECK", of, _text(after), written(after))
         elif part == "as" and isinstance(after, _Group):
@@ -239,7 +241,7 @@ def _definition_clauses(definition: _Group, written: Callable[[_Group], str]) ->
             yield _plain_clause("ON CONFLICT", of, f"{subject} {constraint} {after}")
         elif isinstance(part, _Group) and not of and before in ("key", "unique"):
             subject = _text(part)
-        elif part == "deferred" and "not" not in definition[:at][-3:]:
+        elif part == "deferred" and "not" not in definition[:index][-3:]:
             yield _plain_clause("DEFERRED", of, subject)
 
 
@@ -252,13 +254,13 @@ def _split_definitions(body: _Group) -> list[_Group]:
 
     SQLite allows constraints without a comma before them.
     """
-    found = [_Group()]
+    definitions = [_Group()]
     for part in body:
         if part == ",":
-            found.append(_Group())
+            definitions.append(_Group())
         else:
-            found[-1].append(part)
-    return [definition for definition in found if definition]
+            definitions[-1].append(part)
+    return [definition for definition in definitions if definition]
 
 
 def _group_tokens(sql: str, names: Collection[str]) -> _Group:
@@ -299,8 +301,9 @@ def _text(group: list[str | _Group]) -> str:
 
 def _normalize_null_tests(group: list[str | _Group]) -> Iterator[str | _Group]:
     """Yield a group with one form for the equivalent tests for NULL."""
-    for at, part in enumerate(group):
-        before, after = group[at - 1] if at else "", group[at + 1] if at + 1 < len(group) else ""
+    for index, part in enumerate(group):
+        before = group[index - 1] if index else ""
+        after = group[index + 1] if index + 1 < len(group) else ""
         if part == "not" and after == "null" and before != "is":
             yield "is"
         if isinstance(part, str) and part in _NULL_TESTS:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.schema.declared import (
+from sqlite_consolidate.engine.sqlite.schema.declarations import (
     check_expressions,
     column_clauses,
     column_properties,
