@@ -1,1 +1,1 @@
-"""Workspace: the tools around the code base."""
+"""Tools around the code base."""

@@ -1,1 +1,1 @@
-"""WMS: the workspace management system."""
+"""Workspace management system."""

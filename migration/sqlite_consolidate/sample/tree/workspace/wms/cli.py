@@ -1,4 +1,7 @@
-"""The command line of the workspace management system: ``python -m workspace.wms.cli task list --limit 5``."""
+"""Run the workspace management system from the command line.
+
+For example ``python -m workspace.wms.cli task list --limit 5``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 
 
 def database() -> Path:
-    """Return the place of the workspace's own database, found from this file's own place."""
+    """Return the path of the workspace's database, relative to this file."""
     return Path(__file__).resolve().parents[2] / "workspace.db"
 
 
@@ -25,7 +28,7 @@ def list_tasks(limit: int, status: str | None) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Carry out one command and return the exit status."""
+    """Run one command and return the exit status."""
     parser = argparse.ArgumentParser(prog="wms", description="Look into the workspace.")
     task = parser.add_subparsers(required=True).add_parser("task", help="tasks of the workspace")
     listing = task.add_subparsers(required=True).add_parser("list", help="list tasks, the newest first")

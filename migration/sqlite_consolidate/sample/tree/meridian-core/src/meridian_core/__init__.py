@@ -1,1 +1,1 @@
-"""Meridian core: orchestration of agents, and what is learned from it."""
+"""Orchestrate agents and learn from their results."""

@@ -1,4 +1,4 @@
-"""Opening a database that has to be there already."""
+"""Open a database that has to exist."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ if TYPE_CHECKING:
 
 
 class StorageMissingError(RuntimeError):
-    """The database, or the table in it, is not there; nothing was created in its place."""
+    """Raised if the database or its table does not exist. Neither is created."""
 
 
 @contextmanager
 def connect(path: Path, table: str) -> Iterator[sqlite3.Connection]:
-    """Open ``path`` for one piece of work: committed when the block ends, rolled back when it raises.
+    """Open ``path`` for one transaction.
+
+    It is committed when the block ends, and rolled back when the block raises.
 
     Raises:
-        StorageMissingError: When the file or ``table`` in it does not exist. Neither is created.
+        StorageMissingError: The file or ``table`` in it does not exist. Neither is created.
     """
     if not path.is_file():
         raise StorageMissingError(f"There is no database {path}: it is not created here, check the path.")

@@ -1,1 +1,1 @@
-"""Learning: proposals drawn from past performance."""
+"""Draw proposals from past performance."""

@@ -1,4 +1,4 @@
-"""Proposals: what the system would do differently, and why."""
+"""Propose what the system could do in another way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from meridian_core.storage import connect
 
 @dataclass(frozen=True)
 class Proposal:
-    """One proposal; ``performance`` is what was measured, by name."""
+    """One proposal.
+
+    ``performance`` has the measurements by name.
+    """
 
     id: str
     hypothesis: str
@@ -24,7 +27,7 @@ class Proposal:
 
 
 class ProposalManager:
-    """Reads and writes the table ``proposals``."""
+    """Read and write the table ``proposals``."""
 
     # fmt: off
     def __init__(self,

@@ -1,1 +1,1 @@
-"""Orchestration: the task queue and the decisions about it."""
+"""Task queue, and decisions about its tasks."""

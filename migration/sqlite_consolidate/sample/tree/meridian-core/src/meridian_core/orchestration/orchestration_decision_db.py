@@ -1,4 +1,4 @@
-"""The decisions of the orchestrator: which agent got which task, and how it went."""
+"""Record which agent got which task, and its result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meridian_core.storage import connect
 
 
 class OrchestrationDecisionDB:
-    """Reads and writes the table ``orchestration_decisions``."""
+    """Read and write the table ``orchestration_decisions``."""
 
     def __init__(self, db_path: Path | str | None = None) -> None:
         # fmt: off
@@ -34,7 +34,7 @@ class OrchestrationDecisionDB:
         return decision_id
 
     def count_decisions(self, agent_id: str | None = None) -> int:
-        """Return how many decisions there are, in all or for one agent."""
+        """Return the number of decisions, in total or for one agent."""
         where, values = ("", ()) if agent_id is None else (" WHERE agent_id = ?", (agent_id,))
         with connect(self.db_path, "orchestration_decisions") as db:
             return int(db.execute("SELECT count(*) FROM orchestration_decisions" + where, values).fetchone()[0])

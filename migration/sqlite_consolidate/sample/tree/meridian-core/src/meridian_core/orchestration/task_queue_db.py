@@ -1,4 +1,4 @@
-"""The task queue: what is to be done next, and by whom."""
+"""Read and write the task queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from meridian_core.storage import connect
 
 @dataclass(frozen=True)
 class Task:
-    """One task of the queue; ``version`` counts its changes."""
+    """One task of the queue.
+
+    ``version`` counts its changes.
+    """
 
     id: str
     title: str
@@ -24,7 +27,7 @@ class Task:
 
 
 class TaskQueueDB:
-    """Reads and writes the tables ``tasks`` and ``task_queue_metadata``."""
+    """Read and write the tables ``tasks`` and ``task_queue_metadata``."""
 
     def __init__(self, db_path: Path | str | None = None) -> None:
         # fmt: off
@@ -47,7 +50,7 @@ class TaskQueueDB:
         ]
 
     def add_task(self, task_id: str, title: str, *, priority: str = "medium", tags: tuple[str, ...] = ()) -> None:
-        """Put a new pending task into the queue."""
+        """Add a new pending task to the queue."""
         now = datetime.now(UTC).isoformat()
         row = (task_id, title, "pending", priority, json.dumps(tags, ensure_ascii=False), now, now, 0)
         with connect(self.db_path, "tasks") as db:
@@ -58,7 +61,11 @@ class TaskQueueDB:
             )
 
     def set_status(self, task: Task, status: str) -> bool:
-        """Change the status of ``task`` unless somebody else changed the task since; tell whether it was done."""
+        """Change the status of ``task`` unless another process has changed the task.
+
+        Returns:
+            Whether the status was changed.
+        """
         with connect(self.db_path, "tasks") as db:
             done = db.execute(
                 "UPDATE tasks SET status = ?, updated_at = ?, version = version + 1 WHERE id = ? AND version = ?",
@@ -67,6 +74,6 @@ class TaskQueueDB:
             return done.rowcount == 1
 
     def metadata(self) -> dict[str, str]:
-        """Return what the queue notes about itself."""
+        """Return the metadata of the queue."""
         with connect(self.db_path, "task_queue_metadata") as db:
             return dict(db.execute("SELECT key, value FROM task_queue_metadata ORDER BY key").fetchall())
