@@ -1,4 +1,4 @@
-"""The check of a consolidation that stands: what must be as it was, and what may have changed since."""
+"""Specify the check of a finished consolidation."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_looking_changes_no_byte(root: Path, sealed: Manifest) -> None:
 
 
 def test_rows_that_changed_since_are_counted_and_not_failed(root: Path, sealed: Manifest) -> None:
-    """The application goes on working: that is no fault, and it is said."""
+    """Rows that the application has changed are findings and no failure."""
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
     execute(root / "workspace.db", "UPDATE projects SET name = 'x' WHERE id = 1")
 
@@ -85,7 +85,10 @@ def test_a_table_that_was_dropped_is_missing(root: Path, sealed: Manifest) -> No
 
 
 def test_row_that_breaks_its_check_is_damage(root: Path, sealed: Manifest) -> None:
-    """Also one of an application that ignores CHECKs; neither the file nor its folder is changed by the look."""
+    """An application can violate a CHECK that it ignores.
+
+    The check changes neither the file nor its folder.
+    """
     with closing(sqlite3.connect(root / "workspace.db", isolation_level=None)) as con:
         con.execute("CREATE TABLE ages(age INT CHECK(age >= 0 /* ')' */ -- )\n), n CHECK(n <> 'x'))")
         con.execute("INSERT INTO ages VALUES(1, 'y'), (NULL, NULL)")
@@ -105,7 +108,7 @@ def test_row_that_breaks_its_check_is_damage(root: Path, sealed: Manifest) -> No
 
 
 def test_check_that_cannot_be_evaluated_is_damage(root: Path, sealed: Manifest) -> None:
-    """Its function is known to its application alone; what was not looked at does not pass."""
+    """A CHECK whose function only the application has is not passed."""
     with closing(sqlite3.connect(root / "workspace.db", isolation_level=None)) as con:
         con.create_function("own", 1, bool, deterministic=True)
         con.execute("CREATE TABLE ages(age INT CHECK(own(age)))")
@@ -140,7 +143,7 @@ def test_a_target_that_is_gone_is_evidence_and_no_traceback(
 
 
 def test_a_damaged_target_is_noticed(root: Path, sealed: Manifest) -> None:
-    """integrity_check has its say."""
+    """SQLite's integrity_check finds the damage."""
     data = bytearray((root / "workspace.db").read_bytes())
     data[4096 * 2 + 8 : 4096 * 3] = b"\xff" * (4096 - 8)
     (root / "workspace.db").write_bytes(data)
@@ -149,7 +152,7 @@ def test_a_damaged_target_is_noticed(root: Path, sealed: Manifest) -> None:
 
 
 def test_an_archive_that_changed_is_noticed(root: Path, sealed: Manifest) -> None:
-    """One value of one row is enough; the number of rows is the same."""
+    """One changed value fails the check although the number of rows is equal."""
     archive = f"logs/tasks.db.archived_{STAMP}"
     execute(root / archive, "UPDATE tasks SET title = 'x' WHERE id = 1")
 
@@ -159,7 +162,7 @@ def test_an_archive_that_changed_is_noticed(root: Path, sealed: Manifest) -> Non
 
 
 def test_an_archive_that_is_gone_is_noticed(root: Path, sealed: Manifest) -> None:
-    """The rows are in the target, but the way back has lost a piece."""
+    """A rollback needs the archive."""
     archive = f"logs/tasks.db.archived_{STAMP}"
     (root / archive).unlink()
 
@@ -169,7 +172,7 @@ def test_an_archive_that_is_gone_is_noticed(root: Path, sealed: Manifest) -> Non
 
 
 def test_an_old_database_that_was_created_again_is_noticed(root: Path, sealed: Manifest) -> None:
-    """Some application still uses the old path, and writes its rows where nobody looks."""
+    """An application that still uses the old path writes rows that no other one reads."""
     execute(root / "logs/tasks.db", "CREATE TABLE tasks(id)")
 
     [one] = wrong(root, sealed)

@@ -1,4 +1,4 @@
-"""What the target's types and constraints would do to a value is found out beforehand, on a scratch database."""
+"""Specify that preflight finds values that the target's declarations would change."""
 
 from __future__ import annotations
 
@@ -98,12 +98,12 @@ def test_values_that_stay_as_they_are_are_no_problem(bench: Bench, here: str, th
 def test_a_constraint_that_the_source_does_not_have_is_tried(
     bench: Bench, type_: str, there: str, values: list[Any], words: str
 ) -> None:
-    """NOT NULL, CHECK, STRICT, and what an INTEGER PRIMARY KEY makes of NULL; the type alone is the same."""
+    """NOT NULL, CHECK, STRICT and INTEGER PRIMARY KEY can refuse values of an equal type."""
     assert words in refusal(bench, f"CREATE TABLE t(v {type_})", there, values)
 
 
 def test_a_key_that_is_the_rowid_at_one_end_only_changes_nothing_by_itself(bench: Bench) -> None:
-    """INT PRIMARY KEY is no alias of the rowid, INTEGER PRIMARY KEY is; the numbers stay."""
+    """The numbers stay, although only INTEGER PRIMARY KEY is an alias of the rowid."""
     mapping, problems = moved(
         bench, "CREATE TABLE t(v INT PRIMARY KEY)", "CREATE TABLE t(v INTEGER PRIMARY KEY)", [3, 1, -5]
     )

@@ -1,4 +1,4 @@
-"""What a run will write is computed before it writes anything, and a disk that is too small is a refusal."""
+"""Specify that a run computes the disk space it needs before it writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_what_is_kept_is_no_more_than_was_foretold(root: Path) -> None:
-    """Backups, dumps and growth of a whole run fit into the sum that was said before, with 5 % for everything else."""
+    """Backups, dumps and growth of a run need at most 5 % more than was computed."""
     wanted = disk_space_needed(plan_of(root), root)
     before = (root / "workspace.db").stat().st_size
     largest = max(size_with_sidecars(root / file) for file in ("workspace.db", "logs/tasks.db", "logs/notes.db"))
@@ -39,7 +39,7 @@ def test_a_plan_without_dumps_needs_less(root: Path) -> None:
 
 
 def test_a_disk_that_is_too_small_is_a_problem(root: Path) -> None:
-    """A target of half of what is free fits neither twice with its dump nor beside the scratch; it says what fails."""
+    """A target of half the free space fits neither with its dump nor beside the scratch file."""
     free = shutil.disk_usage(root).free
 
     fits = check_disk_space(plan_of(root), root, root)

@@ -1,4 +1,7 @@
-"""Specify that each comparison of rows that fails says which rows differ, and that it fails whatever that costs."""
+"""Specify that a failed comparison of rows names the rows that differ.
+
+The comparison fails even if its rows cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def failed(run: Pipeline, criterion: str) -> list[Evidence]:
 
 
 def rows_of(entry: Evidence) -> RowDifferences:
-    """Return the rows that evidence names; there are some."""
+    """Return the rows of an observation, which must have some."""
     assert entry.rows is not None
     return entry.rows
 
@@ -79,7 +82,7 @@ def database_copy(run: Run, file: str) -> DatabaseCopy:
 
 
 def test_row_that_was_changed_after_the_copy_is_named(run: Run) -> None:
-    """By its key, with the column; the digests stay in the evidence."""
+    """The finding has key and column, and the observation still has the digests."""
     run.target.connection.execute("UPDATE tasks SET title = 'other' WHERE id = 2")
     run.perform(VERIFY)
 
@@ -92,7 +95,10 @@ def test_row_that_was_changed_after_the_copy_is_named(run: Run) -> None:
 
 
 def test_rows_that_are_gone_or_too_many_are_named(run: Run) -> None:
-    """A text key is masked; each row can be found by its rowid, the missing one by that in its source."""
+    """A key of text is masked, and a rowid identifies each row.
+
+    The rowid of a missing row is that in its source.
+    """
     run.target.connection.execute("DELETE FROM notes WHERE id = 'a'")
     run.target.connection.execute("INSERT INTO notes(rowid, id, body) VALUES(99, 'z', 'new')")
     run.perform(VERIFY)
@@ -107,7 +113,7 @@ def test_rows_that_are_gone_or_too_many_are_named(run: Run) -> None:
 
 
 def test_row_that_a_count_misses_is_named(run: Run) -> None:
-    """Counts are compared first, so a lost row is seen there."""
+    """Counts are compared first, so that a lost row is reported by them."""
     run.target.connection.execute("DELETE FROM tasks WHERE id = 3")
 
     (entry,) = failed(run, "rows-counted")
@@ -136,7 +142,7 @@ def test_neighbour_with_its_rows_has_no_rows_to_name(run: Run) -> None:
 
 
 def test_values_are_in_the_evidence_only_on_demand(run: Run) -> None:
-    """An observation holds them; the log masks them, unless the operator asks."""
+    """The log masks the values of an observation unless the operator asks for them."""
     run.target.connection.execute("UPDATE notes SET body = 'secret words' WHERE id = 'b'")
     run.perform(VERIFY)
 
@@ -158,7 +164,7 @@ def test_row_of_a_passing_run_is_not_read_again(run: Run, monkeypatch: pytest.Mo
 
 
 def test_missing_backup_is_said_and_hides_nothing(run: Run) -> None:
-    """Where the rows before are gone, the comparison fails with the reason."""
+    """Without the rows from before, the comparison fails and gives the reason."""
     run.target.connection.execute("UPDATE tasks SET title = 'other'")
     run.perform(VERIFY)
     copy = run.sealed.database("logs/tasks.db")
@@ -193,7 +199,7 @@ def test_error_of_an_explanation_is_named_without_its_text(error: Exception, nam
 
 
 def test_each_problem_of_an_explanation_is_told() -> None:
-    """By its subject and what is wrong with it."""
+    """The note has the subject and the fact of each problem."""
     problems = [Problem("rows-unavailable", subject, "has no rows.", "Wait.") for subject in ("a.db", "b.db")]
 
     def explain() -> RowDifferences:
@@ -203,7 +209,7 @@ def test_each_problem_of_an_explanation_is_told() -> None:
 
 
 def test_damaged_backup_hides_no_failure(run: Run) -> None:
-    """SQLite cannot read it: the rows are not known, and the comparison fails."""
+    """The comparison fails although SQLite cannot read the rows of the backup."""
     run.target.connection.execute("UPDATE tasks SET title = 'other'")
     run.perform(VERIFY)
     for copy in run.sealed.databases:
@@ -279,7 +285,10 @@ def test_target_that_is_changed_after_commit_names_the_row(root: Path) -> None:
 
 
 def test_check_names_rows_that_changed_since(root: Path) -> None:
-    """They fail nothing; a finding names them without values, and the evidence has the records."""
+    """Changed rows are a finding without values and no failure.
+
+    The evidence has their records.
+    """
     consolidated(root)
     execute(root / "workspace.db", "UPDATE notes SET body = 'secret words' WHERE id = 'b'")
     execute(root / "workspace.db", "INSERT INTO tasks VALUES(40, 'new')")
@@ -299,7 +308,7 @@ def test_check_names_rows_that_changed_since(root: Path) -> None:
 
 
 def test_keys_are_shown_to_an_operator_who_asks_for_values(root: Path) -> None:
-    """A key of text is a value; one that sounds like a secret stays masked, in findings and in the evidence."""
+    """A key of text is shown, but a key that sounds like a secret stays masked."""
     execute(root / "workspace.db", "CREATE TABLE tags(tag TEXT PRIMARY KEY, n) WITHOUT ROWID")
     execute(root / "workspace.db", "CREATE TABLE logins(token TEXT PRIMARY KEY, n) WITHOUT ROWID")
     execute(root / "workspace.db", "CREATE TABLE pins(pin INTEGER PRIMARY KEY, n)")

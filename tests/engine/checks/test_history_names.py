@@ -1,4 +1,4 @@
-"""Preflight refuses what would keep a run from writing its row of history, or a roll-back from reading it."""
+"""Specify that preflight refuses what would prevent the use of the history table."""
 
 from __future__ import annotations
 

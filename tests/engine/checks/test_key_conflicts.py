@@ -1,4 +1,4 @@
-"""Two rows that would claim one key are found in preflight: in one source, in two, and beside the target's own."""
+"""Specify that preflight finds every key that two rows would have, in sources and target."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def collision(bench: Bench, *sources: Any, **keys: Any) -> str:
 
 
 def two(bench: Bench, policy: str = "refuse", other: str = "refuse") -> list[str]:
-    """Survey the sources a and b of one table."""
+    """Inspect the sources a and b of one table."""
     return bench.problems(source("a.db", table("t", on_conflict=policy)), source("b.db", table("t", on_conflict=other)))
 
 
 def test_sources_with_different_keys_do_not_collide(bench: Bench) -> None:
-    """NULL is no key: it may be there as often as it likes."""
+    """NULL is not a key, so that many rows may have it."""
     bench.database("a.db", KEYED, values((None, 1), ("a", 1)))
     bench.database("b.db", KEYED, "INSERT INTO t(rowid, k, v) VALUES(11, NULL, 1), (12, 'b', 1)")
 
@@ -50,7 +50,7 @@ def test_a_key_in_two_sources_is_counted_and_both_are_named(bench: Bench) -> Non
 
 
 def test_a_key_that_the_target_has_is_found(bench: Bench) -> None:
-    """The target's own rows are a party."""
+    """The target's rows before the run are compared as well."""
     bench.database(TARGET, KEYED, values(("x", 1)))
     bench.database("a.db", KEYED, values(("x", 1)))
 
@@ -68,7 +68,7 @@ def test_a_key_that_the_target_has_is_found(bench: Bench) -> None:
     ],
 )
 def test_key_of_four_parties_names_each_once(bench: Bench, keys: tuple[str, ...], values_shown: str) -> None:
-    """The problem is one, of the last party; its values are a sentence of their own."""
+    """Four sources make one problem, which has the values in a sentence of their own."""
     files = ("a.db", "b.db", "c.db")
     for file in (TARGET, *files):
         bench.database(file, KEYED, values(*((key, 1) for key in keys)))
@@ -105,7 +105,10 @@ def test_a_key_that_only_the_target_declares_is_looked_up_within_one_source(benc
 )
 @pytest.mark.parametrize("files", [["a.db"], ["a.db", "b.db"]])
 def test_every_kind_of_key_is_looked_up(bench: Bench, create: str, words: str, files: list[str]) -> None:
-    """Composite, collated, descending, expression, partial and generated; within a source and across two."""
+    """Each kind is found within one source and across two sources.
+
+    The kinds are composite, collated, descending, expression, partial and generated keys.
+    """
     rows = [("ab", 1), ("AB", 1)]
     for at, file in enumerate(files):
         bench.database(file, FREE, values(*(rows if len(files) == 1 else rows[at : at + 1])))
@@ -142,7 +145,7 @@ def test_a_new_key_that_the_targets_own_rows_violate_is_found(bench: Bench) -> N
 
 
 def test_a_new_expression_key_that_the_targets_own_rows_violate_is_found(bench: Bench) -> None:
-    """The same, where columns do not tell."""
+    """An expression is looked up by a trial copy."""
     bench.database(TARGET, FREE, values(("x", 1), ("X", 2)))
     bench.database("a.db", FREE, "CREATE UNIQUE INDEX ix ON t(lower(k))", values(("z", 1)))
 
@@ -193,7 +196,7 @@ def test_rowids_of_virtual_tables_may_not_meet(bench: Bench, create: str, row: s
 
 
 def test_sources_with_and_without_identity_do_not_mix(bench: Bench) -> None:
-    """What one calls a row's number is nothing to the other; the comparison could not hold both."""
+    """The rows of one source have a key, and those of the other have only a rowid."""
     bench.database(TARGET, FREE)
     bench.database("a.db", FREE, values(("x", 1)))
     bench.database("b.db", "CREATE TABLE t(k UNIQUE, v)", values(("y", 1)))
@@ -254,7 +257,7 @@ def test_the_policy_of_one_source_does_not_speak_for_another(bench: Bench) -> No
 
 
 def test_a_policy_does_not_settle_a_key_that_a_source_claims_twice(bench: Bench) -> None:
-    """Which of its own rows should stay?"""
+    """No policy says which row of one source stays."""
     bench.database(TARGET, KEYED, values(("x", 1)))
     bench.database("a.db", FREE, values(("x", 2), ("x", 3)))
 
@@ -264,7 +267,7 @@ def test_a_policy_does_not_settle_a_key_that_a_source_claims_twice(bench: Bench)
 
 
 def test_a_policy_does_not_settle_a_key_that_columns_do_not_tell(bench: Bench) -> None:
-    """The rows differ in their declared key, and meet in an expression."""
+    """The rows have different declared keys and an equal expression."""
     bench.database(TARGET, KEYED, "CREATE UNIQUE INDEX ix ON t(lower(k))", values(("x", 1)))
     bench.database("a.db", KEYED, values(("X", 2)))
 
@@ -275,7 +278,7 @@ def test_a_policy_does_not_settle_a_key_that_columns_do_not_tell(bench: Bench) -
 
 @pytest.mark.parametrize("clause", ["REPLACE", "IGNORE", "ROLLBACK", "FAIL", "ABORT"])
 def test_a_clause_of_the_table_does_not_settle_a_collision(bench: Bench, clause: str) -> None:
-    """A table declared UNIQUE ON CONFLICT REPLACE would drop rows without a word."""
+    """A table declared UNIQUE ON CONFLICT REPLACE would drop rows silently."""
     create = f"CREATE TABLE t(k TEXT UNIQUE ON CONFLICT {clause}, v)"
     bench.database("a.db", create, values(("x", 1)))
     bench.database("b.db", create, values(("x", 2)))
@@ -296,7 +299,7 @@ def test_a_clause_of_a_key_that_is_tried_drops_no_row_unseen(bench: Bench, claus
 
 
 def test_rows_of_a_utf_16_target_are_a_party(bench: Bench) -> None:
-    """What is attached to look has the target's encoding."""
+    """The look-up has the encoding of the target."""
     bench.database(TARGET, "PRAGMA encoding='UTF-16'", KEYED, values(("é", 1)))
     bench.database("a.db", KEYED, values(("é", 2)))
 

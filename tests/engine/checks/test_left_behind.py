@@ -1,4 +1,4 @@
-"""Tables with rows that a plan does not move are named, with the reason that it states or as a problem."""
+"""Specify what happens to tables with rows that a plan does not move."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def facts(tmp_path: Path) -> Iterator[InspectedDatabase]:
-    """What is in a database with five tables, one of them without rows."""
+    """Hold five tables of a database, one of them without rows."""
     con = open_new(tmp_path / "a.db")
     for table, rows in {"empty": 0, "Moved": 1, "cache_a": 1, "cache_b": 2, "notes": 3}.items():
         con.execute(f"CREATE TABLE {table}(v)")
@@ -32,12 +32,12 @@ def facts(tmp_path: Path) -> Iterator[InspectedDatabase]:
 
 
 def planned(*leave: Leave) -> Source:
-    """Return a source of whose tables one is moved."""
+    """Return a source whose plan moves one table."""
     return Source(name="a", file="a.db", tables=[TableMap(name="moved")], leave=list(leave))
 
 
 def test_forgotten_rows_are_a_problem_of_each_table(facts: InspectedDatabase) -> None:
-    """A table that is moved is found by its name in either case, and one without rows is not missed."""
+    """A table without rows is not a problem, and names are compared without case."""
     problems, findings = find_unmapped_tables(planned(), facts.rows)
 
     assert findings == []
@@ -56,7 +56,10 @@ def test_forgotten_rows_are_a_problem_of_each_table(facts: InspectedDatabase) ->
 
 
 def test_rows_that_a_plan_leaves_are_findings_with_its_reason(facts: InspectedDatabase) -> None:
-    """The first pattern that fits counts, also for a table without rows; patterns tell case apart."""
+    """The first matching pattern gives the reason, also for a table without rows.
+
+    Patterns distinguish upper and lower case.
+    """
     leave = (
         Leave(tables=("x", "cache_*", "EMPTY"), reason="can be made again."),
         Leave(tables=("cache_b", "empty"), reason="made by tool X"),

@@ -1,4 +1,4 @@
-"""Rows that a target ought to have are made of backups, archives and the plan, as the run made them."""
+"""Specify that the expected rows are built from backups, archives and the plan."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Consolidated:
         self.limits = Limits()
 
     def source(self, name: str, *statements: str, optional: bool = False, **table: Any) -> None:
-        """Plan a source with one table; it has a backup where there are statements."""
+        """Plan a source with one table, with a backup if statements are given."""
         self.sources.append(
             {"name": name, "file": f"{name}.db", "optional": optional, "table": [{"name": "t", **table}]}
         )
@@ -89,7 +89,7 @@ def numbers(found: RowDifferences) -> tuple[int, int, int]:
 def test_policy_of_the_plan_decides_which_row_ought_to_be_there(
     consolidated: Consolidated, policy: str, value: str, differs: bool
 ) -> None:
-    """The row of the target makes place, or that of the source stays behind."""
+    """The policy replaces the row of the target or skips that of the source."""
     create = "CREATE TABLE t(k PRIMARY KEY, v)"
     consolidated.backup("target", "main.db", create, "INSERT INTO t VALUES(1, 'old')")
     consolidated.source("a", create, "INSERT INTO t VALUES(1, 'new')", on_conflict=policy)
@@ -124,7 +124,7 @@ def test_rowid_of_rows_from_before_counts_alike(consolidated: Consolidated, rowi
 
 
 def test_source_that_was_absent_brings_no_row(consolidated: Consolidated) -> None:
-    """One that may be absent and was there does; a table of another name is not of this one."""
+    """An optional source that was present brings its rows, but only of the mapped table."""
     create = "CREATE TABLE t(k PRIMARY KEY)"
     consolidated.source("a", create, "INSERT INTO t VALUES(1)", optional=True)
     consolidated.source("b", optional=True)
@@ -194,7 +194,7 @@ def test_each_side_is_read_within_the_limits(consolidated: Consolidated, place: 
 
 @pytest.mark.parametrize("many", ["copy", "dump"])
 def test_dump_is_compared_within_the_limits(tmp_path: Path, many: str) -> None:
-    """Rows of the copy, or those that the dump brings back, may be too many to be read to the end."""
+    """The limits also hold for the rows that a dump restores."""
     for name in ("copy", "dump"):
         made(tmp_path / f"{name}.db", "CREATE TABLE t(k)", *([_MANY] if name == many else []))
     copy = dumped(tmp_path, "dump", "copy")
@@ -226,7 +226,7 @@ def test_dump_is_compared_within_the_limits(tmp_path: Path, many: str) -> None:
     ],
 )
 def test_databases_say_what_their_rows_do_not(tmp_path: Path, before: list[str], now: list[str], note: str) -> None:
-    """Tables and columns that one side lacks are named; no row differs."""
+    """The note names tables and columns that one side does not have."""
     made(tmp_path / "before.db", *before)
     made(tmp_path / "now.db", *now)
 
@@ -258,7 +258,7 @@ def test_comparison_of_databases_ends_when_the_run_is_interrupted(tmp_path: Path
 
 
 def dumped(folder: Path, name: str, copied: str = "") -> DatabaseCopy:
-    """Dump a database, and return the record of a copy that has this dump: itself, or another one."""
+    """Dump a database and return the record of a copy with this or another dump."""
     dump = folder / f"{name}.sql"
     with (
         closing(open_existing(folder / f"{name}.db")) as con,
@@ -296,7 +296,7 @@ def test_dump_is_read_alike_in_every_locale(tmp_path: Path) -> None:
 
 
 def test_dump_with_a_statement_that_is_no_utf_8_is_not_loaded(tmp_path: Path) -> None:
-    """Only the shell of SQLite can load it; that is no fault of the bytes."""
+    """Only SQLite's shell can load such a dump, which is no fault of the bytes."""
     made(tmp_path / "odd.db", "CREATE TABLE t(a DEFAULT 'XX')")
     copy = dumped(tmp_path, "odd")
     dump = tmp_path / copy.dump

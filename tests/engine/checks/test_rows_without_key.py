@@ -1,4 +1,4 @@
-"""A row with a NULL in each of its unique keys is a row without a key: its rowid is all that tells it apart."""
+"""Specify that only the rowid identifies a row with NULL in each of its unique keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A key of a table map that can do nothing is a mistake, told by what the target declares and not by the rows."""
+"""Specify that a key of a table mapping that can have no effect is a mistake.
+
+It depends on the declarations of the target and not on the rows.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ NO_EFFECT = [("keys-free", "no-effect", "a.db:t")]
 
 
 def problems(bench: Bench, create: str, **keys: str) -> list[tuple[str, str, str]]:
-    """Return criterion, id and subject of each problem of moving table t into a target that declares ``create``."""
+    """Return criterion, id and subject of each problem of moving table t into ``create``."""
     bench.database(TARGET, create)
     bench.database("a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES(1, 'x')")
     found = bench.survey(source("a.db", table("t", **keys))).problems
@@ -33,7 +36,7 @@ KEYED = {
 
 @pytest.mark.parametrize("create", KEYED.values(), ids=KEYED)
 def test_policy_with_a_unique_key_has_effect(bench: Bench, create: str) -> None:
-    """The target has no row yet: that does not matter."""
+    """A policy has an effect even if the target has no row yet."""
     assert problems(bench, create, on_conflict="skip-identical") == []
 
 

@@ -1,4 +1,4 @@
-"""Every comparison can fail: one seeded difference turns its own observation red, the clean case is green."""
+"""Specify that each seeded difference fails the comparison that it belongs to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def red(copied: Copied) -> dict[str, list[str]]:
 
 
 def test_a_faithful_copy_is_green_everywhere(copied: Copied) -> None:
-    """The control: none of the comparisons cries wolf, and none has nothing to say."""
+    """Without a difference, each comparison has an observation, and all pass."""
     assert red(copied) == {}
     assert all(one.expected and one.observed for seen in every(copied).values() for one in seen)
 
@@ -64,7 +64,7 @@ def test_a_faithful_copy_is_green_everywhere(copied: Copied) -> None:
     ],
 )  # fmt: skip
 def test_one_difference_turns_its_comparisons_red(copied: Copied, change: str, expected: dict[str, list[str]]) -> None:
-    """And no other: whoever reads the report is led to the fault."""
+    """No other comparison fails, so that the report leads to the fault."""
     copied.con.execute(change)
 
     found = red(copied)
@@ -118,7 +118,7 @@ def test_something_else_in_its_place_is_noticed(
 
 
 def test_a_table_that_nobody_foretold_is_not_taken_for_granted(copied: Copied) -> None:
-    """The plan names it, the future does not have it, and neither has the target."""
+    """The plan names a table that neither the planned schema nor the target has."""
     plan = copied.plan.model_copy(update={"tables": [RequiredTable(name="later", create="CREATE TABLE later(n)")]})
 
     *_, seen = compare_structure.tables_created(copied.compared, plan)
@@ -127,7 +127,7 @@ def test_a_table_that_nobody_foretold_is_not_taken_for_granted(copied: Copied) -
 
 
 def test_a_count_that_the_plan_states_is_compared(copied: Copied) -> None:
-    """The survey refuses it as well; this is the count that was moved."""
+    """The number of copied as well; this is compared with that of moved."""
     other = replace(copied, copied_tables=[replace(one, rows=one.rows + 1) for one in copied.copied_tables])
 
     assert wrong(compare.rows_expected(other.compared)) == ["a.db:tasks"]
@@ -137,7 +137,7 @@ def test_a_count_that_the_plan_states_is_compared(copied: Copied) -> None:
 
 
 def test_a_key_that_is_there_twice_is_noticed(bench: Bench) -> None:
-    """An index that is out of step would hide it; the table itself is read."""
+    """The rows of the table are read, because an inconsistent index would hide the key."""
     bench.database("a.db", "CREATE TABLE t(k TEXT, v)", "CREATE UNIQUE INDEX ix ON t(k COLLATE NOCASE)")
     copied = bench.copied(source("a.db", "t"))
     copied.con.execute("INSERT INTO t VALUES('x', 1), (NULL, 1), (NULL, 1)")
@@ -156,7 +156,7 @@ def test_a_key_that_is_there_twice_is_noticed(bench: Bench) -> None:
 
 
 def test_damage_is_no_integrity(bench: Bench) -> None:
-    """A CHECK that rows do not keep is found by the full check, and not by the quick one's count."""
+    """The full integrity_check finds each row that violates a CHECK."""
     bench.database(
         "a.db", "CREATE TABLE t(v CHECK(v > 0))", "INSERT INTO t VALUES(1)", "CREATE TABLE u(v CHECK(v > 0))"
     )

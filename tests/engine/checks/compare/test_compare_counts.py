@@ -1,4 +1,4 @@
-"""Each comparison counts in words of the report: settled rows, orphans, marks, sizes and rows changed since."""
+"""Specify the numbers in the observations of each comparison."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.rows.comparisons import every, said
     ],
 )
 def test_rows_that_a_policy_settled(bench: Bench, policy: str, settled: str) -> None:
-    """They are counted beside those that arrived; the target has what both sides bring."""
+    """The observation counts skipped and replaced rows beside the copied ones."""
     bench.database(TARGET, "CREATE TABLE t(k PRIMARY KEY)", "INSERT INTO t VALUES(1)")
     bench.database("a.db", "CREATE TABLE t(k PRIMARY KEY)", "INSERT INTO t VALUES(1), (2)")
 
@@ -34,7 +34,7 @@ def test_rows_that_a_policy_settled(bench: Bench, policy: str, settled: str) -> 
 
 
 def test_a_table_that_two_sources_bring_is_compared_once(bench: Bench) -> None:
-    """Under the names of both; a key of two columns is named by both as well."""
+    """The subject names both sources, and a key of two columns names both columns."""
     create = "CREATE TABLE t(a INT, b TEXT NOT NULL DEFAULT 'x', PRIMARY KEY(a, b)) STRICT, WITHOUT ROWID"
     for file, row in (("a.db", "(1, 'x')"), ("b.db", "(1, 'y')")):
         bench.database(file, create, f"INSERT INTO t VALUES{row}")
@@ -50,7 +50,10 @@ def test_a_table_that_two_sources_bring_is_compared_once(bench: Bench) -> None:
 
 
 def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None:
-    """Those of the target and of each source are added up, however the parent is spelled; each row counts once."""
+    """Orphans of the target and of each source are added up, each row once.
+
+    Names are compared without case.
+    """
     child = "CREATE TABLE child(id PRIMARY KEY, parent REFERENCES Parents(id), other REFERENCES PARENTS(id))"
     rows = "INSERT INTO child VALUES(1, 0, 0), (2, 0, NULL)"
     bench.database(TARGET, "CREATE TABLE Parents(id PRIMARY KEY)", child, rows)
@@ -65,7 +68,7 @@ def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None
 
 
 def test_the_larger_mark_of_both_sides(bench: Bench) -> None:
-    """The target's ids had gone further; a table that has lost all its rows does not begin with its first id again."""
+    """A table that has lost all its rows continues after its largest id."""
     create = "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT)"
     bench.database(TARGET, create, "INSERT INTO t VALUES(9)", "DELETE FROM t")
     empty, new = (create.replace(" t(", f" {name}(") for name in ("empty", "new"))
@@ -84,7 +87,10 @@ def test_the_larger_mark_of_both_sides(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("own", "before", "objects"), [(["CREATE TABLE own(v)"], 8192, 3), ([], 0, 2)])
 def test_the_size_that_is_allowed(bench: Bench, own: list[str], before: int, objects: int) -> None:
-    """What was there, twice what came, and 65,536 bytes for each table and index, and for 64 more."""
+    """The limit is the size before, twice the sources, and 64 KiB for each object.
+
+    64 more objects are allowed.
+    """
     if own:
         bench.database(TARGET, *own)
     bench.database("a.db", "CREATE TABLE t(k UNIQUE, v)")
@@ -142,7 +148,7 @@ LOST = RowDifferences(missing=1, changed=1)
     ],
 )
 def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: RowMatch, counts: str, exact: str) -> None:
-    """Of a consolidation that others made, what was changed since is no fault; the rows that differ are named."""
+    """Of a consolidation that others made, what was changed since are no fault; the rows that differ are named."""
     compared = replace(copied.compared, copied=(), row_matches=[(copied.inspected.mappings[1], arrival)])
 
     (count,), (rows,) = compare.rows_counted(compared), compare.rows_exact(compared)

@@ -1,4 +1,7 @@
-"""Each comparison looks at what is beside the moved rows: orphans, size, neighbours and declarations."""
+"""Specify the comparisons beside the copied rows.
+
+They compare orphans, size, unmapped tables and declarations.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ PARENTS = ("CREATE TABLE one(id INTEGER PRIMARY KEY)", "CREATE TABLE two(id INTE
 
 
 def test_orphans_that_were_orphans_before_are_accepted_and_no_others(bench: Bench) -> None:
-    """Counted by child and parent, under the names of the target: a new one does not hide behind an old one."""
+    """Orphans are counted by child and parent table of the target.
+
+    So a new orphan cannot replace an old one.
+    """
     bench.database("a.db", *PARENTS, CHILD, "INSERT INTO child VALUES(8, NULL)", "INSERT INTO two VALUES(1)")
     create = CHILD.replace("child", "kids").replace("one", "first")
     child = table("child", into="kids", create=create)
@@ -48,7 +54,7 @@ def test_a_source_called_target_is_not_the_target(bench: Bench) -> None:
 
 
 def test_a_target_that_has_grown_out_of_all_proportion_is_noticed(copied: Copied) -> None:
-    """Pages of one size may be many more than those of another; ten times the sources is not."""
+    """Different page sizes are allowed be many more than those page another; ten times the sources is not."""
     (usual,) = compare.size_reasonable(50_000, copied.inspected)
     (huge,) = compare.size_reasonable(50_000_000, copied.inspected)
 
@@ -78,7 +84,7 @@ def test_without_a_target_before_there_are_no_neighbours(bench: Bench) -> None:
 
 
 def test_after_commit_every_table_is_read_again(bench: Bench, copied: Copied) -> None:
-    """Through another connection; a row that has changed since, or a table that is gone, is noticed."""
+    """A changed row or a missing table is found through another connection."""
     verified = digest_tables(copied.con, copied.schema)
     copied.con.execute("COMMIT")
     with closing(open_readonly(bench.root / TARGET)) as con:
@@ -101,7 +107,7 @@ SHAPES = (
 
 
 def remade(bench: Bench, *statements: str) -> TargetComparison:
-    """Return a target that others made, with these statements in place of those of its only source."""
+    """Return a target that another tool made, with other statements than its source."""
     bench.database(TARGET, "CREATE TABLE own(v)")
     bench.database("a.db", *SHAPES)
     copied = bench.copied(source("a.db", "t"))
@@ -117,7 +123,7 @@ def plan_of_t(bench: Bench) -> Plan:
 
 
 def test_table_in_other_words_is_as_it_was_foretold(bench: Bench) -> None:
-    """Its index may have another name, and so may its trigger; columns may be in another order."""
+    """Indexes and triggers may have other names, and columns another order."""
     compared = remade(
         bench,
         "CREATE TABLE T(d, c, b TEXT, a int DEFAULT 1 NOT NULL, UNIQUE(c), PRIMARY KEY(A, b), CHECK(b <> ''),"
@@ -135,7 +141,7 @@ def test_table_in_other_words_is_as_it_was_foretold(bench: Bench) -> None:
 
 
 def test_columns_that_differ_are_told_alone(bench: Bench) -> None:
-    """Each with its properties that differ; a further one is told as well."""
+    """Each differing or added column is named with the properties that differ."""
     compared = remade(
         bench,
         "CREATE TABLE t(a INT, c TEXT NOT NULL UNIQUE, more INT, PRIMARY KEY(a)) STRICT, WITHOUT ROWID",
@@ -178,7 +184,7 @@ def test_columns_that_differ_are_told_alone(bench: Bench) -> None:
     ],
 )
 def test_declaration_that_differs_is_told_by_its_kind(bench: Bench, columns: str, differing: list[str]) -> None:
-    """What belongs to a lost column, or to a lost key, is told with the columns."""
+    """A declaration of a missing column or key is named with the columns."""
     compared = remade(bench, f"CREATE TABLE t(a INT NOT NULL DEFAULT 1, {columns})")
 
     observations = compare_structure.schema_as_planned(compared)
@@ -189,7 +195,7 @@ def test_declaration_that_differs_is_told_by_its_kind(bench: Bench, columns: str
 
 
 def test_neighbour_is_told_by_each_kind_that_differs(bench: Bench) -> None:
-    """By its columns, what they declare, and its indexes: by their name, or as constraints."""
+    """The kinds are columns, their declarations, and indexes by name or as constraints."""
     bench.database(
         TARGET,
         "CREATE TABLE own(a CHECK(a > 0), b UNIQUE, c PRIMARY KEY, UNIQUE(a, b))",
@@ -210,7 +216,7 @@ def test_neighbour_is_told_by_each_kind_that_differs(bench: Bench) -> None:
 
 
 def test_neighbour_is_no_table_of_the_plan(bench: Bench) -> None:
-    """What differs in it is told once, by the comparison of neighbours."""
+    """Only the comparison of unmapped tables names the difference."""
     bench.database(TARGET, "CREATE TABLE own(v)", "CREATE TABLE t(n)")
     bench.database("a.db", "CREATE TABLE t(n)")
     copied = bench.copied(source("a.db", "t"))
@@ -242,7 +248,7 @@ def test_target_without_a_table_of_the_plan_is_not_examined(bench: Bench) -> Non
 
 
 def test_trigger_and_view_that_differ_are_told_as_they_are(bench: Bench) -> None:
-    """A statement in its place is told, or that none is there."""
+    """The observation has the present statement, or says that it is missing."""
     later = "CREATE TRIGGER up AFTER DELETE ON t BEGIN SELECT 2; END"
     bare = "CREATE TABLE t(a, b, c, d)"
 
@@ -269,7 +275,7 @@ def test_foreign_key_that_differs_is_told_with_both(bench: Bench) -> None:
 
 
 def test_further_tables_are_no_fault_where_neighbours_are_not_known(bench: Bench) -> None:
-    """Without the original target nobody can tell whose they are."""
+    """Without the original target, its own tables are not known."""
     known = remade(bench, SHAPES[0], "CREATE TABLE stray(n)")
     unknown = replace(known, inspected=replace(known.inspected, target=None))
 

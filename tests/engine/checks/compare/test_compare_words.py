@@ -1,4 +1,4 @@
-"""What each comparison says: it stands in the report as it is, for somebody who was not there."""
+"""Hold the sentences of each comparison, as the report shows them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_faithful_copy(copied: Copied) -> None:
 
 
 def test_a_plan_that_moves_nothing(bench: Bench) -> None:
-    """Of each comparison it is said that there is nothing to compare; no criterion is left without evidence."""
+    """Each comparison states that it has nothing to compare."""
     bench.database("a.db", "CREATE TABLE t(n)")
 
     copied = bench.copied(source("a.db"))
@@ -168,7 +168,7 @@ def test_a_plan_that_moves_nothing(bench: Bench) -> None:
 def test_each_difference_is_said_in_the_words_of_the_report(
     copied: Copied, changes: list[str], words: list[str]
 ) -> None:
-    """What had to be there and what is there instead, of each that differs."""
+    """Each observation has the expected and the present state."""
     for change in changes:
         copied.con.execute(change)
 
@@ -195,7 +195,7 @@ def test_a_table_that_is_gone_does_not_end_the_look(copied: Copied) -> None:
 
 
 def test_the_run_s_own_table_is_nobody_s(copied: Copied) -> None:
-    """The history is not in the plan, and is none of the target's."""
+    """The history table belongs neither to the plan nor to the target."""
     copied.con.execute(f"CREATE TABLE {history.TABLE.upper()}(run)")
 
     assert red(copied) == []

@@ -1,4 +1,4 @@
-"""A consolidation that somebody else made is judged by its originals; each of its faults is found by its criterion."""
+"""Specify that each fault of a consolidation by another tool fails its criterion."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PLANNED = ("tasks", "task_queue_metadata", "proposals", "orchestration_decisions
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
-    """A copy of the sample as it was before: the originals, kept by whoever consolidated by hand."""
+    """Build the sample as the originals that an operator has kept."""
     return build(tmp_path / "kept")
 
 
@@ -41,7 +41,7 @@ def plan(kept: Path) -> Plan:
 
 @pytest.fixture
 def by_hand(tmp_path: Path, kept: Path, plan: Plan) -> Iterator[sqlite3.Connection]:
-    """The target of a consolidation that was made by hand and is right: plain ATTACH, CREATE and INSERT ... SELECT."""
+    """Consolidate by hand and correctly, with ATTACH, CREATE and INSERT ... SELECT."""
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     shutil.copyfile(kept / "workspace.db", workspace / "workspace.db")
@@ -63,7 +63,7 @@ def by_hand(tmp_path: Path, kept: Path, plan: Plan) -> Iterator[sqlite3.Connecti
 
 
 def judged(plan: Plan, kept: Path, tmp_path: Path, stack: ExitStack) -> TargetComparison:
-    """Lay out and judge, as ``pytest -m verify --originals DIR`` does."""
+    """Compare with the originals as ``pytest -m verify --originals DIR`` does."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     target = originals.copy_originals(plan, kept, tmp_path / "workspace", scratch)
@@ -71,12 +71,12 @@ def judged(plan: Plan, kept: Path, tmp_path: Path, stack: ExitStack) -> TargetCo
 
 
 def wrong(seen: list[Observation]) -> list[str]:
-    """The observations that do not hold, in words."""
+    """Return the failed observations as text."""
     return [f"{one.subject}: {one.observed}" for one in seen if not one.holds]
 
 
 def faults(found: TargetComparison, plan: Plan) -> dict[str, list[str]]:
-    """What each criterion finds wrong."""
+    """Return the failed observations of each criterion."""
     return {
         "tables-created": wrong(compare_structure.tables_created(found, plan)),
         "indexes-created": wrong(compare_structure.indexes_created(found)),
@@ -92,7 +92,7 @@ def faults(found: TargetComparison, plan: Plan) -> dict[str, list[str]]:
 
 @pytest.mark.usefixtures("by_hand")
 def test_a_careful_hand_is_found_right(plan: Plan, kept: Path, tmp_path: Path) -> None:
-    """Indexes may have other names; rows, columns and neighbours are as they have to be."""
+    """Indexes may have other names if rows, columns and other tables are correct."""
     with ExitStack() as stack:
         found = faults(judged(plan, kept, tmp_path, stack), plan)
 
@@ -147,7 +147,7 @@ def test_a_row_that_is_there_twice_is_found_where_no_key_forbids_it(
 def test_rows_changed_since_are_counted_and_no_fault(
     by_hand: sqlite3.Connection, plan: Plan, kept: Path, tmp_path: Path
 ) -> None:
-    """A target that has been in use is not blamed for it: three changed rows are told, and nothing fails."""
+    """Three rows that an application has changed are counted, and nothing fails."""
     by_hand.execute("UPDATE tasks SET status = 'done since' WHERE rowid <= 3")
     by_hand.execute("UPDATE workspace_tasks SET title = 'edited' WHERE rowid = 1")
 
@@ -165,7 +165,7 @@ def test_rows_changed_since_are_counted_and_no_fault(
 def test_values_of_another_type_are_a_fault(
     by_hand: sqlite3.Connection, plan: Plan, kept: Path, tmp_path: Path
 ) -> None:
-    """A column declared with another type has changed its values: that is no later edit."""
+    """No later edit explains a column declared with another type."""
     columns = [row[1] for row in by_hand.execute("PRAGMA table_info(proposals)")]
     declared = ", ".join(f"{name} TEXT" + (" PRIMARY KEY" if name == "id" else "") for name in columns)
     by_hand.execute(f"CREATE TABLE again({declared})")

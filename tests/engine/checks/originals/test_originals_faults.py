@@ -1,4 +1,7 @@
-"""What a consolidation by hand loses is found by its criterion; what a hand may do otherwise, and use since, is not."""
+"""Specify that each criterion finds what a consolidation by hand has lost.
+
+Permitted differences and later use fail nothing.
+"""
 
 from __future__ import annotations
 
@@ -221,7 +224,7 @@ PLANTED = (
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.id)
 def test_a_fault_of_a_hand_is_found_by_its_criterion(tmp_path: Path, planted: Planted) -> None:
-    """By no other, and under its subject: whoever reads the report is led to the fault."""
+    """No other criterion fails, so that the report leads to the fault."""
     hand = HAND
     for text, instead in planted.edits.items():
         assert text in hand
@@ -342,7 +345,7 @@ def test_damaged_original_is_one_problem(tmp_path: Path, content: bytes | None) 
 
 
 def test_damaged_original_of_the_target_is_one_problem(tmp_path: Path) -> None:
-    """The sources tell what was to come; what else was there is not known."""
+    """The sources show what was expected, but not the other tables of the target."""
     by_hand = consolidated(tmp_path)
     (by_hand.originals / "target.db").write_bytes(b"no database" * 50)
 
@@ -355,7 +358,7 @@ def test_damaged_original_of_the_target_is_one_problem(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("content", "id"), [(b"no database" * 50, "not-a-database"), (None, "damaged")])
 def test_target_that_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes | None, id: str) -> None:
-    """An operator is told which file it is, and what to do."""
+    """The problem names the file and has a hint."""
     by_hand = consolidated(tmp_path)
     target = by_hand.workspace / "target.db"
     target.write_bytes(target.read_bytes()[:5000] if content is None else content)

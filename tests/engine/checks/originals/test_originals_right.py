@@ -1,4 +1,4 @@
-"""What a hand may do otherwise, and what has changed since, is told and is no fault."""
+"""Specify that permitted differences and later changes are no failure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ else:
 
 
 def test_a_careful_hand_with_other_words_is_found_right(tmp_path: Path) -> None:
-    """Names of indexes and triggers, quotes, white space, order of columns, where a constraint stands: no fault."""
+    """Names, quotes, white space, column order and the place of a constraint may differ."""
     log = consolidated(tmp_path).judge()
 
     assert failed(log) == set()
@@ -28,7 +28,7 @@ def test_a_careful_hand_with_other_words_is_found_right(tmp_path: Path) -> None:
 
 
 def test_what_an_application_has_changed_since_is_told_and_no_fault(tmp_path: Path) -> None:
-    """Rows that are other ones now are counted, and objects in addition named; user_version may be higher."""
+    """Changed rows are counted, added objects are named, and user_version may be higher."""
     by_hand = consolidated(tmp_path)
     by_hand.change(
         "UPDATE people SET age = 37 WHERE id = 1",
@@ -113,7 +113,7 @@ def test_row_without_a_key_that_was_changed_is_told_by_its_rowid(tmp_path: Path,
 
 
 def test_row_whose_key_is_null_may_have_been_changed(tmp_path: Path) -> None:
-    """As many rows are in addition as are lacking; one more is lost."""
+    """As many rows may be added as are missing, but one more missing row is lost."""
     by_hand = keyed_by_email(tmp_path)
     by_hand.change("UPDATE people SET first = 'new' WHERE email IS NULL AND first = 'a'")
     log = by_hand.judge()
@@ -129,7 +129,7 @@ def test_row_whose_key_is_null_may_have_been_changed(tmp_path: Path) -> None:
 
 
 def test_rows_that_no_original_has_are_counted_and_named(tmp_path: Path) -> None:
-    """They were added since, or by the hand; what the target had before is none of them."""
+    """The rows that the target had before are not counted."""
     by_hand = consolidated(tmp_path)
     by_hand.change("INSERT INTO scores VALUES(8, 8.0), (9, 9.0)", "DELETE FROM scores WHERE n = 1")
 
@@ -182,7 +182,7 @@ def test_rows_that_a_receiving_table_had_are_judged_as_well(tmp_path: Path, stat
 
 
 def test_equal_rows_of_two_originals_are_not_doubled(tmp_path: Path) -> None:
-    """Each has one of its own; one more is doubled, and one that is gone is missing."""
+    """A third equal row is doubled, and a removed one is missing."""
     by_hand = consolidated(tmp_path)
     with closing(sqlite3.connect(by_hand.originals / "b.db", isolation_level=None)) as con:
         con.execute("CREATE TABLE log(msg, level)")
@@ -216,7 +216,7 @@ def keyed_by_email(root: Path) -> ByHand:
 
 
 def test_without_the_original_target_its_neighbours_are_not_shown(tmp_path: Path) -> None:
-    """With the reason; the other criteria judge what the sources tell."""
+    """The reason is given, and the sources show the other criteria."""
     by_hand = consolidated(tmp_path)
     (by_hand.originals / "target.db").unlink()
 
@@ -229,7 +229,7 @@ def test_without_the_original_target_its_neighbours_are_not_shown(tmp_path: Path
 
 
 def test_foreign_keys_that_pointed_at_nothing_before_are_no_fault(tmp_path: Path) -> None:
-    """The hand has lost nothing that the original had; one more is its own."""
+    """An orphan of an original is accepted, and one more is a failure."""
     by_hand = consolidated(tmp_path)
     with closing(sqlite3.connect(by_hand.originals / "a.db", isolation_level=None)) as con:
         con.execute("INSERT INTO pets VALUES('lost', 77)")
