@@ -45,13 +45,13 @@ def wrong(root: Path, sealed: Manifest) -> list[Observation]:
     return [one for one in seen if not one.holds]
 
 
-def test_a_consolidation_that_stands_is_right(root: Path, sealed: Manifest) -> None:
+def test_intact_consolidation_passes_the_check(root: Path, sealed: Manifest) -> None:
     """Nothing is wrong, and nothing has changed."""
     assert wrong(root, sealed) == []
     assert check.read_consolidated_target(root, sealed).changes_since_commit("workspace.db") == []
 
 
-def test_looking_changes_no_byte(root: Path, sealed: Manifest) -> None:
+def test_check_changes_no_byte(root: Path, sealed: Manifest) -> None:
     """The same files with the same bytes are there afterwards."""
     before = {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
@@ -118,7 +118,7 @@ def test_check_that_cannot_be_evaluated_is_damage(root: Path, sealed: Manifest) 
     assert unknown.observed == "CHECK constraint of ages cannot be evaluated"
 
 
-def test_a_target_that_was_replaced_has_no_row_of_history(root: Path, sealed: Manifest) -> None:
+def test_replaced_target_has_no_history_row(root: Path, sealed: Manifest) -> None:
     """The backup copied over it by hand is not the consolidated target."""
     (root / "workspace.db").write_bytes((root / f"backups/small-{STAMP}/databases/target.db").read_bytes())
 
@@ -128,9 +128,7 @@ def test_a_target_that_was_replaced_has_no_row_of_history(root: Path, sealed: Ma
 
 
 @pytest.mark.parametrize("content", [None, b"", b"x" * 9000], ids=["missing", "empty", "no database"])
-def test_a_target_that_is_gone_is_evidence_and_no_traceback(
-    root: Path, sealed: Manifest, content: bytes | None
-) -> None:
+def test_unreadable_target_is_an_observation_and_no_error(root: Path, sealed: Manifest, content: bytes | None) -> None:
     """Missing, cut to nothing or overwritten, it is wrong in words."""
     (root / "workspace.db").unlink()
     if content is not None:

@@ -95,14 +95,14 @@ def test_values_that_stay_as_they_are_are_no_problem(bench: Bench, here: str, th
         ),
     ],
 )
-def test_a_constraint_that_the_source_does_not_have_is_tried(
+def test_constraint_of_target_only_is_tried(
     bench: Bench, type_: str, there: str, values: list[Any], words: str
 ) -> None:
     """NOT NULL, CHECK, STRICT and INTEGER PRIMARY KEY can refuse values of an equal type."""
     assert words in refusal(bench, f"CREATE TABLE t(v {type_})", there, values)
 
 
-def test_a_key_that_is_the_rowid_at_one_end_only_changes_nothing_by_itself(bench: Bench) -> None:
+def test_rowid_key_on_one_side_changes_no_value(bench: Bench) -> None:
     """The numbers stay, although only INTEGER PRIMARY KEY is an alias of the rowid."""
     mapping, problems = moved(
         bench, "CREATE TABLE t(v INT PRIMARY KEY)", "CREATE TABLE t(v INTEGER PRIMARY KEY)", [3, 1, -5]
@@ -120,7 +120,7 @@ def test_a_renamed_column_is_tried_under_its_new_name(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("factor", "differ"), [(3, True), (2, False)])
-def test_a_column_that_the_target_computes_in_another_way_is_found(bench: Bench, factor: int, *, differ: bool) -> None:
+def test_column_computed_differently_by_target_is_found(bench: Bench, factor: int, *, differ: bool) -> None:
     """Generated columns are not copied, and so their values come from the target's expression."""
     there = f"CREATE TABLE t(v, more, g AS (v * {factor}))"
 
@@ -129,7 +129,7 @@ def test_a_column_that_the_target_computes_in_another_way_is_found(bench: Bench,
     assert [problem.what.startswith("values of column g would change") for problem in problems] == [True] * differ
 
 
-def test_values_of_a_utf_16_database_are_tried_as_well(bench: Bench) -> None:
+def test_values_of_utf_16_database_are_tried(bench: Bench) -> None:
     """The scratch database has the encoding of what it reads."""
     path = bench.database(
         "a.db", "PRAGMA encoding='UTF-16be'", "CREATE TABLE t(v TEXT)", "INSERT INTO t VALUES('01'), ('é')"
@@ -155,7 +155,7 @@ def test_an_rtree_of_whole_numbers_would_cut_fractions(bench: Bench) -> None:
     assert "values of column v would change" in problems[0]
 
 
-def test_a_table_with_the_same_statement_is_not_copied_for_a_trial(bench: Bench) -> None:
+def test_table_with_same_statement_is_not_tried(bench: Bench) -> None:
     """What the source accepted, the same declaration accepts."""
     same = "CREATE TABLE t(v INTEGER CHECK(v > 0)) STRICT"
 

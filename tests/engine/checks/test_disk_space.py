@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_what_is_kept_is_no_more_than_was_foretold(root: Path) -> None:
+def test_kept_bytes_are_at_most_the_computed_need(root: Path) -> None:
     """Backups, dumps and growth of a run need at most 5 % more than was computed."""
     wanted = disk_space_needed(plan_of(root), root)
     before = (root / "workspace.db").stat().st_size

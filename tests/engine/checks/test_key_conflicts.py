@@ -39,7 +39,7 @@ def test_sources_with_different_keys_do_not_collide(bench: Bench) -> None:
     assert two(bench) == []
 
 
-def test_a_key_in_two_sources_is_counted_and_both_are_named(bench: Bench) -> None:
+def test_key_collision_of_two_sources_names_both(bench: Bench) -> None:
     """Equal content is a collision as well, unless the plan says otherwise."""
     bench.database("a.db", KEYED, values(("x", 1), ("y", 1), ("z", 1)))
     bench.database("b.db", KEYED, values(("x", 1), ("y", 2)))
@@ -67,7 +67,7 @@ def test_a_key_that_the_target_has_is_found(bench: Bench) -> None:
         (("w", "x", "y", "z"), "The first keys are 'w'; 'x'; 'y'."),
     ],
 )
-def test_key_of_four_parties_names_each_once(bench: Bench, keys: tuple[str, ...], values_shown: str) -> None:
+def test_key_collision_of_four_sources_names_each_once(bench: Bench, keys: tuple[str, ...], values_shown: str) -> None:
     """Four sources make one problem, which has the values in a sentence of their own."""
     files = ("a.db", "b.db", "c.db")
     for file in (TARGET, *files):
@@ -81,7 +81,7 @@ def test_key_of_four_parties_names_each_once(bench: Bench, keys: tuple[str, ...]
     assert problem.values == values_shown
 
 
-def test_a_key_that_only_the_target_declares_is_looked_up_within_one_source(bench: Bench) -> None:
+def test_target_key_is_looked_up_within_one_source(bench: Bench) -> None:
     """The source never forbade equal values."""
     bench.database("a.db", FREE, values(("x", 1), ("x", 2), ("y", 3)))
 
@@ -136,7 +136,7 @@ def test_keys_that_no_two_rows_claim_are_free(bench: Bench, create: str) -> None
     assert bench.problems(*(source(f, table("t", create=create, rowids="renumber")) for f in ("a.db", "b.db"))) == []
 
 
-def test_a_new_key_that_the_targets_own_rows_violate_is_found(bench: Bench) -> None:
+def test_new_key_is_refused_when_target_rows_violate_it(bench: Bench) -> None:
     """The source brings a unique index and not a single row."""
     bench.database(TARGET, FREE, values(("x", 1), ("x", 2)))
     bench.database("a.db", FREE, "CREATE UNIQUE INDEX ix ON t(k)")
@@ -144,7 +144,7 @@ def test_a_new_key_that_the_targets_own_rows_violate_is_found(bench: Bench) -> N
     assert "target.db:t: 1 key (k) would occur more than once" in collision(bench, source("a.db", "t"))
 
 
-def test_a_new_expression_key_that_the_targets_own_rows_violate_is_found(bench: Bench) -> None:
+def test_new_expression_key_is_refused_when_target_rows_violate_it(bench: Bench) -> None:
     """An expression is looked up by a trial copy."""
     bench.database(TARGET, FREE, values(("x", 1), ("X", 2)))
     bench.database("a.db", FREE, "CREATE UNIQUE INDEX ix ON t(lower(k))", values(("z", 1)))
@@ -152,7 +152,7 @@ def test_a_new_expression_key_that_the_targets_own_rows_violate_is_found(bench: 
     assert "existing rows violate the new constraint of t" in collision(bench, source("a.db", "t"))
 
 
-def test_a_key_column_that_the_source_does_not_bring_counts_with_its_default(bench: Bench) -> None:
+def test_missing_key_column_counts_with_its_default(bench: Bench) -> None:
     """Every row of the source gets the same one."""
     bench.database(TARGET, "CREATE TABLE t(k, v, tenant TEXT DEFAULT 5, UNIQUE(k, tenant))")
     bench.database("a.db", FREE, values(("x", 1), ("x", 2)))
@@ -217,7 +217,7 @@ def test_equal_rows_under_equal_keys_may_be_skipped(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("there", [2, "1", 1.0, None, -0.0])
-def test_different_rows_under_equal_keys_are_found_before_the_run(bench: Bench, there: Any) -> None:
+def test_different_rows_with_equal_keys_are_refused(bench: Bench, there: Any) -> None:
     """Also those that SQL takes for equal."""
     here = 0.0 if there == 0 and there is not None else 1
     for file, value in ((TARGET, there), ("a.db", here)):
@@ -228,7 +228,7 @@ def test_different_rows_under_equal_keys_are_found_before_the_run(bench: Bench, 
     assert "1 of 1 rows under a key that t already has differ" in text
 
 
-def test_different_rows_of_two_sources_under_equal_keys_are_found_before_the_run(bench: Bench) -> None:
+def test_different_rows_of_two_sources_are_refused_when_keys_equal(bench: Bench) -> None:
     """The second source's policy meets the first source's rows."""
     bench.database("a.db", KEYED, values(("x", 1)))
     bench.database("b.db", KEYED, values(("x", 2)))
@@ -239,7 +239,7 @@ def test_different_rows_of_two_sources_under_equal_keys_are_found_before_the_run
 
 
 @pytest.mark.parametrize("policy", ["prefer-target", "prefer-source"])
-def test_a_policy_settles_different_rows(bench: Bench, policy: str) -> None:
+def test_policy_resolves_different_rows(bench: Bench, policy: str) -> None:
     """Between the target and a source, and between two sources."""
     bench.database(TARGET, KEYED, values(("x", 1)))
     bench.database("a.db", KEYED, values(("x", 2), ("y", 2)))
@@ -248,7 +248,7 @@ def test_a_policy_settles_different_rows(bench: Bench, policy: str) -> None:
     assert two(bench, policy, policy) == []
 
 
-def test_the_policy_of_one_source_does_not_speak_for_another(bench: Bench) -> None:
+def test_policy_of_one_source_does_not_cover_another(bench: Bench) -> None:
     """Source b says nothing about its collision with a."""
     bench.database("a.db", KEYED, values(("x", 1)))
     bench.database("b.db", KEYED, values(("x", 2)))
@@ -256,7 +256,7 @@ def test_the_policy_of_one_source_does_not_speak_for_another(bench: Bench) -> No
     assert len(two(bench, "prefer-source", "refuse")) == 1
 
 
-def test_a_policy_does_not_settle_a_key_that_a_source_claims_twice(bench: Bench) -> None:
+def test_policy_does_not_resolve_duplicates_within_one_source(bench: Bench) -> None:
     """No policy says which row of one source stays."""
     bench.database(TARGET, KEYED, values(("x", 1)))
     bench.database("a.db", FREE, values(("x", 2), ("x", 3)))
@@ -266,7 +266,7 @@ def test_a_policy_does_not_settle_a_key_that_a_source_claims_twice(bench: Bench)
     assert "UNIQUE constraint failed: t.k" in text
 
 
-def test_a_policy_does_not_settle_a_key_that_columns_do_not_tell(bench: Bench) -> None:
+def test_policy_does_not_resolve_expression_key_collisions(bench: Bench) -> None:
     """The rows have different declared keys and an equal expression."""
     bench.database(TARGET, KEYED, "CREATE UNIQUE INDEX ix ON t(lower(k))", values(("x", 1)))
     bench.database("a.db", KEYED, values(("X", 2)))
@@ -277,7 +277,7 @@ def test_a_policy_does_not_settle_a_key_that_columns_do_not_tell(bench: Bench) -
 
 
 @pytest.mark.parametrize("clause", ["REPLACE", "IGNORE", "ROLLBACK", "FAIL", "ABORT"])
-def test_a_clause_of_the_table_does_not_settle_a_collision(bench: Bench, clause: str) -> None:
+def test_conflict_clause_of_table_does_not_resolve_collisions(bench: Bench, clause: str) -> None:
     """A table declared UNIQUE ON CONFLICT REPLACE would drop rows silently."""
     create = f"CREATE TABLE t(k TEXT UNIQUE ON CONFLICT {clause}, v)"
     bench.database("a.db", create, values(("x", 1)))
@@ -289,7 +289,7 @@ def test_a_clause_of_the_table_does_not_settle_a_collision(bench: Bench, clause:
 
 
 @pytest.mark.parametrize("clause", ["REPLACE", "IGNORE"])
-def test_a_clause_of_a_key_that_is_tried_drops_no_row_unseen(bench: Bench, clause: str) -> None:
+def test_conflict_clause_of_tried_key_drops_no_row_silently(bench: Bench, clause: str) -> None:
     """The trial counts what arrived."""
     create = f"CREATE TABLE t(k, v, g AS (lower(k)), UNIQUE(g) ON CONFLICT {clause})"
     bench.database("a.db", create, "INSERT INTO t(k, v) VALUES('x', 1)")
@@ -298,7 +298,7 @@ def test_a_clause_of_a_key_that_is_tried_drops_no_row_unseen(bench: Bench, claus
     assert "would be dropped silently" in collision(bench, source("a.db", "t"), source("b.db", "t"))
 
 
-def test_rows_of_a_utf_16_target_are_a_party(bench: Bench) -> None:
+def test_rows_of_utf_16_target_are_looked_up(bench: Bench) -> None:
     """The look-up has the encoding of the target."""
     bench.database(TARGET, "PRAGMA encoding='UTF-16'", KEYED, values(("é", 1)))
     bench.database("a.db", KEYED, values(("é", 2)))

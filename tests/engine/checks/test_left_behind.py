@@ -55,7 +55,7 @@ def test_forgotten_rows_are_a_problem_of_each_table(facts: InspectedDatabase) ->
     }
 
 
-def test_rows_that_a_plan_leaves_are_findings_with_its_reason(facts: InspectedDatabase) -> None:
+def test_rows_left_by_plan_are_findings_with_reason(facts: InspectedDatabase) -> None:
     """The first matching pattern gives the reason, also for a table without rows.
 
     Patterns distinguish upper and lower case.

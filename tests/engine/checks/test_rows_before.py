@@ -86,7 +86,7 @@ def numbers(found: RowDifferences) -> tuple[int, int, int]:
         ("prefer-target", "new", True),
     ],
 )
-def test_policy_of_the_plan_decides_which_row_ought_to_be_there(
+def test_policy_of_plan_decides_the_expected_row(
     consolidated: Consolidated, policy: str, value: str, differs: bool
 ) -> None:
     """The policy replaces the row of the target or skips that of the source."""
@@ -295,7 +295,7 @@ def test_dump_is_read_alike_in_every_locale(tmp_path: Path) -> None:
     assert (rows.number, rows.note) == (0, _SAME)
 
 
-def test_dump_with_a_statement_that_is_no_utf_8_is_not_loaded(tmp_path: Path) -> None:
+def test_dump_with_undecodable_statement_is_not_loaded(tmp_path: Path) -> None:
     """Only SQLite's shell can load such a dump, which is no fault of the bytes."""
     made(tmp_path / "odd.db", "CREATE TABLE t(a DEFAULT 'XX')")
     copy = dumped(tmp_path, "odd")

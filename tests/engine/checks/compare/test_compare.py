@@ -117,7 +117,7 @@ def test_something_else_in_its_place_is_noticed(
     assert red(copied) == expected
 
 
-def test_a_table_that_nobody_foretold_is_not_taken_for_granted(copied: Copied) -> None:
+def test_unplanned_table_of_plan_fails_tables_created(copied: Copied) -> None:
     """The plan names a table that neither the planned schema nor the target has."""
     plan = copied.plan.model_copy(update={"tables": [RequiredTable(name="later", create="CREATE TABLE later(n)")]})
 

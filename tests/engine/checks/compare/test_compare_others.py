@@ -27,7 +27,7 @@ CHILD = "CREATE TABLE child(a REFERENCES one(id), b REFERENCES two(id))"
 PARENTS = ("CREATE TABLE one(id INTEGER PRIMARY KEY)", "CREATE TABLE two(id INTEGER PRIMARY KEY)")
 
 
-def test_orphans_that_were_orphans_before_are_accepted_and_no_others(bench: Bench) -> None:
+def test_only_orphans_from_before_are_accepted(bench: Bench) -> None:
     """Orphans are counted by child and parent table of the target.
 
     So a new orphan cannot replace an old one.
@@ -53,7 +53,7 @@ def test_a_source_called_target_is_not_the_target(bench: Bench) -> None:
     assert wrong(compare.foreign_keys(copied.compared)) == []
 
 
-def test_a_target_that_has_grown_out_of_all_proportion_is_noticed(copied: Copied) -> None:
+def test_target_that_has_grown_too_much_fails(copied: Copied) -> None:
     """Different page sizes are allowed be many more than those page another; ten times the sources is not."""
     (usual,) = compare.size_reasonable(50_000, copied.inspected)
     (huge,) = compare.size_reasonable(50_000_000, copied.inspected)
@@ -122,7 +122,7 @@ def plan_of_t(bench: Bench) -> Plan:
     return bench.plan(source("a.db", "t"))
 
 
-def test_table_in_other_words_is_as_it_was_foretold(bench: Bench) -> None:
+def test_equivalent_table_with_other_statement_passes(bench: Bench) -> None:
     """Indexes and triggers may have other names, and columns another order."""
     compared = remade(
         bench,
@@ -140,7 +140,7 @@ def test_table_in_other_words_is_as_it_was_foretold(bench: Bench) -> None:
     assert said(compare_structure.triggers_in_place(compared)) == [f"trigger up | {up} | {up} | passed"]
 
 
-def test_columns_that_differ_are_told_alone(bench: Bench) -> None:
+def test_only_differing_columns_are_named(bench: Bench) -> None:
     """Each differing or added column is named with the properties that differ."""
     compared = remade(
         bench,
@@ -183,7 +183,7 @@ def test_columns_that_differ_are_told_alone(bench: Bench) -> None:
         ("c UNIQUE, d, more CHECK(more > 0), CHECK(a > 0)", []),
     ],
 )
-def test_declaration_that_differs_is_told_by_its_kind(bench: Bench, columns: str, differing: list[str]) -> None:
+def test_differing_declaration_is_named_by_its_kind(bench: Bench, columns: str, differing: list[str]) -> None:
     """A declaration of a missing column or key is named with the columns."""
     compared = remade(bench, f"CREATE TABLE t(a INT NOT NULL DEFAULT 1, {columns})")
 
@@ -194,7 +194,7 @@ def test_declaration_that_differs_is_told_by_its_kind(bench: Bench, columns: str
     assert wrong(compare_structure.indexes_created(compared)) == ["t: of_d"]
 
 
-def test_neighbour_is_told_by_each_kind_that_differs(bench: Bench) -> None:
+def test_changed_neighbour_names_each_differing_kind(bench: Bench) -> None:
     """The kinds are columns, their declarations, and indexes by name or as constraints."""
     bench.database(
         TARGET,
@@ -232,7 +232,7 @@ def test_neighbour_is_no_table_of_the_plan(bench: Bench) -> None:
     ]
 
 
-def test_target_without_a_table_of_the_plan_is_not_examined(bench: Bench) -> None:
+def test_target_without_planned_tables_is_not_examined(bench: Bench) -> None:
     """Or needs not be, where the plan names none."""
     compared = remade(bench)
     lost = compare_structure.schema_as_planned(compared)
@@ -247,7 +247,7 @@ def test_target_without_a_table_of_the_plan_is_not_examined(bench: Bench) -> Non
     ]
 
 
-def test_trigger_and_view_that_differ_are_told_as_they_are(bench: Bench) -> None:
+def test_differing_triggers_and_views_show_present_statement(bench: Bench) -> None:
     """The observation has the present statement, or says that it is missing."""
     later = "CREATE TRIGGER up AFTER DELETE ON t BEGIN SELECT 2; END"
     bare = "CREATE TABLE t(a, b, c, d)"
@@ -261,7 +261,7 @@ def test_trigger_and_view_that_differ_are_told_as_they_are(bench: Bench) -> None
     assert said(gone) == [f"trigger up | {SHAPES[2]} | missing | failed"]
 
 
-def test_foreign_key_that_differs_is_told_with_both(bench: Bench) -> None:
+def test_differing_foreign_key_names_both_declarations(bench: Bench) -> None:
     """Its columns in the parent are looked up on both sides."""
     bench.database("a.db", "CREATE TABLE p(k PRIMARY KEY)", "CREATE TABLE c(k REFERENCES p ON DELETE CASCADE)")
     copied = bench.copied(source("a.db", "p", "c"))
@@ -274,7 +274,7 @@ def test_foreign_key_that_differs_is_told_with_both(bench: Bench) -> None:
     assert said(observations)[1:] == [f"c: FOREIGN KEY | {actions} CASCADE | {actions} NO ACTION | failed"]
 
 
-def test_further_tables_are_no_fault_where_neighbours_are_not_known(bench: Bench) -> None:
+def test_added_tables_pass_when_neighbours_are_unknown(bench: Bench) -> None:
     """Without the original target, its own tables are not known."""
     known = remade(bench, SHAPES[0], "CREATE TABLE stray(n)")
     unknown = replace(known, inspected=replace(known.inspected, target=None))

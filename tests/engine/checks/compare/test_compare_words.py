@@ -165,9 +165,7 @@ def test_a_plan_that_moves_nothing(bench: Bench) -> None:
     ],
     ids=lambda words: words[0],
 )
-def test_each_difference_is_said_in_the_words_of_the_report(
-    copied: Copied, changes: list[str], words: list[str]
-) -> None:
+def test_each_difference_has_the_report_sentence(copied: Copied, changes: list[str], words: list[str]) -> None:
     """Each observation has the expected and the present state."""
     for change in changes:
         copied.con.execute(change)
@@ -175,7 +173,7 @@ def test_each_difference_is_said_in_the_words_of_the_report(
     assert red(copied) == words
 
 
-def test_a_table_that_is_gone_does_not_end_the_look(copied: Copied) -> None:
+def test_missing_table_does_not_end_the_comparison(copied: Copied) -> None:
     """Those after it are compared all the same."""
     for change in ("DROP TABLE people", "DELETE FROM tasks WHERE id = 5", "DROP TABLE own"):
         copied.con.execute(change)
@@ -194,7 +192,7 @@ def test_a_table_that_is_gone_does_not_end_the_look(copied: Copied) -> None:
     assert (exact[0].holds, beside[0].holds) == (False, False)
 
 
-def test_the_run_s_own_table_is_nobody_s(copied: Copied) -> None:
+def test_history_table_is_not_compared(copied: Copied) -> None:
     """The history table belongs neither to the plan nor to the target."""
     copied.con.execute(f"CREATE TABLE {history.TABLE.upper()}(run)")
 

@@ -91,7 +91,7 @@ def faults(found: TargetComparison, plan: Plan) -> dict[str, list[str]]:
 
 
 @pytest.mark.usefixtures("by_hand")
-def test_a_careful_hand_is_found_right(plan: Plan, kept: Path, tmp_path: Path) -> None:
+def test_correct_consolidation_by_hand_passes(plan: Plan, kept: Path, tmp_path: Path) -> None:
     """Indexes may have other names if rows, columns and other tables are correct."""
     with ExitStack() as stack:
         found = faults(judged(plan, kept, tmp_path, stack), plan)
@@ -127,9 +127,7 @@ def test_each_fault_is_found_by_its_criterion(
     assert any(says in one for one in found[criterion]), found
 
 
-def test_a_row_that_is_there_twice_is_found_where_no_key_forbids_it(
-    by_hand: sqlite3.Connection, plan: Plan, kept: Path, tmp_path: Path
-) -> None:
+def test_doubled_row_without_key_is_found(by_hand: sqlite3.Connection, plan: Plan, kept: Path, tmp_path: Path) -> None:
     """A copy that ran twice into a table whose key was forgotten doubles its rows."""
     columns = ", ".join(row[1] for row in by_hand.execute("PRAGMA table_info(task_queue_metadata)"))
     by_hand.execute(f"CREATE TABLE again AS SELECT {columns} FROM task_queue_metadata")

@@ -223,7 +223,7 @@ PLANTED = (
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.id)
-def test_a_fault_of_a_hand_is_found_by_its_criterion(tmp_path: Path, planted: Planted) -> None:
+def test_seeded_fault_fails_only_its_criterion(tmp_path: Path, planted: Planted) -> None:
     """No other criterion fails, so that the report leads to the fault."""
     hand = HAND
     for text, instead in planted.edits.items():
@@ -278,7 +278,7 @@ class Told:
     ],
     ids=lambda told: told.evidence[2],
 )
-def test_loss_is_told_once_with_what_differs(tmp_path: Path, told: Told) -> None:
+def test_loss_is_reported_once_with_its_difference(tmp_path: Path, told: Told) -> None:
     """No column and no clause is named that is as it was to be."""
     hand = HAND
     for text, instead in told.edits.items():
@@ -290,7 +290,7 @@ def test_loss_is_told_once_with_what_differs(tmp_path: Path, told: Told) -> None
     assert [(entry.criterion, entry.subject, entry.expected, entry.observed) for entry in entries] == [told.evidence]
 
 
-def test_other_condition_of_an_index_is_told(tmp_path: Path) -> None:
+def test_other_condition_of_index_is_reported(tmp_path: Path) -> None:
     """The index is there, so its statement is what tells the difference."""
     by_hand = consolidated(tmp_path, HAND.replace('where "age">18', 'where "age">81'))
 
@@ -307,7 +307,7 @@ def test_code_that_names_an_original_is_found(tmp_path: Path) -> None:
     assert failed(by_hand.judge()) == CODE
 
 
-def test_original_that_is_not_what_the_plan_names_is_found(tmp_path: Path) -> None:
+def test_original_that_differs_from_plan_is_found(tmp_path: Path) -> None:
     """What that original does not tell is not examined, and nothing is blamed for it."""
     by_hand = consolidated(tmp_path)
     trigger = "CREATE TRIGGER logs AFTER INSERT ON pets BEGIN INSERT INTO log VALUES('pet', 1); END"

@@ -19,7 +19,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-def test_a_careful_hand_with_other_words_is_found_right(tmp_path: Path) -> None:
+def test_consolidation_by_hand_with_other_statements_passes(tmp_path: Path) -> None:
     """Names, quotes, white space, column order and the place of a constraint may differ."""
     log = consolidated(tmp_path).judge()
 
@@ -27,7 +27,7 @@ def test_a_careful_hand_with_other_words_is_found_right(tmp_path: Path) -> None:
     assert log.findings == ()
 
 
-def test_what_an_application_has_changed_since_is_told_and_no_fault(tmp_path: Path) -> None:
+def test_later_changes_are_findings_and_no_failure(tmp_path: Path) -> None:
     """Changed rows are counted, added objects are named, and user_version may be higher."""
     by_hand = consolidated(tmp_path)
     by_hand.change(
@@ -56,7 +56,7 @@ def test_what_an_application_has_changed_since_is_told_and_no_fault(tmp_path: Pa
 
 
 @pytest.mark.parametrize("show_values", [False, True])
-def test_row_that_was_changed_since_is_named_by_its_key(tmp_path: Path, show_values: bool) -> None:
+def test_changed_row_is_named_by_its_key(tmp_path: Path, show_values: bool) -> None:
     """A key of text is a value, which a finding names on demand."""
     by_hand = consolidated(tmp_path)
     by_hand.change("UPDATE people SET age = 37 WHERE id = 2", "UPDATE pets SET owner = 2 WHERE name = 'tom'")
@@ -68,7 +68,7 @@ def test_row_that_was_changed_since_is_named_by_its_key(tmp_path: Path, show_val
     assert ("(masked)" in texts["a.db:pets"]) is not show_values
 
 
-def test_lost_row_without_a_key_is_named_by_its_former_rowid(tmp_path: Path) -> None:
+def test_lost_row_without_key_is_named_by_rowid(tmp_path: Path) -> None:
     """Nothing else tells an operator which one it is."""
     by_hand = consolidated(tmp_path)
     by_hand.change("DELETE FROM log WHERE msg = 'other'")
@@ -99,7 +99,7 @@ def test_doubled_row_is_named(tmp_path: Path) -> None:
     "statement",
     ["UPDATE log SET msg = 'new' WHERE rowid = 20", "UPDATE log SET msg = 'other', level = 2 WHERE rowid = 20"],
 )
-def test_row_without_a_key_that_was_changed_is_told_by_its_rowid(tmp_path: Path, statement: str) -> None:
+def test_changed_row_without_key_is_named_by_rowid(tmp_path: Path, statement: str) -> None:
     """The one it was equal to, and the one it is equal to now, are others."""
     by_hand = consolidated(tmp_path)
     by_hand.change(statement)
@@ -164,7 +164,7 @@ def test_table_that_has_lost_all_rows_asks_for_attention(tmp_path: Path) -> None
         ("UPDATE scores SET value = 9 WHERE n = 1", set()),
     ],
 )
-def test_rows_that_a_receiving_table_had_are_judged_as_well(tmp_path: Path, statement: str, criteria: set[str]) -> None:
+def test_earlier_rows_of_receiving_table_are_matched(tmp_path: Path, statement: str, criteria: set[str]) -> None:
     """None of them is in addition, and one that is gone is missing."""
     by_hand = consolidated(tmp_path)
     create = "CREATE TABLE scores(n INTEGER PRIMARY KEY, value REAL, UNIQUE(value, n) ON CONFLICT IGNORE) STRICT"
@@ -228,7 +228,7 @@ def test_without_the_original_target_its_neighbours_are_not_shown(tmp_path: Path
     assert set(log.unanswerable) >= {"committed", "backup-complete", "rows-expected", "size-reasonable"}
 
 
-def test_foreign_keys_that_pointed_at_nothing_before_are_no_fault(tmp_path: Path) -> None:
+def test_orphans_of_originals_are_no_failure(tmp_path: Path) -> None:
     """An orphan of an original is accepted, and one more is a failure."""
     by_hand = consolidated(tmp_path)
     with closing(sqlite3.connect(by_hand.originals / "a.db", isolation_level=None)) as con:
