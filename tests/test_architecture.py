@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits, Progress
 from tests.support.sources import MODULES, PACKAGE, ROOT, forget, imports, name_of, nodes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
 BASE, TOP = "modules that every room uses", "modules that use every room"
@@ -68,6 +68,11 @@ def _forgotten() -> Iterator[None]:
     forget()
 
 
+def breaches(rule: Callable[[Path], Collection[str]], paths: list[Path] = MODULES) -> dict[str, Collection[str]]:
+    """Return what a rule objects to, by module."""
+    return {str(path.relative_to(ROOT)): objections for path in paths if (objections := rule(path))}
+
+
 def room(name: str) -> str:
     """The room that a module of the project is in, or an empty text."""
     project, *parts = name.split(".")
@@ -99,29 +104,38 @@ def test_no_modules_import_each_other() -> None:
     assert waiting == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_arrow_points_up(path: Path) -> None:
+def test_no_arrow_points_up() -> None:
     """A room imports from itself and from the rooms below it, never from one above."""
-    own = room(name_of(path))
-    if not own:
-        pytest.skip("an __init__ of packages, which imports nothing")
+    assert breaches(_rooms_above) == {}
 
+
+def _rooms_above(path: Path) -> set[str]:
+    """Return the rooms that a module imports from and may not; an __init__ of packages is in no room."""
+    importing = room(name_of(path))
     used = {room(name) for name in imports(path)} - {""}
+    return used - set(ROOMS[: ROOMS.index(importing) + 1]) | used & APART.get(importing, set()) if importing else set()
 
-    assert used <= set(ROOMS[: ROOMS.index(own) + 1]) - APART.get(own, set())
 
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_harness_knows_pytest(path: Path) -> None:
+def test_only_the_harness_knows_pytest() -> None:
     """The engine can be used, and understood, without pytest."""
-    knows = {name.split(".")[0] for name in imports(path)} & {"pytest", "_pytest", "pluggy"}
+    others = [path for path in MODULES if "pytest_plugin" not in path.relative_to(ROOT).parts]
 
-    assert not knows or "pytest_plugin" in path.relative_to(ROOT).parts
+    assert breaches(_modules_of_pytest, others) == {}
+    assert breaches(_modules_of_pytest) != {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_there_is_one_sqlite_library_in_the_process(path: Path) -> None:
+def _modules_of_pytest(path: Path) -> set[str]:
+    """Return the packages of pytest that a module imports."""
+    return {name.split(".")[0] for name in imports(path)} & {"pytest", "_pytest", "pluggy"}
+
+
+def test_there_is_one_sqlite_library_in_the_process() -> None:
     """sqlite3 is imported from sqlite_utils at run time: a second build would drop the first one's locks."""
+    assert breaches(_direct_imports_of_sqlite) == {}
+
+
+def _direct_imports_of_sqlite(path: Path) -> list[str]:
+    """Return the statements that import a library of SQLite at run time."""
     for_types = {
         id(node)
         for block in nodes_of(path)
@@ -130,8 +144,8 @@ def test_there_is_one_sqlite_library_in_the_process(path: Path) -> None:
         for node in ast.walk(statement)
     }
 
-    direct = [
-        node
+    return [
+        ast.unparse(node)
         for node in nodes_of(path)
         if id(node) not in for_types
         and (
@@ -140,17 +154,16 @@ def test_there_is_one_sqlite_library_in_the_process(path: Path) -> None:
         )
     ]
 
-    assert not direct
 
-
-@pytest.mark.parametrize("path", ENGINE, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_engine_module_holds_limits(path: Path) -> None:
+def test_no_engine_module_holds_limits() -> None:
     """A deadline, progress or interruption of the whole process would be shared by all its runs."""
+    assert breaches(_held_limits, ENGINE) == {}
+
+
+def _held_limits(path: Path) -> list[str]:
+    """Return the names by which a module holds limits of one run."""
     module = import_module(name_of(path))
-
-    held = [name for name, value in vars(module).items() if isinstance(value, OF_ONE_RUN)]
-
-    assert held == []
+    return [name for name, value in vars(module).items() if isinstance(value, OF_ONE_RUN)]
 
 
 @pytest.mark.parametrize("name", ["utils", "helpers", "managers", "common", "misc"])
@@ -214,30 +227,35 @@ def test_there_is_one_exception_class() -> None:
     assert made == ["migration/sqlite_consolidate/problem.py: ProblemError"]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_error_is_judged_by_its_text(path: Path) -> None:
+def test_no_error_is_judged_by_its_text() -> None:
     """SQLite's errors have codes, problems have ids; a word in a text changes with the next release."""
-    judged = [
+    assert breaches(_judgements_by_text) == {}
+
+
+def _judgements_by_text(path: Path) -> list[str]:
+    """Return the expressions that compare or call a method of an error's text."""
+    return [
         ast.unparse(node)
         for node in nodes_of(path)
         if (isinstance(node, ast.Compare) and any(_is_text_of_error(part) for part in (node.left, *node.comparators)))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_text_of_error(node.func.value))
     ]
 
-    assert judged == []
 
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_text_of_a_report_is_taken_apart(path: Path) -> None:
+def test_no_text_of_a_report_is_taken_apart() -> None:
     """What a module has to know stands in a field; a text that it wrote for people may change."""
+    assert breaches(_texts_taken_apart) == {}
+
+
+def _texts_taken_apart(path: Path) -> list[str]:
+    """Return the expressions that look into a text of a report."""
     taken = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TAKES_APART:
             taken += [ast.unparse(node)] if _is_report_text(node.func.value) else []
         elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
             taken += [ast.unparse(node)] if _is_report_text(node.comparators[0]) else []
-
-    assert taken == []
+    return taken
 
 
 def _is_report_text(node: ast.expr) -> bool:
