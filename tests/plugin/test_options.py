@@ -133,9 +133,9 @@ def test_every_mode_has_words_for_people() -> None:
 
 def test_help_has_a_group_of_ours_and_markers_are_explained(pytester: pytest.Pytester) -> None:
     """Whoever asks pytest is told: each option below one heading, each verb with the words that start it."""
-    asked = pytester.runpytest_subprocess(*PLUGINS, "--help").stdout.str()
+    asked = pytester.runpytest_inprocess(*PLUGINS, "--help").stdout.str()
     group = asked[asked.index("consolidation of SQLite databases") :].split("\n\n")[0]
-    marks = pytester.runpytest_subprocess(*PLUGINS, "--markers").stdout.str()
+    marks = pytester.runpytest_inprocess(*PLUGINS, "--markers").stdout.str()
 
     for option in ("--workspace", "--plan", "--reports", "--originals", "--bundle", "--discard-changes"):
         assert f"  {option}" in group
@@ -146,8 +146,8 @@ def test_help_has_a_group_of_ours_and_markers_are_explained(pytester: pytest.Pyt
 
 def registered(pytester: pytest.Pytester, *plugins: str) -> tuple[set[str], set[str]]:
     """Return the options and the marks that pytest knows in a project of its own, as it lists them."""
-    options = pytester.runpytest_subprocess(*plugins, "--help").stdout.str()
-    marks = pytester.runpytest_subprocess(*plugins, "--markers").stdout.str()
+    options = pytester.runpytest_inprocess(*plugins, "--help").stdout.str()
+    marks = pytester.runpytest_inprocess(*plugins, "--markers").stdout.str()
     return set(re.findall(r"(?<=[ ,])--[a-z][\w-]*", options)), set(
         re.findall(r"^@pytest\.mark\.(\w+)", marks, re.MULTILINE)
     )
