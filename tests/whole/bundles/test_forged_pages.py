@@ -14,6 +14,7 @@ from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.html.page_file import pytest_html_styles
 from sqlite_consolidate.report.records import DIGEST_LIMITS
 from tests.support.reports.forgery import Files, edit, found, in_page, update_digests, without, write
+from tests.support.thorough import thorough
 from tests.support.workspaces.one_source import build_one_source
 from tests.support.workspaces.whole_run import Workspace
 
@@ -213,7 +214,7 @@ def test_command_says_what_digests_cannot_prove(made: Path, tmp_path: Path) -> N
     assert DIGEST_LIMITS in (ran.folder / "audit.html").read_text("utf-8")
 
 
-@pytest.mark.parametrize("arguments", [["--css={css}"], ["--show-values"], ["--withhold-output"]])
+@pytest.mark.parametrize("arguments", [["--css={css}"], *thorough(["--show-values"], ["--withhold-output"])])
 def test_honest_bundle_passes_whatever_was_asked_for(tmp_path: Path, arguments: list[str]) -> None:
     """Styles of the operator are counted, not compared."""
     css = tmp_path / "own.css"
