@@ -1,4 +1,4 @@
-"""Records of runs, made by hand."""
+"""Make records of runs by hand."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def accepted() -> Record:
-    """An accepted migration with everything a record can hold."""
+    """Return an accepted migration with everything a record can hold."""
     return records.accepted()
 
 
 @pytest.fixture
 def refused() -> Record:
-    """A migration that failed while it verified, and put everything back."""
+    """Return a migration that failed while it verified and was rolled back."""
     return records.refused()
 
 
 @pytest.fixture
 def unfinished() -> Record:
-    """What a killed run leaves: a stage that is running, and no end."""
+    """Return the record that a killed run leaves, with a running stage and no end."""
     return records.unfinished()
 
 
 @pytest.fixture
 def hostile() -> Record:
-    """A record with a hostile text in every place that can hold one."""
+    """Return a record with a hostile text in every place that can hold one."""
     return records.hostile()
 
 
 @pytest.fixture
 def record() -> Record:
-    """An accepted run of this release, with the pytest-html that is installed."""
+    """Return an accepted run of this release with the installed pytest-html."""
     versions = {"sqlite-consolidate": sqlite_consolidate.__version__, "pytest-html": version("pytest-html"), "a": "<1>"}
     return replace(records.accepted(), versions=versions)

@@ -1,4 +1,4 @@
-"""The bundle: the files of a run, private and listed with their digests."""
+"""Write the files of a run as a private bundle with their digests."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
 
 
-def test_the_manifest_lists_every_file_with_its_digest_and_size(tmp_path: Path, accepted: Record) -> None:
-    """Also the files that others have written before."""
+def test_manifest_lists_every_file_with_digest_and_size(tmp_path: Path, accepted: Record) -> None:
+    """The files that pytest has written before are among them."""
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "audit.html").write_text("<html>")
@@ -37,8 +37,8 @@ def test_the_manifest_lists_every_file_with_its_digest_and_size(tmp_path: Path, 
         assert listed == {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
 
 
-def test_the_files_hold_plan_diff_and_sql(tmp_path: Path, accepted: Record) -> None:
-    """The plan and the diff to the letter; the SQL one statement after the other."""
+def test_files_hold_plan_diff_and_sql(tmp_path: Path, accepted: Record) -> None:
+    """Plan and diff are unchanged, and the SQL has one statement after the other."""
     write_bundle(tmp_path, accepted, plan="name = 'plän'\r\n".encode())
 
     assert (tmp_path / "plan.toml").read_bytes() == "name = 'plän'\r\n".encode()
@@ -50,8 +50,8 @@ def test_the_files_hold_plan_diff_and_sql(tmp_path: Path, accepted: Record) -> N
     ]
 
 
-def test_nobody_else_can_read_a_bundle(tmp_path: Path, accepted: Record) -> None:
-    """The folder is 0700 and every file 0600, also where both were open before."""
+def test_bundle_is_readable_by_its_owner_only(tmp_path: Path, accepted: Record) -> None:
+    """The folder is 0700 and every file 0600, even if both were open before."""
     folder = tmp_path / "reports" / "run"
     folder.mkdir(parents=True, mode=0o755)
     (folder / "audit.html").write_text("<html>")
@@ -63,8 +63,8 @@ def test_nobody_else_can_read_a_bundle(tmp_path: Path, accepted: Record) -> None
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
-def test_writing_again_replaces_and_leaves_nothing_beside(tmp_path: Path, accepted: Record, refused: Record) -> None:
-    """The files are replaced whole; no temporary file stays."""
+def test_writing_again_replaces_the_files(tmp_path: Path, accepted: Record, refused: Record) -> None:
+    """The files are replaced atomically, and no temporary file stays."""
     write_bundle(tmp_path, accepted, plan=b"a")
     before = {path.name for path in tmp_path.iterdir()}
 
@@ -75,8 +75,8 @@ def test_writing_again_replaces_and_leaves_nothing_beside(tmp_path: Path, accept
     assert "manifest.json" not in json.loads((tmp_path / "manifest.json").read_text())["files"]
 
 
-def test_a_file_that_cannot_be_written_leaves_nothing_beside(tmp_path: Path) -> None:
-    """What is in its place stays, and no half of the new one does."""
+def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    """No part of the new file stays."""
     (tmp_path / "audit.html").mkdir()
 
     with pytest.raises(OSError, match="directory"):
@@ -85,8 +85,8 @@ def test_a_file_that_cannot_be_written_leaves_nothing_beside(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.rglob("*")] == ["audit.html"]
 
 
-def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(tmp_path: Path, accepted: Record) -> None:
-    """What somebody has put there leads the writer nowhere."""
+def test_link_in_place_of_a_file_is_replaced(tmp_path: Path, accepted: Record) -> None:
+    """The bundle is not written through a link of another process."""
     outside = tmp_path / "outside"
     outside.write_text("untouched")
     folder = tmp_path / "run"
@@ -100,7 +100,7 @@ def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(tmp_path: Path, 
 
 
 def test_hostile_texts_can_be_written(tmp_path: Path, hostile: Record) -> None:
-    """A lone surrogate, which has no encoding, is no obstacle; the log is printable, the plan is kept to the byte."""
+    """A lone surrogate is escaped, the log is printable, and the plan keeps its bytes."""
     write_bundle(tmp_path, hostile, plan=b"\xff")
 
     assert (tmp_path / "plan.toml").read_bytes() == b"\xff"
@@ -118,8 +118,8 @@ def test_latest_points_at_the_newest_run(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "latest"}
 
 
-def test_something_else_that_is_called_latest_stays(tmp_path: Path) -> None:
-    """A folder of that name belongs to somebody."""
+def test_folder_called_latest_stays(tmp_path: Path) -> None:
+    """A folder of that name is not from this project."""
     (tmp_path / "latest").mkdir()
     (tmp_path / "latest" / "file").write_text("mine")
 

@@ -1,4 +1,4 @@
-"""The check of a bundle as a run of the engine: nothing but its files is looked at, and every tampering is found."""
+"""Check a bundle as a run of the engine, and find every tampering in its files."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def files(made: Path) -> Files:
 
 
 def checked(bundle: Path) -> BundleRun:
-    """Check a bundle to the end: every criterion, also where one before it failed."""
+    """Check every criterion of a bundle, even after a failed one."""
     settings = Settings(workspace=bundle.parent / "nowhere", plan=bundle.parent / "none.toml", reports=bundle.parent)
     run = BundleRun(RunRequest(Mode.BUNDLE, settings), bundle)
     run_stages(run)
@@ -105,7 +105,7 @@ def failing(folder: Path, files: Files) -> set[str]:
 
 
 def update_digests(files: Files) -> None:
-    """Do what a forger does: bring summary and manifest in line with the evidence, as far as digests go."""
+    """Update summary and manifest to match the evidence, as a forger would."""
     manifest = json.loads(files["manifest.json"])
     old = manifest["files"]["evidence.json"]["sha256"].encode()
     new = hashlib.sha256(files["evidence.json"]).hexdigest().encode()
@@ -119,7 +119,7 @@ def update_digests(files: Files) -> None:
 
 
 def edited(files: Files, change: Callable[[Any], object]) -> None:
-    """Change the evidence, and seal the bundle anew."""
+    """Return the files with changed evidence and new digests."""
     document = json.loads(files["evidence.json"])
     change(document)
     files["evidence.json"] = json.dumps(document).encode()
@@ -131,8 +131,8 @@ def entry_of(document: Any, criterion: str) -> Any:
     return next(entry for entry in document["criteria"] if entry["id"] == criterion)
 
 
-def test_bundle_as_it_was_left_is_accepted(made: Path, files: Files, tmp_path: Path) -> None:
-    """The headline ends with the run that the bundle is of; sealed anew without a change it still holds."""
+def test_unchanged_bundle_is_accepted(made: Path, files: Files, tmp_path: Path) -> None:
+    """The headline ends with the run of the bundle. With new digests it still passes."""
     run = checked(made)
     run.log.finished = "2026-11-22T12:06:09+00:00"
 
@@ -146,8 +146,8 @@ def test_bundle_as_it_was_left_is_accepted(made: Path, files: Files, tmp_path: P
     assert failing(tmp_path, files) == set()
 
 
-def test_folder_that_a_zip_was_unpacked_to_is_a_bundle_too(made: Path, tmp_path: Path) -> None:
-    """Its name does not matter."""
+def test_unzipped_folder_is_a_bundle(made: Path, tmp_path: Path) -> None:
+    """The name of the folder does not matter."""
     with zipfile.ZipFile(made) as archive:
         archive.extractall(tmp_path / "unzipped")
 
@@ -155,7 +155,7 @@ def test_folder_that_a_zip_was_unpacked_to_is_a_bundle_too(made: Path, tmp_path:
 
 
 def test_files_missing_changed_or_added_are_found(files: Files, tmp_path: Path) -> None:
-    """By the criterion that looks at digests; one that is gone from the manifest too is missed all the same."""
+    """A file that is missing in the manifest as well is found all the same."""
     without = {name: data for name, data in files.items() if name != "sql.log"}
     unlike = {"bundle-whole", "files-agree", "evidence-consistent"}  # page and entries tell what ran
 
@@ -207,14 +207,14 @@ def _already(document: Any) -> None:
     ],
 )
 def test_verdict_that_does_not_follow_is_found(files: Files, tmp_path: Path, change: Callable[[Any], None]) -> None:
-    """A failed, missing or excused criterion under an acceptance, a flipped verdict, a stage that is gone."""
+    """A criterion failed or is missing, the verdict is changed, or a stage is missing."""
     edited(files, change)
 
     assert "verdict-follows" in failing(tmp_path, files)
 
 
 def test_passed_criterion_that_examined_nothing_is_refused(files: Files, tmp_path: Path) -> None:
-    """Evidence of that kind is not of its schema, and is judged no further."""
+    """Such evidence is not of its schema, and is not judged further."""
     edited(files, lambda document: entry_of(document, "rows-exact").update(examined=0))
 
     run = checked(zipped(tmp_path / "some.zip", files))
@@ -246,7 +246,7 @@ def _count_moved(document: Any) -> None:
     ],
 )
 def test_counts_that_do_not_add_up_are_found(files: Files, tmp_path: Path, change: Callable[[Any], None]) -> None:
-    """Also when every digest was computed anew."""
+    """They are found even if every digest was computed again."""
     edited(files, change)
 
     assert "counts-add-up" in failing(tmp_path, files)
@@ -262,10 +262,10 @@ def test_counts_that_do_not_add_up_are_found(files: Files, tmp_path: Path, chang
         ("manifest.json", b"every criterion passed", b"all of it"),
     ],
 )
-def test_files_that_tell_otherwise_than_the_evidence_are_found(
+def test_files_that_contradict_the_evidence_are_found(
     files: Files, tmp_path: Path, name: str, old: bytes, new: bytes
 ) -> None:
-    """A page, a summary, a plan, a test file or a manifest of another run, sealed anew."""
+    """A page, summary, plan, test file or manifest of another run has new digests."""
     assert old in files[name]
     files[name] = files[name].replace(old, new)
 
@@ -276,13 +276,13 @@ def test_files_that_tell_otherwise_than_the_evidence_are_found(
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b'{"files": 7}', b'{"files": {"a": {}}, "about": []}', b"[" * 9999])
-def test_manifest_of_any_shape_is_a_finding_and_no_crash(files: Files, tmp_path: Path, text: bytes) -> None:
-    """Whatever stands there."""
+def test_manifest_of_any_shape_fails_a_criterion(files: Files, tmp_path: Path, text: bytes) -> None:
+    """No shape of it raises an exception."""
     assert "files-agree" in failing(tmp_path, {**files, "manifest.json": text})
 
 
-def test_bundle_of_another_release_is_judged_by_what_it_names(files: Files, tmp_path: Path) -> None:
-    """What is there must still add up; that its criteria are taken as it names them is said."""
+def test_bundle_of_another_release_is_checked_in_part(files: Files, tmp_path: Path) -> None:
+    """Its entries must still agree, and an observation states whose criteria are taken."""
     edited(files, _removed)
     edited(files, lambda document: document["versions"].update({"sqlite-consolidate": "0.0.9"}))
 
@@ -298,7 +298,7 @@ def test_bundle_of_another_release_is_judged_by_what_it_names(files: Files, tmp_
 
 @pytest.mark.parametrize("mode", Mode)
 def test_bundle_of_every_mode_is_accepted(tmp_path: Path, mode: Mode) -> None:
-    """Those of schema 1 as well, with the criteria that they name, and the words of their time in the summary."""
+    """Bundles of schema 1 have the criteria and the words of their time."""
     run = ended(tmp_path, mode)
     run.log.headline_suffix = NO_TABLE_MOVED if mode.is_consolidation else ""
     target = DatabaseRecord("target", "workspace.db", rows_after={HISTORY: 1}) if mode.is_consolidation else None
@@ -318,7 +318,10 @@ def test_bundle_of_every_mode_is_accepted(tmp_path: Path, mode: Mode) -> None:
 
 
 def as_schema_1(files: Files, record: Record) -> None:
-    """Turn a bundle into what releases before schema 2 left; a criterion that they did not have is gone."""
+    """Turn a bundle into one of a release before schema 2.
+
+    A criterion that those releases did not have is removed.
+    """
     document = of_schema_1(record)
     first = document["criteria"][0]["id"]
     document["criteria"] = [entry for entry in document["criteria"] if entry["id"] != first] or document["criteria"]

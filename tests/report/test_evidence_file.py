@@ -1,4 +1,4 @@
-"""``evidence.json``: the shape that other programs rely on, written and read."""
+"""Write and read ``evidence.json`` in the form that other programs rely on."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _FINDINGS = st.builds(Finding, _TEXTS, st.sampled_from(("attention", "note")), _
 
 def as_read(record: Record) -> Record:
     """Return what is left of a record when it is read from its evidence."""
-    attempts = tuple(replace(one, **blank(Attempt)) for one in record.attempts)
+    attempts = tuple(replace(attempt, **blank(Attempt)) for attempt in record.attempts)
     criteria = tuple(replace(entry, **blank(Evidence)) for entry in record.criteria)
-    sources = tuple(replace(one, **blank(DatabaseRecord)) for one in record.sources)
+    sources = tuple(replace(source, **blank(DatabaseRecord)) for source in record.sources)
     target = replace(record.target, **blank(DatabaseRecord)) if record.target else None
     planned = () if record.moves else record.planned
     emptied = replace(record, **blank(Record), planned=planned, attempts=attempts, sources=sources, target=target)
@@ -98,7 +98,9 @@ def test_the_keys_are_exactly_those_of_schema_2(accepted: Record) -> None:
             ["id", "subject", "outcome", "expected", "observed", "examined", "todo", "relation", "limit", "number"]
         )
     }
-    assert {frozenset(one) for one in document["findings"]} == {frozenset(["id", "level", "subject", "count", "text"])}
+    assert {frozenset(finding) for finding in document["findings"]} == {
+        frozenset(["id", "level", "subject", "count", "text"])
+    }
     assert schema_errors(document) == []
 
 
@@ -114,8 +116,8 @@ def test_values_come_back_as_they_were(accepted: Record) -> None:
     }  # fmt: skip
 
 
-def test_every_criterion_has_an_outcome_also_those_that_nobody_looked_at(refused: Record) -> None:
-    """Passed, failed, not examined and not required are four things."""
+def test_every_criterion_has_one_of_four_outcomes(refused: Record) -> None:
+    """They are passed, failed, not examined and not required."""
     document = json.loads(to_json(refused))
 
     outcomes = {entry["id"]: entry["outcome"] for entry in document["criteria"]}
@@ -132,18 +134,18 @@ def test_equal_findings_are_counted(tmp_path: Path) -> None:
     notes = [Finding.of("rows-left", f"a.db:{table}", "left behind: old.", count=2, noun="row") for table in "bab"]
     run.log.note(*notes, Finding.of("view-left", "a.db", "view v stays in the archive."))
 
-    found = record_of_run(run).findings
+    findings = record_of_run(run).findings
 
-    assert [(one.id, one.level, one.count) for one in found] == [
+    assert [(finding.id, finding.level, finding.count) for finding in findings] == [
         ("stage-error", "attention", 1), ("view-left", "attention", 1), ("rows-left", "note", 6),
     ]  # fmt: skip
-    assert found[2].text == "6 rows left behind: old (a.db:b, a.db:a)."
+    assert findings[2].text == "6 rows left behind: old (a.db:b, a.db:a)."
 
 
 @pytest.mark.parametrize("way", ["accepted", "failed", "not required", "interrupted", "already"])
 @pytest.mark.parametrize("mode", Mode)
 def test_record_read_from_its_evidence_is_the_same(tmp_path: Path, mode: Mode, way: str) -> None:
-    """Up to what evidence leaves out; the mode, too, which three modes share in evidence."""
+    """Only what evidence leaves out is missing. The mode is known, too."""
     record = record_of_run(ended(tmp_path, mode, scripts(mode)[way]))
 
     document = json.loads(to_json(record))
@@ -191,7 +193,7 @@ def test_long_outputs_are_cut_to_their_ends() -> None:
 
 @pytest.mark.parametrize("name", ["accepted", "refused"])
 def test_evidence_of_schema_1_is_read_by_translation(request: pytest.FixtureRequest, name: str) -> None:
-    """Shown is passed, not shown is not examined, findings get a record, and reasons of stages are unknown."""
+    """Outcomes get their new words, findings become records, and reasons are unknown."""
     record: Record = request.getfixturevalue(name)
     document = of_schema_1(replace(record, findings=(records.finding("a"), records.finding("b"))))
 
@@ -229,8 +231,8 @@ def test_evidence_of_another_shape_is_not_valid(accepted: Record, change: dict[s
     assert schema_errors(json.loads(to_json(accepted)) | change)
 
 
-def test_hostile_texts_leave_plain_ascii_that_every_reader_accepts(hostile: Record) -> None:
-    """No control character, no bidi override and no lone surrogate reaches a program or a terminal."""
+def test_hostile_texts_become_plain_ascii(hostile: Record) -> None:
+    """No control character, bidi override or lone surrogate reaches a reader."""
     text = to_json(hostile)
 
     document = json.loads(text)

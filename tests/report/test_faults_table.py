@@ -1,4 +1,4 @@
-"""The table of a selftest: which criterion was proven able to fail, by which fault."""
+"""Write the table of a self-test with the fault that proved each criterion."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_criterion_without_a_fault_is_listed_once_and_not_proven(tmp_path: Path) -> None:
-    """One that did not refuse says what was seen, one into which nothing was planted says why."""
+def test_unproven_criterion_is_listed_once_with_its_reason(tmp_path: Path) -> None:
+    """It did not refuse its fault, or no fault was planted."""
     survived = Observation("a row is deleted", "exit 1", "exit 0", holds=False)
     run = ended(tmp_path, Mode.SELFTEST, Script({"can-fail:rows-exact": [survived]}))
     run.log.unanswerable["can-fail:space"] = "not planted: the disk is real"

@@ -1,4 +1,4 @@
-"""The index: every run below the reports folder, whatever lies there."""
+"""List every run below the reports folder in the index."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Elements(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Keep it."""
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
 
 def _left(reports: Path, record: Record, run: str) -> Path:
@@ -45,10 +45,8 @@ def _index(reports: Path) -> str:
     return (reports / "index.html").read_text("utf-8")
 
 
-def test_every_run_is_listed_newest_first_with_verdict_and_links(
-    tmp_path: Path, accepted: Record, refused: Record
-) -> None:
-    """Verdict, kind, workspace, plan, time, duration; links to the report and to the bundle."""
+def test_index_lists_every_run_newest_first(tmp_path: Path, accepted: Record, refused: Record) -> None:
+    """Each has verdict, kind, workspace, plan, time, duration, and links to report and bundle."""
     _left(tmp_path, accepted, "20261122_120603-migrate")
     _left(tmp_path, refused, "20261123_120603-migrate")
 
@@ -58,7 +56,7 @@ def test_every_run_is_listed_newest_first_with_verdict_and_links(
     assert ["Refused" in row for row in rows] == [True, False]
     for words in ("Accepted", "migrate", "workspace", "consolidation.toml", "2026-11-22 12:06:03 UTC", "6.00 s"):
         assert words in rows[1], words
-    links = [attrs["href"] for tag, attrs in Elements(text).found if tag == "a"]
+    links = [attrs["href"] for tag, attrs in Elements(text).elements if tag == "a"]
     assert links == [
         "20261123_120603-migrate/audit.html", "20261123_120603-migrate.zip",
         "20261122_120603-migrate/audit.html", "20261122_120603-migrate.zip",
@@ -66,8 +64,8 @@ def test_every_run_is_listed_newest_first_with_verdict_and_links(
     assert all((tmp_path / str(link)).is_file() for link in links)
 
 
-def test_a_run_without_an_end_and_a_damaged_one_are_listed_as_such(tmp_path: Path, unfinished: Record) -> None:
-    """A killed run has a manifest without an end; a damaged or missing manifest does not hide its folder."""
+def test_index_lists_unfinished_and_damaged_runs(tmp_path: Path, unfinished: Record) -> None:
+    """The manifest of a killed run has no end. A damaged manifest does not hide its folder."""
     for run in ("20260101_000000-migrate", "20260101_000001-migrate", "20260101_000002-migrate"):
         (tmp_path / run).mkdir()
     begin_bundle(tmp_path / "20260101_000000-migrate", unfinished)
@@ -77,11 +75,11 @@ def test_a_run_without_an_end_and_a_damaged_one_are_listed_as_such(tmp_path: Pat
 
     assert text.count("Unreadable") == 2
     assert text.count("Unfinished") == 1
-    assert not [tag for tag, _ in Elements(text).found if tag == "a"]  # there is nothing to link to
+    assert not [tag for tag, _ in Elements(text).elements if tag == "a"]  # there is nothing to link to
 
 
-def test_what_is_no_run_is_not_listed(tmp_path: Path, accepted: Record) -> None:
-    """The sample workspace, the link to the latest, files, links that look like a run."""
+def test_index_lists_only_runs(tmp_path: Path, accepted: Record) -> None:
+    """The sample workspace, the latest link, files and links are left out."""
     real = _left(tmp_path / "elsewhere", accepted, "20261122_120603-migrate")
     for name in ("sample-workspace", "20261122_120603", "x"):
         (tmp_path / name).mkdir()
@@ -92,26 +90,26 @@ def test_what_is_no_run_is_not_listed(tmp_path: Path, accepted: Record) -> None:
 
 
 def test_hostile_names_stay_text(tmp_path: Path, hostile: Record) -> None:
-    """No element, no attribute and no control character comes from a manifest; only the style may be used."""
+    """No element, attribute or control character comes from a manifest."""
     shaped = replace(hostile, mode=Mode.MIGRATE, verdict="accepted", started=hostile.host, finished=hostile.host)
     folder = tmp_path / "20261122_120603-migrate"
     write_bundle(folder, shaped, plan=b"")
 
     text = _index(tmp_path)
 
-    found = Elements(text).found
-    assert {tag for tag, _ in found} == {
+    elements = Elements(text).elements
+    assert {tag for tag, _ in elements} == {
         "html", "head", "meta", "title", "style", "body", "main", "h1", "p", "div", "table", "caption", "thead",
         "tbody", "tr", "th", "td", "span", "a",
     }  # fmt: skip
-    assert not [name for _, attrs in found for name in attrs if name.startswith("on")]
+    assert not [name for _, attrs in elements for name in attrs if name.startswith("on")]
     assert "alert(1)" in text
     assert "\x1b" not in text
     assert "\u202e" not in text
 
 
-def test_the_policy_allows_the_style_and_nothing_else(tmp_path: Path) -> None:
-    """The digest in the policy is the style's."""
+def test_policy_allows_only_the_style(tmp_path: Path) -> None:
+    """The digest in the policy is that of the style."""
     text = _index(tmp_path)
 
     style = text.partition("<style>")[2].partition("</style>")[0]
@@ -120,8 +118,8 @@ def test_the_policy_allows_the_style_and_nothing_else(tmp_path: Path) -> None:
     assert "<script" not in text
 
 
-def test_the_index_is_private_and_written_anew(tmp_path: Path, accepted: Record) -> None:
-    """Mode 0600; what was there before is replaced, and nothing lies beside it."""
+def test_index_is_private_and_replaced(tmp_path: Path, accepted: Record) -> None:
+    """It has mode 0600, replaces the old index, and leaves no other file."""
     (tmp_path / "index.html").write_text("old")
     (tmp_path / "index.html").chmod(0o644)
     _left(tmp_path, accepted, "20261122_120603-migrate")

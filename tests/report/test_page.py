@@ -1,4 +1,4 @@
-"""The page of a run: static, escaped, and answering what an auditor asks."""
+"""Draw the page of a run as static, escaped HTML that answers an auditor."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _VOID = {"br", "rect"}  # the second is closed by its own slash
 
 @dataclass
 class _Parsed(HTMLParser):
-    """A page, taken apart."""
+    """Parse a page."""
 
     html: str
     elements: list[str] = field(default_factory=list)
@@ -65,11 +65,11 @@ class _Parsed(HTMLParser):
 
     @property
     def text(self) -> str:
-        """What a reader sees, on one line."""
+        """Return the visible text on one line."""
         return " ".join(" ".join(self.texts).split())
 
     def all(self, name: str) -> list[str]:
-        """Return the values of an attribute, wherever it stands."""
+        """Return all values of an attribute."""
         return [value for attribute, value in self.attributes if attribute == name]
 
 
@@ -80,8 +80,8 @@ def any_record(request: pytest.FixtureRequest) -> Record:
     return record
 
 
-def test_nothing_but_the_templates_own_elements_and_attributes_is_in_a_page(any_record: Record) -> None:
-    """No text of a record becomes an element, an attribute or an event handler, and every element is closed."""
+def test_page_has_only_elements_of_the_templates(any_record: Record) -> None:
+    """No text becomes an element, attribute or event handler, and every element is closed."""
     parsed = _Parsed(render_page(any_record))
 
     assert set(parsed.elements) <= _ELEMENTS
@@ -89,8 +89,8 @@ def test_nothing_but_the_templates_own_elements_and_attributes_is_in_a_page(any_
     assert parsed.open == []
 
 
-def test_a_page_loads_nothing_and_links_only_to_itself(any_record: Record) -> None:
-    """Every link leads to a row of the same page, which is there once."""
+def test_page_links_only_to_itself(any_record: Record) -> None:
+    """Every link leads to one row of the same page."""
     parsed = _Parsed(render_page(any_record))
 
     ids = parsed.all("id")
@@ -99,8 +99,8 @@ def test_a_page_loads_nothing_and_links_only_to_itself(any_record: Record) -> No
     assert all(href.startswith("#") for href in parsed.all("href"))
 
 
-def test_a_hostile_text_is_shown_as_text(hostile: Record) -> None:
-    """What was written by others is read by the reader, and by nobody else."""
+def test_hostile_text_is_shown_as_text(hostile: Record) -> None:
+    """The reader sees it, and the browser does not act on it."""
     html = render_page(hostile)
     parsed = _Parsed(html)
 
@@ -120,10 +120,8 @@ def test_a_hostile_text_is_shown_as_text(hostile: Record) -> None:
         ("unfinished", "Unfinished", "open"),
     ],
 )
-def test_the_verdict_is_the_first_heading_and_has_a_word_and_a_colour(
-    request: pytest.FixtureRequest, name: str, word: str, tone: str
-) -> None:
-    """Nobody has to look for the verdict, and nobody needs to see colours."""
+def test_verdict_is_the_first_heading(request: pytest.FixtureRequest, name: str, word: str, tone: str) -> None:
+    """It has a word beside its colour."""
     record: Record = request.getfixturevalue(name)
 
     html = render_page(record)
@@ -152,8 +150,8 @@ def test_an_interrupted_run_says_so(unfinished: Record) -> None:
     assert "Interrupted" in _Parsed(render_page(interrupted)).text
 
 
-def test_page_one_answers_who_what_when_and_how_back(accepted: Record) -> None:
-    """Change record, times in UTC, people, plan, backup set and the way back are there; empty shows as empty."""
+def test_page_one_answers_the_change_record(accepted: Record) -> None:
+    """It has people, times, plan, backup set and rollback command. An empty field is a dash."""
     text = _Parsed(render_page(accepted)).text
 
     for expected in (
@@ -197,8 +195,8 @@ def test_failed_criteria_come_first_with_what_to_do(refused: Record) -> None:
     assert "Every row arrived with its values" in criteria
 
 
-def test_page_one_lists_what_was_not_examined_and_why(refused: Record) -> None:
-    """Each criterion that no check examined stands under its reason, before the contents of the page."""
+def test_page_one_lists_unexamined_criteria_with_reason(refused: Record) -> None:
+    """They stand before the contents of the page."""
     html = render_page(refused)
     first_page = _Parsed(html[: html.index('<nav class="contents"')])
 
@@ -216,8 +214,8 @@ def test_page_one_lists_what_was_not_examined_and_why(refused: Record) -> None:
     assert set(places.values()) <= set(first_page.all("href"))
 
 
-def test_a_page_without_gaps_has_no_list_of_them(accepted: Record) -> None:
-    """Nothing is said about criteria that were not examined where all were."""
+def test_page_without_unexamined_criteria_has_no_such_list(accepted: Record) -> None:
+    """The section is missing."""
     examined = tuple(entry for entry in accepted.criteria if entry.outcome is Outcome.PASSED)
 
     ids = _Parsed(render_page(replace(accepted, criteria=examined))).all("id")
@@ -225,8 +223,8 @@ def test_a_page_without_gaps_has_no_list_of_them(accepted: Record) -> None:
     assert not {"not-examined", "not-required"} & set(ids)
 
 
-def test_a_question_that_nothing_was_required_for_is_grey(accepted: Record) -> None:
-    """An answer by criteria that are not required is no pass; one more that passed makes it one."""
+def test_answer_is_grey_when_nothing_was_required(accepted: Record) -> None:
+    """One more criterion that passed makes it a pass."""
     logs = records.not_required("logs-clean", "the plan names no log files")
     stated = records.not_required("rows-as-stated", "the plan states no number of rows")
     record = replace(accepted, criteria=(logs, stated, records.passed("rows-counted", "target: tasks")))
@@ -246,9 +244,9 @@ def test_a_criterion_says_how_many_subjects_it_examined(accepted: Record) -> Non
     entries = [records.passed("backup-digest", f"{name}.db", examined=2) for name in ("a", "b")]
     record = replace(accepted, criteria=(*entries, records.not_required("logs-clean", "the plan names no log files")))
 
-    found = criteria_lines(record)
+    lines = criteria_lines(record)
 
-    assert [(line.criterion, line.examined) for line in found] == [
+    assert [(line.criterion, line.examined) for line in lines] == [
         ("backup-digest", 4), ("backup-digest", 0), ("logs-clean", 0),
     ]  # fmt: skip
     assert "examined: 4" in _Parsed(render_page(record)).text
@@ -268,8 +266,8 @@ def test_findings_that_ask_for_a_decision_come_first(accepted: Record) -> None:
     assert html.index('<li class="attention">20-backup') < html.index('<li class="note">a view')
 
 
-def test_stages_show_time_against_estimate_and_why_they_did_not_run(refused: Record) -> None:
-    """A later stage is "not run", never skipped, and says which stage failed."""
+def test_stages_show_time_estimate_and_reason(refused: Record) -> None:
+    """A later stage is "not run", never skipped, and names the stage that failed."""
     text = _Parsed(render_page(refused)).text
     stages = text[text.index("Of the estimate") :]
 
@@ -290,8 +288,8 @@ def test_the_users_success_criteria_are_answered_by_name(refused: Record) -> Non
     assert "Tests passing failed stages" in answers
 
 
-def test_the_checklist_is_ticked_by_evidence_and_leads_to_it(refused: Record) -> None:
-    """What was done before the failure is ticked, what failed and what was never reached are not."""
+def test_checklist_is_ticked_by_evidence(refused: Record) -> None:
+    """What was done before the failure is ticked, and what failed or was not reached is not."""
     text = _Parsed(render_page(refused)).text
     checklist = text[text.index("Each step is ticked") :]
 
@@ -303,16 +301,16 @@ def test_the_checklist_is_ticked_by_evidence_and_leads_to_it(refused: Record) ->
     assert places == sorted(places)
 
 
-def test_the_page_has_lines_to_sign_with_the_names_that_are_known(accepted: Record) -> None:
-    """Whoever signs sees run and verdict beside the line; an unknown name is left to be written."""
+def test_page_has_signature_lines_with_known_names(accepted: Record) -> None:
+    """Run and verdict stand beside the lines, and an unknown name is left empty."""
     text = _Parsed(render_page(accepted)).text
 
     assert f"Run {accepted.run} , verdict: Accepted ." in text
     assert "As Name Date Signature Requested by R. Asker Approved by Run by operator Reviewed by" in text
 
 
-def test_the_way_back_is_shown_where_there_is_something_to_undo(accepted: Record, refused: Record) -> None:
-    """A refused run that was put back needs none; a run that has no end may."""
+def test_rollback_command_is_shown_when_it_can_be_needed(accepted: Record, refused: Record) -> None:
+    """A run that was rolled back needs none. A run without an end may need it."""
     command = "pytest -m rollback --workspace /srv/workspace"
 
     assert command in _Parsed(render_page(accepted)).text
@@ -320,9 +318,9 @@ def test_the_way_back_is_shown_where_there_is_something_to_undo(accepted: Record
     assert command in _Parsed(render_page(replace(refused, finished=""))).text
 
 
-def test_what_an_application_printed_is_counted_where_it_is_withheld(accepted: Record) -> None:
-    """Output may hold values of rows: the page has it only where the record has."""
-    withheld = tuple(replace(one, stdout="") for one in accepted.smoke)
+def test_withheld_output_is_only_counted(accepted: Record) -> None:
+    """Output may hold values of rows. The page has it only if the record has."""
+    withheld = tuple(replace(application, stdout="") for application in accepted.smoke)
 
     text = _Parsed(render_page(replace(accepted, smoke=withheld))).text
 
@@ -343,8 +341,8 @@ def test_every_earlier_run_is_listed_newest_first(accepted: Record) -> None:
     assert "there is no end of it" in earlier
 
 
-def test_what_was_not_checked_says_why(refused: Record) -> None:
-    """The last section has the limits of the plan, and leads to the criteria that page one lists."""
+def test_last_section_states_what_was_not_checked(refused: Record) -> None:
+    """It has the limits of the plan, and links to the criteria of page one."""
     text = _Parsed(render_page(refused)).text
 
     unchecked = text[text.rindex("Not checked, and why") :]
@@ -353,8 +351,8 @@ def test_what_was_not_checked_says_why(refused: Record) -> None:
     assert "No log was watched for new errors" in unchecked
 
 
-def test_headings_descend_one_level_at_a_time_and_tables_have_headers(any_record: Record) -> None:
-    """A reader who listens can find the way."""
+def test_headings_descend_by_levels_and_tables_have_headers(any_record: Record) -> None:
+    """A screen reader depends on both."""
     html = render_page(any_record)
 
     levels = [int(level) for level in re.findall(r"<h([1-6])", html)]
@@ -375,7 +373,7 @@ def test_a_long_text_is_shortened_and_says_so(accepted: Record) -> None:
 
 
 def test_hundreds_of_criteria_are_folded_by_stage(accepted: Record) -> None:
-    """A plan of many tables leaves a page that can be overlooked; small stages stay open."""
+    """Stages with few criteria stay open."""
     many = tuple(records.passed("rows-exact", f"table {n}", "1") for n in range(300))
 
     html = render_page(replace(accepted, criteria=(*accepted.criteria, *many)))
@@ -384,8 +382,8 @@ def test_hundreds_of_criteria_are_folded_by_stage(accepted: Record) -> None:
     assert re.search(r"<details open>\s*<summary><code>20-backup</code>: 3 lines, all passed", html)
 
 
-def test_text_is_readable_on_its_paper_in_light_and_dark() -> None:
-    """Every pair of ink and paper that the style uses has a contrast of at least 4.5 to 1."""
+def test_colours_have_enough_contrast_in_light_and_dark() -> None:
+    """Each pair of text and background colour of the style has at least 4.5 to 1."""
     pairs = [
         (ink, paper)
         for paper in ("paper", "shade")
@@ -402,8 +400,8 @@ def _palettes() -> Iterator[dict[str, str]]:
         yield dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
 
 
-def _contrast(one: str, other: str) -> float:
-    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+def _contrast(colour: str, other: str) -> float:
+    lighter, darker = sorted((_luminance(colour), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 
 

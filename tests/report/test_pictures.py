@@ -1,4 +1,4 @@
-"""The pictures: their geometry is the record's figures, and a picture of many tables stays one that can be read."""
+"""Compute pictures from the figures of a record, readable for any number of tables."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
 
 
-def test_bands_are_as_wide_as_their_rows_are_many(accepted: Record) -> None:
-    """17 times the rows are 17 times the width, at both ends, and the target's own rows are one band more."""
+def test_width_of_a_band_is_its_number_of_rows(accepted: Record) -> None:
+    """17 times the rows are 17 times the width. The target's own rows have one more band."""
     picture = flow.build_flow(accepted)
 
     assert picture
@@ -38,12 +38,12 @@ def test_tables_without_rows_still_have_a_line(accepted: Record) -> None:
 
 
 def test_before_the_copy_the_planned_tables_are_drawn(accepted: Record) -> None:
-    """What an interrupted run was about is seen all the same; where nothing is known, there is no picture."""
+    """An interrupted run shows its plan. If nothing is known, there is no picture."""
     assert flow.build_flow(replace(accepted, moves=(), planned=accepted.moves)) == flow.build_flow(accepted)
     assert flow.build_flow(replace(accepted, moves=())) is None
 
 
-def test_a_thousand_tables_are_drawn_as_twelve_and_the_others() -> None:
+def test_thousand_tables_are_drawn_as_twelve_and_others() -> None:
     """Nothing is left out of the sums."""
     large = records.large()
 
@@ -66,7 +66,7 @@ def test_stages_stand_one_after_the_other_on_both_scales(refused: Record) -> Non
     assert picture
     rows = {row.id: row for row in picture.rows}
     ran = [row.measured for row in picture.rows if row.measured]
-    assert all(one.x + one.width == pytest.approx(other.x, abs=0.2) for one, other in pairwise(ran))
+    assert all(span.x + span.width == pytest.approx(following.x, abs=0.2) for span, following in pairwise(ran))
     assert rows["60-commit"].measured is None
     assert rows["10-preflight"].estimate is None
     assert rows["20-backup"].estimate
@@ -74,7 +74,7 @@ def test_stages_stand_one_after_the_other_on_both_scales(refused: Record) -> Non
 
 
 def test_sizes_are_drawn_to_one_scale(accepted: Record) -> None:
-    """The largest file has the longest bar; a source has none afterwards."""
+    """The largest file has the longest bar, and a source has none after the run."""
     chart = bars.sizes_chart(accepted)
 
     assert chart
@@ -83,8 +83,8 @@ def test_sizes_are_drawn_to_one_scale(accepted: Record) -> None:
     assert [bar.width for bar in target.bars] == [pytest.approx(480 * 409600 / 462848, abs=0.1), 480]
 
 
-def test_without_figures_there_are_no_pictures(accepted: Record) -> None:
-    """A run that was refused before it looked has nothing to draw."""
+def test_record_without_figures_has_no_pictures(accepted: Record) -> None:
+    """A run that was refused early has nothing to draw."""
     nothing = replace(accepted, sources=(), target=None, stages=(), moves=())
 
     assert flow.build_flow(nothing) is None

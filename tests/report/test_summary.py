@@ -1,4 +1,4 @@
-"""The summary to paste into a ticket."""
+"""Write the summary for a ticket."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
 
 
-def test_a_summary_has_the_verdict_the_counts_and_the_way_back(accepted: Record) -> None:
-    """What a ticket needs is there."""
+def test_summary_has_verdict_counts_and_rollback_command(accepted: Record) -> None:
+    """A ticket needs these."""
     text = summary(accepted, "ab" * 32)
 
     assert text.startswith("sqlite-consolidate: ACCEPTED")
@@ -31,8 +31,8 @@ def test_a_summary_has_the_verdict_the_counts_and_the_way_back(accepted: Record)
         assert expected in text, expected
 
 
-def test_a_refusal_names_what_failed_and_what_was_not_examined(refused: Record) -> None:
-    """The first failures are named, with what was expected and seen."""
+def test_refusal_names_failed_and_unexamined_criteria(refused: Record) -> None:
+    """The first failures are named with expected and observed."""
     text = summary(refused, "ab" * 32)
 
     assert text.startswith("sqlite-consolidate: REFUSED")
@@ -63,7 +63,7 @@ def test_first_finding_is_one_that_asks_for_a_decision(accepted: Record) -> None
 
 
 def test_kinds_of_findings_are_counted_where_one_is_named(accepted: Record) -> None:
-    """The many of one kind do not hide that there is another; the summary keeps to twenty lines."""
+    """Many findings of one kind do not hide another kind, and twenty lines are enough."""
     triggers = tuple(Finding("trigger-left", "attention", f"t{number}", 1, "stays") for number in range(40))
     view = Finding("view-left", "attention", "v", 1, "stays")
 
@@ -89,7 +89,7 @@ def test_a_criterion_counts_once_by_its_worst_subject(accepted: Record) -> None:
 
 
 def test_hostile_texts_are_printable(hostile: Record) -> None:
-    """Pasting or printing it obeys nobody."""
+    """A terminal does not obey a pasted text."""
     text = summary(hostile, "ab" * 32)
 
     assert len(text.splitlines()) <= 20

@@ -1,4 +1,4 @@
-"""One browser for all tests of this room, and reports as the harness writes them: a page, hardened, in a file."""
+"""Open reports in one browser, as the plugin writes them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ _FLAGS = (
 
 @pytest.fixture(scope="module")  # its processes and threads are gone before another room forks or counts processes
 def chromium() -> Iterator[Browser]:
-    """A real Chromium, headless; without one, or without its driver, the room is skipped and says why."""
+    """Yield a headless Chromium.
+
+    The room is skipped, with the reason, without a Chromium or its driver.
+    """
     driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[dev]'")
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
@@ -42,13 +45,16 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the reports are."""
+    """Return the folder of the reports."""
     return tmp_path_factory.mktemp("reports")
 
 
 @pytest.fixture(scope="module")
 def reports(chromium: Browser, folder: Path) -> dict[str, Path]:
-    """The report of each kind of record, by name; none is written where there is no browser to open it."""
+    """Return the report of each kind of record by name.
+
+    No report is written without a browser to open it.
+    """
     assert chromium.is_connected()
     return write_reports(
         folder,

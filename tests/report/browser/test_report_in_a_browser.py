@@ -1,4 +1,4 @@
-"""The report, opened by a real browser: as it is read, without scripts, in the dark, on a phone, on paper."""
+"""Open the report in a real browser, without scripts, in the dark and on paper."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KINDS = ("hostile", *thorough("refused", "accepted", "unfinished"))
 
 @contextmanager
 def opened(browser: Browser, report: Path, **context: Any) -> Iterator[tuple[Page, list[str]]]:
-    """Lend a page that shows the report, and the list of all it says, asks for or does beyond showing itself."""
+    """Yield a page that shows the report, with its messages, requests and dialogs."""
     heard: list[str] = []
     with browser.new_context(**context) as session:
         page = session.new_page()
@@ -39,8 +39,8 @@ def opened(browser: Browser, report: Path, **context: Any) -> Iterator[tuple[Pag
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_a_report_runs_nothing_and_asks_for_nothing(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
-    """No message on the console, no dialog, no request beside the file, in light and dark; no text becomes markup."""
+def test_report_runs_no_script_and_loads_nothing(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
+    """No console message, dialog or request appears, and no text becomes markup."""
     with opened(chromium, reports[kind]) as (page, heard):
         for scheme in _SCHEMES:
             page.emulate_media(color_scheme=scheme)
@@ -67,8 +67,8 @@ def test_a_page_never_scrolls_sideways(chromium: Browser, reports: dict[str, Pat
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_without_scripts_everything_is_there(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
-    """What a reader sees without scripts is what he sees with them; only pytest-html's own tables need one."""
+def test_report_shows_everything_without_scripts(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
+    """Only pytest-html's own tables need a script."""
     with opened(chromium, reports[kind]) as (page, _):
         with_scripts = page.locator(".record").inner_text()
     with opened(chromium, reports[kind], java_script_enabled=False) as (page, heard):
@@ -80,10 +80,10 @@ def test_without_scripts_everything_is_there(chromium: Browser, reports: dict[st
 
 
 @pytest.mark.parametrize("kind", ["refused", *thorough("accepted", "hostile")])
-def test_nobody_is_kept_from_reading(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
-    """Axe, which knows the rules of WCAG, finds nothing: contrast, names, landmarks, headings, tables."""
+def test_report_follows_the_rules_of_accessibility(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
+    """Axe checks the rules of WCAG for contrast, names, landmarks, headings and tables."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found = {}
+    violations = {}
 
     # Axe itself has to be let in past the policy that keeps every other script out.
     with opened(chromium, reports[kind], bypass_csp=True) as (page, _):
@@ -91,13 +91,13 @@ def test_nobody_is_kept_from_reading(chromium: Browser, reports: dict[str, Path]
         for scheme in _SCHEMES:
             page.emulate_media(color_scheme=scheme)
             rules = {} if scheme == "light" else {"runOnly": ["color-contrast"]}
-            for one in axe.run(page, options={"resultTypes": ["violations"], **rules}).response["violations"]:
-                found[scheme, one["id"]] = [node["target"] for node in one["nodes"]][:5]
+            for violation in axe.run(page, options={"resultTypes": ["violations"], **rules}).response["violations"]:
+                violations[scheme, violation["id"]] = [node["target"] for node in violation["nodes"]][:5]
 
-    assert found == {}
+    assert violations == {}
 
 
-def test_the_keyboard_gets_past_the_head_and_sees_where_it_is(chromium: Browser, reports: dict[str, Path]) -> None:
+def test_keyboard_focus_skips_the_head_and_stays_visible(chromium: Browser, reports: dict[str, Path]) -> None:
     """The first stop leads to the verdict, and every stop after it is visible."""
     with opened(chromium, reports["refused"]) as (page, _):
         page.keyboard.press("Tab")
@@ -112,10 +112,10 @@ def test_the_keyboard_gets_past_the_head_and_sees_where_it_is(chromium: Browser,
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_on_paper_every_page_names_the_run_and_nothing_is_folded(
+def test_printed_pages_name_the_run_and_unfold_everything(
     chromium: Browser, reports: dict[str, Path], kind: str
 ) -> None:
-    """Each page has the run's id on top and its number of so many below; what is folded on screen is printed."""
+    """Each page has the run's id at its top and the number of pages at its bottom."""
     pypdf = pytest.importorskip("pypdf")
     with opened(chromium, reports[kind]) as (page, _):
         title = page.title()
@@ -131,10 +131,8 @@ def test_on_paper_every_page_names_the_run_and_nothing_is_folded(
     assert all("".join(text.split())[:12] in everything for text in folded if text.isascii())
 
 
-def test_a_report_of_a_thousand_tables_and_of_long_outputs_stays_small(
-    chromium: Browser, reports: dict[str, Path]
-) -> None:
-    """It opens whole, less than 3 MB of it; tables beyond those that a picture can show are taken together."""
+def test_report_of_a_thousand_tables_stays_small(chromium: Browser, reports: dict[str, Path]) -> None:
+    """It is less than 3 MB, and tables beyond those of a picture are summed up."""
     with opened(chromium, reports["large"]) as (page, heard):
         page.wait_for_selector("#results-table tbody")
 

@@ -1,4 +1,4 @@
-"""Entries that the evidence of an accepted run must have follow from its plan and from what it moved."""
+"""Demand entries of an accepted run by its plan and by what it moved."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOVES = (
 
 
 def planned(**keys: Any) -> Plan:
-    """Return a plan of two sources, one of which may be absent, with tables, references and smoke tests."""
+    """Return a plan of two sources, one of them optional, with references and smoke tests."""
     document: dict[str, Any] = {
         "format": 1,
         "name": "small",
@@ -81,10 +81,10 @@ def recorded(**facts: Any) -> Record:
 
 def by_criterion(plan: Plan, record: Record) -> dict[str, list[tuple[str, int, bool]]]:
     """Return subject, number and ``begins`` of each demand."""
-    found: defaultdict[str, list[tuple[str, int, bool]]] = defaultdict(list)
+    demands: defaultdict[str, list[tuple[str, int, bool]]] = defaultdict(list)
     for demand in demanded_entries(plan, record):
-        found[demand.criterion].append((demand.subject, demand.number, demand.begins))
-    return dict(found)
+        demands[demand.criterion].append((demand.subject, demand.number, demand.begins))
+    return dict(demands)
 
 
 def of(*subjects: str) -> list[tuple[str, int, bool]]:
@@ -92,8 +92,8 @@ def of(*subjects: str) -> list[tuple[str, int, bool]]:
     return [(subject, 1, False) for subject in subjects]
 
 
-def test_migration_has_an_entry_for_each_thing_that_it_did() -> None:
-    """Databases, tables, the target, the code, the applications and the files of its backup set."""
+def test_migration_demands_an_entry_for_each_action() -> None:
+    """They are of databases, tables, target, code, applications and files of the backup set."""
     databases = of("main.db", "a.db", "b.db")
 
     assert by_criterion(planned(), recorded()) == {
@@ -129,28 +129,28 @@ def test_migration_has_an_entry_for_each_thing_that_it_did() -> None:
     }
 
 
-def test_rehearsal_shows_the_way_back_and_has_no_set() -> None:
-    """It has rolled its own back."""
-    found = by_criterion(planned(), recorded(mode=Mode.REHEARSAL, backup_set=""))
+def test_rehearsal_demands_its_rollback_and_no_backup_set() -> None:
+    """A rehearsal has rolled back its own backup set."""
+    demands = by_criterion(planned(), recorded(mode=Mode.REHEARSAL, backup_set=""))
 
-    assert found["restored-exact"] == of("main.db", "a.db", "b.db")
-    assert found["record-written"] == [("", len(DOCUMENTS) + 1, False)]
+    assert demands["restored-exact"] == of("main.db", "a.db", "b.db")
+    assert demands["record-written"] == [("", len(DOCUMENTS) + 1, False)]
 
 
 @pytest.mark.parametrize("target", [None, DatabaseRecord("target", "main.db", size=None)])
-def test_target_that_was_not_there_has_no_backup(target: DatabaseRecord | None) -> None:
-    """It was readable all the same: nothing stood in its way; a plan may do without dumps."""
-    found = by_criterion(planned(dump=False), recorded(target=target))
+def test_new_target_has_no_backup(target: DatabaseRecord | None) -> None:
+    """It still has an entry that it can be read, and a plan may do without dumps."""
+    demands = by_criterion(planned(dump=False), recorded(target=target))
 
-    assert found["sources-readable"] == of("main.db", "a.db", "b.db")
-    assert found["backup-digest"] == of("a.db", "b.db")
-    assert found["final-digest"] == of("target: tables")
-    assert "dump-reloads" not in found
-    assert "neighbours-unchanged" not in found
+    assert demands["sources-readable"] == of("main.db", "a.db", "b.db")
+    assert demands["backup-digest"] == of("a.db", "b.db")
+    assert demands["final-digest"] == of("target: tables")
+    assert "dump-reloads" not in demands
+    assert "neighbours-unchanged" not in demands
     assert by_criterion(planned(), recorded(target=target))["dump-reloads"] == of("databases/a.sql", "databases/b.sql")
 
 
-def test_only_a_source_that_may_be_absent_is_not_missed() -> None:
+def test_optional_source_may_be_absent() -> None:
     """Its tables are not missed then either."""
     known_b = recorded(sources=(DatabaseRecord("b", "b.db", 4096),))
     known_a = recorded(sources=(DatabaseRecord("a", "a.db", 4096),))
@@ -191,5 +191,5 @@ def test_planned_table_that_was_not_moved_is_named(move: MoveRecord, missed: lis
     ],
 )
 def test_demand_is_met_by_enough_of_its_subjects(demand: Demand, subjects: list[str], is_met: bool) -> None:
-    """Names have no case, and stand in evidence as they are printed; without a subject any will do."""
+    """Names have no case and are printable, and a demand without a subject accepts any."""
     assert demand.is_met_by(subjects) is is_met

@@ -1,4 +1,4 @@
-"""Entries of a record contradict neither themselves nor another one, and none that its plan demands is missing."""
+"""Find entries that contradict themselves or each other, and missing entries."""
 
 from __future__ import annotations
 
@@ -52,7 +52,11 @@ def judged(*entries: Evidence, schema: int = SCHEMA, plan: Plan | None = None, *
 
 def failing(observations: Iterable[Observation]) -> dict[str, tuple[str, str]]:
     """Return what was expected and observed of each subject that does not hold."""
-    return {seen.subject: (seen.expected, seen.observed) for seen in observations if not seen.holds}
+    return {
+        observation.subject: (observation.expected, observation.observed)
+        for observation in observations
+        if not observation.holds
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,8 +100,8 @@ def test_judgement_by_originals_compares_in_its_own_way() -> None:
 @pytest.mark.parametrize(
     ("expected", "contradicts"), [(_OLD, True), (f"3 rows, {_NEW}", True), (_NEW, False), ("ok", False)]
 )
-def test_entry_of_schema_1_compares_digests_that_the_record_has(expected: str, contradicts: bool) -> None:
-    """It has no relation, and called it a pass where nothing was to be looked at."""
+def test_entry_of_schema_1_compares_digests_of_the_record(expected: str, contradicts: bool) -> None:
+    """It has no relation, and is a pass if there was nothing to examine."""
     passed = entry("integrity", expected, "other", None)
 
     assert bool(failing(judged(passed, schema=1))) is contradicts
@@ -116,9 +120,9 @@ def test_entries_that_were_decided_again_are_counted() -> None:
     [two] = judged(equal, equal)
     assert two.examined == 2
     assert "in 2 passed entries; 0 more" in two.observed
-    for seen in (words, nothing):
-        assert (seen.subject, seen.outcome) == ("entries", Outcome.NOT_REQUIRED)
-        assert seen.observed == "no passed entry compares two values"
+    for observation in (words, nothing):
+        assert (observation.subject, observation.outcome) == ("entries", Outcome.NOT_REQUIRED)
+        assert observation.observed == "no passed entry compares two values"
 
 
 @pytest.mark.parametrize(
@@ -138,13 +142,13 @@ def test_entries_that_were_decided_again_are_counted() -> None:
     ],
 )
 def test_digest_of_an_entry_is_that_of_its_database(criterion: str, subject: str, value: str, listed: str) -> None:
-    """As the record lists it, where it does; an empty table has no digest to show."""
+    """The record lists it, but for an empty table, which has no digest."""
     observed = failing(judged(entry(criterion, value, value, subject=subject)))
 
     assert observed == ({f"{criterion}: {subject}: as in the list of databases": (listed, value)} if listed else {})
 
 
-def test_digest_of_schema_1_is_there_for_an_empty_table() -> None:
+def test_schema_1_has_a_digest_of_an_empty_table() -> None:
     """Without a target nothing is listed."""
     passed = entry("final-digest", "0 rows", "0 rows", subject="target: empty")
     listed = {"final-digest: target: empty: as in the list of databases": (f"0 rows, {_NONE}", "0 rows")}
@@ -167,7 +171,7 @@ def planned(**keys: Any) -> Plan:
 
 
 def test_change_is_that_of_the_plan() -> None:
-    """Whatever the evidence lacks is missing; the plan that an inventory proposes is none that it followed."""
+    """A field that the evidence lacks is missing, and an inventory has no plan of its own."""
     change = {"id": "CHG-1", "reason": "", "approved_by": "Somebody Else"}
     contradictions = {
         "change: requested_by: as in plan.toml": ("", "missing"),
@@ -180,8 +184,8 @@ def test_change_is_that_of_the_plan() -> None:
 
 
 @pytest.mark.parametrize(("facts", "compared"), [({"verdict": "refused"}, False), ({"verdict": "accepted"}, True)])
-def test_change_of_a_plan_that_was_not_loaded_is_unknown(facts: dict[str, Any], *, compared: bool) -> None:
-    """A run that was refused before that has the plan in its bundle; none can be accepted without it."""
+def test_change_is_unknown_when_the_plan_was_not_loaded(facts: dict[str, Any], *, compared: bool) -> None:
+    """The bundle of a refused run has the plan, and no run is accepted without one."""
     record = replace(accepted(), plan={"path": "plan.toml", "sha256": ""}, change={}, criteria=(), **facts)
     record = replace(record, versions={"sqlite-consolidate": "0.0.1"})
 
@@ -192,7 +196,7 @@ def test_change_of_a_plan_that_was_not_loaded_is_unknown(facts: dict[str, Any], 
 
 
 def test_lists_of_earlier_runs_and_applications_are_compared() -> None:
-    """As this release writes them; where the plan is lost, nothing is known of applications."""
+    """They are known for this release. Without the plan, applications are not known."""
     run = accepted().attempts[0]
     plan = planned(smoke=[{"name": "lists", "run": ["true"]}])
     twice = {"attempts": (f"each run once, by their beginning: {run.run}, {run.run}", f"{run.run}, {run.run}")}
@@ -208,7 +212,7 @@ _COMPLETE: dict[str, Any] = {"verdict": "accepted", "change": planned().change.m
 
 
 def test_complete_record_has_what_its_plan_demands() -> None:
-    """A source, a move and an entry that passed; one that did not is as good as none."""
+    """It has a source, a move and a passed entry. An entry that did not pass does not count."""
     failed = replace(entry("committed", "yes", "yes"), outcome=Outcome.FAILED)
     passed = entry("integrity-before", "ok", "ok")
 
@@ -223,10 +227,10 @@ def test_complete_record_has_what_its_plan_demands() -> None:
 
 
 @pytest.mark.parametrize(("number", "present"), [(1, "1 entry"), (2, "2 entries")])
-def test_record_from_which_nothing_is_missing_says_so(
+def test_complete_record_states_the_number_of_demanded_entries(
     monkeypatch: pytest.MonkeyPatch, number: int, present: str
 ) -> None:
-    """The number of entries that the plan demands stands beside."""
+    """The number agrees with its noun."""
     demanded = [Demand("integrity", "")] * number
     module = "sqlite_consolidate.report.bundle_check.entries"
     monkeypatch.setattr(f"{module}.demanded_entries", lambda _plan, _record: iter(demanded))
@@ -244,7 +248,7 @@ def test_record_from_which_nothing_is_missing_says_so(
     [{"verdict": "refused"}, {"already": True}, {"mode": Mode.CHECK}, {"versions": {"sqlite-consolidate": "0.0.1"}}],
 )
 def test_record_that_need_not_be_complete_misses_nothing(facts: dict[str, Any]) -> None:
-    """What other releases demanded is not known, nor what a run reached that failed or had nothing to do."""
+    """It is of another release, of a failed run, or of a run that had nothing to do."""
     record: Record = replace(accepted(), criteria=(), sources=(_SOURCE,), target=_TARGET, change=_COMPLETE["change"])
     record = replace(record, smoke=(), attempts=(), findings=(), rollback=record.rollback | {"drilled": ""})
     record = replace(record, versions=record.versions | {"sqlite-consolidate": sqlite_consolidate.__version__})

@@ -1,4 +1,4 @@
-"""Specify which page is that of its bundle, and what of another one is named."""
+"""Find every difference between a page and the other files of its bundle."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
 
 
-def test_page_of_its_own_bundle_is_faithful(record: Record) -> None:
-    """Each part of it is named, and so is what nothing else tells."""
+def test_page_of_its_own_bundle_passes(record: Record) -> None:
+    """Each part of it is named, and so is what no other file confirms."""
     observations = check_page(bundle(record, whole_page(record)))
 
     assert failing(observations) == {}
-    subjects = [seen.subject.removeprefix("audit.html: ") for seen in observations]
+    subjects = [observation.subject.removeprefix("audit.html: ") for observation in observations]
     assert subjects[:3] == ["outside of the record", "outside of its sections", "verdict"]
     data = str(["environment", "initialSort", "renderCollapsed", "tests", "title"])
     date = f"within a day of {record.finished}"
     styles = "those of pytest-html first, that of the record last"
-    assert [(seen.subject, seen.expected, seen.observed) for seen in observations[subjects.index("environment") :]] == [
+    assert [
+        (observation.subject, observation.expected, observation.observed)
+        for observation in observations[subjects.index("environment") :]
+    ] == [
         (f"audit.html: {subject}", expected, observed)
         for subject, expected, observed in (
             ("environment", str(environment(record)), str(environment(record))),
@@ -52,19 +55,21 @@ def test_page_of_its_own_bundle_is_faithful(record: Record) -> None:
     ]
 
 
-def test_section_that_is_as_drawn_says_how_many_parts(record: Record) -> None:
-    """So does the order of all."""
+def test_unchanged_section_states_its_number_of_parts(record: Record) -> None:
+    """So does the order of all sections."""
     observations = check_page(bundle(record, whole_page(record)))
 
     ((_, expected, observed),) = said(observations, "order of its sections")
-    number = len({seen.subject for seen in observations if seen.subject.startswith("audit.html: ")})
+    number = len(
+        {observation.subject for observation in observations if observation.subject.startswith("audit.html: ")}
+    )
     assert expected == observed
     assert expected.endswith(" parts as in the other files")
     assert int(expected.split()[0]) > number / 2
 
 
 def test_bundle_without_page_or_record_has_nothing_to_compare(record: Record) -> None:
-    """``--html`` may have sent the page elsewhere."""
+    """With ``--html`` the page may be elsewhere."""
     assert check_page(bundle(None, whole_page(record))) == []
     assert check_page(bundle(record)) == []
 
@@ -100,7 +105,7 @@ def test_page_is_compared_alike_in_every_locale(record: Record) -> None:
         ),
     ],
 )
-def test_part_that_was_changed_is_told_with_its_text(
+def test_changed_part_is_shown_with_its_text(
     record: Record, old: str, new: str, failed: dict[str, tuple[str, str]]
 ) -> None:
     """It is the first difference of its section."""
@@ -110,8 +115,8 @@ def test_part_that_was_changed_is_told_with_its_text(
     assert failing(check_page(bundle(record, text.replace(old, new, 1)))) == failed
 
 
-def test_difference_in_a_long_text_is_told_with_what_is_near(record: Record) -> None:
-    """Sixty characters before it, and three hundred in all."""
+def test_difference_in_a_long_text_has_its_context(record: Record) -> None:
+    """The context is sixty characters before it, and three hundred in all."""
     record = replace(record, headline=f"{'x' * 100}A{'y' * 400}")
     text = whole_page(record).replace("xA", "x\x07", 1)
 
@@ -119,8 +124,8 @@ def test_difference_in_a_long_text_is_told_with_what_is_near(record: Record) -> 
     assert failing(check_page(bundle(record, text)))["verdict"] == ("A".join(near), "\\x07".join(near))
 
 
-def test_difference_that_no_text_shows_is_one_all_the_same(record: Record) -> None:
-    """A character that is not printable stands in a page by its escape."""
+def test_difference_in_an_unprintable_character_is_found(record: Record) -> None:
+    """A page has the escape of a character that is not printable."""
     record = replace(record, headline="bell \x07")
     text = whole_page(record)
     assert "bell \\x07" in text
@@ -156,10 +161,8 @@ def test_page_of_the_record_alone_has_its_sections(
         ('<section aria-labelledby="glance"', '<section aria-labelledby="more"></section><section', ["more", "order"]),
     ],
 )
-def test_page_of_another_pytest_html_is_compared_without_its_surround(
-    record: Record, old: str, new: str, failed: list[str]
-) -> None:
-    """What that release writes is not here."""
+def test_page_of_another_pytest_html_is_compared_in_part(record: Record, old: str, new: str, failed: list[str]) -> None:
+    """What that release of pytest-html writes is not known."""
     record = replace(record, versions=record.versions | {"pytest-html": "0.1"})
     text = whole_page(record)
     assert old in text

@@ -1,4 +1,4 @@
-"""What pytest-html writes around a page is possible, runs nothing of its own, and may be of another release."""
+"""Check what pytest-html writes around the record, and pages of other releases."""
 
 from __future__ import annotations
 
@@ -64,10 +64,8 @@ PLAN = {
         ({"date": "20-Nov-2026"}, {"date": "20-Nov-2026 13:06:10"}),
     ],
 )
-def test_what_pytest_html_alone_knows_has_to_be_possible(
-    record: Record, facts: dict[str, Any], failed: dict[str, str]
-) -> None:
-    """Each fact is told as it is there."""
+def test_facts_of_pytest_html_must_be_possible(record: Record, facts: dict[str, Any], failed: dict[str, str]) -> None:
+    """The observation shows each fact as the page has it."""
     observations = check_page(bundle(record, whole_page(record, surround(record, **facts))))
 
     assert {subject: observed for subject, (_, observed) in failing(observations).items()} == failed
@@ -75,7 +73,7 @@ def test_what_pytest_html_alone_knows_has_to_be_possible(
 
 @pytest.mark.parametrize(("styles", "number"), [("}", 1), (" p {}", 5)])
 def test_styles_of_the_operator_are_not_compared(record: Record, styles: str, number: int) -> None:
-    """Their length is told."""
+    """Only their length is stated."""
     observations = check_page(bundle(record, whole_page(record, surround(record, between=styles))))
 
     assert failing(observations) == {}
@@ -97,7 +95,7 @@ def test_styles_of_the_operator_are_not_compared(record: Record, styles: str, nu
 def test_page_is_written_within_a_day_of_its_run(
     record: Record, finished: str, date: str, time: str, *, holds: bool
 ) -> None:
-    """In the time of its machine, which nobody knows."""
+    """It has the local time of its machine, whose zone is not known."""
     record = replace(record, finished=finished)
 
     observations = check_page(bundle(record, whole_page(record, surround(record, date=date, time=time))))
@@ -133,14 +131,14 @@ CAPTURED = f"{' Captured stdout call ':-^80}\nseven"
     ],
 )
 def test_table_of_tests_has_plain_words(record: Record, row: dict[str, Any], *, holds: bool) -> None:
-    """As pytest-html makes them of an outcome, a name and a time; an acceptance has no failure."""
+    """It has an outcome, a name and a time, and no failure after an acceptance."""
     observations = check_page(bundle(record, whole_page(record, surround(record, row))))
 
     assert failing(observations) == ({} if holds else {"tests": (PLAIN, row["testId"])})
 
 
 def test_refused_run_may_have_failed_tests(record: Record) -> None:
-    """Their words are plain all the same."""
+    """Their texts are plain all the same."""
     record = replace(record, exit_code=1, verdict="refused")
     rows = [row_of_test("Failed", log="wrong"), row_of_test("Error", log="wrong")]
     other = [row_of_test("Approved", test) for test in ("a", "b", "a")]
@@ -153,7 +151,7 @@ def test_refused_run_may_have_failed_tests(record: Record) -> None:
 
 
 def script(text: str) -> str:
-    """Return what is told of a foreign script."""
+    """Return what is observed of a foreign script."""
     return f"script sha256-{script_digest(text)}"
 
 
@@ -165,8 +163,8 @@ def script(text: str) -> str:
         ("</body>", f"{'<p onclick=go()>' * 2}<i onload={'x' * 60}>" * 9 + "</body>", None),
     ],
 )
-def test_whatever_could_act_is_named_once(record: Record, old: str, new: str, observed: str | None) -> None:
-    """In a text that stays bounded."""
+def test_active_content_is_named_once(record: Record, old: str, new: str, observed: str | None) -> None:
+    """The text of the observation stays bounded."""
     text = whole_page(record).replace(old, new, 1)
 
     ((_, expected, told),) = said(check_page(bundle(record, text)), "scripts")
@@ -193,10 +191,10 @@ def test_list_of_foreign_elements_is_cut(record: Record) -> None:
         ("<HTML>", [("content policy", GUARD, "it does not begin with it")]),
     ],
 )
-def test_page_that_could_run_a_script_begins_with_a_policy(
+def test_page_with_a_script_begins_with_a_policy(
     record: Record, text: str, observed: list[tuple[str, str, str]]
 ) -> None:
-    """Also one that another release has drawn."""
+    """This holds for a page of another release as well."""
     assert said(check_page(bundle(older(record), text)), "content policy") == observed
 
 
@@ -244,15 +242,15 @@ def page_one(verdict: str, *counts: tuple[int, str, str]) -> str:
         ),
     ],
 )
-def test_page_of_another_release_that_says_else_is_found(record: Record, text: str, failed: dict[str, str]) -> None:
-    """Each of the three is told as it is there."""
+def test_contradiction_in_a_page_of_another_release_is_found(record: Record, text: str, failed: dict[str, str]) -> None:
+    """Each of the three is shown as the page has it."""
     observations = check_page(bundle(older(record), text))
 
     assert {subject: observed for subject, (_, observed) in failing(observations).items()} == failed
 
 
 def test_page_of_the_first_schema_counts_in_its_words(record: Record) -> None:
-    """Of the fourth outcome that schema knew nothing."""
+    """That schema did not know the fourth outcome."""
     counted = (1, "criteria", "shown"), (0, "criteria", "failed"), (1, "criteria", "not shown")
     text = page_one("Accepted", *counted) + record.run
     criteria = (records.passed("a", "a"), records.not_examined("b", "why"))
@@ -286,10 +284,10 @@ def test_record_is_completed_from_the_other_files(record: Record) -> None:
         ({"mode": Mode.BUNDLE, "plan": {"sha256": ""}}, (DIGEST_LIMITS,)),
     ],
 )
-def test_record_of_a_run_without_a_plan_is_completed_without_it(
+def test_record_without_a_plan_is_completed_without_it(
     record: Record, facts: dict[str, Any], shown: tuple[str, ...]
 ) -> None:
-    """An inventory proposes the plan that is in its bundle."""
+    """The plan in the bundle of an inventory is the one that it proposes."""
     whole = complete_record(bundle(record, plan=Plan.model_validate(PLAN)), replace(record, **facts))
 
     assert [source.about for source in whole.sources] == [source.about for source in record.sources]

@@ -1,4 +1,4 @@
-"""The log that is rebuilt from a record: the engine decides the same verdict by it."""
+"""Rebuild the log of a run from its record, and decide the same verdict by it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def read_again(record: Record) -> Record:
 
 @pytest.mark.parametrize("way", _WAYS)
 @pytest.mark.parametrize("mode", Mode)
-def test_verdict_of_a_rebuilt_log_is_that_of_the_run(tmp_path: Path, mode: Mode, way: str) -> None:
-    """However the run ended; a run that was accepted has the same headline, too."""
+def test_rebuilt_log_gives_the_verdict_of_the_run(tmp_path: Path, mode: Mode, way: str) -> None:
+    """This holds for every end of a run. An accepted run has the same headline as well."""
     run = ended(tmp_path, mode, scripts(mode)[way])
     record = record_of_run(run)
 
@@ -55,10 +55,10 @@ def test_log_names_the_same_demanded_criteria(tmp_path: Path, mode: Mode) -> Non
     assert log.results == run.log.results
 
 
-def test_missing_criterion_is_not_accepted_unless_another_release_made_it(tmp_path: Path) -> None:
-    """What another release demanded is not known: its criteria are those that it names."""
+def test_missing_criterion_is_accepted_only_from_another_release(tmp_path: Path) -> None:
+    """The criteria of another release are those that it names."""
     record = record_of_run(ended(tmp_path, Mode.MIGRATE))
-    fewer = replace(record, criteria=tuple(one for one in record.criteria if one.criterion != "rows-exact"))
+    fewer = replace(record, criteria=tuple(entry for entry in record.criteria if entry.criterion != "rows-exact"))
 
     assert verdict(rebuild_log(fewer, [APPLICATION])) == "not shown"
     assert verdict(rebuild_log(fewer, [APPLICATION], of_this_release=False)) == "accepted"
@@ -67,7 +67,7 @@ def test_missing_criterion_is_not_accepted_unless_another_release_made_it(tmp_pa
 
 
 def test_stages_of_another_release_are_those_it_names(tmp_path: Path) -> None:
-    """A stage that it did not have is not missed; one that failed is."""
+    """A stage that it did not have is not missed, and a failed one counts."""
     record = record_of_run(ended(tmp_path, Mode.MIGRATE))
     fewer = replace(record, stages=record.stages[1:])
     failing = replace(record, stages=(replace(record.stages[0], id="11-other", outcome="failed"), *record.stages))
@@ -78,7 +78,7 @@ def test_stages_of_another_release_are_those_it_names(tmp_path: Path) -> None:
 
 
 def test_plan_with_mistakes_asks_for_no_application(tmp_path: Path) -> None:
-    """Its record has no digest of the plan, and its run was refused before any application was known."""
+    """Its run was refused before the plan was loaded, so its record has no digest of the plan."""
     record = record_of_run(ended(tmp_path, Mode.MIGRATE, Script(broken="10-preflight")))
     unread = replace(record, plan={**record.plan, "sha256": ""})
 
