@@ -230,14 +230,14 @@ def _columns_without_value(subject: str, into: Table, fed: set[str]) -> list[Pro
         if folded(column.name) in fed:
             continue
         if column.name == into.alias:
-            reason = "which is its key: rows would get numbers that they do not have in the source"
+            reason = "which is its key: rows would get keys that they do not have in the source"
         elif column.notnull and column.default is None:
             reason = "which must not be NULL and has no default"
         elif not default_is_constant(column):
             reason = f"and its default {column.default} is not constant"
         else:
             continue
-        text = f"brings no value for column {column.name} of {into.name}, {reason}."
+        text = f"has no value for column {column.name} of {into.name}, {reason}."
         hint = "Give the column a constant default in the target, or move the table under another name."
         problems.append(Problem("no-value-for-column", subject, text, hint, criterion="values-fit"))
     return problems
@@ -393,7 +393,7 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
             "virtual-table",
             subject,
             text,
-            "Leave it behind with a reason and build it anew in the target.",
+            "Leave it behind with a reason and create it again in the target.",
             criterion="values-fit",
         )
     return table

@@ -286,7 +286,7 @@ class TargetSchemaBuilder:
             return False
         foreign = sorted(needs.tables - self._moved_tables.get(origin.source.name, set())) if origin.source else []
         if foreign:
-            text = f"{label} now uses {', '.join(foreign)} of the target, which this source does not bring."
+            text = f"{label} now uses {', '.join(foreign)} of the target, which is not moved from this source."
             self._finding("trigger-uses-target", origin, text)
         return True
 
