@@ -1,4 +1,4 @@
-"""Databases that applications should not touch: each one is found, and each change to one is."""
+"""Specify which databases and changes of databases are found."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def execute(path: Path, *statements: str) -> None:
 
 
 def identity(path: Path) -> tuple[int, int]:
-    """Return what ``never_open`` is made of."""
+    """Return the device and inode of a file."""
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
 def files(root: Path, skip: frozenset[Path] = frozenset()) -> list[str]:
-    """Name the databases that are found."""
+    """Return the names of the databases that are found."""
     return sorted(fingerprint_databases(root, never_open=frozenset(), skip=skip))
 
 
 def test_a_database_is_known_by_its_first_bytes(tmp_path: Path) -> None:
-    """Whatever it is called and wherever it lies; a file that is only named like one is none."""
+    """Its name and folder do not matter, and a database name alone is not enough."""
     make(tmp_path / "workspace.db")
     make(tmp_path / "deep" / "er" / "state")
     (tmp_path / "notes.db").write_text("a text with the wrong name")
@@ -60,7 +60,7 @@ def test_a_database_is_known_by_its_first_bytes(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_known_by_its_name(tmp_path: Path) -> None:
-    """What a connection to a wrong path leaves behind is empty, and counts."""
+    """A connection to a wrong path creates an empty file."""
     for name in ("a.db", "b.sqlite3", "C.DB", "notes.txt", "a.db-journal"):
         (tmp_path / name).touch()
 
@@ -68,7 +68,7 @@ def test_an_empty_file_is_known_by_its_name(tmp_path: Path) -> None:
 
 
 def test_what_is_not_the_workspaces_own_is_passed_over(tmp_path: Path) -> None:
-    """Tools keep databases of their own, and links lead elsewhere."""
+    """Tools have their own databases, and links lead outside."""
     for folder in (".git", "web/node_modules/x", "src/__pycache__", "env", "backups", "outside"):
         make(tmp_path / folder / "some.db")
     (tmp_path / "env" / "pyvenv.cfg").touch()
@@ -79,7 +79,7 @@ def test_what_is_not_the_workspaces_own_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_nothing_to_see_is_no_change(tmp_path: Path) -> None:
-    """Two looks at the same workspace are equal, even with a reader between them, or still there."""
+    """Fingerprints are equal even if a reader has opened the database meanwhile."""
     path = make(tmp_path / "tasks.db", "wal")
     databases = frozenset({identity(path)})
     before = fingerprint_databases(tmp_path, never_open=databases)
@@ -112,7 +112,7 @@ def test_a_new_a_changed_and_a_removed_database_are_told_apart(tmp_path: Path) -
 
 
 def test_a_write_that_is_only_in_the_wal_is_a_change(tmp_path: Path) -> None:
-    """The database file itself need not have moved."""
+    """The database file itself may be unchanged."""
     path = make(tmp_path / "tasks.db", "wal")
     connection = sqlite3.connect(path, isolation_level=None)
     before = fingerprint_databases(tmp_path, never_open=frozenset({identity(path)}))
@@ -141,7 +141,10 @@ def test_a_replaced_database_is_a_change(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
 def test_looking_keeps_this_process_s_locks(tmp_path: Path, journal_mode: str) -> None:
-    """A database that the run holds is listed without being opened: nobody else gets in."""
+    """A database that this process holds is listed without being opened.
+
+    So its lock still keeps other processes out.
+    """
     path = make(tmp_path / "target.db", journal_mode)
     guard = sqlite3.connect(path, isolation_level=None)
     guard.execute("begin immediate")
@@ -156,7 +159,10 @@ def test_looking_keeps_this_process_s_locks(tmp_path: Path, journal_mode: str) -
 
 
 def test_what_was_made_is_put_aside_and_not_deleted(tmp_path: Path) -> None:
-    """It goes to another folder with what is in its -wal; what is gone already is no mistake."""
+    """It is moved to another folder with the content of its -wal.
+
+    A database that no longer exists is skipped.
+    """
     connection = sqlite3.connect(make(tmp_path / "sub" / "second.db", "wal"), isolation_level=None)
     connection.execute("insert into tasks values (1)")
     aside = tmp_path / "aside"
@@ -172,7 +178,7 @@ def test_what_was_made_is_put_aside_and_not_deleted(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_put_aside_is_said(tmp_path: Path) -> None:
-    """A name that is taken in the other folder keeps what is there."""
+    """A file of the same name in the other folder is kept."""
     make(tmp_path / "second.db")
     (tmp_path / "aside").mkdir()
     (tmp_path / "aside" / "second.db").write_text("another")

@@ -1,4 +1,4 @@
-"""A program on a copy that opens the live workspace: what is seen of it, and what is none of it."""
+"""Specify which files of the live workspace a program on a copy is found to open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ else:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
-    """A workspace of one database and one module, beside a copy of it."""
+    """Make a workspace of one database and one module, beside a copy of it."""
     for name in ("live", "copy"):
         (tmp_path / name).mkdir()
         con = sqlite3.connect(tmp_path / name / "main.db")
@@ -31,7 +31,10 @@ def live(tmp_path: Path) -> Path:
 
 
 def used(live: Path, python: str, **fields: object) -> tuple[str, ...] | None:
-    """Run source text on the copy and return what it used of the workspace itself; ``LIVE`` is the path of that."""
+    """Run source text on the copy and return the live files that it opened.
+
+    ``LIVE`` in the text is the path of the live workspace.
+    """
     source = python.replace("LIVE", str(live))
     test = Smoke.model_validate({"name": "x", "python": source, **fields})
     return run_smoke(test, root=live.with_name("copy"), live_root=live).used
@@ -54,7 +57,10 @@ def used(live: Path, python: str, **fields: object) -> tuple[str, ...] | None:
     ],
 )
 def test_whatever_way_python_opens_the_workspace_is_seen(live: Path, source: str) -> None:
-    """For reading, for writing, by a link, a relative path or another folder: it is reported, and does not happen."""
+    """Each way of opening a live file is reported and refused.
+
+    The ways are reading, writing, a link, a relative path and another folder.
+    """
     before = (live / "main.db").read_bytes()
 
     assert used(live, source) == ("main.db",)
@@ -62,7 +68,7 @@ def test_whatever_way_python_opens_the_workspace_is_seen(live: Path, source: str
 
 
 def test_a_child_of_the_program_is_seen_as_well(live: Path) -> None:
-    """Whichever process opens it, and whether the program waits for it or not."""
+    """It does not matter which process opens the file."""
     assert used(live, "import subprocess, sys; subprocess.run([sys.executable, '-c', 'open(\"LIVE/app.py\")'])") == (
         "app.py",
     )
@@ -74,7 +80,7 @@ def test_code_of_the_workspace_that_an_environment_brings_is_seen(live: Path) ->
 
 
 def test_another_program_is_seen_by_what_it_has_open(live: Path) -> None:
-    """A shell does not report itself; what it keeps open is seen."""
+    """A shell does not report its files, but they are found while they are open."""
     test = Smoke(name="x", run=["sh", "-c", f"exec 3<{live}/main.db; kill -STOP $$"], timeout=1.0)
 
     result = run_smoke(test, root=live.with_name("copy"), live_root=live)
@@ -84,12 +90,15 @@ def test_another_program_is_seen_by_what_it_has_open(live: Path) -> None:
 
 @pytest.mark.parametrize("source", ["import sqlite3; sqlite3.connect('main.db')", "import app; open('app.py')"])
 def test_the_copy_is_free_to_use(live: Path, source: str) -> None:
-    """What the program is meant to open is no finding."""
+    """Files of the copy are not reported."""
     assert used(live, source, path=["."]) == ()
 
 
 def test_a_virtual_environment_in_the_workspace_is_no_use_of_it(live: Path) -> None:
-    """It is not copied, so its libraries can come from nowhere else; its own sitecustomize has its say."""
+    """Its libraries are not copied, so that they are read from the live workspace.
+
+    Its own sitecustomize is imported as well.
+    """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", live / ".venv"], check=True)
     [libraries] = (live / ".venv" / "lib").glob("*/site-packages")
     (libraries / "library.py").write_text("import sitecustomize\nfound = sitecustomize.found\n")
@@ -102,7 +111,7 @@ def test_a_virtual_environment_in_the_workspace_is_no_use_of_it(live: Path) -> N
 
 
 def test_in_the_workspace_itself_nothing_is_watched(live: Path) -> None:
-    """The real run is the real thing: the application gets nothing along."""
+    """A real run gives the application no audit hook."""
     source = "import os, sys; open('app.py'); print('PYTHONPATH' in os.environ, 'CONSOLIDATION_LIVE' in os.environ)"
 
     result = run_smoke(Smoke(name="x", python=source), root=live, live_root=live)
@@ -111,7 +120,10 @@ def test_in_the_workspace_itself_nothing_is_watched(live: Path) -> None:
 
 
 def test_what_is_seen_is_stated_with_the_files(live: Path) -> None:
-    """The reader learns which files, and what to do; where none was seen, how it was looked."""
+    """The observation has the files and a hint.
+
+    Without any, it says how the files were watched.
+    """
     test = Smoke(name="x", python=f"open({str(live / 'app.py')!r})")
     clean = Smoke(name="x", python="pass")
 

@@ -1,4 +1,4 @@
-"""Log files: what counts as a new line, through growth, rotation and odd files."""
+"""Specify which lines of a log are new after growth and rotation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def append(path: Path, text: str) -> None:
 
 
 def failing(observations: list[Observation]) -> list[str]:
-    """Show what does not hold."""
+    """Return the failed observations."""
     return [f"{one.subject}: {one.program_output or one.observed}" for one in observations if not one.holds]
 
 
@@ -68,7 +68,7 @@ def test_each_new_error_line_is_stated(tmp_path: Path, log: Path) -> None:
 
 
 def test_a_flood_of_errors_is_counted(tmp_path: Path, log: Path) -> None:
-    """Twenty lines are shown, the others are a number."""
+    """Twenty lines are shown and the others are counted."""
     marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "ERROR\n" * 123)
 
@@ -87,7 +87,10 @@ def test_a_new_file_is_new_from_its_start(tmp_path: Path, log: Path) -> None:
 
 
 def test_a_renamed_log_is_read_on_under_its_new_name(tmp_path: Path, log: Path) -> None:
-    """What was written before a rotation is found, although no pattern matches the rotated file, and nothing old."""
+    """Lines from before the rotation are found in the rotated file.
+
+    No pattern matches that file, and its old lines are not reported.
+    """
     log.with_name("app.log.7").write_text("ERROR of last week, rotated long ago\n")
     marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:02 ERROR before the rotation\n")
@@ -100,7 +103,7 @@ def test_a_renamed_log_is_read_on_under_its_new_name(tmp_path: Path, log: Path) 
 
 
 def test_a_log_that_was_copied_and_emptied_is_read_on_in_the_copy(tmp_path: Path, log: Path) -> None:
-    """The other way to rotate loses nothing either, and brings nothing old up again."""
+    """Rotation by copy and truncation loses no line and repeats none."""
     marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:02 ERROR before the rotation\n")
     log.with_name("app.log.1").write_bytes(log.read_bytes())
@@ -113,7 +116,7 @@ def test_a_log_that_was_copied_and_emptied_is_read_on_in_the_copy(tmp_path: Path
 
 @pytest.mark.parametrize("size", [10, 1000])
 def test_a_log_written_anew_is_new_from_its_start(tmp_path: Path, log: Path, size: int) -> None:
-    """Truncated and refilled in place, it is not taken for grown, even if it is longer than before."""
+    """A log that was truncated and refilled is read from its start, even if it is longer."""
     marks = record_log_positions(tmp_path, PATTERNS)
     log.write_text("ERROR\n" + "-" * size)
 
@@ -121,7 +124,7 @@ def test_a_log_written_anew_is_new_from_its_start(tmp_path: Path, log: Path, siz
 
 
 def test_the_same_text_in_a_new_file_is_new(tmp_path: Path, log: Path) -> None:
-    """An application that fails again in the very same words is noticed."""
+    """The same error in a new file is found."""
     marks = record_log_positions(tmp_path, PATTERNS)
     text = log.read_bytes()
     log.rename(log.with_name("app.log.1"))
@@ -131,7 +134,7 @@ def test_the_same_text_in_a_new_file_is_new(tmp_path: Path, log: Path) -> None:
 
 
 def test_the_same_text_elsewhere_is_new(tmp_path: Path, log: Path) -> None:
-    """When a log went to another folder, neither its successor nor another log is taken for its copy."""
+    """A log in another folder is not taken for a copy of a moved one."""
     marks = record_log_positions(tmp_path, PATTERNS)
     text = log.read_bytes()
     log.rename(tmp_path / "app.log.old")
@@ -144,7 +147,7 @@ def test_the_same_text_elsewhere_is_new(tmp_path: Path, log: Path) -> None:
 
 
 def test_an_old_rotated_log_is_no_copy_of_an_empty_one(tmp_path: Path, log: Path) -> None:
-    """Every file begins like an empty one; that does not make its lines new."""
+    """Every file begins like an empty one, which does not make its lines new."""
     log.rename(log.with_name("app.log.7"))
     log.touch()
     marks = record_log_positions(tmp_path, PATTERNS)
@@ -154,7 +157,7 @@ def test_an_old_rotated_log_is_no_copy_of_an_empty_one(tmp_path: Path, log: Path
 
 
 def test_missing_files_are_stated_and_no_failure(tmp_path: Path, log: Path) -> None:
-    """A log that went away and a pattern without a file are named; the log that was read counts alone."""
+    """A removed log and a pattern without a file are named beside the log that was read."""
     patterns = [*PATTERNS, "none/*.log"]
     other = log.with_name("other.log")
     other.write_text("started\n", "utf-8")
@@ -169,7 +172,7 @@ def test_missing_files_are_stated_and_no_failure(tmp_path: Path, log: Path) -> N
 
 
 def test_logs_that_all_went_away_are_not_examined(tmp_path: Path, log: Path) -> None:
-    """Nothing of what the applications wrote could be read."""
+    """No line of the applications could be read."""
     marks = record_log_positions(tmp_path, PATTERNS)
     log.unlink()
 
@@ -180,7 +183,7 @@ def test_logs_that_all_went_away_are_not_examined(tmp_path: Path, log: Path) -> 
 
 
 def test_a_plan_without_log_files_says_so(tmp_path: Path) -> None:
-    """Nothing to read is stated, not passed over."""
+    """The observation says that the plan names no log file."""
     [observation] = find_new_errors(tmp_path, LogPositions(()), [], ERRORS)
 
     assert (observation.outcome, observation.examined) == (Outcome.NOT_REQUIRED, 0)
@@ -188,7 +191,7 @@ def test_a_plan_without_log_files_says_so(tmp_path: Path) -> None:
 
 
 def test_a_pattern_without_a_file_requires_nothing(tmp_path: Path) -> None:
-    """No log was there before, and none is there now: nothing is taken for read."""
+    """No log existed before, and none exists now."""
     [observation] = find_new_errors(tmp_path, record_log_positions(tmp_path, PATTERNS), PATTERNS, ERRORS)
 
     assert (observation.outcome, observation.examined) == (Outcome.NOT_REQUIRED, 0)
@@ -197,7 +200,7 @@ def test_a_pattern_without_a_file_requires_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16-le", "utf-16-be", "utf-16"])
 @pytest.mark.parametrize("old", ["", "10:01 idle\r\n"])
 def test_other_encodings_are_read(tmp_path: Path, log: Path, encoding: str, old: str) -> None:
-    """Neither what a Windows program writes nor bytes that are no UTF-8 hide an error, from the first line on."""
+    """UTF-16 and bytes that are not UTF-8 hide no error, from the first line on."""
     text = old + "ERROR café\r\n10:03 idle\r\n"
     log.write_bytes(old.encode(encoding) if old else b"")
     marks = record_log_positions(tmp_path, PATTERNS)
@@ -237,7 +240,7 @@ def test_a_second_error_in_the_same_line_is_new(tmp_path: Path, log: Path) -> No
 
 
 def test_bytes_that_are_no_text_are_read_past(tmp_path: Path, log: Path) -> None:
-    """A line of noise does not hide the next one, nor steer the reader's terminal."""
+    """Binary data does not hide the next line and cannot control the terminal."""
     marks = record_log_positions(tmp_path, PATTERNS)
     with log.open("ab") as file:
         file.write(bytes(range(256)) * 20 + b"\n\x1b[2JERROR\n")
@@ -246,7 +249,7 @@ def test_bytes_that_are_no_text_are_read_past(tmp_path: Path, log: Path) -> None
 
 
 def test_what_went_away_with_a_rotation_is_said(tmp_path: Path, log: Path) -> None:
-    """A log that was compressed cannot be read on; nobody is told that it had no error."""
+    """A compressed log cannot be read, and the report says so."""
     marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:02 ERROR before the rotation\n")
     log.unlink()
@@ -262,7 +265,7 @@ def test_what_went_away_with_a_rotation_is_said(tmp_path: Path, log: Path) -> No
 
 
 def test_links_that_lead_outside_are_not_read(tmp_path: Path) -> None:
-    """A plan reads logs of its workspace, not other people's files."""
+    """Only logs inside the workspace are read."""
     root = tmp_path / "workspace"
     root.mkdir()
     (tmp_path / "secret").write_text("ERROR of somebody else\n")
@@ -272,7 +275,10 @@ def test_links_that_lead_outside_are_not_read(tmp_path: Path) -> None:
 
 
 def test_a_pattern_cannot_drop_the_locks_of_a_database(tmp_path: Path, log: Path) -> None:
-    """``logs/*`` matches the databases there, too; they are not opened, so this process's lock on them holds."""
+    """The pattern ``logs/*`` matches databases, which are not opened.
+
+    So the lock of this process is kept.
+    """
     path = log.with_name("tasks.db")
     guard = sqlite3.connect(path, isolation_level=None)
     guard.execute("create table tasks (id)")
@@ -289,7 +295,10 @@ def test_a_pattern_cannot_drop_the_locks_of_a_database(tmp_path: Path, log: Path
 
 
 def test_a_pattern_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
-    """A mistake in the plan is named, with the place to correct it; when the logs are to be read it is an error."""
+    """An invalid pattern is a problem of the plan.
+
+    It is an error when the logs are read.
+    """
     [problem] = record_log_positions(tmp_path, ["/var/log/*"]).problems
 
     assert (problem.criterion, problem.subject, problem.id) == ("references-found", "/var/log/*", "log-pattern")

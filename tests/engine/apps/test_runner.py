@@ -1,4 +1,4 @@
-"""Smoke tests of a plan: what runs, in which surroundings, how it is ended, and what is said about it."""
+"""Specify how a smoke test is started, ended and observed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOLD = "import fcntl, signal; f = open('lock', 'w'); fcntl.lockf(f, fcntl.LOCK_E
 
 
 def is_free(lock: Path) -> bool:
-    """Tell whether no living process holds the lock."""
+    """Return whether no running process holds the lock."""
     with lock.open("w") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,7 +35,7 @@ def is_free(lock: Path) -> bool:
 
 
 def smoke(**fields: object) -> Smoke:
-    """Read a smoke test as a plan has it."""
+    """Return a smoke test as a plan has it."""
     return Smoke.model_validate({"name": "it works", **fields})
 
 
@@ -79,7 +79,10 @@ def test_the_plans_interpreter_is_taken_from_the_live_workspace(tmp_path: Path) 
 
 @pytest.mark.parametrize("folder", [".venv", "venv"])
 def test_the_workspaces_own_environment_is_used_without_being_named(tmp_path: Path, folder: str) -> None:
-    """Without a word in the plan, the applications run where they run every day; the evidence says with what."""
+    """Applications run with the workspace's virtual environment by default.
+
+    The observation names the interpreter.
+    """
     python = tmp_path / folder / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text("#!/bin/sh\necho own\n")
@@ -115,7 +118,7 @@ def test_a_command_of_the_environment_is_found_from_a_copy(tmp_path: Path) -> No
 
 
 def test_the_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What steers Python, or is secret, in the caller's environment does not reach the application."""
+    """Variables that configure Python, and secrets, do not reach the application."""
     for name in ("PYTHONSAFEPATH", "PYTHONSTARTUP", "WORKSPACE_ROOT", "API_TOKEN"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("LC_TIME", "C")
@@ -137,7 +140,7 @@ def test_importing_writes_nothing_into_the_workspace(tmp_path: Path) -> None:
 
 
 def test_the_deadline_ends_the_test_and_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the process that hangs nor the one it started is left, even if they ignore the polite signal."""
+    """The hanging process and its child are ended even if they ignore SIGTERM."""
     ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     stubborn = f"{ignore}; {HOLD}; open('ready', 'w').close(); signal.pause()"
     parent = f"{ignore}; import subprocess, sys; subprocess.run([sys.executable, '-c', {stubborn!r}])"
@@ -152,7 +155,7 @@ def test_the_deadline_ends_the_test_and_its_children(tmp_path: Path, monkeypatch
 
 
 def test_a_child_left_behind_is_ended(tmp_path: Path) -> None:
-    """An application that ends well but leaves a process in the background cannot write on later."""
+    """A background process of an application that has ended cannot write later."""
     child = f"{HOLD}; import os; os.close(1); signal.pause()"
     parent = (
         "import subprocess, sys\n"
@@ -167,7 +170,7 @@ def test_a_child_left_behind_is_ended(tmp_path: Path) -> None:
 
 
 def test_a_descendant_in_a_session_of_its_own_is_ended(tmp_path: Path) -> None:
-    """Whoever makes itself a daemon, an orphan in another session, does not outlive the test either."""
+    """A daemon in another session is ended with the test."""
     daemon = f"{HOLD}; import os; os.close(1); signal.pause()"
     between = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {daemon!r}], start_new_session=True)"
     parent = (
@@ -183,7 +186,7 @@ def test_a_descendant_in_a_session_of_its_own_is_ended(tmp_path: Path) -> None:
 
 
 def test_an_interruption_ends_the_test_before_it_is_passed_on(tmp_path: Path) -> None:
-    """Whoever presses Ctrl-C does not leave an application running."""
+    """Ctrl-C does not leave an application running."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -261,7 +264,10 @@ def test_what_cannot_be_started_is_a_result_with_a_problem(
 
 
 def test_of_long_output_both_ends_are_kept(tmp_path: Path) -> None:
-    """A megabyte is kept, all lines are counted, and the line at the cut cannot pass for a whole one."""
+    """A megabyte is kept and all lines are counted.
+
+    The line at the cut cannot look like a whole line.
+    """
     source = (
         "import sys; print('first'); sys.stdout.write('line\\n' * 5_000_000); print('1' * 2_000_000, end='');"
         "print(85); sys.stderr.buffer.write(b'caf\\xe9')"
@@ -278,7 +284,7 @@ def test_of_long_output_both_ends_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_program_that_never_stops_printing_is_ended(tmp_path: Path) -> None:
-    """It is ended long before its deadline, for its output waits on a disk that others need."""
+    """It is ended before its timeout, because its output fills a disk."""
     test = smoke(run=["yes"], timeout=600)
 
     result = run_smoke(test, root=tmp_path, live_root=tmp_path)
@@ -312,7 +318,10 @@ def test_a_program_that_never_stops_printing_is_ended(tmp_path: Path) -> None:
 def test_each_expectation_that_fails_is_stated(
     expect: Expect, result: dict[str, object], failing: list[tuple[str, str]]
 ) -> None:
-    """Exit status, output and deadline are judged apart; what was heard, which may hold values, is kept apart too."""
+    """Exit status, output and timeout are separate observations.
+
+    The program's output, which may hold values, is kept separately.
+    """
     test = Smoke(name="it works", python="pass", expect=expect)
     fields = {"name": test.name, "command": ("python",), **result}
 
@@ -323,7 +332,7 @@ def test_each_expectation_that_fails_is_stated(
 
 
 def test_the_command_and_its_output_are_shown_short_and_harmless() -> None:
-    """An application cannot clear the reader's screen or fill the report."""
+    """An application cannot control the terminal or fill the report."""
     test = smoke(python="print('\x1b[2J')\n" * 50)
     result = SmokeResult(test.name, ("python",), exit=1, stderr="\x1b[2J\n" + "x" * 1000)
 
@@ -337,7 +346,7 @@ def test_the_command_and_its_output_are_shown_short_and_harmless() -> None:
 
 
 def test_every_test_has_a_group_of_its_own(tmp_path: Path) -> None:
-    """What ends a smoke test's group cannot reach the process that runs it."""
+    """A signal to the group of a smoke test does not reach this process."""
     result = run_smoke(smoke(python="import os; print(os.getpgrp())"), root=tmp_path, live_root=tmp_path)
 
     assert int(result.stdout) != os.getpgrp()

@@ -1,4 +1,4 @@
-"""Applications in a workspace: what a test that may write does on its copy, and what nobody may do."""
+"""Specify what smoke tests may change in a workspace and on their copies."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ print(con.execute("INSERT INTO tasks(title) VALUES ('next')").lastrowid, con.exe
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A workspace as it is after COMMIT: the source is still there."""
+    """Make a workspace after COMMIT, with its source still present."""
     folder = tmp_path / "workspace"
     (folder / "app").mkdir(parents=True)
     for name, sql in (("main.db", TARGET), ("app/old.db", "CREATE TABLE tasks(id)")):
@@ -53,7 +53,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def source(root: Path) -> Iterator[WriteLock]:
-    """The source, held by this process as it is during a run."""
+    """Hold the source open as this process does during a run."""
     with contextlib.closing(sqlite3.connect(root / "app/old.db")):
         write_lock = WriteLock(root / "app/old.db")
     yield write_lock
@@ -62,7 +62,7 @@ def source(root: Path) -> Iterator[WriteLock]:
 
 @pytest.fixture
 def applications(root: Path, source: WriteLock) -> Applications:
-    """The applications of a plan, before the first of them."""
+    """Return the applications of a plan before the first one has run."""
     plan = Plan(
         format=1,
         name="p",
@@ -86,12 +86,15 @@ def writing(python: str) -> Smoke:
 
 
 def failing(seen: list[Observation]) -> list[str]:
-    """Show what does not hold."""
+    """Return the failed observations."""
     return [f"{one.subject}: {one.program_output or one.observed}" for one in seen if not one.holds]
 
 
 def test_the_first_insert_works_and_is_taken_back(root: Path, applications: Applications) -> None:
-    """Its key goes on from the old mark, the trigger fires, it is listed; the target is to the byte as before."""
+    """The key continues after the largest one, the trigger fires, and the row is listed.
+
+    Every byte of the target stays as before.
+    """
     before = (root / "main.db").read_bytes()
 
     result = applications.run(writing(INSERT))
@@ -104,7 +107,7 @@ def test_the_first_insert_works_and_is_taken_back(root: Path, applications: Appl
 
 
 def test_tables_that_several_tests_create_are_one_finding(applications: Applications) -> None:
-    """Three tests create the same twenty tables: twenty are counted, and three named."""
+    """The twenty tables that three tests create are counted, and three are named."""
     create = (
         "import sqlite3; c = sqlite3.connect('main.db'); [c.execute(f'CREATE TABLE t{n:02}(x)') for n in range(20)]"
     )
@@ -119,7 +122,7 @@ def test_tables_that_several_tests_create_are_one_finding(applications: Applicat
 
 
 def test_a_trigger_that_needs_a_lost_table_fails_the_first_insert(root: Path, applications: Applications) -> None:
-    """Reading works, and every application would have failed with its first row."""
+    """Reading alone would not show that every insert fails."""
     with contextlib.closing(sqlite3.connect(root / "main.db")) as con:
         con.execute("DROP TABLE seen")
 
@@ -130,7 +133,10 @@ def test_a_trigger_that_needs_a_lost_table_fails_the_first_insert(root: Path, ap
 
 
 def test_each_writing_test_has_a_copy_of_its_own_without_the_sources(root: Path, applications: Applications) -> None:
-    """What one inserts, the next does not see; what they are told to open is what will be there in the end."""
+    """A test does not see the rows that another test has inserted.
+
+    Its copy has the files that the consolidated workspace will have.
+    """
     look = f"import os; print(os.path.exists('app/old.db'), os.getcwd() == {str(root)!r})\n{INSERT}"
 
     results = [applications.run(writing(look)) for _ in range(2)]
@@ -139,7 +145,7 @@ def test_each_writing_test_has_a_copy_of_its_own_without_the_sources(root: Path,
 
 
 def test_the_copy_is_made_without_dropping_a_lock(source: WriteLock, applications: Applications) -> None:
-    """The sources are neither copied nor opened: this process holds them."""
+    """The sources are neither copied nor opened, because this process holds their locks."""
     applications.run(writing("pass"))
 
     writer = Smoke(
@@ -150,7 +156,7 @@ def test_the_copy_is_made_without_dropping_a_lock(source: WriteLock, application
 
 
 def test_a_test_that_may_write_does_not_allow_the_others_to(applications: Applications) -> None:
-    """Whoever has no leave is found, also in a plan in which somebody has it."""
+    """A test without permission is found, even if another test has it."""
     applications.run(writing(INSERT))
     applications.run(Smoke(name="reads", python=INSERT))
 
@@ -160,7 +166,7 @@ def test_a_test_that_may_write_does_not_allow_the_others_to(applications: Applic
 
 
 def test_a_writing_test_that_leaves_its_copy_is_noticed(root: Path, applications: Applications) -> None:
-    """An absolute path leads into the workspace itself: it is kept out of there, and said."""
+    """An absolute path into the live workspace is refused and reported."""
     before = (root / "main.db").read_bytes()
 
     result = applications.run(writing(INSERT.replace("main.db", str(root / "main.db"))))
@@ -170,7 +176,7 @@ def test_a_writing_test_that_leaves_its_copy_is_noticed(root: Path, applications
 
 
 def test_an_error_that_is_logged_on_a_copy_counts(applications: Applications) -> None:
-    """The log goes with the copy; what was in it does not."""
+    """The copy of the log is deleted, but its errors are reported."""
     applications.run(writing("print('ERROR no such table', file=open('app.log', 'a'))"))
 
     (found,) = [one for one in applications.new_log_errors() if not one.holds]
@@ -178,7 +184,10 @@ def test_an_error_that_is_logged_on_a_copy_counts(applications: Applications) ->
 
 
 def test_what_an_orm_makes_is_found_in_the_target_and_beside_it(applications: Applications) -> None:
-    """Tables that are created on import, a second database elsewhere: each is named, and what was made is known."""
+    """Tables that are created on import, and a second database, are each named.
+
+    The second database is known as created by an application.
+    """
     python = """
 import os, sqlite3
 con = sqlite3.connect("main.db", isolation_level=None)

@@ -11,7 +11,7 @@ RESERVED = f"{TARGET}:{history.TABLE}"
 
 
 def refusals(bench: Bench, *sources: str) -> list[tuple[str, str, str]]:
-    """Return criterion, id and subject of each problem of a plan that moves table t of these sources."""
+    """Return criterion, id and subject of each problem of moving table t of these sources."""
     problems = bench.survey(*(source(file, "t") for file in sources)).problems
     return [(problem.criterion, problem.id, problem.subject) for problem in problems]
 
@@ -35,7 +35,7 @@ def test_unreadable_row_is_refused(bench: Bench) -> None:
 
 
 def test_source_table_of_the_name_is_not_moved(bench: Bench) -> None:
-    """A former target is a source now: its history is left, or goes to another name."""
+    """The history of a former target is left behind or moved under another name."""
     bench.database("a.db", history.CREATE)
 
     [problem] = bench.survey(source("a.db", history.TABLE)).problems

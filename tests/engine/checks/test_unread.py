@@ -1,4 +1,4 @@
-"""A preflight reads every database that it can, and names all problems, whatever one file is like."""
+"""Specify that preflight reads every database that it can and names all problems."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def root(folder: Path) -> Path:
-    """The workspace of two sources, a table that no map names, and a reference that is not in the code."""
+    """Make a workspace with an unmapped table and a reference that its code does not have."""
     root = build_two_sources(folder / "workspace")
     execute(root / "logs/notes.db", "CREATE TABLE forgotten(v)")
     execute(root / "logs/notes.db", "INSERT INTO forgotten VALUES(1)")
@@ -69,7 +69,7 @@ def root(folder: Path) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def imported(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Import everything that a survey needs: a user without privileges may not be able to read the library."""
+    """Import the modules of a preflight, which an unprivileged user may not be able to read."""
     for mode in MODES:
         survey_of(build_two_sources(tmp_path_factory.mktemp(mode) / "workspace"), mode)
 
@@ -98,7 +98,7 @@ def survey_of(root: Path, mode: Mode) -> Examined:
 
 
 def everything(root: Path) -> dict[str, tuple[int, bytes]]:
-    """Return every name in the workspace with its mode and its bytes; closed files are opened for that."""
+    """Return each name in the workspace with its mode and its bytes."""
     found: dict[str, tuple[int, bytes]] = {}
     for path in sorted(root.rglob("*")):
         mode = path.stat().st_mode
@@ -190,7 +190,10 @@ CASES = [
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mode: Mode) -> None:
-    """One file is spoiled: its problem and both of the others are in one survey, and no byte is changed."""
+    """The problem of the damaged file and those of the other files are reported together.
+
+    No byte is changed.
+    """
     with case.spoil(root / case.file):
         before = everything(root)
         examined = examine(root, mode)
@@ -218,7 +221,10 @@ def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mo
 def test_a_target_that_is_not_read_hides_no_source(
     root: Path, spoil: Spoil, criterion: str, id: str, reason: str, mode: Mode
 ) -> None:
-    """Its schema is not known, so no row has a place; rows, tables and code of the sources are examined."""
+    """Rows, tables and code of the sources are examined.
+
+    The target's schema is not known, so that no row is mapped.
+    """
     execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
     text = PLAN.replace('  name = "tasks"\n', '  name = "tasks"\n  rows = 99\n')
     (root / "consolidation.toml").write_text(text)
@@ -251,7 +257,7 @@ def test_a_closed_wal_is_a_problem_of_its_database(root: Path, mode: Mode) -> No
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_closed_folder_is_not_taken_for_missing_files(root: Path, mode: Mode) -> None:
-    """Every database in it is named, an optional one as well; the code is examined."""
+    """Each database in it is named, also an optional one, and the code is examined."""
     text = PLAN.replace('file = "logs/notes.db"\n', 'file = "logs/notes.db"\noptional = true\n')
     (root / "consolidation.toml").write_text(text)
 
@@ -279,7 +285,10 @@ def test_a_closed_log_is_a_problem_beside_the_others(root: Path, mode: Mode, id:
 
 
 def test_a_closed_folder_of_the_scan_is_a_problem_of_a_rehearsal(root: Path) -> None:
-    """What is in it cannot be copied; a migration reads it where it is, after COMMIT."""
+    """A rehearsal cannot copy what is in it.
+
+    A migration reads it in its place after COMMIT.
+    """
     (root / "pieces").mkdir()
     (root / "pieces/code.py").write_text("PATH = 'tasks.db'\n")
     (root / "consolidation.toml").write_text(PLAN + '[scan]\npaths = ["app", "pieces"]\n')
@@ -301,7 +310,10 @@ def test_every_closed_file_is_named_in_one_survey(root: Path) -> None:
 
 
 def test_a_hot_journal_without_write_permission_is_left_alone(root: Path) -> None:
-    """The private copies could be written to; the database cannot, so SQLite does not begin to roll it back."""
+    """SQLite does not begin to roll the journal back.
+
+    The private copies could be written to, but the database cannot.
+    """
     execute(root / "logs/notes.db", "DROP TABLE forgotten")
     (root / "app/notes.py").write_text('PATH = "notes.db"\n')
     interrupt(root / TASKS)
@@ -316,7 +328,10 @@ def test_a_hot_journal_without_write_permission_is_left_alone(root: Path) -> Non
 
 
 def test_a_hot_journal_that_cannot_be_kept_is_a_problem(root: Path) -> None:
-    """Without a copy of the files as they were found SQLite rolls nothing back; the other sources are read."""
+    """SQLite rolls nothing back unless the files were copied before.
+
+    The other sources are read.
+    """
     execute(root / "logs/notes.db", "DROP TABLE forgotten")
     (root / "app/notes.py").write_text('PATH = "notes.db"\n')
     interrupt(root / TASKS)
@@ -332,7 +347,10 @@ def test_a_hot_journal_that_cannot_be_kept_is_a_problem(root: Path) -> None:
 
 
 def test_a_damaged_database_with_a_hot_journal_is_a_problem_beside_the_others(root: Path) -> None:
-    """SQLite cannot roll back a journal into what is no header; it is named, and the rehearsal goes on."""
+    """SQLite cannot roll a journal back into a damaged header.
+
+    The file is named, and the rehearsal continues.
+    """
     interrupt(root / TASKS)
     data = bytearray((root / TASKS).read_bytes())
     data[18:20] = b"\3\3"

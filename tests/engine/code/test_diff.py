@@ -1,4 +1,4 @@
-"""The diff of the code is what `git apply` makes of it."""
+"""Specify that `git apply` accepts the diff of the code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ LONG = b"".join(b"line %d\n" % number for number in range(40))
     ],
 )
 def test_git_apply_makes_the_same_bytes(tmp_path: Path, file: str, before: bytes, after: bytes) -> None:
-    """Line endings, encodings, missing last newlines and odd names survive; beside another file, and backwards."""
+    """Line endings, encodings, missing last line feeds and unusual names are kept.
+
+    The diff applies beside another file, and in reverse.
+    """
     path = tmp_path / file
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(before)
@@ -47,7 +50,10 @@ def test_git_apply_makes_the_same_bytes(tmp_path: Path, file: str, before: bytes
 
 
 def test_git_apply_works_in_a_workspace_that_is_a_subfolder_of_a_repository(tmp_path: Path) -> None:
-    """The paths of the diff are the workspace's: applied there, it changes the file there and no other."""
+    """The paths of the diff are relative to the workspace.
+
+    Applied in it, the diff changes the file there and no other.
+    """
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     workspace = tmp_path / "services" / "shop"
     workspace.mkdir(parents=True)
@@ -61,7 +67,7 @@ def test_git_apply_works_in_a_workspace_that_is_a_subfolder_of_a_repository(tmp_
 
 
 def test_no_rewrites_are_an_empty_diff() -> None:
-    """Nothing to do, nothing to read."""
+    """Without rewrites the diff is empty."""
     assert unified_diff([]) == ""
 
 

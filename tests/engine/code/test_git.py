@@ -1,4 +1,4 @@
-"""What git knows of the files that are to be changed is said, and nothing is written to find it out."""
+"""Specify what git reports about files that are to be changed, without writing anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ FILES = ["app/clean.py", "app/edited.py", "app/staged.py", "app/new.py", ".env",
 
 
 def repository(top: Path, inside: str = "") -> Path:
-    """Make a repository in which each of the files is what its name says; return the folder in it that holds them."""
+    """Make a repository whose files have the state that their names say.
+
+    Returns the folder in it that holds them.
+    """
     root = top / inside
     for folder in ("app", "build"):
         (root / folder).mkdir(parents=True)
@@ -35,7 +38,7 @@ def repository(top: Path, inside: str = "") -> Path:
 
 @pytest.mark.parametrize("inside", ["", "a/sub folder"], ids=["workspace", "subfolder of a repository"])
 def test_uncommitted_edits_and_untracked_files_are_said(tmp_path: Path, inside: str) -> None:
-    """What is committed as it is needs no word; git's own files stay as they are."""
+    """A committed file has no finding, and git's own files stay unchanged."""
     root = repository(tmp_path, inside)
     os.utime(root / "app/clean.py", (1, 1))  # which git would note in its index as soon as it looks
     git_files = {path: path.read_bytes() for path in (tmp_path / ".git").rglob("*") if path.is_file()}
@@ -54,7 +57,7 @@ def test_uncommitted_edits_and_untracked_files_are_said(tmp_path: Path, inside: 
 
 
 def test_each_file_is_asked_of_its_own_repository(tmp_path: Path) -> None:
-    """A workspace may hold several checkouts, and be none itself."""
+    """A workspace may hold several repositories without being one itself."""
     repository(tmp_path / "one")
     repository(tmp_path / "two")
     run_git(tmp_path / "two", "-c", "user.name=A", "-c", "user.email=a@localhost", "commit", "-qam", "More")
@@ -68,7 +71,7 @@ def test_each_file_is_asked_of_its_own_repository(tmp_path: Path) -> None:
 
 
 def test_without_git_or_a_repository_there_is_nothing_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is no reason for a problem."""
+    """A missing git is no problem."""
     (tmp_path / "a.py").write_text("x = 1\n")
 
     outside = uncommitted_findings(tmp_path, ["a.py"])

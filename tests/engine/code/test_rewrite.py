@@ -1,4 +1,4 @@
-"""The code that names an old database is rewritten: what was meant, once, and nothing beside it."""
+"""Specify that exactly the planned expressions of the code are rewritten, once each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def reference(file: str = "code.py", find: str = FIND, replace: str = REPLACE, i
 
 
 def rewritten(root: Path, content: str | bytes, *references: Reference, insert: str = "") -> bytes:
-    """Write code.py, plan its rewrite, and return the bytes it would have; there must be no problem."""
+    """Write code.py, plan its rewrite without a problem, and return the new bytes."""
     data = content.encode() if isinstance(content, str) else content
     (root / "code.py").write_bytes(data)
     inserts = [Insert(file="code.py", code=insert)] if insert else []
@@ -44,7 +44,7 @@ def rewritten(root: Path, content: str | bytes, *references: Reference, insert: 
 
 
 def problem(root: Path, content: str | bytes, *references: Reference) -> str:
-    """Write code.py, plan its rewrite, and return the one problem in the way."""
+    """Write code.py, plan its rewrite, and return its only problem."""
     (root / "code.py").write_bytes(content.encode() if isinstance(content, str) else content)
 
     rewrites, problems = plan_rewrites(root, references or [reference()], [])
@@ -83,7 +83,7 @@ def test_expression_is_found_whatever_its_layout(tmp_path: Path, before: str, af
 
 
 def test_everything_else_stays_byte_for_byte(tmp_path: Path) -> None:
-    """Odd spacing, comments, tabs, form feeds and trailing blanks are not ours to tidy."""
+    """Unusual spacing, comments, tabs, form feeds and trailing blanks are kept."""
     head = (
         b'"""Doc."""\n\x0c\nimport os ;  import sys\t# why\n\n\ndef  f( a,b ) :\n\treturn  {1 : 2}   \n# x\n\nx =   ('
     )
@@ -112,7 +112,10 @@ def test_encoding_and_byte_order_mark_stay(tmp_path: Path, encoding: str, head: 
 
 
 def test_line_endings_and_missing_last_newline_stay(tmp_path: Path) -> None:
-    """What is added has the file's own line endings; a file without a last newline still has none."""
+    """Added text has the line endings of the file.
+
+    A file without a last line feed still has none.
+    """
     before = b'"""Doc."""\r\nimport os\r\n\r\nx = get_logs_dir() / "proposals.db"'
 
     result = rewritten(tmp_path, before, reference(import_=IMPORT), insert=HELPER)
@@ -124,7 +127,10 @@ def test_line_endings_and_missing_last_newline_stay(tmp_path: Path) -> None:
 
 
 def test_several_references_and_inserts_in_one_file_are_one_rewrite(tmp_path: Path) -> None:
-    """Two spellings of one path are one file, too; an import that two of them need is added once."""
+    """Two spellings of one path are one file.
+
+    An import that two references need is added once.
+    """
     (tmp_path / "pkg").mkdir()
     before = 'x = logs() / "a.db"\ny = logs() / "b.db"\n'
     (tmp_path / "pkg/code.py").write_text(before, encoding="utf-8")
@@ -141,7 +147,10 @@ def test_several_references_and_inserts_in_one_file_are_one_rewrite(tmp_path: Pa
 
 
 def test_what_was_rewritten_before_needs_nothing(tmp_path: Path) -> None:
-    """Planning again on the result finds neither work nor problem, even if the old expression is part of the new."""
+    """Planning a second time finds no work and no problem.
+
+    That holds even if the replacement contains the old expression.
+    """
     grown = reference(find="logs()", replace="logs().parent")
     first = rewritten(tmp_path, f"x = {FIND}\ny = logs()\n", reference(import_=IMPORT), grown, insert=HELPER)
 
@@ -152,7 +161,10 @@ def test_what_was_rewritten_before_needs_nothing(tmp_path: Path) -> None:
 
 
 def test_import_is_added_where_the_replacement_was_made_before(tmp_path: Path) -> None:
-    """Somebody rewrote the expression by hand and forgot the import; a second reference of the file is still to do."""
+    """The missing import of an expression that was replaced by hand is added.
+
+    Another reference of the file is still replaced.
+    """
     other = reference(find='get_logs_dir() / "tasks.db"', replace="second()", import_="from m import second")
     before = f'import os\nx = {REPLACE}\ny = get_logs_dir() / "tasks.db"\n'
 
@@ -166,7 +178,7 @@ def test_import_is_added_where_the_replacement_was_made_before(tmp_path: Path) -
 
 
 def test_reference_never_there_is_not_taken_for_done(tmp_path: Path) -> None:
-    """The replacement that another reference brings, or brought, proves nothing about this one."""
+    """The replacement of another reference does not count for this one."""
     other = reference(find='get_logs_dir() / "never.db"')
 
     before = problem(tmp_path, f"x = {FIND}\n", reference(), other)
@@ -177,7 +189,7 @@ def test_reference_never_there_is_not_taken_for_done(tmp_path: Path) -> None:
 
 
 def test_not_found_names_the_line_that_comes_nearest(tmp_path: Path) -> None:
-    """Somebody changed the expression since the plan was written: the problem points at it."""
+    """The problem names the line of an expression that was changed after the plan was written."""
     said = problem(tmp_path, '\nx = get_log_dir() / "proposals.db"\n')
 
     assert said.startswith("code.py:2: ")
@@ -185,7 +197,7 @@ def test_not_found_names_the_line_that_comes_nearest(tmp_path: Path) -> None:
 
 
 def test_found_more_than_once_names_the_lines(tmp_path: Path) -> None:
-    """The one that is meant must be clear."""
+    """A reference must identify one place."""
     said = problem(tmp_path, f"x = {FIND}\n\ny = ({FIND})\n")
 
     assert said.startswith("code.py:1: ")
@@ -217,14 +229,14 @@ def test_found_more_than_once_names_the_lines(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_a_problem_with_its_place(
     tmp_path: Path, content: str | bytes, references: list[Reference], expected: str
 ) -> None:
-    """Nothing is rewritten, and the problem says where and why."""
+    """Nothing is rewritten, and the problem has place and reason."""
     said = problem(tmp_path, content, *references)
 
     assert expected in said
 
 
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
-    """Of every file and every entry, not only the first."""
+    """Each file and each entry of the plan can have a problem."""
     (tmp_path / "code.py").write_text("x = 1\n", encoding="utf-8")
     references = [
         reference("absent.py"),
@@ -246,7 +258,10 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_other_files_are_matched_letter_by_letter(tmp_path: Path) -> None:
-    """Configuration is replaced as text, once, whatever its bytes; an import or a definition has no place in it."""
+    """Configuration is replaced as text, once, in any encoding.
+
+    Imports and definitions are refused there.
+    """
     (tmp_path / "app.ini").write_bytes(b"; caf\xe9\r\ndb = logs/tasks.db\r\n")
     (tmp_path / "two.env").write_bytes(b"A=tasks.db\nB=tasks.db\n")
     (tmp_path / "app.sh").write_bytes(b"db=tasks.db")
@@ -269,7 +284,7 @@ def test_other_files_are_matched_letter_by_letter(tmp_path: Path) -> None:
 
 
 def test_compile_observations_name_the_line_and_run_nothing(tmp_path: Path) -> None:
-    """Files are compiled from their bytes; what they would do is not done."""
+    """Files are compiled from their bytes and never executed."""
     (tmp_path / "good.py").write_bytes(b"# coding: latin-1\nopen('made', 'w'); x = '\xe9\\d'\n")
     (tmp_path / "bad.py").write_bytes(b"x = 1\ny = = 2\n")
 
@@ -283,7 +298,7 @@ def test_compile_observations_name_the_line_and_run_nothing(tmp_path: Path) -> N
 
 
 def test_updated_observations_tell_old_from_new(tmp_path: Path) -> None:
-    """A reference is updated when the old expression is gone and the new one is there; both are looked for."""
+    """A reference passes if its replacement is present and its old expression is not."""
     (tmp_path / "done.py").write_text(f"\nx = {REPLACE}\n", encoding="utf-8")
     (tmp_path / "both.py").write_text(f"x = {REPLACE}\ny = {FIND}\n", encoding="utf-8")
     (tmp_path / "none.py").write_text("x = 1\n", encoding="utf-8")

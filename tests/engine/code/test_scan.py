@@ -1,4 +1,4 @@
-"""No mention of an old database is overlooked, and nothing else is taken for one."""
+"""Specify which texts are mentions of an old database."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_longer_names_and_attributes_are_no_mention(tmp_path: Path, code: str) -
     ],
 )
 def test_constants_of_a_module_are_followed(tmp_path: Path, code: str, line: int) -> None:
-    """A name is a mention where it comes about, once: not again wherever a constant is used."""
+    """A name is a mention where it is built, and not where a constant is used."""
     write(tmp_path, "a.py", code)
 
     assert found(tmp_path) == [("a.py", line, "task_queue.db", "code")]
@@ -133,14 +133,20 @@ def test_constants_of_a_module_are_followed(tmp_path: Path, code: str, line: int
     ],
 )
 def test_names_are_followed_within_their_scope(tmp_path: Path, code: str) -> None:
-    """Another function's variable is another one; what is made from itself is no endless search."""
+    """A variable of another function is not used.
+
+    A name that is built from itself ends the search.
+    """
     write(tmp_path, "a.py", code)
 
     assert found(tmp_path) == []
 
 
 def test_names_made_of_names_without_end_do_not_hold_up_the_scan(tmp_path: Path) -> None:
-    """Each of sixty names is twice the one before: what the last could be is not worked out, the rest still is."""
+    """Sixty names, each twice the one before, are not resolved to the end.
+
+    The other mentions are still found.
+    """
     doubling = "".join(f"x{number + 1} = x{number} + x{number}\n" for number in range(60))
     write(tmp_path, "a.py", f'x0 = "task_queue"\n{doubling}y = x0 + ".db"\n')
 
@@ -148,7 +154,7 @@ def test_names_made_of_names_without_end_do_not_hold_up_the_scan(tmp_path: Path)
 
 
 def test_comments_and_docstrings_are_documentation(tmp_path: Path) -> None:
-    """They are listed, at their own line, and no failure; the string beside a comment still is one."""
+    """They are listed by line and fail nothing, but a string beside a comment is in use."""
     head = '"""Doc.\n\nOnce in task_queue.db.\n"""\n# tasks.db\n'
     write(tmp_path, "a.py", head + 'def f():\n    "see tasks.db"\n    x = "tasks.db"  # not task_queue.db\n')
 
@@ -162,7 +168,7 @@ def test_comments_and_docstrings_are_documentation(tmp_path: Path) -> None:
 
 
 def test_mention_stands_at_its_own_line_with_its_text(tmp_path: Path) -> None:
-    """Inside a long string the line of the name counts; a long line is cut around it."""
+    """A mention in a long string has the line of the name, and a long line is cut."""
     write(tmp_path, "a.py", 'x = """\nINSERT\n  FROM tasks.db;\n"""\ny = (\n  "a"\n  / "tasks"\n    ".db")\n')
     write(tmp_path, "b.json", "1" * 900 + ' "tasks.db" ' + "2" * 900)
 
@@ -177,7 +183,7 @@ def test_mention_stands_at_its_own_line_with_its_text(tmp_path: Path) -> None:
 
 
 def test_other_text_files_are_read_line_by_line(tmp_path: Path) -> None:
-    """Configuration and scripts are in use, prose is documentation; any encoding will do."""
+    """Configuration and scripts are in use, prose is documentation, in any encoding."""
     write(tmp_path, ".env", "DB=logs/tasks.db\n")
     write(tmp_path, "README.md", "the `tasks.db`\n")
     write(tmp_path, "app.ini", b"; caf\xe9\r\nurl = sqlite:///tasks.db\r\n")
@@ -201,7 +207,7 @@ def test_other_text_files_are_read_line_by_line(tmp_path: Path) -> None:
 
 
 def test_what_is_not_the_applications_text_is_not_read(tmp_path: Path) -> None:
-    """Binary files, caches, environments, other people's packages, and links are left out without a word."""
+    """Binary files, caches, environments, other packages and links are left out silently."""
     write(tmp_path, "image.bin", b"\0tasks.db")
     write(tmp_path, ".git/config", "tasks.db")
     write(tmp_path, "pkg/__pycache__/a.py", "'tasks.db'")
@@ -223,7 +229,7 @@ def test_what_is_not_the_applications_text_is_not_read(tmp_path: Path) -> None:
 
 
 def test_no_database_is_opened(tmp_path: Path) -> None:
-    """To open one, and close it, would drop the locks that SQLite holds on it in this process."""
+    """Opening and closing a database would release SQLite's locks of this process."""
     for name in ["a.db", "a.db-wal", "b.sqlite3", "c.db.archived_20250131_120000", "c.sqlite-journal", "d.DB3"]:
         write(tmp_path, name, "tasks.db")
     forbidden = write(tmp_path, "no-suffix", "tasks.db").stat()
@@ -237,7 +243,10 @@ def test_no_database_is_opened(tmp_path: Path) -> None:
 
 
 def test_what_was_not_looked_at_is_said(tmp_path: Path) -> None:
-    """A file too large is listed; a path that is not there, or is a link, is a failure: nothing was shown."""
+    """A file that is too large is listed.
+
+    A path that is missing or a link is a failure, because nothing of it was shown.
+    """
     with (tmp_path / "large.json").open("wb") as large:
         large.truncate(MAX_FILE_BYTES + 1)
     write(tmp_path, "real/a.py", "1")
@@ -255,7 +264,7 @@ def test_what_was_not_looked_at_is_said(tmp_path: Path) -> None:
 
 
 def test_what_git_ignores_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But neither an environment file, nor what git tracks all the same, nor a path that the plan names itself."""
+    """Environment files, tracked files and paths of the plan are still read."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     write(tmp_path, ".gitignore", "build/\n.env\n*.gen.py\n/app/sample\n")
     for file in ["app/a.py", "app/b.gen.py", "app/c.gen.py", "app/build/d.py", "app/sample/e.py"]:
@@ -272,7 +281,10 @@ def test_what_git_ignores_is_left_out(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_without_git_its_own_files_say_what_it_ignores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the workspace, and those above it up to the repository's top; a nearer one goes before one above it."""
+    """The ignore files of the workspace and of the folders above it are read.
+
+    An inner file takes precedence.
+    """
     write(tmp_path, "repository/.git/HEAD", "ref: refs/heads/main\n")
     write(tmp_path, "repository/.gitignore", "build/\n*.gen.py\n/area/sample\n")
     write(tmp_path, "repository/area/.gitignore", "!kept.gen.py\n")
@@ -286,7 +298,7 @@ def test_without_git_its_own_files_say_what_it_ignores(tmp_path: Path, monkeypat
 
 
 def test_where_git_does_not_answer_for_all_its_files_do(tmp_path: Path) -> None:
-    """A workspace that is no repository but holds one, as with several checkouts side by side."""
+    """A workspace may hold repositories without being one itself."""
     write(tmp_path, "one/.gitignore", "build/\n")
     write(tmp_path, "one/build/a.py", "'tasks.db'")
     write(tmp_path, "one/b.py", "'tasks.db'")
@@ -296,7 +308,7 @@ def test_where_git_does_not_answer_for_all_its_files_do(tmp_path: Path) -> None:
 
 
 def test_a_copy_follows_what_the_workspaces_git_ignores(tmp_path: Path) -> None:
-    """A rehearsal works on a copy, which is no repository; it must not see more than the run will."""
+    """A rehearsal must not read more than the run, although its copy is no repository."""
     subprocess.run(["git", "init", "-q", str(tmp_path / "live")], check=True)
     write(tmp_path, "live/.git/info/exclude", "local.py\n")
     for root in ("live", "copy"):
@@ -308,7 +320,7 @@ def test_a_copy_follows_what_the_workspaces_git_ignores(tmp_path: Path) -> None:
 
 
 def test_plan_backups_and_reports_name_old_databases_by_right(tmp_path: Path) -> None:
-    """They are about the consolidation, wherever they lie; nothing else of their names is passed over."""
+    """Only these files of the consolidation itself are left out."""
     for file in ["plan.toml", "backups/x/plan.toml", "reports/1/audit.html", "app/plan.toml"]:
         write(tmp_path, file, "file = 'tasks.db'")
 
@@ -318,7 +330,10 @@ def test_plan_backups_and_reports_name_old_databases_by_right(tmp_path: Path) ->
 
 
 def test_exempt_places_are_listed_with_their_reason(tmp_path: Path) -> None:
-    """They are no failure; an exemption that nothing needs is said, for it would hide what comes later."""
+    """Exempt mentions fail nothing.
+
+    An exemption without a mention is a finding, because it would hide a later one.
+    """
     write(tmp_path, "tools/old/import.py", "open('tasks.db')\n")
     write(tmp_path, "tools/more.sh", "cp tasks.db x\n\ncp tasks.db y\n")
     write(tmp_path, "tools/README.md", "tasks.db\n")
@@ -342,7 +357,10 @@ def test_exempt_places_are_listed_with_their_reason(tmp_path: Path) -> None:
 
 
 def test_a_target_of_the_same_file_name_is_told_apart_by_its_folder(tmp_path: Path) -> None:
-    """As much of the path counts as differs; what may be either is no mention."""
+    """The part of the path that differs is needed for a mention.
+
+    A text that may be either is no mention.
+    """
     write(
         tmp_path, "a.py", "a = 'logs/tasks.db'\nb = Path('logs') / 'tasks.db'\nc = ROOT / 'tasks.db'\nd = 'tasks.db'\n"
     )
@@ -358,7 +376,7 @@ def test_a_target_of_the_same_file_name_is_told_apart_by_its_folder(tmp_path: Pa
 
 
 def test_each_mention_in_use_is_an_observation_that_fails(tmp_path: Path) -> None:
-    """With file and line, what was seen, unable to steer a terminal, and what to do."""
+    """It has file, line, printable text and a hint."""
     write(tmp_path, "a.py", "x = 'tasks.db'  # \x1b[2J\n" + "y = 'task_queue.db'" + " " * 200 + "# end\n")
     write(tmp_path, "b.md", "tasks.db")
 
@@ -372,7 +390,7 @@ def test_each_mention_in_use_is_an_observation_that_fails(tmp_path: Path) -> Non
 
 
 def test_clean_trees_are_one_observation_that_counts_the_files(tmp_path: Path) -> None:
-    """That nothing was found says something only together with how much was read."""
+    """The number of files read shows what "nothing found" covers."""
     write(tmp_path, "a.py", "x = 'workspace.db'\n")
     write(tmp_path, "b.md", "tasks.db and task_queue.db")
 
@@ -383,7 +401,7 @@ def test_clean_trees_are_one_observation_that_counts_the_files(tmp_path: Path) -
 
 
 def test_without_old_databases_nothing_is_found(tmp_path: Path) -> None:
-    """No name is no pattern that matches everything."""
+    """An empty list of names matches nothing."""
     write(tmp_path, "a.py", "x = 'tasks.db'\n")
 
     result = find_mentions(ScanScope(tmp_path, ["."], []))

@@ -1,4 +1,4 @@
-"""A code file is read as it is, from where it really is, or not at all."""
+"""Specify which code files are read, and that their bytes can be restored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_text_becomes_the_same_bytes_again(tmp_path: Path, file: str, data: bytes, encoding: str) -> None:
-    """Whatever the encoding: what Python states, what other text can be."""
+    """The encoding may be declared by Python source or found by trial."""
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg" / file).write_bytes(data)
 
@@ -36,7 +36,7 @@ def test_text_becomes_the_same_bytes_again(tmp_path: Path, file: str, data: byte
 
 
 def test_databases_are_known_by_their_names() -> None:
-    """Sidecars and archives among them: to look inside would mean to open them."""
+    """Sidecar files and archives are recognised without being opened."""
     databases = ["a.db", "a.DB3", "a.sqlite-wal", "a.sqlite3-journal", "a.db.archived_20250131_120000"]
     others = ["db.py", "a.db.py", "a.db.txt", "adb", "a.dbx"]
 
@@ -44,7 +44,7 @@ def test_databases_are_known_by_their_names() -> None:
 
 
 def test_links_databases_and_folders_are_not_read(tmp_path: Path) -> None:
-    """A link would be replaced by a file, and one that leads outside reaches what is not ours."""
+    """A rewrite would replace a link by a file, or change a file outside the workspace."""
     outside = tmp_path / "outside"
     root = tmp_path / "root"
     outside.mkdir()

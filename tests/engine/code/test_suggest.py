@@ -1,4 +1,4 @@
-"""For every mention that is understood a reference is proposed that leads to the target; the others are said."""
+"""Specify the reference that is proposed for each mention of an old database."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ OLD = ["app/logs/tasks.db", "app/logs/tags.db"]
 
 
 def proposed(root: Path, file: str, text: str) -> list[ProposedReference]:
-    """Write one file and return what is proposed for it."""
+    """Write one file and return its proposals."""
     (root / file).write_bytes(text.encode())
     return list(propose_references(ScanScope(root, [file], OLD, "main.db")))
 
 
 def rewritten(root: Path, file: str, text: str) -> str:
-    """Write one file, in which every mention is understood, and return what it is with what is proposed for it."""
+    """Write one file whose mentions are all understood, and return its new text."""
     made = proposed(root, file, text)
     assert all(one.understood for one in made), made
     references = [Reference(file=one.file, find=one.find, replace=one.replace, import_=one.import_) for one in made]
@@ -61,7 +61,10 @@ def rewritten(root: Path, file: str, text: str) -> str:
     ],
 )
 def test_python_goes_on_from_its_own_folder_to_the_target(tmp_path: Path, before: str, after: str | None) -> None:
-    """Whatever finds the folder of the old database keeps doing so; an expression that is there twice is widened."""
+    """The code finds its folder in the same way as before.
+
+    An expression that occurs twice is replaced with its surroundings.
+    """
     new = 'LOGS.resolve().parents[1] / "main.db"'
     after = after or f"x = one({new})\ny = two({new})"
 
@@ -87,7 +90,10 @@ def test_python_goes_on_from_its_own_folder_to_the_target(tmp_path: Path, before
     ],
 )
 def test_other_files_go_on_from_what_stands_before_the_path(tmp_path: Path, file: str, before: str, after: str) -> None:
-    """A variable, a URL, or the folder that a program runs in; a text that is there twice takes in its line."""
+    """The path starts at a variable, a URL, or the folder that a program runs in.
+
+    A text that occurs twice is replaced with its line.
+    """
     assert rewritten(tmp_path, file, before) == after
 
 
@@ -111,7 +117,10 @@ def test_other_files_go_on_from_what_stands_before_the_path(tmp_path: Path, file
     ],
 )
 def test_what_is_not_understood_is_returned_as_such(tmp_path: Path, file: str, text: str) -> None:
-    """With its place and its text, and nothing to be replaced; another path, or a sentence, is never guessed at."""
+    """The proposal has place and text, and no replacement.
+
+    Another path, or a sentence, is never replaced.
+    """
     made = proposed(tmp_path, file, text + "\n")
 
     assert made

@@ -1,4 +1,4 @@
-"""What a plan states is put into source text where it belongs, by Python's own rules."""
+"""Specify how code of a plan is put into source text."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ IMPORT = f"{FROM} {NAME}"
 def test_replacement_gets_parentheses_only_where_it_needs_them(
     before: str, find: str, replace: str, after: str
 ) -> None:
-    """What the replacement means does not depend on its neighbours."""
+    """The meaning of the replacement does not depend on its surroundings."""
     (place,) = PythonCode(before).spans(find)
 
     assert PythonCode(before).replace_span(before, place, replace) == after
 
 
 def test_name_is_replaced_only_where_it_is_read() -> None:
-    """Definitions, imports, attributes, keywords, and assignments of the same name are other things."""
+    """Definitions, imports, attributes, keywords and assignments are not replaced."""
     text = "from a import OLD as OLD\nOLD = 1\nc.OLD = f(OLD=2)\ndef OLD(OLD): global OLD_\nprint(OLD)\ndel OLD\n"
 
     places = PythonCode(text).spans("OLD")
@@ -67,14 +67,14 @@ def test_name_is_replaced_only_where_it_is_read() -> None:
     ],
 )
 def test_import_is_added_once_in_its_place(head: str, expected: str) -> None:
-    """Below the last import or joined to one of the same module; not if the name is imported already."""
+    """It follows the last import, or joins one of the same module."""
     result = add_import(f"{head}x = 1\n", IMPORT, before=len(head))
 
     assert result == f"{expected}x = 1\n"
 
 
 def test_import_stands_above_the_first_place_that_needs_it() -> None:
-    """An import further down would come too late for code that runs while the module is loaded."""
+    """Code that runs while the module is loaded needs the import before it."""
     result = add_import("import a\nx = 1\nimport b\n", IMPORT, before=len("import a\n"))
 
     assert result == f"import a\n{IMPORT}\nx = 1\nimport b\n"
@@ -107,7 +107,7 @@ HELPER = "def one():\n    return 1\n"
     ],
 )
 def test_insert_comes_before_what_may_run_it_while_the_module_is_loaded(head: str, tail: str) -> None:
-    """At the end it would come too late for a constant, a decorator, a default, a call of main, or a guard."""
+    """Such code is a constant, a decorator, a default, a call of main, or a guard."""
     assert add_definitions(head + tail, HELPER) == f"{head}{HELPER}\n\n{tail}"
 
 
@@ -119,12 +119,12 @@ def test_insert_comes_before_what_may_run_it_while_the_module_is_loaded(head: st
     ],
 )
 def test_insert_stays_at_the_end_where_nothing_runs_it_earlier(text: str) -> None:
-    """Bodies of functions run later, and what the module merely imports cannot reach the definition."""
+    """Bodies of functions run later, and imported code cannot use the definition."""
     assert add_definitions(text, HELPER) == f"{text}\n\n{HELPER}"
 
 
 def test_insert_before_a_guard_keeps_the_line_endings_and_the_gap() -> None:
-    """One blank line becomes two, in the file's own manner."""
+    """One blank line becomes two, with the line endings of the file."""
     text = 'import a\r\n\r\nif __name__ == "__main__": a.run()'
 
     assert add_definitions(text, "def one(): ...") == (
@@ -133,7 +133,7 @@ def test_insert_before_a_guard_keeps_the_line_endings_and_the_gap() -> None:
 
 
 def test_insert_leaves_the_same_code_alone_whatever_its_layout() -> None:
-    """Only what is missing is added; a second time nothing is."""
+    """Only a missing definition is added, and only once."""
     code = "def one():\n    return 'x'\nclass Two: ...\n"
 
     once = add_definitions('def one( ):\n  return "x"\none.kept = True\n', code)
@@ -153,7 +153,7 @@ def test_insert_leaves_the_same_code_alone_whatever_its_layout() -> None:
     ],
 )
 def test_insert_that_does_not_fit_is_refused(text: str, code: str, line: int, what: str) -> None:
-    """Other code under the same name stays, and the person decides."""
+    """Other code under the same name is kept, and the operator decides."""
     with pytest.raises(ProblemError) as refused:
         add_definitions(text, code, "a.py")
 

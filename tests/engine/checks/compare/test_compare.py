@@ -127,7 +127,7 @@ def test_unplanned_table_of_plan_fails_tables_created(copied: Copied) -> None:
 
 
 def test_a_count_that_the_plan_states_is_compared(copied: Copied) -> None:
-    """The number of copied as well; this is compared with that of moved."""
+    """The number of copied rows is compared with that of the plan."""
     other = replace(copied, copied_tables=[replace(one, rows=one.rows + 1) for one in copied.copied_tables])
 
     assert wrong(compare.rows_expected(other.compared)) == ["a.db:tasks"]

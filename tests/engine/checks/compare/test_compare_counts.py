@@ -148,7 +148,10 @@ LOST = RowDifferences(missing=1, changed=1)
     ],
 )
 def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: RowMatch, counts: str, exact: str) -> None:
-    """Of a consolidation that others made, what was changed since are no fault; the rows that differ are named."""
+    """Rows that were changed since are no failure if another tool made the target.
+
+    The observation names the rows that differ.
+    """
     compared = replace(copied.compared, copied=(), row_matches=[(copied.inspected.mappings[1], arrival)])
 
     (count,), (rows,) = compare.rows_counted(compared), compare.rows_exact(compared)

@@ -54,7 +54,7 @@ def test_a_source_called_target_is_not_the_target(bench: Bench) -> None:
 
 
 def test_target_that_has_grown_too_much_fails(copied: Copied) -> None:
-    """Different page sizes are allowed be many more than those page another; ten times the sources is not."""
+    """Different page sizes are allowed for, but ten times the sources is too large."""
     (usual,) = compare.size_reasonable(50_000, copied.inspected)
     (huge,) = compare.size_reasonable(50_000_000, copied.inspected)
 
