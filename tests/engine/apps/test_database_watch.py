@@ -78,7 +78,7 @@ def test_what_is_not_the_workspaces_own_is_passed_over(tmp_path: Path) -> None:
     assert files(tmp_path, frozenset({tmp_path / "backups", tmp_path / "not there"})) == ["outside/some.db"]
 
 
-def test_nothing_to_see_is_no_change(tmp_path: Path) -> None:
+def test_untouched_workspace_has_no_change(tmp_path: Path) -> None:
     """Fingerprints are equal even if a reader has opened the database meanwhile."""
     path = make(tmp_path / "tasks.db", "wal")
     databases = frozenset({identity(path)})
@@ -94,7 +94,7 @@ def test_nothing_to_see_is_no_change(tmp_path: Path) -> None:
     assert compare_fingerprints(before, fingerprint_databases(tmp_path, never_open=databases)) == []
 
 
-def test_a_new_a_changed_and_a_removed_database_are_told_apart(tmp_path: Path) -> None:
+def test_created_changed_and_removed_databases_are_distinguished(tmp_path: Path) -> None:
     """Each is named by its path in the workspace."""
     changed, removed = make(tmp_path / "changed.db"), make(tmp_path / "removed.db")
     make(tmp_path / "same.db")
@@ -111,7 +111,7 @@ def test_a_new_a_changed_and_a_removed_database_are_told_apart(tmp_path: Path) -
     ]
 
 
-def test_a_write_that_is_only_in_the_wal_is_a_change(tmp_path: Path) -> None:
+def test_write_in_wal_only_is_a_change(tmp_path: Path) -> None:
     """The database file itself may be unchanged."""
     path = make(tmp_path / "tasks.db", "wal")
     connection = sqlite3.connect(path, isolation_level=None)
@@ -140,7 +140,7 @@ def test_a_replaced_database_is_a_change(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
-def test_looking_keeps_this_process_s_locks(tmp_path: Path, journal_mode: str) -> None:
+def test_fingerprints_keep_the_locks_of_this_process(tmp_path: Path, journal_mode: str) -> None:
     """A database that this process holds is listed without being opened.
 
     So its lock still keeps other processes out.
@@ -158,7 +158,7 @@ def test_looking_keeps_this_process_s_locks(tmp_path: Path, journal_mode: str) -
     assert "database is locked" in writing.stderr
 
 
-def test_what_was_made_is_put_aside_and_not_deleted(tmp_path: Path) -> None:
+def test_created_database_is_quarantined_and_not_deleted(tmp_path: Path) -> None:
     """It is moved to another folder with the content of its -wal.
 
     A database that no longer exists is skipped.
@@ -177,7 +177,7 @@ def test_what_was_made_is_put_aside_and_not_deleted(tmp_path: Path) -> None:
     moved.close()
 
 
-def test_what_cannot_be_put_aside_is_said(tmp_path: Path) -> None:
+def test_database_that_cannot_be_moved_is_reported(tmp_path: Path) -> None:
     """A file of the same name in the other folder is kept."""
     make(tmp_path / "second.db")
     (tmp_path / "aside").mkdir()

@@ -56,7 +56,7 @@ def used(live: Path, python: str, **fields: object) -> tuple[str, ...] | None:
         "try:\n    open('LIVE/main.db')\nexcept OSError:\n    pass",
     ],
 )
-def test_whatever_way_python_opens_the_workspace_is_seen(live: Path, source: str) -> None:
+def test_every_way_of_opening_by_python_is_found(live: Path, source: str) -> None:
     """Each way of opening a live file is reported and refused.
 
     The ways are reading, writing, a link, a relative path and another folder.
@@ -67,19 +67,19 @@ def test_whatever_way_python_opens_the_workspace_is_seen(live: Path, source: str
     assert (live / "main.db").read_bytes() == before
 
 
-def test_a_child_of_the_program_is_seen_as_well(live: Path) -> None:
+def test_child_of_program_is_watched_as_well(live: Path) -> None:
     """It does not matter which process opens the file."""
     assert used(live, "import subprocess, sys; subprocess.run([sys.executable, '-c', 'open(\"LIVE/app.py\")'])") == (
         "app.py",
     )
 
 
-def test_code_of_the_workspace_that_an_environment_brings_is_seen(live: Path) -> None:
+def test_workspace_code_installed_in_an_environment_is_found(live: Path) -> None:
     """A package installed as editable would be tested as it was before the rewrite."""
     assert used(live, "import sys; sys.path.insert(0, 'LIVE'); import app") == ("app.py",)
 
 
-def test_another_program_is_seen_by_what_it_has_open(live: Path) -> None:
+def test_other_program_is_found_by_its_open_files(live: Path) -> None:
     """A shell does not report its files, but they are found while they are open."""
     test = Smoke(name="x", run=["sh", "-c", f"exec 3<{live}/main.db; kill -STOP $$"], timeout=1.0)
 
@@ -94,7 +94,7 @@ def test_the_copy_is_free_to_use(live: Path, source: str) -> None:
     assert used(live, source, path=["."]) == ()
 
 
-def test_a_virtual_environment_in_the_workspace_is_no_use_of_it(live: Path) -> None:
+def test_virtual_environment_of_workspace_is_not_reported(live: Path) -> None:
     """Its libraries are not copied, so that they are read from the live workspace.
 
     Its own sitecustomize is imported as well.
@@ -110,7 +110,7 @@ def test_a_virtual_environment_in_the_workspace_is_no_use_of_it(live: Path) -> N
     assert (result.stdout, result.stderr, result.used) == ("its own []\n", "", ())
 
 
-def test_in_the_workspace_itself_nothing_is_watched(live: Path) -> None:
+def test_program_in_live_workspace_is_not_watched(live: Path) -> None:
     """A real run gives the application no audit hook."""
     source = "import os, sys; open('app.py'); print('PYTHONPATH' in os.environ, 'CONSOLIDATION_LIVE' in os.environ)"
 
@@ -119,7 +119,7 @@ def test_in_the_workspace_itself_nothing_is_watched(live: Path) -> None:
     assert (result.stdout, result.used) == ("False False\n", None)
 
 
-def test_what_is_seen_is_stated_with_the_files(live: Path) -> None:
+def test_opened_files_are_named_with_a_hint(live: Path) -> None:
     """The observation has the files and a hint.
 
     Without any, it says how the files were watched.

@@ -86,7 +86,7 @@ def test_a_new_file_is_new_from_its_start(tmp_path: Path, log: Path) -> None:
     assert failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/other.log: ERROR in another one"]
 
 
-def test_a_renamed_log_is_read_on_under_its_new_name(tmp_path: Path, log: Path) -> None:
+def test_renamed_log_is_read_under_its_new_name(tmp_path: Path, log: Path) -> None:
     """Lines from before the rotation are found in the rotated file.
 
     No pattern matches that file, and its old lines are not reported.
@@ -102,7 +102,7 @@ def test_a_renamed_log_is_read_on_under_its_new_name(tmp_path: Path, log: Path) 
     assert sorted(found) == ["logs/app.log.1: 10:02 ERROR before the rotation", "logs/app.log: 10:03 ERROR after it"]
 
 
-def test_a_log_that_was_copied_and_emptied_is_read_on_in_the_copy(tmp_path: Path, log: Path) -> None:
+def test_copied_and_truncated_log_is_read_in_its_copy(tmp_path: Path, log: Path) -> None:
     """Rotation by copy and truncation loses no line and repeats none."""
     marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:02 ERROR before the rotation\n")
@@ -146,7 +146,7 @@ def test_the_same_text_elsewhere_is_new(tmp_path: Path, log: Path) -> None:
     assert found == ["logs/app.log: 10:01 ERROR an old one", "logs/other.log: 10:01 ERROR an old one"]
 
 
-def test_an_old_rotated_log_is_no_copy_of_an_empty_one(tmp_path: Path, log: Path) -> None:
+def test_old_rotated_log_is_no_copy_of_empty_log(tmp_path: Path, log: Path) -> None:
     """Every file begins like an empty one, which does not make its lines new."""
     log.rename(log.with_name("app.log.7"))
     log.touch()
@@ -209,7 +209,7 @@ def test_other_encodings_are_read(tmp_path: Path, log: Path, encoding: str, old:
     assert failing(find_new_errors(tmp_path, marks, PATTERNS, "^ERROR caf.$")) == ["logs/app.log: ERROR café"]
 
 
-def test_a_line_that_was_half_written_is_read_as_a_whole(tmp_path: Path, log: Path) -> None:
+def test_half_written_line_is_read_as_a_whole(tmp_path: Path, log: Path) -> None:
     """The word that makes it an error may have been begun before the run."""
     append(log, "10:02 tasks: ERR")
     marks = record_log_positions(tmp_path, PATTERNS)
@@ -248,7 +248,7 @@ def test_bytes_that_are_no_text_are_read_past(tmp_path: Path, log: Path) -> None
     assert failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/app.log: \\x1b[2JERROR"]
 
 
-def test_what_went_away_with_a_rotation_is_said(tmp_path: Path, log: Path) -> None:
+def test_log_lost_by_rotation_is_reported(tmp_path: Path, log: Path) -> None:
     """A compressed log cannot be read, and the report says so."""
     marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:02 ERROR before the rotation\n")

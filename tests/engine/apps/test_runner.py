@@ -39,7 +39,7 @@ def smoke(**fields: object) -> Smoke:
     return Smoke.model_validate({"name": "it works", **fields})
 
 
-def test_source_text_imports_from_root_and_from_the_path_of_the_plan(tmp_path: Path) -> None:
+def test_source_text_imports_from_root_and_planned_path(tmp_path: Path) -> None:
     """A test finds modules of the folder it runs in, and of the folders that the plan names."""
     (tmp_path / "here.py").write_text("rows = 80")
     (tmp_path / "src").mkdir()
@@ -54,7 +54,7 @@ def test_source_text_imports_from_root_and_from_the_path_of_the_plan(tmp_path: P
     assert (result.stdout, result.stderr, result.exit) == ("85\n", "", 0)
 
 
-def test_python_as_a_command_is_the_interpreter_that_runs_pytest(tmp_path: Path) -> None:
+def test_python_command_is_the_interpreter_of_pytest(tmp_path: Path) -> None:
     """``python3 -m module`` does not depend on what PATH calls python3."""
     (tmp_path / "tool.py").write_text("import sys; print(sys.executable, sys.argv[1:])")
 
@@ -105,7 +105,7 @@ def test_a_broken_environment_of_the_workspace_is_noticed(tmp_path: Path) -> Non
     )
 
 
-def test_a_command_of_the_environment_is_found_from_a_copy(tmp_path: Path) -> None:
+def test_command_of_environment_is_found_from_copy(tmp_path: Path) -> None:
     """``.venv/bin/app`` starts in a rehearsal, too, which has no copy of the environment."""
     live, copy = tmp_path / "live", tmp_path / "copy"
     (live / ".venv" / "bin").mkdir(parents=True)
@@ -169,7 +169,7 @@ def test_a_child_left_behind_is_ended(tmp_path: Path) -> None:
     assert is_free(tmp_path / "lock")
 
 
-def test_a_descendant_in_a_session_of_its_own_is_ended(tmp_path: Path) -> None:
+def test_descendant_in_its_own_session_is_ended(tmp_path: Path) -> None:
     """A daemon in another session is ended with the test."""
     daemon = f"{HOLD}; import os; os.close(1); signal.pause()"
     between = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {daemon!r}], start_new_session=True)"
@@ -185,7 +185,7 @@ def test_a_descendant_in_a_session_of_its_own_is_ended(tmp_path: Path) -> None:
     assert is_free(tmp_path / "lock")
 
 
-def test_an_interruption_ends_the_test_before_it_is_passed_on(tmp_path: Path) -> None:
+def test_interruption_ends_the_test_first(tmp_path: Path) -> None:
     """Ctrl-C does not leave an application running."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -248,9 +248,7 @@ def test_an_interruption_during_the_start_ends_the_test(tmp_path: Path, monkeypa
         ({"python": "pass", "path": ["a:b"]}, "PYTHONPATH cannot hold a folder with ':' in its name"),
     ],
 )
-def test_what_cannot_be_started_is_a_result_with_a_problem(
-    tmp_path: Path, fields: dict[str, object], problem: str
-) -> None:
+def test_program_that_cannot_start_is_a_problem(tmp_path: Path, fields: dict[str, object], problem: str) -> None:
     """A missing interpreter or program fails that smoke test, in words, and no other."""
     (tmp_path / "data.txt").write_text("no program")
     test = smoke(**fields)
@@ -331,7 +329,7 @@ def test_each_expectation_that_fails_is_stated(
     assert all(one.todo for one in observations if not one.holds)
 
 
-def test_the_command_and_its_output_are_shown_short_and_harmless() -> None:
+def test_command_and_output_are_short_and_printable() -> None:
     """An application cannot control the terminal or fill the report."""
     test = smoke(python="print('\x1b[2J')\n" * 50)
     result = SmokeResult(test.name, ("python",), exit=1, stderr="\x1b[2J\n" + "x" * 1000)

@@ -90,7 +90,7 @@ def failing(seen: list[Observation]) -> list[str]:
     return [f"{one.subject}: {one.program_output or one.observed}" for one in seen if not one.holds]
 
 
-def test_the_first_insert_works_and_is_taken_back(root: Path, applications: Applications) -> None:
+def test_first_insert_works_and_leaves_target_unchanged(root: Path, applications: Applications) -> None:
     """The key continues after the largest one, the trigger fires, and the row is listed.
 
     Every byte of the target stays as before.
@@ -121,7 +121,7 @@ def test_tables_that_several_tests_create_are_one_finding(applications: Applicat
     assert finding.text.endswith(": t00, t01, t02 and 17 more.")
 
 
-def test_a_trigger_that_needs_a_lost_table_fails_the_first_insert(root: Path, applications: Applications) -> None:
+def test_trigger_of_lost_table_fails_the_first_insert(root: Path, applications: Applications) -> None:
     """Reading alone would not show that every insert fails."""
     with contextlib.closing(sqlite3.connect(root / "main.db")) as con:
         con.execute("DROP TABLE seen")
@@ -132,7 +132,7 @@ def test_a_trigger_that_needs_a_lost_table_fails_the_first_insert(root: Path, ap
     assert "no such table: main.seen" in result.stderr
 
 
-def test_each_writing_test_has_a_copy_of_its_own_without_the_sources(root: Path, applications: Applications) -> None:
+def test_each_writing_test_has_its_own_copy_without_sources(root: Path, applications: Applications) -> None:
     """A test does not see the rows that another test has inserted.
 
     Its copy has the files that the consolidated workspace will have.
@@ -155,7 +155,7 @@ def test_the_copy_is_made_without_dropping_a_lock(source: WriteLock, application
     assert source.writer.in_transaction
 
 
-def test_a_test_that_may_write_does_not_allow_the_others_to(applications: Applications) -> None:
+def test_permission_to_write_covers_one_test_only(applications: Applications) -> None:
     """A test without permission is found, even if another test has it."""
     applications.run(writing(INSERT))
     applications.run(Smoke(name="reads", python=INSERT))
@@ -183,7 +183,7 @@ def test_an_error_that_is_logged_on_a_copy_counts(applications: Applications) ->
     assert (found.subject, found.program_output) == ("app.log", "ERROR no such table")
 
 
-def test_what_an_orm_makes_is_found_in_the_target_and_beside_it(applications: Applications) -> None:
+def test_tables_and_databases_of_an_orm_are_found(applications: Applications) -> None:
     """Tables that are created on import, and a second database, are each named.
 
     The second database is known as created by an application.

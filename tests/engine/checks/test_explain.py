@@ -307,7 +307,7 @@ def test_check_names_rows_that_changed_since(root: Path) -> None:
     assert "secret words" not in repr((run.log.findings, result))
 
 
-def test_keys_are_shown_to_an_operator_who_asks_for_values(root: Path) -> None:
+def test_keys_are_shown_when_operator_asks_for_values(root: Path) -> None:
     """A key of text is shown, but a key that sounds like a secret stays masked."""
     execute(root / "workspace.db", "CREATE TABLE tags(tag TEXT PRIMARY KEY, n) WITHOUT ROWID")
     execute(root / "workspace.db", "CREATE TABLE logins(token TEXT PRIMARY KEY, n) WITHOUT ROWID")
@@ -342,7 +342,7 @@ def test_check_uses_archives_where_backups_are_gone(root: Path) -> None:
     assert named(rows) == [(DifferenceKind.MISSING, "tasks", ("1",), ())]
 
 
-def test_column_that_was_added_since_is_named_and_the_others_compared(root: Path) -> None:
+def test_added_column_is_named_and_others_are_compared(root: Path) -> None:
     """An application may have changed its table."""
     folder = consolidated(root)
     execute(root / "workspace.db", "ALTER TABLE projects ADD COLUMN since")

@@ -144,7 +144,7 @@ def test_new_key_is_refused_when_target_rows_violate_it(bench: Bench) -> None:
     assert "target.db:t: 1 key (k) would occur more than once" in collision(bench, source("a.db", "t"))
 
 
-def test_new_expression_key_is_refused_when_target_rows_violate_it(bench: Bench) -> None:
+def test_new_expression_key_is_refused_when_violated(bench: Bench) -> None:
     """An expression is looked up by a trial copy."""
     bench.database(TARGET, FREE, values(("x", 1), ("X", 2)))
     bench.database("a.db", FREE, "CREATE UNIQUE INDEX ix ON t(lower(k))", values(("z", 1)))
@@ -228,7 +228,7 @@ def test_different_rows_with_equal_keys_are_refused(bench: Bench, there: Any) ->
     assert "1 of 1 rows under a key that t already has differ" in text
 
 
-def test_different_rows_of_two_sources_are_refused_when_keys_equal(bench: Bench) -> None:
+def test_different_rows_of_two_sources_are_refused(bench: Bench) -> None:
     """The second source's policy meets the first source's rows."""
     bench.database("a.db", KEYED, values(("x", 1)))
     bench.database("b.db", KEYED, values(("x", 2)))

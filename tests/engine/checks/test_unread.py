@@ -284,7 +284,7 @@ def test_a_closed_log_is_a_problem_beside_the_others(root: Path, mode: Mode, id:
     assert (examined.sources, examined.unread) == ({"notes", "tasks"}, {})
 
 
-def test_a_closed_folder_of_the_scan_is_a_problem_of_a_rehearsal(root: Path) -> None:
+def test_closed_scanned_folder_is_a_problem_in_rehearsal(root: Path) -> None:
     """A rehearsal cannot copy what is in it.
 
     A migration reads it in its place after COMMIT.
@@ -327,7 +327,7 @@ def test_a_hot_journal_without_write_permission_is_left_alone(root: Path) -> Non
     assert not (root / "backups").exists()
 
 
-def test_a_hot_journal_that_cannot_be_kept_is_a_problem(root: Path) -> None:
+def test_hot_journal_without_copy_is_a_problem(root: Path) -> None:
     """SQLite rolls nothing back unless the files were copied before.
 
     The other sources are read.
@@ -346,7 +346,7 @@ def test_a_hot_journal_that_cannot_be_kept_is_a_problem(root: Path) -> None:
     assert everything(root) == before
 
 
-def test_a_damaged_database_with_a_hot_journal_is_a_problem_beside_the_others(root: Path) -> None:
+def test_damaged_database_with_hot_journal_is_a_problem(root: Path) -> None:
     """SQLite cannot roll a journal back into a damaged header.
 
     The file is named, and the rehearsal continues.
@@ -367,7 +367,7 @@ def test_a_damaged_database_with_a_hot_journal_is_a_problem_beside_the_others(ro
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_table_of_an_unread_source_is_not_called_missing(root: Path, mode: Mode) -> None:
+def test_table_of_unread_source_is_not_missing(root: Path, mode: Mode) -> None:
     """A foreign key of the plan's own table refers to what that source would have brought."""
     required = '\n[[table]]\nname = "steps"\ncreate = "CREATE TABLE steps(task INTEGER REFERENCES tasks(id))"\n'
     (root / "consolidation.toml").write_text(PLAN + required)

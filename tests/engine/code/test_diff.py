@@ -49,7 +49,7 @@ def test_git_apply_makes_the_same_bytes(tmp_path: Path, file: str, before: bytes
     assert path.read_bytes() == before
 
 
-def test_git_apply_works_in_a_workspace_that_is_a_subfolder_of_a_repository(tmp_path: Path) -> None:
+def test_git_apply_works_in_subfolder_of_repository(tmp_path: Path) -> None:
     """The paths of the diff are relative to the workspace.
 
     Applied in it, the diff changes the file there and no other.

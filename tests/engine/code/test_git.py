@@ -37,7 +37,7 @@ def repository(top: Path, inside: str = "") -> Path:
 
 
 @pytest.mark.parametrize("inside", ["", "a/sub folder"], ids=["workspace", "subfolder of a repository"])
-def test_uncommitted_edits_and_untracked_files_are_said(tmp_path: Path, inside: str) -> None:
+def test_uncommitted_edits_and_untracked_files_are_findings(tmp_path: Path, inside: str) -> None:
     """A committed file has no finding, and git's own files stay unchanged."""
     root = repository(tmp_path, inside)
     os.utime(root / "app/clean.py", (1, 1))  # which git would note in its index as soon as it looks
@@ -70,7 +70,7 @@ def test_each_file_is_asked_of_its_own_repository(tmp_path: Path) -> None:
     ]
 
 
-def test_without_git_or_a_repository_there_is_nothing_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_git_or_repository_gives_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing git is no problem."""
     (tmp_path / "a.py").write_text("x = 1\n")
 

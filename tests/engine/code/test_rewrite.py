@@ -126,7 +126,7 @@ def test_line_endings_and_missing_last_newline_stay(tmp_path: Path) -> None:
     )
 
 
-def test_several_references_and_inserts_in_one_file_are_one_rewrite(tmp_path: Path) -> None:
+def test_several_entries_for_one_file_are_one_rewrite(tmp_path: Path) -> None:
     """Two spellings of one path are one file.
 
     An import that two references need is added once.
@@ -226,7 +226,7 @@ def test_found_more_than_once_names_the_lines(tmp_path: Path) -> None:
         ("x = " + "1 + " * 600 + "1", [reference(find="x")], "nested too deeply"),
     ],
 )
-def test_what_does_not_fit_is_a_problem_with_its_place(
+def test_invalid_entry_is_a_problem_with_its_place(
     tmp_path: Path, content: str | bytes, references: list[Reference], expected: str
 ) -> None:
     """Nothing is rewritten, and the problem has place and reason."""

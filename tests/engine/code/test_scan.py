@@ -142,7 +142,7 @@ def test_names_are_followed_within_their_scope(tmp_path: Path, code: str) -> Non
     assert found(tmp_path) == []
 
 
-def test_names_made_of_names_without_end_do_not_hold_up_the_scan(tmp_path: Path) -> None:
+def test_endlessly_nested_names_do_not_block_the_scan(tmp_path: Path) -> None:
     """Sixty names, each twice the one before, are not resolved to the end.
 
     The other mentions are still found.
@@ -242,7 +242,7 @@ def test_no_database_is_opened(tmp_path: Path) -> None:
     assert len(find_mentions(ScanScope(tmp_path, ["."], DATABASES)).mentions) == 2
 
 
-def test_what_was_not_looked_at_is_said(tmp_path: Path) -> None:
+def test_files_not_scanned_are_reported(tmp_path: Path) -> None:
     """A file that is too large is listed.
 
     A path that is missing or a link is a failure, because nothing of it was shown.
@@ -297,7 +297,7 @@ def test_without_git_its_own_files_say_what_it_ignores(tmp_path: Path, monkeypat
     assert seen == [".env", "a.py", "kept.gen.py"]
 
 
-def test_where_git_does_not_answer_for_all_its_files_do(tmp_path: Path) -> None:
+def test_ignore_files_are_read_when_git_cannot_answer(tmp_path: Path) -> None:
     """A workspace may hold repositories without being one itself."""
     write(tmp_path, "one/.gitignore", "build/\n")
     write(tmp_path, "one/build/a.py", "'tasks.db'")
@@ -356,7 +356,7 @@ def test_exempt_places_are_listed_with_their_reason(tmp_path: Path) -> None:
     assert "nobody calls it" in mention_findings(seen, exempt)[1].text
 
 
-def test_a_target_of_the_same_file_name_is_told_apart_by_its_folder(tmp_path: Path) -> None:
+def test_target_with_same_name_is_distinguished_by_folder(tmp_path: Path) -> None:
     """The part of the path that differs is needed for a mention.
 
     A text that may be either is no mention.

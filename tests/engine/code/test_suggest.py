@@ -60,7 +60,7 @@ def rewritten(root: Path, file: str, text: str) -> str:
         ('x = one(LOGS / "tasks.db")\ny = two(LOGS / "tasks.db")', None),
     ],
 )
-def test_python_goes_on_from_its_own_folder_to_the_target(tmp_path: Path, before: str, after: str | None) -> None:
+def test_python_replacement_starts_at_its_own_folder(tmp_path: Path, before: str, after: str | None) -> None:
     """The code finds its folder in the same way as before.
 
     An expression that occurs twice is replaced with its surroundings.
@@ -89,7 +89,7 @@ def test_python_goes_on_from_its_own_folder_to_the_target(tmp_path: Path, before
         ("a.ini", "[db]\npath = %APP%/logs/tasks.db\n", "[db]\npath = %APP%/../main.db\n"),
     ],
 )
-def test_other_files_go_on_from_what_stands_before_the_path(tmp_path: Path, file: str, before: str, after: str) -> None:
+def test_text_replacement_starts_before_the_path(tmp_path: Path, file: str, before: str, after: str) -> None:
     """The path starts at a variable, a URL, or the folder that a program runs in.
 
     A text that occurs twice is replaced with its line.

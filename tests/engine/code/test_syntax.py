@@ -106,7 +106,7 @@ HELPER = "def one():\n    return 1\n"
         ("", "X = one()\n"),
     ],
 )
-def test_insert_comes_before_what_may_run_it_while_the_module_is_loaded(head: str, tail: str) -> None:
+def test_insert_precedes_code_that_runs_it_on_load(head: str, tail: str) -> None:
     """Such code is a constant, a decorator, a default, a call of main, or a guard."""
     assert add_definitions(head + tail, HELPER) == f"{head}{HELPER}\n\n{tail}"
 
@@ -118,12 +118,12 @@ def test_insert_comes_before_what_may_run_it_while_the_module_is_loaded(head: st
         "class A: ...\n\n\nclass B(A):\n    def f(self):\n        return one()\n\n\nx = lambda: one()\n",
     ],
 )
-def test_insert_stays_at_the_end_where_nothing_runs_it_earlier(text: str) -> None:
+def test_insert_is_appended_when_nothing_runs_it_earlier(text: str) -> None:
     """Bodies of functions run later, and imported code cannot use the definition."""
     assert add_definitions(text, HELPER) == f"{text}\n\n{HELPER}"
 
 
-def test_insert_before_a_guard_keeps_the_line_endings_and_the_gap() -> None:
+def test_insert_before_guard_keeps_line_endings_and_gap() -> None:
     """One blank line becomes two, with the line endings of the file."""
     text = 'import a\r\n\r\nif __name__ == "__main__": a.run()'
 
