@@ -164,7 +164,7 @@ class Bench:
         return Copied(target.connection, plan, preflight, target.digests_before, target.copied_tables, target.sql)
 
 
-def wrong(observations: list[Observation]) -> list[str]:
+def failed_subjects(observations: list[Observation]) -> list[str]:
     """Return the subjects of the observations that failed.
 
     Every observation must have been examined.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 
-def made(target_schema: TargetSchema) -> list[tuple[str, str]]:
+def planned_objects(target_schema: TargetSchema) -> list[tuple[str, str]]:
     """Return kind and name of each planned object in order, if there is no problem."""
     assert target_schema.problems == []
     return [(statement.kind, statement.name) for statement in (*target_schema.before_rows, *target_schema.after_rows)]

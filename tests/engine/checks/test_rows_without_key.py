@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.databases import TARGET, Bench, source, table
-from tests.support.rows.copied_rows import exact
+from tests.support.rows.copied_rows import rows_are_exact
 
 LOG = "CREATE TABLE log(msg TEXT, ext TEXT UNIQUE)"
 NULLS = "INSERT INTO log(rowid, msg, ext) VALUES(5, 'x', NULL), (9, 'y', NULL)"
@@ -48,7 +48,7 @@ def test_free_rowids_are_kept(bench: Bench) -> None:
     copied = bench.copied(source("a.db", "log"))
 
     assert copied.rows("SELECT rowid, msg FROM log ORDER BY rowid") == [(3, "z"), (5, "x"), (9, "y")]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 def test_rows_with_a_key_need_no_rowid(bench: Bench) -> None:

@@ -11,8 +11,8 @@ from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.merge.copy_rows import conflicting_keys, copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.connections import attached
 from sqlite_consolidate.problem import ProblemError
-from tests.support.databases import TARGET, Bench, Copied, source, table, wrong
-from tests.support.rows.copied_rows import exact, only
+from tests.support.databases import TARGET, Bench, Copied, failed_subjects, source, table
+from tests.support.rows.copied_rows import last_counts, rows_are_exact
 
 KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"
 
@@ -40,9 +40,9 @@ def test_policy_counts_copied_skipped_and_replaced_rows(
     copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
 
     assert copied.rows("SELECT k, v FROM t ORDER BY k") == rows
-    assert only(copied) == counts
-    assert exact(copied)
-    assert wrong(compare.rows_counted(copied.compared)) == []
+    assert last_counts(copied) == counts
+    assert rows_are_exact(copied)
+    assert failed_subjects(compare.rows_counted(copied.compared)) == []
 
 
 @pytest.mark.parametrize(("policy", "stays"), [("prefer-target", "target"), ("prefer-source", "source")])
@@ -66,8 +66,8 @@ def test_preference_decides_between_different_rows(
     copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
 
     assert copied.rows("SELECT v FROM t ORDER BY k") == [(stays,), (1,)]
-    assert only(copied) == ((2, 1, 1, 0) if stays == "target" else (2, 2, 0, 1))
-    assert exact(copied)
+    assert last_counts(copied) == ((2, 1, 1, 0) if stays == "target" else (2, 2, 0, 1))
+    assert rows_are_exact(copied)
 
 
 @pytest.mark.parametrize(("policy", "stays"), [("prefer-target", ("x", 1)), ("prefer-source", ("X", 2))])
@@ -79,7 +79,7 @@ def test_keys_are_compared_by_collation_of_key(bench: Bench, policy: str, stays:
     copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
 
     assert copied.rows("SELECT k, v FROM t") == [stays]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 def test_rows_with_null_in_key_are_always_copied(bench: Bench) -> None:
@@ -89,7 +89,7 @@ def test_rows_with_null_in_key_are_always_copied(bench: Bench) -> None:
 
     for policy in ("skip-identical", "prefer-target", "prefer-source"):
         copied = bench.copied(source("a.db", table("t", on_conflict=policy, rowids="renumber")))
-        assert only(copied) == (2, 2, 0, 0)
+        assert last_counts(copied) == (2, 2, 0, 0)
         assert copied.rows("SELECT count(*) FROM t") == [(3,)]
         copied.con.execute("ROLLBACK")
 
@@ -102,8 +102,8 @@ def test_later_source_replaces_rows_of_earlier_source(bench: Bench) -> None:
     copied = bench.copied(source("a.db", "t"), source("b.db", table("t", on_conflict="prefer-source")))
 
     assert copied.rows("SELECT k, v FROM t ORDER BY k") == [("x", "b"), ("y", "a")]
-    assert only(copied) == (1, 1, 0, 1)
-    assert exact(copied)
+    assert last_counts(copied) == (1, 1, 0, 1)
+    assert rows_are_exact(copied)
 
 
 def test_skip_identical_refuses_different_rows(bench: Bench) -> None:
@@ -130,8 +130,8 @@ def test_skip_identical_compares_renamed_columns(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db", table("t", on_conflict="skip-identical", columns={"z": "a"})))
 
-    assert only(copied) == (2, 1, 1, 0)
-    assert exact(copied)
+    assert last_counts(copied) == (2, 1, 1, 0)
+    assert rows_are_exact(copied)
 
 
 def test_existing_digest_omits_rowids_that_do_not_count(bench: Bench) -> None:
@@ -141,7 +141,7 @@ def test_existing_digest_omits_rowids_that_do_not_count(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db", "t"))
 
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ def test_comparison_fails_when_clause_drops_a_row(bench: Bench, clause: str) -> 
     """SQLite reports no error, but the comparison does."""
     copied = colliding(bench, clause)
 
-    assert wrong(compare.rows_counted(copied.compared)) != []
-    assert wrong(compare.rows_exact(copied.compared)) == ["t <- a.db:t"]
+    assert failed_subjects(compare.rows_counted(copied.compared)) != []
+    assert failed_subjects(compare.rows_exact(copied.compared)) == ["t <- a.db:t"]
 
 
 @pytest.mark.parametrize(("clause", "is_rolled_back"), [("ROLLBACK", True), ("ABORT", False), ("FAIL", False)])

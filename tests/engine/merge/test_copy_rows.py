@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.merge.copy_rows import raise_autoincrement, source_digest
-from tests.support.databases import TARGET, Bench, content, source, table, wrong
-from tests.support.rows.copied_rows import exact, only, read
+from tests.support.databases import TARGET, Bench, content, failed_subjects, source, table
+from tests.support.rows.copied_rows import last_counts, read, rows_are_exact
 
 AWKWARD = [
     None, 0, 1, -1, 2**63 - 1, -(2**63), 0.0, -0.0, 0.1, 5e-324, 1.7976931348623157e308, float("inf"), float("-inf"),
@@ -41,8 +41,8 @@ def test_values_keep_type_and_bytes(bench: Bench, create: str, columns: dict[str
     copied = bench.copied(source("a.db", table("t", columns=columns)))
 
     assert content(copied.con, "t", [columns.get("v", "v")], "rowid") == read(bench, "a.db", ["v"], "rowid")
-    assert only(copied) == (len(values) + 1, len(values) + 1, 0, 0)
-    assert exact(copied)
+    assert last_counts(copied) == (len(values) + 1, len(values) + 1, 0, 0)
+    assert rows_are_exact(copied)
 
 
 def test_values_arrive_in_table_without_rowid(bench: Bench) -> None:
@@ -66,7 +66,7 @@ def test_utf_16_source_keeps_code_points(bench: Bench) -> None:
     copied = bench.copied(source("a.db", "t"))
 
     assert content(copied.con, "t", ["id", "v", "g"]) == read(bench, "a.db", ["id", "v", "g"])
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_staged_tables_of_two_sources_never_collide(
         (0,),
         (1,),
     ]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 def test_columns_are_matched_by_name(bench: Bench) -> None:
@@ -103,7 +103,7 @@ def test_columns_are_matched_by_name(bench: Bench) -> None:
     copied = bench.copied(source("a.db", "t"))
 
     assert copied.rows("SELECT id, name, mail, more FROM t") == [(1, "n", "m", 7)]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 def test_plan_can_exchange_two_columns(bench: Bench) -> None:
@@ -114,7 +114,7 @@ def test_plan_can_exchange_two_columns(bench: Bench) -> None:
     copied = bench.copied(source("a.db", table("t", columns={"a": "b", "b": "a"}, create=create)))
 
     assert copied.rows("SELECT a, b FROM t") == [("b", "a")]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 def test_implicit_rowids_are_kept(bench: Bench) -> None:
@@ -125,7 +125,7 @@ def test_implicit_rowids_are_kept(bench: Bench) -> None:
     copied = bench.copied(source("a.db", "t"))
 
     assert copied.rows("SELECT _rowid_, rowid FROM t") == [(-7, 1), (3, 1), (2**63 - 1, 2)]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 def test_rowids_are_kept_in_new_keyed_table(bench: Bench) -> None:
@@ -143,7 +143,7 @@ def test_keyed_rows_of_two_sources_may_share_rowids(bench: Bench) -> None:
     copied = bench.copied(source("a.db", "t"), source("b.db", "t"))
 
     assert copied.rows("SELECT rowid, k FROM t ORDER BY k") == [(40, "x"), (41, "y")]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 def test_equal_rows_without_key_keep_their_number(bench: Bench) -> None:
@@ -154,7 +154,7 @@ def test_equal_rows_without_key_keep_their_number(bench: Bench) -> None:
     copied = bench.copied(source("a.db", "t"), source("b.db", "t"))
 
     assert copied.rows("SELECT rowid, v FROM t") == [(rowid, "same") for rowid in range(1, 6)]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 @pytest.mark.parametrize(("before", "brought", "mark"), [(5, 9, 9), (9, 5, 9), (None, 7, 7), (7, None, 7)])
@@ -169,7 +169,7 @@ def test_autoincrement_value_is_the_larger_one(
     copied = bench.copied(source("a.db", "t"))
 
     assert copied.rows("SELECT seq FROM sqlite_sequence WHERE name = 't'") == [(mark,)]
-    assert wrong(compare.marks_carried(copied.compared)) == []
+    assert failed_subjects(compare.marks_carried(copied.compared)) == []
 
 
 def test_autoincrement_value_follows_a_renamed_table(bench: Bench) -> None:
@@ -202,8 +202,8 @@ def test_two_thousand_columns_are_copied(bench: Bench, policy: str) -> None:
     copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
 
     assert copied.rows("SELECT count(*), sum(c1998) FROM t") == [(1, 1999)]
-    assert only(copied)[0] == 1
-    assert exact(copied)
+    assert last_counts(copied)[0] == 1
+    assert rows_are_exact(copied)
 
 
 def test_fts5_table_is_copied_with_its_rowids(bench: Bench) -> None:
@@ -217,9 +217,9 @@ def test_fts5_table_is_copied_with_its_rowids(bench: Bench) -> None:
         (7, "run", "é"),
         (9, None, "running"),
     ]
-    assert only(copied) == (2, 2, 0, 0)
-    assert exact(copied)
-    assert wrong(compare.integrity(copied.con)) == []
+    assert last_counts(copied) == (2, 2, 0, 0)
+    assert rows_are_exact(copied)
+    assert failed_subjects(compare.integrity(copied.con)) == []
 
 
 def test_rtree_is_copied_without_rounding(bench: Bench) -> None:
@@ -231,7 +231,7 @@ def test_rtree_is_copied_without_rounding(bench: Bench) -> None:
 
     assert content(copied.con, "t", ["id", "x0", "x1", "label"]) == read(bench, "a.db", ["id", "x0", "x1", "label"])
     assert copied.rows("SELECT id FROM t WHERE x1 < 1") == [(7,)]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 def test_triggers_do_not_fire_during_copy(bench: Bench) -> None:
@@ -315,7 +315,7 @@ def test_target_has_all_rows_of_two_sources(
         names = [column.strip('"') for column in columns]  # the oracle adds the outer quotes
         expected = read(bench, "a.db", names) + read(bench, "b.db", names)
         assert content(copied.con, "t", names) == expected
-        assert exact(copied)
+        assert rows_are_exact(copied)
 
 
 def test_oracle_distinguishes_values_and_duplicates(bench: Bench) -> None:
@@ -360,4 +360,4 @@ def test_preflight_digest_is_reused_for_equal_columns(
     assert (copied.inspected.expected_digest(mapping) is not None) == known
     assert copied.inspected.expected_digest(mapping) in (None, source_digest(copied.con, mapping, alias))
     assert copied.inspected.digest_before(mapping) in (None, copied.digests_before.get("t"))
-    assert exact(copied)
+    assert rows_are_exact(copied)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.databases import TARGET, Bench, source, table
-from tests.support.target_schemas import made, refusal, sql_of
+from tests.support.target_schemas import planned_objects, refusal, sql_of
 
 TASKS = "CREATE TABLE tasks(id INTEGER PRIMARY KEY, title TEXT)"
 
@@ -17,7 +17,7 @@ def test_view_is_created_with_its_triggers(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks"))
 
-    assert made(target_schema) == [("table", "tasks"), ("view", "titles"), ("trigger", "put")]
+    assert planned_objects(target_schema) == [("table", "tasks"), ("view", "titles"), ("trigger", "put")]
     assert sql_of(target_schema, "put") == instead
 
 
@@ -28,7 +28,7 @@ def test_view_of_unmoved_table_stays_in_archive(bench: Bench, view: str) -> None
 
     target_schema = bench.target_schema(source("a.db", "tasks"))
 
-    assert made(target_schema) == [("table", "tasks")]
+    assert planned_objects(target_schema) == [("table", "tasks")]
     assert [finding.id for finding in target_schema.findings] == ["view-left"]
     assert "view titles " in target_schema.findings[0].text
 
@@ -40,7 +40,7 @@ def test_view_never_reads_another_table_of_that_name(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks", table("people", into="persons")))
 
-    assert ("view", "names") not in made(target_schema)
+    assert ("view", "names") not in planned_objects(target_schema)
     assert [finding.id for finding in target_schema.findings] == ["view-left"]
     assert "it reads people," in target_schema.findings[0].text
 
@@ -53,7 +53,7 @@ def test_view_that_target_has_is_not_created_again(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks"))
 
-    assert made(target_schema) == []
+    assert planned_objects(target_schema) == []
     assert target_schema.findings == []
 
 
@@ -79,7 +79,7 @@ def test_trigger_stays_with_table_that_plan_leaves(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks", leave={"lo*": "unread"}))
 
-    assert made(target_schema) == [("table", "tasks")]
+    assert planned_objects(target_schema) == [("table", "tasks")]
     [finding] = target_schema.findings
     assert (finding.id, finding.level, finding.subject) == ("trigger-left-with-table", "note", "a.db:tasks")
 
@@ -90,7 +90,7 @@ def test_trigger_may_use_a_table_moved_later(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks", "log"))
 
-    assert ("trigger", "note") in made(target_schema)
+    assert ("trigger", "note") in planned_objects(target_schema)
     assert target_schema.findings == []
 
 
@@ -101,7 +101,7 @@ def test_trigger_using_target_table_is_a_finding(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks"))
 
-    assert ("trigger", "note") in made(target_schema)
+    assert ("trigger", "note") in planned_objects(target_schema)
     assert [finding.id for finding in target_schema.findings] == ["trigger-uses-target"]
     assert "uses log " in target_schema.findings[0].text
 
@@ -121,7 +121,7 @@ def test_trigger_may_use_function_of_its_application(bench: Bench) -> None:
     """This process cannot know the functions of the application."""
     bench.database("a.db", TASKS, "CREATE TRIGGER up AFTER INSERT ON tasks BEGIN SELECT frobnicate(new.id); END")
 
-    assert made(bench.target_schema(source("a.db", "tasks"))) == [("table", "tasks"), ("trigger", "up")]
+    assert planned_objects(bench.target_schema(source("a.db", "tasks"))) == [("table", "tasks"), ("trigger", "up")]
 
 
 CHILD = "CREATE TABLE child(id INTEGER PRIMARY KEY, parent REFERENCES parents(id))"
@@ -142,7 +142,10 @@ def test_child_table_may_precede_its_parent(bench: Bench) -> None:
     """Foreign keys are checked when all tables exist."""
     bench.database("a.db", CHILD, "CREATE TABLE parents(id INTEGER PRIMARY KEY)")
 
-    assert made(bench.target_schema(source("a.db", "child", "parents"))) == [("table", "child"), ("table", "parents")]
+    assert planned_objects(bench.target_schema(source("a.db", "child", "parents"))) == [
+        ("table", "child"),
+        ("table", "parents"),
+    ]
 
 
 def test_parent_missing_in_source_is_a_finding(bench: Bench) -> None:
@@ -151,7 +154,7 @@ def test_parent_missing_in_source_is_a_finding(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "child"))
 
-    assert made(target_schema) == [("table", "child")]
+    assert planned_objects(target_schema) == [("table", "child")]
     assert [finding.id for finding in target_schema.findings] == ["parent-absent"]
     assert "refers to parents," in target_schema.findings[0].text
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.databases import TARGET, Bench, source, table
-from tests.support.target_schemas import made, refusal, sql_of
+from tests.support.target_schemas import planned_objects, refusal, sql_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,7 +25,7 @@ def test_triggers_are_created_after_the_rows(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks"))
 
-    assert made(target_schema) == [("table", "tasks"), ("index", "by_title"), ("trigger", "up")]
+    assert planned_objects(target_schema) == [("table", "tasks"), ("index", "by_title"), ("trigger", "up")]
     assert [statement.kind for statement in target_schema.after_rows] == ["trigger"]
     assert sql_of(target_schema, "up") == trigger
     assert target_schema.findings == []
@@ -38,7 +38,7 @@ def test_index_with_taken_name_is_renamed(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks"))
 
-    assert made(target_schema) == [("table", "tasks"), ("index", "tasks_by_title")]
+    assert planned_objects(target_schema) == [("table", "tasks"), ("index", "tasks_by_title")]
     assert sql_of(target_schema, "tasks_by_title") == 'CREATE UNIQUE INDEX "tasks_by_title" ON tasks(title)'
     assert [finding.id for finding in target_schema.findings] == ["name-changed"]
     assert "by_title belongs to books " in target_schema.findings[0].text
@@ -74,7 +74,7 @@ def test_index_renamed_by_earlier_run_is_not_repeated(bench: Bench) -> None:
     )  # fmt: skip
     bench.database("a.db", TASKS, "CREATE INDEX ix ON tasks(title)")
 
-    assert made(bench.target_schema(source("a.db", "tasks"))) == []
+    assert planned_objects(bench.target_schema(source("a.db", "tasks"))) == []
 
 
 def test_trigger_with_taken_name_is_renamed(bench: Bench) -> None:
@@ -84,7 +84,7 @@ def test_trigger_with_taken_name_is_renamed(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks"))
 
-    assert made(target_schema) == [("table", "tasks"), ("trigger", "tasks_up")]
+    assert planned_objects(target_schema) == [("table", "tasks"), ("trigger", "tasks_up")]
     assert sql_of(target_schema, "tasks_up") == 'CREATE TRIGGER "tasks_up" AFTER DELETE ON tasks BEGIN SELECT 2; END'
     assert [finding.id for finding in target_schema.findings] == ["name-changed"]
     assert "up belongs to books " in target_schema.findings[0].text
@@ -106,7 +106,7 @@ def test_trigger_may_have_the_name_of_a_table(bench: Bench) -> None:
     bench.database(TARGET, "CREATE TABLE up(n)")
     bench.database("a.db", TASKS, "CREATE TRIGGER up AFTER INSERT ON tasks BEGIN SELECT 1; END")
 
-    assert made(bench.target_schema(source("a.db", "tasks"))) == [("table", "tasks"), ("trigger", "up")]
+    assert planned_objects(bench.target_schema(source("a.db", "tasks"))) == [("table", "tasks"), ("trigger", "up")]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_equal_index_is_not_created_twice(bench: Bench, sql: str) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks"))
 
-    assert made(target_schema) == []
+    assert planned_objects(target_schema) == []
     assert target_schema.findings == []
 
 
@@ -128,7 +128,7 @@ def test_indexes_with_different_text_literals_are_both_created(bench: Bench) -> 
     bench.database(TARGET, TASKS, "CREATE INDEX ix ON tasks(title) WHERE title = 'a b'")
     bench.database("a.db", TASKS, "CREATE INDEX ix ON tasks(title) WHERE title = 'a  b'")
 
-    assert made(bench.target_schema(source("a.db", "tasks"))) == [("index", "tasks_ix")]
+    assert planned_objects(bench.target_schema(source("a.db", "tasks"))) == [("index", "tasks_ix")]
 
 
 def test_two_sources_share_one_new_table(bench: Bench) -> None:
@@ -139,7 +139,7 @@ def test_two_sources_share_one_new_table(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", "tasks"), source("b.db", "tasks"))
 
-    assert made(target_schema) == [("table", "tasks"), ("index", "ix"), ("trigger", "up")]
+    assert planned_objects(target_schema) == [("table", "tasks"), ("index", "ix"), ("trigger", "up")]
     assert target_schema.created_tables == {"tasks"}
 
 
@@ -164,7 +164,7 @@ def test_object_with_the_name_of_table_is_reported(bench: Bench, target_sql: str
         assert (problem.id, problem.subject) == ("name-taken", "a.db:tasks")
         assert name in problem.what
     else:
-        assert made(target_schema) == [("table", "tasks")]
+        assert planned_objects(target_schema) == [("table", "tasks")]
 
 
 def test_table_named_like_shadow_table_is_refused(bench: Bench) -> None:
@@ -195,7 +195,7 @@ def test_virtual_table_can_be_renamed(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", table("docs", into="papers")))
 
-    assert made(target_schema) == [("table", "papers")]
+    assert planned_objects(target_schema) == [("table", "papers")]
     assert {"papers", "papers_data"} <= set(target_schema.schema.tables)
 
 
@@ -214,7 +214,7 @@ def test_rename_is_applied_to_dependent_statements(bench: Bench) -> None:
         source("a.db", table("tasks", into="jobs", columns={"TITLE": "name"}), table("log", into="journal"), "notes")
     )
 
-    assert made(target_schema)[0] == ("table", "jobs")
+    assert planned_objects(target_schema)[0] == ("table", "jobs")
     assert (
         sql_of(target_schema, "jobs")
         == 'CREATE TABLE "jobs"(id INTEGER PRIMARY KEY, "name" TEXT CHECK("name" <> \'\'))'
@@ -232,7 +232,7 @@ def test_tables_and_columns_can_exchange_names(bench: Bench) -> None:
         source("a.db", table("one", into="two", columns={"a": "b", "b": "a"}), table("two", into="one"))
     )
 
-    assert made(target_schema) == [("table", "two"), ("table", "one")]
+    assert planned_objects(target_schema) == [("table", "two"), ("table", "one")]
     assert sql_of(target_schema, "two") == 'CREATE TABLE "two"("b" INTEGER, "a" TEXT)'
     assert sql_of(target_schema, "one") == 'CREATE TABLE "one"(c)'
 
@@ -241,8 +241,8 @@ def test_table_name_matches_in_any_case(bench: Bench) -> None:
     """The source's spelling is kept unless the plan states another one."""
     bench.database("a.db", "CREATE TABLE Tasks(id)")
 
-    assert made(bench.target_schema(source("a.db", "tasks"))) == [("table", "Tasks")]
-    assert made(bench.target_schema(source("a.db", table("tasks", into="TASKS")))) == [("table", "TASKS")]
+    assert planned_objects(bench.target_schema(source("a.db", "tasks"))) == [("table", "Tasks")]
+    assert planned_objects(bench.target_schema(source("a.db", table("tasks", into="TASKS")))) == [("table", "TASKS")]
 
 
 def test_create_text_replaces_the_source_schema(bench: Bench) -> None:
@@ -258,7 +258,7 @@ def test_create_text_replaces_the_source_schema(bench: Bench) -> None:
 
     target_schema = bench.target_schema(source("a.db", table("tasks", create=create)))
 
-    assert made(target_schema) == [("table", "tasks"), ("index", "one"), ("index", "two")]
+    assert planned_objects(target_schema) == [("table", "tasks"), ("index", "one"), ("index", "two")]
     assert sql_of(target_schema, "tasks") == "CREATE TABLE tasks(id INTEGER PRIMARY KEY, title TEXT NOT NULL)"
     assert [finding.id for finding in target_schema.findings] == ["trigger-left"]
     assert "trigger up " in target_schema.findings[0].text
@@ -272,7 +272,7 @@ def test_required_table_is_created_without_a_source(bench: Bench) -> None:
         source("a.db", "tasks"), required={"runs": "CREATE TABLE runs(n); CREATE INDEX by_n ON runs(n)"}
     )
 
-    assert made(target_schema) == [("table", "tasks"), ("table", "runs"), ("index", "by_n")]
+    assert planned_objects(target_schema) == [("table", "tasks"), ("table", "runs"), ("index", "by_n")]
 
 
 def test_existing_required_table_gets_its_missing_index(bench: Bench) -> None:
@@ -284,7 +284,7 @@ def test_existing_required_table_gets_its_missing_index(bench: Bench) -> None:
         source("a.db", "tasks"), required={"runs": "CREATE TABLE runs(n); CREATE INDEX by_n ON runs(n)"}
     )
 
-    assert made(target_schema) == [("table", "tasks"), ("index", "by_n")]
+    assert planned_objects(target_schema) == [("table", "tasks"), ("index", "by_n")]
     assert [finding.id for finding in target_schema.findings] == ["table-as-it-was"]
 
 

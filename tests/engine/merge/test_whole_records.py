@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.sql import folded
 from tests.support.databases import TARGET, Bench, Copied, content, source, table
-from tests.support.rows.copied_rows import exact, read
+from tests.support.rows.copied_rows import read, rows_are_exact
 
 if TYPE_CHECKING:
     import sqlite3
@@ -133,7 +133,7 @@ def test_different_default_allows_whole_records(bench: Bench, create: str, plann
     assert copied.rows("SELECT k, v FROM t ORDER BY k") == [("a", 1), ("b", 2)]
     assert folded(copied.rows("SELECT sql FROM main.sqlite_schema WHERE name = 't'")[0][0]) == folded(planned)
     assert copied.rows("PRAGMA main.integrity_check") == [("ok",)]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 SOURCE_DEFAULTS = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 'it''s', w DEFAULT\n 1)"
@@ -207,7 +207,7 @@ def test_record_copy_turned_off_copies_by_columns(bench: Bench) -> None:
         digests.append(existing_rows_digest(copied.con, copied.copied_tables[0].mapping))
         methods.append(copied.copied_tables[0].method)
         logs.append("\n".join(copied.sql))
-        assert exact(copied)
+        assert rows_are_exact(copied)
         copied.con.close()
         bench.root.joinpath(TARGET).unlink()
 
@@ -243,7 +243,7 @@ def test_rows_older_than_a_column_keep_its_default(bench: Bench) -> None:
         "ROLLBACK TO records",
         "RELEASE records",
     ]
-    assert exact(copied)
+    assert rows_are_exact(copied)
     copied.con.execute("INSERT INTO t(k) VALUES('later')")
     assert copied.rows("SELECT v FROM t WHERE k = 'later'") == [(7,)]
 
@@ -258,7 +258,7 @@ def test_rowids_are_kept_when_records_are_not_copied(bench: Bench) -> None:
     copied = bench.copied(source("a.db", table("t", create=create)))
 
     assert copied.rows("SELECT rowid, v FROM t") == [(7, "a")]
-    assert exact(copied)
+    assert rows_are_exact(copied)
 
 
 def test_only_empty_table_gets_whole_records(bench: Bench) -> None:
@@ -269,4 +269,4 @@ def test_only_empty_table_gets_whole_records(bench: Bench) -> None:
     copied = bench.copied(source("a.db", "t"), source("b.db", "t"))
 
     assert copied.rows("SELECT rowid, k FROM t") == [(1, "a"), (2, "b")]
-    assert exact(copied)
+    assert rows_are_exact(copied)

@@ -18,7 +18,7 @@ from tests.support.reports.pages import (
     SCRIPT,
     bundle,
     failing,
-    said,
+    observed_subjects,
     whole_page,
 )
 
@@ -59,7 +59,7 @@ def test_unchanged_section_states_its_number_of_parts(record: Record) -> None:
     """So does the order of all sections."""
     observations = check_page(bundle(record, whole_page(record)))
 
-    ((_, expected, observed),) = said(observations, "order of its sections")
+    ((_, expected, observed),) = observed_subjects(observations, "order of its sections")
     number = len(
         {observation.subject for observation in observations if observation.subject.startswith("audit.html: ")}
     )
@@ -148,8 +148,8 @@ def test_page_of_the_record_alone_has_its_sections(
 
     expected = "the page of pytest-html, written when its run was over"
     assert failing(observations).get("outside of the record") == ((expected, "another page") if end else None)
-    assert said(observations, "content policy", "environment") == policy
-    assert bool(said(observations, "verdict")) is not bool(end)
+    assert observed_subjects(observations, "content policy", "environment") == policy
+    assert bool(observed_subjects(observations, "verdict")) is not bool(end)
 
 
 @pytest.mark.parametrize(
@@ -172,4 +172,4 @@ def test_page_of_another_pytest_html_is_compared_in_part(record: Record, old: st
     assert [subject for subject in ("verdict", "more") if subject in failing(observations)] == failed[:1]
     assert ("order of its sections" in failing(observations)) is ("order" in failed)
     not_here = "what pytest-html 0.1 writes, which is not here"
-    assert said(observations, "not compared", "environment") == [("not compared", "named", not_here)]
+    assert observed_subjects(observations, "not compared", "environment") == [("not compared", "named", not_here)]

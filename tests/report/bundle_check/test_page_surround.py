@@ -22,8 +22,8 @@ from tests.support.reports.pages import (
     SCRIPT,
     bundle,
     failing,
+    observed_subjects,
     row_of_test,
-    said,
     surround,
     whole_page,
 )
@@ -78,7 +78,7 @@ def test_styles_of_the_operator_are_not_compared(record: Record, styles: str, nu
 
     assert failing(observations) == {}
     of_the_operator = f"{KNOWN_TO_PYTEST}, and {number} characters of styles that the operator named"
-    assert said(observations, "not compared") == [("not compared", "named", of_the_operator)]
+    assert observed_subjects(observations, "not compared") == [("not compared", "named", of_the_operator)]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_page_is_written_within_a_day_of_its_run(
     observations = check_page(bundle(record, whole_page(record, surround(record, date=date, time=time))))
 
     expected = f"within a day of {finished}"
-    assert said(observations, "date") == [("date", expected, expected if holds else f"{date} {time}")]
+    assert observed_subjects(observations, "date") == [("date", expected, expected if holds else f"{date} {time}")]
 
 
 CAPTURED = f"{' Captured stdout call ':-^80}\nseven"
@@ -146,8 +146,8 @@ def test_refused_run_may_have_failed_tests(record: Record) -> None:
     right = check_page(bundle(record, whole_page(record, surround(record, *rows))))
     wrong = check_page(bundle(record, whole_page(record, surround(record, *rows, *other))))
 
-    assert said(right, "tests") == [("tests", "plain words", "plain words")]
-    assert said(wrong, "tests") == [("tests", "plain words", "a; b")]
+    assert observed_subjects(right, "tests") == [("tests", "plain words", "plain words")]
+    assert observed_subjects(wrong, "tests") == [("tests", "plain words", "a; b")]
 
 
 def script(text: str) -> str:
@@ -167,7 +167,7 @@ def test_active_content_is_named_once(record: Record, old: str, new: str, observ
     """The text of the observation stays bounded."""
     text = whole_page(record).replace(old, new, 1)
 
-    ((_, expected, told),) = said(check_page(bundle(record, text)), "scripts")
+    ((_, expected, told),) = observed_subjects(check_page(bundle(record, text)), "scripts")
 
     assert expected == SCRIPT
     assert told == (observed or f"<p onclick=go()>; <i onload={'x' * 60}>")
@@ -178,7 +178,7 @@ def test_list_of_foreign_elements_is_cut(record: Record) -> None:
     handlers = "".join(f"<p onload{number}=go()>" for number in range(99))
     text = whole_page(record).replace("</body>", handlers, 1)
 
-    ((_, _, told),) = said(check_page(bundle(record, text)), "scripts")
+    ((_, _, told),) = observed_subjects(check_page(bundle(record, text)), "scripts")
 
     assert len(told) == 300
 
@@ -195,7 +195,7 @@ def test_page_with_a_script_begins_with_a_policy(
     record: Record, text: str, observed: list[tuple[str, str, str]]
 ) -> None:
     """This holds for a page of another release as well."""
-    assert said(check_page(bundle(older(record), text)), "content policy") == observed
+    assert observed_subjects(check_page(bundle(older(record), text)), "content policy") == observed
 
 
 def older(record: Record) -> Record:
@@ -213,7 +213,7 @@ def test_page_of_another_release_has_verdict_run_and_counts(record: Record) -> N
     observations = check_page(bundle(record, whole_page(record).replace("<h1 id", "<h1 hidden id")))
 
     assert failing(observations) == {}
-    assert said(observations, "verdict", "run", "counts", "environment") == [
+    assert observed_subjects(observations, "verdict", "run", "counts", "environment") == [
         ("verdict", "Accepted", "Accepted"),
         ("run", record.run, record.run),
         ("counts", counts, counts),
@@ -258,7 +258,7 @@ def test_page_of_the_first_schema_counts_in_its_words(record: Record) -> None:
     observations = check_page(bundle(replace(older(record), criteria=criteria), text, schema=1))
 
     counts = "1 shown, 0 failed, 1 not shown"
-    assert said(observations, "counts") == [("counts", counts, counts)]
+    assert observed_subjects(observations, "counts") == [("counts", counts, counts)]
     assert failing(observations) == {}
 
 

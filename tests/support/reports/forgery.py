@@ -84,7 +84,7 @@ def entry_of(document: Any, criterion: str, place: int = 0) -> Any:
     return [entry for entry in document["criteria"] if entry["id"] == criterion][place]
 
 
-def found(folder: Path, files: Files) -> dict[str, set[str]]:
+def failing_subjects(folder: Path, files: Files) -> dict[str, set[str]]:
     """Return the subjects that failed, by criterion."""
     write(folder / "bundle", files)
     settings = Settings(workspace=folder / "nowhere", plan=folder / "none.toml", reports=folder)

@@ -78,7 +78,7 @@ def whole_page(record: Record, around: PytestHtmlParts | None = None) -> str:
     return render_page_file(complete_record(bundle(record), record), around or surround(record))
 
 
-def said(observations: Iterable[Observation], *subjects: str) -> list[tuple[str, str, str]]:
+def observed_subjects(observations: Iterable[Observation], *subjects: str) -> list[tuple[str, str, str]]:
     """Return the observations about some subjects of the page."""
     return [
         (observation.subject.removeprefix("audit.html: "), observation.expected, observation.observed)

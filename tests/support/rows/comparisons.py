@@ -48,7 +48,7 @@ def consolidation(bench: Bench) -> Copied:
     return bench.copied(plan, required={"runs": "CREATE TABLE runs(n)"})
 
 
-def every(copied: Copied) -> dict[str, list[Observation]]:
+def all_comparisons(copied: Copied) -> dict[str, list[Observation]]:
     """Run every comparison, by name of its function."""
     compared = copied.compared
     return {
@@ -67,7 +67,7 @@ def every(copied: Copied) -> dict[str, list[Observation]]:
     }
 
 
-def said(observations: Iterable[Observation]) -> list[str]:
+def observation_lines(observations: Iterable[Observation]) -> list[str]:
     """Return subject, expected, observed and outcome of each observation.
 
     Digests and seconds are replaced by a word.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
-from tests.support.databases import Bench, Copied, content, wrong
+from tests.support.databases import Bench, Copied, content, failed_subjects
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -19,12 +19,12 @@ def read(bench: Bench, file: str, columns: list[str], rowid: str = "") -> Counte
         return content(con, "t", columns, rowid)
 
 
-def only(copied: Copied) -> tuple[int, int, int, int]:
+def last_counts(copied: Copied) -> tuple[int, int, int, int]:
     """Return the rows, inserted, skipped and replaced of the last mapping."""
     copied_table = copied.copied_tables[-1]
     return copied_table.rows, copied_table.inserted, copied_table.skipped, copied_table.replaced
 
 
-def exact(copied: Copied) -> bool:
+def rows_are_exact(copied: Copied) -> bool:
     """Return whether the engine's comparison finds every row."""
-    return wrong(compare.rows_exact(copied.compared)) == []
+    return failed_subjects(compare.rows_exact(copied.compared)) == []

@@ -14,7 +14,7 @@ from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.pytest_files.page import complete_record
 from sqlite_consolidate.report.bundle_check.reader import Bundle, read_bundle
 from sqlite_consolidate.report.html.page_file import parse_page_file, render_page_file
-from tests.support.reports.forgery import Files, edit, found, in_page, shift_earlier, update_digests
+from tests.support.reports.forgery import Files, edit, failing_subjects, in_page, shift_earlier, update_digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,7 @@ def test_lists_of_evidence_that_contradict_it_are_found(
     change(document)
     edit(files, change)
 
-    subjects = found(tmp_path, files)["evidence-consistent"]
+    subjects = failing_subjects(tmp_path, files)["evidence-consistent"]
 
     rehearsal = f"attempts: {document['attempts'][0]['run']}: {subject}" if document["attempts"] else subject
     assert {subject.format(run=document["run"]), rehearsal} & subjects
@@ -150,7 +150,7 @@ def test_record_that_no_run_can_have_left_is_found(
     """Its times, its id and its way back have to be those of one run."""
     edit(files, change)
 
-    assert subject in found(tmp_path, files)["files-agree"]
+    assert subject in failing_subjects(tmp_path, files)["files-agree"]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_manifest_that_is_not_of_the_run_is_found(
     manifest = json.loads(files["manifest.json"]) | change
     files["manifest.json"] = json.dumps(manifest).encode()
 
-    assert subject in found(tmp_path, files)["files-agree"]
+    assert subject in failing_subjects(tmp_path, files)["files-agree"]
 
 
 def test_file_that_no_run_leaves_is_found_though_it_is_listed(files: Files, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_file_that_no_run_leaves_is_found_though_it_is_listed(files: Files, tmp_
     files["approval.pdf"] = b"%PDF"
     update_digests(files)
 
-    assert found(tmp_path, files) == {"bundle-whole": {"approval.pdf"}}
+    assert failing_subjects(tmp_path, files) == {"bundle-whole": {"approval.pdf"}}
 
 
 def test_log_of_sql_without_the_tables_that_were_moved_is_found(files: Files, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_log_of_sql_without_the_tables_that_were_moved_is_found(files: Files, tm
     files["sql.log"] = b""
     update_digests(files)
 
-    assert {"sql.log: old.db:tasks", "sql.log: old.db:tags"} <= found(tmp_path, files)["files-agree"]
+    assert {"sql.log: old.db:tasks", "sql.log: old.db:tags"} <= failing_subjects(tmp_path, files)["files-agree"]
 
 
 def test_folder_of_another_run_in_the_zip_is_found(made: Path, tmp_path: Path) -> None:
@@ -274,4 +274,4 @@ def test_report_of_other_tests_than_the_run_had_is_found(
     forge(files)
     update_digests(files)
 
-    assert subject in found(tmp_path, files)["files-agree"]
+    assert subject in failing_subjects(tmp_path, files)["files-agree"]

@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate.report.bundle_check.entries import check_entries
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from tests.support.reports.forgery import Files, edit, entry_of, found, without, write
+from tests.support.reports.forgery import Files, edit, entry_of, failing_subjects, without, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ def test_headline_that_does_not_follow_is_found(files: Files, tmp_path: Path) ->
     """It is made of the verdict and of what became of the workspace."""
     edit(files, _headline)
 
-    assert "headline" in found(tmp_path, files)["verdict-follows"]
+    assert "headline" in failing_subjects(tmp_path, files)["verdict-follows"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_evidence_that_contradicts_itself_is_found(
     """By an entry that names criterion and subject of what was forged."""
     edit(files, change)
 
-    assert subject in found(tmp_path, files)["evidence-consistent"]
+    assert subject in failing_subjects(tmp_path, files)["evidence-consistent"]
 
 
 _ZERO = "0" * 64
@@ -270,7 +270,7 @@ def test_entry_that_the_record_does_not_give_is_found(
     """What was expected is forged as well as what was observed; the rest of the bundle says otherwise."""
     edit(files, change)
 
-    assert subject in found(tmp_path, files).get("evidence-consistent", {""})
+    assert subject in failing_subjects(tmp_path, files).get("evidence-consistent", {""})
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_other_plan_is_found_by_the_evidence_that_it_does_not_give(
     digest = hashlib.sha256(files["plan.toml"]).hexdigest()
     edit(files, lambda document: document["plan"].update(sha256=digest))
 
-    assert subject in found(tmp_path, files).get("evidence-consistent", {""})
+    assert subject in failing_subjects(tmp_path, files).get("evidence-consistent", {""})
 
 
 def test_check_names_what_of_the_plan_is_not_compared(files: Files, tmp_path: Path) -> None:

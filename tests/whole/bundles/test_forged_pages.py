@@ -13,7 +13,7 @@ import pytest
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.html.page_file import pytest_html_styles
 from sqlite_consolidate.report.records import DIGEST_LIMITS
-from tests.support.reports.forgery import Files, edit, found, in_page, update_digests, without, write
+from tests.support.reports.forgery import Files, edit, failing_subjects, in_page, update_digests, without, write
 from tests.support.thorough import thorough
 from tests.support.workspaces.one_source import build_one_source
 from tests.support.workspaces.whole_run import Workspace
@@ -114,7 +114,7 @@ def test_page_that_is_not_that_of_the_evidence_is_found(
     forge(files)
     update_digests(files)
 
-    assert subject in found(tmp_path, files)["files-agree"]
+    assert subject in failing_subjects(tmp_path, files)["files-agree"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_other_file_that_is_not_that_of_the_evidence_is_found(
     files[name] = files[name].replace(old, new, 1)
     update_digests(files)
 
-    assert subject in found(tmp_path, files)["files-agree"]
+    assert subject in failing_subjects(tmp_path, files)["files-agree"]
 
 
 def _comment(files: Files) -> None:
@@ -163,7 +163,7 @@ def test_honest_bundle_passes_however_it_was_written(
     change(files)
     update_digests(files)
 
-    assert found(tmp_path, files) == {}
+    assert failing_subjects(tmp_path, files) == {}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_number_that_no_run_has_is_no_evidence(
     files["evidence.json"] = json.dumps(document).encode()
     update_digests(files)
 
-    assert f"evidence.json: {'/'.join(map(str, place))}" in found(tmp_path, files)["evidence-valid"]
+    assert f"evidence.json: {'/'.join(map(str, place))}" in failing_subjects(tmp_path, files)["evidence-valid"]
 
 
 def test_headline_says_that_a_bundle_of_another_release_is_checked_in_part(files: Files, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_honest_bundle_passes_whatever_was_asked_for(tmp_path: Path, arguments: 
     assert (refused.exit, ran.exit) == (4, 0), refused.text + ran.text
     for each in (refused, ran):
         assert each.folder is not None
-        assert found(tmp_path / each.folder.name, dict(read_bundle(each.folder).files)) == {}
+        assert failing_subjects(tmp_path / each.folder.name, dict(read_bundle(each.folder).files)) == {}
 
 
 _ODD = """
@@ -264,7 +264,7 @@ def test_honest_bundle_of_odd_texts_passes(tmp_path: Path) -> None:
 
     assert ran.exit == 0, ran.text
     assert ran.folder is not None
-    assert found(tmp_path, dict(read_bundle(ran.folder).files)) == {}
+    assert failing_subjects(tmp_path, dict(read_bundle(ran.folder).files)) == {}
 
 
 def test_honest_bundle_passes_where_no_table_is_moved(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_honest_bundle_passes_where_no_table_is_moved(tmp_path: Path) -> None:
 
     assert ran.exit == 0, ran.text
     assert ran.folder is not None
-    assert found(tmp_path, dict(read_bundle(ran.folder).files)) == {}
+    assert failing_subjects(tmp_path, dict(read_bundle(ran.folder).files)) == {}
 
 
 def test_honest_bundle_of_a_rehearsal_passes(tmp_path: Path) -> None:
@@ -292,6 +292,6 @@ def test_honest_bundle_of_a_rehearsal_passes(tmp_path: Path) -> None:
     honest = dict(read_bundle(ran.folder).files)
     shortened = dict(honest)
 
-    assert found(tmp_path / "honest", honest) == {}
+    assert failing_subjects(tmp_path / "honest", honest) == {}
     edit(shortened, without("restored-exact"))
-    assert "evidence-consistent" in found(tmp_path / "forged", shortened)
+    assert "evidence-consistent" in failing_subjects(tmp_path / "forged", shortened)

@@ -8,19 +8,19 @@ import pytest
 
 from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.plan.model import RequiredTable
-from tests.support.databases import Bench, Copied, source, wrong
-from tests.support.rows.comparisons import every
+from tests.support.databases import Bench, Copied, failed_subjects, source
+from tests.support.rows.comparisons import all_comparisons
 
 
 def red(copied: Copied) -> dict[str, list[str]]:
     """Return the comparisons that do not hold, with their subjects."""
-    return {name: subjects for name, seen in every(copied).items() if (subjects := wrong(seen))}
+    return {name: subjects for name, seen in all_comparisons(copied).items() if (subjects := failed_subjects(seen))}
 
 
 def test_a_faithful_copy_is_green_everywhere(copied: Copied) -> None:
     """Without a difference, each comparison has an observation, and all pass."""
     assert red(copied) == {}
-    assert all(one.expected and one.observed for seen in every(copied).values() for one in seen)
+    assert all(one.expected and one.observed for seen in all_comparisons(copied).values() for one in seen)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_a_count_that_the_plan_states_is_compared(copied: Copied) -> None:
     """The number of copied rows is compared with that of the plan."""
     other = replace(copied, copied_tables=[replace(one, rows=one.rows + 1) for one in copied.copied_tables])
 
-    assert wrong(compare.rows_expected(other.compared)) == ["a.db:tasks"]
-    assert wrong(compare.rows_counted(other.compared)) == [
+    assert failed_subjects(compare.rows_expected(other.compared)) == ["a.db:tasks"]
+    assert failed_subjects(compare.rows_counted(other.compared)) == [
         "a.db:people -> people", "a.db:tasks -> tasks", "a.db:log -> log",
     ]  # fmt: skip
 
@@ -141,7 +141,7 @@ def test_a_key_that_is_there_twice_is_noticed(bench: Bench) -> None:
     bench.database("a.db", "CREATE TABLE t(k TEXT, v)", "CREATE UNIQUE INDEX ix ON t(k COLLATE NOCASE)")
     copied = bench.copied(source("a.db", "t"))
     copied.con.execute("INSERT INTO t VALUES('x', 1), (NULL, 1), (NULL, 1)")
-    assert wrong(compare.no_duplicates(copied.compared)) == []
+    assert failed_subjects(compare.no_duplicates(copied.compared)) == []
 
     copied.con.execute("PRAGMA writable_schema=ON")
     copied.con.execute("DROP INDEX ix")
@@ -152,7 +152,7 @@ def test_a_key_that_is_there_twice_is_noticed(bench: Bench) -> None:
     )
     copied.con.execute("PRAGMA writable_schema=RESET")
 
-    assert wrong(compare.no_duplicates(copied.compared)) == ["t (k)"]
+    assert failed_subjects(compare.no_duplicates(copied.compared)) == ["t (k)"]
 
 
 def test_damage_is_no_integrity(bench: Bench) -> None:

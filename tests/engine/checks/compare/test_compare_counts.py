@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.checks.row_matching import RowMatch
 from sqlite_consolidate.row_differences import RowDifferences
 from tests.support.databases import TARGET, Bench, Copied, source, table
-from tests.support.rows.comparisons import every, said
+from tests.support.rows.comparisons import all_comparisons, observation_lines
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_rows_that_a_policy_settled(bench: Bench, policy: str, settled: str) -> 
 
     copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
 
-    assert said(compare.rows_counted(copied.compared)) == [
+    assert observation_lines(compare.rows_counted(copied.compared)) == [
         f"a.db:t -> t | {settled} | passed",
         "target: t | 2 rows | 2 rows | passed",
     ]
@@ -40,13 +40,13 @@ def test_a_table_that_two_sources_bring_is_compared_once(bench: Bench) -> None:
         bench.database(file, create, f"INSERT INTO t VALUES{row}")
 
     copied = bench.copied(source("a.db", "t"), source("b.db", "t"))
-    seen = every(copied)
+    seen = all_comparisons(copied)
 
     shape = "2 columns: a INT NOT NULL key 1, b TEXT NOT NULL key 2 default 'x', STRICT, WITHOUT ROWID"
-    assert said(seen["tables_created"]) == [f"t | {shape} | {shape} | passed"]
-    assert said(seen["rows_exact"]) == ["t <- a.db:t, b.db:t | 2 rows, DIGEST | 2 rows, DIGEST | passed"]
-    assert said(seen["no_duplicates"]) == ["t (a, b) | 0 keys twice | 0 keys twice | passed"]
-    assert said(seen["rows_counted"])[-1] == "target: t | 2 rows | 2 rows | passed"
+    assert observation_lines(seen["tables_created"]) == [f"t | {shape} | {shape} | passed"]
+    assert observation_lines(seen["rows_exact"]) == ["t <- a.db:t, b.db:t | 2 rows, DIGEST | 2 rows, DIGEST | passed"]
+    assert observation_lines(seen["no_duplicates"]) == ["t (a, b) | 0 keys twice | 0 keys twice | passed"]
+    assert observation_lines(seen["rows_counted"])[-1] == "target: t | 2 rows | 2 rows | passed"
 
 
 def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None:
@@ -62,7 +62,7 @@ def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None
 
     copied = bench.copied(source("a.db", table("Kids", into="child")), source("b.db", "child"))
 
-    assert said(compare.foreign_keys(copied.compared)) == [
+    assert observation_lines(compare.foreign_keys(copied.compared)) == [
         "child -> PARENTS | at most 5 rows without a parent, as before | 5 rows without a parent | passed",
     ]
 
@@ -78,7 +78,7 @@ def test_the_larger_mark_of_both_sides(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db", "t", "empty", "new"))
 
-    assert said(compare.marks_carried(copied.compared)) == [
+    assert observation_lines(compare.marks_carried(copied.compared)) == [
         "t: AUTOINCREMENT | at least 9 | 9 | passed",
         "empty: AUTOINCREMENT | at least 4 | 4 | passed",
         "new: AUTOINCREMENT | at least 0 | 0 | passed",
@@ -98,8 +98,10 @@ def test_the_size_that_is_allowed(bench: Bench, own: list[str], before: int, obj
 
     limit = before + 2 * 12288 + (64 + objects) * 65536
     words = f"target | at most {limit} bytes ({before} before, 12288 in the sources)"
-    assert said(compare.size_reasonable(limit, copied.inspected)) == [f"{words} | {limit} bytes | passed"]
-    assert said(compare.size_reasonable(limit + 1, copied.inspected)) == [f"{words} | {limit + 1} bytes | failed"]
+    assert observation_lines(compare.size_reasonable(limit, copied.inspected)) == [f"{words} | {limit} bytes | passed"]
+    assert observation_lines(compare.size_reasonable(limit + 1, copied.inspected)) == [
+        f"{words} | {limit + 1} bytes | failed"
+    ]
 
 
 LOST = RowDifferences(missing=1, changed=1)
@@ -156,8 +158,8 @@ def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: RowMatch
 
     (count,), (rows,) = compare.rows_counted(compared), compare.rows_exact(compared)
 
-    assert said([count]) == [f"a.db:tasks -> tasks | 3 rows arrived | {counts}"]
-    assert said([rows]) == [f"a.db:tasks -> tasks | 3 rows exact, but for those changed since | {exact}"]
+    assert observation_lines([count]) == [f"a.db:tasks -> tasks | 3 rows arrived | {counts}"]
+    assert observation_lines([rows]) == [f"a.db:tasks -> tasks | 3 rows exact, but for those changed since | {exact}"]
     assert count.rows is None
     assert rows.rows == (arrival.differences if arrival.differences.number else None)
 
@@ -169,7 +171,7 @@ def test_rows_that_arrived_twice_are_counted(copied: Copied, doubled: int, outco
 
     unique = compare.no_duplicates(replace(copied.compared, copied=(), row_matches=arrivals))
 
-    assert said(unique)[0] == f"a.db:tasks -> tasks | 0 rows doubled | {doubled} rows doubled | {outcome}"
+    assert observation_lines(unique)[0] == f"a.db:tasks -> tasks | 0 rows doubled | {doubled} rows doubled | {outcome}"
 
 
 def test_difference_is_explained_by_the_rows_of_its_table(copied: Copied) -> None:
@@ -214,7 +216,9 @@ def test_rows_that_may_be_renumbered_are_digested_without_rowid(bench: Bench) ->
     copied = bench.copied(source("a.db", table("t", rowids="renumber")))
     copied.con.execute("UPDATE t SET rowid = rowid + 10")
 
-    assert said(compare.rows_exact(copied.compared)) == ["t <- a.db:t | 3 rows, DIGEST | 3 rows, DIGEST | passed"]
+    assert observation_lines(compare.rows_exact(copied.compared)) == [
+        "t <- a.db:t | 3 rows, DIGEST | 3 rows, DIGEST | passed"
+    ]
 
 
 def test_absence_of_orphans_is_examined_in_each_table(copied: Copied) -> None:
@@ -242,7 +246,7 @@ def test_neighbour_may_have_other_rows_since(copied: Copied, changes: list[str],
 
     own, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
 
-    assert said([own]) == [f"own | 2 rows, or changed since by its application | {observed}"]
+    assert observation_lines([own]) == [f"own | 2 rows, or changed since by its application | {observed}"]
     assert own.changed_since is True
 
 
@@ -257,7 +261,7 @@ def test_neighbour_with_its_rows_may_have_more_indexes_since(copied: Copied, cha
     own, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
 
     other = ", other: own_v" if observed == "failed" else ""
-    assert said([own]) == [f"own | 2 rows, DIGEST | 2 rows, DIGEST{other} | {observed}"]
+    assert observation_lines([own]) == [f"own | 2 rows, DIGEST | 2 rows, DIGEST{other} | {observed}"]
     assert own.changed_since is False
 
 
@@ -269,7 +273,7 @@ def test_user_version_may_rise_since(copied: Copied, version: int, outcome: str)
 
     _, *header = compare.neighbours(replace(copied.compared, changed_since=True))
 
-    assert said(header) == [
+    assert observation_lines(header) == [
         f"target: user_version | at least 7 | {version} | {outcome}",
         "target: application_id | 0 | 8 | failed",
         "target: encoding | UTF-8 | UTF-8 | passed",

@@ -15,8 +15,8 @@ from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
-from tests.support.databases import TARGET, Bench, Copied, source, table, wrong
-from tests.support.rows.comparisons import said
+from tests.support.databases import TARGET, Bench, Copied, failed_subjects, source, table
+from tests.support.rows.comparisons import observation_lines
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.checks.compare import TargetComparison
@@ -36,11 +36,11 @@ def test_only_orphans_from_before_are_accepted(bench: Bench) -> None:
     create = CHILD.replace("child", "kids").replace("one", "first")
     child = table("child", into="kids", create=create)
     copied = bench.copied(source("a.db", table("one", into="first"), "two", child))
-    assert wrong(compare.foreign_keys(copied.compared)) == []
+    assert failed_subjects(compare.foreign_keys(copied.compared)) == []
 
     copied.con.execute("UPDATE kids SET a = NULL, b = 9")
 
-    assert wrong(compare.foreign_keys(copied.compared)) == ["kids -> two"]
+    assert failed_subjects(compare.foreign_keys(copied.compared)) == ["kids -> two"]
 
 
 def test_a_source_called_target_is_not_the_target(bench: Bench) -> None:
@@ -50,7 +50,7 @@ def test_a_source_called_target_is_not_the_target(bench: Bench) -> None:
 
     copied = bench.copied(one)
 
-    assert wrong(compare.foreign_keys(copied.compared)) == []
+    assert failed_subjects(compare.foreign_keys(copied.compared)) == []
 
 
 def test_target_that_has_grown_too_much_fails(copied: Copied) -> None:
@@ -70,7 +70,7 @@ def test_many_small_tables_in_large_pages_are_no_excess(bench: Bench) -> None:
     copied = bench.copied(source("a.db", *(f"t{at}" for at in range(60))))
     pages = copied.rows("PRAGMA page_count")[0][0]
 
-    assert wrong(compare.size_reasonable(pages * 65536, copied.inspected)) == []
+    assert failed_subjects(compare.size_reasonable(pages * 65536, copied.inspected)) == []
 
 
 def test_without_a_target_before_there_are_no_neighbours(bench: Bench) -> None:
@@ -88,14 +88,14 @@ def test_after_commit_every_table_is_read_again(bench: Bench, copied: Copied) ->
     verified = digest_tables(copied.con, copied.schema)
     copied.con.execute("COMMIT")
     with closing(open_readonly(bench.root / TARGET)) as con:
-        assert wrong(compare.final(read_contents(con).tables, verified)) == []
+        assert failed_subjects(compare.final(read_contents(con).tables, verified)) == []
 
     copied.con.execute("UPDATE tasks SET b = 3 WHERE id = 7")
     copied.con.execute("DROP TABLE runs")
 
     with closing(open_readonly(bench.root / TARGET)) as con:
         seen = compare.final(read_contents(con).tables, verified)
-        assert wrong(seen) == ["target: tasks", "target: runs"]
+        assert failed_subjects(seen) == ["target: tasks", "target: runs"]
         assert seen[-1].observed == "no such table"
 
 
@@ -133,11 +133,15 @@ def test_equivalent_table_with_other_statement_passes(bench: Bench) -> None:
     )
 
     up = SHAPES[2]
-    assert said(compare_structure.tables_created(compared, plan_of_t(bench))) == ["t | 4 columns | 4 columns | passed"]
-    assert said(compare_structure.indexes_created(compared)) == [f"t: of_d | {SHAPES[1]} | {SHAPES[1]} | passed"]
+    assert observation_lines(compare_structure.tables_created(compared, plan_of_t(bench))) == [
+        "t | 4 columns | 4 columns | passed"
+    ]
+    assert observation_lines(compare_structure.indexes_created(compared)) == [
+        f"t: of_d | {SHAPES[1]} | {SHAPES[1]} | passed"
+    ]
     shape = "4 columns: a INT NOT NULL key 1 default 1, b TEXT key 2, c, d"
-    assert said(compare_structure.schema_as_planned(compared)) == [f"t | {shape} | {shape} | passed"]
-    assert said(compare_structure.triggers_in_place(compared)) == [f"trigger up | {up} | {up} | passed"]
+    assert observation_lines(compare_structure.schema_as_planned(compared)) == [f"t | {shape} | {shape} | passed"]
+    assert observation_lines(compare_structure.triggers_in_place(compared)) == [f"trigger up | {up} | {up} | passed"]
 
 
 def test_only_differing_columns_are_named(bench: Bench) -> None:
@@ -155,7 +159,7 @@ def test_only_differing_columns_are_named(bench: Bench) -> None:
     there += ["STRICT", "WITHOUT ROWID"]
     assert (shape.subject, shape.holds) == ("t", False)
     assert (shape.expected, shape.observed) == ("; ".join(wanted), "; ".join(there))
-    assert said(compare_structure.indexes_created(compared)) == [
+    assert observation_lines(compare_structure.indexes_created(compared)) == [
         f"t: of_d | {SHAPES[1]} | no such index on this table | failed"
     ]
 
@@ -189,9 +193,9 @@ def test_differing_declaration_is_named_by_its_kind(bench: Bench, columns: str, 
 
     observations = compare_structure.schema_as_planned(compared)
 
-    assert [text for text in said(observations) if not text.endswith(" | passed")] == differing
+    assert [text for text in observation_lines(observations) if not text.endswith(" | passed")] == differing
     assert [seen.holds for seen in observations] == [not differing] * max(1, len(differing))
-    assert wrong(compare_structure.indexes_created(compared)) == ["t: of_d"]
+    assert failed_subjects(compare_structure.indexes_created(compared)) == ["t: of_d"]
 
 
 def test_changed_neighbour_names_each_differing_kind(bench: Bench) -> None:
@@ -226,7 +230,7 @@ def test_neighbour_is_no_table_of_the_plan(bench: Bench) -> None:
     compared = replace(copied.compared, changed_since=True)
 
     assert [compared.is_neighbour(name) for name in ("OWN", "T", "more")] == [True, False, False]
-    assert said(compare_structure.schema_as_planned(compared)) == [
+    assert observation_lines(compare_structure.schema_as_planned(compared)) == [
         "more | not in the target | an unplanned table | failed",
         "t | 1 column: n | 1 column: n | passed",
     ]
@@ -240,9 +244,9 @@ def test_target_without_planned_tables_is_not_examined(bench: Bench) -> None:
     bench.database("b.db", "CREATE TABLE t(n)")
     nothing = replace(bench.copied(source("b.db")).compared, changed_since=True)
 
-    assert said(lost) == ["target | examined | no table of the plan is in the target | not examined"]
-    assert said(indexes) == [f"t: of_d | {SHAPES[1]} | no such index on this table | failed"]
-    assert said(compare_structure.schema_as_planned(nothing)) == [
+    assert observation_lines(lost) == ["target | examined | no table of the plan is in the target | not examined"]
+    assert observation_lines(indexes) == [f"t: of_d | {SHAPES[1]} | no such index on this table | failed"]
+    assert observation_lines(compare_structure.schema_as_planned(nothing)) == [
         "target | nothing demanded | the plan names no table | not required"
     ]
 
@@ -257,8 +261,8 @@ def test_differing_triggers_and_views_show_present_statement(bench: Bench) -> No
     (bench.root / "a.db").unlink()
     gone = compare_structure.triggers_in_place(remade(bench, bare))
 
-    assert said(changed) == [f"trigger up | {SHAPES[2]} | {later} | failed"]
-    assert said(gone) == [f"trigger up | {SHAPES[2]} | missing | failed"]
+    assert observation_lines(changed) == [f"trigger up | {SHAPES[2]} | {later} | failed"]
+    assert observation_lines(gone) == [f"trigger up | {SHAPES[2]} | missing | failed"]
 
 
 def test_differing_foreign_key_names_both_declarations(bench: Bench) -> None:
@@ -271,7 +275,7 @@ def test_differing_foreign_key_names_both_declarations(bench: Bench) -> None:
     observations = compare_structure.schema_as_planned(replace(copied.compared, changed_since=True))
 
     actions = "(k) references p(k) on update NO ACTION on delete"
-    assert said(observations)[1:] == [f"c: FOREIGN KEY | {actions} CASCADE | {actions} NO ACTION | failed"]
+    assert observation_lines(observations)[1:] == [f"c: FOREIGN KEY | {actions} CASCADE | {actions} NO ACTION | failed"]
 
 
 def test_added_tables_pass_when_neighbours_are_unknown(bench: Bench) -> None:
@@ -280,5 +284,5 @@ def test_added_tables_pass_when_neighbours_are_unknown(bench: Bench) -> None:
     unknown = replace(known, inspected=replace(known.inspected, target=None))
 
     assert (known.knows_neighbours, unknown.knows_neighbours) == (True, False)
-    assert wrong(compare_structure.schema_as_planned(known)) == ["stray"]
-    assert wrong(compare_structure.schema_as_planned(unknown)) == []
+    assert failed_subjects(compare_structure.schema_as_planned(known)) == ["stray"]
+    assert failed_subjects(compare_structure.schema_as_planned(unknown)) == []

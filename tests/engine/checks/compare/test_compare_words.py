@@ -7,14 +7,19 @@ import pytest
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks import compare
 from tests.support.databases import Bench, Copied, source
-from tests.support.rows.comparisons import every, said
+from tests.support.rows.comparisons import all_comparisons, observation_lines
 
 AS_OFTEN = "rows, equal ones as often as before"
 
 
 def red(copied: Copied) -> list[str]:
     """Return what the comparisons say that do not hold."""
-    return [line for seen in every(copied).values() for line in said(seen) if not line.endswith(" | passed")]
+    return [
+        line
+        for seen in all_comparisons(copied).values()
+        for line in observation_lines(seen)
+        if not line.endswith(" | passed")
+    ]
 
 
 _UP = "CREATE TRIGGER up AFTER UPDATE OF b ON tasks BEGIN SELECT 1; END"
@@ -74,7 +79,7 @@ FAITHFUL = {
 
 def test_a_faithful_copy(copied: Copied) -> None:
     """Each subject with what it had to be and what it is."""
-    assert {name: said(seen) for name, seen in every(copied).items()} == FAITHFUL
+    assert {name: observation_lines(seen) for name, seen in all_comparisons(copied).items()} == FAITHFUL
 
 
 def test_a_plan_that_moves_nothing(bench: Bench) -> None:
@@ -83,7 +88,9 @@ def test_a_plan_that_moves_nothing(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db"))
 
-    assert {name: said(seen) for name, seen in every(copied).items() if name != "marks_carried"} == {
+    assert {
+        name: observation_lines(seen) for name, seen in all_comparisons(copied).items() if name != "marks_carried"
+    } == {
         "tables_created": ["plan | nothing demanded | no table is to be created or to receive rows | not required"],
         "indexes_created": ["target | nothing demanded | the plan creates no index | not required"],
         "schema_as_planned": ["target: tables | 0 | 0 | passed"],
@@ -182,13 +189,13 @@ def test_missing_table_does_not_end_the_comparison(copied: Copied) -> None:
     unique = compare.no_duplicates(copied.compared)
     beside = compare.neighbours(copied.compared)
 
-    assert said(exact) == [
+    assert observation_lines(exact) == [
         "people | in the target | no such table | failed",
         "tasks <- a.db:tasks | 3 rows, DIGEST | 2 rows, DIGEST | failed",
         "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | passed",
     ]
     assert [one.subject for one in unique] == ["tasks (id)", "tasks (a)", "log (no key declared)"]
-    assert said(beside)[0] == "own | 2 rows, DIGEST | no such table | failed"
+    assert observation_lines(beside)[0] == "own | 2 rows, DIGEST | no such table | failed"
     assert (exact[0].holds, beside[0].holds) == (False, False)
 
 
