@@ -46,7 +46,7 @@ def backup_of(path: Path) -> Path:
     return copy
 
 
-def test_a_backup_has_the_same_pages(path: Path) -> None:
+def test_backup_has_same_pages(path: Path) -> None:
     """Though its header tells of another journal mode, and of changes that were counted otherwise."""
     execute(path, "PRAGMA journal_mode=WAL")
     copy = backup_of(path)
@@ -58,7 +58,7 @@ def test_a_backup_has_the_same_pages(path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 16, 21, 28, 60, 68, 101, 4096, -1])
-def test_a_single_byte_makes_another_file(path: Path, at: int) -> None:
+def test_pages_differ_by_a_single_byte(path: Path, at: int) -> None:
     """Wherever it lies: in a page, or in the header's magic, page size, counts, user_version and application_id."""
     copy = backup_of(path)
     changed = bytearray(copy.read_bytes())
@@ -69,7 +69,7 @@ def test_a_single_byte_makes_another_file(path: Path, at: int) -> None:
     assert not pages_equal(copy, path)
 
 
-def test_a_file_that_goes_on_is_another(path: Path) -> None:
+def test_pages_differ_when_one_file_is_longer(path: Path) -> None:
     """Whichever of the two is longer."""
     copy = backup_of(path)
     copy.write_bytes(copy.read_bytes() + b"\0")
@@ -78,14 +78,14 @@ def test_a_file_that_goes_on_is_another(path: Path) -> None:
     assert not pages_equal(copy, path)
 
 
-def test_a_copy_that_is_not_the_proved_one_shows_nothing(path: Path) -> None:
+def test_pages_are_not_equal_when_copy_has_changed(path: Path) -> None:
     """Equal pages say nothing when the copy's own bytes are not those whose content is known."""
     copy = backup_of(path)
 
     assert not pages_equal(path, copy, "0" * 64)
 
 
-def test_a_file_is_read_again_when_its_bytes_are_others(path: Path) -> None:
+def test_cache_reads_a_file_again_when_bytes_change(path: Path) -> None:
     """Each answer is the content at that moment, and equal bytes give the very same answer."""
     reader = ContentsCache()
 
@@ -97,7 +97,7 @@ def test_a_file_is_read_again_when_its_bytes_are_others(path: Path) -> None:
     assert first.digest != changed.digest == read_contents(path).digest
 
 
-def test_rows_in_the_wal_count(path: Path) -> None:
+def test_rows_in_wal_count(path: Path) -> None:
     """A write that is in the -wal only leaves the file's own bytes as they were, and is seen all the same."""
     execute(path, "PRAGMA journal_mode=WAL")
     reader = ContentsCache()
@@ -114,7 +114,7 @@ def test_rows_in_the_wal_count(path: Path) -> None:
     assert reader.contents(path).tables["t"].rows == first.tables["t"].rows - 1
 
 
-def test_copy_that_ends_with_its_header_is_not_the_whole(path: Path) -> None:
+def test_copy_of_the_header_alone_is_not_equal(path: Path) -> None:
     """Nothing follows there that could differ."""
     copy = path.with_name("copy.db")
     copy.write_bytes(path.read_bytes()[:100])
@@ -133,7 +133,7 @@ def test_empty_wal_adds_nothing(path: Path, size: int, *, counts: bool) -> None:
 
 @pytest.mark.parametrize("threshold", [0, 16_000_000])
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.6, 1.0])
-def test_bytes_of_a_database_tell_each_change(
+def test_file_digests_show_each_change(
     path: Path, monkeypatch: pytest.MonkeyPatch, threshold: int, share: float
 ) -> None:
     """Wherever in the file it is, and whether or not its halves are read at the same time."""
@@ -149,7 +149,7 @@ def test_bytes_of_a_database_tell_each_change(
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
-def test_bytes_of_a_database_are_those_of_its_sidecars_too(path: Path, suffix: str) -> None:
+def test_file_digests_include_sidecars(path: Path, suffix: str) -> None:
     """A hot journal or a WAL makes another state of it."""
     before = file_digests(path)
 
@@ -158,7 +158,7 @@ def test_bytes_of_a_database_are_those_of_its_sidecars_too(path: Path, suffix: s
     assert file_digests(path) != before
 
 
-def test_contents_are_read_within_the_limits(path: Path) -> None:
+def test_contents_are_read_within_limits(path: Path) -> None:
     """Of a file, of a file that is known by its bytes, and of what a dump brings back."""
     over = Limits(Deadline(until=-math.inf))
     dump = path.with_name("a.sql")

@@ -33,7 +33,7 @@ def _foreseen(sql: str) -> bool:
         "CREATE VIRTUAL TABLE t USING fts5(a); CREATE TABLE u(a ANY) STRICT; CREATE TABLE v(a PRIMARY KEY)",
     ],
 )
-def test_a_schema_that_computes_little_is_foreseeable(sql: str) -> None:
+def test_schema_with_linear_functions_has_linear_cost(sql: str) -> None:
     """No second process is started for what nearly every database has."""
     assert _foreseen(sql)
 
@@ -54,6 +54,6 @@ def test_a_schema_that_computes_little_is_foreseeable(sql: str) -> None:
         "CREATE VIEW u AS SELECT 1 AS x; CREATE VIEW v AS SELECT x FROM u; CREATE VIEW w AS SELECT x FROM v",
     ],
 )
-def test_a_schema_that_may_make_much_of_little_is_not(sql: str) -> None:
+def test_schema_that_expands_values_has_unknown_cost(sql: str) -> None:
     """A call of a function that is not linear, text put together, or a third of what can multiply."""
     assert not _foreseen(sql)

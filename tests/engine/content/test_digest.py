@@ -123,7 +123,7 @@ def _integer(value: int) -> bytes:
         ("x'00ff27'", b"\0\xff'"),
     ],
 )
-def test_a_row_is_hashed_as_the_documented_format_says(sql: str, value: object) -> None:
+def test_row_digest_follows_the_documented_format(sql: str, value: object) -> None:
     """Whoever has the format can compute the digest without this project and without Python."""
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", f"INSERT INTO t VALUES(7, {sql})")
 
@@ -132,7 +132,7 @@ def test_a_row_is_hashed_as_the_documented_format_says(sql: str, value: object) 
     assert (found.rows, found.sha256) == (1, by_hand((7, value)))
 
 
-def test_the_digest_of_a_table_is_the_sum_over_its_rows() -> None:
+def test_digest_of_table_is_sum_over_its_rows() -> None:
     """Columns count in the order of their names, the implicit rowid first where it is all the identity there is."""
     con = filled("CREATE TABLE t(b, A, g AS (b + 1))", "INSERT INTO t(rowid, b, A) VALUES(5, 1, x'00'), (9, 2, NULL)")
 
@@ -141,7 +141,7 @@ def test_the_digest_of_a_table_is_the_sum_over_its_rows() -> None:
     assert (found.rows, found.sha256) == (2, by_hand((5, b"\0", 1), (9, None, 2)))
 
 
-def test_the_content_digest_of_a_database_is_known() -> None:
+def test_content_digest_of_database_is_known() -> None:
     """A manifest that was written with one Python is read with another: the number must not drift."""
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v)", "INSERT INTO t VALUES(3, 'é')")
     con.execute("CREATE VIEW \U0001fae8 AS SELECT 1")  # a character that old versions of Python do not know
@@ -203,7 +203,7 @@ def test_digests_add_up(one: list[tuple[object, ...]], other: list[tuple[object,
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.randoms())
-def test_the_order_of_rows_does_not_count(rows: list[tuple[object, ...]], random: Random) -> None:
+def test_order_of_rows_does_not_count(rows: list[tuple[object, ...]], random: Random) -> None:
     """A set of rows is the same set however it is stored."""
     shuffled = list(rows)
     random.shuffle(shuffled)
@@ -288,7 +288,7 @@ def test_what_is_not_content_does_not_count(tmp_path: Path, change: Callable[[Pa
         "PRAGMA application_id=1",
     ],
 )
-def test_all_content_of_a_database_counts(change: str) -> None:
+def test_all_content_of_database_counts(change: str) -> None:
     """Rows, objects, AUTOINCREMENT marks and the two numbers that applications keep in the header."""
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v)", "INSERT INTO t VALUES(1, 'a')")
     before = content(con)
@@ -298,7 +298,7 @@ def test_all_content_of_a_database_counts(change: str) -> None:
     assert content(con) != before
 
 
-def test_rowids_count_where_they_are_all_the_identity_there_is() -> None:
+def test_rowids_count_where_they_are_all_identity_there_is() -> None:
     """Rows of a table without any key may be referred to by rowid; with a key they are not."""
     keyless = [filled("CREATE TABLE t(v)", f"INSERT INTO t(rowid, v) VALUES({at}, 1)") for at in (1, 2)]
     keyed = [filled("CREATE TABLE t(v UNIQUE)", f"INSERT INTO t(rowid, v) VALUES({at}, 1)") for at in (1, 2)]
@@ -307,7 +307,7 @@ def test_rowids_count_where_they_are_all_the_identity_there_is() -> None:
     assert digest(keyed[0]) == digest(keyed[1])
 
 
-def test_the_table_is_read_and_not_an_index_that_is_out_of_step(tmp_path: Path) -> None:
+def test_digest_reads_the_table_and_not_an_index(tmp_path: Path) -> None:
     """An index that lies about the rows, and covers all that is digested, is what SQLite would read by itself."""
     path = tmp_path / "a.db"
     con = open_new(path)
@@ -331,7 +331,7 @@ def test_the_table_is_read_and_not_an_index_that_is_out_of_step(tmp_path: Path) 
     assert found.sha256 == by_hand((1, [b"true"]))
 
 
-def test_invalid_text_in_a_later_row_is_counted_once() -> None:
+def test_invalid_text_in_later_row_is_counted_once() -> None:
     """The rows before the one that is not UTF-8 are not added twice, and the connection reads text as before."""
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES(1, 'a'), (2, CAST(x'ff' AS TEXT))")
     before = con.text_factory
@@ -343,7 +343,7 @@ def test_invalid_text_in_a_later_row_is_counted_once() -> None:
     assert con.text_factory is before
 
 
-def test_the_file_digest_is_the_sha256_of_its_bytes(tmp_path: Path) -> None:
+def test_file_digest_is_sha256_of_its_bytes(tmp_path: Path) -> None:
     """So ``sha256sum`` on any machine can check a backup against its manifest."""
     (tmp_path / "f").write_bytes(b"abc" * 100_000)
 

@@ -44,7 +44,7 @@ TYPES = st.sampled_from(["", "TEXT", "INTEGER", "REAL", "NUMERIC", "BLOB", "VARC
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_reloaded_dump_has_the_content_of_the_original(shape: str) -> None:
+def test_reloaded_dump_has_content_of_original(shape: str) -> None:
     """Everything that a schema can hold comes back, and the reloaded database is sound."""
     con = filled(*SHAPES[shape])
 
@@ -56,7 +56,7 @@ def test_a_reloaded_dump_has_the_content_of_the_original(shape: str) -> None:
 
 @with_shell
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_shell_reads_the_dump_alike(tmp_path: Path, shape: str) -> None:
+def test_sqlite_shell_loads_the_dump(tmp_path: Path, shape: str) -> None:
     """Whoever has nothing but ``sqlite3 new.db < dump.sql`` gets the same content."""
     con = filled(*SHAPES[shape])
 
@@ -69,7 +69,7 @@ def test_the_shell_reads_the_dump_alike(tmp_path: Path, shape: str) -> None:
 @settings(max_examples=120, deadline=None)
 @given(st.lists(st.tuples(VALUES, VALUES), max_size=12))
 @example([(float(2**60), 1e22), (1e23, 0.1 + 0.2), (123456789.125, -1e-5)])
-def test_every_value_comes_back(rows: list[tuple[object, ...]]) -> None:
+def test_every_value_is_restored(rows: list[tuple[object, ...]]) -> None:
     """Whatever a row holds, type and bytes are those that were there."""
     con = filled("CREATE TABLE t(a, b)")
     con.executemany("INSERT INTO t VALUES(?, ?)", rows)
@@ -86,7 +86,7 @@ def test_every_value_comes_back(rows: list[tuple[object, ...]]) -> None:
 @example(b"\xff\xff", "UTF-16be")
 @example(b"\xef\xbf\xbe", "UTF-8")
 @example(b"\xfe\xff\x00a", "UTF-16be")
-def test_text_of_any_bytes_comes_back(raw: bytes, encoding: str) -> None:
+def test_text_of_any_bytes_is_restored(raw: bytes, encoding: str) -> None:
     """Text that is not what the encoding allows is still the same text for SQLite."""
     con = filled(f"PRAGMA encoding='{encoding}'", "CREATE TABLE t(a)")
     con.execute("INSERT INTO t VALUES(CAST(? AS TEXT))", (raw,))
@@ -105,7 +105,7 @@ def test_text_of_any_bytes_comes_back(raw: bytes, encoding: str) -> None:
     st.booleans(),
     st.lists(VALUES, min_size=5, max_size=5),
 )
-def test_every_shape_of_table_comes_back(
+def test_every_kind_of_table_is_restored(
     table: str, columns: list[tuple[str, str]], keyed: bool, values: list[object]
 ) -> None:
     """Names of any characters, any declared types, with and without a rowid."""
@@ -122,7 +122,7 @@ def test_every_shape_of_table_comes_back(
 
 
 @with_shell
-def test_ordinary_reals_are_read_exactly_by_the_shell(tmp_path: Path) -> None:
+def test_ordinary_reals_are_read_exactly_by_shell(tmp_path: Path) -> None:
     """Old versions of SQLite misread some of the shortest decimal forms; those are written in another way."""
     chance = random.Random(7)  # noqa: S311 -- not for secrets
     values = [round(chance.uniform(0, 1e6), chance.randrange(1, 12)) for _ in range(20_000)]
@@ -138,7 +138,7 @@ def test_ordinary_reals_are_read_exactly_by_the_shell(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("create", ["fts5(a, content='')", 'fts4(a, content="")'])
-def test_a_full_text_index_without_content_comes_back(create: str) -> None:
+def test_full_text_index_without_content_is_restored(create: str) -> None:
     """It cannot give back its text, only find it: the reloaded one finds the same."""
     con = filled(f"CREATE VIRTUAL TABLE f USING {create}", "INSERT INTO f(rowid, a) VALUES(7, 'needle'), (9, 'hay')")
 
@@ -147,7 +147,7 @@ def test_a_full_text_index_without_content_comes_back(create: str) -> None:
     assert back.execute("SELECT rowid FROM f WHERE f MATCH 'needle'").fetchall() == [(7,)]
 
 
-def test_a_reloaded_full_text_table_finds_its_rows() -> None:
+def test_reloaded_full_text_table_finds_its_rows() -> None:
     """The index is there again, not only the text."""
     back = loaded(dumped(filled(*SHAPES["FTS5"])))
 
@@ -155,7 +155,7 @@ def test_a_reloaded_full_text_table_finds_its_rows() -> None:
 
 
 @pytest.mark.parametrize("shape", ["AUTOINCREMENT", "hostile names", "semicolons at line ends"])
-def test_a_dump_that_was_cut_does_not_load_in_silence(shape: str) -> None:
+def test_truncated_dump_does_not_load_silently(shape: str) -> None:
     """Wherever a full disk has cut it, loading fails, or the content is another one."""
     con = filled(*SHAPES[shape])
     whole, expected = dumped(con), content(con)
@@ -170,7 +170,7 @@ def test_a_dump_that_was_cut_does_not_load_in_silence(shape: str) -> None:
 
 
 @with_shell
-def test_the_shell_brings_back_nothing_of_a_dump_that_was_cut(tmp_path: Path) -> None:
+def test_shell_restores_nothing_from_truncated_dump(tmp_path: Path) -> None:
     """The COMMIT is the dump's last word."""
     whole = dumped(filled("CREATE TABLE t(a)", "INSERT INTO t VALUES(1), (2)", "PRAGMA user_version=3"))
 
@@ -192,7 +192,7 @@ def test_settings_come_before_what_they_are_for() -> None:
     assert lines[-1] == "COMMIT;\n"
 
 
-def test_triggers_do_not_fire_while_a_dump_is_loaded() -> None:
+def test_triggers_do_not_fire_while_dump_is_loaded() -> None:
     """Rows that a trigger once wrote are in the dump already."""
     con = filled(*SHAPES["triggers and views"])
 
@@ -201,7 +201,7 @@ def test_triggers_do_not_fire_while_a_dump_is_loaded() -> None:
     assert back.execute("SELECT a FROM log").fetchall() == [(1,)]
 
 
-def test_a_dump_is_one_state_of_a_database_that_is_written_to(tmp_path: Path) -> None:
+def test_dump_holds_one_state_during_concurrent_writes(tmp_path: Path) -> None:
     """What another connection commits while the dump is written is not in it, in no table."""
     path = tmp_path / "a.db"
     con = open_new(path)
@@ -226,7 +226,7 @@ def test_a_dump_is_one_state_of_a_database_that_is_written_to(tmp_path: Path) ->
     con.close()
 
 
-def test_a_dump_inside_a_transaction_leaves_it_open() -> None:
+def test_dump_inside_transaction_leaves_it_open() -> None:
     """The caller's transaction is the caller's."""
     con = filled("CREATE TABLE t(a)", "BEGIN", "INSERT INTO t VALUES(1)")
 
@@ -236,7 +236,7 @@ def test_a_dump_inside_a_transaction_leaves_it_open() -> None:
     assert 'INSERT INTO "t"' in text
 
 
-def test_a_dump_changes_nothing_about_the_connection() -> None:
+def test_dump_changes_nothing_about_connection() -> None:
     """Text is read as before."""
     con = filled("CREATE TABLE t(a)")
     before = con.text_factory
@@ -248,7 +248,7 @@ def test_a_dump_changes_nothing_about_the_connection() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(VALUES)
-def test_a_literal_is_one_line_of_plain_characters(value: object) -> None:
+def test_literal_is_one_line_of_plain_characters(value: object) -> None:
     """Neither a shell nor a line reader finds anything in it to act upon."""
     text = literal(value)
 
@@ -261,7 +261,7 @@ def _type(value: object) -> str:
     return names[type(value)]
 
 
-def test_a_large_table_is_dumped_and_loaded_a_piece_at_a_time(tmp_path: Path) -> None:
+def test_large_table_is_dumped_and_loaded_piece_at_time(tmp_path: Path) -> None:
     """40 MB of rows pass through a process that may take 24 MB more than it has."""
     path = tmp_path / "a.db"
     con = open_new(path)
@@ -294,7 +294,7 @@ def test_a_large_table_is_dumped_and_loaded_a_piece_at_a_time(tmp_path: Path) ->
 
 
 @with_shell
-def test_a_schema_that_is_not_utf8_is_for_the_shell(tmp_path: Path) -> None:
+def test_schema_that_is_not_utf8_is_rejected(tmp_path: Path) -> None:
     """Python cannot hand such a statement to SQLite, and says so; the dump itself has its bytes."""
     con = filled("CREATE TABLE t(a DEFAULT 'caf?')", "INSERT INTO t DEFAULT VALUES", "PRAGMA writable_schema=ON")
     con.execute("UPDATE sqlite_schema SET sql = CAST(replace(CAST(sql AS BLOB), x'3f', x'e9') AS TEXT)")

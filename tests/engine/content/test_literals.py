@@ -37,7 +37,7 @@ def test_literal_is_as_short_as_it_may_be(value: object, text: str) -> None:
         pytest.param(0.00025278168350796024, id="more-digits-below-one"),
     ],
 )
-def test_real_that_an_old_sqlite_may_round_twice_is_a_product(value: float) -> None:
+def test_real_that_old_sqlite_may_round_twice_is_product(value: float) -> None:
     """Its sign makes no difference."""
     text = literal(value)
 

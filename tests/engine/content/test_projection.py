@@ -58,7 +58,7 @@ def rows_at_both_ends(con: sqlite3.Connection, rows: Projection) -> tuple[list[A
     return source, con.execute(rows.select_target(rows.target_row())).fetchall()
 
 
-def test_both_lists_have_the_order_of_the_target_names() -> None:
+def test_both_lists_have_order_of_target_names() -> None:
     """The source spells and orders its columns otherwise."""
     con = ends(
         "CREATE TABLE src.t(z, B, id INTEGER PRIMARY KEY)",
@@ -83,7 +83,7 @@ def test_both_lists_have_the_order_of_the_target_names() -> None:
         ("DEFAULT x'00'", b"\0"),
     ],
 )
-def test_a_column_that_no_source_column_feeds_is_its_stored_default(default: str, stored: object) -> None:
+def test_column_without_source_column_has_its_default(default: str, stored: object) -> None:
     """It is part of the row, and the copy writes it."""
     con = ends("CREATE TABLE src.t(v)", f"CREATE TABLE t(v, more {default})", " VALUES(1)")
 
@@ -105,7 +105,7 @@ def test_generated_columns_are_computed_and_not_copied() -> None:
     assert con.execute(rows.select(column.source for column in rows.computed)).fetchall() == [(2,)]
 
 
-def test_the_rowid_is_first_where_it_alone_tells_rows_apart() -> None:
+def test_rowid_is_first_where_it_alone_tells_rows_apart() -> None:
     """The copy keeps it, also in a table that has rows."""
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v)", "(rowid, v) VALUES(7, 'x')")
     con.execute("INSERT INTO t(rowid, v) VALUES(9, 'y')")
@@ -118,7 +118,7 @@ def test_the_rowid_is_first_where_it_alone_tells_rows_apart() -> None:
 
 
 @pytest.mark.parametrize(("is_empty", "rowids"), [(True, [(7,)]), (False, [(1,)])])
-def test_a_rowid_beside_a_key_is_kept_in_an_empty_table_alone(is_empty: bool, rowids: list[tuple[int]]) -> None:
+def test_rowid_beside_key_is_kept_in_empty_table_alone(is_empty: bool, rowids: list[tuple[int]]) -> None:
     """It is no part of the row."""
     con = ends("CREATE TABLE src.t(k UNIQUE)", "CREATE TABLE t(k UNIQUE)", "(rowid, k) VALUES(7, 'x')")
 
@@ -129,7 +129,7 @@ def test_a_rowid_beside_a_key_is_kept_in_an_empty_table_alone(is_empty: bool, ro
     assert con.execute("SELECT rowid FROM t").fetchall() == rowids
 
 
-def test_a_rowid_that_may_change_is_neither_read_nor_written() -> None:
+def test_rowid_that_may_change_is_neither_read_nor_written() -> None:
     """The plan says ``renumber``."""
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v)", "(rowid, v) VALUES(7, 'x')")
 
@@ -139,7 +139,7 @@ def test_a_rowid_that_may_change_is_neither_read_nor_written() -> None:
     assert con.execute("SELECT rowid FROM t").fetchall() == [(1,)]
 
 
-def test_a_column_that_is_named_rowid_does_not_hide_the_rowid() -> None:
+def test_column_that_is_named_rowid_does_not_hide_rowid() -> None:
     """The projection then reads the rowid under another name."""
     con = ends(
         "CREATE TABLE src.t(rowid, oid)", "CREATE TABLE t(rowid, oid)", "(_rowid_, rowid, oid) VALUES(7, 'x', 'y')"
@@ -160,7 +160,7 @@ def test_tables_without_rowid_have_none() -> None:
     assert rows_at_both_ends(con, rows) == ([("x", 1)], [("x", 1)])
 
 
-def test_the_rowid_has_the_name_under_which_the_table_in_place_shows_it() -> None:
+def test_rowid_has_the_name_of_the_existing_table() -> None:
     """A column of that table may hide the name that was planned."""
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v)", "(rowid, v) VALUES(7, 'x')")
     con.execute("CREATE TABLE other(v, rowid)")
@@ -215,7 +215,7 @@ def test_hostile_names_are_names_and_no_sql() -> None:
         ("CREATE TABLE t(k, v)", 0),
     ],
 )
-def test_keys_are_compared_by_the_collation_of_the_key(target: str, clashing: int) -> None:
+def test_keys_are_compared_by_collation_of_key(target: str, clashing: int) -> None:
     """Both directions agree: rows of the source that clash, and rows of the target that are claimed."""
     con = ends("CREATE TABLE src.t(k, v)", target, " VALUES('X', 2)")
     con.execute("INSERT INTO t VALUES('x', 1)")
@@ -226,7 +226,7 @@ def test_keys_are_compared_by_the_collation_of_the_key(target: str, clashing: in
     assert con.execute(rows.select_target(["count(*)"], rows.claimed, by_index=True)).fetchone() == (clashing,)
 
 
-def test_a_key_is_found_under_the_name_of_the_target() -> None:
+def test_key_is_found_under_name_of_target() -> None:
     """Its places are those in the row, behind the rowid where that counts."""
     con = ends("CREATE TABLE src.t(z, a)", "CREATE TABLE t(a, k, more DEFAULT 1, UNIQUE(k, more))", " VALUES('x', 2)")
 
@@ -237,7 +237,7 @@ def test_a_key_is_found_under_the_name_of_the_target() -> None:
     assert con.execute(rows.select(column.source for column, _ in rows.keys[0])).fetchall() == [("x", 1)]
 
 
-def test_a_key_is_left_out_where_the_table_lacks_a_column_of_it() -> None:
+def test_key_is_left_out_when_table_lacks_a_column() -> None:
     """Another table may stand where the target's was planned."""
     con = ends("CREATE TABLE src.t(k, v)", "CREATE TABLE t(k, v, UNIQUE(k, v), UNIQUE(v))")
     con.execute("CREATE TABLE other(V)")
@@ -249,7 +249,7 @@ def test_a_key_is_left_out_where_the_table_lacks_a_column_of_it() -> None:
 
 
 @pytest.mark.parametrize("create", ["USING fts5(a, b)", "USING rtree(id, b, a)"])
-def test_rows_of_a_virtual_table_arrive_under_their_rowids(create: str) -> None:
+def test_rows_of_virtual_table_arrive_under_their_rowids(create: str) -> None:
     """Hidden columns are no part of them."""
     fields = "rowid, a, b" if "fts5" in create else "id, a, b"
     values = " VALUES(7, 'x', 'y')" if "fts5" in create else " VALUES(7, 2.0, 1.0)"
@@ -261,7 +261,7 @@ def test_rows_of_a_virtual_table_arrive_under_their_rowids(create: str) -> None:
     assert source[0][0] == 7
 
 
-def test_a_condition_of_the_rows_stands_in_every_query() -> None:
+def test_row_condition_is_in_every_query() -> None:
     """Copy, digest and look-up of keys leave the same rows behind."""
     con = ends("CREATE TABLE src.t(k PRIMARY KEY, v)", "CREATE TABLE t(k PRIMARY KEY, v)", " VALUES('x', 1), ('y', 2)")
     mapping = moved(con)
@@ -293,7 +293,7 @@ def test_records_are_no_rows_where_columns_differ(source: str, target: str, keys
     assert projected(con, **keys).insert_records == ""
 
 
-def test_the_digest_of_the_projection_is_that_of_the_target_table() -> None:
+def test_digest_of_projection_is_that_of_target_table() -> None:
     """The sum before plus the sum that is moved is the sum afterwards."""
     con = ends(
         "CREATE TABLE src.t(id INTEGER PRIMARY KEY, z)",
@@ -308,7 +308,7 @@ def test_the_digest_of_the_projection_is_that_of_the_target_table() -> None:
     assert digest_table(con, read_schema(con).tables["t"]) == expected
 
 
-def test_rows_are_read_from_the_table_unless_an_index_may_answer() -> None:
+def test_rows_are_read_from_table_unless_index_may_answer() -> None:
     """SQLite would take an index that has all columns, and that may lie."""
     con = ends("CREATE TABLE src.t(k UNIQUE, v)", "CREATE TABLE t(k UNIQUE, v)")
     rows = projected(con)
@@ -320,7 +320,7 @@ def test_rows_are_read_from_the_table_unless_an_index_may_answer() -> None:
     assert ["INDEX" in plan for plan in plans] == [False, False, True, True]
 
 
-def test_rows_that_the_target_has_are_projected_onto_themselves() -> None:
+def test_rows_that_target_has_are_projected_onto_themselves() -> None:
     """Also where the table is to get a key that it has not."""
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v UNIQUE)", "(rowid, v) VALUES(7, 'x')")
     mapping = mapping_of_target_rows(

@@ -73,14 +73,14 @@ def test_value_differs_by_storage_class_and_bytes(con: sqlite3.Connection, was: 
     assert named(found.differences()) == [(DifferenceKind.CHANGED, ("1",), ("b",))]
 
 
-def test_text_that_is_not_utf8_is_named_by_its_bytes(con: sqlite3.Connection) -> None:
+def test_text_that_is_not_utf8_is_reported_by_bytes(con: sqlite3.Connection) -> None:
     """The record itself is printable."""
     found = compared(con, BY_NUMBER, "(1, 'x', CAST(x'61ff' AS TEXT))", "(1, 'x', 'a')")
 
     assert found.differences().first[0].columns == (ColumnDifference("b", "CAST(x'61ff' AS TEXT)", "'a'"),)
 
 
-def test_row_of_table_without_rowid_is_found_by_its_key(con: sqlite3.Connection) -> None:
+def test_row_of_table_without_rowid_is_identified_by_key(con: sqlite3.Connection) -> None:
     """It has no rowid to be named."""
     found = compared(
         con, "id TEXT, a INT, b, PRIMARY KEY(a, id)", "('x', 1, 2)", "('x', 1, 3)", options="WITHOUT ROWID"
@@ -105,7 +105,7 @@ def test_observed_row_is_named_by_its_rowid_as_well(con: sqlite3.Connection) -> 
     }
 
 
-def test_rows_without_a_key_are_compared_by_content_and_number(con: sqlite3.Connection) -> None:
+def test_rows_without_key_are_compared_by_content_and_number(con: sqlite3.Connection) -> None:
     """Three equal rows of which one is there are two missing ones."""
     found = compared(con, NO_KEY, "(1, 'x', 'y'), (1, 'x', 'y'), (1, 'x', 'y')", "(1, 'x', 'y'), (2, 0, 0), (2, 0, 0)")
 
@@ -119,7 +119,7 @@ def test_rows_without_a_key_are_compared_by_content_and_number(con: sqlite3.Conn
     assert differences.rest == 0
 
 
-def test_row_without_a_key_shows_its_content_only_with_values(con: sqlite3.Connection) -> None:
+def test_row_without_key_shows_its_content_only_with_values(con: sqlite3.Connection) -> None:
     """An integer in it is no key."""
     row, extra = compared(con, NO_KEY, "(17, 'x', 'y')", "(18, 'x', 'y')").differences().first
 
@@ -129,7 +129,7 @@ def test_row_without_a_key_shows_its_content_only_with_values(con: sqlite3.Conne
     assert extra.columns[:2] == (ColumnDifference("id", "", "18"), ColumnDifference("a", "", "'x'"))
 
 
-def test_rowid_of_an_expected_row_is_named_and_not_compared(con: sqlite3.Connection) -> None:
+def test_rowid_of_expected_row_is_named_and_not_compared(con: sqlite3.Connection) -> None:
     """It stands behind the values of either side."""
     con.execute("CREATE TABLE t(a)")
     con.execute("INSERT INTO t(rowid, a) VALUES (1, 'same'), (7, 'lost'), (8, 'same')")
@@ -150,7 +150,7 @@ def test_connection_reads_text_as_before_when_rows_were_read(con: sqlite3.Connec
     assert con.text_factory is bytes
 
 
-def test_row_with_a_null_in_its_key_is_compared_by_content(con: sqlite3.Connection) -> None:
+def test_row_with_null_key_is_compared_by_content(con: sqlite3.Connection) -> None:
     """SQLite takes no NULL for another, so such a key tells nothing."""
     found = compared(con, BY_TEXT, "(NULL, 1, 2), (NULL, 1, 2), (NULL, 3, 4)", "(NULL, 1, 2), (NULL, 3, 5)")
 
@@ -160,7 +160,7 @@ def test_row_with_a_null_in_its_key_is_compared_by_content(con: sqlite3.Connecti
     assert {row.key for row in differences.first} == {()}
 
 
-def test_key_that_stands_twice_is_an_extra_row(con: sqlite3.Connection) -> None:
+def test_key_that_stands_twice_is_extra_row(con: sqlite3.Connection) -> None:
     """Where the target has lost its unique key."""
     con.execute("CREATE TABLE was(id, a)")
     con.execute("INSERT INTO was VALUES (1, 'x'), (2, 'y')")
@@ -199,14 +199,14 @@ def test_keys_that_their_index_tells_apart_are_two(con: sqlite3.Connection, decl
     assert numbers(comparison.differences()) == (1, 1, 0)
 
 
-def test_integer_and_real_of_a_key_are_the_same_key(con: sqlite3.Connection) -> None:
+def test_integer_and_real_of_key_are_same_key(con: sqlite3.Connection) -> None:
     """SQLite's index takes them for equal; the column itself differs."""
     found = compared(con, "id PRIMARY KEY, a, b", "(2, 1, 2)", "(2.0, 1, 2)")
 
     assert named(found.differences()) == [(DifferenceKind.CHANGED, ("2",), ("id",))]
 
 
-def test_first_twenty_are_named_and_the_rest_counted(con: sqlite3.Connection) -> None:
+def test_first_twenty_are_named_and_rest_counted(con: sqlite3.Connection) -> None:
     """A single change is named beside any number of missing rows."""
     many = ", ".join(f"({id}, 'x', 'y')" for id in range(1, 31))
 
@@ -220,7 +220,7 @@ def test_first_twenty_are_named_and_the_rest_counted(con: sqlite3.Connection) ->
 
 
 @pytest.mark.parametrize("kept", [0, 1, 7, 60, 100])
-def test_parts_give_the_same_numbers_as_the_whole(con: sqlite3.Connection, kept: int) -> None:
+def test_parts_give_same_numbers_as_whole(con: sqlite3.Connection, kept: int) -> None:
     """However few rows may be kept at a time."""
     was = ", ".join(f"({id}, {id % 7}, 'y')" for id in range(100))
     now = ", ".join(f"({id}, {id % 5}, 'y')" for id in range(10, 120))
@@ -235,7 +235,7 @@ def test_parts_give_the_same_numbers_as_the_whole(con: sqlite3.Connection, kept:
 
 
 @pytest.mark.parametrize("kept", [20, 1000])
-def test_first_rows_are_kept_and_the_others_counted(con: sqlite3.Connection, kept: int) -> None:
+def test_first_rows_are_kept_and_others_counted(con: sqlite3.Connection, kept: int) -> None:
     """Of all parts together, and of each kind."""
     was = ", ".join(f"({id}, 'x', 'y')" for id in range(60))
     now = ", ".join(f"({id}, 'x', 'z')" for id in range(30, 90))
@@ -248,7 +248,7 @@ def test_first_rows_are_kept_and_the_others_counted(con: sqlite3.Connection, kep
     ] * 3
 
 
-def test_row_like_one_of_the_first_is_counted_with_it(con: sqlite3.Connection) -> None:
+def test_row_like_one_of_first_is_counted_with_it(con: sqlite3.Connection) -> None:
     """However many other rows stand between them."""
     rows = ", ".join(f"({id}, 'x', 'y')" for id in range(30))
 
@@ -316,7 +316,7 @@ def test_policy_decides_which_row_is_expected(con: sqlite3.Connection, policy: s
     ("policy", "now"),
     [("prefer-target", "(1, 'k', 0), (2, 'l', 0)"), ("prefer-source", "(9, 'k', 1), (2, 'l', 0)")],
 )
-def test_policy_looks_at_each_key_of_a_row(con: sqlite3.Connection, policy: str, now: str) -> None:
+def test_policy_looks_at_each_key_of_row(con: sqlite3.Connection, policy: str, now: str) -> None:
     """A second unique key is claimed by a row with another first one."""
     was = "(1, 'k', 0), (2, 'l', 0) then (9, 'k', 1)"
 
@@ -337,14 +337,14 @@ def test_policy_looks_at_each_key_of_a_row(con: sqlite3.Connection, policy: str,
         ),
     ],
 )
-def test_row_that_gave_way_claims_no_key(con: sqlite3.Connection, was: str, policies: Sequence[str], now: str) -> None:
+def test_removed_row_has_no_key(con: sqlite3.Connection, was: str, policies: Sequence[str], now: str) -> None:
     """Its keys are free for the rows after it."""
     comparison = compared(con, TWO_KEYS, was, now, policies=policies)
 
     assert comparison.differences() == RowDifferences()
 
 
-def test_row_that_refuses_is_expected_beside_the_other(con: sqlite3.Connection) -> None:
+def test_row_that_refuses_is_expected_beside_other(con: sqlite3.Connection) -> None:
     """A target cannot have both, so one of them is missing."""
     was = "(1, 'was', 0) then (1, 'was', 0)"
 

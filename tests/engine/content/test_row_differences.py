@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 
-def test_masked_difference_keeps_integer_keys_alone() -> None:
+def test_masked_difference_keeps_integer_keys_only() -> None:
     """An operator finds the row by them; every other value is only told to who asked for it."""
     row = RowDifference(
         DifferenceKind.CHANGED,
@@ -42,7 +42,7 @@ def test_masked_difference_keeps_integer_keys_alone() -> None:
     assert row.values == "title: 'old' -> 'new'"
 
 
-def test_column_that_sounds_like_a_secret_is_masked_at_once(con: sqlite3.Connection) -> None:
+def test_column_named_like_a_secret_is_masked(con: sqlite3.Connection) -> None:
     """Also where values are shown, and where the key is an integer."""
     con.execute("CREATE TABLE was(pin INTEGER PRIMARY KEY, token)")
     con.execute("INSERT INTO was VALUES (4711, 'a')")
@@ -102,7 +102,7 @@ def test_sum_adds_each_number_and_keeps_both_notes() -> None:
 
 
 @pytest.mark.parametrize(("length", "name"), [(40, "t" * 40), (41, "t" * 39 + "…")])
-def test_long_name_is_cut_in_a_line_of_text(length: int, name: str) -> None:
+def test_long_name_is_cut_in_line_of_text(length: int, name: str) -> None:
     """It has forty characters then, the last of which says that more follow."""
     assert RowDifference(DifferenceKind.EXTRA, "t" * length).text == f"row without a key of {name}: extra"
 

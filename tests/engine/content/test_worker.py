@@ -40,7 +40,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return build_two_sources(tmp_path / "workspace")
 
 
-def test_a_run_of_two_processes_proves_the_same(root: Path) -> None:
+def test_run_of_two_processes_proves_same(root: Path) -> None:
     """Copies and dumps have the digests of their originals, and nothing is left of the second process."""
     before = {path.name: read_contents(path).digest for path in (root / "logs/tasks.db", root / "workspace.db")}
     others = set(psutil.Process().children())
@@ -57,7 +57,7 @@ def test_a_run_of_two_processes_proves_the_same(root: Path) -> None:
     assert set(psutil.Process().children()) == others
 
 
-def test_damage_is_found_by_the_second_process(root: Path) -> None:
+def test_damage_is_found_by_second_process(root: Path) -> None:
     """An index out of step, which reading rows does not notice, is a problem of the survey."""
     path = root / "logs/tasks.db"
     execute(path, "CREATE INDEX by_title ON tasks(title)")
@@ -77,7 +77,7 @@ def test_damage_is_found_by_the_second_process(root: Path) -> None:
     assert [entry.subject for entry in result.evidence if entry.outcome is Outcome.FAILED] == ["logs/tasks.db"]
 
 
-def test_a_dump_that_was_not_written_to_its_end_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incomplete_dump_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second process says so in SQLite's way, and its scratch database is gone."""
     run = a_run(root)
     accept(run, PREFLIGHT)
@@ -89,7 +89,7 @@ def test_a_dump_that_was_not_written_to_its_end_is_an_error(root: Path, monkeypa
     run.end()
 
 
-def test_an_interruption_ends_both(root: Path) -> None:
+def test_interruption_ends_both(root: Path) -> None:
     """Whoever wants the run to end does not wait for the second process."""
     (root / "endless.sql").write_text("BEGIN;\n")
     others = set(psutil.Process().children())
@@ -103,7 +103,7 @@ def test_an_interruption_ends_both(root: Path) -> None:
     assert set(psutil.Process().children()) == others
 
 
-def test_a_second_process_that_dies_is_said(root: Path) -> None:
+def test_killed_reader_process_is_reported(root: Path) -> None:
     """An empty answer is no answer."""
     (root / "endless.sql").write_text("BEGIN;\n")
     others = set(psutil.Process().children())
@@ -115,7 +115,7 @@ def test_a_second_process_that_dies_is_said(root: Path) -> None:
             one.result()
 
 
-def test_the_second_process_ends_with_the_first(root: Path) -> None:
+def test_second_process_ends_with_first(root: Path) -> None:
     """Killed without a word, the first leaves nobody behind who still reads, or holds a lock."""
     (root / "endless.sql").write_text("BEGIN;\n")
     code = (
@@ -135,7 +135,7 @@ def test_the_second_process_ends_with_the_first(root: Path) -> None:
         assert not second.is_running()
 
 
-def test_the_bytes_that_were_loaded_are_those_of_the_file(root: Path) -> None:
+def test_bytes_that_were_loaded_are_those_of_file(root: Path) -> None:
     """A dump made anew from the same copy is the same, though it was loaded while it was being written."""
     run = consolidate(a_run(root), until=BACKUP)
     copy = next(copy for copy in run.sealed.databases if copy.name == "tasks")

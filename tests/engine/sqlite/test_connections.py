@@ -80,7 +80,7 @@ def test_every_file_name_can_be_attached(tmp_path: Path, name: str) -> None:
     con.close()
 
 
-def test_a_missing_file_is_an_error_and_is_not_made(tmp_path: Path) -> None:
+def test_missing_file_is_error_and_is_not_made(tmp_path: Path) -> None:
     """Neither opening nor attaching makes an empty database of a mistyped name."""
     con = open_memory()
 
@@ -95,7 +95,7 @@ def test_a_missing_file_is_an_error_and_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_new_database_is_private_and_never_somebody_elses(tmp_path: Path) -> None:
+def test_new_database_is_private_and_replaces_no_file(tmp_path: Path) -> None:
     """Only the user can read it; an existing file or link is left alone."""
     before = os.umask(0)
     open_new(tmp_path / "new.db").close()
@@ -109,7 +109,7 @@ def test_a_new_database_is_private_and_never_somebody_elses(tmp_path: Path) -> N
     assert not (tmp_path / "elsewhere.db").exists()
 
 
-def test_a_readonly_connection_cannot_write(tmp_path: Path) -> None:
+def test_readonly_connection_cannot_write(tmp_path: Path) -> None:
     """Not even by its own will."""
     con = open_readonly(make_database(tmp_path / "a.db", "DELETE", "x"))
     con.execute("PRAGMA query_only=OFF")
@@ -120,7 +120,7 @@ def test_a_readonly_connection_cannot_write(tmp_path: Path) -> None:
     con.close()
 
 
-def test_nothing_is_committed_or_begun_on_its_own(tmp_path: Path) -> None:
+def test_connection_begins_and_commits_no_transaction(tmp_path: Path) -> None:
     """A transaction is where BEGIN and COMMIT are written, around DDL as well."""
     con = open_existing(make_database(tmp_path / "a.db", "DELETE", "x"))
 
@@ -136,7 +136,7 @@ def test_nothing_is_committed_or_begun_on_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("open_it", ["readonly", "existing", "memory"])
-def test_a_schema_is_not_trusted(tmp_path: Path, open_it: str) -> None:
+def test_schema_is_not_trusted(tmp_path: Path, open_it: str) -> None:
     """A view of a hostile file cannot call what only an application's own SQL may."""
     path = make_database(tmp_path / "a.db", "DELETE", "x")
     con = {"readonly": open_readonly, "existing": open_existing}.get(open_it, lambda _: open_memory())(path)
@@ -159,7 +159,7 @@ def test_triggers_into_full_text_tables_still_work() -> None:
     assert con.execute("SELECT rowid FROM f WHERE f MATCH 'word'").fetchall() == [(7,)]
 
 
-def test_a_long_statement_ends_when_the_run_is_interrupted() -> None:
+def test_long_statement_ends_when_run_is_interrupted() -> None:
     """Whoever sets the flag does not have to wait for the end of a query."""
     con = open_memory()
     long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) SELECT max(i) FROM n"
@@ -173,7 +173,7 @@ def test_a_long_statement_ends_when_the_run_is_interrupted() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary())
-def test_exact_text_gives_back_every_byte(raw: bytes) -> None:
+def test_lossless_text_keeps_every_byte(raw: bytes) -> None:
     """The text of any bytes can be turned into these bytes again, so equal texts are equal bytes."""
     con = open_memory()
     read_text_losslessly(con)
@@ -183,7 +183,7 @@ def test_exact_text_gives_back_every_byte(raw: bytes) -> None:
     assert text.encode("utf-8", "surrogateescape") == raw
 
 
-def test_a_pragma_of_an_attached_database_is_its_own(tmp_path: Path) -> None:
+def test_pragma_of_attached_database_is_its_own(tmp_path: Path) -> None:
     """Each database has its own numbers."""
     con = open_new(tmp_path / "main.db")
     other = open_new(tmp_path / "other.db")
@@ -197,7 +197,7 @@ def test_a_pragma_of_an_attached_database_is_its_own(tmp_path: Path) -> None:
     con.close()
 
 
-def test_a_source_that_a_transaction_has_read_stays_attached(tmp_path: Path) -> None:
+def test_source_that_transaction_has_read_stays_attached(tmp_path: Path) -> None:
     """SQLite detaches nothing that the open transaction has read; leaving the block is no error then."""
     source = make_database(tmp_path / "source.db", "DELETE", "x")
     con = open_new(tmp_path / "main.db")
@@ -227,7 +227,7 @@ def test_leaving_wal_leaves_one_file(tmp_path: Path) -> None:
     con.close()
 
 
-def test_wal_is_not_left_while_somebody_has_the_database_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaving_wal_fails_when_database_is_open_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle connection elsewhere would write on into a file that was renamed: it is noticed, and named."""
     path = make_database(tmp_path / "a.db", "WAL", "x")
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)

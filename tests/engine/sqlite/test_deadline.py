@@ -24,7 +24,7 @@ def _steps(deadline: Deadline) -> None:
         deadline.start_step("the rows of t")
 
 
-def test_a_statement_without_an_end_is_ended() -> None:
+def test_endless_statement_is_interrupted() -> None:
     """By the connection that runs it; afterwards that one can be used again."""
     with closing(open_memory()) as con:
         with pytest.raises(ProblemError, match="stopped at its schema"), con.limits.deadline.within(0.01, "a.db"):
@@ -33,34 +33,34 @@ def test_a_statement_without_an_end_is_ended() -> None:
         assert con.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_many_short_statements_are_ended_as_well() -> None:
+def test_many_short_statements_are_interrupted() -> None:
     """None of them runs long enough to be looked at; the message says what was being read."""
     deadline = Deadline()
     with pytest.raises(ProblemError, match="stopped at the rows of t"), deadline.within(0.01, "a.db"):
         _steps(deadline)
 
 
-def test_what_swallows_the_interruption_is_told_afterwards() -> None:
+def test_swallowed_interruption_is_reported_afterwards() -> None:
     """Whoever takes any error of SQLite for a fact about the schema cannot hide that time was up."""
     with closing(open_memory()) as con, pytest.raises(ProblemError), con.limits.deadline.within(0.01, "a.db"):
         with suppress(sqlite3.OperationalError):
             con.execute(_ENDLESS)
 
 
-def test_an_error_in_time_stays_what_it_is() -> None:
+def test_error_before_the_deadline_is_unchanged() -> None:
     """A deadline that has not passed changes nothing."""
     with closing(open_memory()) as con:
         with pytest.raises(sqlite3.OperationalError, match="no such table"), con.limits.deadline.within(60, "a.db"):
             con.execute("SELECT * FROM t")
 
 
-def test_a_deadline_inside_another_does_not_put_it_off() -> None:
+def test_nested_deadline_does_not_extend_the_outer() -> None:
     """The nearer one counts."""
     deadline = Deadline()
     with pytest.raises(ProblemError), deadline.within(0.01, "a.db"), deadline.within(60, "a.db"):
         _steps(deadline)
 
 
-def test_a_large_database_gets_more_time() -> None:
+def test_large_database_gets_more_time() -> None:
     """A second for each MB."""
     assert reading_seconds(500_000_000, 30) == pytest.approx(530)

@@ -97,7 +97,7 @@ def test_missing_kind_is_what_sqlite_does_not_know(sql: str, kind: str) -> None:
         assert sqlite_errors.missing_object_kind(error_of(con, sql)) == kind
 
 
-def test_missing_kind_is_read_from_errors_in_a_statement_alone() -> None:
+def test_missing_kind_is_read_from_errors_in_statement_alone() -> None:
     """Another error may have the same words, for example those of a file name."""
     error = sqlite_errors.error_with_code("no such table: t", sqlite3.SQLITE_CANTOPEN)
 
@@ -108,7 +108,7 @@ def test_missing_kind_is_read_from_errors_in_a_statement_alone() -> None:
     )
 
 
-def test_interruption_has_the_words_of_sqlite(path: Path) -> None:
+def test_interruption_has_words_of_sqlite(path: Path) -> None:
     """What ended the statement makes no difference to whoever reads the error."""
     with closing(open_existing(path)) as con:
         con.set_progress_handler(lambda: 1, 1)

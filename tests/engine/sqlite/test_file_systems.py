@@ -31,17 +31,17 @@ PLAN = {"format": 1, "name": "p", "target": "t.db", "source": [{"name": "a", "fi
         ("/mnt/share2/a.db", "btrfs"),
     ],
 )
-def test_the_longest_mount_point_decides(path: str, kind: str) -> None:
+def test_longest_mount_point_decides(path: str, kind: str) -> None:
     """A folder whose name only begins like a mount point is not below it."""
     assert file_system_type(Path(path), MOUNTED) == kind
 
 
-def test_where_no_mount_table_can_be_read_nothing_is_claimed() -> None:
+def test_file_system_is_unknown_without_mount_table() -> None:
     """An unknown file system is not called local or network."""
     assert file_system_type(Path("/home/a.db"), {}) == ""
 
 
-def test_the_file_system_of_this_machine_is_found(tmp_path: Path) -> None:
+def test_file_system_of_this_machine_is_found(tmp_path: Path) -> None:
     """The mount table is the real one, and some entry of it is above every path."""
     import psutil
 
@@ -54,14 +54,14 @@ def test_the_file_system_of_this_machine_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["Dropbox", "OneDrive - Contoso", "Google Drive", "Mobile Documents"])
-def test_a_folder_that_a_service_synchronizes_is_known_by_its_name(tmp_path: Path, folder: str) -> None:
+def test_folder_that_service_synchronizes_is_known_by_its_name(tmp_path: Path, folder: str) -> None:
     """The service copies the file while it is written to."""
     assert synchronized_folder(tmp_path / folder / "work" / "a.db") == folder
     assert synchronized_folder(tmp_path / f"not{folder}" / "a.db") == ""
 
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
-def test_on_a_network_wal_is_refused_and_the_rest_is_pointed_out(
+def test_wal_database_on_network_file_system_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     """The kind is one that no test can mount everywhere: only the answer of the mount table is given."""

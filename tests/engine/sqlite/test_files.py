@@ -118,7 +118,7 @@ def test_sound_files_have_no_problem(root: Path) -> None:
 
 @pytest.mark.parametrize(("spoil", "words"), PROBLEMS)
 @pytest.mark.parametrize("role", ["source", "target"])
-def test_what_is_wrong_with_a_file_is_said(root: Path, spoil: Callable[[Path], None], words: str, role: str) -> None:
+def test_file_problem_has_fact_and_hint(root: Path, spoil: Callable[[Path], None], words: str, role: str) -> None:
     """One sentence of fact and one of advice, for a source as for the target."""
     file = "a.db" if role == "source" else "target.db"
     spoil(root / file)
@@ -133,14 +133,14 @@ def test_what_is_wrong_with_a_file_is_said(root: Path, spoil: Callable[[Path], N
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_cannot_be_read_is_named(root: Path) -> None:
+def test_file_that_cannot_be_read_is_named(root: Path) -> None:
     """With the system's own reason."""
     (root / "a.db").chmod(0)
 
     assert said(root, "a.db") == ["a.db: cannot be read (Permission denied). Give read permission and run again."]
 
 
-def test_a_missing_source_is_named(root: Path) -> None:
+def test_missing_source_is_named(root: Path) -> None:
     """And it is said how a source may be missing; an optional one is no problem and is not present."""
     missing = "no.db: no such file. Correct file in the plan, or mark the source optional = true. [no-such-file]"
 
@@ -151,7 +151,7 @@ def test_a_missing_source_is_named(root: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
 @pytest.mark.parametrize("optional", [False, True])
-def test_a_sidecar_without_its_source_is_a_finding(root: Path, suffix: str, optional: bool) -> None:
+def test_sidecar_without_its_source_is_finding(root: Path, suffix: str, optional: bool) -> None:
     """Somebody has moved the database and left committed rows behind: optional or not, that is not passed over."""
     (root / f"no.db{suffix}").write_bytes(b"rows")
 
@@ -162,7 +162,7 @@ def test_a_sidecar_without_its_source_is_a_finding(root: Path, suffix: str, opti
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
-def test_a_sidecar_without_its_target_is_a_finding(root: Path, suffix: str) -> None:
+def test_sidecar_without_its_target_is_finding(root: Path, suffix: str) -> None:
     """SQLite would delete it with the new target's first transaction, and the rows in it."""
     (root / f"new.db{suffix}").write_bytes(b"rows")
 
@@ -194,7 +194,7 @@ def test_empty_sidecar_of_empty_database_is_no_problem(root: Path) -> None:
     assert file_problems(plan("a.db"), root) == []
 
 
-def test_a_target_needs_its_folder(root: Path) -> None:
+def test_target_needs_its_folder(root: Path) -> None:
     """It is not made in silence: a mistyped path would hide the result."""
     what, todo = "its folder no/such does not exist.", "Create the folder, or correct target in the plan."
 
@@ -202,7 +202,7 @@ def test_a_target_needs_its_folder(root: Path) -> None:
 
 
 @pytest.mark.parametrize("second", ["a.db", "./a.db", "sub/../a.db"])
-def test_one_file_under_two_names_is_seen(root: Path, second: str) -> None:
+def test_one_file_under_two_names_is_refused(root: Path, second: str) -> None:
     """By what it is and not by how it is spelled: every row would arrive twice."""
     (root / "sub").mkdir()
     twins = said(root, "a.db", second)
@@ -221,7 +221,7 @@ def test_hard_links_are_one_file(root: Path) -> None:
     assert "is the same file as a.db" in problems[2]
 
 
-def test_the_target_is_no_source(root: Path) -> None:
+def test_target_is_no_source(root: Path) -> None:
     """It would be moved into itself."""
     problems = said(root, "./target.db")
 
@@ -230,7 +230,7 @@ def test_the_target_is_no_source(root: Path) -> None:
 
 
 @pytest.mark.parametrize("beside", ["elsewhere", "workspace-other"])
-def test_a_folder_that_is_a_link_out_of_the_workspace_is_seen(root: Path, beside: str) -> None:
+def test_folder_linked_outside_the_workspace_is_refused(root: Path, beside: str) -> None:
     """Also to a folder whose name begins like the workspace's."""
     (root.parent / beside).mkdir()
     make_database(root.parent / beside / "b.db", "DELETE", bytes(50_000))
@@ -240,14 +240,14 @@ def test_a_folder_that_is_a_link_out_of_the_workspace_is_seen(root: Path, beside
     assert said(root, "logs/b.db") == [f"{what} Name the real path, inside the workspace. [outside]"]
 
 
-def test_a_workspace_behind_a_link_is_a_workspace(root: Path) -> None:
+def test_workspace_behind_link_is_workspace(root: Path) -> None:
     """The link above it is the user's own way to it."""
     (root.parent / "current").symlink_to("workspace")
 
     assert said(root.parent / "current", "a.db") == []
 
 
-def test_all_problems_are_listed_at_once(root: Path) -> None:
+def test_problems_of_all_files_are_listed(root: Path) -> None:
     """In the order of the plan, target first."""
     _text(root / "target.db")
     _directory(root / "a.db")
@@ -258,13 +258,13 @@ def test_all_problems_are_listed_at_once(root: Path) -> None:
     assert [wrong.reason for wrong in problems] == ["not a database", "not a file", ""]
 
 
-def test_a_name_cannot_steer_the_terminal(root: Path) -> None:
+def test_file_name_is_escaped_in_messages(root: Path) -> None:
     """Control characters of a file name come out as escapes."""
     assert "\x1b" not in said(root, "no\x1b[2J.db")[0]
     assert "no\\x1b[2J.db" in said(root, "no\x1b[2J.db")[0]
 
 
-def test_a_short_file_with_its_rows_in_the_wal_is_not_truncated(root: Path) -> None:
+def test_short_file_with_rows_in_wal_is_not_truncated(root: Path) -> None:
     """The pages that the header counts may be in the -wal."""
     path = make_database(root / "wal.db", "WAL", bytes(50_000))
     con = open_existing(path)
@@ -279,7 +279,7 @@ def test_a_short_file_with_its_rows_in_the_wal_is_not_truncated(root: Path) -> N
     assert said(root, "crashed.db") == []
 
 
-def test_nothing_is_opened_as_a_database(root: Path) -> None:
+def test_file_check_creates_no_sidecars(root: Path) -> None:
     """A WAL database has no new files beside it after the look."""
     make_database(root / "wal.db", "WAL", bytes(50_000))
     before = sorted(root.iterdir())
@@ -293,7 +293,7 @@ def test_nothing_is_opened_as_a_database(root: Path) -> None:
     ("content", "hot"),
     [(b"", False), (bytes(28), False), (bytes.fromhex("d9d505f920a163d7") + bytes(20), True), (None, False)],
 )
-def test_a_journal_is_hot_when_it_has_a_header(root: Path, content: bytes | None, hot: bool) -> None:
+def test_journal_is_hot_when_it_has_header(root: Path, content: bytes | None, hot: bool) -> None:
     """An empty one, or one with a header of zeros, is what TRUNCATE and PERSIST leave after a commit."""
     if content is not None:
         (root / "a.db-journal").write_bytes(content)
@@ -301,7 +301,7 @@ def test_a_journal_is_hot_when_it_has_a_header(root: Path, content: bytes | None
     assert has_hot_journal(root / "a.db") is hot
 
 
-def test_the_size_of_a_database_includes_its_wal(root: Path) -> None:
+def test_size_of_database_includes_its_wal(root: Path) -> None:
     """That is the room that its rows need."""
     (root / "a.db-wal").write_bytes(bytes(1000))
 

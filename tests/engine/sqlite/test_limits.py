@@ -35,7 +35,7 @@ def _interrupt(limits: Limits) -> None:
 
 
 @pytest.mark.parametrize("end", [_pass, _interrupt])
-def test_a_statement_ends_by_its_own_limits(end: Callable[[Limits], None]) -> None:
+def test_statement_ends_by_its_own_limits(end: Callable[[Limits], None]) -> None:
     """SQLite ends the statement of the connection that carries the limits, and no other."""
     first, second = Limits(), Limits()
     with closing(open_memory(first)) as ended, closing(open_memory(second)) as other:
@@ -47,7 +47,7 @@ def test_a_statement_ends_by_its_own_limits(end: Callable[[Limits], None]) -> No
         assert other.execute(_LONG).fetchone() == (100_000,)
 
 
-def test_a_survey_leaves_the_next_its_time(tmp_path: Path) -> None:
+def test_survey_leaves_next_its_time(tmp_path: Path) -> None:
     """The first survey is ended by its deadline; the second reads the same databases to the end."""
     root = build_two_sources(tmp_path / "workspace")
     first, second = Limits(), Limits()
@@ -94,7 +94,7 @@ def test_two_runs_share_no_limits(tmp_path: Path) -> None:
         assert {id(facts.write_lock.limits) for facts in run.inspected.sources.values()} == {id(run.limits)}
 
 
-def test_a_connection_from_elsewhere_is_not_limited() -> None:
+def test_connection_from_elsewhere_is_not_limited() -> None:
     """A connection that SQLite's module opened itself gets limits that nothing has set."""
     with closing(sqlite3.connect(":memory:")) as con:
         assert not limits_of(con).must_stop()

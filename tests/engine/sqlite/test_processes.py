@@ -32,7 +32,7 @@ def database(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_process_that_has_the_database_open_is_named(database: Path) -> None:
+def test_process_that_has_database_open_is_named(database: Path) -> None:
     """Its id and its command are what one needs to find and stop it."""
     with unrelated_process(READ, database) as pid:
         [holder] = find_holders([database]).found
@@ -43,7 +43,7 @@ def test_a_process_that_has_the_database_open_is_named(database: Path) -> None:
     assert "\n" not in holder.command
 
 
-def test_a_file_that_nobody_has_open_has_no_holder(database: Path) -> None:
+def test_file_that_is_not_open_has_no_holder(database: Path) -> None:
     """A database that is in no use has no holders, and one that does not exist has none either."""
     found = find_holders([database, database.with_name("missing.db")])
 
@@ -52,7 +52,7 @@ def test_a_file_that_nobody_has_open_has_no_holder(database: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
-def test_a_sidecar_that_is_open_counts(database: Path, suffix: str) -> None:
+def test_sidecar_that_is_open_counts(database: Path, suffix: str) -> None:
     """Whoever has only the ``-wal`` open is a holder of the database all the same."""
     sidecar = database.with_name(database.name + suffix)
     sidecar.write_bytes(b"")
@@ -63,7 +63,7 @@ def test_a_sidecar_that_is_open_counts(database: Path, suffix: str) -> None:
     assert [(holder.pid, holder.file) for holder in found] == [(pid, database)]
 
 
-def test_another_name_of_the_file_does_not_hide_the_holder(database: Path) -> None:
+def test_another_name_of_file_does_not_hide_holder(database: Path) -> None:
     """Files are compared by what they are: a link is no way around."""
     other = database.with_name("other.db")
     os.link(database, other)
@@ -93,7 +93,7 @@ def test_each_database_and_process_is_named_once(database: Path) -> None:
     assert [(holder.pid, holder.file) for holder in found] == [(pid, other), (pid, database)]
 
 
-def test_a_command_cannot_steer_the_terminal(database: Path) -> None:
+def test_command_line_is_escaped(database: Path) -> None:
     """What a process calls itself is shown escaped."""
     code = "import subprocess; subprocess"  # a short program, so that the argument is in the first 80 characters
     with unrelated_process(f"f = open(sys.argv[1]); {code}", database, "\x1b[2J"):
@@ -113,7 +113,7 @@ def test_a_command_cannot_steer_the_terminal(database: Path) -> None:
     ],
     ids=["writer", "exclusive", "reader", "idle in WAL mode"],
 )
-def test_the_owner_of_an_sqlite_lock_is_named(database: Path, code: str) -> None:
+def test_owner_of_sqlite_lock_is_named(database: Path, code: str) -> None:
     """Whether it writes, reads, or just keeps a WAL database open."""
     with unrelated_process(code, database) as pid:
         assert lock_owner(database) == pid

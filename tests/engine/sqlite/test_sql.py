@@ -25,7 +25,7 @@ HOSTILE = ["t", "select", 'a"b', "a'b", "a]b", "a`b", "x); DROP TABLE t; --", "l
 
 @settings(max_examples=150, deadline=None)
 @given(NAMES)
-def test_a_quoted_name_is_that_name(name: str) -> None:
+def test_quoted_name_is_that_name(name: str) -> None:
     """SQLite reads back exactly the name that was given, as a table and as a column."""
     con = open_memory()
 
@@ -36,7 +36,7 @@ def test_a_quoted_name_is_that_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_is_that_name(name: str) -> None:
+def test_hostile_name_is_that_name(name: str) -> None:
     """Quotes, reserved words and whole statements are characters of a name."""
     con = open_memory()
 
@@ -64,7 +64,7 @@ def test_names_are_folded_as_sqlite_compares_them(one: str, other: str) -> None:
 @pytest.mark.parametrize("name", ["i", '"i"', "[i]", "`i`", "'i'", "'i''j'", "é", "i$1", '"CREATE INDEX x"', '"a\nb"'])
 @pytest.mark.parametrize("between", [" ", "/* ON */ ", "--c\n", "\n\t"])
 @pytest.mark.parametrize("unique", ["", "UNIQUE "])
-def test_an_index_gets_another_name_and_stays_the_same(name: str, between: str, unique: str) -> None:
+def test_index_gets_another_name_and_stays_same(name: str, between: str, unique: str) -> None:
     """Only the name is another one, however it was written and whatever follows it."""
     con = open_memory()
     con.execute("CREATE TABLE t(a)")
@@ -77,7 +77,7 @@ def test_an_index_gets_another_name_and_stays_the_same(name: str, between: str, 
     assert rows == [(stored.replace(f"INDEX {name}", 'INDEX "an""other"', 1),)]
 
 
-def test_a_trigger_gets_another_name() -> None:
+def test_trigger_gets_another_name() -> None:
     """Its body, which may hold the old name, is left alone."""
     renamed = rename_in_statement("create trigger g after insert on t begin select 'g'; end", "h")
 
@@ -85,7 +85,7 @@ def test_a_trigger_gets_another_name() -> None:
 
 
 @pytest.mark.parametrize("text", ["CREATE TABLE t(a)", "DROP INDEX i", "", "CREATE INDEX"])
-def test_only_an_index_or_a_trigger_can_be_given_another_name(text: str) -> None:
+def test_only_index_or_trigger_can_be_given_another_name(text: str) -> None:
     """Anything else is refused and not guessed at."""
     with pytest.raises(ValueError, match="not a CREATE INDEX"):
         rename_in_statement(text, "x")
@@ -102,7 +102,7 @@ def test_only_an_index_or_a_trigger_can_be_given_another_name(text: str) -> None
         ("A '/*' B '*/'", "a   b  "),
     ],
 )
-def test_only_code_is_looked_at_for_keywords(sql: str, left: str) -> None:
+def test_comments_and_strings_are_no_keywords(sql: str, left: str) -> None:
     """Comments, strings and quoted names hold no keywords."""
     assert strip_literals(sql) == left
 
@@ -119,7 +119,7 @@ def test_only_code_is_looked_at_for_keywords(sql: str, left: str) -> None:
         ("SELECT '/*' AS b", "SELECT '/*' AS b"),
     ],
 )
-def test_only_what_is_behind_the_last_word_is_cut(sql: str, left: str) -> None:
+def test_only_trailing_comments_are_removed(sql: str, left: str) -> None:
     """A comment at the end is no part of a statement; one inside is, as SQLite keeps it."""
     assert strip_trailing_comments(sql) == left
 
@@ -137,6 +137,6 @@ def test_only_what_is_behind_the_last_word_is_cut(sql: str, left: str) -> None:
         ("CREATE TABLE t(a)", ""),
     ],
 )
-def test_the_module_of_a_virtual_table_is_found(sql: str, module: str) -> None:
+def test_module_of_virtual_table_is_found(sql: str, module: str) -> None:
     """However the statement is written."""
     assert virtual_table_module(sql) == module

@@ -50,7 +50,7 @@ def test_writers_are_kept_out_and_readers_are_not(tmp_path: Path, mode: str) -> 
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL", "PERSIST"])
-def test_who_only_looked_has_changed_nothing(tmp_path: Path, mode: str) -> None:
+def test_inspection_changes_no_byte(tmp_path: Path, mode: str) -> None:
     """Every byte and every file name is what it was, a closed WAL database included."""
     path = make_database(tmp_path / "a.db", mode)
     before = bytes_in(tmp_path)
@@ -64,7 +64,7 @@ def test_who_only_looked_has_changed_nothing(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("look", ["guard", "looking"])
-def test_what_a_crash_has_left_is_read_and_left(tmp_path: Path, look: str) -> None:
+def test_wal_after_a_crash_is_read_and_kept(tmp_path: Path, look: str) -> None:
     """Rows in a -wal without a -shm count, and the -wal is neither checkpointed nor removed."""
     path = make_as_after_a_crash(tmp_path / "a.db")
     before = bytes_in(tmp_path)
@@ -102,7 +102,7 @@ def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -
     assert ("a.db-wal" in after) == (mode == "WAL")
 
 
-def test_sidecars_that_somebody_else_came_to_need_are_left(tmp_path: Path) -> None:
+def test_sidecars_in_use_by_another_process_are_kept(tmp_path: Path) -> None:
     """A process that opens the database while we look, and stays, keeps the sidecars that we made."""
     path = make_database(tmp_path / "a.db", "WAL")
     look = open_for_inspection(path)
@@ -116,14 +116,14 @@ def test_sidecars_that_somebody_else_came_to_need_are_left(tmp_path: Path) -> No
     assert there == ["a.db", "a.db-shm", "a.db-wal"]
 
 
-def test_looking_cannot_write(tmp_path: Path) -> None:
+def test_inspection_connection_cannot_write(tmp_path: Path) -> None:
     """The connection that is lent has no way to."""
     with open_for_inspection(make_database(tmp_path / "a.db")) as con:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             con.execute("DELETE FROM t")
 
 
-def test_an_error_while_looking_leaves_the_folder_as_well(tmp_path: Path) -> None:
+def test_error_during_inspection_leaves_no_sidecars(tmp_path: Path) -> None:
     """The sidecars go, the error stays."""
     path = make_database(tmp_path / "a.db", "WAL")
 
@@ -142,7 +142,7 @@ def test_an_error_while_looking_leaves_the_folder_as_well(tmp_path: Path) -> Non
         ("WAL", ["PRAGMA locking_mode=EXCLUSIVE", "INSERT INTO t VALUES(9)"]),
     ],
 )
-def test_a_locked_database_is_an_error_that_names_it(tmp_path: Path, mode: str, sql: list[str]) -> None:
+def test_locked_database_is_error_that_names_it(tmp_path: Path, mode: str, sql: list[str]) -> None:
     """Within the time that locks are waited for; nothing of the other's is changed."""
     path = make_database(tmp_path / "a.db", mode)
 
@@ -158,7 +158,7 @@ def test_a_locked_database_is_an_error_that_names_it(tmp_path: Path, mode: str, 
     assert after == before
 
 
-def test_what_is_no_database_is_sqlites_own_error(tmp_path: Path) -> None:
+def test_file_that_is_no_database_raises_database_error(tmp_path: Path) -> None:
     """The survey has words for it."""
     (tmp_path / "a.db").write_bytes(b"something else " * 99)
 
@@ -169,7 +169,7 @@ def test_what_is_no_database_is_sqlites_own_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-def test_alone_nobody_else_can_read_or_write(tmp_path: Path, mode: str) -> None:
+def test_exclusive_lock_excludes_readers_and_writers(tmp_path: Path, mode: str) -> None:
     """The database is one file then, with all its rows, and whoever is alone can write to it."""
     path = make_database(tmp_path / "a.db", mode)
     write_lock = WriteLock(path)
@@ -187,7 +187,7 @@ def test_alone_nobody_else_can_read_or_write(tmp_path: Path, mode: str) -> None:
         assert other.answer == "ready"
 
 
-def test_alone_keeps_the_rows_that_a_crash_left_in_the_wal(tmp_path: Path) -> None:
+def test_exclusive_lock_keeps_rows_of_crashed_wal(tmp_path: Path) -> None:
     """They are in the database before the -wal goes."""
     path = make_as_after_a_crash(tmp_path / "a.db")
     write_lock = WriteLock(path)
@@ -209,7 +209,7 @@ def test_alone_keeps_the_rows_that_a_crash_left_in_the_wal(tmp_path: Path) -> No
         ("DELETE", ["BEGIN", "SELECT * FROM t"]),
     ],
 )
-def test_company_is_noticed(tmp_path: Path, mode: str, sql: list[str]) -> None:
+def test_exclusive_lock_detects_open_connections(tmp_path: Path, mode: str, sql: list[str]) -> None:
     """An idle connection in WAL mode, which would write on into a renamed file, and any reader in mid-transaction."""
     path = make_database(tmp_path / "a.db", mode)
     write_lock = WriteLock(path)
@@ -226,7 +226,7 @@ def test_company_is_noticed(tmp_path: Path, mode: str, sql: list[str]) -> None:
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-def test_a_write_in_the_gap_is_noticed(tmp_path: Path, mode: str) -> None:
+def test_write_before_the_exclusive_lock_is_detected(tmp_path: Path, mode: str) -> None:
     """Between giving back the one lock and taking the other somebody may write: then the write lock does not go on."""
     path = make_database(tmp_path / "a.db", mode)
     write_lock = WriteLock(path)
@@ -259,7 +259,7 @@ def test_release_can_be_called_again(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
 
 
-def test_an_unfinished_transaction_is_taken_back_by_release(tmp_path: Path) -> None:
+def test_release_rolls_back_an_open_transaction(tmp_path: Path) -> None:
     """What was not committed never was."""
     path = make_database(tmp_path / "a.db")
     write_lock = WriteLock(path)
@@ -273,7 +273,7 @@ def test_an_unfinished_transaction_is_taken_back_by_release(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """With what to do about it; looking at it works all the same."""
     path = make_database(tmp_path / "a.db", "WAL")
     path.chmod(0o400)

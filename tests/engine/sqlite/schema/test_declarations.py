@@ -62,7 +62,7 @@ def facts(table: str, options: str = "") -> dict[str, list[Any]]:
         ("a INT CHECK(a IS NOT NULL)", "a INT CHECK(a NOTNULL)"),
     ],
 )
-def test_other_words_declare_the_same(one: str, other: str) -> None:
+def test_other_words_declare_same(one: str, other: str) -> None:
     """Quotes, case, white space, comments, order and place are words; so are a constraint's name and a default."""
     assert facts(one) == facts(other)
 
@@ -104,7 +104,7 @@ def test_what_is_declared_otherwise_is_named_by_its_kind(one: str, other: str, k
     assert {kind for kind in here if here[kind] != there[kind]} == kinds
 
 
-def test_text_of_a_check_is_the_declared_one() -> None:
+def test_text_of_check_is_declared_one() -> None:
     """A reader knows it again, whatever the words are by which it is compared."""
     t = schema_of(
         "CREATE TABLE t(a INT CHECK( A >= 0 ), b, CONSTRAINT c CHECK (b <> '(X' OR (a||b) IN (1, 2)))"
@@ -113,7 +113,7 @@ def test_text_of_a_check_is_the_declared_one() -> None:
     assert check_expressions(t) == ["A >= 0", "b <> '(X' OR (a||b) IN (1, 2)"]
 
 
-def test_options_of_the_table_are_declared() -> None:
+def test_options_of_table_are_declared() -> None:
     """A table that is STRICT or WITHOUT ROWID keeps its rows otherwise."""
     plain = facts("a INT PRIMARY KEY NOT NULL")
     strict = facts("a INT PRIMARY KEY NOT NULL", "STRICT")
@@ -153,7 +153,7 @@ def test_index_is_told_by_what_it_does(one: str, other: str, alike: bool) -> Non
     ) is alike
 
 
-def test_unique_constraint_is_like_a_unique_index() -> None:
+def test_unique_constraint_is_like_unique_index() -> None:
     """Both refuse the same rows."""
     made, declared_unique = (
         schema_of("CREATE TABLE t(a)", "CREATE UNIQUE INDEX i ON t(a)"),
@@ -293,7 +293,7 @@ CLAUSES = """CREATE TABLE t(
         ("c", set()),
     ],
 )
-def test_clause_of_a_column_goes_with_it(column: str, clauses: set[str]) -> None:
+def test_clause_of_column_goes_with_it(column: str, clauses: set[str]) -> None:
     """Those of the table belong to none."""
     assert column_clauses(schema_of(CLAUSES).tables["t"], column) == clauses
 
@@ -310,7 +310,7 @@ def test_clause_has_its_text_as_it_is_declared() -> None:
     assert texts["ON CONFLICT"] == {clause: clause for clause in ("a not fail", "b unique ignore")}
 
 
-def test_quoted_column_of_a_virtual_table_is_the_same_word() -> None:
+def test_quoted_column_of_virtual_table_is_same_word() -> None:
     """As in a table of SQLite's own."""
     schemas = [schema_of(f"CREATE VIRTUAL TABLE t USING fts5({column})") for column in ("a", '"A"')]
     plain, quoted = (table_declarations(schema.tables["t"], schema)["module"] for schema in schemas)

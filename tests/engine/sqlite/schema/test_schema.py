@@ -52,7 +52,7 @@ def table(*statements: str) -> Table:
         ("CREATE TABLE t(a)", ""),
     ],
 )
-def test_the_alias_of_the_rowid_is_the_column_that_sqlite_takes_for_it(create: str, alias: str) -> None:
+def test_rowid_alias_is_the_column_that_sqlite_uses(create: str, alias: str) -> None:
     """The quirks of INTEGER PRIMARY KEY included; SQLite itself is asked by writing a row."""
     con = filled(create)
 
@@ -81,7 +81,7 @@ def test_the_alias_of_the_rowid_is_the_column_that_sqlite_takes_for_it(create: s
         ("CREATE TABLE t(id INTEGER PRIMARY KEY, b CHECK(b <> 'AUTOINCREMENT'))", False),
     ],
 )
-def test_autoincrement_is_what_sqlite_keeps_a_mark_for(create: str, counts: bool) -> None:
+def test_autoincrement_is_what_sqlite_keeps_mark_for(create: str, counts: bool) -> None:
     """The word in a comment, a default or a name does not count; SQLite itself is asked by writing a row."""
     con = filled(create)
 
@@ -103,7 +103,7 @@ def test_autoincrement_is_what_sqlite_keeps_a_mark_for(create: str, counts: bool
         ("CREATE TABLE t(a PRIMARY KEY) WITHOUT ROWID", ""),
     ],
 )
-def test_the_rowid_has_a_name_that_no_column_has(create: str, rowid: str) -> None:
+def test_rowid_has_name_that_no_column_has(create: str, rowid: str) -> None:
     """And no name at all where there is none, or where it cannot be reached."""
     assert table(create).rowid == rowid
 
@@ -122,7 +122,7 @@ def test_the_rowid_has_a_name_that_no_column_has(create: str, rowid: str) -> Non
         (["CREATE VIRTUAL TABLE t USING fts5(a)"], False),
     ],
 )
-def test_the_rowid_is_the_identity_where_no_key_is_declared(statements: list[str], only_identity: bool) -> None:
+def test_rowid_is_identity_where_no_key_is_declared(statements: list[str], only_identity: bool) -> None:
     """A partial unique index is no key for all rows."""
     assert table(*statements).rowid_is_identity is only_identity
 
@@ -161,7 +161,7 @@ def test_indexes_are_told_apart_by_where_they_come_from() -> None:
     assert made.sql.startswith('CREATE UNIQUE INDEX "i""1"')
 
 
-def test_only_the_tables_of_the_user_are_movable() -> None:
+def test_only_tables_of_user_are_movable() -> None:
     """Shadows belong to virtual tables, and sqlite_sequence and sqlite_stat1 to SQLite; views are no tables."""
     found = schema(
         "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, a)",
@@ -179,7 +179,7 @@ def test_only_the_tables_of_the_user_are_movable() -> None:
     assert [view.name for view in found.views] == ["v"]
 
 
-def test_a_table_that_is_only_named_like_a_shadow_is_the_users() -> None:
+def test_table_that_is_only_named_like_shadow_is_users() -> None:
     """SQLite lists ``f_content`` as a shadow of ``f`` even where it is the user's, and f only indexes it."""
     found = schema(
         "CREATE TABLE f_content(id INTEGER PRIMARY KEY, a)",
@@ -219,7 +219,7 @@ def test_hostile_names_are_read() -> None:
     assert found.indexes[0].terms == ((name, False, "BINARY"),)
 
 
-def test_objects_come_in_the_order_in_which_they_were_made() -> None:
+def test_objects_come_in_order_in_which_they_were_made() -> None:
     """A dump makes them again in that order."""
     found = schema(
         "CREATE TABLE z(a)",
@@ -235,7 +235,7 @@ def test_objects_come_in_the_order_in_which_they_were_made() -> None:
     assert [(trigger.name, trigger.table) for trigger in found.triggers] == [("t2", "z"), ("t1", "y")]
 
 
-def test_a_broken_view_does_not_hide_the_tables() -> None:
+def test_broken_view_does_not_hide_tables() -> None:
     """A view of a table that is gone is read like any other."""
     found = schema("CREATE TABLE t(a)", "CREATE TABLE u(a)", "CREATE VIEW v AS SELECT a FROM u", "DROP TABLE u")
 
@@ -243,7 +243,7 @@ def test_a_broken_view_does_not_hide_the_tables() -> None:
     assert [view.name for view in found.views] == ["v"]
 
 
-def test_an_attached_database_has_its_own_schema(tmp_path: Path) -> None:
+def test_attached_database_has_its_own_schema(tmp_path: Path) -> None:
     """Tables of the same name in another database do not mix with it."""
     source = open_new(tmp_path / "s.db")
     source.execute("CREATE TABLE t(x UNIQUE)")
@@ -264,7 +264,7 @@ def test_an_attached_database_has_its_own_schema(tmp_path: Path) -> None:
     assert there.header["user_version"] == "4"
 
 
-def test_the_header_is_read() -> None:
+def test_header_is_read() -> None:
     """As text, for a report."""
     found = schema(
         "PRAGMA encoding='UTF-16be'", "PRAGMA user_version=-3", "PRAGMA application_id=9", "CREATE TABLE t(a)"
@@ -274,7 +274,7 @@ def test_the_header_is_read() -> None:
     assert (found.header["user_version"], found.header["application_id"]) == ("-3", "9")
 
 
-def test_what_is_no_database_is_an_error(tmp_path: Path) -> None:
+def test_what_is_no_database_is_error(tmp_path: Path) -> None:
     """Not an empty schema."""
     (tmp_path / "a.db").write_bytes(b"no database at all " * 100)
     con = open_readonly(tmp_path / "a.db")
@@ -285,7 +285,7 @@ def test_what_is_no_database_is_an_error(tmp_path: Path) -> None:
     con.close()
 
 
-def test_a_malformed_schema_is_an_error(tmp_path: Path) -> None:
+def test_malformed_schema_is_error(tmp_path: Path) -> None:
     """A table that is left out without a word would be lost."""
     con = open_new(tmp_path / "a.db")
     con.execute("CREATE TABLE t(a)")

@@ -18,12 +18,12 @@ from sqlite_consolidate.row_differences import MASKED
         ("x" * 100, "'" + "x" * 38 + "…"),
     ],
 )
-def test_a_value_is_shown_short_as_a_literal(value: object, text: str) -> None:
+def test_value_is_shown_short_as_literal(value: object, text: str) -> None:
     """At most 40 characters, however long it is."""
     assert format_value("title", value).lower() == text.lower()
 
 
-def test_a_value_cannot_steer_a_terminal() -> None:
+def test_value_cannot_steer_terminal() -> None:
     """Its control characters are escapes."""
     assert "\x1b" not in format_value("title", "\x1b[2J\n")
 
@@ -31,7 +31,7 @@ def test_a_value_cannot_steer_a_terminal() -> None:
 @pytest.mark.parametrize(
     "column", ["password", "API_KEY", "accessToken", "client_secret", "ssn", "IBAN", "salt", "key"]
 )
-def test_a_column_that_sounds_like_a_secret_is_masked(column: str) -> None:
+def test_column_that_sounds_like_secret_is_masked(column: str) -> None:
     """Whatever its value is."""
     assert format_value(column, "anything") == MASKED
 

@@ -73,7 +73,7 @@ def test_both_processes_have_work(path: Path) -> None:
     assert all_rows["ends"].rows == 4
 
 
-def test_nobody_can_commit_while_the_halves_are_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_process_cannot_commit_while_halves_are_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else one process might count a row twice that changes its place, and the other not at all."""
     tried: list[str] = []
 
@@ -93,7 +93,7 @@ def test_nobody_can_commit_while_the_halves_are_read(path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(("journal", "processes"), [("delete", 1), ("wal", 0)])
-def test_second_process_reads_within_the_limits(
+def test_second_process_reads_within_limits(
     path: Path, monkeypatch: pytest.MonkeyPatch, journal: str, processes: int
 ) -> None:
     """Where a file has a WAL there is none, since it could see another state."""
