@@ -1,4 +1,7 @@
-"""The project's own tests: on all cores when the whole suite runs and pytest-xdist is there; long ones if asked for."""
+"""Configure this project's own tests.
+
+A run of the whole suite uses all cores if pytest-xdist is installed. Long tests run only on request.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ _MARKS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register the options of the benchmark here, because pytest reads options from the conftest of testpaths alone."""
+    """Register the options of the benchmark.
+
+    pytest reads options only from the conftest of testpaths.
+    """
     group = parser.getgroup("tests of sqlite-consolidate")
     for name, default, text in (
         ("rows", 1_000_000, "With -m benchmark: rows of the task table that is measured (default: 1000000)"),
@@ -42,9 +48,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the number of its workers
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Spread a bare ``pytest`` over the cores; whoever says -n, a path, another mark or --pdb gets just that."""
+    """Spread a bare ``pytest`` over all cores.
+
+    An operator who passes -n, a path, another mark or --pdb gets exactly that.
+    """
     if hasattr(config, "workerinput") or "PYTEST_XDIST_WORKER" in os.environ:
-        return  # a worker that spread its share over workers of its own would never end
+        return  # a worker that started further workers would never end
     option = config.option
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and option.markexpr in ("", "thorough")
     plain = not (option.keyword or option.collectonly or getattr(option, "usepdb", False))
@@ -56,18 +65,24 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def _serves(folder: Path) -> bool:
-    """Whether tests can have their folders there: whole runs need 350 MB, and pytest keeps three; programs are run."""
+    """Return whether tests can have their folders there.
+
+    Whole runs need 350 MB, pytest keeps three of them, and programs are executed there.
+    """
     status = os.statvfs(folder)
     has_room = status.f_bavail * status.f_frsize >= _ROOM
     return has_room and os.access(folder, os.W_OK) and not status.f_flag & os.ST_NOEXEC
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes long is only run when it is asked for: ``-m`` with the name of the first such mark that it has."""
-    said = config.option.markexpr
-    if "security" in said:  # its table is of all of them
+    """Deselect long tests unless ``-m`` contains the name of their mark.
+
+    The first such mark of a test counts.
+    """
+    expression = config.option.markexpr
+    if "security" in expression:  # its table is of all of them
         return
-    out = [item for item in items if (mark := _left_out(item)) and mark not in said]
+    out = [item for item in items if (mark := _left_out(item)) and mark not in expression]
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
@@ -80,13 +95,16 @@ def _left_out(item: pytest.Item) -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """What was collected stays: no search for garbage, here or in a fork, goes through it again."""
+    """Exclude all collected objects from garbage collection.
+
+    A collection in a fork would copy their memory.
+    """
     gc.freeze()
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """Lend the workspace of one source, with a target, a file of code, a log and a smoke test."""
+    """Lend a workspace of one source, with a target, a code file, a log and a smoke test."""
     from tests.support.workspaces.one_source import build_one_source
 
     return build_one_source(tmp_path)

@@ -1,4 +1,7 @@
-"""Dependencies point down; what knows pytest is in one room; nothing here needs anything beside the project."""
+"""Specify the layers of the project.
+
+Dependencies point down, only one room imports pytest, and the project has no further requirements.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,7 @@ OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
 
 @pytest.fixture(scope="module", autouse=True)
 def _forgotten() -> Iterator[None]:
-    """Let go of what was parsed when the tests of this file are over."""
+    """Free what was parsed after the tests of this file."""
     yield
     forget()
 
@@ -74,7 +77,7 @@ def breaches(rule: Callable[[Path], Collection[str]], paths: list[Path] = MODULE
 
 
 def room(name: str) -> str:
-    """The room that a module of the project is in, or an empty text."""
+    """Return the room of a module of the project, or an empty text."""
     project, *parts = name.split(".")
     if project != "sqlite_consolidate":
         return ""
@@ -91,7 +94,7 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def test_no_modules_import_each_other() -> None:
-    """A circle, type checking included, has to be read as one module."""
+    """Modules in a circle, type checking included, could only be read as one module."""
     names = {name_of(path): path for path in MODULES}
     waiting = {name: {other for other in imports(path) if other in names} - {name} for name, path in names.items()}
     waiting = {
@@ -105,7 +108,7 @@ def test_no_modules_import_each_other() -> None:
 
 
 def test_no_arrow_points_up() -> None:
-    """A room imports from itself and from the rooms below it, never from one above."""
+    """A room imports only from itself and from the rooms below it."""
     assert breaches(_rooms_above) == {}
 
 
@@ -117,7 +120,7 @@ def _rooms_above(path: Path) -> set[str]:
 
 
 def test_only_the_harness_knows_pytest() -> None:
-    """The engine can be used, and understood, without pytest."""
+    """The engine can be used and understood without pytest."""
     others = [path for path in MODULES if "pytest_plugin" not in path.relative_to(ROOT).parts]
 
     assert breaches(_modules_of_pytest, others) == {}
@@ -130,7 +133,10 @@ def _modules_of_pytest(path: Path) -> set[str]:
 
 
 def test_there_is_one_sqlite_library_in_the_process() -> None:
-    """sqlite3 is imported from sqlite_utils at run time: a second build would drop the first one's locks."""
+    """Modules import sqlite3 from sqlite_utils at run time.
+
+    A second build of SQLite would release the locks of the first one.
+    """
     assert breaches(_direct_imports_of_sqlite) == {}
 
 
@@ -156,7 +162,10 @@ def _direct_imports_of_sqlite(path: Path) -> list[str]:
 
 
 def test_no_engine_module_holds_limits() -> None:
-    """A deadline, progress or interruption of the whole process would be shared by all its runs."""
+    """No deadline, progress or interruption is a global of a module.
+
+    All runs of a process would share it.
+    """
     assert breaches(_held_limits, ENGINE) == {}
 
 
@@ -168,12 +177,15 @@ def _held_limits(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", ["utils", "helpers", "managers", "common", "misc"])
 def test_no_file_is_a_drawer(name: str) -> None:
-    """A file has one answer, and its name says which."""
+    """A file has one subject, which its name states."""
     assert not [path for path in MODULES if name in path.stem.split("_")]
 
 
 def test_no_folder_has_more_modules_than_a_reader_keeps_apart() -> None:
-    """A folder that grows is divided by subject; the stages of a run are one list, read in its order."""
+    """A folder that grows is divided by subject.
+
+    Only the stages of a run are one list that is read in order.
+    """
     modules = [path for folder in (PACKAGE, ROOT / "tests") for path in folder.rglob("*.py")]
     sizes = Counter(path.parent for path in modules if path.name not in BESIDE_MODULES)
 
@@ -183,7 +195,10 @@ def test_no_folder_has_more_modules_than_a_reader_keeps_apart() -> None:
 
 @pytest.mark.parametrize("function", STAGE_FUNCTIONS, ids=lambda function: function.name)
 def test_stage_function_is_one_call_of_the_engine(function: ast.FunctionDef) -> None:
-    """It performs its stage or checks its criteria; whatever decides a verdict is in the engine."""
+    """A stage test performs its stage or checks its criteria.
+
+    Only the engine decides a verdict.
+    """
     statements = [node for node in function.body if not _is_text(node)]
     calls = [
         ast.unparse(node.value.func)
@@ -198,14 +213,17 @@ def test_stage_function_is_one_call_of_the_engine(function: ast.FunctionDef) -> 
 
 
 def test_the_root_conftest_only_names_plugins() -> None:
-    """Hooks and fixtures have rooms; the root conftest has one assignment."""
+    """Hooks and fixtures have their own modules.
+
+    The root conftest has one assignment.
+    """
     body = ast.parse((ROOT / "conftest.py").read_text("utf-8")).body
 
     assert [type(node) for node in body] == [ast.Expr, ast.Assign]
 
 
 def test_the_top_level_is_what_was_asked_for() -> None:
-    """conftest.py tests/ migration/ reports/ pyproject.toml README.md, and what every repository needs."""
+    """The top level has only the required files and folders."""
     named = {"conftest.py", "tests", "migration", "reports", "pyproject.toml", "README.md"}
     named |= {"LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "docs"}
 
@@ -216,7 +234,10 @@ def test_the_top_level_is_what_was_asked_for() -> None:
 
 
 def test_there_is_one_exception_class() -> None:
-    """Whatever stands in the way is a problem; a second class would be a second shape of the same."""
+    """Every reason of a refusal is a problem.
+
+    A second class would be a second form of the same.
+    """
     made = [
         f"{path.relative_to(ROOT)}: {node.name}"
         for path in MODULES
@@ -228,7 +249,10 @@ def test_there_is_one_exception_class() -> None:
 
 
 def test_no_error_is_judged_by_its_text() -> None:
-    """SQLite's errors have codes, problems have ids; a word in a text changes with the next release."""
+    """SQLite's errors have codes, and problems have ids.
+
+    The words of a text change with a release.
+    """
     assert breaches(_judgements_by_text) == {}
 
 
@@ -243,7 +267,10 @@ def _judgements_by_text(path: Path) -> list[str]:
 
 
 def test_no_text_of_a_report_is_taken_apart() -> None:
-    """What a module has to know stands in a field; a text that it wrote for people may change."""
+    """Modules read facts from fields.
+
+    A text that was written for people may change.
+    """
     assert breaches(_texts_taken_apart) == {}
 
 
@@ -259,18 +286,18 @@ def _texts_taken_apart(path: Path) -> list[str]:
 
 
 def _is_report_text(node: ast.expr) -> bool:
-    """Whether an expression is a text of a problem, finding, observation or verdict."""
+    """Return whether an expression is a text of a problem, finding, observation or verdict."""
     return isinstance(node, ast.Attribute) and node.attr in TEXTS_OF_REPORTS
 
 
 def _is_exception(base: ast.expr) -> bool:
-    """Whether a class that is named as a base is an exception, ours or one of Python."""
+    """Return whether a class that is named as a base is an exception."""
     name = ast.unparse(base).rpartition(".")[2]
     return name.endswith(("Error", "Exception", "Warning", "Interrupt")) or name in {"Problem", "ExceptionGroup"}
 
 
 def _is_text_of_error(node: ast.expr) -> bool:
-    """Whether an expression is ``str(error)``, or what a problem says in words."""
+    """Return whether an expression is ``str(error)``, or the text of a problem."""
     if isinstance(node, ast.Attribute):
         return node.attr in {"what", "hint"} and ast.unparse(node.value).rpartition(".")[2].startswith("problem")
     return (

@@ -1,4 +1,7 @@
-"""Files that are written, replaced and renamed: whole or not at all, and never over somebody else's."""
+"""Specify that files are written, replaced and renamed completely or not at all.
+
+No file of another program is ever overwritten.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def small_disk() -> Iterator[None]:
-    """A disk on which no file can grow beyond 100 bytes."""
+    """Lend a disk on which no file can grow beyond 100 bytes."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
@@ -37,13 +40,13 @@ def mode(path: Path) -> int:
 
 
 def names(folder: Path) -> list[str]:
-    """Name everything in the folder."""
+    """Return the names of everything in the folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("wanted", [0o600, 0o644])
 def test_a_new_file_has_its_bytes_and_its_mode(tmp_path: Path, wanted: int) -> None:
-    """The mode is the one asked for, whatever the umask says."""
+    """The mode does not depend on the umask."""
     before = os.umask(0o077)
 
     write_new(tmp_path / "new", b"bytes", wanted)
@@ -61,7 +64,7 @@ def test_a_new_file_is_private_unless_asked_otherwise(tmp_path: Path) -> None:
 
 
 def test_a_new_file_is_never_somebody_elses(tmp_path: Path) -> None:
-    """A file that is there stays, and a link placed under the name is not followed."""
+    """An existing file is unchanged, and a link under the name is not followed."""
     (tmp_path / "there").write_bytes(b"mine")
     (tmp_path / "trap").symlink_to("victim")
 
@@ -75,7 +78,7 @@ def test_a_new_file_is_never_somebody_elses(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small_disk")
 def test_a_new_file_that_does_not_fit_is_removed_again(tmp_path: Path) -> None:
-    """A full disk leaves nothing half-written under the final name."""
+    """On a full disk no incomplete file has the final name."""
     with pytest.raises(OSError, match="File too large"):
         write_new(tmp_path / "new", b"x" * 200)
 
@@ -83,7 +86,10 @@ def test_a_new_file_that_does_not_fit_is_removed_again(tmp_path: Path) -> None:
 
 
 def test_a_replaced_file_has_the_new_bytes_and_mode(tmp_path: Path) -> None:
-    """Nothing else is left, not even of a replacement that was killed half-way."""
+    """No other file is left.
+
+    The part file of a replacement that was killed is removed as well.
+    """
     path = tmp_path / "code.py"
     path.write_bytes(b"old")
     (tmp_path / ".code.py.part").write_bytes(b"half")
@@ -97,7 +103,7 @@ def test_a_replaced_file_has_the_new_bytes_and_mode(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_replaced_file_keeps_its_owner(tmp_path: Path) -> None:
-    """Run as root, the tool does not take other users' files from them."""
+    """If root runs the tool, files of other users keep their owner."""
     path = tmp_path / "code.py"
     path.write_bytes(b"old")
     os.chown(path, 1234, 5678)
@@ -109,7 +115,7 @@ def test_a_replaced_file_keeps_its_owner(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small_disk")
 def test_a_replacement_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
-    """The old bytes are there until the new ones are, whole."""
+    """The file has its old bytes until the new ones are complete."""
     path = tmp_path / "code.py"
     path.write_bytes(b"old")
 
@@ -121,7 +127,7 @@ def test_a_replacement_that_does_not_fit_changes_nothing(tmp_path: Path) -> None
 
 
 def test_a_killed_replacement_leaves_the_old_bytes_or_the_new(tmp_path: Path) -> None:
-    """Killed again and again while it replaces a file, a process never leaves a mixture."""
+    """A process that is killed repeatedly while it replaces a file never leaves a mixture."""
     path = tmp_path / "file"
     path.write_bytes(b"a" * 50_000)
     code = (
@@ -140,7 +146,7 @@ def test_a_killed_replacement_leaves_the_old_bytes_or_the_new(tmp_path: Path) ->
 
 
 def test_a_moved_file_has_only_its_new_name(tmp_path: Path) -> None:
-    """It stays the same file."""
+    """The file itself is the same."""
     old, new = tmp_path / "old.db", tmp_path / "old.db.archived"
     old.write_bytes(b"rows")
     inode = old.stat().st_ino
@@ -152,7 +158,7 @@ def test_a_moved_file_has_only_its_new_name(tmp_path: Path) -> None:
 
 
 def test_a_move_never_overwrites(tmp_path: Path) -> None:
-    """A file that has the new name already keeps its bytes, and the old one its name."""
+    """An existing file keeps its bytes, and the moved one its old name."""
     old, new = tmp_path / "old.db", tmp_path / "old.db.archived"
     old.write_bytes(b"rows")
     new.write_bytes(b"an earlier archive")
@@ -164,7 +170,7 @@ def test_a_move_never_overwrites(tmp_path: Path) -> None:
 
 
 def test_a_move_cut_short_can_be_repeated(tmp_path: Path) -> None:
-    """Killed while the file had both names, it is finished by the same call."""
+    """A move that was killed while the file had both names is completed by the same call."""
     old, new = tmp_path / "old.db", tmp_path / "old.db.archived"
     old.write_bytes(b"rows")
     os.link(old, new)
@@ -176,7 +182,10 @@ def test_a_move_cut_short_can_be_repeated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("links", [1, 2])
 def test_a_move_onto_itself_loses_nothing(tmp_path: Path, links: int) -> None:
-    """The same name spelled in another way is refused, not taken for a move cut short."""
+    """Another spelling of the same name is refused.
+
+    It is not taken for a move that was cut short.
+    """
     (tmp_path / "old.db").write_bytes(b"rows")
     if links == 2:
         os.link(tmp_path / "old.db", tmp_path / "another.db")
@@ -190,7 +199,7 @@ def test_a_move_onto_itself_loses_nothing(tmp_path: Path, links: int) -> None:
 
 @pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="needs a second file system")
 def test_a_move_to_another_file_system_is_refused_in_words(tmp_path: Path) -> None:
-    """What cannot be done without the risk of overwriting says what to do instead."""
+    """A move that could overwrite a file is refused with a hint."""
     old = tmp_path / "old.db"
     old.write_bytes(b"rows")
     device = old.stat().st_dev
@@ -207,7 +216,7 @@ def test_a_move_to_another_file_system_is_refused_in_words(tmp_path: Path) -> No
 
 
 def test_a_private_folder_is_new_and_private(tmp_path: Path) -> None:
-    """Others cannot enter it, and one that is there is not taken for it."""
+    """Other users cannot enter the folder, and an existing folder is not used."""
     make_private_folder(tmp_path / "set")
 
     assert mode(tmp_path / "set") == 0o700
@@ -216,7 +225,7 @@ def test_a_private_folder_is_new_and_private(tmp_path: Path) -> None:
 
 
 def test_only_a_folder_is_synced_as_one(tmp_path: Path) -> None:
-    """A wrong path is an error, not a silent success."""
+    """A wrong path raises an error."""
     (tmp_path / "file").write_bytes(b"")
 
     sync_folder(tmp_path)

@@ -1,4 +1,7 @@
-"""Findings: records that are joined, of kinds that a page explains."""
+"""Specify how findings are merged and listed.
+
+The page docs/findings.md explains each kind.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +25,23 @@ MODULES = [
 
 
 def left(subject: str, rows: int, reason: str = "old") -> Finding:
-    """Return the finding for rows that are left behind."""
+    """Return the finding for rows that are not moved."""
     return Finding.of("rows-left", subject, f"left behind: {reason}.", count=rows, noun="row")
 
 
 def test_page_explains_each_kind_once() -> None:
-    """In the order of the ids, with the level that such findings have; evidence of schema 1 has one kind more."""
+    """The rows are in the order of the ids, with the level of each kind.
+
+    Evidence of schema 1 has one more kind.
+    """
     assert sorted({**LEVELS, "finding": "note"}.items()) == ROWS
 
 
 def test_each_kind_is_made_somewhere() -> None:
-    """No row explains what no run finds any more, and no module makes a finding without a kind of its own."""
+    """No row explains a kind that no run produces.
+
+    No module makes a finding of an unlisted kind.
+    """
     texts = [
         {node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)}
         for path in MODULES
@@ -51,13 +60,13 @@ def test_each_kind_is_made_somewhere() -> None:
 
 
 def test_unknown_kind_is_an_error() -> None:
-    """A kind without a level and without a row on the page cannot be noted."""
+    """A finding needs a kind with a level and a row on the page."""
     with pytest.raises(KeyError):
         Finding.of("something", "a.db", "it is so.")
 
 
 def test_same_text_about_many_subjects_is_one_finding() -> None:
-    """The count is that of all, and the names are cut."""
+    """The count is the sum, and the list of names is cut."""
     [finding] = merge_findings(left(f"{number}.db:t", 2) for number in range(20))
 
     assert (finding.id, finding.level, finding.subject, finding.count) == ("rows-left", "note", "", 40)
@@ -72,7 +81,7 @@ def test_text_without_a_full_stop_gets_none_when_it_is_joined() -> None:
 
 
 def test_subject_that_is_named_twice_is_counted_and_named_once() -> None:
-    """The text says the count, so that no noun is left."""
+    """The text contains the count, so that no noun is left."""
     [finding] = merge_findings([left("a.db:t", 1), left("a.db:t", 3)])
 
     assert (finding.subject, finding.count, finding.noun) == ("a.db:t", 4, "")
@@ -80,7 +89,7 @@ def test_subject_that_is_named_twice_is_counted_and_named_once() -> None:
 
 
 def test_other_text_or_kind_is_another_finding() -> None:
-    """Only what says the same is joined; a number has its noun."""
+    """Only findings of the same text and kind are merged."""
     findings = merge_findings(
         [left("a.db:t", 1), left("b.db:t", 3, "new"), Finding.of("view-left", "a.db", "left behind: old.")]
     )
@@ -93,14 +102,17 @@ def test_other_text_or_kind_is_another_finding() -> None:
 
 
 def test_joined_findings_stay_as_they_are() -> None:
-    """A record that was joined can be joined again."""
+    """Merging merged findings changes nothing."""
     once = merge_findings([left("a.db:t", 1), left("b.db:t", 3), Finding.of("view-left", "a.db", "view v stays.")])
 
     assert merge_findings(once) == once
 
 
 def test_first_of_each_kind_leads_a_list() -> None:
-    """Many of one kind bury no other, and the first says how many there are; notes are a list of their own."""
+    """Many findings of one kind do not hide the others.
+
+    The first one states how many there are. Notes are a separate list.
+    """
     triggers = [Finding.of("trigger-left", f"{number}.db:t", "stays.") for number in range(40)]
     view = Finding.of("view-left", "a.db", "view v stays.")
 
@@ -111,7 +123,7 @@ def test_first_of_each_kind_leads_a_list() -> None:
 
 
 def test_log_gives_attention_first() -> None:
-    """Notes that were noted before do not bury a lost constraint."""
+    """Earlier notes do not hide a lost constraint."""
     log = RunLog(Mode.MIGRATE)
     log.note(*(left(f"{number}.db:t", 2, str(number)) for number in range(60)))
     log.note(Finding.of("not-null-lost", "a.db:t", "1 column is NOT NULL in the source."))

@@ -1,4 +1,7 @@
-"""Every message of refusal has an id, says what to do, and is explained in docs/troubleshooting.md."""
+"""Specify the messages of refusals.
+
+Each has an id, a fact and a hint, and docs/troubleshooting.md explains it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ MAKERS = {"Problem": (0, 2, 3), "mistake_at": (1, 2, 3), "code_problem": (0, 1, 
 
 @dataclass(frozen=True)
 class Message:
-    """A call that makes a message, or hands the parts of one on.
+    """Describe a call that makes a message, or that passes its parts on.
 
     Attributes:
         where: Module and line.
@@ -45,7 +48,7 @@ def _ids(call: ast.Call) -> tuple[str, ...]:
 
 
 def _messages() -> list[Message]:
-    """Every call with an id that is written out, and every one that raises an error of pytest's own."""
+    """Return every call with a literal id, and every one that raises an error of pytest."""
     return [
         Message(f"{path.relative_to(ROOT)}:{node.lineno}", node, ids)
         for path in MODULES
@@ -57,7 +60,10 @@ def _messages() -> list[Message]:
 
 
 def _name(call: ast.Call) -> str:
-    """The name that is called, dotted; ``ast.unparse`` takes ten times as long for these frequent forms."""
+    """Return the dotted name that is called.
+
+    The function ``ast.unparse`` takes ten times as long for the most frequent form.
+    """
     parts, node = [], call.func
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -71,7 +77,10 @@ MADE = [message for message in MESSAGES if _name(message.call) in MAKERS]
 
 
 def test_every_id_is_explained_once_and_nothing_else_is() -> None:
-    """Whoever searches the page for what stands in brackets finds one row; no row is about a message of long ago."""
+    """A reader who searches the page for an id finds one row.
+
+    No row explains a message that no longer exists.
+    """
     rows = Counter(re.findall(r"^\| `([^`]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE))
 
     assert set(rows) == {one for message in MESSAGES for one in message.ids}
@@ -79,7 +88,7 @@ def test_every_id_is_explained_once_and_nothing_else_is() -> None:
 
 
 def test_every_row_says_what_is_seen_what_it_means_and_what_to_do() -> None:
-    """No cell is empty, and rows are in the order of their ids, so that one is found by eye as well."""
+    """No cell is empty, and the rows are in the order of their ids."""
     for table in re.findall(r"(?:^\| `.*\n)+", PAGE.read_text("utf-8"), re.MULTILINE):
         cells = [[cell.strip() for cell in row.strip("|\n ").split(" | ")] for row in table.splitlines()]
 
@@ -90,7 +99,7 @@ def test_every_row_says_what_is_seen_what_it_means_and_what_to_do() -> None:
 
 @pytest.mark.parametrize("message", MADE, ids=lambda message: message.where)
 def test_every_message_is_a_sentence_of_fact_and_says_what_to_do(message: Message) -> None:
-    """As far as the source shows: the fact ends as a sentence does, and what to do is not left empty."""
+    """As far as the source shows, the fact ends like a sentence and the hint is not empty."""
     _, fact, hint = MAKERS[_name(message.call)]
 
     assert _ends(message.call.args[fact], (".", ":", ")"))
@@ -98,7 +107,7 @@ def test_every_message_is_a_sentence_of_fact_and_says_what_to_do(message: Messag
 
 
 def test_every_refusal_of_the_harness_has_an_id() -> None:
-    """pytest.UsageError is raised bare only where each line of it has an id already."""
+    """A bare pytest.UsageError is raised only if each of its lines has an id."""
     bare = Counter(message.where.split(":")[0] for message in CALLS if _name(message.call) == "pytest.UsageError")
 
     assert bare == {
@@ -110,7 +119,7 @@ def test_every_refusal_of_the_harness_has_an_id() -> None:
 
 
 def test_no_message_states_that_nothing_was_changed() -> None:
-    """Headline and refusal state it, once for all messages; within one it stood between the fact and the hint."""
+    """The headline and the heading of a refusal state it once for all messages."""
     holders = {
         path.name
         for path in MODULES
@@ -129,7 +138,10 @@ def _texts(tree: ast.Module) -> list[str]:
 
 
 def _ends(text: ast.expr, ends: tuple[str, ...]) -> bool:
-    """Whether a text that is written out ends so; of one that is put together elsewhere that cannot be seen here."""
+    """Return whether a literal text ends like that.
+
+    For a text that is composed elsewhere return True.
+    """
     if isinstance(text, ast.JoinedStr):
         text = text.values[-1]
     return not isinstance(text, ast.Constant) or (isinstance(text.value, str) and text.value.endswith(ends))

@@ -1,4 +1,7 @@
-"""A fact has one home: criterion ids, exit codes, modes, stages, names of files, and what a row is."""
+"""Specify that each fact is defined once.
+
+Facts are criterion ids, exit codes, modes, stages, file names, and the columns of a row.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,10 @@ HOMES_OF_NAMES = {
 
 
 def _listed(path: Path) -> list[set[str]]:
-    """The texts of each dict, tuple, set and list of a module; ``__all__`` lists functions."""
+    """Return the texts of each dict, tuple, set and list of a module.
+
+    The list ``__all__`` is left out, because it lists functions.
+    """
     exported = {
         id(node.value) for node in nodes_of(path) if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node)
     }
@@ -66,7 +72,7 @@ def _listed(path: Path) -> list[set[str]]:
 
 
 def _texts(path: Path) -> list[str]:
-    """Return the strings of a module that are no docstring, the parts of f-strings among them."""
+    """Return the strings of a module that are no docstring, with the parts of f-strings."""
     docstrings = {id(node.value) for node in nodes_of(path) if isinstance(node, ast.Expr)}
     constants = [node for node in nodes_of(path) if isinstance(node, ast.Constant) and id(node) not in docstrings]
     return [node.value for node in constants if isinstance(node.value, str)]
@@ -93,27 +99,30 @@ def _is_criterion(id: str) -> bool:
 
 
 def _template(node: ast.AST) -> str:
-    """The text of a string whose values stand in braces; the texts of others are no SQL of a table mapping."""
+    """Return the text of a string with its values in braces.
+
+    Other strings are no SQL of a table mapping.
+    """
     if not isinstance(node, ast.JoinedStr):
         return ""
     return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
 
 
 def _sql_of_rows(path: Path) -> list[str]:
-    """Each string of a module that puts the columns of a row together."""
+    """Return each string of a module that lists the columns of a row."""
     templates = [_template(node) for node in nodes_of(path)]
     return [text for text in templates if SQL_OF_ROWS.search(text)]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _forgotten() -> Iterator[None]:
-    """Let go of what was parsed when the tests of this file are over."""
+    """Free what was parsed after the tests of this file."""
     yield
     forget()
 
 
 def test_modes_and_stages_are_listed_once() -> None:
-    """A second table of modes, verbs or stages would not know of one that is added."""
+    """A second table of modes, verbs or stages would miss a new one."""
     names = {mode.value for mode in Mode} | set(VERBS)
     stages = {stage.id for stage in STAGES}
 
@@ -125,14 +134,17 @@ def test_modes_and_stages_are_listed_once() -> None:
 
 
 def test_rows_of_a_table_mapping_have_one_projection() -> None:
-    """Another module that lists columns of a row could differ from it about what a row is."""
+    """A second module that lists the columns of a row could list others."""
     holders = {path.name for path in (PACKAGE / "engine").rglob("*.py") if _sql_of_rows(path)}
 
     assert holders == set(WITH_SQL_OF_ROWS)
 
 
 def test_criterion_that_is_named_is_one() -> None:
-    """What reports a problem, is a check, plants a fault or demands an entry cannot name one that is not there."""
+    """Every named criterion exists.
+
+    Problems, checks, faults and demanded entries name criteria.
+    """
     unknown = [
         (path.name, ids) for path in MODULES if (ids := [id for id in _criteria_named(path) if not _is_criterion(id)])
     ]
@@ -141,7 +153,7 @@ def test_criterion_that_is_named_is_one() -> None:
 
 
 def test_criteria_are_found_where_they_are_named() -> None:
-    """The test above sees each of the ways in which a module names a criterion."""
+    """The test above detects each way in which a module names a criterion."""
     places = ("engine/checks/key_conflicts.py", "engine/criteria/target.py", "faults/before_run.py")
     found = [_criteria_named(PACKAGE / place) for place in (*places, "report/bundle_check/facts/demanded.py")]
 
@@ -150,7 +162,7 @@ def test_criteria_are_found_where_they_are_named() -> None:
 
 
 def test_exit_codes_are_compared_by_name() -> None:
-    """A number beside an exit status would not follow a code that changes."""
+    """A literal number would not follow an exit code that changes."""
     numbers = [
         f"{path.name}: {ast.unparse(node)}"
         for path in MODULES
@@ -172,14 +184,17 @@ def test_exit_codes_of_signals_are_written_once() -> None:
 
 
 def test_table_of_history_is_named_once() -> None:
-    """Every other module takes its name from there."""
+    """Every other module imports the name."""
     holders = [path for path in MODULES if history.TABLE in path.read_text("utf-8")]
 
     assert holders == [PACKAGE / "engine" / "backup" / "history.py"]
 
 
 def test_ends_of_sidecar_names_are_written_once() -> None:
-    """Every other module takes them from there; prose may name them."""
+    """Every other module imports them.
+
+    Prose may name them.
+    """
     end = re.compile(r"(?<![a-z])-(?:\(\?:|\()?(?:wal|shm|journal)\b")
 
     holders = {name_of(path) for path in MODULES for text in _texts(path) if " " not in text and end.search(text)}
@@ -189,7 +204,10 @@ def test_ends_of_sidecar_names_are_written_once() -> None:
 
 @pytest.mark.parametrize("name", HOMES_OF_NAMES)
 def test_name_of_a_file_is_written_once(name: str) -> None:
-    """The report folder and the backup set each have their own; prose may name them."""
+    """The report folder and the backup set each have their own module of names.
+
+    Prose may name them.
+    """
     holders = {path.relative_to(PACKAGE).as_posix() for path in MODULES if name in _texts(path)}
 
     assert holders == HOMES_OF_NAMES[name]
@@ -202,7 +220,7 @@ NAMING_IT = {
 
 
 def test_nothing_names_the_package_by_its_folder() -> None:
-    """The folder ``migration`` holds the package, and is none itself."""
+    """The folder ``migration`` contains the package, and is not the package."""
     old = re.compile(r"\b(?:from|import|-m) migration\b(?!\W\*)|(?<![\w/])migration\.[a-z_]{2}|`migration`(?!`)")
     files = [path for folder in ("migration", "tests", "docs", ".ci") for path in sorted((ROOT / folder).rglob("*"))]
     texts = [

@@ -1,4 +1,4 @@
-"""One exception carries every problem, each with its fields."""
+"""Specify that one exception carries every problem with its fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FULL = Problem("no-space", "b.db", "cannot be copied.", "Free some space.", crit
 
 
 def test_text_has_one_line_for_each_problem() -> None:
-    """Subject, fact, hint and id, in this order."""
+    """A line has subject, fact, hint and id in this order."""
     assert str(ProblemError(LOCKED, FULL)).splitlines() == [
         "a.db: is locked. Stop it. [in-use]",
         "b.db: cannot be copied. Free some space. [no-space]",
@@ -20,19 +20,22 @@ def test_text_has_one_line_for_each_problem() -> None:
 
 
 def test_ids_are_those_of_all_problems() -> None:
-    """In the order in which the problems were found."""
+    """The ids are in the order in which the problems were found."""
     assert ProblemError(LOCKED, FULL).ids == ("in-use", "no-space")
 
 
 def test_error_survives_being_copied() -> None:
-    """As on the way to another process; its problems are equal there, field by field."""
+    """The error can be sent to another process.
+
+    Its problems are equal there, field by field.
+    """
     error = deepcopy(ProblemError(LOCKED, FULL))
 
     assert error.problems == (LOCKED, FULL)
 
 
 def test_mistake_gets_its_file_and_keeps_its_key_path() -> None:
-    """The place in words becomes part of the subject, and the key path stays a field."""
+    """The position becomes part of the subject, and the key path stays a field."""
     loc = ("source", 1, "table", 0, "name")
 
     problem = mistake_at(loc, "table-twice", "is mapped already.", "Keep one.").of_file("plan-valid", "plan.toml:7")

@@ -1,4 +1,7 @@
-"""The suite is a specification: names are claims, docstrings sentences, and whatever is left out has its command."""
+"""Specify that the tests are a specification.
+
+Names are claims, docstrings are sentences, and each excluded test has a command.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ FILES = sorted(HERE.rglob("test_*.py"))
 
 
 def claims_in(path: Path) -> dict[str, str]:
-    """The names of a file's tests, in words, and their docstrings; a name that is there twice runs once."""
+    """Return the names of a file's tests in words, with their docstrings.
+
+    A name that occurs twice runs only once.
+    """
     functions = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
     tests = [one for one in functions if one.name.startswith("test_")]
     names = [one.name for one in tests]
@@ -25,7 +31,10 @@ def claims_in(path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HERE)))
 def test_every_name_is_a_claim_and_every_docstring_a_sentence(path: Path) -> None:
-    """A subject and what is so of it take three words; what begins with a capital is the linter's matter."""
+    """A claim needs three words.
+
+    The linter checks the capital at the beginning of a sentence.
+    """
     claims = claims_in(path)
 
     assert [name for name in claims if len(name.split()) < 3] == []
@@ -34,11 +43,11 @@ def test_every_name_is_a_claim_and_every_docstring_a_sentence(path: Path) -> Non
 
 @pytest.mark.parametrize("mark", LEFT_OUT)
 def test_what_a_bare_pytest_leaves_out_has_a_command_in_the_readme(mark: str) -> None:
-    """Nothing is silently not run."""
+    """No test is silently excluded."""
     assert f"pytest -m {mark}" in (ROOT / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("mark", ["thorough", "crash"])
 def test_what_takes_minutes_is_run_before_a_change_lands(mark: str) -> None:
-    """Only what takes longer is left to whoever asks for it."""
+    """Only longer tests are left to the developer."""
     assert f"-m {mark}" in (ROOT / ".ci" / "run").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Text of unknown origin is shown without being obeyed."""
+"""Specify that text of unknown origin is shown without an effect on the terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ quick = settings(max_examples=300, deadline=None, database=None)
 @quick
 @given(ANY_TEXT)
 def test_no_control_character_but_newline_comes_out(text: str) -> None:
-    """Whatever goes in, nothing that steers a terminal or cannot be encoded comes out."""
+    """The output contains no character that controls a terminal.
+
+    It can always be encoded.
+    """
     shown = printable(text)
 
     assert {unicodedata.category(char) for char in shown if char != "\n"}.isdisjoint({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -31,14 +34,14 @@ def test_no_control_character_but_newline_comes_out(text: str) -> None:
 @quick
 @given(st.lists(st.sampled_from(PLAIN + "\n")).map("".join))
 def test_plain_text_stays_as_it_is(text: str) -> None:
-    """Letters of any language, signs and newlines are not touched."""
+    """Letters of any language, signs and newlines are unchanged."""
     assert printable(text) == text
 
 
 @quick
 @given(ANY_TEXT)
 def test_one_line_is_one_line(text: str) -> None:
-    """No viewer breaks it into two."""
+    """No viewer breaks it into two lines."""
     assert len(one_line(text).splitlines()) <= 1
 
 
@@ -54,12 +57,12 @@ def test_one_line_is_one_line(text: str) -> None:
     ],
 )
 def test_escapes_look_like_those_of_python(text: str, shown: str) -> None:
-    """A reader can tell which character it was."""
+    """A reader can see which character it was."""
     assert printable(text) == shown
 
 
 def test_a_problem_is_printed_without_control_characters() -> None:
-    """Every message of a refusal goes through the same gate."""
+    """Every message of a refusal is escaped."""
     problem = Problem("name-taken", "a.db:\x1b]0;t\x07", "The name is taken.", "", criterion="names-free")
 
     assert str(problem) == "a.db:\\x1b]0;t\\x07: The name is taken. [name-taken]"
@@ -68,7 +71,7 @@ def test_a_problem_is_printed_without_control_characters() -> None:
 @quick
 @given(ANY_TEXT | st.text("\\\x1b\tx0641cuU").map(lambda text: f"C:\\x64 {text}"))
 def test_escaping_can_be_undone(text: str) -> None:
-    """Also where the text has words that look like an escape, beside characters that are escaped."""
+    """Text that looks like an escape is restored, also beside escaped characters."""
     shown = escaped(text)
 
     assert unescaped(shown) == text

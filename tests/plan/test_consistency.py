@@ -1,4 +1,7 @@
-"""What no single part of a plan can see: contradictions between parts, and SQL that does something else."""
+"""Specify the mistakes that no single part of a plan shows.
+
+They are contradictions between parts, and SQL that does something else.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ REFERENCE = '[[reference]]\nfile = "{file}"\nfind = "{find}"\nreplace = "x"\n'
 
 
 def found(text: str) -> list[tuple[str, str]]:
-    """Check a plan's text: where each mistake is, and its message."""
+    """Return the place and the message id of each mistake in a plan's text."""
     return [(key_path_text(one.loc), f"{one.what} {one.hint}") for one in find_mistakes(tomllib.loads(text))]
 
 
@@ -70,7 +73,7 @@ def found(text: str) -> list[tuple[str, str]]:
     ],
 )  # fmt: skip  # the formatter would break the one that has to be put together
 def test_a_contradiction_is_found_at_its_second_half(text: str, where: str, words: list[str]) -> None:
-    """One mistake, at the part that disagrees with what was said before it."""
+    """It is one mistake, at the part that contradicts an earlier one."""
     ((place, message),) = found(text if "target" in text else HEAD + text)
 
     assert place == where
@@ -94,7 +97,7 @@ def test_a_contradiction_is_found_at_its_second_half(text: str, where: str, word
     ],
 )
 def test_what_only_looks_like_a_contradiction_is_let_through(text: str) -> None:
-    """A check that refuses a sound plan is as wrong as one that sees nothing."""
+    """A valid plan is not refused."""
     assert found(text if "target" in text else HEAD + text) == []
 
 
@@ -108,12 +111,15 @@ def test_what_only_looks_like_a_contradiction_is_let_through(text: str) -> None:
     ],
 )
 def test_values_of_the_wrong_type_are_stepped_over(text: str) -> None:
-    """Saying what type belongs there is somebody else's task; here they are no reason to stumble."""
+    """Another module reports wrong types, so they raise no error here."""
     assert found(text) == []
 
 
 def test_statements_are_cut_where_sqlite_ends_them() -> None:
-    """Semicolons in strings, names, comments and trigger bodies do not cut; empty statements vanish."""
+    """Semicolons in strings, names, comments and trigger bodies do not split.
+
+    Empty statements are dropped.
+    """
     table = "CREATE TABLE t (a DEFAULT ';', \"b;\" TEXT /* ; */)"
     trigger = "CREATE TRIGGER g AFTER INSERT ON t BEGIN UPDATE t SET a = 1; DELETE FROM t; END"
 
@@ -137,7 +143,7 @@ def test_statements_are_cut_where_sqlite_ends_them() -> None:
     ],
 )
 def test_sql_that_creates_the_table_and_what_belongs_to_it_is_right(sql: str) -> None:
-    """One table with its indexes, triggers and views is what "create" is for."""
+    """The key "create" allows one table with its indexes, triggers and views."""
     assert validate_create(sql, "t") == ""
 
 
@@ -164,7 +170,10 @@ def test_sql_that_creates_the_table_and_what_belongs_to_it_is_right(sql: str) ->
     ],
 )
 def test_sql_that_does_anything_else_is_named(sql: str, words: str) -> None:
-    """Rows come from sources, and nothing of the target is dropped or set behind its back."""
+    """Rows come only from sources.
+
+    No object of the target is dropped or changed.
+    """
     assert words in validate_create(sql, "t")
 
 
@@ -191,7 +200,10 @@ def mistakes(text: str) -> list[tuple[str, str]]:
     ids=["same", "white space", "other table", "default", "case", "into", "required"],
 )
 def test_two_creates_of_one_table_are_a_mistake(second: str, expected: list[str]) -> None:
-    """The second text would be ignored, and with it what it declares; equal texts agree."""
+    """The second text would be ignored, with everything it declares.
+
+    Equal texts are no mistake.
+    """
     assert mistakes(HEAD + CREATED.format("a", "log", "", LOG) + second) == [
         ("created-twice", place) for place in expected
     ]
@@ -199,7 +211,7 @@ def test_two_creates_of_one_table_are_a_mistake(second: str, expected: list[str]
 
 @pytest.mark.parametrize("new", ["a", "A"])
 def test_rename_to_same_name_is_a_mistake(new: str) -> None:
-    """SQLite does not tell capitals apart."""
+    """SQLite ignores the case of names."""
     text = HEAD + QUEUE + TASKS + f'columns = {{ a = "{new}" }}\n'
 
     assert mistakes(text) == [("no-effect", "source 1, table 1, columns, a")]

@@ -1,4 +1,4 @@
-"""The JSON Schema that editors use: it is that of the models, and says of a plan what they say."""
+"""Specify that the JSON Schema for editors equals the models."""
 
 from __future__ import annotations
 
@@ -26,19 +26,22 @@ SMALL: dict[str, Any] = {
 
 
 def find_mistakes(plan: dict[str, Any]) -> list[str]:
-    """What an editor would underline, as paths in the plan."""
+    """Return the mistakes that an editor would underline, as paths in the plan."""
     validator = jsonschema.Draft202012Validator(json.loads(json_schema()))
     return sorted(one.json_path for one in validator.iter_errors(plan))
 
 
 def test_the_shipped_schema_is_that_of_the_models() -> None:
-    """After a change of a model: python -m sqlite_consolidate.plan.json_schema."""
+    """After a change of a model the file must be generated again.
+
+    The command is: python -m sqlite_consolidate.plan.json_schema.
+    """
     assert SCHEMA_FILE.read_text("utf-8") == json_schema()
 
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.name)
 def test_a_valid_plan_has_no_mistake(path: Path) -> None:
-    """The sample's, and the one with every key."""
+    """The plan of the sample and the plan with every key are valid."""
     assert find_mistakes(tomllib.loads(path.read_text("utf-8"))) == []
 
 
@@ -58,14 +61,14 @@ def test_a_valid_plan_has_no_mistake(path: Path) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_a_mistake_is_found_where_it_is(change: dict[str, Any], place: str) -> None:
-    """Keys as TOML has them; durations as text or number."""
+    """Keys are named as in TOML, and durations are text or number."""
     assert find_mistakes(SMALL) == []
 
     assert find_mistakes(SMALL | change) == [place]
 
 
 def test_keys_have_their_names_in_toml_and_say_what_they_mean() -> None:
-    """What the docstring of the model says of an attribute is what the editor shows."""
+    """The editor shows what the docstring of the model says of an attribute."""
     parts = json.loads(json_schema())["$defs"]
 
     assert {"into", "rowids", "on_conflict"} <= set(parts["TableMap"]["properties"])

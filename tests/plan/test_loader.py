@@ -1,4 +1,4 @@
-"""A plan file is loaded whole, or refused with every mistake, its line, and what to do about it."""
+"""Specify that a plan is loaded completely, or refused with every mistake, line and hint."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def written(folder: Path, text: str) -> Path:
 
 
 def problems_of(path: Path) -> tuple[Problem, ...]:
-    """Load a plan that must be refused."""
+    """Return the problems of a plan that must be refused."""
     with pytest.raises(ProblemError) as refusal:
         load(path)
     return refusal.value.problems
 
 
 def test_a_full_plan_loads_with_every_value(tmp_path: Path) -> None:
-    """Every kind of part arrives, durations as seconds, sources in order of transfer."""
+    """Parts of every kind are loaded, durations as seconds, sources in order of transfer."""
     plan = load(written(tmp_path, FULL))
 
     first, second = plan.sources
@@ -67,7 +67,7 @@ def test_a_full_plan_loads_with_every_value(tmp_path: Path) -> None:
 
 
 def test_full_plan_has_every_key_with_a_value_of_its_own(tmp_path: Path) -> None:
-    """A key that is added to a model gets an example there, which is not its default."""
+    """A new key of a model gets an example in the file that is not its default."""
     plan = load(written(tmp_path, FULL))
 
     stated = {(type(part), name) for part in parts_of(plan) for name in part.model_fields_set if differs(part, name)}
@@ -87,17 +87,17 @@ def parts_of(part: Part) -> Iterator[Part]:
 
 
 def differs(part: Part, name: str) -> bool:
-    """Tell whether a key has another value than the default of its model."""
+    """Return whether a key has another value than the default of its model."""
     return bool(getattr(part, name) != type(part).model_fields[name].get_default(call_default_factory=True))
 
 
 def is_part(model: object) -> bool:
-    """Tell whether a name of the models' module is a kind of part."""
+    """Return whether a name of the models' module is a kind of part."""
     return isinstance(model, type) and issubclass(model, Part) and model is not Part
 
 
 def test_a_loaded_plan_is_frozen(tmp_path: Path) -> None:
-    """Nobody can turn the plan that was approved into another one while it is carried out."""
+    """No code can change an approved plan during the run."""
     plan = load(written(tmp_path, FULL))
 
     with pytest.raises(ValidationError, match="frozen"):
@@ -105,7 +105,7 @@ def test_a_loaded_plan_is_frozen(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_mistakes(tmp_path: Path) -> None:
-    """Editors on Windows write both, and lines are still counted right."""
+    """Editors on Windows write both, and lines are counted correctly."""
     path = tmp_path / "plan.toml"
     path.write_bytes(b"\xef\xbb\xbf" + SMALL.replace("\n", "\r\n").encode())
     assert load(path).name == "small"
@@ -160,7 +160,7 @@ BROKEN = [
 def test_a_mistake_is_named_with_its_line_and_its_remedy(
     tmp_path: Path, old: str, new: str, line: int | None, words: list[str]
 ) -> None:
-    """The first problem says where and what, in the words of the plan and not of a library."""
+    """The first problem names line and fact in the words of the plan."""
     assert old in SMALL
 
     problem = problems_of(written(tmp_path, SMALL.replace(old, new, 1)))[0]
@@ -173,7 +173,7 @@ def test_a_mistake_is_named_with_its_line_and_its_remedy(
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
-    """Wrong values, unknown keys and contradictions between parts need one reading, not one run each."""
+    """One run reports wrong values, unknown keys and contradictions together."""
     text = SMALL.replace("format = 1", 'format = "1"').replace('"queue.db"', '"./workspace.db"')
     text += "rows = -1\nplace = 3\n[[source]]\nname = 'queue'\nfile = '../x.db'\n"
 
@@ -191,14 +191,14 @@ def test_all_mistakes_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> N
 
 
 def test_a_misspelt_required_key_is_one_mistake(tmp_path: Path) -> None:
-    """The key that is missing because of the slip is not reported a second time."""
+    """The missing key is not reported a second time."""
     problems = problems_of(written(tmp_path, SMALL.replace("target =", "tarqet =")))
 
     assert [problem.what for problem in problems] == ['"tarqet" is not a key of a plan.']
 
 
 def test_an_empty_file_is_told_what_a_plan_needs(tmp_path: Path) -> None:
-    """The four things without which nothing can be consolidated are all asked for."""
+    """The problems name all four keys that a plan must have."""
     refusal = "\n".join(map(str, problems_of(written(tmp_path, ""))))
 
     assert [word for word in ("format", "name", "target", "[[source]]") if word not in refusal] == []
@@ -216,7 +216,7 @@ def test_an_empty_file_is_told_what_a_plan_needs(tmp_path: Path) -> None:
     ],
 )
 def test_text_that_is_not_toml_is_refused_at_its_line(tmp_path: Path, text: str, subject: str, words: str) -> None:
-    """What the TOML reader says arrives with the line it means."""
+    """The message of the TOML parser has the line of the mistake."""
     (problem,) = problems_of(written(tmp_path, text))
 
     assert problem.subject == subject
@@ -224,7 +224,7 @@ def test_text_that_is_not_toml_is_refused_at_its_line(tmp_path: Path, text: str,
 
 
 def test_text_that_is_not_utf8_is_refused_at_its_line(tmp_path: Path) -> None:
-    """A file saved in another encoding is named as such."""
+    """The message names a file in another encoding as such."""
     path = tmp_path / "plan.toml"
     path.write_bytes('format = 1\nname = "Bücher"\n'.encode("latin-1"))
 
@@ -235,7 +235,7 @@ def test_text_that_is_not_utf8_is_refused_at_its_line(tmp_path: Path) -> None:
 
 
 def test_a_missing_plan_says_how_to_get_one(tmp_path: Path) -> None:
-    """The next step is in the message: let one be proposed, or name the right file."""
+    """The hint is to create a plan, or to name the right file."""
     (problem,) = problems_of(tmp_path / "absent.toml")
 
     assert problem.subject == str(tmp_path / "absent.toml")
@@ -245,7 +245,7 @@ def test_a_missing_plan_says_how_to_get_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "behind a file", "circle of links", "name too long", "too large"])
 def test_what_cannot_be_read_as_a_file_is_refused(tmp_path: Path, kind: str) -> None:
-    """No traceback, and no waiting at a pipe that nobody writes to."""
+    """There is no traceback, and a pipe without a writer is not read."""
     path = tmp_path / kind
     if kind == "folder":
         path.mkdir()
@@ -269,7 +269,7 @@ def test_what_cannot_be_read_as_a_file_is_refused(tmp_path: Path, kind: str) -> 
 
 
 def test_nothing_in_a_plan_can_steer_the_terminal_or_forge_a_line(tmp_path: Path) -> None:
-    """Control characters and newlines of keys and values come out escaped."""
+    """Control characters and newlines of keys and values are escaped."""
     text = 'name = "\\u001b[2J\\nplan.toml: all is well"\n"\\u009b\\nk" = 1\n' + SMALL.replace('name = "small"\n', "")
 
     problems = problems_of(written(tmp_path, text))
@@ -289,7 +289,10 @@ def test_nothing_in_a_plan_can_steer_the_terminal_or_forge_a_line(tmp_path: Path
     ],
 )  # fmt: skip  # pairs, several a line
 def test_durations_are_read_as_seconds(tmp_path: Path, written_as: str, seconds: float | None) -> None:
-    """Hours, minutes and seconds in this order, or a number of seconds; anything else is refused."""
+    """A duration has hours, minutes and seconds in this order, or is a number of seconds.
+
+    Anything else is refused.
+    """
     path = written(tmp_path, SMALL.replace('file = "queue.db"', f'file = "queue.db"\nestimate = {written_as}'))
 
     if seconds is None:
@@ -299,7 +302,7 @@ def test_durations_are_read_as_seconds(tmp_path: Path, written_as: str, seconds:
 
 
 def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
-    """An auditor with sha256sum finds the same plan."""
+    """An auditor computes the same digest with sha256sum."""
     path = written(tmp_path, FULL)
 
     assert sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()

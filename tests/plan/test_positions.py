@@ -1,4 +1,4 @@
-"""The line of a key path is found in any valid TOML."""
+"""Specify that the line of a key path is found in any valid TOML."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ e = 41
 
 
 def places(data: object, loc: Loc = ()) -> Iterator[tuple[Loc, int]]:
-    """Yield the key path of every whole number in the data; its value is the line where it stands."""
+    """Yield the key path of every whole number in the data, whose value is its line."""
     inside: dict[Any, Any] = data if isinstance(data, dict) else dict(enumerate(data)) if isinstance(data, list) else {}
     for key, value in inside.items():
         if isinstance(value, int):
@@ -70,7 +70,7 @@ def places(data: object, loc: Loc = ()) -> Iterator[tuple[Loc, int]]:
 
 
 def test_every_value_is_found_on_its_own_line() -> None:
-    """Strings, comments, spaces, quoted and dotted keys, lists over lines: none of them leads astray."""
+    """Strings, comments, dotted keys and lists over several lines do not change the result."""
     expected = dict(places(tomllib.loads(TRICKY)))
 
     assert {loc: find_line(TRICKY, loc) for loc in expected} == expected
@@ -90,7 +90,7 @@ def test_every_value_is_found_on_its_own_line() -> None:
     ],
 )
 def test_a_part_is_found_at_its_header(loc: Loc, line: int) -> None:
-    """A mistake of a whole part is shown where the part begins."""
+    """A mistake of a whole part is reported at its header."""
     assert find_line(TRICKY, loc) == line
 
 
@@ -106,12 +106,15 @@ def test_a_part_is_found_at_its_header(loc: Loc, line: int) -> None:
     ],
 )
 def test_what_is_missing_is_sought_where_it_should_be(loc: Loc, line: int | None) -> None:
-    """The nearest header around it stands in; nothing stands in for what belongs to the top."""
+    """The nearest enclosing header has the line of a missing key.
+
+    A missing key of the top level has no line.
+    """
     assert find_line(TRICKY, loc) == line
 
 
 def test_windows_line_ends_count_once() -> None:
-    """CR LF is one end of a line."""
+    """CR LF is one line end."""
     assert find_line("a = 1\r\n\r\n[b]\r\nc = 4\r\n", ("b", "c")) == 4
 
 
@@ -128,7 +131,10 @@ def test_windows_line_ends_count_once() -> None:
     ids=str,
 )
 def test_a_place_has_a_column_too(loc: Loc, place: tuple[int, int]) -> None:
-    """It counts characters from 1, as editors show it; several values may stand on one line."""
+    """The column counts characters from 1, as editors do.
+
+    Several values may be on one line.
+    """
     text = 'a = 1\nb={c = 1, "d" = [1 , 2]}\n  [[e]]\n\t\tf = 1\n'
 
     assert find_position(text, loc) == place

@@ -1,4 +1,4 @@
-"""The gate: what must not start, not even in part, and what must run whole."""
+"""Specify which runs the gate refuses, and which it lets run completely."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRANSFER = "tests/stages/test_40_transfer.py"
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> StagedProject:
-    """A project with the stages of the real one, in which nothing has run yet."""
+    """Return a project with the real stages, in which nothing has run yet."""
     return staged_project(pytester, monkeypatch)
 
 
@@ -26,7 +26,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Stage
     [("migrate", "migrate"), ("verify", "rehearsal"), ("rollback", "rollback"), ("selftest", "selftest")],
 )
 def test_the_exact_verb_runs_every_stage_of_its_mode_in_order(project: StagedProject, verb: str, mode: Mode) -> None:
-    """All of them, each test once, although the files have the tests the wrong way round."""
+    """Each test runs once, although the files have the tests in reverse order."""
     ran = project.pytest("-m", verb)
 
     assert ran.exit == 0, ran.text
@@ -34,7 +34,7 @@ def test_the_exact_verb_runs_every_stage_of_its_mode_in_order(project: StagedPro
 
 
 def test_verify_runs_the_check_when_the_run_says_so(project: StagedProject) -> None:
-    """Which of its two meanings a verify has is found out when it begins."""
+    """A verify learns at its start whether it is a rehearsal or a check."""
     (project.root / "consolidated").touch()
 
     ran = project.pytest("-m", "verify")
@@ -59,7 +59,7 @@ def test_verify_runs_the_check_when_the_run_says_so(project: StagedProject) -> N
     ids=" ".join,
 )
 def test_what_leaves_the_run_whole_is_let_through(project: StagedProject, args: list[str]) -> None:
-    """Other spellings and harmless options do not stop a migration, nor weaken it."""
+    """Other spellings and harmless options neither stop nor weaken a migration."""
     ran = project.pytest(*args)
 
     assert ran.exit == 0, ran.text
@@ -67,7 +67,10 @@ def test_what_leaves_the_run_whole_is_let_through(project: StagedProject, args: 
 
 
 def test_behind_the_gate_a_real_run_begins(project: StagedProject) -> None:
-    """Without the stand-in of these tests: a rollback of nothing is refused, and no sample is built for it."""
+    """The real session refuses a rollback of nothing.
+
+    No sample is built for it.
+    """
     conftest = project.root / "conftest.py"
     conftest.write_text(conftest.read_text().replace("gate.open_run = begin", ""))
 
@@ -94,7 +97,7 @@ def test_stages_that_came_with_the_package_run_where_a_project_has_none(
 
 
 def test_beside_the_stages_nothing_is_collected(project: StagedProject) -> None:
-    """Also where the project has its tests in several folders."""
+    """The claim also holds for a project with tests in several folders."""
     (project.root / "more").mkdir()
     (project.root / "more/test_more.py").write_text("this is no Python")
 
@@ -105,7 +108,7 @@ def test_beside_the_stages_nothing_is_collected(project: StagedProject) -> None:
 
 
 def test_a_broken_test_of_the_project_cannot_stop_a_migration(project: StagedProject) -> None:
-    """Behind the open gate nothing but the stages is collected."""
+    """While the gate is open only the stages are collected."""
     (project.root / "tests/plan/test_broken.py").write_text("this is no Python")
     (project.root / "tests/test_broken.py").write_text("this is no Python")
 
@@ -140,7 +143,10 @@ def test_a_broken_test_of_the_project_cannot_stop_a_migration(project: StagedPro
     ids=" ".join,
 )
 def test_anything_but_the_exact_verb_runs_no_stage(project: StagedProject, args: list[str]) -> None:
-    """The gate is closed: nothing of the stages is collected, whatever the expression would select."""
+    """The gate is closed.
+
+    No stage is collected, whatever the expression selects.
+    """
     (project.root.parent / "other.ini").write_text("[pytest]\n")
 
     ran = project.pytest(*args)
@@ -152,7 +158,7 @@ def test_anything_but_the_exact_verb_runs_no_stage(project: StagedProject, args:
 
 
 def test_no_expression_in_the_environment_runs_a_stage(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``PYTEST_ADDOPTS="-m slow"`` once ran the last stage alone."""
+    """An earlier release ran the last stage alone with ``PYTEST_ADDOPTS="-m slow"``."""
     for stage in ("10-preflight", "60-commit"):
         file = project.stage(stage)
         file.write_text(file.read_text().replace("pytestmark = [", "pytestmark = [pytest.mark.slow, "))
@@ -176,7 +182,7 @@ def test_no_expression_in_the_environment_runs_a_stage(project: StagedProject, m
     ids=" ".join,
 )
 def test_a_stage_named_on_the_command_line_is_refused(project: StagedProject, args: list[str]) -> None:
-    """Editors and watchers run single tests by their path: of a stage they get one sentence."""
+    """Editors run single tests by their path, and get one sentence for a stage."""
     (project.root.parent / "other.ini").write_text("[pytest]\n")
 
     ran = project.pytest(*args)
@@ -187,7 +193,10 @@ def test_a_stage_named_on_the_command_line_is_refused(project: StagedProject, ar
 
 
 def test_a_stage_reached_around_its_folder_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By module name, or through a symbolic link, the folders are not asked; the final list is."""
+    """A module name or a symbolic link avoids the check of folders.
+
+    The final list is checked as well.
+    """
     monkeypatch.syspath_prepend(str(project.root / "tests/stages"))
     (project.root / "link").symlink_to(project.root / "tests/stages")
     unmarked = project.stage("60-commit")
@@ -208,7 +217,7 @@ def test_a_stage_reached_around_its_folder_is_refused(project: StagedProject, mo
 )
 @pytest.mark.parametrize("verb", ["migrate", "verify"])
 def test_a_listing_begins_no_run(project: StagedProject, verb: str, args: list[str]) -> None:
-    """What only shows something neither opens nor writes."""
+    """A listing neither opens nor writes a file."""
     ran = project.pytest("-m", verb, *args)
 
     assert ran.exit == 0, ran.text
@@ -216,7 +225,10 @@ def test_a_listing_begins_no_run(project: StagedProject, verb: str, args: list[s
 
 
 def test_collect_only_numbers_the_stages_and_says_what_they_do(project: StagedProject) -> None:
-    """The plan of a run for nothing; a bare pytest has none."""
+    """The listing describes the run without starting it.
+
+    A bare pytest lists no stages.
+    """
     preflight = sum("test_10_preflight" in test for test in whole("rehearsal"))
 
     listed = project.pytest("-m", "verify", "--co", "-q")
@@ -234,7 +246,7 @@ def test_collect_only_numbers_the_stages_and_says_what_they_do(project: StagedPr
     [("migrate or verify", ["migrate", "verify"]), ("not slow", []), ("migrate", []), ("Migrate", ["migrate"])],
 )
 def test_an_expression_around_a_verb_gets_a_hint(project: StagedProject, said: str, verbs: list[str]) -> None:
-    """Exit 5 alone would leave somebody wondering."""
+    """Exit code 5 alone would not explain the reason."""
     ran = project.pytest("-m", said)
 
     hints = [line for line in ran.text.splitlines() if "use exactly" in line]
@@ -242,7 +254,7 @@ def test_an_expression_around_a_verb_gets_a_hint(project: StagedProject, said: s
 
 
 def test_without_the_conftest_no_stage_can_run(project: StagedProject) -> None:
-    """No gate, but no fixture either."""
+    """There is no gate, but also no fixture."""
     ran = project.python("-m", "pytest", "-m", "migrate", "--noconftest")
 
     assert ran.exit != 0
@@ -250,7 +262,7 @@ def test_without_the_conftest_no_stage_can_run(project: StagedProject) -> None:
 
 
 def test_workers_run_the_projects_own_tests_only(project: StagedProject) -> None:
-    """Each worker stands behind a closed gate of its own."""
+    """Each worker has its own closed gate."""
     ran = project.python("-m", "pytest", "-n", "1", "-m", "not slow")
 
     assert ran.exit == 0, ran.text
@@ -258,7 +270,7 @@ def test_workers_run_the_projects_own_tests_only(project: StagedProject) -> None
 
 
 def test_a_run_of_its_own_process_is_whole(project: StagedProject) -> None:
-    """The command as it is typed."""
+    """The test runs the command as an operator types it."""
     ran = project.python("-m", "pytest", "-m", "migrate")
 
     assert ran.exit == 0, ran.text

@@ -1,4 +1,7 @@
-"""How far, how fast, how long still: said as far as it is known, and never as if more were known."""
+"""Specify the progress text of a long step.
+
+It states what is known, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def under_way(done: int, total: int, unit: str = "rows") -> Progress:
-    """A part of a step of which so much is done."""
+    """Return the progress of a step of which a part is done."""
     progress = Progress()
     progress.begin(total, unit, lambda: done)
     return progress
@@ -35,25 +38,37 @@ def under_way(done: int, total: int, unit: str = "rows") -> Progress:
     ],
 )
 def test_what_is_known_is_said(progress: Progress, said: str) -> None:
-    """After three seconds: a share and an end only where the total is known, and never more than all."""
+    """The text is taken after three seconds.
+
+    It has a share and an end only if the total is known.
+    """
     assert progress_text(progress, 3.0) == said
 
 
 def test_a_rehearsal_tells_how_long_a_stage_takes() -> None:
-    """Until the stage takes longer than it did then; without a rehearsal nothing is said."""
+    """The text ends when the stage takes longer than in the rehearsal.
+
+    Without a rehearsal it is empty.
+    """
     assert time_left(100.0, 30.0) == "1 min 10 s left of the stage, by the rehearsal"
     assert time_left(100.0, 100.0) == time_left(None, 5.0) == ""
 
 
 def test_the_bar_fills() -> None:
-    """It has the length of the share that is done, and is not there where no end is known."""
+    """The bar has the length of the finished share.
+
+    It is empty if the total is unknown.
+    """
     assert bar(under_way(1, 2)) == "[##########..........] "
     assert bar(under_way(2, 2)) == "[####################] "
     assert bar(under_way(2, 0)) == ""
 
 
 def test_a_file_is_looked_at_while_it_grows(tmp_path: Path) -> None:
-    """Less what it had before; one that is not there yet has nothing."""
+    """The former size of the file is subtracted.
+
+    A file that does not exist yet counts as empty.
+    """
     progress = Progress()
     progress.begin(100, "bytes", size_reader(tmp_path / "growing", less=10))
     before = progress.done
@@ -64,7 +79,7 @@ def test_a_file_is_looked_at_while_it_grows(tmp_path: Path) -> None:
 
 
 def test_rows_are_counted_while_they_are_read() -> None:
-    """In steps, so that counting costs next to nothing."""
+    """Rows are counted in steps, so that counting takes little time."""
     with closing(open_memory()) as con:
         con.execute("CREATE TABLE t(a)")
         con.executemany("INSERT INTO t VALUES(?)", [(n,) for n in range(3 * PROGRESS_ROWS + 5)])

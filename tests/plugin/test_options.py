@@ -1,4 +1,4 @@
-"""What the options and the configuration amount to."""
+"""Specify the settings that options and configuration give."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLUGINS = ("-p", "sqlite_consolidate.pytest_plugin.options", "-p", "sqlite_conso
 
 @pytest.fixture
 def root(pytester: pytest.Pytester) -> Path:
-    """A root folder whose configuration is still empty."""
+    """Return a root folder with an empty configuration."""
     pytester.makeini("[pytest]\n")
     return pytester.path.resolve()
 
@@ -31,7 +31,7 @@ def configure(root: Path, ini: str) -> None:
 
 
 def test_without_any_word_the_sample_workspace_stands_in(pytester: pytest.Pytester, root: Path) -> None:
-    """One command on a fresh machine works, and says that it is a sample."""
+    """A single command works on a new machine, and names the sample."""
     said = settings(pytester.parseconfig(*PLUGINS))
 
     assert said.workspace == root / "reports/sample-workspace"
@@ -43,7 +43,7 @@ def test_without_any_word_the_sample_workspace_stands_in(pytester: pytest.Pytest
 def test_options_are_relative_to_the_folder_pytest_was_started_in(
     pytester: pytest.Pytester, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As every other program on the command line has it."""
+    """Other programs treat paths on the command line in the same way."""
     (root / "below").mkdir()
     monkeypatch.chdir(root / "below")
 
@@ -58,7 +58,10 @@ def test_options_are_relative_to_the_folder_pytest_was_started_in(
 
 
 def test_existing_path_is_joined_to_its_option(tmp_path: Path) -> None:
-    """Else it is something to test for pytest, which passes over a file that is not there yet."""
+    """Otherwise pytest would take it for a test.
+
+    pytest ignores a path that does not exist yet.
+    """
     style, absent = tmp_path / "own.css", tmp_path / "junit.xml"
     style.touch()
 
@@ -70,7 +73,7 @@ def test_existing_path_is_joined_to_its_option(tmp_path: Path) -> None:
 def test_keys_of_the_configuration_are_relative_to_the_root_folder(
     pytester: pytest.Pytester, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever pytest is started, they mean the same."""
+    """They do not depend on the folder in which pytest is started."""
     (root / "below").mkdir()
     monkeypatch.chdir(root / "below")
     configure(root, "workspace = shop\nplan = plans/shop.toml\nreports = /var/tmp/out")
@@ -84,7 +87,7 @@ def test_keys_of_the_configuration_are_relative_to_the_root_folder(
 
 
 def test_the_command_line_wins_over_the_configuration(pytester: pytest.Pytester, root: Path) -> None:
-    """Option by option: what it does not say stays as configured."""
+    """An option that is not given keeps its configured value."""
     configure(root, "workspace = shop\nreports = out")
 
     said = settings(pytester.parseconfig(*PLUGINS, "--workspace", "other"))
@@ -95,7 +98,7 @@ def test_the_command_line_wins_over_the_configuration(pytester: pytest.Pytester,
 
 
 def test_the_configuration_may_be_native_toml(pytester: pytest.Pytester) -> None:
-    """Both kinds of table that pytest 9 reads mean the same."""
+    """Both kinds of table that pytest 9 reads have the same meaning."""
     pytester.makepyprojecttoml('[tool.pytest]\nworkspace = "shop"\n')
 
     assert settings(pytester.parseconfig(*PLUGINS)).workspace == pytester.path.resolve() / "shop"
@@ -103,7 +106,7 @@ def test_the_configuration_may_be_native_toml(pytester: pytest.Pytester) -> None
 
 @pytest.mark.parametrize("option", ["--workspace", "--plan", "--reports"])
 def test_an_empty_path_is_refused(pytester: pytest.Pytester, root: Path, option: str) -> None:
-    """``--workspace "$UNSET"`` must not mean the current folder."""
+    """An unset variable in ``--workspace "$UNSET"`` must not mean the current folder."""
     result = pytester.runpytest_inprocess(*PLUGINS, f"--rootdir={root}", option, "")
 
     assert result.ret == 4
@@ -111,7 +114,7 @@ def test_an_empty_path_is_refused(pytester: pytest.Pytester, root: Path, option:
 
 
 def test_every_mark_of_a_stage_is_known(pytester: pytest.Pytester, root: Path) -> None:
-    """With strict marks an unknown one would stop the collection."""
+    """With strict marks an unknown mark would stop the collection."""
     result = pytester.runpytest_inprocess(*PLUGINS, f"--rootdir={root}", "--markers")
 
     for mark in ("migrate", "verify", "rollback", "stage(id)", "criterion(*ids)"):
@@ -119,7 +122,7 @@ def test_every_mark_of_a_stage_is_known(pytester: pytest.Pytester, root: Path) -
 
 
 def test_without_the_gate_nothing_starts(pytester: pytest.Pytester, root: Path) -> None:
-    """Options alone would let ``-m "not slow"`` run stages."""
+    """With options alone ``-m "not slow"`` would run stages."""
     result = pytester.runpytest_inprocess(*PLUGINS[:2], f"--rootdir={root}")
 
     assert result.ret == 4
@@ -127,12 +130,15 @@ def test_without_the_gate_nothing_starts(pytester: pytest.Pytester, root: Path) 
 
 
 def test_every_mode_has_words_for_people() -> None:
-    """Header, headline and page take them from the mode."""
+    """Header, headline and page use the texts of the mode."""
     assert all(mode.verb in VERBS and mode.means and mode.word and mode.accepted for mode in Mode)
 
 
 def test_help_has_a_group_of_ours_and_markers_are_explained(pytester: pytest.Pytester) -> None:
-    """Whoever asks pytest is told: each option below one heading, each verb with the words that start it."""
+    """The help lists each option below one heading.
+
+    Each mark of a verb states the command.
+    """
     asked = pytester.runpytest_inprocess(*PLUGINS, "--help").stdout.str()
     group = asked[asked.index("consolidation of SQLite databases") :].split("\n\n")[0]
     marks = pytester.runpytest_inprocess(*PLUGINS, "--markers").stdout.str()
@@ -145,7 +151,7 @@ def test_help_has_a_group_of_ours_and_markers_are_explained(pytester: pytest.Pyt
 
 
 def registered(pytester: pytest.Pytester, *plugins: str) -> tuple[set[str], set[str]]:
-    """Return the options and the marks that pytest knows in a project of its own, as it lists them."""
+    """Return the options and marks that pytest lists in a separate project."""
     options = pytester.runpytest_inprocess(*plugins, "--help").stdout.str()
     marks = pytester.runpytest_inprocess(*plugins, "--markers").stdout.str()
     return set(re.findall(r"(?<=[ ,])--[a-z][\w-]*", options)), set(
@@ -154,7 +160,7 @@ def registered(pytester: pytest.Pytester, *plugins: str) -> tuple[set[str], set[
 
 
 def test_shipped_plugin_registers_only_the_product(pytester: pytest.Pytester, root: Path) -> None:
-    """What only this repository's tests use would be in the way of other projects' options and marks."""
+    """Options and marks of this repository's tests could collide with other projects."""
     assert root.is_dir()
     known, shipped = registered(pytester), registered(pytester, *SHIPPED)
 
@@ -176,7 +182,7 @@ def test_shipped_plugin_registers_only_the_product(pytester: pytest.Pytester, ro
 
 @pytest.mark.parametrize("mark", ["benchmark", "crash", "long", "thorough"])
 def test_marks_of_the_own_tests_are_registered_here(pytestconfig: pytest.Config, mark: str) -> None:
-    """They belong to the conftest of the tests, and so do the options of the benchmark."""
+    """The conftest of the tests registers them, and the options of the benchmark."""
     assert [line for line in pytestconfig.getini("markers") if line.startswith(f"{mark}: ")]
     assert pytestconfig.getoption("benchmark_rows") >= 1
     assert pytestconfig.getoption("benchmark_rounds") >= 1

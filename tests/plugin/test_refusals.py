@@ -1,4 +1,4 @@
-"""Before anything is touched: what a verb cannot be combined with, and where it cannot be said."""
+"""Specify what a verb cannot be combined with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TRANSFER = "tests/stages/test_40_transfer.py"
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> StagedProject:
-    """A project with the stages of the real one, in which nothing has run yet."""
+    """Return a project with the real stages, in which nothing has run yet."""
     return staged_project(pytester, monkeypatch)
 
 
@@ -20,7 +20,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Stage
 def test_a_verb_that_nobody_typed_is_refused(
     project: StagedProject, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    """A variable left over in a shell must not turn a bare pytest into a migration."""
+    """A variable of the shell must not turn a bare pytest into a migration."""
     if where == "environment":
         monkeypatch.setenv("PYTEST_ADDOPTS", "-m migrate")
     else:
@@ -37,7 +37,10 @@ def test_a_verb_that_nobody_typed_is_refused(
 def test_an_sqlite_that_does_not_list_tables_is_refused(
     project: StagedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would answer that there are none, and nothing would be left behind. No library so old can be had here."""
+    """Such a library would report no tables, so no table would be reported as left.
+
+    No library of that age is available for the test.
+    """
     monkeypatch.setattr(connections, "MIN_SQLITE_VERSION", (4, 1))
 
     ran = project.pytest("-m", "migrate")
@@ -96,7 +99,7 @@ def test_an_sqlite_that_does_not_list_tables_is_refused(
 def test_what_would_make_a_run_less_than_whole_is_refused(
     project: StagedProject, spelled: str, args: list[str]
 ) -> None:
-    """Exit 4, no test has run, and the message names the reason."""
+    """The exit code is 4, no test has run, and the message names the reason."""
     (project.root.parent / "other.ini").write_text("[pytest]\n")
 
     ran = project.pytest("-m", "migrate", *args)
@@ -107,7 +110,7 @@ def test_what_would_make_a_run_less_than_whole_is_refused(
 
 
 def test_all_reasons_are_in_one_message_and_no_run_is_begun(project: StagedProject) -> None:
-    """Nobody has to find them out one by one."""
+    """The operator need not find them one by one."""
     (project.root / "tests/stages/test_45_extra.py").write_text("def test_extra():\n    pass\n")
 
     ran = project.pytest("-m", "rollback", "--lf", "--reruns=2", "-n", "2", "tests/plan")
@@ -127,7 +130,10 @@ def test_all_reasons_are_in_one_message_and_no_run_is_begun(project: StagedProje
 def test_a_folder_below_the_root_is_refused_as_a_place_to_start(
     project: StagedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From there pytest would collect only that folder; from the folder of stages it collects them all."""
+    """From there pytest would collect only that folder.
+
+    From the folder of stages it collects all of them.
+    """
     monkeypatch.chdir(project.root / "tests/plan")
     elsewhere = project.pytest("-m", "migrate")
     monkeypatch.chdir(project.root / "tests/stages")
@@ -141,7 +147,7 @@ def test_a_folder_below_the_root_is_refused_as_a_place_to_start(
 
 
 def test_assertions_taken_away_are_refused(project: StagedProject) -> None:
-    """``python -O --assert=plain`` once passed a failing check and committed."""
+    """An earlier release passed a failing check and committed with ``python -O``."""
     ran = project.python("-O", "-m", "pytest", "-m", "migrate")
 
     assert ran.exit == 4, ran.text
@@ -150,7 +156,7 @@ def test_assertions_taken_away_are_refused(project: StagedProject) -> None:
 
 
 def test_without_any_plugin_of_others_a_run_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pytest-order is not loaded then, and nothing else would keep the order."""
+    """Without pytest-order nothing would keep the order."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
     ran = project.python("-m", "pytest", "-m", "migrate")
@@ -161,7 +167,7 @@ def test_without_any_plugin_of_others_a_run_is_refused(project: StagedProject, m
 
 
 def test_a_worker_of_xdist_begins_no_run(project: StagedProject) -> None:
-    """Even when the process that started it has no gate."""
+    """The claim holds even if the process that started it has no gate."""
     project.pytester.syspathinsert()
     worker = "def pytest_load_initial_conftests(early_config):\n    early_config.workerinput = {}\n"
     (project.root / "worker.py").write_text(worker)

@@ -1,4 +1,4 @@
-"""The report of a run, as pytest-html writes it in a small project of its own."""
+"""Specify the report of a run that pytest-html writes in a small project."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ render_collapsed = none
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """A project with a run: one test with a hostile id, one with subtests that fail."""
+    """Return a project with a hostile test id and with subtests that fail."""
     monkeypatch.setenv("WITH_RUN", "yes")
     monkeypatch.setenv("GITLAB_USER_EMAIL", "someone@example.org")
     pytester.makeconftest(_CONFTEST)
@@ -107,7 +107,7 @@ def _report(project: pytest.Pytester) -> Path:
 
 
 def _data(html: str) -> dict[str, Any]:
-    """Return what pytest-html's script draws its tables from."""
+    """Return the data from which pytest-html's script draws its tables."""
     blob = re.search(r'data-jsonblob="([^"]*)"', html)
     assert blob
     data: dict[str, Any] = json.loads(unescape(blob.group(1)))
@@ -115,7 +115,7 @@ def _data(html: str) -> dict[str, Any]:
 
 
 def test_a_report_has_the_verdict_without_a_script_and_every_text_escaped(project: pytest.Pytester) -> None:
-    """One run, looked at from all sides: a second one would tell no more."""
+    """The test examines one run completely, because a second run would add nothing."""
     _run(project)
     html = _report(project).read_text("utf-8")
     static = html[: html.index("data-jsonblob")]
@@ -158,7 +158,10 @@ def test_a_report_has_the_verdict_without_a_script_and_every_text_escaped(projec
 
 
 def test_the_file_that_a_killed_run_leaves_says_that_it_is_unfinished(project: pytest.Pytester) -> None:
-    """Nothing can be written after ``kill -9``, so what was written before must not look like an end."""
+    """Nothing can be written after ``kill -9``.
+
+    The file that was written before must not look finished.
+    """
     project.makepyfile("""
         import os, signal
         def test_first(): pass
@@ -175,7 +178,7 @@ def test_the_file_that_a_killed_run_leaves_says_that_it_is_unfinished(project: p
 
 
 def test_paths_that_the_user_gives_are_kept(project: pytest.Pytester) -> None:
-    """``--html`` and ``--junitxml`` win; the page is in the report all the same."""
+    """The options ``--html`` and ``--junitxml`` have priority, and the report has the page."""
     _run(project, "--html=mine.html", "--junitxml=mine.xml")
 
     assert '<h2 id="verdict">Refused and rolled back</h2>' in (project.path / "mine.html").read_text("utf-8")
@@ -184,7 +187,7 @@ def test_paths_that_the_user_gives_are_kept(project: pytest.Pytester) -> None:
 
 
 def test_without_a_run_nothing_is_touched(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plain ``pytest --html`` of the project's own tests is pytest-html's business."""
+    """A ``pytest --html`` without a run is left to pytest-html."""
     monkeypatch.delenv("WITH_RUN")
 
     _run(project, "--html=plain.html", "--self-contained-html")
@@ -196,7 +199,7 @@ def test_without_a_run_nothing_is_touched(project: pytest.Pytester, monkeypatch:
 
 
 def test_without_pytest_html_a_run_still_has_its_junit_file(project: pytest.Pytester) -> None:
-    """``-p no:html`` takes the report away, and breaks nothing."""
+    """With ``-p no:html`` only the report is missing."""
     result = _run(project, "-p", "no:html")
 
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
@@ -223,7 +226,10 @@ body { color: red }
 
 
 def test_a_hardened_page_runs_its_own_script_and_nothing_else() -> None:
-    """The policy names the script by its hash, so an event handler or a second script is refused by the browser."""
+    """The policy contains the hash of the script.
+
+    The browser refuses an event handler or a second script.
+    """
     html = harden(_PAGE)
 
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)
@@ -236,7 +242,7 @@ def test_a_hardened_page_runs_its_own_script_and_nothing_else() -> None:
 
 
 def test_hardening_twice_is_hardening_once(tmp_path: Path) -> None:
-    """It is done after every write, and a write may not have happened in between."""
+    """Hardening follows every write, also if nothing was written in between."""
     path = tmp_path / "audit.html"
     path.write_text(_PAGE)
 
@@ -249,7 +255,7 @@ def test_hardening_twice_is_hardening_once(tmp_path: Path) -> None:
 
 
 def test_hardening_a_file_that_is_not_there_leaves_none(tmp_path: Path) -> None:
-    """A run that was refused before pytest-html wrote has no report to harden."""
+    """A run that was refused before pytest-html wrote has no report."""
     finalise_html(tmp_path / "audit.html")
 
     assert list(tmp_path.iterdir()) == []

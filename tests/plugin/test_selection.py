@@ -1,4 +1,7 @@
-"""Behind the open gate: whatever other plugins or a careless edit do to the stages, they run whole or not at all."""
+"""Specify that the stages run completely or not at all.
+
+Other plugins or a careless edit must not change that while the gate is open.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,10 @@ OUT_OF_TURN = "This test is out of turn: something repeats or reorders the stage
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> StagedProject:
-    """A project with the stages of the real one, in which nothing has run yet; its root folder can be imported from."""
+    """Return a project with the real stages, in which nothing has run yet.
+
+    Modules can be imported from its root folder.
+    """
     pytester.syspathinsert()
     return staged_project(pytester, monkeypatch)
 
@@ -75,7 +81,10 @@ def meddler(project: StagedProject, source: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize(("place", "exit_"), [("first", 0), ("plain", 0), ("last", 0), ("around", 4)])
 def test_a_plugin_that_shuffles_is_overruled_or_the_run_refused(project: StagedProject, place: str, exit_: int) -> None:
-    """pytest-order has the last word over most; over those that come after it, the gate has."""
+    """pytest-order corrects the order of most plugins.
+
+    The gate refuses the run after a later plugin.
+    """
     source = PLACES[place].format(hook="pytest_collection_modifyitems", what="items.reverse()")
 
     ran = project.pytest("-m", "migrate", *meddler(project, f"import pytest\n{source}"))
@@ -93,7 +102,7 @@ def test_a_plugin_that_shuffles_is_overruled_or_the_run_refused(project: StagedP
     ],
 )
 def test_a_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject, place: str, what: str) -> None:
-    """Half a migration is none, and one and a half neither."""
+    """A migration with missing or repeated tests is not complete."""
     source = PLACES[place].format(hook="pytest_collection_modifyitems", what=what)
 
     ran = project.pytest("-m", "migrate", *meddler(project, f"import pytest\n{source}"))
@@ -105,7 +114,7 @@ def test_a_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject,
 
 
 def test_a_folder_that_a_plugin_adds_is_taken_for_empty(project: StagedProject, tmp_path: Path) -> None:
-    """Neither does it run beside the stages, nor can it stop them."""
+    """The folder neither runs beside the stages nor stops them."""
     (tmp_path / "test_more.py").write_text("this is no Python")
 
     ran = project.pytest("-m", "migrate", *meddler(project, ELSEWHERE.format(folder=str(tmp_path))))
@@ -115,7 +124,7 @@ def test_a_folder_that_a_plugin_adds_is_taken_for_empty(project: StagedProject, 
 
 
 def test_a_plugin_that_adds_a_test_of_its_own_is_refused(project: StagedProject) -> None:
-    """Nothing but the stages runs while databases are open."""
+    """While databases are open only the stages run."""
     source = """
 import pytest
 class Extra(pytest.Item):
@@ -138,7 +147,7 @@ def pytest_collection_modifyitems(session, items):
     ("hook", "position"), [("pytest_collection_finish", "trylast=True"), ("pytest_runtestloop", "tryfirst=True")]
 )
 def test_stages_reordered_after_the_check_do_not_run(project: StagedProject, hook: str, position: str) -> None:
-    """The turn of each test is looked at once more when it begins."""
+    """Each test is checked again when it begins."""
     source = BACKWARDS.format(hook=hook, position=position)
 
     ran = project.pytest("-m", "migrate", *meddler(project, source))
@@ -149,7 +158,7 @@ def test_stages_reordered_after_the_check_do_not_run(project: StagedProject, hoo
 
 
 def test_a_stage_of_a_plugin_that_collects_by_itself_does_not_run(project: StagedProject) -> None:
-    """The list was never looked at, so nothing of it has a turn."""
+    """The list was never checked, so none of its tests has a turn."""
     ran = project.pytest("-m", "migrate", *meddler(project, BY_ITSELF))
 
     assert ran.exit == 1, ran.text
@@ -157,7 +166,7 @@ def test_a_stage_of_a_plugin_that_collects_by_itself_does_not_run(project: Stage
 
 
 def test_a_test_that_is_run_again_stops_the_run(project: StagedProject) -> None:
-    """A repetition was set in the configuration, where no option shows it."""
+    """The repetition was set in the configuration, which no option shows."""
     ran = project.pytest("-m", "migrate", *meddler(project, TWICE))
 
     assert ran.exit == 1, ran.text
@@ -165,7 +174,7 @@ def test_a_test_that_is_run_again_stops_the_run(project: StagedProject) -> None:
 
 
 def test_a_stage_slipped_past_the_closed_gate_fails(project: StagedProject) -> None:
-    """A plugin that adds its stage after the last look at the list gets a failure, not a migration."""
+    """A stage that a plugin adds after the last check fails, and does not migrate."""
     source = """
 import pytest
 @pytest.hookimpl(tryfirst=True)
@@ -218,7 +227,10 @@ def pytest_runtestloop(session):
     ],
 )
 def test_a_stage_that_is_marked_wrong_is_refused(project: StagedProject, old: str, new: str, says: str) -> None:
-    """The message names the test and what is wrong with it; nothing of the run has run."""
+    """The message names the test and its mistake.
+
+    No test of the run has run.
+    """
     stage = project.stage("40-transfer")
     stage.write_text(stage.read_text().replace(old, new))
 
@@ -231,7 +243,10 @@ def test_a_stage_that_is_marked_wrong_is_refused(project: StagedProject, old: st
 
 @pytest.fixture
 def generated(project: StagedProject) -> tuple[StagedProject, tuple[str, str]]:
-    """The project with one test function for all criteria of a stage, and the option that loads what multiplies it."""
+    """Return the project with one test function for all criteria of a stage.
+
+    The result also has the option that loads the plugin which repeats it.
+    """
     stage = project.stage("40-transfer")
     head, *tests = stage.read_text().split("\n@pytest.mark.order")
     performing = next(test for test in tests if "test_performed" in test)
@@ -240,7 +255,10 @@ def generated(project: StagedProject) -> tuple[StagedProject, tuple[str, str]]:
 
 
 def test_one_function_is_a_test_of_each_criterion(generated: tuple[StagedProject, tuple[str, str]]) -> None:
-    """They come after the test that performs the stage, in the order in which the criteria are listed."""
+    """They follow the test that performs the stage.
+
+    Their order is that of the list of criteria.
+    """
     project, option = generated
 
     ran = project.pytest("-m", "migrate", *option)
@@ -260,7 +278,7 @@ def test_one_function_is_a_test_of_each_criterion(generated: tuple[StagedProject
 def test_a_criterion_that_a_plugin_drops_or_doubles_is_refused(
     generated: tuple[StagedProject, tuple[str, str]], what: str, says: str
 ) -> None:
-    """Tests that are made of the list of criteria are looked at like those that are written."""
+    """Generated tests are checked like written ones."""
     project, option = generated
     chosen = "test = next(item for item in items if 'rows-counted' in item.name)"
     source = PLACES["around"].format(hook="pytest_collection_modifyitems", what=f"{chosen}; {what}")
@@ -273,7 +291,7 @@ def test_a_criterion_that_a_plugin_drops_or_doubles_is_refused(
 
 
 def test_a_smoke_test_may_be_named_by_its_plan(project: StagedProject) -> None:
-    """The plan adds criteria to the stage of smoke tests, so their names are not known beforehand."""
+    """The plan adds criteria to the stage of smoke tests, with names that only it knows."""
     stage = project.stage("80-smoke")
     added = '\n@pytest.mark.order(8005)\n@pytest.mark.criterion("smoke:*")\ndef test_applications():\n    pass\n'
     stage.write_text(stage.read_text() + added)
@@ -284,7 +302,7 @@ def test_a_smoke_test_may_be_named_by_its_plan(project: StagedProject) -> None:
 
 
 def test_a_missing_stage_is_refused(project: StagedProject) -> None:
-    """A run without its backup is no run."""
+    """A run without its backup is not complete."""
     project.stage("20-backup").unlink()
 
     ran = project.pytest("-m", "migrate")

@@ -1,4 +1,4 @@
-"""Specify what a check that states nothing, cannot look or fails amounts to."""
+"""Specify the outcome of a check that observes nothing, cannot examine, or fails."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ else:
 
 
 class BlindRun(Run):
-    """A run whose checks state nothing."""
+    """A run whose checks return no observations."""
 
     def look(self, criterion: Criterion) -> Sequence[Observation]:  # noqa: ARG002 -- the pipeline's
-        """See nothing."""
+        """Return nothing."""
         return []
 
 
@@ -38,7 +38,7 @@ class BrokenRun(Run):
     """A run whose checks raise an error.
 
     Attributes:
-        error: What they raise.
+        error: Error of the checks.
     """
 
     error: BaseException = OSError(errno.EIO, "Input/output error")
@@ -49,7 +49,7 @@ class BrokenRun(Run):
 
 
 def test_a_check_that_states_nothing_has_examined_nothing(root: Path) -> None:
-    """It does not pass, and the next stage is refused."""
+    """The check does not pass, and the next stage is refused."""
     run = BlindRun(a_request(root))
     run.perform(PREFLIGHT)
 
@@ -72,7 +72,7 @@ def test_a_check_that_states_nothing_has_examined_nothing(root: Path) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_a_check_that_could_not_look_has_examined_nothing(root: Path, error: Exception) -> None:
-    """Its reason is in the evidence."""
+    """The reason is in the evidence."""
     run = BrokenRun(a_request(root))
     run.error = error
     run.perform(PREFLIGHT)
@@ -86,12 +86,15 @@ def test_a_check_that_could_not_look_has_examined_nothing(root: Path, error: Exc
 
 @pytest.mark.parametrize("error", [OSError(), sqlite3.OperationalError()])
 def test_error_without_a_text_is_named_by_its_kind(error: Exception) -> None:
-    """A reason that ends behind a colon would tell nothing."""
+    """A message without the class of the error would be empty."""
     assert type(error).__name__ in failure_message(error)
 
 
 def test_a_mistake_inside_a_check_is_raised_and_shows_nothing(root: Path) -> None:
-    """It is no state of the workspace: its traceback is needed, and the criterion stays without a result."""
+    """A programming error is not a state of the workspace.
+
+    Its traceback is shown, and the criterion has no result.
+    """
     run = BrokenRun(a_request(root))
     run.error = ZeroDivisionError()
     run.perform(PREFLIGHT)
@@ -105,7 +108,7 @@ def test_a_mistake_inside_a_check_is_raised_and_shows_nothing(root: Path) -> Non
 
 
 def test_a_check_does_not_pass_without_what_it_requires(root: Path) -> None:
-    """It has looked, and says so; but what it saw is worth nothing while its prerequisite is open."""
+    """The check examines the subject, but does not pass while its prerequisite is open."""
     run = a_run(root)
     run.perform(PREFLIGHT)
 
@@ -120,7 +123,7 @@ def test_a_check_does_not_pass_without_what_it_requires(root: Path) -> None:
 
 
 def test_a_failed_check_is_not_made_up_for_by_another(root: Path) -> None:
-    """Whatever a second look sees, the stage has failed."""
+    """The stage has failed even if a second check passes."""
     run = a_run(root)
     run.perform(PREFLIGHT)
     run.log.add(PREFLIGHT, "plan-valid", [OBSERVATIONS[Outcome.FAILED]])
@@ -134,7 +137,7 @@ def test_a_failed_check_is_not_made_up_for_by_another(root: Path) -> None:
 
 
 def test_what_the_plan_does_not_require_holds_nothing_up(root: Path) -> None:
-    """Without dumps, stated rows and a demanded rehearsal the run is accepted all the same."""
+    """A run without dumps, stated rows and a demanded rehearsal is accepted."""
     file = root / "consolidation.toml"
     file.write_text(file.read_text().replace("format = 1\n", "format = 1\ndump = false\n"))
 

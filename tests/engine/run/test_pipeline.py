@@ -1,4 +1,4 @@
-"""Specify the order in which a run goes forward, and when it may COMMIT."""
+"""Specify the order of a run, and when it may COMMIT."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ BEFORE_COMMIT = [id for stage in MIGRATION[: MIGRATION.index(COMMIT)] for id in 
 
 @pytest.fixture(scope="module")
 def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Lend a run right before COMMIT, of which every criterion holds; its log is left as it was found."""
+    """Lend a run right before COMMIT of which every criterion holds.
+
+    Its log is unchanged afterwards.
+    """
     run = a_run(build_two_sources(tmp_path_factory.mktemp("verified") / "workspace"))
     reach(run, VERIFY)
     yield run
@@ -57,7 +60,10 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 
 def test_commit_is_refused_when_a_row_is_lost_before_it(root: Path) -> None:
-    """A row that was deleted after the target was read fails its check: nothing is committed, sources keep names."""
+    """A row that is deleted after the target was read fails its check.
+
+    Nothing is committed, and the sources keep their names.
+    """
     before = state(root)
     run = a_run(root)
     reach(run, TRANSFER)
@@ -82,7 +88,7 @@ def test_commit_is_refused_when_a_row_is_lost_before_it(root: Path) -> None:
     "statement", ["DELETE FROM tasks WHERE id = 2", "CREATE INDEX late ON tasks(title)", "PRAGMA user_version = 7"]
 )
 def test_a_write_after_the_checks_is_never_committed(root: Path, statement: str) -> None:
-    """Rows, schema or header that changed after the row of history were not verified."""
+    """Rows, schema or header that changed after the history row were not verified."""
     before = state(root)
     run = a_run(root)
     reach(run, VERIFY)
@@ -100,7 +106,7 @@ def test_a_write_after_the_checks_is_never_committed(root: Path, statement: str)
 
 @pytest.mark.parametrize("criterion", BEFORE_COMMIT)
 def test_commit_waits_for_each_criterion_before_it(verified: Run, criterion: str) -> None:
-    """One that was not checked is enough, whatever its stage, and the refusal names it."""
+    """One unchecked criterion of any stage is enough, and the refusal names it."""
     result = verified.log.results.pop(criterion)
 
     error = refusal(verified, COMMIT)
@@ -114,7 +120,7 @@ def test_commit_waits_for_each_criterion_before_it(verified: Run, criterion: str
 @pytest.mark.parametrize("criterion", BEFORE_COMMIT)
 @pytest.mark.parametrize("outcome", Outcome)
 def test_only_passed_and_not_required_let_commit_go_on(verified: Run, criterion: str, outcome: Outcome) -> None:
-    """A criterion that failed, or that nobody could examine, holds it up, whatever its stage."""
+    """A criterion of any stage that failed or was not examined prevents COMMIT."""
     log = replace(verified.log, results=dict(verified.log.results), stages=dict(verified.log.stages))
     stage = next(stage for stage in MIGRATION if criterion in criteria_in(stage))
     log.add(stage, criterion, [SEEN, OBSERVATIONS[outcome]])
@@ -129,7 +135,7 @@ def test_only_passed_and_not_required_let_commit_go_on(verified: Run, criterion:
 
 
 def test_each_stage_waits_for_the_checks_of_the_one_before(root: Path) -> None:
-    """After every single check the next stage is refused, until the last."""
+    """The next stage is refused until the last check was made."""
     run = a_run(root)
     run.perform(PREFLIGHT)
     for stage, following in pairwise(MIGRATION):
@@ -145,7 +151,7 @@ def test_each_stage_waits_for_the_checks_of_the_one_before(root: Path) -> None:
 
 @pytest.mark.parametrize("done", range(len(MIGRATION) + 1))
 def test_a_stage_out_of_order_is_refused(root: Path, done: int) -> None:
-    """After any number of stages only the next one can be performed, and each only once."""
+    """Only the next stage can be performed, and each stage only once."""
     run = a_run(root)
     for stage in MIGRATION[:done]:
         accept(run, stage)
@@ -162,7 +168,10 @@ def test_a_stage_out_of_order_is_refused(root: Path, done: int) -> None:
 
 @pytest.mark.parametrize("stage", MIGRATION, ids=lambda stage: stage.id)
 def test_a_criterion_cannot_be_checked_before_its_stage(verified: Run, stage: Stage) -> None:
-    """Its check would look at what is not there; a stage that was performed can be checked."""
+    """The results that the check needs do not exist yet.
+
+    A criterion of a performed stage can be checked.
+    """
     performed = stage.id in verified.log.stages
     for criterion in () if performed else criteria_in(stage):
         with pytest.raises(ProblemError) as caught:
@@ -174,7 +183,7 @@ def test_a_criterion_cannot_be_checked_before_its_stage(verified: Run, stage: St
 
 @pytest.mark.parametrize("criterion", ["archives-unchanged", "smoke:none", "restored-exact", "no such criterion"])
 def test_a_criterion_of_another_run_is_refused(verified: Run, criterion: str) -> None:
-    """It is none that this mode, or this plan, demands."""
+    """The mode or the plan does not demand the criterion."""
     with pytest.raises(ProblemError) as caught:
         verified.check(criterion)
 
@@ -182,7 +191,10 @@ def test_a_criterion_of_another_run_is_refused(verified: Run, criterion: str) ->
 
 
 def test_nothing_writes_between_the_row_of_history_and_commit(root: Path) -> None:
-    """The row is the last that is written, and what is compared afterwards is what COMMIT keeps."""
+    """The history row is written last.
+
+    The state that is compared afterwards is the one that COMMIT keeps.
+    """
     run = a_run(root)
     reach(run, SCHEMA)
     connection, statements = run.target.connection, list[str]()
@@ -205,7 +217,7 @@ def test_nothing_writes_between_the_row_of_history_and_commit(root: Path) -> Non
 
 
 def reads(statement: str) -> bool:
-    """Tell whether a statement that SQLite traced changes neither a row nor the schema nor the header."""
+    """Return whether a traced statement changes neither a row, nor the schema, nor the header."""
     word = statement.split(maxsplit=1)[0].upper()
     sets = "=" in statement and "cache_size" not in statement
     return word in ("SELECT", "WITH", "--", "EXPLAIN") or (word == "PRAGMA" and not sets)
@@ -218,7 +230,7 @@ class LostCommit:
         self._connection = connection
 
     def execute(self, statement: str) -> sqlite3.Cursor:
-        """Execute a statement, and a ROLLBACK in the place of COMMIT."""
+        """Execute a statement, and a ROLLBACK instead of COMMIT."""
         return self._connection.execute("ROLLBACK" if statement == "COMMIT" else statement)
 
     def __getattr__(self, name: str) -> object:
@@ -226,7 +238,10 @@ class LostCommit:
 
 
 def test_a_commit_that_leaves_no_row_of_history_is_none(root: Path) -> None:
-    """COMMIT returned: the ledger does not say so, for a new connection finds no row."""
+    """A new connection finds no history row although COMMIT returned.
+
+    The ledger does not state that the run was committed.
+    """
     before = state(root)
     run = a_run(root)
     reach(run, VERIFY)
@@ -245,12 +260,15 @@ def test_a_commit_that_leaves_no_row_of_history_is_none(root: Path) -> None:
     ("words", "stage"), [("copying what", PREFLIGHT), ("backing up", BACKUP), ("archiving", ARCHIVE)]
 )
 def test_an_interrupted_stage_cannot_be_checked_or_passed(root: Path, words: str, stage: Stage) -> None:
-    """Neither its own criteria nor the next stage: what it was to do may be half done."""
+    """Neither its criteria can be checked nor the next stage performed.
+
+    The stage may be half done.
+    """
     mode = Mode.REHEARSAL if stage == PREFLIGHT else Mode.MIGRATE
     before = state(root)
 
-    def on_progress(said: str) -> None:
-        if said.startswith(words):
+    def on_progress(text: str) -> None:
+        if text.startswith(words):
             raise KeyboardInterrupt
 
     run = a_run(root, mode=mode, context=Context(on_progress=on_progress))
@@ -273,7 +291,10 @@ def test_an_interrupted_stage_cannot_be_checked_or_passed(root: Path, words: str
 
 
 def test_a_plan_with_mistakes_is_all_that_can_be_examined(root: Path) -> None:
-    """Each of its mistakes is evidence; what could not be looked at without a plan is not examined."""
+    """Each mistake is evidence.
+
+    Criteria that need a valid plan are not examined.
+    """
     request = a_request(root)
     request.settings.plan.write_text('format = 1\nname = "x"\ntarget = "a.db"\nunknown = 1\nother = 2\n')
     with pytest.raises(ProblemError) as caught:
@@ -292,7 +313,10 @@ def test_a_plan_with_mistakes_is_all_that_can_be_examined(root: Path) -> None:
 
 @pytest.mark.parametrize("mode", [Mode.MIGRATE, Mode.REHEARSAL])
 def test_run_has_a_check_of_each_criterion(root: Path, mode: Mode) -> None:
-    """A criterion without a check would never be examined, and a check without a criterion never be asked."""
+    """A criterion without a check would never be examined.
+
+    A check without a criterion would never be called.
+    """
     run = Run(a_request(root, mode=mode))
     try:
         demanded = {id for stage in stages_of(mode) for id in run.log.demanded(stage)}

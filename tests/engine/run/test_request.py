@@ -1,4 +1,4 @@
-"""A request gives its run a name and a start."""
+"""Specify the name and the start of a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def test_a_later_name_keeps_the_start(tmp_path: Path) -> None:
-    """Evidence states when the run began, whatever second its name has; else a short run ends before it begins."""
+    """The evidence states when the run began, independent of its name.
+
+    Otherwise a short run would end before it began.
+    """
     started = datetime(2026, 1, 31, 12, 0, 59, tzinfo=UTC)
     request = replace(a_request(build_two_sources(tmp_path / "workspace")), started=started)
 

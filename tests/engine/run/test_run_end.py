@@ -1,4 +1,4 @@
-"""Specify what the end of a run keeps or rolls back, and that runs are apart."""
+"""Specify what the end of a run keeps or rolls back, and that runs are independent."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ MIGRATION = stages_of(Mode.MIGRATE)
 
 
 class FullDisk(Ledger):
-    """A ledger that cannot be written to when it comes to an event."""
+    """A ledger that cannot be written when a given event is noted."""
 
     def __init__(self, folder: Path, event: str) -> None:
         super().__init__(folder)
         self._event = event
 
     def note(self, event: str, **facts: object) -> None:
-        """Note the event, unless it is the one."""
+        """Note the event, unless it is the given one."""
         if event == self._event:
             raise OSError(errno.ENOSPC, "No space left on device")
         super().note(event, **facts)
@@ -62,7 +62,10 @@ class FullDisk(Ledger):
 
 @pytest.mark.parametrize("event", ["committed", "finished"])
 def test_a_row_of_history_alone_is_no_proof_after_a_crash(root: Path, event: str) -> None:
-    """Killed between COMMIT and the verdict, the run is rolled back by the next although its row is in the target."""
+    """A run that is killed between COMMIT and the verdict is rolled back by the next run.
+
+    Its history row is in the target, but does not prove acceptance.
+    """
     before = state(root)
 
     def run() -> None:
@@ -97,7 +100,10 @@ def test_a_row_of_history_alone_is_no_proof_after_a_crash(root: Path, event: str
 def test_a_stage_that_raises_is_rolled_back_as_the_ledger_says(
     root: Path, event: str, stage: Stage, set_stays: bool
 ) -> None:
-    """Before the ledger says that the run has started there is nothing to undo, and no backup set is left."""
+    """If the ledger does not state that the run started, there is nothing to roll back.
+
+    No backup set is left then.
+    """
     before = state(root)
     run = a_run(root)
     run.ledger = FullDisk(run.folder, event)
@@ -116,7 +122,10 @@ def test_a_stage_that_raises_is_rolled_back_as_the_ledger_says(
 
 
 def test_a_run_whose_end_cannot_be_noted_is_rolled_back(root: Path) -> None:
-    """It would be taken for one that was cut short: it is refused, and the reason is an error of its log."""
+    """The next run would treat it as cut short.
+
+    It is refused, and the reason is an error of its log.
+    """
     before = state(root)
     run = a_run(root)
     run.ledger = FullDisk(run.folder, "finished")
@@ -131,7 +140,7 @@ def test_a_run_whose_end_cannot_be_noted_is_rolled_back(root: Path) -> None:
 
 
 def test_a_refusal_by_the_preflight_leaves_no_backup_set(root: Path) -> None:
-    """Nothing was begun, so nothing is rolled back."""
+    """The run made no changes, so nothing is rolled back."""
     (root / "logs/tasks.db").write_bytes(b"no database")
     before = state(root)
     run = a_run(root)
@@ -147,7 +156,7 @@ def test_a_refusal_by_the_preflight_leaves_no_backup_set(root: Path) -> None:
 
 @pytest.mark.parametrize("criterion", ["references-updated", "no-side-effects", "archived", "record-written"])
 def test_a_criterion_that_fails_after_commit_rolls_everything_back(root: Path, criterion: str) -> None:
-    """The data is committed, and is taken out again."""
+    """The committed data is removed again."""
     before = state(root)
     run = a_run(root)
     stage = next(stage for stage in MIGRATION if criterion in criteria_in(stage))
@@ -166,7 +175,7 @@ def test_a_criterion_that_fails_after_commit_rolls_everything_back(root: Path, c
 
 
 def test_an_end_that_is_called_twice_does_nothing_more(root: Path) -> None:
-    """Neither after a verdict that keeps the result, nor after one that does not."""
+    """This holds after an accepted run and after a refused one."""
     refused = a_run(root)
     reach(refused, SMOKE)
     refused.end()
@@ -184,7 +193,10 @@ def test_an_end_that_is_called_twice_does_nothing_more(root: Path) -> None:
 
 
 def test_runs_follow_each_other_in_one_process(tmp_path: Path) -> None:
-    """A rehearsal, migrations of two workspaces, a rollback, a migration again and its check; each gives back all."""
+    """The runs are a rehearsal, migrations, a rollback, another migration and its check.
+
+    Each releases all of its resources.
+    """
     root, other = build_two_sources(tmp_path / "workspace"), build_two_sources(tmp_path / "other")
     before = state(root)
     process = psutil.Process()
@@ -205,14 +217,17 @@ def test_runs_follow_each_other_in_one_process(tmp_path: Path) -> None:
 
 
 def run_through(run: Pipeline) -> None:
-    """Take a run to its end; it is accepted."""
+    """Run all stages of an accepted run, and end it."""
     run_stages(run)
     run.end()
     assert verdict(run.log) == "accepted", (run.log.errors, [result.text for result in run.log.results.values()])
 
 
 def test_two_runs_at_once_in_one_process_are_apart(tmp_path: Path) -> None:
-    """Stage by stage in turn, in two workspaces: one is accepted, and the other, which fails, is rolled back."""
+    """Two runs perform their stages in turn, in two workspaces.
+
+    One is accepted, and the other fails and is rolled back.
+    """
     roots = build_two_sources(tmp_path / "first"), build_two_sources(tmp_path / "second")
     before = state(roots[1])
     first, second = (a_run(root) for root in roots)
@@ -230,7 +245,10 @@ def test_two_runs_at_once_in_one_process_are_apart(tmp_path: Path) -> None:
 
 
 def test_a_backup_set_of_another_run_is_left_alone(root: Path) -> None:
-    """A run that gets the name of a finished one is refused, and takes its ledger neither for its own nor back."""
+    """A run with the name of a finished one is refused.
+
+    It neither uses nor rolls back by the ledger of the finished run.
+    """
     first = consolidate(a_run(root))
     after = state(root)
 
@@ -245,7 +263,7 @@ def test_a_backup_set_of_another_run_is_left_alone(root: Path) -> None:
 
 
 def test_words_that_raise_do_not_keep_a_run_from_being_rolled_back(root: Path) -> None:
-    """The function that shows progress is the caller's, and may raise at any time."""
+    """The progress callback belongs to the caller, and may raise at any time."""
     before = state(root)
     run = a_run(root)
     reach(run, REFERENCES)

@@ -1,4 +1,4 @@
-"""The lock that keeps a second run out."""
+"""Specify the lock that prevents a second run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ with RunLock(pathlib.Path(sys.argv[1])):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder that is not there yet, nor is its parent."""
+    """Return a folder that does not exist, like its parent."""
     return tmp_path / "workspace" / "backups"
 
 
@@ -44,7 +44,7 @@ def another_run(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_second_run_is_refused_and_told_of_the_first(folder: Path) -> None:
-    """Process and command are named, and what to do."""
+    """The problem names process and command, and has a hint."""
     with another_run(folder) as process, pytest.raises(ProblemError) as refused, RunLock(folder):
         pass
 
@@ -56,7 +56,7 @@ def test_a_second_run_is_refused_and_told_of_the_first(folder: Path) -> None:
 
 
 def test_the_lock_is_free_again_after_the_first_run(folder: Path) -> None:
-    """Ended well, it leaves nothing: not the lock, not the folders that it made for it."""
+    """A finished run leaves neither the lock nor the folders that it made for it."""
     with another_run(folder):
         pass
 
@@ -66,7 +66,7 @@ def test_the_lock_is_free_again_after_the_first_run(folder: Path) -> None:
 
 
 def test_a_killed_run_does_not_keep_anyone_out(folder: Path) -> None:
-    """Its file is left, and does not matter."""
+    """Its file is left, and has no effect."""
     with another_run(folder) as process:
         process.kill()
         process.wait()
@@ -78,7 +78,10 @@ def test_a_killed_run_does_not_keep_anyone_out(folder: Path) -> None:
 
 
 def test_one_process_cannot_run_twice_at_once(folder: Path) -> None:
-    """The kernel would allow it, and drop the first lock with the second."""
+    """The kernel would allow it.
+
+    It would release the first lock with the second one.
+    """
     with RunLock(folder):
         with pytest.raises(ProblemError, match=f"process {os.getpid()} "), RunLock(folder):
             pass
@@ -87,14 +90,14 @@ def test_one_process_cannot_run_twice_at_once(folder: Path) -> None:
 
 
 def test_looking_who_holds_it_keeps_the_lock(folder: Path) -> None:
-    """Asking in the very process that has the lock does not drop it."""
+    """A query in the process that holds the lock does not release it."""
     with RunLock(folder):
         assert holder(folder) == os.getpid()
         assert is_refused_elsewhere(folder)
 
 
 def test_the_holder_is_named_without_changing_anything(folder: Path) -> None:
-    """A rehearsal asks, and leaves no trace."""
+    """A rehearsal queries the lock, and leaves no trace."""
     assert holder(folder) is None
     assert not folder.parent.exists()
 
@@ -107,14 +110,14 @@ def test_the_holder_is_named_without_changing_anything(folder: Path) -> None:
 
 
 def test_folder_and_file_are_private(folder: Path) -> None:
-    """Nobody else can hold up a run, or read what it is called."""
+    """No other user can block a run or read its name."""
     with RunLock(folder):
         assert folder.stat().st_mode & 0o777 == 0o700
         assert (folder / "run.lock").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_that_is_used_or_was_there_stays(folder: Path, tmp_path: Path) -> None:
-    """Only what the lock made and nobody filled goes away."""
+    """Only an empty folder that the lock created is removed."""
     with RunLock(folder):
         (folder / "set").mkdir()
     with RunLock(tmp_path):
@@ -125,7 +128,7 @@ def test_a_folder_that_is_used_or_was_there_stays(folder: Path, tmp_path: Path) 
 
 
 def test_a_link_in_place_of_the_lock_file_is_not_followed(folder: Path) -> None:
-    """Nobody can have us write into another file."""
+    """No other user can redirect the write to another file."""
     folder.mkdir(parents=True)
     (folder / "run.lock").symlink_to("victim")
 
@@ -138,7 +141,7 @@ def test_a_link_in_place_of_the_lock_file_is_not_followed(folder: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_a_refusal(tmp_path: Path) -> None:
-    """Bad places are said in words."""
+    """A bad path raises a problem."""
     (tmp_path / "file").touch()
 
     with pytest.raises(ProblemError, match="cannot be made"), RunLock(tmp_path / "file" / "backups"):
@@ -148,7 +151,7 @@ def test_a_folder_that_cannot_be_made_is_a_refusal(tmp_path: Path) -> None:
 
 
 def test_a_failing_run_gives_the_lock_back(folder: Path) -> None:
-    """An error passes through, and the next run can start."""
+    """The error is raised, and the next run can start."""
     with pytest.raises(ZeroDivisionError), RunLock(folder):
         _ = 1 / 0
 
@@ -157,7 +160,7 @@ def test_a_failing_run_gives_the_lock_back(folder: Path) -> None:
 
 
 def test_a_forked_child_does_not_give_the_lock_back(folder: Path) -> None:
-    """A child that leaves the context by accident leaves its parent's lock alone."""
+    """A child process that leaves the context keeps its parent's lock."""
     with RunLock(folder) as lock:
         child = os.fork()
         if not child:
@@ -169,7 +172,10 @@ def test_a_forked_child_does_not_give_the_lock_back(folder: Path) -> None:
 
 
 def test_of_many_that_start_together_one_runs_at_a_time(folder: Path) -> None:
-    """The file may be removed and made anew under their hands: two never hold the lock together."""
+    """The file may be removed and created again meanwhile.
+
+    Two processes never hold the lock together.
+    """
     code = """
 import sys, os, pathlib
 from sqlite_consolidate.engine.run.run_lock import RunLock
@@ -179,7 +185,7 @@ runs = 0
 while runs < 200:
     try:
         with RunLock(folder):
-            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))  # fails if somebody else is in here
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))  # fails if the other process is here
             mark.unlink()
             runs += 1
     except ProblemError as refused:
@@ -194,7 +200,10 @@ while runs < 200:
 
 
 def test_a_lock_on_a_removed_file_is_none(folder: Path) -> None:
-    """If the first run ends and removes its file just before the second locks it, the second locks a new one."""
+    """The first run may remove its file just before the second one locks it.
+
+    The second run then locks a new file.
+    """
     code = """
 import sys, pathlib
 from sqlite_consolidate.engine.run.run_lock import RunLock
@@ -215,7 +224,7 @@ with RunLock(file.parent):
 
 
 def is_refused_elsewhere(folder: Path) -> bool:
-    """Tell whether another process cannot get the lock."""
+    """Return whether another process is refused the lock."""
     done = subprocess.run(
         [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""Specify what a run's log keeps of its checks and stages, and what it may disclose."""
+"""Specify what the log of a run keeps and discloses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def a_log(mode: Mode = Mode.MIGRATE, **facts: object) -> RunLog:
     ],
 )
 def test_a_check_comes_to_the_worst_of_its_evidence(outcomes: list[Outcome], expected: Outcome) -> None:
-    """One subject that does not hold is enough, in whatever order they are; what was looked at decides before none."""
+    """One subject that does not hold is enough, in any order.
+
+    An examined subject outweighs one that is not required.
+    """
     log = a_log()
     log.begin(PREFLIGHT)
     log.end_performing(PREFLIGHT)
@@ -56,7 +59,7 @@ def test_a_check_comes_to_the_worst_of_its_evidence(outcomes: list[Outcome], exp
 
 
 def test_a_check_without_an_observation_has_examined_nothing() -> None:
-    """It has one line of evidence all the same, with the reason."""
+    """It still has one line of evidence with the reason."""
     log = a_log()
     log.begin(PREFLIGHT)
     log.end_performing(PREFLIGHT)
@@ -68,7 +71,10 @@ def test_a_check_without_an_observation_has_examined_nothing() -> None:
 
 
 def test_the_text_of_a_result_names_what_does_not_hold() -> None:
-    """One line for each such subject; none where all hold."""
+    """There is one line for each such subject.
+
+    If all subjects hold, there is no line.
+    """
     log = a_log()
     log.begin(PREFLIGHT)
     log.end_performing(PREFLIGHT)
@@ -84,7 +90,10 @@ def test_the_text_of_a_result_names_what_does_not_hold() -> None:
     [(PASSED, "passed"), (NOT_REQUIRED, "passed"), (FAILED, "failed"), (NOT_EXAMINED, "failed")],
 )
 def test_a_stage_passes_when_its_last_criterion_holds(outcome: Outcome, expected: str) -> None:
-    """Before that it is running, and one that does not hold fails it for good."""
+    """The stage is running before.
+
+    A criterion that does not hold fails the stage permanently.
+    """
     log = a_log()
     log.begin(BACKUP)
     assert log.stages[BACKUP.id].outcome == "running"
@@ -102,7 +111,10 @@ def test_a_stage_passes_when_its_last_criterion_holds(outcome: Outcome, expected
 
 
 def test_a_stage_that_could_not_be_performed_says_why() -> None:
-    """It has failed, its reason is an error of the log, and the later stages were not run because of it."""
+    """The stage has failed, and its reason is an error of the log.
+
+    The later stages were not run for that reason.
+    """
     log = a_log()
     log.begin(PREFLIGHT)
 
@@ -117,7 +129,10 @@ def test_a_stage_that_could_not_be_performed_says_why() -> None:
 
 
 def test_every_demanded_criterion_has_evidence() -> None:
-    """One without a check has a line that says why nobody looked, in the order of the stages."""
+    """An unchecked criterion has a line with the reason.
+
+    The lines are in the order of the stages.
+    """
     log = a_log(unanswerable={"committed": "there is no target"})
     log.begin(PREFLIGHT)
     log.end_performing(PREFLIGHT)
@@ -135,7 +150,7 @@ def test_every_demanded_criterion_has_evidence() -> None:
 
 
 def test_a_workspace_that_was_consolidated_before_has_no_evidence() -> None:
-    """Nothing was to be looked at."""
+    """There was nothing to examine."""
     assert a_log(already_consolidated=True).evidence() == ()
 
 
@@ -164,13 +179,13 @@ def test_what_cannot_be_answered_is_not_demanded() -> None:
 def test_values_and_outputs_are_kept_as_the_operator_says(
     disclosure: Disclosure, kept: list[str], left_out: list[str]
 ) -> None:
-    """What was printed goes to the terminal all the same, where something does not hold."""
+    """The output of a failed program is shown on the terminal in any case."""
     log = a_log(disclosure=disclosure)
     log.begin(SMOKE)
     log.end_performing(SMOKE)
-    seen = Observation("app", "exit 0", "exit 1", holds=False, program_output="printed", values="secret")
+    observation = Observation("app", "exit 0", "exit 1", holds=False, program_output="printed", values="secret")
 
-    [entry] = log.add(SMOKE, "logs-clean", [seen]).evidence
+    [entry] = log.add(SMOKE, "logs-clean", [observation]).evidence
 
     assert [word for word in kept if word not in entry.observed] == []
     assert [word for word in left_out if word in entry.observed] == []
@@ -179,7 +194,7 @@ def test_values_and_outputs_are_kept_as_the_operator_says(
 
 
 def test_the_end_of_a_run_is_noted_once() -> None:
-    """A later moment does not move it."""
+    """A later moment does not replace it."""
     log = a_log()
 
     log.finish(datetime(2025, 1, 31, 12, tzinfo=UTC))
@@ -189,7 +204,10 @@ def test_the_end_of_a_run_is_noted_once() -> None:
 
 
 def test_each_criterion_is_judged_by_its_stage() -> None:
-    """The registry and the stages name each other; what a criterion requires is of the same stage, and before it."""
+    """The criteria and the stages refer to each other.
+
+    A required criterion is of the same stage, and precedes the other.
+    """
     by_stage = [id for stage in STAGES if stage != ORIGINALS for id in criteria_in(stage) if id in CRITERIA]
     assert sorted(by_stage) == sorted(CRITERIA)
     for id, criterion in CRITERIA.items():
@@ -200,7 +218,7 @@ def test_each_criterion_is_judged_by_its_stage() -> None:
 
 
 def test_smoke_tests_are_criteria_of_the_stages_that_run_applications() -> None:
-    """Each by its name, before the others, because these judge what the applications have left."""
+    """They precede the others, because those judge the effects of the applications."""
     for stage in STAGES:
         ids = criteria_in(stage, ["one", "two"])
         assert (ids[:2] == ("smoke:one", "smoke:two")) is (stage in (SMOKE, CHECK, ORIGINALS))
@@ -210,7 +228,7 @@ def test_smoke_tests_are_criteria_of_the_stages_that_run_applications() -> None:
 
 
 def test_a_selftest_demands_a_fault_for_each_criterion() -> None:
-    """And that runs without one are accepted."""
+    """It also demands that runs without a fault are accepted."""
     ids = criteria_in(SELFTEST, ["one"])
 
     judged = {id for id, criterion in CRITERIA.items() if criterion.stage != SELFTEST}

@@ -142,7 +142,10 @@ def interrupted_and_not_rolled_back(log: RunLog) -> None:
 def test_the_verdict_and_the_exit_code_follow_the_log(
     spoil: Callable[[RunLog], None], decided: str, acted: int, untouched: int
 ) -> None:
-    """Accepted and nothing else is 0; what was refused before anything was touched is 4."""
+    """Only an accepted run has exit code 0.
+
+    A run that was refused before it changed anything has exit code 4.
+    """
     log = a_log()
 
     spoil(log)
@@ -154,7 +157,7 @@ def test_the_verdict_and_the_exit_code_follow_the_log(
 
 @pytest.mark.parametrize("stage", stages_of(Mode.MIGRATE), ids=lambda stage: stage.id)
 def test_a_run_that_ended_before_its_last_stage_is_not_accepted(stage: Stage) -> None:
-    """All that it has come to holds, and yet the rest is not shown."""
+    """All of its results hold, but the others are not shown."""
     assert verdict(a_log(last=stage)) == ("accepted" if stage == FINAL else "not shown")
 
 
@@ -164,7 +167,7 @@ def test_a_run_that_ended_before_its_last_stage_is_not_accepted(stage: Stage) ->
     ids=lambda part: part if isinstance(part, str) else part.id,
 )
 def test_no_criterion_of_a_migration_can_be_left_out_or_fail(stage: Stage, criterion: str) -> None:
-    """Whichever it is."""
+    """The claim holds for each criterion."""
     unchecked, failed = a_log(), a_log()
 
     del unchecked.results[criterion]
@@ -174,13 +177,13 @@ def test_no_criterion_of_a_migration_can_be_left_out_or_fail(stage: Stage, crite
 
 
 def test_an_empty_log_is_not_accepted() -> None:
-    """Of no mode, also one that demands nothing yet."""
+    """The claim holds for each mode, also for one that demands nothing yet."""
     assert {verdict(RunLog(mode)) for mode in Mode} == {"not shown"}
 
 
 @pytest.mark.parametrize("mode", Mode)
 def test_a_run_that_only_judges_is_never_refused_before_it_acted(mode: Mode) -> None:
-    """Its work is on copies, and a criterion that fails there has the code 1."""
+    """It works on copies, and a criterion that fails there has exit code 1."""
     log = a_log(mode)
     stage = stages_of(mode)[0]
     log.add(stage, log.demanded(stage)[0], [FAILED])
@@ -191,7 +194,7 @@ def test_a_run_that_only_judges_is_never_refused_before_it_acted(mode: Mode) -> 
 
 @pytest.mark.parametrize("code", INTERRUPTIONS)
 def test_a_signal_is_the_exit_code_of_what_it_ended(code: ExitCode) -> None:
-    """Whatever had failed before."""
+    """Earlier failures do not change it."""
     log = a_log(last=PREFLIGHT)
     log.interrupted = code
 
@@ -210,7 +213,7 @@ def test_a_signal_is_the_exit_code_of_what_it_ended(code: ExitCode) -> None:
     ],
 )
 def test_the_headline_begins_with_the_verdict(spoil: Callable[[RunLog], None], begins: str) -> None:
-    """Before the run has ended there is none."""
+    """A run that has not ended has no verdict."""
     log = a_log()
     spoil(log)
     assert headline(log).startswith("Unfinished")

@@ -1,4 +1,4 @@
-"""A whole run without pytest: what it brings together, and the way back from after each of its stages."""
+"""Specify a whole run without pytest, and its rollback after each stage."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 
 def test_a_run_brings_everything_together(root: Path) -> None:
-    """Rows of all sources are beside the target's own; code is rewritten, sources are archived, the row is there."""
+    """The target has its own rows and those of all sources, and the history row.
+
+    The code is rewritten, and the sources are archived.
+    """
     consolidated(root)
 
     target = root / "workspace.db"
@@ -55,7 +58,10 @@ def test_a_run_brings_everything_together(root: Path) -> None:
 
 
 def test_a_run_keeps_modes_and_journal_mode(root: Path) -> None:
-    """The target is in WAL mode again and as private as it was; so are rewritten code and archives."""
+    """The target has its journal mode and permissions again.
+
+    Rewritten code and archives keep their permissions as well.
+    """
     before = state(root)
 
     consolidated(root)
@@ -67,7 +73,7 @@ def test_a_run_keeps_modes_and_journal_mode(root: Path) -> None:
 
 
 def test_a_target_that_is_not_there_is_created(tmp_path: Path) -> None:
-    """It is readable by nobody who could not read all of its sources."""
+    """Only users who could read all of its sources can read it."""
     root = build_two_sources(tmp_path / "workspace", target=False)
 
     consolidated(root)
@@ -77,7 +83,10 @@ def test_a_target_that_is_not_there_is_created(tmp_path: Path) -> None:
 
 
 def test_the_ledger_tells_the_run(root: Path) -> None:
-    """Each step that changes the workspace is noted before it is taken, and the end when there is a verdict."""
+    """Each step that changes the workspace is noted before it is taken.
+
+    The end is noted once there is a verdict.
+    """
     folder = consolidated(root)
 
     assert [event["event"] for event in Ledger(folder).events()] == [
@@ -89,7 +98,10 @@ def test_the_ledger_tells_the_run(root: Path) -> None:
 @pytest.mark.parametrize("until", stages_of(Mode.MIGRATE), ids=lambda stage: stage.id)
 @pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
 def test_after_each_stage_everything_can_be_put_back(tmp_path: Path, until: Stage, target: bool) -> None:
-    """Contents, code, names, permission bits and journal modes are those of before; the backup set stays."""
+    """Contents, code, names, permissions and journal modes are restored.
+
+    The backup set is kept.
+    """
     root = build_two_sources(tmp_path / "workspace", target=target)
     before = state(root)
     run = a_run(root)
@@ -104,7 +116,7 @@ def test_after_each_stage_everything_can_be_put_back(tmp_path: Path, until: Stag
 
 
 def test_a_source_in_whose_place_another_file_is_put_is_not_called_restored(root: Path) -> None:
-    """What the run still holds is not what is there under the name."""
+    """The run still holds the old file, which is not the one under its name."""
     run = a_run(root)
     reach(run, REFERENCES)
     (root / "logs/tasks.db").unlink()
@@ -118,7 +130,7 @@ def test_a_source_in_whose_place_another_file_is_put_is_not_called_restored(root
 
 
 def test_a_second_run_after_a_rollback_makes_another_set(root: Path) -> None:
-    """It succeeds as the first did, and the first set is as it was."""
+    """The second run succeeds, and the first backup set is unchanged."""
     first = a_run(root)
     reach(first, SMOKE)
     first.end()
@@ -132,7 +144,10 @@ def test_a_second_run_after_a_rollback_makes_another_set(root: Path) -> None:
 
 
 def test_a_second_run_beside_a_standing_one_finds_no_sources(root: Path) -> None:
-    """Nothing is doubled: the sources are gone, and that is a problem in words."""
+    """No row is doubled.
+
+    The sources no longer exist, and that is a problem.
+    """
     consolidated(root)
 
     run = a_run(root, "20250131_130000")
@@ -145,7 +160,7 @@ def test_a_second_run_beside_a_standing_one_finds_no_sources(root: Path) -> None
 
 
 def test_an_error_before_the_set_is_sealed_leaves_no_set(root: Path) -> None:
-    """A backup that could not be made is no backup: its folder is cleared away."""
+    """An incomplete backup is no backup, so its folder is removed."""
     run = a_run(root)
     accept(run, PREFLIGHT)
     (root / "app/tasks.py").unlink()
@@ -158,7 +173,7 @@ def test_an_error_before_the_set_is_sealed_leaves_no_set(root: Path) -> None:
 
 
 def test_code_that_changed_during_the_run_is_not_rewritten(root: Path) -> None:
-    """An edit made after the preflight stops the run, is named, and survives the rollback."""
+    """An edit after the preflight stops the run, is named, and survives the rollback."""
     run = a_run(root)
     reach(run, COMMIT)
     (root / "app/notes.py").write_text("edited")
@@ -174,7 +189,7 @@ def test_code_that_changed_during_the_run_is_not_rewritten(root: Path) -> None:
 
 
 def test_a_smaller_source_than_planned_is_not_committed(root: Path) -> None:
-    """A plan that states a count which the source does not have is refused by the preflight."""
+    """The preflight refuses a plan that states another count than the source has."""
     file = root / "consolidation.toml"
     file.write_text(file.read_text().replace('name = "notes"\n\n', 'name = "notes"\n  rows = 6\n\n'))
     assert plan_of(root).sources[1].tables[0].rows == 6
@@ -189,7 +204,7 @@ def test_a_smaller_source_than_planned_is_not_committed(root: Path) -> None:
 
 
 def test_rows_that_a_conflict_policy_decides_on_are_a_finding(root: Path) -> None:
-    """One note of the target has the key of a source's: it stays, and the backup set lists the key."""
+    """A target row with the key of a source row stays, and the backup set lists the key."""
     execute(root / "workspace.db", CREATE_NOTES)
     execute(root / "workspace.db", "INSERT INTO notes VALUES('a', 'ours')")
     policy = 'name = "notes"\n  on_conflict = "prefer-target"\n\n'
@@ -208,7 +223,10 @@ def test_rows_that_a_conflict_policy_decides_on_are_a_finding(root: Path) -> Non
 
 @pytest.mark.parametrize("absent", [["tasks"], ["tasks", "notes"]], ids=["one of two", "both"])
 def test_an_optional_source_that_is_absent_brings_no_table(root: Path, absent: list[str]) -> None:
-    """The plan allows that: what is there is moved, and the run is accepted."""
+    """The plan allows an absent source.
+
+    The other sources are moved, and the run is accepted.
+    """
     file = root / "consolidation.toml"
     for name in absent:
         file.write_text(file.read_text().replace(f'"logs/{name}.db"\n', f'"logs/{name}.db"\noptional = true\n'))

@@ -1,4 +1,4 @@
-"""The exit code of a rollback says whether everything is as it was before the migration."""
+"""Specify the exit code of a rollback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def consolidated(folder: Path) -> Path:
-    """Return a workspace whose databases were consolidated; it is built unless it is there."""
+    """Return a consolidated workspace, which is built if it does not exist."""
     root = folder if folder.exists() else build_two_sources(folder)
     run = a_run(root)
     run_stages(run)
@@ -28,7 +28,7 @@ def consolidated(folder: Path) -> Path:
 
 
 def rolled_back(root: Path) -> RollbackRun:
-    """Return a rollback of a workspace that has come to its end."""
+    """Return a finished rollback of a workspace."""
     run = RollbackRun(a_request(root, mode=Mode.ROLLBACK))
     run_stages(run)
     run.end()
@@ -36,7 +36,7 @@ def rolled_back(root: Path) -> RollbackRun:
 
 
 def code_of(run: RollbackRun) -> ExitCode:
-    """Return what the run exits with."""
+    """Return the exit code of the run."""
     return exit_code(run.log, has_acted=run.has_acted)
 
 
@@ -68,7 +68,7 @@ def test_a_rollback_that_cannot_restore_everything_exits_with_3(tmp_path: Path) 
 
 
 def test_a_rollback_that_is_refused_exits_with_4(tmp_path: Path) -> None:
-    """The target got a row since the migration, and nothing was restored."""
+    """The target got a row after the migration, and nothing was restored."""
     root = consolidated(tmp_path / "workspace")
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('since')")
     after = state(root)

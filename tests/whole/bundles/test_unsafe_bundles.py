@@ -207,5 +207,5 @@ def test_the_command_refuses_what_is_no_bundle_and_fails_what_was_tampered_with(
     assert "do not rely on it" in tampered.text
     assert (missing.exit, misused.exit) == (4, 4), missing.text + misused.text
     assert "there is no " in missing.text
-    assert "--bundle: goes with pytest -m verify" in misused.text
+    assert "--bundle: can only be used with pytest -m verify" in misused.text
     assert not any(ran.shows_source for ran in (tampered, missing, misused)), tampered.text
