@@ -22,6 +22,7 @@ LEVELS: dict[str, Level] = {
     "changes-discarded": "attention",
     "checked-in-part": "attention",
     "column-differs": "note",
+    "constraint-lost": "attention",
     "database-open": "attention",
     "default-lost": "attention",
     "encoding-changed": "note",

@@ -14,8 +14,14 @@ from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.conversions import find_value_changes
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
+from sqlite_consolidate.engine.content.contents import rowid_range
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
 from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+from sqlite_consolidate.engine.merge.lost_constraints import (
+    constraint_finding,
+    loses_autoincrement,
+    lost_constraints,
+)
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingDatabase
 from sqlite_consolidate.engine.merge.table_mapping import (
@@ -267,6 +273,28 @@ def _match_tables(databases: InspectedDatabases, tables: list[MappedTable]) -> N
         if not problems:
             databases.mappings.append(mapping)
             databases.findings += declaration_findings(mapping)
+            _add_lost_constraints(databases, mapping)
+
+
+def _add_lost_constraints(databases: InspectedDatabases, mapping: TableMapping) -> None:
+    source = databases.sources[mapping.source.name]
+    if constraints := lost_constraints(mapping, source.schema, databases.target_schema.schema):
+        databases.findings.append(constraint_finding(mapping, constraints))
+    mark = source.marks.get(mapping.table.name, 0)
+    if loses_autoincrement(mapping) and mark > _largest_id(databases, mapping):
+        fact = f"its AUTOINCREMENT mark is {mark}, and {mapping.into.name} has none: SQLite would give ids out again."
+        hint = "Declare AUTOINCREMENT in the target, or move the table under another name."
+        databases.problems.append(Problem("mark-lost", mapping.subject, fact, hint, criterion="values-fit"))
+
+
+def _largest_id(databases: InspectedDatabases, mapping: TableMapping) -> int:
+    """Return the largest id that the source table and the target's table have now."""
+    source, target = databases.sources[mapping.source.name], databases.target
+    tables = [(source, mapping.table)]
+    if target and (before := target.schema.table(mapping.into.name)):
+        tables.append((target, before))
+    ranges = [rowid_range(database.write_lock.reader, table) for database, table in tables if table.rowid]
+    return max((largest or 0 for _, largest in ranges), default=0)
 
 
 def _mark_rows_without_key(databases: InspectedDatabases) -> None:

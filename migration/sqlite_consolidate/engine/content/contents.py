@@ -74,9 +74,15 @@ def _half_condition(con: sqlite3.Connection, table: Table, side: str) -> str:
     """
     if table.kind != "table" or not table.rowid:
         return ""
+    least, most = rowid_range(con, table)
+    return "" if least is None or most is None else f"{quoted(table.rowid)} {side} {(least + most) // 2}"
+
+
+def rowid_range(con: sqlite3.Connection, table: Table) -> tuple[int | None, int | None]:
+    """Return the least and the largest rowid of a table that has rowids; None twice where it has no row."""
     rowid = quoted(table.rowid)
     least, most = con.execute(f"SELECT min({rowid}), max({rowid}) FROM main.{quoted(table.name)}").fetchone()
-    return "" if least is None else f"{rowid} {side} {(least + most) // 2}"
+    return least, most
 
 
 _CHUNK = 1 << 20

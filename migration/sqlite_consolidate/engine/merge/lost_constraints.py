@@ -1,0 +1,101 @@
+"""Find the constraints of a source table that the table in the target does not declare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.merge.source_ddl import planned_statements
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.schema.declarations import comparable_index, table_declarations
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_schema
+from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.objects import Index, Schema, Table
+else:
+    from sqlite_utils.utils import sqlite3
+
+_LOST = ("CHECK", "FOREIGN KEY", "COLLATE", "generated", "ON CONFLICT", "DEFERRED")
+_CHANGED = ("ON CONFLICT",)  # the target must not declare more of these either, because they drop or replace rows
+
+
+def lost_constraints(mapping: TableMapping, source: Schema, target: Schema, limits: Limits | None = None) -> list[str]:
+    """Return each constraint of the source table that the target table lacks, and each ON CONFLICT that it adds.
+
+    Names are those of the target, because the plan may rename tables and columns.
+
+    Args:
+        mapping: The table mapping.
+        source: Schema of the source.
+        target: Schema of the target as it will be.
+        limits: Limits of what SQLite executes in memory.
+    """
+    if mapping.into.kind != "table" or mapping.table.kind != "table":
+        return []
+    wanted = _as_source_declares(mapping, source, limits)
+    if wanted is None or same_statement(wanted.sql, mapping.into.sql):
+        return []
+    return list(_missing(wanted, mapping.into, target))
+
+
+def constraint_finding(mapping: TableMapping, constraints: Sequence[str]) -> Finding:
+    """Return the finding that names constraints which differ."""
+    verb = "differs" if len(constraints) == 1 else "differ"
+    text = f"{counted(len(constraints), 'constraint')} {verb} in {mapping.into.name}: {', '.join(constraints)}."
+    return Finding.of("constraint-lost", mapping.subject, text, count=len(constraints))
+
+
+def loses_autoincrement(mapping: TableMapping) -> bool:
+    """Return whether SQLite keeps the largest id that was given out in the source, and not in the target."""
+    return mapping.table.autoincrement and not mapping.into.autoincrement
+
+
+def _as_source_declares(mapping: TableMapping, source: Schema, limits: Limits | None) -> Table | None:
+    """Return the table that the source's own statements create, with the names that the plan gives; None: they fail."""
+    own = mapping.table_map.model_copy(update={"create": ""})
+    con = open_memory(limits)
+    try:
+        for statement in planned_statements(own, source, mapping.source.tables, limits):
+            if statement.kind in ("table", "index"):
+                con.execute(statement.sql)
+        schema: Schema = read_schema(con)
+        return schema.table(mapping.into.name)
+    except sqlite3.Error:  # the preflight names what SQLite refuses
+        return None
+    finally:
+        con.close()
+
+
+def _missing(wanted: Table, into: Table, target: Schema) -> Iterator[str]:
+    declares, has = table_declarations(wanted, target), table_declarations(into, target)
+    if wanted.strict and not into.strict:
+        yield "missing STRICT"
+    if wanted.autoincrement and not into.autoincrement:
+        yield "missing AUTOINCREMENT"
+    yield from (f"missing {_describe_unique(index)}" for index in wanted.indexes if _is_lost(index, wanted, into))
+    for kind in _LOST:
+        yield from (f"missing {kind} {text}" for alike, text in declares[kind].items() if alike not in has[kind])
+    for kind in _CHANGED:
+        yield from (f"added {kind} {text}" for alike, text in has[kind].items() if alike not in declares[kind])
+
+
+def _is_lost(index: Index, wanted: Table, into: Table) -> bool:
+    """Return whether the target allows rows that a UNIQUE of the source refuses; one with a statement is an index."""
+    if not index.unique or index.sql or index.origin == "pk":
+        return False
+    terms = {(folded(column or ""), folded(collation)) for column, _, collation in index.terms}
+    stricter = ({(folded(column), folded(collation)) for column, collation in key} for key in keys_of(into))
+    present = {comparable_index(other, into) for other in into.indexes}
+    return comparable_index(index, wanted) not in present and not any(key <= terms for key in stricter)
+
+
+def _describe_unique(index: Index) -> str:
+    return f"UNIQUE({', '.join(column or '' for column, _, _ in index.terms)})"

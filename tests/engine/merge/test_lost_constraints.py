@@ -1,0 +1,90 @@
+"""A constraint of a source that the target's table does not declare is a finding, and a lost mark is a refusal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.databases import TARGET, Bench, source, table
+
+FULL = (
+    "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT UNIQUE, w INT CHECK(w > 0),"
+    " p INT REFERENCES p(id), n TEXT COLLATE NOCASE, g AS (w + 1))"
+)
+PARENT = "CREATE TABLE p(id INTEGER PRIMARY KEY)"
+ROW = "INSERT INTO t(id, v, w, n) VALUES(1, 'x', 1, 'N')"
+
+
+def lost(bench: Bench, target: str, create: str = FULL, **keys: object) -> list[str]:
+    """Return the texts of the findings about lost constraints of moving table t into a declared target table."""
+    bench.database(TARGET, PARENT, target)
+    bench.database("a.db", PARENT, create, ROW)
+    inspected = bench.survey(source("a.db", table("t", **keys), leave={"p": "the target has its own"}))
+    assert inspected.problems == []
+    return [finding.text for finding in inspected.findings if finding.id == "constraint-lost"]
+
+
+LESS = {
+    "missing UNIQUE(v)": (" UNIQUE", ""),
+    "missing CHECK w > 0": (" CHECK(w > 0)", ""),
+    "missing FOREIGN KEY (p) references p(id) on update NO ACTION on delete NO ACTION": (" REFERENCES p(id)", ""),
+    "missing COLLATE n nocase": (" COLLATE NOCASE", ""),
+    "added ON CONFLICT v unique replace": ("UNIQUE", "UNIQUE ON CONFLICT REPLACE"),
+    "missing AUTOINCREMENT": (" AUTOINCREMENT", ""),
+}
+
+
+@pytest.mark.parametrize("constraint", LESS)
+def test_constraint_that_the_target_lacks_is_a_finding(bench: Bench, constraint: str) -> None:
+    """The rows fit, and later rows would not be held to it any more."""
+    text = f"1 constraint differs in t: {constraint}."
+    assert lost(bench, FULL.replace(*LESS[constraint])) == [text]
+
+
+def test_same_declaration_in_other_words_is_no_finding(bench: Bench) -> None:
+    """Quotes, case and order of constraints do not count."""
+    other = (
+        'create table "t"("id" integer primary key autoincrement, v text, "w" int, p int, n text collate nocase,'
+        " g AS (w + 1), check(w>0), unique(v), foreign key(p) references p)"
+    )
+    assert lost(bench, other) == []
+
+
+def test_stricter_key_in_the_target_is_no_loss(bench: Bench) -> None:
+    """What the key of the target refuses includes what the UNIQUE of the source refuses."""
+    create = "CREATE TABLE t(id INTEGER PRIMARY KEY, v, w, n, UNIQUE(v, w))"
+    assert lost(bench, "CREATE TABLE t(id INTEGER PRIMARY KEY, v UNIQUE, w, n)", create) == []
+
+
+def test_renamed_columns_are_compared_by_their_new_names(bench: Bench) -> None:
+    """The plan renames v and w."""
+    target = "CREATE TABLE t(id INTEGER PRIMARY KEY, email UNIQUE, size, n)"
+    create = "CREATE TABLE t(id INTEGER PRIMARY KEY, v UNIQUE, w CHECK(w > 0), n)"
+
+    texts = lost(bench, target, create, columns={"v": "email", "w": "size"})
+
+    assert texts == ['1 constraint differs in t: missing CHECK "size" > 0.']
+
+
+def test_strict_table_is_missed(bench: Bench) -> None:
+    """SQLite would accept values of any type later."""
+    create = "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, w INT, n TEXT)"
+    assert lost(bench, create, f"{create} STRICT") == ["1 constraint differs in t: missing STRICT."]
+
+
+@pytest.mark.parametrize(("mark", "expected"), [(500, ["mark-lost"]), (1, [])])
+def test_lost_mark_is_refused(bench: Bench, mark: int, expected: list[str]) -> None:
+    """SQLite would give ids out again that the source gave out before; none where the mark is the largest id."""
+    bench.database(TARGET, PARENT, FULL.replace(" AUTOINCREMENT", ""))
+    bench.database("a.db", PARENT, FULL, ROW, f"UPDATE sqlite_sequence SET seq = {mark} WHERE name = 't'")
+
+    problems = bench.survey(source("a.db", "t", leave={"p": "the target has its own"})).problems
+
+    assert [problem.id for problem in problems] == expected
+
+
+def test_mark_below_the_ids_of_the_target_is_not_missed(bench: Bench) -> None:
+    """The target goes on above its own largest id."""
+    bench.database(TARGET, PARENT, FULL.replace(" AUTOINCREMENT", ""), ROW.replace("1, 'x'", "900, 'y'"))
+    bench.database("a.db", PARENT, FULL, ROW, "UPDATE sqlite_sequence SET seq = 500 WHERE name = 't'")
+
+    assert bench.survey(source("a.db", "t", leave={"p": "the target has its own"})).problems == []
