@@ -222,8 +222,10 @@ def test_a_database_in_use_is_refused_and_the_process_named(workspace: Workspace
     assert after == before
 
 
-@pytest.mark.parametrize("file", ["main.db", "old.db"])
-@pytest.mark.parametrize("verb", ["verify", "migrate"])
+@pytest.mark.parametrize(
+    ("verb", "file"),
+    [("verify", "main.db"), ("migrate", "old.db"), *thorough(("verify", "old.db"), ("migrate", "main.db"))],
+)
 def test_locked_database_is_named_once(workspace: Workspace, verb: str, file: str) -> None:
     """One failed entry with the process, one line of the terminal with the id, one failure in the summary."""
     with other_process(workspace.root / file, "BEGIN EXCLUSIVE") as pid:
@@ -258,7 +260,7 @@ def test_absent_databases_are_one_line_for_each(workspace: Workspace) -> None:
 
 def test_locked_target_is_named_once_by_a_check(workspace: Workspace) -> None:
     """Nothing is said about its content, which was not read."""
-    assert workspace.forked("migrate").exit == 0
+    assert workspace.run("migrate").exit == 0
 
     with other_process(workspace.root / "main.db", "BEGIN EXCLUSIVE") as pid:
         ran = workspace.forked("verify")

@@ -64,7 +64,7 @@ def test_a_workspace_that_is_refused_without_a_fault_proves_nothing(workspace: W
 
 def test_a_finished_consolidation_is_not_selftested(workspace: Workspace) -> None:
     """Exit 4, with what to do instead."""
-    assert workspace.forked("migrate").exit == 0
+    assert workspace.run("migrate").exit == 0
     before = workspace.files()
 
     ran = workspace.forked("selftest")

@@ -141,7 +141,7 @@ def test_run_beside_a_busy_writer_is_refused(workspace: Workspace, file: str, sq
     rows = _rows(workspace.root / file, sql)
 
     with Writer(workspace.root / file, sql, "stays") as writer:
-        runs = [workspace.forked("migrate") for _ in range(times)]
+        runs = [workspace.run("migrate") for _ in range(times)]
 
     assert [ran.exit for ran in runs] == [4] * times
     assert all(f"process {writer.pid}" in ran.text for ran in runs)

@@ -36,7 +36,7 @@ def test_a_rollback_does_not_discard_what_was_written_since(workspace: Workspace
 
 def test_table_added_to_the_plan_is_not_taken_for_moved(workspace: Workspace) -> None:
     """A check names it, and a migration does not state that everything is consolidated already."""
-    assert workspace.forked("migrate").exit == 0
+    assert workspace.run("migrate").exit == 0
     workspace.edit("consolidation.toml", 'name = "tags"\n', 'name = "tags"\n\n  [[source.table]]\n  name = "labels"\n')
 
     checked = workspace.forked("verify")

@@ -103,7 +103,7 @@ def test_a_statement_that_would_never_end_is_ended(workspace: Workspace) -> None
     assert ran.exit == 2, ran.text
     assert ran.outcomes["40-transfer"] == "running"
     assert workspace.contents() == before
-    assert workspace.forked("migrate").exit == 0
+    assert workspace.run("migrate").exit == 0
 
 
 def test_an_application_is_ended_with_the_run(workspace: Workspace) -> None:
@@ -138,7 +138,7 @@ def test_after_a_kill_the_next_migrate_puts_back_and_completes(workspace: Worksp
     assert "a run was cut short in this workspace" in looked.text
     assert ran.exit == 0, ran.text
     assert "an earlier run was interrupted and has been rolled back:" in ran.text
-    assert workspace.forked("verify").exit == 0
+    assert workspace.run("verify").exit == 0
 
 
 @pytest.mark.parametrize("test", ["committed", *thorough("20-backup", LAST)])
@@ -162,7 +162,7 @@ def test_after_a_kill_a_rollback_puts_back(workspace: Workspace, test: str) -> N
 def test_a_rollback_that_was_killed_is_finished_by_the_next(workspace: Workspace) -> None:
     """Killed between its steps, it leaves nothing that the next one cannot finish."""
     before = workspace.contents()
-    assert workspace.forked("migrate").exit == 0
+    assert workspace.run("migrate").exit == 0
 
     killed = workspace.forked("rollback", plugin=Before("97-rollback", _die_while_putting_back))
     ran = workspace.forked("rollback")
