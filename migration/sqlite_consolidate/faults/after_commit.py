@@ -25,7 +25,7 @@ _ERRORS = ("ERROR", "CRITICAL", "Traceback (most recent call last):", "FATAL", "
 _OUTPUTS = ("selftest", "0", "")
 
 
-def _lose_the_commit(run: Run) -> None:
+def _undo_the_commit(run: Run) -> None:
     """Give the target its content from before, as if the disk had lost a confirmed write."""
     path = run.root / run.plan.target
     for suffix in SIDECARS:
@@ -37,12 +37,12 @@ def _lose_the_commit(run: Run) -> None:
         shutil.copyfile(run.folder / copy.copy, path)
 
 
-def _lose_the_rewrite(run: Run) -> None:
+def _undo_a_rewrite(run: Run) -> None:
     rewrite = first(run.preflight.rewrites, "the plan rewrites no code")
     (run.root / rewrite.file).write_bytes(rewrite.before)
 
 
-def _name_an_old_database(run: Run) -> Undo:
+def _refer_to_a_source(run: Run) -> Undo:
     root, plan = run.root, run.plan
     folder = first((root / path for path in plan.scan.paths if (root / path).is_dir()), "the plan scans no folder")
     return _create_file(folder / "selftest_fault.py", f"PATH = {plan.sources[0].file!r}\n")
@@ -66,21 +66,21 @@ def _log_an_error(run: Run) -> Undo:
     return _append_text(path, f"{line} of a selftest\n") if log else _create_file(path, f"{line} of a selftest\n")
 
 
-def _write_a_table(run: Run) -> None:
+def _create_a_table(run: Run) -> None:
     with open_unchecked(run.root / run.plan.target) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
-def _make_a_database(run: Run) -> Undo:
+def _create_a_database(run: Run) -> Undo:
     return _create_file(run.root / "selftest_fault.db", "")
 
 
-def _make_a_source_again(run: Run) -> Undo:
+def _create_a_source_again(run: Run) -> Undo:
     source = first(run.inspected.sources.values(), "no source exists")
     return _create_file(run.root / source.file, "")
 
 
-def _lose_an_archived_row(run: Run) -> Undo:
+def _delete_an_archived_row(run: Run) -> Undo:
     """Delete a row from the first archive that has rows."""
     for archive in run.sealed.archive.values():
         path = run.root / archive
@@ -93,7 +93,7 @@ def _lose_an_archived_row(run: Run) -> Undo:
     raise not_planted("no archived source has a row")
 
 
-def _write_into_an_archive(run: Run) -> Undo:
+def _create_a_table_in_an_archive(run: Run) -> Undo:
     path = run.root / first(run.sealed.archive.values(), "no source was archived")
     before = path.read_bytes()
     with open_unchecked(path) as con:
@@ -101,7 +101,7 @@ def _write_into_an_archive(run: Run) -> Undo:
     return lambda: path.write_bytes(before)
 
 
-def _lose_a_row(run: Run) -> None:
+def _delete_a_row(run: Run) -> None:
     """Delete a row that was committed."""
     names = dict.fromkeys(
         copied_table.mapping.into.name for copied_table in run.target.copied_tables if copied_table.inserted
@@ -120,7 +120,7 @@ def _empty_the_instructions(run: Run) -> None:
     (run.folder / INSTRUCTIONS).write_bytes(b"")
 
 
-def _lose_a_line_of_the_ledger(run: Run) -> None:
+def _cut_the_ledger(run: Run) -> None:
     path = run.ledger.path
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
 
@@ -181,18 +181,18 @@ def _append_text(path: Path, text: str) -> Undo:
 
 
 AFTER_COMMIT_FAULTS = (
-    Fault.in_run("committed", "the disk loses the commit", _lose_the_commit),
-    Fault.in_run("references-updated", "a rewrite is lost", _lose_the_rewrite),
-    Fault.in_run("no-stale-references", "another file refers to a source", _name_an_old_database),
+    Fault.in_run("committed", "the disk loses the commit", _undo_the_commit),
+    Fault.in_run("references-updated", "a rewrite is lost", _undo_a_rewrite),
+    Fault.in_run("no-stale-references", "another file refers to a source", _refer_to_a_source),
     Fault.in_run("code-compiles", "a rewritten file is no valid Python", _break_the_code),
     Fault.in_run("logs-clean", "an application logs an error", _log_an_error),
-    Fault.in_run("no-side-effects", "an application creates a table", _write_a_table),
-    Fault.in_run("no-side-effects", "an application creates a database", _make_a_database),
-    Fault.in_run("archived", "a source is created again", _make_a_source_again),
-    Fault.in_run("archive-restorable", "a row is deleted from an archive", _lose_an_archived_row),
-    Fault.in_run("no-late-writes", "a table is created in an archive", _write_into_an_archive),
-    Fault.in_run("final-digest", "a row is deleted after COMMIT", _lose_a_row),
+    Fault.in_run("no-side-effects", "an application creates a table", _create_a_table),
+    Fault.in_run("no-side-effects", "an application creates a database", _create_a_database),
+    Fault.in_run("archived", "a source is created again", _create_a_source_again),
+    Fault.in_run("archive-restorable", "a row is deleted from an archive", _delete_an_archived_row),
+    Fault.in_run("no-late-writes", "a table is created in an archive", _create_a_table_in_an_archive),
+    Fault.in_run("final-digest", "a row is deleted after COMMIT", _delete_a_row),
     Fault.in_run("final-digest", "an index is created after COMMIT", _add_an_index),
     Fault.in_run("record-written", "the restore instructions are empty", _empty_the_instructions),
-    Fault.in_run("record-written", "the ledger lacks its last line", _lose_a_line_of_the_ledger),
+    Fault.in_run("record-written", "the ledger lacks its last line", _cut_the_ledger),
 )

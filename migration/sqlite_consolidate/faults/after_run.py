@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from sqlite_consolidate.faults.fault import WorkspaceCopy
 
 
-def _write_into_an_archive(copy: WorkspaceCopy) -> None:
+def _create_a_table_in_an_archive(copy: WorkspaceCopy) -> None:
     archive = first(_manifest(copy).archive.values(), "no source was archived")
     with open_unchecked(copy.root / archive) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
-def _lose_a_table(copy: WorkspaceCopy) -> None:
+def _drop_a_table(copy: WorkspaceCopy) -> None:
     names = [table_map.into for source in copy.plan.in_order for table_map in source.tables]
     with open_unchecked(copy.root / copy.plan.target) as con:
         present = {name for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
@@ -40,12 +40,12 @@ def _lose_a_table(copy: WorkspaceCopy) -> None:
         con.execute(f"DROP TABLE {quoted(name)}")
 
 
-def _make_a_source_again(copy: WorkspaceCopy) -> None:
+def _create_a_source_again(copy: WorkspaceCopy) -> None:
     with open_unchecked(copy.root / first(_manifest(copy).archive, "no source was archived")) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
-def _name_an_old_database(copy: WorkspaceCopy) -> None:
+def _refer_to_a_source(copy: WorkspaceCopy) -> None:
     folders = (copy.root / path for path in copy.plan.scan.paths if (copy.root / path).is_dir())
     name = first(_manifest(copy).archive, "no source was archived")
     (first(folders, "the plan scans no folder") / "selftest_fault.py").write_text(f"PATH = {name!r}\n")
@@ -78,11 +78,11 @@ def _change_a_file(copy: WorkspaceCopy) -> None:
     path.write_bytes(path.read_bytes() + b"-- and nothing else\n")
 
 
-def _lose_a_key(evidence: dict[str, Any]) -> None:
+def _delete_a_key(evidence: dict[str, Any]) -> None:
     del evidence["host"]
 
 
-def _lose_a_criterion(evidence: dict[str, Any]) -> None:
+def _delete_a_criterion(evidence: dict[str, Any]) -> None:
     evidence["criteria"] = [entry for entry in evidence["criteria"] if entry["id"] != "rows-exact"]
 
 
@@ -91,7 +91,7 @@ def _contradict_itself(evidence: dict[str, Any]) -> None:
     first(entries, "the target was not examined")["observed"] = "row 5 missing from index x"
 
 
-def _lose_a_count(evidence: dict[str, Any]) -> None:
+def _change_a_count(evidence: dict[str, Any]) -> None:
     rows = evidence["target"]["after"]["rows"]
     table = first(rows, "the target has no table")
     rows[table] += 1
@@ -131,14 +131,14 @@ def _rewrite_digests(folder: Path) -> None:
 
 AFTER_RUN_FAULTS = (
     Fault("bundle-whole", "a file was changed", _change_a_file, Mode.BUNDLE),
-    Fault("evidence-valid", "the evidence lacks a key", _with_forged_evidence(_lose_a_key), Mode.BUNDLE),
-    Fault("verdict-follows", "the evidence lacks a criterion", _with_forged_evidence(_lose_a_criterion), Mode.BUNDLE),
+    Fault("evidence-valid", "the evidence lacks a key", _with_forged_evidence(_delete_a_key), Mode.BUNDLE),
+    Fault("verdict-follows", "the evidence lacks a criterion", _with_forged_evidence(_delete_a_criterion), Mode.BUNDLE),
     Fault("evidence-consistent", "an entry contradicts itself", _with_forged_evidence(_contradict_itself), Mode.BUNDLE),
-    Fault("counts-add-up", "the evidence has another row count", _with_forged_evidence(_lose_a_count), Mode.BUNDLE),
+    Fault("counts-add-up", "the evidence has another row count", _with_forged_evidence(_change_a_count), Mode.BUNDLE),
     Fault("files-agree", "the summary was edited", _edit_the_summary, Mode.BUNDLE),
     Fault("restored-exact", "the manifest was edited", _edit_the_manifest, Mode.ROLLBACK),
-    Fault("archives-unchanged", "a table is created in an archive", _write_into_an_archive, Mode.CHECK),
-    Fault("target-right", "a table of the target is dropped", _lose_a_table, Mode.CHECK),
-    Fault("no-old-database", "a source is created again", _make_a_source_again, Mode.CHECK),
-    Fault("still-no-stale-references", "a file refers to a source", _name_an_old_database, Mode.CHECK),
+    Fault("archives-unchanged", "a table is created in an archive", _create_a_table_in_an_archive, Mode.CHECK),
+    Fault("target-right", "a table of the target is dropped", _drop_a_table, Mode.CHECK),
+    Fault("no-old-database", "a source is created again", _create_a_source_again, Mode.CHECK),
+    Fault("still-no-stale-references", "a file refers to a source", _refer_to_a_source, Mode.CHECK),
 )

@@ -38,17 +38,17 @@ def _add_an_unknown_key(copy: WorkspaceCopy) -> None:
     _prepend(copy.plan_file, "selftest_fault = 1\n")
 
 
-def _demand_a_rehearsal(copy: WorkspaceCopy) -> None:
+def _require_a_rehearsal(copy: WorkspaceCopy) -> None:
     demanded = copy.plan.require_rehearsal is not None  # then a rehearsal of the unchanged plan exists
     _prepend(copy.plan_file, "# a selftest\n" if demanded else 'require_rehearsal = "24h"\n')
 
 
-def _lose_a_source(copy: WorkspaceCopy) -> None:
+def _delete_a_source(copy: WorkspaceCopy) -> None:
     needed = [source for source in _present_sources(copy) if not source.optional]
     (copy.root / first(needed, "every source is optional in the plan").file).unlink()
 
 
-def _make_a_source_text(copy: WorkspaceCopy) -> None:
+def _replace_a_source_by_text(copy: WorkspaceCopy) -> None:
     source = first(_present_sources(copy), "no source exists")
     (copy.root / source.file).write_text("This is a text and no database.\n")
 
@@ -97,7 +97,7 @@ def _add_a_table(copy: WorkspaceCopy) -> None:
         con.execute("INSERT INTO selftest_fault VALUES (1)")
 
 
-def _take_a_name(copy: WorkspaceCopy) -> None:
+def _name_a_view_like_a_table(copy: WorkspaceCopy) -> None:
     """Create a view in the target with the name of a planned table."""
     with open_unchecked(copy.root / copy.plan.target) as con:
         schema = read_schema(con)
@@ -115,7 +115,7 @@ def _create_an_unfit_table(copy: WorkspaceCopy) -> None:
         con.execute(f"CREATE TABLE {quoted(name)}(selftest_fault)")
 
 
-def _claim_a_key(copy: WorkspaceCopy) -> None:
+def _insert_a_used_key(copy: WorkspaceCopy) -> None:
     """Copy a row of a source into the target."""
     for source, table_map in _table_maps(copy):
         if table_map.on_conflict != "refuse":
@@ -147,7 +147,7 @@ def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> boo
     return con.execute(sql).rowcount > 0
 
 
-def _lose_a_stated_row(copy: WorkspaceCopy) -> None:
+def _delete_a_stated_row(copy: WorkspaceCopy) -> None:
     """Delete a row from a source whose number of rows the plan states."""
     for source, table_map in _table_maps(copy):
         if table_map.rows:
@@ -157,7 +157,7 @@ def _lose_a_stated_row(copy: WorkspaceCopy) -> None:
     raise not_planted("the plan states no number of rows")
 
 
-def _lose_a_reference(copy: WorkspaceCopy) -> None:
+def _empty_a_referenced_file(copy: WorkspaceCopy) -> None:
     reference = first(copy.plan.references, "the plan names no reference")
     (copy.root / reference.file).write_text("")
 
@@ -177,25 +177,25 @@ def _prepend(path: Path, text: str) -> None:
 
 BEFORE_RUN_FAULTS = (
     Fault("plan-valid", "the plan has an unknown key", _add_an_unknown_key),
-    Fault("sources-readable", "a source is missing", _lose_a_source),
-    Fault("sources-readable", "a source is no database", _make_a_source_text),
+    Fault("sources-readable", "a source is missing", _delete_a_source),
+    Fault("sources-readable", "a source is no database", _replace_a_source_by_text),
     Fault("integrity-before", "a source is damaged", _damage_a_source),
     Fault("no-other-process", "another process writes to a source", _open_a_source_elsewhere),
     Fault("space", "a source is larger than the free space", _fill_the_disk),
     Fault("nothing-left-behind", "a source has a table that the plan does not name", _add_a_table),
-    Fault("names-free", "a view has the name of a planned table", _take_a_name),
+    Fault("names-free", "a view has the name of a planned table", _name_a_view_like_a_table),
     Fault("values-fit", "the target table has no column of the source", _create_an_unfit_table),
-    Fault("keys-free", "a row is in the target already", _claim_a_key),
-    Fault("rows-as-stated", "a row is deleted from a source", _lose_a_stated_row),
-    Fault("references-found", "an expression is not in the code", _lose_a_reference),
-    Fault("rehearsed", "no rehearsal was made", _demand_a_rehearsal),
+    Fault("keys-free", "a row is in the target already", _insert_a_used_key),
+    Fault("rows-as-stated", "a row is deleted from a source", _delete_a_stated_row),
+    Fault("references-found", "an expression is not in the code", _empty_a_referenced_file),
+    Fault("rehearsed", "no rehearsal was made", _require_a_rehearsal),
 )
 
 
 _MAGIC = b"SQLite format 3\0"
 
 
-def _lose_every_database(copy: WorkspaceCopy) -> None:
+def _delete_every_database(copy: WorkspaceCopy) -> None:
     for path in copy.root.rglob("*"):
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
@@ -204,7 +204,7 @@ def _lose_every_database(copy: WorkspaceCopy) -> None:
                 path.unlink()
 
 
-def _spoil_the_plan(run: InventoryRun) -> None:
+def _break_the_plan(run: InventoryRun) -> None:
     written = run.session.written
     if written is None:
         raise not_planted("the inventory proposes no plan, because fewer than two databases have rows")
@@ -218,7 +218,7 @@ def _write_into_a_database(run: InventoryRun) -> None:
 
 
 INVENTORY_FAULTS = (
-    Fault("databases-found", "there is no database", _lose_every_database, Mode.INVENTORY),
-    Fault.in_run("plan-proposed", "the proposed plan has an unknown key", _spoil_the_plan, Mode.INVENTORY),
+    Fault("databases-found", "there is no database", _delete_every_database, Mode.INVENTORY),
+    Fault.in_run("plan-proposed", "the proposed plan has an unknown key", _break_the_plan, Mode.INVENTORY),
     Fault.in_run("only-looked", "a database was written to", _write_into_a_database, Mode.INVENTORY),
 )

@@ -39,7 +39,7 @@ def _open_to_others(run: Run) -> None:
     (run.folder / first(_databases(run), "there is no copy of a database").copy).chmod(0o644)
 
 
-def _lose_a_row(run: Run) -> None:
+def _delete_a_row(run: Run) -> None:
     for path in _copies(run):
         with open_unchecked(path) as con:
             tables = list(tables_with_rows(con))
@@ -49,12 +49,12 @@ def _lose_a_row(run: Run) -> None:
     raise not_planted("no database has a row")
 
 
-def _lose_a_row_of_a_dump(run: Run) -> None:
+def _delete_a_row_of_a_dump(run: Run) -> None:
     """Make a dump restore all rows but one."""
     _add_to_a_dump(run, lambda _, table: f"DELETE FROM {quoted(table.name)} WHERE {last_row_condition(table)};\n")
 
 
-def _cut_a_text_of_a_dump(run: Run) -> None:
+def _shorten_a_text_of_a_dump(run: Run) -> None:
     """Make a dump restore a text without its last character."""
     _add_to_a_dump(run, _shorten_a_text)
 
@@ -106,7 +106,7 @@ BACKUP_FAULTS = (
     Fault.in_run("backup-complete", "a copy of a database is cut in half", _truncate_a_copy),
     Fault.in_run("backup-complete", "a copied code file is empty", _truncate_code),
     Fault.in_run("backup-complete", "a copy is readable by other users", _open_to_others),
-    Fault.in_run("backup-digest", "a row is missing in a backup", _lose_a_row),
-    Fault.in_run("dump-reloads", "a row is missing in a dump", _lose_a_row_of_a_dump),
-    Fault.in_run("dump-reloads", "a text is cut in a dump", _cut_a_text_of_a_dump),
+    Fault.in_run("backup-digest", "a row is missing in a backup", _delete_a_row),
+    Fault.in_run("dump-reloads", "a row is missing in a dump", _delete_a_row_of_a_dump),
+    Fault.in_run("dump-reloads", "a text is cut in a dump", _shorten_a_text_of_a_dump),
 )

@@ -23,12 +23,12 @@ _MAX_GROWTH = 200_000_000  # bytes by which a fault may make the target grow
 _NO_ROW = "the plan moves no ordinary table with rows"
 
 
-def _lose_a_table(run: Run) -> None:
+def _drop_a_table(run: Run) -> None:
     names = [mapping.into.name for mapping in run.inspected.mappings if mapping.new]
     run.target.connection.execute(f"DROP TABLE main.{quoted(first(names, 'the plan creates no table'))}")
 
 
-def _lose_an_index(run: Run) -> None:
+def _drop_an_index(run: Run) -> None:
     indexes = [index.name for index in run.inspected.target_schema.before_rows if index.kind == "index"]
     run.target.connection.execute(f"DROP INDEX main.{quoted(first(indexes, 'the plan creates no index'))}")
 
@@ -37,11 +37,11 @@ def _add_a_table(run: Run) -> None:
     run.target.connection.execute("CREATE TABLE main.selftest_fault(x)")
 
 
-def _lose_a_row(run: Run) -> None:
+def _delete_a_row(run: Run) -> None:
     drop_last_row(run.target.connection, _moved(run), _NO_ROW)
 
 
-def _state_another_count(run: Run) -> None:
+def _change_the_recorded_count(run: Run) -> None:
     """Add one to the number of rows that the run has recorded as copied."""
     stated = [
         index
@@ -76,7 +76,7 @@ def _shorten_the_digest(run: Run) -> None:
     run.target.digests = _ShortenedDigests()
 
 
-def _double_a_row(run: Run) -> None:
+def _insert_a_row_twice(run: Run) -> None:
     """Insert a row of a table without a key a second time."""
     keyless = (table for table in _moved(run) if table.rowid_is_identity)
     table = first(keyless, "every moved table with rows has a key")
@@ -84,7 +84,7 @@ def _double_a_row(run: Run) -> None:
     run.target.connection.execute(f"INSERT INTO {place} ({names}) SELECT {names} FROM {place} LIMIT 1")
 
 
-def _lose_a_key(run: Run) -> None:
+def _drop_a_key(run: Run) -> None:
     """Replace a table with a copy that has no key, and insert a row twice."""
     con, table = run.target.connection, first(_moved(run), _NO_ROW)
     place = f"main.{quoted(table.name)}"
@@ -114,7 +114,7 @@ def _change_a_type_in_a_neighbour(run: Run) -> None:
     retype(run.target.connection, _neighbours(run), reason)
 
 
-def _lose_a_neighbours_row(run: Run) -> None:
+def _delete_a_row_of_a_neighbour(run: Run) -> None:
     drop_last_row(run.target.connection, _neighbours(run), "the target has no table of its own with rows")
 
 
@@ -125,7 +125,7 @@ def _change_the_version(run: Run) -> None:
     run.target.connection.execute(f"PRAGMA main.user_version={now + 1}")
 
 
-def _lose_a_trigger(run: Run) -> None:
+def _drop_a_trigger(run: Run) -> None:
     triggers = run.inspected.target_schema.schema.triggers
     name = first(triggers, "neither the target nor a moved table has a trigger").name
     run.target.connection.execute(f"DROP TRIGGER main.{quoted(name)}")
@@ -166,22 +166,22 @@ def _neighbours(run: Run) -> Iterator[Table]:
 
 
 TRANSACTION_FAULTS = (
-    Fault.in_run("tables-created", "a planned table is missing", _lose_a_table),
-    Fault.in_run("indexes-created", "a planned index is missing", _lose_an_index),
+    Fault.in_run("tables-created", "a planned table is missing", _drop_a_table),
+    Fault.in_run("indexes-created", "a planned index is missing", _drop_an_index),
     Fault.in_run("schema-as-planned", "the target has a table that is not planned", _add_a_table),
-    Fault.in_run("rows-counted", "a row is deleted after the copy", _lose_a_row),
-    Fault.in_run("rows-expected", "another number of rows was copied", _state_another_count),
+    Fault.in_run("rows-counted", "a row is deleted after the copy", _delete_a_row),
+    Fault.in_run("rows-expected", "another number of rows was copied", _change_the_recorded_count),
     Fault.in_run("rows-exact", "two columns are swapped in one row", _swap_two_columns),
     Fault.in_run("rows-exact", "a value has another type and the same bytes", _change_a_type),
     Fault.in_run("rows-exact", "the digest of what arrived leaves out a column", _shorten_the_digest),
-    Fault.in_run("no-duplicates", "a row without a key exists twice", _double_a_row),
-    Fault.in_run("no-duplicates", "a table has lost its key and a row exists twice", _lose_a_key),
+    Fault.in_run("no-duplicates", "a row without a key exists twice", _insert_a_row_twice),
+    Fault.in_run("no-duplicates", "a table has lost its key and a row exists twice", _drop_a_key),
     Fault.in_run("foreign-keys", "a row refers to no parent", _add_an_orphan),
     Fault.in_run("integrity", "a CHECK is violated", _break_a_check),
     Fault.in_run("neighbours-unchanged", "a neighbour's value has another type", _change_a_type_in_a_neighbour),
-    Fault.in_run("neighbours-unchanged", "a row of a neighbour is deleted", _lose_a_neighbours_row),
+    Fault.in_run("neighbours-unchanged", "a row of a neighbour is deleted", _delete_a_row_of_a_neighbour),
     Fault.in_run("neighbours-unchanged", "the user_version of the target is changed", _change_the_version),
-    Fault.in_run("triggers-in-place", "a trigger is dropped", _lose_a_trigger),
+    Fault.in_run("triggers-in-place", "a trigger is dropped", _drop_a_trigger),
     Fault.in_run("triggers-in-place", "the target has a view that is not planned", _add_a_view),
     Fault.in_run("size-reasonable", "the target has grown too large", _grow_the_target),
 )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.report.evidence import DatabaseRecord, Record
 
-_MOST_REASONS, _LONGEST = 3, 300
+_MAX_REASONS, _MAX_LENGTH = 3, 300
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def _reasons(record: Record) -> tuple[str, ...]:
     failed = [entry for entry in record.criteria if entry.outcome is Outcome.FAILED]
     reasons = [
         f"{entry.criterion}: {entry.subject}: {entry.rows_text or f'{entry.observed} (expected: {entry.expected})'}"
-        for entry in failed[:_MOST_REASONS]
+        for entry in failed[:_MAX_REASONS]
     ]
-    rest = [f"and {len(failed) - _MOST_REASONS} more: see its report"] if len(failed) > _MOST_REASONS else []
-    return (*(reason[:_LONGEST] for reason in reasons), *rest)
+    rest = [f"and {len(failed) - _MAX_REASONS} more: see its report"] if len(failed) > _MAX_REASONS else []
+    return (*(reason[:_MAX_LENGTH] for reason in reasons), *rest)
 
 
 def _rows(target: DatabaseRecord | None) -> int | None:

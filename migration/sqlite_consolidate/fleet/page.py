@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _STYLES = (*STYLES, Path(__file__).with_name("page.css"))
-_LONG_TEXT = 600
+_MAX_TEXT = 600
 
 # The CSS class of each standing, as in the report of a run.
 _CSS_CLASSES: dict[Standing, str] = {
@@ -70,8 +70,8 @@ def render_page(rollup: RollUp, folder: Path) -> str:
 
 
 def _title(rollup: RollUp) -> str:
-    accepted, all_ = rollup.totals["accepted"], len(rollup.workspaces)
-    return f"All {all_} accepted" if accepted == all_ else f"{accepted} of {all_} accepted"
+    accepted, number = rollup.totals["accepted"], len(rollup.workspaces)
+    return f"All {number} accepted" if accepted == number else f"{accepted} of {number} accepted"
 
 
 def _has_failures(rollup: RollUp) -> bool:
@@ -100,4 +100,4 @@ def _link(row: Row, host: str, folder: Path) -> str:
 
 
 def _template() -> Template:
-    return load_template(_TEMPLATE, shortened=lambda text: shortened(text, _LONG_TEXT))
+    return load_template(_TEMPLATE, shortened=lambda text: shortened(text, _MAX_TEXT))

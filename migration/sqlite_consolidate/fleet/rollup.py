@@ -24,7 +24,7 @@ Standing = Literal["accepted", "failed", "refused", "interrupted", "unsettled", 
 
 _ENDED_BEFORE_START = (-signal.SIGINT, -signal.SIGTERM)  # the process had not started its run
 _NOTHING_TO_UNDO = "[nothing-to-undo]"  # id in the message of a rollback without a consolidation
-_LONGEST = 2000  # characters of a headline
+_MAX_LENGTH = 2000  # characters of a headline
 
 
 class _Record(BaseModel):
@@ -128,7 +128,7 @@ def row_from_run(member: Member, verb: str, run: WorkspaceRun) -> Row:
         verdict=bundle.verdict if bundle else "not shown",
         mode=bundle.mode if bundle else "",
         already=nothing_to_undo or bool(bundle and bundle.already),
-        headline=printable(headline or _exit_text(run))[:_LONGEST],
+        headline=printable(headline or _exit_text(run))[:_MAX_LENGTH],
         reasons=bundle.reasons if bundle else (),
         exit_code=run.exit_code,
         seconds=round(run.seconds, 3),

@@ -22,8 +22,8 @@ from typing import IO
 import sqlite_consolidate
 from sqlite_consolidate.fleet.bundle_summary import BundleSummary, read_new_bundle
 
-_MOST_READ = 20_000  # bytes that are read from the end of the output
-_MOST_LINES = 20
+_MAX_READ_BYTES = 20_000  # bytes that are read from the end of the output
+_MAX_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _project(job: Job) -> Path:
 def _last_output(output: IO[bytes]) -> str:
     """Return the refusal that pytest printed, or else the last lines of the output."""
     end = output.seek(0, os.SEEK_END)
-    output.seek(max(0, end - _MOST_READ))
+    output.seek(max(0, end - _MAX_READ_BYTES))
     text = output.read().decode("utf-8", "replace").strip()
     refusal = text.rfind("ERROR: ")
-    return text[refusal + len("ERROR: ") :] if refusal >= 0 else "\n".join(text.splitlines()[-_MOST_LINES:])
+    return text[refusal + len("ERROR: ") :] if refusal >= 0 else "\n".join(text.splitlines()[-_MAX_LINES:])

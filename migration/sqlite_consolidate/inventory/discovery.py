@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HEAD = 4096  # bytes that are read of a file: enough for the header, and to tell encrypted bytes from text
-_LIKE_A_DATABASE = re.compile(r"\.(s?db3?|sqlite3?|s3db)([.~-].*)?$", re.IGNORECASE)
-_SIDECAR = re.compile(rf"({SIDECAR_PATTERN})$", re.IGNORECASE)
+_DATABASE_NAME = re.compile(r"\.(s?db3?|sqlite3?|s3db)([.~-].*)?$", re.IGNORECASE)
+_SIDECAR_NAME = re.compile(rf"({SIDECAR_PATTERN})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _within(folder: str, tops: list[str]) -> bool:
 
 
 def _is_named_like_database(file: str) -> bool:
-    return bool(_LIKE_A_DATABASE.search(file)) and not _SIDECAR.search(file)
+    return bool(_DATABASE_NAME.search(file)) and not _SIDECAR_NAME.search(file)
 
 
 def _candidate(root: Path, file: str) -> Candidate | None:

@@ -37,7 +37,7 @@ MAX_COUNTED_ROWS = 1_000_000
 
 _BUSY_MS = 300  # time that SQLite waits for the lock of another process
 _SECONDS = 10.0  # limit for reading a database, plus one second for each MB
-_NOISE = 7.2  # bits a byte; 4096 random bytes have 7.95, 1024 have 7.8, text and code below 6
+_RANDOM_BITS = 7.2  # bits a byte; 4096 random bytes have 7.95, 1024 have 7.8, text and code below 6
 _SMALLEST_PAGE = 512
 
 
@@ -128,7 +128,7 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
     if not candidate.size:
         return _database(path, candidate, "empty")
     if not candidate.is_database:
-        if _is_noise(candidate):
+        if _looks_encrypted(candidate):
             return _database(path, candidate, "encrypted", "it has no SQLite header, and its bytes look encrypted")
         return _database(path, candidate, "no database", "it is named like a database, and has no SQLite header")
     if has_hot_journal(path):
@@ -163,7 +163,7 @@ def _database(path: Path, candidate: Candidate, kind: Kind, reason: str = "") ->
     return Database(candidate.file, kind, size, changed, unread_reason=reason)
 
 
-def _is_noise(candidate: Candidate) -> bool:
+def _looks_encrypted(candidate: Candidate) -> bool:
     """Return whether the bytes look encrypted.
 
     The file consists of whole pages, and its bytes are spread as random bytes are.
@@ -171,7 +171,7 @@ def _is_noise(candidate: Candidate) -> bool:
     if candidate.size % _SMALLEST_PAGE:
         return False
     share = (count / len(candidate.head) for count in Counter(candidate.head).values())
-    return -sum(part * math.log2(part) for part in share) > _NOISE
+    return -sum(part * math.log2(part) for part in share) > _RANDOM_BITS
 
 
 def _table(con: sqlite3.Connection, schema: Schema, table: Table) -> CountedTable:

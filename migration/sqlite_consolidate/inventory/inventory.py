@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.old_names import Mention
     from sqlite_consolidate.engine.sqlite.limits import Limits
 
-_BESIDE = ("", *SIDECARS)
+_SUFFIXES = ("", *SIDECARS)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def take_inventory(
 
 def file_state(root: Path, files: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return size and time of the last change of each existing file and sidecar file."""
-    paths = [root / f"{file}{suffix}" for file in files for suffix in _BESIDE]
+    paths = [root / f"{file}{suffix}" for file in files for suffix in _SUFFIXES]
     statuses = {path: path.lstat() for path in paths if path.exists()}
     return {
         path.relative_to(root).as_posix(): (status.st_size, status.st_mtime_ns) for path, status in statuses.items()

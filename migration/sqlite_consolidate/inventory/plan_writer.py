@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.proposal import Proposal
 
 SCHEMA = "consolidation.schema.json"
-_SHIPPED = Path(__file__).parents[1] / "plan" / SCHEMA
+_PACKAGED_SCHEMA = Path(__file__).parents[1] / "plan" / SCHEMA
 _TEMPLATE = "plan.toml.j2"
 
 
@@ -53,7 +53,7 @@ def write_plan(text: str, wanted: Path) -> Path:
             continue
         schema = path.with_name(SCHEMA)
         if not schema.exists():
-            write_new(schema, _SHIPPED.read_bytes())
+            write_new(schema, _PACKAGED_SCHEMA.read_bytes())
         return path
     raise AssertionError("names do not end")
 

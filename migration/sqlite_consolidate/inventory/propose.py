@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
 
 
-_CENTRAL = frozenset(["main", "app", "core", "workspace", "central", "master", "primary", "production", "prod"])
+_CENTRAL_NAMES = frozenset(["main", "app", "core", "workspace", "central", "master", "primary", "production", "prod"])
 
 
 def choose_target(
@@ -66,7 +66,7 @@ def choose_target(
 
 def _is_central(file: str, workspace: str) -> bool:
     stem = folded(PurePosixPath(file).stem)
-    return stem == folded(workspace) or bool(set(re.findall(r"[a-z]+", stem)) & _CENTRAL)
+    return stem == folded(workspace) or bool(set(re.findall(r"[a-z]+", stem)) & _CENTRAL_NAMES)
 
 
 def _award_most(reasons: dict[str, list[str]], by_file: Mapping[str, int], reason: str) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MAX_TRIED_BYTES = 300_000_000
 """Bytes of target and sources up to which a proposal is checked on copies. A larger one is left to the rehearsal."""
 
-_ROUNDS = 5
+_MAX_ROUNDS = 5
 _FIXED_BY_RENAMING = ("keys-free", "values-fit", "names-free")
 
 
@@ -64,14 +64,14 @@ def refine_proposal(
     if size > MAX_TRIED_BYTES:
         reason = f"not checked on copies, because the databases have {size / 1e6:.0f} MB. Run: pytest -m verify"
         return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), untried_reason=reason)
-    for round_number in range(1, _ROUNDS + 1):
+    for round_number in range(1, _MAX_ROUNDS + 1):
         on_progress(f"checking the proposal on copies, round {round_number}")
         problems = find_problems(root, proposal, limits)
         corrected = _corrected(proposal, problems)
         if corrected == proposal:
             return RefinedProposal(_marked(proposal, problems), tuple(problems), round_number)
         proposal = corrected
-    return RefinedProposal(_marked(proposal, problems), tuple(problems), _ROUNDS)
+    return RefinedProposal(_marked(proposal, problems), tuple(problems), _MAX_ROUNDS)
 
 
 def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) -> list[Problem]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.inventory.inventory import Entry
 
-_READ = frozenset({"database", "empty"})
+_READABLE_KINDS = frozenset({"database", "empty"})
 
 
 @dataclass
@@ -101,7 +101,7 @@ def databases_found(inventory: Inventory) -> list[Observation]:
 
     Without a database the inventory is refused.
     """
-    databases = sum(entry.database.kind in _READ for entry in inventory.entries)
+    databases = sum(entry.database.kind in _READABLE_KINDS for entry in inventory.entries)
     observed = f"{databases} databases in {inventory.discovery.files} files"
     hidden = [
         f"{folder.folder} ({folder.databases})" for folder in inventory.discovery.skipped_folders if folder.databases

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 _ENVIRONMENTS = (".venv", "venv", "env")
 # The statements that only define names when a module is imported.
-_DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+_DEFINITIONS = (
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Assign,
+    ast.AnnAssign,
+)
 
 
 def propose_smoke_tests(root: Path, mentions: Sequence[Mention]) -> tuple[ProposedSmoke, ...]:
@@ -70,7 +78,7 @@ def _import_side_effect(tree: ast.Module) -> str:
     for node in tree.body:
         guarded = isinstance(node, ast.If | ast.Try)  # "if __name__ ...", "if TYPE_CHECKING", "try: import"
         text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not (isinstance(node, _DEFINES) or guarded or text):
+        if not (isinstance(node, _DEFINITIONS) or guarded or text):
             return f"line {node.lineno} runs when the module is imported"
     return ""
 
