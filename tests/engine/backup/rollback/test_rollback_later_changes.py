@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,12 +38,9 @@ def test_rows_written_since_are_listed_and_kept(root: Path, before: State) -> No
     changed = changed_since(root, root / SET)
     done = roll_back(root, root / SET)
 
-    assert [sentence.partition(" (")[0] for sentence in changed] == [
-        "extra: missing at the migration, 0 rows now",
-        "notes: 5 rows",
-        "tasks: 3 rows",
-    ]
-    assert changed[1].endswith("missing now")
+    numbers = [re.findall(r"(\d+) rows?", sentence) for sentence in changed]
+    assert [sentence.partition(":")[0] for sentence in changed] == ["extra", "notes", "tasks"]
+    assert numbers == [["0"], ["5"], ["3", "4"]]
     assert state(root) == before
     kept = root / SET / "databases/workspace-before-rollback.db"
     assert f"kept workspace.db as it was in {(root / SET).name}/databases" in done.steps

@@ -45,23 +45,6 @@ def test_changed_objects_are_listed(before: dict[str, str], now: dict[str, str],
     assert list(object_changes(before, now)) == changes
 
 
-def test_object_change_has_its_kind_or_values() -> None:
-    """Both values of an AUTOINCREMENT mark are known.
-
-    Of a statement only the digest is known.
-    """
-    mark, gone = "AUTOINCREMENT mark of t", "AUTOINCREMENT mark of u"
-    before = {"view v": "a", "index i": "a", mark: "10", gone: "10"}
-
-    assert object_changes(before, {"view v": "b", "trigger r": "a", mark: "9"}) == {
-        mark: "was 10 at the migration and is 9 now",
-        gone: "was 10 at the migration and is gone now",
-        "index i": "was dropped since the migration",
-        "trigger r": "was created since the migration",
-        "view v": "was changed since the migration",
-    }
-
-
 def test_objects_are_digests_of_statements_or_values() -> None:
     """A statement may have bytes that are not UTF-8. An implicit index has no statement."""
     con = open_memory()
