@@ -176,12 +176,12 @@ def _held_limits(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["utils", "helpers", "managers", "common", "misc"])
-def test_no_file_is_a_drawer(name: str) -> None:
+def test_no_file_has_a_vague_name(name: str) -> None:
     """A file has one subject, which its name states."""
     assert not [path for path in MODULES if name in path.stem.split("_")]
 
 
-def test_no_folder_has_more_modules_than_a_reader_keeps_apart() -> None:
+def test_folder_has_a_bounded_number_of_modules() -> None:
     """A folder that grows is divided by subject.
 
     Only the stages of a run are one list that is read in order.
@@ -212,7 +212,7 @@ def test_stage_function_is_one_call_of_the_engine(function: ast.FunctionDef) -> 
     assert not assigned
 
 
-def test_the_root_conftest_only_names_plugins() -> None:
+def test_root_conftest_only_names_plugins() -> None:
     """Hooks and fixtures have their own modules.
 
     The root conftest has one assignment.
@@ -222,7 +222,7 @@ def test_the_root_conftest_only_names_plugins() -> None:
     assert [type(node) for node in body] == [ast.Expr, ast.Assign]
 
 
-def test_the_top_level_is_what_was_asked_for() -> None:
+def test_top_level_is_what_was_asked_for() -> None:
     """The top level has only the required files and folders."""
     named = {"conftest.py", "tests", "migration", "reports", "pyproject.toml", "README.md"}
     named |= {"LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "docs"}
@@ -266,7 +266,7 @@ def _judgements_by_text(path: Path) -> list[str]:
     ]
 
 
-def test_no_text_of_a_report_is_taken_apart() -> None:
+def test_no_text_of_a_report_is_parsed() -> None:
     """Modules read facts from fields.
 
     A text that was written for people may change.

@@ -45,7 +45,7 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("wanted", [0o600, 0o644])
-def test_a_new_file_has_its_bytes_and_its_mode(tmp_path: Path, wanted: int) -> None:
+def test_new_file_has_its_bytes_and_its_mode(tmp_path: Path, wanted: int) -> None:
     """The mode does not depend on the umask."""
     before = os.umask(0o077)
 
@@ -56,14 +56,14 @@ def test_a_new_file_has_its_bytes_and_its_mode(tmp_path: Path, wanted: int) -> N
     assert mode(tmp_path / "new") == wanted
 
 
-def test_a_new_file_is_private_unless_asked_otherwise(tmp_path: Path) -> None:
+def test_new_file_is_private_unless_asked_otherwise(tmp_path: Path) -> None:
     """A backup of a private database cannot be read by others."""
     write_new(tmp_path / "new", b"")
 
     assert mode(tmp_path / "new") == 0o600
 
 
-def test_a_new_file_is_never_somebody_elses(tmp_path: Path) -> None:
+def test_new_file_never_replaces_an_existing_file(tmp_path: Path) -> None:
     """An existing file is unchanged, and a link under the name is not followed."""
     (tmp_path / "there").write_bytes(b"mine")
     (tmp_path / "trap").symlink_to("victim")
@@ -77,7 +77,7 @@ def test_a_new_file_is_never_somebody_elses(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_disk")
-def test_a_new_file_that_does_not_fit_is_removed_again(tmp_path: Path) -> None:
+def test_new_file_is_removed_when_the_disk_is_full(tmp_path: Path) -> None:
     """On a full disk no incomplete file has the final name."""
     with pytest.raises(OSError, match="File too large"):
         write_new(tmp_path / "new", b"x" * 200)
@@ -85,7 +85,7 @@ def test_a_new_file_that_does_not_fit_is_removed_again(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_a_replaced_file_has_the_new_bytes_and_mode(tmp_path: Path) -> None:
+def test_replaced_file_has_the_new_bytes_and_mode(tmp_path: Path) -> None:
     """No other file is left.
 
     The part file of a replacement that was killed is removed as well.
@@ -102,7 +102,7 @@ def test_a_replaced_file_has_the_new_bytes_and_mode(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_replaced_file_keeps_its_owner(tmp_path: Path) -> None:
+def test_replaced_file_keeps_its_owner(tmp_path: Path) -> None:
     """If root runs the tool, files of other users keep their owner."""
     path = tmp_path / "code.py"
     path.write_bytes(b"old")
@@ -114,7 +114,7 @@ def test_a_replaced_file_keeps_its_owner(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_disk")
-def test_a_replacement_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
+def test_replacement_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
     """The file has its old bytes until the new ones are complete."""
     path = tmp_path / "code.py"
     path.write_bytes(b"old")
@@ -126,7 +126,7 @@ def test_a_replacement_that_does_not_fit_changes_nothing(tmp_path: Path) -> None
     assert names(tmp_path) == ["code.py"]
 
 
-def test_a_killed_replacement_leaves_the_old_bytes_or_the_new(tmp_path: Path) -> None:
+def test_replacement_that_is_killed_leaves_old_or_new_bytes(tmp_path: Path) -> None:
     """A process that is killed repeatedly while it replaces a file never leaves a mixture."""
     path = tmp_path / "file"
     path.write_bytes(b"a" * 50_000)
@@ -145,7 +145,7 @@ def test_a_killed_replacement_leaves_the_old_bytes_or_the_new(tmp_path: Path) ->
         assert path.read_bytes() in (b"a" * 50_000, b"b" * 50_000)
 
 
-def test_a_moved_file_has_only_its_new_name(tmp_path: Path) -> None:
+def test_moved_file_has_only_its_new_name(tmp_path: Path) -> None:
     """The file itself is the same."""
     old, new = tmp_path / "old.db", tmp_path / "old.db.archived"
     old.write_bytes(b"rows")
@@ -157,7 +157,7 @@ def test_a_moved_file_has_only_its_new_name(tmp_path: Path) -> None:
     assert (new.read_bytes(), new.stat().st_ino) == (b"rows", inode)
 
 
-def test_a_move_never_overwrites(tmp_path: Path) -> None:
+def test_move_never_overwrites(tmp_path: Path) -> None:
     """An existing file keeps its bytes, and the moved one its old name."""
     old, new = tmp_path / "old.db", tmp_path / "old.db.archived"
     old.write_bytes(b"rows")
@@ -169,7 +169,7 @@ def test_a_move_never_overwrites(tmp_path: Path) -> None:
     assert (old.read_bytes(), new.read_bytes()) == (b"rows", b"an earlier archive")
 
 
-def test_a_move_cut_short_can_be_repeated(tmp_path: Path) -> None:
+def test_move_cut_short_can_be_repeated(tmp_path: Path) -> None:
     """A move that was killed while the file had both names is completed by the same call."""
     old, new = tmp_path / "old.db", tmp_path / "old.db.archived"
     old.write_bytes(b"rows")
@@ -181,7 +181,7 @@ def test_a_move_cut_short_can_be_repeated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("links", [1, 2])
-def test_a_move_onto_itself_loses_nothing(tmp_path: Path, links: int) -> None:
+def test_move_onto_itself_loses_nothing(tmp_path: Path, links: int) -> None:
     """Another spelling of the same name is refused.
 
     It is not taken for a move that was cut short.
@@ -198,7 +198,7 @@ def test_a_move_onto_itself_loses_nothing(tmp_path: Path, links: int) -> None:
 
 
 @pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="needs a second file system")
-def test_a_move_to_another_file_system_is_refused_in_words(tmp_path: Path) -> None:
+def test_move_to_another_file_system_is_refused(tmp_path: Path) -> None:
     """A move that could overwrite a file is refused with a hint."""
     old = tmp_path / "old.db"
     old.write_bytes(b"rows")
@@ -215,7 +215,7 @@ def test_a_move_to_another_file_system_is_refused_in_words(tmp_path: Path) -> No
         assert (names(tmp_path), names(other)) == (["old.db"], [])
 
 
-def test_a_private_folder_is_new_and_private(tmp_path: Path) -> None:
+def test_private_folder_is_new_and_private(tmp_path: Path) -> None:
     """Other users cannot enter the folder, and an existing folder is not used."""
     make_private_folder(tmp_path / "set")
 

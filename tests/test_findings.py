@@ -73,14 +73,14 @@ def test_same_text_about_many_subjects_is_one_finding() -> None:
     assert finding.text == "40 rows left behind: old (0.db:t, 1.db:t, 2.db:t and 17 more)."
 
 
-def test_text_without_a_full_stop_gets_none_when_it_is_joined() -> None:
+def test_merged_text_gets_no_additional_full_stop() -> None:
     """The names follow it as they follow a sentence."""
     [finding] = merge_findings(Finding.of("database-open", subject, "is open") for subject in ("a.db", "b.db"))
 
     assert finding.text == "is open (a.db, b.db)"
 
 
-def test_subject_that_is_named_twice_is_counted_and_named_once() -> None:
+def test_repeated_subject_is_counted_and_named_once() -> None:
     """The text contains the count, so that no noun is left."""
     [finding] = merge_findings([left("a.db:t", 1), left("a.db:t", 3)])
 

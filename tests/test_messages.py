@@ -87,7 +87,7 @@ def test_every_id_is_explained_once_and_nothing_else_is() -> None:
     assert max(rows.values()) == 1
 
 
-def test_every_row_says_what_is_seen_what_it_means_and_what_to_do() -> None:
+def test_every_row_of_the_page_has_all_cells() -> None:
     """No cell is empty, and the rows are in the order of their ids."""
     for table in re.findall(r"(?:^\| `.*\n)+", PAGE.read_text("utf-8"), re.MULTILINE):
         cells = [[cell.strip() for cell in row.strip("|\n ").split(" | ")] for row in table.splitlines()]
@@ -98,7 +98,7 @@ def test_every_row_says_what_is_seen_what_it_means_and_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("message", MADE, ids=lambda message: message.where)
-def test_every_message_is_a_sentence_of_fact_and_says_what_to_do(message: Message) -> None:
+def test_every_message_has_a_fact_and_a_hint(message: Message) -> None:
     """As far as the source shows, the fact ends like a sentence and the hint is not empty."""
     _, fact, hint = MAKERS[_name(message.call)]
 

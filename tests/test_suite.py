@@ -30,7 +30,7 @@ def claims_in(path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HERE)))
-def test_every_name_is_a_claim_and_every_docstring_a_sentence(path: Path) -> None:
+def test_every_test_name_is_a_claim_with_a_sentence(path: Path) -> None:
     """A claim needs three words.
 
     The linter checks the capital at the beginning of a sentence.
@@ -42,7 +42,7 @@ def test_every_name_is_a_claim_and_every_docstring_a_sentence(path: Path) -> Non
 
 
 @pytest.mark.parametrize("mark", LEFT_OUT)
-def test_what_a_bare_pytest_leaves_out_has_a_command_in_the_readme(mark: str) -> None:
+def test_tests_left_out_by_default_have_a_command(mark: str) -> None:
     """No test is silently excluded."""
     assert f"pytest -m {mark}" in (ROOT / "README.md").read_text("utf-8")
 

@@ -61,7 +61,7 @@ def test_escapes_look_like_those_of_python(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
-def test_a_problem_is_printed_without_control_characters() -> None:
+def test_problem_is_printed_without_control_characters() -> None:
     """Every message of a refusal is escaped."""
     problem = Problem("name-taken", "a.db:\x1b]0;t\x07", "The name is taken.", "", criterion="names-free")
 

@@ -72,7 +72,7 @@ def found(text: str) -> list[tuple[str, str]]:
         ),
     ],
 )  # fmt: skip  # the formatter would break the one that has to be put together
-def test_a_contradiction_is_found_at_its_second_half(text: str, where: str, words: list[str]) -> None:
+def test_contradiction_is_found_at_its_second_half(text: str, where: str, words: list[str]) -> None:
     """It is one mistake, at the part that contradicts an earlier one."""
     ((place, message),) = found(text if "target" in text else HEAD + text)
 
@@ -96,7 +96,7 @@ def test_a_contradiction_is_found_at_its_second_half(text: str, where: str, word
         REFERENCE.format(file="a.py", find="f()") + REFERENCE.format(file="b.py", find="f()"),
     ],
 )
-def test_what_only_looks_like_a_contradiction_is_let_through(text: str) -> None:
+def test_valid_plan_similar_to_a_contradiction_is_accepted(text: str) -> None:
     """A valid plan is not refused."""
     assert found(text if "target" in text else HEAD + text) == []
 
@@ -110,7 +110,7 @@ def test_what_only_looks_like_a_contradiction_is_let_through(text: str) -> None:
         "table = [{create = 'CREATE TABLE x (a)'}, {name = 3, create = 'x'}, 4]",
     ],
 )
-def test_values_of_the_wrong_type_are_stepped_over(text: str) -> None:
+def test_values_of_a_wrong_type_are_skipped(text: str) -> None:
     """Another module reports wrong types, so they raise no error here."""
     assert found(text) == []
 
@@ -142,7 +142,7 @@ def test_statements_are_cut_where_sqlite_ends_them() -> None:
         "CREATE TABLE [t] (a) STRICT, WITHOUT ROWID".replace("(a)", "(a TEXT PRIMARY KEY)"),
     ],
 )
-def test_sql_that_creates_the_table_and_what_belongs_to_it_is_right(sql: str) -> None:
+def test_create_with_indexes_triggers_and_views_is_valid(sql: str) -> None:
     """The key "create" allows one table with its indexes, triggers and views."""
     assert validate_create(sql, "t") == ""
 

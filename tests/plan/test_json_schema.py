@@ -31,7 +31,7 @@ def find_mistakes(plan: dict[str, Any]) -> list[str]:
     return sorted(one.json_path for one in validator.iter_errors(plan))
 
 
-def test_the_shipped_schema_is_that_of_the_models() -> None:
+def test_shipped_schema_is_that_of_the_models() -> None:
     """After a change of a model the file must be generated again.
 
     The command is: python -m sqlite_consolidate.plan.json_schema.
@@ -40,7 +40,7 @@ def test_the_shipped_schema_is_that_of_the_models() -> None:
 
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.name)
-def test_a_valid_plan_has_no_mistake(path: Path) -> None:
+def test_valid_plan_has_no_mistake(path: Path) -> None:
     """The plan of the sample and the plan with every key are valid."""
     assert find_mistakes(tomllib.loads(path.read_text("utf-8"))) == []
 
@@ -60,14 +60,14 @@ def test_a_valid_plan_has_no_mistake(path: Path) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
-def test_a_mistake_is_found_where_it_is(change: dict[str, Any], place: str) -> None:
+def test_mistake_is_found_where_it_is(change: dict[str, Any], place: str) -> None:
     """Keys are named as in TOML, and durations are text or number."""
     assert find_mistakes(SMALL) == []
 
     assert find_mistakes(SMALL | change) == [place]
 
 
-def test_keys_have_their_names_in_toml_and_say_what_they_mean() -> None:
+def test_schema_keys_have_toml_names_and_descriptions() -> None:
     """The editor shows what the docstring of the model says of an attribute."""
     parts = json.loads(json_schema())["$defs"]
 

@@ -52,7 +52,7 @@ def problems_of(path: Path) -> tuple[Problem, ...]:
     return refusal.value.problems
 
 
-def test_a_full_plan_loads_with_every_value(tmp_path: Path) -> None:
+def test_full_plan_loads_with_every_value(tmp_path: Path) -> None:
     """Parts of every kind are loaded, durations as seconds, sources in order of transfer."""
     plan = load(written(tmp_path, FULL))
 
@@ -66,7 +66,7 @@ def test_a_full_plan_loads_with_every_value(tmp_path: Path) -> None:
     assert (plan.record_copy, load(written(tmp_path, SMALL)).record_copy) == (False, True)
 
 
-def test_full_plan_has_every_key_with_a_value_of_its_own(tmp_path: Path) -> None:
+def test_full_plan_has_every_key_without_default_values(tmp_path: Path) -> None:
     """A new key of a model gets an example in the file that is not its default."""
     plan = load(written(tmp_path, FULL))
 
@@ -96,7 +96,7 @@ def is_part(model: object) -> bool:
     return isinstance(model, type) and issubclass(model, Part) and model is not Part
 
 
-def test_a_loaded_plan_is_frozen(tmp_path: Path) -> None:
+def test_loaded_plan_is_frozen(tmp_path: Path) -> None:
     """No code can change an approved plan during the run."""
     plan = load(written(tmp_path, FULL))
 
@@ -104,7 +104,7 @@ def test_a_loaded_plan_is_frozen(tmp_path: Path) -> None:
         plan.target = "elsewhere.db"  # type: ignore[misc]  # the type checker sees it too, which is the point
 
 
-def test_a_byte_order_mark_and_windows_line_ends_are_no_mistakes(tmp_path: Path) -> None:
+def test_byte_order_mark_and_windows_line_ends_are_valid(tmp_path: Path) -> None:
     """Editors on Windows write both, and lines are counted correctly."""
     path = tmp_path / "plan.toml"
     path.write_bytes(b"\xef\xbb\xbf" + SMALL.replace("\n", "\r\n").encode())
@@ -157,7 +157,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("old", "new", "line", "words"), BROKEN, ids=[new[:40] or "missing" for _, new, *_ in BROKEN])
-def test_a_mistake_is_named_with_its_line_and_its_remedy(
+def test_mistake_is_named_with_line_and_hint(
     tmp_path: Path, old: str, new: str, line: int | None, words: list[str]
 ) -> None:
     """The first problem names line and fact in the words of the plan."""
@@ -172,7 +172,7 @@ def test_a_mistake_is_named_with_its_line_and_its_remedy(
     assert not re.search("Input should|pydantic|https?:|Value error|valid dictionary", str(problem))
 
 
-def test_all_mistakes_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_mistakes_are_reported_together_in_file_order(tmp_path: Path) -> None:
     """One run reports wrong values, unknown keys and contradictions together."""
     text = SMALL.replace("format = 1", 'format = "1"').replace('"queue.db"', '"./workspace.db"')
     text += "rows = -1\nplace = 3\n[[source]]\nname = 'queue'\nfile = '../x.db'\n"
@@ -190,14 +190,14 @@ def test_all_mistakes_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> N
     ]
 
 
-def test_a_misspelt_required_key_is_one_mistake(tmp_path: Path) -> None:
+def test_misspelt_required_key_is_one_mistake(tmp_path: Path) -> None:
     """The missing key is not reported a second time."""
     problems = problems_of(written(tmp_path, SMALL.replace("target =", "tarqet =")))
 
     assert [problem.what for problem in problems] == ['"tarqet" is not a key of a plan.']
 
 
-def test_an_empty_file_is_told_what_a_plan_needs(tmp_path: Path) -> None:
+def test_empty_file_gets_the_required_keys_as_problems(tmp_path: Path) -> None:
     """The problems name all four keys that a plan must have."""
     refusal = "\n".join(map(str, problems_of(written(tmp_path, ""))))
 
@@ -215,7 +215,7 @@ def test_an_empty_file_is_told_what_a_plan_needs(tmp_path: Path) -> None:
         (f"a = {'1' * 5000}", "plan.toml", "thousands of digits"),
     ],
 )
-def test_text_that_is_not_toml_is_refused_at_its_line(tmp_path: Path, text: str, subject: str, words: str) -> None:
+def test_invalid_toml_is_refused_with_its_line(tmp_path: Path, text: str, subject: str, words: str) -> None:
     """The message of the TOML parser has the line of the mistake."""
     (problem,) = problems_of(written(tmp_path, text))
 
@@ -223,7 +223,7 @@ def test_text_that_is_not_toml_is_refused_at_its_line(tmp_path: Path, text: str,
     assert words in problem.what
 
 
-def test_text_that_is_not_utf8_is_refused_at_its_line(tmp_path: Path) -> None:
+def test_text_that_is_not_utf8_is_refused_with_line(tmp_path: Path) -> None:
     """The message names a file in another encoding as such."""
     path = tmp_path / "plan.toml"
     path.write_bytes('format = 1\nname = "Bücher"\n'.encode("latin-1"))
@@ -234,7 +234,7 @@ def test_text_that_is_not_utf8_is_refused_at_its_line(tmp_path: Path) -> None:
     assert "0xfc is not UTF-8" in problem.what
 
 
-def test_a_missing_plan_says_how_to_get_one(tmp_path: Path) -> None:
+def test_missing_plan_says_how_to_get_one(tmp_path: Path) -> None:
     """The hint is to create a plan, or to name the right file."""
     (problem,) = problems_of(tmp_path / "absent.toml")
 
@@ -244,7 +244,7 @@ def test_a_missing_plan_says_how_to_get_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "behind a file", "circle of links", "name too long", "too large"])
-def test_what_cannot_be_read_as_a_file_is_refused(tmp_path: Path, kind: str) -> None:
+def test_path_that_is_no_file_is_refused(tmp_path: Path, kind: str) -> None:
     """There is no traceback, and a pipe without a writer is not read."""
     path = tmp_path / kind
     if kind == "folder":
@@ -268,7 +268,7 @@ def test_what_cannot_be_read_as_a_file_is_refused(tmp_path: Path, kind: str) -> 
     assert "--plan" in problem.hint
 
 
-def test_nothing_in_a_plan_can_steer_the_terminal_or_forge_a_line(tmp_path: Path) -> None:
+def test_plan_text_cannot_control_terminal_or_forge_a_line(tmp_path: Path) -> None:
     """Control characters and newlines of keys and values are escaped."""
     text = 'name = "\\u001b[2J\\nplan.toml: all is well"\n"\\u009b\\nk" = 1\n' + SMALL.replace('name = "small"\n', "")
 
@@ -301,7 +301,7 @@ def test_durations_are_read_as_seconds(tmp_path: Path, written_as: str, seconds:
         assert load(path).sources[0].estimate == seconds
 
 
-def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
+def test_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
     """An auditor computes the same digest with sha256sum."""
     path = written(tmp_path, FULL)
 

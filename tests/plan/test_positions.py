@@ -89,7 +89,7 @@ def test_every_value_is_found_on_its_own_line() -> None:
         (("a", "b"), 38),
     ],
 )
-def test_a_part_is_found_at_its_header(loc: Loc, line: int) -> None:
+def test_part_is_found_at_its_header(loc: Loc, line: int) -> None:
     """A mistake of a whole part is reported at its header."""
     assert find_line(TRICKY, loc) == line
 
@@ -105,7 +105,7 @@ def test_a_part_is_found_at_its_header(loc: Loc, line: int) -> None:
         ((), None),
     ],
 )
-def test_what_is_missing_is_sought_where_it_should_be(loc: Loc, line: int | None) -> None:
+def test_missing_key_has_the_line_of_its_parent(loc: Loc, line: int | None) -> None:
     """The nearest enclosing header has the line of a missing key.
 
     A missing key of the top level has no line.
@@ -130,7 +130,7 @@ def test_windows_line_ends_count_once() -> None:
     ],
     ids=str,
 )
-def test_a_place_has_a_column_too(loc: Loc, place: tuple[int, int]) -> None:
+def test_place_has_a_column_too(loc: Loc, place: tuple[int, int]) -> None:
     """The column counts characters from 1, as editors do.
 
     Several values may be on one line.

@@ -25,7 +25,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Stage
     ("verb", "mode"),
     [("migrate", "migrate"), ("verify", "rehearsal"), ("rollback", "rollback"), ("selftest", "selftest")],
 )
-def test_the_exact_verb_runs_every_stage_of_its_mode_in_order(project: StagedProject, verb: str, mode: Mode) -> None:
+def test_exact_verb_runs_every_stage_in_order(project: StagedProject, verb: str, mode: Mode) -> None:
     """Each test runs once, although the files have the tests in reverse order."""
     ran = project.pytest("-m", verb)
 
@@ -58,7 +58,7 @@ def test_verify_runs_the_check_when_the_run_says_so(project: StagedProject) -> N
     ],
     ids=" ".join,
 )
-def test_what_leaves_the_run_whole_is_let_through(project: StagedProject, args: list[str]) -> None:
+def test_harmless_options_are_accepted(project: StagedProject, args: list[str]) -> None:
     """Other spellings and harmless options neither stop nor weaken a migration."""
     ran = project.pytest(*args)
 
@@ -81,9 +81,7 @@ def test_behind_the_gate_a_real_run_begins(project: StagedProject) -> None:
     assert not (project.root / "reports").exists()
 
 
-def test_stages_that_came_with_the_package_run_where_a_project_has_none(
-    project: StagedProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shipped_stages_run_when_a_project_has_none(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """No path of the project leads to them."""
     shipped = project.root / "sqlite_consolidate/stages"
     shipped.parent.mkdir()
@@ -107,7 +105,7 @@ def test_beside_the_stages_nothing_is_collected(project: StagedProject) -> None:
     assert ran.tests == whole("migrate")
 
 
-def test_a_broken_test_of_the_project_cannot_stop_a_migration(project: StagedProject) -> None:
+def test_project_test_that_is_broken_does_not_stop_migration(project: StagedProject) -> None:
     """While the gate is open only the stages are collected."""
     (project.root / "tests/plan/test_broken.py").write_text("this is no Python")
     (project.root / "tests/test_broken.py").write_text("this is no Python")
@@ -181,7 +179,7 @@ def test_no_expression_in_the_environment_runs_a_stage(project: StagedProject, m
     ],
     ids=" ".join,
 )
-def test_a_stage_named_on_the_command_line_is_refused(project: StagedProject, args: list[str]) -> None:
+def test_stage_named_on_the_command_line_is_refused(project: StagedProject, args: list[str]) -> None:
     """Editors run single tests by their path, and get one sentence for a stage."""
     (project.root.parent / "other.ini").write_text("[pytest]\n")
 
@@ -192,7 +190,7 @@ def test_a_stage_named_on_the_command_line_is_refused(project: StagedProject, ar
     assert "Run pytest -m migrate" in ran.text
 
 
-def test_a_stage_reached_around_its_folder_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stage_reached_around_its_folder_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module name or a symbolic link avoids the check of folders.
 
     The final list is checked as well.
@@ -216,7 +214,7 @@ def test_a_stage_reached_around_its_folder_is_refused(project: StagedProject, mo
     ids=" ".join,
 )
 @pytest.mark.parametrize("verb", ["migrate", "verify"])
-def test_a_listing_begins_no_run(project: StagedProject, verb: str, args: list[str]) -> None:
+def test_listing_begins_no_run(project: StagedProject, verb: str, args: list[str]) -> None:
     """A listing neither opens nor writes a file."""
     ran = project.pytest("-m", verb, *args)
 
@@ -224,7 +222,7 @@ def test_a_listing_begins_no_run(project: StagedProject, verb: str, args: list[s
     assert (ran.tests, ran.begun) == ([], False)
 
 
-def test_collect_only_numbers_the_stages_and_says_what_they_do(project: StagedProject) -> None:
+def test_collect_only_numbers_and_describes_the_stages(project: StagedProject) -> None:
     """The listing describes the run without starting it.
 
     A bare pytest lists no stages.
@@ -245,7 +243,7 @@ def test_collect_only_numbers_the_stages_and_says_what_they_do(project: StagedPr
     ("said", "verbs"),
     [("migrate or verify", ["migrate", "verify"]), ("not slow", []), ("migrate", []), ("Migrate", ["migrate"])],
 )
-def test_an_expression_around_a_verb_gets_a_hint(project: StagedProject, said: str, verbs: list[str]) -> None:
+def test_expression_around_a_verb_gets_a_hint(project: StagedProject, said: str, verbs: list[str]) -> None:
     """Exit code 5 alone would not explain the reason."""
     ran = project.pytest("-m", said)
 
@@ -269,7 +267,7 @@ def test_workers_run_the_projects_own_tests_only(project: StagedProject) -> None
     assert ran.tests == []
 
 
-def test_a_run_of_its_own_process_is_whole(project: StagedProject) -> None:
+def test_run_of_its_own_process_is_whole(project: StagedProject) -> None:
     """The test runs the command as an operator types it."""
     ran = project.python("-m", "pytest", "-m", "migrate")
 

@@ -37,7 +37,7 @@ def under_way(done: int, total: int, unit: str = "rows") -> Progress:
         (under_way(3 << 20, 303 << 20, "bytes"), "1 %, 3.0 MiB of 303.0 MiB, 1.0 MiB/s, 5 min left"),
     ],
 )
-def test_what_is_known_is_said(progress: Progress, said: str) -> None:
+def test_progress_text_states_the_known_part(progress: Progress, said: str) -> None:
     """The text is taken after three seconds.
 
     It has a share and an end only if the total is known.
@@ -45,7 +45,7 @@ def test_what_is_known_is_said(progress: Progress, said: str) -> None:
     assert progress_text(progress, 3.0) == said
 
 
-def test_a_rehearsal_tells_how_long_a_stage_takes() -> None:
+def test_rehearsal_gives_the_time_left() -> None:
     """The text ends when the stage takes longer than in the rehearsal.
 
     Without a rehearsal it is empty.
@@ -54,7 +54,7 @@ def test_a_rehearsal_tells_how_long_a_stage_takes() -> None:
     assert time_left(100.0, 100.0) == time_left(None, 5.0) == ""
 
 
-def test_the_bar_fills() -> None:
+def test_bar_fills_with_the_share() -> None:
     """The bar has the length of the finished share.
 
     It is empty if the total is unknown.
@@ -64,7 +64,7 @@ def test_the_bar_fills() -> None:
     assert bar(under_way(2, 0)) == ""
 
 
-def test_a_file_is_looked_at_while_it_grows(tmp_path: Path) -> None:
+def test_growing_file_is_measured(tmp_path: Path) -> None:
     """The former size of the file is subtracted.
 
     A file that does not exist yet counts as empty.

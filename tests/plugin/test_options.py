@@ -30,7 +30,7 @@ def configure(root: Path, ini: str) -> None:
     (root / "tox.ini").write_text(f"[pytest]\n{ini}\n")
 
 
-def test_without_any_word_the_sample_workspace_stands_in(pytester: pytest.Pytester, root: Path) -> None:
+def test_sample_workspace_is_the_default(pytester: pytest.Pytester, root: Path) -> None:
     """A single command works on a new machine, and names the sample."""
     said = settings(pytester.parseconfig(*PLUGINS))
 
@@ -40,7 +40,7 @@ def test_without_any_word_the_sample_workspace_stands_in(pytester: pytest.Pytest
     assert (said.sample, said.discard_changes) == (True, False)
 
 
-def test_options_are_relative_to_the_folder_pytest_was_started_in(
+def test_option_paths_are_relative_to_the_start_folder(
     pytester: pytest.Pytester, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other programs treat paths on the command line in the same way."""
@@ -70,7 +70,7 @@ def test_existing_path_is_joined_to_its_option(tmp_path: Path) -> None:
     assert joined == [f"--css={style}", "--junitxml", str(absent), "--workspace=shop", "-q"]
 
 
-def test_keys_of_the_configuration_are_relative_to_the_root_folder(
+def test_configuration_paths_are_relative_to_the_root_folder(
     pytester: pytest.Pytester, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They do not depend on the folder in which pytest is started."""
@@ -86,7 +86,7 @@ def test_keys_of_the_configuration_are_relative_to_the_root_folder(
     assert not said.sample
 
 
-def test_the_command_line_wins_over_the_configuration(pytester: pytest.Pytester, root: Path) -> None:
+def test_command_line_wins_over_the_configuration(pytester: pytest.Pytester, root: Path) -> None:
     """An option that is not given keeps its configured value."""
     configure(root, "workspace = shop\nreports = out")
 
@@ -97,7 +97,7 @@ def test_the_command_line_wins_over_the_configuration(pytester: pytest.Pytester,
     assert said.reports == root / "out"
 
 
-def test_the_configuration_may_be_native_toml(pytester: pytest.Pytester) -> None:
+def test_configuration_may_be_native_toml(pytester: pytest.Pytester) -> None:
     """Both kinds of table that pytest 9 reads have the same meaning."""
     pytester.makepyprojecttoml('[tool.pytest]\nworkspace = "shop"\n')
 
@@ -105,7 +105,7 @@ def test_the_configuration_may_be_native_toml(pytester: pytest.Pytester) -> None
 
 
 @pytest.mark.parametrize("option", ["--workspace", "--plan", "--reports"])
-def test_an_empty_path_is_refused(pytester: pytest.Pytester, root: Path, option: str) -> None:
+def test_empty_path_is_refused(pytester: pytest.Pytester, root: Path, option: str) -> None:
     """An unset variable in ``--workspace "$UNSET"`` must not mean the current folder."""
     result = pytester.runpytest_inprocess(*PLUGINS, f"--rootdir={root}", option, "")
 
@@ -129,12 +129,12 @@ def test_without_the_gate_nothing_starts(pytester: pytest.Pytester, root: Path) 
     result.stderr.fnmatch_lines(["*sqlite_consolidate.pytest_plugin.gate is switched off*"])
 
 
-def test_every_mode_has_words_for_people() -> None:
+def test_every_mode_has_its_texts() -> None:
     """Header, headline and page use the texts of the mode."""
     assert all(mode.verb in VERBS and mode.means and mode.word and mode.accepted for mode in Mode)
 
 
-def test_help_has_a_group_of_ours_and_markers_are_explained(pytester: pytest.Pytester) -> None:
+def test_help_has_an_own_group_and_explains_markers(pytester: pytest.Pytester) -> None:
     """The help lists each option below one heading.
 
     Each mark of a verb states the command.

@@ -17,7 +17,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Stage
 
 
 @pytest.mark.parametrize("where", ["environment", "configuration"])
-def test_a_verb_that_nobody_typed_is_refused(
+def test_verb_outside_the_command_line_is_refused(
     project: StagedProject, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """A variable of the shell must not turn a bare pytest into a migration."""
@@ -34,9 +34,7 @@ def test_a_verb_that_nobody_typed_is_refused(
     assert "PYTEST_ADDOPTS" in ran.text
 
 
-def test_an_sqlite_that_does_not_list_tables_is_refused(
-    project: StagedProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sqlite_that_does_not_list_tables_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such a library would report no tables, so no table would be reported as left.
 
     No library of that age is available for the test.
@@ -96,9 +94,7 @@ def test_an_sqlite_that_does_not_list_tables_is_refused(
     ],
     ids=str,
 )
-def test_what_would_make_a_run_less_than_whole_is_refused(
-    project: StagedProject, spelled: str, args: list[str]
-) -> None:
+def test_option_that_makes_a_run_incomplete_is_refused(project: StagedProject, spelled: str, args: list[str]) -> None:
     """The exit code is 4, no test has run, and the message names the reason."""
     (project.root.parent / "other.ini").write_text("[pytest]\n")
 
@@ -109,7 +105,7 @@ def test_what_would_make_a_run_less_than_whole_is_refused(
     assert spelled in ran.text
 
 
-def test_all_reasons_are_in_one_message_and_no_run_is_begun(project: StagedProject) -> None:
+def test_refusal_lists_all_reasons_and_begins_no_run(project: StagedProject) -> None:
     """The operator need not find them one by one."""
     (project.root / "tests/stages/test_45_extra.py").write_text("def test_extra():\n    pass\n")
 
@@ -127,9 +123,7 @@ def test_all_reasons_are_in_one_message_and_no_run_is_begun(project: StagedProje
         assert f"\n- {reason}" in ran.text
 
 
-def test_a_folder_below_the_root_is_refused_as_a_place_to_start(
-    project: StagedProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_is_refused_when_started_below_the_root(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """From there pytest would collect only that folder.
 
     From the folder of stages it collects all of them.
@@ -146,7 +140,7 @@ def test_a_folder_below_the_root_is_refused_as_a_place_to_start(
     assert there.tests == whole("migrate")
 
 
-def test_assertions_taken_away_are_refused(project: StagedProject) -> None:
+def test_run_without_assertions_is_refused(project: StagedProject) -> None:
     """An earlier release passed a failing check and committed with ``python -O``."""
     ran = project.python("-O", "-m", "pytest", "-m", "migrate")
 
@@ -166,7 +160,7 @@ def test_without_any_plugin_of_others_a_run_is_refused(project: StagedProject, m
     assert "pytest-order is missing" in ran.text
 
 
-def test_a_worker_of_xdist_begins_no_run(project: StagedProject) -> None:
+def test_worker_of_xdist_begins_no_run(project: StagedProject) -> None:
     """The claim holds even if the process that started it has no gate."""
     project.pytester.syspathinsert()
     worker = "def pytest_load_initial_conftests(early_config):\n    early_config.workerinput = {}\n"

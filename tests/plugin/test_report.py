@@ -114,7 +114,7 @@ def _data(html: str) -> dict[str, Any]:
     return data
 
 
-def test_a_report_has_the_verdict_without_a_script_and_every_text_escaped(project: pytest.Pytester) -> None:
+def test_report_has_verdict_without_script_and_escapes_every_text(project: pytest.Pytester) -> None:
     """The test examines one run completely, because a second run would add nothing."""
     _run(project)
     html = _report(project).read_text("utf-8")
@@ -157,7 +157,7 @@ def test_a_report_has_the_verdict_without_a_script_and_every_text_escaped(projec
     assert ET.parse(_report(project).with_name("junit.xml")).getroot().tag == "testsuites"
 
 
-def test_the_file_that_a_killed_run_leaves_says_that_it_is_unfinished(project: pytest.Pytester) -> None:
+def test_report_of_killed_run_states_that_it_is_unfinished(project: pytest.Pytester) -> None:
     """Nothing can be written after ``kill -9``.
 
     The file that was written before must not look finished.
@@ -198,7 +198,7 @@ def test_without_a_run_nothing_is_touched(project: pytest.Pytester, monkeypatch:
     assert not (project.path / "reports").exists()
 
 
-def test_without_pytest_html_a_run_still_has_its_junit_file(project: pytest.Pytester) -> None:
+def test_run_without_pytest_html_writes_its_junit_file(project: pytest.Pytester) -> None:
     """With ``-p no:html`` only the report is missing."""
     result = _run(project, "-p", "no:html")
 
@@ -225,7 +225,7 @@ body { color: red }
 """
 
 
-def test_a_hardened_page_runs_its_own_script_and_nothing_else() -> None:
+def test_hardened_page_runs_only_its_own_script() -> None:
     """The policy contains the hash of the script.
 
     The browser refuses an event handler or a second script.

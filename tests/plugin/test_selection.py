@@ -80,7 +80,7 @@ def meddler(project: StagedProject, source: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(("place", "exit_"), [("first", 0), ("plain", 0), ("last", 0), ("around", 4)])
-def test_a_plugin_that_shuffles_is_overruled_or_the_run_refused(project: StagedProject, place: str, exit_: int) -> None:
+def test_shuffling_plugin_is_overruled_or_the_run_refused(project: StagedProject, place: str, exit_: int) -> None:
     """pytest-order corrects the order of most plugins.
 
     The gate refuses the run after a later plugin.
@@ -101,7 +101,7 @@ def test_a_plugin_that_shuffles_is_overruled_or_the_run_refused(project: StagedP
         *((place, "items.append(items[3])") for place in ("plain", "last", "around")),
     ],
 )
-def test_a_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject, place: str, what: str) -> None:
+def test_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject, place: str, what: str) -> None:
     """A migration with missing or repeated tests is not complete."""
     source = PLACES[place].format(hook="pytest_collection_modifyitems", what=what)
 
@@ -113,7 +113,7 @@ def test_a_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject,
     assert refused in ran.text
 
 
-def test_a_folder_that_a_plugin_adds_is_taken_for_empty(project: StagedProject, tmp_path: Path) -> None:
+def test_folder_added_by_a_plugin_is_not_collected(project: StagedProject, tmp_path: Path) -> None:
     """The folder neither runs beside the stages nor stops them."""
     (tmp_path / "test_more.py").write_text("this is no Python")
 
@@ -123,7 +123,7 @@ def test_a_folder_that_a_plugin_adds_is_taken_for_empty(project: StagedProject, 
     assert ran.tests == whole("migrate")
 
 
-def test_a_plugin_that_adds_a_test_of_its_own_is_refused(project: StagedProject) -> None:
+def test_run_is_refused_when_a_plugin_adds_a_test(project: StagedProject) -> None:
     """While databases are open only the stages run."""
     source = """
 import pytest
@@ -157,7 +157,7 @@ def test_stages_reordered_after_the_check_do_not_run(project: StagedProject, hoo
     assert OUT_OF_TURN in ran.text.splitlines(), "one sentence, and no traceback around it"
 
 
-def test_a_stage_of_a_plugin_that_collects_by_itself_does_not_run(project: StagedProject) -> None:
+def test_stage_collected_by_a_plugin_does_not_run(project: StagedProject) -> None:
     """The list was never checked, so none of its tests has a turn."""
     ran = project.pytest("-m", "migrate", *meddler(project, BY_ITSELF))
 
@@ -165,7 +165,7 @@ def test_a_stage_of_a_plugin_that_collects_by_itself_does_not_run(project: Stage
     assert OUT_OF_TURN in ran.text.splitlines()
 
 
-def test_a_test_that_is_run_again_stops_the_run(project: StagedProject) -> None:
+def test_test_that_is_run_again_stops_the_run(project: StagedProject) -> None:
     """The repetition was set in the configuration, which no option shows."""
     ran = project.pytest("-m", "migrate", *meddler(project, TWICE))
 
@@ -173,7 +173,7 @@ def test_a_test_that_is_run_again_stops_the_run(project: StagedProject) -> None:
     assert ran.tests == whole("migrate")[:1]
 
 
-def test_a_stage_slipped_past_the_closed_gate_fails(project: StagedProject) -> None:
+def test_stage_slipped_past_the_closed_gate_fails(project: StagedProject) -> None:
     """A stage that a plugin adds after the last check fails, and does not migrate."""
     source = """
 import pytest
@@ -226,7 +226,7 @@ def pytest_runtestloop(session):
         ("import pytest", "import pytest, nothing_of_that_name", "could not be collected"),
     ],
 )
-def test_a_stage_that_is_marked_wrong_is_refused(project: StagedProject, old: str, new: str, says: str) -> None:
+def test_stage_that_is_marked_wrong_is_refused(project: StagedProject, old: str, new: str, says: str) -> None:
     """The message names the test and its mistake.
 
     No test of the run has run.
@@ -275,7 +275,7 @@ def test_one_function_is_a_test_of_each_criterion(generated: tuple[StagedProject
         ("items.reverse()", "it comes after"),
     ],
 )
-def test_a_criterion_that_a_plugin_drops_or_doubles_is_refused(
+def test_run_is_refused_when_plugin_drops_or_doubles_criterion(
     generated: tuple[StagedProject, tuple[str, str]], what: str, says: str
 ) -> None:
     """Generated tests are checked like written ones."""
@@ -290,7 +290,7 @@ def test_a_criterion_that_a_plugin_drops_or_doubles_is_refused(
     assert says in ran.text
 
 
-def test_a_smoke_test_may_be_named_by_its_plan(project: StagedProject) -> None:
+def test_smoke_test_may_be_named_by_its_plan(project: StagedProject) -> None:
     """The plan adds criteria to the stage of smoke tests, with names that only it knows."""
     stage = project.stage("80-smoke")
     added = '\n@pytest.mark.order(8005)\n@pytest.mark.criterion("smoke:*")\ndef test_applications():\n    pass\n'
@@ -301,7 +301,7 @@ def test_a_smoke_test_may_be_named_by_its_plan(project: StagedProject) -> None:
     assert ran.exit == 0, ran.text
 
 
-def test_a_missing_stage_is_refused(project: StagedProject) -> None:
+def test_missing_stage_is_refused(project: StagedProject) -> None:
     """A run without its backup is not complete."""
     project.stage("20-backup").unlink()
 

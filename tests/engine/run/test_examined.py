@@ -48,7 +48,7 @@ class BrokenRun(Run):
         raise self.error
 
 
-def test_a_check_that_states_nothing_has_examined_nothing(root: Path) -> None:
+def test_check_without_observations_has_examined_nothing(root: Path) -> None:
     """The check does not pass, and the next stage is refused."""
     run = BlindRun(a_request(root))
     run.perform(PREFLIGHT)
@@ -71,7 +71,7 @@ def test_a_check_that_states_nothing_has_examined_nothing(root: Path) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_check_that_could_not_look_has_examined_nothing(root: Path, error: Exception) -> None:
+def test_check_that_raises_has_examined_nothing(root: Path, error: Exception) -> None:
     """The reason is in the evidence."""
     run = BrokenRun(a_request(root))
     run.error = error
@@ -90,7 +90,7 @@ def test_error_without_a_text_is_named_by_its_kind(error: Exception) -> None:
     assert type(error).__name__ in failure_message(error)
 
 
-def test_a_mistake_inside_a_check_is_raised_and_shows_nothing(root: Path) -> None:
+def test_programming_error_in_check_is_raised_without_result(root: Path) -> None:
     """A programming error is not a state of the workspace.
 
     Its traceback is shown, and the criterion has no result.
@@ -107,7 +107,7 @@ def test_a_mistake_inside_a_check_is_raised_and_shows_nothing(root: Path) -> Non
     assert verdict(run.log) == "not shown"
 
 
-def test_a_check_does_not_pass_without_what_it_requires(root: Path) -> None:
+def test_check_does_not_pass_without_what_it_requires(root: Path) -> None:
     """The check examines the subject, but does not pass while its prerequisite is open."""
     run = a_run(root)
     run.perform(PREFLIGHT)
@@ -122,7 +122,7 @@ def test_a_check_does_not_pass_without_what_it_requires(root: Path) -> None:
     assert late.outcome is Outcome.PASSED
 
 
-def test_a_failed_check_is_not_made_up_for_by_another(root: Path) -> None:
+def test_failed_check_still_counts_when_a_later_one_passes(root: Path) -> None:
     """The stage has failed even if a second check passes."""
     run = a_run(root)
     run.perform(PREFLIGHT)
@@ -136,7 +136,7 @@ def test_a_failed_check_is_not_made_up_for_by_another(root: Path) -> None:
     assert verdict(run.log) == "refused"
 
 
-def test_what_the_plan_does_not_require_holds_nothing_up(root: Path) -> None:
+def test_criterion_that_is_not_required_does_not_prevent_acceptance(root: Path) -> None:
     """A run without dumps, stated rows and a demanded rehearsal is accepted."""
     file = root / "consolidation.toml"
     file.write_text(file.read_text().replace("format = 1\n", "format = 1\ndump = false\n"))

@@ -59,7 +59,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     run.end()
 
 
-def test_commit_is_refused_when_a_row_is_lost_before_it(root: Path) -> None:
+def test_commit_is_refused_when_a_row_was_lost(root: Path) -> None:
     """A row that is deleted after the target was read fails its check.
 
     Nothing is committed, and the sources keep their names.
@@ -87,7 +87,7 @@ def test_commit_is_refused_when_a_row_is_lost_before_it(root: Path) -> None:
 @pytest.mark.parametrize(
     "statement", ["DELETE FROM tasks WHERE id = 2", "CREATE INDEX late ON tasks(title)", "PRAGMA user_version = 7"]
 )
-def test_a_write_after_the_checks_is_never_committed(root: Path, statement: str) -> None:
+def test_write_after_the_checks_is_never_committed(root: Path, statement: str) -> None:
     """Rows, schema or header that changed after the history row were not verified."""
     before = state(root)
     run = a_run(root)
@@ -134,7 +134,7 @@ def test_only_passed_and_not_required_let_commit_go_on(verified: Run, criterion:
     assert refused == ("not-verified" if outcome in (Outcome.FAILED, Outcome.NOT_EXAMINED) else "")
 
 
-def test_each_stage_waits_for_the_checks_of_the_one_before(root: Path) -> None:
+def test_each_stage_requires_the_checks_of_the_previous_stage(root: Path) -> None:
     """The next stage is refused until the last check was made."""
     run = a_run(root)
     run.perform(PREFLIGHT)
@@ -150,7 +150,7 @@ def test_each_stage_waits_for_the_checks_of_the_one_before(root: Path) -> None:
 
 
 @pytest.mark.parametrize("done", range(len(MIGRATION) + 1))
-def test_a_stage_out_of_order_is_refused(root: Path, done: int) -> None:
+def test_stage_out_of_order_is_refused(root: Path, done: int) -> None:
     """Only the next stage can be performed, and each stage only once."""
     run = a_run(root)
     for stage in MIGRATION[:done]:
@@ -167,7 +167,7 @@ def test_a_stage_out_of_order_is_refused(root: Path, done: int) -> None:
 
 
 @pytest.mark.parametrize("stage", MIGRATION, ids=lambda stage: stage.id)
-def test_a_criterion_cannot_be_checked_before_its_stage(verified: Run, stage: Stage) -> None:
+def test_criterion_cannot_be_checked_before_its_stage(verified: Run, stage: Stage) -> None:
     """The results that the check needs do not exist yet.
 
     A criterion of a performed stage can be checked.
@@ -182,7 +182,7 @@ def test_a_criterion_cannot_be_checked_before_its_stage(verified: Run, stage: St
 
 
 @pytest.mark.parametrize("criterion", ["archives-unchanged", "smoke:none", "restored-exact", "no such criterion"])
-def test_a_criterion_of_another_run_is_refused(verified: Run, criterion: str) -> None:
+def test_criterion_of_another_run_is_refused(verified: Run, criterion: str) -> None:
     """The mode or the plan does not demand the criterion."""
     with pytest.raises(ProblemError) as caught:
         verified.check(criterion)
@@ -237,7 +237,7 @@ class LostCommit:
         return getattr(self._connection, name)
 
 
-def test_a_commit_that_leaves_no_row_of_history_is_none(root: Path) -> None:
+def test_commit_without_history_row_is_refused(root: Path) -> None:
     """A new connection finds no history row although COMMIT returned.
 
     The ledger does not state that the run was committed.
@@ -259,7 +259,7 @@ def test_a_commit_that_leaves_no_row_of_history_is_none(root: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "stage"), [("copying what", PREFLIGHT), ("backing up", BACKUP), ("archiving", ARCHIVE)]
 )
-def test_an_interrupted_stage_cannot_be_checked_or_passed(root: Path, words: str, stage: Stage) -> None:
+def test_interrupted_stage_cannot_be_checked_or_passed(root: Path, words: str, stage: Stage) -> None:
     """Neither its criteria can be checked nor the next stage performed.
 
     The stage may be half done.
@@ -290,7 +290,7 @@ def test_an_interrupted_stage_cannot_be_checked_or_passed(root: Path, words: str
     assert state(root) == before
 
 
-def test_a_plan_with_mistakes_is_all_that_can_be_examined(root: Path) -> None:
+def test_plan_with_mistakes_leaves_other_criteria_unexamined(root: Path) -> None:
     """Each mistake is evidence.
 
     Criteria that need a valid plan are not examined.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_later_name_keeps_the_start(tmp_path: Path) -> None:
+def test_later_name_keeps_the_start(tmp_path: Path) -> None:
     """The evidence states when the run began, independent of its name.
 
     Otherwise a short run would end before it began.

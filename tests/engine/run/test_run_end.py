@@ -61,7 +61,7 @@ class FullDisk(Ledger):
 
 
 @pytest.mark.parametrize("event", ["committed", "finished"])
-def test_a_row_of_history_alone_is_no_proof_after_a_crash(root: Path, event: str) -> None:
+def test_history_row_alone_does_not_prove_acceptance_after_crash(root: Path, event: str) -> None:
     """A run that is killed between COMMIT and the verdict is rolled back by the next run.
 
     Its history row is in the target, but does not prove acceptance.
@@ -97,9 +97,7 @@ def test_a_row_of_history_alone_is_no_proof_after_a_crash(root: Path, event: str
         ("recorded", FINAL, True),
     ],
 )
-def test_a_stage_that_raises_is_rolled_back_as_the_ledger_says(
-    root: Path, event: str, stage: Stage, set_stays: bool
-) -> None:
+def test_stage_that_raises_is_rolled_back_by_the_ledger(root: Path, event: str, stage: Stage, set_stays: bool) -> None:
     """If the ledger does not state that the run started, there is nothing to roll back.
 
     No backup set is left then.
@@ -121,7 +119,7 @@ def test_a_stage_that_raises_is_rolled_back_as_the_ledger_says(
     assert interrupted_sets(root, plan_of(root)) == []
 
 
-def test_a_run_whose_end_cannot_be_noted_is_rolled_back(root: Path) -> None:
+def test_run_is_rolled_back_when_end_is_not_noted(root: Path) -> None:
     """The next run would treat it as cut short.
 
     It is refused, and the reason is an error of its log.
@@ -139,7 +137,7 @@ def test_a_run_whose_end_cannot_be_noted_is_rolled_back(root: Path) -> None:
     assert state(root) == before
 
 
-def test_a_refusal_by_the_preflight_leaves_no_backup_set(root: Path) -> None:
+def test_refusal_by_the_preflight_leaves_no_backup_set(root: Path) -> None:
     """The run made no changes, so nothing is rolled back."""
     (root / "logs/tasks.db").write_bytes(b"no database")
     before = state(root)
@@ -155,7 +153,7 @@ def test_a_refusal_by_the_preflight_leaves_no_backup_set(root: Path) -> None:
 
 
 @pytest.mark.parametrize("criterion", ["references-updated", "no-side-effects", "archived", "record-written"])
-def test_a_criterion_that_fails_after_commit_rolls_everything_back(root: Path, criterion: str) -> None:
+def test_criterion_that_fails_after_commit_rolls_everything_back(root: Path, criterion: str) -> None:
     """The committed data is removed again."""
     before = state(root)
     run = a_run(root)
@@ -174,7 +172,7 @@ def test_a_criterion_that_fails_after_commit_rolls_everything_back(root: Path, c
     assert state(root) == before
 
 
-def test_an_end_that_is_called_twice_does_nothing_more(root: Path) -> None:
+def test_end_that_is_called_twice_does_nothing_more(root: Path) -> None:
     """This holds after an accepted run and after a refused one."""
     refused = a_run(root)
     reach(refused, SMOKE)
@@ -223,7 +221,7 @@ def run_through(run: Pipeline) -> None:
     assert verdict(run.log) == "accepted", (run.log.errors, [result.text for result in run.log.results.values()])
 
 
-def test_two_runs_at_once_in_one_process_are_apart(tmp_path: Path) -> None:
+def test_concurrent_runs_in_one_process_are_independent(tmp_path: Path) -> None:
     """Two runs perform their stages in turn, in two workspaces.
 
     One is accepted, and the other fails and is rolled back.
@@ -244,7 +242,7 @@ def test_two_runs_at_once_in_one_process_are_apart(tmp_path: Path) -> None:
     assert execute(roots[0] / "workspace.db", "SELECT count(*) FROM tasks") == [(3,)]
 
 
-def test_a_backup_set_of_another_run_is_left_alone(root: Path) -> None:
+def test_backup_set_of_another_run_is_left_alone(root: Path) -> None:
     """A run with the name of a finished one is refused.
 
     It neither uses nor rolls back by the ledger of the finished run.
@@ -262,7 +260,7 @@ def test_a_backup_set_of_another_run_is_left_alone(root: Path) -> None:
     assert state(root) == after
 
 
-def test_words_that_raise_do_not_keep_a_run_from_being_rolled_back(root: Path) -> None:
+def test_run_is_rolled_back_when_the_progress_callback_raises(root: Path) -> None:
     """The progress callback belongs to the caller, and may raise at any time."""
     before = state(root)
     run = a_run(root)

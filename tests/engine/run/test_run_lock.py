@@ -43,7 +43,7 @@ def another_run(folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def test_a_second_run_is_refused_and_told_of_the_first(folder: Path) -> None:
+def test_second_run_is_refused_and_names_the_first(folder: Path) -> None:
     """The problem names process and command, and has a hint."""
     with another_run(folder) as process, pytest.raises(ProblemError) as refused, RunLock(folder):
         pass
@@ -55,7 +55,7 @@ def test_a_second_run_is_refused_and_told_of_the_first(folder: Path) -> None:
     assert "run again" in problem.hint
 
 
-def test_the_lock_is_free_again_after_the_first_run(folder: Path) -> None:
+def test_lock_is_free_again_after_the_first_run(folder: Path) -> None:
     """A finished run leaves neither the lock nor the folders that it made for it."""
     with another_run(folder):
         pass
@@ -65,7 +65,7 @@ def test_the_lock_is_free_again_after_the_first_run(folder: Path) -> None:
         assert holder(folder) == os.getpid()
 
 
-def test_a_killed_run_does_not_keep_anyone_out(folder: Path) -> None:
+def test_lock_of_a_killed_run_has_no_effect(folder: Path) -> None:
     """Its file is left, and has no effect."""
     with another_run(folder) as process:
         process.kill()
@@ -77,7 +77,7 @@ def test_a_killed_run_does_not_keep_anyone_out(folder: Path) -> None:
         assert holder(folder) == os.getpid()
 
 
-def test_one_process_cannot_run_twice_at_once(folder: Path) -> None:
+def test_one_process_cannot_hold_the_lock_twice(folder: Path) -> None:
     """The kernel would allow it.
 
     It would release the first lock with the second one.
@@ -89,14 +89,14 @@ def test_one_process_cannot_run_twice_at_once(folder: Path) -> None:
         assert is_refused_elsewhere(folder)
 
 
-def test_looking_who_holds_it_keeps_the_lock(folder: Path) -> None:
+def test_query_of_the_holder_keeps_the_lock(folder: Path) -> None:
     """A query in the process that holds the lock does not release it."""
     with RunLock(folder):
         assert holder(folder) == os.getpid()
         assert is_refused_elsewhere(folder)
 
 
-def test_the_holder_is_named_without_changing_anything(folder: Path) -> None:
+def test_holder_is_named_without_changing_anything(folder: Path) -> None:
     """A rehearsal queries the lock, and leaves no trace."""
     assert holder(folder) is None
     assert not folder.parent.exists()
@@ -116,7 +116,7 @@ def test_folder_and_file_are_private(folder: Path) -> None:
         assert (folder / "run.lock").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_folder_that_is_used_or_was_there_stays(folder: Path, tmp_path: Path) -> None:
+def test_folder_in_use_or_existing_before_is_kept(folder: Path, tmp_path: Path) -> None:
     """Only an empty folder that the lock created is removed."""
     with RunLock(folder):
         (folder / "set").mkdir()
@@ -127,7 +127,7 @@ def test_a_folder_that_is_used_or_was_there_stays(folder: Path, tmp_path: Path) 
     assert tmp_path.exists()
 
 
-def test_a_link_in_place_of_the_lock_file_is_not_followed(folder: Path) -> None:
+def test_lock_file_that_is_a_link_is_not_followed(folder: Path) -> None:
     """No other user can redirect the write to another file."""
     folder.mkdir(parents=True)
     (folder / "run.lock").symlink_to("victim")
@@ -140,7 +140,7 @@ def test_a_link_in_place_of_the_lock_file_is_not_followed(folder: Path) -> None:
     assert not (folder / "victim").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_a_refusal(tmp_path: Path) -> None:
+def test_run_is_refused_when_the_folder_cannot_be_made(tmp_path: Path) -> None:
     """A bad path raises a problem."""
     (tmp_path / "file").touch()
 
@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_made_is_a_refusal(tmp_path: Path) -> None:
     assert holder(tmp_path / "file" / "backups") is None
 
 
-def test_a_failing_run_gives_the_lock_back(folder: Path) -> None:
+def test_failing_run_gives_the_lock_back(folder: Path) -> None:
     """The error is raised, and the next run can start."""
     with pytest.raises(ZeroDivisionError), RunLock(folder):
         _ = 1 / 0
@@ -159,7 +159,7 @@ def test_a_failing_run_gives_the_lock_back(folder: Path) -> None:
     assert not folder.exists()
 
 
-def test_a_forked_child_does_not_give_the_lock_back(folder: Path) -> None:
+def test_forked_child_does_not_give_the_lock_back(folder: Path) -> None:
     """A child process that leaves the context keeps its parent's lock."""
     with RunLock(folder) as lock:
         child = os.fork()
@@ -171,7 +171,7 @@ def test_a_forked_child_does_not_give_the_lock_back(folder: Path) -> None:
         assert is_refused_elsewhere(folder)
 
 
-def test_of_many_that_start_together_one_runs_at_a_time(folder: Path) -> None:
+def test_concurrent_runs_hold_the_lock_one_at_a_time(folder: Path) -> None:
     """The file may be removed and created again meanwhile.
 
     Two processes never hold the lock together.
@@ -199,7 +199,7 @@ while runs < 200:
     assert ended == (0, 0)
 
 
-def test_a_lock_on_a_removed_file_is_none(folder: Path) -> None:
+def test_lock_on_a_removed_file_is_not_held(folder: Path) -> None:
     """The first run may remove its file just before the second one locks it.
 
     The second run then locks a new file.

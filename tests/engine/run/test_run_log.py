@@ -41,7 +41,7 @@ def a_log(mode: Mode = Mode.MIGRATE, **facts: object) -> RunLog:
         ([NOT_REQUIRED, NOT_EXAMINED], NOT_EXAMINED),
     ],
 )
-def test_a_check_comes_to_the_worst_of_its_evidence(outcomes: list[Outcome], expected: Outcome) -> None:
+def test_check_has_the_worst_outcome_of_its_evidence(outcomes: list[Outcome], expected: Outcome) -> None:
     """One subject that does not hold is enough, in any order.
 
     An examined subject outweighs one that is not required.
@@ -58,7 +58,7 @@ def test_a_check_comes_to_the_worst_of_its_evidence(outcomes: list[Outcome], exp
     assert result.examined == sum(outcome in (PASSED, FAILED) for outcome in outcomes)
 
 
-def test_a_check_without_an_observation_has_examined_nothing() -> None:
+def test_check_without_an_observation_has_examined_nothing() -> None:
     """It still has one line of evidence with the reason."""
     log = a_log()
     log.begin(PREFLIGHT)
@@ -70,7 +70,7 @@ def test_a_check_without_an_observation_has_examined_nothing() -> None:
     assert result.evidence[0].observed
 
 
-def test_the_text_of_a_result_names_what_does_not_hold() -> None:
+def test_result_text_names_subjects_that_do_not_hold() -> None:
     """There is one line for each such subject.
 
     If all subjects hold, there is no line.
@@ -89,7 +89,7 @@ def test_the_text_of_a_result_names_what_does_not_hold() -> None:
     ("outcome", "expected"),
     [(PASSED, "passed"), (NOT_REQUIRED, "passed"), (FAILED, "failed"), (NOT_EXAMINED, "failed")],
 )
-def test_a_stage_passes_when_its_last_criterion_holds(outcome: Outcome, expected: str) -> None:
+def test_stage_passes_when_its_last_criterion_holds(outcome: Outcome, expected: str) -> None:
     """The stage is running before.
 
     A criterion that does not hold fails the stage permanently.
@@ -110,7 +110,7 @@ def test_a_stage_passes_when_its_last_criterion_holds(outcome: Outcome, expected
     assert log.stages[BACKUP.id].outcome == expected
 
 
-def test_a_stage_that_could_not_be_performed_says_why() -> None:
+def test_stage_that_could_not_be_performed_says_why() -> None:
     """The stage has failed, and its reason is an error of the log.
 
     The later stages were not run for that reason.
@@ -149,7 +149,7 @@ def test_every_demanded_criterion_has_evidence() -> None:
     assert all(entry.observed for entry in unchecked)
 
 
-def test_a_workspace_that_was_consolidated_before_has_no_evidence() -> None:
+def test_workspace_that_was_consolidated_before_has_no_evidence() -> None:
     """There was nothing to examine."""
     assert a_log(already_consolidated=True).evidence() == ()
 
@@ -193,7 +193,7 @@ def test_values_and_outputs_are_kept_as_the_operator_says(
     assert "printed" in log.program_output[0]
 
 
-def test_the_end_of_a_run_is_noted_once() -> None:
+def test_end_of_a_run_is_noted_once() -> None:
     """A later moment does not replace it."""
     log = a_log()
 
@@ -217,7 +217,7 @@ def test_each_criterion_is_judged_by_its_stage() -> None:
             assert by_stage.index(required) < by_stage.index(id)
 
 
-def test_smoke_tests_are_criteria_of_the_stages_that_run_applications() -> None:
+def test_smoke_tests_are_criteria_of_stages_that_run_applications() -> None:
     """They precede the others, because those judge the effects of the applications."""
     for stage in STAGES:
         ids = criteria_in(stage, ["one", "two"])
@@ -227,7 +227,7 @@ def test_smoke_tests_are_criteria_of_the_stages_that_run_applications() -> None:
         criterion_named("no such criterion")
 
 
-def test_a_selftest_demands_a_fault_for_each_criterion() -> None:
+def test_selftest_demands_a_fault_for_each_criterion() -> None:
     """It also demands that runs without a fault are accepted."""
     ids = criteria_in(SELFTEST, ["one"])
 

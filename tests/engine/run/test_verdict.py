@@ -139,7 +139,7 @@ def interrupted_and_not_rolled_back(log: RunLog) -> None:
         (interrupted_and_not_rolled_back, "not shown", 3, 3),
     ],
 )
-def test_the_verdict_and_the_exit_code_follow_the_log(
+def test_verdict_and_the_exit_code_follow_the_log(
     spoil: Callable[[RunLog], None], decided: str, acted: int, untouched: int
 ) -> None:
     """Only an accepted run has exit code 0.
@@ -156,7 +156,7 @@ def test_the_verdict_and_the_exit_code_follow_the_log(
 
 
 @pytest.mark.parametrize("stage", stages_of(Mode.MIGRATE), ids=lambda stage: stage.id)
-def test_a_run_that_ended_before_its_last_stage_is_not_accepted(stage: Stage) -> None:
+def test_run_without_its_last_stage_is_not_accepted(stage: Stage) -> None:
     """All of its results hold, but the others are not shown."""
     assert verdict(a_log(last=stage)) == ("accepted" if stage == FINAL else "not shown")
 
@@ -166,7 +166,7 @@ def test_a_run_that_ended_before_its_last_stage_is_not_accepted(stage: Stage) ->
     [(stage, id) for stage in stages_of(Mode.MIGRATE) for id in criteria_in(stage, ["app"])],
     ids=lambda part: part if isinstance(part, str) else part.id,
 )
-def test_no_criterion_of_a_migration_can_be_left_out_or_fail(stage: Stage, criterion: str) -> None:
+def test_migration_needs_each_of_its_criteria(stage: Stage, criterion: str) -> None:
     """The claim holds for each criterion."""
     unchecked, failed = a_log(), a_log()
 
@@ -176,13 +176,13 @@ def test_no_criterion_of_a_migration_can_be_left_out_or_fail(stage: Stage, crite
     assert (verdict(unchecked), verdict(failed)) == ("not shown", "refused")
 
 
-def test_an_empty_log_is_not_accepted() -> None:
+def test_empty_log_is_not_accepted() -> None:
     """The claim holds for each mode, also for one that demands nothing yet."""
     assert {verdict(RunLog(mode)) for mode in Mode} == {"not shown"}
 
 
 @pytest.mark.parametrize("mode", Mode)
-def test_a_run_that_only_judges_is_never_refused_before_it_acted(mode: Mode) -> None:
+def test_judging_run_fails_with_exit_code_1(mode: Mode) -> None:
     """It works on copies, and a criterion that fails there has exit code 1."""
     log = a_log(mode)
     stage = stages_of(mode)[0]
@@ -193,7 +193,7 @@ def test_a_run_that_only_judges_is_never_refused_before_it_acted(mode: Mode) -> 
 
 
 @pytest.mark.parametrize("code", INTERRUPTIONS)
-def test_a_signal_is_the_exit_code_of_what_it_ended(code: ExitCode) -> None:
+def test_signal_decides_the_exit_code_of_an_interrupted_run(code: ExitCode) -> None:
     """Earlier failures do not change it."""
     log = a_log(last=PREFLIGHT)
     log.interrupted = code
@@ -212,7 +212,7 @@ def test_a_signal_is_the_exit_code_of_what_it_ended(code: ExitCode) -> None:
         (not_rolled_back, "NOT ROLLED BACK: a.db"),
     ],
 )
-def test_the_headline_begins_with_the_verdict(spoil: Callable[[RunLog], None], begins: str) -> None:
+def test_headline_begins_with_the_verdict(spoil: Callable[[RunLog], None], begins: str) -> None:
     """A run that has not ended has no verdict."""
     log = a_log()
     spoil(log)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.stages import Stage
 
 
-def test_a_run_brings_everything_together(root: Path) -> None:
+def test_run_moves_all_sources_into_the_target(root: Path) -> None:
     """The target has its own rows and those of all sources, and the history row.
 
     The code is rewritten, and the sources are archived.
@@ -57,7 +57,7 @@ def test_a_run_brings_everything_together(root: Path) -> None:
     assert row.sources.keys() == {"logs/tasks.db", "logs/notes.db"}
 
 
-def test_a_run_keeps_modes_and_journal_mode(root: Path) -> None:
+def test_run_keeps_modes_and_journal_mode(root: Path) -> None:
     """The target has its journal mode and permissions again.
 
     Rewritten code and archives keep their permissions as well.
@@ -72,7 +72,7 @@ def test_a_run_keeps_modes_and_journal_mode(root: Path) -> None:
     assert after.databases[f"logs/tasks.db.archived_{STAMP}"][1] == 0o600
 
 
-def test_a_target_that_is_not_there_is_created(tmp_path: Path) -> None:
+def test_missing_target_is_created(tmp_path: Path) -> None:
     """Only users who could read all of its sources can read it."""
     root = build_two_sources(tmp_path / "workspace", target=False)
 
@@ -82,7 +82,7 @@ def test_a_target_that_is_not_there_is_created(tmp_path: Path) -> None:
     assert (root / "workspace.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_ledger_tells_the_run(root: Path) -> None:
+def test_ledger_notes_each_step_of_a_run(root: Path) -> None:
     """Each step that changes the workspace is noted before it is taken.
 
     The end is noted once there is a verdict.
@@ -97,7 +97,7 @@ def test_the_ledger_tells_the_run(root: Path) -> None:
 
 @pytest.mark.parametrize("until", stages_of(Mode.MIGRATE), ids=lambda stage: stage.id)
 @pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
-def test_after_each_stage_everything_can_be_put_back(tmp_path: Path, until: Stage, target: bool) -> None:
+def test_run_is_rolled_back_completely_after_each_stage(tmp_path: Path, until: Stage, target: bool) -> None:
     """Contents, code, names, permissions and journal modes are restored.
 
     The backup set is kept.
@@ -115,7 +115,7 @@ def test_after_each_stage_everything_can_be_put_back(tmp_path: Path, until: Stag
     assert run.folder.exists() == (until != PREFLIGHT)
 
 
-def test_a_source_in_whose_place_another_file_is_put_is_not_called_restored(root: Path) -> None:
+def test_rollback_does_not_hold_when_a_source_was_replaced(root: Path) -> None:
     """The run still holds the old file, which is not the one under its name."""
     run = a_run(root)
     reach(run, REFERENCES)
@@ -129,7 +129,7 @@ def test_a_source_in_whose_place_another_file_is_put_is_not_called_restored(root
     assert [observation.subject for observation in done.observations if not observation.holds] == ["logs/tasks.db"]
 
 
-def test_a_second_run_after_a_rollback_makes_another_set(root: Path) -> None:
+def test_second_run_after_a_rollback_makes_another_set(root: Path) -> None:
     """The second run succeeds, and the first backup set is unchanged."""
     first = a_run(root)
     reach(first, SMOKE)
@@ -143,7 +143,7 @@ def test_a_second_run_after_a_rollback_makes_another_set(root: Path) -> None:
     assert {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file()} == before
 
 
-def test_a_second_run_beside_a_standing_one_finds_no_sources(root: Path) -> None:
+def test_second_run_after_a_migration_finds_no_sources(root: Path) -> None:
     """No row is doubled.
 
     The sources no longer exist, and that is a problem.
@@ -159,7 +159,7 @@ def test_a_second_run_beside_a_standing_one_finds_no_sources(root: Path) -> None
     assert sorted(missing) == ["logs/notes.db", "logs/tasks.db"]
 
 
-def test_an_error_before_the_set_is_sealed_leaves_no_set(root: Path) -> None:
+def test_backup_set_is_removed_when_an_error_precedes_sealing(root: Path) -> None:
     """An incomplete backup is no backup, so its folder is removed."""
     run = a_run(root)
     accept(run, PREFLIGHT)
@@ -188,7 +188,7 @@ def test_code_that_changed_during_the_run_is_not_rewritten(root: Path) -> None:
     assert execute(root / "workspace.db", "SELECT name FROM sqlite_schema WHERE type = 'table'") == [("projects",)]
 
 
-def test_a_smaller_source_than_planned_is_not_committed(root: Path) -> None:
+def test_smaller_source_than_planned_is_not_committed(root: Path) -> None:
     """The preflight refuses a plan that states another count than the source has."""
     file = root / "consolidation.toml"
     file.write_text(file.read_text().replace('name = "notes"\n\n', 'name = "notes"\n  rows = 6\n\n'))
@@ -203,7 +203,7 @@ def test_a_smaller_source_than_planned_is_not_committed(root: Path) -> None:
     assert outcomes["rows-as-stated"] is Outcome.FAILED
 
 
-def test_rows_that_a_conflict_policy_decides_on_are_a_finding(root: Path) -> None:
+def test_rows_decided_by_a_conflict_policy_are_a_finding(root: Path) -> None:
     """A target row with the key of a source row stays, and the backup set lists the key."""
     execute(root / "workspace.db", CREATE_NOTES)
     execute(root / "workspace.db", "INSERT INTO notes VALUES('a', 'ours')")
@@ -222,7 +222,7 @@ def test_rows_that_a_conflict_policy_decides_on_are_a_finding(root: Path) -> Non
 
 
 @pytest.mark.parametrize("absent", [["tasks"], ["tasks", "notes"]], ids=["one of two", "both"])
-def test_an_optional_source_that_is_absent_brings_no_table(root: Path, absent: list[str]) -> None:
+def test_optional_source_that_is_absent_brings_no_table(root: Path, absent: list[str]) -> None:
     """The plan allows an absent source.
 
     The other sources are moved, and the run is accepted.

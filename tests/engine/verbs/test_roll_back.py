@@ -40,7 +40,7 @@ def code_of(run: RollbackRun) -> ExitCode:
     return exit_code(run.log, has_acted=run.has_acted)
 
 
-def test_a_complete_rollback_exits_with_0(tmp_path: Path) -> None:
+def test_complete_rollback_exits_with_0(tmp_path: Path) -> None:
     """Every byte is as it was before the migration."""
     before = state(build_two_sources(tmp_path / "workspace"))
     root = consolidated(tmp_path / "workspace")
@@ -49,7 +49,7 @@ def test_a_complete_rollback_exits_with_0(tmp_path: Path) -> None:
     assert state(root) == before
 
 
-def test_a_rollback_that_cannot_restore_everything_exits_with_3(tmp_path: Path) -> None:
+def test_rollback_that_cannot_restore_everything_exits_with_3(tmp_path: Path) -> None:
     """The manifest states another content of a source than the archive has."""
     root = consolidated(tmp_path / "workspace")
     [folder] = (root / "backups").iterdir()
@@ -67,7 +67,7 @@ def test_a_rollback_that_cannot_restore_everything_exits_with_3(tmp_path: Path) 
     assert code_of(run) is ExitCode.INTERNAL
 
 
-def test_a_rollback_that_is_refused_exits_with_4(tmp_path: Path) -> None:
+def test_rollback_that_is_refused_exits_with_4(tmp_path: Path) -> None:
     """The target got a row after the migration, and nothing was restored."""
     root = consolidated(tmp_path / "workspace")
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('since')")
