@@ -149,12 +149,12 @@ def test_fingerprints_keep_the_locks_of_this_process(tmp_path: Path, journal_mod
     guard = sqlite3.connect(path, isolation_level=None)
     guard.execute("begin immediate")
 
-    found = fingerprint_databases(tmp_path, never_open=frozenset({identity(path)}))
+    fingerprints = fingerprint_databases(tmp_path, never_open=frozenset({identity(path)}))
 
     writer = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('begin immediate')"
     writing = subprocess.run([sys.executable, "-c", writer], capture_output=True, text=True, check=False)
     guard.close()
-    assert list(found) == ["target.db"]
+    assert list(fingerprints) == ["target.db"]
     assert "database is locked" in writing.stderr
 
 
@@ -167,10 +167,10 @@ def test_created_database_is_quarantined_and_not_deleted(tmp_path: Path) -> None
     connection.execute("insert into tasks values (1)")
     aside = tmp_path / "aside"
 
-    [said] = quarantine_databases(tmp_path, ["sub/second.db", "gone.db"], aside)
+    [sentence] = quarantine_databases(tmp_path, ["sub/second.db", "gone.db"], aside)
 
     connection.close()
-    assert said == "moved sub/second.db, which an application made, into aside of the backup set"
+    assert sentence == "moved sub/second.db, which an application made, into aside of the backup set"
     assert list((tmp_path / "sub").iterdir()) == []
     with sqlite3.connect(aside / "sub__second.db") as moved:
         assert moved.execute("select id from tasks").fetchall() == [(1,)]
@@ -183,7 +183,7 @@ def test_database_that_cannot_be_moved_is_reported(tmp_path: Path) -> None:
     (tmp_path / "aside").mkdir()
     (tmp_path / "aside" / "second.db").write_text("another")
 
-    [said] = quarantine_databases(tmp_path, ["second.db"], tmp_path / "aside")
+    [sentence] = quarantine_databases(tmp_path, ["second.db"], tmp_path / "aside")
 
-    assert said == "second.db, which an application made, is still there (File exists): remove it"
+    assert sentence == "second.db, which an application made, is still there (File exists): remove it"
     assert (tmp_path / "aside" / "second.db").read_text() == "another"

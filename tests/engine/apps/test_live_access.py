@@ -128,9 +128,9 @@ def test_opened_files_are_named_with_a_hint(live: Path) -> None:
     clean = Smoke(name="x", python="pass")
 
     [failing] = [
-        one
-        for one in smoke_observations(test, run_smoke(test, root=live.with_name("copy"), live_root=live))
-        if one.todo
+        observation
+        for observation in smoke_observations(test, run_smoke(test, root=live.with_name("copy"), live_root=live))
+        if observation.todo
     ][:1]
     [holding] = smoke_observations(clean, run_smoke(clean, root=live.with_name("copy"), live_root=live))[:1]
 

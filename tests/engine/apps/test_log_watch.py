@@ -41,7 +41,11 @@ def append(path: Path, text: str) -> None:
 
 def failing(observations: list[Observation]) -> list[str]:
     """Return the failed observations."""
-    return [f"{one.subject}: {one.program_output or one.observed}" for one in observations if not one.holds]
+    return [
+        f"{observation.subject}: {observation.program_output or observation.observed}"
+        for observation in observations
+        if not observation.holds
+    ]
 
 
 def test_an_old_error_is_not_a_new_one(tmp_path: Path, log: Path) -> None:
@@ -72,10 +76,10 @@ def test_a_flood_of_errors_is_counted(tmp_path: Path, log: Path) -> None:
     marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "ERROR\n" * 123)
 
-    found = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    failures = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
-    assert len(found) == 21
-    assert found[-1] == "logs/*.log: 103 more lines match"
+    assert len(failures) == 21
+    assert failures[-1] == "logs/*.log: 103 more lines match"
 
 
 def test_a_new_file_is_new_from_its_start(tmp_path: Path, log: Path) -> None:
@@ -97,9 +101,9 @@ def test_renamed_log_is_read_under_its_new_name(tmp_path: Path, log: Path) -> No
     log.rename(log.with_name("app.log.1"))
     log.write_text("10:03 ERROR after it\n")
 
-    found = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    failures = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
-    assert sorted(found) == ["logs/app.log.1: 10:02 ERROR before the rotation", "logs/app.log: 10:03 ERROR after it"]
+    assert sorted(failures) == ["logs/app.log.1: 10:02 ERROR before the rotation", "logs/app.log: 10:03 ERROR after it"]
 
 
 def test_copied_and_truncated_log_is_read_in_its_copy(tmp_path: Path, log: Path) -> None:
@@ -109,9 +113,9 @@ def test_copied_and_truncated_log_is_read_in_its_copy(tmp_path: Path, log: Path)
     log.with_name("app.log.1").write_bytes(log.read_bytes())
     log.write_text("10:03 ERROR after it\n")
 
-    found = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    failures = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
-    assert sorted(found) == ["logs/app.log.1: 10:02 ERROR before the rotation", "logs/app.log: 10:03 ERROR after it"]
+    assert sorted(failures) == ["logs/app.log.1: 10:02 ERROR before the rotation", "logs/app.log: 10:03 ERROR after it"]
 
 
 @pytest.mark.parametrize("size", [10, 1000])
@@ -141,9 +145,9 @@ def test_the_same_text_elsewhere_is_new(tmp_path: Path, log: Path) -> None:
     log.write_bytes(text)
     log.with_name("other.log").write_bytes(text)
 
-    found = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    failures = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
-    assert found == ["logs/app.log: 10:01 ERROR an old one", "logs/other.log: 10:01 ERROR an old one"]
+    assert failures == ["logs/app.log: 10:01 ERROR an old one", "logs/other.log: 10:01 ERROR an old one"]
 
 
 def test_old_rotated_log_is_no_copy_of_empty_log(tmp_path: Path, log: Path) -> None:
@@ -215,9 +219,9 @@ def test_half_written_line_is_read_as_a_whole(tmp_path: Path, log: Path) -> None
     marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "OR no such table\n10:03 idle\n")
 
-    found = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    failures = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
-    assert found == ["logs/app.log: 10:02 tasks: ERROR no such table"]
+    assert failures == ["logs/app.log: 10:02 tasks: ERROR no such table"]
 
 
 @pytest.mark.parametrize("more", ["", "\n", " and its end\n10:03 idle\n"])

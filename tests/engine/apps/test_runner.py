@@ -278,7 +278,7 @@ def test_of_long_output_both_ends_are_kept(tmp_path: Path) -> None:
     assert result.stdout.startswith("first\nline\n")
     assert result.stdout.endswith("185\n")
     assert result.stderr == "caf\N{REPLACEMENT CHARACTER}"
-    assert [one.holds for one in smoke_observations(test, result)] == [True, True, False, True]
+    assert [observation.holds for observation in smoke_observations(test, result)] == [True, True, False, True]
 
 
 def test_a_program_that_never_stops_printing_is_ended(tmp_path: Path) -> None:
@@ -325,8 +325,10 @@ def test_each_expectation_that_fails_is_stated(
 
     observations = smoke_observations(test, SmokeResult(**fields))  # type: ignore[arg-type]  # values of several types in one table
 
-    assert [(one.observed, one.program_output) for one in observations if not one.holds] == failing
-    assert all(one.todo for one in observations if not one.holds)
+    assert [
+        (observation.observed, observation.program_output) for observation in observations if not observation.holds
+    ] == failing
+    assert all(observation.todo for observation in observations if not observation.holds)
 
 
 def test_command_and_output_are_short_and_printable() -> None:

@@ -71,13 +71,13 @@ def applications(root: Path, source: WriteLock) -> Applications:
         smoke=[Smoke(name="x", python="pass", path=["app"])],
         logs=Logs(files=["*.log"]),
     )
-    held = frozenset((one.stat().st_dev, one.stat().st_ino) for one in (root / "main.db", source.path))
-    one = Applications(
+    held = frozenset((runner.stat().st_dev, runner.stat().st_ino) for runner in (root / "main.db", source.path))
+    runner = Applications(
         plan, root, root, held=held, marks=record_log_positions(root, ["*.log"]), on_progress=lambda _words: None
     )
     with open_for_inspection(root / "main.db") as con:
-        one.record_state(digest_tables(con, read_schema(con)))
-    return one
+        runner.record_state(digest_tables(con, read_schema(con)))
+    return runner
 
 
 def writing(python: str) -> Smoke:
@@ -85,9 +85,13 @@ def writing(python: str) -> Smoke:
     return Smoke(name="it writes", python=python, writes=True)
 
 
-def failing(seen: list[Observation]) -> list[str]:
+def failing(observations: list[Observation]) -> list[str]:
     """Return the failed observations."""
-    return [f"{one.subject}: {one.program_output or one.observed}" for one in seen if not one.holds]
+    return [
+        f"{observation.subject}: {observation.program_output or observation.observed}"
+        for observation in observations
+        if not observation.holds
+    ]
 
 
 def test_first_insert_works_and_leaves_target_unchanged(root: Path, applications: Applications) -> None:
@@ -141,7 +145,7 @@ def test_each_writing_test_has_its_own_copy_without_sources(root: Path, applicat
 
     results = [applications.run(writing(look)) for _ in range(2)]
 
-    assert [one.stdout for one in results] == ["False False\n6 [(6,)]\n"] * 2
+    assert [observation.stdout for observation in results] == ["False False\n6 [(6,)]\n"] * 2
 
 
 def test_the_copy_is_made_without_dropping_a_lock(source: WriteLock, applications: Applications) -> None:
@@ -160,9 +164,9 @@ def test_permission_to_write_covers_one_test_only(applications: Applications) ->
     applications.run(writing(INSERT))
     applications.run(Smoke(name="reads", python=INSERT))
 
-    found = failing(applications.side_effects())
+    failures = failing(applications.side_effects())
 
-    assert [one.partition(": ")[2].partition(":")[0] for one in found] == ["seen", "tasks"]
+    assert [observation.partition(": ")[2].partition(":")[0] for observation in failures] == ["seen", "tasks"]
 
 
 def test_a_writing_test_that_leaves_its_copy_is_noticed(root: Path, applications: Applications) -> None:
@@ -179,8 +183,8 @@ def test_an_error_that_is_logged_on_a_copy_counts(applications: Applications) ->
     """The copy of the log is deleted, but its errors are reported."""
     applications.run(writing("print('ERROR no such table', file=open('app.log', 'a'))"))
 
-    (found,) = [one for one in applications.new_log_errors() if not one.holds]
-    assert (found.subject, found.program_output) == ("app.log", "ERROR no such table")
+    (failures,) = [observation for observation in applications.new_log_errors() if not observation.holds]
+    assert (failures.subject, failures.program_output) == ("app.log", "ERROR no such table")
 
 
 def test_tables_and_databases_of_an_orm_are_found(applications: Applications) -> None:
@@ -198,11 +202,11 @@ sqlite3.connect("data/main.db").execute("CREATE TABLE tasks(id)")
 """
     applications.run(Smoke(name="imports", python=python))
 
-    found = failing(applications.side_effects())
+    failures = failing(applications.side_effects())
 
-    assert len(found) == 21
-    assert found[0] == "data/main.db: created"
-    assert all(one.startswith(f"main.db: orm_{at:02}: ") for at, one in enumerate(found[1:]))
+    assert len(failures) == 21
+    assert failures[0] == "data/main.db: created"
+    assert all(observation.startswith(f"main.db: orm_{at:02}: ") for at, observation in enumerate(failures[1:]))
     assert applications.created_databases() == ["data/main.db"]
 
 

@@ -30,19 +30,19 @@ def root(consolidated_copy: Path) -> Path:
 @pytest.fixture
 def sealed(root: Path) -> Manifest:
     """The manifest of its run."""
-    found = manifest.read(root / f"backups/small-{STAMP}")
-    assert found is not None
-    return found
+    stored = manifest.read(root / f"backups/small-{STAMP}")
+    assert stored is not None
+    return stored
 
 
 def wrong(root: Path, sealed: Manifest) -> list[Observation]:
     """Return every observation of a check that does not hold."""
-    seen = [
+    observations = [
         *check.archives_unchanged(root, sealed),
         *check.target_right(check.read_consolidated_target(root, sealed), sealed),
         *check.no_new_source_files(root, sealed),
     ]
-    return [one for one in seen if not one.holds]
+    return [observation for observation in observations if not observation.holds]
 
 
 def test_intact_consolidation_passes_the_check(root: Path, sealed: Manifest) -> None:
@@ -65,23 +65,23 @@ def test_rows_that_changed_since_are_counted_and_not_failed(root: Path, sealed: 
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
     execute(root / "workspace.db", "UPDATE projects SET name = 'x' WHERE id = 1")
 
-    said = check.read_consolidated_target(root, sealed).changes_since_commit("workspace.db")
+    findings = check.read_consolidated_target(root, sealed).changes_since_commit("workspace.db")
 
     assert wrong(root, sealed) == []
-    assert [(finding.id, finding.level, finding.subject) for finding in said] == [
+    assert [(finding.id, finding.level, finding.subject) for finding in findings] == [
         ("table-changed-since", "note", "workspace.db:projects"),
         ("table-changed-since", "note", "workspace.db:tasks"),
     ]
-    assert "3 rows then, 4 rows now" in said[1].text
+    assert "3 rows then, 4 rows now" in findings[1].text
 
 
 def test_a_table_that_was_dropped_is_missing(root: Path, sealed: Manifest) -> None:
     """It is named."""
     execute(root / "workspace.db", "DROP TABLE tasks")
 
-    [one] = wrong(root, sealed)
+    [observation] = wrong(root, sealed)
 
-    assert (one.subject, one.observed) == ("workspace.db: tasks", "missing")
+    assert (observation.subject, observation.observed) == ("workspace.db: tasks", "missing")
 
 
 def test_row_that_breaks_its_check_is_damage(root: Path, sealed: Manifest) -> None:
@@ -122,9 +122,9 @@ def test_replaced_target_has_no_history_row(root: Path, sealed: Manifest) -> Non
     """The backup copied over it by hand is not the consolidated target."""
     (root / "workspace.db").write_bytes((root / f"backups/small-{STAMP}/databases/target.db").read_bytes())
 
-    [one] = wrong(root, sealed)
+    [observation] = wrong(root, sealed)
 
-    assert (one.subject, one.expected) == ("workspace.db: row of history", STAMP)
+    assert (observation.subject, observation.expected) == ("workspace.db: row of history", STAMP)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"x" * 9000], ids=["missing", "empty", "no database"])
@@ -134,7 +134,7 @@ def test_unreadable_target_is_an_observation_and_no_error(root: Path, sealed: Ma
     if content is not None:
         (root / "workspace.db").write_bytes(content)
 
-    subjects = [one.subject for one in wrong(root, sealed)]
+    subjects = [observation.subject for observation in wrong(root, sealed)]
 
     assert subjects[-1] == "workspace.db: row of history"
     assert (root / "workspace.db").exists() == (content is not None)
@@ -146,7 +146,7 @@ def test_a_damaged_target_is_noticed(root: Path, sealed: Manifest) -> None:
     data[4096 * 2 + 8 : 4096 * 3] = b"\xff" * (4096 - 8)
     (root / "workspace.db").write_bytes(data)
 
-    assert "workspace.db: integrity_check" in [one.subject for one in wrong(root, sealed)]
+    assert "workspace.db: integrity_check" in [observation.subject for observation in wrong(root, sealed)]
 
 
 def test_an_archive_that_changed_is_noticed(root: Path, sealed: Manifest) -> None:
@@ -154,9 +154,9 @@ def test_an_archive_that_changed_is_noticed(root: Path, sealed: Manifest) -> Non
     archive = f"logs/tasks.db.archived_{STAMP}"
     execute(root / archive, "UPDATE tasks SET title = 'x' WHERE id = 1")
 
-    [one] = wrong(root, sealed)
+    [observation] = wrong(root, sealed)
 
-    assert one.subject == archive
+    assert observation.subject == archive
 
 
 def test_an_archive_that_is_gone_is_noticed(root: Path, sealed: Manifest) -> None:
@@ -164,15 +164,15 @@ def test_an_archive_that_is_gone_is_noticed(root: Path, sealed: Manifest) -> Non
     archive = f"logs/tasks.db.archived_{STAMP}"
     (root / archive).unlink()
 
-    [one] = wrong(root, sealed)
+    [observation] = wrong(root, sealed)
 
-    assert (one.subject, one.observed) == (archive, "no such file")
+    assert (observation.subject, observation.observed) == (archive, "no such file")
 
 
 def test_an_old_database_that_was_created_again_is_noticed(root: Path, sealed: Manifest) -> None:
     """An application that still uses the old path writes rows that no other one reads."""
     execute(root / "logs/tasks.db", "CREATE TABLE tasks(id)")
 
-    [one] = wrong(root, sealed)
+    [observation] = wrong(root, sealed)
 
-    assert (one.subject, one.observed) == ("logs/tasks.db", "created again")
+    assert (observation.subject, observation.observed) == ("logs/tasks.db", "created again")

@@ -15,29 +15,31 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 
-def moved(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -> tuple[TableMapping, list[Problem]]:
+def moved(
+    bench: Bench, source_create: str, target_create: str, values: list[Any], **keys: Any
+) -> tuple[TableMapping, list[Problem]]:
     """Try the values of column v of one table in another."""
-    path = bench.database("a.db", here, rows=("INSERT INTO t(v) VALUES(?)", [(value,) for value in values]))
-    bench.database(TARGET, there)
-    one = source("a.db", table("t", **keys))
+    path = bench.database("a.db", source_create, rows=("INSERT INTO t(v) VALUES(?)", [(value,) for value in values]))
+    bench.database(TARGET, target_create)
+    plan_source = source("a.db", table("t", **keys))
     a, b = bench.schema("a.db").table("t"), bench.schema(TARGET).table("t")
     assert a is not None
     assert b is not None
-    mapping, problems = match_columns(bench.plan(one), one, one.tables[0], a, b, new=False)
+    mapping, problems = match_columns(bench.plan(plan_source), plan_source, plan_source.tables[0], a, b, new=False)
     assert problems == []
     return mapping, find_value_changes(mapping, path)
 
 
-def refusal(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -> str:
+def refusal(bench: Bench, source_create: str, target_create: str, values: list[Any], **keys: Any) -> str:
     """Return the one problem of moving the values."""
-    _, problems = moved(bench, here, there, values, **keys)
+    _, problems = moved(bench, source_create, target_create, values, **keys)
     assert [(problem.criterion, problem.subject) for problem in problems] == [("values-fit", "a.db:t")]
     assert problems[0].hint
     return problems[0].what
 
 
 @pytest.mark.parametrize(
-    ("here", "there", "values", "words"),
+    ("source_create", "target_create", "values", "words"),
     [
         ("TEXT", "INTEGER", ["01", "x"], "(2 text values would become 1 integer value, 1 text value)"),
         ("INTEGER", "REAL", [9007199254740993], "(1 integer value would become 1 real value)"),
@@ -49,14 +51,14 @@ def refusal(bench: Bench, here: str, there: str, values: list[Any], **keys: Any)
     ],
 )
 def test_a_value_that_a_type_would_change_is_found(
-    bench: Bench, here: str, there: str, values: list[Any], words: str
+    bench: Bench, source_create: str, target_create: str, values: list[Any], words: str
 ) -> None:
     """Counts would be equal, and a JOIN would agree."""
-    assert words in refusal(bench, f"CREATE TABLE t(v {here})", f"CREATE TABLE t(v {there})", values)
+    assert words in refusal(bench, f"CREATE TABLE t(v {source_create})", f"CREATE TABLE t(v {target_create})", values)
 
 
 @pytest.mark.parametrize(
-    ("here", "there", "values"),
+    ("source_create", "target_create", "values"),
     [
         ("TEXT", "INTEGER", ["x", None, b"\x00\xff"]),
         ("INTEGER", "NUMERIC", [1, 2**63 - 1, -(2**63)]),
@@ -72,13 +74,15 @@ def test_a_value_that_a_type_would_change_is_found(
         ("TEXT", "TEXT COLLATE NOCASE", ["a", "A"]),
     ],
 )
-def test_values_that_stay_as_they_are_are_no_problem(bench: Bench, here: str, there: str, values: list[Any]) -> None:
+def test_values_that_stay_as_they_are_are_no_problem(
+    bench: Bench, source_create: str, target_create: str, values: list[Any]
+) -> None:
     """Other declarations alone are no reason to refuse."""
-    assert moved(bench, f"CREATE TABLE t(v {here})", f"CREATE TABLE t(v {there})", values)[1] == []
+    assert moved(bench, f"CREATE TABLE t(v {source_create})", f"CREATE TABLE t(v {target_create})", values)[1] == []
 
 
 @pytest.mark.parametrize(
-    ("type_", "there", "values", "words"),
+    ("type_", "target_create", "values", "words"),
     [
         ("TEXT", "CREATE TABLE t(v TEXT NOT NULL)", ["a", None], "NOT NULL constraint failed: t.v"),
         ("TEXT", "CREATE TABLE t(v TEXT CHECK(length(v) < 3))", ["abc"], "CHECK constraint failed"),
@@ -96,10 +100,10 @@ def test_values_that_stay_as_they_are_are_no_problem(bench: Bench, here: str, th
     ],
 )
 def test_constraint_of_target_only_is_tried(
-    bench: Bench, type_: str, there: str, values: list[Any], words: str
+    bench: Bench, type_: str, target_create: str, values: list[Any], words: str
 ) -> None:
     """NOT NULL, CHECK, STRICT and INTEGER PRIMARY KEY can refuse values of an equal type."""
-    assert words in refusal(bench, f"CREATE TABLE t(v {type_})", there, values)
+    assert words in refusal(bench, f"CREATE TABLE t(v {type_})", target_create, values)
 
 
 def test_rowid_key_on_one_side_changes_no_value(bench: Bench) -> None:
@@ -122,9 +126,9 @@ def test_a_renamed_column_is_tried_under_its_new_name(bench: Bench) -> None:
 @pytest.mark.parametrize(("factor", "differ"), [(3, True), (2, False)])
 def test_column_computed_differently_by_target_is_found(bench: Bench, factor: int, *, differ: bool) -> None:
     """Generated columns are not copied, and so their values come from the target's expression."""
-    there = f"CREATE TABLE t(v, more, g AS (v * {factor}))"
+    target_create = f"CREATE TABLE t(v, more, g AS (v * {factor}))"
 
-    _, problems = moved(bench, "CREATE TABLE t(v, g AS (v * 2))", there, [1])
+    _, problems = moved(bench, "CREATE TABLE t(v, g AS (v * 2))", target_create, [1])
 
     assert [problem.what.startswith("values of column g would change") for problem in problems] == [True] * differ
 
@@ -135,12 +139,14 @@ def test_values_of_utf_16_database_are_tried(bench: Bench) -> None:
         "a.db", "PRAGMA encoding='UTF-16be'", "CREATE TABLE t(v TEXT)", "INSERT INTO t VALUES('01'), ('é')"
     )
     bench.database(TARGET, "CREATE TABLE t(v INTEGER)")
-    one = source("a.db", "t")
+    plan_source = source("a.db", "t")
     a, b = bench.schema("a.db").table("t"), bench.schema(TARGET).table("t")
     assert a is not None
     assert b is not None
 
-    problems = find_value_changes(match_columns(bench.plan(one), one, one.tables[0], a, b, new=False)[0], path)
+    problems = find_value_changes(
+        match_columns(bench.plan(plan_source), plan_source, plan_source.tables[0], a, b, new=False)[0], path
+    )
 
     assert "(2 text values would become 1 integer value, 1 text value)" in problems[0].what
 
@@ -175,9 +181,9 @@ def test_affinity_is_what_sqlite_says(bench: Bench, declared: str, expected: str
     """CREATE TABLE AS shows the affinity of a declared type."""
     bench.database("a.db", f"CREATE TABLE t(v {declared})", "CREATE TABLE b AS SELECT v FROM t")
     names = {"INT": "INTEGER", "TEXT": "TEXT", "": "BLOB", "REAL": "REAL", "NUM": "NUMERIC"}
-    one, as_sqlite_says = bench.schema("a.db").table("t"), bench.schema("a.db").table("b")
-    assert one is not None
+    declared_table, as_sqlite_says = bench.schema("a.db").table("t"), bench.schema("a.db").table("b")
+    assert declared_table is not None
     assert as_sqlite_says is not None
 
-    assert affinity(one.columns[0]) == expected
+    assert affinity(declared_table.columns[0]) == expected
     assert names[as_sqlite_says.columns[0].type] == expected

@@ -363,6 +363,8 @@ def test_archive_that_was_changed_names_its_rows(root: Path) -> None:
     assert sealed is not None
     execute(root / sealed.archive["logs/tasks.db"], "DELETE FROM tasks WHERE id = 2")
 
-    seen = [one for one in archives_unchanged(root, sealed, folder=folder) if not one.holds]
+    failures = [observation for observation in archives_unchanged(root, sealed, folder=folder) if not observation.holds]
 
-    assert [named(one.rows) for one in seen if one.rows] == [[(DifferenceKind.MISSING, "tasks", ("2",), ())]]
+    assert [named(observation.rows) for observation in failures if observation.rows] == [
+        [(DifferenceKind.MISSING, "tasks", ("2",), ())]
+    ]

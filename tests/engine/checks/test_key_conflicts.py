@@ -20,10 +20,10 @@ def values(*rows: tuple[Any, ...]) -> str:
 
 def collision(bench: Bench, *sources: Any, **keys: Any) -> str:
     """Return the one problem in the way, which says what to do."""
-    found = [problem for problem in bench.survey(*sources, **keys).problems if problem.criterion == "keys-free"]
-    assert len(found) == 1
-    assert found[0].hint
-    return str(found[0])
+    problems = [problem for problem in bench.survey(*sources, **keys).problems if problem.criterion == "keys-free"]
+    assert len(problems) == 1
+    assert problems[0].hint
+    return str(problems[0])
 
 
 def two(bench: Bench, policy: str = "refuse", other: str = "refuse") -> list[str]:
@@ -216,11 +216,11 @@ def test_equal_rows_under_equal_keys_may_be_skipped(bench: Bench) -> None:
     assert two(bench, "skip-identical", "skip-identical") == []
 
 
-@pytest.mark.parametrize("there", [2, "1", 1.0, None, -0.0])
-def test_different_rows_with_equal_keys_are_refused(bench: Bench, there: Any) -> None:
+@pytest.mark.parametrize("target_value", [2, "1", 1.0, None, -0.0])
+def test_different_rows_with_equal_keys_are_refused(bench: Bench, target_value: Any) -> None:
     """Also those that SQL takes for equal."""
-    here = 0.0 if there == 0 and there is not None else 1
-    for file, value in ((TARGET, there), ("a.db", here)):
+    source_value = 0.0 if target_value == 0 and target_value is not None else 1
+    for file, value in ((TARGET, target_value), ("a.db", source_value)):
         bench.database(file, KEYED, rows=("INSERT INTO t VALUES('x', ?)", [(value,)]))
 
     text = collision(bench, source("a.db", table("t", on_conflict="skip-identical")))
@@ -310,7 +310,7 @@ def test_tables_without_rows_claim_no_key(bench: Bench) -> None:
     """Empty tables have nothing to collide."""
     bench.database("a.db", KEYED)
 
-    found = bench.survey(source("a.db", "t"))
+    inspected = bench.survey(source("a.db", "t"))
 
-    assert found.problems == []
-    assert find_key_conflicts(found.mappings[0].into, found.mappings, []) == []
+    assert inspected.problems == []
+    assert find_key_conflicts(inspected.mappings[0].into, inspected.mappings, []) == []

@@ -72,9 +72,9 @@ def consolidated(tmp_path: Path) -> Consolidated:
     return Consolidated(tmp_path)
 
 
-def numbers(found: RowDifferences) -> tuple[int, int, int]:
+def numbers(differences: RowDifferences) -> tuple[int, int, int]:
     """Return how many rows are missing, extra and changed."""
-    return found.missing, found.extra, found.changed
+    return differences.missing, differences.extra, differences.changed
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,13 @@ def test_rowid_counts_as_the_plan_says(consolidated: Consolidated, rowids: str, 
     consolidated.source("a", create, insert.format(7), rowids=rowids)
     made(consolidated.root / "main.db", create, insert.format(8))
 
-    found = consolidated.differences()
+    differences = consolidated.differences()
 
-    assert bool(found.number) is differs
-    assert [row.kind for row in found.first] == ([DifferenceKind.MISSING, DifferenceKind.EXTRA] if differs else [])
-    assert found.note == ("" if differs else "No row differs from the backup set in the columns that both have.")
+    assert bool(differences.number) is differs
+    assert [row.kind for row in differences.first] == (
+        [DifferenceKind.MISSING, DifferenceKind.EXTRA] if differs else []
+    )
+    assert differences.note == ("" if differs else "No row differs from the backup set in the columns that both have.")
 
 
 @pytest.mark.parametrize(("rowids", "differs"), [("keep", True), ("renumber", False)])
@@ -131,10 +133,10 @@ def test_source_that_was_absent_brings_no_row(consolidated: Consolidated) -> Non
     consolidated.source("c", into="other")
     made(consolidated.root / "main.db", create, "INSERT INTO t VALUES(1)")
 
-    found = consolidated.differences("T")
+    differences = consolidated.differences("T")
 
-    assert numbers(found) == (0, 0, 0)
-    assert found.note == "No row differs from the backup set in the columns that both have."
+    assert numbers(differences) == (0, 0, 0)
+    assert differences.note == "No row differs from the backup set in the columns that both have."
 
 
 @pytest.mark.parametrize(
@@ -150,9 +152,9 @@ def test_rows_that_cannot_be_made_again_are_not_compared(consolidated: Consolida
     consolidated.source("a", *filter(None, [statement]))
     made(consolidated.root / "main.db", "CREATE TABLE t(k PRIMARY KEY)")
 
-    found = consolidated.differences()
+    differences = consolidated.differences()
 
-    assert (found.number, found.note) == (0, note)
+    assert (differences.number, differences.note) == (0, note)
 
 
 def test_table_that_is_gone_is_named(consolidated: Consolidated) -> None:
@@ -174,9 +176,9 @@ def test_reading_ends_when_the_run_is_interrupted(consolidated: Consolidated) ->
     assert numbers(consolidated.differences()) == (1, 0, 0)
     consolidated.limits.interrupted.set()
 
-    found = consolidated.differences()
+    differences = consolidated.differences()
 
-    assert (found.number, "SQLITE_INTERRUPT" in found.note) == (0, True)
+    assert (differences.number, "SQLITE_INTERRUPT" in differences.note) == (0, True)
 
 
 @pytest.mark.parametrize("place", ["backup", "target"])
@@ -230,9 +232,9 @@ def test_databases_say_what_their_rows_do_not(tmp_path: Path, before: list[str],
     made(tmp_path / "before.db", *before)
     made(tmp_path / "now.db", *now)
 
-    found = compare_databases(tmp_path / "before.db", tmp_path / "now.db")
+    differences = compare_databases(tmp_path / "before.db", tmp_path / "now.db")
 
-    assert (found.number, found.note) == (0, note)
+    assert (differences.number, differences.note) == (0, note)
 
 
 def test_database_that_is_gone_is_not_compared(tmp_path: Path) -> None:

@@ -84,27 +84,27 @@ def survey_of(root: Path, mode: Mode) -> Examined:
     run = a_run(root, mode=mode)
     try:
         run.perform(PREFLIGHT)
-        found = run.inspected
+        inspected = run.inspected
     finally:
         run.close()
     return Examined(
-        {(problem.criterion, problem.id, problem.subject) for problem in found.problems},
-        set(found.sources),
-        found.target is not None,
-        len(found.mappings),
-        found.unread,
-        [problem.hint for problem in found.problems],
+        {(problem.criterion, problem.id, problem.subject) for problem in inspected.problems},
+        set(inspected.sources),
+        inspected.target is not None,
+        len(inspected.mappings),
+        inspected.unread,
+        [problem.hint for problem in inspected.problems],
     )
 
 
 def everything(root: Path) -> dict[str, tuple[int, bytes]]:
     """Return each name in the workspace with its mode and its bytes."""
-    found: dict[str, tuple[int, bytes]] = {}
+    entries: dict[str, tuple[int, bytes]] = {}
     for path in sorted(root.rglob("*")):
         mode = path.stat().st_mode
         with opened(path, mode):
-            found[path.relative_to(root).as_posix()] = (mode, path.read_bytes() if path.is_file() else b"")
-    return found
+            entries[path.relative_to(root).as_posix()] = (mode, path.read_bytes() if path.is_file() else b"")
+    return entries
 
 
 @contextmanager
@@ -199,8 +199,8 @@ def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mo
         examined = examine(root, mode)
         after = everything(root)
 
-    own = {(*problem, case.file)} if (problem := case.problems[mode]) else set()
-    assert examined.problems == {FORGOTTEN, NOT_FOUND} | own
+    case_problems = {(*problem, case.file)} if (problem := case.problems[mode]) else set()
+    assert examined.problems == {FORGOTTEN, NOT_FOUND} | case_problems
     assert examined.unread == ({case.file: case.reason} if case.reason else {})
     assert examined.sources == ({"notes"} if case.reason else {"notes", "tasks"})
     assert examined.target

@@ -16,8 +16,8 @@ def problems(bench: Bench, create: str, **keys: str) -> list[tuple[str, str, str
     """Return criterion, id and subject of each problem of moving table t into ``create``."""
     bench.database(TARGET, create)
     bench.database("a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES(1, 'x')")
-    found = bench.survey(source("a.db", table("t", **keys))).problems
-    return [(problem.criterion, problem.id, problem.subject) for problem in found]
+    problems_found = bench.survey(source("a.db", table("t", **keys))).problems
+    return [(problem.criterion, problem.id, problem.subject) for problem in problems_found]
 
 
 @pytest.mark.parametrize("policy", ["skip-identical", "prefer-target", "prefer-source"])

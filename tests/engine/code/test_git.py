@@ -43,16 +43,16 @@ def test_uncommitted_edits_and_untracked_files_are_findings(tmp_path: Path, insi
     os.utime(root / "app/clean.py", (1, 1))  # which git would note in its index as soon as it looks
     git_files = {path: path.read_bytes() for path in (tmp_path / ".git").rglob("*") if path.is_file()}
 
-    said = uncommitted_findings(root, FILES)
+    findings = uncommitted_findings(root, FILES)
 
-    assert [(finding.id, finding.subject) for finding in said] == [
+    assert [(finding.id, finding.subject) for finding in findings] == [
         ("uncommitted-edits", "app/edited.py"),
         ("uncommitted-edits", "app/staged.py"),
         ("untracked-file", "app/new.py"),
         ("untracked-file", ".env"),
         ("untracked-file", "build/made.py"),
     ]
-    assert "--exclude=.env" in said[3].text
+    assert "--exclude=.env" in findings[3].text
     assert {path: path.read_bytes() for path in git_files} == git_files
 
 
@@ -62,9 +62,9 @@ def test_each_file_is_asked_of_its_own_repository(tmp_path: Path) -> None:
     repository(tmp_path / "two")
     run_git(tmp_path / "two", "-c", "user.name=A", "-c", "user.email=a@localhost", "commit", "-qam", "More")
 
-    said = uncommitted_findings(tmp_path, ["one/app/edited.py", "two/app/edited.py", "two/app/new.py"])
+    findings = uncommitted_findings(tmp_path, ["one/app/edited.py", "two/app/edited.py", "two/app/new.py"])
 
-    assert [(finding.id, finding.subject) for finding in said] == [
+    assert [(finding.id, finding.subject) for finding in findings] == [
         ("uncommitted-edits", "one/app/edited.py"),
         ("untracked-file", "two/app/new.py"),
     ]

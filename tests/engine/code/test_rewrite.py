@@ -50,7 +50,7 @@ def problem(root: Path, content: str | bytes, *references: Reference) -> str:
     rewrites, problems = plan_rewrites(root, references or [reference()], [])
 
     assert rewrites == ()
-    assert [one.criterion for one in problems] == ["references-found"]
+    assert [item.criterion for item in problems] == ["references-found"]
     assert problems[0].hint
     return str(problems[0])
 
@@ -190,19 +190,19 @@ def test_reference_never_there_is_not_taken_for_done(tmp_path: Path) -> None:
 
 def test_not_found_names_the_line_that_comes_nearest(tmp_path: Path) -> None:
     """The problem names the line of an expression that was changed after the plan was written."""
-    said = problem(tmp_path, '\nx = get_log_dir() / "proposals.db"\n')
+    refused = problem(tmp_path, '\nx = get_log_dir() / "proposals.db"\n')
 
-    assert said.startswith("code.py:2: ")
-    assert "is not found" in said
+    assert refused.startswith("code.py:2: ")
+    assert "is not found" in refused
 
 
 def test_found_more_than_once_names_the_lines(tmp_path: Path) -> None:
     """A reference must identify one place."""
-    said = problem(tmp_path, f"x = {FIND}\n\ny = ({FIND})\n")
+    refused = problem(tmp_path, f"x = {FIND}\n\ny = ({FIND})\n")
 
-    assert said.startswith("code.py:1: ")
-    assert "is found 2 times (lines 1, 3)" in said
-    assert "more specific" in said
+    assert refused.startswith("code.py:1: ")
+    assert "is found 2 times (lines 1, 3)" in refused
+    assert "more specific" in refused
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,9 @@ def test_invalid_entry_is_a_problem_with_its_place(
     tmp_path: Path, content: str | bytes, references: list[Reference], expected: str
 ) -> None:
     """Nothing is rewritten, and the problem has place and reason."""
-    said = problem(tmp_path, content, *references)
+    refused = problem(tmp_path, content, *references)
 
-    assert expected in said
+    assert expected in refused
 
 
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     rewrites, problems = plan_rewrites(tmp_path, references, [Insert(file="code.py", code="x = 2")])
 
     assert rewrites == ()
-    assert [str(one).split(" (")[0] for one in problems[:4]] == [
+    assert [str(item).split(" (")[0] for item in problems[:4]] == [
         "absent.py: there is no such file. Correct `file`, or take the entry out of the plan. [no-code-file]",
         "code.py: `import` is not an import statement",
         "code.py: `find` is not a Python expression",
@@ -274,7 +274,7 @@ def test_other_files_are_matched_letter_by_letter(tmp_path: Path) -> None:
     rewrites, problems = plan_rewrites(tmp_path, references, [Insert(file="app.sh", code=HELPER)])
 
     assert [rewrite.after for rewrite in rewrites] == [b"; caf\xe9\r\ndb = new/logs/tasks.db\r\n"]
-    assert [f"{one.subject} {one.what}" for one in problems] == [
+    assert [f"{item.subject} {item.what}" for item in problems] == [
         "two.env:1 tasks.db is found 2 times (lines 1, 2).",
         "app.sh `import` is for Python files only.",
         "app.sh `code` is for Python files only.",
@@ -288,12 +288,16 @@ def test_compile_observations_name_the_line_and_run_nothing(tmp_path: Path) -> N
     (tmp_path / "good.py").write_bytes(b"# coding: latin-1\nopen('made', 'w'); x = '\xe9\\d'\n")
     (tmp_path / "bad.py").write_bytes(b"x = 1\ny = = 2\n")
 
-    seen = compile_observations(tmp_path, ["good.py", "bad.py", "absent.py", "config.yaml"])
+    observations = compile_observations(tmp_path, ["good.py", "bad.py", "absent.py", "config.yaml"])
     none = compile_observations(tmp_path, ["config.yaml"])
 
-    assert [(one.subject, one.holds) for one in seen] == [("good.py", True), ("bad.py:2", False), ("absent.py", False)]
-    assert "invalid syntax" in seen[1].observed
-    assert [(one.outcome, one.examined) for one in none] == [(Outcome.NOT_REQUIRED, 0)]
+    assert [(observation.subject, observation.holds) for observation in observations] == [
+        ("good.py", True),
+        ("bad.py:2", False),
+        ("absent.py", False),
+    ]
+    assert "invalid syntax" in observations[1].observed
+    assert [(observation.outcome, observation.examined) for observation in none] == [(Outcome.NOT_REQUIRED, 0)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.py", "good.py"]
 
 
@@ -305,15 +309,15 @@ def test_updated_observations_tell_old_from_new(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("x = (\n", encoding="utf-8")
     files = ["done.py", "both.py", "none.py", "broken.py", "absent.py"]
 
-    seen = replacement_observations(tmp_path, [reference(file) for file in files])
+    observations = replacement_observations(tmp_path, [reference(file) for file in files])
 
-    assert [(one.subject, one.holds) for one in seen] == [
+    assert [(observation.subject, observation.holds) for observation in observations] == [
         ("done.py", True),
         ("both.py:2", False),
         ("none.py", False),
         ("broken.py", False),
         ("absent.py", False),
     ]
-    assert seen[0].observed == "replaced (line 2)"
+    assert observations[0].observed == "replaced (line 2)"
     [none] = replacement_observations(tmp_path, [])
     assert (none.outcome, none.examined) == (Outcome.NOT_REQUIRED, 0)

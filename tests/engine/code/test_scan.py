@@ -31,7 +31,7 @@ def write(root: Path, file: str, content: str | bytes) -> Path:
 def found(root: Path, *paths: str) -> list[tuple[str, int, str, str]]:
     """Scan, and return file, line, database and kind of each mention."""
     result = find_mentions(ScanScope(root, paths or ["."], DATABASES))
-    return [(one.file, one.line, one.database, one.kind) for one in result.mentions]
+    return [(mention.file, mention.line, mention.database, mention.kind) for mention in result.mentions]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_what_is_not_the_applications_text_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "tree/pipe")
 
     result = find_mentions(ScanScope(tmp_path, [".git/..", "tree", "pkg", "web", "env", "image.bin"], DATABASES))
-    inside = [one.file for one in result.mentions]
+    inside = [mention.file for mention in result.mentions]
 
     assert inside == ["outside/a.py"]
     assert result.files_read == 2
@@ -253,14 +253,14 @@ def test_files_not_scanned_are_reported(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
 
     result = find_mentions(ScanScope(tmp_path, ["large.json", "absent", "link", "link/a.py"], DATABASES))
-    seen = stale_observations(result)
+    observations = stale_observations(result)
 
-    assert [(one.file, one.kind) for one in result.not_scanned] == [
+    assert [(mention.file, mention.kind) for mention in result.not_scanned] == [
         ("large.json", "not scanned"),
         ("absent", "unreadable"),
         ("link", "unreadable"),
     ]
-    assert [(one.subject, one.holds) for one in seen] == [("absent", False), ("link", False)]
+    assert [(mention.subject, mention.holds) for mention in observations] == [("absent", False), ("link", False)]
 
 
 def test_what_git_ignores_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,8 +273,8 @@ def test_what_git_ignores_is_left_out(tmp_path: Path, monkeypatch: pytest.Monkey
     subprocess.run(["git", "-C", str(tmp_path), "add", "-f", "app/c.gen.py"], check=True)
     monkeypatch.setenv("GIT_DIR", "/nonexistent")  # as in a hook: it is about another repository
 
-    app = [one[0] for one in found(tmp_path, "app")]
-    sample = [one[0] for one in found(tmp_path / "app/sample", ".")]
+    app = [mention[0] for mention in found(tmp_path, "app")]
+    sample = [mention[0] for mention in found(tmp_path / "app/sample", ".")]
 
     assert app == ["app/.env", "app/a.py", "app/c.gen.py"]
     assert sample == ["e.py"]
@@ -292,9 +292,9 @@ def test_without_git_its_own_files_say_what_it_ignores(tmp_path: Path, monkeypat
         write(tmp_path, f"repository/area/{file}", "'tasks.db'")
     monkeypatch.setenv("PATH", "")
 
-    seen = [one[0] for one in found(tmp_path / "repository/area", ".")]
+    files = [mention[0] for mention in found(tmp_path / "repository/area", ".")]
 
-    assert seen == [".env", "a.py", "kept.gen.py"]
+    assert files == [".env", "a.py", "kept.gen.py"]
 
 
 def test_ignore_files_are_read_when_git_cannot_answer(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_ignore_files_are_read_when_git_cannot_answer(tmp_path: Path) -> None:
     write(tmp_path, "one/b.py", "'tasks.db'")
     subprocess.run(["git", "init", "-q", str(tmp_path / "one")], check=True)
 
-    assert [one[0] for one in found(tmp_path, ".")] == ["one/b.py"]
+    assert [mention[0] for mention in found(tmp_path, ".")] == ["one/b.py"]
 
 
 def test_a_copy_follows_what_the_workspaces_git_ignores(tmp_path: Path) -> None:
@@ -314,9 +314,9 @@ def test_a_copy_follows_what_the_workspaces_git_ignores(tmp_path: Path) -> None:
     for root in ("live", "copy"):
         write(tmp_path, f"{root}/local.py", "'tasks.db'")
 
-    seen = find_mentions(ScanScope(tmp_path / "copy", ["."], DATABASES, repository=tmp_path / "live"))
+    result = find_mentions(ScanScope(tmp_path / "copy", ["."], DATABASES, repository=tmp_path / "live"))
 
-    assert seen.mentions == ()
+    assert result.mentions == ()
 
 
 def test_plan_backups_and_reports_name_old_databases_by_right(tmp_path: Path) -> None:
@@ -324,9 +324,9 @@ def test_plan_backups_and_reports_name_old_databases_by_right(tmp_path: Path) ->
     for file in ["plan.toml", "backups/x/plan.toml", "reports/1/audit.html", "app/plan.toml"]:
         write(tmp_path, file, "file = 'tasks.db'")
 
-    seen = find_mentions(ScanScope(tmp_path, ["."], DATABASES, own=frozenset({"plan.toml", "backups", "reports"})))
+    result = find_mentions(ScanScope(tmp_path, ["."], DATABASES, own=frozenset({"plan.toml", "backups", "reports"})))
 
-    assert [one.file for one in seen.mentions] == ["app/plan.toml"]
+    assert [mention.file for mention in result.mentions] == ["app/plan.toml"]
 
 
 def test_exempt_places_are_listed_with_their_reason(tmp_path: Path) -> None:
@@ -344,16 +344,16 @@ def test_exempt_places_are_listed_with_their_reason(tmp_path: Path) -> None:
         Exemption(path="docs/*", reason="history"),
     ]
 
-    seen = find_mentions(ScanScope(tmp_path, ["."], DATABASES, exempt=exempt))
+    result = find_mentions(ScanScope(tmp_path, ["."], DATABASES, exempt=exempt))
 
-    assert [one.subject for one in stale_observations(seen)] == ["app.py:1"]
-    assert [(finding.id, finding.subject, finding.count) for finding in mention_findings(seen, exempt)] == [
+    assert [mention.subject for mention in stale_observations(result)] == ["app.py:1"]
+    assert [(finding.id, finding.subject, finding.count) for finding in mention_findings(result, exempt)] == [
         ("mention-in-documentation", "tools/README.md:1", 1),
         ("mention-exempt", "tools/more.sh:1, 3", 2),
         ("mention-exempt", "tools/old/import.py:1", 1),
         ("exemption-idle", "docs/*", 1),
     ]
-    assert "nobody calls it" in mention_findings(seen, exempt)[1].text
+    assert "nobody calls it" in mention_findings(result, exempt)[1].text
 
 
 def test_target_with_same_name_is_distinguished_by_folder(tmp_path: Path) -> None:
@@ -366,9 +366,9 @@ def test_target_with_same_name_is_distinguished_by_folder(tmp_path: Path) -> Non
     )
     write(tmp_path, "b.ini", "old = C:\\logs\\tasks.db\nnew = tasks.db\n")
 
-    seen = find_mentions(ScanScope(tmp_path, ["."], DATABASES, target="tasks.db"))
+    result = find_mentions(ScanScope(tmp_path, ["."], DATABASES, target="tasks.db"))
 
-    assert [(one.file, one.line, one.database) for one in seen.mentions] == [
+    assert [(mention.file, mention.line, mention.database) for mention in result.mentions] == [
         ("a.py", 1, "logs/tasks.db"),
         ("a.py", 2, "logs/tasks.db"),
         ("b.ini", 1, "logs/tasks.db"),
@@ -380,13 +380,16 @@ def test_each_mention_in_use_is_an_observation_that_fails(tmp_path: Path) -> Non
     write(tmp_path, "a.py", "x = 'tasks.db'  # \x1b[2J\n" + "y = 'task_queue.db'" + " " * 200 + "# end\n")
     write(tmp_path, "b.md", "tasks.db")
 
-    seen = stale_observations(find_mentions(ScanScope(tmp_path, ["."], DATABASES)))
+    observations = stale_observations(find_mentions(ScanScope(tmp_path, ["."], DATABASES)))
 
-    assert [(one.subject, one.expected, one.observed[:26], one.holds) for one in seen] == [
+    assert [
+        (observation.subject, observation.expected, observation.observed[:26], observation.holds)
+        for observation in observations
+    ] == [
         ("a.py:1", "no mention of tasks.db", "x = 'tasks.db'  # \\x1b[2J", False),
         ("a.py:2", "no mention of task_queue.db", "y = 'task_queue.db'       ", False),
     ]
-    assert all(one.todo and len(one.observed) <= 120 for one in seen)
+    assert all(observation.todo and len(observation.observed) <= 120 for observation in observations)
 
 
 def test_clean_trees_are_one_observation_that_counts_the_files(tmp_path: Path) -> None:
@@ -394,10 +397,10 @@ def test_clean_trees_are_one_observation_that_counts_the_files(tmp_path: Path) -
     write(tmp_path, "a.py", "x = 'workspace.db'\n")
     write(tmp_path, "b.md", "tasks.db and task_queue.db")
 
-    seen = stale_observations(find_mentions(ScanScope(tmp_path, ["."], DATABASES)))
+    observations = stale_observations(find_mentions(ScanScope(tmp_path, ["."], DATABASES)))
 
-    assert [(one.outcome, one.examined) for one in seen] == [(Outcome.PASSED, 2)]
-    assert seen[0].observed == "2 files read, none does; 2 mentions in documentation"
+    assert [(observation.outcome, observation.examined) for observation in observations] == [(Outcome.PASSED, 2)]
+    assert observations[0].observed == "2 files read, none does; 2 mentions in documentation"
 
 
 def test_without_old_databases_nothing_is_found(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_links_databases_and_folders_are_not_read(tmp_path: Path) -> None:
 
     read_files = [read_code_file(root, file) for file in files]
 
-    assert [f"{one.subject}: {one.what}" for one in read_files if isinstance(one, Problem)] == [
+    assert [f"{result.subject}: {result.what}" for result in read_files if isinstance(result, Problem)] == [
         "folder/code.py: a link leads it outside the workspace.",
         "link.py: it is a symbolic link.",
         "tasks.db: it is a database, not code.",

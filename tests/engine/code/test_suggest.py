@@ -26,8 +26,11 @@ def proposed(root: Path, file: str, text: str) -> list[ProposedReference]:
 def rewritten(root: Path, file: str, text: str) -> str:
     """Write one file whose mentions are all understood, and return its new text."""
     made = proposed(root, file, text)
-    assert all(one.understood for one in made), made
-    references = [Reference(file=one.file, find=one.find, replace=one.replace, import_=one.import_) for one in made]
+    assert all(proposal.understood for proposal in made), made
+    references = [
+        Reference(file=proposal.file, find=proposal.find, replace=proposal.replace, import_=proposal.import_)
+        for proposal in made
+    ]
 
     rewrites, problems = plan_rewrites(root, references, [])
 
@@ -124,9 +127,9 @@ def test_what_is_not_understood_is_returned_as_such(tmp_path: Path, file: str, t
     made = proposed(tmp_path, file, text + "\n")
 
     assert made
-    assert {one.understood for one in made} == {False}
-    assert {one.replace for one in made} == {""}
-    assert all(one.find and one.find in text and one.reason for one in made)
+    assert {proposal.understood for proposal in made} == {False}
+    assert {proposal.replace for proposal in made} == {""}
+    assert all(proposal.find and proposal.find in text and proposal.reason for proposal in made)
     assert made[-1].line == text.count("\n") + 1
 
 

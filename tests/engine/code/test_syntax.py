@@ -143,7 +143,7 @@ def test_insert_leaves_the_same_code_alone_whatever_its_layout() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "line", "what"),
+    ("text", "code", "line", "fact"),
     [
         ("\ndef one():\n    return 2\n", "def one():\n    return 1\n", 2, '"one" is already defined, with other code.'),
         ("from a import one\n", "def one(): ...", 0, 'the name "one" already stands for something else.'),
@@ -152,12 +152,12 @@ def test_insert_leaves_the_same_code_alone_whatever_its_layout() -> None:
         ("x\n", "# nothing\n", 0, "defines nothing."),
     ],
 )
-def test_insert_that_does_not_fit_is_refused(text: str, code: str, line: int, what: str) -> None:
+def test_insert_that_does_not_fit_is_refused(text: str, code: str, line: int, fact: str) -> None:
     """Other code under the same name is kept, and the operator decides."""
     with pytest.raises(ProblemError) as refused:
         add_definitions(text, code, "a.py")
 
     (problem,) = refused.value.problems
     assert problem.subject == (f"a.py:{line}" if line else "")
-    assert problem.what[: len(what)] == what
+    assert problem.what[: len(fact)] == fact
     assert refused.value.problems[0].hint

@@ -14,13 +14,21 @@ from tests.support.rows.comparisons import all_comparisons
 
 def red(copied: Copied) -> dict[str, list[str]]:
     """Return the comparisons that do not hold, with their subjects."""
-    return {name: subjects for name, seen in all_comparisons(copied).items() if (subjects := failed_subjects(seen))}
+    return {
+        name: subjects
+        for name, observations in all_comparisons(copied).items()
+        if (subjects := failed_subjects(observations))
+    }
 
 
 def test_a_faithful_copy_is_green_everywhere(copied: Copied) -> None:
     """Without a difference, each comparison has an observation, and all pass."""
     assert red(copied) == {}
-    assert all(one.expected and one.observed for seen in all_comparisons(copied).values() for one in seen)
+    assert all(
+        observation.expected and observation.observed
+        for observations in all_comparisons(copied).values()
+        for observation in observations
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,9 +75,9 @@ def test_one_difference_turns_its_comparisons_red(copied: Copied, change: str, e
     """No other comparison fails, so that the report leads to the fault."""
     copied.con.execute(change)
 
-    found = red(copied)
+    failures = red(copied)
 
-    assert {name: [s.split(" <- ")[0] for s in subjects] for name, subjects in found.items()} == expected
+    assert {name: [s.split(" <- ")[0] for s in subjects] for name, subjects in failures.items()} == expected
 
 
 @pytest.mark.parametrize(
@@ -121,14 +129,18 @@ def test_unplanned_table_of_plan_fails_tables_created(copied: Copied) -> None:
     """The plan names a table that neither the planned schema nor the target has."""
     plan = copied.plan.model_copy(update={"tables": [RequiredTable(name="later", create="CREATE TABLE later(n)")]})
 
-    *_, seen = compare_structure.tables_created(copied.compared, plan)
+    *_, observation = compare_structure.tables_created(copied.compared, plan)
 
-    assert (seen.subject, seen.expected, seen.holds) == ("later", "a table, but none was planned", False)
+    assert (observation.subject, observation.expected, observation.holds) == (
+        "later",
+        "a table, but none was planned",
+        False,
+    )
 
 
 def test_a_count_that_the_plan_states_is_compared(copied: Copied) -> None:
     """The number of copied rows is compared with that of the plan."""
-    other = replace(copied, copied_tables=[replace(one, rows=one.rows + 1) for one in copied.copied_tables])
+    other = replace(copied, copied_tables=[replace(table, rows=table.rows + 1) for table in copied.copied_tables])
 
     assert failed_subjects(compare.rows_expected(other.compared)) == ["a.db:tasks"]
     assert failed_subjects(compare.rows_counted(other.compared)) == [
@@ -166,7 +178,7 @@ def test_damage_is_no_integrity(bench: Bench) -> None:
     copied.con.execute("UPDATE t SET v = -1")
     copied.con.execute("INSERT INTO u VALUES(-1)")
     copied.con.execute("PRAGMA ignore_check_constraints=OFF")
-    (seen,) = compare.integrity(copied.con)
+    (observation,) = compare.integrity(copied.con)
 
-    assert not seen.holds
-    assert sorted(seen.observed.split("; ")) == ["CHECK constraint failed in t", "CHECK constraint failed in u"]
+    assert not observation.holds
+    assert sorted(observation.observed.split("; ")) == ["CHECK constraint failed in t", "CHECK constraint failed in u"]

@@ -40,13 +40,15 @@ def test_a_table_that_two_sources_bring_is_compared_once(bench: Bench) -> None:
         bench.database(file, create, f"INSERT INTO t VALUES{row}")
 
     copied = bench.copied(source("a.db", "t"), source("b.db", "t"))
-    seen = all_comparisons(copied)
+    observations = all_comparisons(copied)
 
     shape = "2 columns: a INT NOT NULL key 1, b TEXT NOT NULL key 2 default 'x', STRICT, WITHOUT ROWID"
-    assert observation_lines(seen["tables_created"]) == [f"t | {shape} | {shape} | passed"]
-    assert observation_lines(seen["rows_exact"]) == ["t <- a.db:t, b.db:t | 2 rows, DIGEST | 2 rows, DIGEST | passed"]
-    assert observation_lines(seen["no_duplicates"]) == ["t (a, b) | 0 keys twice | 0 keys twice | passed"]
-    assert observation_lines(seen["rows_counted"])[-1] == "target: t | 2 rows | 2 rows | passed"
+    assert observation_lines(observations["tables_created"]) == [f"t | {shape} | {shape} | passed"]
+    assert observation_lines(observations["rows_exact"]) == [
+        "t <- a.db:t, b.db:t | 2 rows, DIGEST | 2 rows, DIGEST | passed"
+    ]
+    assert observation_lines(observations["no_duplicates"]) == ["t (a, b) | 0 keys twice | 0 keys twice | passed"]
+    assert observation_lines(observations["rows_counted"])[-1] == "target: t | 2 rows | 2 rows | passed"
 
 
 def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None:
@@ -85,14 +87,14 @@ def test_the_larger_mark_of_both_sides(bench: Bench) -> None:
     ]
 
 
-@pytest.mark.parametrize(("own", "before", "objects"), [(["CREATE TABLE own(v)"], 8192, 3), ([], 0, 2)])
-def test_the_size_that_is_allowed(bench: Bench, own: list[str], before: int, objects: int) -> None:
+@pytest.mark.parametrize(("target_tables", "before", "objects"), [(["CREATE TABLE own(v)"], 8192, 3), ([], 0, 2)])
+def test_the_size_that_is_allowed(bench: Bench, target_tables: list[str], before: int, objects: int) -> None:
     """The limit is the size before, twice the sources, and 64 KiB for each object.
 
     64 more objects are allowed.
     """
-    if own:
-        bench.database(TARGET, *own)
+    if target_tables:
+        bench.database(TARGET, *target_tables)
     bench.database("a.db", "CREATE TABLE t(k UNIQUE, v)")
     copied = bench.copied(source("a.db", "t"))
 
@@ -194,9 +196,9 @@ def test_neighbour_with_its_rows_is_not_explained(copied: Copied) -> None:
     """An index is no row."""
     copied.con.execute("DROP INDEX own_v")
 
-    own, *_ = compare.neighbours(replace(copied.compared, explain=lambda name: RowDifferences(note=name)))
+    observation, *_ = compare.neighbours(replace(copied.compared, explain=lambda name: RowDifferences(note=name)))
 
-    assert (own.subject, own.holds, own.rows) == ("own", False, None)
+    assert (observation.subject, observation.holds, observation.rows) == ("own", False, None)
 
 
 def test_digest_that_changed_after_commit_is_explained(copied: Copied) -> None:
@@ -244,10 +246,10 @@ def test_neighbour_may_have_other_rows_since(copied: Copied, changes: list[str],
     for change in changes:
         copied.con.execute(change)
 
-    own, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+    observation, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
 
-    assert observation_lines([own]) == [f"own | 2 rows, or changed since by its application | {observed}"]
-    assert own.changed_since is True
+    assert observation_lines([observation]) == [f"own | 2 rows, or changed since by its application | {observed}"]
+    assert observation.changed_since is True
 
 
 @pytest.mark.parametrize(
@@ -258,11 +260,11 @@ def test_neighbour_with_its_rows_may_have_more_indexes_since(copied: Copied, cha
     """It is not changed then."""
     copied.con.execute(change)
 
-    own, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+    observation, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
 
     other = ", other: own_v" if observed == "failed" else ""
-    assert observation_lines([own]) == [f"own | 2 rows, DIGEST | 2 rows, DIGEST{other} | {observed}"]
-    assert own.changed_since is False
+    assert observation_lines([observation]) == [f"own | 2 rows, DIGEST | 2 rows, DIGEST{other} | {observed}"]
+    assert observation.changed_since is False
 
 
 @pytest.mark.parametrize(("version", "outcome"), [(6, "failed"), (7, "passed"), (8, "passed")])

@@ -46,9 +46,9 @@ def test_only_orphans_from_before_are_accepted(bench: Bench) -> None:
 def test_a_source_called_target_is_not_the_target(bench: Bench) -> None:
     """Its orphans are counted under the name that its table gets."""
     bench.database("other.db", *PARENTS, CHILD, "INSERT INTO child VALUES(8, NULL)")
-    one = source("other.db", "one", "two", table("child", into="kids")).model_copy(update={"name": "target"})
+    renamed_source = source("other.db", "one", "two", table("child", into="kids")).model_copy(update={"name": "target"})
 
-    copied = bench.copied(one)
+    copied = bench.copied(renamed_source)
 
     assert failed_subjects(compare.foreign_keys(copied.compared)) == []
 
@@ -78,9 +78,9 @@ def test_without_a_target_before_there_are_no_neighbours(bench: Bench) -> None:
     bench.database("a.db", "CREATE TABLE t(n)")
 
     copied = bench.copied(source("a.db", "t"))
-    (seen,) = compare.neighbours(copied.compared)
+    (observation,) = compare.neighbours(copied.compared)
 
-    assert seen.observed == "there was no target before this run"
+    assert observation.observed == "there was no target before this run"
 
 
 def test_after_commit_every_table_is_read_again(bench: Bench, copied: Copied) -> None:
@@ -94,9 +94,9 @@ def test_after_commit_every_table_is_read_again(bench: Bench, copied: Copied) ->
     copied.con.execute("DROP TABLE runs")
 
     with closing(open_readonly(bench.root / TARGET)) as con:
-        seen = compare.final(read_contents(con).tables, verified)
-        assert failed_subjects(seen) == ["target: tasks", "target: runs"]
-        assert seen[-1].observed == "no such table"
+        observation = compare.final(read_contents(con).tables, verified)
+        assert failed_subjects(observation) == ["target: tasks", "target: runs"]
+        assert observation[-1].observed == "no such table"
 
 
 SHAPES = (
@@ -154,11 +154,11 @@ def test_only_differing_columns_are_named(bench: Bench) -> None:
     (shape,) = compare_structure.tables_created(compared, plan_of_t(bench))
 
     wanted = ["column a: default 1", "column b", "column c: no type, NULL allowed", "column d", "no column more"]
-    there = ["column a: no default", "no column b", "column c: type TEXT, NOT NULL", "no column d", "column more"]
+    observed = ["column a: no default", "no column b", "column c: type TEXT, NOT NULL", "no column d", "column more"]
     wanted += ["not STRICT", "not WITHOUT ROWID"]
-    there += ["STRICT", "WITHOUT ROWID"]
+    observed += ["STRICT", "WITHOUT ROWID"]
     assert (shape.subject, shape.holds) == ("t", False)
-    assert (shape.expected, shape.observed) == ("; ".join(wanted), "; ".join(there))
+    assert (shape.expected, shape.observed) == ("; ".join(wanted), "; ".join(observed))
     assert observation_lines(compare_structure.indexes_created(compared)) == [
         f"t: of_d | {SHAPES[1]} | no such index on this table | failed"
     ]
@@ -194,7 +194,7 @@ def test_differing_declaration_is_named_by_its_kind(bench: Bench, columns: str, 
     observations = compare_structure.schema_as_planned(compared)
 
     assert [text for text in observation_lines(observations) if not text.endswith(" | passed")] == differing
-    assert [seen.holds for seen in observations] == [not differing] * max(1, len(differing))
+    assert [observation.holds for observation in observations] == [not differing] * max(1, len(differing))
     assert failed_subjects(compare_structure.indexes_created(compared)) == ["t: of_d"]
 
 
@@ -212,10 +212,10 @@ def test_changed_neighbour_names_each_differing_kind(bench: Bench) -> None:
     for statement in ("DROP TABLE own", "CREATE TABLE own(a, b, c, d)", "DROP INDEX of_expression"):
         copied.con.execute(statement)
 
-    own, other, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+    observation, other, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
 
     kinds = "columns, CHECK, named, UNIQUE(a, b), PRIMARY KEY(c), UNIQUE(b)"
-    assert own.observed.partition("other: ")[2] == kinds
+    assert observation.observed.partition("other: ")[2] == kinds
     assert other.observed.partition("other: ")[2] == "of_expression"
 
 

@@ -16,8 +16,8 @@ def red(copied: Copied) -> list[str]:
     """Return what the comparisons say that do not hold."""
     return [
         line
-        for seen in all_comparisons(copied).values()
-        for line in observation_lines(seen)
+        for observations in all_comparisons(copied).values()
+        for line in observation_lines(observations)
         if not line.endswith(" | passed")
     ]
 
@@ -79,7 +79,7 @@ FAITHFUL = {
 
 def test_a_faithful_copy(copied: Copied) -> None:
     """Each subject with what it had to be and what it is."""
-    assert {name: observation_lines(seen) for name, seen in all_comparisons(copied).items()} == FAITHFUL
+    assert {name: observation_lines(observations) for name, observations in all_comparisons(copied).items()} == FAITHFUL
 
 
 def test_a_plan_that_moves_nothing(bench: Bench) -> None:
@@ -89,7 +89,9 @@ def test_a_plan_that_moves_nothing(bench: Bench) -> None:
     copied = bench.copied(source("a.db"))
 
     assert {
-        name: observation_lines(seen) for name, seen in all_comparisons(copied).items() if name != "marks_carried"
+        name: observation_lines(observations)
+        for name, observations in all_comparisons(copied).items()
+        if name != "marks_carried"
     } == {
         "tables_created": ["plan | nothing demanded | no table is to be created or to receive rows | not required"],
         "indexes_created": ["target | nothing demanded | the plan creates no index | not required"],
@@ -194,7 +196,7 @@ def test_missing_table_does_not_end_the_comparison(copied: Copied) -> None:
         "tasks <- a.db:tasks | 3 rows, DIGEST | 2 rows, DIGEST | failed",
         "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | passed",
     ]
-    assert [one.subject for one in unique] == ["tasks (id)", "tasks (a)", "log (no key declared)"]
+    assert [observation.subject for observation in unique] == ["tasks (id)", "tasks (a)", "log (no key declared)"]
     assert observation_lines(beside)[0] == "own | 2 rows, DIGEST | no such table | failed"
     assert (exact[0].holds, beside[0].holds) == (False, False)
 

@@ -70,23 +70,23 @@ def judged(plan: Plan, kept: Path, tmp_path: Path, stack: ExitStack) -> TargetCo
     return originals.compare_with_originals(plan, scratch, target, stack)
 
 
-def wrong(seen: list[Observation]) -> list[str]:
+def wrong(observations: list[Observation]) -> list[str]:
     """Return the failed observations as text."""
-    return [f"{one.subject}: {one.observed}" for one in seen if not one.holds]
+    return [f"{observation.subject}: {observation.observed}" for observation in observations if not observation.holds]
 
 
-def faults(found: TargetComparison, plan: Plan) -> dict[str, list[str]]:
+def faults(comparison: TargetComparison, plan: Plan) -> dict[str, list[str]]:
     """Return the failed observations of each criterion."""
     return {
-        "tables-created": wrong(compare_structure.tables_created(found, plan)),
-        "indexes-created": wrong(compare_structure.indexes_created(found)),
-        "schema-as-planned": wrong(compare_structure.schema_as_planned(found)),
-        "rows-counted": wrong(compare.rows_counted(found)),
-        "rows-exact": wrong([*compare.rows_exact(found), *compare.marks_carried(found)]),
-        "no-duplicates": wrong(compare.no_duplicates(found)),
-        "foreign-keys": wrong(compare.foreign_keys(found)),
-        "neighbours-unchanged": wrong(compare.neighbours(found)),
-        "triggers-in-place": wrong(compare_structure.triggers_in_place(found)),
+        "tables-created": wrong(compare_structure.tables_created(comparison, plan)),
+        "indexes-created": wrong(compare_structure.indexes_created(comparison)),
+        "schema-as-planned": wrong(compare_structure.schema_as_planned(comparison)),
+        "rows-counted": wrong(compare.rows_counted(comparison)),
+        "rows-exact": wrong([*compare.rows_exact(comparison), *compare.marks_carried(comparison)]),
+        "no-duplicates": wrong(compare.no_duplicates(comparison)),
+        "foreign-keys": wrong(compare.foreign_keys(comparison)),
+        "neighbours-unchanged": wrong(compare.neighbours(comparison)),
+        "triggers-in-place": wrong(compare_structure.triggers_in_place(comparison)),
     }
 
 
@@ -94,9 +94,9 @@ def faults(found: TargetComparison, plan: Plan) -> dict[str, list[str]]:
 def test_correct_consolidation_by_hand_passes(plan: Plan, kept: Path, tmp_path: Path) -> None:
     """Indexes may have other names if rows, columns and other tables are correct."""
     with ExitStack() as stack:
-        found = faults(judged(plan, kept, tmp_path, stack), plan)
+        failures = faults(judged(plan, kept, tmp_path, stack), plan)
 
-    assert not any(found.values()), found
+    assert not any(failures.values()), failures
 
 
 @pytest.mark.parametrize(
@@ -122,9 +122,9 @@ def test_each_fault_is_found_by_its_criterion(
     by_hand.execute(statement)
 
     with ExitStack() as stack:
-        found = faults(judged(plan, kept, tmp_path, stack), plan)
+        failures = faults(judged(plan, kept, tmp_path, stack), plan)
 
-    assert any(says in one for one in found[criterion]), found
+    assert any(says in text for text in failures[criterion]), failures
 
 
 def test_doubled_row_without_key_is_found(by_hand: sqlite3.Connection, plan: Plan, kept: Path, tmp_path: Path) -> None:
@@ -136,10 +136,10 @@ def test_doubled_row_without_key_is_found(by_hand: sqlite3.Connection, plan: Pla
     by_hand.execute("INSERT INTO task_queue_metadata SELECT * FROM task_queue_metadata LIMIT 2")
 
     with ExitStack() as stack:
-        found = faults(judged(plan, kept, tmp_path, stack), plan)
+        failures = faults(judged(plan, kept, tmp_path, stack), plan)
 
-    assert any("2 rows doubled" in one for one in found["no-duplicates"])
-    assert any("2 keys twice" in one for one in found["no-duplicates"])
+    assert any("2 rows doubled" in text for text in failures["no-duplicates"])
+    assert any("2 keys twice" in text for text in failures["no-duplicates"])
 
 
 def test_rows_changed_since_are_counted_and_no_fault(
@@ -151,12 +151,12 @@ def test_rows_changed_since_are_counted_and_no_fault(
 
     with ExitStack() as stack:
         state = judged(plan, kept, tmp_path, stack)
-        found, said = faults(state, plan), originals.changed_row_findings(state.row_matches)
-        beside = {one.subject: one.observed for one in compare.neighbours(state)}
+        failures, findings = faults(state, plan), originals.changed_row_findings(state.row_matches)
+        beside = {observation.subject: observation.observed for observation in compare.neighbours(state)}
 
-    assert not any(found.values()), found
-    assert [(finding.id, finding.count) for finding in said] == [("rows-changed-since", 3)]
-    assert "(status)" in said[0].text
+    assert not any(failures.values()), failures
+    assert [(finding.id, finding.count) for finding in findings] == [("rows-changed-since", 3)]
+    assert "(status)" in findings[0].text
     assert "changed since" in beside["workspace_tasks"]
 
 
@@ -172,9 +172,9 @@ def test_values_of_another_type_are_a_fault(
     by_hand.execute("ALTER TABLE again RENAME TO proposals")
 
     with ExitStack() as stack:
-        found = faults(judged(plan, kept, tmp_path, stack), plan)
+        failures = faults(judged(plan, kept, tmp_path, stack), plan)
 
-    assert any("created_at has values of another type" in one for one in found["rows-exact"])
+    assert any("created_at has values of another type" in text for text in failures["rows-exact"])
 
 
 def test_missing_originals_are_named(plan: Plan, kept: Path, tmp_path: Path) -> None:

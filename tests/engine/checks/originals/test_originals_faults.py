@@ -235,7 +235,7 @@ def test_seeded_fault_fails_only_its_criterion(tmp_path: Path, planted: Planted)
     log = by_hand.judge()
 
     assert failed(log) == planted.by
-    subjects = [seen.subject for seen in log.evidence() if seen.outcome is Outcome.FAILED]
+    subjects = [evidence.subject for evidence in log.evidence() if evidence.outcome is Outcome.FAILED]
     assert all(subject.startswith(planted.subject) for subject in subjects), subjects
 
 
@@ -392,6 +392,6 @@ def problems_of(log: RunLog) -> list[tuple[str, str]]:
 
 def test_every_criterion_of_originals_has_a_fault() -> None:
     """A criterion without one might be unable to fail."""
-    found = set().union(*(planted.by for planted in PLANTED)) | CODE | {PLAN}
+    criteria = set().union(*(planted.by for planted in PLANTED)) | CODE | {PLAN}
 
-    assert found == {criterion.id for criterion in CRITERIA.values() if criterion.by_originals}
+    assert criteria == {criterion.id for criterion in CRITERIA.values() if criterion.by_originals}
