@@ -1,4 +1,4 @@
-"""An empty database."""
+"""Provide an empty database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file holds is read once for each state of its bytes, and two copies are the same only if every page is."""
+"""Specify how the contents of a file are read and when two copies have equal pages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def backup_of(path: Path) -> Path:
 
 
 def test_backup_has_same_pages(path: Path) -> None:
-    """Though its header tells of another journal mode, and of changes that were counted otherwise."""
+    """The header has another journal mode and other change counters."""
     execute(path, "PRAGMA journal_mode=WAL")
     copy = backup_of(path)
     execute(copy, "PRAGMA journal_mode=DELETE")
@@ -59,7 +59,7 @@ def test_backup_has_same_pages(path: Path) -> None:
 
 @pytest.mark.parametrize("at", [0, 16, 21, 28, 60, 68, 101, 4096, -1])
 def test_pages_differ_by_a_single_byte(path: Path, at: int) -> None:
-    """Wherever it lies: in a page, or in the header's magic, page size, counts, user_version and application_id."""
+    """The byte may be in a page or in a field of the header that counts."""
     copy = backup_of(path)
     changed = bytearray(copy.read_bytes())
     changed[at] ^= 1
@@ -70,7 +70,7 @@ def test_pages_differ_by_a_single_byte(path: Path, at: int) -> None:
 
 
 def test_pages_differ_when_one_file_is_longer(path: Path) -> None:
-    """Whichever of the two is longer."""
+    """Either of the two files may be longer."""
     copy = backup_of(path)
     copy.write_bytes(copy.read_bytes() + b"\0")
 
@@ -79,14 +79,14 @@ def test_pages_differ_when_one_file_is_longer(path: Path) -> None:
 
 
 def test_pages_are_not_equal_when_copy_has_changed(path: Path) -> None:
-    """Equal pages say nothing when the copy's own bytes are not those whose content is known."""
+    """Equal pages prove nothing when the copy has another digest than recorded."""
     copy = backup_of(path)
 
     assert not pages_equal(path, copy, "0" * 64)
 
 
 def test_cache_reads_a_file_again_when_bytes_change(path: Path) -> None:
-    """Each answer is the content at that moment, and equal bytes give the very same answer."""
+    """Equal bytes return the same object."""
     reader = ContentsCache()
 
     first, again = reader.contents(path), reader.contents(path)
@@ -98,7 +98,7 @@ def test_cache_reads_a_file_again_when_bytes_change(path: Path) -> None:
 
 
 def test_rows_in_wal_count(path: Path) -> None:
-    """A write that is in the -wal only leaves the file's own bytes as they were, and is seen all the same."""
+    """A write that is only in the -wal leaves the bytes of the file unchanged."""
     execute(path, "PRAGMA journal_mode=WAL")
     reader = ContentsCache()
     first = reader.contents(path)
@@ -115,7 +115,7 @@ def test_rows_in_wal_count(path: Path) -> None:
 
 
 def test_copy_of_the_header_alone_is_not_equal(path: Path) -> None:
-    """Nothing follows there that could differ."""
+    """No byte follows that could differ."""
     copy = path.with_name("copy.db")
     copy.write_bytes(path.read_bytes()[:100])
 
@@ -125,7 +125,7 @@ def test_copy_of_the_header_alone_is_not_equal(path: Path) -> None:
 
 @pytest.mark.parametrize(("size", "counts"), [(0, False), (1, True)])
 def test_empty_wal_adds_nothing(path: Path, size: int, *, counts: bool) -> None:
-    """SQLite leaves one behind where it may not remove it."""
+    """SQLite leaves an empty -wal where it may not remove it."""
     path.with_name("a.db-wal").write_bytes(b"x" * size)
 
     assert has_wal_frames(path) is counts
@@ -136,7 +136,7 @@ def test_empty_wal_adds_nothing(path: Path, size: int, *, counts: bool) -> None:
 def test_file_digests_show_each_change(
     path: Path, monkeypatch: pytest.MonkeyPatch, threshold: int, share: float
 ) -> None:
-    """Wherever in the file it is, and whether or not its halves are read at the same time."""
+    """The halves may be read by one thread or by two."""
     monkeypatch.setattr(content, "PARALLEL_MIN_BYTES", threshold)
     before = file_digests(path)
     assert file_digests(path) == before
@@ -150,7 +150,7 @@ def test_file_digests_show_each_change(
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
 def test_file_digests_include_sidecars(path: Path, suffix: str) -> None:
-    """A hot journal or a WAL makes another state of it."""
+    """A hot journal or a -wal changes the state of the database."""
     before = file_digests(path)
 
     path.with_name(path.name + suffix).write_bytes(b"x")
@@ -159,7 +159,7 @@ def test_file_digests_include_sidecars(path: Path, suffix: str) -> None:
 
 
 def test_contents_are_read_within_limits(path: Path) -> None:
-    """Of a file, of a file that is known by its bytes, and of what a dump brings back."""
+    """The limits apply to files, cached files and dumps."""
     over = Limits(Deadline(until=-math.inf))
     dump = path.with_name("a.sql")
     dump.write_text("BEGIN;\nCREATE TABLE t(a);\nCOMMIT;\n", "utf-8")

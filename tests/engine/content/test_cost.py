@@ -1,4 +1,4 @@
-"""What a database costs is foreseen from its schema: little, or not known."""
+"""Specify for which schemas the cost of reading is linear."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _foreseen(sql: str) -> bool:
     ],
 )
 def test_schema_with_linear_functions_has_linear_cost(sql: str) -> None:
-    """No second process is started for what nearly every database has."""
+    """No second process is started for most databases."""
     assert _foreseen(sql)
 
 
@@ -55,5 +55,5 @@ def test_schema_with_linear_functions_has_linear_cost(sql: str) -> None:
     ],
 )
 def test_schema_that_expands_values_has_unknown_cost(sql: str) -> None:
-    """A call of a function that is not linear, text put together, or a third of what can multiply."""
+    """It calls other functions, concatenates text, or nests three expressions."""
     assert not _foreseen(sql)

@@ -1,4 +1,4 @@
-"""The digest of rows: tells apart what differs, does not see what does not count, and can be computed by hand."""
+"""Specify which differences change a digest, and its documented format."""
 
 from __future__ import annotations
 
@@ -64,7 +64,10 @@ def of_rows(rows: Iterable[tuple[object, ...]]) -> TableDigest:
 
 
 def by_hand(*rows: tuple[object, ...]) -> str:
-    """Compute the digest of rows from its documented format alone; bytes in a list stand for a text."""
+    """Compute the digest of rows from its documented format alone.
+
+    Bytes in a list represent a text.
+    """
     total = sum(int.from_bytes(hashlib.sha256(_row(row)).digest(), "little") for row in rows)
     return f"{total % 2**256:064x}"
 
@@ -124,7 +127,7 @@ def _integer(value: int) -> bytes:
     ],
 )
 def test_row_digest_follows_the_documented_format(sql: str, value: object) -> None:
-    """Whoever has the format can compute the digest without this project and without Python."""
+    """Another program can compute the digest without this project and without Python."""
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", f"INSERT INTO t VALUES(7, {sql})")
 
     found = digest(con)
@@ -133,7 +136,10 @@ def test_row_digest_follows_the_documented_format(sql: str, value: object) -> No
 
 
 def test_digest_of_table_is_sum_over_its_rows() -> None:
-    """Columns count in the order of their names, the implicit rowid first where it is all the identity there is."""
+    """Columns count in the order of their names.
+
+    The implicit rowid is first where it is the only identity of a row.
+    """
     con = filled("CREATE TABLE t(b, A, g AS (b + 1))", "INSERT INTO t(rowid, b, A) VALUES(5, 1, x'00'), (9, 2, NULL)")
 
     found = digest(con)
@@ -142,7 +148,10 @@ def test_digest_of_table_is_sum_over_its_rows() -> None:
 
 
 def test_content_digest_of_database_is_known() -> None:
-    """A manifest that was written with one Python is read with another: the number must not drift."""
+    """The digest is the same in every version of Python.
+
+    One version may write a manifest that another version reads.
+    """
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v)", "INSERT INTO t VALUES(3, 'é')")
     con.execute("CREATE VIEW \U0001fae8 AS SELECT 1")  # a character that old versions of Python do not know
 
@@ -180,7 +189,10 @@ def test_content_digest_of_database_is_known() -> None:
     ],
 )
 def test_different_rows_have_different_digests(one: str, other: str) -> None:
-    """Storage class, bytes, column, row and multiplicity: what SQL's own equality passes over is seen."""
+    """Storage class, bytes, column, row and number of equal rows change the digest.
+
+    SQL equality ignores some of them.
+    """
     first, second = (
         filled("CREATE TABLE t(a, b)", "CREATE UNIQUE INDEX u ON t(a, b) WHERE 0", f"INSERT INTO t VALUES {rows}")
         for rows in (one, other)
@@ -194,7 +206,7 @@ def test_different_rows_have_different_digests(one: str, other: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(ROWS, ROWS)
 def test_digests_add_up(one: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> None:
-    """The digest of two tables together is the sum of theirs, and taking one away leaves the other."""
+    """The digest of two tables together is the sum of their digests."""
     both = of_rows(one + other)
 
     assert of_rows(one) + of_rows(other) == both
@@ -204,7 +216,7 @@ def test_digests_add_up(one: list[tuple[object, ...]], other: list[tuple[object,
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.randoms())
 def test_order_of_rows_does_not_count(rows: list[tuple[object, ...]], random: Random) -> None:
-    """A set of rows is the same set however it is stored."""
+    """Rows in another order have the same digest."""
     shuffled = list(rows)
     random.shuffle(shuffled)
 
@@ -214,7 +226,7 @@ def test_order_of_rows_does_not_count(rows: list[tuple[object, ...]], random: Ra
 @settings(max_examples=60, deadline=None)
 @given(ROWS, ROWS)
 def test_equal_digests_mean_equal_rows(one: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> None:
-    """Two collections of rows have one digest exactly when each row is there as often, value by value."""
+    """Two collections have equal digests exactly when they have equal rows."""
     same = sorted(map(_typed, one)) == sorted(map(_typed, other))
 
     assert (of_rows(one) == of_rows(other)) is same
@@ -252,7 +264,7 @@ def _analyzed(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [_vacuumed, _other_pages, _in_wal_mode, _analyzed])
 def test_what_is_not_content_does_not_count(tmp_path: Path, change: Callable[[Path], None]) -> None:
-    """The file is another one afterwards, and the digest is the same."""
+    """The bytes of the file change, and the digest stays."""
     path = tmp_path / "a.db"
     con = open_new(path)
     con.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)")
@@ -289,7 +301,7 @@ def test_what_is_not_content_does_not_count(tmp_path: Path, change: Callable[[Pa
     ],
 )
 def test_all_content_of_database_counts(change: str) -> None:
-    """Rows, objects, AUTOINCREMENT marks and the two numbers that applications keep in the header."""
+    """Rows, objects, AUTOINCREMENT marks and header versions count."""
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v)", "INSERT INTO t VALUES(1, 'a')")
     before = content(con)
 
@@ -299,7 +311,7 @@ def test_all_content_of_database_counts(change: str) -> None:
 
 
 def test_rowids_count_where_they_are_all_identity_there_is() -> None:
-    """Rows of a table without any key may be referred to by rowid; with a key they are not."""
+    """They do not count in a table that has a key."""
     keyless = [filled("CREATE TABLE t(v)", f"INSERT INTO t(rowid, v) VALUES({at}, 1)") for at in (1, 2)]
     keyed = [filled("CREATE TABLE t(v UNIQUE)", f"INSERT INTO t(rowid, v) VALUES({at}, 1)") for at in (1, 2)]
 
@@ -308,7 +320,7 @@ def test_rowids_count_where_they_are_all_identity_there_is() -> None:
 
 
 def test_digest_reads_the_table_and_not_an_index(tmp_path: Path) -> None:
-    """An index that lies about the rows, and covers all that is digested, is what SQLite would read by itself."""
+    """SQLite would otherwise read an index that covers all columns, even a wrong one."""
     path = tmp_path / "a.db"
     con = open_new(path)
     con.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, v, g TEXT AS (v || v))")
@@ -332,7 +344,10 @@ def test_digest_reads_the_table_and_not_an_index(tmp_path: Path) -> None:
 
 
 def test_invalid_text_in_later_row_is_counted_once() -> None:
-    """The rows before the one that is not UTF-8 are not added twice, and the connection reads text as before."""
+    """The rows before the invalid text are not added twice.
+
+    The connection reads text afterwards as it did before.
+    """
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES(1, 'a'), (2, CAST(x'ff' AS TEXT))")
     before = con.text_factory
 
@@ -344,7 +359,7 @@ def test_invalid_text_in_later_row_is_counted_once() -> None:
 
 
 def test_file_digest_is_sha256_of_its_bytes(tmp_path: Path) -> None:
-    """So ``sha256sum`` on any machine can check a backup against its manifest."""
+    """``sha256sum`` can check a backup against its manifest."""
     (tmp_path / "f").write_bytes(b"abc" * 100_000)
 
     assert digest_file(tmp_path / "f") == hashlib.sha256(b"abc" * 100_000).hexdigest()

@@ -1,4 +1,4 @@
-"""A dump brings everything back exactly, through this project and through the ``sqlite3`` shell, or says it cannot."""
+"""Specify that a dump restores a database exactly or fails to load."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TYPES = st.sampled_from(["", "TEXT", "INTEGER", "REAL", "NUMERIC", "BLOB", "VARC
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_reloaded_dump_has_content_of_original(shape: str) -> None:
-    """Everything that a schema can hold comes back, and the reloaded database is sound."""
+    """The schema has every kind of object, and the reloaded database is intact."""
     con = filled(*SHAPES[shape])
 
     back = loaded(dumped(con))
@@ -57,7 +57,7 @@ def test_reloaded_dump_has_content_of_original(shape: str) -> None:
 @with_shell
 @pytest.mark.parametrize("shape", SHAPES)
 def test_sqlite_shell_loads_the_dump(tmp_path: Path, shape: str) -> None:
-    """Whoever has nothing but ``sqlite3 new.db < dump.sql`` gets the same content."""
+    """``sqlite3 new.db < dump.sql`` restores the same content."""
     con = filled(*SHAPES[shape])
 
     back = load_by_shell(dumped(con), tmp_path)
@@ -70,7 +70,7 @@ def test_sqlite_shell_loads_the_dump(tmp_path: Path, shape: str) -> None:
 @given(st.lists(st.tuples(VALUES, VALUES), max_size=12))
 @example([(float(2**60), 1e22), (1e23, 0.1 + 0.2), (123456789.125, -1e-5)])
 def test_every_value_is_restored(rows: list[tuple[object, ...]]) -> None:
-    """Whatever a row holds, type and bytes are those that were there."""
+    """Type and bytes of each value are the same."""
     con = filled("CREATE TABLE t(a, b)")
     con.executemany("INSERT INTO t VALUES(?, ?)", rows)
 
@@ -87,7 +87,7 @@ def test_every_value_is_restored(rows: list[tuple[object, ...]]) -> None:
 @example(b"\xef\xbf\xbe", "UTF-8")
 @example(b"\xfe\xff\x00a", "UTF-16be")
 def test_text_of_any_bytes_is_restored(raw: bytes, encoding: str) -> None:
-    """Text that is not what the encoding allows is still the same text for SQLite."""
+    """The text may be invalid in the encoding of the database."""
     con = filled(f"PRAGMA encoding='{encoding}'", "CREATE TABLE t(a)")
     con.execute("INSERT INTO t VALUES(CAST(? AS TEXT))", (raw,))
 
@@ -108,7 +108,7 @@ def test_text_of_any_bytes_is_restored(raw: bytes, encoding: str) -> None:
 def test_every_kind_of_table_is_restored(
     table: str, columns: list[tuple[str, str]], keyed: bool, values: list[object]
 ) -> None:
-    """Names of any characters, any declared types, with and without a rowid."""
+    """Names have any characters, and tables have or lack a rowid."""
     name, *quoted = ['"' + text.replace('"', '""') + '"' for text in (table, *(column for column, _ in columns))]
     declared = ", ".join(f"{column} {kind}" for column, (_, kind) in zip(quoted, columns, strict=True))
     without = f", PRIMARY KEY({quoted[0]})) WITHOUT ROWID" if keyed else ")"
@@ -123,7 +123,7 @@ def test_every_kind_of_table_is_restored(
 
 @with_shell
 def test_ordinary_reals_are_read_exactly_by_shell(tmp_path: Path) -> None:
-    """Old versions of SQLite misread some of the shortest decimal forms; those are written in another way."""
+    """Old versions of SQLite misread some of the shortest decimal forms."""
     chance = random.Random(7)  # noqa: S311 -- not for secrets
     values = [round(chance.uniform(0, 1e6), chance.randrange(1, 12)) for _ in range(20_000)]
     values += [chance.random() * 10.0 ** chance.randrange(-15, 20) for _ in range(20_000)]
@@ -139,7 +139,7 @@ def test_ordinary_reals_are_read_exactly_by_shell(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("create", ["fts5(a, content='')", 'fts4(a, content="")'])
 def test_full_text_index_without_content_is_restored(create: str) -> None:
-    """It cannot give back its text, only find it: the reloaded one finds the same."""
+    """It cannot return its text, but the restored index finds the same rows."""
     con = filled(f"CREATE VIRTUAL TABLE f USING {create}", "INSERT INTO f(rowid, a) VALUES(7, 'needle'), (9, 'hay')")
 
     back = loaded(dumped(con))
@@ -148,7 +148,7 @@ def test_full_text_index_without_content_is_restored(create: str) -> None:
 
 
 def test_reloaded_full_text_table_finds_its_rows() -> None:
-    """The index is there again, not only the text."""
+    """The index is restored together with the text."""
     back = loaded(dumped(filled(*SHAPES["FTS5"])))
 
     assert back.execute("SELECT rowid FROM f WHERE f MATCH 'y'").fetchall() == [(7,)]
@@ -156,7 +156,7 @@ def test_reloaded_full_text_table_finds_its_rows() -> None:
 
 @pytest.mark.parametrize("shape", ["AUTOINCREMENT", "hostile names", "semicolons at line ends"])
 def test_truncated_dump_does_not_load_silently(shape: str) -> None:
-    """Wherever a full disk has cut it, loading fails, or the content is another one."""
+    """Loading fails, or the content is another one."""
     con = filled(*SHAPES[shape])
     whole, expected = dumped(con), content(con)
 
@@ -171,7 +171,7 @@ def test_truncated_dump_does_not_load_silently(shape: str) -> None:
 
 @with_shell
 def test_shell_restores_nothing_from_truncated_dump(tmp_path: Path) -> None:
-    """The COMMIT is the dump's last word."""
+    """COMMIT is the last statement of a dump."""
     whole = dumped(filled("CREATE TABLE t(a)", "INSERT INTO t VALUES(1), (2)", "PRAGMA user_version=3"))
 
     back = load_by_shell(whole[: whole.rindex("COMMIT")], tmp_path)
@@ -182,7 +182,7 @@ def test_shell_restores_nothing_from_truncated_dump(tmp_path: Path) -> None:
 
 
 def test_settings_come_before_what_they_are_for() -> None:
-    """The encoding can be set only while the database is empty, and the foreign keys only outside a transaction."""
+    """The encoding is set in an empty database, and foreign_keys outside of a transaction."""
     con = filled("PRAGMA encoding='UTF-16be'", "CREATE TABLE t(a)")
 
     lines = [line for line in lines_of(dumped(con)) if not line.startswith("--")]
@@ -193,7 +193,7 @@ def test_settings_come_before_what_they_are_for() -> None:
 
 
 def test_triggers_do_not_fire_while_dump_is_loaded() -> None:
-    """Rows that a trigger once wrote are in the dump already."""
+    """The dump already has the rows that a trigger once wrote."""
     con = filled(*SHAPES["triggers and views"])
 
     back = loaded(dumped(con))
@@ -202,7 +202,7 @@ def test_triggers_do_not_fire_while_dump_is_loaded() -> None:
 
 
 def test_dump_holds_one_state_during_concurrent_writes(tmp_path: Path) -> None:
-    """What another connection commits while the dump is written is not in it, in no table."""
+    """A commit of another connection during the dump is in no table of it."""
     path = tmp_path / "a.db"
     con = open_new(path)
     con.execute("PRAGMA journal_mode=WAL")
@@ -227,7 +227,7 @@ def test_dump_holds_one_state_during_concurrent_writes(tmp_path: Path) -> None:
 
 
 def test_dump_inside_transaction_leaves_it_open() -> None:
-    """The caller's transaction is the caller's."""
+    """The caller ends its own transaction."""
     con = filled("CREATE TABLE t(a)", "BEGIN", "INSERT INTO t VALUES(1)")
 
     text = dumped(con)
@@ -249,7 +249,7 @@ def test_dump_changes_nothing_about_connection() -> None:
 @settings(max_examples=200, deadline=None)
 @given(VALUES)
 def test_literal_is_one_line_of_plain_characters(value: object) -> None:
-    """Neither a shell nor a line reader finds anything in it to act upon."""
+    """A shell or a line reader has nothing to interpret in it."""
     text = literal(value)
 
     assert not any(char < " " or char == "\x7f" for char in text)
@@ -262,7 +262,7 @@ def _type(value: object) -> str:
 
 
 def test_large_table_is_dumped_and_loaded_piece_at_time(tmp_path: Path) -> None:
-    """40 MB of rows pass through a process that may take 24 MB more than it has."""
+    """40 MB of rows need at most 24 MB of memory."""
     path = tmp_path / "a.db"
     con = open_new(path)
     con.execute("CREATE TABLE t(a)")
@@ -295,7 +295,7 @@ def test_large_table_is_dumped_and_loaded_piece_at_time(tmp_path: Path) -> None:
 
 @with_shell
 def test_schema_that_is_not_utf8_is_rejected(tmp_path: Path) -> None:
-    """Python cannot hand such a statement to SQLite, and says so; the dump itself has its bytes."""
+    """Python cannot pass such a statement to SQLite. The dump itself has its bytes."""
     con = filled("CREATE TABLE t(a DEFAULT 'caf?')", "INSERT INTO t DEFAULT VALUES", "PRAGMA writable_schema=ON")
     con.execute("UPDATE sqlite_schema SET sql = CAST(replace(CAST(sql AS BLOB), x'3f', x'e9') AS TEXT)")
     dump = dumped(con)

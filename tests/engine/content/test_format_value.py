@@ -1,4 +1,4 @@
-"""How a value is shown, when values were asked for."""
+"""Specify how a report shows a value."""
 
 from __future__ import annotations
 

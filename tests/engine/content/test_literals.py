@@ -1,4 +1,4 @@
-"""Reals are written in decimal where every SQLite reads that alike, and as exact products of doubles elsewhere."""
+"""Specify how reals are written so that every SQLite reads them exactly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.sqlite.connections import open_memory
     ],
 )
 def test_literal_is_as_short_as_it_may_be(value: object, text: str) -> None:
-    """A person who reads a dump knows the value again; each factor and each product is exact."""
+    """Each factor and each product is exact."""
     assert literal(value) == text
     assert open_memory().execute(f"SELECT {text}").fetchone() == (value,)
 
@@ -38,7 +38,7 @@ def test_literal_is_as_short_as_it_may_be(value: object, text: str) -> None:
     ],
 )
 def test_real_that_old_sqlite_may_round_twice_is_product(value: float) -> None:
-    """Its sign makes no difference."""
+    """The sign makes no difference."""
     text = literal(value)
 
     assert text.startswith("(")

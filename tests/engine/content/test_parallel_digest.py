@@ -1,4 +1,4 @@
-"""A large file is read by two processes, and says what one would have said."""
+"""Specify that two processes read a large file with the result of one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ROWS = (
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small file that counts as a large one."""
+    """Create a small file that counts as a large one."""
     monkeypatch.setattr(content, "PARALLEL_MIN_BYTES", 0)
     with closing(open_new(tmp_path / "a.db")) as con:
         for statement in (*TABLES, *ROWS):
@@ -55,7 +55,7 @@ def by_one(con: sqlite3.Connection) -> dict[str, TableDigest]:
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 def test_two_processes_see_each_row_once(path: Path, journal: str) -> None:
-    """Whatever numbers the rows have, and whether or not they have any."""
+    """Rows have any rowids, or none."""
     with closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.execute(f"PRAGMA journal_mode={journal}").fetchone()
 
@@ -64,7 +64,7 @@ def test_two_processes_see_each_row_once(path: Path, journal: str) -> None:
 
 
 def test_both_processes_have_work(path: Path) -> None:
-    """What the second one reads are rows of every table that is divided, and not all of them."""
+    """The second process reads some rows of every divided table, but not all."""
     with closing(open_readonly(path)) as con:
         lower, all_rows = digest_lower_halves(con), by_one(con)
 
@@ -74,7 +74,7 @@ def test_both_processes_have_work(path: Path) -> None:
 
 
 def test_other_process_cannot_commit_while_halves_are_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else one process might count a row twice that changes its place, and the other not at all."""
+    """A row that moves between the halves would be counted twice or not at all."""
     tried: list[str] = []
 
     def digest_meanwhile(*_: object, **__: object) -> TableDigest:
@@ -96,7 +96,7 @@ def test_other_process_cannot_commit_while_halves_are_read(path: Path, monkeypat
 def test_second_process_reads_within_limits(
     path: Path, monkeypatch: pytest.MonkeyPatch, journal: str, processes: int
 ) -> None:
-    """Where a file has a WAL there is none, since it could see another state."""
+    """A file with a -wal is read by one process, because two could read two states."""
     with closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.execute(f"PRAGMA journal_mode={journal}").fetchone()
     started: list[tuple[str, Path, Limits]] = []

@@ -1,4 +1,4 @@
-"""The SQL of source rows as they have to arrive, run by SQLite at both ends."""
+"""Specify the SQL of source rows as they have to arrive in the target."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ HOSTILE = 'a"b; DROP TABLE t --'
 
 
 def ends(source: str, target: str, *rows: str) -> sqlite3.Connection:
-    """Return a connection with table ``t`` in ``main``, and table ``t`` with rows in an attached ``src``."""
+    """Return a connection with table ``t`` in ``main`` and in an attached ``src``.
+
+    The table in ``src`` has rows.
+    """
     con = open_memory()
     con.execute("ATTACH ':memory:' AS src")
     con.execute(target)
@@ -36,7 +39,10 @@ def plan_of(source: Source) -> Plan:
 
 
 def projected(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> Projection:
-    """Return the projection of ``src.t`` into ``main.t``; every column must have a place."""
+    """Return the projection of ``src.t`` into ``main.t``.
+
+    Every source column must have a column in the target.
+    """
     return moved(con, new=new, **keys).projection("src")
 
 
@@ -52,14 +58,14 @@ def moved(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> TableMap
 
 
 def rows_at_both_ends(con: sqlite3.Connection, rows: Projection) -> tuple[list[Any], list[Any]]:
-    """Insert the source rows, and return what the source's list gives and what the target's gives."""
+    """Insert the source rows, and return the rows of source and target."""
     con.execute(rows.insert(is_empty=True))
     source = con.execute(rows.select(rows.source_row())).fetchall()
     return source, con.execute(rows.select_target(rows.target_row())).fetchall()
 
 
 def test_both_lists_have_order_of_target_names() -> None:
-    """The source spells and orders its columns otherwise."""
+    """The source spells and orders its columns differently."""
     con = ends(
         "CREATE TABLE src.t(z, B, id INTEGER PRIMARY KEY)",
         "CREATE TABLE t(id INTEGER PRIMARY KEY, b, A)",
@@ -161,7 +167,7 @@ def test_tables_without_rowid_have_none() -> None:
 
 
 def test_rowid_has_the_name_of_the_existing_table() -> None:
-    """A column of that table may hide the name that was planned."""
+    """A column of that table may hide the planned name."""
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v)", "(rowid, v) VALUES(7, 'x')")
     con.execute("CREATE TABLE other(v, rowid)")
 
@@ -216,7 +222,7 @@ def test_hostile_names_are_names_and_no_sql() -> None:
     ],
 )
 def test_keys_are_compared_by_collation_of_key(target: str, clashing: int) -> None:
-    """Both directions agree: rows of the source that clash, and rows of the target that are claimed."""
+    """Source rows that clash and target rows that are claimed use the same collation."""
     con = ends("CREATE TABLE src.t(k, v)", target, " VALUES('X', 2)")
     con.execute("INSERT INTO t VALUES('x', 1)")
 
@@ -238,7 +244,7 @@ def test_key_is_found_under_name_of_target() -> None:
 
 
 def test_key_is_left_out_when_table_lacks_a_column() -> None:
-    """Another table may stand where the target's was planned."""
+    """The existing table may differ from the planned one."""
     con = ends("CREATE TABLE src.t(k, v)", "CREATE TABLE t(k, v, UNIQUE(k, v), UNIQUE(v))")
     con.execute("CREATE TABLE other(V)")
 

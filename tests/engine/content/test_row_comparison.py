@@ -1,4 +1,4 @@
-"""Specify which rows a failed comparison names, by key and column, and what it keeps of their values."""
+"""Specify which rows a failed comparison reports and how it identifies them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_row_is_missing_extra_or_changed_by_its_key(con: sqlite3.Connection) -> 
 
 
 def test_kinds_that_are_not_asked_for_are_left_out(con: sqlite3.Connection) -> None:
-    """A target that is in use has further rows, which say nothing of a copy."""
+    """A target in use has additional rows, which are no fault of a copy."""
     found = compared(con, BY_NUMBER, "(1, 'x', 'y'), (2, 0, 0)", "(1, 'x', 'z'), (4, 5, 6)")
 
     assert numbers(found.differences(DifferenceKind.MISSING, DifferenceKind.CHANGED)) == (1, 0, 1)
@@ -93,7 +93,7 @@ def test_row_of_table_without_rowid_is_identified_by_key(con: sqlite3.Connection
 
 
 def test_observed_row_is_named_by_its_rowid_as_well(con: sqlite3.Connection) -> None:
-    """An operator finds a row whose key is masked; a missing row has none."""
+    """An operator finds a row with a masked key by its rowid. A missing row has none."""
     found = compared(con, BY_TEXT, "('a', 1, 2), ('b', 1, 2)", "('z', 1, 2), ('a', 1, 3)")
 
     differences = found.differences().masked()
@@ -175,7 +175,7 @@ def test_key_that_stands_twice_is_extra_row(con: sqlite3.Connection) -> None:
 
 @pytest.mark.parametrize(("collation", "was", "now"), [("NOCASE", "'Ada'", "'ADA'"), ("RTRIM", "'Ada'", "'Ada  '")])
 def test_key_is_compared_as_its_index_compares_it(con: sqlite3.Connection, collation: str, was: str, now: str) -> None:
-    """Another spelling of the same key is a changed row, not one that is missing and one that is extra."""
+    """Another spelling of the same key is a changed row."""
     found = compared(con, f"id TEXT COLLATE {collation} PRIMARY KEY, a, b", f"({was}, 1, 2)", f"({now}, 1, 2)")
 
     assert numbers(found.differences()) == (0, 0, 1)
@@ -200,7 +200,7 @@ def test_keys_that_their_index_tells_apart_are_two(con: sqlite3.Connection, decl
 
 
 def test_integer_and_real_of_key_are_same_key(con: sqlite3.Connection) -> None:
-    """SQLite's index takes them for equal; the column itself differs."""
+    """The index compares them as equal. The column itself differs."""
     found = compared(con, "id PRIMARY KEY, a, b", "(2, 1, 2)", "(2.0, 1, 2)")
 
     assert named(found.differences()) == [(DifferenceKind.CHANGED, ("2",), ("id",))]
@@ -286,7 +286,10 @@ TWO_KEYS = "id INTEGER PRIMARY KEY, a UNIQUE, b"
 def test_rows_are_read_once_for_each_part(
     con: sqlite3.Connection, columns: str, policy: str, kept: int, parts: int
 ) -> None:
-    """There are as many parts as keep each of them small, and one where rows of several parts may claim a key."""
+    """There are as many parts as needed to keep each of them small.
+
+    There is one part where rows of several parts may have the same further key.
+    """
     rows = ", ".join(f"({id}, {id}, 'y')" for id in range(100))
     statements: list[str] = []
     con.set_trace_callback(statements.append)
@@ -338,7 +341,7 @@ def test_policy_looks_at_each_key_of_row(con: sqlite3.Connection, policy: str, n
     ],
 )
 def test_removed_row_has_no_key(con: sqlite3.Connection, was: str, policies: Sequence[str], now: str) -> None:
-    """Its keys are free for the rows after it."""
+    """The rows after it may have its keys."""
     comparison = compared(con, TWO_KEYS, was, now, policies=policies)
 
     assert comparison.differences() == RowDifferences()

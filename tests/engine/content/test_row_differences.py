@@ -1,4 +1,4 @@
-"""Rows that differ are kept by key and column, masked, counted and told in one line."""
+"""Specify how rows that differ are masked, counted and reported in one line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def test_masked_difference_keeps_integer_keys_only() -> None:
-    """An operator finds the row by them; every other value is only told to who asked for it."""
+    """An operator finds the row by them. Any other value needs an explicit option."""
     row = RowDifference(
         DifferenceKind.CHANGED,
         "tasks",
@@ -43,7 +43,7 @@ def test_masked_difference_keeps_integer_keys_only() -> None:
 
 
 def test_column_named_like_a_secret_is_masked(con: sqlite3.Connection) -> None:
-    """Also where values are shown, and where the key is an integer."""
+    """It is masked where values are shown as well, even an integer key."""
     con.execute("CREATE TABLE was(pin INTEGER PRIMARY KEY, token)")
     con.execute("INSERT INTO was VALUES (4711, 'a')")
     shape = row_shape("was", ["pin", "token"], [(("pin", "BINARY"),)])
@@ -115,7 +115,7 @@ def test_record_of_rows_keeps_how_often_and_why() -> None:
 
 
 def test_record_of_evidence_is_read_as_it_was_written(con: sqlite3.Connection) -> None:
-    """Nothing of it is lost on the way."""
+    """Writing and reading keep every field."""
     found = compared(con, BY_TEXT, "('a', 1, 2), ('b', 1, 2)", "('a', 1, 3), ('c', 0, 0)").differences()
 
     assert row_differences_from({**asdict(found), "rest": found.rest}) == found

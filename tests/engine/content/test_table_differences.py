@@ -1,4 +1,4 @@
-"""Databases that were to be the same are told apart by tables and rows, and by nothing else where no row differs."""
+"""Specify how two databases are compared table by table and row by row."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_databases_that_differ_in_no_row_say_so(tmp_path: Path) -> None:
 
 
 def test_databases_name_rows_and_tables_that_one_lacks(tmp_path: Path) -> None:
-    """Tables without a key are compared by their rowids, which are all that tells their rows apart."""
+    """Tables without a key are compared by their rowids."""
     for name in ("a.db", "b.db"):
         database(tmp_path / name, "CREATE TABLE t(a)")
         execute(tmp_path / name, "INSERT INTO t(rowid, a) VALUES(5, 'x'), (7, 'x')")
@@ -49,7 +49,7 @@ def test_databases_name_rows_and_tables_that_one_lacks(tmp_path: Path) -> None:
 
 
 def test_dump_that_brings_back_other_rows_names_them(root: Path) -> None:
-    """It is loaded once more for that; nothing is left beside it."""
+    """The dump is loaded again for the report, and no file is left beside it."""
     folder = consolidated(root)
     sealed = manifest.read(folder)
     assert sealed is not None

@@ -1,4 +1,4 @@
-"""Two processes read what one would have read, with the same answers, and the second never outlives the first."""
+"""Specify that the reader process gives the same results and ends with its parent."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ else:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The workspace of two sources, in which every database counts as a large one."""
+    """Create the workspace of two sources and count every database as a large one."""
     monkeypatch.setattr(facts, "PARALLEL_MIN_BYTES", 0)
     monkeypatch.setattr(backup, "PARALLEL_MIN_BYTES", 0)
     return build_two_sources(tmp_path / "workspace")
 
 
 def test_run_of_two_processes_proves_same(root: Path) -> None:
-    """Copies and dumps have the digests of their originals, and nothing is left of the second process."""
+    """Copies and dumps have the digests of their originals, and no process is left."""
     before = {path.name: read_contents(path).digest for path in (root / "logs/tasks.db", root / "workspace.db")}
     others = set(psutil.Process().children())
 
@@ -90,7 +90,7 @@ def test_incomplete_dump_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_interruption_ends_both(root: Path) -> None:
-    """Whoever wants the run to end does not wait for the second process."""
+    """An interrupted run does not wait for the second process."""
     (root / "endless.sql").write_text("BEGIN;\n")
     others = set(psutil.Process().children())
     limits = Limits()
@@ -104,7 +104,7 @@ def test_interruption_ends_both(root: Path) -> None:
 
 
 def test_killed_reader_process_is_reported(root: Path) -> None:
-    """An empty answer is no answer."""
+    """A process that exits without an answer is a problem."""
     (root / "endless.sql").write_text("BEGIN;\n")
     others = set(psutil.Process().children())
     with ReadWorker("reload", root / "endless.sql") as one:
@@ -116,7 +116,7 @@ def test_killed_reader_process_is_reported(root: Path) -> None:
 
 
 def test_second_process_ends_with_first(root: Path) -> None:
-    """Killed without a word, the first leaves nobody behind who still reads, or holds a lock."""
+    """A killed run leaves no process that still reads or holds a lock."""
     (root / "endless.sql").write_text("BEGIN;\n")
     code = (
         "import sys; from pathlib import Path; import psutil;"
@@ -136,7 +136,7 @@ def test_second_process_ends_with_first(root: Path) -> None:
 
 
 def test_bytes_that_were_loaded_are_those_of_file(root: Path) -> None:
-    """A dump made anew from the same copy is the same, though it was loaded while it was being written."""
+    """A new dump of the same copy is equal, though the first was loaded while it was written."""
     run = consolidate(a_run(root), until=BACKUP)
     copy = next(copy for copy in run.sealed.databases if copy.name == "tasks")
     (run.folder / copy.dump).unlink()

@@ -1,4 +1,4 @@
-"""Each way of opening a database opens that file and no other, and can do what its name says and no more."""
+"""Specify what each way of opening a database can and cannot do."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_file_name_opens_that_file(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_every_file_name_can_be_attached(tmp_path: Path, name: str) -> None:
-    """The name is bound, never SQL; the attached database cannot be written to."""
+    """The name is bound. The attached database cannot be written to."""
     path = make_database(tmp_path / name, "DELETE", "there")
     con = open_new(tmp_path / "main.db")
 
@@ -96,7 +96,7 @@ def test_missing_file_is_error_and_is_not_made(tmp_path: Path) -> None:
 
 
 def test_new_database_is_private_and_replaces_no_file(tmp_path: Path) -> None:
-    """Only the user can read it; an existing file or link is left alone."""
+    """Only the user can read it. An existing file or link is left unchanged."""
     before = os.umask(0)
     open_new(tmp_path / "new.db").close()
     os.umask(before)
@@ -160,7 +160,7 @@ def test_triggers_into_full_text_tables_still_work() -> None:
 
 
 def test_long_statement_ends_when_run_is_interrupted() -> None:
-    """Whoever sets the flag does not have to wait for the end of a query."""
+    """Another thread that sets the flag does not wait for the end of a query."""
     con = open_memory()
     long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) SELECT max(i) FROM n"
     con.limits.interrupted.set()
@@ -174,7 +174,7 @@ def test_long_statement_ends_when_run_is_interrupted() -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.binary())
 def test_lossless_text_keeps_every_byte(raw: bytes) -> None:
-    """The text of any bytes can be turned into these bytes again, so equal texts are equal bytes."""
+    """Two texts are equal exactly when their bytes are equal."""
     con = open_memory()
     read_text_losslessly(con)
 
@@ -198,7 +198,7 @@ def test_pragma_of_attached_database_is_its_own(tmp_path: Path) -> None:
 
 
 def test_source_that_transaction_has_read_stays_attached(tmp_path: Path) -> None:
-    """SQLite detaches nothing that the open transaction has read; leaving the block is no error then."""
+    """SQLite cannot detach what the open transaction has read. Leaving the block is no error."""
     source = make_database(tmp_path / "source.db", "DELETE", "x")
     con = open_new(tmp_path / "main.db")
     con.execute("BEGIN IMMEDIATE")
@@ -228,7 +228,7 @@ def test_leaving_wal_leaves_one_file(tmp_path: Path) -> None:
 
 
 def test_leaving_wal_fails_when_database_is_open_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An idle connection elsewhere would write on into a file that was renamed: it is noticed, and named."""
+    """An idle connection of another process would write to a renamed file."""
     path = make_database(tmp_path / "a.db", "WAL", "x")
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
     con = open_existing(path)

@@ -1,4 +1,4 @@
-"""A deadline ends what SQLite does for a database, and says where it was."""
+"""Specify that a deadline interrupts SQLite and reports the current step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _steps(deadline: Deadline) -> None:
 
 
 def test_endless_statement_is_interrupted() -> None:
-    """By the connection that runs it; afterwards that one can be used again."""
+    """The connection can be used again afterwards."""
     with closing(open_memory()) as con:
         with pytest.raises(ProblemError, match="stopped at its schema"), con.limits.deadline.within(0.01, "a.db"):
             con.execute(_ENDLESS)
@@ -34,14 +34,17 @@ def test_endless_statement_is_interrupted() -> None:
 
 
 def test_many_short_statements_are_interrupted() -> None:
-    """None of them runs long enough to be looked at; the message says what was being read."""
+    """No statement runs long enough for SQLite to check the deadline.
+
+    The message names what was being read.
+    """
     deadline = Deadline()
     with pytest.raises(ProblemError, match="stopped at the rows of t"), deadline.within(0.01, "a.db"):
         _steps(deadline)
 
 
 def test_swallowed_interruption_is_reported_afterwards() -> None:
-    """Whoever takes any error of SQLite for a fact about the schema cannot hide that time was up."""
+    """Code that ignores errors of SQLite cannot hide that the deadline passed."""
     with closing(open_memory()) as con, pytest.raises(ProblemError), con.limits.deadline.within(0.01, "a.db"):
         with suppress(sqlite3.OperationalError):
             con.execute(_ENDLESS)
@@ -55,12 +58,12 @@ def test_error_before_the_deadline_is_unchanged() -> None:
 
 
 def test_nested_deadline_does_not_extend_the_outer() -> None:
-    """The nearer one counts."""
+    """The nearer deadline counts."""
     deadline = Deadline()
     with pytest.raises(ProblemError), deadline.within(0.01, "a.db"), deadline.within(60, "a.db"):
         _steps(deadline)
 
 
 def test_large_database_gets_more_time() -> None:
-    """A second for each MB."""
+    """It gets one second for each MB."""
     assert reading_seconds(500_000_000, 30) == pytest.approx(530)

@@ -1,4 +1,4 @@
-"""SQLite's errors are known by their codes; what only its words tell is read in one place."""
+"""Specify how errors of SQLite are distinguished."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def error_of(con: sqlite3.Connection, sql: str) -> sqlite3.Error:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A database with one table, which nobody has open."""
+    """Create a database with one table that is not open."""
     path = tmp_path / "a.db"
     with closing(open_new(path)) as con:
         con.execute("CREATE TABLE t(a)")
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_lock_is_known_by_its_code(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another connection holds it; the same error is neither damage nor a missing permission."""
+    """The error is neither damage nor a missing permission."""
     monkeypatch.setattr("sqlite_consolidate.engine.sqlite.connections.BUSY_SECONDS", 0.0)
     with closing(open_existing(path)) as first, closing(open_existing(path)) as second:
         first.execute("BEGIN EXCLUSIVE")
@@ -57,7 +57,7 @@ def test_read_only_is_known_by_its_code(path: Path) -> None:
 
 
 def test_damage_is_known_here_and_from_another_process(path: Path) -> None:
-    """The code comes along when another process has met the error."""
+    """An error of another process keeps its code."""
     data = bytearray(path.read_bytes())
     data[4096:8192] = b"\xff" * 4096
     path.write_bytes(data)
@@ -109,7 +109,7 @@ def test_missing_kind_is_read_from_errors_in_statement_alone() -> None:
 
 
 def test_interruption_has_words_of_sqlite(path: Path) -> None:
-    """What ended the statement makes no difference to whoever reads the error."""
+    """Every cause of an interruption has the same error."""
     with closing(open_existing(path)) as con:
         con.set_progress_handler(lambda: 1, 1)
         error = error_of(con, "SELECT count(*) FROM t, t, t")

@@ -1,4 +1,7 @@
-"""File system: where locks do not reach everybody, a database in WAL mode is refused and any other is pointed out."""
+"""Specify how file systems are treated on which locks do not reach other machines.
+
+A database in WAL mode is refused there, and any other is reported.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def test_longest_mount_point_decides(path: str, kind: str) -> None:
 
 
 def test_file_system_is_unknown_without_mount_table() -> None:
-    """An unknown file system is not called local or network."""
+    """An unknown file system is neither local nor network."""
     assert file_system_type(Path("/home/a.db"), {}) == ""
 
 
@@ -64,7 +67,10 @@ def test_folder_that_service_synchronizes_is_known_by_its_name(tmp_path: Path, f
 def test_wal_database_on_network_file_system_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    """The kind is one that no test can mount everywhere: only the answer of the mount table is given."""
+    """Any other database is only reported.
+
+    The type is faked, because no test can mount a network file system everywhere.
+    """
     for name in ("a.db", "t.db"):
         execute(tmp_path / name, f"PRAGMA journal_mode={mode}; CREATE TABLE x(y)")
     monkeypatch.setattr(files, "file_system_type", lambda _path, _mounted: "nfs4")

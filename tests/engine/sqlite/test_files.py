@@ -1,4 +1,4 @@
-"""What is wrong with the files themselves is found before any of them is opened, each with its words."""
+"""Specify which problems of files are found before a database is opened."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A workspace with a target and one source, both sound."""
+    """Create a workspace with a target and one source."""
     folder = tmp_path / "workspace"
     folder.mkdir()
     make_database(folder / "target.db", "DELETE", bytes(50_000))
@@ -108,7 +108,7 @@ PROBLEMS = [
 
 
 def test_sound_files_have_no_problem(root: Path) -> None:
-    """Nor has a target that does not exist yet, nor an empty file, which is a valid, empty database."""
+    """A target that does not exist and an empty file are no problem."""
     (root / "empty.db").touch()
     make_database(root / "wal.db", "WAL", bytes(50_000))
 
@@ -119,7 +119,7 @@ def test_sound_files_have_no_problem(root: Path) -> None:
 @pytest.mark.parametrize(("spoil", "words"), PROBLEMS)
 @pytest.mark.parametrize("role", ["source", "target"])
 def test_file_problem_has_fact_and_hint(root: Path, spoil: Callable[[Path], None], words: str, role: str) -> None:
-    """One sentence of fact and one of advice, for a source as for the target."""
+    """It has one sentence of fact and one hint, for a source as for the target."""
     file = "a.db" if role == "source" else "target.db"
     spoil(root / file)
 
@@ -134,14 +134,14 @@ def test_file_problem_has_fact_and_hint(root: Path, spoil: Callable[[Path], None
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_file_that_cannot_be_read_is_named(root: Path) -> None:
-    """With the system's own reason."""
+    """The message has the reason of the system."""
     (root / "a.db").chmod(0)
 
     assert said(root, "a.db") == ["a.db: cannot be read (Permission denied). Give read permission and run again."]
 
 
 def test_missing_source_is_named(root: Path) -> None:
-    """And it is said how a source may be missing; an optional one is no problem and is not present."""
+    """The hint explains ``optional``. An optional source is no problem."""
     missing = "no.db: no such file. Correct file in the plan, or mark the source optional = true. [no-such-file]"
 
     assert said(root, "a.db", "no.db") == [missing]
@@ -152,7 +152,10 @@ def test_missing_source_is_named(root: Path) -> None:
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
 @pytest.mark.parametrize("optional", [False, True])
 def test_sidecar_without_its_source_is_finding(root: Path, suffix: str, optional: bool) -> None:
-    """Somebody has moved the database and left committed rows behind: optional or not, that is not passed over."""
+    """The missing database left committed rows behind.
+
+    It is a problem even for an optional source.
+    """
     (root / f"no.db{suffix}").write_bytes(b"rows")
 
     what = f"no.db: is missing, but its {suffix} exists. Committed rows may be in it."
@@ -195,7 +198,7 @@ def test_empty_sidecar_of_empty_database_is_no_problem(root: Path) -> None:
 
 
 def test_target_needs_its_folder(root: Path) -> None:
-    """It is not made in silence: a mistyped path would hide the result."""
+    """The folder is not created, because a mistyped path would hide the result."""
     what, todo = "its folder no/such does not exist.", "Create the folder, or correct target in the plan."
 
     assert said(root, "a.db", target="no/such/new.db") == [f"no/such/new.db: {what} {todo} [no-folder]"]
@@ -203,7 +206,7 @@ def test_target_needs_its_folder(root: Path) -> None:
 
 @pytest.mark.parametrize("second", ["a.db", "./a.db", "sub/../a.db"])
 def test_one_file_under_two_names_is_refused(root: Path, second: str) -> None:
-    """By what it is and not by how it is spelled: every row would arrive twice."""
+    """Every row would be copied twice."""
     (root / "sub").mkdir()
     twins = said(root, "a.db", second)
 
@@ -212,7 +215,7 @@ def test_one_file_under_two_names_is_refused(root: Path, second: str) -> None:
 
 
 def test_hard_links_are_one_file(root: Path) -> None:
-    """Under either name the other would stay in use, and both together would be every row twice."""
+    """The file would stay in use under the other name."""
     (root / "b.db").hardlink_to(root / "a.db")
 
     problems = said(root, "a.db", "b.db")
@@ -231,7 +234,7 @@ def test_target_is_no_source(root: Path) -> None:
 
 @pytest.mark.parametrize("beside", ["elsewhere", "workspace-other"])
 def test_folder_linked_outside_the_workspace_is_refused(root: Path, beside: str) -> None:
-    """Also to a folder whose name begins like the workspace's."""
+    """The name of the other folder may begin like the workspace."""
     (root.parent / beside).mkdir()
     make_database(root.parent / beside / "b.db", "DELETE", bytes(50_000))
     (root / "logs").symlink_to(f"../{beside}")
@@ -241,14 +244,14 @@ def test_folder_linked_outside_the_workspace_is_refused(root: Path, beside: str)
 
 
 def test_workspace_behind_link_is_workspace(root: Path) -> None:
-    """The link above it is the user's own way to it."""
+    """The operator may use a link above the workspace."""
     (root.parent / "current").symlink_to("workspace")
 
     assert said(root.parent / "current", "a.db") == []
 
 
 def test_problems_of_all_files_are_listed(root: Path) -> None:
-    """In the order of the plan, target first."""
+    """They are in the order of the plan, target first."""
     _text(root / "target.db")
     _directory(root / "a.db")
 
@@ -294,7 +297,7 @@ def test_file_check_creates_no_sidecars(root: Path) -> None:
     [(b"", False), (bytes(28), False), (bytes.fromhex("d9d505f920a163d7") + bytes(20), True), (None, False)],
 )
 def test_journal_is_hot_when_it_has_header(root: Path, content: bytes | None, hot: bool) -> None:
-    """An empty one, or one with a header of zeros, is what TRUNCATE and PERSIST leave after a commit."""
+    """TRUNCATE and PERSIST leave an empty journal or a header of zeros after a commit."""
     if content is not None:
         (root / "a.db-journal").write_bytes(content)
 

@@ -1,4 +1,4 @@
-"""SQLite's checks of a whole database: damage, and rows whose foreign key points at nothing."""
+"""Specify which damage and which rows without parent SQLite finds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def test_orphans_are_counted_by_child_and_parent() -> None:
 
 
 def test_each_row_without_its_parent_counts_once() -> None:
-    """Rows that lack the same parent are several; a row that lacks it by two foreign keys is one."""
+    """Two rows without the same parent count as two.
+
+    A row that violates two foreign keys to one parent counts once.
+    """
     con = open_memory()
     con.execute("CREATE TABLE p(id INTEGER PRIMARY KEY)")
     con.execute("CREATE TABLE c(one REFERENCES p, other REFERENCES P)")
@@ -29,7 +32,10 @@ def test_each_row_without_its_parent_counts_once() -> None:
 
 
 def test_foreign_key_without_parent_key_counts_once() -> None:
-    """Decades of schema changes leave such foreign keys; SQLite alone would stop at the first."""
+    """Other orphans are still counted.
+
+    SQLite alone would stop at the first such foreign key.
+    """
     con = open_memory()
     con.execute("CREATE TABLE p(id INTEGER PRIMARY KEY, name)")
     con.execute("CREATE TABLE odd(name REFERENCES p(name))")
@@ -41,7 +47,7 @@ def test_foreign_key_without_parent_key_counts_once() -> None:
 
 
 def test_damage_is_what_full_check_finds() -> None:
-    """The quick check would not look into indexes; five lines are enough for a reader."""
+    """The quick check does not read indexes. Five lines are enough for a reader."""
     con = open_memory()
     con.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a CHECK(a > 0))")
     con.execute("CREATE INDEX by_a ON t(a)")

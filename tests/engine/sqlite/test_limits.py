@@ -1,4 +1,4 @@
-"""Show that what ends or counts the reading of one run leaves every other run alone."""
+"""Specify that the limits of one run do not affect another run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_statement_ends_by_its_own_limits(end: Callable[[Limits], None]) -> None
 
 
 def test_survey_leaves_next_its_time(tmp_path: Path) -> None:
-    """The first survey is ended by its deadline; the second reads the same databases to the end."""
+    """The deadline ends the first survey. The second reads the same databases to the end."""
     root = build_two_sources(tmp_path / "workspace")
     first, second = Limits(), Limits()
     _pass(first)
@@ -79,7 +79,7 @@ def test_rows_count_for_their_own_run() -> None:
 
 
 def test_two_runs_share_no_limits(tmp_path: Path) -> None:
-    """One process consolidates two workspaces, and each run's connections carry the limits of that run."""
+    """Each run in one process has its own limits."""
     first, second = (a_run(build_two_sources(tmp_path / name)) for name in ("first", "second"))
 
     consolidate(first)

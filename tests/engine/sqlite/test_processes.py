@@ -1,4 +1,4 @@
-"""Other processes: who has a database open, and who has it locked."""
+"""Specify which other processes have a database open or locked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READ = f"{CONNECT}; c.execute('select count(*) from tasks').fetchall()"
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """A database that nobody has open."""
+    """Create a database that is not open."""
     path = tmp_path / "tasks.db"
     connection = sqlite3.connect(path)
     connection.execute("create table tasks (id)")
@@ -33,7 +33,7 @@ def database(tmp_path: Path) -> Path:
 
 
 def test_process_that_has_database_open_is_named(database: Path) -> None:
-    """Its id and its command are what one needs to find and stop it."""
+    """An operator finds the process by its id and its command."""
     with unrelated_process(READ, database) as pid:
         [holder] = find_holders([database]).found
 
@@ -44,7 +44,7 @@ def test_process_that_has_database_open_is_named(database: Path) -> None:
 
 
 def test_file_that_is_not_open_has_no_holder(database: Path) -> None:
-    """A database that is in no use has no holders, and one that does not exist has none either."""
+    """A file that does not exist has no holder either."""
     found = find_holders([database, database.with_name("missing.db")])
 
     assert found.found == ()
@@ -53,7 +53,7 @@ def test_file_that_is_not_open_has_no_holder(database: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
 def test_sidecar_that_is_open_counts(database: Path, suffix: str) -> None:
-    """Whoever has only the ``-wal`` open is a holder of the database all the same."""
+    """A process with only the ``-wal`` open holds the database."""
     sidecar = database.with_name(database.name + suffix)
     sidecar.write_bytes(b"")
 
@@ -64,7 +64,7 @@ def test_sidecar_that_is_open_counts(database: Path, suffix: str) -> None:
 
 
 def test_another_name_of_file_does_not_hide_holder(database: Path) -> None:
-    """Files are compared by what they are: a link is no way around."""
+    """Files are compared by device and inode."""
     other = database.with_name("other.db")
     os.link(database, other)
 
@@ -83,7 +83,7 @@ def test_this_process_and_its_children_do_not_count(database: Path) -> None:
 
 
 def test_each_database_and_process_is_named_once(database: Path) -> None:
-    """Two descriptors of one process are one holder; two databases are two."""
+    """Two descriptors of one process are one holder. Two databases are two."""
     other = database.with_name("other.db")
     other.write_bytes(b"")
 
@@ -94,7 +94,7 @@ def test_each_database_and_process_is_named_once(database: Path) -> None:
 
 
 def test_command_line_is_escaped(database: Path) -> None:
-    """What a process calls itself is shown escaped."""
+    """Control characters of a command cannot control the terminal."""
     code = "import subprocess; subprocess"  # a short program, so that the argument is in the first 80 characters
     with unrelated_process(f"f = open(sys.argv[1]); {code}", database, "\x1b[2J"):
         [holder] = find_holders([database]).found
@@ -120,7 +120,7 @@ def test_owner_of_sqlite_lock_is_named(database: Path, code: str) -> None:
 
 
 def test_no_lock_has_no_owner(database: Path) -> None:
-    """Open is not locked; gone is not locked; absent is not locked."""
+    """An open, a closed and a missing file have no lock."""
     with unrelated_process(READ, database):
         assert lock_owner(database) is None
 

@@ -1,4 +1,4 @@
-"""Sidecar files that this process has made are removed, and no lock of it is lost by that."""
+"""Specify that this process removes its sidecar files and keeps its locks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _LOCK = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('B
 
 
 def test_database_without_sidecars_of_this_process_is_not_opened(tmp_path: Path) -> None:
-    """To close a file ends every POSIX lock that the process has on it (https://sqlite.org/howtocorrupt.html, 2.2)."""
+    """Closing a file drops every POSIX lock of the process on it.
+
+    See https://sqlite.org/howtocorrupt.html, section 2.2.
+    """
     path = tmp_path / "a.db"
     with closing(open_new(path)) as con:
         con.execute("CREATE TABLE t(v)")

@@ -1,4 +1,4 @@
-"""Names in SQL: whatever characters they have, they stay names."""
+"""Specify that names with any characters stay names in SQL."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_listed_names_are_quoted_one_by_one() -> None:
 @settings(max_examples=150, deadline=None)
 @given(NAMES, NAMES)
 def test_names_are_folded_as_sqlite_compares_them(one: str, other: str) -> None:
-    """Two names fold alike exactly when SQLite takes them for the same; É and é are two."""
+    """Two names fold to the same exactly when SQLite compares them as equal."""
     con = open_memory()
     for text in (one, other.upper(), other):
         same = con.execute("SELECT ? = ? COLLATE NOCASE", (other, text)).fetchone()[0]
@@ -86,7 +86,7 @@ def test_trigger_gets_another_name() -> None:
 
 @pytest.mark.parametrize("text", ["CREATE TABLE t(a)", "DROP INDEX i", "", "CREATE INDEX"])
 def test_only_index_or_trigger_can_be_given_another_name(text: str) -> None:
-    """Anything else is refused and not guessed at."""
+    """Any other statement is refused."""
     with pytest.raises(ValueError, match="not a CREATE INDEX"):
         rename_in_statement(text, "x")
 
@@ -120,7 +120,7 @@ def test_comments_and_strings_are_no_keywords(sql: str, left: str) -> None:
     ],
 )
 def test_only_trailing_comments_are_removed(sql: str, left: str) -> None:
-    """A comment at the end is no part of a statement; one inside is, as SQLite keeps it."""
+    """SQLite keeps a comment inside of a statement."""
     assert strip_trailing_comments(sql) == left
 
 

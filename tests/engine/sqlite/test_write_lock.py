@@ -1,4 +1,4 @@
-"""The write lock keeps writers out and readers in, notices company, and leaves the folder as it found it."""
+"""Specify that the write lock excludes writers and leaves no file behind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def make_as_after_a_crash(path: Path) -> Path:
-    """Make a WAL database whose rows are in a ``-wal`` that nobody has open, without a ``-shm``."""
+    """Create a WAL database with rows in a ``-wal`` but without a ``-shm``."""
     born = make_database(path.with_name("born.db"), "WAL")
     con = open_existing(born)
     con.execute("INSERT INTO t VALUES(2)")
@@ -37,7 +37,7 @@ def make_as_after_a_crash(path: Path) -> Path:
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL", "TRUNCATE", "PERSIST"])
 def test_writers_are_kept_out_and_readers_are_not(tmp_path: Path, mode: str) -> None:
-    """As long as the write lock stands, in either journal mode; afterwards everybody may write again."""
+    """It holds in both journal modes. Other processes can write again after the release."""
     path = make_database(tmp_path / "a.db", mode)
     write_lock = WriteLock(path)
 
@@ -51,7 +51,7 @@ def test_writers_are_kept_out_and_readers_are_not(tmp_path: Path, mode: str) -> 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL", "PERSIST"])
 def test_inspection_changes_no_byte(tmp_path: Path, mode: str) -> None:
-    """Every byte and every file name is what it was, a closed WAL database included."""
+    """Every byte and every file name stays, even of a closed WAL database."""
     path = make_database(tmp_path / "a.db", mode)
     before = bytes_in(tmp_path)
 
@@ -65,7 +65,7 @@ def test_inspection_changes_no_byte(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("look", ["guard", "looking"])
 def test_wal_after_a_crash_is_read_and_kept(tmp_path: Path, look: str) -> None:
-    """Rows in a -wal without a -shm count, and the -wal is neither checkpointed nor removed."""
+    """Rows in a -wal without a -shm count, and the -wal is kept."""
     path = make_as_after_a_crash(tmp_path / "a.db")
     before = bytes_in(tmp_path)
 
@@ -85,7 +85,7 @@ def test_wal_after_a_crash_is_read_and_kept(tmp_path: Path, look: str) -> None:
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 @pytest.mark.parametrize("look", ["guard", "looking"])
 def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -> None:
-    """Beside an idle connection nothing is removed that it needs, and it can write afterwards."""
+    """An idle connection of another process can write afterwards."""
     path = make_database(tmp_path / "a.db", mode)
 
     with connected(path, "INSERT INTO t VALUES(2)") as other:
@@ -103,7 +103,7 @@ def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -
 
 
 def test_sidecars_in_use_by_another_process_are_kept(tmp_path: Path) -> None:
-    """A process that opens the database while we look, and stays, keeps the sidecars that we made."""
+    """Another process may open the database and use the sidecars that this process created."""
     path = make_database(tmp_path / "a.db", "WAL")
     look = open_for_inspection(path)
     look.__enter__().execute("SELECT * FROM t").fetchall()
@@ -117,14 +117,14 @@ def test_sidecars_in_use_by_another_process_are_kept(tmp_path: Path) -> None:
 
 
 def test_inspection_connection_cannot_write(tmp_path: Path) -> None:
-    """The connection that is lent has no way to."""
+    """The lent connection is read-only."""
     with open_for_inspection(make_database(tmp_path / "a.db")) as con:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             con.execute("DELETE FROM t")
 
 
 def test_error_during_inspection_leaves_no_sidecars(tmp_path: Path) -> None:
-    """The sidecars go, the error stays."""
+    """The error is raised after the sidecars are removed."""
     path = make_database(tmp_path / "a.db", "WAL")
 
     with pytest.raises(sqlite3.OperationalError, match="no such table"), open_for_inspection(path) as con:
@@ -143,7 +143,7 @@ def test_error_during_inspection_leaves_no_sidecars(tmp_path: Path) -> None:
     ],
 )
 def test_locked_database_is_error_that_names_it(tmp_path: Path, mode: str, sql: list[str]) -> None:
-    """Within the time that locks are waited for; nothing of the other's is changed."""
+    """The error comes within the busy time, and no file of the other process changes."""
     path = make_database(tmp_path / "a.db", mode)
 
     with connected(path, *sql) as other:
@@ -159,7 +159,7 @@ def test_locked_database_is_error_that_names_it(tmp_path: Path, mode: str, sql: 
 
 
 def test_file_that_is_no_database_raises_database_error(tmp_path: Path) -> None:
-    """The survey has words for it."""
+    """The survey translates the error."""
     (tmp_path / "a.db").write_bytes(b"something else " * 99)
 
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
@@ -170,7 +170,7 @@ def test_file_that_is_no_database_raises_database_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_exclusive_lock_excludes_readers_and_writers(tmp_path: Path, mode: str) -> None:
-    """The database is one file then, with all its rows, and whoever is alone can write to it."""
+    """The database is one file, has all its rows, and can be written."""
     path = make_database(tmp_path / "a.db", mode)
     write_lock = WriteLock(path)
 
@@ -188,7 +188,7 @@ def test_exclusive_lock_excludes_readers_and_writers(tmp_path: Path, mode: str) 
 
 
 def test_exclusive_lock_keeps_rows_of_crashed_wal(tmp_path: Path) -> None:
-    """They are in the database before the -wal goes."""
+    """SQLite writes them into the database before it deletes the -wal."""
     path = make_as_after_a_crash(tmp_path / "a.db")
     write_lock = WriteLock(path)
 
@@ -210,7 +210,7 @@ def test_exclusive_lock_keeps_rows_of_crashed_wal(tmp_path: Path) -> None:
     ],
 )
 def test_exclusive_lock_detects_open_connections(tmp_path: Path, mode: str, sql: list[str]) -> None:
-    """An idle connection in WAL mode, which would write on into a renamed file, and any reader in mid-transaction."""
+    """It detects an idle connection in WAL mode and a reader inside a transaction."""
     path = make_database(tmp_path / "a.db", mode)
     write_lock = WriteLock(path)
 
@@ -227,7 +227,7 @@ def test_exclusive_lock_detects_open_connections(tmp_path: Path, mode: str, sql:
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_write_before_the_exclusive_lock_is_detected(tmp_path: Path, mode: str) -> None:
-    """Between giving back the one lock and taking the other somebody may write: then the write lock does not go on."""
+    """Another process may write between the two locks."""
     path = make_database(tmp_path / "a.db", mode)
     write_lock = WriteLock(path)
     heard = []
@@ -250,7 +250,7 @@ def test_write_before_the_exclusive_lock_is_detected(tmp_path: Path, mode: str) 
 
 
 def test_release_can_be_called_again(tmp_path: Path) -> None:
-    """Whoever cleans up need not know how far things went."""
+    """A caller need not know how far the work went."""
     write_lock = WriteLock(make_database(tmp_path / "a.db", "WAL"))
 
     write_lock.release()
@@ -260,7 +260,7 @@ def test_release_can_be_called_again(tmp_path: Path) -> None:
 
 
 def test_release_rolls_back_an_open_transaction(tmp_path: Path) -> None:
-    """What was not committed never was."""
+    """Changes without COMMIT are lost."""
     path = make_database(tmp_path / "a.db")
     write_lock = WriteLock(path)
     write_lock.acquire_exclusive().execute("DELETE FROM t")
@@ -274,7 +274,7 @@ def test_release_rolls_back_an_open_transaction(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """With what to do about it; looking at it works all the same."""
+    """It has a hint. The file can still be inspected."""
     path = make_database(tmp_path / "a.db", "WAL")
     path.chmod(0o400)
 

@@ -1,4 +1,4 @@
-"""Two statements declare the same, or differ in the kind of thing that one of them lacks."""
+"""Specify which spellings of a statement declare the same."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def schema_of(*statements: str) -> Schema:
 
 
 def facts(table: str, options: str = "") -> dict[str, list[Any]]:
-    """Return what the table t declares whose columns and constraints are given, in words that compare."""
+    """Return the comparable declarations of a table with these columns and constraints."""
     schema = schema_of(f"CREATE TABLE t({table}) {options}")
     t = schema.tables["t"]
     columns: dict[str, list[Any]] = {
@@ -63,7 +63,10 @@ def facts(table: str, options: str = "") -> dict[str, list[Any]]:
     ],
 )
 def test_other_words_declare_same(one: str, other: str) -> None:
-    """Quotes, case, white space, comments, order and place are words; so are a constraint's name and a default."""
+    """Quotes, case, white space, comments and order do not count.
+
+    Nor do the name of a constraint and the spelling of a default.
+    """
     assert facts(one) == facts(other)
 
 
@@ -165,7 +168,7 @@ def test_unique_constraint_is_like_unique_index() -> None:
 
 
 def test_views_and_triggers_are_told_by_their_words() -> None:
-    """A trigger's name is none of them; a view's is, and text keeps its case."""
+    """The name of a view counts, that of a trigger does not. Text keeps its case."""
     one = schema_of(
         "CREATE VIEW v AS SELECT code FROM parent WHERE code = 'X'",
         "CREATE TRIGGER a AFTER INSERT ON parent BEGIN SELECT 1; END",

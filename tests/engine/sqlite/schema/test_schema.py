@@ -1,4 +1,4 @@
-"""What is read of a schema is what SQLite does, in odd databases too."""
+"""Specify that a schema is read as SQLite uses it, even in unusual databases."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ def table(*statements: str) -> Table:
     ],
 )
 def test_rowid_alias_is_the_column_that_sqlite_uses(create: str, alias: str) -> None:
-    """The quirks of INTEGER PRIMARY KEY included; SQLite itself is asked by writing a row."""
+    """The test writes a row to see which column SQLite uses.
+
+    INTEGER PRIMARY KEY has several exceptions.
+    """
     con = filled(create)
 
     found = read_schema(con).tables["t"]
@@ -82,7 +85,10 @@ def test_rowid_alias_is_the_column_that_sqlite_uses(create: str, alias: str) -> 
     ],
 )
 def test_autoincrement_is_what_sqlite_keeps_mark_for(create: str, counts: bool) -> None:
-    """The word in a comment, a default or a name does not count; SQLite itself is asked by writing a row."""
+    """The test writes a row to see whether SQLite keeps a mark.
+
+    The word in a comment, a default or a name does not count.
+    """
     con = filled(create)
 
     assert read_schema(con).tables["t"].autoincrement is counts
@@ -128,7 +134,7 @@ def test_rowid_is_identity_where_no_key_is_declared(statements: list[str], only_
 
 
 def test_columns_are_as_declared() -> None:
-    """Names as spelled, types in upper case, defaults as SQL, keys in their order, generated ones marked."""
+    """Types are in upper case, defaults are SQL, and keys are in order."""
     found = table(
         "CREATE TABLE t([A b] varchar(3) NOT NULL DEFAULT 'x''y', c, d AS (c) STORED, e AS (c), PRIMARY KEY(c, [A b]))"
     )
@@ -146,7 +152,7 @@ def test_columns_are_as_declared() -> None:
 
 
 def test_indexes_are_told_apart_by_where_they_come_from() -> None:
-    """Automatic ones have no statement; expressions, order and collations are seen."""
+    """Automatic indexes have no statement. Terms have order and collation."""
     found = table(
         "CREATE TABLE t(a PRIMARY KEY, b UNIQUE, c COLLATE NOCASE)",
         'CREATE UNIQUE INDEX "i""1" ON t(c DESC, b + 1) WHERE c > \'x\'',
@@ -162,7 +168,7 @@ def test_indexes_are_told_apart_by_where_they_come_from() -> None:
 
 
 def test_only_tables_of_user_are_movable() -> None:
-    """Shadows belong to virtual tables, and sqlite_sequence and sqlite_stat1 to SQLite; views are no tables."""
+    """Shadow tables, tables of SQLite and views are left out."""
     found = schema(
         "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, a)",
         "CREATE INDEX i ON t(a)",
@@ -180,7 +186,7 @@ def test_only_tables_of_user_are_movable() -> None:
 
 
 def test_table_that_is_only_named_like_shadow_is_users() -> None:
-    """SQLite lists ``f_content`` as a shadow of ``f`` even where it is the user's, and f only indexes it."""
+    """SQLite lists a user's ``f_content`` as a shadow when f only indexes it."""
     found = schema(
         "CREATE TABLE f_content(id INTEGER PRIMARY KEY, a)",
         "CREATE VIRTUAL TABLE f USING fts5(a, content='f_content', content_rowid='id')",
@@ -286,7 +292,7 @@ def test_what_is_no_database_is_error(tmp_path: Path) -> None:
 
 
 def test_malformed_schema_is_error(tmp_path: Path) -> None:
-    """A table that is left out without a word would be lost."""
+    """A table that is left out silently would be lost."""
     con = open_new(tmp_path / "a.db")
     con.execute("CREATE TABLE t(a)")
     con.execute("PRAGMA writable_schema=ON")

@@ -1,4 +1,4 @@
-"""Statements are compared by what SQLite reads of them."""
+"""Specify which statements SQLite reads as the same."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.sqlite.schema.statements import same_except_defau
     ],
 )
 def test_statements_differ_by_names_and_texts(first: str, second: str, is_same: bool) -> None:
-    """Case, gaps, comments and quotes around names are no difference; what is in a text is one."""
+    """Case, gaps, comments and quotes around names do not count. The content of a text counts."""
     assert same_statement(first, second) == is_same
 
 
