@@ -130,9 +130,9 @@ def test_row_digest_follows_the_documented_format(sql: str, value: object) -> No
     """Another program can compute the digest without this project and without Python."""
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", f"INSERT INTO t VALUES(7, {sql})")
 
-    found = digest(con)
+    table_digest = digest(con)
 
-    assert (found.rows, found.sha256) == (1, by_hand((7, value)))
+    assert (table_digest.rows, table_digest.sha256) == (1, by_hand((7, value)))
 
 
 def test_digest_of_table_is_sum_over_its_rows() -> None:
@@ -142,9 +142,9 @@ def test_digest_of_table_is_sum_over_its_rows() -> None:
     """
     con = filled("CREATE TABLE t(b, A, g AS (b + 1))", "INSERT INTO t(rowid, b, A) VALUES(5, 1, x'00'), (9, 2, NULL)")
 
-    found = digest(con)
+    table_digest = digest(con)
 
-    assert (found.rows, found.sha256) == (2, by_hand((5, b"\0", 1), (9, None, 2)))
+    assert (table_digest.rows, table_digest.sha256) == (2, by_hand((5, b"\0", 1), (9, None, 2)))
 
 
 def test_content_digest_of_database_is_known() -> None:
@@ -162,7 +162,7 @@ def test_content_digest_of_database_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("left", "right"),
     [
         ("(1, NULL)", "(1.0, NULL)"),
         ("('1', NULL)", "(1, NULL)"),
@@ -188,14 +188,14 @@ def test_content_digest_of_database_is_known() -> None:
         ("(1, 2), (3, 4)", "(1, 4), (3, 2)"),
     ],
 )
-def test_different_rows_have_different_digests(one: str, other: str) -> None:
+def test_different_rows_have_different_digests(left: str, right: str) -> None:
     """Storage class, bytes, column, row and number of equal rows change the digest.
 
     SQL equality ignores some of them.
     """
     first, second = (
         filled("CREATE TABLE t(a, b)", "CREATE UNIQUE INDEX u ON t(a, b) WHERE 0", f"INSERT INTO t VALUES {rows}")
-        for rows in (one, other)
+        for rows in (left, right)
     )
 
     totals = [digest_table(con, read_schema(con).tables["t"], with_rowid=False).total for con in (first, second)]
@@ -205,12 +205,12 @@ def test_different_rows_have_different_digests(one: str, other: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, ROWS)
-def test_digests_add_up(one: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> None:
+def test_digests_add_up(left: list[tuple[object, ...]], right: list[tuple[object, ...]]) -> None:
     """The digest of two tables together is the sum of their digests."""
-    both = of_rows(one + other)
+    both = of_rows(left + right)
 
-    assert of_rows(one) + of_rows(other) == both
-    assert both - of_rows(other) == of_rows(one)
+    assert of_rows(left) + of_rows(right) == both
+    assert both - of_rows(right) == of_rows(left)
 
 
 @settings(max_examples=60, deadline=None)
@@ -225,11 +225,11 @@ def test_order_of_rows_does_not_count(rows: list[tuple[object, ...]], random: Ra
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, ROWS)
-def test_equal_digests_mean_equal_rows(one: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> None:
+def test_equal_digests_mean_equal_rows(left: list[tuple[object, ...]], right: list[tuple[object, ...]]) -> None:
     """Two collections have equal digests exactly when they have equal rows."""
-    same = sorted(map(_typed, one)) == sorted(map(_typed, other))
+    same = sorted(map(_typed, left)) == sorted(map(_typed, right))
 
-    assert (of_rows(one) == of_rows(other)) is same
+    assert (of_rows(left) == of_rows(right)) is same
 
 
 def _typed(row: tuple[object, ...]) -> str:
@@ -336,11 +336,11 @@ def test_digest_reads_the_table_and_not_an_index(tmp_path: Path) -> None:
 
     con = open_readonly(path)
     by_itself = digest_query(con, "SELECT id, v FROM t")
-    found = digest(con)
+    table_digest = digest(con)
     con.close()
 
     assert by_itself.sha256 == by_hand((1, [b"lies"]))
-    assert found.sha256 == by_hand((1, [b"true"]))
+    assert table_digest.sha256 == by_hand((1, [b"true"]))
 
 
 def test_invalid_text_in_later_row_is_counted_once() -> None:
@@ -351,10 +351,10 @@ def test_invalid_text_in_later_row_is_counted_once() -> None:
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES(1, 'a'), (2, CAST(x'ff' AS TEXT))")
     before = con.text_factory
 
-    found = digest(con)
+    table_digest = digest(con)
 
-    assert found.rows == 2
-    assert found.sha256 == by_hand((1, [b"a"]), (2, [chr(0xDCFF).encode("utf-8", "surrogatepass")]))
+    assert table_digest.rows == 2
+    assert table_digest.sha256 == by_hand((1, [b"a"]), (2, [chr(0xDCFF).encode("utf-8", "surrogatepass")]))
     assert con.text_factory is before
 
 

@@ -101,7 +101,7 @@ def test_text_of_any_bytes_is_restored(raw: bytes, encoding: str) -> None:
 @settings(max_examples=80, deadline=None)
 @given(
     NAMES,
-    st.lists(st.tuples(NAMES, TYPES), min_size=1, max_size=5, unique_by=lambda one: one[0].lower()),
+    st.lists(st.tuples(NAMES, TYPES), min_size=1, max_size=5, unique_by=lambda column: column[0].lower()),
     st.booleans(),
     st.lists(VALUES, min_size=5, max_size=5),
 )

@@ -23,17 +23,19 @@ if TYPE_CHECKING:
 
 def test_equal_tables_have_no_difference(con: sqlite3.Connection) -> None:
     """In whatever order the rows stand."""
-    found = compared(con, BY_TEXT, "('a', 1, 2), ('b', 3, 4)", "('b', 3, 4), ('a', 1, 2)")
+    comparison = compared(con, BY_TEXT, "('a', 1, 2), ('b', 3, 4)", "('b', 3, 4), ('a', 1, 2)")
 
-    assert found.differences() == RowDifferences()
-    assert (found.rows, found.exact) == (2, 2)
+    assert comparison.differences() == RowDifferences()
+    assert (comparison.rows, comparison.exact) == (2, 2)
 
 
 def test_row_is_missing_extra_or_changed_by_its_key(con: sqlite3.Connection) -> None:
     """A changed row names the columns that differ, and no other."""
-    found = compared(con, BY_NUMBER, "(1, 'x', 'y'), (2, 'x', 'y'), (3, 1, 1)", "(1, 'x', 'z'), (3, 1, 1), (4, 5, 6)")
+    comparison = compared(
+        con, BY_NUMBER, "(1, 'x', 'y'), (2, 'x', 'y'), (3, 1, 1)", "(1, 'x', 'z'), (3, 1, 1), (4, 5, 6)"
+    )
 
-    differences = found.differences()
+    differences = comparison.differences()
 
     assert numbers(differences) == (1, 1, 1)
     assert named(differences) == [
@@ -46,10 +48,10 @@ def test_row_is_missing_extra_or_changed_by_its_key(con: sqlite3.Connection) -> 
 
 def test_kinds_that_are_not_asked_for_are_left_out(con: sqlite3.Connection) -> None:
     """A target in use has additional rows, which are no fault of a copy."""
-    found = compared(con, BY_NUMBER, "(1, 'x', 'y'), (2, 0, 0)", "(1, 'x', 'z'), (4, 5, 6)")
+    comparison = compared(con, BY_NUMBER, "(1, 'x', 'y'), (2, 0, 0)", "(1, 'x', 'z'), (4, 5, 6)")
 
-    assert numbers(found.differences(DifferenceKind.MISSING, DifferenceKind.CHANGED)) == (1, 0, 1)
-    assert numbers(found.differences(DifferenceKind.EXTRA)) == (0, 1, 0)
+    assert numbers(comparison.differences(DifferenceKind.MISSING, DifferenceKind.CHANGED)) == (1, 0, 1)
+    assert numbers(comparison.differences(DifferenceKind.EXTRA)) == (0, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -68,25 +70,25 @@ def test_kinds_that_are_not_asked_for_are_left_out(con: sqlite3.Connection) -> N
 )
 def test_value_differs_by_storage_class_and_bytes(con: sqlite3.Connection, was: str, now: str) -> None:
     """What SQL takes for equal may be another value."""
-    found = compared(con, BY_NUMBER, f"(1, 'same', {was})", f"(1, 'same', {now})")
+    comparison = compared(con, BY_NUMBER, f"(1, 'same', {was})", f"(1, 'same', {now})")
 
-    assert named(found.differences()) == [(DifferenceKind.CHANGED, ("1",), ("b",))]
+    assert named(comparison.differences()) == [(DifferenceKind.CHANGED, ("1",), ("b",))]
 
 
 def test_text_that_is_not_utf8_is_reported_by_bytes(con: sqlite3.Connection) -> None:
     """The record itself is printable."""
-    found = compared(con, BY_NUMBER, "(1, 'x', CAST(x'61ff' AS TEXT))", "(1, 'x', 'a')")
+    comparison = compared(con, BY_NUMBER, "(1, 'x', CAST(x'61ff' AS TEXT))", "(1, 'x', 'a')")
 
-    assert found.differences().first[0].columns == (ColumnDifference("b", "CAST(x'61ff' AS TEXT)", "'a'"),)
+    assert comparison.differences().first[0].columns == (ColumnDifference("b", "CAST(x'61ff' AS TEXT)", "'a'"),)
 
 
 def test_row_of_table_without_rowid_is_identified_by_key(con: sqlite3.Connection) -> None:
     """It has no rowid to be named."""
-    found = compared(
+    comparison = compared(
         con, "id TEXT, a INT, b, PRIMARY KEY(a, id)", "('x', 1, 2)", "('x', 1, 3)", options="WITHOUT ROWID"
     )
 
-    row = found.differences().first[0]
+    row = comparison.differences().first[0]
 
     assert row.key == (KeyValue("a", "1"), KeyValue("id", "'x'"))
     assert row.rowid is None
@@ -94,9 +96,9 @@ def test_row_of_table_without_rowid_is_identified_by_key(con: sqlite3.Connection
 
 def test_observed_row_is_named_by_its_rowid_as_well(con: sqlite3.Connection) -> None:
     """An operator finds a row with a masked key by its rowid. A missing row has none."""
-    found = compared(con, BY_TEXT, "('a', 1, 2), ('b', 1, 2)", "('z', 1, 2), ('a', 1, 3)")
+    comparison = compared(con, BY_TEXT, "('a', 1, 2), ('b', 1, 2)", "('z', 1, 2), ('a', 1, 3)")
 
-    differences = found.differences().masked()
+    differences = comparison.differences().masked()
 
     assert {row.kind: row.rowid for row in differences.first} == {
         DifferenceKind.MISSING: None,
@@ -107,11 +109,13 @@ def test_observed_row_is_named_by_its_rowid_as_well(con: sqlite3.Connection) -> 
 
 def test_rows_without_key_are_compared_by_content_and_number(con: sqlite3.Connection) -> None:
     """Three equal rows of which one is there are two missing ones."""
-    found = compared(con, NO_KEY, "(1, 'x', 'y'), (1, 'x', 'y'), (1, 'x', 'y')", "(1, 'x', 'y'), (2, 0, 0), (2, 0, 0)")
+    comparison = compared(
+        con, NO_KEY, "(1, 'x', 'y'), (1, 'x', 'y'), (1, 'x', 'y')", "(1, 'x', 'y'), (2, 0, 0), (2, 0, 0)"
+    )
 
-    differences = found.differences()
+    differences = comparison.differences()
 
-    assert (found.rows, numbers(differences)) == (3, (2, 2, 0))
+    assert (comparison.rows, numbers(differences)) == (3, (2, 2, 0))
     assert [(row.kind, row.count, row.key) for row in differences.first] == [
         (DifferenceKind.MISSING, 2, ()),
         (DifferenceKind.EXTRA, 2, ()),
@@ -152,9 +156,9 @@ def test_connection_reads_text_as_before_when_rows_were_read(con: sqlite3.Connec
 
 def test_row_with_null_key_is_compared_by_content(con: sqlite3.Connection) -> None:
     """SQLite takes no NULL for another, so such a key tells nothing."""
-    found = compared(con, BY_TEXT, "(NULL, 1, 2), (NULL, 1, 2), (NULL, 3, 4)", "(NULL, 1, 2), (NULL, 3, 5)")
+    comparison = compared(con, BY_TEXT, "(NULL, 1, 2), (NULL, 1, 2), (NULL, 3, 4)", "(NULL, 1, 2), (NULL, 3, 5)")
 
-    differences = found.differences()
+    differences = comparison.differences()
 
     assert numbers(differences) == (2, 1, 0)
     assert {row.key for row in differences.first} == {()}
@@ -168,18 +172,18 @@ def test_key_that_stands_twice_is_extra_row(con: sqlite3.Connection) -> None:
     con.execute("INSERT INTO now VALUES (1, 'x'), (1, 'x'), (2, 'y'), (2, 'z'), (3, 'z')")
     shape = row_shape("now", ["id", "a"], [(("id", "BINARY"),)])
 
-    found = compare_rows(shape, [Rows(con, "SELECT * FROM was")], Rows(con, "SELECT * FROM now"))
+    comparison = compare_rows(shape, [Rows(con, "SELECT * FROM was")], Rows(con, "SELECT * FROM now"))
 
-    assert (found.exact, found.extra, found.doubled) == (2, 3, 2)
+    assert (comparison.exact, comparison.extra, comparison.doubled) == (2, 3, 2)
 
 
 @pytest.mark.parametrize(("collation", "was", "now"), [("NOCASE", "'Ada'", "'ADA'"), ("RTRIM", "'Ada'", "'Ada  '")])
 def test_key_is_compared_as_its_index_compares_it(con: sqlite3.Connection, collation: str, was: str, now: str) -> None:
     """Another spelling of the same key is a changed row."""
-    found = compared(con, f"id TEXT COLLATE {collation} PRIMARY KEY, a, b", f"({was}, 1, 2)", f"({now}, 1, 2)")
+    comparison = compared(con, f"id TEXT COLLATE {collation} PRIMARY KEY, a, b", f"({was}, 1, 2)", f"({now}, 1, 2)")
 
-    assert numbers(found.differences()) == (0, 0, 1)
-    assert found.differences().first[0].columns == (ColumnDifference("id", was, now),)
+    assert numbers(comparison.differences()) == (0, 0, 1)
+    assert comparison.differences().first[0].columns == (ColumnDifference("id", was, now),)
 
 
 @pytest.mark.parametrize(
@@ -201,9 +205,9 @@ def test_keys_that_their_index_tells_apart_are_two(con: sqlite3.Connection, decl
 
 def test_integer_and_real_of_key_are_same_key(con: sqlite3.Connection) -> None:
     """The index compares them as equal. The column itself differs."""
-    found = compared(con, "id PRIMARY KEY, a, b", "(2, 1, 2)", "(2.0, 1, 2)")
+    comparison = compared(con, "id PRIMARY KEY, a, b", "(2, 1, 2)", "(2.0, 1, 2)")
 
-    assert named(found.differences()) == [(DifferenceKind.CHANGED, ("2",), ("id",))]
+    assert named(comparison.differences()) == [(DifferenceKind.CHANGED, ("2",), ("id",))]
 
 
 def test_first_twenty_are_named_and_rest_counted(con: sqlite3.Connection) -> None:
@@ -225,13 +229,13 @@ def test_parts_give_same_numbers_as_whole(con: sqlite3.Connection, kept: int) ->
     was = ", ".join(f"({id}, {id % 7}, 'y')" for id in range(100))
     now = ", ".join(f"({id}, {id % 5}, 'y')" for id in range(10, 120))
 
-    found = compared(con, BY_NUMBER, was, now, kept=kept)
+    comparison = compared(con, BY_NUMBER, was, now, kept=kept)
 
     changed = sum(id % 7 != id % 5 for id in range(10, 100))
-    assert numbers(found.differences()) == (10, 20, changed)
-    assert (found.rows, found.exact) == (100, 90 - changed)
-    assert len(found.missing_rows) == 10
-    assert len({row[0] for row, _ in found.missing_rows}) == 10
+    assert numbers(comparison.differences()) == (10, 20, changed)
+    assert (comparison.rows, comparison.exact) == (100, 90 - changed)
+    assert len(comparison.missing_rows) == 10
+    assert len({row[0] for row, _ in comparison.missing_rows}) == 10
 
 
 @pytest.mark.parametrize("kept", [20, 1000])
@@ -309,10 +313,10 @@ def test_policy_decides_which_row_is_expected(con: sqlite3.Connection, policy: s
     was = "(1, 'was', 0), (2, 'was', 0) then (1, 'came', 0), (3, 'came', 0)"
     now = f"({stays}, 0), (2, 'was', 0), (3, 'came', 0)"
 
-    found = compared(con, BY_NUMBER, was, now, policies=("refuse", policy))
+    comparison = compared(con, BY_NUMBER, was, now, policies=("refuse", policy))
 
-    assert found.differences() == RowDifferences()
-    assert found.exact == 3
+    assert comparison.differences() == RowDifferences()
+    assert comparison.exact == 3
 
 
 @pytest.mark.parametrize(
@@ -323,9 +327,9 @@ def test_policy_looks_at_each_key_of_row(con: sqlite3.Connection, policy: str, n
     """A second unique key is claimed by a row with another first one."""
     was = "(1, 'k', 0), (2, 'l', 0) then (9, 'k', 1)"
 
-    found = compared(con, "id INTEGER PRIMARY KEY, a UNIQUE, b", was, now, policies=("refuse", policy), kept=0)
+    comparison = compared(con, "id INTEGER PRIMARY KEY, a UNIQUE, b", was, now, policies=("refuse", policy), kept=0)
 
-    assert found.differences() == RowDifferences()
+    assert comparison.differences() == RowDifferences()
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,9 @@ def test_column_named_like_a_secret_is_masked(con: sqlite3.Connection) -> None:
     con.execute("INSERT INTO was VALUES (4711, 'a')")
     shape = row_shape("was", ["pin", "token"], [(("pin", "BINARY"),)])
 
-    found = compare_rows(shape, [Rows(con, "SELECT * FROM was")], Rows(con, "SELECT pin, 'b' FROM was"))
+    comparison = compare_rows(shape, [Rows(con, "SELECT * FROM was")], Rows(con, "SELECT pin, 'b' FROM was"))
 
-    row = found.differences().first[0]
+    row = comparison.differences().first[0]
     assert row.key == (KeyValue("pin", MASKED),)
     assert row.columns == (ColumnDifference("token", MASKED, MASKED),)
 
@@ -69,9 +69,9 @@ def test_text_is_one_line_that_stays_bounded() -> None:
 
 def test_text_names_rows_by_key_and_column(con: sqlite3.Connection) -> None:
     """The words of the terminal."""
-    found = compared(con, BY_NUMBER, "(17, 'x', 'y'), (18, 0, 0), (19, 0, 0)", "(17, 'z', 'z')")
+    comparison = compared(con, BY_NUMBER, "(17, 'x', 'y'), (18, 0, 0), (19, 0, 0)", "(17, 'z', 'z')")
 
-    assert found.differences().text == (
+    assert comparison.differences().text == (
         "2 rows missing, 1 row changed; row id 18 of now: missing; row id 19 of now: missing;"
         " row id 17 of now: columns a, b changed"
     )
@@ -116,9 +116,9 @@ def test_record_of_rows_keeps_how_often_and_why() -> None:
 
 def test_record_of_evidence_is_read_as_it_was_written(con: sqlite3.Connection) -> None:
     """Writing and reading keep every field."""
-    found = compared(con, BY_TEXT, "('a', 1, 2), ('b', 1, 2)", "('a', 1, 3), ('c', 0, 0)").differences()
+    differences = compared(con, BY_TEXT, "('a', 1, 2), ('b', 1, 2)", "('a', 1, 3), ('c', 0, 0)").differences()
 
-    assert row_differences_from({**asdict(found), "rest": found.rest}) == found
+    assert row_differences_from({**asdict(differences), "rest": differences.rest}) == differences
 
 
 def test_observation_that_holds_is_not_explained() -> None:
@@ -127,15 +127,15 @@ def test_observation_that_holds_is_not_explained() -> None:
     def explain() -> RowDifferences:
         pytest.fail("rows were compared")
 
-    seen = Observation("subject", "expected", "observed", holds=True)
+    observation = Observation("subject", "expected", "observed", holds=True)
 
-    assert with_differences(seen, explain) is seen
+    assert with_differences(observation, explain) is observation
 
 
 def test_observation_that_fails_gets_its_rows() -> None:
     """It fails all the same."""
-    seen = Observation("subject", "expected", "observed", holds=False)
+    observation = Observation("subject", "expected", "observed", holds=False)
 
-    explanation = with_differences(seen, lambda: RowDifferences(missing=1))
+    explanation = with_differences(observation, lambda: RowDifferences(missing=1))
 
     assert (explanation.holds, explanation.rows) == (False, RowDifferences(missing=1))

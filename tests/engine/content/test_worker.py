@@ -96,9 +96,9 @@ def test_interruption_ends_both(root: Path) -> None:
     limits = Limits()
     limits.interrupted.set()
 
-    with ReadWorker("reload", root / "endless.sql", limits=limits) as one:
+    with ReadWorker("reload", root / "endless.sql", limits=limits) as worker:
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
-            one.result()
+            worker.result()
 
     assert set(psutil.Process().children()) == others
 
@@ -107,12 +107,12 @@ def test_killed_reader_process_is_reported(root: Path) -> None:
     """A process that exits without an answer is a problem."""
     (root / "endless.sql").write_text("BEGIN;\n")
     others = set(psutil.Process().children())
-    with ReadWorker("reload", root / "endless.sql") as one:
+    with ReadWorker("reload", root / "endless.sql") as worker:
         (child,) = set(psutil.Process().children()) - others
         child.kill()
 
         with pytest.raises(ProblemError, match=r"exited unexpectedly \(-9\)"):
-            one.result()
+            worker.result()
 
 
 def test_second_process_ends_with_first(root: Path) -> None:

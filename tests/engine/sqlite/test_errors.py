@@ -62,12 +62,12 @@ def test_damage_is_known_here_and_from_another_process(path: Path) -> None:
     data[4096:8192] = b"\xff" * 4096
     path.write_bytes(data)
     with closing(open_readonly(path)) as con:
-        here = error_of(con, "SELECT * FROM t")
-    with ReadWorker("lower halves", path) as aside, pytest.raises(sqlite3.Error) as there:
-        aside.result()
+        error = error_of(con, "SELECT * FROM t")
+    with ReadWorker("lower halves", path) as worker, pytest.raises(sqlite3.Error) as raised:
+        worker.result()
 
-    assert sqlite_errors.is_damaged(here)
-    assert sqlite_errors.is_damaged(there.value)
+    assert sqlite_errors.is_damaged(error)
+    assert sqlite_errors.is_damaged(raised.value)
 
 
 def test_text_that_python_cannot_decode_has_no_code() -> None:

@@ -75,8 +75,8 @@ def test_wal_database_on_network_file_system_is_refused(
         execute(tmp_path / name, f"PRAGMA journal_mode={mode}; CREATE TABLE x(y)")
     monkeypatch.setattr(files, "file_system_type", lambda _path, _mounted: "nfs4")
 
-    seen = in_use.find_open_databases(Plan.model_validate(PLAN), tmp_path, rehearsal=False)
+    open_databases = in_use.find_open_databases(Plan.model_validate(PLAN), tmp_path, rehearsal=False)
 
-    pointed_out = [finding for finding in seen.findings if finding.id == "network-file-system"]
-    assert [problem.id for problem in seen.problems] == (["wal-on-network"] * 2 if mode == "wal" else [])
+    pointed_out = [finding for finding in open_databases.findings if finding.id == "network-file-system"]
+    assert [problem.id for problem in open_databases.problems] == (["wal-on-network"] * 2 if mode == "wal" else [])
     assert len(pointed_out) == (0 if mode == "wal" else 2)

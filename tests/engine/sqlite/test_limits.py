@@ -56,13 +56,13 @@ def test_survey_leaves_next_its_time(tmp_path: Path) -> None:
     with ExitStack() as write_locks:
         late = inspect_databases(plan_of(root), root, write_locks, first)
     with ExitStack() as write_locks:
-        found = inspect_databases(plan_of(root), root, write_locks, second)
+        databases = inspect_databases(plan_of(root), root, write_locks, second)
 
-    assert {(one.subject, one.id) for one in late.problems} >= {
+    assert {(problem.subject, problem.id) for problem in late.problems} >= {
         (file, "out-of-proportion") for file in ("workspace.db", "logs/tasks.db", "logs/notes.db")
     }
-    assert found.problems == []
-    assert found.sources.keys() == {"tasks", "notes"}
+    assert databases.problems == []
+    assert databases.sources.keys() == {"tasks", "notes"}
     assert second.deadline.until == math.inf
 
 
@@ -70,10 +70,10 @@ def test_rows_count_for_their_own_run() -> None:
     """The progress of one connection's limits does not show in that of the other's."""
     first, second = Limits(), Limits()
     with closing(open_memory(first)) as con, closing(open_memory(second)) as other:
-        for one, rows in ((con, 2 * PROGRESS_ROWS), (other, PROGRESS_ROWS)):
-            one.execute("CREATE TABLE t(a)")
-            one.executemany("INSERT INTO t VALUES(?)", [(n,) for n in range(rows)])
-            digest_table(one, read_schema(one).tables["t"])
+        for connection, rows in ((con, 2 * PROGRESS_ROWS), (other, PROGRESS_ROWS)):
+            connection.execute("CREATE TABLE t(a)")
+            connection.executemany("INSERT INTO t VALUES(?)", [(n,) for n in range(rows)])
+            digest_table(connection, read_schema(connection).tables["t"])
 
     assert (first.progress.done, second.progress.done) == (2 * PROGRESS_ROWS, PROGRESS_ROWS)
 

@@ -45,10 +45,10 @@ def test_process_that_has_database_open_is_named(database: Path) -> None:
 
 def test_file_that_is_not_open_has_no_holder(database: Path) -> None:
     """A file that does not exist has no holder either."""
-    found = find_holders([database, database.with_name("missing.db")])
+    holders = find_holders([database, database.with_name("missing.db")])
 
-    assert found.found == ()
-    assert found.unseen >= 0
+    assert holders.found == ()
+    assert holders.unseen >= 0
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
@@ -58,9 +58,9 @@ def test_sidecar_that_is_open_counts(database: Path, suffix: str) -> None:
     sidecar.write_bytes(b"")
 
     with unrelated_process("f = open(sys.argv[1])", sidecar) as pid:
-        found = find_holders([database]).found
+        holders = find_holders([database]).found
 
-    assert [(holder.pid, holder.file) for holder in found] == [(pid, database)]
+    assert [(holder.pid, holder.file) for holder in holders] == [(pid, database)]
 
 
 def test_another_name_of_file_does_not_hide_holder(database: Path) -> None:
@@ -69,17 +69,17 @@ def test_another_name_of_file_does_not_hide_holder(database: Path) -> None:
     os.link(database, other)
 
     with unrelated_process("f = open(sys.argv[1])", other) as pid:
-        found = find_holders([database]).found
+        holders = find_holders([database]).found
 
-    assert [holder.pid for holder in found] == [pid]
+    assert [holder.pid for holder in holders] == [pid]
 
 
 def test_this_process_and_its_children_do_not_count(database: Path) -> None:
     """The run itself, and what it started, is no other process."""
     with database.open("rb"), other_process(database, "SELECT * FROM tasks"):
-        found = find_holders([database]).found
+        holders = find_holders([database]).found
 
-    assert found == ()
+    assert holders == ()
 
 
 def test_each_database_and_process_is_named_once(database: Path) -> None:
@@ -88,9 +88,9 @@ def test_each_database_and_process_is_named_once(database: Path) -> None:
     other.write_bytes(b"")
 
     with unrelated_process("f = [open(name) for name in sys.argv[1:] * 2]", database, other) as pid:
-        found = find_holders([database, other]).found
+        holders = find_holders([database, other]).found
 
-    assert [(holder.pid, holder.file) for holder in found] == [(pid, other), (pid, database)]
+    assert [(holder.pid, holder.file) for holder in holders] == [(pid, other), (pid, database)]
 
 
 def test_command_line_is_escaped(database: Path) -> None:

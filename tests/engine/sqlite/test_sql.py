@@ -53,12 +53,12 @@ def test_listed_names_are_quoted_one_by_one() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(NAMES, NAMES)
-def test_names_are_folded_as_sqlite_compares_them(one: str, other: str) -> None:
+def test_names_are_folded_as_sqlite_compares_them(left: str, right: str) -> None:
     """Two names fold to the same exactly when SQLite compares them as equal."""
     con = open_memory()
-    for text in (one, other.upper(), other):
-        same = con.execute("SELECT ? = ? COLLATE NOCASE", (other, text)).fetchone()[0]
-        assert (folded(other) == folded(text)) is bool(same)
+    for text in (left, right.upper(), right):
+        same = con.execute("SELECT ? = ? COLLATE NOCASE", (right, text)).fetchone()[0]
+        assert (folded(right) == folded(text)) is bool(same)
 
 
 @pytest.mark.parametrize("name", ["i", '"i"', "[i]", "`i`", "'i'", "'i''j'", "é", "i$1", '"CREATE INDEX x"', '"a\nb"'])

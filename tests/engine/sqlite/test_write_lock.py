@@ -63,13 +63,13 @@ def test_inspection_changes_no_byte(tmp_path: Path, mode: str) -> None:
     assert bytes_in(tmp_path) == before
 
 
-@pytest.mark.parametrize("look", ["guard", "looking"])
-def test_wal_after_a_crash_is_read_and_kept(tmp_path: Path, look: str) -> None:
+@pytest.mark.parametrize("method", ["write-lock", "inspection"])
+def test_wal_after_a_crash_is_read_and_kept(tmp_path: Path, method: str) -> None:
     """Rows in a -wal without a -shm count, and the -wal is kept."""
     path = make_as_after_a_crash(tmp_path / "a.db")
     before = bytes_in(tmp_path)
 
-    if look == "guard":
+    if method == "write-lock":
         write_lock = WriteLock(path)
         rows = write_lock.reader.execute("SELECT * FROM t").fetchall()
         write_lock.release()
@@ -83,14 +83,14 @@ def test_wal_after_a_crash_is_read_and_kept(tmp_path: Path, look: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-@pytest.mark.parametrize("look", ["guard", "looking"])
-def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -> None:
+@pytest.mark.parametrize("method", ["write-lock", "inspection"])
+def test_another_process_keeps_its_files(tmp_path: Path, mode: str, method: str) -> None:
     """An idle connection of another process can write afterwards."""
     path = make_database(tmp_path / "a.db", mode)
 
     with connected(path, "INSERT INTO t VALUES(2)") as other:
         before = bytes_in(tmp_path)
-        if look == "guard":
+        if method == "write-lock":
             WriteLock(path).release()
         else:
             with open_for_inspection(path) as con:
@@ -105,15 +105,15 @@ def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -
 def test_sidecars_in_use_by_another_process_are_kept(tmp_path: Path) -> None:
     """Another process may open the database and use the sidecars that this process created."""
     path = make_database(tmp_path / "a.db", "WAL")
-    look = open_for_inspection(path)
-    look.__enter__().execute("SELECT * FROM t").fetchall()
+    inspection = open_for_inspection(path)
+    inspection.__enter__().execute("SELECT * FROM t").fetchall()
 
     with connected(path, "SELECT * FROM t") as other:
-        look.__exit__(None, None, None)
-        there = sorted(entry.name for entry in tmp_path.iterdir())
+        inspection.__exit__(None, None, None)
+        names = sorted(entry.name for entry in tmp_path.iterdir())
 
     assert other.answer == "ready"
-    assert there == ["a.db", "a.db-shm", "a.db-wal"]
+    assert names == ["a.db", "a.db-shm", "a.db-wal"]
 
 
 def test_inspection_connection_cannot_write(tmp_path: Path) -> None:
@@ -230,12 +230,12 @@ def test_write_before_the_exclusive_lock_is_detected(tmp_path: Path, mode: str) 
     """Another process may write between the two locks."""
     path = make_database(tmp_path / "a.db", mode)
     write_lock = WriteLock(path)
-    heard = []
+    answers = []
 
     def write_in_the_gap(statement: str) -> None:
         if statement == "BEGIN EXCLUSIVE":
             with connected(path, "INSERT INTO t VALUES(2)") as other:
-                heard.append(other.answer)
+                answers.append(other.answer)
 
     write_lock.writer.set_trace_callback(write_in_the_gap)
 
@@ -243,7 +243,7 @@ def test_write_before_the_exclusive_lock_is_detected(tmp_path: Path, mode: str) 
         write_lock.acquire_exclusive()
 
     write_lock.release()
-    assert heard == ["ready"]
+    assert answers == ["ready"]
     con = open_readonly(path)
     assert con.execute("SELECT v FROM t").fetchall() == [(1,), (2,)]
     con.close()

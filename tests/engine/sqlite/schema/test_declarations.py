@@ -41,7 +41,7 @@ def facts(table: str, options: str = "") -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("left", "right"),
     [
         ("a INT, b TEXT", '"b" text , [a] int'),
         ("a INT CHECK(a > 0)", "a int, constraint positive check (( `a`>0 ))"),
@@ -62,16 +62,16 @@ def facts(table: str, options: str = "") -> dict[str, list[Any]]:
         ("a INT CHECK(a IS NOT NULL)", "a INT CHECK(a NOTNULL)"),
     ],
 )
-def test_other_words_declare_same(one: str, other: str) -> None:
+def test_other_words_declare_same(left: str, right: str) -> None:
     """Quotes, case, white space, comments and order do not count.
 
     Nor do the name of a constraint and the spelling of a default.
     """
-    assert facts(one) == facts(other)
+    assert facts(left) == facts(right)
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "kinds"),
+    ("left", "right", "kinds"),
     [
         ("a INT", "a", {"columns"}),
         ("a INT NOT NULL", "a INT", {"columns"}),
@@ -100,11 +100,11 @@ def test_other_words_declare_same(one: str, other: str) -> None:
         ("a INT, b AS (a + 1) STORED", "a INT, b AS (a + 1)", {"generated"}),
     ],
 )  # fmt: skip
-def test_what_is_declared_otherwise_is_named_by_its_kind(one: str, other: str, kinds: set[str]) -> None:
+def test_what_is_declared_otherwise_is_named_by_its_kind(left: str, right: str, kinds: set[str]) -> None:
     """One difference is one kind."""
-    here, there = facts(one), facts(other)
+    left_facts, right_facts = facts(left), facts(right)
 
-    assert {kind for kind in here if here[kind] != there[kind]} == kinds
+    assert {kind for kind in left_facts if left_facts[kind] != right_facts[kind]} == kinds
 
 
 def test_text_of_check_is_declared_one() -> None:
@@ -127,7 +127,7 @@ def test_options_of_table_are_declared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "alike"),
+    ("left", "right", "is_equal"),
     [
         ("CREATE UNIQUE INDEX one ON t(a)", "CREATE UNIQUE INDEX two ON [t]( A )", True),
         ("CREATE UNIQUE INDEX one ON t(a)", "CREATE INDEX one ON t(a)", False),
@@ -147,13 +147,13 @@ def test_options_of_table_are_declared() -> None:
         ("CREATE INDEX one ON t(a) WHERE b IS NOT NULL", "CREATE INDEX one ON t(a) WHERE b IS NULL", False),
     ],
 )
-def test_index_is_told_by_what_it_does(one: str, other: str, alike: bool) -> None:
+def test_index_is_told_by_what_it_does(left: str, right: str, is_equal: bool) -> None:
     """Its name and its words are no part of that."""
-    tables = [schema_of("CREATE TABLE t(a, b)", statement).tables["t"] for statement in (one, other)]
+    tables = [schema_of("CREATE TABLE t(a, b)", statement).tables["t"] for statement in (left, right)]
 
     assert (
         comparable_index(tables[0].indexes[0], tables[0]) == comparable_index(tables[1].indexes[0], tables[1])
-    ) is alike
+    ) is is_equal
 
 
 def test_unique_constraint_is_like_unique_index() -> None:
@@ -169,28 +169,28 @@ def test_unique_constraint_is_like_unique_index() -> None:
 
 def test_views_and_triggers_are_told_by_their_words() -> None:
     """The name of a view counts, that of a trigger does not. Text keeps its case."""
-    one = schema_of(
+    schema = schema_of(
         "CREATE VIEW v AS SELECT code FROM parent WHERE code = 'X'",
         "CREATE TRIGGER a AFTER INSERT ON parent BEGIN SELECT 1; END",
     )
-    alike = schema_of(
+    respelled = schema_of(
         'CREATE VIEW "V" as select "Code" from [parent] where code=\'X\'',
         'create trigger b after insert on "parent" begin select 1; end',
     )
-    other = schema_of(
+    changed = schema_of(
         "CREATE VIEW v AS SELECT code FROM parent WHERE code = 'x'",
         "CREATE TRIGGER a AFTER INSERT ON parent BEGIN SELECT 2; END",
     )
 
     assert (
-        comparable_statement(one.views[0], one)
-        == comparable_statement(alike.views[0], alike)
-        != comparable_statement(other.views[0], other)
+        comparable_statement(schema.views[0], schema)
+        == comparable_statement(respelled.views[0], respelled)
+        != comparable_statement(changed.views[0], changed)
     )
     assert (
-        comparable_statement(one.triggers[0], one)
-        == comparable_statement(alike.triggers[0], alike)
-        != comparable_statement(other.triggers[0], other)
+        comparable_statement(schema.triggers[0], schema)
+        == comparable_statement(respelled.triggers[0], respelled)
+        != comparable_statement(changed.triggers[0], changed)
     )
 
 
@@ -223,9 +223,9 @@ def test_views_and_triggers_are_told_by_their_words() -> None:
 )
 def test_clause_belongs_to_its_constraint_and_columns(first: str, second: str, kinds: set[str]) -> None:
     """The same words elsewhere declare something else."""
-    here, there = facts(first), facts(second)
+    left_facts, right_facts = facts(first), facts(second)
 
-    assert {kind for kind in here if here[kind] != there[kind]} == kinds
+    assert {kind for kind in left_facts if left_facts[kind] != right_facts[kind]} == kinds
 
 
 @pytest.mark.parametrize(
@@ -239,9 +239,9 @@ def test_clause_belongs_to_its_constraint_and_columns(first: str, second: str, k
 def test_virtual_table_declares_what_its_module_is_told(first: str, second: str) -> None:
     """Only the module reads that, so it is no clause."""
     schemas = [schema_of(f"CREATE VIRTUAL TABLE t USING {module}") for module in (first, second)]
-    here, there = (table_declarations(schema.tables["t"], schema) for schema in schemas)
+    left_facts, right_facts = (table_declarations(schema.tables["t"], schema) for schema in schemas)
 
-    assert {kind for kind in here if here[kind] != there[kind]} == {"module"}
+    assert {kind for kind in left_facts if left_facts[kind] != right_facts[kind]} == {"module"}
 
 
 def test_option_is_declared_with_yes_or_no() -> None:

@@ -59,9 +59,9 @@ def test_rowid_alias_is_the_column_that_sqlite_uses(create: str, alias: str) -> 
     """
     con = filled(create)
 
-    found = read_schema(con).tables["t"]
+    declared = read_schema(con).tables["t"]
 
-    assert found.alias == alias
+    assert declared.alias == alias
     if alias:
         con.execute(f"INSERT INTO t(rowid{', b' if 'b,' in create else ''}) VALUES(77)")
         name = alias.replace('"', '""')
@@ -135,30 +135,30 @@ def test_rowid_is_identity_where_no_key_is_declared(statements: list[str], only_
 
 def test_columns_are_as_declared() -> None:
     """Types are in upper case, defaults are SQL, and keys are in order."""
-    found = table(
+    declared = table(
         "CREATE TABLE t([A b] varchar(3) NOT NULL DEFAULT 'x''y', c, d AS (c) STORED, e AS (c), PRIMARY KEY(c, [A b]))"
     )
 
-    assert [(c.name, c.type, c.notnull, c.default, c.key, c.generated) for c in found.columns] == [
+    assert [(c.name, c.type, c.notnull, c.default, c.key, c.generated) for c in declared.columns] == [
         ("A b", "VARCHAR(3)", True, "'x''y'", 2, False),
         ("c", "", False, None, 1, False),
         ("d", "", False, None, 0, True),
         ("e", "", False, None, 0, True),
     ]
-    assert [column.name for column in found.stored] == ["A b", "c"]
-    assert found.primary_key == ("c", "A b")
-    assert found.column("a B") == found.columns[0]
-    assert found.column("É") is None
+    assert [column.name for column in declared.stored] == ["A b", "c"]
+    assert declared.primary_key == ("c", "A b")
+    assert declared.column("a B") == declared.columns[0]
+    assert declared.column("É") is None
 
 
 def test_indexes_are_told_apart_by_where_they_come_from() -> None:
     """Automatic indexes have no statement. Terms have order and collation."""
-    found = table(
+    declared = table(
         "CREATE TABLE t(a PRIMARY KEY, b UNIQUE, c COLLATE NOCASE)",
         'CREATE UNIQUE INDEX "i""1" ON t(c DESC, b + 1) WHERE c > \'x\'',
     )
 
-    by_origin = {index.origin: index for index in found.indexes}
+    by_origin = {index.origin: index for index in declared.indexes}
     assert set(by_origin) == {"c", "u", "pk"}
     assert (by_origin["u"].sql, by_origin["pk"].sql) == ("", "")
     made = by_origin["c"]
@@ -169,7 +169,7 @@ def test_indexes_are_told_apart_by_where_they_come_from() -> None:
 
 def test_only_tables_of_user_are_movable() -> None:
     """Shadow tables, tables of SQLite and views are left out."""
-    found = schema(
+    contents = schema(
         "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, a)",
         "CREATE INDEX i ON t(a)",
         "INSERT INTO t(a) VALUES(1)",
@@ -179,39 +179,43 @@ def test_only_tables_of_user_are_movable() -> None:
         "CREATE VIRTUAL TABLE r USING rtree(id, a, b)",
     )
 
-    assert [one.name for one in found.movable] == ["t", "f", "r"]
-    assert (found.tables["f"].module, found.tables["r"].module, found.tables["t"].module) == ("fts5", "rtree", "")
-    assert found.tables["f_data"].kind == "shadow"
-    assert [view.name for view in found.views] == ["v"]
+    assert [movable.name for movable in contents.movable] == ["t", "f", "r"]
+    assert (contents.tables["f"].module, contents.tables["r"].module, contents.tables["t"].module) == (
+        "fts5",
+        "rtree",
+        "",
+    )
+    assert contents.tables["f_data"].kind == "shadow"
+    assert [view.name for view in contents.views] == ["v"]
 
 
 def test_table_that_is_only_named_like_shadow_is_users() -> None:
     """SQLite lists a user's ``f_content`` as a shadow when f only indexes it."""
-    found = schema(
+    contents = schema(
         "CREATE TABLE f_content(id INTEGER PRIMARY KEY, a)",
         "CREATE VIRTUAL TABLE f USING fts5(a, content='f_content', content_rowid='id')",
         "CREATE VIRTUAL TABLE g USING fts5(a)",
     )
 
-    assert [one.name for one in found.movable] == ["f_content", "f", "g"]
-    assert found.tables["f_content"].alias == "id"
-    assert found.tables["g_content"].kind == "shadow"
+    assert [movable.name for movable in contents.movable] == ["f_content", "f", "g"]
+    assert contents.tables["f_content"].alias == "id"
+    assert contents.tables["g_content"].kind == "shadow"
 
 
 def test_hidden_columns_of_virtual_tables_hold_no_rows() -> None:
     """An FTS5 table has two that are no data."""
-    found = table("CREATE VIRTUAL TABLE t USING fts5(a, b)")
+    declared = table("CREATE VIRTUAL TABLE t USING fts5(a, b)")
 
-    assert [column.name for column in found.stored] == ["a", "b"]
-    assert [column.name for column in found.columns if column.hidden] == ["t", "rank"]
+    assert [column.name for column in declared.stored] == ["a", "b"]
+    assert [column.name for column in declared.columns if column.hidden] == ["t", "rank"]
 
 
 def test_names_are_found_as_sqlite_compares_them() -> None:
     """ASCII letters without case, all others as they are."""
-    found = schema("CREATE TABLE Käse(a)")
+    contents = schema("CREATE TABLE Käse(a)")
 
-    assert found.table("kÄSE") is None
-    assert found.table("KäSE") == found.tables["Käse"]
+    assert contents.table("kÄSE") is None
+    assert contents.table("KäSE") == contents.tables["Käse"]
 
 
 def test_hostile_names_are_read() -> None:
@@ -219,15 +223,15 @@ def test_hostile_names_are_read() -> None:
     name = "a\"b'c];\nselect -- \U0001f600"
     inner = name.replace('"', '""')
 
-    found = schema(f'CREATE TABLE "{inner}"("{inner}" PRIMARY KEY)').tables[name]
+    declared = schema(f'CREATE TABLE "{inner}"("{inner}" PRIMARY KEY)').tables[name]
 
-    assert found.primary_key == (name,)
-    assert found.indexes[0].terms == ((name, False, "BINARY"),)
+    assert declared.primary_key == (name,)
+    assert declared.indexes[0].terms == ((name, False, "BINARY"),)
 
 
 def test_objects_come_in_order_in_which_they_were_made() -> None:
     """A dump makes them again in that order."""
-    found = schema(
+    contents = schema(
         "CREATE TABLE z(a)",
         "CREATE TABLE a(b)",
         "CREATE VIEW y AS SELECT 1",
@@ -236,17 +240,17 @@ def test_objects_come_in_order_in_which_they_were_made() -> None:
         "CREATE TRIGGER t1 INSTEAD OF INSERT ON y BEGIN SELECT 1; END",
     )
 
-    assert list(found.tables) == ["z", "a"]
-    assert [view.name for view in found.views] == ["y", "b"]
-    assert [(trigger.name, trigger.table) for trigger in found.triggers] == [("t2", "z"), ("t1", "y")]
+    assert list(contents.tables) == ["z", "a"]
+    assert [view.name for view in contents.views] == ["y", "b"]
+    assert [(trigger.name, trigger.table) for trigger in contents.triggers] == [("t2", "z"), ("t1", "y")]
 
 
 def test_broken_view_does_not_hide_tables() -> None:
     """A view of a table that is gone is read like any other."""
-    found = schema("CREATE TABLE t(a)", "CREATE TABLE u(a)", "CREATE VIEW v AS SELECT a FROM u", "DROP TABLE u")
+    contents = schema("CREATE TABLE t(a)", "CREATE TABLE u(a)", "CREATE VIEW v AS SELECT a FROM u", "DROP TABLE u")
 
-    assert list(found.tables) == ["t"]
-    assert [view.name for view in found.views] == ["v"]
+    assert list(contents.tables) == ["t"]
+    assert [view.name for view in contents.views] == ["v"]
 
 
 def test_attached_database_has_its_own_schema(tmp_path: Path) -> None:
@@ -259,25 +263,25 @@ def test_attached_database_has_its_own_schema(tmp_path: Path) -> None:
     con = filled("CREATE TABLE t(y)", "CREATE TEMP TABLE t(z)")
     attach(con, tmp_path / "s.db", "s")
 
-    here, there = read_schema(con), read_schema(con, "s")
+    main, attached = read_schema(con), read_schema(con, "s")
     con.close()
 
-    assert list(here.tables) == ["t"]
-    assert [column.name for column in here.tables["t"].columns] == ["y"]
-    assert list(there.tables) == ["t", "only"]
-    assert [column.name for column in there.tables["t"].columns] == ["x"]
-    assert [index.terms for index in there.tables["t"].indexes] == [(("x", False, "BINARY"),)]
-    assert there.header["user_version"] == "4"
+    assert list(main.tables) == ["t"]
+    assert [column.name for column in main.tables["t"].columns] == ["y"]
+    assert list(attached.tables) == ["t", "only"]
+    assert [column.name for column in attached.tables["t"].columns] == ["x"]
+    assert [index.terms for index in attached.tables["t"].indexes] == [(("x", False, "BINARY"),)]
+    assert attached.header["user_version"] == "4"
 
 
 def test_header_is_read() -> None:
     """As text, for a report."""
-    found = schema(
+    contents = schema(
         "PRAGMA encoding='UTF-16be'", "PRAGMA user_version=-3", "PRAGMA application_id=9", "CREATE TABLE t(a)"
     )
 
-    assert found.header["encoding"] == "UTF-16be"
-    assert (found.header["user_version"], found.header["application_id"]) == ("-3", "9")
+    assert contents.header["encoding"] == "UTF-16be"
+    assert (contents.header["user_version"], contents.header["application_id"]) == ("-3", "9")
 
 
 def test_what_is_no_database_is_error(tmp_path: Path) -> None:
