@@ -127,7 +127,8 @@ def test_double_start_runs_exactly_once(tmp_path: Path, times: int) -> None:
     for workspace, runs in _start_together(tmp_path, times):
         (winner, pid), (loser, _) = sorted(runs, key=lambda run: run[0].exit)
         assert (winner.exit, loser.exit) == (0, 4), winner.text + loser.text
-        assert f"another run is under way: process {pid}" in loser.text
+        assert f"process {pid}" in loser.text
+        assert "[under-way]" in loser.text
         assert len(workspace.sets()) == 1
         ended += 1
 
