@@ -63,4 +63,4 @@ def test_originals_that_are_not_there_are_named(tmp_path: Path) -> None:
     )  # no traceback of ours; the application has its own
     assert nowhere.exit == 4
     assert misused.exit == 4
-    assert "it judges, and never writes" in misused.text
+    assert "[option-elsewhere]" in misused.text

@@ -169,7 +169,7 @@ class Run(RunResults):
             return RollbackResult()
         created_databases = self._applications.created_databases() if self._applications else []
         quarantined = bystanders.quarantine_databases(
-            self.root, created_databases, self.folder / "created_databases-by-applications"
+            self.root, created_databases, self.folder / "made-by-applications"
         )
         done = rollback.roll_back(self.root, self.folder, proved, self.limits)
         done.steps[:0] = quarantined
