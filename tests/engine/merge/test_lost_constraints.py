@@ -1,4 +1,4 @@
-"""A constraint of a source that the target's table does not declare is a finding, and a lost mark is a refusal."""
+"""Test which constraints of a source the target's table loses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROW = "INSERT INTO t(id, v, w, n) VALUES(1, 'x', 1, 'N')"
 
 
 def lost(bench: Bench, target: str, create: str = FULL, **keys: object) -> list[str]:
-    """Return the texts of the findings about lost constraints of moving table t into a declared target table."""
+    """Return the texts of the findings about constraints that table t loses."""
     bench.database(TARGET, PARENT, target)
     bench.database("a.db", PARENT, create, ROW)
     inspected = bench.survey(source("a.db", table("t", **keys), leave={"p": "the target has its own"}))
@@ -34,13 +34,13 @@ LESS = {
 
 
 @pytest.mark.parametrize("constraint", LESS)
-def test_constraint_that_the_target_lacks_is_a_finding(bench: Bench, constraint: str) -> None:
-    """The rows fit, and later rows would not be held to it any more."""
+def test_constraint_that_target_lacks_is_a_finding(bench: Bench, constraint: str) -> None:
+    """Its rows fit, but SQLite would not check the constraint for later rows."""
     text = f"1 constraint differs in t: {constraint}."
     assert lost(bench, FULL.replace(*LESS[constraint])) == [text]
 
 
-def test_same_declaration_in_other_words_is_no_finding(bench: Bench) -> None:
+def test_equal_declaration_in_other_words_has_no_finding(bench: Bench) -> None:
     """Quotes, case and order of constraints do not count."""
     other = (
         'create table "t"("id" integer primary key autoincrement, v text, "w" int, p int, n text collate nocase,'
@@ -49,8 +49,8 @@ def test_same_declaration_in_other_words_is_no_finding(bench: Bench) -> None:
     assert lost(bench, other) == []
 
 
-def test_stricter_key_in_the_target_is_no_loss(bench: Bench) -> None:
-    """What the key of the target refuses includes what the UNIQUE of the source refuses."""
+def test_stricter_key_in_target_is_no_loss(bench: Bench) -> None:
+    """The key of the target refuses all that the UNIQUE of the source refuses."""
     create = "CREATE TABLE t(id INTEGER PRIMARY KEY, v, w, n, UNIQUE(v, w))"
     assert lost(bench, "CREATE TABLE t(id INTEGER PRIMARY KEY, v UNIQUE, w, n)", create) == []
 
@@ -65,7 +65,7 @@ def test_renamed_columns_are_compared_by_their_new_names(bench: Bench) -> None:
     assert texts == ['1 constraint differs in t: missing CHECK "size" > 0.']
 
 
-def test_strict_table_is_missed(bench: Bench) -> None:
+def test_lost_strict_is_a_finding(bench: Bench) -> None:
     """SQLite would accept values of any type later."""
     create = "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, w INT, n TEXT)"
     assert lost(bench, create, f"{create} STRICT") == ["1 constraint differs in t: missing STRICT."]
@@ -73,7 +73,10 @@ def test_strict_table_is_missed(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("mark", "expected"), [(500, ["mark-lost"]), (1, [])])
 def test_lost_mark_is_refused(bench: Bench, mark: int, expected: list[str]) -> None:
-    """SQLite would give ids out again that the source gave out before; none where the mark is the largest id."""
+    """SQLite would assign ids again that the source has assigned before.
+
+    There is no problem if the mark is the largest id.
+    """
     bench.database(TARGET, PARENT, FULL.replace(" AUTOINCREMENT", ""))
     bench.database("a.db", PARENT, FULL, ROW, f"UPDATE sqlite_sequence SET seq = {mark} WHERE name = 't'")
 
@@ -82,7 +85,7 @@ def test_lost_mark_is_refused(bench: Bench, mark: int, expected: list[str]) -> N
     assert [problem.id for problem in problems] == expected
 
 
-def test_mark_below_the_ids_of_the_target_is_not_missed(bench: Bench) -> None:
+def test_mark_below_ids_of_target_is_not_lost(bench: Bench) -> None:
     """The target goes on above its own largest id."""
     bench.database(TARGET, PARENT, FULL.replace(" AUTOINCREMENT", ""), ROW.replace("1, 'x'", "900, 'y'"))
     bench.database("a.db", PARENT, FULL, ROW, "UPDATE sqlite_sequence SET seq = 500 WHERE name = 't'")

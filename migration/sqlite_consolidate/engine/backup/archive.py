@@ -79,13 +79,13 @@ def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
             for path in (sidecar_path(old, suffix), sidecar_path(new, suffix))
             if os.path.lexists(path)
         ]
-        facts = [
+        observed = [
             f"{old.name} is {'there' if os.path.lexists(old) else 'gone'}",
             f"{new.name} is {'there' if new.is_file() else 'missing'}",
             f"beside them: {', '.join(sidecar_names) or 'nothing'}",
         ]
         expected = [f"{old.name} is gone", f"{new.name} is there", "beside them: nothing"]
-        observations.append(equal(file, "; ".join(expected), "; ".join(facts)))
+        observations.append(equal(file, "; ".join(expected), "; ".join(observed)))
     return observations or [not_required("sources", "there was no source to archive")]
 
 

@@ -45,7 +45,7 @@ def create_backup_set(folder: Path) -> None:
     make_private_folder(folder / "code")
 
 
-def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
+def copy_database(database: InspectedDatabase, folder: Path) -> DatabaseCopy:
     """Copy one locked database with SQLite's backup API and verify the copy.
 
     The write lock keeps other processes from writing, so the copy has one state (https://sqlite.org/backup.html). The
@@ -54,51 +54,51 @@ def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
     Raises:
         ProblemError: The contents of copy and original differ, or another database of the plan has the same name.
     """
-    final = folder / "databases" / f"{facts.name}.db"
+    final = folder / "databases" / f"{database.name}.db"
     if final.exists():
-        text = f"two databases are named {facts.name!r}: one backup would overwrite the other."
-        hint = f"Give the source {facts.file} another name in the plan."
-        raise ProblemError(Problem("name-twice", facts.file, text, hint))
+        text = f"two databases are named {database.name!r}: one backup would overwrite the other."
+        hint = f"Give the source {database.file} another name in the plan."
+        raise ProblemError(Problem("name-twice", database.file, text, hint))
     part = final.with_name(final.name + ".part")
-    con = open_new(part, facts.write_lock.limits)
-    facts.write_lock.limits.progress.begin(facts.size, "bytes", size_reader(part))
+    con = open_new(part, database.write_lock.limits)
+    database.write_lock.limits.progress.begin(database.size, "bytes", size_reader(part))
     try:
-        facts.write_lock.reader.backup(con)
+        database.write_lock.reader.backup(con)
         con.execute("PRAGMA journal_mode=DELETE").fetchone()
     finally:
         con.close()
     sha256 = digest_file(part)  # before the copy is verified, so that the result belongs to these bytes
-    if not _has_same_contents(facts, part):
+    if not _has_same_contents(database, part):
         text = "the contents of its backup and of the database differ."
-        raise ProblemError(Problem("copy-differs", facts.file, text, "Check the disk, and run again."))
+        raise ProblemError(Problem("copy-differs", database.file, text, "Check the disk, and run again."))
     publish_file(part, final)
-    live = facts.write_lock.path.stat()
+    live = database.write_lock.path.stat()
     return DatabaseCopy(
-        role="target" if facts.name == "target" else "source",
-        name=facts.name,
-        file=facts.file,
+        role="target" if database.name == "target" else "source",
+        name=database.name,
+        file=database.file,
         copy=f"databases/{final.name}",
         size=final.stat().st_size,
         sha256=sha256,
-        digest=facts.digest,
-        tables={name: [table.rows, table.sha256] for name, table in facts.digests.items()},
+        digest=database.digest,
+        tables={name: [table.rows, table.sha256] for name, table in database.digests.items()},
         mode=live.st_mode & 0o777,
-        journal_mode=facts.schema.header["journal_mode"],
+        journal_mode=database.schema.header["journal_mode"],
     )
 
 
-def _has_same_contents(facts: InspectedDatabase, copy: Path) -> bool:
+def _has_same_contents(database: InspectedDatabase, copy: Path) -> bool:
     """Return whether a copy has the contents of its original.
 
     The pages of a large database are compared first. If they differ, rows and statements are compared.
     """
-    live = facts.write_lock.path
-    if facts.size >= PARALLEL_MIN_BYTES and not has_wal_frames(live):
+    live = database.write_lock.path
+    if database.size >= PARALLEL_MIN_BYTES and not has_wal_frames(live):
         # In another process, because closing the live file would release the locks of this process.
-        with ReadWorker("same pages", live, copy, limits=facts.write_lock.limits) as comparison:
+        with ReadWorker("same pages", live, copy, limits=database.write_lock.limits) as comparison:
             if comparison.result():
                 return True
-    return read_contents(copy, facts.write_lock.limits).digest == facts.digest
+    return read_contents(copy, database.write_lock.limits).digest == database.digest
 
 
 def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> DatabaseCopy:

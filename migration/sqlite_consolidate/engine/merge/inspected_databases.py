@@ -57,20 +57,20 @@ class InspectedDatabases:
 
     def rows(self, mapping: TableMapping) -> int:
         """Return the number of rows in the source table of a mapping."""
-        facts = self.sources[mapping.source.name]
-        table = facts.schema.table(mapping.table_map.name)
-        return facts.digests[table.name].rows if table else 0
+        database = self.sources[mapping.source.name]
+        table = database.schema.table(mapping.table_map.name)
+        return database.digests[table.name].rows if table else 0
 
     def expected_digest(self, mapping: TableMapping) -> TableDigest | None:
         """Return the digest of a mapping's rows in the target, or None if it is unknown.
 
         It is known if the preflight has read the same columns and rowids without any change.
         """
-        facts = self.sources[mapping.source.name]
-        table = facts.schema.table(mapping.table_map.name)
+        database = self.sources[mapping.source.name]
+        table = database.schema.table(mapping.table_map.name)
         if table is None or not mapping.projection().is_unchanged or mapping.source.name in self.staged:
             return None
-        return facts.digests[table.name] if mapping.rowid_counts == table.counts_rowid else None
+        return database.digests[table.name] if mapping.rowid_counts == table.counts_rowid else None
 
     def digest_before(self, mapping: TableMapping) -> TableDigest | None:
         """Return the digest of the target table before the copy, or None if it is unknown.

@@ -28,9 +28,10 @@ _CHANGED = ("ON CONFLICT",)  # the target must not declare more of these either,
 
 
 def lost_constraints(mapping: TableMapping, source: Schema, target: Schema, limits: Limits | None = None) -> list[str]:
-    """Return each constraint of the source table that the target table lacks, and each ON CONFLICT that it adds.
+    """Return the constraints that the target table lacks.
 
-    Names are those of the target, because the plan may rename tables and columns.
+    Each ON CONFLICT that it adds is among them. Names are those of the target, because the plan may rename tables and
+    columns.
 
     Args:
         mapping: The table mapping.
@@ -54,16 +55,22 @@ def constraint_finding(mapping: TableMapping, constraints: Sequence[str]) -> Fin
 
 
 def loses_autoincrement(mapping: TableMapping) -> bool:
-    """Return whether SQLite keeps the largest id that was given out in the source, and not in the target."""
+    """Return whether only the source table has AUTOINCREMENT.
+
+    SQLite then keeps the largest id of the source, and not that of the target.
+    """
     return mapping.table.autoincrement and not mapping.into.autoincrement
 
 
 def _as_source_declares(mapping: TableMapping, source: Schema, limits: Limits | None) -> Table | None:
-    """Return the table that the source's own statements create, with the names that the plan gives; None: they fail."""
-    own = mapping.table_map.model_copy(update={"create": ""})
+    """Return the table that the source's own statements create, or None if they fail.
+
+    It has the names that the plan gives.
+    """
+    table_map = mapping.table_map.model_copy(update={"create": ""})
     con = open_memory(limits)
     try:
-        for statement in planned_statements(own, source, mapping.source.tables, limits):
+        for statement in planned_statements(table_map, source, mapping.source.tables, limits):
             if statement.kind in ("table", "index"):
                 con.execute(statement.sql)
         schema: Schema = read_schema(con)
@@ -88,7 +95,10 @@ def _missing(wanted: Table, into: Table, target: Schema) -> Iterator[str]:
 
 
 def _is_lost(index: Index, wanted: Table, into: Table) -> bool:
-    """Return whether the target allows rows that a UNIQUE of the source refuses; one with a statement is an index."""
+    """Return whether the target allows rows that a UNIQUE of the source refuses.
+
+    An index with a CREATE INDEX statement is not a constraint.
+    """
     if not index.unique or index.sql or index.origin == "pk":
         return False
     terms = {(folded(column or ""), folded(collation)) for column, _, collation in index.terms}

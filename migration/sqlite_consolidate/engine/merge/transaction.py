@@ -282,6 +282,6 @@ def _strictest_mode(inspected: InspectedDatabases) -> int:
     The operator can always read and write.
     """
     mode = 0o666
-    for facts in inspected.sources.values():
-        mode &= facts.write_lock.path.stat().st_mode & 0o777
+    for database in inspected.sources.values():
+        mode &= database.write_lock.path.stat().st_mode & 0o777
     return mode | 0o600

@@ -53,7 +53,7 @@ def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> lis
 
 
 def roll_back(
-    root: Path, folder: Path, proved: Mapping[str, str] | None = None, limits: Limits | None = None
+    root: Path, folder: Path, verified: Mapping[str, str] | None = None, limits: Limits | None = None
 ) -> RollbackResult:
     """Undo a run by restoring archives, code and target, in this order.
 
@@ -63,7 +63,7 @@ def roll_back(
     Args:
         root: The workspace. This process has none of its databases open.
         folder: The run's backup set.
-        proved: Database to the content digest that the caller has read while it held the lock.
+        verified: Database to the content digest that the caller has read while it held the lock.
         limits: Limits of reading.
 
     Raises:
@@ -71,7 +71,7 @@ def roll_back(
         OSError: The disk is full or broken. The rollback can be retried after that is fixed.
     """
     sealed, ledger, result = manifest.read(folder), Ledger(folder), RollbackResult()
-    digests = dict(proved or {})
+    digests = dict(verified or {})
     if sealed is None:
         return result
     if not ledger.has("put-back"):

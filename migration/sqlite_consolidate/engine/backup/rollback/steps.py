@@ -65,17 +65,17 @@ def steps_or_raise(results: list[Step | Problem]) -> list[Step]:
 
 
 def restored_observations(
-    root: Path, folder: Path, sealed: Manifest, proved: Mapping[str, str], limits: Limits | None = None
+    root: Path, folder: Path, sealed: Manifest, verified: Mapping[str, str], limits: Limits | None = None
 ) -> list[Observation]:
     """Observe that databases, code files and archives are as they were before the run.
 
     Databases must have the content digests of the manifest, code files must have its bytes, and no archive may be left.
-    A database in ``proved`` is not read again, because other processes may use it now.
+    A database in ``verified`` is not read again, because other processes may use it now.
     """
     reader = partial(read_contents, limits=limits)
     observations = [
         with_differences(
-            equal(copy.file, copy.digest, proved.get(copy.file) or digest_or_reason(root / copy.file, reader)),
+            equal(copy.file, copy.digest, verified.get(copy.file) or digest_or_reason(root / copy.file, reader)),
             partial(compare_databases, folder / copy.copy, root / copy.file, limits),
         )
         for copy in sealed.databases
