@@ -1,4 +1,4 @@
-"""Bad input: whatever is wrong, all of it is said at once in words, and not a byte of the workspace changes."""
+"""Refuse bad input with all its problems, and change no byte of the workspace."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that is wrong.
+    """Hold one mistake in a workspace or its plan.
 
     Attributes:
-        what: It in words.
-        criterion: Id of the preflight criterion that sees it.
-        spoil: Does it to a good workspace.
-        said: What must be in the output.
+        name: Name of the mistake.
+        criterion: Id of the preflight criterion that finds it.
+        spoil: Makes the mistake in a good workspace.
+        texts: Texts that the output must have.
     """
 
-    what: str
+    name: str
     criterion: str
     spoil: Callable[[Workspace], object]
-    said: tuple[str, ...]
+    texts: tuple[str, ...]
 
 
 def _plan(old: str, new: str) -> Callable[[Workspace], None]:
@@ -125,13 +125,13 @@ LATER = (*TOGETHER, "an unknown key", "a source that is no database", "a table t
 @pytest.mark.parametrize(
     "case",
     [
-        *(case for case in BAD_INPUT if case.what not in LATER),
-        *thorough(*(case for case in BAD_INPUT if case.what in LATER)),
+        *(case for case in BAD_INPUT if case.name not in LATER),
+        *thorough(*(case for case in BAD_INPUT if case.name in LATER)),
     ],
-    ids=lambda case: case.what,
+    ids=lambda case: case.name,
 )
-def test_bad_input_is_refused_in_words_and_nothing_is_touched(workspace: Workspace, case: Case) -> None:
-    """Exit 4, the reason and no traceback; every file is byte for byte as before, and there is no new one."""
+def test_bad_input_is_refused_and_changes_nothing(workspace: Workspace, case: Case) -> None:
+    """It exits with 4, the reason and no traceback. There is no new file."""
     case.spoil(workspace)
     before = workspace.files()
 
@@ -139,14 +139,14 @@ def test_bad_input_is_refused_in_words_and_nothing_is_touched(workspace: Workspa
 
     assert ran.exit == 4, ran.text
     assert case.criterion in ran.failed
-    assert [words for words in case.said if words not in ran.text] == []
+    assert [words for words in case.texts if words not in ran.text] == []
     assert not ran.shows_source, ran.text
     assert workspace.files() == before
 
 
-def test_all_mistakes_are_listed_at_once(workspace: Workspace) -> None:
-    """Whoever mends them needs one round, not five; not even -x cuts the list."""
-    mistakes = [case for case in BAD_INPUT if case.what in TOGETHER]
+def test_all_mistakes_are_listed_together(workspace: Workspace) -> None:
+    """Not even -x cuts the list."""
+    mistakes = [case for case in BAD_INPUT if case.name in TOGETHER]
     for case in mistakes:
         case.spoil(workspace)
     before = workspace.files()
@@ -155,13 +155,13 @@ def test_all_mistakes_are_listed_at_once(workspace: Workspace) -> None:
 
     assert ran.exit == 4, ran.text
     assert ran.failed >= {case.criterion for case in mistakes}
-    assert [words for case in mistakes for words in case.said if ran.text.count(words) != 1] == []
+    assert [words for case in mistakes for words in case.texts if ran.text.count(words) != 1] == []
     assert workspace.files() == before
 
 
 @pytest.mark.parametrize("verb", ["migrate", "verify"])
-def test_a_missing_workspace_is_said_before_anything_is_made(workspace: Workspace, verb: str) -> None:
-    """Exit 4; neither the folder nor a report comes to be."""
+def test_missing_workspace_is_refused_before_any_write(workspace: Workspace, verb: str) -> None:
+    """It exits with 4, and makes neither the folder nor a report."""
     gone = Workspace(workspace.root / "nowhere", workspace.reports)
 
     ran = gone.forked(verb)
@@ -207,8 +207,8 @@ def test_a_folder_that_cannot_be_written_is_refused(workspace: Workspace) -> Non
         ("old.db", "BEGIN IMMEDIATE"),
     ],
 )
-def test_a_database_in_use_is_refused_and_the_process_named(workspace: Workspace, file: str, sql: str) -> None:
-    """Open and idle, locked, or being written to: the process that does it is the one to stop."""
+def test_database_in_use_is_refused_with_its_process(workspace: Workspace, file: str, sql: str) -> None:
+    """It is open and idle, locked, or being written to."""
     before = workspace.files()
 
     with other_process(workspace.root / file, sql) as pid:
@@ -227,7 +227,7 @@ def test_a_database_in_use_is_refused_and_the_process_named(workspace: Workspace
     [("verify", "main.db"), ("migrate", "old.db"), *thorough(("verify", "old.db"), ("migrate", "main.db"))],
 )
 def test_locked_database_is_named_once(workspace: Workspace, verb: str, file: str) -> None:
-    """One failed entry with the process, one line of the terminal with the id, one failure in the summary."""
+    """There is one failed entry, one line of the terminal and one failure in the summary."""
     with other_process(workspace.root / file, "BEGIN EXCLUSIVE") as pid:
         ran = workspace.forked(verb)
 

@@ -1,4 +1,4 @@
-"""The operator's command for a self-test: its exit code, its table, and what it leaves alone."""
+"""Run the operator's command for a self-test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SELFTEST_DEADLINE = 600  # seconds; it takes about 25 on two free cores
 
 
 def selftest(workspace: Workspace, *args: str) -> CompletedRun:
-    """Run the command that a user would; its trials have processes of their own, and time."""
+    """Run the command of a user, whose trials have their own processes and time."""
     command = workspace.command("selftest", *args)
     done = subprocess.run(
         command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=SELFTEST_DEADLINE
@@ -26,8 +26,8 @@ def selftest(workspace: Workspace, *args: str) -> CompletedRun:
 
 
 @pytest.mark.thorough
-def test_a_selftest_plants_every_fault_and_each_is_refused_by_its_criterion(workspace: Workspace) -> None:
-    """It exits with 0, lists criterion and fault in terminal, bundle and evidence, and does not touch the workspace."""
+def test_every_planted_fault_is_refused_by_its_criterion(workspace: Workspace) -> None:
+    """It exits with 0, lists each fault, and does not change the workspace."""
     before = workspace.files()
 
     ran = selftest(workspace)
@@ -43,13 +43,15 @@ def test_a_selftest_plants_every_fault_and_each_is_refused_by_its_criterion(work
     assert {line.split()[-1] for line in table.splitlines()[3:]} == {"yes"}
     assert all(line.rstrip() in ran.text for line in table.splitlines())
     shown = {
-        (one["id"], one["subject"]) for one in ran.evidence["criteria"] if one["outcome"] in ("passed", "not required")
+        (entry["id"], entry["subject"])
+        for entry in ran.evidence["criteria"]
+        if entry["outcome"] in ("passed", "not required")
     }
     assert shown >= {(CAN_FAIL + fault.criterion, fault.description) for fault in faults}
 
 
-def test_a_workspace_that_is_refused_without_a_fault_proves_nothing(workspace: Workspace) -> None:
-    """Exit 1; the criteria that refused are named, and no fault is planted."""
+def test_refused_workspace_proves_nothing(workspace: Workspace) -> None:
+    """It exits with 1, names the criteria that refused, and plants no fault."""
     workspace.execute("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)")
     before = workspace.files()
 
@@ -76,14 +78,16 @@ def test_a_finished_consolidation_is_not_selftested(workspace: Workspace) -> Non
 
 
 @pytest.mark.long
-def test_what_a_workspace_lacks_is_said_and_is_not_called_proven(workspace: Workspace) -> None:
-    """A plan without code, logs and index: each fault that cannot be planted says why, and none of them is green."""
+def test_missing_part_of_a_workspace_is_not_proven(workspace: Workspace) -> None:
+    """Each fault that cannot be planted has its reason, and none of them passes."""
     strip(workspace)
 
     ran = selftest(workspace)
 
     assert ran.exit == 0, ran.text
-    lacking = {one["id"]: one["observed"] for one in ran.evidence["criteria"] if one["outcome"] == "not examined"}
+    lacking = {
+        entry["id"]: entry["observed"] for entry in ran.evidence["criteria"] if entry["outcome"] == "not examined"
+    }
     assert lacking == NOT_PLANTED
     shown = [entry["id"] for entry in ran.evidence["criteria"] if entry["id"].startswith(CAN_FAIL)]
     number = len(set(shown))

@@ -1,4 +1,4 @@
-"""pytest -m inventory, as a user meets it: from a folder of databases to a plan that can be rehearsed."""
+"""Make an inventory of a folder, and get a plan that can be rehearsed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def mixed(tmp_path: Path) -> Workspace:
     return Workspace(folder(tmp_path / "workspace"), tmp_path / "reports")
 
 
-def test_a_folder_of_all_kinds_gets_a_plan_that_can_be_rehearsed(mixed: Workspace) -> None:
-    """Nothing else is written, what could not be decided is marked, and the rehearsal passes without an edit."""
+def test_folder_of_all_kinds_gets_a_usable_plan(mixed: Workspace) -> None:
+    """Nothing else is written, open decisions are marked, and the rehearsal passes."""
     before = mixed.files()
 
     ran = mixed.run("inventory")
@@ -43,8 +43,8 @@ def test_a_folder_of_all_kinds_gets_a_plan_that_can_be_rehearsed(mixed: Workspac
     assert rehearsal.exit == 0, rehearsal.text
 
 
-def test_the_sample_without_its_plan_gets_one_that_passes_its_rehearsal(tmp_path: Path) -> None:
-    """References, smoke tests and all, and nothing is left to decide."""
+def test_proposed_plan_of_the_sample_passes_its_rehearsal(tmp_path: Path) -> None:
+    """It has references and smoke tests, and nothing is left to decide."""
     workspace = Workspace(build(tmp_path / "workspace", decisions=True), tmp_path / "reports")
     workspace.plan.unlink()
 
@@ -54,19 +54,21 @@ def test_the_sample_without_its_plan_gets_one_that_passes_its_rehearsal(tmp_path
     assert ran.exit == 0, ran.text
     assert ran.evidence["inventory"]["decisions"] == 0
     assert rehearsal.exit == 0, rehearsal.text
-    assert "references-updated" in {one["id"] for one in rehearsal.evidence["criteria"]}
+    assert "references-updated" in {entry["id"] for entry in rehearsal.evidence["criteria"]}
 
 
-def test_the_evidence_and_the_page_have_the_picture(mixed: Workspace) -> None:
-    """Files, tables, overlaps; and the bundle has the plan that was written."""
+def test_evidence_and_page_have_the_inventory(mixed: Workspace) -> None:
+    """They have files, tables and overlaps. The bundle has the written plan."""
     ran = mixed.forked("inventory")
 
     assert ran.folder is not None
-    seen = ran.evidence["inventory"]
-    assert {one["file"]: one["part"] for one in seen["databases"] if one["part"]}["shop.db"] == "target"
-    assert [one["table"] for one in seen["overlaps"]] == ["sales", "users"]
-    assert seen["duplicates"] == [["north.db", "north_again.db"], ["shop.db", "backups/shop-2024.db"]]
-    assert seen["plan"] == PLAN
+    inventory = ran.evidence["inventory"]
+    assert {database["file"]: database["part"] for database in inventory["databases"] if database["part"]}[
+        "shop.db"
+    ] == "target"
+    assert [overlap["table"] for overlap in inventory["overlaps"]] == ["sales", "users"]
+    assert inventory["duplicates"] == [["north.db", "north_again.db"], ["shop.db", "backups/shop-2024.db"]]
+    assert inventory["plan"] == PLAN
     assert ran.evidence["plan"]["sha256"] == hashlib.sha256(mixed.plan.read_bytes()).hexdigest()
     assert (ran.folder / "plan.toml").read_bytes() == mixed.plan.read_bytes()
     html = (ran.folder / "audit.html").read_text("utf-8")
@@ -86,8 +88,8 @@ def test_a_plan_that_is_there_stays(mixed: Workspace) -> None:
     assert f"--plan={mixed.root}/consolidation.proposed.toml" in ran.text
 
 
-def test_a_folder_without_a_database_is_refused(tmp_path: Path) -> None:
-    """Exit 4, with what to do; so is a folder that is none."""
+def test_folder_without_a_database_is_refused(tmp_path: Path) -> None:
+    """It exits with 4 and a hint. So does a path that is no folder."""
     workspace = Workspace(tmp_path / "workspace", tmp_path / "reports")
     absent = workspace.forked("inventory")
     workspace.root.mkdir()
@@ -117,14 +119,14 @@ def test_one_database_alone_gets_no_plan(tmp_path: Path) -> None:
     assert "next:" not in ran.text
 
 
-def test_who_has_a_database_open_is_named_and_does_not_keep_it_from_being_looked_at(mixed: Workspace) -> None:
-    """In the terminal, in the evidence, and in the plan: that process is to be ended before migrating."""
+def test_process_with_an_open_database_is_named(mixed: Workspace) -> None:
+    """Terminal, evidence and plan name it, and the database is examined all the same."""
     with other_process(mixed.root / "south.db", "SELECT 1") as pid:
         ran = mixed.run("inventory")
 
     assert ran.exit == 0, ran.text
     assert f"open in process {pid} (" in ran.text
-    [south] = [one for one in ran.evidence["inventory"]["databases"] if one["file"] == "south.db"]
+    [south] = [database for database in ran.evidence["inventory"]["databases"] if database["file"] == "south.db"]
     assert [who["pid"] for who in south["open_in"]] == [pid]
     assert f"# open in process {pid} now (" in mixed.plan.read_text("utf-8")
 

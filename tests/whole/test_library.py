@@ -1,4 +1,4 @@
-"""The five functions of the package: the same runs, the same evidence and the same way back, without pytest."""
+"""Use the five functions of the package without pytest, with the same results."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_docstring_of_an_exported_function_is_complete(name: str) -> None:
 
 
 def test_docstring_example_runs_without_pytest(workspace: Workspace) -> None:
-    """The example, word for word but for the table, consolidates a workspace; pytest is never imported."""
+    """The example consolidates a workspace, and pytest is never imported."""
     shop = Workspace(workspace.root.rename(workspace.root.with_name("shop")), workspace.reports)
     example = textwrap.dedent((sqlite_consolidate.__doc__ or "").partition("Example::")[2]).replace("orders", "tasks")
     end = "import sys\nprint(sorted(name for name in sys.modules if name.partition('.')[0] in ('pytest', '_pytest')))\n"
@@ -86,8 +86,8 @@ def test_docstring_example_runs_without_pytest(workspace: Workspace) -> None:
     assert imported == "[]"
 
 
-def test_consolidate_tells_what_it_did(workspace: Workspace) -> None:
-    """Each field of the result is what the workspace, the backup set and the report's folder show."""
+def test_consolidate_returns_what_it_did(workspace: Workspace) -> None:
+    """Each field of the result agrees with workspace, backup set and report."""
     words: list[str] = []
 
     result = consolidate(load_plan(workspace.plan), workspace.root, reports=workspace.reports, on_progress=words.append)
@@ -107,7 +107,7 @@ def test_consolidate_tells_what_it_did(workspace: Workspace) -> None:
 
 
 def test_evidence_equals_that_of_pytest(workspace: Workspace) -> None:
-    """On the same workspace at the same path, only times, names made of times and free space differ."""
+    """Only times, names made of times and free space differ on the same workspace."""
     pristine = shutil.copytree(workspace.root, workspace.root.with_name("pristine"))
     ran = workspace.forked("migrate")
     assert ran.exit == ExitCode.ACCEPTED, ran.text
@@ -122,7 +122,7 @@ def test_evidence_equals_that_of_pytest(workspace: Workspace) -> None:
 
 
 def test_verify_and_rollback_follow_a_consolidation(workspace: Workspace) -> None:
-    """The consolidation is still right, then done already, then undone to the byte of every file of code."""
+    """The consolidation passes, is already done, and is rolled back to the byte."""
     before = workspace.contents()
     plan = load_plan(workspace.plan)
     made = consolidate(plan, workspace.root)
@@ -142,7 +142,7 @@ def test_verify_and_rollback_follow_a_consolidation(workspace: Workspace) -> Non
 
 
 def test_rollback_keeps_a_changed_target(workspace: Workspace) -> None:
-    """A target that was changed since is refused, and put into the backup set when the caller discards it."""
+    """It is refused. If the caller discards the target, the backup set keeps it."""
     before = workspace.contents()
     plan = load_plan(workspace.plan)
     consolidate(plan, workspace.root)
@@ -158,7 +158,7 @@ def test_rollback_keeps_a_changed_target(workspace: Workspace) -> None:
 
 
 def test_rehearsal_writes_nothing(workspace: Workspace) -> None:
-    """Neither rehearse nor verify before a migration changes a byte, or leaves a folder that was not asked for."""
+    """Before a migration, rehearse and verify change no byte and leave no folder."""
     before = workspace.files()
     plan = load_plan(workspace.plan)
 
@@ -222,7 +222,7 @@ def test_mistakes_of_a_plan_are_named_at_once(workspace: Workspace) -> None:
 
 
 def test_failing_application_rolls_everything_back(workspace: Workspace) -> None:
-    """A smoke test that fails after COMMIT is a result, not an exception, and the workspace is as before."""
+    """A smoke test that fails after COMMIT gives a result, and no exception."""
     workspace.edit("consolidation.toml", 'stdout = "^3$"', 'stdout = "^4$"')
     before = workspace.contents()
 
@@ -241,7 +241,7 @@ def test_failing_application_rolls_everything_back(workspace: Workspace) -> None
 def test_exception_of_the_caller_rolls_everything_back(
     workspace: Workspace, part: str, error: type[BaseException]
 ) -> None:
-    """What the callback raises reaches the caller after the rollback, which the callback can no longer disturb."""
+    """The exception of the callback reaches the caller after the rollback."""
     before = workspace.contents()
     callback = raising_from(part, error)
 
@@ -257,7 +257,7 @@ def test_exception_of_the_caller_rolls_everything_back(
 
 
 def test_second_run_is_refused_while_one_goes_on(workspace: Workspace) -> None:
-    """Inside a run neither a second one nor a check begins, and the first one ends as if neither had been tried."""
+    """Neither a run nor a check begins, and the first run ends normally."""
     plan = load_plan(workspace.plan)
     ids: list[str] = []
 
@@ -314,7 +314,7 @@ def evidence_of(result: Result) -> dict[str, Any]:
 
 
 def masked(evidence: dict[str, Any]) -> dict[str, Any]:
-    """Return evidence with every entry it had; times, and names and digests made of them, are written alike."""
+    """Return evidence with every entry, but equal times, names and digests."""
     alike: dict[str, Any] = _masked(evidence)
     after = alike["target"]["contents"]["after"]
     alike["target"]["after"]["digest"] = after[HISTORY]["digest"] = "<digest of a row with the run's time>"
@@ -340,7 +340,7 @@ def _masked_text(text: str) -> str:
 
 
 def raising_from(part: str, error: type[BaseException]) -> Callable[[str], None]:
-    """Return a callback that raises at a part of the run, and whenever it is called after that."""
+    """Return a callback that raises from one part of the run on."""
     words_so_far: list[str] = []
 
     def callback(words: str) -> None:
@@ -357,7 +357,7 @@ def is_locked(workspace: Workspace) -> bool:
     return holder(backups) is not None or (backups / "run.lock").exists()
 
 
-def test_runs_of_one_second_have_backup_sets_of_their_own(workspace: Workspace) -> None:
+def test_runs_of_one_second_have_separate_backup_sets(workspace: Workspace) -> None:
     """No folder of reports tells them apart, and each is accepted."""
     plan, sets = load_plan(workspace.plan), set()
     for _ in range(2):

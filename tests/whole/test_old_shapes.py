@@ -1,4 +1,4 @@
-"""What earlier releases left behind is still read: backup sets, archives and bundles of ``tests/shapes``."""
+"""Read backup sets, archives and bundles that earlier releases left in ``tests/shapes``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ENDS = {
 
 @dataclass(frozen=True)
 class Old:
-    """A workspace that an earlier release consolidated, and the contents that it had before and after."""
+    """Hold a workspace that an earlier release consolidated, and its contents."""
 
     workspace: Workspace
     before: dict[str, str]
@@ -52,8 +52,8 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Old:
     return Old(Workspace(root, tmp_path / "reports"), **json.loads((request.param / "contents.json").read_bytes()))
 
 
-def test_an_old_backup_set_rolls_back(old: Old) -> None:
-    """Databases, code and names are those of before the migration, proved by criteria and by our own reading."""
+def test_old_backup_set_rolls_back(old: Old) -> None:
+    """Databases, code and names are those of before, by criteria and by separate reading."""
     assert old.now == old.after
 
     ran = old.workspace.run("rollback")
@@ -63,8 +63,8 @@ def test_an_old_backup_set_rolls_back(old: Old) -> None:
     assert old.now == old.before
 
 
-def test_an_old_consolidation_is_checked_and_accepted(old: Old) -> None:
-    """Archives, target and code are compared with what the release of then wrote down; not a byte is changed."""
+def test_old_consolidation_is_accepted(old: Old) -> None:
+    """Archives, target and code agree with the old record, and no byte changes."""
     files = old.workspace.files()
 
     ran = old.workspace.run("verify")

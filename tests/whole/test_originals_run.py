@@ -1,4 +1,4 @@
-"""``pytest -m verify --originals DIR`` judges a consolidation that somebody else made, and writes nothing."""
+"""Judge a consolidation that was made by hand, and write nothing."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FAULTS = {
 }
 
 
-def test_the_faults_of_somebody_elses_consolidation_are_found(tmp_path: Path) -> None:
-    """Right, it is accepted; with indexes, a row and two columns wrong, each criterion says so; no byte is written."""
+def test_faults_of_a_manual_consolidation_are_found(tmp_path: Path) -> None:
+    """A right one is accepted. Wrong indexes, rows and columns fail their criteria."""
     kept = build(tmp_path / "kept")
     workspace = Workspace(shutil.copytree(kept, tmp_path / "workspace"), tmp_path / "reports")
     assert workspace.run("migrate").exit == 0
@@ -41,9 +41,11 @@ def test_the_faults_of_somebody_elses_consolidation_are_found(tmp_path: Path) ->
     assert right.evidence["mode"] == "check"
     assert unwritten == before
     assert wrong.exit == 1, wrong.text
-    assert {one["id"] for one in wrong.evidence["criteria"] if one["outcome"] == "failed"} >= set(FAULTS)
+    assert {entry["id"] for entry in wrong.evidence["criteria"] if entry["outcome"] == "failed"} >= set(FAULTS)
     assert "columns file and created_by have changed places" in wrong.text
-    unanswered = {one["id"]: one["observed"] for one in right.evidence["criteria"] if one["outcome"] == "not examined"}
+    unanswered = {
+        entry["id"]: entry["observed"] for entry in right.evidence["criteria"] if entry["outcome"] == "not examined"
+    }
     assert unanswered["backup-complete"] == "only the run that makes a consolidation can show it"
 
 

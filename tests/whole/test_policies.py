@@ -34,10 +34,10 @@ on_conflict = "{policy}"
         *thorough(("prefer-source", [("a", "old"), ("b", "old"), ("c", "old")], ["'a'", "'b'"])),
     ],
 )
-def test_each_settled_row_is_listed_by_its_key(
+def test_each_resolved_conflict_is_listed_by_its_key(
     policy: str, rows: list[tuple[str, str]], listed: list[str], tmp_path: Path
 ) -> None:
-    """The keys stand in the backup set, readable by the owner alone; the report has the count and the place."""
+    """The backup set has the keys, and the report has their number and the place."""
     root = tmp_path / "workspace"
     root.mkdir()
     (root / "consolidation.toml").write_text(PLAN.format(policy=policy), "utf-8")

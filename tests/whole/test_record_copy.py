@@ -1,4 +1,4 @@
-"""A whole run says how each table was copied, and the plan can turn the copying of records off."""
+"""State how each table was copied, and let the plan turn record copy off."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def consolidated(folder: Path, *, record_copy: bool) -> tuple[dict[str, Any], str]:
-    """Return the evidence and the ``sql.log`` of a run whose plan gives one table another DEFAULT."""
+    """Return evidence and SQL log of a run with another DEFAULT in one table."""
     workspace = build_one_source(folder)
     workspace.execute("old.db", "CREATE TABLE notes(k TEXT PRIMARY KEY, v DEFAULT 1); INSERT INTO notes VALUES('a', 5)")
     create = 'create = "CREATE TABLE notes(k TEXT PRIMARY KEY, v DEFAULT 2)"'
@@ -31,7 +31,7 @@ def consolidated(folder: Path, *, record_copy: bool) -> tuple[dict[str, Any], st
 
 
 def test_plan_turns_record_copy_off(tmp_path: Path) -> None:
-    """The target has the same rows either way; ``sql.log`` and the evidence tell which way it was."""
+    """The target has the same rows either way, and the SQL log names the way."""
     runs = {switch: consolidated(tmp_path / str(switch), record_copy=switch) for switch in (True, False)}
 
     digests = [evidence["target"]["contents"]["after"]["notes"] for evidence, _ in runs.values()]

@@ -1,4 +1,4 @@
-"""``pytest -m verify --bundle FILE.zip``: years later, offline, without a workspace, every tampering is found."""
+"""Check a bundle offline with ``pytest -m verify``, and find every tampering."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tests.support.reports.forgery import Files
 
 
-def files_agree(told: BundleContents) -> list[Observation]:
-    """Observe that all files of a bundle say what its evidence says, as the run that checks it does."""
-    return [*bundle_check.check_agreement(told), *page_check.check_page(told)]
+def files_agree(contents: BundleContents) -> list[Observation]:
+    """Observe whether all files of a bundle agree with its evidence."""
+    return [*bundle_check.check_agreement(contents), *page_check.check_page(contents)]
 
 
 CHECKS = {
@@ -39,12 +39,12 @@ CHECKS = {
 
 def failing(files: Files) -> set[str]:
     """Ids of the criteria that do not hold for a bundle of these files."""
-    told = parse_bundle(Bundle("some.zip", files))
-    return {id for id, check in CHECKS.items() for seen in check(told) if not seen.holds}
+    contents = parse_bundle(Bundle("some.zip", files))
+    return {id for id, check in CHECKS.items() for observation in check(contents) if not observation.holds}
 
 
-def test_a_bundle_as_it_was_left_holds(files: Files) -> None:
-    """Nothing is found in it; sealed anew without a change it still holds."""
+def test_unchanged_bundle_passes(files: Files) -> None:
+    """With new digests but no change it passes as well."""
     assert failing(files) == set()
 
     edited(files, lambda _document: None)
@@ -53,7 +53,7 @@ def test_a_bundle_as_it_was_left_holds(files: Files) -> None:
 
 
 def test_files_that_are_missing_changed_or_added_are_found(files: Files) -> None:
-    """Each is named by the criterion that looks at digests; page and entries tell of code and SQL as well."""
+    """Each is named by the criterion of digests. Page and entries show code and SQL as well."""
     for name in ("sql.log", "code.diff"):
         without = {file: data for file, data in files.items() if file != name}
         assert failing(without) == {"bundle-whole", "files-agree", "evidence-consistent"}
@@ -61,8 +61,8 @@ def test_files_that_are_missing_changed_or_added_are_found(files: Files) -> None
     assert failing({**files, "note.txt": b"all good"}) == {"bundle-whole"}
 
 
-def test_a_file_that_is_missing_in_the_manifest_too_is_found(files: Files) -> None:
-    """A log that was taken out with its line of the manifest is one of those that every run leaves."""
+def test_file_missing_in_the_manifest_too_is_found(files: Files) -> None:
+    """Every run writes the log that was removed together with its line of the manifest."""
     del files["sql.log"]
 
     update_digests(files)
@@ -103,11 +103,11 @@ def _stage_removed(document: Any) -> None:
 
 
 def _removed(document: Any) -> None:
-    document["criteria"] = [one for one in document["criteria"] if one["id"] != "foreign-keys"]
+    document["criteria"] = [entry for entry in document["criteria"] if entry["id"] != "foreign-keys"]
 
 
 def _smoke_removed(document: Any) -> None:
-    document["criteria"] = [one for one in document["criteria"] if not one["id"].startswith("smoke:")]
+    document["criteria"] = [entry for entry in document["criteria"] if not entry["id"].startswith("smoke:")]
 
 
 def _excused(document: Any) -> None:
@@ -130,15 +130,15 @@ def _refused(document: Any) -> None:
     "change",
     [with_a_failure_hidden, _stage_failed, _stage_removed, _removed, _smoke_removed, _excused, _exit_code, _refused],
 )
-def test_a_verdict_that_does_not_follow_is_found(files: Files, change: Callable[[Any], None]) -> None:
-    """A failed or missing criterion under an acceptance, a flipped verdict, a stage that is gone."""
+def test_verdict_that_does_not_follow_is_found(files: Files, change: Callable[[Any], None]) -> None:
+    """A criterion failed or is missing, the verdict is changed, or a stage is missing."""
     edited(files, change)
 
     assert "verdict-follows" in failing(files)
 
 
-def test_a_criterion_cannot_be_excused_by_a_run_that_can_answer_it(files: Files) -> None:
-    """Only judging by originals leaves criteria unanswered."""
+def test_answerable_criterion_cannot_be_excused(files: Files) -> None:
+    """Only a check by originals leaves criteria unanswered."""
     edited(files, _excused)
     edited(files, lambda document: document["unanswerable"].update({"foreign-keys": "later"}))
 
@@ -176,10 +176,8 @@ def test_files_that_tell_otherwise_than_the_evidence_are_found(files: Files) -> 
         (b"{", b"["),
     ],
 )
-def test_evidence_that_is_not_of_the_schema_is_found_and_judged_no_further(
-    files: Files, old: bytes, new: bytes
-) -> None:
-    """Nothing that rests on it is shown then."""
+def test_evidence_of_another_schema_is_not_judged_further(files: Files, old: bytes, new: bytes) -> None:
+    """No criterion that depends on it passes."""
     files["evidence.json"] = files["evidence.json"].replace(old, new, 1)
 
     update_digests(files)
@@ -187,21 +185,21 @@ def test_evidence_that_is_not_of_the_schema_is_found_and_judged_no_further(
     assert failing(files) == CHECKS.keys() - {"bundle-whole"}
 
 
-def test_a_bundle_of_another_release_is_not_blamed_for_criteria_it_did_not_know(files: Files) -> None:
-    """What is there must still add up; that its criteria are taken as it names them is said."""
+def test_bundle_of_another_release_has_its_own_criteria(files: Files) -> None:
+    """Its entries must still agree, and an observation states whose criteria are taken."""
     edited(files, _removed)
     edited(files, lambda document: document["versions"].update({"sqlite-consolidate": "0.0.9"}))
 
-    told = parse_bundle(Bundle("old.zip", files))
+    contents = parse_bundle(Bundle("old.zip", files))
 
-    assert all(one.holds for one in verdict_check.check_verdict(told))
-    assert "made by release 0.0.9" in verdict_check.check_verdict(told)[-1].observed
+    assert all(observation.holds for observation in verdict_check.check_verdict(contents))
+    assert "made by release 0.0.9" in verdict_check.check_verdict(contents)[-1].observed
     edited(files, with_other_count)
     assert "counts-add-up" in failing(files)
 
 
-def test_a_manifest_of_any_shape_is_a_finding_and_no_crash(files: Files) -> None:
-    """Whatever stands there."""
+def test_manifest_of_any_shape_fails_a_criterion(files: Files) -> None:
+    """No shape of it raises an exception."""
     for text in (
         b"",
         b"[]",

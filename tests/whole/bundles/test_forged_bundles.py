@@ -1,4 +1,4 @@
-"""The lists and circumstances of a bundle are held against itself: each forgery fits its digests, and is found."""
+"""Find forged lists and files in bundles whose digests were computed again."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _never_rehearsed(document: Any) -> None:
 def test_lists_of_evidence_that_contradict_it_are_found(
     files: Files, tmp_path: Path, change: Callable[[Any], None], subject: str
 ) -> None:
-    """What an application did is judged again by the plan; an earlier run has to be possible."""
+    """Applications are judged again by the plan, and an earlier run must be possible."""
     document = json.loads(files["evidence.json"])
     change(document)
     edit(files, change)
@@ -171,16 +171,16 @@ def test_manifest_that_is_not_of_the_run_is_found(
     assert subject in failing_subjects(tmp_path, files)["files-agree"]
 
 
-def test_file_that_no_run_leaves_is_found_though_it_is_listed(files: Files, tmp_path: Path) -> None:
-    """Nothing would say what it is."""
+def test_listed_file_that_no_run_writes_is_found(files: Files, tmp_path: Path) -> None:
+    """Nothing would state what it is."""
     files["approval.pdf"] = b"%PDF"
     update_digests(files)
 
     assert failing_subjects(tmp_path, files) == {"bundle-whole": {"approval.pdf"}}
 
 
-def test_log_of_sql_without_the_tables_that_were_moved_is_found(files: Files, tmp_path: Path) -> None:
-    """An empty one, beside a list of moves."""
+def test_sql_log_without_the_moved_tables_is_found(files: Files, tmp_path: Path) -> None:
+    """An empty log contradicts the list of moves."""
     files["sql.log"] = b""
     update_digests(files)
 
@@ -188,13 +188,15 @@ def test_log_of_sql_without_the_tables_that_were_moved_is_found(files: Files, tm
 
 
 def test_folder_of_another_run_in_the_zip_is_found(made: Path, tmp_path: Path) -> None:
-    """Whoever unzips it would find it under that name."""
+    """The unzipped folder would have that name."""
     with zipfile.ZipFile(made) as archive, zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
         for name in archive.namelist():
             other.writestr(name.replace(made.stem, "20010101_000000-migrate"), archive.read(name))
 
     wrong = [
-        seen.subject for seen in check_agreement(parse_bundle(read_bundle(tmp_path / "other.zip"))) if not seen.holds
+        observation.subject
+        for observation in check_agreement(parse_bundle(read_bundle(tmp_path / "other.zip")))
+        if not observation.holds
     ]
 
     assert wrong == ["folder in the zip"]
@@ -204,11 +206,11 @@ def _page_tests(change: Callable[[dict[str, Any]], object]) -> Callable[[Files],
     """Return a forgery of the page's table of tests, drawn anew by the means of a forger."""
 
     def _draw(files: Files) -> None:
-        around, told = parse_page_file(files["audit.html"].decode()), parse_bundle(Bundle("forged", files))
+        around, contents = parse_page_file(files["audit.html"].decode()), parse_bundle(Bundle("forged", files))
         assert around is not None
-        assert told.record is not None
+        assert contents.record is not None
         change(around.data["tests"])
-        files["audit.html"] = render_page_file(complete_record(told, told.record), around).encode()
+        files["audit.html"] = render_page_file(complete_record(contents, contents.record), around).encode()
 
     return _draw
 
@@ -220,7 +222,7 @@ def _all_skipped(rows: dict[str, Any]) -> None:
 
 
 def in_junit(old: str, new: str) -> Callable[[Files], None]:
-    """Return a forgery of the test report: a text that it has is replaced once."""
+    """Return a forgery that replaces one text of the test report."""
 
     def _replace(files: Files) -> None:
         report = files["junit.xml"].decode()
@@ -267,10 +269,10 @@ _DAMAGE = 'name="test_each_criterion_holds[integrity-before]" '
         (_page_tests(_all_skipped), "audit.html: outcomes of tests"),
     ],
 )
-def test_report_of_other_tests_than_the_run_had_is_found(
+def test_forged_test_report_is_found(
     files: Files, tmp_path: Path, forge: Callable[[Files], None], subject: str
 ) -> None:
-    """Another test, outcome, number, host or time, and whatever pytest does not write there."""
+    """It has another test, outcome, number, host or time, or a foreign element."""
     forge(files)
     update_digests(files)
 

@@ -1,4 +1,4 @@
-"""Each entry of the evidence is held against the record, the plan and the other files of its bundle."""
+"""Find forged entries by the record, the plan and the other files of the bundle."""
 
 from __future__ import annotations
 
@@ -117,7 +117,10 @@ _ZERO = "0" * 64
 
 
 def _of(criterion: str, subject: str, text: str = "", **values: object) -> Callable[[Any], None]:
-    """Return a forgery of all entries about a subject; a text is both what was expected and what was observed."""
+    """Return a forgery of all entries about a subject.
+
+    A text stands for both expected and observed.
+    """
     both = {"expected": text, "observed": text} if text else {}
 
     def _update(document: Any) -> None:
@@ -264,10 +267,10 @@ _RECORD = "as the record has it"
         ),
     ],
 )
-def test_entry_that_the_record_does_not_give_is_found(
+def test_forged_entry_contradicts_the_record(
     files: Files, tmp_path: Path, change: Callable[[Any], None], subject: str
 ) -> None:
-    """What was expected is forged as well as what was observed; the rest of the bundle says otherwise."""
+    """Expected and observed are both forged. The rest of the bundle states otherwise."""
     edit(files, change)
 
     assert subject in failing_subjects(tmp_path, files).get("evidence-consistent", {""})
@@ -297,10 +300,8 @@ def test_entry_that_the_record_does_not_give_is_found(
         ),
     ],
 )
-def test_other_plan_is_found_by_the_evidence_that_it_does_not_give(
-    files: Files, tmp_path: Path, old: str, new: str, subject: str
-) -> None:
-    """Its digest is made to fit; a table that is moved cannot be left, so that leaving it changes nothing."""
+def test_forged_plan_contradicts_the_evidence(files: Files, tmp_path: Path, old: str, new: str, subject: str) -> None:
+    """Its digest is computed again. Leaving a moved table changes nothing."""
     text = files["plan.toml"].decode()
     assert old in text
     files["plan.toml"] = text.replace(old, new, 1).encode()

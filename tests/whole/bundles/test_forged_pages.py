@@ -1,4 +1,4 @@
-"""The page and the other files of a bundle are held against its evidence; honest bundles pass."""
+"""Find pages and other files that contradict the evidence, and accept honest bundles."""
 
 from __future__ import annotations
 
@@ -107,10 +107,10 @@ def _over_the_page(text: str) -> Callable[[Files], None]:
         (in_page('(?s)<section aria-labelledby="versions">.*?</section>', ""), "audit.html: versions"),
     ],
 )
-def test_page_that_is_not_that_of_the_evidence_is_found(
+def test_page_that_contradicts_the_evidence_is_found(
     files: Files, tmp_path: Path, forge: Callable[[Files], None], subject: str
 ) -> None:
-    """Other numbers, another approver, words that nobody's evidence says, and whatever could act."""
+    """It has other numbers, another approver, other texts, or active content."""
     forge(files)
     update_digests(files)
 
@@ -128,10 +128,10 @@ def test_page_that_is_not_that_of_the_evidence_is_found(
         ("manifest.json", b'"workspace": "workspace"', b'"workspace": "other"', "manifest.json: workspace"),
     ],
 )
-def test_other_file_that_is_not_that_of_the_evidence_is_found(
+def test_file_that_contradicts_the_evidence_is_found(
     files: Files, tmp_path: Path, name: str, old: bytes, new: bytes, subject: str
 ) -> None:
-    """Whatever line of it was changed."""
+    """Any line of it may be changed."""
     assert old in files[name]
     files[name] = files[name].replace(old, new, 1)
     update_digests(files)
@@ -140,7 +140,7 @@ def test_other_file_that_is_not_that_of_the_evidence_is_found(
 
 
 def _comment(files: Files) -> None:
-    """Let a comment of the plan name somebody else: nothing reads it."""
+    """Add a comment with another name to the plan, which nothing reads."""
     old, new = (b"# on the phone", b"# approved_by = 'Somebody Else'")
     assert old in files["plan.toml"]
     before = hashlib.sha256(files["plan.toml"]).hexdigest()
@@ -179,7 +179,7 @@ def test_honest_bundle_passes_however_it_was_written(
 def test_number_that_no_run_has_is_no_evidence(
     files: Files, tmp_path: Path, place: tuple[str | int, ...], value: float
 ) -> None:
-    """Nothing is drawn of it: the schema bounds rows, bytes and seconds."""
+    """The schema bounds rows, bytes and seconds, so nothing is drawn of it."""
     document = json.loads(files["evidence.json"])
     *path, key = place
     part = document
@@ -192,7 +192,7 @@ def test_number_that_no_run_has_is_no_evidence(
     assert f"evidence.json: {'/'.join(map(str, place))}" in failing_subjects(tmp_path, files)["evidence-valid"]
 
 
-def test_headline_says_that_a_bundle_of_another_release_is_checked_in_part(files: Files, tmp_path: Path) -> None:
+def test_headline_states_a_check_in_part(files: Files, tmp_path: Path) -> None:
     """A forger may name any release, and so switch checks off."""
     edit(files, lambda document: document["versions"].update({"sqlite-consolidate": "0.0.9"}))
     write(tmp_path / "bundle", files)
@@ -247,7 +247,7 @@ expect = { stdout = "x64 ok", lines = 1 }
 
 
 def test_honest_bundle_of_odd_texts_passes(tmp_path: Path) -> None:
-    """A tab in statements, names that differ in the case of a letter beyond ASCII, and an output like an escape."""
+    """It has a tab in statements, an output like an escape, and names differing in case."""
     workspace = build_one_source(tmp_path)
     plan = workspace.root / "consolidation.toml"
     tables, smoke = _ODD.split("[[smoke]]")

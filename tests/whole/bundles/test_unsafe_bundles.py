@@ -134,7 +134,7 @@ def _folder_with_fifo(files: Files, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "why"),
+    ("make", "reason"),
     [
         (_traversal, "leads out of it"),
         (_backslash, "leads out of it"),
@@ -159,22 +159,22 @@ def _folder_with_fifo(files: Files, path: Path) -> None:
         (_folder_with_fifo, "no plain file"),
     ],
 )
-def test_what_is_no_bundle_or_cannot_be_read_safely_is_refused(
-    files: Files, tmp_path: Path, make: Callable[[Files, Path], None], why: str
+def test_unsafe_or_missing_bundle_is_refused(
+    files: Files, tmp_path: Path, make: Callable[[Files, Path], None], reason: str
 ) -> None:
-    """Said in a sentence; nothing is extracted, nothing waits."""
+    """The problem has an id, nothing is extracted, and nothing waits."""
     path = tmp_path / "some.zip"
     make(files, path)
     before = sorted(tmp_path.iterdir())
 
-    with pytest.raises(ProblemError, match=why):
+    with pytest.raises(ProblemError, match=reason):
         read_bundle(path)
 
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_the_command_accepts_the_zip_and_the_folder_and_needs_no_workspace(made: Path, tmp_path: Path) -> None:
-    """Exit 0, a report of its own, and not a byte anywhere else; the sample is not built for it."""
+def test_command_accepts_zip_and_folder_without_a_workspace(made: Path, tmp_path: Path) -> None:
+    """It exits with 0, writes only its own report, and does not build the sample."""
     with zipfile.ZipFile(made) as archive:
         archive.extractall(tmp_path / "unzipped")
     nowhere = Workspace(tmp_path / "nowhere", tmp_path / "reports")
@@ -191,8 +191,8 @@ def test_the_command_accepts_the_zip_and_the_folder_and_needs_no_workspace(made:
     assert made.read_bytes() == packed
 
 
-def test_the_command_refuses_what_is_no_bundle_and_fails_what_was_tampered_with(files: Files, tmp_path: Path) -> None:
-    """Exit 1 with every contradiction named, exit 4 with a sentence; never a traceback."""
+def test_command_refuses_and_fails_without_a_traceback(files: Files, tmp_path: Path) -> None:
+    """A contradiction exits with 1 and a refusal with 4."""
     nowhere = Workspace(tmp_path / "nowhere", tmp_path / "reports")
     edited(files, with_other_count)
     edited(files, with_a_failure_hidden)

@@ -20,8 +20,8 @@ DOCS = REPOSITORY / "docs"
 @pytest.fixture(scope="module")
 def workflow() -> dict[Any, Any]:
     """The example for GitHub Actions."""
-    found: dict[Any, Any] = yaml.safe_load((DOCS / "github-actions.yml").read_text("utf-8"))
-    return found
+    workflow: dict[Any, Any] = yaml.safe_load((DOCS / "github-actions.yml").read_text("utf-8"))
+    return workflow
 
 
 def commands(workflow: dict[Any, Any], job: str) -> list[str]:
@@ -30,7 +30,7 @@ def commands(workflow: dict[Any, Any], job: str) -> list[str]:
 
 
 def here(command: str, workspace: Workspace) -> subprocess.CompletedProcess[str]:
-    """Run a command of an example in the repository, with this interpreter's pytest and this workspace."""
+    """Run a command of an example with this interpreter's pytest and this workspace."""
     pytest_here = f"{shlex.quote(sys.executable)} -m pytest -p no:cacheprovider --reports={workspace.reports}"
     command = command.replace(".venv/bin/pytest", pytest_here).replace("--plan=consolidation.toml", "")
     command = command.replace("/srv/shop", str(workspace.root)).replace('"$HOME/sqlite-consolidate"', ".")
@@ -46,8 +46,8 @@ def here(command: str, workspace: Workspace) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_a_pull_request_only_rehearses(workflow: dict[Any, Any], workspace: Workspace) -> None:
-    """Whatever somebody proposes, nothing is migrated by it; and the command works."""
+def test_pull_request_only_rehearses(workflow: dict[Any, Any], workspace: Workspace) -> None:
+    """No proposed change is migrated, and the command works."""
     assert workflow[True]["pull_request"] == {"paths": ["**/consolidation.toml"]}  # YAML reads "on" as true
     assert workflow["jobs"]["rehearse"]["if"] == "github.event_name == 'pull_request'"
     before = workspace.files()
@@ -59,8 +59,8 @@ def test_a_pull_request_only_rehearses(workflow: dict[Any, Any], workspace: Work
     assert workspace.files() == before
 
 
-def test_a_migration_is_started_by_hand_and_approved(workflow: dict[Any, Any], workspace: Workspace) -> None:
-    """Its environment asks for reviewers; the verb comes from a list, through a variable, never into the script."""
+def test_migration_is_started_by_hand_and_approved(workflow: dict[Any, Any], workspace: Workspace) -> None:
+    """Its environment requires reviewers, and the verb reaches the script in a variable."""
     assert workflow["jobs"]["run"]["environment"] == "production"
     assert workflow[True]["workflow_dispatch"]["inputs"]["verb"]["options"] == ["verify", "migrate", "rollback"]
     assert "${{" not in "".join(commands(workflow, "run"))
@@ -80,8 +80,8 @@ def test_the_report_is_kept_whatever_happens(workflow: dict[Any, Any]) -> None:
         assert Path(last["with"]["path"]).parts[0] == "reports"
 
 
-def test_cron_is_silent_unless_something_is_wrong(workspace: Workspace) -> None:
-    """What is printed is mailed: nothing on a good night, the reason on a bad one."""
+def test_cron_prints_only_problems(workspace: Workspace) -> None:
+    """What is printed is mailed."""
     line = (DOCS / "crontab").read_text("utf-8").splitlines()[-1]
     command = line.split(maxsplit=5)[5]
     assert workspace.run("migrate").exit == 0

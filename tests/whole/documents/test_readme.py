@@ -1,4 +1,4 @@
-"""The README is true: its commands are run, their output is compared, its tables are held against the code."""
+"""Run the commands of the README, and compare its output and tables with the code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ INSERT INTO orders SELECT i, 'item ' || i, i / 4.0 FROM n;
 
 
 def said(verb: str) -> list[str]:
-    """The commands of the README that begin with ``pytest -m verb``, without their comments, in order."""
+    """Return the commands of the README for a verb, without comments, in order."""
     lines = [line.partition(" #")[0].strip() for block in BLOCKS for line in block.splitlines()]
     return [line for line in lines if re.match(rf"pytest -m {verb}\b", line)]
 
@@ -58,7 +58,7 @@ def run(command: str, project: Path) -> subprocess.CompletedProcess[str]:
 
 
 def alike(text: str) -> list[str]:
-    """Return the lines without times, run ids and folders, and without numbers that grow with the criteria."""
+    """Return the lines without times, run ids, folders and growing numbers."""
     for pattern, word in (
         (r"\S*/reports/", ".../reports/"),
         (r"\d{8}_\d{6}", "<run>"),
@@ -72,7 +72,10 @@ def alike(text: str) -> list[str]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """What a clone has for a run, git's folder too, so that ``reports/`` and the sample are made there and not here."""
+    """Return what a clone has for a run.
+
+    Reports and the sample are made in it, not in this repository.
+    """
     root = tmp_path / "project"
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(
@@ -94,8 +97,8 @@ def shop(folder: Path) -> Path:
     return folder
 
 
-def test_the_first_command_prints_what_is_shown(project: Path) -> None:
-    """The sample is consolidated by it; every line from the first stage to the next command is as in the README."""
+def test_first_command_prints_what_the_readme_shows(project: Path) -> None:
+    """It consolidates the sample, and every line up to the next command is the same."""
     first, shown = BLOCKS[0], BLOCKS[2]
     assert first.strip().endswith("&& .venv/bin/pytest -m migrate")
 
@@ -115,8 +118,8 @@ def test_python_example_is_the_one_of_the_docstring() -> None:
 
 
 @pytest.mark.thorough
-def test_the_plan_of_ten_lines_works_with_the_commands_below_it(project: Path, tmp_path: Path) -> None:
-    """Every command that the README has for a workspace, in a sensible order; each exits with 0."""
+def test_plan_of_ten_lines_works_with_its_commands(project: Path, tmp_path: Path) -> None:
+    """Every command that the README has for a workspace exits with 0."""
     workspace = shop(tmp_path / "shop")
     shutil.copytree(workspace, tmp_path / "shop-before")
     rehearse, check, by_originals, bundle = said("verify")
@@ -139,8 +142,8 @@ def test_the_plan_of_ten_lines_works_with_the_commands_below_it(project: Path, t
     assert (workspace / "logs" / "orders.db").exists()
 
 
-def test_the_exit_codes_are_those_of_a_run(project: Path, tmp_path: Path) -> None:
-    """4 and 5 as a shell sees them; 0 is seen above, 1 with every seeded fault, the rest where runs are interrupted."""
+def test_readme_exit_codes_are_those_of_a_run(project: Path, tmp_path: Path) -> None:
+    """A shell sees 4 and 5. Other tests see the rest."""
     assert [row[0] for row in table("exit code")] == ["0", "1", "2 / 143 / 129", "3", "4", "5"]
     workspace = shop(tmp_path / "shop")
     (workspace / "consolidation.toml").write_text(TOML[0].replace("1200", "1199"))
@@ -159,8 +162,8 @@ def test_the_table_of_stages_is_that_of_the_code() -> None:
     ]
 
 
-def test_the_listing_of_the_tree_names_every_folder_and_nothing_else() -> None:
-    """A room of the engine's or of the tests' that is not there, or is not named, misleads whoever comes next."""
+def test_listing_of_the_tree_names_exactly_every_folder() -> None:
+    """A missing or additional folder misleads a newcomer."""
     listing = next(block for block in BLOCKS if block.startswith("conftest.py"))
     named = {line.split()[0] for line in listing.splitlines()}
     rooms = {
@@ -170,13 +173,13 @@ def test_the_listing_of_the_tree_names_every_folder_and_nothing_else() -> None:
     }
 
     assert {f"migration/sqlite_consolidate/{name}/" for name in rooms} == {
-        one for one in named if one.startswith("migration/sqlite_consolidate/")
+        name for name in named if name.startswith("migration/sqlite_consolidate/")
     }
     assert all((REPOSITORY / name).exists() for name in named if "<" not in name)
 
 
-def test_the_figures_of_the_benchmark_are_those_that_were_measured() -> None:
-    """The table is what one run of it wrote, and nobody has touched it up; the plot is of the same run."""
+def test_benchmark_figures_are_those_of_one_run() -> None:
+    """Table and plot are what the same run wrote."""
     assert markdown(read(REPOSITORY / "docs" / "benchmark.json")) in README
     assert "docs/benchmark.svg" in README
 
@@ -191,7 +194,7 @@ def test_every_key_of_a_plan_is_documented() -> None:
     assert [key for key in set(keys(Plan)) if not re.search(rf"\b{key}\b", told)] == []
 
 
-def test_every_key_of_the_table_is_a_key_of_a_plan() -> None:
+def test_every_key_of_the_table_is_a_plan_key() -> None:
     """What the table names exists."""
     named = [word for row in table("key") for word in re.findall(r"`([^`]+)`", row[0])]
     known = set(keys(Plan))

@@ -43,7 +43,7 @@ def _accepted(ran: CompletedRun, workspace: Workspace, mode: Mode) -> None:
     """Assert that a run was accepted, with every criterion shown, and left a whole bundle."""
     assert ran.exit == 0, ran.text
     assert (ran.evidence["mode"], ran.evidence["verdict"]) == (mode, "accepted")
-    shown = {one["id"] for one in ran.evidence["criteria"] if one["outcome"] in ("passed", "not required")}
+    shown = {entry["id"] for entry in ran.evidence["criteria"] if entry["outcome"] in ("passed", "not required")}
     assert shown == _demanded(workspace, mode)
     assert ran.evidence["not_shown"] == []
     assert set(ran.outcomes.values()) == {"passed"}
@@ -55,8 +55,8 @@ def _accepted(ran: CompletedRun, workspace: Workspace, mode: Mode) -> None:
     assert f"report:     {ran.folder / 'audit.html'}" in ran.text
 
 
-def test_the_sample_is_rehearsed_consolidated_checked_and_put_back(tmp_path: Path) -> None:
-    """Each of the three commands ends with 0, proves what it says, and touches nothing that it should not."""
+def test_sample_is_rehearsed_consolidated_checked_and_rolled_back(tmp_path: Path) -> None:
+    """Each command exits with 0, proves its claim, and changes only what it should."""
     workspace = _sample(tmp_path)
     files, contents = workspace.files(), workspace.contents()
 

@@ -1,4 +1,4 @@
-"""``junit.xml`` is read by what people import such files with, whatever the names in a plan."""
+"""Read ``junit.xml`` with the programs that import such files."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ SHAPE = {
 }
 
 
-def test_the_file_has_the_shape_that_importers_know_also_after_a_failure_with_hostile_names(
+def test_junit_file_has_its_shape_after_hostile_failure(
     workspace: Workspace,
 ) -> None:
-    """A failed smoke test whose name has control characters, markup and a bidi override."""
+    """The failed smoke test's name has control characters, markup and a bidi override."""
     workspace.edit("consolidation.toml", '"the store reads its tasks"', r'"\u001b[2J </failure> \u202e & ]]>"')
     workspace.edit("consolidation.toml", '"^3$"', '"^4$"')
 
@@ -48,7 +48,7 @@ def test_the_file_has_the_shape_that_importers_know_also_after_a_failure_with_ho
         assert set(element.attrib) <= attributes, element.tag
         assert {child.tag for child in element} <= inside, element.tag
     [suite] = JUnitXml.fromstring(data)
-    failed = [case for case in suite if any(isinstance(one, Failure) for one in case.result)]
+    failed = [case for case in suite if any(isinstance(result, Failure) for result in case.result)]
     assert [case.name for case in failed] == ["test_each_application_works[smoke-1]"]
     assert suite.failures == 1
     assert suite.tests == len(list(suite))

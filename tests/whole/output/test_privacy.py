@@ -1,7 +1,4 @@
-"""Privacy: no value of a row, and no path of this machine, is in any file of a bundle.
-
-What an application prints is the plan's own choice, and in the report unless it is withheld.
-"""
+"""Keep values of rows and paths of this machine out of every file of a bundle."""
 
 from __future__ import annotations
 
@@ -42,7 +39,10 @@ _TELLING = f"from app.store import titles; print(len(titles())); print('{CANARY[
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """The workspace of one source, the canary in every column of two more tables, an application that prints it."""
+    """Return a workspace with the canary in every column of two further tables.
+
+    An application prints it.
+    """
     made = build_one_source(tmp_path)
     made.execute("old.db", _ROWS)
     made.edit("consolidation.toml", "\n[[reference]]", _TABLES)
@@ -51,7 +51,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def bundle(ran: CompletedRun) -> dict[str, str]:
-    """Every file of the run's bundle, as it is in the zip; the text of damaged UTF-8 is of no interest."""
+    """Return the text of every file in the zip of the run's bundle."""
     assert ran.folder is not None
     with zipfile.ZipFile(ran.folder.with_name(f"{ran.folder.name}.zip")) as archive:
         return {name: archive.read(name).decode("utf-8", "replace") for name in archive.namelist()}
@@ -80,7 +80,10 @@ def _check(workspace: Workspace) -> None:
 
 
 def _undecodable(workspace: Workspace) -> None:
-    """Hold text that is no UTF-8, which SQLite's own error would quote, where it has to become UTF-16."""
+    """Put a text that is no UTF-8 where it has to become UTF-16.
+
+    SQLite's own error would quote it.
+    """
     (workspace.root / "main.db").unlink()
     workspace.execute("main.db", "PRAGMA encoding = 'UTF-16le'; CREATE TABLE people(id INTEGER PRIMARY KEY);")
     blob = (CANARY.encode() + b"\xff").hex()
@@ -98,8 +101,8 @@ def _expect(workspace: Workspace) -> None:
     workspace.edit("consolidation.toml", '"^3$"', '"^4$"')
 
 
-def test_runs_that_are_accepted_hold_no_value(workspace: Workspace) -> None:
-    """Rehearsal, migration, check and rollback of rows that point at nothing, and an application that prints them."""
+def test_accepted_runs_hold_no_value(workspace: Workspace) -> None:
+    """Rows without a parent and an application that prints them are in every kind of run."""
     workspace.edit("consolidation.toml", f"'{CANARY[:6]}' + '{CANARY[6:]}'", "__import__('app.store').store.titles()")
     workspace.execute("old.db", f"UPDATE tasks SET title = '{CANARY}'")
     for verb in ("verify", "migrate", "verify", "rollback"):
@@ -110,8 +113,8 @@ def test_runs_that_are_accepted_hold_no_value(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_collide, _check, _log, *thorough(_retype, _undecodable, _expect)])
-def test_runs_that_are_refused_hold_no_value(workspace: Workspace, spoil: object) -> None:
-    """Whatever the reason: collisions, types, constraints, text without an encoding, applications, logs."""
+def test_refused_runs_hold_no_value(workspace: Workspace, spoil: object) -> None:
+    """The reasons are collisions, types, constraints, encodings, applications and logs."""
     assert callable(spoil)
     spoil(workspace)
 
@@ -121,8 +124,8 @@ def test_runs_that_are_refused_hold_no_value(workspace: Workspace, spoil: object
     assert leaks(ran) == []
 
 
-def test_what_an_application_said_is_in_the_report_unless_it_is_withheld(workspace: Workspace) -> None:
-    """An auditor asks what it printed; who may not file that keeps it in the terminal."""
+def test_report_has_output_unless_it_is_withheld(workspace: Workspace) -> None:
+    """An auditor asks for it, and an operator may keep it in the terminal."""
     _expect(workspace)
 
     shown = workspace.forked("verify")
@@ -134,8 +137,8 @@ def test_what_an_application_said_is_in_the_report_unless_it_is_withheld(workspa
     assert "(withheld)" in str(withheld.evidence["criteria"])
 
 
-def test_with_show_values_a_collision_names_its_keys_but_no_secret_ones(workspace: Workspace) -> None:
-    """The first keys, short; a column whose name sounds like a secret stays masked."""
+def test_show_values_names_keys_but_masks_secrets(workspace: Workspace) -> None:
+    """The first keys are shown, and a column with a secret's name stays masked."""
     for database in ("main.db", "old.db"):
         table = "CREATE TABLE logins(name TEXT, api_token TEXT, UNIQUE(name, api_token))"
         workspace.execute(database, f"{table}; INSERT INTO logins VALUES ('ada', '{CANARY}')")
@@ -151,7 +154,10 @@ def test_with_show_values_a_collision_names_its_keys_but_no_secret_ones(workspac
 
 
 def _change_a_row(run: Run) -> None:
-    """Change a row of each kind of table between copy and comparison; keys and contents hold the canary."""
+    """Change a row of each kind of table between copy and comparison.
+
+    Keys and contents hold the canary.
+    """
     con = run.target.connection
     con.execute("UPDATE secrets SET body = body || 'x', raw = NULL")
     con.execute("DELETE FROM loose WHERE rowid = 1")
@@ -159,14 +165,14 @@ def _change_a_row(run: Run) -> None:
 
 
 def test_row_that_differs_is_named_without_its_values(workspace: Workspace) -> None:
-    """Neither report, evidence nor terminal holds a value; the row of an integer key can be found."""
+    """The operator can find the row by its integer key."""
     ran = workspace.forked("migrate", "--withhold-output", plugin=Before("50-verify", _change_a_row))
 
     assert ran.failed == {"rows-exact", "no-duplicates", "neighbours-unchanged"}
     assert CANARY not in ran.text
     assert leaks(ran) == []
     assert "row id 2 of people: column name changed" in ran.text
-    rows = {one["subject"]: one["rows"] for one in ran.evidence["criteria"] if "rows" in one}
+    rows = {entry["subject"]: entry["rows"] for entry in ran.evidence["criteria"] if "rows" in entry}
     assert rows["secrets <- old.db:secrets"]["first"] == [
         {
             "kind": "changed",
@@ -187,12 +193,12 @@ def test_row_that_differs_shows_its_values_on_demand(workspace: Workspace) -> No
     ran = workspace.forked("migrate", "--show-values", plugin=Before("50-verify", _change_a_row))
 
     assert {name.rpartition("/")[2] for name in leaks(ran)} >= {"evidence.json", "audit.html"}
-    rows = {one["subject"]: one["rows"] for one in ran.evidence["criteria"] if "rows" in one}
+    rows = {entry["subject"]: entry["rows"] for entry in ran.evidence["criteria"] if "rows" in entry}
     assert rows["people"]["first"][0]["columns"] == [{"column": "name", "expected": "'Bob'", "observed": f"'{CANARY}'"}]
 
 
-def test_row_that_was_changed_since_is_named_without_its_values(workspace: Workspace) -> None:
-    """A check of what stands accepts it, names it in a finding, and has the record of it."""
+def test_row_changed_later_is_named_without_values(workspace: Workspace) -> None:
+    """A later check accepts it, and names it in a finding."""
     workspace.edit("consolidation.toml", f"'{CANARY[:6]}' + '{CANARY[6:]}'", "1")
     workspace.run("migrate")
     workspace.execute("main.db", f"UPDATE secrets SET body = '{CANARY}-2'; UPDATE people SET name = 'Eve' WHERE id = 1")
@@ -202,12 +208,12 @@ def test_row_that_was_changed_since_is_named_without_its_values(workspace: Works
     assert ran.exit == 0, ran.text
     assert leaks(ran) == []
     assert any("row id 1 of people: column name changed" in finding.text for finding in ran.findings)
-    rows = {one["subject"]: one["rows"] for one in ran.evidence["criteria"] if "rows" in one}
+    rows = {entry["subject"]: entry["rows"] for entry in ran.evidence["criteria"] if "rows" in entry}
     assert [column["column"] for column in rows["main.db: secrets"]["first"][0]["columns"]] == ["body"]
 
 
-def test_the_path_of_the_workspace_is_in_the_rollback_command_alone(workspace: Workspace) -> None:
-    """The command is exact, so that it can be copied; everything else is relative."""
+def test_only_the_rollback_command_has_the_path(workspace: Workspace) -> None:
+    """The command is exact because the operator copies it. All else is relative."""
     ran = workspace.forked("migrate")
 
     assert ran.exit == 0, ran.text
@@ -219,8 +225,8 @@ def test_the_path_of_the_workspace_is_in_the_rollback_command_alone(workspace: W
         assert str(workspace.root.parent) not in text.replace(command, ""), name
 
 
-def test_pytest_cannot_be_told_to_show_the_local_variables_of_a_failure(workspace: Workspace) -> None:
-    """They would be rows."""
+def test_pytest_does_not_show_local_variables(workspace: Workspace) -> None:
+    """They would hold rows."""
     ran = workspace.forked("migrate", "--showlocals")
 
     assert ran.exit == 4

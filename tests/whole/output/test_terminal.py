@@ -1,4 +1,4 @@
-"""The terminal: what a person reads while a run goes on, and at its end."""
+"""Show on the terminal what a run does and how it ends."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _COUNTED = "rows-counted"
 
 
 def _fail(_run: object) -> NoReturn:
-    raise ZeroDivisionError("nobody foresaw this")
+    raise ZeroDivisionError("unexpected failure")
 
 
 class BrokenReporter:
-    """A plugin whose own reporting fails after COMMIT, as somebody's dashboard might."""
+    """Fail in another plugin's reporting after COMMIT."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Fail."""
@@ -37,8 +37,8 @@ class Impatient:
         life.LOG_SECONDS = 0
 
 
-def test_a_run_ends_with_verdict_report_backup_set_and_next_command(workspace: Workspace) -> None:
-    """The last lines are the same in every style; in the usual one each stage has one line."""
+def test_run_ends_with_verdict_report_and_next_command(workspace: Workspace) -> None:
+    """The last lines are the same in every style. The usual style has a line for each stage."""
     accepted, rolled_back = "Accepted: consolidated, every criterion passed.", "Rolled back: everything is as it was"
     for verb, style, verdict, stages in (
         ("migrate", "--color=no", accepted, [stage.id for stage in STAGES if "migrate" in stage.modes]),
@@ -82,10 +82,10 @@ def test_a_run_says_first_what_it_is(workspace: Workspace) -> None:
         *thorough(({}, "--color=yes", True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "-q", False)),
     ],
 )
-def test_output_is_coloured_only_where_that_is_wanted(
+def test_output_is_coloured_only_on_request(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], option: str, *, coloured: bool
 ) -> None:
-    """A file, a pipe and a CI log get plain lines unless somebody asks, and every problem even with -x."""
+    """A file, a pipe and a CI log get plain lines, and every problem even with -x."""
     for name in ("CI", "NO_COLOR", "FORCE_COLOR", "PY_COLORS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -100,8 +100,8 @@ def test_output_is_coloured_only_where_that_is_wanted(
     assert "[unknown-key]" in ran.text
 
 
-def test_a_long_step_shows_that_it_lives(workspace: Workspace) -> None:
-    """The application ends only when it has read the sign itself, which pytest's capture would swallow."""
+def test_long_step_shows_progress(workspace: Workspace) -> None:
+    """The application ends only when it has read the progress line itself."""
     waits = f"while 'running the store' not in open({str(workspace.output)!r}).read(): pass"
     workspace.edit("consolidation.toml", '"from app.store', f'"""\n{waits}\nfrom app.store')
     workspace.edit("consolidation.toml", 'titles()))"', 'titles()))\n"""')
@@ -112,22 +112,22 @@ def test_a_long_step_shows_that_it_lives(workspace: Workspace) -> None:
     assert "     running the store reads its tasks, " in ran.text
 
 
-def test_a_failure_that_nobody_foresaw_keeps_its_traceback(workspace: Workspace) -> None:
-    """It is put back like any other; pytest shows where it came from, and the last lines name it."""
+def test_unexpected_failure_keeps_its_traceback(workspace: Workspace) -> None:
+    """The run is rolled back, and the last lines name the failure."""
     before = workspace.contents()
 
     ran = workspace.forked("migrate", plugin=Before(_COUNTED, _fail))
 
     assert ran.exit == 1, ran.text
     assert ran.shows_source
-    assert "  40-transfer: ZeroDivisionError: nobody foresaw this" in ran.text
+    assert "  40-transfer: ZeroDivisionError: unexpected failure" in ran.text
     assert "FAILED tests/stages/test_40_transfer.py" in ran.text
-    assert ran.findings[0].text == "40-transfer: ZeroDivisionError: nobody foresaw this"
+    assert ran.findings[0].text == "40-transfer: ZeroDivisionError: unexpected failure"
     assert workspace.contents() == before
 
 
 def test_a_plugin_that_breaks_pytest_breaks_nothing_else(workspace: Workspace) -> None:
-    """Exit 3, everything is put back, and the report says so."""
+    """It exits with 3, is rolled back, and the report states it."""
     before = workspace.contents()
 
     ran = workspace.forked("migrate", plugin=BrokenReporter())
@@ -139,8 +139,8 @@ def test_a_plugin_that_breaks_pytest_breaks_nothing_else(workspace: Workspace) -
     assert workspace.contents() == before
 
 
-def test_a_long_list_is_cut_and_says_so(workspace: Workspace) -> None:
-    """Fifty problems are read on a terminal, if at all; the report has the others."""
+def test_long_list_of_problems_is_cut(workspace: Workspace) -> None:
+    """The report has the problems beyond fifty."""
     workspace.execute(
         "old.db", "".join(f"CREATE TABLE extra{n}(x); INSERT INTO extra{n} VALUES (1);" for n in range(60))
     )
@@ -150,7 +150,7 @@ def test_a_long_list_is_cut_and_says_so(workspace: Workspace) -> None:
     assert ran.exit == 4, ran.text
     assert ran.text.count("1 row is in no table map") == 50
     assert "and 10 more: see the report" in ran.text
-    assert len([one for one in ran.evidence["criteria"] if one["outcome"] == "failed"]) == 60
+    assert len([entry for entry in ran.evidence["criteria"] if entry["outcome"] == "failed"]) == 60
 
 
 def test_each_kind_of_finding_has_a_line(workspace: Workspace) -> None:
@@ -174,7 +174,7 @@ def test_each_kind_of_finding_has_a_line(workspace: Workspace) -> None:
 
 
 def test_hostile_names_are_escaped(workspace: Workspace) -> None:
-    """A table's name can neither steer the terminal nor forge a line, however the output is made."""
+    """A table's name can neither control the terminal nor forge a line."""
     name = "x\x1b[2J\nAccepted: everything\u202egood"
     workspace.execute("old.db", f'CREATE TABLE "{name}"(x); INSERT INTO "{name}" VALUES (1)')
 

@@ -1,4 +1,4 @@
-"""Another repository runs consolidations with a conftest of three lines; its own tests go on as before."""
+"""Run consolidations in another repository, with a conftest of three lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytest_plugins = ("sqlite_consolidate.pytest_plugin.plugin",)
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Somebody's repository, with tests of its own, one of them in a folder that is named like ours."""
+    """Return another repository with its own tests, one in a folder named like ours."""
     root = tmp_path / "repository"
     (root / "tests" / "stages").mkdir(parents=True)
     (root / "conftest.py").write_text(CONFTEST)
@@ -33,7 +33,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def pytest_in(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest there as its people would, with the package laid out as its wheel is (.ci/run builds a real one)."""
+    """Run pytest in another repository, with the package laid out as in its wheel."""
     site = root.parent / "site"
     passed_over = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY / "migration" / "sqlite_consolidate", site / "sqlite_consolidate", ignore=passed_over)
@@ -45,8 +45,8 @@ def pytest_in(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_consolidation_runs_from_there(repository: Path, workspace: Workspace) -> None:
-    """The stages come with the package; the report lands in that repository."""
+def test_consolidation_runs_from_another_repository(repository: Path, workspace: Workspace) -> None:
+    """The package has the stages, and the report is in that repository."""
     ran = pytest_in(repository, "-m", "migrate", "--workspace", str(workspace.root))
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -55,7 +55,7 @@ def test_a_consolidation_runs_from_there(repository: Path, workspace: Workspace)
     assert not (workspace.root / "old.db").exists()
 
 
-def test_style_of_a_report_in_two_words_is_no_path_to_test(repository: Path, workspace: Workspace) -> None:
+def test_style_option_in_two_words_is_no_test_path(repository: Path, workspace: Workspace) -> None:
     """The root folder stays that repository, and the report has the style."""
     style = workspace.root.parent / "own.css"
     style.write_text("h1 { color: rebeccapurple }\n")
@@ -67,8 +67,8 @@ def test_style_of_a_report_in_two_words_is_no_path_to_test(repository: Path, wor
     assert "rebeccapurple" in page.read_text("utf-8")
 
 
-def test_its_own_tests_run_and_no_stage_does(repository: Path, workspace: Workspace) -> None:
-    """A bare pytest migrates nothing, also there; a folder that is only named like ours is theirs."""
+def test_bare_pytest_runs_only_the_own_tests(repository: Path, workspace: Workspace) -> None:
+    """It migrates nothing, and a folder with the same name as ours belongs to that repository."""
     before = workspace.files()
 
     ran = pytest_in(repository, f"--workspace={workspace.root}", "-q")

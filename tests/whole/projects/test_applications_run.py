@@ -1,4 +1,4 @@
-"""What an application can do wrong in a run, each seen by its criterion, and what one may do that is to write."""
+"""Find what an application does wrong in a run, and allow it to write on a copy."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ with sqlite3.connect("main.db") as con:
 
 @dataclass(frozen=True)
 class Wrong:
-    """What a smoke test of the plan does, in Python, and by which criterion and words it has to be seen."""
+    """Hold the code of a smoke test, with the criterion and texts that must report it."""
 
     does: str
     python: str
     criterion: str
-    seen: str
-    said: str = ""
+    observed: str
+    plan_keys: str = ""
 
 
 WRONG = (
@@ -86,27 +86,25 @@ WRONG = (
 )
 
 
-def add_smoke(workspace: Workspace, python: str, said: str = "", name: str = "wrong") -> None:
+def add_smoke(workspace: Workspace, python: str, plan_keys: str = "", name: str = "wrong") -> None:
     """Add a smoke test to the plan."""
     with workspace.plan.open("a") as plan:
-        plan.write(f"\n[[smoke]]\nname = '{name}'\npython = '''\n{python}\n'''\n{said}\n")
+        plan.write(f"\n[[smoke]]\nname = '{name}'\npython = '''\n{python}\n'''\n{plan_keys}\n")
 
 
 def observed(ran: CompletedRun, criterion: str) -> str:
-    """Return what was seen that does not hold."""
+    """Return what failed entries of a criterion observed."""
     return " | ".join(
-        f"{one['subject']}: {one['observed']}"
-        for one in ran.evidence["criteria"]
-        if one["id"] == criterion and one["outcome"] == "failed"
+        f"{entry['subject']}: {entry['observed']}"
+        for entry in ran.evidence["criteria"]
+        if entry["id"] == criterion and entry["outcome"] == "failed"
     )
 
 
 @pytest.mark.parametrize("wrong", [*WRONG[:4], *thorough(*WRONG[4:])], ids=lambda wrong: wrong.does)
-def test_what_an_application_does_wrong_is_seen_and_everything_is_put_back(
-    workspace: Workspace, tmp_path: Path, wrong: Wrong
-) -> None:
-    """The run ends with 1, names the criterion and what was seen; databases, code and file names are as before."""
-    add_smoke(workspace, wrong.python.replace("LOCK", str(tmp_path / "lock")), wrong.said)
+def test_wrong_application_fails_and_is_rolled_back(workspace: Workspace, tmp_path: Path, wrong: Wrong) -> None:
+    """The run exits with 1 and names the criterion. All files are as before."""
+    add_smoke(workspace, wrong.python.replace("LOCK", str(tmp_path / "lock")), wrong.plan_keys)
     before = workspace.contents()
 
     ran = workspace.run("migrate")
@@ -116,7 +114,7 @@ def test_what_an_application_does_wrong_is_seen_and_everything_is_put_back(
     after.pop("app.log")
     assert ran.exit == 1, ran.text
     assert ran.failed == {wrong.criterion}
-    assert wrong.seen in observed(ran, wrong.criterion)
+    assert wrong.observed in observed(ran, wrong.criterion)
     assert after == before
     assert not ran.shows_source, ran.text
     with (tmp_path / "lock").open("w") as lock:
@@ -136,8 +134,8 @@ def test_an_option_that_does_not_exist_is_seen(workspace: Workspace) -> None:
     assert "unrecognized arguments: --limt" in observed(ran, "smoke:cli")
 
 
-def test_a_database_that_an_application_made_is_kept_in_the_backup_set(workspace: Workspace) -> None:
-    """It is in nobody's way when the run is repeated, and it is not deleted."""
+def test_database_made_by_an_application_is_kept(workspace: Workspace) -> None:
+    """It is moved into the backup set, so that the run can be repeated."""
     add_smoke(workspace, "import sqlite3; sqlite3.connect('second.db').execute('CREATE TABLE t(id)')")
 
     ran = workspace.run("migrate")
@@ -159,10 +157,10 @@ def test_a_database_that_an_application_made_is_kept_in_the_backup_set(workspace
     ],
     ids=["an absolute path", "the home folder", "a path in a configuration file"],
 )
-def test_a_rehearsal_notices_an_application_that_opens_the_workspace_itself(
+def test_rehearsal_notices_an_application_opening_the_workspace(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, python: str
 ) -> None:
-    """The rehearsal ends with 1 by that smoke test, and the workspace was not touched."""
+    """The rehearsal exits with 1 by that smoke test, and the workspace is unchanged."""
     monkeypatch.setenv("HOME", str(workspace.root.parent))
     (workspace.root / "app" / "settings.ini").write_text(f"{workspace.root}/main.db\n")
     add_smoke(workspace, python.replace("ROOT", str(workspace.root)))
@@ -177,8 +175,8 @@ def test_a_rehearsal_notices_an_application_that_opens_the_workspace_itself(
 
 
 @pytest.mark.parametrize("verb", ["migrate", *thorough("verify")])
-def test_a_first_insert_is_tried_and_taken_back(workspace: Workspace, verb: str) -> None:
-    """With ``writes = true`` it happens on a copy: it is listed, and the rows are those that were moved."""
+def test_first_insert_is_tried_on_a_copy(workspace: Workspace, verb: str) -> None:
+    """It is listed, and the target has only the moved rows."""
     add_smoke(workspace, _INSERT, 'writes = true\nexpect = { stdout = "^1$" }', name="inserts")
 
     ran = workspace.run(verb)
@@ -193,8 +191,8 @@ def test_a_first_insert_is_tried_and_taken_back(workspace: Workspace, verb: str)
         con.close()
 
 
-def test_a_first_insert_that_fails_refuses_the_run(workspace: Workspace) -> None:
-    """Every reader would pass; the next writer would not."""
+def test_failed_first_insert_refuses_the_run(workspace: Workspace) -> None:
+    """Every reader would succeed, but the next writer would fail."""
     workspace.execute("old.db", "CREATE TRIGGER closed BEFORE INSERT ON tasks BEGIN SELECT RAISE(ABORT, 'closed'); END")
     add_smoke(workspace, _INSERT, "writes = true", name="inserts")
     before = workspace.contents()

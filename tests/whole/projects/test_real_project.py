@@ -1,4 +1,4 @@
-"""A workspace of a real project's shape is consolidated from end to end, its code included."""
+"""Consolidate a workspace like that of a real project, its code included."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CODE = ("src", "config", "scripts", ".env")
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's code as it was before the run, as somebody else has it."""
+    """Return a clone of the project's code before the run."""
     return real_project(tmp_path_factory.mktemp("fresh")).root
 
 
@@ -48,9 +48,9 @@ def consolidated(project: Workspace) -> CompletedRun:
 def references_of(made: Iterable[ProposedReference]) -> str:
     """Return what is proposed as the plan's own text."""
     return "".join(
-        f"\n[[reference]]\nfile = {json.dumps(one.file)}\nfind = {json.dumps(one.find)}\n"
-        f"replace = {json.dumps(one.replace)}\n"
-        for one in made
+        f"\n[[reference]]\nfile = {json.dumps(reference.file)}\nfind = {json.dumps(reference.find)}\n"
+        f"replace = {json.dumps(reference.replace)}\n"
+        for reference in made
     )
 
 
@@ -64,23 +64,23 @@ def code(root: Path) -> dict[str, tuple[str, bytes]]:
     }
 
 
-def test_a_real_project_is_consolidated(consolidated: CompletedRun) -> None:
-    """Orders and notes are in one database, and the ORM, the command and the old code read them there."""
+def test_real_project_is_consolidated(consolidated: CompletedRun) -> None:
+    """The ORM, the command and the old code read orders and notes in one database."""
     assert consolidated.exit == 0, consolidated.text
     assert consolidated.evidence["verdict"] == "accepted"
     assert not consolidated.failed
 
 
-def test_its_report_lists_what_is_no_failure(consolidated: CompletedRun) -> None:
-    """Documentation that names an old database, and a file that git does not track; what git ignores is not read."""
+def test_report_of_a_real_project_lists_findings(consolidated: CompletedRun) -> None:
+    """It lists a mention in documentation and a file that git does not track."""
     assert [(finding.id, finding.level, finding.subject) for finding in consolidated.findings] == [
         ("untracked-file", "note", ".env"),
         ("mention-in-documentation", "note", "README.md:3"),
     ]
 
 
-def test_a_real_project_is_rehearsed_with_edits_under_way(tmp_path: Path) -> None:
-    """The copy is no repository: what git ignores, and what is uncommitted, is asked of the workspace's own."""
+def test_real_project_is_rehearsed_with_uncommitted_edits(tmp_path: Path) -> None:
+    """The copy is no repository, so git is asked in the workspace."""
     project = real_project(tmp_path)
     project.edit("config/settings.yaml", "debug: false", "debug: true")
     before = project.files()
@@ -92,8 +92,8 @@ def test_a_real_project_is_rehearsed_with_edits_under_way(tmp_path: Path) -> Non
     assert project.files() == before
 
 
-def test_a_reference_in_an_f_string_is_noticed(tmp_path: Path) -> None:
-    """The plan forgets the connection URL: the run refuses with file and line, and every file is as it was."""
+def test_reference_in_an_f_string_is_noticed(tmp_path: Path) -> None:
+    """The plan lacks the connection URL, so the run is refused with file and line."""
     _, _, *others = REFERENCES.split("[[reference]]")
     project = real_project(tmp_path, references="[[reference]]".join(["", *others]))
     before = project.contents()
@@ -107,22 +107,22 @@ def test_a_reference_in_an_f_string_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_a_real_project_is_consolidated_without_git_and_with_the_references_that_are_proposed(tmp_path: Path) -> None:
-    """Every mention is understood, and the applications work with it; what ``.gitignore`` names is left out as well."""
+def test_real_project_is_consolidated_with_proposed_references(tmp_path: Path) -> None:
+    """There is no git. What ``.gitignore`` names is left out as well."""
     project = real_project(tmp_path, references="", git=False)
 
     made = propose_references(scan_scope(load(project.plan), project.root, project.root, own=[project.plan]))
     project.plan.write_text(PLAN + references_of(made) + REST)
     ran = project.run("migrate")
 
-    assert [one.file for one in made if one.understood] == [one.file for one in made]
+    assert [reference.file for reference in made if reference.understood] == [reference.file for reference in made]
     assert ran.exit == 0, ran.text
     assert [(finding.id, finding.subject) for finding in ran.findings] == [("mention-in-documentation", "README.md:3")]
 
 
 @pytest.mark.thorough
-def test_the_sample_is_rehearsed_with_the_references_that_are_proposed(tmp_path: Path) -> None:
-    """Its plan has three others, with a function of their own; the proposed ones lead to the same file."""
+def test_sample_is_rehearsed_with_proposed_references(tmp_path: Path) -> None:
+    """The references of its own plan lead to the same file."""
     sample = Workspace(build(tmp_path / "workspace"), tmp_path / "reports")
     head, *rest = sample.plan.read_text("utf-8").split("[[reference]]")
     after = rest[-1].partition("# The replacements above")[2]
@@ -138,7 +138,7 @@ def test_the_sample_is_rehearsed_with_the_references_that_are_proposed(tmp_path:
 
 
 def test_line_endings_encoding_and_mode_are_kept(project: Workspace, consolidated: CompletedRun, fresh: Path) -> None:
-    """Windows line endings, Latin-1 and the executable bit are as they were; only the meant places differ."""
+    """Windows line endings, Latin-1 and the executable bit stay. Only the references differ."""
     before, after = code(fresh), code(project.root)
 
     assert consolidated.exit == 0
@@ -150,10 +150,10 @@ def test_line_endings_encoding_and_mode_are_kept(project: Workspace, consolidate
     assert not after["scripts/archive.sh"][1].endswith(b"\n")
 
 
-def test_its_diff_applied_to_a_fresh_checkout_gives_the_same_files(
+def test_diff_applied_to_a_checkout_gives_the_same_code(
     project: Workspace, consolidated: CompletedRun, fresh: Path, tmp_path: Path
 ) -> None:
-    """``git apply`` on a clone, whose ``.env`` is no part of the repository, makes the code what the run made it."""
+    """The clone has no ``.env``, because that is not in the repository."""
     run_git(tmp_path, "clone", "-q", str(fresh), "clone")
     shutil.copy2(fresh / ".env", tmp_path / "clone/.env")
     assert consolidated.folder is not None

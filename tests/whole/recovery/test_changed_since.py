@@ -1,4 +1,4 @@
-"""A rollback after the target was used again: nothing that was written since may be lost."""
+"""Roll back a target that was changed after the run, and lose no change."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from tests.support.workspaces.whole_run import Workspace
 
 
-def test_a_rollback_does_not_discard_what_was_written_since(workspace: Workspace) -> None:
-    """It refuses and names the table; told to discard the change, it keeps it in the backup set."""
+def test_rollback_does_not_discard_later_changes(workspace: Workspace) -> None:
+    """It is refused and names the table. If told to discard the change, it keeps a copy."""
     contents = workspace.contents()
     assert workspace.run("migrate").exit == 0
     workspace.execute("main.db", "INSERT INTO tasks VALUES ('d', 'four', 4, NULL)")
@@ -34,8 +34,8 @@ def test_a_rollback_does_not_discard_what_was_written_since(workspace: Workspace
     assert read_contents(workspace.reports / kept).digest == changed
 
 
-def test_table_added_to_the_plan_is_not_taken_for_moved(workspace: Workspace) -> None:
-    """A check names it, and a migration does not state that everything is consolidated already."""
+def test_table_added_to_the_plan_is_not_moved_yet(workspace: Workspace) -> None:
+    """A check names it, and a migration does not state that all is consolidated."""
     assert workspace.run("migrate").exit == 0
     workspace.edit("consolidation.toml", 'name = "tags"\n', 'name = "tags"\n\n  [[source.table]]\n  name = "labels"\n')
 

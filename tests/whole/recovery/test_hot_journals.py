@@ -1,4 +1,4 @@
-"""Hot journals: what a process that died in mid-transaction left is taken back by SQLite, kept as found, and said."""
+"""Let SQLite roll back hot journals, keep the files as they were, and report it."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs fork a
 
 
 def findings(ran: CompletedRun) -> str:
-    """What the report lists for a reader's eye."""
+    """Return the findings of the report that ask for attention."""
     return "\n".join(finding.sentence for finding in ran.findings)
 
 
 @pytest.mark.parametrize("file", ["old.db", *thorough("main.db")])
-def test_a_hot_journal_is_taken_back_and_said_so(workspace: Workspace, file: str) -> None:
-    """The run is accepted with the rows of before that transaction; the files as found are kept, byte for byte."""
+def test_hot_journal_is_rolled_back_and_reported(workspace: Workspace, file: str) -> None:
+    """The run is accepted without that transaction. The original files are kept."""
     die_in_a_transaction(workspace.root / file)
-    found = {name: (workspace.root / name).read_bytes() for name in (file, f"{file}-journal")}
+    contents = {name: (workspace.root / name).read_bytes() for name in (file, f"{file}-journal")}
 
     ran = workspace.run("migrate")
 
     assert ran.exit == 0, ran.text
     assert f"{file}: a process died in a transaction" in findings(ran)
     (kept,) = workspace.root.glob("backups/small-*.hot-journals")
-    assert {path.name: path.read_bytes() for path in kept.iterdir()} == found
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == contents
     assert {oct(path.stat().st_mode & 0o777) for path in kept.iterdir()} == {"0o600"}
     assert not (workspace.root / f"{file}-journal").exists()
 
@@ -66,8 +66,8 @@ def test_a_rehearsal_takes_it_back_on_the_copies_only(workspace: Workspace) -> N
     ],
     ids=["seen in the databases", "seen in the code"],
 )
-def test_when_something_else_is_wrong_it_is_left_alone(workspace: Workspace, spoil: object) -> None:
-    """A refusal changes nothing, not even what every opener would change; both reasons are listed."""
+def test_hot_journal_is_kept_when_the_run_is_refused(workspace: Workspace, spoil: object) -> None:
+    """A refusal changes nothing, not even what SQLite would change. Both reasons are listed."""
     die_in_a_transaction(workspace.root / "old.db")
     assert callable(spoil)
     spoil(workspace)
@@ -80,8 +80,8 @@ def test_when_something_else_is_wrong_it_is_left_alone(workspace: Workspace, spo
     assert workspace.files() == before
 
 
-def test_a_journal_of_a_transaction_over_several_databases_is_refused(workspace: Workspace) -> None:
-    """Whether it is to be taken back depends on a file that the plan does not know."""
+def test_journal_over_several_databases_is_refused(workspace: Workspace) -> None:
+    """Its rollback depends on a file that the plan does not know."""
     die_in_a_transaction(workspace.root / "old.db")
     name = os.fsencode(workspace.root / "main.db-mj12345678")
     with (workspace.root / "old.db-journal").open("ab") as journal:
@@ -95,18 +95,16 @@ def test_a_journal_of_a_transaction_over_several_databases_is_refused(workspace:
     assert workspace.files() == before
 
 
-def test_a_journal_that_goes_while_it_is_looked_at_was_no_hot_one(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A busy writer's journal comes and goes: the look does not fail over that, so that the writer can be named."""
+def test_journal_that_disappears_was_not_hot(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was of a busy writer, which can then be named."""
     looks = iter([True, False])  # there at the first look, gone at the second: and with it the file between them
     monkeypatch.setattr(hot_journal, "has_hot_journal", lambda path: path.name == "old.db" and next(looks))
 
     assert hot_journal.list_hot_journals(load(workspace.plan), workspace.root) == []
 
 
-def test_a_transaction_that_somebody_is_in_is_left_alone(workspace: Workspace) -> None:
-    """It looks the same on disk; the living process is named, and its transaction goes on."""
+def test_open_transaction_is_left_alone(workspace: Workspace) -> None:
+    """Its files look the same, but the living process is named and goes on."""
     with in_a_transaction(workspace.root / "old.db") as process:
         ran = workspace.run("migrate")
         process.communicate("COMMIT")
@@ -119,7 +117,7 @@ def test_a_transaction_that_somebody_is_in_is_left_alone(workspace: Workspace) -
 
 @contextlib.contextmanager
 def in_a_transaction(database: Path) -> Iterator[subprocess.Popen[str]]:
-    """Lend a process that has written half of a transaction, and commits once it is told to."""
+    """Yield a process that has written half of a transaction, and commits on request."""
     statements = ("PRAGMA cache_size=1", "BEGIN", "CREATE TABLE big AS SELECT randomblob(100000)")
     with connected(database, *statements) as other:
         assert other.answer == "ready"

@@ -1,4 +1,4 @@
-"""Interruption: whenever and however a run is ended, everything is put back, by itself or by the next run."""
+"""Interrupt a run at any moment, and roll everything back in it or in the next run."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def _in_a_long_statement(run: Run) -> None:
     ).fetchone()
 
 
-def _die_while_putting_back(_run: object) -> None:
-    """Let the process die after the archives have their old names, before code and target have theirs."""
+def _die_during_rollback(_run: object) -> None:
+    """Kill the process after the archives have their old names, before code and target."""
     vars(rollback)["replace"] = lambda *_args: os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -77,8 +77,8 @@ def _die_while_putting_back(_run: object) -> None:
         "archive, SIGTERM",
     ],
 )
-def test_a_signal_ends_the_run_and_everything_is_put_back(workspace: Workspace, plugin: Before, code: int) -> None:
-    """Exit 2, 143 or 129, a report that says so, no lock left behind, and the workspace as it was."""
+def test_signal_ends_the_run_and_rolls_it_back(workspace: Workspace, plugin: Before, code: int) -> None:
+    """It exits with 2, 143 or 129, reports it, and leaves no lock."""
     before = workspace.contents()
 
     ran = workspace.forked("migrate", plugin=plugin)
@@ -94,8 +94,8 @@ def test_a_signal_ends_the_run_and_everything_is_put_back(workspace: Workspace, 
     assert not (workspace.root / "backups" / "run.lock").exists()
 
 
-def test_a_statement_that_would_never_end_is_ended(workspace: Workspace) -> None:
-    """SQLite does not hold a signal up; afterwards the next migrate runs as if nothing had been."""
+def test_endless_statement_is_interrupted(workspace: Workspace) -> None:
+    """SQLite does not delay the signal, and the next migration runs normally."""
     before = workspace.contents()
 
     ran = workspace.forked("migrate", plugin=Before(COPY, _in_a_long_statement))
@@ -125,8 +125,8 @@ def test_an_application_is_ended_with_the_run(workspace: Workspace) -> None:
         os.kill(int(note.read_text()), 0)
 
 
-def test_after_a_kill_the_next_migrate_puts_back_and_completes(workspace: Workspace) -> None:
-    """It says what it put back, and then consolidates as if there had been no first run."""
+def test_next_migrate_recovers_from_a_kill(workspace: Workspace) -> None:
+    """It reports what it rolled back, and then consolidates."""
     killed = workspace.forked("migrate", plugin=_at(ARCHIVED, signal.SIGKILL))
     assert killed.exit == -signal.SIGKILL
     assert not (workspace.root / "old.db").exists()
@@ -142,8 +142,8 @@ def test_after_a_kill_the_next_migrate_puts_back_and_completes(workspace: Worksp
 
 
 @pytest.mark.parametrize("test", ["committed", *thorough("20-backup", LAST)])
-def test_after_a_kill_a_rollback_puts_back(workspace: Workspace, test: str) -> None:
-    """It is a rollback like any other: shown, reported, exit 0; where nothing had been changed, it says that."""
+def test_rollback_recovers_from_a_kill(workspace: Workspace, test: str) -> None:
+    """It is reported and exits with 0, also if nothing had been changed."""
     before = workspace.contents()
     killed = workspace.forked("migrate", plugin=_at(test, signal.SIGKILL))
     assert killed.exit == -signal.SIGKILL
@@ -159,12 +159,12 @@ def test_after_a_kill_a_rollback_puts_back(workspace: Workspace, test: str) -> N
     assert workspace.contents() == before
 
 
-def test_a_rollback_that_was_killed_is_finished_by_the_next(workspace: Workspace) -> None:
-    """Killed between its steps, it leaves nothing that the next one cannot finish."""
+def test_killed_rollback_is_finished_by_the_next(workspace: Workspace) -> None:
+    """The next rollback finishes from any of its steps."""
     before = workspace.contents()
     assert workspace.run("migrate").exit == 0
 
-    killed = workspace.forked("rollback", plugin=Before("97-rollback", _die_while_putting_back))
+    killed = workspace.forked("rollback", plugin=Before("97-rollback", _die_during_rollback))
     ran = workspace.forked("rollback")
 
     assert killed.exit == -signal.SIGKILL
@@ -172,8 +172,8 @@ def test_a_rollback_that_was_killed_is_finished_by_the_next(workspace: Workspace
     assert workspace.contents() == before
 
 
-def test_of_two_runs_at_once_one_is_refused_and_names_the_other(workspace: Workspace) -> None:
-    """The first holds a kernel lock; migrate, verify and rollback respect it, and it ends as if it were alone."""
+def test_second_run_is_refused_and_names_the_first(workspace: Workspace) -> None:
+    """The first run holds a kernel lock, and ends as if it were alone."""
     fifo = workspace.root.parent / "fifo"
     os.mkfifo(fifo)
     workspace.edit("consolidation.toml", "from app.store", f"open({str(fifo)!r}).read(); from app.store")

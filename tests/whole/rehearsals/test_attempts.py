@@ -1,4 +1,4 @@
-"""Earlier attempts: a report tells of every run on its workspace before it, above all of those that failed."""
+"""List every earlier run on a workspace in a report, failed ones included."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _kill(_run: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_report_tells_of_refused_killed_and_accepted_runs_before_it(workspace: Workspace) -> None:
-    """Oldest first; where to find each; a run that was killed says how one can tell."""
+def test_report_lists_refused_killed_and_accepted_runs(workspace: Workspace) -> None:
+    """They are listed oldest first, with their reports. A killed run has the reason."""
     workspace.edit("consolidation.toml", "rows = 3", "rows = 4")
     refused = workspace.run("migrate")
     workspace.edit("consolidation.toml", "rows = 4", "rows = 3")
@@ -31,18 +31,26 @@ def test_a_report_tells_of_refused_killed_and_accepted_runs_before_it(workspace:
 
     assert refused.evidence["attempts"] == []
     attempts = checked.evidence["attempts"]
-    assert [one["report"] for one in attempts] == [ran.folder.name for ran in (refused, killed, accepted) if ran.folder]
-    assert [(one["verdict"], one["exit_code"]) for one in attempts[::2]] == [("refused", 4), ("accepted", 0)]
+    assert [attempt["report"] for attempt in attempts] == [
+        ran.folder.name for ran in (refused, killed, accepted) if ran.folder
+    ]
+    assert [(attempt["verdict"], attempt["exit_code"]) for attempt in attempts[::2]] == [
+        ("refused", 4),
+        ("accepted", 0),
+    ]
     assert attempts[0]["headline"] == refused.evidence["headline"]
     assert (attempts[0]["cut_short"], attempts[2]["cut_short"]) == ("", "")
     assert attempts[1]["finished"] == ""
     assert "its report has no end" in attempts[1]["cut_short"]
     assert "no end, and it was not rolled back yet" in accepted.evidence["attempts"][1]["cut_short"]
-    assert [(workspace.root / one["backup_set"] / "ledger.jsonl").is_file() for one in attempts[1:]] == [True, True]
+    assert [(workspace.root / attempt["backup_set"] / "ledger.jsonl").is_file() for attempt in attempts[1:]] == [
+        True,
+        True,
+    ]
 
 
-def test_without_the_reports_the_backup_sets_still_tell(workspace: Workspace) -> None:
-    """Reports are moved or lost; what a set's record and ledger know is in the list all the same."""
+def test_backup_sets_replace_missing_reports(workspace: Workspace) -> None:
+    """The record and the ledger of a set are enough to list its run."""
     workspace.run("migrate", plugin=Before(ARCHIVED, _kill))
     accepted = workspace.run("migrate")
     shutil.rmtree(workspace.reports)
@@ -56,8 +64,8 @@ def test_without_the_reports_the_backup_sets_still_tell(workspace: Workspace) ->
     assert stands["finished"] == accepted.evidence["finished"]
 
 
-def test_runs_on_another_workspace_of_the_same_name_are_not_among_them(workspace: Workspace, tmp_path: Path) -> None:
-    """They share a reports folder, and their folders are called alike."""
+def test_runs_on_another_workspace_are_not_listed(workspace: Workspace, tmp_path: Path) -> None:
+    """Both workspaces have the same name and share a reports folder."""
     workspace.run("verify")
     other = Workspace(shutil.copytree(workspace.root, tmp_path / "elsewhere" / "workspace"), workspace.reports)
 
@@ -69,7 +77,7 @@ def test_runs_on_another_workspace_of_the_same_name_are_not_among_them(workspace
 
 
 def test_a_damaged_report_does_not_hinder_a_run(workspace: Workspace) -> None:
-    """Whatever lies in the reports folder under a run's name, the list does without it."""
+    """Files under a run's name in the reports folder may be anything."""
     for name, text in (("20250101_000000-migrate", "{"), ("20250101_000001-migrate", '{"about": {"run": 7}}')):
         (workspace.reports / name).mkdir(parents=True)
         (workspace.reports / name / "manifest.json").write_text(text)

@@ -1,4 +1,4 @@
-"""A rehearsal counts only if its own report gives its verdict again, and if it is one of this run's plan."""
+"""Count a rehearsal only if its report confirms its verdict for this plan."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_honest_rehearsal_counts_also_when_sealed_anew(rehearsed: Workspace, rep
 def test_forged_rehearsal_does_not_count(
     rehearsed: Workspace, reports: Path, change: Callable[[Any], None], unmet: str
 ) -> None:
-    """All its digests were computed anew; what it does not meet is named, and the run with it."""
+    """All its digests were computed again. The unmet demand and the run are named."""
     forge(report(reports), change)
 
     last = last_rehearsal(asked(rehearsed, reports))
@@ -159,7 +159,7 @@ def test_forged_rehearsal_does_not_count(
 
 
 def test_rehearsal_whose_page_was_edited_does_not_count(tmp_path: Path) -> None:
-    """The page is drawn again as in the check of a bundle; without its page the report counts."""
+    """The page is drawn again as in a bundle check. Without a page the report counts."""
     workspace = build_one_source(tmp_path)
     ran = workspace.forked("verify")
     assert ran.exit == 0, ran.text
@@ -175,8 +175,8 @@ def test_rehearsal_whose_page_was_edited_does_not_count(tmp_path: Path) -> None:
     assert last_rehearsal(asked(workspace, workspace.reports)).passed is not None
 
 
-def test_digest_alone_does_not_make_a_changed_source_the_rehearsed_one(tmp_path: Path) -> None:
-    """Its digest is exchanged wherever the report has it, and the contents of its tables are those of before."""
+def test_exchanged_digest_does_not_hide_a_changed_source(tmp_path: Path) -> None:
+    """The report has the new digest everywhere, but the old contents of tables."""
     workspace = build_one_source(tmp_path)
     workspace.edit("consolidation.toml", "format = 1", 'format = 1\nrequire_rehearsal = "24h"')
     workspace.edit("consolidation.toml", "  rows = 3\n", "")
@@ -220,8 +220,8 @@ def test_evidence_alone_is_no_rehearsal(
     assert (last.passed, last.unmet) == (None, unmet), last.refusal
 
 
-def test_best_candidate_is_the_one_that_is_named(rehearsed: Workspace, reports: Path) -> None:
-    """One of another version tells the operator more than one of another plan, whichever is the later."""
+def test_best_refused_candidate_is_named(rehearsed: Workspace, reports: Path) -> None:
+    """Another version tells the operator more than another plan, whichever is later."""
     better, worse = report(reports), reports / "29991231_235959-rehearsal"
     shutil.copytree(better, worse)
     forge(worse, lambda document: document.update(run=worse.name))
@@ -248,7 +248,7 @@ def test_later_forged_rehearsal_does_not_hide_an_honest_one(rehearsed: Workspace
 
 
 def test_migration_is_refused_after_a_forged_rehearsal(rehearsed: Workspace, reports: Path) -> None:
-    """Exit 4 by its criterion, with nothing touched; the honest report lets the same migration through preflight."""
+    """It exits with 4 and changes nothing. The honest report passes the preflight."""
     forge(report(reports), _failed)
     before = rehearsed.files()
     forged = Workspace(rehearsed.root, reports).forked("migrate")

@@ -1,4 +1,4 @@
-"""Rehearsal: the real thing on copies, so nothing of it may reach the workspace, whatever happens."""
+"""Rehearse on copies, so that nothing can change the workspace."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _interrupt(_run: object) -> None:
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which the copies are made; what is left in it was forgotten."""
+    """Return the folder of the copies, which must be empty after the run."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -36,8 +36,8 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_failure_in_a_rehearsal_says_that_the_workspace_was_not_touched(workspace: Workspace, scratch: Path) -> None:
-    """Exit 1 by the criterion, as the real run would; not a byte changes, and no copy stays behind."""
+def test_failed_rehearsal_leaves_the_workspace_unchanged(workspace: Workspace, scratch: Path) -> None:
+    """It exits with 1 by the criterion, and no copy stays."""
     before = workspace.files()
 
     ran = workspace.forked("verify", plugin=Before("rows-counted", _break))
@@ -62,8 +62,8 @@ def test_an_interrupted_rehearsal_leaves_nothing(workspace: Workspace, scratch: 
     assert list(scratch.iterdir()) == []
 
 
-def test_bad_input_is_found_by_a_rehearsal_too(workspace: Workspace, scratch: Path) -> None:
-    """That is what it is for: the same words, exit 4, nothing touched."""
+def test_rehearsal_refuses_bad_input(workspace: Workspace, scratch: Path) -> None:
+    """It exits with 4 and has the same problems as a migration."""
     workspace.edit("consolidation.toml", "rows = 3", "rows = 4")
     workspace.execute("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)")
     before = workspace.files()
@@ -77,8 +77,8 @@ def test_bad_input_is_found_by_a_rehearsal_too(workspace: Workspace, scratch: Pa
     assert list(scratch.iterdir()) == []
 
 
-def test_a_running_application_stops_a_migration_and_not_a_rehearsal(workspace: Workspace) -> None:
-    """It has the target open in WAL mode, idle: a rehearsal works beside it, a migration names its process."""
+def test_running_application_stops_only_a_migration(workspace: Workspace) -> None:
+    """It has the target open in WAL mode, and the migration names its process."""
     workspace.execute("main.db", "PRAGMA journal_mode = WAL")
 
     with other_process(workspace.root / "main.db", "SELECT * FROM people") as pid:

@@ -1,4 +1,4 @@
-"""Required rehearsal: with require_rehearsal in the plan, only what was rehearsed, and lately, is migrated."""
+"""Migrate only what was rehearsed recently, if the plan requires a rehearsal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def demanding(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 def said(ran: CompletedRun) -> str:
     """What the report says of the rehearsal."""
-    return next(str(one["observed"]) for one in ran.evidence["criteria"] if one["id"] == "rehearsed")
+    return next(str(entry["observed"]) for entry in ran.evidence["criteria"] if entry["id"] == "rehearsed")
 
 
 def age(workspace: Workspace, by: timedelta) -> None:
@@ -46,8 +46,8 @@ def age(workspace: Workspace, by: timedelta) -> None:
     folder.rename(earlier)
 
 
-def test_what_was_rehearsed_is_migrated_and_the_report_says_when(demanding: Workspace) -> None:
-    """The rehearsal is named by its id and its time; the way back was drilled then."""
+def test_rehearsed_plan_is_migrated(demanding: Workspace) -> None:
+    """The report names the rehearsal and its time, when the rollback was drilled."""
     ran = demanding.run("migrate")
 
     assert ran.exit == 0, ran.text
@@ -71,8 +71,8 @@ def test_what_was_rehearsed_is_migrated_and_the_report_says_when(demanding: Work
     ],
     ids=["another plan", "a changed source", "too long ago", "a changed target"],
 )
-def test_what_was_not_rehearsed_is_refused(demanding: Workspace, meddle: object, words: str) -> None:
-    """Exit 4 by its criterion, with what differs; nothing is touched."""
+def test_plan_without_rehearsal_is_refused(demanding: Workspace, meddle: object, words: str) -> None:
+    """It exits with 4 by its criterion and names the difference."""
     assert callable(meddle)
     meddle(demanding)
     before = demanding.files()
@@ -85,8 +85,8 @@ def test_what_was_not_rehearsed_is_refused(demanding: Workspace, meddle: object,
     assert demanding.files() == before
 
 
-def test_without_the_key_the_report_says_that_none_was_made(workspace: Workspace) -> None:
-    """Nothing is demanded, and a reader still learns it."""
+def test_report_states_a_missing_rehearsal_without_the_key(workspace: Workspace) -> None:
+    """No rehearsal is demanded, and a reader still learns it."""
     ran = workspace.run("migrate")
 
     assert ran.exit == 0, ran.text
