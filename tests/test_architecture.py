@@ -113,7 +113,10 @@ def test_no_arrow_points_up() -> None:
 
 
 def _rooms_above(path: Path) -> set[str]:
-    """Return the rooms that a module imports from and may not; an __init__ of packages is in no room."""
+    """Return the rooms that a module imports from and may not.
+
+    An __init__ of packages is in no room.
+    """
     importing = room(name_of(path))
     used = {room(name) for name in imports(path)} - {""}
     return used - set(ROOMS[: ROOMS.index(importing) + 1]) | used & APART.get(importing, set()) if importing else set()
@@ -227,10 +230,12 @@ def test_top_level_is_what_was_asked_for() -> None:
     named = {"conftest.py", "tests", "migration", "reports", "pyproject.toml", "README.md"}
     named |= {"LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "docs"}
 
-    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
-    made = {name for name in found if name.endswith(".egg-info") or name in ("build", "dist", "__pycache__", "uv.lock")}
+    entries = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    made = {
+        name for name in entries if name.endswith(".egg-info") or name in ("build", "dist", "__pycache__", "uv.lock")
+    }
 
-    assert found - made == named
+    assert entries - made == named
 
 
 def test_there_is_one_exception_class() -> None:

@@ -83,7 +83,7 @@ def test_every_id_is_explained_once_and_nothing_else_is() -> None:
     """
     rows = Counter(re.findall(r"^\| `([^`]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE))
 
-    assert set(rows) == {one for message in MESSAGES for one in message.ids}
+    assert set(rows) == {id for message in MESSAGES for id in message.ids}
     assert max(rows.values()) == 1
 
 

@@ -63,12 +63,12 @@ def _listed(path: Path) -> list[set[str]]:
     exported = {
         id(node.value) for node in nodes_of(path) if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node)
     }
-    found = []
+    texts = []
     for node in nodes_of(path):
         if id(node) not in exported:
             members = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
-            found.append({str(member.value) for member in members if isinstance(member, ast.Constant)})
-    return found
+            texts.append({str(member.value) for member in members if isinstance(member, ast.Constant)})
+    return texts
 
 
 def _texts(path: Path) -> list[str]:
@@ -155,9 +155,9 @@ def test_criterion_that_is_named_is_one() -> None:
 def test_criteria_are_found_where_they_are_named() -> None:
     """The test above detects each way in which a module names a criterion."""
     places = ("engine/checks/key_conflicts.py", "engine/criteria/target.py", "faults/before_run.py")
-    found = [_criteria_named(PACKAGE / place) for place in (*places, "report/bundle_check/facts/demanded.py")]
+    named = [_criteria_named(PACKAGE / place) for place in (*places, "report/bundle_check/facts/demanded.py")]
 
-    assert all(found)
+    assert all(named)
     assert not _is_criterion("rows-exactly")
 
 

@@ -23,10 +23,12 @@ def claims_in(path: Path) -> dict[str, str]:
     A name that occurs twice runs only once.
     """
     functions = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
-    tests = [one for one in functions if one.name.startswith("test_")]
-    names = [one.name for one in tests]
+    tests = [function for function in functions if function.name.startswith("test_")]
+    names = [function.name for function in tests]
     assert len(set(names)) == len(names)
-    return {one.name.removeprefix("test_").replace("_", " "): ast.get_docstring(one) or "" for one in tests}
+    return {
+        function.name.removeprefix("test_").replace("_", " "): ast.get_docstring(function) or "" for function in tests
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HERE)))

@@ -22,7 +22,9 @@ REFERENCE = '[[reference]]\nfile = "{file}"\nfind = "{find}"\nreplace = "x"\n'
 
 def found(text: str) -> list[tuple[str, str]]:
     """Return the place and the message id of each mistake in a plan's text."""
-    return [(key_path_text(one.loc), f"{one.what} {one.hint}") for one in find_mistakes(tomllib.loads(text))]
+    return [
+        (key_path_text(mistake.loc), f"{mistake.what} {mistake.hint}") for mistake in find_mistakes(tomllib.loads(text))
+    ]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {
 def find_mistakes(plan: dict[str, Any]) -> list[str]:
     """Return the mistakes that an editor would underline, as paths in the plan."""
     validator = jsonschema.Draft202012Validator(json.loads(json_schema()))
-    return sorted(one.json_path for one in validator.iter_errors(plan))
+    return sorted(error.json_path for error in validator.iter_errors(plan))
 
 
 def test_shipped_schema_is_that_of_the_models() -> None:

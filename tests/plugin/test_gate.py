@@ -240,12 +240,12 @@ def test_collect_only_numbers_and_describes_the_stages(project: StagedProject) -
 
 
 @pytest.mark.parametrize(
-    ("said", "verbs"),
+    ("expression", "verbs"),
     [("migrate or verify", ["migrate", "verify"]), ("not slow", []), ("migrate", []), ("Migrate", ["migrate"])],
 )
-def test_expression_around_a_verb_gets_a_hint(project: StagedProject, said: str, verbs: list[str]) -> None:
+def test_expression_around_a_verb_gets_a_hint(project: StagedProject, expression: str, verbs: list[str]) -> None:
     """Exit code 5 alone would not explain the reason."""
-    ran = project.pytest("-m", said)
+    ran = project.pytest("-m", expression)
 
     hints = [line for line in ran.text.splitlines() if "use exactly" in line]
     assert hints == [f"To start the run, use exactly: pytest -m {verb}" for verb in verbs]

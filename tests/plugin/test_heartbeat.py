@@ -28,7 +28,7 @@ def under_way(done: int, total: int, unit: str = "rows") -> Progress:
 
 
 @pytest.mark.parametrize(
-    ("progress", "said"),
+    ("progress", "expected"),
     [
         (under_way(9_000, 20_000), "45 %, 9,000 rows of 20,000 rows, 3,000 rows/s, 4 s left"),
         (under_way(9_000, 0), "9,000 rows, 3,000 rows/s"),
@@ -37,12 +37,12 @@ def under_way(done: int, total: int, unit: str = "rows") -> Progress:
         (under_way(3 << 20, 303 << 20, "bytes"), "1 %, 3.0 MiB of 303.0 MiB, 1.0 MiB/s, 5 min left"),
     ],
 )
-def test_progress_text_states_the_known_part(progress: Progress, said: str) -> None:
+def test_progress_text_states_the_known_part(progress: Progress, expected: str) -> None:
     """The text is taken after three seconds.
 
     It has a share and an end only if the total is known.
     """
-    assert progress_text(progress, 3.0) == said
+    assert progress_text(progress, 3.0) == expected
 
 
 def test_rehearsal_gives_the_time_left() -> None:

@@ -32,12 +32,12 @@ def configure(root: Path, ini: str) -> None:
 
 def test_sample_workspace_is_the_default(pytester: pytest.Pytester, root: Path) -> None:
     """A single command works on a new machine, and names the sample."""
-    said = settings(pytester.parseconfig(*PLUGINS))
+    chosen = settings(pytester.parseconfig(*PLUGINS))
 
-    assert said.workspace == root / "reports/sample-workspace"
-    assert said.plan == root / "reports/sample-workspace/consolidation.toml"
-    assert said.reports == root / "reports"
-    assert (said.sample, said.discard_changes) == (True, False)
+    assert chosen.workspace == root / "reports/sample-workspace"
+    assert chosen.plan == root / "reports/sample-workspace/consolidation.toml"
+    assert chosen.reports == root / "reports"
+    assert (chosen.sample, chosen.discard_changes) == (True, False)
 
 
 def test_option_paths_are_relative_to_the_start_folder(
@@ -47,14 +47,14 @@ def test_option_paths_are_relative_to_the_start_folder(
     (root / "below").mkdir()
     monkeypatch.chdir(root / "below")
 
-    said = settings(
+    chosen = settings(
         pytester.parseconfig(*PLUGINS, "--workspace=../shop", "--plan", "p.toml", "--reports=out", "--discard-changes")
     )
 
-    assert said.workspace == root / "shop"
-    assert said.plan == root / "below/p.toml"
-    assert said.reports == root / "below/out"
-    assert (said.sample, said.discard_changes) == (False, True)
+    assert chosen.workspace == root / "shop"
+    assert chosen.plan == root / "below/p.toml"
+    assert chosen.reports == root / "below/out"
+    assert (chosen.sample, chosen.discard_changes) == (False, True)
 
 
 def test_existing_path_is_joined_to_its_option(tmp_path: Path) -> None:
@@ -78,23 +78,23 @@ def test_configuration_paths_are_relative_to_the_root_folder(
     monkeypatch.chdir(root / "below")
     configure(root, "workspace = shop\nplan = plans/shop.toml\nreports = /var/tmp/out")
 
-    said = settings(pytester.parseconfig(*PLUGINS))
+    chosen = settings(pytester.parseconfig(*PLUGINS))
 
-    assert said.workspace == root / "shop"
-    assert said.plan == root / "plans/shop.toml"
-    assert str(said.reports) == "/var/tmp/out"
-    assert not said.sample
+    assert chosen.workspace == root / "shop"
+    assert chosen.plan == root / "plans/shop.toml"
+    assert str(chosen.reports) == "/var/tmp/out"
+    assert not chosen.sample
 
 
 def test_command_line_wins_over_the_configuration(pytester: pytest.Pytester, root: Path) -> None:
     """An option that is not given keeps its configured value."""
     configure(root, "workspace = shop\nreports = out")
 
-    said = settings(pytester.parseconfig(*PLUGINS, "--workspace", "other"))
+    chosen = settings(pytester.parseconfig(*PLUGINS, "--workspace", "other"))
 
-    assert said.workspace == root / "other"
-    assert said.plan == root / "other/consolidation.toml"
-    assert said.reports == root / "out"
+    assert chosen.workspace == root / "other"
+    assert chosen.plan == root / "other/consolidation.toml"
+    assert chosen.reports == root / "out"
 
 
 def test_configuration_may_be_native_toml(pytester: pytest.Pytester) -> None:

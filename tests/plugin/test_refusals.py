@@ -132,12 +132,12 @@ def test_run_is_refused_when_started_below_the_root(project: StagedProject, monk
     elsewhere = project.pytest("-m", "migrate")
     monkeypatch.chdir(project.root / "tests/stages")
     closed = project.pytest()
-    there = project.pytest("-m", "migrate")
+    at_stages = project.pytest("-m", "migrate")
 
-    assert (elsewhere.exit, closed.exit, there.exit) == (4, 5, 0), elsewhere.text + closed.text + there.text
+    assert (elsewhere.exit, closed.exit, at_stages.exit) == (4, 5, 0), elsewhere.text + closed.text + at_stages.text
     assert "root folder" in elsewhere.text
     assert closed.tests == []
-    assert there.tests == whole("migrate")
+    assert at_stages.tests == whole("migrate")
 
 
 def test_run_without_assertions_is_refused(project: StagedProject) -> None:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 # Stand-ins for pytest-randomly, -random-order, -reverse, -split, -repeat and -rerunfailures: what each does to the
 # list, and at which place of the hook.
 PLACES = {
-    "first": "@pytest.hookimpl(tryfirst=True)\ndef {hook}(items):\n    {what}\n",
-    "plain": "def {hook}(items):\n    {what}\n",
-    "last": "@pytest.hookimpl(trylast=True)\ndef {hook}(items):\n    {what}\n",
-    "around": "@pytest.hookimpl(wrapper=True, tryfirst=True)\ndef {hook}(items):\n    yield\n    {what}\n",
+    "first": "@pytest.hookimpl(tryfirst=True)\ndef {hook}(items):\n    {statement}\n",
+    "plain": "def {hook}(items):\n    {statement}\n",
+    "last": "@pytest.hookimpl(trylast=True)\ndef {hook}(items):\n    {statement}\n",
+    "around": "@pytest.hookimpl(wrapper=True, tryfirst=True)\ndef {hook}(items):\n    yield\n    {statement}\n",
 }
 TWICE = """
 import pytest
@@ -85,7 +85,7 @@ def test_shuffling_plugin_is_overruled_or_the_run_refused(project: StagedProject
 
     The gate refuses the run after a later plugin.
     """
-    source = PLACES[place].format(hook="pytest_collection_modifyitems", what="items.reverse()")
+    source = PLACES[place].format(hook="pytest_collection_modifyitems", statement="items.reverse()")
 
     ran = project.pytest("-m", "migrate", *meddler(project, f"import pytest\n{source}"))
 
@@ -94,16 +94,16 @@ def test_shuffling_plugin_is_overruled_or_the_run_refused(project: StagedProject
 
 
 @pytest.mark.parametrize(
-    ("place", "what"),
+    ("place", "statement"),
     [
-        *((place, what) for place in PLACES for what in ("del items[3]", "del items[-2:]", "items.clear()")),
+        *((place, statement) for place in PLACES for statement in ("del items[3]", "del items[-2:]", "items.clear()")),
         # Not "first": pytest's own regrouping, which comes later, takes a double out again.
         *((place, "items.append(items[3])") for place in ("plain", "last", "around")),
     ],
 )
-def test_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject, place: str, what: str) -> None:
+def test_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject, place: str, statement: str) -> None:
     """A migration with missing or repeated tests is not complete."""
-    source = PLACES[place].format(hook="pytest_collection_modifyitems", what=what)
+    source = PLACES[place].format(hook="pytest_collection_modifyitems", statement=statement)
 
     ran = project.pytest("-m", "migrate", *meddler(project, f"import pytest\n{source}"))
 
@@ -190,7 +190,7 @@ def pytest_runtestloop(session):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "says"),
+    ("old", "new", "expected"),
     [
         ("@pytest.mark.order(4020)\n", "", "it needs one mark order(n), n a whole number, and has none."),
         ("order(4020)", "order('first')", "it needs one mark order(n), n a whole number, and has order('first')."),
@@ -226,7 +226,7 @@ def pytest_runtestloop(session):
         ("import pytest", "import pytest, nothing_of_that_name", "could not be collected"),
     ],
 )
-def test_stage_that_is_marked_wrong_is_refused(project: StagedProject, old: str, new: str, says: str) -> None:
+def test_stage_that_is_marked_wrong_is_refused(project: StagedProject, old: str, new: str, expected: str) -> None:
     """The message names the test and its mistake.
 
     No test of the run has run.
@@ -238,7 +238,7 @@ def test_stage_that_is_marked_wrong_is_refused(project: StagedProject, old: str,
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []
-    assert says in ran.text
+    assert expected in ran.text
 
 
 @pytest.fixture
@@ -268,7 +268,7 @@ def test_one_function_is_a_test_of_each_criterion(generated: tuple[StagedProject
 
 
 @pytest.mark.parametrize(
-    ("what", "says"),
+    ("statement", "expected"),
     [
         ("items.remove(test)", "no test judges the criterion 'rows-counted'"),
         ("items.append(test)", "test_each_criterion_holds[rows-counted]: it runs 2 times"),
@@ -276,18 +276,18 @@ def test_one_function_is_a_test_of_each_criterion(generated: tuple[StagedProject
     ],
 )
 def test_run_is_refused_when_plugin_drops_or_doubles_criterion(
-    generated: tuple[StagedProject, tuple[str, str]], what: str, says: str
+    generated: tuple[StagedProject, tuple[str, str]], statement: str, expected: str
 ) -> None:
     """Generated tests are checked like written ones."""
     project, option = generated
     chosen = "test = next(item for item in items if 'rows-counted' in item.name)"
-    source = PLACES["around"].format(hook="pytest_collection_modifyitems", what=f"{chosen}; {what}")
+    source = PLACES["around"].format(hook="pytest_collection_modifyitems", statement=f"{chosen}; {statement}")
 
     ran = project.pytest("-m", "migrate", *option, *meddler(project, f"import pytest\n{source}"))
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []
-    assert says in ran.text
+    assert expected in ran.text
 
 
 def test_smoke_test_may_be_named_by_its_plan(project: StagedProject) -> None:

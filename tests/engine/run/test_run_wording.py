@@ -1,0 +1,67 @@
+"""Hold the wording of a run's headlines, so that a better sentence costs one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, RunLog, UndoResult
+from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.engine.run.verdict import headline
+from sqlite_consolidate.observation import Observation
+
+ACCEPTED = {
+    Mode.MIGRATE: "Accepted: consolidated, every criterion passed.",
+    Mode.REHEARSAL: (
+        "Rehearsal passed: every criterion passed on copies, and rolled back; the workspace was not touched."
+    ),
+    Mode.CHECK: "Still intact: every criterion passed, nothing was written.",
+    Mode.ROLLBACK: "Rolled back: everything is as it was before the migration.",
+    Mode.ORIGINALS: ("Confirmed by its originals: every criterion that can be answered passed; nothing was written."),
+    Mode.BUNDLE: "The bundle is complete and consistent.",
+    Mode.INVENTORY: "Inventory taken: nothing but the plan was written.",
+    Mode.SELFTEST: "Every fault that was planted into a run on a copy was noticed; the workspace was not touched.",
+}
+FINISHED = "2025-01-31T12:00:00+00:00"
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_accepted_run_has_the_headline_of_its_mode(mode: Mode) -> None:
+    """Each mode states what it has checked and what it has changed."""
+    log = RunLog(mode, criteria={stage.id: criteria_in(stage) for stage in stages_of(mode)}, finished=FINISHED)
+    for stage in stages_of(mode):
+        log.begin(stage)
+        log.end_performing(stage)
+        for criterion in log.demanded(stage):
+            log.add(stage, criterion, [Observation("a.db", "3 rows", "3 rows", holds=True)])
+
+    assert headline(log) == ACCEPTED[mode]
+    log.headline_suffix = NO_TABLE_MOVED
+    assert headline(log) == f"{ACCEPTED[mode]} No table is moved."
+
+
+@pytest.mark.parametrize(
+    ("mode", "facts", "expected"),
+    [
+        (Mode.MIGRATE, {"finished": ""}, "Unfinished: the run had not ended when this was written."),
+        (Mode.MIGRATE, {"already_consolidated": True}, "Already consolidated: there was nothing to do."),
+        (Mode.MIGRATE, {"errors": ["it is locked"]}, "Refused. Nothing was changed."),
+        (Mode.MIGRATE, {"interrupted": ExitCode.INTERRUPTED}, "Interrupted. Nothing was changed."),
+        (
+            Mode.MIGRATE,
+            {"rolled_back": UndoResult("Everything was rolled back.")},
+            "Not shown. Everything was rolled back.",
+        ),
+        (Mode.MIGRATE, {"rolled_back": UndoResult("a.db: locked.", complete=False)}, "NOT ROLLED BACK: a.db: locked."),
+        (Mode.BUNDLE, {}, "Not shown. The bundle is not as a run leaves it: do not rely on it."),
+    ],
+)
+def test_run_without_acceptance_has_its_headline(mode: Mode, facts: dict[str, object], expected: str) -> None:
+    """The headline states the verdict, and what became of the changes."""
+    log = RunLog(mode, finished=FINISHED)
+    for name, fact in facts.items():
+        setattr(log, name, fact)
+
+    assert headline(log) == expected
