@@ -24,7 +24,6 @@ def test_width_of_a_band_is_its_number_of_rows(accepted: Record) -> None:
     heights = {node.name: node.height for node in picture.tables}
     assert heights["tasks"] == pytest.approx(17 * heights["task_queue_metadata"], rel=0.02)
     assert sum(node.height for node in picture.sources) == pytest.approx(sum(heights.values()), abs=0.2)
-    assert picture.description == "90 rows of 2 tables in 1 database into workspace.db."
 
 
 def test_tables_without_rows_still_have_a_line(accepted: Record) -> None:
