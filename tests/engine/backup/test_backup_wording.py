@@ -47,7 +47,7 @@ WORDING = {
     ),
     "archive-opened": (
         "tasks.db.archived_20250131_120000: has been opened since it was archived; "
-        "tasks.db.archived_20250131_120000-journal lies beside it. It was not touched. Close it "
+        "tasks.db.archived_20250131_120000-journal is beside it. It was not touched. Close it "
         "wherever it is open, let sqlite3 open and close it once, then roll back again. "
         "[archive-opened]"
     ),

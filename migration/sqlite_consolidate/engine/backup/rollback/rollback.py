@@ -169,7 +169,7 @@ def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Lim
             "archive-opened",
             archive.name,
             f"has been opened since it was archived{': by ' + ', '.join(processes) if processes else ''}; {names}"
-            f" {'lies' if len(restore.existing_sidecars(archive)) == 1 else 'lie'} beside it. "
+            f" {'is' if len(restore.existing_sidecars(archive)) == 1 else 'are'} beside it. "
             "It was not touched.",
             "Close it wherever it is open, let sqlite3 open and close it once, then roll back again.",
         )
