@@ -15,7 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.support.workspaces.whole_run import Workspace
 
-LEFT_OUT = ("long", "crash", "thorough")  # marks that have to be asked for, by -m and their name; longest first
+# Marks whose tests run only if -m names them, in the order in which a test is assigned to one.
+LEFT_OUT = ("long", "crash", "thorough", "cases")
 _HERE = Path(__file__).parent
 _MEMORY = Path("/dev/shm")  # where it is: thousands of small databases would wait for a disk at each COMMIT
 _ROOM = 4_000_000_000  # bytes
@@ -23,12 +24,13 @@ _MARKS = (
     "long: runs for minutes; pytest -m long",
     "crash: 40 calls of each fault, for minutes; pytest -m crash",
     "thorough: the cases that a bare pytest leaves out; pytest -m thorough",
+    "cases: migrates each case of a folder; pytest -m cases --cases DIR tests/robustness/cases",
     "benchmark: measures whole runs against the same by hand; pytest -m benchmark [--rows N] [--rounds N] [-k part]",
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register the options of the benchmark.
+    """Register the options of the benchmark and of the cases.
 
     pytest reads options only from the conftest of testpaths.
     """
@@ -38,6 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("rounds", 3, "With -m benchmark: pairs that are measured of each (default: 3)"),
     ):
         group.addoption(f"--{name}", dest=f"benchmark_{name}", metavar="N", type=int, default=default, help=text)
+    group.addoption(
+        "--cases", dest="cases_folder", metavar="DIR", default="", help="With -m cases: the folder of field/ and break/"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
