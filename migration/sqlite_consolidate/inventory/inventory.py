@@ -98,7 +98,7 @@ def take_inventory(
     on_progress(f"reading {discovery.files} files for mentions")
     database_identities = frozenset(candidate.identity for candidate in discovery.candidates)
     names = [database.file for database in databases]
-    scanned = find_mentions(ScanScope(root, ["."], names, never_open=database_identities, own=frozenset(excluded)))
+    scanned = find_mentions(ScanScope(root, ["."], names, never_open=database_identities, excluded=frozenset(excluded)))
     on_progress("listing the processes that have them open")
     held = find_holders([root / database.file for database in databases])
     entries = _entries(root, databases, duplicates, scanned.mentions, held.found)

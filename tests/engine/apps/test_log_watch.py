@@ -272,7 +272,7 @@ def test_links_that_lead_outside_are_not_read(tmp_path: Path) -> None:
     """Only logs inside the workspace are read."""
     root = tmp_path / "workspace"
     root.mkdir()
-    (tmp_path / "secret").write_text("ERROR of somebody else\n")
+    (tmp_path / "secret").write_text("ERROR of another user\n")
     (root / "app.log").symlink_to("../secret")
 
     assert failing(find_new_errors(root, LogPositions(()), ["*.log"], ERRORS)) == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from tests.support.databases import TARGET, Bench, source, table
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.problem import Problem
 
 KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"
 FREE = "CREATE TABLE t(k, v)"
@@ -18,12 +21,17 @@ def values(*rows: tuple[Any, ...]) -> str:
     return "INSERT INTO t VALUES" + ", ".join(str(row).replace("None", "NULL") for row in rows)
 
 
-def collision(bench: Bench, *sources: Any, **keys: Any) -> str:
-    """Return the one problem in the way, which says what to do."""
+def conflict(bench: Bench, *sources: Any, **keys: Any) -> Problem:
+    """Return the only problem of the keys, which has a hint."""
     problems = [problem for problem in bench.survey(*sources, **keys).problems if problem.criterion == "keys-free"]
     assert len(problems) == 1
     assert problems[0].hint
-    return str(problems[0])
+    return problems[0]
+
+
+def collision(bench: Bench, *sources: Any, **keys: Any) -> str:
+    """Return the only problem of the keys as text."""
+    return str(conflict(bench, *sources, **keys))
 
 
 def two(bench: Bench, policy: str = "refuse", other: str = "refuse") -> list[str]:
@@ -44,9 +52,9 @@ def test_key_collision_of_two_sources_names_both(bench: Bench) -> None:
     bench.database("a.db", KEYED, values(("x", 1), ("y", 1), ("z", 1)))
     bench.database("b.db", KEYED, values(("x", 1), ("y", 2)))
 
-    text = collision(bench, source("a.db", "t"), source("b.db", "t"))
+    problem = conflict(bench, source("a.db", "t"), source("b.db", "t"))
 
-    assert "2 keys (k) of t would occur in more than one row: in a.db:t and b.db:t." in text
+    assert (problem.id, problem.subject, problem.others) == ("key-collision", "b.db:t", ("a.db:t",))
 
 
 def test_a_key_that_the_target_has_is_found(bench: Bench) -> None:
@@ -54,9 +62,9 @@ def test_a_key_that_the_target_has_is_found(bench: Bench) -> None:
     bench.database(TARGET, KEYED, values(("x", 1)))
     bench.database("a.db", KEYED, values(("x", 1)))
 
-    assert "1 key (k) of t would occur in more than one row: in target.db:t and a.db:t." in collision(
-        bench, source("a.db", "t")
-    )
+    problem = conflict(bench, source("a.db", "t"))
+
+    assert (problem.id, problem.subject, problem.others) == ("key-collision", "a.db:t", ("target.db:t",))
 
 
 @pytest.mark.parametrize(
@@ -85,9 +93,9 @@ def test_target_key_is_looked_up_within_one_source(bench: Bench) -> None:
     """The source never forbade equal values."""
     bench.database("a.db", FREE, values(("x", 1), ("x", 2), ("y", 3)))
 
-    text = collision(bench, source("a.db", table("t", create=KEYED)))
+    problem = conflict(bench, source("a.db", table("t", create=KEYED)))
 
-    assert "1 key (k) would occur more than once in t" in text
+    assert (problem.id, problem.subject, problem.others) == ("key-collision", "a.db:t", ())
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,9 @@ def test_new_expression_key_is_refused_when_violated(bench: Bench) -> None:
     bench.database(TARGET, FREE, values(("x", 1), ("X", 2)))
     bench.database("a.db", FREE, "CREATE UNIQUE INDEX ix ON t(lower(k))", values(("z", 1)))
 
-    assert "existing rows violate the new constraint of t" in collision(bench, source("a.db", "t"))
+    problem = conflict(bench, source("a.db", "t"))
+
+    assert (problem.id, problem.subject) == ("key-collision", "target.db:t")
 
 
 def test_missing_key_column_counts_with_its_default(bench: Bench) -> None:
@@ -295,7 +305,7 @@ def test_conflict_clause_of_tried_key_drops_no_row_silently(bench: Bench, clause
     bench.database("a.db", create, "INSERT INTO t(k, v) VALUES('x', 1)")
     bench.database("b.db", create, "INSERT INTO t(k, v) VALUES('X', 2)")
 
-    assert "would be dropped silently" in collision(bench, source("a.db", "t"), source("b.db", "t"))
+    assert conflict(bench, source("a.db", "t"), source("b.db", "t")).id == "rows-dropped"
 
 
 def test_rows_of_utf_16_target_are_looked_up(bench: Bench) -> None:

@@ -245,7 +245,7 @@ def test_no_database_is_opened(tmp_path: Path) -> None:
 def test_files_not_scanned_are_reported(tmp_path: Path) -> None:
     """A file that is too large is listed.
 
-    A path that is missing or a link is a failure, because nothing of it was shown.
+    A path that is missing or a link is a failure, because it was not scanned.
     """
     with (tmp_path / "large.json").open("wb") as large:
         large.truncate(MAX_FILE_BYTES + 1)
@@ -324,7 +324,9 @@ def test_plan_backups_and_reports_name_old_databases_by_right(tmp_path: Path) ->
     for file in ["plan.toml", "backups/x/plan.toml", "reports/1/audit.html", "app/plan.toml"]:
         write(tmp_path, file, "file = 'tasks.db'")
 
-    result = find_mentions(ScanScope(tmp_path, ["."], DATABASES, own=frozenset({"plan.toml", "backups", "reports"})))
+    result = find_mentions(
+        ScanScope(tmp_path, ["."], DATABASES, excluded=frozenset({"plan.toml", "backups", "reports"}))
+    )
 
     assert [mention.file for mention in result.mentions] == ["app/plan.toml"]
 
@@ -340,7 +342,7 @@ def test_exempt_places_are_listed_with_their_reason(tmp_path: Path) -> None:
     write(tmp_path, "app.py", "open('tasks.db')\n")
     exempt = [
         Exemption(path="tools/old", reason="imports what is in the archives"),
-        Exemption(path="*/more.sh", reason="nobody calls it"),
+        Exemption(path="*/more.sh", reason="it is never called"),
         Exemption(path="docs/*", reason="history"),
     ]
 
@@ -353,7 +355,7 @@ def test_exempt_places_are_listed_with_their_reason(tmp_path: Path) -> None:
         ("mention-exempt", "tools/old/import.py:1", 1),
         ("exemption-idle", "docs/*", 1),
     ]
-    assert "nobody calls it" in mention_findings(result, exempt)[1].text
+    assert "it is never called" in mention_findings(result, exempt)[1].text
 
 
 def test_target_with_same_name_is_distinguished_by_folder(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_real_project_is_consolidated_with_proposed_references(tmp_path: Path) -
     """There is no git. What ``.gitignore`` names is left out as well."""
     project = real_project(tmp_path, references="", git=False)
 
-    made = propose_references(scan_scope(load(project.plan), project.root, project.root, own=[project.plan]))
+    made = propose_references(scan_scope(load(project.plan), project.root, project.root, excluded=[project.plan]))
     project.plan.write_text(PLAN + references_of(made) + REST)
     ran = project.run("migrate")
 
@@ -128,7 +128,7 @@ def test_sample_is_rehearsed_with_proposed_references(tmp_path: Path) -> None:
     after = rest[-1].partition("# The replacements above")[2]
     sample.plan.write_text(head + "#" + after, "utf-8")
 
-    made = propose_references(scan_scope(load(sample.plan), sample.root, sample.root, own=[sample.plan]))
+    made = propose_references(scan_scope(load(sample.plan), sample.root, sample.root, excluded=[sample.plan]))
     sample.plan.write_text(head + references_of(made) + "#" + after, "utf-8")
     ran = sample.run("verify")
 

@@ -24,7 +24,7 @@ Identity = tuple[int, int]
 _TAIL = 4096  # bytes before a mark by which its text is known again
 _MAX_LINES_SHOWN = 20  # lines
 _MAX_LINE_SHOWN = 300  # characters of a line
-_MAX_LINE_BYTES = 1_000_000  # bytes read at once, however long a line is
+_MAX_LINE_BYTES = 1_000_000  # bytes of a line that are read in one piece
 
 
 @dataclass(frozen=True)

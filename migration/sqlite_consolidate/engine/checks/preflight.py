@@ -298,7 +298,7 @@ def _largest_id(databases: InspectedDatabases, mapping: TableMapping) -> int:
 
 
 def _mark_rows_without_key(databases: InspectedDatabases) -> None:
-    """Let the rowid count in each target table that gets rows with a NULL in each of their unique keys."""
+    """Mark each mapping whose target table receives rows with NULL in all unique keys."""
     marked = {
         folded(mapping.into.name)
         for mapping in databases.mappings
@@ -316,12 +316,12 @@ def _without_effect(subject: str, table_map: TableMap, into: Table) -> list[Prob
     """Return a problem for each key of a table mapping that can have no effect."""
     problems = []
     if table_map.on_conflict != "refuse" and not (keys_of(into) or computed_keys(into)):
-        what = f"{into.name} has no unique key in the target, so on_conflict has nothing to compare."
+        fact = f"{into.name} has no unique key in the target, so on_conflict has nothing to compare."
         hint = "Remove on_conflict, or give the table a key in create."
-        problems.append(Problem("no-effect", subject, what, hint, criterion="keys-free"))
+        problems.append(Problem("no-effect", subject, fact, hint, criterion="keys-free"))
     if table_map.rowids == "renumber" and (into.alias or into.without_rowid):
-        what = f"{into.name} has a key of its own in the target, so no implicit rowid can change."
-        problems.append(Problem("no-effect", subject, what, "Remove rowids.", criterion="keys-free"))
+        fact = f"{into.name} has a key of its own in the target, so no implicit rowid can change."
+        problems.append(Problem("no-effect", subject, fact, "Remove rowids.", criterion="keys-free"))
     return problems
 
 

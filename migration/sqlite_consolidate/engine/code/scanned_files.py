@@ -35,7 +35,7 @@ class ScanScope:
         databases: Paths of the old databases.
         target: Path of the target.
         never_open: Device and inode of files that must not be opened, and of folders that must not be entered.
-        own: Files of the consolidation itself that name old databases, relative to the workspace: plan, backup sets and
+        excluded: Files of the consolidation that name old databases, relative to the workspace: plan, backups and
             reports.
         exempt: Places that may continue to name an old database, with the reason.
         repository: The workspace whose git is asked for ignored files, if not ``root``: a copy is no repository.
@@ -46,13 +46,18 @@ class ScanScope:
     databases: Sequence[str]
     target: str = ""
     never_open: frozenset[tuple[int, int]] = frozenset()
-    own: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
     exempt: Sequence[Exemption] = ()
     repository: Path | None = None
 
 
 def scan_scope(
-    plan: Plan, root: Path, live: Path, *, own: Sequence[Path], never_open: frozenset[tuple[int, int]] = frozenset()
+    plan: Plan,
+    root: Path,
+    live: Path,
+    *,
+    excluded: Sequence[Path],
+    never_open: frozenset[tuple[int, int]] = frozenset(),
 ) -> ScanScope:
     """Return the scope of a plan's scan.
 
@@ -60,17 +65,17 @@ def scan_scope(
         plan: The plan.
         root: The workspace, or its copy.
         live: The workspace.
-        own: Absolute places of the plan file and of the reports.
+        excluded: Absolute places of the plan file and of the reports.
         never_open: As in :class:`Scope`.
     """
-    inside = [path.relative_to(live).as_posix() for path in own if path.is_relative_to(live)]
+    inside = [path.relative_to(live).as_posix() for path in excluded if path.is_relative_to(live)]
     return ScanScope(
         root=root,
         paths=plan.scan.paths,
         databases=[source.file for source in plan.sources],
         target=plan.target,
         never_open=never_open,
-        own=frozenset({posixpath.normpath(plan.backups), *inside}),
+        excluded=frozenset({posixpath.normpath(plan.backups), *inside}),
         exempt=plan.scan.exempt,
         repository=live,
     )
@@ -136,7 +141,7 @@ def _entries(scope: ScanScope, root: Path, file: str) -> Iterator[tuple[str, Men
     path = root / file
     try:
         facts = path.lstat()
-        if (facts.st_dev, facts.st_ino) in scope.never_open or file in scope.own:
+        if (facts.st_dev, facts.st_ino) in scope.never_open or file in scope.excluded:
             return
         if stat.S_ISDIR(facts.st_mode):
             for name in sorted(_names(path)):

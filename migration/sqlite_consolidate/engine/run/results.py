@@ -333,7 +333,7 @@ class RunResults(Pipeline):
         Plan, backup sets and reports may name old databases.
         """
         excluded = [self.plan_file, self.request.settings.reports]
-        return scan_scope(self.plan, self.root, self.live, own=excluded, never_open=self.databases())
+        return scan_scope(self.plan, self.root, self.live, excluded=excluded, never_open=self.databases())
 
     def close_target(self) -> None:
         """Roll back the transaction on the target if it is open, and close the connection."""

@@ -206,7 +206,7 @@ class CheckRun(ReadOnlyRun):
     def _no_stale_references(self) -> list[Observation]:
         """Observe that no scanned code or configuration names an archived database."""
         settings = self.request.settings
-        scope = scan_scope(self.plan, self.root, self.root, own=[settings.plan, settings.reports])
+        scope = scan_scope(self.plan, self.root, self.root, excluded=[settings.plan, settings.reports])
         result = find_mentions(replace(scope, databases=list(self.sealed.archive)))
         self.log.note(*mention_findings(result, self.plan.scan.exempt))
         return stale_observations(result)
@@ -306,7 +306,7 @@ class OriginalsRun(ReadOnlyRun):
     def _no_stale_references(self) -> list[Observation]:
         """Observe that no scanned file names an original database."""
         settings = self.request.settings
-        result = find_mentions(scan_scope(self.plan, self.root, self.root, own=[settings.plan, settings.reports]))
+        result = find_mentions(scan_scope(self.plan, self.root, self.root, excluded=[settings.plan, settings.reports]))
         self.log.note(*mention_findings(result, self.plan.scan.exempt))
         return stale_observations(result)
 
