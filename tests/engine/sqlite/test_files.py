@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from sqlite_consolidate.problem import Problem
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -33,9 +35,15 @@ def plan(*files: str, target: str = "target.db", optional: bool = False) -> Plan
     return Plan(format=1, name="p", target=target, sources=sources)
 
 
-def said(root: Path, *files: str, target: str = "target.db", optional: bool = False) -> list[str]:
-    """Return the problems as the user reads them."""
-    return [str(wrong.problem) for wrong in file_problems(plan(*files, target=target, optional=optional), root)]
+def problems_of(root: Path, *files: str, target: str = "target.db", optional: bool = False) -> list[Problem]:
+    """Return the problems of the files of a plan."""
+    return [entry.problem for entry in file_problems(plan(*files, target=target, optional=optional), root)]
+
+
+def ids_of(root: Path, *files: str, target: str = "target.db", optional: bool = False) -> list[tuple[str, str]]:
+    """Return subject and id of each problem."""
+    problems = problems_of(root, *files, target=target, optional=optional)
+    return [(problem.subject, problem.id) for problem in problems]
 
 
 def _link(path: Path) -> None:
@@ -93,17 +101,17 @@ def _patch(path: Path, at: int, data: bytes) -> None:
 
 
 PROBLEMS = [
-    (_link, "is a symbolic link to real.db. Renaming the link would leave the database in use."),
-    (_broken_link, "is a symbolic link to gone.db. Renaming the link would leave the database in use."),
-    (_directory, "is a directory, not a file."),
-    (_fifo, "is not a regular file."),
-    (_hard_link, "has 2 hard links. It would stay in use under another name."),
-    (_text, "is not a database (or it is encrypted)."),
-    (_header_only, "is not a database (or it is encrypted)."),
-    (_future, "was written by a future version of SQLite."),
-    (_cut, "is truncated or malformed. "),
-    (_cut_in_a_page, "is truncated or malformed. "),
-    (_page_size_of_nothing, "is truncated or malformed. "),
+    (_link, "symbolic-link", "real.db"),
+    (_broken_link, "symbolic-link", "gone.db"),
+    (_directory, "not-a-file", "directory"),
+    (_fifo, "not-a-file", "regular file"),
+    (_hard_link, "hard-links", "2 hard links"),
+    (_text, "not-a-database", "encrypted"),
+    (_header_only, "not-a-database", "encrypted"),
+    (_future, "newer-sqlite-needed", "future version"),
+    (_cut, "damaged", "truncated"),
+    (_cut_in_a_page, "damaged", "truncated"),
+    (_page_size_of_nothing, "damaged", "malformed"),
 ]
 
 
@@ -112,13 +120,15 @@ def test_sound_files_have_no_problem(root: Path) -> None:
     (root / "empty.db").touch()
     make_database(root / "wal.db", "WAL", bytes(50_000))
 
-    assert said(root, "a.db", "wal.db", "empty.db") == []
-    assert said(root, "a.db", target="new.db") == []
+    assert problems_of(root, "a.db", "wal.db", "empty.db") == []
+    assert problems_of(root, "a.db", target="new.db") == []
 
 
-@pytest.mark.parametrize(("spoil", "words"), PROBLEMS)
+@pytest.mark.parametrize(("spoil", "id", "fact"), PROBLEMS)
 @pytest.mark.parametrize("role", ["source", "target"])
-def test_file_problem_has_fact_and_hint(root: Path, spoil: Callable[[Path], None], words: str, role: str) -> None:
+def test_file_problem_has_fact_and_hint(
+    root: Path, spoil: Callable[[Path], None], id: str, fact: str, role: str
+) -> None:
     """It has one sentence of fact and one hint, for a source as for the target."""
     file = "a.db" if role == "source" else "target.db"
     spoil(root / file)
@@ -127,7 +137,8 @@ def test_file_problem_has_fact_and_hint(root: Path, spoil: Callable[[Path], None
 
     assert (wrong.file, wrong.problem.subject) == (file, file)
     assert wrong.reason
-    assert words in wrong.problem.what
+    assert wrong.problem.id == id
+    assert fact in wrong.problem.what
     assert wrong.problem.hint.endswith(".")
     assert wrong.problem.criterion == "sources-readable"
 
@@ -137,15 +148,19 @@ def test_file_that_cannot_be_read_is_named(root: Path) -> None:
     """The message has the reason of the system."""
     (root / "a.db").chmod(0)
 
-    assert said(root, "a.db") == ["a.db: cannot be read (Permission denied). Give read permission and run again."]
+    [problem] = problems_of(root, "a.db")
+    assert (problem.subject, problem.id) == ("a.db", "unreadable")
+    assert "Permission denied" in problem.what
+    assert "read permission" in problem.hint
 
 
 def test_missing_source_is_named(root: Path) -> None:
     """The hint explains ``optional``. An optional source is no problem."""
-    missing = "no.db: no such file. Correct file in the plan, or mark the source optional = true. [no-such-file]"
+    [missing] = problems_of(root, "a.db", "no.db")
 
-    assert said(root, "a.db", "no.db") == [missing]
-    assert said(root, "no.db", optional=True) == []
+    assert (missing.subject, missing.id) == ("no.db", "no-such-file")
+    assert "optional = true" in missing.hint
+    assert problems_of(root, "no.db", optional=True) == []
     assert existing_sources(plan("no.db", optional=True), root) == []
 
 
@@ -158,10 +173,10 @@ def test_sidecar_without_its_source_is_finding(root: Path, suffix: str, optional
     """
     (root / f"no.db{suffix}").write_bytes(b"rows")
 
-    what = f"no.db: is missing, but its {suffix} exists. Committed rows may be in it."
-    assert said(root, "no.db", optional=optional) == [
-        f"{what} Restore the database beside it, or move the sidecar file away. [sidecar-alone]"
-    ]
+    [problem] = problems_of(root, "no.db", optional=optional)
+
+    assert (problem.subject, problem.id) == ("no.db", "sidecar-alone")
+    assert suffix in problem.what
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
@@ -169,10 +184,10 @@ def test_sidecar_without_its_target_is_finding(root: Path, suffix: str) -> None:
     """SQLite would delete it with the new target's first transaction, and the rows in it."""
     (root / f"new.db{suffix}").write_bytes(b"rows")
 
-    problems = said(root, "a.db", target="new.db")
+    [problem] = problems_of(root, "a.db", target="new.db")
 
-    assert len(problems) == 1
-    assert f"new.db: is missing, but its {suffix} exists. Committed rows may be in it." in problems[0]
+    assert (problem.subject, problem.id) == ("new.db", "sidecar-alone")
+    assert suffix in problem.what
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
@@ -199,37 +214,39 @@ def test_empty_sidecar_of_empty_database_is_no_problem(root: Path) -> None:
 
 def test_target_needs_its_folder(root: Path) -> None:
     """The folder is not created, because a mistyped path would hide the result."""
-    what, todo = "its folder no/such does not exist.", "Create the folder, or correct target in the plan."
+    [problem] = problems_of(root, "a.db", target="no/such/new.db")
 
-    assert said(root, "a.db", target="no/such/new.db") == [f"no/such/new.db: {what} {todo} [no-folder]"]
+    assert (problem.subject, problem.id) == ("no/such/new.db", "no-folder")
+    assert "no/such " in problem.what
 
 
 @pytest.mark.parametrize("second", ["a.db", "./a.db", "sub/../a.db"])
 def test_one_file_under_two_names_is_refused(root: Path, second: str) -> None:
     """Every row would be copied twice."""
     (root / "sub").mkdir()
-    twins = said(root, "a.db", second)
+    twins = problems_of(root, "a.db", second)
 
-    expected = "is the same file as a.db (a link or another spelling). Its rows would be copied twice."
-    assert [expected in problem for problem in twins] == ([] if second == "a.db" else [True])
+    assert [problem.id for problem in twins] == ([] if second == "a.db" else ["file-twice"])
+    assert all("a.db" in problem.what for problem in twins)
 
 
 def test_hard_links_are_one_file(root: Path) -> None:
     """The file would stay in use under the other name."""
     (root / "b.db").hardlink_to(root / "a.db")
 
-    problems = said(root, "a.db", "b.db")
+    problems = problems_of(root, "a.db", "b.db")
 
-    assert [problem.split(":")[0] for problem in problems] == ["a.db", "b.db", "b.db"]
-    assert "is the same file as a.db" in problems[2]
+    assert [problem.subject for problem in problems] == ["a.db", "b.db", "b.db"]
+    assert problems[2].id == "file-twice"
+    assert "a.db" in problems[2].what
 
 
 def test_target_is_no_source(root: Path) -> None:
     """It would be moved into itself."""
-    problems = said(root, "./target.db")
+    [problem] = problems_of(root, "./target.db")
 
-    assert len(problems) == 1
-    assert "is the same file as the target target.db" in problems[0]
+    assert problem.id == "file-twice"
+    assert "the target target.db" in problem.what
 
 
 @pytest.mark.parametrize("beside", ["elsewhere", "workspace-other"])
@@ -239,15 +256,14 @@ def test_folder_linked_outside_the_workspace_is_refused(root: Path, beside: str)
     make_database(root.parent / beside / "b.db", "DELETE", bytes(50_000))
     (root / "logs").symlink_to(f"../{beside}")
 
-    what = "logs/b.db: is outside the workspace. A folder in its path is a symbolic link."
-    assert said(root, "logs/b.db") == [f"{what} Name the real path, inside the workspace. [outside]"]
+    assert ids_of(root, "logs/b.db") == [("logs/b.db", "outside")]
 
 
 def test_workspace_behind_link_is_workspace(root: Path) -> None:
     """The operator may use a link above the workspace."""
     (root.parent / "current").symlink_to("workspace")
 
-    assert said(root.parent / "current", "a.db") == []
+    assert problems_of(root.parent / "current", "a.db") == []
 
 
 def test_problems_of_all_files_are_listed(root: Path) -> None:
@@ -263,8 +279,10 @@ def test_problems_of_all_files_are_listed(root: Path) -> None:
 
 def test_file_name_is_escaped_in_messages(root: Path) -> None:
     """Control characters of a file name come out as escapes."""
-    assert "\x1b" not in said(root, "no\x1b[2J.db")[0]
-    assert "no\\x1b[2J.db" in said(root, "no\x1b[2J.db")[0]
+    [problem] = problems_of(root, "no\x1b[2J.db")
+
+    assert "\x1b" not in str(problem)
+    assert "no\\x1b[2J.db" in str(problem)
 
 
 def test_short_file_with_rows_in_wal_is_not_truncated(root: Path) -> None:
@@ -279,15 +297,15 @@ def test_short_file_with_rows_in_wal_is_not_truncated(root: Path) -> None:
     con.close()
     os.truncate(crashed, crashed.stat().st_size - 4096)
 
-    assert said(root, "crashed.db") == []
+    assert problems_of(root, "crashed.db") == []
 
 
 def test_file_check_creates_no_sidecars(root: Path) -> None:
-    """A WAL database has no new files beside it after the look."""
+    """A WAL database has no new files beside it after the check."""
     make_database(root / "wal.db", "WAL", bytes(50_000))
     before = sorted(root.iterdir())
 
-    said(root, "wal.db", "a.db")
+    problems_of(root, "wal.db", "a.db")
 
     assert sorted(root.iterdir()) == before
 

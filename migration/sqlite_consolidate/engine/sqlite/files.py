@@ -222,8 +222,8 @@ def _full_sidecars(file: str, path: Path) -> list[FileProblem]:
     if not full:
         return []
     # SQLite deletes the sidecar of an empty database as soon as it opens the database.
-    fact = f"is empty, but its {' and '.join(full)} is not: committed rows may be in it."
-    hint = "Restore the database beside it, or move the sidecar away."
+    fact = f"is empty, but its {' and '.join(full)} is not. Committed rows may be in it."
+    hint = "Restore the database beside it, or move the sidecar file away."
     return [_problem(file, fact, hint, id="sidecar-alone")]
 
 
