@@ -1,11 +1,12 @@
-"""Specify how reals are written so that every SQLite reads them exactly."""
+"""Specify how values are written as literals and how reports show them."""
 
 from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.engine.content.literals import literal
+from sqlite_consolidate.engine.content.literals import format_value, literal
 from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.row_differences import MASKED
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,37 @@ def test_real_that_old_sqlite_may_round_twice_is_product(value: float) -> None:
     assert text.startswith("(")
     assert literal(-value) == text.replace("(", "(-", 1)
     assert open_memory().execute(f"SELECT {text}, {literal(-value)}").fetchone() == (value, -value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "NULL"),
+        (7, "7"),
+        ("O'Hara", "'O''Hara'"),
+        (b"\x00\xff", "x'00ff'"),
+        ("x" * 100, "'" + "x" * 38 + "…"),
+    ],
+)
+def test_format_value_returns_a_short_literal(value: object, text: str) -> None:
+    """The literal has at most 40 characters."""
+    assert format_value("title", value).lower() == text.lower()
+
+
+def test_format_value_escapes_control_characters() -> None:
+    """A value cannot control the terminal."""
+    assert "\x1b" not in format_value("title", "\x1b[2J\n")
+
+
+@pytest.mark.parametrize(
+    "column", ["password", "API_KEY", "accessToken", "client_secret", "ssn", "IBAN", "salt", "key"]
+)
+def test_format_value_masks_columns_named_like_secrets(column: str) -> None:
+    """The value does not matter."""
+    assert format_value(column, "anything") == MASKED
+
+
+@pytest.mark.parametrize("column", ["id", "name", "title", "panel", "keyword", "monkeys", "spinner"])
+def test_format_value_shows_values_of_other_columns(column: str) -> None:
+    """A part of a word is not a secret."""
+    assert format_value(column, 7) == "7"
