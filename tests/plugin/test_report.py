@@ -199,7 +199,7 @@ def test_without_a_run_nothing_is_touched(project: pytest.Pytester, monkeypatch:
 
 
 def test_run_without_pytest_html_writes_its_junit_file(project: pytest.Pytester) -> None:
-    """With ``-p no:html`` only the report is missing."""
+    """A run without that plugin lacks only the report."""
     result = _run(project, "-p", "no:html")
 
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()

@@ -143,8 +143,8 @@ def _renames_to_itself(data: Data) -> Iterator[Problem]:
     for at, columns in _each(data, "source", ..., "table", ..., "columns"):
         for old, new in columns.items() if isinstance(columns, dict) else ():
             if isinstance(new, str) and _folded(old) == _folded(new):
-                what = f"{in_quotes(old)} keeps its name: this rename does nothing."
-                yield mistake_at((*at, old), "no-effect", what, "Remove it, because columns go by name.")
+                fact = f"{in_quotes(old)} keeps its name: this rename does nothing."
+                yield mistake_at((*at, old), "no-effect", fact, "Remove it, because columns go by name.")
 
 
 def _references(data: Data) -> Iterator[Problem]:
@@ -169,7 +169,7 @@ def _created(data: Data) -> Iterator[Problem]:
 
 
 def _created_otherwise(data: Data) -> Iterator[Problem]:
-    """Yield each ``create`` of a source that differs from an earlier one of the same target table."""
+    """Yield each ``create`` that differs from an earlier one of the same target table."""
     required, mapped = (list(_each(data, *path)) for path in (("table", ...), ("source", ..., "table", ...)))
     first: dict[bytes, tuple[Loc, str]] = {}
     for loc, table in (*required, *mapped):
@@ -180,9 +180,9 @@ def _created_otherwise(data: Data) -> Iterator[Problem]:
             continue
         stated, earlier = first.setdefault(_folded(name), (loc, sql.strip()))
         if sql.strip() != earlier and loc[0] == "source":
-            what = f"{in_quotes(name)} is created by another text in {key_path_text(stated)} already."
+            fact = f"{in_quotes(name)} is created by another text in {key_path_text(stated)} already."
             hint = "Write the same text in both places, or give one of the tables another name with into."
-            yield mistake_at((*loc, "create"), "created-twice", what, hint)
+            yield mistake_at((*loc, "create"), "created-twice", fact, hint)
 
 
 def _each(data: Any, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, Any]]:
