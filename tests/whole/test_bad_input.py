@@ -250,10 +250,10 @@ def test_absent_databases_are_one_line_for_each(workspace: Workspace) -> None:
 
     ran = workspace.forked("migrate")
 
-    said = [line for line in ran.text.splitlines() if line.startswith("  ") and "[no-such-file]" in line]
+    lines = [line for line in ran.text.splitlines() if line.startswith("  ") and "[no-such-file]" in line]
     outcomes = {entry["id"]: entry["outcome"] for entry in ran.evidence["criteria"]}
     assert ran.exit == 4, ran.text
-    assert len(said) == len([entry for entry in ran.evidence["criteria"] if entry["outcome"] == "failed"])
+    assert len(lines) == len([entry for entry in ran.evidence["criteria"] if entry["outcome"] == "failed"])
     assert outcomes["no-other-process"] == "not examined"
     assert "no-other-process:" not in ran.text
 
