@@ -131,7 +131,7 @@ def test_plan_of_ten_lines_works_with_its_commands(project: Path, tmp_path: Path
         (migrate, "Accepted: consolidated"),
         (check, "Still intact"),
         (by_originals, "Confirmed by its originals"),
-        (bundle, "The bundle is whole"),
+        (bundle, "The bundle is complete"),
         (rollback, "Rolled back: everything is as it was"),
     ):
         stamp = max((path.stem for path in project.glob("reports/*-migrate.zip")), default="")
