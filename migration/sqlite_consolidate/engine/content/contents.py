@@ -79,7 +79,10 @@ def _half_condition(con: sqlite3.Connection, table: Table, side: str) -> str:
 
 
 def rowid_range(con: sqlite3.Connection, table: Table) -> tuple[int | None, int | None]:
-    """Return the least and the largest rowid of a table that has rowids; None twice where it has no row."""
+    """Return the least and the largest rowid of a table that has rowids.
+
+    Both are None where the table has no row.
+    """
     rowid = quoted(table.rowid)
     least, most = con.execute(f"SELECT min({rowid}), max({rowid}) FROM main.{quoted(table.name)}").fetchone()
     return least, most

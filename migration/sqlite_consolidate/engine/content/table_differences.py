@@ -92,10 +92,10 @@ def differences_or_note(explain: Callable[[], RowDifferences]) -> RowDifferences
         )
 
 
-def rows_unavailable(subject: str, what: str) -> ProblemError:
+def rows_unavailable(subject: str, fact: str) -> ProblemError:
     """Return the error that explains why rows are not available for a comparison."""
     hint = "Restore the backup set as the run left it, and check again."
-    return ProblemError(Problem("rows-unavailable", subject, what, hint))
+    return ProblemError(Problem("rows-unavailable", subject, fact, hint))
 
 
 def compare_databases_or_raise(
