@@ -1,1 +1,1 @@
-"""How it is done: databases, code, applications, and the way back."""
+"""Carry out a plan, prove the result, and undo it."""

@@ -172,10 +172,10 @@ def planned(**keys: Any) -> Plan:
 
 def test_change_is_that_of_the_plan() -> None:
     """A field that the evidence lacks is missing, and an inventory has no plan of its own."""
-    change = {"id": "CHG-1", "reason": "", "approved_by": "Somebody Else"}
+    change = {"id": "CHG-1", "reason": "", "approved_by": "Mallory Else"}
     contradictions = {
         "change: requested_by: as in plan.toml": ("", "missing"),
-        "change: approved_by: as in plan.toml": ("A. Prover", "Somebody Else"),
+        "change: approved_by: as in plan.toml": ("A. Prover", "Mallory Else"),
     }
 
     assert failing(judged(plan=planned(), change=change)) == contradictions

@@ -78,7 +78,7 @@ def _digests(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_case_is_right_or_refused(field_script: Path, tmp_path: Path) -> None:
-    """An accepted run gives what the reporter needs; any other leaves every file as it was."""
+    """An accepted run gives what its user needs, and any other leaves every file as it was."""
     build(field_script, tmp_path)
     before = files(tmp_path / "ws")
 

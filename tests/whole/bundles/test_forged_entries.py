@@ -66,11 +66,11 @@ def _source_forgotten(document: Any) -> None:
 
 
 def _approver(document: Any) -> None:
-    document["change"]["approved_by"] = "Somebody Else"
+    document["change"]["approved_by"] = "Mallory Else"
 
 
 def _headline(document: Any) -> None:
-    document["headline"] = "Accepted: consolidated, approved by Somebody Else."
+    document["headline"] = "Accepted: consolidated, approved by Mallory Else."
 
 
 def test_headline_that_does_not_follow_is_found(files: Files, tmp_path: Path) -> None:

@@ -53,10 +53,10 @@ def _over_the_page(text: str) -> Callable[[Files], None]:
     [
         (in_page(r"<b>\d+</b> criteria", "<b>99</b> criteria"), "audit.html: verdict"),
         (in_page(r"2 databases|1 database\b", "7 databases"), "audit.html: glance"),
-        (in_page(r"A\. Prover", "Somebody Else"), "audit.html: glance"),
+        (in_page(r"A\. Prover", "Mallory Else"), "audit.html: glance"),
         (in_page(r"(?<=<dt>Rows</dt><dd>)[^<]*", "5000 before"), "audit.html: tables"),
         (
-            in_page(r"(?s)(?<=id=\"signatures\").*?Somebody|A\. Prover(?=</td><td></td>)", "Else"),
+            in_page(r"(?s)(?<=id=\"signatures\").*?Mallory|A\. Prover(?=</td><td></td>)", "Else"),
             "audit.html: signatures",
         ),
         (in_page("</section>", "<p>All is well.</p></section>"), "audit.html: verdict"),
@@ -120,7 +120,7 @@ def test_page_that_contradicts_the_evidence_is_found(
 @pytest.mark.parametrize(
     ("name", "old", "new", "subject"),
     [
-        ("summary.txt", b"approved by A. Prover", b"approved by Somebody Else", "summary.txt: line 4"),
+        ("summary.txt", b"approved by A. Prover", b"approved by Mallory Else", "summary.txt: line 4"),
         ("summary.txt", b" after; ", b"9 after; ", "summary.txt: line 8"),
         ("summary.txt", b"Backups:", b"Approved:  by X\nBackups:", "summary.txt: line 12"),
         ("sql.log", b"CREATE TRIGGER", b"CREATE TEMP TRIGGER", "audit.html: sql"),
@@ -141,7 +141,7 @@ def test_file_that_contradicts_the_evidence_is_found(
 
 def _comment(files: Files) -> None:
     """Add a comment with another name to the plan, which nothing reads."""
-    old, new = (b"# on the phone", b"# approved_by = 'Somebody Else'")
+    old, new = (b"# on the phone", b"# approved_by = 'Mallory Else'")
     assert old in files["plan.toml"]
     before = hashlib.sha256(files["plan.toml"]).hexdigest()
     files["plan.toml"] = files["plan.toml"].replace(old, new)
