@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def consolidation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, State]:
-    """Consolidate the workspace of two sources once; tests read it, or change a copy. The state is that of before."""
+    """Consolidate the workspace of two sources once.
+
+    Tests read it, or change a copy. The state is that of the workspace before the run.
+    """
     root = build_two_sources(tmp_path_factory.mktemp("consolidation") / "workspace")
     before = state(root)
     consolidated(root)
@@ -42,7 +45,7 @@ def consolidated_copy(tmp_path: Path, consolidation: tuple[Path, State]) -> Path
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    """Lend a folder of databases; what they hold open is given back afterwards."""
+    """Lend a folder of databases, and close what they hold open afterwards."""
     with ExitStack() as resources:
         yield Bench(tmp_path, resources)
 

@@ -101,7 +101,7 @@ def take_inventory(
     scanned = find_mentions(ScanScope(root, ["."], names, never_open=database_identities, excluded=frozenset(excluded)))
     on_progress("listing the processes that have them open")
     held = find_holders([root / database.file for database in databases])
-    entries = _entries(root, databases, duplicates, scanned.mentions, held.found)
+    entries = _entries(root, databases, duplicates, scanned.mentions, held.entries)
     return Inventory(
         root=root,
         entries=entries,

@@ -35,7 +35,7 @@ def database(tmp_path: Path) -> Path:
 def test_process_that_has_database_open_is_named(database: Path) -> None:
     """An operator finds the process by its id and its command."""
     with unrelated_process(READ, database) as pid:
-        [holder] = find_holders([database]).found
+        [holder] = find_holders([database]).entries
 
     assert (holder.pid, holder.file) == (pid, database)
     assert holder.command.startswith(sys.executable[:79])
@@ -47,7 +47,7 @@ def test_file_that_is_not_open_has_no_holder(database: Path) -> None:
     """A file that does not exist has no holder either."""
     holders = find_holders([database, database.with_name("missing.db")])
 
-    assert holders.found == ()
+    assert holders.entries == ()
     assert holders.unseen >= 0
 
 
@@ -58,7 +58,7 @@ def test_sidecar_that_is_open_counts(database: Path, suffix: str) -> None:
     sidecar.write_bytes(b"")
 
     with unrelated_process("f = open(sys.argv[1])", sidecar) as pid:
-        holders = find_holders([database]).found
+        holders = find_holders([database]).entries
 
     assert [(holder.pid, holder.file) for holder in holders] == [(pid, database)]
 
@@ -69,7 +69,7 @@ def test_another_name_of_file_does_not_hide_holder(database: Path) -> None:
     os.link(database, other)
 
     with unrelated_process("f = open(sys.argv[1])", other) as pid:
-        holders = find_holders([database]).found
+        holders = find_holders([database]).entries
 
     assert [holder.pid for holder in holders] == [pid]
 
@@ -77,7 +77,7 @@ def test_another_name_of_file_does_not_hide_holder(database: Path) -> None:
 def test_this_process_and_its_children_do_not_count(database: Path) -> None:
     """The run itself, and what it started, is no other process."""
     with database.open("rb"), other_process(database, "SELECT * FROM tasks"):
-        holders = find_holders([database]).found
+        holders = find_holders([database]).entries
 
     assert holders == ()
 
@@ -88,7 +88,7 @@ def test_each_database_and_process_is_named_once(database: Path) -> None:
     other.write_bytes(b"")
 
     with unrelated_process("f = [open(name) for name in sys.argv[1:] * 2]", database, other) as pid:
-        holders = find_holders([database, other]).found
+        holders = find_holders([database, other]).entries
 
     assert [(holder.pid, holder.file) for holder in holders] == [(pid, other), (pid, database)]
 
@@ -97,7 +97,7 @@ def test_command_line_is_escaped(database: Path) -> None:
     """Control characters of a command cannot control the terminal."""
     code = "import subprocess; subprocess"  # a short program, so that the argument is in the first 80 characters
     with unrelated_process(f"f = open(sys.argv[1]); {code}", database, "\x1b[2J"):
-        [holder] = find_holders([database]).found
+        [holder] = find_holders([database]).entries
 
     assert isinstance(holder, Holder)
     assert "\x1b" not in holder.command

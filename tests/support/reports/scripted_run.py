@@ -53,14 +53,14 @@ class Script:
     """Hold what happens in a run.
 
     Attributes:
-        seen: Observations by criterion; all other checks observe one row as expected.
+        observations: Observations by criterion; all other checks observe one row as expected.
         broken: Id of a stage that cannot be performed.
         unchecked: A criterion whose check is not called.
         interrupted: Exit code of the signal that ended the run.
         already: True if there is nothing to do.
     """
 
-    seen: Mapping[str, Sequence[Observation]] = field(default_factory=dict)
+    observations: Mapping[str, Sequence[Observation]] = field(default_factory=dict)
     broken: str = ""
     unchecked: str = ""
     interrupted: ExitCode | None = None
@@ -92,7 +92,7 @@ class ScriptedRun(Pipeline):
 
     def look(self, criterion: Criterion) -> Sequence[Observation]:
         """Return the observations of the script."""
-        return self.script.seen.get(criterion.id, [_as_expected(criterion)])
+        return self.script.observations.get(criterion.id, [_as_expected(criterion)])
 
     def roll_back_unless_accepted(self) -> UndoResult | None:
         """Return the result of a rollback if the run had acted and was not accepted."""

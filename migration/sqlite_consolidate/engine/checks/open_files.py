@@ -73,9 +73,9 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
     databases = _databases(plan, live)
     others = find_holders(list(databases))
     users = {
-        file: format_processes([holder for holder in others.found if holder.file == path])
+        file: format_processes([holder for holder in others.entries if holder.file == path])
         for path, file in databases.items()
-        if any(holder.file == path for holder in others.found)
+        if any(holder.file == path for holder in others.entries)
     }
     for file, names in users.items():
         if rehearsal:
@@ -93,7 +93,7 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
 def locked_problem(file: str, path: Path) -> Problem:
     """Return the problem that a database is locked, with the processes that have it open."""
     problem = sqlite_errors.in_use_problem(file)
-    others = find_holders([path]).found
+    others = find_holders([path]).entries
     return replace(problem, what=f"{problem.what} It is open in {format_processes(others)}.") if others else problem
 
 

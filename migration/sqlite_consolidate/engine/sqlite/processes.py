@@ -49,11 +49,11 @@ class Holders:
     """Hold the processes that have databases open, as far as this user may see them.
 
     Attributes:
-        found: One entry for each process and database, by process id.
+        entries: One entry for each process and database, by process id.
         unseen: Number of processes that this user may not inspect.
     """
 
-    found: tuple[Holder, ...]
+    entries: tuple[Holder, ...]
     unseen: int
 
 

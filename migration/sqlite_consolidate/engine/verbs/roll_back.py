@@ -149,7 +149,7 @@ class RollbackRun(Pipeline):
         self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in self._result.steps))
 
     def _require_unused(self) -> None:
-        users = find_holders([self.root / self.plan.target]).found
+        users = find_holders([self.root / self.plan.target]).entries
         if users:
             raise ProblemError(
                 *(

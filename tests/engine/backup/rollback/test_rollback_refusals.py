@@ -82,7 +82,7 @@ def test_processes_with_an_open_archive_are_named(root: Path) -> None:
     beside.write_bytes(b"")
     read = "file = open(sys.argv[1])"
     with unrelated_process(read, archive) as first, unrelated_process(read, beside) as second:
-        holders = find_holders([archive]).found
+        holders = find_holders([archive]).entries
         assert {holder.pid for holder in holders} == {first, second}
         text = refused(root, ("archive-opened", archive.name))
 
