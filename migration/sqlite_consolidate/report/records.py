@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlite_consolidate
-from sqlite_consolidate.engine.merge.table_mapping import declaration_differences
+from sqlite_consolidate.engine.merge.declaration_differences import declaration_differences
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.results import RunResults
 from sqlite_consolidate.engine.run.verdict import headline, verdict

@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from sqlite_consolidate.engine.content.contents import rowid_range
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
+from sqlite_consolidate.engine.merge.declaration_differences import declaration_findings
 from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
 from sqlite_consolidate.engine.merge.lost_constraints import (
     constraint_finding,
@@ -27,7 +28,6 @@ from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingD
 from sqlite_consolidate.engine.merge.table_mapping import (
     KeySource,
     TableMapping,
-    declaration_findings,
     find_movable_table,
     mapping_of_target_rows,
     match_columns,

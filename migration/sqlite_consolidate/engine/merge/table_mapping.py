@@ -1,4 +1,4 @@
-"""Match the columns of a source table and a target table and report their differences."""
+"""Match the columns of a source table and of a table in the target."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection, column_of
 from sqlite_consolidate.engine.merge.column_types import default_is_constant, stored_default
 from sqlite_consolidate.engine.sqlite.sql import folded, strip_literals
-from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import counted, list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table
@@ -178,7 +175,7 @@ def match_columns(
         if table.column(old) is None
     ]
     pairs = []
-    by_name = _by_name(into)
+    by_name = columns_by_name(into)
     for column in table.columns:
         if column.hidden:
             continue
@@ -192,7 +189,8 @@ def match_columns(
     return TableMapping(plan, source, table_map, table, into, new, tuple(pairs)), problems
 
 
-def _by_name(table: Table) -> dict[str, Column]:
+def columns_by_name(table: Table) -> dict[str, Column]:
+    """Return the columns of a table by their folded names."""
     return {folded(column.name): column for column in table.columns}
 
 
@@ -241,122 +239,6 @@ def _columns_without_value(subject: str, into: Table, fed: set[str]) -> list[Pro
         hint = "Give the column a constant default in the target, or move the table under another name."
         problems.append(Problem("no-value-for-column", subject, text, hint, criterion="values-fit"))
     return problems
-
-
-@dataclass(frozen=True)
-class DeclarationDifference:
-    """Hold one difference between the declarations of a source and a target column.
-
-    Attributes:
-        subject: ``file:table``.
-        column: Name of the column, or ``old -> new``.
-        aspect: ``type``, ``NOT NULL``, ``default`` or ``place in primary key``.
-        source: Declaration in the source, or ``none``.
-        target: Declaration in the target, or ``none``.
-    """
-
-    subject: str
-    column: str
-    aspect: str
-    source: str
-    target: str
-
-    @property
-    def change(self) -> str:
-        """Return the declaration in the source and the one in the target."""
-        return f"{self.aspect} was {self.source}, is {self.target}"
-
-    @property
-    def finding_id(self) -> str:
-        """Return the id of the finding if the target lacks a declaration of the source.
-
-        It is empty for every other difference.
-        """
-        return "" if self.source in ("no", "none") else _LOST.get(self.aspect, "")
-
-
-_LOST = {"NOT NULL": "not-null-lost", "default": "default-lost", "place in primary key": "key-lost"}
-_DIFFERENCES = {
-    "not-null-lost": ("column", "is", "are", "NOT NULL in the source, and allowed to be NULL in"),
-    "default-lost": ("column", "has", "have", "a default in the source, and none or another one in"),
-    "key-lost": ("column", "has", "have", "a place in the primary key of the source, and none or another one in"),
-    "index-lost": ("index", "has", "have", "no counterpart in"),
-    "column-differs": ("column", "is", "are", "declared otherwise in"),
-    "further-column": ("further column", "is", "are", "filled by default in"),
-}
-"""Id of the finding to its noun, its verb in singular and plural, and its fact before the table's name."""
-_NAMED_IN_FULL = {"index-lost", "further-column"}  # the evidence lists all others among the schema differences
-_MOST_NAMED = 3
-
-
-def declaration_differences(mapping: TableMapping) -> list[DeclarationDifference]:
-    """Return the differences between the declarations of all columns."""
-    differences = []
-    source_columns, target_columns = _by_name(mapping.table), _by_name(mapping.into)
-    for old, new in mapping.columns:
-        declared, planned = source_columns[folded(old)], target_columns[folded(new)]
-        label = old if old == new else f"{old} -> {new}"
-        for aspect, was, becomes in (
-            ("type", declared.type or "none", planned.type or "none"),
-            ("NOT NULL", _yes_no(declared.notnull), _yes_no(planned.notnull)),
-            ("default", declared.default or "none", planned.default or "none"),
-            ("place in primary key", str(declared.key or "none"), str(planned.key or "none")),
-        ):
-            if was != becomes:
-                differences.append(DeclarationDifference(mapping.subject, label, aspect, was, becomes))
-    return differences
-
-
-def declaration_findings(mapping: TableMapping) -> list[Finding]:
-    """Return the findings about columns and indexes that the target declares differently.
-
-    An index of the source that the target lacks is among them.
-    """
-    others = {"further-column": list(mapping.constants), "index-lost": _lost_indexes(mapping)}
-    return findings_of_declaration_differences(
-        mapping.subject, mapping.into.name, declaration_differences(mapping), others
-    )
-
-
-def findings_of_declaration_differences(
-    subject: str, into: str, differing: Iterable[DeclarationDifference], others: Mapping[str, list[str]] | None = None
-) -> list[Finding]:
-    """Return one finding for each kind of difference of a table.
-
-    Args:
-        subject: ``file:table``.
-        into: The table of the target.
-        differing: Differences of its columns.
-        others: Id of each further finding, to the names in it.
-    """
-    columns: dict[str, list[str]] = dict(others or {})
-    for difference in differing:
-        id = difference.finding_id or "column-differs"
-        label = difference.column if id == "not-null-lost" else f"{difference.column} ({difference.change})"
-        columns.setdefault(id, []).append(label)
-    return [_difference_finding(subject, into, id, columns[id]) for id in _DIFFERENCES if columns.get(id)]
-
-
-def _difference_finding(subject: str, into: str, id: str, names: list[str]) -> Finding:
-    """Return the finding for all columns or indexes that differ in the same way."""
-    noun, has, have, fact = _DIFFERENCES[id]
-    most = len(names) if id in _NAMED_IN_FULL else _MOST_NAMED
-    number = f"{counted(len(names), noun, 'indexes' if noun == 'index' else '')} {has if len(names) == 1 else have}"
-    return Finding.of(id, subject, f"{number} {fact} {into}: {list_names(names, most)}.", count=len(names))
-
-
-def _lost_indexes(mapping: TableMapping) -> list[str]:
-    kept = {(index.unique, tuple(folded(t[0] or "") for t in index.terms)) for index in mapping.into.indexes}
-    return [
-        index.name
-        for index in mapping.table.indexes
-        if index.sql
-        and (index.unique, tuple(folded(mapping.renamed.get(t[0] or "", t[0] or "")) for t in index.terms)) not in kept
-    ]
-
-
-def _yes_no(value: bool) -> str:  # noqa: FBT001 -- formats a boolean
-    return "yes" if value else "no"
 
 
 _MODULES = ("fts5", "rtree", "rtree_i32")

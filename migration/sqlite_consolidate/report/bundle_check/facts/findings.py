@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.preflight import find_unmapped_tables
-from sqlite_consolidate.engine.merge.table_mapping import DeclarationDifference, findings_of_declaration_differences
+from sqlite_consolidate.engine.merge.declaration_differences import (
+    DeclarationDifference,
+    findings_of_declaration_differences,
+)
 from sqlite_consolidate.findings import LEVELS, Finding, merge_findings
 
 if TYPE_CHECKING:
