@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.checks.compare import TargetComparison
+from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder

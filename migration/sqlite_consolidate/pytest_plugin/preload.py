@@ -22,7 +22,7 @@ _MODULES = (
     "sqlite_consolidate.pytest_plugin.output.terminal",
     "sqlite_consolidate.engine.verbs.consolidate",
     "sqlite_consolidate.engine.run.run_lock",
-    "sqlite_consolidate.engine.checks.compare",
+    "sqlite_consolidate.engine.checks.comparison.compare",
     "sqlite_consolidate.engine.code.scan",
     "sqlite_consolidate.engine.apps.runner",
     "sqlite_consolidate.engine.apps.database_watch",

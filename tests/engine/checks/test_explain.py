@@ -11,7 +11,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.checks.aftercare import archives_unchanged
-from sqlite_consolidate.engine.checks.explain import OriginalRows
+from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.content.table_differences import differences_or_note
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages

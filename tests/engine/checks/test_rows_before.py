@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup.copy_contents import dump_differences
 from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
-from sqlite_consolidate.engine.checks.explain import OriginalRows
+from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sqlite_consolidate.engine.checks import compare
+from sqlite_consolidate.engine.checks.comparison import compare
 from sqlite_consolidate.engine.merge.copy_rows import conflicting_keys, copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.connections import attached
 from sqlite_consolidate.problem import ProblemError

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sqlite_consolidate.engine.checks import compare
+from sqlite_consolidate.engine.checks.comparison import compare
 from sqlite_consolidate.engine.merge.copy_rows import raise_autoincrement, source_digest
 from tests.support.databases import TARGET, Bench, content, failed_subjects, source, table
 from tests.support.rows.copied_rows import last_counts, read, rows_are_exact

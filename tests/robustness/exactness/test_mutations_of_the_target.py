@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.engine.checks import compare
+from sqlite_consolidate.engine.checks.comparison import compare
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.run.criteria import criterion_named

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
 from tests.support.databases import TARGET, source, table
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.checks import compare
+from sqlite_consolidate.engine.checks.comparison import compare
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from tests.support.databases import Bench, Copied, content, failed_subjects
 

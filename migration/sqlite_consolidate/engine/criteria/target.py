@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
 from sqlite_consolidate.engine.sqlite.connections import pragma
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from sqlite_consolidate.engine.checks.compare import TargetComparison
+    from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.engine.run.run_log import RunLog
     from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.plan.model import Plan

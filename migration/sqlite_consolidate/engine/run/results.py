@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlite_consolidate.engine.apps.runner import smoke_observations
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.checks.compare import TargetComparison
-from sqlite_consolidate.engine.checks.explain import OriginalRows
+from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
+from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.code.scanned_files import ScanScope, scan_scope
 from sqlite_consolidate.engine.content.contents import Contents, ContentsCache
 from sqlite_consolidate.engine.run import stages

@@ -18,9 +18,9 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.checks import aftercare as check
-from sqlite_consolidate.engine.checks import by_originals as originals
-from sqlite_consolidate.engine.checks.compare_structure import added_object_findings
-from sqlite_consolidate.engine.checks.explain import OriginalRows
+from sqlite_consolidate.engine.checks.comparison import by_originals as originals
+from sqlite_consolidate.engine.checks.comparison.compare_structure import added_object_findings
+from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.code.rewrite import replacement_observations
 from sqlite_consolidate.engine.code.scan import find_mentions, mention_findings, stale_observations
 from sqlite_consolidate.engine.code.scanned_files import scan_scope
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.backup_set import BackupSet
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.checks.aftercare import ConsolidatedTarget
-    from sqlite_consolidate.engine.checks.compare import TargetComparison
+    from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.engine.run.criteria import Criterion
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest

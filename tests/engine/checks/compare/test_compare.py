@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sqlite_consolidate.engine.checks import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
 from sqlite_consolidate.plan.model import RequiredTable
 from tests.support.databases import Bench, Copied, failed_subjects, source
 from tests.support.rows.comparisons import all_comparisons

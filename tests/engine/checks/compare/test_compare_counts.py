@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sqlite_consolidate.engine.checks import compare
-from sqlite_consolidate.engine.checks.row_matching import RowMatch
+from sqlite_consolidate.engine.checks.comparison import compare
+from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
 from sqlite_consolidate.row_differences import RowDifferences
 from tests.support.databases import TARGET, Bench, Copied, source, table
 from tests.support.rows.comparisons import all_comparisons, observation_lines

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.checks import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
@@ -19,7 +19,7 @@ from tests.support.databases import TARGET, Bench, Copied, failed_subjects, sour
 from tests.support.rows.comparisons import observation_lines
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.checks.compare import TargetComparison
+    from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.plan.model import Plan
 
 

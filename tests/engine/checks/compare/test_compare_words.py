@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.checks import compare
+from sqlite_consolidate.engine.checks.comparison import compare
 from tests.support.databases import Bench, Copied, source
 from tests.support.rows.comparisons import all_comparisons, observation_lines
 

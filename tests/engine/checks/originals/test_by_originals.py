@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.checks import by_originals as originals
-from sqlite_consolidate.engine.checks import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison import by_originals as originals
+from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.problem import ProblemError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.checks.compare import TargetComparison
+    from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.observation import Observation
 
 PLANNED = ("tasks", "task_queue_metadata", "proposals", "orchestration_decisions")

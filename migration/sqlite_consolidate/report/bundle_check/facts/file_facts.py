@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.compare_structure import describe_columns
+from sqlite_consolidate.engine.checks.comparison.compare_structure import describe_columns
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
 from sqlite_consolidate.engine.run.modes import Mode

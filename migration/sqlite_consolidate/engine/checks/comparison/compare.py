@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.checks.compare_structure import (
+from sqlite_consolidate.engine.checks.comparison.compare_structure import (
     SchemaComparison,
     index_statements,
     list_schema_differences,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from sqlite_consolidate.engine.checks.row_matching import RowMatch
+    from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping

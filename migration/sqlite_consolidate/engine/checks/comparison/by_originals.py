@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.snapshot import snapshot
-from sqlite_consolidate.engine.checks.compare import TargetComparison
+from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
+from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch, match_rows
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
-from sqlite_consolidate.engine.checks.row_matching import RowMatch, match_rows
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_for_inspection

@@ -1,0 +1,1 @@
+"""Compare a target with what the plan and its originals demand."""
