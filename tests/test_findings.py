@@ -101,6 +101,14 @@ def test_other_text_or_kind_is_another_finding() -> None:
     ]
 
 
+def test_findings_of_several_numbers_stay_apart() -> None:
+    """Their text states numbers of one table, which would be wrong for two."""
+    text = "2 rows were not moved: 1 is identical, 1 differs."
+    findings = [Finding.of("rows-not-moved", subject, text, count=2) for subject in ("a.db:t", "b.db:t")]
+
+    assert merge_findings(findings) == tuple(findings)
+
+
 def test_joined_findings_stay_as_they_are() -> None:
     """Merging merged findings changes nothing."""
     once = merge_findings([left("a.db:t", 1), left("b.db:t", 3), Finding.of("view-left", "a.db", "view v stays.")])

@@ -66,6 +66,9 @@ LEVELS: dict[str, Level] = {
 }
 """Id of each kind of finding to its level. The file docs/findings.md explains each id."""
 
+_NEVER_MERGED = frozenset({"rows-not-moved", "rows-replaced", "rows-skipped"})
+"""Kinds whose text states several numbers, which belong to one subject."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -112,9 +115,10 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
     Within a level, findings keep the order in which they first occur.
     """
-    groups: dict[tuple[str, Level, str, str], list[Finding]] = {}
+    groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.id, finding.level, finding.noun, finding.text), []).append(finding)
+        subject = finding.subject if finding.id in _NEVER_MERGED else ""
+        groups.setdefault((finding.id, finding.level, finding.noun, finding.text, subject), []).append(finding)
     return tuple(sorted(map(_join, groups.values()), key=lambda finding: finding.level != "attention"))
 
 

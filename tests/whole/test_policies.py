@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from tests.support.reports.forgery import edit, failing_subjects
 from tests.support.thorough import thorough
 from tests.support.workspaces.whole_run import Workspace, execute
 
@@ -37,7 +39,10 @@ on_conflict = "{policy}"
 def test_each_resolved_conflict_is_listed_by_its_key(
     policy: str, rows: list[tuple[str, str]], listed: list[str], tmp_path: Path
 ) -> None:
-    """The backup set has the keys, and the report has their number and the place."""
+    """The backup set has the keys, and the report has their number and the place.
+
+    The check of a bundle finds another number of identical rows.
+    """
     root = tmp_path / "workspace"
     root.mkdir()
     (root / "consolidation.toml").write_text(PLAN.format(policy=policy), "utf-8")
@@ -46,16 +51,27 @@ def test_each_resolved_conflict_is_listed_by_its_key(
         execute(root / f"{name}.db", "CREATE TABLE t(k TEXT PRIMARY KEY, v)")
         for key in keys:
             execute(root / f"{name}.db", f"INSERT INTO t VALUES ('{key}', '{word}')")
+        execute(root / f"{name}.db", "INSERT INTO t VALUES ('same', 'same')")
     workspace = Workspace(root, tmp_path / "reports")
 
     ran = workspace.run("migrate")
 
     assert ran.exit == 0, ran.text
     with open_for_inspection(root / "main.db") as con:
-        assert con.execute("SELECT k, v FROM t ORDER BY k").fetchall() == rows
+        assert con.execute("SELECT k, v FROM t ORDER BY k").fetchall() == [*rows, ("same", "same")]
     [file] = root.glob("backups/*/settled-conflicts.jsonl")
-    assert [json.loads(line)["key"] for line in file.read_text("ascii").splitlines()] == [[key] for key in listed]
+    lines = [json.loads(line) for line in file.read_text("ascii").splitlines()]
+    assert [(line["key"], line["identical"]) for line in lines] == [
+        *(([key], False) for key in listed),
+        (["'same'"], True),
+    ]
     assert file.stat().st_mode & 0o077 == 0
     assert any(
-        finding.subject == "old.db:t" and finding.count == 2 and file.name in finding.text for finding in ran.findings
+        finding.subject == "old.db:t" and finding.count == 3 and file.name in finding.text for finding in ran.findings
     )
+    [move] = ran.evidence["moves"]
+    assert (move["skipped"] + move["replaced"], move["identical"]) == (3, 1)
+    assert ran.folder is not None
+    files = dict(read_bundle(ran.folder.with_suffix(".zip")).files)
+    edit(files, lambda document: document["moves"][0].update(identical=2))
+    assert "findings: old.db:t" in failing_subjects(tmp_path, files)["evidence-consistent"]

@@ -121,6 +121,7 @@ class MoveRecord:
         skipped: Rows that were not moved, by the plan's conflict policy.
         replaced: Rows of the target that were replaced, by the same policy.
         method: Whether whole records or columns were copied; empty if unknown.
+        identical: Number of skipped and replaced rows that are identical to the row that stays; None if unknown.
     """
 
     source: str
@@ -132,6 +133,7 @@ class MoveRecord:
     skipped: int = 0
     replaced: int = 0
     method: str = ""
+    identical: int | None = None
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,7 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
                 skipped=table.skipped,
                 replaced=table.replaced,
                 method=table.method,
+                identical=table.identical,
             )
             for table in run.transaction.copied_tables
         )

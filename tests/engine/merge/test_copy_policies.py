@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sqlite_consolidate.engine.checks.comparison import compare
-from sqlite_consolidate.engine.merge.copy_rows import conflicting_keys, copy_rows, existing_rows_digest, source_digest
+from sqlite_consolidate.engine.merge.conflict_log import ResolvedConflict, resolved_conflicts
+from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.connections import attached
 from sqlite_consolidate.problem import ProblemError
 from tests.support.databases import TARGET, Bench, Copied, failed_subjects, source, table
@@ -166,8 +167,31 @@ def test_conflicting_keys_are_sql_literals(bench: Bench, policy: str, keys: list
     copied.con.execute("UPDATE t SET k = 'a' WHERE n = 1")
     mapping, alias = copied.copied_tables[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
 
-    assert list(conflicting_keys(copied.con, mapping, alias)) == keys
+    assert [conflict.key for conflict in resolved_conflicts(copied.con, mapping, alias)] == keys
     assert copied.rows("SELECT k FROM t WHERE n = 1") == [("a",)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "conflicts"),
+    [
+        ("prefer-target", [("'same'", True), ("'type'", False), ("'zero'", False)]),
+        ("prefer-source", [("'same'", True), ("'type'", False), ("'zero'", False)]),
+    ],
+)
+def test_conflicts_tell_identical_rows_from_different_rows(
+    bench: Bench, policy: str, conflicts: list[tuple[str, bool]]
+) -> None:
+    """SQL takes 1 for 1.0 and -0.0 for 0.0, and they are different values."""
+    bench.database(TARGET, KEYED, "INSERT INTO t VALUES('same', x'00'), ('type', 1), ('zero', 0.0)")
+    bench.database("a.db", KEYED, "INSERT INTO t VALUES('same', x'00'), ('type', 1.0), ('zero', -0.0)")
+    inspected = bench.survey(source("a.db", table("t", on_conflict=policy)))
+    assert inspected.target is not None
+    con = inspected.target.write_lock.acquire_exclusive()
+
+    with attached(con, bench.root / "a.db", "a") as alias:
+        resolved = list(resolved_conflicts(con, inspected.mappings[0], alias))
+
+    assert resolved == [ResolvedConflict([key], is_identical) for key, is_identical in conflicts]
 
 
 def test_rows_are_compared_by_bytes_of_invalid_text(bench: Bench) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sqlite_consolidate.engine.merge.copy_rows import copy_rows, log_resolved_conflicts, source_digest
+from sqlite_consolidate.engine.merge.conflict_log import conflict_finding, log_resolved_conflicts
+from sqlite_consolidate.engine.merge.copy_rows import copy_rows, source_digest
 from sqlite_consolidate.problem import ProblemError
 from tests.support.databases import TARGET, Bench, source, table
 
@@ -378,28 +379,30 @@ def test_preflight_sentences_are_worded(bench: Bench, case: Case) -> None:
 
 POLICIES = {
     "skip-identical": (
-        "a.db:t: not moved, because the target has the same rows (skip-identical); the keys are "
-        "in SET/settled-conflicts.jsonl."
+        "a.db:t: 1 row was not moved (skip-identical): 1 is identical to the row that stays, 0 differ and are nowhere "
+        "in the target now; the keys are in SET/settled-conflicts.jsonl."
     ),
     "prefer-target": (
-        "a.db:t: not moved, because the target has the key (prefer-target); the keys are in "
-        "SET/settled-conflicts.jsonl."
+        "a.db:t: 1 row was not moved (prefer-target): 1 is identical to the row that stays, 0 differ and are nowhere "
+        "in the target now; the keys are in SET/settled-conflicts.jsonl."
     ),
-    "prefer-source": "a.db:t: of the target replaced (prefer-source); the keys are in SET/settled-conflicts.jsonl.",
+    "prefer-source": (
+        "a.db:t: 1 row of the target was replaced (prefer-source): 1 is identical to the row that replaces it, 0 "
+        "differ and are nowhere in the target now; the keys are in SET/settled-conflicts.jsonl."
+    ),
 }
 
 
 @pytest.mark.parametrize(("policy", "sentence"), POLICIES.items())
 def test_findings_of_policies_are_worded(bench: Bench, policy: str, sentence: str) -> None:
-    """The number of rows precedes the text in the report."""
+    """The text counts identical rows and different rows apart."""
     bench.database("a.db", KEYED, "INSERT INTO t VALUES(1, 2)")
     copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
-    alias = copied.rows("PRAGMA database_list")[-1][1]
+    mapping, alias = copied.copied_tables[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
 
-    finding = log_resolved_conflicts(copied.con, copied.copied_tables[0].mapping, alias, bench.root)
+    counts = log_resolved_conflicts(copied.con, mapping, alias, bench.root)
 
-    assert finding is not None
-    assert finding.sentence.replace(bench.root.name, "SET") == sentence
+    assert conflict_finding(mapping, counts, "SET").sentence == sentence
 
 
 REFUSED = {

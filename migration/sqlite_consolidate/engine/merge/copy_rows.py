@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import marshal
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
-from sqlite_consolidate.engine.content.literals import literal
+from sqlite_consolidate.engine.merge.conflict_log import claimed_target_rows, clashing_source_rows, exact_digest
 from sqlite_consolidate.engine.merge.record_copy import is_empty, try_record_copy
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
-from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.record_copy import CopyMethod, Execute
@@ -41,6 +34,7 @@ class CopiedTable:
         change: Digest of the inserted rows minus the digest of the replaced rows.
         method: Whether whole records or columns were copied.
         seconds: Duration of the copy.
+        identical: Number of skipped or replaced rows that are identical to the row that stays.
     """
 
     mapping: TableMapping
@@ -51,6 +45,7 @@ class CopiedTable:
     change: TableDigest
     method: CopyMethod
     seconds: float
+    identical: int = 0
 
 
 def copy_rows(
@@ -113,36 +108,13 @@ def _resolve_conflicts(
     if mapping.table_map.on_conflict == "refuse":
         return skipped, replaced, ""
     if mapping.table_map.on_conflict == "prefer-source":
-        replaced = digest_query(con, _claimed_target_rows(rows))
+        replaced = digest_query(con, claimed_target_rows(rows))
         execute(rows.delete_claimed)
         return skipped, replaced, ""
-    skipped = digest_query(con, _clashing_source_rows(rows))
+    skipped = digest_query(con, clashing_source_rows(rows))
     if mapping.table_map.on_conflict == "skip-identical":
         _require_identical(con, mapping, rows, skipped)
     return skipped, replaced, f"NOT {rows.clashing}"
-
-
-def conflicting_keys(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> Iterator[list[str]]:
-    """Yield the key of each row that the conflict policy affects, as SQL literals.
-
-    With ``prefer-source`` these are the keys of the target rows that the copy will replace. Otherwise they are the keys
-    of the source rows that the copy will skip. Call this before the copy, because the copy changes the answer.
-    """
-    rows = mapping.projection(alias)
-    if mapping.table_map.on_conflict == "refuse" or not rows.keys:
-        return
-    columns = [column for column, _ in rows.keys[0]]
-    if mapping.table_map.on_conflict == "prefer-source":
-        query = rows.select_target((column.target for column in columns), rows.claimed, by_index=True)
-    else:
-        query = rows.select((column.source for column in columns), rows.clashing)
-    text_factory = con.text_factory
-    read_text_losslessly(con)
-    try:
-        for row in con.execute(query):
-            yield [literal(value) for value in row]
-    finally:
-        con.text_factory = text_factory
 
 
 def source_digest(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> TableDigest:
@@ -172,25 +144,15 @@ def raise_autoincrement(con: sqlite3.Connection, mapping: TableMapping, mark: in
         con.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (mark, mapping.into.name))
 
 
-def _clashing_source_rows(rows: Projection) -> str:
-    """Return the query of the source rows whose key the target already has."""
-    return rows.select(rows.source_row(), rows.clashing)
-
-
-def _claimed_target_rows(rows: Projection) -> str:
-    """Return the query of the target rows whose key the source also has."""
-    return rows.select_target(rows.target_row(), rows.claimed, by_index=True)
-
-
 def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Projection, skipped: TableDigest) -> None:
     """Raise if rows under equal keys differ in a byte or a storage class.
 
     Digests are compared, because SQL takes -0.0 for 0.0 and limits the depth of an expression.
     """
-    if digest_query(con, _claimed_target_rows(rows)) == skipped:
+    if digest_query(con, claimed_target_rows(rows)) == skipped:
         return
-    target_rows = set(_exact_rows(con, _claimed_target_rows(rows)))
-    different = sum(row not in target_rows for row in _exact_rows(con, _clashing_source_rows(rows)))
+    target_rows = set(_exact_rows(con, claimed_target_rows(rows)))
+    different = sum(row not in target_rows for row in _exact_rows(con, clashing_source_rows(rows)))
     if different:
         raise ProblemError(
             Problem(
@@ -207,46 +169,6 @@ def _exact_rows(con: sqlite3.Connection, query: str) -> list[bytes]:
     text_factory = con.text_factory
     read_text_losslessly(con)
     try:
-        return [hashlib.sha256(marshal.dumps(row, 2)).digest() for row in con.execute(query)]
+        return [exact_digest(row) for row in con.execute(query)]
     finally:
         con.text_factory = text_factory
-
-
-CONFLICT_LOG = "settled-conflicts.jsonl"
-"""File of one JSON object per row, with ``from``, ``into``, ``policy``, and ``key`` as SQL literals."""
-
-_POLICY_FINDINGS = {
-    "skip-identical": ("rows-skipped", "not moved, because the target has the same rows"),
-    "prefer-target": ("rows-not-moved", "not moved, because the target has the key"),
-    "prefer-source": ("rows-replaced", "of the target replaced"),
-}
-"""Conflict policy to the id and the text of its finding."""
-
-
-def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: str, folder: Path) -> Finding | None:
-    """Append the affected keys to the conflict log of the backup set.
-
-    Only the operator can read the log. The rows themselves are in the backups. Call this right before the copy.
-
-    Returns:
-        A finding with the number of affected rows and without values, or None if there are none.
-    """
-    if mapping.table_map.on_conflict == "refuse":
-        return None
-    count = 0
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(folder / CONFLICT_LOG, flags, 0o600), "w", encoding="ascii") as file:
-        for key in conflicting_keys(con, mapping, alias):
-            count += 1
-            entry = {
-                "from": mapping.subject,
-                "into": mapping.into.name,
-                "policy": mapping.table_map.on_conflict,
-                "key": key,
-            }
-            file.write(json.dumps(entry) + "\n")
-    if not count:
-        return None
-    id, fact = _POLICY_FINDINGS[mapping.table_map.on_conflict]
-    text = f"{fact} ({mapping.table_map.on_conflict}); the keys are in {folder.name}/{CONFLICT_LOG}."
-    return Finding.of(id, mapping.subject, text, count=count, noun="row")

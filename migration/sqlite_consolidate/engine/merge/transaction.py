@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import sync_folder
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
+from sqlite_consolidate.engine.merge.conflict_log import conflict_finding, log_resolved_conflicts
 from sqlite_consolidate.engine.merge.copy_rows import (
     CopiedTable,
     copy_rows,
     existing_rows_digest,
-    log_resolved_conflicts,
     raise_autoincrement,
     source_digest,
 )
@@ -244,10 +244,12 @@ class TargetTransaction:
         self.report_progress(f"copying {mapping.subject} ({counted(rows, 'row')})")
         self.sql.append(f"-- {mapping.subject} -> {mapping.into.name}: {counted(rows, 'row')}")
         self.limits.progress.begin(source.size, "bytes", size_reader(self.path, self.path.stat().st_size))
-        if finding := log_resolved_conflicts(con, mapping, alias, self.folder):
-            self.conflict_findings.append(finding)
+        conflicts = log_resolved_conflicts(con, mapping, alias, self.folder)
+        if conflicts.rows:
+            self.conflict_findings.append(conflict_finding(mapping, conflicts, self.folder.name))
         expected = self.inspected.expected_digest(mapping) or source_digest(con, mapping, alias)
-        self.copied_tables.append(copy_rows(con, mapping, expected, alias, execute=self._execute))
+        copied = copy_rows(con, mapping, expected, alias, execute=self._execute)
+        self.copied_tables.append(replace(copied, identical=conflicts.identical))
         raise_autoincrement(con, mapping, self.inspected.autoincrement_value(mapping))
 
     def _state(self) -> tuple[object, ...]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.preflight import find_unmapped_tables
+from sqlite_consolidate.engine.merge.conflict_log import ConflictCounts, conflict_text
 from sqlite_consolidate.engine.merge.declaration_differences import (
     DeclarationDifference,
     findings_of_declaration_differences,
 )
 from sqlite_consolidate.findings import LEVELS, Finding, merge_findings
+from sqlite_consolidate.report.bundle_check.facts.database_facts import table_map_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.plan.model import Plan
-    from sqlite_consolidate.report.evidence import Record
+    from sqlite_consolidate.report.evidence import MoveRecord, Record
 
 _OF_COLUMNS = ("not-null-lost", "default-lost", "key-lost", "column-differs")
 _CONFLICT_FINDINGS = ("rows-skipped", "rows-not-moved", "rows-replaced")
@@ -46,7 +48,7 @@ def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
     ]
     known = merge_findings([*left, *absent, *_differences(record)])
     yield from _compared(known, record, ("rows-left", "source-absent", *_OF_COLUMNS))
-    yield from _resolved_conflicts(record)
+    yield from _resolved_conflicts(plan, record)
 
 
 def _unmapped_tables(plan: Plan, record: Record) -> tuple[list[str], list[Finding]]:
@@ -83,9 +85,27 @@ def _text(finding: Finding) -> str:
     return f"{finding.id} ({finding.count}): {finding.sentence}"
 
 
-def _resolved_conflicts(record: Record) -> Iterator[_Pair]:
+def _resolved_conflicts(plan: Plan, record: Record) -> Iterator[_Pair]:
     """Yield a contradiction if conflicts were resolved without a finding, or the reverse."""
     number = sum(move.skipped + move.replaced for move in record.moves)
     listed = sum(finding.count for finding in record.findings if finding.id in _CONFLICT_FINDINGS)
     if bool(number) != bool(listed):
         yield f"findings: {', '.join(_CONFLICT_FINDINGS)}", f"of {number} rows", f"of {listed} rows"
+    texts = {finding.subject: finding.text for finding in record.findings if finding.id in _CONFLICT_FINDINGS}
+    for move in record.moves:
+        if move.identical is not None and move.skipped + move.replaced:
+            yield from _counted_apart(plan, move, texts.get(move.subject, ""))
+
+
+def _counted_apart(plan: Plan, move: MoveRecord, text: str) -> Iterator[_Pair]:
+    """Yield a finding that does not state the identical and the different rows of a move.
+
+    Evidence of older releases does not count them apart.
+    """
+    table_map = table_map_of(plan, move)
+    if table_map is None or table_map.on_conflict == "refuse" or move.identical is None:
+        return
+    counts = ConflictCounts(move.identical, move.skipped + move.replaced - move.identical)
+    expected = conflict_text(table_map.on_conflict, counts)
+    if counts.different < 0 or not text.startswith(f"{expected};"):
+        yield f"findings: {move.subject}", expected, text or "missing"

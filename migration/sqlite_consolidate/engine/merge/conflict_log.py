@@ -1,0 +1,152 @@
+"""Log the rows that a conflict policy affects, and count the different ones apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import marshal
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.engine.content.literals import literal
+from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.content.projection import Projection
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+CONFLICT_LOG = "settled-conflicts.jsonl"
+"""File of one JSON object per row, with ``from``, ``into``, ``policy``, ``key`` as SQL literals, and ``identical``."""
+
+_POLICY_FINDINGS = {
+    "skip-identical": ("rows-skipped", "not moved", "that stays"),
+    "prefer-target": ("rows-not-moved", "not moved", "that stays"),
+    "prefer-source": ("rows-replaced", "replaced", "that replaces it"),
+}
+"""Conflict policy to the id of its finding, to what happened to a row, and to which row it is compared with."""
+
+
+@dataclass(frozen=True)
+class ResolvedConflict:
+    """Hold one row that a conflict policy affects.
+
+    Attributes:
+        key: Values of its key as SQL literals.
+        is_identical: Whether the row that stays is the same row, byte by byte.
+    """
+
+    key: list[str]
+    is_identical: bool
+
+
+@dataclass(frozen=True)
+class ConflictCounts:
+    """Hold how many rows of one table mapping a conflict policy affects.
+
+    Attributes:
+        identical: Number of rows that are identical to the row that stays.
+        different: Number of rows that differ from the row that stays. The target has them no more.
+    """
+
+    identical: int = 0
+    different: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Return the number of affected rows."""
+        return self.identical + self.different
+
+
+def resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> Iterator[ResolvedConflict]:
+    """Yield each row that the conflict policy affects.
+
+    With ``prefer-source`` these are the target rows that the copy will replace. Otherwise they are the source rows that
+    the copy will skip. Call this before the copy, because the copy changes the answer. With ``skip-identical`` rows are
+    not compared here, because the copy refuses the run if one differs.
+    """
+    rows, policy = mapping.projection(alias), mapping.table_map.on_conflict
+    if policy == "refuse" or not rows.keys:
+        return
+    affected, staying = clashing_source_rows(rows), claimed_target_rows(rows)
+    if policy == "prefer-source":
+        affected, staying = staying, affected
+    places, is_same = rows.key_places()[0], policy == "skip-identical"
+    text_factory = con.text_factory
+    read_text_losslessly(con)
+    try:
+        kept = set() if is_same else {exact_digest(row) for row in con.execute(staying)}
+        for row in con.execute(affected):
+            yield ResolvedConflict([literal(row[place]) for place in places], is_same or exact_digest(row) in kept)
+    finally:
+        con.text_factory = text_factory
+
+
+def clashing_source_rows(rows: Projection) -> str:
+    """Return the query of the source rows whose key the target already has."""
+    return rows.select(rows.source_row(), rows.clashing)
+
+
+def claimed_target_rows(rows: Projection) -> str:
+    """Return the query of the target rows whose key the source also has."""
+    return rows.select_target(rows.target_row(), rows.claimed, by_index=True)
+
+
+def exact_digest(row: tuple[Any, ...]) -> bytes:
+    """Return a digest of the storage classes and bytes of a row that was read losslessly.
+
+    SQL takes -0.0 for 0.0, and a digest takes less memory than the row.
+    """
+    return hashlib.sha256(marshal.dumps(row, 2)).digest()[:16]
+
+
+def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: str, folder: Path) -> ConflictCounts:
+    """Append the affected keys to the conflict log of the backup set, and count them.
+
+    Only the operator can read the log. The rows themselves are in the backups. Call this right before the copy.
+    """
+    if mapping.table_map.on_conflict == "refuse":
+        return ConflictCounts()
+    number = {True: 0, False: 0}
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(folder / CONFLICT_LOG, flags, 0o600), "w", encoding="ascii") as file:
+        for conflict in resolved_conflicts(con, mapping, alias):
+            number[conflict.is_identical] += 1
+            entry = {
+                "from": mapping.subject,
+                "into": mapping.into.name,
+                "policy": mapping.table_map.on_conflict,
+                "key": conflict.key,
+                "identical": conflict.is_identical,
+            }
+            file.write(json.dumps(entry) + "\n")
+    return ConflictCounts(number[True], number[False])
+
+
+def conflict_finding(mapping: TableMapping, counts: ConflictCounts, folder: str) -> Finding:
+    """Return the finding that states the affected rows, without values.
+
+    Args:
+        mapping: The table mapping.
+        counts: The affected rows.
+        folder: Name of the backup set.
+    """
+    policy = mapping.table_map.on_conflict
+    text = f"{conflict_text(policy, counts)}; the keys are in {folder}/{CONFLICT_LOG}."
+    return Finding.of(_POLICY_FINDINGS[policy][0], mapping.subject, text, count=counts.rows)
+
+
+def conflict_text(policy: str, counts: ConflictCounts) -> str:
+    """Return the sentence about affected rows, without the place of their keys."""
+    _, fact, which = _POLICY_FINDINGS[policy]
+    of_target = " of the target" if policy == "prefer-source" else ""
+    rows = f"{counted(counts.rows, 'row')}{of_target} {'was' if counts.rows == 1 else 'were'} {fact}"
+    identical = f"{counts.identical} {'is' if counts.identical == 1 else 'are'} identical to the row {which}"
+    different = "1 differs and is" if counts.different == 1 else f"{counts.different} differ and are"
+    return f"{rows} ({policy}): {identical}, {different} nowhere in the target now"
