@@ -17,7 +17,7 @@ from sqlite_consolidate.report.evidence import Attempt, Finding, Record
 from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
 from sqlite_consolidate.report.html.page import STYLES, render_page
-from sqlite_consolidate.report.questions import answers
+from sqlite_consolidate.report.questions import answers, unexamined
 from tests.support.reports import records
 
 if TYPE_CHECKING:
@@ -223,6 +223,16 @@ def test_page_without_unexamined_criteria_has_no_such_list(accepted: Record) -> 
     assert not {"not-examined", "not-required"} & set(ids)
 
 
+def test_unexamined_criterion_has_only_reasons_of_its_outcome(accepted: Record) -> None:
+    """What an examined subject of the same criterion observed is no reason."""
+    read = records.passed("sources-readable", "main.db", "27 tables, 614 rows")
+    locked = replace(read, subject="old.db", observed="locked by another process", outcome=Outcome.NOT_EXAMINED)
+
+    [group] = unexamined(replace(accepted, criteria=(read, locked)))
+
+    assert (group.reason, group.criteria) == (locked.observed, ("sources-readable",))
+
+
 def test_answer_is_grey_when_nothing_was_required(accepted: Record) -> None:
     """One more criterion that passed makes it a pass."""
     logs = records.not_required("logs-clean", "the plan names no log files")
@@ -278,7 +288,7 @@ def test_stages_show_time_estimate_and_reason(refused: Record) -> None:
 def test_the_users_success_criteria_are_answered_by_name(refused: Record) -> None:
     """Each question has its answer, and the ids of the criteria that gave it."""
     text = _Parsed(render_page(refused)).text
-    answers = text[text.index("Asked Answer By these criteria") :]
+    answers = text[text.index("Question Answer Criteria") :]
 
     assert "All original databases backed up passed backup-complete , backup-digest , dump-reloads" in answers
     assert "No data loss or corruption failed" in answers
@@ -293,9 +303,9 @@ def test_checklist_is_ticked_by_evidence(refused: Record) -> None:
     text = _Parsed(render_page(refused)).text
     checklist = text[text.index("Each step is ticked") :]
 
-    assert "passed The SQL dumps load again, with the same content dump-reloads" in checklist
+    assert "passed Each SQL dump, loaded again, equals its original dump-reloads" in checklist
     assert "not examined The change is approved page one" in checklist
-    assert "failed Everything is compared before COMMIT" in checklist
+    assert "failed The target is compared with the sources before COMMIT" in checklist
     assert "not examined The transaction is committed committed (not examined)" in checklist
     places = [checklist.index(phase) for phase in ("Pre-migration", "Migration ", "Post-migration", "Final validation")]
     assert places == sorted(places)

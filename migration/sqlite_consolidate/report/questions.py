@@ -61,14 +61,17 @@ def counts(record: Record) -> dict[Outcome, int]:
 
 
 def unexamined(record: Record) -> list[Unexamined]:
-    """Return the criteria that no check examined, grouped by outcome and reason."""
-    reasons: defaultdict[str, list[str]] = defaultdict(list)
+    """Return the criteria that no check examined, grouped by outcome and reason.
+
+    The reasons are those of the entries with this outcome. Other entries of the criterion may have passed.
+    """
+    reasons: defaultdict[tuple[str, Outcome], list[str]] = defaultdict(list)
     for entry in record.criteria:
-        reasons[entry.criterion].append(entry.observed)
+        reasons[entry.criterion, entry.outcome].append(entry.observed)
     groups: defaultdict[tuple[Outcome, str], list[str]] = defaultdict(list)
     for criterion, outcome in outcomes(record).items():
         if outcome in (Outcome.NOT_EXAMINED, Outcome.NOT_REQUIRED):
-            groups[outcome, "; ".join(dict.fromkeys(reasons[criterion]))].append(criterion)
+            groups[outcome, "; ".join(dict.fromkeys(reasons[criterion, outcome]))].append(criterion)
     return [Unexamined(outcome, reason, tuple(criteria)) for (outcome, reason), criteria in groups.items()]
 
 

@@ -52,23 +52,23 @@ class Question(Enum):
 class Step(Enum):
     """Name the lines of a change's checklist in order, each with its phase."""
 
-    PLAN = ("Pre-migration", "The plan is valid, the sources hold what it states")
+    PLAN = ("Pre-migration", "The plan is valid, and the sources have the rows that it states")
     INTACT = ("Pre-migration", "Sources and target are intact")
-    UNUSED = ("Pre-migration", "No other process uses them")
-    SPACE = ("Pre-migration", "There is room for backups and growth")
+    UNUSED = ("Pre-migration", "No other process uses the target or a source")
+    SPACE = ("Pre-migration", "There is enough space for backups and growth")
     FREE = ("Pre-migration", "No table, name, value or key is in conflict")
-    BACKED_UP = ("Pre-migration", "All original databases are backed up, each copy compared")
-    DUMPED = ("Pre-migration", "The SQL dumps load again, with the same content")
+    BACKED_UP = ("Pre-migration", "All original databases are backed up, and each copy equals its original")
+    DUMPED = ("Pre-migration", "Each SQL dump, loaded again, equals its original")
     CREATED = ("Migration", "Tables and indexes are created")
     COPIED = ("Migration", "Rows are copied and counted")
-    COMPARED = ("Migration", "Everything is compared before COMMIT")
+    COMPARED = ("Migration", "The target is compared with the sources before COMMIT")
     COMMITTED = ("Migration", "The transaction is committed")
     CODE = ("Migration", "The code is updated")
     QUIET = ("Post-migration", "The logs have no new error, and no application changed a database")
     ARCHIVED = ("Post-migration", "The old databases are archived, and can be restored")
-    FINAL = ("Final validation", "The target, read again, is what was verified")
+    FINAL = ("Final validation", "The target, read again, equals the state that was verified")
     ARCHIVES = ("Final validation", "The archives are unchanged, and no old database exists again")
-    UNNAMED = ("Final validation", "Nothing names an old database")
+    UNNAMED = ("Final validation", "No scanned file names an old database")
     RECORDED = ("Final validation", "Backup location, rollback procedure and record are written")
     UNDONE = ("Final validation", "Everything is as it was before")
 
@@ -155,31 +155,31 @@ _READ = ("plan-valid", "sources-readable", "integrity-before")
 
 _CRITERIA = (
     Criterion("databases-found", INVENTORY, "There is at least one SQLite database in the workspace."),
-    Criterion("plan-proposed", INVENTORY, "The proposed plan passes its own check, or marks what is to be decided."),
+    Criterion("plan-proposed", INVENTORY, "The proposed plan is valid, or marks each decision that is open."),
     Criterion("only-looked", INVENTORY, "Every database and its sidecar files are as they were before."),
-    Criterion("plan-valid", PREFLIGHT, "The plan is a plan of format 1, without a mistake.",
+    Criterion("plan-valid", PREFLIGHT, "The plan has format 1 and no mistake.",
               step=Step.PLAN, by_originals=True, relations=_EQUAL),
-    Criterion("sources-readable", PREFLIGHT, "Every source is there, is a database, and can be read.",
+    Criterion("sources-readable", PREFLIGHT, "Every source exists, is a database, and can be read.",
               step=Step.PLAN, requires=_PLAN),
     Criterion("integrity-before", PREFLIGHT, "Sources and target are intact before anything is done.",
               step=Step.INTACT, requires=_PLAN, relations=_EQUAL),
     Criterion("no-other-process", PREFLIGHT, "No other process uses the target or a source.",
               step=Step.UNUSED, requires=_PLAN),
-    Criterion("space", PREFLIGHT, "There is room for backups, dumps and growth, and the folders can be written.",
+    Criterion("space", PREFLIGHT, "There is enough space for backups, dumps and growth, and the folders are writable.",
               step=Step.SPACE, requires=_PLAN, is_open=True),
     Criterion("nothing-left-behind", PREFLIGHT, "Every table with rows is moved, or left with a reason.",
               Question.EXACT, Step.FREE, requires=_PLAN),
-    Criterion("names-free", PREFLIGHT, "Every name that will be created in the target is free, or the plan decides.",
+    Criterion("names-free", PREFLIGHT, "Every name that the run creates is free, or the plan states another one.",
               step=Step.FREE, requires=_READ),
-    Criterion("values-fit", PREFLIGHT, "Columns fit by name, and no value would be changed by the target's types.",
+    Criterion("values-fit", PREFLIGHT, "The target has every column by its name, and its types change no value.",
               Question.EXACT, Step.FREE, requires=_READ),
-    Criterion("keys-free", PREFLIGHT, "No two rows claim the same key, or the plan says which one stays.",
+    Criterion("keys-free", PREFLIGHT, "No two rows have the same key, or the plan states which row stays.",
               step=Step.FREE, requires=_READ),
-    Criterion("rows-as-stated", PREFLIGHT, "The sources hold the numbers of rows that the plan states.",
+    Criterion("rows-as-stated", PREFLIGHT, "Each source table has the number of rows that the plan states.",
               Question.COUNTED, Step.PLAN, requires=_PLAN, relations=_EQUAL),
     Criterion("references-found", PREFLIGHT, "Every reference in the plan is in the code exactly as stated.",
               Question.CODE, Step.FREE, requires=_PLAN),
-    Criterion("rehearsed", PREFLIGHT, "A rehearsal of this very plan passed, as lately as the plan demands.",
+    Criterion("rehearsed", PREFLIGHT, "A rehearsal of exactly this plan passed within the time that the plan states.",
               requires=_PLAN),
     Criterion("backup-complete", BACKUP, "All original databases and code files are backed up.",
               Question.BACKED_UP, Step.BACKED_UP, relations=_EQUAL),
@@ -194,30 +194,30 @@ _CRITERIA = (
     Criterion("schema-as-planned", SCHEMA,
               "Columns, keys and constraints are as planned; differences from the source are named.",
               Question.CREATED, Step.CREATED, by_originals=True, relations=_EQUAL),
-    Criterion("rows-counted", TRANSFER, "All record counts match: source and target, 100 %.",
+    Criterion("rows-counted", TRANSFER, "All record counts of sources and target match (100 %).",
               Question.COUNTED, Step.COPIED, by_originals=True),
-    Criterion("rows-expected", TRANSFER, "The counts are those that the plan states.",
+    Criterion("rows-expected", TRANSFER, "The run copied as many rows of each table as the plan states.",
               Question.COUNTED, Step.COPIED, relations=_EQUAL),
-    Criterion("rows-exact", VERIFY, "Every row arrived with its values, types and bytes, as often as it was there.",
+    Criterion("rows-exact", VERIFY, "Every row arrived with its values, types and bytes, as often as in its source.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=(*_EQUAL, Relation.AT_LEAST)),
     Criterion("no-duplicates", VERIFY, "No row exists twice, within a source or across sources.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
-    Criterion("foreign-keys", VERIFY, "No foreign key lacks its parent row.",
+    Criterion("foreign-keys", VERIFY, "No row lost the parent row of its foreign key.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=(*_EQUAL, *_AT_MOST)),
     Criterion("integrity", VERIFY, "The target is intact (integrity_check).",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("neighbours-unchanged", VERIFY, "Every table that the target had before is unchanged.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("triggers-in-place", VERIFY,
-              "Triggers and views exist, character by character, and none fired during the copy.",
+              "Every trigger and view exists with exactly its SQL text, and no trigger fired during the copy.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL, is_open=True),
-    Criterion("size-reasonable", VERIFY, "The target has grown by about what was moved.",
+    Criterion("size-reasonable", VERIFY, "The size of the target is within the limit for the rows that were moved.",
               step=Step.COMPARED, relations=_AT_MOST),
-    Criterion("committed", COMMIT, "COMMIT returned, and a new connection reads the history row of the run.",
+    Criterion("committed", COMMIT, "COMMIT returned, and a new connection reads the run's row of history.",
               Question.EXACT, Step.COMMITTED, relations=_EQUAL),
     Criterion("references-updated", REFERENCES, "The code uses the target.",
               Question.CODE, Step.CODE, by_originals=True),
-    Criterion("no-stale-references", REFERENCES, "Nothing in the scanned trees names an old database any more.",
+    Criterion("no-stale-references", REFERENCES, "No scanned file names an old database any more.",
               Question.CODE, Step.CODE, by_originals=True),
     Criterion("code-compiles", REFERENCES, "Every rewritten file is valid Python.",
               Question.CODE, Step.CODE, relations=_EQUAL),
@@ -225,7 +225,7 @@ _CRITERIA = (
               Question.LOGS, Step.QUIET),
     Criterion("no-side-effects", APPLICATIONS, "The applications changed no database unless the plan allows it.",
               Question.EXACT, Step.QUIET),
-    Criterion("archived", ARCHIVE, "The old databases are archived under their new names, and gone from the old ones.",
+    Criterion("archived", ARCHIVE, "Each old database has the name of its archive, and no file has its old name.",
               Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
     Criterion("archive-restorable", ARCHIVE,
               "Each archive, restored to a scratch folder, has the content of its source.",
@@ -234,36 +234,35 @@ _CRITERIA = (
               Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
     Criterion(FAULTLESS, SELFTEST, "Without a fault, runs on copies of the workspace are accepted."),
     Criterion("final-digest", FINAL,
-              "Read through a new connection, the target still is what was verified before COMMIT.",
+              "The target, read through a new connection, equals the state that was verified before COMMIT.",
               Question.EXACT, Step.FINAL, relations=_EQUAL, is_open=True),
     Criterion("record-written", FINAL,
               "Backup location, rollback procedure and the record of the run are in the backup set.",
               step=Step.RECORDED, relations=_EQUAL),
-    Criterion("bundle-whole", BUNDLE, "Every file is there as its run left it (sha256), and no other."),
-    Criterion("evidence-valid", BUNDLE, "The evidence is of a schema that this release knows."),
+    Criterion("bundle-whole", BUNDLE, "The bundle has every file as its run left it (sha256), and no other file."),
+    Criterion("evidence-valid", BUNDLE, "The evidence is valid by its schema, and this release knows that schema."),
     Criterion("verdict-follows", BUNDLE, "The verdict follows from the criteria and the stages."),
     Criterion("evidence-consistent", BUNDLE,
-              "No entry contradicts itself or another one, and each one that the plan demands is there.",
-              ),
-    Criterion("counts-add-up", BUNDLE, "Rows before and rows moved make rows after, table by table."),
-    Criterion("files-agree", BUNDLE, "Manifest, summary, page, tests and plan say what the evidence says."),
+              "No entry contradicts itself or another entry, and no entry that the plan demands is missing."),
+    Criterion("counts-add-up", BUNDLE, "For each table, the rows before and the rows moved add up to the rows after."),
+    Criterion("files-agree", BUNDLE, "Manifest, summary, page, tests and plan agree with the evidence."),
     Criterion("restored-exact", ROLLBACK, "Databases, code and file names are as they were before the run.",
               Question.UNDONE, Step.UNDONE, relations=_EQUAL),
-    Criterion("archives-unchanged", CHECK, "The archives are there and unchanged.",
+    Criterion("archives-unchanged", CHECK, "Each archive exists and is unchanged.",
               Question.ARCHIVED, Step.ARCHIVES, relations=_EQUAL),
     Criterion("target-right", CHECK,
-              "The target still has everything that was moved into it; rows changed since are counted.",
+              "The target still has all that was moved into it, and the report counts rows that changed since.",
               Question.EXACT, Step.FINAL, relations=_EQUAL),
     Criterion("no-old-database", CHECK, "No old database has been created again under its old name.",
               Question.ARCHIVED, Step.ARCHIVES, relations=_EQUAL),
-    Criterion("still-no-stale-references", CHECK, "Nothing in the scanned trees names an old database.",
+    Criterion("still-no-stale-references", CHECK, "No scanned file names an old database.",
               Question.CODE, Step.UNNAMED),
 )  # fmt: skip
 
 _FAMILIES = (
     Family(SMOKE, APPLICATIONS, "The application works with the consolidated database.",
            Question.APPLICATIONS),
-    Family(CAN_FAIL, SELFTEST, "A run on a copy, into which a fault was planted, is refused by this criterion:",
+    Family(CAN_FAIL, SELFTEST, "This criterion refuses a run on a copy into which a fault was planted:",
            requires=(FAULTLESS,), of_criteria=True),
 )  # fmt: skip
 
