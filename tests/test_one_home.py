@@ -35,6 +35,7 @@ WITH_SQL_OF_ROWS = {
     "history.py": "reads the table that the project itself owns",
     "key_conflicts.py": "groups the keys that projections give",
     "dependencies.py": "compiles a view and reads no row of it",
+    "wide_rows.py": "divides the values that a projection names among several queries",
 }
 IN_REPORT = "report/file_names.py"
 IN_SET = "engine/backup/manifest.py"

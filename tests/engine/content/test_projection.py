@@ -388,7 +388,8 @@ def test_staged_rows_keep_values_rowids_and_what_was_computed() -> None:
     staging = Staging(read_schema(con, "src").tables["t"], "a.t")
 
     con.execute(staging.create)
-    con.execute(staging.copy("src"))
+    for statement in staging.copy("src"):
+        con.execute(statement)
     con.execute(staging.insert_values, (8, "x", None))
 
     assert con.execute('SELECT rowid, v, typeof(v), g FROM "a.t"').fetchall() == [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import digest_query
 from sqlite_consolidate.engine.merge.column_types import affinity
+from sqlite_consolidate.engine.merge.rows.insert_rows import insert_rows
 from sqlite_consolidate.engine.sqlite.connections import attach, scratch_database
 from sqlite_consolidate.engine.sqlite.sql import strip_literals
 from sqlite_consolidate.problem import Problem
@@ -61,7 +62,7 @@ def _copy_and_compare(con: sqlite3.Connection, mapping: TableMapping, rows: Proj
     try:
         con.execute(mapping.into.sql)
         con.execute("BEGIN")
-        con.execute(rows.insert(is_empty=True))
+        insert_rows(con, rows)
         dropped = _count(con, rows.select(["count(*)"])) - _count(con, rows.select_target(["count(*)"]))
     except sqlite3.Error as error:
         fact = f"its rows do not fit {mapping.into.name} as the target declares it: {error}."

@@ -30,6 +30,7 @@ from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_lo
 from sqlite_consolidate.engine.sqlite.errors import result_code
 from sqlite_consolidate.engine.sqlite.limits import PROGRESS_ROWS
 from sqlite_consolidate.engine.sqlite.sql import strip_trailing_comments
+from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+    from sqlite_consolidate.engine.sqlite.wide_rows import RowQuery
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -81,7 +83,7 @@ class TableDigest:
         return f"{rows}, {self.sha256[:digits]}" if self.rows or self.total else rows
 
 
-def digest_query(con: sqlite3.Connection, query: str) -> TableDigest:
+def digest_query(con: sqlite3.Connection, query: RowQuery) -> TableDigest:
     """Digest the rows of a query. Their order does not matter.
 
     Raises:
@@ -100,10 +102,10 @@ def digest_query(con: sqlite3.Connection, query: str) -> TableDigest:
         con.text_factory = before
 
 
-def _sum(con: sqlite3.Connection, query: str) -> TableDigest:
+def _sum(con: sqlite3.Connection, query: RowQuery) -> TableDigest:
     dumps, sha256, from_bytes = marshal.dumps, hashlib.sha256, int.from_bytes
     rows, total, progress = 0, 0, limits_of(con).progress
-    for row in con.execute(query):
+    for row in fetch_rows(con, query):
         rows += 1
         if not rows % PROGRESS_ROWS:
             progress.counted += PROGRESS_ROWS
@@ -131,7 +133,7 @@ def digest_table(
     limits_of(con).deadline.start_step(f"the rows of {table.name}")
     counts = table.counts_rowid if with_rowid is None else with_rowid
     rows = Projection.of_table(table, database, with_rowid=counts)
-    return digest_query(con, rows.select(rows.source_row(), where))
+    return digest_query(con, rows.select_row(where))
 
 
 def digest_tables(con: sqlite3.Connection, schema: Schema, database: str = "main") -> dict[str, TableDigest]:

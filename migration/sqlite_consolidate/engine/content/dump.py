@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.content.literals import literal, text_literal
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
 from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
+from sqlite_consolidate.engine.sqlite.wide_rows import MAX_VALUES, fetch_rows, select_rows
 
 if TYPE_CHECKING:
     import sqlite3
@@ -133,11 +134,12 @@ def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextI
     batch: list[str] = []
     size = 0
     wide, progress = encoding != "UTF-8", limits_of(con).progress
-    read_as = ", ".join(_WIDE.format(quoted(name)) for name in names) if wide else identifier_list(names)
-    for row in con.execute(f"SELECT {read_as} FROM {quoted(table.name)} NOT INDEXED"):
+    read_as = [_WIDE.format(quoted(name)) if wide else quoted(name) for name in names]
+    rows_of_statement = _BATCH_ROWS if len(names) <= MAX_VALUES else 1  # SQLite reads further rows as SELECTs
+    for row in fetch_rows(con, select_rows(read_as, f"FROM {quoted(table.name)} NOT INDEXED", quoted(table.rowid))):
         batch.append(f"({','.join([_wide_literal(value, encoding) for value in row] if wide else _literals(row))})")
         size += len(batch[-1])
-        if len(batch) >= _BATCH_ROWS or size >= _BATCH_CHARS:
+        if len(batch) >= rows_of_statement or size >= _BATCH_CHARS:
             progress.counted += len(batch)
             out.write(f"{head}{','.join(batch)};\n")
             batch, size = [], 0

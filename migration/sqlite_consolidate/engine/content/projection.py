@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
+from sqlite_consolidate.engine.sqlite.wide_rows import MAX_VALUES, select_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Key, Table
+    from sqlite_consolidate.engine.sqlite.wide_rows import RowQuery
 
 
 class ProjectedColumn(NamedTuple):
@@ -142,8 +144,7 @@ class Projection:
             where: Further condition over ``s``.
             by_index: Whether SQLite may read an index. Otherwise it reads the table itself.
         """
-        table = f"{quoted(self.database)}.{quoted(self.table.name)} AS s{'' if by_index else ' NOT INDEXED'}"
-        return f"SELECT {', '.join(expressions)} FROM {table}{_where(self.where, where)}"
+        return f"SELECT {', '.join(expressions)} {self._from_source(where, by_index=by_index)}"
 
     def select_target(self, expressions: Iterable[str], where: str = "", *, by_index: bool = False) -> str:
         """Return a query of the target rows.
@@ -153,8 +154,25 @@ class Projection:
             where: Condition over ``t``.
             by_index: Whether SQLite may read an index. Otherwise it reads the table itself.
         """
-        table = f"{self._target} AS t{'' if by_index else ' NOT INDEXED'}"
-        return f"SELECT {', '.join(expressions)} FROM {table}{_where(where)}"
+        return f"SELECT {', '.join(expressions)} {self._from_target(where, by_index=by_index)}"
+
+    def select_row(self, where: str = "") -> RowQuery:
+        """Return the query of the source rows as they have to arrive."""
+        return self.select_values(self.source_row(), where)
+
+    def select_target_row(self, where: str = "", *, by_index: bool = False) -> RowQuery:
+        """Return the query of the target rows, in the same order of columns."""
+        return self.select_target_values(self.target_row(), where, by_index=by_index)
+
+    def select_values(self, expressions: Iterable[str], where: str = "") -> RowQuery:
+        """Return the query of source rows with any number of values."""
+        source = self._from_source(where, by_index=False)
+        return select_rows(list(expressions), source, self.rowid.source if self.rowid else "")
+
+    def select_target_values(self, expressions: Iterable[str], where: str = "", *, by_index: bool = False) -> RowQuery:
+        """Return the query of target rows with any number of values."""
+        source = self._from_target(where, by_index=by_index)
+        return select_rows(list(expressions), source, self.rowid.target if self.rowid else "")
 
     def insert(self, where: str = "", *, is_empty: bool) -> str:
         """Return the statement that inserts the source rows, column by column.
@@ -163,11 +181,24 @@ class Projection:
             where: Further condition over ``s``.
             is_empty: Whether the target table has no row, so that each rowid is free.
         """
-        columns = list(self.columns)
-        if self.rowid and self.carries_rowid and (self.rowid_counts or is_empty):
-            columns.insert(0, self.rowid)
+        rowid = self.inserted_rowid(is_empty=is_empty)
+        columns = [rowid, *self.columns] if rowid else self.columns
         query = self.select((column.source for column in columns), where)
         return f"INSERT INTO {self._target}({identifier_list([column.name for column in columns])}) {query}"
+
+    def inserted_rowid(self, *, is_empty: bool) -> ProjectedColumn | None:
+        """Return the implicit rowid if the copy names it, else None.
+
+        Args:
+            is_empty: Whether the target table has no row, so that each rowid is free.
+        """
+        if not self.carries_rowid or not (self.rowid_counts or is_empty):
+            return None
+        return self.rowid if self.rowid_counts or len(self.columns) < MAX_VALUES else None
+
+    def without(self, column: ProjectedColumn) -> Projection:
+        """Return the projection without one column."""
+        return replace(self, columns=tuple(other for other in self.columns if other is not column))
 
     @property
     def insert_records(self) -> str:
@@ -212,6 +243,13 @@ class Projection:
             each.append(f"({target}) IN ({self.select(column.source for column, _ in key)})")
         return " OR ".join(each) or "0"
 
+    def _from_source(self, where: str, *, by_index: bool) -> str:
+        table = f"{quoted(self.database)}.{quoted(self.table.name)} AS s{'' if by_index else ' NOT INDEXED'}"
+        return f"FROM {table}{_where(self.where, where)}"
+
+    def _from_target(self, where: str, *, by_index: bool) -> str:
+        return f"FROM {self._target} AS t{'' if by_index else ' NOT INDEXED'}{_where(where)}"
+
     @property
     def _target(self) -> str:
         return f"main.{quoted(self.into.name)}"
@@ -236,25 +274,39 @@ class Staging:
         """Return the statement that creates the scratch table."""
         return f"CREATE TABLE main.{quoted(self.name)}({identifier_list(self._columns)})"
 
-    def copy(self, database: str) -> str:
-        """Return the statement that copies all rows from the database attached as ``database``."""
-        rows = f"SELECT {identifier_list(self._row)} FROM {quoted(database)}.{quoted(self.table.name)}"
-        return f"{self._insert} {rows}"
+    def copy(self, database: str) -> list[str]:
+        """Return the statements that copy all rows from the database attached as ``database``.
+
+        The last value of a row that one SELECT cannot return is set by a second statement.
+        """
+        source = f"{quoted(database)}.{quoted(self.table.name)}"
+        names = self._row[:MAX_VALUES]
+        insert = f"{self._insert(names)} SELECT {identifier_list(names)} FROM {source}"
+        rowid = quoted(self.table.rowid)
+        return [insert] + [
+            f"UPDATE main.{quoted(self.name)} AS t SET {quoted(late)} ="
+            f" (SELECT s.{quoted(late)} FROM {source} AS s WHERE s.{rowid} = t.{rowid})"
+            for late in self._row[MAX_VALUES:]
+        ]
 
     @property
     def insert_values(self) -> str:
         """Return the statement that inserts one row of bound values."""
-        return f"{self._insert} VALUES({', '.join('?' for _ in self._row)})"
+        return f"{self._insert(self._row)} VALUES({', '.join('?' for _ in self._row)})"
 
     @property
-    def select_stored(self) -> str:
+    def select_stored(self) -> RowQuery:
         """Return the query of all values of each row, followed by the stored bytes of each text."""
         raw = [f"iif(typeof({quoted(c)}) = 'text', CAST({quoted(c)} AS BLOB), NULL)" for c in self._row]
-        return f"SELECT {identifier_list(self._row)}, {', '.join(raw)} FROM {quoted(self.table.name)}"
+        values = [*(quoted(name) for name in self._row), *raw]
+        return select_rows(values, f"FROM {quoted(self.table.name)}", self._order)
 
     @property
-    def _insert(self) -> str:
-        return f"INSERT INTO main.{quoted(self.name)}({identifier_list(self._row)})"
+    def _order(self) -> str:
+        return quoted(self.table.rowid) if self.table.rowid else identifier_list(self.table.primary_key)
+
+    def _insert(self, names: list[str]) -> str:
+        return f"INSERT INTO main.{quoted(self.name)}({identifier_list(names)})"
 
     @property
     def _columns(self) -> list[str]:

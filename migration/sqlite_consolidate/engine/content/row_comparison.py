@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.content.literals import format_value
 from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.row_differences import (
     MAX_DIFFERENCES,
     ColumnDifference,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Key
+    from sqlite_consolidate.engine.sqlite.wide_rows import RowQuery
 
 Row = tuple[Any, ...]
 
@@ -100,14 +102,14 @@ class Rows:
     """
 
     con: sqlite3.Connection
-    query: str
+    query: RowQuery
     policy: str = "refuse"
 
     def __iter__(self) -> Iterator[Row]:
         before = self.con.text_factory
         read_text_losslessly(self.con)
         try:
-            yield from self.con.execute(self.query)
+            yield from fetch_rows(self.con, self.query)
         finally:
             self.con.text_factory = before
 

@@ -61,7 +61,7 @@ class Side:
         expressions = [by_name[folded(name)] for name in names]
         if self.projection.rowid and self.projection.table.kind == "table" and not self.projection.table.alias:
             expressions.append(self.projection.rowid.source)
-        return Rows(self.con, self.projection.select(expressions), self.policy)
+        return Rows(self.con, self.projection.select_values(expressions), self.policy)
 
 
 def compare_databases(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
+from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import counted
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.wide_rows import RowQuery
 
 CONFLICT_LOG = "settled-conflicts.jsonl"
 """File of one JSON object per row, with ``from``, ``into``, ``policy``, ``key`` as SQL literals, and ``identical``."""
@@ -81,21 +83,21 @@ def resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: st
     text_factory = con.text_factory
     read_text_losslessly(con)
     try:
-        kept = set() if is_same else {exact_digest(row) for row in con.execute(staying)}
-        for row in con.execute(affected):
+        kept = set() if is_same else {exact_digest(row) for row in fetch_rows(con, staying)}
+        for row in fetch_rows(con, affected):
             yield ResolvedConflict([literal(row[place]) for place in places], is_same or exact_digest(row) in kept)
     finally:
         con.text_factory = text_factory
 
 
-def clashing_source_rows(rows: Projection) -> str:
+def clashing_source_rows(rows: Projection) -> RowQuery:
     """Return the query of the source rows whose key the target already has."""
-    return rows.select(rows.source_row(), rows.clashing)
+    return rows.select_row(rows.clashing)
 
 
-def claimed_target_rows(rows: Projection) -> str:
+def claimed_target_rows(rows: Projection) -> RowQuery:
     """Return the query of the target rows whose key the source also has."""
-    return rows.select_target(rows.target_row(), rows.claimed, by_index=True)
+    return rows.select_target_row(rows.claimed, by_index=True)
 
 
 def exact_digest(row: tuple[Any, ...]) -> bytes:

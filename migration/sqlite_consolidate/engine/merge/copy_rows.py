@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.conflict_log import claimed_target_rows, clashing_source_rows, exact_digest
-from sqlite_consolidate.engine.merge.record_copy import is_empty, try_record_copy
+from sqlite_consolidate.engine.merge.rows.insert_rows import insert_rows
+from sqlite_consolidate.engine.merge.rows.record_copy import try_record_copy
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
+from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
 
     from sqlite_consolidate.engine.content.projection import Projection
-    from sqlite_consolidate.engine.merge.record_copy import CopyMethod, Execute
+    from sqlite_consolidate.engine.merge.rows.record_copy import CopyMethod, Execute
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.wide_rows import RowQuery
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -81,7 +84,7 @@ def copy_rows(
     try:
         records = try_record_copy(con, mapping, rows, execute)
         method: CopyMethod = records.method if records else "columns"
-        inserted = records.rows if records else execute(rows.insert(where, is_empty=is_empty(con, mapping))).rowcount
+        inserted = records.rows if records else insert_rows(con, rows, where, execute)
     except sqlite3.IntegrityError as error:
         rolled_back = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK has rolled back the whole transaction."
         text = f"a row violates a constraint of {mapping.into.name}: {error}.{rolled_back}"
@@ -121,7 +124,7 @@ def source_digest(con: sqlite3.Connection, mapping: TableMapping, alias: str) ->
     """Digest the source rows as they have to arrive."""
     limits_of(con).deadline.start_step(f"the rows of {mapping.table.name}")
     rows = mapping.projection(alias)
-    return digest_query(con, rows.select(rows.source_row()))
+    return digest_query(con, rows.select_row())
 
 
 def existing_rows_digest(con: sqlite3.Connection, mapping: TableMapping) -> TableDigest:
@@ -131,7 +134,7 @@ def existing_rows_digest(con: sqlite3.Connection, mapping: TableMapping) -> Tabl
     """
     limits_of(con).deadline.start_step(f"the rows of {mapping.into.name}")
     rows = mapping.projection()
-    return digest_query(con, rows.select_target(rows.target_row()))
+    return digest_query(con, rows.select_target_row())
 
 
 def raise_autoincrement(con: sqlite3.Connection, mapping: TableMapping, mark: int) -> None:
@@ -165,10 +168,10 @@ def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Pro
         )
 
 
-def _exact_rows(con: sqlite3.Connection, query: str) -> list[bytes]:
+def _exact_rows(con: sqlite3.Connection, query: RowQuery) -> list[bytes]:
     text_factory = con.text_factory
     read_text_losslessly(con)
     try:
-        return [exact_digest(row) for row in con.execute(query)]
+        return [exact_digest(row) for row in fetch_rows(con, query)]
     finally:
         con.text_factory = text_factory

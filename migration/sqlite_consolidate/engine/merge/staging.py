@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.sqlite.connections import (
     open_new,
     read_text_losslessly,
 )
+from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class StagingDatabase:
         for table in tables:
             staging = Staging(table, f"{prefix}.{table.name}")
             self._con.execute(staging.create)
-            self._con.execute(staging.copy("src"))
+            for statement in staging.copy("src"):
+                self._con.execute(statement)
         self._con.execute("DETACH src")
 
     def close(self) -> None:
@@ -92,7 +94,7 @@ def _decoded_rows(source: Path, staging: Staging, limits: Limits) -> Iterator[tu
     with open_for_inspection(source, limits) as con:
         encoding = str(con.execute("PRAGMA encoding").fetchone()[0])
         read_text_losslessly(con)
-        for row in con.execute(staging.select_stored):
+        for row in fetch_rows(con, staging.select_stored):
             width = len(row) // 2
             yield tuple(
                 value if stored is None else stored.decode(encoding)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table
     from sqlite_consolidate.plan.model import ConflictPolicy, Plan, Source, TableMap
 
-MAX_COLUMNS = 2000  # of a SELECT, so a table with that many columns leaves no place for the rowid
-
 
 @dataclass(frozen=True)
 class TableMapping:
@@ -86,7 +84,7 @@ class TableMapping:
 
         It may if the rowid must be kept, and for the first rows of a new table.
         """
-        named = bool(self.table.rowid and self.into.rowid and not self.into.alias) and len(self.columns) < MAX_COLUMNS
+        named = bool(self.table.rowid and self.into.rowid and not self.into.alias)
         return named and self.table_map.rowids == "keep" and (self.new or self.rowid_counts)
 
     def projection(self, database: str = "main") -> Projection:

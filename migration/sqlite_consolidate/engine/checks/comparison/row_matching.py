@@ -112,9 +112,11 @@ def _comparison(
     columns = [column for column in _columns(first_mapping, table) if all(column.name in source for source in sources)]
     expected = []
     for (original, mapping), source in zip(originals, sources, strict=True):
-        query = mapping.projection().select([*(source[column.name] for column in columns), *_rowid(mapping.table, "s")])
+        values = [*(source[column.name] for column in columns), *_rowid(mapping.table, "s")]
+        query = mapping.projection().select_values(values)
         expected.append(Rows(original, query, mapping.table_map.on_conflict if len(originals) > 1 else "refuse"))
-    query = first_mapping.projection().within(table).select_target([*(c.target for c in columns), *_rowid(table, "t")])
+    values = [*(column.target for column in columns), *_rowid(table, "t")]
+    query = first_mapping.projection().within(table).select_target_values(values)
     observed = Rows(target, query)
     shape = row_shape(table.name, [column.name for column in columns], keys_of(first_mapping.into))
     return compare_rows(shape, expected, observed, pairs=_MAX_PAIRS)
@@ -164,8 +166,8 @@ def _match_by_rowid(
     columns = _columns(mapping, table)
     rows = mapping.projection().within(table)
     shape = Shape(table.name, (table.rowid, *(column.name for column in columns)), (((0, "BINARY"),),), by_rowid=True)
-    expected = Rows(original, rows.select([*_rowid(mapping.table, "s"), *(column.source for column in columns)]))
-    observed = Rows(target, rows.select_target([*_rowid(table, "t"), *(column.target for column in columns)]))
+    expected = Rows(original, rows.select_values([*_rowid(mapping.table, "s"), *(column.source for column in columns)]))
+    observed = Rows(target, rows.select_target_values([*_rowid(table, "t"), *(column.target for column in columns)]))
     by_rowid = compare_rows(shape, [expected], observed, pairs=_MAX_PAIRS)
     doubled = min(comparison.doubled, by_rowid.extra)
     return RowMatch(
@@ -189,8 +191,9 @@ def _count_unmoved(
     if rows.rowid is None:
         return 0
     columns = [rows.rowid, *rows.columns]
-    digests_before = (digest_values(row) for row in Rows(original, rows.select(column.source for column in columns)))
-    rows_now = Rows(connection, rows.select_target(column.target for column in columns))
+    rows_before = Rows(original, rows.select_values(column.source for column in columns))
+    digests_before = (digest_values(row) for row in rows_before)
+    rows_now = Rows(connection, rows.select_target_values(column.target for column in columns))
     return len(set(digests_before).intersection(digest_values(row) for row in rows_now))
 
 
