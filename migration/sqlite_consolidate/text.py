@@ -73,6 +73,14 @@ def join_names(names: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def join_first_names(names: Sequence[str], most: int = _NAMED) -> str:
+    """Return all names in words, or the first and the number of the others.
+
+    Examples are ``a, b and c`` and ``a, b, c and 17 more``.
+    """
+    return join_names(names) if len(names) <= most else list_names(names, most)
+
+
 def with_message_id(*parts: str, id: str) -> str:
     """Return the non-empty parts as one text that ends with the id of the message.
 

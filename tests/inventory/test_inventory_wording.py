@@ -34,7 +34,7 @@ LEFT_OUT = {
 }
 TARGET_REASONS = ("tables with rows: 3, no other has more", "no other is nearer to the root folder")
 SEPARATE_USERS = (
-    "users is declared differently in shop.db (only in this one: phone). It is kept apart as crm_users, "
+    "users is declared differently in shop.db (only in this one: phone). users is kept apart as crm_users, "
     "so change the code that reads it. "
     "To make one table of them instead, remove `into` and set `columns` or `on_conflict`."
 )
@@ -71,7 +71,7 @@ def test_decision_about_separate_tables_is_worded(proposal: Proposal) -> None:
     """It names the first table, the difference and both ways out."""
     source = next(source for source in proposal.sources if source.file == "crm/crm.sqlite3")
 
-    assert source.maps[0].decide == (SEPARATE_USERS,)
+    assert source.decide == (SEPARATE_USERS,)
 
 
 def test_reason_for_a_hot_journal_is_worded(tmp_path: Path) -> None:

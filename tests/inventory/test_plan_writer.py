@@ -30,7 +30,7 @@ HOSTILE = 'a"b\\c\n# decide: \x1b[2J\x7f\u202e]'
 
 def hostile() -> Proposal:
     """Return a proposal whose texts all try to escape from their places."""
-    table_map = ProposedMap(HOSTILE, f"{HOSTILE}2", "3", (HOSTILE,), (HOSTILE,), (HOSTILE,))
+    table_map = ProposedMap(HOSTILE, f"{HOSTILE}2", "3", (HOSTILE,), (HOSTILE,), (HOSTILE,), apart=HOSTILE)
     source = ProposedSource(
         "source", "a\nb.db", (HOSTILE,), (table_map,), (ProposedLeave("x[*]", HOSTILE, (HOSTILE,)),)
     )
@@ -71,8 +71,8 @@ def test_every_decision_is_counted_and_marked() -> None:
 
     marks = [line for line in text.splitlines() if line.lstrip().startswith("# decide: ")]
 
-    assert len(marks) == proposal.decisions == 6
-    assert "# 6 places " in text
+    assert len(marks) == proposal.decisions == 7
+    assert "# 7 places " in text
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))

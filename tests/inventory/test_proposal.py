@@ -10,6 +10,7 @@ from sqlite_consolidate.inventory import refine
 from sqlite_consolidate.inventory.inventory import Inventory, take_inventory
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refine import RefinedProposal, find_problems, refine_proposal
+from tests.support.workspaces.inventory_folder import proposal_of
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
@@ -36,15 +37,6 @@ def table(refined: RefinedProposal, file: str, name: str) -> ProposedMap:
     return next(table_map for table_map in source(refined, file).maps if table_map.name == name)
 
 
-def small(tmp_path: Path, **databases: str) -> RefinedProposal:
-    """Take the inventory of a folder with these databases, and refine its proposal."""
-    for name, sql in databases.items():
-        execute(tmp_path / f"{name}.db", sql)
-    proposal = propose_plan(take_inventory(tmp_path, lambda _words: None))
-    assert proposal is not None
-    return refine_proposal(tmp_path, proposal, lambda _words: None)
-
-
 def test_proposal_passes_the_preflight(root: Path, refined: RefinedProposal) -> None:
     """The plan check and the preflight run on copies."""
     assert refined.problems == ()
@@ -61,7 +53,7 @@ def test_name_main_is_a_point_for_a_target(tmp_path: Path) -> None:
     """All other points are equal."""
     sql = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1)"
 
-    refined = small(tmp_path, a=sql.format("a"), main=sql.format("m"), z=sql.format("z"))
+    refined = proposal_of(tmp_path, a=sql.format("a"), main=sql.format("m"), z=sql.format("z"))
 
     assert refined.proposal.target == "main.db"
     assert len(refined.proposal.target_reasons) == 1
@@ -107,8 +99,9 @@ def test_tables_with_equal_keys_are_kept_apart(refined: RefinedProposal) -> None
     west = table(refined, "west.db", "sales")
 
     assert west.into == "west_sales"
-    assert "north.db:sales" in west.decide[0]
-    assert "west.db:sales" in west.decide[0]
+    assert "north.db:sales" in west.apart
+    assert "west.db:sales" in west.apart
+    assert len(source(refined, "west.db").decide) == 1
 
 
 def test_tables_declared_differently_are_kept_apart(refined: RefinedProposal) -> None:
@@ -116,8 +109,9 @@ def test_tables_declared_differently_are_kept_apart(refined: RefinedProposal) ->
     users = table(refined, "crm/crm.sqlite3", "users")
 
     assert users.into == "crm_users"
-    assert "shop.db" in users.decide[0]
-    assert "phone" in users.decide[0]
+    assert "shop.db" in users.apart
+    assert "phone" in users.apart
+    assert len(source(refined, "crm/crm.sqlite3").decide) == 1
 
 
 def test_empty_table_is_copied_when_another_refers_to_it(refined: RefinedProposal) -> None:
@@ -139,7 +133,7 @@ def test_three_tables_with_one_key_are_kept_apart(tmp_path: Path) -> None:
     """One round is enough, because the problem names all of them."""
     sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, who); INSERT INTO t VALUES (1, '{0}')"
 
-    refined = small(tmp_path, **{name: sql.format(name) for name in ("a", "b", "c")})
+    refined = proposal_of(tmp_path, **{name: sql.format(name) for name in ("a", "b", "c")})
 
     assert [source.maps[0].into for source in refined.proposal.sources] == ["b_t", "c_t"]
     assert refined.problems == ()
@@ -151,7 +145,7 @@ def test_damaged_source_becomes_a_decision(tmp_path: Path) -> None:
     bad = "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE t(a NOT NULL)'"
     execute(tmp_path / "bad.db", f"CREATE TABLE t(a); INSERT INTO t VALUES (NULL); {bad}")
 
-    refined = small(tmp_path, one=good.format("one"), two=good.format("two"))
+    refined = proposal_of(tmp_path, one=good.format("one"), two=good.format("two"))
 
     assert refined.problems == ()
     assert [source.file for source in refined.proposal.sources] == ["two.db"]

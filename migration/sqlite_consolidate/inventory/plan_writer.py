@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import write_new
-from sqlite_consolidate.text import one_line
+from sqlite_consolidate.text import join_first_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,5 +89,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(toml=toml_string, pattern=literal_pattern, comment=one_line)
+    environment.filters.update(toml=toml_string, pattern=literal_pattern, comment=one_line, names=join_first_names)
     return environment.get_template(_TEMPLATE)

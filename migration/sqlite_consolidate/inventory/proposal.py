@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.text import join_first_names
+
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.suggest import ProposedReference
 
@@ -19,6 +21,9 @@ class ProposedMap:
         notes: Comments above it.
         decide: Decisions that the operator has to make about it, a sentence each.
         shared: Files with the same table that is merged with this one.
+        related: Tables of the same source, folded, that it refers to or that refer to it.
+        apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
+        on_conflict: Policy for rows under a key that another file has; else empty.
     """
 
     name: str
@@ -27,6 +32,9 @@ class ProposedMap:
     notes: tuple[str, ...] = ()
     decide: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    related: frozenset[str] = frozenset()
+    apart: str = ""
+    on_conflict: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,22 @@ class ProposedSource:
     notes: tuple[str, ...]
     maps: tuple[ProposedMap, ...]
     leaves: tuple[ProposedLeave, ...] = ()
+
+    @property
+    def decide(self) -> tuple[str, ...]:
+        """Return the decision about all tables that are kept apart, or nothing."""
+        apart = [table_map for table_map in self.maps if table_map.into != table_map.name]
+        if not apart:
+            return ()
+        tables = join_first_names([table_map.name for table_map in apart])
+        names = join_first_names([table_map.into for table_map in apart])
+        is_one = len(apart) == 1
+        question = (
+            f"{apart[0].apart} {tables} {'is' if is_one else 'are'} kept apart as {names}, "
+            f"so change the code that reads {'it' if is_one else 'them'}. "
+            "To make one table of them instead, remove `into` and set `columns` or `on_conflict`."
+        )
+        return (question,)
 
 
 @dataclass(frozen=True)
@@ -101,6 +125,6 @@ class Proposal:
         """Return the number of decisions that the operator has to make."""
         marked = len(self.decide) + sum(not reference.understood for reference in self.references)
         for source in self.sources:
-            marked += sum(len(table_map.decide) for table_map in source.maps)
+            marked += len(source.decide) + sum(len(table_map.decide) for table_map in source.maps)
             marked += sum(len(leave.decide) for leave in source.leaves)
         return marked + sum(file.decide for file in self.left_out) + sum(bool(test.decide) for test in self.smoke)

@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import Table
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
+from sqlite_consolidate.inventory.relations import keep_related_together, keep_separate, related_tables
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests
 from sqlite_consolidate.plan.model import Source, TableMap
 
@@ -96,7 +97,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     naming = TableNaming(target)
     sources = tuple(_source(entry, names[entry.file], naming) for entry in entries)
     mentions = [mention for entry in entries for mention in entry.mentions]
-    return Proposal(
+    proposal = Proposal(
         name=_slug(inventory.root.name) or "consolidation",
         target=target.file,
         target_reasons=tuple(reasons),
@@ -106,6 +107,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
         smoke=propose_smoke_tests(inventory.root, mentions),
         scan=_trees([mention.file for mention in mentions]),
     )
+    return keep_related_together(proposal)
 
 
 class TableNaming:
@@ -139,19 +141,6 @@ class TableNaming:
         )
 
 
-def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedMap:
-    """Return the mapping with a separate table in the target.
-
-    It asks the operator to confirm that the tables stay apart.
-    """
-    into = f"{source}_{table_map.name}"
-    question = (
-        f"{reason} It is kept apart as {into}, so change the code that reads it. "
-        "To make one table of them instead, remove `into` and set `columns` or `on_conflict`."
-    )
-    return replace(table_map, into=into, shared=(), decide=(*table_map.decide, question))
-
-
 def _view_as_table(name: str) -> Table:
     return Table(name, "view", "", False, False, (), (), "", "", "")  # noqa: FBT003 -- a view has none of these
 
@@ -170,11 +159,12 @@ def _difference(first: Table, second: Table) -> str:
 
 def _source(entry: Entry, name: str, naming: TableNaming) -> ProposedSource:
     database = entry.database
-    maps, leaves = [], []
+    maps, leaves, related = [], [], related_tables(database)
     for table in _needed_tables(database):
         problem = find_movable_table(Source(name=name, file=database.file), TableMap(name=table.name), database.schema)
         if isinstance(problem, Table):
-            maps.append(naming.name_table(name, database.file, table))
+            table_map = naming.name_table(name, database.file, table)
+            maps.append(replace(table_map, related=related.get(folded(table.name), frozenset())))
         elif table.rows != 0:
             question = f"{table.name} {problem.what} It is left out. Rebuild it in the target, or confirm the reason."
             leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut
-from sqlite_consolidate.inventory.propose import keep_separate
+from sqlite_consolidate.inventory.relations import keep_related_together, keep_separate
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.model import Scan
 
@@ -105,7 +105,8 @@ def _corrected(proposal: Proposal, problems: list[Problem]) -> Proposal:
         for source in proposal.sources
         if source.file in unfit
     ]
-    return replace(proposal, sources=sources, left_out=(*proposal.left_out, *left_out))
+    corrected = replace(proposal, sources=sources, left_out=(*proposal.left_out, *left_out))
+    return keep_related_together(corrected)
 
 
 def _corrected_source(source: ProposedSource, problems: list[Problem]) -> ProposedSource:

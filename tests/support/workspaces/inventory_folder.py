@@ -7,6 +7,9 @@ import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.inventory.inventory import take_inventory
+from sqlite_consolidate.inventory.propose import propose_plan
+from sqlite_consolidate.inventory.refine import RefinedProposal, refine_proposal
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
@@ -86,6 +89,15 @@ def folder(root: Path) -> Path:
     (root / "app" / "__init__.py").touch()
     (root / "app" / "customers.py").write_text(_STORE)
     return root
+
+
+def proposal_of(root: Path, **databases: str) -> RefinedProposal:
+    """Build a folder with these databases, take its inventory, and refine its proposal."""
+    for name, sql in databases.items():
+        execute(root / f"{name}.db", sql)
+    proposal = propose_plan(take_inventory(root, lambda _words: None))
+    assert proposal is not None
+    return refine_proposal(root, proposal, lambda _words: None)
 
 
 def _with_a_wal(path: Path) -> None:

@@ -1,0 +1,143 @@
+"""Find the tables of a database that refer to each other, and keep them together."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.sql import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlite_consolidate.inventory.inspection import Database
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
+
+_ID = re.compile(r"(?P<stem>.+?)(?:_[iI][dD]|(?<=[a-z0-9])I[dD])")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z_]+")
+
+Names = dict[str, str]
+"""Table of a source, folded, to its folded name in the target."""
+
+
+def related_tables(database: Database) -> dict[str, frozenset[str]]:
+    """Return the tables that each table refers to, or that refer to it.
+
+    Foreign keys and triggers count, and columns that are named like ``<table>_id``. All names are folded.
+    """
+    related: dict[str, set[str]] = defaultdict(set)
+    for table in database.tables:
+        columns = [column.name for column in table.table.columns if folded(column.name).endswith("id")]
+        by_name = {
+            folded(other.name)
+            for other in database.tables
+            if any(names_key_of(column, other.name) for column in columns)
+        }
+        for name in (table.needs | by_name) - {folded(table.name)}:
+            related[folded(table.name)].add(name)
+            related[name].add(folded(table.name))
+    return {name: frozenset(names) for name, names in related.items()}
+
+
+def names_key_of(column: str, table: str) -> bool:
+    """Return whether a column is named like a reference to a table.
+
+    ``from_user_id`` and ``userId`` are named after ``users`` and ``app_users``, ``userid`` only after ``users``.
+    """
+    words = _words(table)
+    if match := _ID.fullmatch(column):
+        stem = _words(match["stem"])
+        shorter, longer = sorted((stem, words), key=len)
+        return longer[-len(shorter) :] == shorter
+    return folded(column) == "".join(words) + "id"
+
+
+def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedMap:
+    """Return the mapping with a separate table in the target.
+
+    Args:
+        table_map: The mapping.
+        source: Name of its source.
+        reason: Why the tables cannot be one.
+    """
+    return replace(table_map, into=f"{source}_{table_map.name}", shared=(), apart=reason, on_conflict="")
+
+
+def keep_related_together(proposal: Proposal) -> Proposal:
+    """Keep apart what refers to a table that is kept apart, or is referred to by it.
+
+    Otherwise children would get the parents of another database. A table that no other database has keeps its name.
+    """
+    sources: list[ProposedSource] = []
+    earlier: dict[str, Names] = {}
+    for source in proposal.sources:
+        maps = tuple(_with_earlier(table_map, earlier, proposal.target) for table_map in source.maps)
+        while (separated := _separated_once(maps, source.name, earlier)) != maps:
+            maps = separated
+        sources.append(replace(source, maps=maps))
+        earlier[source.file] = _names(maps)
+    return replace(proposal, sources=tuple(sources))
+
+
+@cache
+def _words(name: str) -> list[str]:
+    """Return the words of a name, folded, the last of them in the singular."""
+    *words, last = [folded(word) for word in _WORDS.findall(name)] or [folded(name)]
+    singular = re.sub(r"(?<=[^s])s$", "", re.sub(r"(?<=ss|ch|sh)es$|(?<=x)es$", "", re.sub(r"ies$", "y", last)))
+    return [*words, singular]
+
+
+def _names(maps: tuple[ProposedMap, ...]) -> Names:
+    return {folded(table_map.name): folded(table_map.into) for table_map in maps}
+
+
+def _with_earlier(table_map: ProposedMap, earlier: Mapping[str, Names], target: str) -> ProposedMap:
+    """Return the mapping with only those files whose table is still merged with it."""
+    name = folded(table_map.name)
+    shared = tuple(file for file in table_map.shared if file == target or earlier.get(file, {}).get(name) == name)
+    return replace(table_map, shared=shared)
+
+
+def _separated_once(
+    maps: tuple[ProposedMap, ...], source: str, earlier: Mapping[str, Names]
+) -> tuple[ProposedMap, ...]:
+    """Return the mappings of a source, with the tables related to separate ones separate too."""
+    apart = _connected({folded(table_map.name) for table_map in maps if table_map.into != table_map.name}, maps)
+    return tuple(
+        keep_separate(table_map, source, reason)
+        if table_map.shared and (reason := _reason(table_map, apart, maps, earlier))
+        else table_map
+        for table_map in maps
+    )
+
+
+def _reason(
+    table_map: ProposedMap, apart: Mapping[str, str], maps: tuple[ProposedMap, ...], earlier: Mapping[str, Names]
+) -> str:
+    """Return why a table that is merged has to be kept apart, or an empty text."""
+    if root := apart.get(folded(table_map.name)):
+        return f"{table_map.name} stays with {root}, because one of them leads to the other."
+    names = _names(maps)
+    for file in table_map.shared:
+        for name in sorted(table_map.related & names.keys() & earlier.get(file, {}).keys()):
+            if earlier[file][name] != names[name]:
+                return f"{table_map.name} in {file} belongs to {earlier[file][name]}."
+    return ""
+
+
+def _connected(roots: set[str], maps: tuple[ProposedMap, ...]) -> dict[str, str]:
+    """Return each table that is connected with a root, and the root."""
+    related = {folded(table_map.name): table_map.related for table_map in maps}
+    spelled = {folded(table_map.name): table_map.name for table_map in maps}
+    connected: dict[str, str] = {}
+    for root in (name for name in spelled if name in roots):
+        pending = [root]
+        while pending:
+            name = pending.pop()
+            if name in spelled and name not in connected:
+                connected[name] = spelled[root]
+                pending += sorted(related[name])
+    return connected

@@ -1,0 +1,108 @@
+"""Test that tables of a source which refer to each other stay together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.inventory.relations import names_key_of
+from tests.support.workspaces.inventory_folder import proposal_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.inventory.refine import RefinedProposal
+
+CUSTOMERS = "CREATE TABLE customers(id INTEGER PRIMARY KEY, name);"
+DECLARED = "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer INTEGER NOT NULL REFERENCES customers(id));"
+BY_NAME = "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL);"
+BY_TRIGGER = (
+    "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer INTEGER NOT NULL);"
+    "CREATE TRIGGER gone AFTER DELETE ON customers BEGIN DELETE FROM notes WHERE customer = old.id; END;"
+)
+
+
+def names(refined: RefinedProposal) -> list[dict[str, str]]:
+    """Return the names in the target of each source's tables."""
+    return [{table_map.name: table_map.into for table_map in source.maps} for source in refined.proposal.sources]
+
+
+@pytest.mark.parametrize("notes", [DECLARED, BY_NAME, BY_TRIGGER])
+def test_children_go_where_their_parents_go(tmp_path: Path, notes: str) -> None:
+    """The keys of the children do not collide, those of their parents do."""
+    refined = proposal_of(
+        tmp_path,
+        app=f"{CUSTOMERS}{notes} INSERT INTO customers VALUES (1, 'Alice'); INSERT INTO notes VALUES (1, 1)",
+        shop=f"{CUSTOMERS}{notes} INSERT INTO customers VALUES (1, 'Xaver'); INSERT INTO notes VALUES (11, 1)",
+    )
+
+    assert names(refined) == [{"customers": "shop_customers", "notes": "shop_notes"}]
+    assert len(refined.proposal.sources[0].decide) == refined.proposal.decisions == 1
+    assert refined.problems == ()
+
+
+def test_parents_go_where_their_children_go(tmp_path: Path) -> None:
+    """The children collide, and over two levels everything that they lead to stays with them."""
+    sql = f"{CUSTOMERS}{DECLARED} CREATE TABLE marks(note INTEGER PRIMARY KEY REFERENCES notes(id), mark);"
+    rows = "INSERT INTO customers VALUES ({0}, 'n'); INSERT INTO notes VALUES ({0}, {0}); INSERT INTO marks VALUES "
+
+    refined = proposal_of(
+        tmp_path,
+        app=f"{sql}{rows.format(1)}(1, 'a')",
+        shop=f"{sql}{rows.format(2)}(2, 'a'); INSERT INTO marks VALUES (1, 'b')",
+    )
+
+    assert names(refined) == [{"customers": "shop_customers", "notes": "shop_notes", "marks": "shop_marks"}]
+
+
+def test_tables_without_relation_are_merged_all_the_same(tmp_path: Path) -> None:
+    """Only what leads to a table that is kept apart is kept apart."""
+    sql = f"{CUSTOMERS}CREATE TABLE logs(id INTEGER PRIMARY KEY, line);"
+
+    refined = proposal_of(
+        tmp_path,
+        app=f"{sql} INSERT INTO customers VALUES (1, 'Alice'); INSERT INTO logs VALUES (1, 'a')",
+        shop=f"{sql} INSERT INTO customers VALUES (1, 'Xaver'); INSERT INTO logs VALUES (2, 'b')",
+    )
+
+    assert names(refined) == [{"customers": "shop_customers", "logs": "logs"}]
+
+
+def test_child_whose_parent_is_elsewhere_is_not_joined(tmp_path: Path) -> None:
+    """The table notes of the first source belongs to its own customers, which are kept apart."""
+    parent = "INSERT INTO customers VALUES ({}, '{}');"
+
+    refined = proposal_of(
+        tmp_path,
+        main=f"{CUSTOMERS} CREATE TABLE other(a); INSERT INTO other VALUES (1); {parent.format(1, 'Alice')}",
+        one=f"{CUSTOMERS}{DECLARED}{parent.format(1, 'Xaver')} INSERT INTO notes VALUES (1, 1)",
+        two=f"{CUSTOMERS}{DECLARED}{parent.format(2, 'Zoe')} INSERT INTO notes VALUES (2, 2)",
+    )
+
+    assert names(refined) == [
+        {"customers": "one_customers", "notes": "notes"},
+        {"customers": "two_customers", "notes": "two_notes"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "table", "expected"),
+    [
+        ("user_id", "users", True),
+        ("userId", "user", True),
+        ("userid", "users", True),
+        ("from_recipient_id", "recipient", True),
+        ("place_id", "moz_places", True),
+        ("category_id", "categories", True),
+        ("class_id", "classes", True),
+        ("modelId", "models", True),
+        ("id", "users", False),
+        ("user_id", "orders", False),
+        ("unpaid", "pa", False),
+        ("valid_from", "val", False),
+    ],
+)
+def test_columns_are_named_after_tables(column: str, table: str, expected: bool) -> None:
+    """The plural, a prefix, and both spellings of the suffix count."""
+    assert names_key_of(column, table) is expected
