@@ -349,11 +349,7 @@ def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Option
 
 
 def _refuse_another_mode(session: Session, only: Mode | None) -> None:
-    """Refuse a run that has another mode in this workspace than the caller asks for.
-
-    Raises:
-        ProblemError: The modes differ.
-    """
+    """Refuse a run that has another mode in this workspace than the caller asks for."""
     if only is not None and session.request.mode is not only:
         raise ProblemError(
             Problem(
@@ -381,8 +377,7 @@ def _file_of(plan: Plan) -> Path:
     """Return the file of a plan, and check that it still holds the loaded plan.
 
     Raises:
-        ProblemError: The plan was not loaded from a file, or the file has changed since.
-        ProblemError: The file now has mistakes.
+        ProblemError: The plan was not loaded from a file, or the file has changed since or has mistakes now.
     """
     if plan.file is None:
         raise ProblemError(

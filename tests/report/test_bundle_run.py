@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import zipfile
@@ -16,13 +15,13 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED
-from sqlite_consolidate.engine.run.stages import BUNDLE, STAGES
+from sqlite_consolidate.engine.run.stages import BUNDLE
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle import begin_bundle, write_bundle
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
-from sqlite_consolidate.report.bundle_check.pytest_files.stage_tests import functions_of, stage_tests_of
+from sqlite_consolidate.report.bundle_check.pytest_files.stage_tests import stage_tests_of
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.evidence import DatabaseRecord
 from sqlite_consolidate.report.html.page import render_page
@@ -385,18 +384,3 @@ def test_nothing_is_checked_before_the_bundle_was_read(made: Path) -> None:
         assert refusal.value.ids[0] == "out-of-order"
     run.perform(BUNDLE)
     assert run.check("verdict-follows").outcome is Outcome.PASSED
-
-
-def test_list_of_tests_is_that_of_the_stages(request: pytest.FixtureRequest) -> None:
-    """Each file of a stage has the tests that a report of its run has to name."""
-    [preflight] = request.config.rootpath.rglob("test_10_preflight.py")
-    written = {
-        path.name: {
-            node.name
-            for node in ast.parse(path.read_text("utf-8")).body
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-        }
-        for path in preflight.parent.glob("test_??_*.py")
-    }
-
-    assert written == {stage.file: set(functions_of(stage)) for stage in STAGES}

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,12 +15,9 @@ from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence import Attempt, Finding, Record
 from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
-from sqlite_consolidate.report.html.page import STYLES, render_page
+from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.questions import answers, unexamined
 from tests.support.reports import records
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ELEMENTS = {
     "section", "h2", "h3", "p", "ul", "li", "b", "strong", "dl", "div", "dt", "dd", "code", "pre", "table",
@@ -390,32 +386,3 @@ def test_hundreds_of_criteria_are_folded_by_stage(accepted: Record) -> None:
 
     assert re.search(r"<details>\s*<summary><code>50-verify</code>: \d+ lines, all passed", html)
     assert re.search(r"<details open>\s*<summary><code>20-backup</code>: 3 lines, all passed", html)
-
-
-def test_colours_have_enough_contrast_in_light_and_dark() -> None:
-    """Each pair of text and background colour of the style has at least 4.5 to 1."""
-    pairs = [
-        (ink, paper)
-        for paper in ("paper", "shade")
-        for ink in ("ink", "quiet", "link", "good", "bad", "open")
-    ] + [(ink, f"{tone}-paper") for tone in ("good", "bad", "open") for ink in (tone, "ink")]  # fmt: skip
-
-    for palette in _palettes():
-        for ink, paper in pairs:
-            assert _contrast(palette[ink], palette[paper]) >= 4.5, (ink, paper, palette)
-
-
-def _palettes() -> Iterator[dict[str, str]]:
-    for block in re.findall(r":root \{(.*?)\}", STYLES[0].read_text("utf-8"), re.DOTALL):
-        yield dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
-
-
-def _contrast(colour: str, other: str) -> float:
-    lighter, darker = sorted((_luminance(colour), _luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

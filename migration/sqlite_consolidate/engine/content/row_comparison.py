@@ -271,10 +271,7 @@ class _Part:
         return int.from_bytes(identity[:4], "little") % self.parts == self.number
 
     def expect(self, expected: Sequence[Rows], kept: int) -> None:
-        """Keep the digests of the rows of this part.
-
-        The part is halved whenever it has more than ``kept`` rows. A negative number never halves it.
-        """
+        """Keep the digests of the rows of this part, and halve it above ``kept`` rows."""
         has_policy = any(rows.policy != "refuse" for rows in expected)
         width = len(self.shape.columns)
         for rows in expected:
@@ -298,10 +295,7 @@ class _Part:
                 self.keyless.add(identity)
 
     def _add_by_policy(self, row: Row, identity: bytes, policy: str) -> None:
-        """Add a row as its policy decides about keys that earlier rows have.
-
-        ``prefer-source`` removes the earlier rows. Any other policy but ``refuse`` drops this row.
-        """
+        """Add a row, or drop it or earlier rows of its keys, as the policy says."""
         numbers = range(1, len(self.shape.keys))
         claims = [claim for number in numbers if (claim := self.shape.claim(row, number))]
         holders = {self._owners[claim] for claim in claims if claim in self._owners}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup import archive, history, ledger, manifest
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.backup.ledger import RECORDED, Ledger
-from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
 from sqlite_consolidate.engine.code.rewrite import compile_observations, replacement_observations
 from sqlite_consolidate.engine.code.scan import find_mentions, mention_findings, stale_observations
 from sqlite_consolidate.engine.content.contents import read_contents
@@ -101,7 +101,7 @@ def final_digest(run: RunResults) -> list[Observation]:
     return [
         *compare.final(final.content.tables, run.target.verified, explain),
         *compare_structure.schema_as_planned(structure),
-        *compare_structure.triggers_in_place(structure),
+        *compare_triggers.triggers_in_place(structure),
     ]
 
 

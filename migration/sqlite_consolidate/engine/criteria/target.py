@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
 from sqlite_consolidate.engine.sqlite.connections import pragma
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def neighbours_unchanged(run: Compares) -> list[Observation]:
 
 def triggers_in_place(run: Compares) -> list[Observation]:
     """Observe that the triggers and views of the target and of the moved tables exist."""
-    return compare_structure.triggers_in_place(run.compared)
+    return compare_triggers.triggers_in_place(run.compared)
 
 
 def size_reasonable(run: Compares) -> list[Observation]:

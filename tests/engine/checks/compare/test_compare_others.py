@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
@@ -141,7 +141,7 @@ def test_equivalent_table_with_other_statement_passes(bench: Bench) -> None:
     ]
     shape = "4 columns: a INT NOT NULL key 1 default 1, b TEXT key 2, c, d"
     assert observation_lines(compare_structure.schema_as_planned(compared)) == [f"t | {shape} | {shape} | passed"]
-    assert observation_lines(compare_structure.triggers_in_place(compared)) == [f"trigger up | {up} | {up} | passed"]
+    assert observation_lines(compare_triggers.triggers_in_place(compared)) == [f"trigger up | {up} | {up} | passed"]
 
 
 def test_only_differing_columns_are_named(bench: Bench) -> None:
@@ -256,10 +256,10 @@ def test_differing_triggers_and_views_show_present_statement(bench: Bench) -> No
     later = "CREATE TRIGGER up AFTER DELETE ON t BEGIN SELECT 2; END"
     bare = "CREATE TABLE t(a, b, c, d)"
 
-    changed = compare_structure.triggers_in_place(remade(bench, bare, later))
+    changed = compare_triggers.triggers_in_place(remade(bench, bare, later))
     (bench.root / TARGET).unlink()
     (bench.root / "a.db").unlink()
-    gone = compare_structure.triggers_in_place(remade(bench, bare))
+    gone = compare_triggers.triggers_in_place(remade(bench, bare))
 
     assert observation_lines(changed) == [f"trigger up | {SHAPES[2]} | {later} | failed"]
     assert observation_lines(gone) == [f"trigger up | {SHAPES[2]} | missing | failed"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.checks.comparison import by_originals as originals
-from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.problem import ProblemError
@@ -86,7 +86,7 @@ def faults(comparison: TargetComparison, plan: Plan) -> dict[str, list[str]]:
         "no-duplicates": wrong(compare.no_duplicates(comparison)),
         "foreign-keys": wrong(compare.foreign_keys(comparison)),
         "neighbours-unchanged": wrong(compare.neighbours(comparison)),
-        "triggers-in-place": wrong(compare_structure.triggers_in_place(comparison)),
+        "triggers-in-place": wrong(compare_triggers.triggers_in_place(comparison)),
     }
 
 

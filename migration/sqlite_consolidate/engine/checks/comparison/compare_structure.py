@@ -11,25 +11,29 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.checks.comparison.indexes import (
+    added_indexes,
+    added_unique_indexes,
+    describe_index,
+    find_replacement,
+    indexes_without_equivalent,
+)
 from sqlite_consolidate.engine.sqlite.schema.declarations import (
     column_clauses,
     column_properties,
     column_texts,
-    comparable_index,
-    comparable_statement,
     table_declarations,
 )
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
-    from sqlite_consolidate.engine.sqlite.schema.objects import Index, Schema, Table, TriggerOrView
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.engine.sqlite.schema.statements import Statement
     from sqlite_consolidate.plan.model import Plan
 
@@ -167,9 +171,9 @@ def _index_observation(compared: SchemaComparison, planned: Statement) -> Observ
     if compared.changed_since and present and table:
         index = next(index for index in table.indexes if folded(index.name) == folded(planned.name))
         observed = planned.sql
-        if _indexes_without_equivalent([index], table, present):
-            replacement = _find_replacement(index, table, present)
-            observed = replacement.sql or _describe_index(replacement) if replacement else "no such index on this table"
+        if indexes_without_equivalent([index], table, present):
+            replacement = find_replacement(index, table, present)
+            observed = replacement.sql or describe_index(replacement) if replacement else "no such index on this table"
     return equal(f"{planned.table}: {planned.name}", planned.sql, observed)
 
 
@@ -254,16 +258,16 @@ def _declaration_difference_observations(compared: SchemaComparison, table: Tabl
         for kind, (expected, observed) in differing.items()
         if kind not in _TABLE_OPTIONS
     ] + [
-        Observation(f"{table.name}: {_describe_index(index)}", "no such index", "refuses rows", holds=False)
-        for index in _added_unique_indexes(table, present)
+        Observation(f"{table.name}: {describe_index(index)}", "no such index", "refuses rows", holds=False)
+        for index in added_unique_indexes(table, present)
     ]
 
 
 def list_schema_differences(compared: SchemaComparison, table: Table, present: Table) -> list[str]:
     """Return the kind of each declaration of a table that differs from the plan."""
     kinds = [*_declaration_differences(compared, table, present)]
-    kinds += [_describe_index(index) for index in _indexes_without_equivalent(table.indexes, table, present)]
-    kinds += [f"{_describe_index(index)} added" for index in _added_unique_indexes(table, present)]
+    kinds += [describe_index(index) for index in indexes_without_equivalent(table.indexes, table, present)]
+    kinds += [f"{describe_index(index)} added" for index in added_unique_indexes(table, present)]
     return ["columns", *kinds] if any(_column_differences(table, present)) else kinds
 
 
@@ -311,49 +315,11 @@ def _index_differences(compared: SchemaComparison, table: Table, present: Table)
     missing_columns = _missing_columns(table, present)
     has_same_key = [folded(name) for name in table.primary_key] == [folded(name) for name in present.primary_key]
     return {
-        _describe_index(index): ("on this table", "no such index")
-        for index in _indexes_without_equivalent(table.indexes, table, present)
+        describe_index(index): ("on this table", "no such index")
+        for index in indexes_without_equivalent(table.indexes, table, present)
         if folded(index.name) not in planned_indexes and (has_same_key or index.origin != "pk")
         if not any(column in missing_columns for column, _, _ in index.terms)
     }
-
-
-def _indexes_without_equivalent(indexes: Sequence[Index], table: Table, present: Table) -> list[Index]:
-    """Return the indexes of a table that have no equivalent in the present table."""
-    present_indexes = {comparable_index(index, present) for index in present.indexes}
-    return [index for index in indexes if comparable_index(index, table) not in present_indexes]
-
-
-def _find_replacement(index: Index, table: Table, present: Table) -> Index | None:
-    """Return the present index that replaces a missing one, by its name or its columns."""
-    added_indexes = _indexes_without_equivalent(present.indexes, present, table)
-    alike = [other for other in added_indexes if folded(other.name) == folded(index.name)]
-    alike += [other for other in added_indexes if _columns_of(other) == _columns_of(index)]
-    return alike[0] if alike else None
-
-
-def _columns_of(index: Index) -> set[str]:
-    return {folded(column or "") for column, _, _ in index.terms}
-
-
-def _added_indexes(table: Table, present: Table) -> list[Index]:
-    """Return the present indexes that are neither planned nor a replacement of a planned one."""
-    replacements = [
-        _find_replacement(index, table, present) for index in _indexes_without_equivalent(table.indexes, table, present)
-    ]
-    added_indexes = _indexes_without_equivalent(present.indexes, present, table)
-    return [index for index in added_indexes if index.origin != "pk" and index not in replacements]
-
-
-def _added_unique_indexes(table: Table, present: Table) -> list[Index]:
-    """Return the added unique indexes that refuse rows which no planned key refuses."""
-    keys = [{(folded(column), folded(collation)) for column, collation in key} for key in keys_of(table)]
-    return [
-        index
-        for index in _added_indexes(table, present)
-        if index.unique
-        and not any(key <= {(folded(name or ""), folded(by)) for name, _, by in index.terms} for key in keys)
-    ]
 
 
 def added_object_findings(compared: SchemaComparison) -> list[Finding]:
@@ -362,10 +328,10 @@ def added_object_findings(compared: SchemaComparison) -> list[Finding]:
     findings = []
     for present in compared.schema.movable:
         table = None if compared.is_unread(present.name) else target_schema.table(present.name)
-        unique = _added_unique_indexes(table, present) if table else ()
+        unique = added_unique_indexes(table, present) if table else ()
         findings += [
-            Finding.of("object-added-since", present.name, f"index {_describe_index(index)} was added.")
-            for index in (_added_indexes(table, present) if table else ())
+            Finding.of("object-added-since", present.name, f"index {describe_index(index)} was added.")
+            for index in (added_indexes(table, present) if table else ())
             if index not in unique
         ]
     planned_views = {folded(view.name) for view in target_schema.views}
@@ -373,76 +339,6 @@ def added_object_findings(compared: SchemaComparison) -> list[Finding]:
         views = [view.name for view in compared.schema.views if folded(view.name) not in planned_views]
         findings += [Finding.of("object-added-since", name, "a view that was added.") for name in views]
     return findings
-
-
-def _describe_index(index: Index) -> str:
-    names = ", ".join(column or "an expression" for column, _, _ in index.terms)
-    return index.name if index.sql else f"{'PRIMARY KEY' if index.origin == 'pk' else 'UNIQUE'}({names})"
-
-
-def triggers_in_place(compared: SchemaComparison) -> list[Observation]:
-    """Observe that triggers and views are exactly those of the target and of the plan.
-
-    If another tool made the target, a trigger may have another name, and views may have been added.
-    """
-    present_objects = {
-        _object_signature(compared, schema, kind, named): named
-        for schema, kind, named in _triggers_and_views(compared.schema)
-    }
-    names = {(kind, folded(named.name)): named for _, kind, named in _triggers_and_views(compared.schema)}
-    planned = list(_triggers_and_views(compared.inspected.target_schema.schema))
-    observations = []
-    for schema, kind, named in planned:
-        holds = _object_signature(compared, schema, kind, named) in present_objects
-        namesake = names.get((kind, folded(named.name)))
-        observed = named.sql if holds else namesake.sql if namesake else "missing"
-        observations.append(equal(f"{kind} {folded(named.name)}", named.sql, observed))
-    known = {(kind, folded(named.name)) for _, kind, named in planned}
-    observations += [
-        Observation(f"{kind} {name}", "not in the target", f"an unplanned {kind}", holds=False)
-        for kind, name in sorted(names.keys() - known if not compared.changed_since else ())
-    ]
-    observations += compared.unread_originals
-    if compared.changed_since and not compared.unread_tables:
-        observations += [
-            Observation(f"trigger {folded(name)}", "not in the target", "an unplanned trigger", holds=False)
-            for name in _added_triggers(compared)
-        ]
-    return observations or [not_required("target", "neither the plan nor the target has a trigger or a view")]
-
-
-def _added_triggers(compared: SchemaComparison) -> list[str]:
-    """Return the triggers on known tables and views that neither plan nor target brought."""
-    target_schema = compared.inspected.target_schema.schema
-    planned_names = {folded(name) for name in (*target_schema.tables, *(view.name for view in target_schema.views))}
-    names = {folded(trigger.name) for trigger in target_schema.triggers}
-    unmatched = Counter(
-        _object_signature(compared, target_schema, "trigger", trigger) for trigger in target_schema.triggers
-    )
-    added = []
-    # A trigger with the planned name comes first, because of two equivalent triggers the other one is the added one.
-    for trigger in sorted(compared.schema.triggers, key=lambda trigger: folded(trigger.name) not in names):
-        signature = _object_signature(compared, compared.schema, "trigger", trigger)
-        if unmatched[signature]:
-            unmatched[signature] -= 1
-        elif folded(trigger.name) not in names and folded(trigger.table) in planned_names:
-            added.append(trigger.name)
-    return added
-
-
-def _triggers_and_views(schema: Schema) -> Iterator[tuple[Schema, str, TriggerOrView]]:
-    for kind, objects in (("trigger", schema.triggers), ("view", schema.views)):
-        for named in objects:
-            yield schema, kind, named
-
-
-def _object_signature(
-    compared: SchemaComparison, schema: Schema, kind: str, named: TriggerOrView
-) -> tuple[str, str, str]:
-    """Return what identifies a trigger or a view."""
-    if not compared.changed_since:
-        return kind, folded(named.name), named.sql
-    return kind, folded(named.table), comparable_statement(named, schema)
 
 
 def describe_columns(table: Table) -> str:
