@@ -8,6 +8,7 @@ import pytest
 
 from sqlite_consolidate.inventory import refine
 from sqlite_consolidate.inventory.inventory import Inventory, take_inventory
+from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refine import RefinedProposal, find_problems, refine_proposal
 from tests.support.workspaces.inventory_folder import proposal_of
@@ -137,6 +138,43 @@ def test_three_tables_with_one_key_are_kept_apart(tmp_path: Path) -> None:
 
     assert [source.maps[0].into for source in refined.proposal.sources] == ["b_t", "c_t"]
     assert refined.problems == ()
+
+
+def test_identical_rows_are_skipped_without_a_decision(tmp_path: Path) -> None:
+    """The row that only one file has is added."""
+    sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, name); INSERT INTO t VALUES (1, 'same'), ({0}, '{0}')"
+
+    refined = proposal_of(tmp_path, **{name: sql.format(key) for name, key in (("a", 10), ("b", 11), ("c", 12))})
+
+    maps = [source.maps[0] for source in refined.proposal.sources]
+    assert [(table_map.into, table_map.on_conflict) for table_map in maps] == [("t", "skip-identical")] * 2
+    assert (refined.proposal.decisions, refined.problems) == (0, ())
+    assert 'on_conflict = "skip-identical"' in render_plan(refined.proposal, "2026-11-27")
+
+
+def test_only_the_source_that_differs_is_kept_apart(tmp_path: Path) -> None:
+    """All three have the key, and two of them have the same row under it."""
+    sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, name); INSERT INTO t VALUES (1, '{0}'), ({1}, 'own')"
+
+    refined = proposal_of(tmp_path, a=sql.format("x", 2), b=sql.format("y", 3), c=sql.format("x", 4))
+
+    maps = [source.maps[0] for source in refined.proposal.sources]
+    assert [(table_map.into, table_map.on_conflict) for table_map in maps] == [("b_t", ""), ("t", "skip-identical")]
+    assert (refined.proposal.decisions, refined.problems) == (1, ())
+
+
+def test_children_of_identical_parents_are_merged(tmp_path: Path) -> None:
+    """Each child has the same parent as before."""
+    sql = (
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, name); INSERT INTO p VALUES (1, 'same');"
+        "CREATE TABLE c(id INTEGER PRIMARY KEY, p_id INTEGER REFERENCES p(id)); INSERT INTO c VALUES ({0}, 1)"
+    )
+
+    refined = proposal_of(tmp_path, a=sql.format(1), b=sql.format(2))
+
+    maps = refined.proposal.sources[0].maps
+    assert [(table_map.into, table_map.on_conflict) for table_map in maps] == [("p", "skip-identical"), ("c", "")]
+    assert refined.proposal.decisions == 0
 
 
 def test_damaged_source_becomes_a_decision(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class ProposedMap:
         related: Tables of the same source, folded, that it refers to or that refer to it.
         apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
         on_conflict: Policy for rows under a key that another file has; else empty.
+        collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ProposedMap:
     related: frozenset[str] = frozenset()
     apart: str = ""
     on_conflict: str = ""
+    collision: str = ""
 
 
 @dataclass(frozen=True)

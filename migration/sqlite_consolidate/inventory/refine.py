@@ -1,6 +1,6 @@
 """Check a proposal on copies as the preflight would, and correct it.
 
-The corrections give a table another name or leave a source out.
+A correction skips rows that are identical, gives a table another name, or leaves a source out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MAX_TRIED_BYTES = 300_000_000
 """Bytes of target and sources up to which a proposal is checked on copies. A larger one is left to the rehearsal."""
 
-_MAX_ROUNDS = 5
+_MAX_ROUNDS = 8
 _FIXED_BY_RENAMING = ("keys-free", "values-fit", "names-free")
 
 
@@ -94,7 +94,7 @@ def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) 
 def _corrected(proposal: Proposal, problems: list[Problem]) -> Proposal:
     """Return the proposal without the sources that cannot be copied.
 
-    Tables get another name where that avoids a problem.
+    Rows with equal keys are skipped if they are identical. Tables get another name where that avoids a problem.
     """
     unfit = {problem.subject: problem for problem in reversed(problems)}
     sources = tuple(_corrected_source(source, problems) for source in proposal.sources if source.file not in unfit)
@@ -115,13 +115,20 @@ def _corrected_source(source: ProposedSource, problems: list[Problem]) -> Propos
 
 
 def _corrected_map(table_map: ProposedMap, source: ProposedSource, problems: list[Problem]) -> ProposedMap:
-    """Return the mapping under another name if that avoids a problem and it still has its own."""
+    """Return the mapping without a problem, if a policy or another name avoids it.
+
+    A mapping that has another name already stays as it is.
+    """
     subject = f"{source.file}:{table_map.name}"
     for problem in problems:
         # Of the tables with the same key, only the last is the subject of the problem.
         concerns_map = problem.subject == subject or (table_map.shared and subject in problem.others)
-        if concerns_map and problem.criterion in _FIXED_BY_RENAMING and table_map.into == table_map.name:
-            return keep_separate(table_map, source.name, problem.what)
+        if not concerns_map or problem.criterion not in _FIXED_BY_RENAMING or table_map.into != table_map.name:
+            continue
+        if problem.id == "key-collision" and table_map.shared and not table_map.on_conflict:
+            return replace(table_map, on_conflict="skip-identical", collision=problem.what)
+        reason = f"{table_map.collision} Not all of these rows are identical." if table_map.collision else problem.what
+        return keep_separate(table_map, source.name, reason)
     return table_map
 
 

@@ -63,7 +63,7 @@ def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedM
         source: Name of its source.
         reason: Why the tables cannot be one.
     """
-    return replace(table_map, into=f"{source}_{table_map.name}", shared=(), apart=reason, on_conflict="")
+    return replace(table_map, into=f"{source}_{table_map.name}", shared=(), apart=reason, on_conflict="", collision="")
 
 
 def keep_related_together(proposal: Proposal) -> Proposal:
