@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.inventory import refine
 from sqlite_consolidate.inventory.inventory import Inventory, take_inventory
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.propose import propose_plan
-from sqlite_consolidate.inventory.refine import RefinedProposal, find_problems, refine_proposal
+from sqlite_consolidate.inventory.refinement import refine
+from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, find_problems, refine_proposal
 from tests.support.workspaces.inventory_folder import proposal_of
 from tests.support.workspaces.whole_run import execute
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.inventory.relations import names_key_of
+from sqlite_consolidate.inventory.refinement.relations import names_key_of
 from tests.support.workspaces.inventory_folder import proposal_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.inventory.refine import RefinedProposal
+    from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
 
 CUSTOMERS = "CREATE TABLE customers(id INTEGER PRIMARY KEY, name);"
 DECLARED = "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer INTEGER NOT NULL REFERENCES customers(id));"

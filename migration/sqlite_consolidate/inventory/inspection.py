@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.sqlite.schema.dependencies import trigger_depende
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_schema
 from sqlite_consolidate.engine.sqlite.sidecars import WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.inventory.migration_stamps import read_stamp
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.inventory.discovery import Candidate
+    from sqlite_consolidate.inventory.migration_stamps import Stamp
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -50,6 +52,7 @@ class CountedTable:
         has_more: True when there are more than ``rows``.
         needs: Names, folded, of the tables that its foreign keys and triggers use.
         error: SQLite's message when the rows could not be counted; else empty.
+        stamp: Rows of a table of migrations; None for any other table.
     """
 
     table: Table
@@ -57,6 +60,7 @@ class CountedTable:
     has_more: bool
     needs: frozenset[str]
     error: str = ""
+    stamp: Stamp | None = None
 
     @property
     def name(self) -> str:
@@ -181,7 +185,9 @@ def _table(con: sqlite3.Connection, schema: Schema, table: Table) -> CountedTabl
         rows = int(con.execute(query).fetchone()[0])
     except sqlite3.Error as error:  # a virtual table whose module or content is missing
         return CountedTable(table, None, has_more=False, needs=needs, error=str(error))
-    return CountedTable(table, min(rows, MAX_COUNTED_ROWS), rows > MAX_COUNTED_ROWS, needs)
+    return CountedTable(
+        table, min(rows, MAX_COUNTED_ROWS), rows > MAX_COUNTED_ROWS, needs, stamp=read_stamp(con, table)
+    )
 
 
 def _needs(con: sqlite3.Connection, schema: Schema, table: Table) -> frozenset[str]:

@@ -25,6 +25,7 @@ class ProposedMap:
         apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
         on_conflict: Policy for rows under a key that another file has; else empty.
         collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
+        is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
     """
 
     name: str
@@ -37,11 +38,12 @@ class ProposedMap:
     apart: str = ""
     on_conflict: str = ""
     collision: str = ""
+    is_stamp: bool = False
 
 
 @dataclass(frozen=True)
 class ProposedLeave:
-    """Hold one ``[[source.leave]]`` for a table with rows that cannot be copied."""
+    """Hold one ``[[source.leave]]`` for a table with rows that cannot or need not be copied."""
 
     table: str
     reason: str
@@ -60,8 +62,8 @@ class ProposedSource:
 
     @property
     def decide(self) -> tuple[str, ...]:
-        """Return the decision about all tables that are kept apart, or nothing."""
-        apart = [table_map for table_map in self.maps if table_map.into != table_map.name]
+        """Return the decision about the tables that are kept apart, or nothing."""
+        apart = [table_map for table_map in self.maps if table_map.into != table_map.name and not table_map.is_stamp]
         if not apart:
             return ()
         tables = join_first_names([table_map.name for table_map in apart])

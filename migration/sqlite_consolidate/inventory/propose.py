@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.merge.table_mapping import find_movable_table
-from sqlite_consolidate.engine.sqlite.schema.objects import Table
+from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.inspection import CountedTable
+from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp, stamp_question
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
-from sqlite_consolidate.inventory.relations import keep_related_together, keep_separate, related_tables
+from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate, related_tables
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests
 from sqlite_consolidate.plan.model import Source, TableMap
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.engine.code.old_names import Mention
-    from sqlite_consolidate.inventory.inspection import CountedTable, Database
+    from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
 
 
@@ -117,32 +119,51 @@ class TableNaming:
     """
 
     def __init__(self, target: Database) -> None:
-        self._target = target.file
-        self._taken: dict[str, tuple[str, Table]] = {
-            folded(table.name): (target.file, table.table) for table in target.tables
+        self._taken: dict[str, tuple[str, CountedTable]] = {
+            folded(table.name): (target.file, table) for table in target.tables
         }
         self._taken |= {folded(view.name): (target.file, _view_as_table(view.name)) for view in target.schema.views}
         self._shared: dict[str, list[str]] = {}
 
-    def name_table(self, source: str, file: str, table: CountedTable) -> ProposedMap:
-        """Return the mapping of one table of a source."""
+    def name_table(self, source: str, file: str, table: CountedTable) -> ProposedMap | ProposedLeave:
+        """Return the mapping of one table of a source.
+
+        A table of migrations is left behind where its rows are there already and have no key.
+        """
         table_map = ProposedMap(table.name, table.name, table.rows_text)
-        first_file, first_table = self._taken.setdefault(folded(table.name), (file, table.table))
+        first_file, first_table = self._taken.setdefault(folded(table.name), (file, table))
         if first_file == file:
             return table_map
-        if same_statement(first_table.sql, table.table.sql):
-            shared = self._shared.setdefault(folded(table.name), [first_file])
-            shared.append(file)
-            return replace(table_map, shared=tuple(shared[:-1]))
-        return keep_separate(
-            table_map,
-            source,
-            f"{table.name} is declared differently in {first_file} ({_difference(first_table, table.table)}).",
-        )
+        if not same_statement(first_table.table.sql, table.table.sql):
+            difference = _difference(first_table.table, table.table)
+            reason = f"{table.name} is declared differently in {first_file} ({difference})."
+            return _separate_stamp(table_map, source, reason) or keep_separate(table_map, source, reason)
+        if is_migration_stamp(table.name):
+            if first_table.stamp is None or table.stamp is None or not table.stamp <= first_table.stamp:
+                reason = f"Its rows are not those of {first_file}."
+                return _separate_stamp(table_map, source, reason) or table_map
+            if not keys_of(first_table.table):
+                return ProposedLeave(table.name, f"all its rows are in {first_file} as well")
+            table_map = replace(table_map, on_conflict="skip-identical")
+        shared = self._shared.setdefault(folded(table.name), [first_file])
+        shared.append(file)
+        return replace(table_map, shared=tuple(shared[:-1]))
 
 
-def _view_as_table(name: str) -> Table:
-    return Table(name, "view", "", False, False, (), (), "", "", "")  # noqa: FBT003 -- a view has none of these
+def _separate_stamp(table_map: ProposedMap, source: str, reason: str) -> ProposedMap | None:
+    """Return a table of migrations with a separate name and its decision.
+
+    None is returned for any other table.
+    """
+    if not is_migration_stamp(table_map.name):
+        return None
+    separate = keep_separate(table_map, source, reason)
+    return replace(separate, is_stamp=True, decide=(stamp_question(table_map.name, separate.into, reason),))
+
+
+def _view_as_table(name: str) -> CountedTable:
+    view = Table(name, "view", "", False, False, (), (), "", "", "")  # noqa: FBT003 -- a view has none of these
+    return CountedTable(view, None, has_more=False, needs=frozenset())
 
 
 def _difference(first: Table, second: Table) -> str:
@@ -163,8 +184,11 @@ def _source(entry: Entry, name: str, naming: TableNaming) -> ProposedSource:
     for table in _needed_tables(database):
         problem = find_movable_table(Source(name=name, file=database.file), TableMap(name=table.name), database.schema)
         if isinstance(problem, Table):
-            table_map = naming.name_table(name, database.file, table)
-            maps.append(replace(table_map, related=related.get(folded(table.name), frozenset())))
+            named = naming.name_table(name, database.file, table)
+            if isinstance(named, ProposedLeave):
+                leaves.append(named)
+            else:
+                maps.append(replace(named, related=related.get(folded(table.name), frozenset())))
         elif table.rows != 0:
             question = f"{table.name} {problem.what} It is left out. Rebuild it in the target, or confirm the reason."
             leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
 from sqlite_consolidate.inventory.plan_writer import render_plan, write_plan
 from sqlite_consolidate.inventory.propose import propose_plan
-from sqlite_consolidate.inventory.refine import RefinedProposal, refine_proposal
+from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refine_proposal
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.inventory.inventory import take_inventory
 from sqlite_consolidate.inventory.propose import propose_plan
-from sqlite_consolidate.inventory.refine import RefinedProposal, refine_proposal
+from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refine_proposal
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut
-from sqlite_consolidate.inventory.relations import keep_related_together, keep_separate
+from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.model import Scan
 

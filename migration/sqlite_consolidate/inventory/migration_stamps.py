@@ -1,0 +1,91 @@
+"""Recognise the tables in which migration tools note what they have run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+
+MIGRATION_STAMPS = frozenset(
+    {
+        "__diesel_schema_migrations",
+        "__drizzle_migrations",
+        "__efmigrationshistory",
+        "__efmigrationslock",
+        "_prisma_migrations",
+        "_sqlx_migrations",
+        "_yoyo_log",
+        "_yoyo_migration",
+        "_yoyo_version",
+        "aerich",
+        "alembic_version",
+        "android_metadata",
+        "ar_internal_metadata",
+        "atlas_schema_revisions",
+        "databasechangelog",
+        "databasechangeloglock",
+        "django_migrations",
+        "doctrine_migration_versions",
+        "flyway_schema_history",
+        "goose_db_version",
+        "gorp_migrations",
+        "grdb_migrations",
+        "knex_migrations",
+        "knex_migrations_lock",
+        "mikro_orm_migrations",
+        "meta",
+        "migratehistory",
+        "migration_log",
+        "migration_versions",
+        "migrations",
+        "phinxlog",
+        "refinery_schema_history",
+        "room_master_table",
+        "schema_info",
+        "schema_migrations",
+        "schema_version",
+        "sequelizemeta",
+        "south_migrationhistory",
+        "typeorm_metadata",
+        "versioninfo",
+        "z_metadata",
+        "z_modelcache",
+        "z_primarykey",
+    }
+)
+"""Names, folded, of tables that hold the migrations or the schema version of one program."""
+
+_MAX_ROWS = 10_000
+
+Stamp = frozenset[str]
+"""Rows of a table of migrations, each as text that tells storage classes apart."""
+
+
+def is_migration_stamp(table: str) -> bool:
+    """Return whether a table has the name of a migration tool's own table."""
+    return folded(table) in MIGRATION_STAMPS
+
+
+def read_stamp(con: sqlite3.Connection, table: Table) -> Stamp | None:
+    """Return the rows of a table of migrations.
+
+    None is returned for any other table, and for one with too many rows.
+    """
+    if not is_migration_stamp(table.name):
+        return None
+    values = " || ',' || ".join(f"hex(quote({quoted(column.name)}))" for column in table.columns if not column.hidden)
+    rows = con.execute(f"SELECT {values} FROM main.{quoted(table.name)} LIMIT {_MAX_ROWS + 1}").fetchall()
+    return None if len(rows) > _MAX_ROWS else frozenset(row[0] for row in rows)
+
+
+def stamp_question(table: str, into: str, reason: str) -> str:
+    """Return the decision about a table of migrations that cannot be merged."""
+    return (
+        f"{table} holds the migrations of one program. {reason} It is kept apart as {into}, where no program reads it. "
+        "Move the rows that the program needs, or leave the table behind with a [[source.leave]]."
+    )

@@ -1,0 +1,1 @@
+"""Check and correct a proposal until its own migration would accept it."""

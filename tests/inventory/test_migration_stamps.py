@@ -1,0 +1,111 @@
+"""Test that the migrations of two programs are never merged without a decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.inventory.migration_stamps import MIGRATION_STAMPS
+from tests.support.workspaces.inventory_folder import proposal_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.inventory.proposal import ProposedSource
+
+OTHER = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1);"
+KEYED = "CREATE TABLE {0}(version TEXT PRIMARY KEY);"
+WITHOUT_KEY = "CREATE TABLE {0}(version TEXT NOT NULL);"
+
+
+def propose(root: Path, table: str, target: str, source: str) -> tuple[ProposedSource, int]:
+    """Return the proposed source for two databases with this table, and the decisions."""
+    main = f"{OTHER.format('x')}{OTHER.format('y')}{target.format(table)}"
+    refined = proposal_of(root, main=main, second=f"{OTHER.format('z')}{source.format(table)}")
+    assert refined.proposal.target == "main.db"
+    assert refined.problems == ()
+    return refined.proposal.sources[0], refined.proposal.decisions
+
+
+@pytest.mark.parametrize("declaration", [KEYED, WITHOUT_KEY])
+@pytest.mark.parametrize("table", ["alembic_version", "room_master_table", "__EFMigrationsHistory", "SequelizeMeta"])
+def test_migrations_that_differ_are_a_decision(tmp_path: Path, table: str, declaration: str) -> None:
+    """No key collides, so that a union would be possible."""
+    source, decisions = propose(
+        tmp_path,
+        table,
+        f"{declaration}INSERT INTO {{0}} VALUES ('1a')",
+        f"{declaration}INSERT INTO {{0}} VALUES ('9f')",
+    )
+
+    [stamp] = [table_map for table_map in source.maps if table_map.name == table]
+    assert stamp.into == f"second_{table}"
+    assert (len(stamp.decide), source.decide, decisions) == (1, (), 1)
+
+
+def test_migrations_declared_differently_are_a_decision(tmp_path: Path) -> None:
+    """It is the decision about migrations, not the one about tables in general."""
+    source, decisions = propose(
+        tmp_path,
+        "alembic_version",
+        f"{KEYED}INSERT INTO {{0}} VALUES ('1a')",
+        f"{WITHOUT_KEY}INSERT INTO {{0}} VALUES ('1a')",
+    )
+
+    assert [(table_map.into, len(table_map.decide)) for table_map in source.maps if table_map.name != "z"] == [
+        ("second_alembic_version", 1)
+    ]
+    assert (source.decide, decisions) == ((), 1)
+
+
+@pytest.mark.parametrize("versions", ["('1'), ('2')", "('2')"])
+def test_migrations_that_the_target_has_are_skipped(tmp_path: Path, versions: str) -> None:
+    """Another database of the same application has the same migrations, or fewer."""
+    source, decisions = propose(
+        tmp_path,
+        "schema_migrations",
+        f"{KEYED}INSERT INTO {{0}} VALUES ('1'), ('2')",
+        f"{KEYED}INSERT INTO {{0}} VALUES {versions}",
+    )
+
+    [stamp] = [table_map for table_map in source.maps if table_map.name != "z"]
+    assert (stamp.into, stamp.on_conflict, decisions) == ("schema_migrations", "skip-identical", 0)
+
+
+def test_migrations_that_the_target_lacks_are_a_decision(tmp_path: Path) -> None:
+    """The target did not run them, and after a union it never would."""
+    source, decisions = propose(
+        tmp_path,
+        "schema_migrations",
+        f"{KEYED}INSERT INTO {{0}} VALUES ('1')",
+        f"{KEYED}INSERT INTO {{0}} VALUES ('1'), ('2')",
+    )
+
+    assert [table_map.into for table_map in source.maps] == ["z", "second_schema_migrations"]
+    assert decisions == 1
+
+
+def test_equal_migrations_without_a_key_are_left(tmp_path: Path) -> None:
+    """No policy can compare rows without a key, and the target has these rows."""
+    sql = f"{WITHOUT_KEY}INSERT INTO {{0}} VALUES ('en_US')"
+
+    source, decisions = propose(tmp_path, "android_metadata", sql, sql)
+
+    assert [table_map.name for table_map in source.maps] == ["z"]
+    assert [(leave.table, leave.decide) for leave in source.leaves] == [("android_metadata", ())]
+    assert decisions == 0
+
+
+def test_text_that_is_not_utf8_is_compared_as_bytes(tmp_path: Path) -> None:
+    """Such a row does not make the database unreadable."""
+    sql = f"{KEYED}INSERT INTO {{0}} VALUES (CAST(x'ff{{1}}' AS TEXT))"
+
+    source, decisions = propose(tmp_path, "migrations", sql.replace("{1}", "01"), sql.replace("{1}", "02"))
+
+    assert (source.maps[-1].into, decisions) == ("second_migrations", 1)
+
+
+def test_names_of_migration_tables_are_folded() -> None:
+    """They are compared with folded names."""
+    assert {name for name in MIGRATION_STAMPS if name != name.lower()} == set()
