@@ -40,6 +40,7 @@ LEVELS: dict[str, Level] = {
     "not-scanned": "attention",
     "object-added-since": "attention",
     "object-changed-since": "attention",
+    "object-left": "note",
     "parent-absent": "attention",
     "processes-unexamined": "attention",
     "recovery-inexact": "attention",

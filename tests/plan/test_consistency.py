@@ -44,6 +44,7 @@ def found(text: str) -> list[tuple[str, str]]:
             "source 1, leave 1, tables 2",
             ["t?sks", '"tasks"', "moves it"],
         ),
+        (QUEUE + TASKS + '[[source.leave]]\nviews = []\nreason = "r"\n', "source 1, leave 1", ["no object", "views"]),
         (QUEUE, "source 1", ["moves nothing", "[[source.table]]"]),
         (QUEUE + "table = []\n", "source 1", ["moves nothing"]),
         (

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from posixpath import normpath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from sqlite_consolidate.plan.ddl import validate_create
 from sqlite_consolidate.plan.mistakes import in_quotes, key_path_text, mistake_at
-from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.plan.model import LeftKind, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -36,6 +36,7 @@ def find_mistakes(data: Data) -> list[Problem]:
         _backups,
         _tables,
         _left_too,
+        _leaves_nothing,
         _idle,
         _renames,
         _renames_to_itself,
@@ -115,6 +116,14 @@ def _left_too(data: Data) -> Iterator[Problem]:
                     yield mistake_at(
                         loc, "moved-and-left", fact, "Make the pattern narrower, or remove the [[source.table]]."
                     )
+
+
+def _leaves_nothing(data: Data) -> Iterator[Problem]:
+    kinds = get_args(LeftKind)
+    for loc, entry in _each(data, "source", ..., "leave", ...):
+        if isinstance(entry, dict) and not any(entry.get(kind) for kind in kinds):
+            hint = f"Name at least one of {', '.join(kinds)}, as a list of patterns."
+            yield mistake_at(loc, "leaves-nothing", "this entry names no object to leave behind.", hint)
 
 
 def _idle(data: Data) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path  # noqa: TC003 -- pydantic resolves the annotations of a model at run time
 from typing import Annotated, Any, Literal
 
@@ -107,14 +108,28 @@ class TableMap(Part):
         return self.target_name or self.name
 
 
-class Leave(Part):
-    """Name tables of a source that are not moved, by shell patterns such as ``agent_*``."""
+Patterns = Annotated[
+    tuple[Name, ...],
+    BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v, json_schema_input_type=list[Name]),
+]
+"""Shell patterns of names, such as ``agent_*``."""
 
-    tables: Annotated[
-        tuple[Name, ...],
-        BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v, json_schema_input_type=list[Name]),
-    ]
+LeftKind = Literal["tables", "views", "triggers", "indexes"]
+"""Kind of the objects that a ``[[source.leave]]`` names. At least one of them has patterns."""
+
+
+class Leave(Part):
+    """Name objects of a source that are not moved, by shell patterns such as ``agent_*``."""
+
+    tables: Patterns = ()
+    views: Patterns = ()
+    triggers: Patterns = ()
+    indexes: Patterns = ()
     reason: Name
+
+    def names(self, kind: LeftKind, name: str) -> bool:
+        """Return whether a pattern fits an object. Patterns distinguish upper and lower case."""
+        return any(fnmatchcase(name, pattern) for pattern in getattr(self, kind))
 
 
 class Source(Part):
@@ -136,6 +151,10 @@ class Source(Part):
     estimate: Seconds | None = None
     tables: list[TableMap] = Field(default=[], alias="table")
     leave: list[Leave] = []
+
+    def leave_reason(self, kind: LeftKind, name: str) -> str | None:
+        """Return the reason of the first entry that leaves an object behind, or None."""
+        return next((entry.reason for entry in self.leave if entry.names(kind, name)), None)
 
 
 class RequiredTable(Part):

@@ -166,13 +166,17 @@ CASES = {
                 "tables it reads. The run then creates the view as well. [view-named]"
             ),
             "a.db: view v stays in the archive: it reads an object that is not moved (no such table: main.u).",
+            "a.db: 1 object stays in the archive (no row, and no reason in the plan): table u.",
         ],
         name="v",
     ),
     "no-such-table": Case(
         (),
         ("CREATE TABLE t(a)",),
-        ["a.db:u: no such table. The database has: t. [no-such-table]"],
+        [
+            "a.db:u: no such table. The database has: t. [no-such-table]",
+            "a.db: 1 object stays in the archive (no row, and no reason in the plan): table t.",
+        ],
         name="u",
     ),
     "inner-table": Case(
@@ -182,7 +186,8 @@ CASES = {
             (
                 "a.db:t_data: belongs to a virtual table and holds its inner state, not rows. Move the "
                 "virtual table instead. [inner-table]"
-            )
+            ),
+            "a.db: 1 object stays in the archive (no row, and no reason in the plan): table t.",
         ],
         name="t_data",
     ),

@@ -6,7 +6,6 @@ import contextlib
 import os
 import tempfile
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.conversions import find_value_changes
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
+from sqlite_consolidate.engine.checks.left_objects import find_left_objects
 from sqlite_consolidate.engine.content.contents import rowid_range
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_findings
@@ -65,7 +65,7 @@ def find_unmapped_tables(source: Source, tables: Mapping[str, int]) -> tuple[lis
     problems, findings = [], []
     moved = {folded(table_map.name) for table_map in source.tables}
     for name, rows in tables.items():
-        reason = next((leave.reason for leave in source.leave if any(fnmatchcase(name, p) for p in leave.tables)), None)
+        reason = source.leave_reason("tables", name)
         if folded(name) in moved:
             continue
         if reason is not None:
@@ -128,6 +128,9 @@ def inspect_databases(
             problems, findings = find_unmapped_tables(source, databases.sources[source.name].rows)
             databases.problems += problems
             databases.findings += findings
+            databases.findings += find_left_objects(
+                source, databases.sources[source.name], databases.target_schema.left_views.get(source.name, set())
+            )
     databases.problems += check_disk_space(plan, root, live or root)
     return databases
 

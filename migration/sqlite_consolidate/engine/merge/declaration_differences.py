@@ -124,6 +124,7 @@ def _lost_indexes(mapping: TableMapping) -> list[str]:
         index.name
         for index in mapping.table.indexes
         if index.sql
+        and mapping.source.leave_reason("indexes", index.name) is None
         and (index.unique, tuple(folded(mapping.renamed.get(t[0] or "", t[0] or "")) for t in index.terms)) not in kept
     ]
 

@@ -12,7 +12,6 @@ with a reason, the trigger stays in the archive as well. A foreign key cannot be
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
-    from sqlite_consolidate.plan.model import Plan, Source, TableMap
+    from sqlite_consolidate.plan.model import LeftKind, Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -50,6 +49,7 @@ class TargetSchema:
         after_rows: Views and triggers, which are created after the rows so that no trigger fires during the copy.
         schema: The whole schema of the target after the run.
         created_tables: Folded names of the tables that the run creates.
+        left_views: Source name to the folded names of its views that stay in the archive.
     """
 
     before_rows: list[Statement] = field(default_factory=list)
@@ -58,6 +58,7 @@ class TargetSchema:
     findings: list[Finding] = field(default_factory=list)
     schema: Schema = field(default_factory=lambda: Schema({}, (), ()))
     created_tables: set[str] = field(default_factory=set)
+    left_views: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,11 @@ class _Origin:
     schema: Schema | None = None
 
     def leave_reason(self, table: str) -> str | None:
-        """Return the plan's reason to leave a table of this source behind, or None."""
-        leave = self.source.leave if self.source else ()
-        return next((entry.reason for entry in leave if any(fnmatchcase(table, p) for p in entry.tables)), None)
+        """Return the plan's reason to leave a table or view of this source behind, or None."""
+        if self.source is None:
+            return None
+        reason = self.source.leave_reason("tables", table)
+        return self.source.leave_reason("views", table) if reason is None else reason
 
 
 class TargetSchemaBuilder:
@@ -143,7 +146,7 @@ class TargetSchemaBuilder:
         self._moved_tables.setdefault(source.name, set()).add(folded(table_map.into))
         if not table_map.columns and not table_map.create and folded(table_map.into) == folded(table_map.name):
             self._unchanged_tables.setdefault(source.name, set()).add(folded(table_map.name))
-        self._add(origin, planned)
+        self._add(origin, [each for each in planned if table_map.create or not _is_left(source, each)])
         names = {folded(statement.name) for statement in planned if statement.kind == "trigger"}
         for trigger in schema.triggers if schema and table_map.create else ():
             if folded(trigger.table) == folded(table_map.name) and folded(trigger.name) not in names:
@@ -167,13 +170,21 @@ class TargetSchemaBuilder:
         stays in the archive then, with a finding.
         """
         origin = _Origin(source.file, source)
+        if source.leave_reason("views", name) is not None:
+            self._leave_view(source, name)
+            return
         known = self._find("view", name)
         if known is None or not same_statement(known.sql, sql):
             reason = self._create_view(source, name, sql)
             if reason:
                 self._finding("view-left", origin, f"view {name} stays in the archive: {reason}.")
+                self._leave_view(source, name)
                 return
-        self._triggers += [(origin, Statement("trigger", trigger.name, name, trigger.sql)) for trigger in triggers]
+        statements = [Statement("trigger", trigger.name, name, trigger.sql) for trigger in triggers]
+        self._triggers += [(origin, statement) for statement in statements if not _is_left(source, statement)]
+
+    def _leave_view(self, source: Source, name: str) -> None:
+        self.target_schema.left_views.setdefault(source.name, set()).add(folded(name))
 
     def _create_view(self, source: Source, name: str, sql: str) -> str:
         """Create a view and return an empty text, or return why it cannot be created."""
@@ -346,6 +357,13 @@ class TargetSchemaBuilder:
 
     def _finding(self, id: str, origin: _Origin, text: str) -> None:
         self.target_schema.findings.append(Finding.of(id, origin.subject, text))
+
+
+def _is_left(source: Source, statement: Statement) -> bool:
+    """Return whether the plan leaves an index or a trigger of a source behind."""
+    kinds: dict[str, LeftKind] = {"index": "indexes", "trigger": "triggers"}
+    kind = kinds.get(statement.kind)
+    return kind is not None and source.leave_reason(kind, statement.name) is not None
 
 
 _FOREIGN = "It uses a collation, function or module that only the application has: move this table by the application."

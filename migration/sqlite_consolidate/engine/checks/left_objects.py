@@ -1,0 +1,82 @@
+"""List the objects of a source that stay in the archive, with the plan's reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.text import counted, list_names
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+    from sqlite_consolidate.plan.model import Source
+
+_MOST_NAMED = 60
+
+
+def find_left_objects(source: Source, database: InspectedDatabase, left_views: Collection[str]) -> list[Finding]:
+    """Return a finding for each reason for which objects of a source stay behind.
+
+    Rows that stay behind, and views that stay behind without a reason of the plan, have findings of their own. They are
+    not listed again.
+
+    Args:
+        source: As the plan has it.
+        database: The source.
+        left_views: Folded names of its views that stay behind.
+    """
+    by_reason: dict[str, list[str]] = {}
+    for label, reason in _left_objects(source, database.schema, database.rows, left_views):
+        by_reason.setdefault(reason, []).append(label)
+    return [_finding(source, reason, labels) for reason, labels in by_reason.items()]
+
+
+def _finding(source: Source, reason: str, labels: list[str]) -> Finding:
+    number = f"{counted(len(labels), 'object')} {'stays' if len(labels) == 1 else 'stay'}"
+    because = reason or "no row, and no reason in the plan"
+    text = f"{number} in the archive ({because.rstrip('.')}): {list_names(labels, _MOST_NAMED)}."
+    return Finding.of("object-left", source.file, text, count=len(labels))
+
+
+def _left_objects(
+    source: Source, schema: Schema, rows: Mapping[str, int], left_views: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each object with the plan's reason, which is empty where the plan states none."""
+    owners: dict[str, str] = {}
+    for name in _unmapped_tables(source, schema):
+        reason = source.leave_reason("tables", name)
+        if reason is None and rows.get(name):
+            continue  # the run is refused
+        owners[folded(name)] = reason or ""
+        if reason is None:
+            yield f"table {name}", ""
+    for view in schema.views:
+        if folded(view.name) not in left_views:
+            continue
+        reason = source.leave_reason("views", view.name)
+        owners[folded(view.name)] = reason or ""
+        if reason is not None:
+            yield f"view {view.name}", reason
+    yield from _left_parts(source, schema, owners)
+
+
+def _left_parts(source: Source, schema: Schema, owners: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the indexes and triggers that stay, by the plan or with their table or view."""
+    for table in schema.movable:
+        for index in table.indexes:
+            reason = source.leave_reason("indexes", index.name)
+            if index.sql and (reason is not None or folded(table.name) in owners):
+                yield f"index {index.name}", owners.get(folded(table.name), "") if reason is None else reason
+    for trigger in schema.triggers:
+        reason = source.leave_reason("triggers", trigger.name)
+        if reason is not None or folded(trigger.table) in owners:
+            yield f"trigger {trigger.name}", owners.get(folded(trigger.table), "") if reason is None else reason
+
+
+def _unmapped_tables(source: Source, schema: Schema) -> list[str]:
+    moved = {folded(table_map.name) for table_map in source.tables}
+    return [table.name for table in schema.movable if folded(table.name) not in moved]
