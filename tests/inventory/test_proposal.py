@@ -203,8 +203,9 @@ def test_large_workspace_is_not_checked_and_marked(
     refined = refine_proposal(root, proposal, lambda _words: None)
 
     assert refined.rounds == 0
-    assert "pytest -m verify" in refined.untried_reason
-    assert refined.proposal.decide == (refined.untried_reason,)
+    assert " MB" in refined.unrehearsed_reason
+    assert "pytest -m verify" in refined.unrehearsed_reason
+    assert refined.proposal.decide == (refined.unrehearsed_reason,)
 
 
 def test_single_database_needs_no_plan(tmp_path: Path) -> None:

@@ -71,6 +71,19 @@ def test_report_has_this_sentence(sentence: str, make: Callable[[], str]) -> Non
     assert make() == sentence
 
 
+def test_inventory_ends_with_the_reasons_against_its_plan() -> None:
+    """Five of them are named and the others counted, or the reason why no rehearsal was made."""
+    inventory = _EMPTY | {"plan": "p.toml", "objections": [f"criterion t{number}" for number in range(7)]}
+    large = _EMPTY | {"plan": "p.toml", "unrehearsed": "not rehearsed, because the databases have 900 MB."}
+
+    assert list(terminal_lines(inventory))[-7:] == [
+        "the plan would be refused as it is:",
+        *(f"    criterion t{number}" for number in range(5)),
+        '    and 2 more (look for "# decide:")',
+    ]
+    assert list(terminal_lines(large))[-1] == "the plan was not rehearsed, because the databases have 900 MB."
+
+
 def test_limits_name_what_was_not_examined() -> None:
     """Each part that the plan leaves out has a sentence with the reason."""
     assert limits(Plan.model_validate(_PLAN)) == (

@@ -18,6 +18,7 @@ from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refi
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +126,8 @@ def plan_proposed(session: InventorySession) -> list[Observation]:
         return [Observation(name, "a plan without a mistake", str(problem), holds=False) for problem in error.problems]
     text = session.written.read_text("utf-8")
     marked = text.count("# decide: ")
-    trial = session.refined.untried_reason or f"checked on copies: {len(session.refined.problems)} problems left"
+    refined = session.refined
+    trial = refined.unrehearsed_reason or f"rehearsed on copies: {counted(len(refined.objections), 'problem')} left"
     observed = f"{trial}; {marked} decisions marked"
     return [
         Observation(
@@ -170,6 +172,8 @@ def inventory_data(session: InventorySession) -> dict[str, Any]:
         "plan": session.written.name if session.written else "",
         "target_because": list(proposal.target_reasons) if proposal else [],
         "decisions": session.decisions,
+        "unrehearsed": session.refined.unrehearsed_reason if session.refined else "",
+        "objections": list(session.refined.objections) if session.refined else [],
     }
 
 

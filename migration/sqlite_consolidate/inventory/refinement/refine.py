@@ -1,4 +1,4 @@
-"""Check a proposal on copies as the preflight would, and correct it.
+"""Check and rehearse a proposal on copies, and correct it.
 
 A correction skips rows that are identical, gives a table another name, or leaves a source out.
 """
@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut
+from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearse
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.model import Scan
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,32 +31,40 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 MAX_TRIED_BYTES = 300_000_000
-"""Bytes of target and sources up to which a proposal is checked on copies. A larger one is left to the rehearsal."""
+"""Bytes of target and sources up to which a proposal is rehearsed. A larger one is left to the operator."""
 
 _MAX_ROUNDS = 8
 _FIXED_BY_RENAMING = ("keys-free", "values-fit", "names-free")
+_FIXED_BY_KEEPING_APART = ("parents-follow", "derived-declared")
 
 
 @dataclass(frozen=True)
 class RefinedProposal:
-    """Hold a proposal, and the problems that its own check still has.
+    """Hold a proposal, and what its own check and its rehearsal still have against it.
 
     Attributes:
-        problems: Problems that no correction avoids. Each is a decision in the plan as well.
+        problems: Problems of the preflight that no correction avoids. Each is a decision in the plan as well.
         rounds: How often the proposal was checked.
-        untried_reason: Why it was not checked; else empty.
+        failures: What failed in the rehearsal up to COMMIT. Each is a decision in the plan as well.
+        unrehearsed_reason: Why it was not rehearsed, although its preflight has no problem; else empty.
     """
 
     proposal: Proposal
     problems: tuple[Problem, ...] = ()
     rounds: int = 0
-    untried_reason: str = ""
+    failures: tuple[str, ...] = ()
+    unrehearsed_reason: str = ""
+
+    @property
+    def objections(self) -> tuple[str, ...]:
+        """Return a line for each reason why a migration by this plan would be refused."""
+        return (*(one_line(str(problem)) for problem in self.problems), *self.failures)
 
 
 def refine_proposal(
     root: Path, proposal: Proposal, on_progress: Callable[[str], None], limits: Limits | None = None
 ) -> RefinedProposal:
-    """Check the proposal and correct it until no problem or no correction is left.
+    """Check and rehearse the proposal, and correct it as far as possible.
 
     Raises:
         ProblemError: The plan itself has a mistake, which would be a defect of this program.
@@ -62,16 +73,25 @@ def refine_proposal(
     files = [proposal.target, *(source.file for source in proposal.sources)]
     size = sum(size_with_sidecars(root / file) for file in files)
     if size > MAX_TRIED_BYTES:
-        reason = f"not checked on copies, because the databases have {size / 1e6:.0f} MB. Run: pytest -m verify"
-        return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), untried_reason=reason)
+        reason = f"not rehearsed, because the databases have {size / 1e6:.0f} MB. Run: pytest -m verify"
+        return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)
+    problems: list[Problem] = []
+    rehearsal = RehearsalResult()
     for round_number in range(1, _MAX_ROUNDS + 1):
         on_progress(f"checking the proposal on copies, round {round_number}")
         problems = find_problems(root, proposal, limits)
         corrected = _corrected(proposal, problems)
+        if corrected == proposal and not problems:
+            on_progress("rehearsing the proposal on copies")
+            rehearsal = rehearse(root, proposal, on_progress)
+            corrected = _without_orphans(proposal, rehearsal.orphaned_tables)
         if corrected == proposal:
-            return RefinedProposal(_marked(proposal, problems), tuple(problems), round_number)
+            break
         proposal = corrected
-    return RefinedProposal(_marked(proposal, problems), tuple(problems), _MAX_ROUNDS)
+    marked = _marked(proposal, problems)
+    failures = () if problems else rehearsal.failures
+    decide = tuple(f"The rehearsal on copies fails: {failure}" for failure in failures)
+    return RefinedProposal(replace(marked, decide=(*marked.decide, *decide)), tuple(problems), round_number, failures)
 
 
 def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) -> list[Problem]:
@@ -109,6 +129,24 @@ def _corrected(proposal: Proposal, problems: list[Problem]) -> Proposal:
     return keep_related_together(corrected)
 
 
+def _without_orphans(proposal: Proposal, tables: frozenset[str]) -> Proposal:
+    """Keep each merged table apart whose rows would lose their parents."""
+    reason = "{} would have rows without parents."
+    sources = tuple(
+        replace(
+            source,
+            maps=tuple(
+                keep_separate(table_map, source.name, reason.format(table_map.name))
+                if table_map.shared and folded(table_map.into) in tables
+                else table_map
+                for table_map in source.maps
+            ),
+        )
+        for source in proposal.sources
+    )
+    return keep_related_together(replace(proposal, sources=sources))
+
+
 def _corrected_source(source: ProposedSource, problems: list[Problem]) -> ProposedSource:
     maps = tuple(_corrected_map(table_map, source, problems) for table_map in source.maps)
     return replace(source, maps=maps)
@@ -123,7 +161,8 @@ def _corrected_map(table_map: ProposedMap, source: ProposedSource, problems: lis
     for problem in problems:
         # Of the tables with the same key, only the last is the subject of the problem.
         concerns_map = problem.subject == subject or (table_map.shared and subject in problem.others)
-        if not concerns_map or problem.criterion not in _FIXED_BY_RENAMING or table_map.into != table_map.name:
+        fixable = _FIXED_BY_RENAMING + (_FIXED_BY_KEEPING_APART if table_map.shared else ())
+        if not concerns_map or problem.criterion not in fixable or table_map.into != table_map.name:
             continue
         if problem.id == "key-collision" and table_map.shared and not table_map.on_conflict:
             return replace(table_map, on_conflict="skip-identical", collision=problem.what)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST_FILES, _MOST_TABLES = 12, 40  # what a page can show side by side; evidence.json has all
-_MOST_LINES = 40  # what a person reads in a terminal
+_MOST_LINES, _MOST_OBJECTIONS = 40, 5  # what a person reads in a terminal
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,21 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
     if inventory["plan"]:
         marked = inventory["decisions"]
         yield f"plan: {inventory['plan']}" + (f', {marked} to decide (look for "# decide:")' if marked else "")
+        yield from _rehearsal_lines(inventory)
     else:
         yield "no plan: a consolidation needs at least two databases"
+
+
+def _rehearsal_lines(inventory: dict[str, Any]) -> Iterator[str]:
+    """Yield whether the plan would be accepted, as far as the inventory could find out."""
+    objections = inventory.get("objections", [])
+    if reason := inventory.get("unrehearsed"):
+        yield f"the plan was {reason}"
+    if objections:
+        yield "the plan would be refused as it is:"
+        yield from (f"    {objection}" for objection in objections[:_MOST_OBJECTIONS])
+    if len(objections) > _MOST_OBJECTIONS:
+        yield f'    and {len(objections) - _MOST_OBJECTIONS} more (look for "# decide:")'
 
 
 def _database_row(database: dict[str, Any], largest: int) -> DatabaseRow:

@@ -1,0 +1,69 @@
+"""Test that a proposal is rehearsed before it is offered, and that failures are stated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.inventory.inventory import take_inventory
+from sqlite_consolidate.inventory.plan_writer import render_plan
+from sqlite_consolidate.inventory.propose import propose_plan
+from sqlite_consolidate.inventory.refinement.refine import refine_proposal
+from sqlite_consolidate.inventory.refinement.rehearsal import rehearse
+from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.whole_run import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.inventory.proposal import Proposal
+
+PARENT = "CREATE TABLE customers(id INTEGER PRIMARY KEY, name); INSERT INTO customers VALUES ({}, '{}');"
+CHILD = "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers(id));"
+INDEXED = (
+    "CREATE TABLE message(id INTEGER PRIMARY KEY, body TEXT);"
+    "CREATE VIRTUAL TABLE message_fts USING fts5(body, content='message', content_rowid='id');"
+    "INSERT INTO message VALUES ({0}, 'text'); INSERT INTO message_fts(message_fts) VALUES ('rebuild')"
+)
+
+
+def unrelated(root: Path) -> Proposal:
+    """Propose to merge the children of customers who are kept apart, as if nothing had told."""
+    execute(root / "app.db", f"{PARENT.format(1, 'Alice')}{CHILD} INSERT INTO notes VALUES (1, 1)")
+    second = "INSERT INTO customers VALUES (7, 'Yves'); INSERT INTO notes VALUES (11, 7)"
+    execute(root / "shop.db", f"{PARENT.format(1, 'Xaver')}{CHILD}{second}")
+    proposal = propose_plan(take_inventory(root, lambda _words: None))
+    assert proposal is not None
+    [source] = proposal.sources
+    maps = [replace(table_map, related=frozenset()) for table_map in source.maps]
+    customers, notes = sorted(maps, key=lambda table_map: table_map.name)
+    apart = replace(customers, into="shop_customers", shared=(), apart="Other rows.")
+    return replace(proposal, sources=(replace(source, maps=(apart, notes)),))
+
+
+def test_rehearsal_finds_children_without_parents(tmp_path: Path) -> None:
+    """The preflight or the verification before COMMIT refuses them."""
+    rehearsal = rehearse(tmp_path, unrelated(tmp_path), lambda _words: None)
+
+    assert len(rehearsal.failures) >= 1
+    assert not (tmp_path / "backups").exists()
+
+
+def test_children_without_parents_are_kept_apart(tmp_path: Path) -> None:
+    """The proposal that is offered passes its rehearsal."""
+    refined = refine_proposal(tmp_path, unrelated(tmp_path), lambda _words: None)
+
+    assert [table_map.into for table_map in refined.proposal.sources[0].maps] == ["shop_customers", "shop_notes"]
+    assert refined.objections == ()
+    assert rehearse(tmp_path, refined.proposal, lambda _words: None).failures == ()
+
+
+def test_proposal_passes_or_its_failure_is_a_decision(tmp_path: Path) -> None:
+    """The search index of the target would be stale, which no copy of rows can avoid."""
+    refined = proposal_of(tmp_path, main=INDEXED.format(1), phone=INDEXED.format(1001))
+
+    is_merged = [table_map.into for table_map in refined.proposal.sources[0].maps] == ["message"]
+    assert is_merged == bool(refined.objections)
+    assert bool(rehearse(tmp_path, refined.proposal, lambda _words: None).failures) == bool(refined.objections)
+    text = render_plan(refined.proposal, "2026-11-27")
+    assert text.count("# decide: ") == refined.proposal.decisions == 1 + len(refined.objections) + (not is_merged)
