@@ -111,6 +111,16 @@ class Observation:
         return Outcome.PASSED if self.examined else Outcome.NOT_EXAMINED
 
 
+NO_PROBLEM = "no problem"
+"""What is expected of a subject whose problem is a sentence."""
+_EXAMINED = "examined"
+
+
+def says_all(expected: str) -> bool:
+    """Return whether the observed state needs no expected one beside it."""
+    return expected in (NO_PROBLEM, _EXAMINED)
+
+
 def equal(subject: str, expected: object, observed: object, todo: str = "") -> Observation:
     """Return an observation that two values are equal.
 
@@ -138,7 +148,7 @@ def at_least(subject: str, limit: int, number: int) -> Observation:
 def not_examined(subject: str, reason: str, todo: str = "", *, repeats: bool = False) -> Observation:
     """Return an observation that a subject was not examined, with the reason."""
     outcome = Outcome.NOT_EXAMINED
-    return Observation(subject, "examined", reason, False, todo, examined=0, unchecked_outcome=outcome, repeats=repeats)  # noqa: FBT003
+    return Observation(subject, _EXAMINED, reason, False, todo, examined=0, unchecked_outcome=outcome, repeats=repeats)  # noqa: FBT003
 
 
 def not_required(subject: str, reason: str) -> Observation:

@@ -136,7 +136,7 @@ def test_unchanged_bundle_is_accepted(made: Path, files: Files, tmp_path: Path) 
     run.log.finished = "2026-11-22T12:06:09+00:00"
 
     assert verdict(run.log) == "accepted"
-    about = f"It is of run {made.stem}: Accepted: consolidated, every criterion passed."
+    about = f"Its run {made.stem} states: Accepted: consolidated, every criterion passed."
     assert headline(run.log) == f"{Mode.BUNDLE.accepted} {about}"
     assert [(finding.id, finding.level) for finding in run.log.findings] == [("bundle-of-run", "note")]
     assert {result.outcome for result in run.log.results.values()} == {Outcome.PASSED}

@@ -161,13 +161,13 @@ def test_page_one_answers_the_change_record(accepted: Record) -> None:
         "ab" * 32,
         "backups/db-consolidation-20261122_120603",
         "pytest -m rollback --workspace /srv/workspace",
-        "drilled 2026-11-21 09:00:00 UTC",
+        "rehearsed 2026-11-21 09:00:00 UTC",
         "tasks_idx_tasks_status",
         "logs/task_queue.db.archived_20261122_120603",
         "workspace_tasks 62 rows 3c3c3c3c3c3c3c3c same same",
         "task_queue_metadata new — 5 rows 2b2b2b2b2b2b2b2b",
         "tasks 85 rows 1a1a1a1a1a1a1a1a same same same tasks: 85 rows same",
-        "1 more table has no row at any of these places.",
+        "1 more table has no rows and is not listed.",
         "logs/task_queue.db:tasks version default none 0",
         "t-1 open",
         "No log was watched for new errors",
@@ -331,7 +331,7 @@ def test_withheld_output_is_only_counted(accepted: Record) -> None:
     text = _Parsed(render_page(replace(accepted, smoke=withheld))).text
 
     assert "exit status 0, after 0.25 s." in text
-    assert "Output: 2 lines, withheld: they may hold values of rows" in text
+    assert "Output: 2 lines, withheld because output may have values of rows" in text
     assert "t-1 open" not in text
 
 
@@ -352,8 +352,8 @@ def test_last_section_states_what_was_not_checked(refused: Record) -> None:
     text = _Parsed(render_page(refused)).text
 
     unchecked = text[text.rindex("Not checked, and why") :]
-    assert "Criteria: see Not examined ." in unchecked
-    assert "Criteria: see Not required ." in unchecked
+    assert "The criteria under Not examined, and why ." in unchecked
+    assert "The criteria under Not required, and why ." in unchecked
     assert "No log was watched for new errors" in unchecked
 
 

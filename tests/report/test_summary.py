@@ -26,7 +26,7 @@ def test_summary_has_verdict_counts_and_rollback_command(accepted: Record) -> No
         "62 rows before, 152 after",
         f"Criteria:  {len(records.IDS) - 1} passed, 0 failed, 0 not examined, 1 not required\n",
         "Backups:   backups/db-consolidation-20261122_120603",
-        "Rollback:  pytest -m rollback --workspace /srv/workspace  (drilled 2026-11-21 09:00:00 UTC)",
+        "Rollback:  pytest -m rollback --workspace /srv/workspace  (rehearsed 2026-11-21 09:00:00 UTC)",
     ):
         assert expected in text, expected
 

@@ -93,7 +93,7 @@ BAD_INPUT = (
         "a table that the plan does not name",
         "nothing-left-behind",
         _sql("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)"),
-        ("old.db:extra: 1 row is in no table map",),
+        ("old.db:extra: 1 row would be left behind",),
     ),
     Case(
         "a name that is taken", "names-free", _sql("main.db", "CREATE VIEW tasks AS SELECT 1"), ("a view named tasks",)
@@ -108,7 +108,7 @@ BAD_INPUT = (
         "no rehearsal",
         "rehearsed",
         _plan("format = 1", 'format = 1\nrequire_rehearsal = "24h"'),
-        ("no report of a rehearsal of this very plan that passed", "pytest -m verify"),
+        ("no report of a passed rehearsal of exactly this plan", "pytest -m verify"),
     ),
     Case("too little room", "space", _fill_the_disk, ("MB are needed",)),
 )

@@ -46,9 +46,9 @@ else:
 
 
 DIGEST_LIMITS = (
-    "Digests prove that the files of a bundle belong together. They do not prove who made them, because who changes "
-    "all files can compute the digests again. Only a digest that is kept elsewhere proves that, such as the one in a "
-    "ticket."
+    "Digests prove that the files of a bundle belong together. They do not prove who made them, because a forger can "
+    "change all files and compute the digests again. Only a digest that is kept elsewhere proves that, such as the one "
+    "in a ticket."
 )
 """What digests prove, and what they do not."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.findings import list_findings
-from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.observation import Outcome, says_all
 from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.formatting import EARLIER_WORDS, duration, elapsed, moment, shortened, size, verdict_word
 from sqlite_consolidate.report.questions import counts
@@ -128,6 +128,8 @@ def _difference(entry: Evidence) -> str:
     """
     if entry.rows_text:
         return entry.rows_text
+    if says_all(entry.expected):
+        return shortened(entry.observed, 120)
     return f"expected {shortened(entry.expected, 60)}, observed {shortened(entry.observed, 60)}"
 
 
@@ -147,6 +149,6 @@ def _findings(record: Record) -> list[str]:
 
 def _rollback(record: Record) -> str:
     drilled = record.rollback.get("drilled")
-    drill = f"drilled {moment(drilled)}" if drilled else "not drilled"
+    drill = f"rehearsed {moment(drilled)}" if drilled else "not rehearsed"
     command = record.rollback.get("command")
     return one_line(f"Rollback:  {command}  ({drill})" if command else "Rollback:  —")

@@ -138,4 +138,4 @@ def test_opened_files_are_named_with_a_hint(live: Path) -> None:
     assert not failing.holds
     assert "absolute path" in failing.todo
     assert holding.holds
-    assert holding.observed.startswith("none seen")
+    assert holding.observed.startswith("opened none")

@@ -129,14 +129,14 @@ CASES = {
     "not-null-lost": Case(
         ("CREATE TABLE t(a)",),
         ("CREATE TABLE t(a NOT NULL)",),
-        ["a.db:t: 1 column is NOT NULL in the source, and allowed to be NULL in t: a."],
+        ["a.db:t: 1 column is NOT NULL in the source, but not in target table t: a."],
     ),
     "default-lost": Case(
         ("CREATE TABLE t(a, b)",),
         ("CREATE TABLE t(a DEFAULT 1, b DEFAULT 2)",),
         [
             (
-                "a.db:t: 2 columns have a default in the source, and none or another one in t: a "
+                "a.db:t: 2 columns have a default in the source, but another one or none in target table t: a "
                 "(default was 1, is none), b (default was 2, is none)."
             )
         ],
@@ -144,18 +144,18 @@ CASES = {
     "index-lost": Case(
         ("CREATE TABLE t(a)",),
         ("CREATE TABLE t(a)", "CREATE INDEX ix ON t(a)"),
-        ["a.db:t: 1 index has no counterpart in t: ix."],
+        ["a.db:t: 1 index has no counterpart in target table t: ix."],
         keys={"create": "CREATE TABLE t(a)"},
     ),
     "column-differs": Case(
         ("CREATE TABLE t(a TEXT)",),
         ("CREATE TABLE t(a INT)",),
-        ["a.db:t: 1 column is declared otherwise in t: a (type was INT, is TEXT)."],
+        ["a.db:t: 1 column is declared differently in target table t: a (type was INT, is TEXT)."],
     ),
     "further-column": Case(
         ("CREATE TABLE t(a, more)",),
         ("CREATE TABLE t(a)",),
-        ["a.db:t: 1 further column is filled by default in t: more."],
+        ["a.db:t: 1 further column is filled by default in target table t: more."],
     ),
     "view-named": Case(
         (),
@@ -257,7 +257,7 @@ CASES = {
                 "a.db:t: the index name ix belongs to u in the target. Rename it, or set index_clash = "
                 '"rename" in the plan. [name-taken]'
             ),
-            "a.db:t: 1 index has no counterpart in t: ix.",
+            "a.db:t: 1 index has no counterpart in target table t: ix.",
         ],
         plan={"index_clash": "refuse"},
     ),
@@ -269,7 +269,7 @@ CASES = {
                 "a.db:t: the index name ix belongs to u in the target, and t_ix is taken as well. Rename "
                 'it, or set index_clash = "rename" in the plan. [name-taken]'
             ),
-            "a.db:t: 1 index has no counterpart in t: ix.",
+            "a.db:t: 1 index has no counterpart in target table t: ix.",
         ],
     ),
     "trigger-taken": Case(

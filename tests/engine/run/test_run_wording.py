@@ -15,14 +15,17 @@ from sqlite_consolidate.observation import Observation
 ACCEPTED = {
     Mode.MIGRATE: "Accepted: consolidated, every criterion passed.",
     Mode.REHEARSAL: (
-        "Rehearsal passed: every criterion passed on copies, and rolled back; the workspace was not touched."
+        "Rehearsal passed: every criterion passed on copies, and the rollback restored them. "
+        "The workspace was not touched."
     ),
-    Mode.CHECK: "Still intact: every criterion passed, nothing was written.",
+    Mode.CHECK: "Still intact: every criterion passed, and nothing was written.",
     Mode.ROLLBACK: "Rolled back: everything is as it was before the migration.",
-    Mode.ORIGINALS: ("Confirmed by its originals: every criterion that can be answered passed; nothing was written."),
+    Mode.ORIGINALS: (
+        "Confirmed by its originals: every criterion that the originals can answer passed, and nothing was written."
+    ),
     Mode.BUNDLE: "The bundle is complete and consistent.",
-    Mode.INVENTORY: "Inventory taken: nothing but the plan was written.",
-    Mode.SELFTEST: "Every fault that was planted into a run on a copy was noticed; the workspace was not touched.",
+    Mode.INVENTORY: "Inventory taken: only the plan was written.",
+    Mode.SELFTEST: "Every fault that was planted into a run on a copy was noticed. The workspace was not touched.",
 }
 FINISHED = "2025-01-31T12:00:00+00:00"
 

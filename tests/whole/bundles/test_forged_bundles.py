@@ -46,7 +46,7 @@ def _application_invented(document: Any) -> None:
 def _other_match(document: Any) -> None:
     entries = (entry for entry in document["criteria"] if entry["id"] == "smoke:counts lines")
     next(entry for entry in entries if entry["expected"] == "output matches ^1$")["observed"] = (
-        "2 characters, a match: 2"
+        "output matches (2 characters): 2"
     )
 
 

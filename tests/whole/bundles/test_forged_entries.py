@@ -217,7 +217,7 @@ _RECORD = "as the record has it"
         (_of("sources-readable", "old.db", observed="1 table, 1 row"), f"sources-readable: old.db: {_RECORD}"),
         (_of("committed", "main.db", "20200101_000000"), f"committed: main.db: {_RECORD}"),
         (_of("integrity", "target: integrity_check", "row 5"), f"integrity: target: integrity_check: {_RECORD}"),
-        (_of("no-duplicates", "tasks (id)", "7 keys twice"), f"no-duplicates: tasks (id): {_RECORD}"),
+        (_of("no-duplicates", "tasks (id)", "7 repeated keys"), f"no-duplicates: tasks (id): {_RECORD}"),
         (
             _of("foreign-keys", "target: foreign_key_check", "9 rows without a parent"),
             f"foreign-keys: target: foreign_key_check: {_RECORD}",

@@ -185,7 +185,7 @@ def test_command_accepts_zip_and_folder_without_a_workspace(made: Path, tmp_path
         ran = nowhere.forked("verify", f"--bundle={given}")
 
         assert ran.exit == 0, ran.text
-        assert f"The bundle is complete and consistent. It is of run {made.stem}: Accepted" in ran.text
+        assert f"The bundle is complete and consistent. Its run {made.stem} states: Accepted" in ran.text
         assert ran.outcomes == {"96-bundle": "passed"}
     assert not nowhere.root.exists()
     assert made.read_bytes() == packed

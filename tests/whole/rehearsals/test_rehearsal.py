@@ -72,7 +72,7 @@ def test_rehearsal_refuses_bad_input(workspace: Workspace, scratch: Path) -> Non
 
     assert ran.exit == 4, ran.text
     assert "old.db:tasks: 3 rows (expected: 4 rows)" in ran.text
-    assert "old.db:extra: 1 row is in no table map" in ran.text
+    assert "old.db:extra: 1 row would be left behind" in ran.text
     assert workspace.files() == before
     assert list(scratch.iterdir()) == []
 

@@ -52,7 +52,7 @@ def test_rehearsed_plan_is_migrated(demanding: Workspace) -> None:
 
     assert ran.exit == 0, ran.text
     assert "-rehearsal passed at 20" in said(ran)
-    assert "on these very databases" in said(ran)
+    assert "on exactly these databases" in said(ran)
     assert ran.evidence["rollback"]["drilled"]
 
 
@@ -90,4 +90,4 @@ def test_report_states_a_missing_rehearsal_without_the_key(workspace: Workspace)
     ran = workspace.run("migrate")
 
     assert ran.exit == 0, ran.text
-    assert said(ran) == "the plan demands no rehearsal, and no report of one is there"
+    assert said(ran) == "the plan demands no rehearsal, and there is no report of one"

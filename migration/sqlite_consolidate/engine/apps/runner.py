@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 from sqlite_consolidate.engine.apps.live_access import AUDIT_HOOK_FOLDER, LiveAccessWatch
 from sqlite_consolidate.engine.apps.process_tree import ProcessTree
 from sqlite_consolidate.observation import Observation, Relation, equal
-from sqlite_consolidate.text import one_line
+from sqlite_consolidate.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,7 +212,7 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
     if test.expect.stdout:
         is_match = re.search(test.expect.stdout, result.stdout, re.MULTILINE) is not None
         expected = f"output matches {one_line(test.expect.stdout)}"
-        observed = f"{len(result.stdout)} characters, {'a match' if is_match else 'no match'}"
+        observed = f"output {'matches' if is_match else 'does not match'} ({counted(len(result.stdout), 'character')})"
         yield Observation(subject, expected, observed, is_match, "" if is_match else compare, shown)
     if test.expect.lines is not None:
         is_expected = result.lines == test.expect.lines
@@ -224,15 +224,16 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
 
 
 def _use_observation(subject: str, used: tuple[str, ...]) -> Observation:
-    expected = "opens files of the copy, none of the workspace itself"
+    expected = "opens no file of the workspace itself"
     if not used:
-        observed = f"none seen (Python programs: each opening; others: a look every {_POLL_SECONDS:g} s)"
+        observed = f"opened none (Python programs report each opening; others are examined every {_POLL_SECONDS:g} s)"
         return Observation(subject, expected, observed, holds=True)
     names = ", ".join(one_line(name) for name in used[:_MAX_FILES_NAMED])
     more = f" and {len(used) - _MAX_FILES_NAMED} more" if len(used) > _MAX_FILES_NAMED else ""
     hint = (
-        "Let it find its files from its own place or from the current folder, not by an absolute path, the home folder "
-        'or an installed package; code that was installed from the workspace needs its folder in "path".'
+        "Let it find its files relative to its own file or to the current folder, and not by an absolute path, "
+        "the home folder or an installed package. If its code was installed from the workspace, "
+        'add the folder of the code to "path".'
     )
     return Observation(subject, expected, f"opened {names}{more} of the workspace itself", holds=False, todo=hint)
 

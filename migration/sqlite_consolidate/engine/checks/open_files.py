@@ -10,7 +10,6 @@ from sqlite_consolidate.engine.sqlite.files import network_file_system, synchron
 from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,10 +102,17 @@ def format_processes(users: Sequence[Holder]) -> str:
     return f"{'process' if len(names) == 1 else 'processes'} {' and '.join(names)}"
 
 
+def describe_unexamined(processes: int) -> str:
+    """Return that processes of other users could not be examined, without a full stop."""
+    if processes == 1:
+        return "1 process of another user could not be examined"
+    return f"{processes} processes of other users could not be examined"
+
+
 def unexamined_finding(processes: int) -> Finding:
     """Return the finding that processes of other users could not be examined."""
-    limit = f"{counted(processes, 'process', 'processes')} of other users could not be examined"
-    text = f"{limit}: make sure that none of them uses a database of the workspace."
+    which = "it uses no" if processes == 1 else "none of them uses a"
+    text = f"{describe_unexamined(processes)}. Make sure that {which} database of the workspace."
     return Finding.of("processes-unexamined", "", text, count=processes)
 
 

@@ -72,8 +72,8 @@ def find_unmapped_tables(source: Source, tables: Mapping[str, int]) -> tuple[lis
             subject, text = f"{source.file}:{name}", f"left behind: {reason.rstrip('.')}."
             findings.append(Finding.of("rows-left", subject, text, count=rows, noun="row"))
         elif rows:
-            fact = f"{counted(rows, 'row')} {'is' if rows == 1 else 'are'} in no table map, and would be left behind."
-            hint = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
+            fact = f"{counted(rows, 'row')} would be left behind, because the plan neither moves nor leaves this table."
+            hint = "Add a [[source.table]] for the table, or a [[source.leave]] with a reason."
             problems.append(
                 Problem("left-behind", f"{source.file}:{name}", fact, hint, criterion="nothing-left-behind")
             )

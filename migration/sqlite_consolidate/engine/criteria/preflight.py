@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
+from sqlite_consolidate.engine.checks.open_files import describe_unexamined
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
+from sqlite_consolidate.observation import NO_PROBLEM, Observation, equal, not_examined, not_required
 from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def no_other_process(run: RunResults) -> list[Observation]:
         return [not_required("databases", "no database is there")]
     observed = f"open files and locks of {counted(len(files), 'database')} examined"
     if unseen := run.preflight.unexamined_processes:
-        observed += f"; {counted(unseen, 'process', 'processes')} of other users could not be examined"
+        observed += f"; {describe_unexamined(unseen)}"
     return [_passed(run.plan.name, observed, len(files))]
 
 
@@ -118,7 +119,7 @@ def names_free(run: RunResults) -> list[Observation]:
 
 def values_fit(run: RunResults) -> list[Observation]:
     """Observe that each column is mapped, and that the target changes or refuses no value."""
-    observed = f"{counted(len(run.inspected.mappings), 'table map')} compared column by column, and tried"
+    observed = f"{counted(len(run.inspected.mappings), 'table mapping')} compared by column, and each value tried"
     return _unless_problems(run, "values-fit", observed, len(run.inspected.mappings), "the plan moves no table")
 
 
@@ -186,19 +187,19 @@ def rehearsed(run: RunResults) -> list[Observation]:
         return [not_required(subject, "this run is the rehearsal")]
     refusal = run.rehearsal.refusal
     if limit is None and known is None:
-        reason = f"none that counts is there: {refusal}" if refusal else "no report of one is there"
+        reason = f"no report of one counts: {refusal}" if refusal else "there is no report of one"
         return [not_required(subject, f"the plan demands no rehearsal, and {reason}")]
     expected = "none demanded by the plan" if limit is None else f"one that is at most {limit / 3600:g} h old"
     hint = f"Rehearse: pytest -m verify (reports in {run.request.settings.reports.name}), then migrate."
     if known is None:
-        observed = "no report of a rehearsal of this very plan that passed" + (f": {refusal}" if refusal else "")
+        observed = "no report of a passed rehearsal of exactly this plan" + (f": {refusal}" if refusal else "")
         return [Observation(subject, expected, observed, holds=False, todo=hint)]
     changed = _changed_since(run, known)
-    same = f"; changed since then: {', '.join(changed)}" if changed else " on these very databases"
+    same = f"; changed since then: {', '.join(changed)}" if changed else " on exactly these databases"
     observed = f"{known.run} passed at {known.finished.isoformat(timespec='seconds')}{same}"
     if limit is None:
         return [not_required(subject, f"the plan demands no rehearsal; {observed}")]
-    observed += "; its report agrees with itself, which does not prove who made it"
+    observed += "; its report is consistent, which does not prove who made it"
     in_time = run.request.started - known.finished <= timedelta(seconds=limit)
     return [Observation(subject, expected, observed, holds=in_time and not changed, todo=hint)]
 
@@ -219,9 +220,7 @@ def _changed_since(run: RunResults, known: Rehearsal) -> list[str]:
 
 def as_observation(problem: Problem) -> Observation:
     """Return a problem as an observation that does not hold."""
-    return Observation(
-        problem.subject, "no problem", problem.what, holds=False, todo=problem.next, values=problem.values
-    )
+    return Observation(problem.subject, NO_PROBLEM, problem.what, holds=False, todo=problem.next, values=problem.values)
 
 
 def _problems(run: RunResults, criterion: str) -> list[Observation]:
@@ -245,7 +244,7 @@ def _unread(run: RunResults, file: str) -> list[Observation]:
 
 
 def _passed(subject: str, observed: str, examined: int = 1) -> Observation:
-    return Observation(subject, "no problem", observed, holds=True, examined=examined)
+    return Observation(subject, NO_PROBLEM, observed, holds=True, examined=examined)
 
 
 def _files(plan: Plan) -> list[str]:

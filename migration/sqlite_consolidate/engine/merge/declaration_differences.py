@@ -50,11 +50,11 @@ class DeclarationDifference:
 
 _LOST = {"NOT NULL": "not-null-lost", "default": "default-lost", "place in primary key": "key-lost"}
 _DIFFERENCES = {
-    "not-null-lost": ("column", "is", "are", "NOT NULL in the source, and allowed to be NULL in"),
-    "default-lost": ("column", "has", "have", "a default in the source, and none or another one in"),
-    "key-lost": ("column", "has", "have", "a place in the primary key of the source, and none or another one in"),
+    "not-null-lost": ("column", "is", "are", "NOT NULL in the source, but not in"),
+    "default-lost": ("column", "has", "have", "a default in the source, but another one or none in"),
+    "key-lost": ("column", "has", "have", "a place in the primary key of the source, but another one or none in"),
     "index-lost": ("index", "has", "have", "no counterpart in"),
-    "column-differs": ("column", "is", "are", "declared otherwise in"),
+    "column-differs": ("column", "is", "are", "declared differently in"),
     "further-column": ("further column", "is", "are", "filled by default in"),
 }
 """Id of the finding to its noun, its verb in singular and plural, and its fact before the table's name."""
@@ -115,7 +115,7 @@ def _difference_finding(subject: str, into: str, id: str, names: list[str]) -> F
     noun, has, have, fact = _DIFFERENCES[id]
     most = len(names) if id in _NAMED_IN_FULL else _MOST_NAMED
     number = f"{counted(len(names), noun, 'indexes' if noun == 'index' else '')} {has if len(names) == 1 else have}"
-    return Finding.of(id, subject, f"{number} {fact} {into}: {list_names(names, most)}.", count=len(names))
+    return Finding.of(id, subject, f"{number} {fact} target table {into}: {list_names(names, most)}.", count=len(names))
 
 
 def _lost_indexes(mapping: TableMapping) -> list[str]:

@@ -29,8 +29,8 @@ class Mode(StrEnum):
         word: The verdict *accepted* in one to three words.
         accepted: The verdict *accepted* in one sentence.
         next_verb: Verb that follows an accepted run, or empty.
-        only_judges: Whether the run acts on copies only. Each failure then has exit code 1, and no run is "refused
-            before anything was touched".
+        only_judges: Whether the run only judges a result and changes no workspace. Every failure then has exit code 1,
+            and no run is "refused before anything was touched".
         is_consolidation: Whether the run has the stages 10 to 95.
     """
 
@@ -73,7 +73,10 @@ class Mode(StrEnum):
         "verify",
         "rehearsal, on copies: the workspace is not written to",
         "Rehearsal passed",
-        "Rehearsal passed: every criterion passed on copies, and rolled back; the workspace was not touched.",
+        (
+            "Rehearsal passed: every criterion passed on copies, and the rollback restored them. "
+            "The workspace was not touched."
+        ),
         "migrate",
         ("consolidation",),
     )
@@ -82,7 +85,7 @@ class Mode(StrEnum):
         "verify",
         "check of a finished consolidation: nothing is written to the workspace",
         "Still intact",
-        "Still intact: every criterion passed, nothing was written.",
+        "Still intact: every criterion passed, and nothing was written.",
         "",
         ("only judges",),
     )
@@ -97,9 +100,9 @@ class Mode(StrEnum):
     ORIGINALS = (
         "originals",
         "verify",
-        "check by the originals: nothing is written to the workspace",
+        "comparison with the originals: nothing is written to the workspace",
         "Confirmed by its originals",
-        "Confirmed by its originals: every criterion that can be answered passed; nothing was written.",
+        "Confirmed by its originals: every criterion that the originals can answer passed, and nothing was written.",
         "",
         ("only judges",),
     )
@@ -115,9 +118,9 @@ class Mode(StrEnum):
     INVENTORY = (
         "inventory",
         "inventory",
-        "inventory: nothing but a proposed plan is written to the workspace",
+        "inventory: only a proposed plan is written to the workspace",
         "Inventory taken",
-        "Inventory taken: nothing but the plan was written.",
+        "Inventory taken: only the plan was written.",
         "verify",
     )
     SELFTEST = (
@@ -125,7 +128,7 @@ class Mode(StrEnum):
         "selftest",
         "selftest, on copies: the workspace is not written to",
         "Checks can fail",
-        "Every fault that was planted into a run on a copy was noticed; the workspace was not touched.",
+        "Every fault that was planted into a run on a copy was noticed. The workspace was not touched.",
         "",
         ("only judges",),
     )

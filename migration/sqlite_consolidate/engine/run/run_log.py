@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlite_consolidate.engine.run.stages import Stage, stages_of
 from sqlite_consolidate.findings import Finding, merge_findings
-from sqlite_consolidate.observation import Observation, Outcome, Relation, not_examined
+from sqlite_consolidate.observation import Observation, Outcome, Relation, not_examined, says_all
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import Disclosure
 from sqlite_consolidate.text import printable
@@ -62,6 +62,11 @@ class Evidence:
         return self.outcome.holds
 
     @property
+    def difference(self) -> str:
+        """Return the expected and the observed state, or only the observed one if it says all."""
+        return self.observed if says_all(self.expected) else f"expected {self.expected}, observed {self.observed}"
+
+    @property
     def rows_text(self) -> str:
         """Return the rows that differ in one line of bounded length.
 
@@ -104,7 +109,7 @@ class CheckResult:
         """Return one line for each subject that does not hold, or an empty text."""
         return printable(
             "\n".join(
-                f"{self.criterion} {entry.subject}: expected {entry.expected}, observed {entry.observed}. "
+                f"{self.criterion} {entry.subject}: {entry.difference.removesuffix('.')}. "
                 f"{entry.rows_text} {entry.todo}".rstrip()
                 for entry in self.evidence
                 if not entry.holds

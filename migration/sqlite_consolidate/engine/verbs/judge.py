@@ -32,7 +32,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import CHECK, ORIGINALS, stages_of
 from sqlite_consolidate.engine.sqlite.errors import is_damaged
-from sqlite_consolidate.observation import Observation
+from sqlite_consolidate.observation import NO_PROBLEM, Observation
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -301,7 +301,7 @@ class OriginalsRun(ReadOnlyRun):
     def _plan_valid(self) -> list[Observation]:
         """Observe that the plan is valid, and that the originals are the ones it names."""
         problems = [as_observation(problem) for problem in (*self.plan_problems, *self.problems)]
-        return problems or [Observation("plan and originals", "no problem", "no problem", holds=True)]
+        return problems or [Observation("plan and originals", NO_PROBLEM, NO_PROBLEM, holds=True)]
 
     def _no_stale_references(self) -> list[Observation]:
         """Observe that no scanned file names an original database."""

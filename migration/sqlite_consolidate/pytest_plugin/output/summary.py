@@ -82,10 +82,12 @@ def _not_held(record: Record) -> list[str]:
     It contains the expected state if that adds information. Criteria of stages that were not run are counted in the
     report only. A subject that was not examined has no line if another line states the reason.
     """
+    from sqlite_consolidate.observation import says_all
+
     lines = []
     for entry in record.criteria:
         if not entry.holds and entry.subject and not entry.repeats:
-            expected = "" if entry.expected in ("no problem", "examined") else f" (expected: {entry.expected})"
+            expected = "" if says_all(entry.expected) else f" (expected: {entry.expected})"
             words = (f"{entry.criterion}: {entry.subject}: {entry.observed}{expected}", entry.rows_text, entry.todo)
             lines.append(" ".join(part for part in words if part))
     return lines

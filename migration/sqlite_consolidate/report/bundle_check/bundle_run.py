@@ -61,13 +61,13 @@ class BundleRun(Pipeline):
                 Problem(
                     "unfinished-run",
                     self.bundle.name,
-                    f"run {one_line(about.run)} has no end, and no bundle. Nothing was checked.",
-                    "Name the bundle of a run that has.",
+                    f"run {one_line(about.run)} did not end, so it has no bundle. Nothing was checked.",
+                    "Name the bundle of a run that ended.",
                 )
             )
-        text = f"The bundle is of run {about.run}: {about.headline}"
+        text = f"The bundle is of run {about.run}, which states: {about.headline}"
         self.log.note(Finding.of("bundle-of-run", "", text))
-        self.log.headline_suffix = f"It is of run {about.run}: {about.headline}"
+        self.log.headline_suffix = f"Its run {about.run} states: {about.headline}"
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:

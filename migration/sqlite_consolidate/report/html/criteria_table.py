@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.observation import Outcome, says_all
 from sqlite_consolidate.report.formatting import sentence, stage_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ class Line:
     outcome: Outcome
     same: bool = False
     rows: RowDifferences | None = None
+
+    @property
+    def says_all(self) -> bool:
+        """Return whether the observed state needs no expected one beside it."""
+        return says_all(self.expected)
 
 
 def criteria_lines(record: Record) -> list[Line]:

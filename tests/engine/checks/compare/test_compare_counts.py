@@ -47,7 +47,7 @@ def test_a_table_that_two_sources_bring_is_compared_once(bench: Bench) -> None:
     assert observation_lines(observations["rows_exact"]) == [
         "t <- a.db:t, b.db:t | 2 rows, DIGEST | 2 rows, DIGEST | passed"
     ]
-    assert observation_lines(observations["no_duplicates"]) == ["t (a, b) | 0 keys twice | 0 keys twice | passed"]
+    assert observation_lines(observations["no_duplicates"]) == ["t (a, b) | 0 repeated keys | 0 repeated keys | passed"]
     assert observation_lines(observations["rows_counted"])[-1] == "target: t | 2 rows | 2 rows | passed"
 
 

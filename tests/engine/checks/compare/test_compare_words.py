@@ -51,9 +51,9 @@ FAITHFUL = {
         "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | passed",
     ],
     "no_duplicates": [
-        "people (name) | 0 keys twice | 0 keys twice | passed",
-        "tasks (id) | 0 keys twice | 0 keys twice | passed",
-        "tasks (a) | 0 keys twice | 0 keys twice | passed",
+        "people (name) | 0 repeated keys | 0 repeated keys | passed",
+        "tasks (id) | 0 repeated keys | 0 repeated keys | passed",
+        "tasks (a) | 0 repeated keys | 0 repeated keys | passed",
         f"log (no key declared) | 3 {AS_OFTEN} | 3 {AS_OFTEN} | passed",
     ],
     "foreign_keys": ["target: foreign_key_check | 0 rows without a parent | 0 rows without a parent | passed"],

@@ -47,11 +47,11 @@ def test_forgotten_rows_are_a_problem_of_each_table(facts: InspectedDatabase) ->
         ("left-behind", "a.db:notes", "nothing-left-behind"),
     ]
     assert [problem.what for problem in problems[:2]] == [
-        "1 row is in no table map, and would be left behind.",
-        "2 rows are in no table map, and would be left behind.",
+        "1 row would be left behind, because the plan neither moves nor leaves this table.",
+        "2 rows would be left behind, because the plan neither moves nor leaves this table.",
     ]
     assert {problem.hint for problem in problems} == {
-        "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
+        "Add a [[source.table]] for the table, or a [[source.leave]] with a reason."
     }
 
 

@@ -139,7 +139,7 @@ def test_doubled_row_without_key_is_found(by_hand: sqlite3.Connection, plan: Pla
         failures = faults(judged(plan, kept, tmp_path, stack), plan)
 
     assert any("2 rows doubled" in text for text in failures["no-duplicates"])
-    assert any("2 keys twice" in text for text in failures["no-duplicates"])
+    assert any("2 repeated keys" in text for text in failures["no-duplicates"])
 
 
 def test_rows_changed_since_are_counted_and_no_fault(

@@ -178,8 +178,8 @@ def no_duplicates(compared: TargetComparison) -> list[Observation]:
                 observations.append(
                     equal(
                         subject,
-                        "0 keys twice",
-                        f"{counted(_count_repeated_keys(compared.con, name, key), 'key')} twice",
+                        "0 repeated keys",
+                        counted(_count_repeated_keys(compared.con, name, key), "repeated key"),
                     )
                 )
         if not keys and name in counts:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.backup.ledger import RECORDED
+from sqlite_consolidate.engine.checks.open_files import describe_unexamined
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.observation import NO_PROBLEM
 from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact, content_text, contents_of
 from sqlite_consolidate.text import counted
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan, TableMap
     from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
 
-NOTHING_WRONG = "no problem"
-"""What an entry of the preflight expects that only counts what was examined."""
 _HEADER = ("user_version", "application_id", "encoding")
 
 
@@ -82,11 +82,11 @@ def _of_preflight(plan: Plan, record: Record) -> Iterator[Fact]:
             yield Fact("sources-readable", file, "every table is read", observed)
             yield Fact("integrity-before", file, "integrity_check: ok")
         else:
-            yield Fact("sources-readable", file, NOTHING_WRONG, "absent: the plan allows that")
+            yield Fact("sources-readable", file, NO_PROBLEM, "absent: the plan allows that")
     for source in record.sources:
         tables = contents_of(source, "live").values()
         observed = f"{counted(len(tables), 'table')}: each is moved, is left with a reason, or has no row"
-        yield Fact("nothing-left-behind", source.file, NOTHING_WRONG, observed)
+        yield Fact("nothing-left-behind", source.file, NO_PROBLEM, observed)
     yield from _of_plan(plan, record, len(known))
     if plan.require_rehearsal is not None and record.mode is Mode.MIGRATE:
         expected = f"one that is at most {plan.require_rehearsal / 3600:g} h old"
@@ -96,18 +96,18 @@ def _of_preflight(plan: Plan, record: Record) -> Iterator[Fact]:
 def _of_plan(plan: Plan, record: Record, databases: int) -> Iterator[Fact]:
     observed = f"open files and locks of {counted(databases, 'database')} examined"
     if unseen := sum(finding.count for finding in record.findings if finding.id == "processes-unexamined"):
-        observed += f"; {counted(unseen, 'process', 'processes')} of other users could not be examined"
-    yield Fact("no-other-process", plan.name, NOTHING_WRONG, observed)
-    yield Fact("space", "folders of backups and databases", NOTHING_WRONG, "each can be written")
+        observed += f"; {describe_unexamined(unseen)}"
+    yield Fact("no-other-process", plan.name, NO_PROBLEM, observed)
+    yield Fact("space", "folders of backups and databases", NO_PROBLEM, "each can be written")
     if record.moves:
-        maps = f"{counted(len(record.moves), 'table map')} compared column by column, and tried"
-        yield Fact("values-fit", plan.name, NOTHING_WRONG, maps)
+        maps = f"{counted(len(record.moves), 'table mapping')} compared by column, and each value tried"
+        yield Fact("values-fit", plan.name, NO_PROBLEM, maps)
         tables = counted(len({folded(move.into) for move in record.moves}), "table")
-        yield Fact("keys-free", plan.name, NOTHING_WRONG, f"keys of {tables} looked up in all sources and the target")
+        yield Fact("keys-free", plan.name, NO_PROBLEM, f"keys of {tables} looked up in all sources and the target")
     if plan.references or plan.inserts:
         references, inserts = counted(len(plan.references), "reference"), counted(len(plan.inserts), "insertion")
         places = f"{references} and {inserts}: each place is found"
-        yield Fact("references-found", plan.name, NOTHING_WRONG, places)
+        yield Fact("references-found", plan.name, NO_PROBLEM, places)
 
 
 def _rehearsals(limit: float, record: Record) -> str:
@@ -121,7 +121,7 @@ def _rehearsals(limit: float, record: Record) -> str:
         if attempt.mode is Mode.REHEARSAL and attempt.verdict == "accepted"
         if _age(attempt.finished, record.started) <= timedelta(seconds=limit)
     ]
-    words = " on these very databases; its report agrees with itself, which does not prove who made it"
+    words = " on exactly these databases; its report is consistent, which does not prove who made it"
     return f"({'|'.join(recent) or 'no rehearsal'}){re.escape(words)}"
 
 

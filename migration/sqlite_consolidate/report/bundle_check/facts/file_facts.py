@@ -16,10 +16,10 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement, strip_trailing_comments
-from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.observation import NO_PROBLEM, Outcome
 from sqlite_consolidate.plan.ddl import validate_create, without_rows
 from sqlite_consolidate.report.bundle import statements_of
-from sqlite_consolidate.report.bundle_check.facts.database_facts import NOTHING_WRONG, tables_after
+from sqlite_consolidate.report.bundle_check.facts.database_facts import tables_after
 from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact
 from sqlite_consolidate.report.file_names import DIFF, SQL
 from sqlite_consolidate.text import counted, one_line, printable
@@ -166,7 +166,7 @@ def _texts(plan: Plan, record: Record) -> Iterator[tuple[str, str]]:
 def _of_schema(plan: Plan, record: Record, statements: Statements) -> Iterator[Fact]:
     if statements.number:
         tried = f"{counted(statements.number, 'statement')} tried on an empty copy of the target's schema"
-        yield Fact("names-free", plan.name, NOTHING_WRONG, tried)
+        yield Fact("names-free", plan.name, NO_PROBLEM, tried)
     for name in dict.fromkeys(name for name, _ in _texts(plan, record)):
         if table := statements.schema.table(name):
             yield Fact("tables-created", name, printable(describe_columns(table)))

@@ -69,7 +69,7 @@ def _no_duplicates(entry: Evidence, record: Record) -> Fact:
     if content := without_key.get(entry.subject):
         words = f"{counted(content.rows, 'row')}, equal ones as often as before"
         return Fact(entry.criterion, entry.subject, words)
-    return Fact(entry.criterion, entry.subject, "0 keys twice")
+    return Fact(entry.criterion, entry.subject, "0 repeated keys")
 
 
 def _foreign_keys(entry: Evidence) -> Fact:
