@@ -182,6 +182,6 @@ def test_hostile_names_are_escaped(workspace: Workspace) -> None:
         ran = workspace.forked("migrate", style)
 
         assert ran.exit == 4, ran.text
-        assert r"old.db:x\x1b[2J\nAccepted: everything\u202egood: 1 row is" in ran.text
+        assert r"old.db:x\x1b[2J\nAccepted: everything\u202egood: 1 row would" in ran.text
         assert {"\x1b", "\u202e"}.isdisjoint(ran.text)
         assert "\nAccepted" not in ran.text

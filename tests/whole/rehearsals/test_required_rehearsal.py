@@ -59,7 +59,10 @@ def test_rehearsed_plan_is_migrated(demanding: Workspace) -> None:
 @pytest.mark.parametrize(
     ("meddle", "words"),
     [
-        (lambda w: w.edit("consolidation.toml", 'name   = "small"', 'name = "small"'), "no report of a rehearsal"),
+        (
+            lambda w: w.edit("consolidation.toml", 'name   = "small"', 'name = "small"'),
+            "no report of a passed rehearsal",
+        ),
         (
             lambda w: w.execute("old.db", "UPDATE tags SET tag = 'green' WHERE tag = 'blue'"),
             "changed since then: old.db",
