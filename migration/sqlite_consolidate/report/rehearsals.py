@@ -1,4 +1,4 @@
-"""Find the last rehearsal of a plan whose own evidence confirms its verdict."""
+"""Find the last accepted rehearsal of a plan, and check its report as a bundle."""
 
 from __future__ import annotations
 
@@ -40,12 +40,15 @@ _CHECKS: dict[str, Callable[[BundleContents], list[Observation]]] = {
     "files-agree": lambda contents: [*files.check_agreement(contents), *check_page(contents)],
 }
 """The checks of a bundle, by the ids of their criteria: they examine the report of a rehearsal."""
-_ALL_DEMANDS = 99  # more than there are other demands
+_ALL_DEMANDS = 99  # a report that meets all demands of its evidence ranks before every other refusal
 
 
 @dataclass(frozen=True)
 class _Refusal:
-    """Hold why a report does not count, and how many demands it met before."""
+    """Hold the first demand that a report does not meet.
+
+    ``met`` is the number of demands that it met before.
+    """
 
     met: int
     run: str
@@ -54,10 +57,11 @@ class _Refusal:
 
 
 def last_rehearsal(request: RunRequest) -> LastRehearsal:
-    """Return the last rehearsal that counts for a run, or why the best of the others does not.
+    """Return the last rehearsal that counts for a run.
 
-    A rehearsal counts if it is of the same plan, workspace and version, was accepted, has ended, is complete and agrees
-    with itself. Digests show that its files belong together. They do not show who made them.
+    A rehearsal counts if it has the plan, the workspace and the version of the run, was accepted, has ended, and its
+    report is complete and consistent. If none counts, the result states why the report that met most demands does not.
+    Digests show that the files of a report belong together. They do not show who made them.
     """
     refusals: list[_Refusal] = []
     folders = (path.parent for path in request.settings.reports.glob(f"*-{Mode.REHEARSAL}/{EVIDENCE}"))
@@ -74,7 +78,10 @@ def last_rehearsal(request: RunRequest) -> LastRehearsal:
 
 
 def _refusal(folder: Path, request: RunRequest) -> _Refusal | None:
-    """Return the first demand that the evidence alone does not meet."""
+    """Return the first demand that the evidence does not meet.
+
+    The other files of the report are not read for it.
+    """
     run = one_line(folder.name)
     met = 0
     try:
@@ -100,7 +107,7 @@ def _demands(document: dict[str, Any], folder: Path, request: RunRequest) -> Ite
     yield "version", "" if same_version else reason
     yield "verdict", "" if document["verdict"] == "accepted" else "was not accepted"
     in_time = _parse_time(document["started"]) <= _parse_time(document["finished"]) <= request.started
-    yield "time", "" if in_time else "ended in the future, or before it began"
+    yield "time", "" if in_time else "ended before it began, or after this run began"
 
 
 def _check_report(folder: Path) -> Rehearsal | _Refusal:
@@ -114,7 +121,7 @@ def _check_report(folder: Path) -> Rehearsal | _Refusal:
         failed = next((observation for observation in check(contents) if not observation.holds), None)
         if failed is not None:
             reason = one_line(
-                f"contradicts itself: {failed.subject} must be {failed.expected}, and is {failed.observed}"
+                f"contradicts itself: {failed.subject} must be {failed.expected}, but is {failed.observed}"
             )
             return _Refusal(_ALL_DEMANDS, run, criterion, reason[:500])
     return (

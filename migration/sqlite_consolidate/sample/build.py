@@ -1,6 +1,6 @@
 """Build the sample workspace.
 
-It has a target, the sources as a crash left them, code, a log and a plan.
+It has a target, sources in the state that a crash leaves, code, a log and a plan.
 """
 
 from __future__ import annotations
@@ -32,10 +32,9 @@ _LOGS = Path("meridian-core/logs")
 def build(root: Path, *, decisions: bool = False) -> Path:
     """Build the sample workspace in ``root``, and return ``root`` resolved.
 
-    The content is the same every time: databases in schema and rows, all other files in bytes.
+    Every build has the same content: databases have the same schema and rows, other files the same bytes.
     The workspace is built in a scratch folder beside ``root`` and renamed when it is complete, so that ``root`` never
-    holds
-    only a part.
+    holds only a part of it.
 
     Args:
         root: Folder to build; absent or empty. Its parents are created.

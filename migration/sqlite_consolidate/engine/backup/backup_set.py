@@ -57,9 +57,9 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
         events = Ledger(folder).events()
         if not any(event["event"] == "started" and event.get("plan") == plan.name for event in events):
             continue
-        noted = {event["event"] for event in events}
+        event_names = {event["event"] for event in events}
         sealed = manifest.read(folder)
-        if sealed is None and "sealed" in noted and "put-back" not in noted:
+        if sealed is None and "sealed" in event_names and "put-back" not in event_names:
             raise ProblemError(
                 Problem(
                     "no-manifest",
@@ -68,7 +68,11 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
                     "Restore the file, or move the whole set out of the backups folder.",
                 )
             )
-        sets.append(BackupSet(folder, sealed, "finished" in noted, "putting-back" in noted, "put-back" in noted))
+        sets.append(
+            BackupSet(
+                folder, sealed, "finished" in event_names, "putting-back" in event_names, "put-back" in event_names
+            )
+        )
     return sets
 
 
@@ -148,9 +152,9 @@ def discard_unsealed(folder: Path) -> None:
 
 
 def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
-    """Return the backup set of the consolidation that has done all that the plan demands.
+    """Return the backup set of the consolidation that fulfils the plan, or None.
 
-    All sources are archived and the data is in the target. Otherwise return None.
+    It fulfils the plan if all sources are archived and the target has the data of every table that the plan moves.
     """
     last = last_finished(root, plan)
     if last is None or last.sealed is None:
@@ -173,15 +177,15 @@ def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:
         plan: The plan as it is now.
         finished: The backup set of the consolidation, which has a copy of the plan of its run.
     """
-    carried_out = finished.folder / manifest.PLAN
-    if not carried_out.is_file():
+    plan_of_run = finished.folder / manifest.PLAN
+    if not plan_of_run.is_file():
         return []
-    moved = _table_maps(load(carried_out))
+    moved = _table_maps(load(plan_of_run))
     return [subject for subject, into in _table_maps(plan).items() if moved.get(subject) != into]
 
 
 def _table_maps(plan: Plan) -> dict[str, str]:
-    """Return each source table of a plan, to the folded name of its target table."""
+    """Return the folded name of the target table of each source table, by ``file:table``."""
     return {f"{source.file}:{table.name}": folded(table.into) for source in plan.sources for table in source.tables}
 
 
@@ -199,5 +203,5 @@ def _is_empty_set(folder: Path) -> bool:
     """
     if Ledger(folder).events():
         return False
-    left = [path for path in folder.rglob("*") if path != folder / LEDGER]
-    return all(path.is_dir() and path.name in {"databases", "code"} for path in left)
+    paths = [path for path in folder.rglob("*") if path != folder / LEDGER]
+    return all(path.is_dir() and path.name in {"databases", "code"} for path in paths)

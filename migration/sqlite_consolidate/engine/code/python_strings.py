@@ -1,4 +1,4 @@
-"""Find expressions of a Python file that name an old database, also from pieces."""
+"""Find expressions of a Python file that name an old database or build its name."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ UNKNOWN = "\0"  # a part that is known only at run time; no file name contains t
 Texts = frozenset[str]
 Bindings = dict[str, list[ast.expr]]
 
-_MAX_TEXTS = (
-    100  # texts of one expression, and names looked up for it; what is made from more is not followed to its end
-)
+_MAX_TEXTS = 100
+"""Largest number of texts, and of name look-ups, of one expression.
+
+Beyond it, texts are left out and names count as unknown.
+"""
 _ANY_TEXT: Texts = frozenset({UNKNOWN})
 _PATH_CALLS = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath", "join", "joinpath"})
 _SAME_FILE = frozenset({"str", "fspath", "abspath", "expanduser", "realpath", "normpath"})
@@ -44,8 +46,8 @@ class ConstantValues:
         self._of_function: dict[ast.AST, Bindings] = {}
         self._attributes: Bindings = {}
         self._collect(module, self._scopes[0], in_class=False)
-        self._under_way: set[int] = set()
-        self._left = _MAX_TEXTS
+        self._in_progress: set[int] = set()
+        self._lookups_left = _MAX_TEXTS
 
     def enter_function(self, function: ast.AST) -> None:
         """Look names up in this function first from now on."""
@@ -61,21 +63,21 @@ class ConstantValues:
             case ast.Constant(value=str() | bytes() as value):
                 return frozenset({value if isinstance(value, str) else value.decode("latin-1")})
             case ast.JoinedStr(values=parts):
-                return self._joined("", parts)
+                return self._joined_texts("", parts)
             case ast.FormattedValue(value=value, conversion=-1 | 115, format_spec=None):  # 115: !s
                 return self.possible_texts(value)
             case ast.BinOp():
-                return self._operated(node)
+                return self._operator_texts(node)
             case ast.IfExp(body=first, orelse=other):
                 return self.possible_texts(first) | self.possible_texts(other)
             case ast.BoolOp(values=values):
                 return frozenset().union(*map(self.possible_texts, values))
             case ast.Name(id=name):
-                return self._looked_up(name)
+                return self._name_texts(name)
             case ast.Attribute(attr=name):
-                return self._named(self._attributes.get(name, []))
+                return self._bound_texts(self._attributes.get(name, []))
             case ast.Call():
-                return self._returned(node)
+                return self._call_texts(node)
         return _ANY_TEXT
 
     def _collect(self, node: ast.AST, scope: Bindings, *, in_class: bool) -> None:
@@ -97,62 +99,68 @@ class ConstantValues:
             else:
                 self._collect(child, scope, in_class=in_class or isinstance(child, ast.ClassDef))
 
-    def _operated(self, node: ast.BinOp) -> Texts:
+    def _operator_texts(self, node: ast.BinOp) -> Texts:
         match node.op:
             case ast.Add():
-                return self._joined("", [node.left, node.right])
+                return self._joined_texts("", [node.left, node.right])
             case ast.Div():
-                return self._joined("/", [node.left, node.right])
+                return self._joined_texts("/", [node.left, node.right])
             case ast.Mod():
                 values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
-                return self._formatted(r"%[-+#0-9. ]*[a-z]", node.left, values)
+                return self._formatted_texts(r"%[-+#0-9. ]*[a-z]", node.left, values)
         return _ANY_TEXT
 
-    def _looked_up(self, name: str) -> Texts:
-        return self._named(next((scope[name] for scope in reversed(self._scopes) if name in scope), []))
+    def _name_texts(self, name: str) -> Texts:
+        return self._bound_texts(next((scope[name] for scope in reversed(self._scopes) if name in scope), []))
 
-    def _named(self, values: list[ast.expr]) -> Texts:
-        """Return the texts of everything that a name is bound to.
+    def _bound_texts(self, values: list[ast.expr]) -> Texts:
+        """Return the possible texts of all values that a name is bound to.
 
-        A name that is built from itself is not followed further.
+        A value that refers to itself is not followed again.
         """
-        if not self._under_way:
-            self._left = _MAX_TEXTS
-        self._left -= 1
-        if self._left < 0:  # nested names have too many possible texts
+        if not self._in_progress:
+            self._lookups_left = _MAX_TEXTS
+        self._lookups_left -= 1
+        if self._lookups_left < 0:  # nested names have too many possible texts
             return _ANY_TEXT
-        fresh = [value for value in values if id(value) not in self._under_way]
-        self._under_way |= {id(value) for value in fresh}
+        fresh = [value for value in values if id(value) not in self._in_progress]
+        self._in_progress |= {id(value) for value in fresh}
         try:
             return frozenset().union(*map(self.possible_texts, fresh)) or _ANY_TEXT
         finally:
-            self._under_way -= {id(value) for value in fresh}
+            self._in_progress -= {id(value) for value in fresh}
 
-    def _joined(self, between: str, parts: Iterable[ast.expr]) -> Texts:
-        return frozenset(between.join(texts) for texts in islice(product(*map(self.possible_texts, parts)), _MAX_TEXTS))
+    def _joined_texts(self, separator: str, parts: Iterable[ast.expr]) -> Texts:
+        return frozenset(
+            separator.join(texts) for texts in islice(product(*map(self.possible_texts, parts)), _MAX_TEXTS)
+        )
 
-    def _returned(self, call: ast.Call) -> Texts:
+    def _call_texts(self, call: ast.Call) -> Texts:
         """Return the path or text that a call builds, or unknown for other calls."""
         match call.func:
             case ast.Attribute(value=value, attr="with_suffix") if call.args:
                 stems = {re.sub(r"\.[^./]*$", "", text) for text in self.possible_texts(value)}
                 return frozenset(stem + suffix for stem in stems for suffix in self.possible_texts(call.args[0]))
             case ast.Attribute(value=value, attr="joinpath"):
-                return self._joined("/", [value, *call.args])
-            case ast.Attribute(value=ast.Constant(value=str() as between), attr="join") if call.args:
+                return self._joined_texts("/", [value, *call.args])
+            case ast.Attribute(value=ast.Constant(value=str() as separator), attr="join") if call.args:
                 parts = call.args[0]
-                return self._joined(between, parts.elts) if isinstance(parts, ast.List | ast.Tuple) else _ANY_TEXT
+                return (
+                    self._joined_texts(separator, parts.elts) if isinstance(parts, ast.List | ast.Tuple) else _ANY_TEXT
+                )
             case ast.Attribute(value=value, attr="format"):
-                return self._formatted(r"\{\w*\}", value, call.args or [keyword.value for keyword in call.keywords])
+                return self._formatted_texts(
+                    r"\{\w*\}", value, call.args or [keyword.value for keyword in call.keywords]
+                )
             case ast.Attribute(value=value, attr=name) if name in _SAME_FILE_METHODS:
                 return self.possible_texts(value)
             case ast.Attribute(attr="get" | "getenv") if len(call.args) > 1:
                 return self.possible_texts(call.args[1]) | _ANY_TEXT
             case ast.Attribute(attr=name) | ast.Name(id=name) if name in _PATH_CALLS or name in _SAME_FILE:
-                return self._joined("/", call.args)
+                return self._joined_texts("/", call.args)
         return _ANY_TEXT
 
-    def _formatted(self, place: str, template: ast.expr, values: list[ast.expr]) -> Texts:
+    def _formatted_texts(self, place: str, template: ast.expr, values: list[ast.expr]) -> Texts:
         """Return the template with the values in its placeholders, in order."""
 
         def _filled(texts: tuple[str, ...]) -> str:
@@ -190,7 +198,7 @@ class NamingExpression(NamedTuple):
 def find_naming_expressions(module: ast.Module, names: OldNames) -> list[NamingExpression]:
     """Return the smallest expressions of a module that name an old database.
 
-    Each is where the name is built, and not where it is used.
+    An expression is returned where it builds the name, and not where the code uses the result.
 
     Raises:
         RecursionError: The module is nested too deeply.
@@ -199,11 +207,11 @@ def find_naming_expressions(module: ast.Module, names: OldNames) -> list[NamingE
 
 
 def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
-    """Return every mention in Python source by line, once for each line and name.
+    """Return every mention in Python source, ordered by line.
 
-    Strings count as code however they are put together: f-strings, ``+``, ``%``, ``format``, ``/`` between paths,
-    ``join``, ``Path``, ``with_suffix``, constants of the same module. Comments, and strings that stand alone
-    (docstrings), count as documentation.
+    A line that has a name twice counts once. Strings count as code, also if they are built by f-strings, ``+``, ``%``,
+    ``format``, ``/`` between paths, ``join``, ``Path``, ``with_suffix`` or constants of the same module. Comments, and
+    strings that stand alone (docstrings), count as documentation.
 
     Raises:
         SyntaxError: The text is not Python, or nested too deeply.
@@ -229,25 +237,30 @@ class _Finder:
         self.expressions: list[NamingExpression] = []
         self._names = names
         self._values = ConstantValues(module)
-        self._known(module, "code")
+        self._record_names(module, "code")
 
-    def _known(self, node: ast.AST, kind: MentionKind) -> set[str]:
-        """Record the names in a node and return those that are already recorded for its parts."""
+    def _record_names(self, node: ast.AST, kind: MentionKind) -> set[str]:
+        """Record the names that a node builds and return all names in it.
+
+        A name that a part of the node already builds is not recorded again.
+        """
         if isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.JoinedStr)):
             kind = "documentation"
         if isinstance(node, _FUNCTIONS):
             self._values.enter_function(node)
-        noted = {name for child in ast.iter_child_nodes(node) for name in self._known(child, kind)}
+        names_in_parts = {name for child in ast.iter_child_nodes(node) for name in self._record_names(child, kind)}
         if isinstance(node, _FUNCTIONS):
             self._values.leave_function()
         if not isinstance(node, ast.expr):
-            return noted
+            return names_in_parts
         names_in_node = sorted(
             {name for text in self._values.possible_texts(node) for _, name in self._names.find(text)}
         )
         if not isinstance(node, (ast.Name, ast.Attribute)):  # a constant is recorded where it is defined
-            self.expressions += [NamingExpression(node, name, kind) for name in names_in_node if name not in noted]
-        return noted | set(names_in_node)
+            self.expressions += [
+                NamingExpression(node, name, kind) for name in names_in_node if name not in names_in_parts
+            ]
+        return names_in_parts | set(names_in_node)
 
 
 def line_of_name(node: ast.expr, name: str, lines: list[str], names: OldNames) -> int:

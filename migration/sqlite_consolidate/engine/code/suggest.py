@@ -30,11 +30,11 @@ class ProposedReference:
     Attributes:
         file: Path relative to the workspace.
         line: From 1.
-        find: As in a ``[[reference]]``; the text of the line if the mention is not understood.
+        find: As in a ``[[reference]]``. If the mention is not understood, the text of its line.
         replace: As in a ``[[reference]]``; empty if the mention is not understood.
         import_: As ``import`` in a ``[[reference]]``; empty if it needs none.
         understood: Whether a plan with this reference passes its own check.
-        reason: Why the replacement is correct; or why there is none, and what the operator can do.
+        reason: Why the replacement is correct. Without a replacement, why there is none and what the operator can do.
     """
 
     file: str
@@ -49,14 +49,15 @@ class ProposedReference:
 def propose_references(scope: ScanScope) -> tuple[ProposedReference, ...]:
     """Return a proposal for each mention in code and configuration, by file and line.
 
-    A replacement keeps the way in which the code finds its folder and continues from there to the target. So the code
-    must have found the old database before. Documentation and exempt places are left out. Nothing is written.
+    A replacement keeps the expression for the folder of the old database, and continues from that folder to the target.
+    It is therefore correct only if the code found the old database before. Documentation and exempt places are left
+    out. No file is written.
     """
     by_file: dict[str, list[Mention]] = {}
     for mention in find_mentions(scope).mentions:
         if mention.kind in ("code", "config"):
             by_file.setdefault(mention.file, []).append(mention)
-    return tuple(mention for file, some in by_file.items() for mention in _propose_in_file(scope, file, some))
+    return tuple(proposal for file, mentions in by_file.items() for proposal in _propose_in_file(scope, file, mentions))
 
 
 def _propose_in_file(scope: ScanScope, file: str, mentions: Sequence[Mention]) -> list[ProposedReference]:
@@ -92,11 +93,14 @@ def _by_hand(mention: Mention, reason: str) -> ProposedReference:
 
 
 def _mark_conflicts(root: Path, proposals: list[ProposedReference]) -> list[ProposedReference]:
-    """Return the proposals of one file, those that a plan would refuse as not understood."""
-    each: dict[object, ProposedReference] = {}
-    for proposal in proposals:  # two databases named by one expression: one replacement settles both
-        each.setdefault((proposal.find, proposal.replace) if proposal.understood else proposal, proposal)
-    proposals = list(each.values())
+    """Return the proposals of one file and mark those that a plan would refuse.
+
+    They are marked as not understood.
+    """
+    by_change: dict[object, ProposedReference] = {}
+    for proposal in proposals:  # one replacement is enough for an expression that names two databases
+        by_change.setdefault((proposal.find, proposal.replace) if proposal.understood else proposal, proposal)
+    proposals = list(by_change.values())
     if not _problems(root, proposals):
         return proposals
     kept: list[ProposedReference] = []

@@ -137,7 +137,7 @@ class Mode(StrEnum):
     def of_verb(cls, verb: str) -> Mode:
         """Return the mode of a verb before a workspace is opened.
 
-        A verify is a rehearsal until the workspace is consolidated.
+        The mode of ``verify`` is a rehearsal here. It becomes a check if the opened workspace is consolidated.
         """
         return next(mode for mode in cls if mode.verb == verb)
 

@@ -40,7 +40,7 @@ class Evidence:
         relation: Relation of observed to expected if it holds. It is None in evidence that was written without it.
         limit: Limit of the number, if the relation is one of numbers.
         number: The observed number, if the relation is one of numbers.
-        repeats: Whether a failed entry of the same run already states the reason in full.
+        repeats: Whether another failed entry of the run states the same reason in full.
     """
 
     criterion: str
@@ -133,7 +133,8 @@ class StageRecord:
 
     Attributes:
         id: Such as ``"40-transfer"``.
-        outcome: ``passed``, ``failed``, ``not run`` or ``running``, which means that it was interrupted.
+        outcome: ``passed``, ``failed``, ``not run`` or ``running``. A stage of a finished run that is ``running`` was
+            interrupted.
         reason: Why it was not run, or empty.
         seconds: Measured seconds, 0 if it was not run.
         estimate: Seconds from the plan, or None.
@@ -163,18 +164,18 @@ class UndoResult:
 class RunLog:
     """Hold the results of one run so far.
 
-    Entries are added, and no entry is changed.
+    Results are added and never changed.
 
     Attributes:
         mode: Mode of the run.
-        criteria: Ids of the criteria of each stage, by stage id, including those of ``unanswerable``.
+        criteria: Ids of the criteria of each stage, by stage id. They include the ids in ``unanswerable``.
         disclosure: Which values and outputs may be kept.
         estimates: Seconds that the plan expects of each stage, by stage id.
-        unanswerable: Criteria that cannot be answered in this run, with the reason. They are not demanded.
+        unanswerable: Reason why a criterion cannot be checked in this run, by criterion id. It is not demanded.
         results: Result of each check, by criterion id.
         stages: Record of each stage, by stage id, in the order in which they were performed.
-        errors: Why a stage could not be performed or judged, if no evidence states it.
-        program_output: Output of applications and logs of failed observations, for the terminal.
+        errors: Reasons why a stage could not be performed or judged that no evidence states.
+        program_output: Output of applications and lines of logs that failed observations have, for the terminal.
         performed: Ids of the stages that were performed, so that their criteria can be checked.
         extra: Further keys of ``evidence.json``, such as the inventory.
         headline_suffix: Second sentence of the headline of an accepted run, such as that no table is moved.

@@ -20,8 +20,8 @@ _MOST_TO_REVIEW = 10
 def summary_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the last lines of a run, each with its markup.
 
-    Every problem is named only here. Names of plans and databases are escaped, so that none can break a line or control
-    the terminal.
+    The rest of the terminal output names no problem. Names of plans and databases are escaped, so that they cannot
+    break a line or control the terminal.
     """
     from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.report.bundle import zip_of
@@ -79,8 +79,8 @@ def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
 def _not_held(record: Record) -> list[str]:
     """Return a line for each observation that does not hold.
 
-    It contains the expected state if that adds information. Criteria of stages that were not run are counted in the
-    report only. A subject that was not examined has no line if another line states the reason.
+    The line has the expected state unless the observed state says all. Criteria of stages that were not run have no
+    line. A subject that was not examined has no line if another line states the reason.
     """
     from sqlite_consolidate.observation import says_all
 
