@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.inventory import propose
 from sqlite_consolidate.inventory.inventory import Inventory, take_inventory
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.propose import propose_plan
@@ -175,6 +176,32 @@ def test_children_of_identical_parents_are_merged(tmp_path: Path) -> None:
     maps = refined.proposal.sources[0].maps
     assert [(table_map.into, table_map.on_conflict) for table_map in maps] == [("p", "skip-identical"), ("c", "")]
     assert refined.proposal.decisions == 0
+
+
+def test_no_line_of_a_plan_names_every_file(tmp_path: Path) -> None:
+    """Files beyond three are counted, so that 500 files fit into a plan."""
+    sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, a); CREATE TABLE u(a); INSERT INTO u VALUES (1);"
+    databases = {f"shard{number}": f"{sql} INSERT INTO t VALUES (1, {number})" for number in range(12)}
+
+    refined = proposal_of(tmp_path, **databases)
+
+    assert refined.proposal.decisions == len(refined.proposal.sources) == 11
+    lines = render_plan(refined.proposal, "2026-11-27").splitlines()
+    assert max(line.count(".db") for line in lines) == 3
+
+
+def test_plan_without_room_leaves_files_to_a_second_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are a decision, and the plan is not larger than a plan can be."""
+    monkeypatch.setattr(propose, "MAX_BYTES", 5_000)
+
+    refined = proposal_of(
+        tmp_path, **{name: f"CREATE TABLE {name}(a); INSERT INTO {name} VALUES (1)" for name in "abcde"}
+    )
+
+    assert [source.file for source in refined.proposal.sources] == ["b.db", "c.db"]
+    [left] = refined.proposal.left_out
+    assert (left.file, left.decide) == ("d.db and e.db", True)
+    assert len(render_plan(refined.proposal, "2026-11-27")) < 5_000
 
 
 def test_damaged_source_becomes_a_decision(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLea
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate, related_tables
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests
 from sqlite_consolidate.plan.model import Source, TableMap
+from sqlite_consolidate.plan.toml_file import MAX_BYTES
+from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 
 _CENTRAL_NAMES = frozenset(["main", "app", "core", "workspace", "central", "master", "primary", "production", "prod"])
+
+
+_MAX_SOURCE_BYTES, _MAX_TABLE_BYTES = 1_500, 500  # of a plan, at most, where every table is kept apart
 
 
 def choose_target(
@@ -94,7 +100,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     target, reasons = choose_target(
         live, {entry.file: len(entry.mentions) for entry in inventory.live}, inventory.root.name
     )
-    entries = [entry for entry in inventory.live if entry.file != target.file]
+    entries, postponed = _split_by_size([entry for entry in inventory.live if entry.file != target.file])
     names = _names([entry.file for entry in entries])
     naming = TableNaming(target)
     sources = tuple(_source(entry, names[entry.file], naming) for entry in entries)
@@ -104,12 +110,29 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
         target=target.file,
         target_reasons=tuple(reasons),
         sources=sources,
-        left_out=tuple(_left_out(entry) for entry in inventory.entries if entry.role != "live"),
+        left_out=(*(_left_out(entry) for entry in inventory.entries if entry.role != "live"), *_postponed(postponed)),
         references=_references(inventory, [source.file for source in sources], target.file, mentions),
         smoke=propose_smoke_tests(inventory.root, mentions),
         scan=_trees([mention.file for mention in mentions]),
     )
     return keep_related_together(proposal)
+
+
+def _split_by_size(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Return the databases that a plan has room for, at least one, and the others."""
+    sizes = accumulate(
+        _MAX_SOURCE_BYTES + sum(_MAX_TABLE_BYTES + 8 * len(table.name) for table in entry.database.tables_with_rows)
+        for entry in entries
+    )
+    fitting = max(1, sum(size <= MAX_BYTES for size in sizes))
+    return entries[:fitting], entries[fitting:]
+
+
+def _postponed(entries: list[Entry]) -> list[LeftOut]:
+    if not entries:
+        return []
+    files = join_first_names([entry.file for entry in entries])
+    return [LeftOut(files, "a plan has no room for more. Consolidate these in a second run.", decide=True)]
 
 
 class TableNaming:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LARGEST = 4 * 1024 * 1024  # bytes; a plan of a thousand tables with their DDL has less than 1 MiB
+MAX_BYTES = 4 * 1024 * 1024  # bytes; a plan of a thousand tables with their DDL has less than 1 MiB
 
 
 @dataclass(frozen=True)
@@ -94,18 +94,18 @@ def _content(path: Path, kind: TomlFileKind) -> bytes:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait forever
             _refuse(kind, str(path), "the path is not a file.", kind.elsewhere, id="no-plan-file")
         with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         _refuse(kind, str(path), f"there is no {kind.noun} file of this name.", kind.absent, id="no-plan-file")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         fact = f"the {kind.noun} file cannot be read: {reason}."
         _refuse(kind, str(path), fact, f"Make it readable. {kind.elsewhere}", id="plan-unreadable")
-    if len(content) > _LARGEST:
+    if len(content) > MAX_BYTES:
         _refuse(
             kind,
             str(path),
-            f"the file is larger than the limit for a {kind.noun} ({_LARGEST} bytes).",
+            f"the file is larger than the limit for a {kind.noun} ({MAX_BYTES} bytes).",
             kind.elsewhere,
             id="no-plan-file",
         )

@@ -22,7 +22,7 @@ from sqlite_consolidate.engine.sqlite.connections import (
 from sqlite_consolidate.engine.sqlite.schema.objects import computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.text import counted, join_names
+from sqlite_consolidate.text import counted, join_first_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -166,7 +166,7 @@ def _needs_trial(into: Table, key_sources: Sequence[KeySource], only: TableMappi
 
 def _mixed_identity_problem(into: Table, mappings: Sequence[TableMapping]) -> Problem:
     first, *others = (mapping.subject for mapping in mappings if mapping.rowid_counts)
-    by_rowid = join_names([first, *others])
+    by_rowid = join_first_names([first, *others])
     fact = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
     hint = 'Let the rowids change: rowids = "renumber"; or move them under another name.'
     return Problem("rowids-beside-keys", first, fact, hint, criterion="keys-free", others=tuple(others))
@@ -238,7 +238,7 @@ def _key_collision_problem(into: Table, names: str, involved: list[KeySource], c
             criterion="keys-free",
         )
     subjects = tuple(key_source.subject for key_source in involved)
-    fact = f"{keys} ({names}) of {into.name} would occur in more than one row: in {join_names(subjects)}."
+    fact = f"{keys} ({names}) of {into.name} would occur in more than one row: in {join_first_names(subjects)}."
     hint = (
         'Keep each: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
     )
@@ -257,6 +257,6 @@ def _find_repeated_rowids(con: sqlite3.Connection, into: Table, key_sources: Seq
     subjects = tuple(rows.key_source.subject for rows in key_sources)
     rowids = f"{counted(count, 'rowid')} {'is' if count == 1 else 'are'}"
     without = "has rows that no key tells apart" if keys_of(into) else "has no key"
-    fact = f"{into.name} {without}, and {rowids} used by more than one row: in {join_names(subjects)}."
+    fact = f"{into.name} {without}, and {rowids} used by more than one row: in {join_first_names(subjects)}."
     hint = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
     return [Problem("rowid-collision", subjects[-1], fact, hint, criterion="keys-free", others=subjects[:-1])]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.report.formatting import size
+from sqlite_consolidate.text import list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +107,7 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
     if len(filled) > 10:  # noqa: PLR2004 -- as many as are shown
         yield f"and {len(filled) - 10} more tables have rows in several files: see the report"
     for group in inventory["duplicates"]:
-        yield f"the same content: {', '.join(group)}"
+        yield f"the same content: {list_names(group)}"
     for ignored in inventory["passed_over"]:
         if ignored["databases"]:
             files = f"{ignored['databases']} files named like databases"
