@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from dataclasses import replace
@@ -28,6 +27,7 @@ from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.session import open_session
 from tests.report.test_evidence_file import of_schema_1
 from tests.support.reports.scripted_run import APPLICATION, ended, record_of_run
+from tests.support.reports.tampering import edited, update_digests, zipped
 from tests.support.workspaces.two_sources import build_two_sources
 
 if TYPE_CHECKING:
@@ -88,41 +88,11 @@ def checked(bundle: Path) -> BundleRun:
     return run
 
 
-def zipped(path: Path, files: Files) -> Path:
-    """Pack the files."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
-
-
 def failing(folder: Path, files: Files) -> set[str]:
     """Return the ids of the criteria that do not hold for a bundle of these files."""
     log = checked(zipped(folder / "some.zip", files)).log
     assert (verdict(log) == "accepted") == all(result.outcome.holds for result in log.results.values())
     return {criterion for criterion, result in log.results.items() if not result.outcome.holds}
-
-
-def update_digests(files: Files) -> None:
-    """Update summary and manifest to match the evidence, as a forger would."""
-    manifest = json.loads(files["manifest.json"])
-    old = manifest["files"]["evidence.json"]["sha256"].encode()
-    new = hashlib.sha256(files["evidence.json"]).hexdigest().encode()
-    files["summary.txt"] = files["summary.txt"].replace(old, new)
-    manifest["files"] = {
-        name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-        for name, data in files.items()
-        if name != "manifest.json"
-    }
-    files["manifest.json"] = json.dumps(manifest).encode()
-
-
-def edited(files: Files, change: Callable[[Any], object]) -> None:
-    """Return the files with changed evidence and new digests."""
-    document = json.loads(files["evidence.json"])
-    change(document)
-    files["evidence.json"] = json.dumps(document).encode()
-    update_digests(files)
 
 
 def entry_of(document: Any, criterion: str) -> Any:

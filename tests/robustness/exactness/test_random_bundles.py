@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from sqlite_consolidate import consolidate, load_plan
 from sqlite_consolidate.report.bundle_check import entries, files, verdict
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.pytest_files import page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from tests.support.exactness.drawn_databases import Workspace, workspaces
+from tests.support.exactness.drawn_databases import Workspace, corpus_settings, workspaces
 from tests.support.exactness.oracle import read_copy
 from tests.support.exactness.writing import build
 
@@ -68,13 +68,7 @@ def _verdicts_of(folder: Path, examples: int, *, derandomize: bool) -> Counter[V
     """Count the verdicts of runs over random workspaces."""
     verdicts: Counter[Verdict] = Counter()
 
-    @settings(
-        max_examples=examples,
-        derandomize=derandomize,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @corpus_settings(examples, derandomize=derandomize)
     @given(workspaces())
     def holds(workspace: Workspace) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as made:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from tests.support.exactness.accepting import consolidate
-from tests.support.exactness.drawn_databases import Workspace, workspaces
+from tests.support.exactness.drawn_databases import Workspace, corpus_settings, workspaces
 from tests.support.exactness.exact import differences, files
 from tests.support.exactness.oracle import read_copy
 from tests.support.exactness.random_run import run_over
@@ -54,13 +54,7 @@ def _many(folder: Path, examples: int, *, derandomize: bool) -> Counter[str]:
     """Count the examples that were accepted, and those refused by each criterion."""
     verdicts: Counter[str] = Counter()
 
-    @settings(
-        max_examples=examples,
-        derandomize=derandomize,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @corpus_settings(examples, derandomize=derandomize)
     @given(workspaces())
     def consolidated(workspace: Workspace) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as made:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.support.exactness.oracle import quoted
@@ -297,3 +298,19 @@ def workspaces(draw: st.DrawFn) -> Workspace:
         if target:
             target = replace(target, tables=(*target.tables, draw(_shared(policy, 9, kind))))
     return Workspace(tuple(sources), target, policy, filled == "empty")
+
+
+def corpus_settings(examples: int, *, derandomize: bool) -> settings:
+    """Return the settings of a corpus, whose workspaces have no deadline.
+
+    Args:
+        examples: Number of workspaces.
+        derandomize: Whether each run draws the same ones.
+    """
+    return settings(
+        max_examples=examples,
+        derandomize=derandomize,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
