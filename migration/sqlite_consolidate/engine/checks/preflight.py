@@ -28,6 +28,7 @@ from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingD
 from sqlite_consolidate.engine.merge.table_mapping import (
     KeySource,
     TableMapping,
+    TableOwners,
     find_movable_table,
     mapping_of_target_rows,
     match_columns,
@@ -228,7 +229,9 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
     unread_tables = [
         table.into for source in plan.sources if source.file in databases.unread for table in source.tables
     ]
-    builder = TargetSchemaBuilder(plan, databases.target.schema if databases.target else None, limits, unread_tables)
+    owners = TableOwners.of(plan, {database.file: database.rows for database in databases.databases})
+    before = databases.target.schema if databases.target else None
+    builder = TargetSchemaBuilder(plan, before, limits, unread_tables, owners)
     planned: list[MappedTable] = []
     for source, index, table in tables:
         table_map, schema = source.tables[index], databases.sources[source.name].schema

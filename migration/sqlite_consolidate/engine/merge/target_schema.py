@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
+from sqlite_consolidate.engine.merge.table_mapping import TableOwners
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_object_kind
 from sqlite_consolidate.engine.sqlite.schema import dependencies
@@ -84,7 +85,12 @@ class TargetSchemaBuilder:
     """Build the target schema step by step on one in-memory database."""
 
     def __init__(
-        self, plan: Plan, target: Schema | None, limits: Limits | None = None, unread_tables: Sequence[str] = ()
+        self,
+        plan: Plan,
+        target: Schema | None,
+        limits: Limits | None = None,
+        unread_tables: Sequence[str] = (),
+        owners: TableOwners | None = None,
     ) -> None:
         """Begin with the target's schema.
 
@@ -93,8 +99,10 @@ class TargetSchemaBuilder:
             target: The target's schema, or None if the target does not exist yet.
             limits: Limits of what SQLite executes in memory.
             unread_tables: Tables of sources that could not be read. They do not count as missing.
+            owners: The databases whose rows each table will hold.
         """
         self.plan = plan
+        self._owners = owners or TableOwners()
         self._unread_tables = {folded(table) for table in unread_tables}
         self.con = open_memory(limits)
         self.target_schema = TargetSchema()
@@ -260,28 +268,29 @@ class TargetSchemaBuilder:
             self._problem(origin.subject, f"{clash}.", _RENAME_INDEX, id="name-taken")
         elif (other := self._find(statement.kind, name)) is None:
             chosen = Statement(statement.kind, name, statement.table, rename_in_statement(statement.sql, name))
-            self._finding("name-changed", origin, f"{clash}; for {statement.table} it is created as {name}.")
-            self._create(origin, chosen)
+            if self._create(origin, chosen):
+                self._finding("name-changed", origin, f"{clash}; for {statement.table} it is created as {name}.")
         elif not is_same_object(
             other, Statement(statement.kind, name, statement.table, rename_in_statement(statement.sql, name))
         ):
             self._problem(origin.subject, f"{clash}, and {name} is taken as well.", _RENAME_INDEX, id="name-taken")
 
-    def _create(self, origin: _Origin, statement: Statement) -> None:
+    def _create(self, origin: _Origin, statement: Statement) -> bool:
+        """Create an index, a trigger or a view, and return whether the target will have it."""
         if statement.kind != "trigger":
-            self._execute(
+            return self._execute(
                 origin,
                 statement,
                 self.target_schema.before_rows if statement.kind == "index" else self.target_schema.after_rows,
             )
-            return
         self.con.execute("SAVEPOINT trial")
-        if self._execute(origin, statement, self.target_schema.after_rows) and not self._trigger_works(
-            origin, statement
-        ):
+        is_created = self._execute(origin, statement, self.target_schema.after_rows)
+        if is_created and not self._trigger_works(origin, statement):
+            is_created = False
             self.target_schema.after_rows.pop()
             self.con.execute("ROLLBACK TO trial")
         self.con.execute("RELEASE trial")
+        return is_created
 
     def _trigger_works(self, origin: _Origin, statement: Statement) -> bool:
         needs = dependencies.trigger_dependencies(self.con, statement.name, statement.table)
@@ -294,6 +303,12 @@ class TargetSchemaBuilder:
         if needs.broken:
             text = f"{label} cannot work in the target: {needs.broken}. Every change that fires it would fail."
             self._problem(origin.subject, text, _MOVE_TOO, "nothing-left-behind", id="broken-trigger")
+            return False
+        is_created = folded(statement.table) in self.target_schema.created_tables
+        if is_created and (others := self._owners.others(statement.table, needs.tables)):
+            rows = "; ".join(f"{name} also holds rows of {', '.join(files)}" for name, files in others.items())
+            text = f"{label} stays in the archive, because it would use rows of other databases: {rows}."
+            self._finding("trigger-left", origin, text)
             return False
         foreign = sorted(needs.tables - self._moved_tables.get(origin.source.name, set())) if origin.source else []
         if foreign:
