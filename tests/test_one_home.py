@@ -34,6 +34,7 @@ WITH_SQL_OF_ROWS = {
     "contents.py": "reads the least and the largest rowid, to divide a table",
     "history.py": "reads the table that the project itself owns",
     "key_conflicts.py": "groups the keys that projections give",
+    "following.py": "follows the keys that rows refer to, in the rows that projections give",
     "dependencies.py": "compiles a view and reads no row of it",
     "wide_rows.py": "divides the values that a projection names among several queries",
 }

@@ -42,6 +42,8 @@ LEVELS: dict[str, Level] = {
     "object-changed-since": "attention",
     "object-left": "note",
     "parent-absent": "attention",
+    "parents-found": "attention",
+    "parents-replaced": "attention",
     "processes-unexamined": "attention",
     "recovery-inexact": "attention",
     "rollback-step": "note",

@@ -108,6 +108,10 @@ class Bench:
                 con.executemany(*rows)
         return path
 
+    def execute(self, file: str, *statements: str) -> None:
+        """Execute statements in a database."""
+        self.database(file, *statements)
+
     def schema(self, file: str) -> Schema:
         """Return the schema of a database."""
         with closing(open_readonly(self.root / file)) as con:

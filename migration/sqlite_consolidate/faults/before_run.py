@@ -31,6 +31,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
+_FAULT = "selftest_fault"
 _FREE_PAGES = 36  # offset of the number of free pages in the header (https://sqlite.org/fileformat.html)
 
 
@@ -162,6 +163,25 @@ def _empty_a_referenced_file(copy: WorkspaceCopy) -> None:
     (copy.root / reference.file).write_text("")
 
 
+def _leave_parents_behind(copy: WorkspaceCopy) -> None:
+    """Add a source whose child rows refer to a table that the plan leaves behind.
+
+    The target gets an empty table of that name.
+    """
+    parent, child = f"{_FAULT}_parent", f"{_FAULT}_child"
+    create = f"CREATE TABLE {parent}(id INTEGER PRIMARY KEY)"
+    with open_unchecked(copy.root / f"{_FAULT}.db") as con:
+        con.execute(create)
+        con.execute(f"CREATE TABLE {child}(parent INTEGER REFERENCES {parent}(id))")
+        con.execute(f"INSERT INTO {parent} VALUES (1)")
+        con.execute(f"INSERT INTO {child} VALUES (1)")
+    source = f'[[source]]\nname = "{_FAULT}"\nfile = "{_FAULT}.db"\n'
+    tables = f'[[source.table]]\nname = "{child}"\n[[source.leave]]\ntables = ["{parent}"]\nreason = "a fault"\n'
+    required = f'[[table]]\nname = "{parent}"\ncreate = "{create}"\n'
+    with copy.plan_file.open("a", encoding="utf-8") as file:
+        file.write(f"\n{source}{tables}{required}")
+
+
 def _present_sources(copy: WorkspaceCopy) -> list[Source]:
     return [source for source in copy.plan.in_order if (copy.root / source.file).is_file()]
 
@@ -188,6 +208,7 @@ BEFORE_RUN_FAULTS = (
     Fault("keys-free", "a row is in the target already", _insert_a_used_key),
     Fault("rows-as-stated", "a row is deleted from a source", _delete_a_stated_row),
     Fault("references-found", "an expression is not in the code", _empty_a_referenced_file),
+    Fault("parents-follow", "the parents of moved rows are left behind", _leave_parents_behind),
     Fault("rehearsed", "no rehearsal was made", _require_a_rehearsal),
 )
 

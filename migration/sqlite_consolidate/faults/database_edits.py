@@ -12,7 +12,7 @@ from sqlite_consolidate.faults.fault import not_planted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
@@ -113,6 +113,24 @@ def retype(con: sqlite3.Connection, tables: Iterable[Table], reason: str) -> Non
                 if _update_row(con, table, f"{name} = CAST({name} AS {new_type})", where):
                     return
     raise not_planted(reason)
+
+
+def change_a_value(con: sqlite3.Connection, table: Table, where: str, spared: Sequence[str]) -> bool:
+    """Set a column of some rows of a table to another value, and return whether a row changed.
+
+    Args:
+        con: Connection to the database.
+        table: The table.
+        where: SQL condition of the rows.
+        spared: Columns that stay unchanged.
+    """
+    for column in table.stored:
+        name = quoted(column.name)
+        for value in (f"{name} + 1", f"{name} || '~'", "NULL"):
+            changes = f"{where} AND {name} IS NOT NULL AND {name} IS NOT {value}"
+            if column.name not in spared and _update_row(con, table, f"{name} = {value}", changes):
+                return True
+    return False
 
 
 def _update_row(con: sqlite3.Connection, table: Table, assignment: str, where: str) -> bool:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references, target_column
 from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
-from sqlite_consolidate.faults.database_edits import drop_last_row, first, retype, swap_columns, tables_with_rows
+from sqlite_consolidate.faults.database_edits import (
+    change_a_value,
+    drop_last_row,
+    first,
+    retype,
+    swap_columns,
+    tables_with_rows,
+)
 from sqlite_consolidate.faults.fault import Fault, not_planted
 
 if TYPE_CHECKING:
@@ -74,6 +82,19 @@ class _ShortenedDigests(DigestCache):
 def _shorten_the_digest(run: Run) -> None:
     first((table for table in _moved(run) if len(table.stored) > 1), "no moved table with rows has two columns")
     run.target.digests = _ShortenedDigests()
+
+
+def _change_a_parent(run: Run) -> None:
+    """Change a value of the rows that moved rows refer to, which stay in their place."""
+    con = run.target.connection
+    for reference in find_references(run.inspected):
+        parent, child = reference.into, reference.child
+        columns = [target_column(child, name) for name in reference.columns]
+        referred = f"SELECT {identifier_list(columns)} FROM main.{quoted(child.into.name)}"
+        where = f"({identifier_list(parent.columns)}) IN ({referred})"
+        if change_a_value(con, parent.table, where, spared=parent.columns):
+            return
+    raise not_planted("no moved row refers to a row with a value that could be changed")
 
 
 def _insert_a_row_twice(run: Run) -> None:
@@ -174,6 +195,7 @@ TRANSACTION_FAULTS = (
     Fault.in_run("rows-exact", "two columns are swapped in one row", _swap_two_columns),
     Fault.in_run("rows-exact", "a value has another type and the same bytes", _change_a_type),
     Fault.in_run("rows-exact", "the digest of what arrived leaves out a column", _shorten_the_digest),
+    Fault.in_run("references-kept", "a row that moved rows refer to has another value", _change_a_parent),
     Fault.in_run("no-duplicates", "a row without a key exists twice", _insert_a_row_twice),
     Fault.in_run("no-duplicates", "a table has lost its key and a row exists twice", _drop_a_key),
     Fault.in_run("foreign-keys", "a row refers to no parent", _add_an_orphan),

@@ -109,6 +109,7 @@ def test_migration_demands_an_entry_for_each_action() -> None:
         "rows-expected": of("a.db:Tasks"),
         "tables-created": of("tasks", "log", "made"),
         "rows-exact": of("tasks <- a.db:Tasks, b.db:tasks", "log <- b.db:log"),
+        "references-kept": of(""),
         "no-duplicates": [("tasks (", 1, True), ("log (", 1, True)],
         "schema-as-planned": of("target: tables"),
         "integrity": of("target: integrity_check"),

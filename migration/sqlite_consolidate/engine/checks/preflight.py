@@ -14,6 +14,9 @@ from sqlite_consolidate.engine.checks.conversions import find_value_changes
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from sqlite_consolidate.engine.checks.left_objects import find_left_objects
+from sqlite_consolidate.engine.checks.references.foreign_keys import parents_of_source
+from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
+from sqlite_consolidate.engine.checks.references.predicted_target import key_sources
 from sqlite_consolidate.engine.content.contents import rowid_range
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_findings
@@ -26,11 +29,8 @@ from sqlite_consolidate.engine.merge.lost_constraints import (
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingDatabase
 from sqlite_consolidate.engine.merge.table_mapping import (
-    KeySource,
-    TableMapping,
     TableOwners,
     find_movable_table,
-    mapping_of_target_rows,
     match_columns,
 )
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Deadline
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
@@ -122,8 +123,11 @@ def inspect_databases(
         _stage_sources(plan, root, databases, write_locks, limits)
         for mapping in databases.mappings:
             limits.deadline.start_step(f"the trial of {mapping.subject}")
-            databases.problems += find_value_changes(mapping, _path_of(root, databases, mapping), limits)
-        _add_key_conflicts(plan, root, databases, limits)
+            databases.problems += find_value_changes(mapping, databases.path_of(mapping), limits)
+        _add_key_conflicts(databases, limits)
+        problems, findings = check_parents(databases, limits)
+        databases.problems += problems
+        databases.findings += findings
     for source in plan.sources:
         if source.name in databases.sources:
             problems, findings = find_unmapped_tables(source, databases.sources[source.name].rows)
@@ -352,8 +356,14 @@ def _stage_sources(plan: Plan, root: Path, databases: InspectedDatabases, resour
     for database in indirect:
         databases.staged[database.name] = staging.path
         tables = [mapping.table for mapping in databases.mappings if mapping.source.name == database.name]
+        parents = [key for key in parents_of_source(databases, database.name) if key.table.kind == "table"]
+        tables += {
+            key.table.name: key.table for key in parents if key.table.name not in {t.name for t in tables}
+        }.values()
         try:
             staging.add(root / database.file, tables, prefix=prefixes[database.name], recode=database in recoded)
+            for key in parents:
+                staging.add_index(f"{prefixes[database.name]}.{key.table.name}", key.columns, key.collations)
         except ProblemError as error:
             databases.problems += (
                 replace(problem, subject=database.file, criterion="values-fit") for problem in error.problems
@@ -374,22 +384,11 @@ def _stage_sources(plan: Plan, root: Path, databases: InspectedDatabases, resour
     ]
 
 
-def _add_key_conflicts(plan: Plan, root: Path, databases: InspectedDatabases, limits: Limits) -> None:
+def _add_key_conflicts(databases: InspectedDatabases, limits: Limits) -> None:
     for into in {mapping.into.name: mapping.into for mapping in databases.mappings}.values():
         mappings = [mapping for mapping in databases.mappings if mapping.into.name == into.name]
-        key_sources = [
-            KeySource(mapping, _path_of(root, databases, mapping)) for mapping in mappings if databases.rows(mapping)
-        ]
-        before = databases.target.schema.table(into.name) if databases.target else None
-        if databases.target and before and databases.target.digests[before.name].rows:
-            target_mapping = mapping_of_target_rows(plan, before, into, rowids=mappings[0].rowid_counts)
-            key_sources.insert(0, KeySource(target_mapping, root / plan.target, is_target=True))
         try:
-            databases.problems += find_key_conflicts(into, mappings, key_sources, limits)
+            databases.problems += find_key_conflicts(into, mappings, key_sources(databases, into), limits)
         except sqlite3.Error as error:
             subject = ", ".join(mapping.subject for mapping in mappings)
             databases.problems.append(read_problem(subject, error))
-
-
-def _path_of(root: Path, databases: InspectedDatabases, mapping: TableMapping) -> Path:
-    return databases.staged.get(mapping.source.name, root / mapping.source.file)

@@ -177,6 +177,12 @@ def references_found(run: RunResults) -> list[Observation]:
     return _unless_problems(run, "references-found", observed, len(wanted), "the plan names no reference")
 
 
+def parents_follow(run: RunResults) -> list[Observation]:
+    """Observe that no moved row would refer to another row than in its source."""
+    observed = f"the foreign keys of {counted(len(run.inspected.mappings), 'table mapping')} followed to their rows"
+    return _unless_problems(run, "parents-follow", observed, len(run.inspected.mappings), "the plan moves no table")
+
+
 def rehearsed(run: RunResults) -> list[Observation]:
     """Observe that a rehearsal of this plan on these databases passed recently enough.
 
@@ -263,6 +269,7 @@ CHECKS = {
     "keys-free": keys_free,
     "rows-as-stated": rows_as_stated,
     "references-found": references_found,
+    "parents-follow": parents_follow,
     "rehearsed": rehearsed,
 }
 """Check of each criterion, by criterion id."""

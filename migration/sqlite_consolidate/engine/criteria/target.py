@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
+from sqlite_consolidate.engine.checks.references import references_kept as references
 from sqlite_consolidate.engine.sqlite.connections import pragma
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ def rows_exact(run: Compares) -> list[Observation]:
     return [*compare.rows_exact(compared), *compare.marks_carried(compared)]
 
 
+def references_kept(run: Compares) -> list[Observation]:
+    """Observe that each moved row reaches the row that its parent became."""
+    return references.references_kept(run.compared)
+
+
 def no_duplicates(run: Compares) -> list[Observation]:
     """Observe that no key occurs twice.
 
@@ -119,6 +125,7 @@ CHECKS = {
     "rows-counted": rows_counted,
     "rows-expected": rows_expected,
     "rows-exact": rows_exact,
+    "references-kept": references_kept,
     "no-duplicates": no_duplicates,
     "foreign-keys": foreign_keys,
     "integrity": integrity,

@@ -55,6 +55,13 @@ class InspectedDatabases:
         if file_problem.reason:
             self.unread.setdefault(file_problem.file, file_problem.reason)
 
+    def path_of(self, mapping: TableMapping) -> Path:
+        """Return the database from which the rows of a mapping are read."""
+        if self.target and mapping.source.file == self.target.file:
+            return self.target.write_lock.path
+        name = mapping.source.name
+        return self.staged.get(name, self.sources[name].write_lock.path)
+
     def rows(self, mapping: TableMapping) -> int:
         """Return the number of rows in the source table of a mapping."""
         database = self.sources[mapping.source.name]

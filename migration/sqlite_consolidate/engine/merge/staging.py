@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.sqlite.connections import (
     open_new,
     read_text_losslessly,
 )
+from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -67,6 +68,19 @@ class StagingDatabase:
             for statement in staging.copy("src"):
                 self._con.execute(statement)
         self._con.execute("DETACH src")
+
+    def add_index(self, table: str, columns: Sequence[str], collations: Sequence[str]) -> None:
+        """Create an index on a staged table, so that SQLite finds its rows by a key.
+
+        Args:
+            table: Name of the table in this database.
+            columns: Columns of the key.
+            collations: Collation of each column.
+        """
+        number = self._con.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        terms = [f"{quoted(column)} COLLATE {quoted(coll)}" for column, coll in zip(columns, collations, strict=True)]
+        # No staged table begins like this name.
+        self._con.execute(f"CREATE INDEX {quoted(f'key {number}')} ON {quoted(table)}({', '.join(terms)})")
 
     def close(self) -> None:
         """Close the connection and keep the file."""

@@ -142,6 +142,14 @@ def column_clauses(table: Table, column: str) -> set[str]:
     return {clause.comparable for clause in _table_clauses(table) if clause.column == folded(column)}
 
 
+def column_collation(table: Table, column: str) -> str:
+    """Return the collation that a table declares for a column, in lower case."""
+    for clause in _table_clauses(table):
+        if clause.kind == "COLLATE" and clause.column == folded(column):
+            return clause.comparable.removeprefix(f"{clause.column} ")
+    return _DEFAULT_COLLATION
+
+
 def check_expressions(table: Table) -> list[str]:
     """Return the expression of each CHECK of a table, as it is declared."""
     return [clause.text for clause in _table_clauses(table) if clause.kind == "CHECK"]

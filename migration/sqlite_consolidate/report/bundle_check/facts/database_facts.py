@@ -104,6 +104,8 @@ def _of_plan(plan: Plan, record: Record, databases: int) -> Iterator[Fact]:
         yield Fact("values-fit", plan.name, NO_PROBLEM, maps)
         tables = counted(len({folded(move.into) for move in record.moves}), "table")
         yield Fact("keys-free", plan.name, NO_PROBLEM, f"keys of {tables} looked up in all sources and the target")
+        followed = f"the foreign keys of {counted(len(record.moves), 'table mapping')} followed to their rows"
+        yield Fact("parents-follow", plan.name, NO_PROBLEM, followed)
     if plan.references or plan.inserts:
         references, inserts = counted(len(plan.references), "reference"), counted(len(plan.inserts), "insertion")
         places = f"{references} and {inserts}: each place is found"

@@ -127,6 +127,8 @@ def _of_tables(plan: Plan, record: Record) -> Iterator[Demand]:
         yield Demand("rows-counted", f"target: {into}")
         yield Demand("rows-exact", f"{into} <- {', '.join(move.subject for move in moves)}")
         yield Demand("no-duplicates", f"{into} (", begins=True)
+    if record.moves:
+        yield Demand("references-kept", "")
     yield from (Demand("tables-created", table.name) for table in plan.tables)
 
 

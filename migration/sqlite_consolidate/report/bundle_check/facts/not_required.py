@@ -74,9 +74,9 @@ def _of_databases(plan: Plan, record: Record) -> Iterator[_Reason]:
 
 
 def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
-    yield _Reason(not record.moves, ("values-fit", "keys-free"), "plan", "the plan moves no table")
+    yield _Reason(not record.moves, ("values-fit", "keys-free", "parents-follow"), "plan", "the plan moves no table")
     none = "the sources bring no table"
-    yield _Reason(not record.moves, ("rows-counted", "rows-exact", "no-duplicates"), "target", none)
+    yield _Reason(not record.moves, ("rows-counted", "rows-exact", "references-kept", "no-duplicates"), "target", none)
     known = {source.name for source in record.sources}
     stated = [
         (source, f"{source.file}:{table.name}")

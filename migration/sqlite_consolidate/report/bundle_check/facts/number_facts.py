@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.references.references_kept import NO_STRAY
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Relation, at_least, at_most
 from sqlite_consolidate.report.bundle_check.facts.database_facts import databases_before, tables_after
@@ -30,6 +31,8 @@ def number_fact(entry: Evidence, record: Record) -> Fact | None:
     """Return what an entry must state by its own numbers, or None if unknown."""
     if entry.criterion == "no-duplicates":
         return _no_duplicates(entry, record)
+    if entry.criterion == "references-kept":
+        return Fact(entry.criterion, entry.subject, NO_STRAY)
     if entry.criterion == "foreign-keys":
         return _foreign_keys(entry)
     if entry.criterion == "rows-exact" and entry.relation is Relation.AT_LEAST:

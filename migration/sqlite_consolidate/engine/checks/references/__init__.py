@@ -1,0 +1,1 @@
+"""Follow the references of moved rows from source to target."""

@@ -1,0 +1,183 @@
+"""Follow references by SQL from child rows of a source to parent rows of the target.
+
+In all SQL, ``k`` is a distinct referenced key, ``s`` is a row of the source and ``t`` is a row of the target.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.sqlite.sql import quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+_NUMERIC = ("INTEGER", "REAL", "NUMERIC")
+
+
+class Strays(NamedTuple):
+    """Count the child rows that would not reach the row that their parent became.
+
+    Attributes:
+        keys: Number of distinct referenced keys that were followed.
+        differing: Rows that would reach a different row.
+        lost: Rows that had a parent and would reach none.
+        adopted: Rows that had no parent and would reach one.
+    """
+
+    keys: int
+    differing: int
+    lost: int
+    adopted: int
+
+    @property
+    def rows(self) -> int:
+        """Return the number of all such child rows."""
+        return self.differing + self.lost + self.adopted
+
+
+def count_strays(con: sqlite3.Connection, reference: Reference, source: str, into: str, kept: str = "") -> Strays:
+    """Compare the parent row of each referenced key with the row of the target.
+
+    Args:
+        con: The connection to both databases.
+        reference: The reference. At most one row has a referenced key on either side.
+        source: Name of the database with child and parent rows.
+        into: Name of the database that has the target's rows.
+        kept: SQL condition over ``s`` of the child rows that are followed. Empty for all.
+    """
+    parent, joined = reference.parent, ""
+    has_parent, is_same = "0", "0"
+    if parent is not None:
+        joined = f"LEFT JOIN {_place(source, parent)} AS s ON {_matches('s', parent, reference)}"
+        has_parent, is_same = f"s.{quoted(parent.columns[0])} IS NOT NULL", _same_row(reference.row)
+    arrived = f"t.{quoted(reference.into.columns[0])} IS NOT NULL"
+    query = (
+        "SELECT count(*), coalesce(sum(iif(had AND has AND NOT same, n, 0)), 0),"
+        " coalesce(sum(iif(had AND NOT has, n, 0)), 0), coalesce(sum(iif(has AND NOT had, n, 0)), 0)"
+        f" FROM (SELECT k.n, {has_parent} AS had, {arrived} AS has, {is_same} AS same"
+        f" FROM ({_referenced_keys(reference, source, kept)}) AS k {joined}"
+        f" LEFT JOIN {_place(into, reference.into)} AS t ON {_matches('t', reference.into, reference)})"
+    )
+    return Strays(*con.execute(query).fetchone())
+
+
+def count_strays_elsewhere(
+    con: sqlite3.Connection, reference: Reference, source: str, reached: Iterable[str], kept: str = ""
+) -> Strays:
+    """Count the rows whose parents go to another table, or that would find a parent.
+
+    Args:
+        con: The connection to all databases.
+        reference: The reference.
+        source: Name of the database with child and parent rows.
+        reached: Queries of the keys that the referred table will have.
+        kept: SQL condition over ``s`` of the child rows that are followed. Empty for all.
+    """
+    parent = reference.parent
+    has_parent = "0"
+    if parent is not None:
+        has_parent = f"({_probe(parent, reference)}) IN ({_keys_of_table(source, parent)})"
+    probe = _probe(reference.into, reference)
+    arrived = " OR ".join(f"({probe}) IN ({query})" for query in reached) or "0"
+    differing = "had" if reference.is_elsewhere else "0"
+    query = (
+        f"SELECT count(*), coalesce(sum(iif({differing}, n, 0)), 0), 0,"
+        " coalesce(sum(iif(has AND NOT had, n, 0)), 0)"
+        f" FROM (SELECT k.n, {has_parent} AS had, {arrived} AS has"
+        f" FROM ({_referenced_keys(reference, source, kept)}) AS k)"
+    )
+    return Strays(*con.execute(query).fetchone())
+
+
+def keys_in_target(reference: Reference, database: str) -> str:
+    """Return the query of the keys that the referred table has in a database."""
+    return _keys_of_table(database, reference.into)
+
+
+def kept_rows(mapping: TableMapping, source: str) -> str:
+    """Return the SQL condition over ``s`` of the rows that a conflict policy did not drop.
+
+    Such a row is in the target's table of the main database with all its values.
+    """
+    rows = mapping.projection(source)
+    pairs = [(column.name, column.origin) for column in rows.columns if column.origin]
+    free, present = [], []
+    for key in rows.keys:
+        same_key = [f"{column.target} = {column.source} COLLATE {quoted(coll)}" for column, coll in key]
+        matches = " AND ".join((*same_key, _same_row(pairs)))
+        present.append(f"EXISTS ({rows.select_target(['1'], matches, by_index=True)})")
+        free.append(f"({' OR '.join(f'{column.source} IS NULL' for column, _ in key)})")
+    return " OR ".join((*present, f"({' AND '.join(free)})")) if present else ""
+
+
+def _referenced_keys(reference: Reference, source: str, kept: str) -> str:
+    """Return the query of each distinct key, with the number of rows that refer to it."""
+    table = reference.child.table
+    values = [f"s.{quoted(column)}" for column in reference.columns]
+    columns = [f"+{value} COLLATE BINARY AS k{place}" for place, value in enumerate(values)]
+    # A column without affinity can hold 1 and 1.0, which are one key of a number and two keys of a text.
+    untyped = [c for c in reference.columns if column_affinity(table, c) == "BLOB"]
+    grouping = [*(str(place) for place in range(1, len(values) + 1)), *(f"typeof(s.{quoted(c)})" for c in untyped)]
+    conditions = [*(f"{value} IS NOT NULL" for value in values), *([f"({kept})"] if kept else [])]
+    query = reference.child.projection(source).select(
+        [*columns, "count(*) AS n"], " AND ".join(conditions), by_index=True
+    )
+    return f"{query} GROUP BY {', '.join(grouping)}"
+
+
+def _place(database: str, key: ReferredKey) -> str:
+    return f"{quoted(database)}.{quoted(key.table.name)}"
+
+
+def _matches(row: str, key: ReferredKey, reference: Reference) -> str:
+    """Return the SQL condition that a row has the key ``k`` by the rules of foreign keys."""
+    pairs = zip(key.columns, key.collations, _values(key, reference), strict=True)
+    return " AND ".join(f"{row}.{quoted(column)} COLLATE {quoted(coll)} = {value}" for column, coll, value in pairs)
+
+
+def _probe(key: ReferredKey, reference: Reference) -> str:
+    """Return the key ``k`` with the collations of the referred columns."""
+    pairs = zip(_values(key, reference), key.collations, strict=True)
+    return ", ".join(f"{value} COLLATE {quoted(coll)}" for value, coll in pairs)
+
+
+def _values(key: ReferredKey, reference: Reference) -> list[str]:
+    """Return each value of ``k`` with the affinity of the referred column.
+
+    The rows of a staging database have no affinity of their own.
+    """
+    table = reference.child.table
+    return [
+        _with_affinity(f"k.k{place}", wanted, column_affinity(table, column))
+        for place, (column, wanted) in enumerate(zip(reference.columns, key.affinities, strict=True))
+    ]
+
+
+def _with_affinity(value: str, wanted: str, present: str) -> str:
+    if wanted in (present, "BLOB") or (wanted in _NUMERIC and present in _NUMERIC):
+        return value
+    if wanted == "TEXT":
+        return f"iif(typeof({value}) IN ('integer', 'real'), CAST({value} AS TEXT), {value})"
+    number = f"CAST({value} AS NUMERIC)"
+    return f"iif(typeof({value}) = 'text' AND {number} = {value}, {number}, {value})"
+
+
+def _keys_of_table(database: str, key: ReferredKey) -> str:
+    """Return the query of the keys without NULL of a table."""
+    columns = [quoted(column) for column in key.columns]
+    not_null = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+    return f"SELECT {', '.join(columns)} FROM {_place(database, key)} WHERE {not_null}"
+
+
+def _same_row(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return the SQL condition that two rows have equal values and storage classes."""
+    target, source = ([f"{row}.{quoted(pair[at])}" for pair in pairs] for at, row in enumerate("ts"))
+    values = f"({', '.join(f'{value} COLLATE BINARY' for value in target)}) IS ({', '.join(source)})"
+    types = [", ".join(f"typeof({value})" for value in side) for side in (target, source)]
+    return f"{values} AND ({types[0]}) IS ({types[1]})" if pairs else "1"

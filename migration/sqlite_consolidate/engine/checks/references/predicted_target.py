@@ -1,0 +1,121 @@
+"""Predict which rows tables of the target will have, before any row is copied."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.content.digest import TableDigest
+from sqlite_consolidate.engine.merge.copy_rows import copy_rows
+from sqlite_consolidate.engine.merge.table_mapping import KeySource, mapping_of_target_rows
+from sqlite_consolidate.engine.sqlite.connections import attach, read_text_losslessly, scratch_database
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.problem import ProblemError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+def key_sources(databases: InspectedDatabases, into: Table) -> list[KeySource]:
+    """Return the rows that one target table will have, the target's own first.
+
+    Sources without rows are left out.
+    """
+    mappings = [mapping for mapping in databases.mappings if folded(mapping.into.name) == folded(into.name)]
+    sources = [KeySource(mapping, databases.path_of(mapping)) for mapping in mappings if databases.rows(mapping)]
+    target = databases.target
+    before = target.schema.table(into.name) if target else None
+    if target and before and target.digests[before.name].rows:
+        keeps_rowids = bool(mappings) and mappings[0].rowid_counts
+        mapping = mapping_of_target_rows(databases.plan, before, into, rowids=keeps_rowids)
+        sources.insert(0, KeySource(mapping, databases.path_of(mapping), is_target=True))
+    return sources
+
+
+def has_contest(sources: list[KeySource]) -> bool:
+    """Return whether a conflict policy may decide which of several rows stays."""
+    return len(sources) > 1 and any(source.policy != "refuse" for source in sources)
+
+
+class PredictedTarget:
+    """Hold a scratch database with the rows of tables as the copy will leave them.
+
+    Attributes:
+        con: The connection to the scratch database, to which all databases of the plan are attached.
+    """
+
+    def __init__(self, con: sqlite3.Connection, databases: InspectedDatabases) -> None:
+        self.con = con
+        self._databases = databases
+        self._aliases: dict[Path, str] = {}
+        self._key_sources: dict[str, list[KeySource]] = {}
+        self._copied: dict[str, bool] = {}
+
+    def alias_of(self, path: Path) -> str:
+        """Return the name under which a database is attached."""
+        if path not in self._aliases:
+            self._aliases[path] = f"p{len(self._aliases)}"
+            attach(self.con, path, self._aliases[path])
+        return self._aliases[path]
+
+    def source_alias(self, mapping: TableMapping) -> str:
+        """Return the name of the database with the rows of a mapping's source."""
+        return self.alias_of(self._databases.path_of(mapping))
+
+    def key_sources(self, into: Table) -> list[KeySource]:
+        """Return the rows that one target table will have, the target's own first."""
+        name = folded(into.name)
+        if name not in self._key_sources:
+            self._key_sources[name] = key_sources(self._databases, into)
+        return self._key_sources[name]
+
+    def database_of(self, into: Table) -> str:
+        """Return the name of a database that has the rows of a table after the copy.
+
+        It is empty if they cannot be predicted, because the copy would fail.
+        """
+        sources = self.key_sources(into)
+        if len(sources) == 1 and sources[0].is_target:
+            return self.alias_of(sources[0].path)
+        name = folded(into.name)
+        if name not in self._copied:
+            self._copied[name] = self._copy(into, sources)
+        return "main" if self._copied[name] else ""
+
+    def _copy(self, into: Table, sources: list[KeySource]) -> bool:
+        """Copy the rows of a table into the scratch database, and return whether that worked."""
+        try:
+            self.con.execute(into.sql)
+            for index in into.indexes:
+                if index.unique and index.sql:
+                    self.con.execute(index.sql)
+            for source in sources:
+                alias = self.alias_of(source.path)
+                self.con.execute("BEGIN")
+                copy_rows(self.con, source.mapping, TableDigest(), alias)
+                self.con.execute("COMMIT")
+        except (sqlite3.Error, ProblemError):  # another criterion reports it
+            if self.con.in_transaction:
+                self.con.execute("ROLLBACK")
+            return False
+        return True
+
+
+@contextmanager
+def predicted_target(databases: InspectedDatabases, limits: Limits | None = None) -> Iterator[PredictedTarget]:
+    """Lend an empty prediction of the target."""
+    target = databases.target
+    like = target.write_lock.path if target else databases.path_of(databases.mappings[0])
+    with scratch_database(like, limits) as con:
+        con.execute("PRAGMA foreign_keys=OFF")
+        read_text_losslessly(con)
+        yield PredictedTarget(con, databases)

@@ -1,0 +1,69 @@
+"""Prove before COMMIT that each moved row reaches the row that its parent became."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.references.following import (
+    Strays,
+    count_strays,
+    count_strays_elsewhere,
+    kept_rows,
+    keys_in_target,
+)
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
+from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, key_sources
+from sqlite_consolidate.engine.sqlite.connections import attached
+from sqlite_consolidate.observation import Observation, equal, not_required
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
+    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
+
+NO_STRAY = "0 rows reach another row"
+"""What an entry observes if every followed row reaches its own parent."""
+
+
+def references_kept(compared: TargetComparison) -> list[Observation]:
+    """Observe for each reference that the row it reaches is the row that the parent became.
+
+    Each distinct referenced key is followed in the source and in the target. It has a row on both sides, with equal
+    values and storage classes, or on neither.
+    """
+    mappings = compared.inspected.mappings
+    if not mappings:
+        return [not_required("target", "the sources bring no table")]
+    observations = [
+        _observation(compared, reference)
+        for reference in find_references(compared.inspected)
+        if _can_be_followed(reference)
+    ]
+    none = replace(equal("target: references", NO_STRAY, NO_STRAY), examined=len(mappings))
+    return observations or [none]
+
+
+def _can_be_followed(reference: Reference) -> bool:
+    """Return whether the source has parents that can be compared."""
+    return reference.parent is not None and (reference.has_unique_keys or reference.is_elsewhere)
+
+
+def _observation(compared: TargetComparison, reference: Reference) -> Observation:
+    missing = [table for table in (reference.into.table, reference.child.into) if not compared.schema.table(table.name)]
+    if missing:
+        return equal(reference.subject, NO_STRAY, f"the target has no table {missing[0].name}")
+    strays = _count(compared, reference)
+    verb = "reaches" if strays.rows == 1 else "reach"
+    observed = f"{counted(strays.rows, 'row')} {verb} another row"
+    return replace(equal(reference.subject, NO_STRAY, observed), examined=max(1, strays.keys))
+
+
+def _count(compared: TargetComparison, reference: Reference) -> Strays:
+    con, inspected, child = compared.con, compared.inspected, reference.child
+    with attached(con, inspected.path_of(child), f"source {child.source.name}") as source:
+        kept = kept_rows(child, source) if has_contest(key_sources(inspected, child.into)) else ""
+        if reference.is_elsewhere:
+            reached = [keys_in_target(reference, "main")]
+            return count_strays_elsewhere(con, reference, source, reached, kept)
+        return count_strays(con, reference, source, "main", kept)
