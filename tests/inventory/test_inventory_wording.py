@@ -32,7 +32,7 @@ LEFT_OUT = {
     ),
     "templates/new_shop.db": "looks like a template: its path has the word 'templates'",
 }
-TARGET_REASONS = ("tables with rows: 3, no other has more", "no other is nearer to the root folder")
+TARGET_REASONS = ("no other database has more tables with rows (3)", "no other database is nearer to the root folder")
 SEPARATE_USERS = (
     "users is declared differently in shop.db (only in this one: phone). users is kept apart as crm_users, "
     "so change the code that reads it. "

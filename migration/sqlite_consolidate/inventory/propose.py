@@ -61,13 +61,13 @@ def choose_target(
     _award_most(
         reasons,
         {database.file: len(database.tables_with_rows) for database in databases},
-        "tables with rows: {}, no other has more",
+        "no other database has more tables with rows ({})",
     )
-    _award_most(reasons, mentions, "mentions in the code: {}, no other has more")
+    _award_most(reasons, mentions, "the code mentions no other database more often ({})")
     _award_most(
         reasons,
         {database.file: -database.file.count("/") for database in databases},
-        "no other is nearer to the root folder",
+        "no other database is nearer to the root folder",
     )
     best = min(databases, key=lambda database: (-len(reasons[database.file]), -database.rows, database.file))
     return best, reasons[best.file] or [f"it has the most rows ({best.rows})"]

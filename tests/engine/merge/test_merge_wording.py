@@ -321,7 +321,7 @@ CASES = {
         [
             (
                 "a.db:t: its foreign key refers to u, which is not moved: no row could be inserted any "
-                "more. Move that table as well, or give this one a create text without the reference. "
+                "more. Move that table as well, or give this table a create text without the foreign key. "
                 "[parent-left]"
             ),
             "a.db:u: left behind: old.",
@@ -340,7 +340,7 @@ CASES = {
             (
                 'a.db:t: its foreign key would not work in the target: foreign key mismatch - "t" '
                 'referencing "u". Give the table a create text whose foreign key refers to a key of its '
-                "parent, or that has none. [broken-foreign-key]"
+                "parent, or a text without that foreign key. [broken-foreign-key]"
             )
         ],
     ),

@@ -388,5 +388,7 @@ _RENAME_INDEX = 'Rename it, or set index_clash = "rename" in the plan.'
 _MOVE_TOO = (
     "Move what it uses as well; or leave that behind with a reason, and the trigger stays in the archive with it."
 )
-_NO_KEY = "Give the table a create text whose foreign key refers to a key of its parent, or that has none."
-_PARENT = "Move that table as well, or give this one a create text without the reference."
+_NO_KEY = (
+    "Give the table a create text whose foreign key refers to a key of its parent, or a text without that foreign key."
+)
+_PARENT = "Move that table as well, or give this table a create text without the foreign key."

@@ -91,7 +91,7 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
     """
     rows = database_rows(inventory)
     width = min(60, max([len(row.file) for row in rows], default=0))
-    yield f"{'file':<{width}}  {'part':<11}  {'tables':>6}  {'rows':>9}  {'size':>10}"
+    yield f"{'file':<{width}}  {'role':<11}  {'tables':>6}  {'rows':>9}  {'size':>10}"
     for row in rows[:_MOST_LINES]:
         facts = f"{row.part:<11}  {row.tables:>6}  {row.rows:>9}  {row.size:>10}  {row.features}"
         yield f"{row.file:<{width}}  {facts}".rstrip()
