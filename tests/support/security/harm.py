@@ -45,6 +45,11 @@ def _disguised(made: str, sql: str) -> str:
 
 
 HARMLESS = (
+    Harm(
+        "two thousand columns",
+        f"CREATE TABLE bomb({', '.join(f'c{number}' for number in range(2000))}); INSERT INTO bomb(c0) VALUES (1)",
+        table="bomb",
+    ),
     Harm("a view without an end", f"CREATE VIEW forever AS {_ENDLESS}; CREATE VIEW more AS SELECT * FROM forever"),
     Harm(
         "triggers that would never return",
@@ -72,12 +77,6 @@ HARMLESS = (
     ),
 )
 HARMFUL = (
-    Harm(
-        "two thousand columns",
-        f"CREATE TABLE bomb({', '.join(f'c{number}' for number in range(2000))}); INSERT INTO bomb(c0) VALUES (1)",
-        table="bomb",
-        id="unreadable",
-    ),
     _late(
         "a view that is doubled forty times",
         f"CREATE VIEW bomb AS WITH c0 AS (SELECT 1 AS x), {_DOUBLED} SELECT x FROM c39",
