@@ -134,9 +134,7 @@ class Bench:
         for required in plan.tables:
             builder.require_table(required.name, required.create)
         for source in plan.in_order:
-            schema = self.schema(source.file)
-            for view in schema.views:
-                builder.add_view(source, view.name, view.sql, [t for t in schema.triggers if t.table == view.name])
+            builder.add_views(source, self.schema(source.file))
         return builder.build()
 
     def survey(self, *sources: Source, **keys: Any) -> InspectedDatabases:

@@ -252,9 +252,7 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
         builder.require_table(required.name, required.create)
     for source in plan.in_order:
         schema = databases.sources[source.name].schema if source.name in databases.sources else Schema({}, (), ())
-        for view in schema.views:
-            triggers = [trigger for trigger in schema.triggers if folded(trigger.table) == folded(view.name)]
-            builder.add_view(source, view.name, view.sql, triggers)
+        builder.add_views(source, schema)
     databases.target_schema = builder.build()
     databases.problems += databases.target_schema.problems
     databases.findings += databases.target_schema.findings

@@ -81,18 +81,18 @@ def _renamed(maps: list[TableMap], table: Table, schema: Schema, limits: Limits 
                     con.execute(other.sql)
         for statement in _source_statements(table, schema):
             con.execute(statement.sql)
-        _rename(con, maps, schema)
+        rename_tables(con, maps, schema)
         return _read_statements(con, maps[0].target_name or table.name)
     finally:
         con.close()
 
 
-def _rename(con: sqlite3.Connection, maps: list[TableMap], schema: Schema) -> None:
+def rename_tables(con: sqlite3.Connection, maps: Sequence[TableMap], schema: Schema) -> None:
     """Rename tables and columns in two steps, through temporary names.
 
     Two tables, or two columns, may exchange their names.
     """
-    tables = [(each, table) for each in maps if (table := schema.table(each.name)) and _has_table(con, table.name)]
+    tables = [(each, table) for each in maps if (table := schema.table(each.name)) and has_table(con, table.name)]
     for number, (table_map, table) in enumerate(tables):
         columns = [(column.name, new) for old, new in table_map.columns.items() if (column := table.column(old))]
         for index, (old, _) in enumerate(columns):
@@ -105,12 +105,13 @@ def _rename(con: sqlite3.Connection, maps: list[TableMap], schema: Schema) -> No
         new = table_map.target_name or table.name
         if new == table.name:
             continue
-        if _has_table(con, new):  # a table that is not moved must not be mistaken for the renamed one
+        if has_table(con, new):  # a table that is not moved must not be mistaken for the renamed one
             con.execute(f"ALTER TABLE {quoted(new)} RENAME TO {quoted(f'{new} (not moved)')}")
         con.execute(f'ALTER TABLE "~{number}" RENAME TO {quoted(new)}')
 
 
-def _has_table(con: sqlite3.Connection, name: str) -> bool:
+def has_table(con: sqlite3.Connection, name: str) -> bool:
+    """Return whether a database has a table of this name, as SQLite compares names."""
     query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
     return con.execute(query, (name,)).fetchone() is not None
 

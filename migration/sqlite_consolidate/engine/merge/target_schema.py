@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
 from sqlite_consolidate.engine.merge.table_mapping import TableOwners
+from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
+from sqlite_consolidate.engine.merge.views.planned_views import ViewPlanner
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_object_kind
 from sqlite_consolidate.engine.sqlite.schema import dependencies
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
     from sqlite_consolidate.plan.model import LeftKind, Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
@@ -171,52 +172,18 @@ class TargetSchemaBuilder:
             self._finding("table-as-it-was", origin, text)
         self._add(origin, planned)
 
-    def add_view(self, source: Source, name: str, sql: str, triggers: Sequence[TriggerOrView] = ()) -> None:
-        """Add a view with its triggers if all tables that it reads are moved unchanged.
-
-        They must come from the same source. Otherwise the view would read nothing, or another table of that name. It
-        stays in the archive then, with a finding.
-        """
-        origin = _Origin(source.file, source)
-        if source.leave_reason("views", name) is not None:
-            self._leave_view(source, name)
+    def add_views(self, source: Source, schema: Schema) -> None:
+        """Add the views of a source with their triggers, as far as all that they read is moved."""
+        if not schema.views:
             return
-        known = self._find("view", name)
-        if known is None or not same_statement(known.sql, sql):
-            reason = self._create_view(source, name, sql)
-            if reason:
-                self._finding("view-left", origin, f"view {name} stays in the archive: {reason}.")
-                self._leave_view(source, name)
-                return
-        statements = [Statement("trigger", trigger.name, name, trigger.sql) for trigger in triggers]
-        self._triggers += [(origin, statement) for statement in statements if not _is_left(source, statement)]
-
-    def _leave_view(self, source: Source, name: str) -> None:
-        self.target_schema.left_views.setdefault(source.name, set()).add(folded(name))
-
-    def _create_view(self, source: Source, name: str, sql: str) -> str:
-        """Create a view and return an empty text, or return why it cannot be created."""
-        if self._find("view", name) is not None:
-            return "the target has another object of that name"
-        self.con.execute("SAVEPOINT trial")
-        reason = self._view_problem(source, name, sql)
-        if reason:
-            self.con.execute("ROLLBACK TO trial")
-        else:
-            self.target_schema.after_rows.append(Statement("view", name, name, sql))
-        self.con.execute("RELEASE trial")
-        return reason
-
-    def _view_problem(self, source: Source, name: str, sql: str) -> str:
-        try:
-            self.con.execute(sql)
-        except sqlite3.Error as error:
-            return f"it cannot be created in the target ({error})"
-        needs = dependencies.view_dependencies(self.con, name)
-        if needs.broken:
-            return f"it reads an object that is not moved ({needs.broken})"
-        foreign = sorted(needs.tables - self._unchanged_tables.get(source.name, set()))
-        return f"it reads {', '.join(foreign)}, which is not moved from this source as it is" if foreign else ""
+        planner = ViewPlanner(ViewMapper(source, schema, limits_of(self.con)), self.con, self._find)
+        planner.plan(self._unchanged_tables.get(source.name, set()))
+        self.target_schema.after_rows += planner.statements
+        self.target_schema.findings += planner.findings
+        if planner.left:
+            self.target_schema.left_views[source.name] = planner.left
+        origin = _Origin(source.file, source)
+        self._triggers += [(origin, trigger) for trigger in planner.triggers if not _is_left(source, trigger)]
 
     def _add(self, origin: _Origin, planned: Sequence[Statement]) -> None:
         for statement in planned:

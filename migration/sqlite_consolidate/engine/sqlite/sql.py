@@ -8,7 +8,7 @@ import re
 _IDENTIFIER = r"""(?:"(?:[^"]|"")*"|\[[^\]]*\]|`(?:[^`]|``)*`|'(?:[^']|'')*'|(?:[A-Za-z0-9_$]|[^\x00-\x7f])+)"""
 _GAP = r"(?>\s|--[^\n]*\n|/\*.*?\*/)"
 _CREATE_NAME = re.compile(
-    rf"(?P<head>\s*CREATE\s+(?:UNIQUE\s+)?(?:INDEX|TRIGGER)\s+)(?P<name>{_IDENTIFIER})", re.IGNORECASE | re.DOTALL
+    rf"(?P<head>\s*CREATE\s+(?:UNIQUE\s+)?(?:INDEX|TRIGGER|VIEW)\s+)(?P<name>{_IDENTIFIER})", re.IGNORECASE | re.DOTALL
 )
 
 _MODULE = re.compile(
@@ -73,12 +73,12 @@ def virtual_table_module(create: str) -> str:
 
 
 def rename_in_statement(create: str, name: str) -> str:
-    """Return a CREATE INDEX or CREATE TRIGGER statement of sqlite_schema with another name.
+    """Return a CREATE INDEX, TRIGGER or VIEW statement of sqlite_schema with another name.
 
     Raises:
         ValueError: The text does not begin like such a statement.
     """
     match = _CREATE_NAME.match(create)
     if not match:
-        raise ValueError(f"not a CREATE INDEX or CREATE TRIGGER statement: {create[:60]!r}")
+        raise ValueError(f"not a CREATE INDEX, TRIGGER or VIEW statement: {create[:60]!r}")
     return create[: match.start("name")] + quoted(name) + create[match.end("name") :]

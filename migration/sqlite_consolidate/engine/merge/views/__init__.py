@@ -1,0 +1,1 @@
+"""Plan the views of the target, and rewrite those whose tables have other names there."""

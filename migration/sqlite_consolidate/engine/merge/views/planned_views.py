@@ -1,0 +1,142 @@
+"""Decide which views of a source the target gets, and under which names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.merge.views.mapped_views import in_order_of_use
+from sqlite_consolidate.engine.sqlite.schema import dependencies
+from sqlite_consolidate.engine.sqlite.schema.statements import Statement, same_statement
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.findings import Finding
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Collection, Sequence
+
+    from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
+    from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@dataclass
+class ViewPlanner:
+    """Plan the views of one source.
+
+    A view is moved if all tables that it reads are moved from its source. Otherwise it would read nothing, or another
+    table of that name, and stays in the archive with a finding. A view that reads renamed tables is rewritten.
+
+    Attributes:
+        mapper: Rewrites the views of the source.
+        con: Database in memory with the tables of the target. Each planned view is created in it.
+        find: Returns the object of a kind and name in ``con``, or None.
+        statements: The planned views.
+        triggers: Their INSTEAD OF triggers.
+        findings: Which views stay, and which have other names.
+        left: Folded names of the views that stay.
+    """
+
+    mapper: ViewMapper
+    con: sqlite3.Connection
+    find: Callable[[str, str], Statement | None]
+    statements: list[Statement] = field(default_factory=list)
+    triggers: list[Statement] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    left: set[str] = field(default_factory=set)
+
+    def plan(self, unchanged: Collection[str]) -> None:
+        """Plan each view of the source.
+
+        Args:
+            unchanged: Folded names of the tables of the source that are moved with their name and declaration.
+        """
+        source = self.mapper.source
+        for view in in_order_of_use(self.mapper.schema.views):
+            if source.leave_reason("views", view.name) is not None:
+                self.left.add(folded(view.name))
+            elif reason := self._add_view(view, unchanged):
+                self.left.add(folded(view.name))
+                text = f"view {view.name} stays in the archive: {reason}."
+                self.findings.append(Finding.of("view-left", source.file, text))
+
+    def _add_view(self, view: TriggerOrView, unchanged: Collection[str]) -> str:
+        """Add a view and return an empty text, or return why it stays in the archive."""
+        if left := self.mapper.reads_view(view, self.left):
+            return f"it reads the view {left}, which stays in the archive"
+        triggers = [each for each in self.mapper.schema.triggers if folded(each.table) == folded(view.name)]
+        if self.mapper.reads_renamed(view.name):
+            return self._add_mapped_view(view, triggers)
+        known = self.find("view", view.name)
+        if known is None or not same_statement(known.sql, view.sql):
+            reason = self._create(view.name, view.sql, lambda: self._problem(view.name, unchanged))
+        else:
+            reason = self._unmoved_reason(view)
+        if not reason:
+            self.triggers += [Statement("trigger", each.name, view.name, each.sql) for each in triggers]
+        return reason
+
+    def _add_mapped_view(self, view: TriggerOrView, triggers: Sequence[TriggerOrView]) -> str:
+        """Add a view that reads renamed tables, under a name of its own."""
+        name = self._mapped_name(view)
+        if reason := self._unmoved_reason(view):
+            return reason
+        try:
+            sql = self.mapper.rewrite(view, name)
+            statements = [self.mapper.rewrite_trigger(trigger, name) for trigger in triggers]
+        except (sqlite3.Error, ValueError) as error:
+            return f"SQLite cannot rewrite it for the renamed tables ({error})"
+        known, targets = self.find("view", name), self.mapper.targets(view.name)
+        is_known = known is not None and same_statement(known.sql, sql)
+        if not is_known and (reason := self._create(name, sql, lambda: self._mapped_problem(name, targets))):
+            return reason
+        if folded(name) != folded(view.name):
+            self.mapper.renamed[folded(view.name)] = name
+            text = f"view {view.name} is created as {name}, because it reads {', '.join(sorted(targets))}."
+            self.findings.append(Finding.of("name-changed", self.mapper.source.file, text))
+        self.triggers += statements
+        return ""
+
+    def _mapped_name(self, view: TriggerOrView) -> str:
+        if prefix := self.mapper.prefix(view.name):
+            return f"{prefix}{view.name}"
+        return view.name if self.find("view", view.name) is None else f"{self.mapper.source.name}_{view.name}"
+
+    def _create(self, name: str, sql: str, problem: Callable[[], str]) -> str:
+        """Create a view and return an empty text, or return why it cannot be created."""
+        if self.find("view", name) is not None:
+            return "the target has another object of that name"
+        self.con.execute("SAVEPOINT trial")
+        try:
+            self.con.execute(sql)
+            reason = problem()
+        except sqlite3.Error as error:
+            reason = f"it cannot be created in the target ({error})"
+        if reason:
+            self.con.execute("ROLLBACK TO trial")
+        else:
+            self.statements.append(Statement("view", name, name, sql))
+        self.con.execute("RELEASE trial")
+        return reason
+
+    def _problem(self, name: str, unchanged: Collection[str]) -> str:
+        needs = dependencies.view_dependencies(self.con, name)
+        if needs.broken:
+            return f"it reads an object that is not moved ({needs.broken})"
+        foreign = sorted(needs.tables - set(unchanged))
+        return f"it reads {', '.join(foreign)}, which is not moved from this source as it is" if foreign else ""
+
+    def _mapped_problem(self, name: str, targets: set[str]) -> str:
+        needs = dependencies.view_dependencies(self.con, name)
+        if needs.broken:
+            return f"it cannot work on the renamed tables ({needs.broken})"
+        others = sorted(needs.tables ^ targets)
+        return f"it would not read the same tables ({', '.join(others)})" if others else ""
+
+    def _unmoved_reason(self, view: TriggerOrView) -> str:
+        """Return why a view cannot mean the same in the target, or an empty text."""
+        if broken := self.mapper.reads(view.name).broken:
+            return f"this SQLite cannot say what it reads ({broken})" if self.mapper.reads_renamed(view.name) else ""
+        unmoved = self.mapper.unmoved(view.name)
+        return f"it reads {', '.join(unmoved)}, which is not moved from this source as it is" if unmoved else ""
