@@ -36,6 +36,7 @@ WITH_SQL_OF_ROWS = {
     "key_conflicts.py": "groups the keys that projections give",
     "following.py": "follows the keys that rows refer to, in the rows that projections give",
     "dependencies.py": "compiles a view and reads no row of it",
+    "derivations.py": "fires triggers and rebuilds indexes of an empty schema in memory",
     "wide_rows.py": "divides the values that a projection names among several queries",
 }
 IN_REPORT = "report/file_names.py"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.faults.fault import Undo, WorkspaceCopy
     from sqlite_consolidate.inventory.inventory_run import InventoryRun
     from sqlite_consolidate.plan.model import Source, TableMap
@@ -134,11 +135,8 @@ def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> boo
     table = read_schema(con, alias).table(table_map.name)
     if table is None or table.kind != "table" or not keys_of(table):
         return False
-    if read_schema(con).table(table_map.into) is None:
-        if not table_map.create and table_map.into != table.name:
-            return False
-        with suppress(sqlite3.OperationalError):  # an index may have a used name; the table is created before it
-            con.executescript(table_map.create or table.sql)
+    if not _create_in_target(con, table, table_map):
+        return False
     source_columns = [column.name for column in table.stored]
     target_columns = [table_map.columns.get(name, name) for name in source_columns]
     sql = (
@@ -146,6 +144,38 @@ def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> boo
         f" SELECT {identifier_list(source_columns)} FROM {quoted(alias)}.{quoted(table.name)} LIMIT 1"
     )
     return con.execute(sql).rowcount > 0
+
+
+def _create_in_target(con: sqlite3.Connection, table: Table, table_map: TableMap) -> bool:
+    """Return whether a table map has an ordinary target table, and create it if need be."""
+    if table.kind != "table":
+        return False
+    if read_schema(con).table(table_map.into) is None:
+        if not table_map.create and table_map.into != table.name:
+            return False
+        with suppress(sqlite3.OperationalError):  # an index may have a used name; the table is created before it
+            con.executescript(table_map.create or table.sql)
+    return True
+
+
+def _count_arriving_rows(copy: WorkspaceCopy) -> None:
+    """Let a trigger of the target count the rows of a table that receives rows."""
+    for source, table_map in _table_maps(copy):
+        with (
+            open_unchecked(copy.root / copy.plan.target) as con,
+            attached(con, copy.root / source.file, "selftest_source") as alias,
+        ):
+            table = read_schema(con, alias).table(table_map.name)
+            if table is None or con.execute(f"SELECT 1 FROM {quoted(alias)}.{quoted(table.name)}").fetchone() is None:
+                continue
+            if _create_in_target(con, table, table_map):
+                con.execute("CREATE TABLE selftest_fault(n)")
+                con.execute(
+                    f"CREATE TRIGGER selftest_counts AFTER INSERT ON main.{quoted(table_map.into)}"
+                    " BEGIN UPDATE selftest_fault SET n = n + 1; END"
+                )
+                return
+    raise not_planted("no ordinary table receives rows")
 
 
 def _delete_a_stated_row(copy: WorkspaceCopy) -> None:
@@ -206,6 +236,7 @@ BEFORE_RUN_FAULTS = (
     Fault("names-free", "a view has the name of a planned table", _name_a_view_like_a_table),
     Fault("values-fit", "the target table has no column of the source", _create_an_unfit_table),
     Fault("keys-free", "a row is in the target already", _insert_a_used_key),
+    Fault("derived-declared", "a trigger of the target counts rows that arrive", _count_arriving_rows),
     Fault("rows-as-stated", "a row is deleted from a source", _delete_a_stated_row),
     Fault("references-found", "an expression is not in the code", _empty_a_referenced_file),
     Fault("parents-follow", "the parents of moved rows are left behind", _leave_parents_behind),

@@ -249,6 +249,18 @@ class Smoke(Part):
             raise ValueError('a smoke test needs either "python" or "run", and not both', hint)
 
 
+class Stale(Part):
+    """Accept that derived data of the target is not brought up to date.
+
+    Attributes:
+        name: Search index, trigger, or table that a trigger writes.
+        reason: Why that is accepted.
+    """
+
+    name: Name
+    reason: Name
+
+
 class Logs(Part):
     """Name log files, and a pattern that no new line of them may match."""
 
@@ -308,6 +320,7 @@ class Plan(Part):
     tables: list[RequiredTable] = Field(default=[], alias="table")
     references: list[Reference] = Field(default=[], alias="reference")
     inserts: list[Insert] = Field(default=[], alias="insert")
+    stale: list[Stale] = []
     scan: Scan = Scan()
     smoke: list[Smoke] = []
     logs: Logs = Logs()

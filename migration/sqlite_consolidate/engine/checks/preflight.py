@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.conversions import find_value_changes
+from sqlite_consolidate.engine.checks.derived_data import add_stale_data
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from sqlite_consolidate.engine.checks.left_objects import find_left_objects
@@ -120,6 +121,7 @@ def inspect_databases(
         if plan.target not in databases.unread:
             _plan_target_schema(plan, databases, tables, limits)
             _mark_rows_without_key(databases)
+            add_stale_data(databases, limits)
         _stage_sources(plan, root, databases, write_locks, limits)
         for mapping in databases.mappings:
             limits.deadline.start_step(f"the trial of {mapping.subject}")

@@ -130,6 +130,13 @@ def keys_free(run: RunResults) -> list[Observation]:
     return _unless_problems(run, "keys-free", observed, len(tables), "the plan moves no table")
 
 
+def derived_declared(run: RunResults) -> list[Observation]:
+    """Observe that nothing derived becomes stale, or that the plan accepts it."""
+    tables = {folded(mapping.into.name) for mapping in run.inspected.mappings}
+    observed = f"triggers and search indexes of {counted(len(tables), 'table')} examined"
+    return _unless_problems(run, "derived-declared", observed, len(tables), "the plan moves no table")
+
+
 def rows_as_stated(run: RunResults) -> list[Observation]:
     """Observe that each source has the number of rows that the plan states, if any."""
     hints = {
@@ -267,6 +274,7 @@ CHECKS = {
     "names-free": names_free,
     "values-fit": values_fit,
     "keys-free": keys_free,
+    "derived-declared": derived_declared,
     "rows-as-stated": rows_as_stated,
     "references-found": references_found,
     "parents-follow": parents_follow,

@@ -32,6 +32,8 @@ class InspectedDatabases:
         target_schema: The schema that the target will have.
         staged: Source name to the staging database that holds its rows. A source that is not in it is read directly.
         unread: File of each database of the plan that exists and could not be read, to a short reason.
+        stale_indexes: Folded names of the search indexes that show rows of receiving tables, and whose staleness the
+            plan accepts.
     """
 
     plan: Plan
@@ -43,6 +45,7 @@ class InspectedDatabases:
     findings: list[Finding] = field(default_factory=list)
     staged: dict[str, Path] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    stale_indexes: set[str] = field(default_factory=set)
 
     @property
     def databases(self) -> list[InspectedDatabase]:

@@ -178,7 +178,7 @@ class TargetTransaction:
         for name, table in tables.items():
             if name in arrived and counting[name] == table.counts_rowid:
                 expected[name] = arrived[name]
-            elif name not in arrived and folded(name) in before:
+            elif name not in arrived and folded(name) in before and folded(name) not in self.inspected.stale_indexes:
                 expected[name] = before[folded(name)]
             else:
                 expected[name] = self.digests(self.connection, table)

@@ -247,6 +247,10 @@ def integrity(con: sqlite3.Connection) -> list[Observation]:
     return [equal("target: integrity_check", "ok", "; ".join(lines))]
 
 
+STALE_INDEX = "a search index that shows the rows of another table; the plan accepts that it is stale"
+"""Why a search index that the target had before is not compared."""
+
+
 def neighbours(compared: TargetComparison) -> list[Observation]:
     """Observe that each table of the target that received no rows is unchanged."""
     target = compared.inspected.target
@@ -254,8 +258,9 @@ def neighbours(compared: TargetComparison) -> list[Observation]:
         return [not_required("target", "there was no target before this run")]
     receiving = {folded(mapping.into.name) for mapping in compared.inspected.mappings} | {folded(history.TABLE)}
     receiving |= {folded(name) for name in compared.unread_tables}
+    stale = compared.inspected.stale_indexes
     observations = [
-        _neighbour_observation(compared, name, digest)
+        not_required(name, STALE_INDEX) if folded(name) in stale else _neighbour_observation(compared, name, digest)
         for name, digest in target.digests.items()
         if folded(name) not in receiving
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -15,10 +15,31 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-_ACTIONS = (sqlite3.SQLITE_READ, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE)
+Result = TypeVar("Result")
+
+_ACTIONS = {
+    sqlite3.SQLITE_READ: "READ",
+    sqlite3.SQLITE_INSERT: "INSERT",
+    sqlite3.SQLITE_UPDATE: "UPDATE",
+    sqlite3.SQLITE_DELETE: "DELETE",
+}
 # Errors that do not concern the schema. The application defines these functions, or the view has no such trigger.
 _OTHER_ERRORS = re.compile(r"no such (function|collation|module)|unsafe use of|cannot modify|wrong number of arguments")
 _MISSING = re.compile(r"no such table: (?:main\.)?(?P<name>.+)", re.DOTALL)
+
+
+class Access(NamedTuple):
+    """Hold one access of a statement to a table.
+
+    Attributes:
+        action: ``READ``, ``INSERT``, ``UPDATE`` or ``DELETE``.
+        table: Name of the table or view.
+        inside: Name of the trigger or view that contains it, or None.
+    """
+
+    action: str
+    table: str
+    inside: str | None
 
 
 @dataclass(frozen=True)
@@ -74,19 +95,35 @@ def _compile(
     Returns:
         The folded names, and the first error that describes the schema.
     """
-    names: set[str] = set()
+    accesses, errors = compile_accesses(con, statements)
+    names = {folded(access.table) for access in accesses if counts(access.inside)}
+    return names, next((error for error in errors if not _OTHER_ERRORS.match(error)), errors[0] if errors else "")
+
+
+def compile_accesses(con: sqlite3.Connection, statements: list[str]) -> tuple[list[Access], list[str]]:
+    """Compile statements without running them, and return their accesses and errors."""
+
+    def compile_all() -> list[str]:
+        return [error for error in (_error(con, statement) for statement in statements) if error]
+
+    return record_accesses(con, compile_all)
+
+
+def record_accesses(con: sqlite3.Connection, act: Callable[[], Result]) -> tuple[list[Access], Result]:
+    """Return the accesses that SQLite authorizes while ``act`` runs, and its result."""
+    accesses: list[Access] = []
 
     def record_access(action: int, table: str | None, _: str | None, __: str | None, inside: str | None) -> int:
-        if action in _ACTIONS and table and counts(inside):
-            names.add(folded(table))
+        if action in _ACTIONS and table:
+            accesses.append(Access(_ACTIONS[action], table, inside))
         return sqlite3.SQLITE_OK
 
     con.set_authorizer(record_access)
     try:
-        errors = [error for error in (_error(con, statement) for statement in statements) if error]
+        result = act()
     finally:
         con.set_authorizer(None)
-    return names, next((error for error in errors if not _OTHER_ERRORS.match(error)), errors[0] if errors else "")
+    return accesses, result
 
 
 def _error(con: sqlite3.Connection, statement: str) -> str:

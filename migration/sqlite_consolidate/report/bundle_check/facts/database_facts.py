@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.backup.ledger import RECORDED
+from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
 from sqlite_consolidate.engine.checks.open_files import describe_unexamined
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
@@ -56,6 +57,18 @@ def tables_after(record: Record) -> dict[str, TableContent]:
     tables = contents_of(record.target, "after")
     tables.pop(HISTORY, None)
     return tables
+
+
+def stale_indexes(record: Record) -> set[str]:
+    """Return the folded names of the search indexes that were not compared.
+
+    A [[stale]] of the plan allows it.
+    """
+    return {
+        folded(entry.subject)
+        for entry in record.criteria
+        if entry.criterion == "neighbours-unchanged" and entry.observed == STALE_INDEX
+    }
 
 
 def table_map_of(plan: Plan, move: MoveRecord) -> TableMap | None:
@@ -106,6 +119,7 @@ def _of_plan(plan: Plan, record: Record, databases: int) -> Iterator[Fact]:
         yield Fact("keys-free", plan.name, NO_PROBLEM, f"keys of {tables} looked up in all sources and the target")
         followed = f"the foreign keys of {counted(len(record.moves), 'table mapping')} followed to their rows"
         yield Fact("parents-follow", plan.name, NO_PROBLEM, followed)
+        yield Fact("derived-declared", plan.name, NO_PROBLEM, f"triggers and search indexes of {tables} examined")
     if plan.references or plan.inserts:
         references, inserts = counted(len(plan.references), "reference"), counted(len(plan.inserts), "insertion")
         places = f"{references} and {inserts}: each place is found"
@@ -190,7 +204,7 @@ def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
         return
     receiving = {folded(move.into) for move in record.moves} | {HISTORY}
     for name, content in contents_of(target, "live").items():
-        if name not in receiving:
+        if name not in receiving | stale_indexes(record):
             yield Fact("neighbours-unchanged", name, content_text(content))
     yield from (Fact("neighbours-unchanged", f"target: {name}", target.versions.get(name, "")) for name in _HEADER)
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.report.bundle_check.facts.database_facts import databases_before, table_map_of, tables_after
@@ -74,7 +75,10 @@ def _of_databases(plan: Plan, record: Record) -> Iterator[_Reason]:
 
 
 def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
-    yield _Reason(not record.moves, ("values-fit", "keys-free", "parents-follow"), "plan", "the plan moves no table")
+    preflight = ("values-fit", "keys-free", "parents-follow", "derived-declared")
+    yield _Reason(not record.moves, preflight, "plan", "the plan moves no table")
+    for entry in plan.stale:
+        yield _Reason(bool(record.moves), ("neighbours-unchanged",), entry.name, STALE_INDEX)
     none = "the sources bring no table"
     yield _Reason(not record.moves, ("rows-counted", "rows-exact", "references-kept", "no-duplicates"), "target", none)
     known = {source.name for source in record.sources}

@@ -1,0 +1,192 @@
+"""Find what triggers and search indexes derive from the rows of a table."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.schema.dependencies import Access, compile_accesses, record_accesses
+from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted, strip_literals
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
+else:
+    from sqlite_utils.utils import sqlite3
+
+_SEARCH_MODULES = ("fts4", "fts5")
+_ROWIDS = ("rowid", "_rowid_", "oid")
+_APPLICATION_OBJECT = re.compile(r"no such (?P<kind>function|collation sequence): (?P<name>.+)", re.DOTALL)
+# SQLite does not ask the authorizer about the rows that OR REPLACE deletes.
+_REPLACES = re.compile(r"\bor\s+replace\b|\breplace\s+into\b")
+_ON_CONFLICT_REPLACE = re.compile(r"\bon\s+conflict\s+replace\b")
+_OBJECTS_OF_THE_APPLICATION = 100  # more functions and collations are not tried
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Hold what one trigger or search index derives from the rows of a table.
+
+    Attributes:
+        name: Name of the trigger or of the search index.
+        table: The table that the trigger writes, or the search index itself.
+        over: The table from whose rows it is derived.
+        ways: How the trigger writes, by ``INSERT``, ``UPDATE``, ``DELETE`` or ``REPLACE``. Empty for an index.
+        of_new_row: Whether the trigger only updates the row that fires it.
+    """
+
+    name: str
+    table: str
+    over: str
+    ways: frozenset[str] = frozenset()
+    of_new_row: bool = False
+
+    @property
+    def is_index(self) -> bool:
+        """Return whether a search index reads the rows, and no trigger writes it."""
+        return not self.ways
+
+
+class DerivationReader:
+    """Read derivations from an empty copy of a schema in memory.
+
+    SQLite compiles the statements there, and its authorizer names what they access.
+    """
+
+    def __init__(self, schema: Schema, limits: Limits | None = None) -> None:
+        """Create the copy, without the objects that only the application can create."""
+        self.schema = schema
+        self.con = open_memory(limits)
+        for statement in schema_statements(schema):
+            with contextlib.suppress(sqlite3.Error):  # a problem of its own
+                self.con.execute(statement.sql)
+
+    def close(self) -> None:
+        """Close the copy."""
+        self.con.close()
+
+    def of_triggers(self, table: str) -> Iterator[Derivation]:
+        """Yield what the INSERT triggers of a table write, and what these fire."""
+        accesses = self._compile(f"INSERT INTO {quoted(table)} DEFAULT VALUES")
+        writes: dict[str, list[Access]] = {}
+        for access in accesses:
+            if access.inside is not None and access.action != "READ":
+                writes.setdefault(folded(access.inside), []).append(access)
+        for trigger in self._triggers_of(table):
+            for written, ways in self._written(trigger, writes).items():
+                of_new_row = folded(written) == folded(table) and self._updates_new_row(trigger, table, ways)
+                yield Derivation(trigger.name, written, table, ways, of_new_row=of_new_row)
+
+    def of_indexes(self) -> Iterator[Derivation]:
+        """Yield each FTS4 and FTS5 table with external content, with each table that it reads.
+
+        FTS reads its content when it rebuilds the index.
+        """
+        for table in self.schema.tables.values():
+            if table.module in _SEARCH_MODULES:
+                for content in self._content_of(table):
+                    yield Derivation(table.name, table.name, content)
+
+    def contentless_indexes(self) -> list[str]:
+        """Return the FTS4 and FTS5 tables that store no content, and read none.
+
+        Nothing in the schema says from which rows they are derived.
+        """
+        return [
+            table.name
+            for table in self.schema.tables.values()
+            if table.module in _SEARCH_MODULES
+            and self.schema.table(f"{table.name}_content") is None
+            and not self._content_of(table)
+        ]
+
+    def _content_of(self, table: Table) -> list[str]:
+        rebuild = f"INSERT INTO {quoted(table.name)}({quoted(table.name)}) VALUES('rebuild')"
+
+        def run() -> None:
+            with contextlib.suppress(sqlite3.Error):  # such as that there is no content
+                self.con.execute(rebuild)
+
+        accesses, _ = record_accesses(self.con, run)
+        return self._ordinary_tables(access.table for access in accesses if access.action == "READ")
+
+    def _compile(self, statement: str) -> list[Access]:
+        """Return the accesses of a statement, with stand-ins for what the application defines."""
+        for _ in range(_OBJECTS_OF_THE_APPLICATION):
+            accesses, errors = compile_accesses(self.con, [statement])
+            match = _APPLICATION_OBJECT.match(errors[0]) if errors else None
+            if not match:
+                break
+            if match["kind"] == "function":
+                self.con.create_function(match["name"], -1, _nothing)
+            else:
+                self.con.create_collation(match["name"], _equal)
+        return accesses
+
+    def _triggers_of(self, table: str) -> list[TriggerOrView]:
+        return [trigger for trigger in self.schema.triggers if folded(trigger.table) == folded(table)]
+
+    def _written(self, trigger: TriggerOrView, writes: dict[str, list[Access]]) -> dict[str, frozenset[str]]:
+        """Return each table that a trigger writes, itself or by triggers that it fires, and how."""
+        written: dict[str, set[str]] = {}
+        waiting, known = [trigger], {folded(trigger.name)}
+        while waiting:
+            current = waiting.pop()
+            replaces = bool(_REPLACES.search(strip_literals(current.sql)))
+            for access in writes.get(folded(current.name), ()):
+                table = self.schema.table(access.table)
+                if table is not None:
+                    ways = written.setdefault(table.name, set())
+                    ways.add(access.action)
+                    if access.action == "INSERT" and (replaces or _replaces_by_constraint(table)):
+                        ways.add("REPLACE")
+                fired = [other for other in self._triggers_of(access.table) if folded(other.name) not in known]
+                known |= {folded(other.name) for other in fired}
+                waiting += fired
+        return {name: frozenset(ways) for name, ways in written.items()}
+
+    def _updates_new_row(self, trigger: TriggerOrView, table: str, ways: frozenset[str]) -> bool:
+        """Return whether each UPDATE of a trigger is limited to the new row by its key.
+
+        The authorizer does not name rows, so the text of the trigger has to say it.
+        """
+        declared = self.schema.table(table)
+        if declared is None or ways != {"UPDATE"}:
+            return False
+        key = [declared.alias] if declared.alias else [*declared.primary_key] if len(declared.primary_key) == 1 else []
+        names = "|".join(re.escape(folded(name)) for name in (*key, *_ROWIDS))
+        column = rf"(?:\w+\.)?(?P<{{}}>{names})"
+        same = rf"{column.format('left')}\s*==?\s*new\.(?P=left)|new\.(?P<right>{names})\s*==?\s*(?:\w+\.)?(?P=right)"
+        by_key = re.compile(rf"\bwhere\s+(?:{same})\s*(?:;|\band\b(?!.*\bor\b))", re.DOTALL)
+        code = _unquoted(trigger.sql)
+        updates = re.split(r"\bupdate\b", re.split(r"\bbegin\b", code, maxsplit=1)[-1])[1:]
+        return bool(updates) and all(by_key.search(update.split(";")[0] + ";") for update in updates)
+
+    def _ordinary_tables(self, names: Iterable[str]) -> list[str]:
+        tables = (self.schema.table(name) for name in names)
+        return list(dict.fromkeys(table.name for table in tables if table and table.kind != "shadow"))
+
+
+def _unquoted(sql: str) -> str:
+    """Return SQL in lower case without comments, texts and the quotes of plain names."""
+    return strip_literals(re.sub(r"[\"`\[](\w+)[\"`\]]", r"\1", sql))
+
+
+def _replaces_by_constraint(table: Table) -> bool:
+    return bool(_ON_CONFLICT_REPLACE.search(strip_literals(table.sql)))
+
+
+def _nothing(*_: object) -> None:
+    """Stand in for a function of the application."""
+
+
+def _equal(_: str, __: str) -> int:
+    """Stand in for a collation of the application."""
+    return 0

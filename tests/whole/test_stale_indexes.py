@@ -1,0 +1,87 @@
+"""A search index of the target is refused or accepted as stale, and the report says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from tests.support.reports.forgery import edit, failing_subjects
+from tests.support.workspaces.whole_run import Workspace, execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAN = """
+format = 1
+name = "merge"
+target = "main.db"
+[[source]]
+name = "old"
+file = "old.db"
+[[source.table]]
+name = "t"
+"""
+STALE = '[[stale]]\nname = "words"\nreason = "the application rebuilds it"\n'
+ROWS = "CREATE TABLE t(id INTEGER PRIMARY KEY, body)"
+WRITES = "CREATE TRIGGER fires AFTER INSERT ON t BEGIN INSERT INTO words(rowid, body) VALUES(new.id, new.body); END"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A target that searches its rows, and a source that brings three more."""
+    root = tmp_path / "workspace"
+    root.mkdir()
+    execute(root / "main.db", ROWS)
+    execute(root / "old.db", ROWS)
+    execute(root / "old.db", "INSERT INTO t VALUES(1, 'one'), (2, 'two'), (3, 'three')")
+    return Workspace(root, tmp_path / "reports")
+
+
+def build(workspace: Workspace, content: str, plan: str) -> None:
+    """Add the search index and the plan."""
+    execute(workspace.root / "main.db", f"CREATE VIRTUAL TABLE words USING fts5(body, content={content})")
+    execute(workspace.root / "main.db", WRITES)
+    execute(workspace.root / "main.db", "INSERT INTO t VALUES(7, 'seven')")
+    (workspace.root / "consolidation.toml").write_text(plan, "utf-8")
+
+
+@pytest.mark.parametrize("content", ["t, content_rowid=id", "''"], ids=["external", "contentless"])
+def test_stale_search_index_is_refused(workspace: Workspace, content: str) -> None:
+    """Nothing is touched, and the criterion names it."""
+    build(workspace, content, PLAN)
+    before = workspace.files()
+
+    ran = workspace.run("migrate")
+
+    assert (ran.exit, ran.failed) == (4, {"derived-declared"})
+    assert workspace.files() == before
+
+
+def _excuse_another_table(document: Any) -> None:
+    [entry] = [entry for entry in document["criteria"] if entry["subject"] == "other"]
+    entry.update(outcome="not required", examined=0, observed=STALE_INDEX)
+
+
+@pytest.mark.parametrize("content", ["t, content_rowid=id", "''"], ids=["external", "contentless"])
+def test_accepted_stale_index_is_reported(workspace: Workspace, content: str, tmp_path: Path) -> None:
+    """Bundle, check and rollback agree with it. No other table can be excused in the same way."""
+    execute(workspace.root / "main.db", "CREATE TABLE other(x)")
+    build(workspace, content, PLAN + STALE)
+
+    ran = workspace.run("migrate")
+
+    assert ran.exit == 0, ran.text
+    [finding] = [finding for finding in ran.findings if finding.id == "derived-stale"]
+    assert (finding.level, finding.subject, finding.count) == ("attention", "main.db:words", 3)
+    with open_for_inspection(workspace.root / "main.db") as con:
+        assert con.execute("SELECT rowid FROM words WHERE words MATCH 'seven OR two'").fetchall() == [(7,)]
+    assert ran.folder is not None
+    files = dict(read_bundle(ran.folder.with_suffix(".zip")).files)
+    edit(files, _excuse_another_table)
+    assert "neighbours-unchanged: other: not required" in failing_subjects(tmp_path, files)["evidence-consistent"]
+    assert workspace.run("verify").exit == 0
+    assert workspace.run("rollback").exit == 0
