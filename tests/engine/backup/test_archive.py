@@ -142,7 +142,7 @@ def test_archives_of_finished_run_are_restorable(consolidated_copy: Path) -> Non
 
 @pytest.mark.parametrize(
     ("name", "observed"),
-    [("tasks.db", "tasks.db is there"), ("tasks.db-wal", "tasks.db-wal"), (f"{ARCHIVED}-journal", "-journal")],
+    [("tasks.db", "tasks.db still exists"), ("tasks.db-wal", "tasks.db-wal"), (f"{ARCHIVED}-journal", "-journal")],
 )
 def test_file_under_old_name_or_sidecar_is_reported(consolidated_copy: Path, name: str, observed: str) -> None:
     """The observation of its source does not hold."""

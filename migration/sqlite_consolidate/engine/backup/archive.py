@@ -80,11 +80,11 @@ def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
             if os.path.lexists(path)
         ]
         observed = [
-            f"{old.name} is {'there' if os.path.lexists(old) else 'gone'}",
-            f"{new.name} is {'there' if new.is_file() else 'missing'}",
-            f"beside them: {', '.join(sidecar_names) or 'nothing'}",
+            f"{old.name} {'still exists' if os.path.lexists(old) else 'is gone'}",
+            f"{new.name} {'exists' if new.is_file() else 'is missing'}",
+            f"sidecar files: {', '.join(sidecar_names) or 'none'}",
         ]
-        expected = [f"{old.name} is gone", f"{new.name} is there", "beside them: nothing"]
+        expected = [f"{old.name} is gone", f"{new.name} exists", "sidecar files: none"]
         observations.append(equal(file, "; ".join(expected), "; ".join(observed)))
     return observations or [not_required("sources", "there was no source to archive")]
 

@@ -112,40 +112,40 @@ LOST = RowDifferences(missing=1, changed=1)
 @pytest.mark.parametrize(
     ("arrival", "counts", "exact"),
     [
-        (RowMatch(3, 3, 0, 0, 0), "3 rows arrived | passed", "3 rows exact; 0 changed; 0 not there | passed"),
+        (RowMatch(3, 3, 0, 0, 0), "3 rows arrived | passed", "3 rows exact; 0 changed; 0 missing | passed"),
         (
             RowMatch(3, 1, 1, 1, 0, differences=LOST),
             "2 rows arrived, 1 did not (or was deleted since) | failed",
-            "1 row exact; 1 changed; 1 not there | failed",
+            "1 row exact; 1 changed; 1 missing | failed",
         ),
         (
             RowMatch(3, 1, 2, 0, 0, differing=("a",), differences=RowDifferences(changed=2)),
             "3 rows arrived | passed",
-            "1 row exact; 2 changed; 0 not there | passed",
+            "1 row exact; 2 changed; 0 missing | passed",
         ),
         (
             RowMatch(3, 0, 3, 0, 0, differing=("a", "b"), differences=RowDifferences(changed=3)),
             "3 rows arrived | passed",
             (
-                "0 rows exact; 3 changed; 0 not there; every row differs, in a, b: copied wrongly, or all changed since"
+                "0 rows exact; 3 changed; 0 missing; every row differs, in a, b: copied wrongly, or all changed since"
                 " | failed"
             ),
         ),
         (
             RowMatch(3, 0, 3, 0, 0, swapped=(("a", "b"),)),
             "3 rows arrived | passed",
-            "0 rows exact; 3 changed; 0 not there; columns a and b have changed places | failed",
+            "0 rows exact; 3 changed; 0 missing; columns a and b have changed places | failed",
         ),
         (
             RowMatch(3, 0, 3, 0, 0, retyped=("b",)),
             "3 rows arrived | passed",
-            "0 rows exact; 3 changed; 0 not there; column b has values of another type | failed",
+            "0 rows exact; 3 changed; 0 missing; column b has values of another type | failed",
         ),
         (
             RowMatch(3, 3, 0, 0, 0, renumbered=2),
             "3 rows arrived | passed",
             (
-                "3 rows exact; 0 changed; 0 not there; 2 have another rowid, which is all that tells them from others"
+                "3 rows exact; 0 changed; 0 missing; 2 have another rowid, which is all that tells them from others"
                 " | failed"
             ),
         ),

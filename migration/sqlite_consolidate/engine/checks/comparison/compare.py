@@ -130,7 +130,7 @@ def _rows_exact_observation(mapping: TableMapping, row_match: RowMatch) -> Obser
     parts = [
         f"{counted(row_match.exact, 'row')} exact",
         f"{row_match.changed} changed",
-        f"{row_match.missing} not there",
+        f"{row_match.missing} missing",
     ]
     parts += [f"columns {a} and {b} have changed places" for a, b in row_match.swapped]
     parts += [f"column {name} has values of another type" for name in row_match.retyped]

@@ -213,7 +213,7 @@ def _of_archives(record: Record) -> Iterator[Fact]:
     for source in record.sources:
         archive = record.archive.get(source.file, archived_name(source.file, stamp_of(record)))
         old, new = (file.rpartition("/")[2] for file in (source.file, archive))
-        yield Fact("archived", source.file, f"{old} is gone; {new} is there; beside them: nothing")
+        yield Fact("archived", source.file, f"{old} is gone; {new} exists; sidecar files: none")
         yield Fact("archive-restorable", archive, source.digest)
         yield Fact("no-late-writes", source.file, source.digest)
 
