@@ -54,6 +54,13 @@ def test_parents_go_where_their_children_go(tmp_path: Path) -> None:
     )
 
     assert names(refined) == [{"customers": "shop_customers", "notes": "shop_notes", "marks": "shop_marks"}]
+    [source] = refined.proposal.sources
+    assert {table_map.name: table_map.follows for table_map in source.maps} == {
+        "customers": "marks",
+        "notes": "marks",
+        "marks": "",
+    }
+    assert source.maps[-1].apart in source.decide[0]
 
 
 def test_tables_without_relation_are_merged_all_the_same(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class ProposedMap:
         shared: Files with the same table that is merged with this one.
         related: Tables of the same source, folded, that it refers to or that refer to it.
         apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
+        follows: Table with which it is kept apart, where it would not have to be by itself; else empty.
         on_conflict: Policy for rows under a key that another file has; else empty.
         collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
         is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
@@ -36,6 +37,7 @@ class ProposedMap:
     shared: tuple[str, ...] = ()
     related: frozenset[str] = frozenset()
     apart: str = ""
+    follows: str = ""
     on_conflict: str = ""
     collision: str = ""
     is_stamp: bool = False
@@ -68,9 +70,10 @@ class ProposedSource:
             return ()
         tables = join_first_names([table_map.name for table_map in apart])
         names = join_first_names([table_map.into for table_map in apart])
+        reason = next((table_map.apart for table_map in apart if not table_map.follows), apart[0].apart)
         is_one = len(apart) == 1
         question = (
-            f"{apart[0].apart} {tables} {'is' if is_one else 'are'} kept apart as {names}, "
+            f"{reason} {tables} {'is' if is_one else 'are'} kept apart as {names}, "
             f"so change the code that reads {'it' if is_one else 'them'}. "
             "To make one table of them instead, remove `into` and set `columns` or `on_conflict`."
         )

@@ -167,6 +167,8 @@ def _corrected_map(table_map: ProposedMap, source: ProposedSource, problems: lis
         if problem.id == "key-collision" and table_map.shared and not table_map.on_conflict:
             return replace(table_map, on_conflict="skip-identical", collision=problem.what)
         reason = f"{table_map.collision} Not all of these rows are identical." if table_map.collision else problem.what
+        if problem.criterion in _FIXED_BY_KEEPING_APART:
+            reason = f"{problem.subject}: {problem.what}"
         return keep_separate(table_map, source.name, reason)
     return table_map
 

@@ -107,7 +107,7 @@ def _separated_once(
     """Return the mappings of a source, with the tables related to separate ones separate too."""
     apart = _connected({folded(table_map.name) for table_map in maps if table_map.into != table_map.name}, maps)
     return tuple(
-        keep_separate(table_map, source, reason)
+        replace(keep_separate(table_map, source, reason), follows=apart.get(folded(table_map.name), ""))
         if table_map.shared and (reason := _reason(table_map, apart, maps, earlier))
         else table_map
         for table_map in maps
