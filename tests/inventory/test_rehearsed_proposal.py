@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.inventory.inventory import take_inventory
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.propose import propose_plan
+from sqlite_consolidate.inventory.refinement import refine
 from sqlite_consolidate.inventory.refinement.refine import refine_proposal
-from sqlite_consolidate.inventory.refinement.rehearsal import rehearse
+from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearse
 from tests.support.workspaces.inventory_folder import proposal_of
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from sqlite_consolidate.inventory.proposal import Proposal
 
@@ -58,12 +61,21 @@ def test_children_without_parents_are_kept_apart(tmp_path: Path) -> None:
     assert rehearse(tmp_path, refined.proposal, lambda _words: None).failures == ()
 
 
-def test_proposal_passes_or_its_failure_is_a_decision(tmp_path: Path) -> None:
-    """The search index of the target would be stale, which no copy of rows can avoid."""
+def test_rows_that_an_index_would_lack_are_kept_apart(tmp_path: Path) -> None:
+    """The search index of the target has the rows of its own table only."""
     refined = proposal_of(tmp_path, main=INDEXED.format(1), phone=INDEXED.format(1001))
 
-    is_merged = [table_map.into for table_map in refined.proposal.sources[0].maps] == ["message"]
-    assert is_merged == bool(refined.objections)
-    assert bool(rehearse(tmp_path, refined.proposal, lambda _words: None).failures) == bool(refined.objections)
-    text = render_plan(refined.proposal, "2026-11-27")
-    assert text.count("# decide: ") == refined.proposal.decisions == 1 + len(refined.objections) + (not is_merged)
+    assert [table_map.into for table_map in refined.proposal.sources[0].maps] == ["phone_message"]
+    assert (refined.objections, refined.proposal.decisions) == ((), 2)
+    assert rehearse(tmp_path, refined.proposal, lambda _words: None).failures == ()
+
+
+def test_failure_that_no_correction_avoids_is_a_decision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan names it, and so does the inventory."""
+    monkeypatch.setattr(refine, "rehearse", lambda *_arguments: RehearsalResult(("integrity t: not ok",)))
+
+    refined = proposal_of(tmp_path, **{name: f"CREATE TABLE {name}(a); INSERT INTO {name} VALUES (1)" for name in "ab"})
+
+    assert refined.objections == ("integrity t: not ok",)
+    assert refined.proposal.decisions == 1
+    assert render_plan(refined.proposal, "2026-11-27").count("integrity t: not ok") == 1

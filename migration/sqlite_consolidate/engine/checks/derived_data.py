@@ -197,7 +197,9 @@ def _add_table(judge: _Judge, table: str, derivations: Sequence[Derivation]) -> 
     if checked:
         fact += " SQLite's integrity_check reports a stale FTS4 index as malformed, so a [[stale]] cannot accept it."
         hint = f"{_APART} drop {table} before the run, and create and rebuild it afterwards."
-    databases.problems.append(Problem("derived-undeclared", subject, fact, hint, criterion=CRITERION))
+    read_tables = dict.fromkeys(derivation.over for derivation in derivations)
+    others = tuple(mapping.subject for over in read_tables for mapping in judge.bringing(over))
+    databases.problems.append(Problem("derived-undeclared", subject, fact, hint, criterion=CRITERION, others=others))
 
 
 def _accepting(entries: Sequence[Stale], table: str, derivations: Sequence[Derivation]) -> list[Stale]:

@@ -153,7 +153,9 @@ def test_sums_of_two_sources_are_refused(bench: Bench) -> None:
 
     inspected = bench.survey(source("a.db", "t", "total"), source("b.db", "t", "total"))
 
-    assert [(each.id, each.subject) for each in inspected.problems] == [("derived-undeclared", "target.db:total")]
+    [problem] = inspected.problems
+    assert (problem.id, problem.subject) == ("derived-undeclared", "target.db:total")
+    assert problem.others == ("a.db:t", "b.db:t")
 
 
 @pytest.mark.parametrize(
