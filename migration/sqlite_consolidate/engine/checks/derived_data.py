@@ -216,9 +216,11 @@ def _fact(judge: _Judge, derivations: Sequence[Derivation]) -> str:
     arriving = join_names([f"{counted(judge.rows(name), 'row')} of {name}" for name in over])
     triggers = list(dict.fromkeys(derivation.name for derivation in derivations if not derivation.is_index))
     if any(derivation.is_index for derivation in derivations):
-        return f"{arriving} would arrive, and this search index would not have them."
-    plural = "triggers" if len(triggers) > 1 else "trigger"
-    return f"{arriving} would arrive, and what {plural} {join_names(triggers)} would write here would be missing."
+        return f"this search index does not receive {arriving}."
+    named = f"triggers {join_names(triggers)} do" if len(triggers) > 1 else f"trigger {triggers[0]} does"
+    return (
+        f"{named} not fire for {arriving}, so what {'they' if len(triggers) > 1 else 'it'} would write here is missing."
+    )
 
 
 def _is_compared_by_integrity_check(databases: InspectedDatabases, table: str) -> bool:
