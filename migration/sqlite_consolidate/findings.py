@@ -46,6 +46,7 @@ LEVELS: dict[str, Level] = {
     "parent-absent": "attention",
     "parents-found": "attention",
     "parents-replaced": "attention",
+    "processes-elsewhere": "attention",
     "processes-unexamined": "attention",
     "recovery-inexact": "attention",
     "rollback-step": "note",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.open_files import unexamined_finding
+from sqlite_consolidate.engine.checks.open_files import unseen_findings
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.inventory.session import (
@@ -64,8 +64,7 @@ class InventoryRun(Pipeline):
     def _take(self) -> None:
         self.session.inspect_workspace()
         self.log.extra["inventory"] = inventory_data(self.session)
-        if self.session.inventory.unexamined_processes:
-            self.log.note(unexamined_finding(self.session.inventory.unexamined_processes))
+        self.log.note(*unseen_findings(self.session.inventory.unexamined_processes))
         written = self.session.write_plan()
         if written is not None:
             settings = replace(self.request.settings, plan=written)

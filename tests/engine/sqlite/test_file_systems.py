@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.sqlite.files import (
     network_file_system,
     synchronized_folder,
 )
+from sqlite_consolidate.engine.sqlite.processes import is_in_container
 from sqlite_consolidate.plan.model import Plan
 from tests.support.workspaces.whole_run import execute
 
@@ -80,3 +81,12 @@ def test_wal_database_on_network_file_system_is_refused(
     pointed_out = [finding for finding in open_databases.findings if finding.id == "network-file-system"]
     assert [problem.id for problem in open_databases.problems] == (["wal-on-network"] * 2 if mode == "wal" else [])
     assert len(pointed_out) == (0 if mode == "wal" else 2)
+
+
+def test_processes_that_cannot_be_seen_are_findings() -> None:
+    """Processes of other users are counted. Those of other containers cannot be."""
+    findings = {finding.id: finding for finding in in_use.unseen_findings(14)}
+
+    assert findings["processes-unexamined"].count == 14
+    assert ("processes-elsewhere" in findings) == is_in_container()
+    assert "processes-unexamined" not in {finding.id for finding in in_use.unseen_findings(0)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders, lock_owner
+from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders, is_in_container, lock_owner
 from tests.support.processes import other_process, unrelated_process
 
 if TYPE_CHECKING:
@@ -127,3 +127,27 @@ def test_no_lock_has_no_owner(database: Path) -> None:
     assert lock_owner(database) is None
     assert lock_owner(database.with_name("missing.db")) is None
     assert not database.with_name("missing.db").exists()
+
+
+@pytest.mark.parametrize(("command", "expected"), [("systemd", False), ("init", False), ("sh", True), ("tini", True)])
+def test_process_1_tells_a_container(tmp_path: Path, command: str, expected: bool) -> None:
+    """In a container it is a program of its own."""
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/comm").write_text(f"{command}\n")
+
+    assert is_in_container(tmp_path) is expected
+
+
+def test_file_of_container_tells_it_with_an_init(tmp_path: Path) -> None:
+    """A container may run the init of a whole machine."""
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/comm").write_text("systemd\n")
+    assert not is_in_container(tmp_path)
+    (tmp_path / ".dockerenv").touch()
+
+    assert is_in_container(tmp_path)
+
+
+def test_unknown_process_1_is_no_container(tmp_path: Path) -> None:
+    """Other systems have no such file."""
+    assert not is_in_container(tmp_path)

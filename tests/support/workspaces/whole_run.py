@@ -83,7 +83,7 @@ class CompletedRun:
     def findings(self) -> list[Finding]:
         """Return the findings, except that of unexamined processes, which depends on the machine."""
         findings = [Finding(**finding) for finding in self.evidence.get("findings", ())]
-        return [finding for finding in findings if finding.id != "processes-unexamined"]
+        return [finding for finding in findings if not finding.id.startswith("processes-")]
 
     @property
     def outcomes(self) -> dict[str, str]:

@@ -218,7 +218,8 @@ def _models(annotation: object) -> list[type[BaseModel]]:
 
 def _without_other_users(printed: str) -> str:
     """Return what a run prints on a machine on which every process can be examined."""
-    return "\n".join(line for line in printed.split("\n") if not line.endswith("[processes-unexamined]"))
+    hidden = ("[processes-unexamined]", "[processes-elsewhere]")
+    return "\n".join(line for line in printed.split("\n") if not line.endswith(hidden))
 
 
 def _not_blank(lines: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite import errors as sqlite_errors
 from sqlite_consolidate.engine.sqlite.files import network_file_system, synchronized_folder, uses_wal
-from sqlite_consolidate.engine.sqlite.processes import find_holders
+from sqlite_consolidate.engine.sqlite.processes import find_holders, is_in_container
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 
@@ -84,8 +84,7 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
             problems.append(
                 sqlite_errors.in_use_problem(file, f"is open, in use by {names}.", criterion="no-other-process")
             )
-    if others.unseen:
-        findings.append(unexamined_finding(others.unseen))
+    findings += unseen_findings(others.unseen)
     return OpenDatabases(tuple(problems), tuple(findings), others.unseen, users)
 
 
@@ -107,6 +106,22 @@ def describe_unexamined(processes: int) -> str:
     if processes == 1:
         return "1 process of another user could not be examined"
     return f"{processes} processes of other users could not be examined"
+
+
+OTHER_CONTAINERS = "processes of other containers cannot be seen"
+
+
+def unseen_findings(processes: int) -> list[Finding]:
+    """Return the findings about processes that may have a database open unseen.
+
+    Args:
+        processes: Number of processes of other users, which could not be examined.
+    """
+    findings = [unexamined_finding(processes)] if processes else []
+    if is_in_container():
+        text = f"{OTHER_CONTAINERS} from here. Make sure that none of them uses a database of the workspace."
+        findings.append(Finding.of("processes-elsewhere", "", text))
+    return findings
 
 
 def unexamined_finding(processes: int) -> Finding:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
-from sqlite_consolidate.engine.checks.open_files import describe_unexamined
+from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import NO_PROBLEM, Observation, equal, not_examined, not_required
 from sqlite_consolidate.text import counted, printable
@@ -80,6 +80,8 @@ def no_other_process(run: RunResults) -> list[Observation]:
     observed = f"open files and locks of {counted(len(files), 'database')} examined"
     if unseen := run.preflight.unexamined_processes:
         observed += f"; {describe_unexamined(unseen)}"
+    if any(finding.id == "processes-elsewhere" for finding in run.inspected.findings):
+        observed += f"; {OTHER_CONTAINERS}"
     return [_passed(run.plan.name, observed, len(files))]
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _LONGEST_COMMAND = 80  # characters
 
+_INITS = {"systemd", "init", "launchd", "openrc-init", "runit", "dinit"}  # names of process 1 of a whole machine
+_CONTAINER_FILES = ("run/systemd/container", "run/.containerenv", ".dockerenv")
+
 # SQLite's PENDING and RESERVED bytes and its 510 SHARED bytes; a WAL connection holds a SHARED one while it is idle.
 _SQLITE_LOCKS = (0x40000000, 512)
 
@@ -80,6 +83,23 @@ def find_holders(files: Sequence[Path]) -> Holders:
         except psutil.AccessDenied:
             unseen += 1
     return Holders(tuple(sorted(entries, key=lambda holder: (holder.pid, holder.file))), unseen)
+
+
+def is_in_container(root: Path = Path("/")) -> bool:
+    """Return whether this process runs in a container, and sees no other container.
+
+    Process 1 of a container is a program of its own, or the container has a file that says so.
+
+    Args:
+        root: Folder in which ``proc`` and ``run`` are.
+    """
+    if any((root / file).exists() for file in _CONTAINER_FILES):
+        return True
+    try:
+        command = (root / "proc/1/comm").read_text("utf-8", "replace").strip()
+    except OSError:  # another system, or process 1 is hidden from this user
+        return False
+    return command not in _INITS
 
 
 def lock_owner(path: Path) -> int | None:

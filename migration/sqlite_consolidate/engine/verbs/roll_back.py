@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.backup_set import interrupted_sets, last_finished
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import rollback
+from sqlite_consolidate.engine.checks.open_files import unseen_findings
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.run_log import UndoResult
 from sqlite_consolidate.engine.run.stages import ROLLBACK
@@ -149,8 +150,9 @@ class RollbackRun(Pipeline):
         self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in self._result.steps))
 
     def _require_unused(self) -> None:
-        users = find_holders([self.root / self.plan.target]).entries
-        if users:
+        holders = find_holders([self.root / self.plan.target])
+        self.log.note(*unseen_findings(holders.unseen))
+        if users := holders.entries:
             raise ProblemError(
                 *(
                     in_use_problem(

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
-from sqlite_consolidate.engine.checks.open_files import describe_unexamined
+from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -110,6 +110,8 @@ def _of_plan(plan: Plan, record: Record, databases: int) -> Iterator[Fact]:
     observed = f"open files and locks of {counted(databases, 'database')} examined"
     if unseen := sum(finding.count for finding in record.findings if finding.id == "processes-unexamined"):
         observed += f"; {describe_unexamined(unseen)}"
+    if any(finding.id == "processes-elsewhere" for finding in record.findings):
+        observed += f"; {OTHER_CONTAINERS}"
     yield Fact("no-other-process", plan.name, NO_PROBLEM, observed)
     yield Fact("space", "folders of backups and databases", NO_PROBLEM, "each can be written")
     if record.moves:
