@@ -31,6 +31,11 @@ def run_over(root: Path, tables: Mapping[str, Sequence[str]], *, policy: str = "
         policies = {name: {"on_conflict": policy} for name in names if policy and name == shared}
         maps = [TableMap.model_validate({"name": name, **policies.get(name, {})}) for name in names]
         sources.append(Source(name=file.removesuffix(".db"), file=file, tables=maps))
+    return run_of(root, sources)
+
+
+def run_of(root: Path, sources: list[Source]) -> Run:
+    """Return a run of planned sources that has not begun. The target is ``target.db``."""
     plan = Plan(format=1, name="random", target="target.db", sources=sources)
     plan_file = root.with_name("plan.toml")  # beside the workspace, which is compared byte by byte
     plan_file.write_text("# kept in the backup set\n")

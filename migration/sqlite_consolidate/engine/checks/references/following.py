@@ -120,7 +120,7 @@ def _referenced_keys(reference: Reference, source: str, kept: str) -> str:
     """Return the query of each distinct key, with the number of rows that refer to it."""
     table = reference.child.table
     values = [f"s.{quoted(column)}" for column in reference.columns]
-    columns = [f"+{value} COLLATE BINARY AS k{place}" for place, value in enumerate(values)]
+    columns = [f"{value} COLLATE BINARY AS k{place}" for place, value in enumerate(values)]
     # A column without affinity can hold 1 and 1.0, which are one key of a number and two keys of a text.
     untyped = [c for c in reference.columns if column_affinity(table, c) == "BLOB"]
     grouping = [*(str(place) for place in range(1, len(values) + 1)), *(f"typeof(s.{quoted(c)})" for c in untyped)]
@@ -160,8 +160,10 @@ def _values(key: ReferredKey, reference: Reference) -> list[str]:
 
 
 def _with_affinity(value: str, wanted: str, present: str) -> str:
-    if wanted in (present, "BLOB") or (wanted in _NUMERIC and present in _NUMERIC):
+    if wanted == present or (wanted in _NUMERIC and present in _NUMERIC):
         return value
+    if wanted == "BLOB":
+        return f"+{value}"  # without the affinity of the referring column
     if wanted == "TEXT":
         return f"iif(typeof({value}) IN ('integer', 'real'), CAST({value} AS TEXT), {value})"
     number = f"CAST({value} AS NUMERIC)"
