@@ -23,7 +23,7 @@ class ProposedMap:
         shared: Files with the same table that is merged with this one.
         related: Tables of the same source, folded, that it refers to or that refer to it.
         apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
-        follows: Table with which it is kept apart, where it would not have to be by itself; else empty.
+        follows: Table with which it is kept apart, where its own rows do not require that; else empty.
         on_conflict: Policy for rows under a key that another file has; else empty.
         collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
         is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.

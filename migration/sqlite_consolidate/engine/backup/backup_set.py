@@ -185,7 +185,10 @@ def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:
 
 
 def _table_maps(plan: Plan) -> dict[str, str]:
-    """Return the folded name of the target table of each source table, by ``file:table``."""
+    """Return the folded target name of each source table.
+
+    The keys are ``file:table``.
+    """
     return {f"{source.file}:{table.name}": folded(table.into) for source in plan.sources for table in source.tables}
 
 

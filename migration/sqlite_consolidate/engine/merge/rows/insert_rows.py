@@ -47,9 +47,9 @@ def insert_rows(con: sqlite3.Connection, rows: Projection, where: str = "", exec
 
 
 def late_column(rows: Projection) -> ProjectedColumn | None:
-    """Return a column that rows of the target may lack for a moment, or None.
+    """Return a column that rows of the target may lack until it is set, or None.
 
-    It is NULL until it is set, so nothing may refuse that.
+    It is NULL until then, so nothing may refuse that.
     """
     generated = any(column.generated for column in rows.into.columns)
     unique = any(index.unique for index in rows.into.indexes)

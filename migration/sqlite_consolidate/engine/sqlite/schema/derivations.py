@@ -155,7 +155,7 @@ class DerivationReader:
     def _updates_new_row(self, trigger: TriggerOrView, table: str, ways: frozenset[str]) -> bool:
         """Return whether each UPDATE of a trigger is limited to the new row by its key.
 
-        The authorizer does not name rows, so the text of the trigger has to say it.
+        The authorizer does not name rows. Therefore the text of the trigger is read.
         """
         declared = self.schema.table(table)
         if declared is None or ways != {"UPDATE"}:
