@@ -49,3 +49,17 @@ def test_renumbered_rowids_need_an_implicit_rowid(bench: Bench, create: str) -> 
 def test_renumbered_rowids_of_a_keyless_table_have_effect(bench: Bench) -> None:
     """There the implicit rowid is what changes."""
     assert problems(bench, "CREATE TABLE t(id, v)", rowids="renumber") == []
+
+
+@pytest.mark.parametrize("order", [("a.db", "b.db"), ("b.db", "a.db")], ids=["later", "earlier"])
+def test_create_text_of_one_source_holds_for_all(bench: Bench, order: tuple[str, str]) -> None:
+    """The order of the sources does not decide which declaration the target has."""
+    create = "CREATE TABLE t(id INTEGER PRIMARY KEY, v UNIQUE CHECK(v > 0), extra DEFAULT 'x')"
+    for number, file in enumerate(("a.db", "b.db"), 1):
+        bench.database(file, "CREATE TABLE t(id INTEGER PRIMARY KEY, v)", f"INSERT INTO t VALUES({number}, {number})")
+    maps = {"a.db": table("t"), "b.db": table("t", create=create)}
+
+    copied = bench.copied(*(source(file, maps[file]) for file in order))
+
+    assert copied.rows("SELECT sql FROM sqlite_schema WHERE name = 't'") == [(create,)]
+    assert copied.rows("SELECT * FROM t ORDER BY id") == [(1, 1, "x"), (2, 2, "x")]

@@ -238,11 +238,12 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
     owners = TableOwners.of(plan, {database.file: database.rows for database in databases.databases})
     before = databases.target.schema if databases.target else None
     builder = TargetSchemaBuilder(plan, before, limits, unread_tables, owners)
+    creates = _create_texts(plan)
     planned: list[MappedTable] = []
     for source, index, table in tables:
         table_map, schema = source.tables[index], databases.sources[source.name].schema
         try:
-            wanted = _with_create(plan, table_map)
+            wanted = _with_create(creates, table_map)
             builder.add_table(source, wanted, planned_statements(wanted, schema, source.tables, limits), schema)
             planned.append((source, index, table))
         except sqlite3.Error as error:
@@ -261,13 +262,16 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
     _match_tables(databases, planned)
 
 
-def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
-    """Return the table mapping with the CREATE statement of the plan's [[table]], if any.
+def _create_texts(plan: Plan) -> dict[str, str]:
+    """Return the ``create`` text that the plan states for each folded table name."""
+    maps = [table_map for source in plan.in_order for table_map in source.tables]
+    stated = [(table_map.into, table_map.create) for table_map in maps if table_map.create]
+    return {folded(name): text for name, text in (*stated, *((table.name, table.create) for table in plan.tables))}
 
-    A table that the plan requires has only this declaration.
-    """
-    required = next((table.create for table in plan.tables if folded(table.name) == folded(table_map.into)), "")
-    return table_map.model_copy(update={"create": required}) if required and not table_map.create else table_map
+
+def _with_create(creates: dict[str, str], table_map: TableMap) -> TableMap:
+    create = table_map.create or creates.get(folded(table_map.into), "")
+    return table_map.model_copy(update={"create": create})
 
 
 def _match_tables(databases: InspectedDatabases, tables: list[MappedTable]) -> None:
