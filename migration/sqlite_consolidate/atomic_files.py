@@ -41,7 +41,7 @@ def replace(path: Path, data: bytes, mode: int) -> None:
     Raises:
         OSError: The file cannot be written. ``path`` is unchanged.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = _part_of(path)
     part.unlink(missing_ok=True)
     with _created(part) as descriptor:
         if os.geteuid() == 0 and path.exists():
@@ -50,6 +50,15 @@ def replace(path: Path, data: bytes, mode: int) -> None:
         _fill(descriptor, data, mode)
         part.replace(path)
     sync_folder(path.parent)
+
+
+def remove_part(path: Path) -> None:
+    """Remove the part file that a killed :func:`replace` of ``path`` left, if any."""
+    _part_of(path).unlink(missing_ok=True)
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
 
 
 def move(old: Path, new: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.backup_set import (
     already_consolidated,
     backup_sets,
@@ -57,6 +58,18 @@ def test_sealed_set_is_not_discarded(consolidated_copy: Path) -> None:
         discard_unsealed(folder)
 
     assert (folder / "databases/tasks.db").exists()
+
+
+def test_part_of_a_record_is_removed_by_recovery(consolidated_copy: Path) -> None:
+    """A run that was killed while it wrote its record once more leaves no file."""
+    part = consolidated_copy / SET / f".{manifest.RECORD}.part"
+    part.write_bytes(b"{")
+    before = state(consolidated_copy)
+
+    assert recover(consolidated_copy, plan_of(consolidated_copy)) == []
+
+    assert not part.exists()
+    assert state(consolidated_copy) == before
 
 
 def test_killed_discard_is_finished_by_recovery(root: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.atomic_files import remove_part
 from sqlite_consolidate.engine.backup import history, manifest
 from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.backup.ledger import Ledger
@@ -125,6 +126,8 @@ def recover(root: Path, plan: Plan) -> list[Finding]:
     for folder in _folders(root, plan):
         if _is_empty_set(folder):
             discard_unsealed(folder)
+        else:
+            remove_part(folder / manifest.RECORD)  # a finished run writes its record once more
     return findings
 
 
