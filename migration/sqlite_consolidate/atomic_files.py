@@ -53,7 +53,7 @@ def replace(path: Path, data: bytes, mode: int) -> None:
 
 
 def remove_part(path: Path) -> None:
-    """Remove the part file that a killed :func:`replace` of ``path`` left, if any."""
+    """Remove the part file that a killed call of ``replace`` left."""
     _part_of(path).unlink(missing_ok=True)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
@@ -15,30 +13,22 @@ from sqlite_consolidate.engine.checks.derived_data import add_stale_data
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from sqlite_consolidate.engine.checks.left_objects import find_left_objects
-from sqlite_consolidate.engine.checks.references.foreign_keys import parents_of_source
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources
-from sqlite_consolidate.engine.content.contents import rowid_range
+from sqlite_consolidate.engine.checks.staged_sources import stage_sources
+from sqlite_consolidate.engine.checks.table_matching import MappedTable, match_tables
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
-from sqlite_consolidate.engine.merge.declaration_differences import declaration_findings
 from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
-from sqlite_consolidate.engine.merge.lost_constraints import (
-    constraint_finding,
-    loses_autoincrement,
-    lost_constraints,
-)
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
-from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingDatabase
 from sqlite_consolidate.engine.merge.table_mapping import (
     TableOwners,
     find_movable_table,
-    match_columns,
 )
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.sqlite.files import FileProblem, existing_sources, file_problems
 from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, computed_keys, keys_of, rows_without_key
-from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
@@ -47,9 +37,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import ExitStack
+    from pathlib import Path
 
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
-    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Deadline
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
@@ -81,10 +71,6 @@ def find_unmapped_tables(source: Source, tables: Mapping[str, int]) -> tuple[lis
                 Problem("left-behind", f"{source.file}:{name}", fact, hint, criterion="nothing-left-behind")
             )
     return problems, findings
-
-
-MappedTable = tuple["Source", int, Table]
-"""A source, the index of one of its table mappings, and the table that this mapping names."""
 
 
 def inspect_databases(
@@ -120,26 +106,34 @@ def inspect_databases(
     with _limit_total_time(plan, databases, limits.deadline):
         if plan.target not in databases.unread:
             _plan_target_schema(plan, databases, tables, limits)
-            _mark_rows_without_key(databases)
             add_stale_data(databases, limits)
-        _stage_sources(plan, root, databases, write_locks, limits)
-        for mapping in databases.mappings:
-            limits.deadline.start_step(f"the trial of {mapping.subject}")
-            databases.problems += find_value_changes(mapping, databases.path_of(mapping), limits)
-        _add_key_conflicts(databases, limits)
-        problems, findings = check_parents(databases, limits)
-        databases.problems += problems
-        databases.findings += findings
-    for source in plan.sources:
-        if source.name in databases.sources:
-            problems, findings = find_unmapped_tables(source, databases.sources[source.name].rows)
-            databases.problems += problems
-            databases.findings += findings
-            databases.findings += find_left_objects(
-                source, databases.sources[source.name], databases.target_schema.left_views.get(source.name, set())
-            )
+        stage_sources(plan, root, databases, write_locks, limits)
+        _try_rows(databases, limits)
+    _list_unmoved(databases)
     databases.problems += check_disk_space(plan, root, live or root)
     return databases
+
+
+def _try_rows(databases: InspectedDatabases, limits: Limits) -> None:
+    """Find changed values, repeated keys and references that lead to other rows."""
+    for mapping in databases.mappings:
+        limits.deadline.start_step(f"the trial of {mapping.subject}")
+        databases.problems += find_value_changes(mapping, databases.path_of(mapping), limits)
+    _add_key_conflicts(databases, limits)
+    problems, findings = check_parents(databases, limits)
+    databases.problems += problems
+    databases.findings += findings
+
+
+def _list_unmoved(databases: InspectedDatabases) -> None:
+    """Report the tables that the plan forgets and the objects that stay in a source."""
+    for source in databases.plan.sources:
+        if database := databases.sources.get(source.name):
+            problems, findings = find_unmapped_tables(source, database.rows)
+            databases.problems += problems
+            databases.findings += findings
+            left_views = databases.target_schema.left_views.get(source.name, set())
+            databases.findings += find_left_objects(source, database, left_views)
 
 
 def _read_databases(
@@ -259,7 +253,7 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
     databases.target_schema = builder.build()
     databases.problems += databases.target_schema.problems
     databases.findings += databases.target_schema.findings
-    _match_tables(databases, planned)
+    match_tables(databases, planned, limits)
 
 
 def _create_texts(plan: Plan) -> dict[str, str]:
@@ -272,120 +266,6 @@ def _create_texts(plan: Plan) -> dict[str, str]:
 def _with_create(creates: dict[str, str], table_map: TableMap) -> TableMap:
     create = table_map.create or creates.get(folded(table_map.into), "")
     return table_map.model_copy(update={"create": create})
-
-
-def _match_tables(databases: InspectedDatabases, tables: list[MappedTable]) -> None:
-    for source, index, table in tables:
-        table_map = source.tables[index]
-        into = databases.target_schema.schema.table(table_map.into)
-        if into is None:
-            continue  # its creation is a problem of its own
-        new = folded(table_map.into) in databases.target_schema.created_tables
-        mapping, problems = match_columns(databases.plan, source, table_map, table, into, new=new)
-        problems += _without_effect(f"{source.file}:{table_map.name}", table_map, into)
-        databases.problems += problems
-        if not problems:
-            databases.mappings.append(mapping)
-            databases.findings += declaration_findings(mapping)
-            _add_lost_constraints(databases, mapping)
-
-
-def _add_lost_constraints(databases: InspectedDatabases, mapping: TableMapping) -> None:
-    source = databases.sources[mapping.source.name]
-    if constraints := lost_constraints(mapping, source.schema, databases.target_schema.schema):
-        databases.findings.append(constraint_finding(mapping, constraints))
-    mark = source.marks.get(mapping.table.name, 0)
-    if loses_autoincrement(mapping) and mark > _largest_id(databases, mapping):
-        fact = f"its AUTOINCREMENT mark is {mark}, and {mapping.into.name} has none: SQLite would give ids out again."
-        hint = "Declare AUTOINCREMENT in the target, or move the table under another name."
-        databases.problems.append(Problem("mark-lost", mapping.subject, fact, hint, criterion="values-fit"))
-
-
-def _largest_id(databases: InspectedDatabases, mapping: TableMapping) -> int:
-    """Return the largest id that the source table and the target's table have now."""
-    source, target = databases.sources[mapping.source.name], databases.target
-    tables = [(source, mapping.table)]
-    if target and (before := target.schema.table(mapping.into.name)):
-        tables.append((target, before))
-    ranges = [rowid_range(database.write_lock.reader, table) for database, table in tables if table.rowid]
-    return max((largest or 0 for _, largest in ranges), default=0)
-
-
-def _mark_rows_without_key(databases: InspectedDatabases) -> None:
-    """Mark each mapping whose target table receives rows with NULL in all unique keys."""
-    marked = {
-        folded(mapping.into.name)
-        for mapping in databases.mappings
-        if (condition := rows_without_key(mapping.table))
-        and databases.sources[mapping.source.name]
-        .write_lock.reader.execute(f"SELECT 1 FROM {quoted(mapping.table.name)} WHERE {condition} LIMIT 1")
-        .fetchone()
-    }
-    databases.mappings = [
-        replace(mapping, has_rows_without_key=folded(mapping.into.name) in marked) for mapping in databases.mappings
-    ]
-
-
-def _without_effect(subject: str, table_map: TableMap, into: Table) -> list[Problem]:
-    """Return a problem for each key of a table mapping that can have no effect."""
-    problems = []
-    if table_map.on_conflict != "refuse" and not (keys_of(into) or computed_keys(into)):
-        fact = f"{into.name} has no unique key in the target, so on_conflict has nothing to compare."
-        hint = "Remove on_conflict, or give the table a key in create."
-        problems.append(Problem("no-effect", subject, fact, hint, criterion="keys-free"))
-    if table_map.rowids == "renumber" and (into.alias or into.without_rowid):
-        fact = f"{into.name} has a key of its own in the target, so no implicit rowid can change."
-        problems.append(Problem("no-effect", subject, fact, "Remove rowids.", criterion="keys-free"))
-    return problems
-
-
-def _stage_sources(plan: Plan, root: Path, databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
-    """Copy the rows of sources that cannot be attached into a scratch database.
-
-    Their mappings read from this database instead.
-    """
-    encoding = databases.target.schema.header["encoding"] if databases.target else "UTF-8"
-    sources = [
-        databases.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in databases.mappings)
-    ]
-    recoded = [database for database in sources if database.schema.header["encoding"] != encoding]
-    attachable = [database for database in sources if database not in recoded]
-    indirect = [*recoded, *attachable[MAX_DIRECT_SOURCES:]]
-    if not indirect:
-        return
-    folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
-    staging = StagingDatabase(folder / "gathered.db", encoding, limits)
-    # The number comes first, because two sources can be told apart by dots or by case alone.
-    prefixes = {database.name: f"{number}.{database.name}" for number, database in enumerate(indirect, 1)}
-    for database in indirect:
-        databases.staged[database.name] = staging.path
-        tables = [mapping.table for mapping in databases.mappings if mapping.source.name == database.name]
-        parents = [key for key in parents_of_source(databases, database.name) if key.table.kind == "table"]
-        tables += {
-            key.table.name: key.table for key in parents if key.table.name not in {t.name for t in tables}
-        }.values()
-        try:
-            staging.add(root / database.file, tables, prefix=prefixes[database.name], recode=database in recoded)
-            for key in parents:
-                staging.add_index(f"{prefixes[database.name]}.{key.table.name}", key.columns, key.collations)
-        except ProblemError as error:
-            databases.problems += (
-                replace(problem, subject=database.file, criterion="values-fit") for problem in error.problems
-            )
-            databases.mappings = [
-                mapping for mapping in databases.mappings if mapping.source.name != database.name
-            ]  # its rows are not there
-        if database in recoded:
-            encoding_before = database.schema.header["encoding"]
-            text = f"its text is {encoding_before}, in the target {encoding}; each code point stays."
-            databases.findings.append(Finding.of("encoding-changed", database.file, text))
-    staging.close()
-    databases.mappings = [
-        replace(mapping, table=replace(mapping.table, name=f"{prefixes[mapping.source.name]}.{mapping.table.name}"))
-        if mapping.source.name in databases.staged
-        else mapping
-        for mapping in databases.mappings
-    ]
 
 
 def _add_key_conflicts(databases: InspectedDatabases, limits: Limits) -> None:

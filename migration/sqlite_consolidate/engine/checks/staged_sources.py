@@ -1,0 +1,69 @@
+"""Copy the sources that cannot be attached into a staging database."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.references.foreign_keys import parents_of_source
+from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingDatabase
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import ProblemError
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.plan.model import Plan
+
+
+def stage_sources(plan: Plan, root: Path, databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
+    """Copy the rows of sources that cannot be attached into a scratch database.
+
+    Their mappings read from this database instead.
+    """
+    encoding = databases.target.schema.header["encoding"] if databases.target else "UTF-8"
+    sources = [
+        databases.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in databases.mappings)
+    ]
+    recoded = [database for database in sources if database.schema.header["encoding"] != encoding]
+    attachable = [database for database in sources if database not in recoded]
+    indirect = [*recoded, *attachable[MAX_DIRECT_SOURCES:]]
+    if not indirect:
+        return
+    folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
+    staging = StagingDatabase(folder / "gathered.db", encoding, limits)
+    # The number comes first, because two sources can be told apart by dots or by case alone.
+    prefixes = {database.name: f"{number}.{database.name}" for number, database in enumerate(indirect, 1)}
+    for database in indirect:
+        databases.staged[database.name] = staging.path
+        tables = [mapping.table for mapping in databases.mappings if mapping.source.name == database.name]
+        parents = [key for key in parents_of_source(databases, database.name) if key.table.kind == "table"]
+        tables += {
+            key.table.name: key.table for key in parents if key.table.name not in {t.name for t in tables}
+        }.values()
+        try:
+            staging.add(root / database.file, tables, prefix=prefixes[database.name], recode=database in recoded)
+            for key in parents:
+                staging.add_index(f"{prefixes[database.name]}.{key.table.name}", key.columns, key.collations)
+        except ProblemError as error:
+            databases.problems += (
+                replace(problem, subject=database.file, criterion="values-fit") for problem in error.problems
+            )
+            databases.mappings = [
+                mapping for mapping in databases.mappings if mapping.source.name != database.name
+            ]  # its rows are not there
+        if database in recoded:
+            encoding_before = database.schema.header["encoding"]
+            text = f"its text is {encoding_before}, in the target {encoding}; each code point stays."
+            databases.findings.append(Finding.of("encoding-changed", database.file, text))
+    staging.close()
+    databases.mappings = [
+        replace(mapping, table=replace(mapping.table, name=f"{prefixes[mapping.source.name]}.{mapping.table.name}"))
+        if mapping.source.name in databases.staged
+        else mapping
+        for mapping in databases.mappings
+    ]

@@ -1,0 +1,94 @@
+"""Match each table of the plan with its target table and report lost declarations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.content.contents import rowid_range
+from sqlite_consolidate.engine.merge.declaration_differences import declaration_findings
+from sqlite_consolidate.engine.merge.lost_constraints import (
+    constraint_finding,
+    loses_autoincrement,
+    lost_constraints,
+)
+from sqlite_consolidate.engine.merge.table_mapping import match_columns
+from sqlite_consolidate.engine.sqlite.schema.objects import Table, computed_keys, keys_of, rows_without_key
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.problem import Problem
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.plan.model import Source, TableMap
+
+MappedTable = tuple["Source", int, Table]
+"""A source, the index of one of its table mappings, and the table that this mapping names."""
+
+
+def match_tables(databases: InspectedDatabases, tables: list[MappedTable], limits: Limits) -> None:
+    """Add the mapping of each table, with the problems and findings of its declarations."""
+    for source, index, table in tables:
+        table_map = source.tables[index]
+        into = databases.target_schema.schema.table(table_map.into)
+        if into is None:
+            continue  # its creation is a problem of its own
+        new = folded(table_map.into) in databases.target_schema.created_tables
+        mapping, problems = match_columns(databases.plan, source, table_map, table, into, new=new)
+        problems += _without_effect(f"{source.file}:{table_map.name}", table_map, into)
+        databases.problems += problems
+        if not problems:
+            databases.mappings.append(mapping)
+            databases.findings += declaration_findings(mapping)
+            _add_lost_constraints(databases, mapping, limits)
+    _mark_rows_without_key(databases)
+
+
+def _add_lost_constraints(databases: InspectedDatabases, mapping: TableMapping, limits: Limits) -> None:
+    source = databases.sources[mapping.source.name]
+    if constraints := lost_constraints(mapping, source.schema, databases.target_schema.schema, limits):
+        databases.findings.append(constraint_finding(mapping, constraints))
+    mark = source.marks.get(mapping.table.name, 0)
+    if loses_autoincrement(mapping) and mark > _largest_id(databases, mapping):
+        fact = f"its AUTOINCREMENT mark is {mark}, and {mapping.into.name} has none: SQLite would give ids out again."
+        hint = "Declare AUTOINCREMENT in the target, or move the table under another name."
+        databases.problems.append(Problem("mark-lost", mapping.subject, fact, hint, criterion="values-fit"))
+
+
+def _largest_id(databases: InspectedDatabases, mapping: TableMapping) -> int:
+    """Return the largest id that the source table and the target's table have now."""
+    source, target = databases.sources[mapping.source.name], databases.target
+    tables = [(source, mapping.table)]
+    if target and (before := target.schema.table(mapping.into.name)):
+        tables.append((target, before))
+    ranges = [rowid_range(database.write_lock.reader, table) for database, table in tables if table.rowid]
+    return max((largest or 0 for _, largest in ranges), default=0)
+
+
+def _mark_rows_without_key(databases: InspectedDatabases) -> None:
+    """Mark each mapping whose target table receives rows with NULL in all unique keys."""
+    marked = {
+        folded(mapping.into.name)
+        for mapping in databases.mappings
+        if (condition := rows_without_key(mapping.table))
+        and databases.sources[mapping.source.name]
+        .write_lock.reader.execute(f"SELECT 1 FROM {quoted(mapping.table.name)} WHERE {condition} LIMIT 1")
+        .fetchone()
+    }
+    databases.mappings = [
+        replace(mapping, has_rows_without_key=folded(mapping.into.name) in marked) for mapping in databases.mappings
+    ]
+
+
+def _without_effect(subject: str, table_map: TableMap, into: Table) -> list[Problem]:
+    """Return a problem for each key of a table mapping that can have no effect."""
+    problems = []
+    if table_map.on_conflict != "refuse" and not (keys_of(into) or computed_keys(into)):
+        fact = f"{into.name} has no unique key in the target, so on_conflict has nothing to compare."
+        hint = "Remove on_conflict, or give the table a key in create."
+        problems.append(Problem("no-effect", subject, fact, hint, criterion="keys-free"))
+    if table_map.rowids == "renumber" and (into.alias or into.without_rowid):
+        fact = f"{into.name} has a key of its own in the target, so no implicit rowid can change."
+        problems.append(Problem("no-effect", subject, fact, "Remove rowids.", criterion="keys-free"))
+    return problems
