@@ -55,6 +55,22 @@ def test_stricter_key_in_target_is_no_loss(bench: Bench) -> None:
     assert lost(bench, "CREATE TABLE t(id INTEGER PRIMARY KEY, v UNIQUE, w, n)", create) == []
 
 
+@pytest.mark.parametrize(
+    ("source_collation", "target_collation", "is_lost"),
+    [("BINARY", "NOCASE", False), ("NOCASE", "BINARY", True), ("NOCASE", "RTRIM", True)],
+)
+def test_collation_of_a_unique_is_part_of_it(
+    bench: Bench, source_collation: str, target_collation: str, is_lost: bool
+) -> None:
+    """Values that are equal as bytes are equal under each collation."""
+    create = "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT COLLATE {} UNIQUE, w, n)"
+
+    texts = lost(bench, create.format(target_collation), create.format(source_collation))
+
+    assert any(f"missing UNIQUE(v COLLATE {source_collation})" in text for text in texts) == is_lost
+    assert any("missing UNIQUE" in text for text in texts) == is_lost
+
+
 def test_renamed_columns_are_compared_by_their_new_names(bench: Bench) -> None:
     """The plan renames v and w."""
     target = "CREATE TABLE t(id INTEGER PRIMARY KEY, email UNIQUE, size, n)"

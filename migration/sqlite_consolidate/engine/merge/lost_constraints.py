@@ -97,15 +97,23 @@ def _missing(wanted: Table, into: Table, target: Schema) -> Iterator[str]:
 def _is_lost(index: Index, wanted: Table, into: Table) -> bool:
     """Return whether the target allows rows that a UNIQUE of the source refuses.
 
-    An index with a CREATE INDEX statement is not a constraint.
+    An index with a CREATE INDEX statement is not a constraint. Values that are equal as bytes are equal under each
+    collation, so another collation of a column that the source compares as bytes refuses no less.
     """
     if not index.unique or index.sql or index.origin == "pk":
         return False
     terms = {(folded(column or ""), folded(collation)) for column, _, collation in index.terms}
+    bytewise = {column for column, collation in terms if collation == "binary"}
     stricter = ({(folded(column), folded(collation)) for column, collation in key} for key in keys_of(into))
     present = {comparable_index(other, into) for other in into.indexes}
-    return comparable_index(index, wanted) not in present and not any(key <= terms for key in stricter)
+    return comparable_index(index, wanted) not in present and not any(
+        all(term in terms or term[0] in bytewise for term in key) for key in stricter
+    )
 
 
 def _describe_unique(index: Index) -> str:
-    return f"UNIQUE({', '.join(column or '' for column, _, _ in index.terms)})"
+    terms = [
+        f"{column}" if folded(collation) == "binary" else f"{column} COLLATE {collation}"
+        for column, _, collation in index.terms
+    ]
+    return f"UNIQUE({', '.join(terms)})"

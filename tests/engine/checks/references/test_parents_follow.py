@@ -145,7 +145,10 @@ def test_later_source_replaces_a_parent_of_an_earlier_one(bench: Bench) -> None:
     bench.database("b.db", CUSTOMERS, "INSERT INTO customers VALUES (1, 'B')")
     policy = table("customers", on_conflict="prefer-source")
 
-    assert outcome(bench, source("a.db", policy, "notes"), source("b.db", policy)) == [("parents-differ", "a.db:notes")]
+    sources = source("a.db", policy, "notes"), source("b.db", policy)
+    assert outcome(bench, *sources) == [("parents-differ", "a.db:notes")]
+    [problem] = bench.survey(*sources).problems
+    assert "prefer-source" not in problem.hint  # the plan has it already
 
 
 def test_parent_dropped_by_another_key_refuses_its_children(bench: Bench) -> None:

@@ -181,7 +181,10 @@ def _dropped(reference: Reference, strays: Strays) -> Problem:
         f"{_refer(strays.differing + strays.lost, reference)} rows of {parent} that the target does not have or has"
         f" under another key: {strays.differing} would reach another row of {into}, {strays.lost} none."
     )
-    hint = f'Let the rows of {parent} stay (on_conflict = "prefer-source"), or {_apart(reference)}.'
+    mapping = reference.parent_mapping
+    hint = f"M{_apart(reference)[1:]}."
+    if mapping and mapping.table_map.on_conflict == "prefer-target":
+        hint = f'Let the rows of {parent} stay (on_conflict = "prefer-source"), or {_apart(reference)}.'
     return Problem("parents-differ", reference.child.subject, text, hint, criterion="parents-follow")
 
 
