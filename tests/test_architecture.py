@@ -60,7 +60,6 @@ TAKES_APART = {"partition", "rpartition", "split", "rsplit", "startswith", "ends
 TEXTS_OF_REPORTS = {"expected", "headline", "hint", "observed", "subject", "text", "todo", "what"}
 MODULES_OF_A_FOLDER = 12
 LINES_OF_A_MODULE = 400
-SNAPSHOT = "_wording"  # end of the name of a module that lists sentences
 BESIDE_MODULES = {"__init__.py", "conftest.py"}
 READ_IN_ORDER = ROOT / "tests" / "stages"
 OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
@@ -187,9 +186,9 @@ def test_no_file_has_a_vague_name(name: str) -> None:
 
 
 def test_module_has_a_bounded_number_of_lines() -> None:
-    """A module that grows is divided by subject, except for lists of sentences."""
+    """A module that grows is divided by subject."""
     modules = [path for folder in (PACKAGE, ROOT / "tests") for path in folder.rglob("*.py")]
-    sizes = {path: len(path.read_text("utf-8").splitlines()) for path in modules if not path.stem.endswith(SNAPSHOT)}
+    sizes = {path: len(path.read_text("utf-8").splitlines()) for path in modules}
 
     assert {path: size for path, size in sizes.items() if size > LINES_OF_A_MODULE} == {}
 

@@ -11,22 +11,12 @@ from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.reports.forgery import edit, failing_subjects
 from tests.support.thorough import thorough
-from tests.support.workspaces.whole_run import Workspace, execute
+from tests.support.workspaces.whole_run import PLAN_OF_T, Workspace, execute
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLAN = """
-format = 1
-name = "merge"
-target = "main.db"
-[[source]]
-name = "old"
-file = "old.db"
-[[source.table]]
-name = "t"
-on_conflict = "{policy}"
-"""
+PLAN = PLAN_OF_T + 'on_conflict = "{policy}"\n'
 
 
 @pytest.mark.parametrize(

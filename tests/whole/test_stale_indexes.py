@@ -10,21 +10,11 @@ from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.reports.forgery import edit, failing_subjects
-from tests.support.workspaces.whole_run import Workspace, execute
+from tests.support.workspaces.whole_run import PLAN_OF_T, Workspace, execute
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLAN = """
-format = 1
-name = "merge"
-target = "main.db"
-[[source]]
-name = "old"
-file = "old.db"
-[[source.table]]
-name = "t"
-"""
 STALE = '[[stale]]\nname = "words"\nreason = "the application rebuilds it"\n'
 ROWS = "CREATE TABLE t(id INTEGER PRIMARY KEY, body)"
 WRITES = "CREATE TRIGGER fires AFTER INSERT ON t BEGIN INSERT INTO words(rowid, body) VALUES(new.id, new.body); END"
@@ -52,7 +42,7 @@ def build(workspace: Workspace, content: str, plan: str) -> None:
 @pytest.mark.parametrize("content", ["t, content_rowid=id", "''"], ids=["external", "contentless"])
 def test_stale_search_index_is_refused(workspace: Workspace, content: str) -> None:
     """Nothing is touched, and the criterion names it."""
-    build(workspace, content, PLAN)
+    build(workspace, content, PLAN_OF_T)
     before = workspace.files()
 
     ran = workspace.run("migrate")
@@ -70,7 +60,7 @@ def _excuse_another_table(document: Any) -> None:
 def test_accepted_stale_index_is_reported(workspace: Workspace, content: str, tmp_path: Path) -> None:
     """Bundle, check and rollback agree with it. No other table can be excused in the same way."""
     execute(workspace.root / "main.db", "CREATE TABLE other(x)")
-    build(workspace, content, PLAN + STALE)
+    build(workspace, content, PLAN_OF_T + STALE)
 
     ran = workspace.run("migrate")
 

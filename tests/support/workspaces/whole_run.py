@@ -49,6 +49,18 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
+PLAN_OF_T = """
+format = 1
+name = "merge"
+target = "main.db"
+[[source]]
+name = "old"
+file = "old.db"
+[[source.table]]
+name = "t"
+"""
+"""A plan that moves table t of old.db into main.db; keys of the table map may follow."""
+
 REPOSITORY = Path(sqlite_consolidate.__file__).parents[2]
 # For every pytest that a test starts, because the plugin would load all of hypothesis at its end.
 LIGHT = {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}

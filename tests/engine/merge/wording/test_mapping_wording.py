@@ -1,57 +1,17 @@
-"""Hold the wording of a merge's messages in one place.
-
-The other tests of this folder compare ids, subjects and the names of objects.
-"""
+"""Hold the wording of messages about mapped tables and copied rows in one place."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
 from sqlite_consolidate.engine.merge.conflict_log import conflict_finding, log_resolved_conflicts
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, source_digest
 from sqlite_consolidate.problem import ProblemError
-from tests.support.databases import TARGET, Bench, source, table
+from tests.support.databases import Bench, source, table
+from tests.support.reports.preflight_sentences import Case, sentences
 
 VIEW = "CREATE VIEW v AS SELECT * FROM u"
-TRIGGER = "CREATE TRIGGER g INSERT ON t BEGIN DELETE FROM u; END"
-INDEXED = ("CREATE TABLE u(a)", "CREATE INDEX ix ON u(a)")
 KEYED = "CREATE TABLE t(k PRIMARY KEY, v)"
-
-
-@dataclass(frozen=True)
-class Case:
-    """Hold the statements of the target and of the source, and the sentences of the preflight.
-
-    Attributes:
-        target: Statements of the target. There is no target if there are none.
-        source: Statements of the source.
-        sentences: Problems, then findings.
-        name: The table that the plan moves.
-        keys: Further keys of its table map.
-        plan: Further keys of the plan.
-        leave: Tables of the source that the plan leaves behind, to the reason.
-    """
-
-    target: tuple[str, ...]
-    source: tuple[str, ...]
-    sentences: list[str]
-    name: str = "t"
-    keys: dict[str, Any] = field(default_factory=dict)
-    plan: dict[str, Any] = field(default_factory=dict)
-    leave: dict[str, str] | None = None
-
-
-def sentences(bench: Bench, case: Case) -> list[str]:
-    """Return the sentences of the preflight of one case."""
-    bench.database("a.db", *case.source)
-    if case.target:
-        bench.database(TARGET, *case.target)
-    inspected = bench.survey(source("a.db", table(case.name, **case.keys), leave=case.leave), **case.plan)
-    return [*map(str, inspected.problems), *(finding.sentence for finding in inspected.findings)]
-
 
 CASES = {
     "no-place-for-column": Case(
@@ -201,155 +161,6 @@ CASES = {
             )
         ],
     ),
-    "view-left": Case(
-        (),
-        ("CREATE TABLE t(a)", "CREATE TABLE u(a)", VIEW),
-        [
-            "a.db: view v stays in the archive: it reads an object that is not moved (no such table: main.u).",
-            "a.db:u: left behind: old.",
-        ],
-        leave={"u": "old"},
-    ),
-    "view-taken": Case(
-        ("CREATE TABLE v(a)",),
-        ("CREATE TABLE t(a)", "CREATE VIEW v AS SELECT a FROM t"),
-        ["a.db: view v stays in the archive: the target has another object of that name."],
-    ),
-    "view-of-another-table": Case(
-        ("CREATE TABLE u(a)",),
-        ("CREATE TABLE t(a)", "CREATE TABLE u(a)", VIEW),
-        [
-            "a.db: view v stays in the archive: it reads u, which is not moved from this source as it is.",
-            "a.db:u: left behind: old.",
-        ],
-        leave={"u": "old"},
-    ),
-    "name-taken": Case(
-        ("CREATE VIEW t AS SELECT 1",),
-        ("CREATE TABLE t(a)",),
-        [
-            (
-                "a.db:t: the target has a view named t. Give the table another name in the target: into "
-                '= "...". [name-taken]'
-            )
-        ],
-    ),
-    "name-in-other-case": Case(
-        ("CREATE TABLE T(a)",),
-        ("CREATE TABLE t(a)",),
-        [
-            (
-                "a.db:t: the target has a table T, which differs only in case from t. Give the table "
-                'another name in the target: into = "...". [name-taken]'
-            )
-        ],
-    ),
-    "name-changed": Case(
-        INDEXED,
-        ("CREATE TABLE t(a)", "CREATE INDEX ix ON t(a)"),
-        ["a.db:t: the index name ix belongs to u in the target; for t it is created as t_ix."],
-    ),
-    "index-clash-refused": Case(
-        INDEXED,
-        ("CREATE TABLE t(a)", "CREATE INDEX ix ON t(a)"),
-        [
-            (
-                "a.db:t: the index name ix belongs to u in the target. Rename it, or set index_clash = "
-                '"rename" in the plan. [name-taken]'
-            ),
-            "a.db:t: 1 index has no counterpart in target table t: ix.",
-        ],
-        plan={"index_clash": "refuse"},
-    ),
-    "both-names-taken": Case(
-        (*INDEXED, "CREATE TABLE t_ix(a)"),
-        ("CREATE TABLE t(a)", "CREATE INDEX ix ON t(a)"),
-        [
-            (
-                "a.db:t: the index name ix belongs to u in the target, and t_ix is taken as well. Rename "
-                'it, or set index_clash = "rename" in the plan. [name-taken]'
-            ),
-            "a.db:t: 1 index has no counterpart in target table t: ix.",
-        ],
-    ),
-    "trigger-taken": Case(
-        ("CREATE TABLE t(a)", "CREATE TABLE u(a)", "CREATE TRIGGER g INSERT ON t BEGIN SELECT 1; END"),
-        ("CREATE TABLE t(a)", "CREATE TABLE u(a)", TRIGGER),
-        [
-            (
-                "a.db:t: t has a trigger g in the target that does something else. Choose one of the "
-                "two: give the table a create text in the plan. [trigger-taken]"
-            ),
-            "a.db:u: left behind: old.",
-        ],
-        leave={"u": "old"},
-    ),
-    "broken-trigger": Case(
-        (),
-        ("CREATE TABLE t(a)", TRIGGER),
-        [
-            (
-                "a.db:t: trigger g of t cannot work in the target: no such table: main.u. Every change "
-                "that fires it would fail. Move what it uses as well; or leave that behind with a "
-                "reason, and the trigger stays in the archive with it. [broken-trigger]"
-            )
-        ],
-    ),
-    "trigger-left-with-table": Case(
-        (),
-        ("CREATE TABLE t(a)", "CREATE TABLE u(a)", TRIGGER),
-        [
-            "a.db:t: trigger g of t stays in the archive: it uses u, which the plan leaves behind (old).",
-            "a.db:u: left behind: old.",
-        ],
-        leave={"u": "old"},
-    ),
-    "trigger-uses-target": Case(
-        ("CREATE TABLE u(a)",),
-        ("CREATE TABLE t(a)", TRIGGER),
-        ["a.db:t: trigger g of t now uses u of the target, which is not moved from this source."],
-    ),
-    "trigger-left": Case(
-        (),
-        ("CREATE TABLE t(a)", "CREATE TRIGGER g INSERT ON t BEGIN SELECT 1; END"),
-        ["a.db:t: trigger g stays in the archive: the plan's create text does not have it."],
-        keys={"create": "CREATE TABLE t(a)"},
-    ),
-    "parent-left": Case(
-        (),
-        ("CREATE TABLE t(a REFERENCES u)", "CREATE TABLE u(id INTEGER PRIMARY KEY)"),
-        [
-            (
-                "a.db:t: its foreign key refers to u, which is not moved: no row could be inserted any "
-                "more. Move that table as well, or give this table a create text without the foreign key. "
-                "[parent-left]"
-            ),
-            "a.db:u: left behind: old.",
-        ],
-        leave={"u": "old"},
-    ),
-    "parent-absent": Case(
-        (),
-        ("CREATE TABLE t(a REFERENCES u)",),
-        ["a.db:t: its foreign key refers to u, which the source does not have either."],
-    ),
-    "broken-foreign-key": Case(
-        ("CREATE TABLE u(id)",),
-        ("CREATE TABLE t(a REFERENCES u)",),
-        [
-            (
-                'a.db:t: its foreign key would not work in the target: foreign key mismatch - "t" '
-                'referencing "u". Give the table a create text whose foreign key refers to a key of its '
-                "parent, or a text without that foreign key. [broken-foreign-key]"
-            )
-        ],
-    ),
-    "table-as-it-was": Case(
-        ("CREATE TABLE r(b)",),
-        ("CREATE TABLE t(a)",),
-        ["the plan's table r: the target has this table already, with another declaration."],
-        plan={"required": {"r": "CREATE TABLE r(a)"}},
-    ),
     "invalid-text": Case(
         ("PRAGMA encoding='UTF-16le'", "CREATE TABLE t(a)"),
         ("CREATE TABLE t(a)", "INSERT INTO t VALUES(CAST(x'ff' AS TEXT))"),
@@ -377,7 +188,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_preflight_sentences_are_worded(bench: Bench, case: Case) -> None:
+def test_table_mapping_sentences_are_worded(bench: Bench, case: Case) -> None:
     """Each case has the sentences of its problems and findings."""
     assert sentences(bench, case) == case.sentences
 
