@@ -155,7 +155,7 @@ def _left_behind(reference: Reference, strays: Strays) -> Problem:
     parent, into, child = reference.parent_name, reference.into.table.name, reference.child
     text = (
         f"{_refer(strays.differing + strays.lost, reference)} rows of {parent}, which is not moved, and the target does"
-        f" not have the same rows: {strays.differing} would reach another row of {into}, {strays.lost} none."
+        f" not have the same rows: {_reach(strays, into)}."
     )
     hint = f"Move {parent} into {into} as well, or give {child.into.name} a create text without this FOREIGN KEY."
     return Problem("parents-left-behind", child.subject, text, hint, criterion="parents-follow")
@@ -179,12 +179,10 @@ def _dropped(reference: Reference, strays: Strays) -> Problem:
     parent, into = reference.parent_name, reference.into.table.name
     text = (
         f"{_refer(strays.differing + strays.lost, reference)} rows of {parent} that the target does not have or has"
-        f" under another key: {strays.differing} would reach another row of {into}, {strays.lost} none."
+        f" under another key: {_reach(strays, into)}."
     )
-    mapping = reference.parent_mapping
-    hint = f"M{_apart(reference)[1:]}."
-    if mapping and mapping.table_map.on_conflict == "prefer-target":
-        hint = f'Let the rows of {parent} stay (on_conflict = "prefer-source"), or {_apart(reference)}.'
+    # Not prefer-source, because then the rows of the target that refer to these keys would change their meaning.
+    hint = f"Make these rows of {parent} equal in both databases, or {_apart(reference)}."
     return Problem("parents-differ", reference.child.subject, text, hint, criterion="parents-follow")
 
 
@@ -195,6 +193,12 @@ def _adopted(reference: Reference, strays: Strays) -> Problem:
     )
     hint = f"Correct these rows in the source, or {_apart(reference)}."
     return Problem("orphans-adopted", reference.child.subject, text, hint, criterion="parents-follow")
+
+
+def _reach(strays: Strays, into: str) -> str:
+    """Return which rows the stray rows would reach, without the kinds that do not occur."""
+    numbers = {f"another row of {into}": strays.differing, f"no row of {into}": strays.lost}
+    return ", ".join(f"{number} would reach {row}" for row, number in numbers.items() if number)
 
 
 def _apart(reference: Reference) -> str:
