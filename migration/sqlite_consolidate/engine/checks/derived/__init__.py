@@ -1,0 +1,1 @@
+"""Judge what triggers and search indexes of the target derive from arriving rows."""
