@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.old_names import Mention
+from sqlite_consolidate.engine.code.scanning.old_names import Mention
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scan import find_mentions
-from sqlite_consolidate.engine.code.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.scanning.scan import find_mentions
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 
 if TYPE_CHECKING:
     from pathlib import Path

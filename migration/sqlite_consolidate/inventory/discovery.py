@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.git import ignored_files
-from sqlite_consolidate.engine.code.scanned_files import SKIPPED_FOLDERS
+from sqlite_consolidate.engine.code.scanning.scanned_files import SKIPPED_FOLDERS
 from sqlite_consolidate.engine.sqlite.files import MAGIC
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scan import find_mentions
-from sqlite_consolidate.engine.code.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.scanning.scan import find_mentions
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 from sqlite_consolidate.inventory.classification import Overlap, Role, classify, find_duplicates, find_overlaps
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.code.old_names import Mention
+    from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.engine.sqlite.limits import Limits
 
 _SUFFIXES = ("", *SIDECARS)

@@ -11,7 +11,7 @@ from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.merge.table_mapping import find_movable_table
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
@@ -29,7 +29,7 @@ from sqlite_consolidate.text import join_first_names
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlite_consolidate.engine.code.old_names import Mention
+    from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
 

@@ -19,7 +19,7 @@ from sqlite_consolidate.inventory.proposal import ProposedSmoke
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlite_consolidate.engine.code.old_names import Mention
+    from sqlite_consolidate.engine.code.scanning.old_names import Mention
 
 _ENVIRONMENTS = (".venv", "venv", "env")
 # The statements that only define names when a module is imported.

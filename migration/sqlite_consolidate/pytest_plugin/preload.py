@@ -23,7 +23,7 @@ _MODULES = (
     "sqlite_consolidate.engine.verbs.consolidate",
     "sqlite_consolidate.engine.run.run_lock",
     "sqlite_consolidate.engine.checks.comparison.compare",
-    "sqlite_consolidate.engine.code.scan",
+    "sqlite_consolidate.engine.code.scanning.scan",
     "sqlite_consolidate.engine.apps.runner",
     "sqlite_consolidate.engine.apps.database_watch",
     "sqlite_consolidate.plan.loader",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.old_names import Mention
-from sqlite_consolidate.engine.code.scan import find_mentions, stale_observations
-from sqlite_consolidate.engine.code.scanned_files import MAX_FILE_BYTES, ScanScope
+from sqlite_consolidate.engine.code.scanning.old_names import Mention
+from sqlite_consolidate.engine.code.scanning.scan import find_mentions, stale_observations
+from sqlite_consolidate.engine.code.scanning.scanned_files import MAX_FILE_BYTES, ScanScope
 from tests.support.scanned_trees import DATABASES, scan, write
 
 if TYPE_CHECKING:

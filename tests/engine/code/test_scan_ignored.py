@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scan import find_mentions, mention_findings, stale_observations
-from sqlite_consolidate.engine.code.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.scanning.scan import find_mentions, mention_findings, stale_observations
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Exemption
 from tests.support.scanned_trees import DATABASES, scan, write

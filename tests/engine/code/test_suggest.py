@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
-from sqlite_consolidate.engine.code.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.plan.model import Exemption, Reference
 

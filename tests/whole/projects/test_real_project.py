@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.scanned_files import scan_scope
+from sqlite_consolidate.engine.code.scanning.scanned_files import scan_scope
 from sqlite_consolidate.engine.code.suggest import propose_references
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build

@@ -6,9 +6,9 @@ import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.old_names import OldNames
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
-from sqlite_consolidate.engine.code.scan import find_mentions
+from sqlite_consolidate.engine.code.scanning.old_names import OldNames
+from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.source_files import CodeFile, is_python, read_code_file
 from sqlite_consolidate.engine.code.suggest_python import DatabasePaths, python_changes, text_changes
 from sqlite_consolidate.plan.model import Reference
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.code.old_names import Mention
-    from sqlite_consolidate.engine.code.scanned_files import ScanScope
+    from sqlite_consolidate.engine.code.scanning.old_names import Mention
+    from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
     from sqlite_consolidate.engine.code.suggest_python import MentionChange
     from sqlite_consolidate.problem import Problem
 

@@ -9,7 +9,7 @@ from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.python_strings import find_naming_expressions, line_of_name
+from sqlite_consolidate.engine.code.scanning.python_strings import find_naming_expressions, line_of_name
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, line_starts
 from sqlite_consolidate.engine.code.syntax import PythonCode, normalized_dump, parse_tree
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
@@ -18,7 +18,7 @@ from sqlite_consolidate.problem import ProblemError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlite_consolidate.engine.code.old_names import OldNames
+    from sqlite_consolidate.engine.code.scanning.old_names import OldNames
     from sqlite_consolidate.engine.code.source_files import Span
 
 

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_b
 from sqlite_consolidate.engine.backup.ledger import RECORDED, Ledger
 from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
 from sqlite_consolidate.engine.code.rewrite import compile_observations, replacement_observations
-from sqlite_consolidate.engine.code.scan import find_mentions, mention_findings, stale_observations
+from sqlite_consolidate.engine.code.scanning.scan import find_mentions, mention_findings, stale_observations
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
 from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
-from sqlite_consolidate.engine.code.scanned_files import ScanScope, scan_scope
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, scan_scope
 from sqlite_consolidate.engine.content.contents import Contents, ContentsCache
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode

@@ -22,8 +22,8 @@ from sqlite_consolidate.engine.checks.comparison import by_originals as original
 from sqlite_consolidate.engine.checks.comparison.compare_structure import added_object_findings
 from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.code.rewrite import replacement_observations
-from sqlite_consolidate.engine.code.scan import find_mentions, mention_findings, stale_observations
-from sqlite_consolidate.engine.code.scanned_files import scan_scope
+from sqlite_consolidate.engine.code.scanning.scan import find_mentions, mention_findings, stale_observations
+from sqlite_consolidate.engine.code.scanning.scanned_files import scan_scope
 from sqlite_consolidate.engine.content.table_differences import differences_or_note
 from sqlite_consolidate.engine.criteria import target
 from sqlite_consolidate.engine.criteria.preflight import as_observation

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.git import ignored_files
-from sqlite_consolidate.engine.code.old_names import Mention, MentionKind
+from sqlite_consolidate.engine.code.scanning.old_names import Mention, MentionKind
 from sqlite_consolidate.engine.code.source_files import is_database
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import tokenize
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.old_names import Mention, MentionKind, OldNames, excerpt
+from sqlite_consolidate.engine.code.scanning.old_names import Mention, MentionKind, OldNames, excerpt
 from sqlite_consolidate.engine.code.source_files import LINE_END
 from sqlite_consolidate.engine.code.syntax import parse_tree
 

@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.old_names import EXCERPT_LENGTH, Mention, MentionKind, OldNames, excerpt
-from sqlite_consolidate.engine.code.python_strings import python_mentions
-from sqlite_consolidate.engine.code.scanned_files import ScanScope, list_scanned_files
+from sqlite_consolidate.engine.code.scanning.old_names import EXCERPT_LENGTH, Mention, MentionKind, OldNames, excerpt
+from sqlite_consolidate.engine.code.scanning.python_strings import python_mentions
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, list_scanned_files
 from sqlite_consolidate.engine.code.source_files import encoding_of, is_python, line_starts
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required

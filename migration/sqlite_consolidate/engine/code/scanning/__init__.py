@@ -1,0 +1,1 @@
+"""Find the mentions of old databases in code, configuration and documentation."""
