@@ -1,7 +1,8 @@
-"""Give an observation for each outcome."""
+"""Give an observation for each outcome, and read the numbers of a message."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from sqlite_consolidate.observation import Observation, Outcome, not_examined, not_required
@@ -13,3 +14,8 @@ OBSERVATIONS = {
     Outcome.NOT_EXAMINED: not_examined("subject", "it is locked"),
     Outcome.NOT_REQUIRED: not_required("subject", "the plan demands none"),
 }
+
+
+def numbers_in(text: str) -> list[int]:
+    """Return the whole numbers of a message, which a better sentence keeps."""
+    return [int(number) for number in re.findall(r"\d+", text)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -13,14 +12,10 @@ from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_d
 from sqlite_consolidate.engine.sqlite.connections import attached
 from sqlite_consolidate.problem import ProblemError
 from tests.support.databases import TARGET, Bench, Copied, failed_subjects, source, table
+from tests.support.observations import numbers_in
 from tests.support.rows.copied_rows import last_counts, rows_are_exact
 
 KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"
-
-
-def numbers_in(text: str) -> list[int]:
-    """Return the numbers in a sentence."""
-    return [int(number) for number in re.findall(r"\d+", text)]
 
 
 @pytest.mark.parametrize(
