@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -170,7 +172,8 @@ def test_created_database_is_quarantined_and_not_deleted(tmp_path: Path) -> None
     [sentence] = quarantine_databases(tmp_path, ["sub/second.db", "gone.db"], aside)
 
     connection.close()
-    assert sentence == "moved sub/second.db, which an application made, into aside of the backup set"
+    assert "sub/second.db" in sentence
+    assert "into aside" in sentence
     assert list((tmp_path / "sub").iterdir()) == []
     with sqlite3.connect(aside / "sub__second.db") as moved:
         assert moved.execute("select id from tasks").fetchall() == [(1,)]
@@ -185,5 +188,6 @@ def test_database_that_cannot_be_moved_is_reported(tmp_path: Path) -> None:
 
     [sentence] = quarantine_databases(tmp_path, ["second.db"], tmp_path / "aside")
 
-    assert sentence == "second.db, which an application made, is still there (File exists): remove it"
+    assert "second.db" in sentence
+    assert os.strerror(errno.EEXIST) in sentence
     assert (tmp_path / "aside" / "second.db").read_text() == "another"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke, smoke_observations
 from sqlite_consolidate.plan.model import Expect, Smoke
+from tests.support.observations import numbers_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,7 +153,7 @@ def test_the_deadline_ends_the_test_and_its_children(tmp_path: Path, monkeypatch
 
     result = run_smoke(smoke(python=parent, timeout=300), root=tmp_path, live_root=tmp_path)
 
-    assert (result.ended, result.exit, result.stdout) == ("still running after 300 s", None, "locked\n")
+    assert (numbers_in(result.ended), result.exit, result.stdout) == ([300], None, "locked\n")
     assert is_free(tmp_path / "lock")
 
 
@@ -239,17 +242,17 @@ def test_an_interruption_during_the_start_ends_the_test(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("fields", "problem"),
+    ("fields", "named"),
     [
-        ({"python": "pass", "interpreter": ".venv/bin/python"}, ".venv/bin/python: No such file or directory"),
-        ({"run": ["./no-such-program"]}, "./no-such-program: No such file or directory"),
-        ({"run": ["./data.txt"]}, "./data.txt: Permission denied"),
-        ({"python": "print('\0')"}, "embedded null byte"),
-        ({"python": "pass", "path": ["a:b"]}, "PYTHONPATH cannot hold a folder with ':' in its name"),
+        ({"python": "pass", "interpreter": ".venv/bin/python"}, f".venv/bin/python: {os.strerror(errno.ENOENT)}"),
+        ({"run": ["./no-such-program"]}, f"./no-such-program: {os.strerror(errno.ENOENT)}"),
+        ({"run": ["./data.txt"]}, f"./data.txt: {os.strerror(errno.EACCES)}"),
+        ({"python": "print('\0')"}, "null byte"),
+        ({"python": "pass", "path": ["a:b"]}, "PYTHONPATH"),
     ],
 )
-def test_program_that_cannot_start_is_a_problem(tmp_path: Path, fields: dict[str, object], problem: str) -> None:
-    """A missing interpreter or program fails that smoke test, in words, and no other."""
+def test_program_that_cannot_start_is_a_problem(tmp_path: Path, fields: dict[str, object], named: str) -> None:
+    """A missing interpreter or program fails that smoke test and no other."""
     (tmp_path / "data.txt").write_text("no program")
     test = smoke(**fields)
 
@@ -257,7 +260,7 @@ def test_program_that_cannot_start_is_a_problem(tmp_path: Path, fields: dict[str
 
     [observation] = smoke_observations(test, result)
     assert result.exit is None
-    assert result.problem.endswith(problem)
+    assert named in result.problem
     assert not observation.holds
 
 
@@ -289,7 +292,7 @@ def test_a_program_that_never_stops_printing_is_ended(tmp_path: Path) -> None:
 
     [observation] = smoke_observations(test, result)
     assert (result.exit, observation.holds) == (None, False)
-    assert observation.observed.startswith("it has printed more than 100 MB, ended with its children")
+    assert numbers_in(observation.observed) == [100]
 
 
 @pytest.mark.parametrize(
@@ -298,23 +301,19 @@ def test_a_program_that_never_stops_printing_is_ended(tmp_path: Path) -> None:
         (Expect(), {"exit": 0}, []),
         (Expect(exit=3), {"exit": 3}, []),
         (Expect(stdout="^85$"), {"exit": 0, "stdout": "ready\n85\n"}, []),
-        (Expect(), {"exit": 2, "stderr": "no such option: --limit"}, [("exit status 2", "no such option: --limit")]),
-        (Expect(), {"exit": -signal.SIGSEGV}, [("ended by signal SIGSEGV", "(no output)")]),
-        (Expect(stdout="^85$"), {"exit": 0, "stdout": "6\n"}, [("output does not match (2 characters)", "6")]),
-        (Expect(stdout="^85$"), {"exit": 0, "stdout": "185\n"}, [("output does not match (4 characters)", "185")]),
-        (Expect(stdout="."), {"exit": 0}, [("output does not match (0 characters)", "(no output)")]),
+        (Expect(), {"exit": 2, "stderr": "no option: --limit"}, [("status", ["2"], "no option: --limit")]),
+        (Expect(), {"exit": -signal.SIGSEGV}, [("status", ["SIGSEGV"], "(no output)")]),
+        (Expect(stdout="^85$"), {"exit": 0, "stdout": "6\n"}, [("matches", ["2"], "6")]),
+        (Expect(stdout="^85$"), {"exit": 0, "stdout": "185\n"}, [("matches", ["4"], "185")]),
+        (Expect(stdout="."), {"exit": 0}, [("matches", ["0"], "(no output)")]),
         (Expect(lines=2), {"exit": 0, "stdout": "a\nb\n", "lines": 2}, []),
-        (Expect(lines=85), {"exit": 0, "stdout": "a\nb\n", "lines": 2}, [("2 lines of output", "a\\nb")]),
+        (Expect(lines=85), {"exit": 0, "stdout": "a\nb\n", "lines": 2}, [("lines", ["2"], "a\\nb")]),
         (Expect(lines=0), {"exit": 0, "lines": 0}, []),
-        (
-            Expect(stdout="^85$"),
-            {"ended": "still running after 30 s", "stdout": "85"},
-            [("still running after 30 s, ended with its children", "85")],
-        ),
+        (Expect(stdout="^85$"), {"ended": "after 30 s", "stdout": "85"}, [("within", ["30"], "85")]),
     ],
 )
 def test_each_expectation_that_fails_is_stated(
-    expect: Expect, result: dict[str, object], failing: list[tuple[str, str]]
+    expect: Expect, result: dict[str, object], failing: list[tuple[str, list[str], str]]
 ) -> None:
     """Exit status, output and timeout are separate observations.
 
@@ -325,10 +324,12 @@ def test_each_expectation_that_fails_is_stated(
 
     observations = smoke_observations(test, SmokeResult(**fields))  # type: ignore[arg-type]  # values of several types in one table
 
+    failures = [observation for observation in observations if not observation.holds]
     assert [
-        (observation.observed, observation.program_output) for observation in observations if not observation.holds
-    ] == failing
-    assert all(observation.todo for observation in observations if not observation.holds)
+        (re.findall(r"\d+|SIG\w+", observation.observed), observation.program_output) for observation in failures
+    ] == [(facts, output) for _, facts, output in failing]
+    assert all(word in observation.expected for observation, (word, _, _) in zip(failures, failing, strict=True))
+    assert all(observation.todo for observation in failures)
 
 
 def test_command_and_output_are_short_and_printable() -> None:

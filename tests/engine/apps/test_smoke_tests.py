@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 from sqlite_consolidate.plan.model import Logs, Plan, Smoke, Source
+from tests.support.observations import numbers_in
 
 if TYPE_CHECKING:
     import sqlite3
@@ -121,8 +122,8 @@ def test_tables_that_several_tests_create_are_one_finding(applications: Applicat
     [finding] = applications.changes_on_copies()
 
     assert (finding.id, finding.level, finding.subject, finding.count) == ("smoke-changed-copy", "note", "main.db", 20)
-    assert finding.text.startswith("20 tables were created by 3 smoke tests (a, b, c)")
-    assert finding.text.endswith(": t00, t01, t02 and 17 more.")
+    assert numbers_in(finding.text) == [20, 3, 0, 1, 2, 17], "tables, tests, the first names and the other tables"
+    assert "(a, b, c)" in finding.text
 
 
 def test_trigger_of_lost_table_fails_the_first_insert(root: Path, applications: Applications) -> None:
@@ -133,7 +134,7 @@ def test_trigger_of_lost_table_fails_the_first_insert(root: Path, applications: 
     result = applications.run(writing(INSERT))
 
     assert result.exit == 1
-    assert "no such table: main.seen" in result.stderr
+    assert "main.seen" in result.stderr
 
 
 def test_each_writing_test_has_its_own_copy_without_sources(root: Path, applications: Applications) -> None:
