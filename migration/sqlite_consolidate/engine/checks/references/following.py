@@ -8,14 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
-from sqlite_consolidate.engine.sqlite.sql import quoted
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
+    from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey
 
 _NUMERIC = ("INTEGER", "REAL", "NUMERIC")
 
@@ -82,7 +85,7 @@ def count_strays_elsewhere(
     parent = reference.parent
     has_parent = "0"
     if parent is not None:
-        has_parent = f"({_probe(parent, reference)}) IN ({_keys_of_table(source, parent)})"
+        has_parent = f"({_probe(parent, reference)}) IN ({keys_of_table(source, parent)})"
     probe = _probe(reference.into, reference)
     arrived = " OR ".join(f"({probe}) IN ({query})" for query in reached) or "0"
     differing = "had" if reference.is_elsewhere else "0"
@@ -95,9 +98,75 @@ def count_strays_elsewhere(
     return Strays(*con.execute(query).fetchone())
 
 
-def keys_in_target(reference: Reference, database: str) -> str:
-    """Return the query of the keys that the referred table has in a database."""
-    return _keys_of_table(database, reference.into)
+def count_merged_parents(con: sqlite3.Connection, reference: Reference, source: str, into: str, kept: str) -> int:
+    """Count the child rows whose parent and another row are replaced by one row.
+
+    Args:
+        con: The connection to both databases.
+        reference: The reference of rows of the target, with a parent.
+        source: Name of the database with the old rows.
+        into: Name of the database that has the new rows.
+        kept: SQL condition over ``s`` of the child rows that are followed. Empty for all.
+    """
+    parent = reference.parent
+    if parent is None:
+        return 0
+    shared = " OR ".join(
+        f"({' AND '.join(f'o.{quoted(name)} = t.{quoted(name)} COLLATE {quoted(coll)}' for name, coll in key)})"
+        for key in keys_of(parent.table)
+    )
+    is_other = f"({_matches('o', parent, reference)}) IS NOT 1"
+    query = (
+        f"SELECT coalesce(sum(k.n), 0) FROM ({_referenced_keys(reference, source, kept)}) AS k"
+        f" JOIN {_place(source, parent)} AS s ON {_matches('s', parent, reference)}"
+        f" JOIN {_place(into, reference.into)} AS t ON {_matches('t', reference.into, reference)}"
+        f" WHERE NOT ({_same_row(reference.row)})"
+        f" AND EXISTS (SELECT 1 FROM {_place(source, parent)} AS o WHERE ({shared or 0}) AND {is_other})"
+    )
+    return int(con.execute(query).fetchone()[0])
+
+
+def count_rows_without_parent(
+    con: sqlite3.Connection,
+    rows: Projection,
+    key: ForeignKey,
+    into: ReferredKey | None,
+    reached: Iterable[str],
+    kept: str = "",
+) -> int:
+    """Count the rows of a source that SQLite would report for a foreign key of the target.
+
+    Args:
+        con: The connection to all databases.
+        rows: The rows of the child table as they have to arrive.
+        key: The foreign key, as the target declares it.
+        into: The referred columns. None if the target does not have their table.
+        reached: Queries of the keys that the referred table will have.
+        kept: SQL condition over ``s`` of the rows that are counted. Empty for all.
+    """
+    columns = {folded(column.name): column for column in (*rows.columns, *rows.computed)}
+    referring = [columns[folded(name)] for name in key.columns if folded(name) in columns]
+    if len(referring) < len(key.columns):
+        return 0  # only the target computes a column
+    conditions = [*(f"{column.source} IS NOT NULL" for column in referring), *([f"({kept})"] if kept else [])]
+    if into is not None:
+        present = [column_affinity(rows.table, column.origin) for column in referring]
+        values = [
+            f"{_with_affinity(column.source, wanted, affinity)} COLLATE {quoted(collation)}"
+            for column, wanted, affinity, collation in zip(
+                referring, into.affinities, present, into.collations, strict=True
+            )
+        ]
+        conditions += [f"({', '.join(values)}) NOT IN ({query})" for query in reached]
+    (count,) = con.execute(rows.select(["count(*)"], " AND ".join(conditions), by_index=True)).fetchone()
+    return int(count)
+
+
+def keys_of_table(database: str, key: ReferredKey) -> str:
+    """Return the query of the keys without NULL that a table has in a database."""
+    columns = [quoted(column) for column in key.columns]
+    not_null = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+    return f"SELECT {', '.join(columns)} FROM {_place(database, key)} WHERE {not_null}"
 
 
 def kept_rows(mapping: TableMapping, source: str) -> str:
@@ -168,13 +237,6 @@ def _with_affinity(value: str, wanted: str, present: str) -> str:
         return f"iif(typeof({value}) IN ('integer', 'real'), CAST({value} AS TEXT), {value})"
     number = f"CAST({value} AS NUMERIC)"
     return f"iif(typeof({value}) = 'text' AND {number} = {value}, {number}, {value})"
-
-
-def _keys_of_table(database: str, key: ReferredKey) -> str:
-    """Return the query of the keys without NULL of a table."""
-    columns = [quoted(column) for column in key.columns]
-    not_null = " AND ".join(f"{column} IS NOT NULL" for column in columns)
-    return f"SELECT {', '.join(columns)} FROM {_place(database, key)} WHERE {not_null}"
 
 
 def _same_row(pairs: Sequence[tuple[str, str]]) -> str:

@@ -168,7 +168,8 @@ def _undeclared_reference(
     columns = tuple(source_column(mapping, column) for column in planned.columns)
     key = tuple(source_column(parent_mapping, column) if parent_mapping else column for column in to)
     parent = _parent(databases, mapping, replace(planned, parent=name, to=key))
-    if parent and len(to) == len(columns) and all(parent.table.column(column) for column in key):
+    has_columns = all(mapping.table.column(column) for column in columns)  # a constant refers to no row of the source
+    if parent and has_columns and len(to) == len(columns) and all(parent.table.column(column) for column in key):
         into_key = ReferredKey(into, to)
         yield Reference(mapping, columns, parent, name, parent_mapping, into_key, is_declared=False)
 

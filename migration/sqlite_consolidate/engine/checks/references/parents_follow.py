@@ -5,22 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.following import (
-    Strays,
-    count_strays,
-    count_strays_elsewhere,
-    kept_rows,
-)
-from sqlite_consolidate.engine.checks.references.foreign_keys import (
-    Reference,
-    ReferredKey,
-    column_affinity,
-    find_references,
-    target_column,
+from sqlite_consolidate.engine.checks.references.following import count_strays_elsewhere
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity, find_references, target_column
+from sqlite_consolidate.engine.checks.references.missing_parents import find_missing_parents
+from sqlite_consolidate.engine.checks.references.predicted_strays import (
+    NO_STRAYS,
+    arriving_keys,
+    compare_rows,
+    kept_condition,
 )
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, predicted_target
+from sqlite_consolidate.engine.checks.references.target_children import check_target_children
 from sqlite_consolidate.engine.content.inspection import read_problem
-from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
@@ -31,11 +27,12 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
+    from sqlite_consolidate.engine.checks.references.following import Strays
+    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
     from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import KeySource
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -46,8 +43,9 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
     findings: list[Finding] = []
     if not databases.mappings:
         return problems, findings
+    references = find_references(databases)
     with predicted_target(databases, limits) as target:
-        for reference in find_references(databases):
+        for reference in references:
             limits_of(target.con).deadline.start_step(f"the references of {reference.child.subject}")
             try:
                 strays = _strays(databases, target, reference)
@@ -58,7 +56,12 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
                 problems += _problems(reference, strays)
             elif strays.adopted:
                 findings.append(_parents_found(reference, strays))
-        findings += _replaced_parents(databases, target)
+        problems += find_missing_parents(databases, target, references, {problem.subject for problem in problems})
+        for message in check_target_children(databases, target):
+            if isinstance(message, Problem):
+                problems.append(message)
+            else:
+                findings.append(message)
     return problems, findings
 
 
@@ -76,33 +79,17 @@ def _parents_found(reference: Reference, strays: Strays) -> Finding:
 
 def _strays(databases: InspectedDatabases, target: PredictedTarget, reference: Reference) -> Strays:
     """Count the child rows that would not reach the row that their parent becomes."""
-    none = Strays(0, 0, 0, 0)
     if not databases.rows(reference.child):
-        return none
+        return NO_STRAYS
     sources = target.key_sources(reference.into.table)
     keeps = _keeps_its_parents(reference, sources)
     if keeps and _has_no_orphan(databases, reference):
-        return none
+        return NO_STRAYS
     if keeps or reference.is_elsewhere or reference.parent is None:
-        reached = [_reached(target, reference, source) for source in sources]
-        alias, kept = target.source_alias(reference.child), _kept(target, reference)
-        return none if kept is None else count_strays_elsewhere(target.con, reference, alias, reached, kept)
-    return _compare_rows(target, reference) if reference.has_unique_keys else none
-
-
-def _compare_rows(target: PredictedTarget, reference: Reference) -> Strays:
-    into, kept = target.database_of(reference.into.table), _kept(target, reference)
-    if not into or kept is None:
-        return Strays(0, 0, 0, 0)
-    return count_strays(target.con, reference, target.source_alias(reference.child), into, kept)
-
-
-def _kept(target: PredictedTarget, reference: Reference) -> str | None:
-    """Return the SQL condition of the rows that will be in the target, if it is known."""
-    mapping = reference.child
-    if not has_contest(target.key_sources(mapping.into)):
-        return ""
-    return kept_rows(mapping, target.source_alias(mapping)) if target.database_of(mapping.into) else None
+        reached = [arriving_keys(target, reference.into, source) for source in sources]
+        alias, kept = target.source_alias(reference.child), kept_condition(target, reference.child)
+        return NO_STRAYS if kept is None else count_strays_elsewhere(target.con, reference, alias, reached, kept)
+    return compare_rows(target, reference) if reference.has_unique_keys else NO_STRAYS
 
 
 def _keeps_its_parents(reference: Reference, sources: list[KeySource]) -> bool:
@@ -130,14 +117,6 @@ def _has_no_orphan(databases: InspectedDatabases, reference: Reference) -> bool:
     child = folded(reference.child.table_map.name)
     orphans = databases.sources[reference.child.source.name].orphans
     return reference.is_declared and all(folded(name) != child for name, _ in orphans)
-
-
-def _reached(target: PredictedTarget, reference: Reference, source: KeySource) -> str:
-    """Return the query of the keys that the referred table gets from one of its sources."""
-    rows = source.mapping.projection(target.alias_of(source.path))
-    columns = {folded(column.name): column.source for column in rows.columns}
-    values = [columns.get(folded(name), "NULL") for name in reference.into.columns]
-    return rows.select(values, " AND ".join(f"{value} IS NOT NULL" for value in values), by_index=True)
 
 
 def _problems(reference: Reference, strays: Strays) -> Iterator[Problem]:
@@ -209,48 +188,3 @@ def _apart(reference: Reference) -> str:
 def _refer(rows: int, reference: Reference) -> str:
     verb = "refers" if rows == 1 else "refer"
     return f"{counted(rows, 'row')} {verb} by {', '.join(reference.columns)} to"
-
-
-def _replaced_parents(databases: InspectedDatabases, target: PredictedTarget) -> Iterator[Finding]:
-    """Yield a finding for rows of the target whose parent a different row replaces."""
-    if databases.target is None:
-        return
-    before, planned = databases.target.schema, databases.target_schema.schema
-    for table in before.tables.values():
-        for declared in table.foreign_keys if databases.target.rows.get(table.name) else ():
-            parent, into = before.table(declared.parent), planned.table(declared.parent)
-            after = planned.table(table.name)
-            if parent is None or into is None or after is None or not _is_replaced(target.key_sources(into)):
-                continue
-            reference = _own_reference(databases, declared, (table, after), (parent, into))
-            strays = _compare_rows(target, reference) if reference.has_unique_keys else Strays(0, 0, 0, 0)
-            if rows := strays.differing + strays.lost:
-                text = (
-                    f"of {table.name} in the target refer to rows of {parent.name} that a source replaces by different"
-                    " ones (prefer-source)."
-                )
-                subject = f"{databases.target.file}:{table.name}"
-                yield Finding.of("parents-replaced", subject, text, count=rows, noun="row")
-
-
-def _is_replaced(sources: list[KeySource]) -> bool:
-    is_own = bool(sources) and sources[0].is_target
-    return is_own and any(source.policy == "prefer-source" for source in sources)
-
-
-def _own_reference(
-    databases: InspectedDatabases, declared: ForeignKey, child: tuple[Table, Table], parent: tuple[Table, Table]
-) -> Reference:
-    """Return a foreign key of the target's own rows, from before the copy to after it."""
-    plan = databases.plan
-    to = declared.to or parent[0].primary_key
-    child_mapping = mapping_of_target_rows(plan, *child, rowids=False)
-    parent_mapping = mapping_of_target_rows(plan, *parent, rowids=False)
-    return Reference(
-        child_mapping,
-        declared.columns,
-        ReferredKey(parent[0], to),
-        declared.parent,
-        parent_mapping,
-        ReferredKey(parent[1], to),
-    )

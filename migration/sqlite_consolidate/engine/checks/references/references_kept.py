@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.checks.references.following import (
     count_strays,
     count_strays_elsewhere,
     kept_rows,
-    keys_in_target,
+    keys_of_table,
 )
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, key_sources
@@ -64,6 +64,6 @@ def _count(compared: TargetComparison, reference: Reference) -> Strays:
     with attached(con, inspected.path_of(child), f"source {child.source.name}") as source:
         kept = kept_rows(child, source) if has_contest(key_sources(inspected, child.into)) else ""
         if reference.is_elsewhere:
-            reached = [keys_in_target(reference, "main")]
+            reached = [keys_of_table("main", reference.into)]
             return count_strays_elsewhere(con, reference, source, reached, kept)
         return count_strays(con, reference, source, "main", kept)

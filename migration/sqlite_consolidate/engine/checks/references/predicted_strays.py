@@ -1,0 +1,51 @@
+"""Follow references into the predicted target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.references.following import Strays, count_strays, kept_rows, keys_of_table
+from sqlite_consolidate.engine.checks.references.predicted_target import has_contest
+from sqlite_consolidate.engine.sqlite.sql import folded
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
+    from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
+    from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
+
+NO_STRAYS = Strays(0, 0, 0, 0)
+
+
+def compare_rows(target: PredictedTarget, reference: Reference) -> Strays:
+    """Compare the parents of child rows with the rows that they will reach.
+
+    No stray is counted if these cannot be predicted.
+    """
+    into, kept = target.database_of(reference.into.table), kept_condition(target, reference.child)
+    if not into or kept is None:
+        return NO_STRAYS
+    return count_strays(target.con, reference, target.source_alias(reference.child), into, kept)
+
+
+def kept_condition(target: PredictedTarget, mapping: TableMapping) -> str | None:
+    """Return the SQL condition of the rows that stay, or None if it is unknown."""
+    if not has_contest(target.key_sources(mapping.into)):
+        return ""
+    return kept_rows(mapping, target.source_alias(mapping)) if target.database_of(mapping.into) else None
+
+
+def arriving_keys(target: PredictedTarget, key: ReferredKey, source: KeySource) -> str:
+    """Return the query of the keys that the referred table gets from one of its sources."""
+    rows = source.mapping.projection(target.alias_of(source.path))
+    columns = {folded(column.name): column.source for column in rows.columns}
+    values = [columns.get(folded(name), "NULL") for name in key.columns]
+    return rows.select(values, " AND ".join(f"{value} IS NOT NULL" for value in values), by_index=True)
+
+
+def keys_after_copy(target: PredictedTarget, key: ReferredKey) -> list[str] | None:
+    """Return queries of all keys of the referred table, or None if they are unknown."""
+    sources = target.key_sources(key.table)
+    if not has_contest(sources):
+        return [arriving_keys(target, key, source) for source in sources]
+    database = target.database_of(key.table)
+    return [keys_of_table(database, key)] if database else None

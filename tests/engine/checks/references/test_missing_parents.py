@@ -1,0 +1,156 @@
+"""Specify that a foreign key that only the target declares is tried in preflight."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from itertools import product
+
+import pytest
+
+from sqlite_consolidate.engine.checks.comparison.compare import foreign_keys
+from sqlite_consolidate.engine.sqlite.connections import open_existing
+from tests.support.databases import TARGET, Bench, failed_subjects, source, table
+
+PARENT = "CREATE TABLE p(id INTEGER PRIMARY KEY, v)"
+DECLARED = "CREATE TABLE ch(id INTEGER PRIMARY KEY, p INTEGER REFERENCES p(id))"
+UNDECLARED = "CREATE TABLE ch(id INTEGER PRIMARY KEY, p INTEGER)"
+PARENTS = "INSERT INTO p VALUES (1, 'a')"
+CHILDREN = "INSERT INTO ch VALUES (1, 1), (2, 9), (3, 8), (4, NULL)"
+Outcome = list[tuple[str, str, int]]
+
+
+def refusals(bench: Bench, *sources: object, **keys: object) -> Outcome:
+    """Return id, subject and number of rows of each problem. All must belong to the criterion."""
+    problems = bench.survey(*sources, **keys).problems  # type: ignore[arg-type]
+    assert {problem.criterion for problem in problems} <= {"parents-follow"}
+    return [(problem.id, problem.subject, int(problem.what.split()[0])) for problem in problems]
+
+
+def test_create_text_with_a_foreign_key_that_rows_violate(bench: Bench) -> None:
+    """The source does not declare it, and two rows have no parent."""
+    bench.database("b.db", PARENT, UNDECLARED, PARENTS, CHILDREN)
+
+    plan = source("b.db", "p", table("ch", create=DECLARED))
+    assert refusals(bench, plan) == [("parents-missing", "b.db:ch", 2)]
+    assert refusals(bench, source("b.db", "p", "ch")) == []
+
+
+def test_create_text_with_a_foreign_key_that_rows_satisfy(bench: Bench) -> None:
+    """A NULL refers to no row."""
+    bench.database("b.db", PARENT, UNDECLARED, PARENTS, "INSERT INTO ch VALUES (1, 1), (4, NULL)")
+
+    copied = bench.copied(source("b.db", "p", table("ch", create=DECLARED)))
+    assert failed_subjects(foreign_keys(copied.compared)) == []
+
+
+def test_required_table_with_a_foreign_key_that_rows_violate(bench: Bench) -> None:
+    """The create text is one of a [[table]]."""
+    bench.database("b.db", PARENT, UNDECLARED, PARENTS, CHILDREN)
+
+    plan = source("b.db", "p", "ch")
+    assert refusals(bench, plan, required={"ch": DECLARED}) == [("parents-missing", "b.db:ch", 2)]
+
+
+def test_foreign_key_to_a_table_that_no_database_has(bench: Bench) -> None:
+    """Each row without a NULL has no parent."""
+    bench.database("b.db", UNDECLARED, CHILDREN)
+
+    plan = source("b.db", table("ch", create=DECLARED.replace("p(id)", "nowhere(id)")))
+    assert refusals(bench, plan) == [("parents-missing", "b.db:ch", 3)]
+
+
+@pytest.mark.parametrize("policy", ["refuse", "prefer-target", "prefer-source"])
+def test_foreign_key_of_the_target_over_dangling_rows(bench: Bench, policy: str) -> None:
+    """Parents of the target and of the source count, whichever policy the parents have."""
+    bench.database(TARGET, PARENT, DECLARED, "INSERT INTO p VALUES (9, 'a')")
+    bench.database("b.db", UNDECLARED, CHILDREN)
+    bench.database("c.db", PARENT, PARENTS)
+
+    plan = source("b.db", "ch"), source("c.db", table("p", on_conflict=policy))
+    assert refusals(bench, *plan) == [("parents-missing", "b.db:ch", 1)]
+
+
+def test_dangling_rows_that_a_policy_drops_do_not_count(bench: Bench) -> None:
+    """The target has other rows under the keys 2 and 3."""
+    bench.database(TARGET, PARENT, DECLARED, PARENTS, "INSERT INTO ch VALUES (2, 1), (3, 1)")
+    bench.database("b.db", UNDECLARED, CHILDREN)
+
+    assert refusals(bench, source("b.db", table("ch", on_conflict="prefer-target"))) == []
+
+
+def test_dangling_rows_of_a_declared_key_pass_as_before(bench: Bench) -> None:
+    """They dangle in the source as they do in the target."""
+    bench.database(TARGET, PARENT, DECLARED)
+    bench.database("b.db", PARENT, DECLARED, PARENTS, CHILDREN)
+
+    copied = bench.copied(source("b.db", "p", "ch"))
+    assert failed_subjects(foreign_keys(copied.compared)) == []
+
+
+def test_declared_key_whose_counterpart_refers_to_another_table(bench: Bench) -> None:
+    """The rows dangle by the source's key, but the target has another one."""
+    bench.database(TARGET, PARENT, DECLARED)
+    bench.database("b.db", DECLARED.replace("p(id)", "elsewhere(id)"), CHILDREN)
+
+    assert refusals(bench, source("b.db", "ch")) == [("parents-missing", "b.db:ch", 3)]
+
+
+def test_self_reference_that_only_the_target_declares(bench: Bench) -> None:
+    """Parents may be rows of another source."""
+    node = "CREATE TABLE node(id INTEGER PRIMARY KEY, up INTEGER{})"
+    bench.database(TARGET, node.format(" REFERENCES node"))
+    bench.database("a.db", node.format(""), "INSERT INTO node VALUES (1, 1), (2, 3), (3, 7)")
+    bench.database("b.db", node.format(""), "INSERT INTO node VALUES (7, NULL), (8, 99)")
+
+    plan = source("a.db", "node"), source("b.db", "node")
+    assert ("parents-missing", "b.db:node", 1) in refusals(bench, *plan)
+
+
+def test_default_of_the_target_as_a_referring_value(bench: Bench) -> None:
+    """The source has no such column, and each of its rows gets the default."""
+    child = "CREATE TABLE ch(id INTEGER PRIMARY KEY, p INTEGER DEFAULT {} REFERENCES p(id))"
+    bench.database("b.db", PARENT, "CREATE TABLE ch(id INTEGER PRIMARY KEY)", PARENTS, "INSERT INTO ch VALUES (1), (2)")
+
+    plans = [source("b.db", "p", table("ch", create=child.format(default))) for default in (1, 9)]
+    assert [refusals(bench, plan) for plan in plans] == [[], [("parents-missing", "b.db:ch", 2)]]
+
+
+def test_composite_key_with_renamed_columns_is_tried(bench: Bench) -> None:
+    """Rows with a NULL in one of the columns refer to nothing."""
+    create = "CREATE TABLE link(c, d, FOREIGN KEY(d, c) REFERENCES pair(b, a)) "
+    bench.database(
+        "b.db",
+        "CREATE TABLE pair(a TEXT COLLATE NOCASE, b INTEGER, PRIMARY KEY(a, b)) WITHOUT ROWID",
+        "CREATE TABLE link(x, y)",
+        "CREATE UNIQUE INDEX reversed ON pair(b, a)",
+        "INSERT INTO pair VALUES ('k', 1)",
+        "INSERT INTO link VALUES ('K', 1), ('k', '1'), ('k', NULL), (NULL, 2), ('k', 2), ('l', 1)",
+    )
+
+    plan = source("b.db", "pair", table("link", columns={"x": "c", "y": "d"}, create=create))
+    assert refusals(bench, plan) == [("parents-missing", "b.db:link", 2)]
+
+
+TYPES = ["INTEGER", "TEXT", "REAL", "", "TEXT COLLATE NOCASE"]
+KEYS = "(1), ('1'), ('a'), (2.5), (x'31')"
+VALUES = "(1), ('1'), (1.0), ('1.0'), ('01'), ('a'), ('A'), (2.5), ('2.5'), (x'31'), (7), (NULL)"
+
+
+@pytest.mark.parametrize("policy", ["refuse", "prefer-source"], ids=["queried", "copied"])
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le"], ids=["attached", "staged"])
+@pytest.mark.parametrize(("key", "value"), [*product(TYPES, TYPES)])
+def test_missing_parents_are_those_that_sqlite_reports(
+    bench: Bench, key: str, value: str, encoding: str, policy: str
+) -> None:
+    """SQLite is asked in a database that declares the key."""
+    parent, child = f"CREATE TABLE parent(k {key} UNIQUE)", "CREATE TABLE child(id INTEGER PRIMARY KEY, r {})"
+    filled = (f"INSERT OR IGNORE INTO parent VALUES {KEYS}", f"INSERT INTO child(r) VALUES {VALUES}")
+    declared = child.format(f"{value} REFERENCES parent(k)")
+    bench.database("declared.db", parent, declared, *filled)
+    with closing(open_existing(bench.root / "declared.db")) as con:
+        orphans = len(con.execute("PRAGMA foreign_key_check").fetchall())
+    bench.database("a.db", f"PRAGMA encoding='{encoding}'", parent, child.format(value), *filled)
+    bench.database(TARGET, parent, declared, *(["INSERT INTO parent VALUES ('a')"] if policy != "refuse" else []))
+
+    moved = table("parent", rowids="renumber", on_conflict=policy)
+    assert refusals(bench, source("a.db", moved, "child")) == [("parents-missing", "a.db:child", orphans)]
