@@ -31,10 +31,13 @@ def _seconds(value: object) -> object:
     return hours * 3600 + minutes * 60 + seconds
 
 
-def _inside(value: str) -> str:
-    """Refuse a path that is absolute or leaves the workspace.
+def inside(value: str) -> str:
+    """Return a path of the workspace unchanged.
 
     Symbolic links are checked later, because that needs the file system.
+
+    Raises:
+        ValueError: The path is absolute, or leads outside the workspace.
     """
     if "\0" in value:
         raise ValueError("a path cannot contain a NUL character")
@@ -60,7 +63,7 @@ _Duration = Annotated[str, StringConstraints(pattern=rf"^(?=.){_DURATION.pattern
 Seconds = Annotated[
     float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_seconds, json_schema_input_type=_Duration)
 ]
-PathInside = Annotated[str, StringConstraints(min_length=1), AfterValidator(_inside)]
+PathInside = Annotated[str, StringConstraints(min_length=1), AfterValidator(inside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Name = Annotated[str, StringConstraints(min_length=1)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from sqlite_consolidate.engine.backup.backup_set import backup_sets
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.report.evidence import Attempt
+from sqlite_consolidate.report.evidence import Attempt, Verdict
 from sqlite_consolidate.report.past_runs import past_runs, workspace_id
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def _with_record(attempt: Attempt, folder: Path) -> Attempt:
         verdict, headline, code, finished = (document[key] for key in ("verdict", "headline", "exit_code", "finished"))
     except (OSError, ValueError, LookupError, TypeError):
         return attempt
-    if not finished:
+    if not finished or verdict not in get_args(Verdict) or not isinstance(code, int | None):
+        return attempt
+    if not isinstance(headline, str) or not isinstance(finished, str):
         return attempt
     return replace(attempt, verdict=verdict, headline=headline, exit_code=code, finished=finished)
 

@@ -5,7 +5,9 @@ The other tests of this folder compare ids, subjects and files.
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,9 +81,24 @@ WORDING = {
         "ones. Restore the file, or move the whole set out of the backups folder. [no-manifest]"
     ),
     "bad-manifest": (
-        "small-20250131_120000/manifest.json: is not a manifest of format 1 (it has another "
-        "format). Restore the file, or move the whole set out of the backups folder. "
+        "small-20250131_120000/manifest.json: is not a manifest of format 1, because it has "
+        "another format. Restore the file, or move the whole set out of the backups folder. "
         "[bad-manifest]"
+    ),
+    "bad-manifest-value": (
+        "small-20250131_120000/manifest.json: is not a manifest of format 1, because 2 values cannot "
+        "be read, the first at run. Restore the file, or move the whole set out of the "
+        "backups folder. [bad-manifest]"
+    ),
+    "manifest-outside": (
+        "small-20250131_120000/manifest.json: names ../victim.db, which is outside the backup set or "
+        "the workspace. Restore the manifest from another copy, or move the "
+        "whole set out of the backups folder. [manifest-outside]"
+    ),
+    "bad-ledger": (
+        "small-20250131_120000/ledger.jsonl: line 1 is not an event of a run. "
+        "Restore the file from another copy, or move the whole set out of the backups folder. "
+        "[bad-ledger]"
     ),
     "sealed": (
         "small-20250131_120000: is sealed and stays, because it is a backup. Remove it by hand if you must. [sealed]"
@@ -280,7 +297,27 @@ def break_manifest(folder: Path) -> None:
     (folder / "manifest.json").write_text((folder / "manifest.json").read_text().replace('"format": 1', '"format": 2'))
 
 
-@pytest.mark.parametrize(("name", "spoil"), [("no-manifest", lose_manifest), ("bad-manifest", break_manifest)])
+def edit_manifest(folder: Path, **values: object) -> None:
+    """Write other values into the manifest of a sealed set."""
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | values))
+
+
+def break_ledger(folder: Path) -> None:
+    """Write a line that is no event."""
+    (folder / "ledger.jsonl").write_text("[]\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("no-manifest", lose_manifest),
+        ("bad-manifest", break_manifest),
+        ("bad-manifest-value", partial(edit_manifest, target_existed="yes", run=3)),
+        ("manifest-outside", partial(edit_manifest, target="../victim.db")),
+        ("bad-ledger", break_ledger),
+    ],
+)
 def test_problems_of_manifests_are_worded(consolidated_copy: Path, name: str, spoil: Callable[[Path], None]) -> None:
     """The copies in the set may be the only ones."""
     spoil(consolidated_copy / SET)

@@ -76,7 +76,7 @@ def test_manifest_entry_describes_the_copy(root: Path, notes: InspectedDatabase,
     assert (copy.role, copy.name, copy.file) == ("source", "notes", "logs/notes.db")
     assert (copy.size, copy.sha256) == (path.stat().st_size, digest_file(path))
     assert copy.digest == notes.digest == read_contents(path).digest
-    assert copy.tables == {"notes": [5, notes.digests["notes"].sha256]}
+    assert copy.tables == {"notes": (5, notes.digests["notes"].sha256)}
     assert (copy.mode, copy.journal_mode) == (0o604, "wal")
 
 
@@ -171,7 +171,7 @@ def test_databases_with_one_name_share_no_copy(notes: InspectedDatabase, folder:
     "edited",
     [
         lambda copy: replace(copy, digest=copy.digest[::-1]),
-        lambda copy: replace(copy, tables={name: [rows + 1, sha256] for name, (rows, sha256) in copy.tables.items()}),
+        lambda copy: replace(copy, tables={name: (rows + 1, sha256) for name, (rows, sha256) in copy.tables.items()}),
     ],
     ids=["the digest of all", "a number of rows"],
 )

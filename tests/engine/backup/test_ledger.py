@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.problem import ProblemError
 from tests.support.processes import die, run_in_child
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def test_events_are_read_in_order_with_their_facts(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
 
     ledger.note("started", plan="né\n\x1c\u2028\udcff")
-    ledger.note("rewriting", file="a.py")
-    ledger.note("rewriting", file="b.py")
+    ledger.note("rewriting", file="a.py", after="00")
+    ledger.note("rewriting", file="b.py", after="00")
 
     assert names(ledger) == ["started", "rewriting", "rewriting"]
     assert ledger.events()[0]["plan"] == "né\n\x1c\u2028\udcff"
@@ -167,3 +168,33 @@ def test_ledger_is_private_and_follows_no_link(tmp_path: Path) -> None:
 
     assert (tmp_path / "ledger.jsonl").stat().st_mode & 0o777 == 0o600
     assert not (trap / "victim").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        "7",
+        '{"at": "2025-01-31"}',
+        '{"event": 3, "at": "2025-01-31"}',
+        '{"event": "sealed"}',
+        '{"event": "sealed", "at": 5}',
+        '{"event": "started", "at": "2025-01-31", "run": 7}',
+        '{"event": "rewriting", "at": "2025-01-31", "file": "a.py"}',
+        '{"event": "committing", "at": "2025-01-31", "objects": ["view v"]}',
+        '{"event": "committing", "at": "2025-01-31", "objects": {"view v": 1}}',
+    ],
+)
+def test_line_that_no_run_has_written_is_a_problem(tmp_path: Path, line: str) -> None:
+    """The ledger says which steps were taken, so a run cannot go on without it."""
+    ledger = Ledger(tmp_path)
+    ledger.note("sealed")
+    with ledger.path.open("a") as file:
+        file.write(f"{line}\n")
+
+    with pytest.raises(ProblemError) as caught:
+        ledger.events()
+
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == [
+        ("bad-ledger", f"{tmp_path.name}/ledger.jsonl")
+    ]

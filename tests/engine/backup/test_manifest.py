@@ -26,7 +26,7 @@ DATABASE = DatabaseCopy(
     size=4096,
     sha256="ab",
     digest="cd",
-    tables={"tasks": [3, "ef"]},
+    tables={"tasks": (3, "ef")},
     mode=0o640,
     journal_mode="wal",
 )
@@ -103,8 +103,16 @@ def test_kill_while_sealing_leaves_no_partial_manifest(tmp_path: Path) -> None:
         lambda data: json.dumps(data | {"format": 2}).encode(),
         lambda data: json.dumps({key: data[key] for key in data if key != "databases"}).encode(),
         lambda data: json.dumps(data | {"unknown": 1}).encode(),
+        lambda data: json.dumps(data | {"archive": []}).encode(),
+        lambda data: json.dumps(data | {"code": [data["code"][0] | {"mode": "rwx"}]}).encode(),
+        lambda data: json.dumps(data | {"code": [data["code"][0] | {"mode": 0o100_777}]}).encode(),
+        lambda data: json.dumps(data | {"databases": [data["databases"][0] | {"tables": {"tasks": [1]}}]}).encode(),
+        lambda _data: b"[" * 100_000,
     ],
-    ids=["empty", "cut off", "no text", "a list", "another format", "a key missing", "a key too many"],
+    ids=[
+        *("empty", "cut off", "no text", "a list", "another format", "a key missing", "a key too many"),
+        *("no pairs", "mode is text", "mode of a folder", "table without digest", "nested deeply"),
+    ],
 )
 def test_broken_manifest_is_a_problem(tmp_path: Path, spoil: Callable[[dict[str, Any]], bytes]) -> None:
     """It does not count as unsealed, because its copies may be the only ones."""
@@ -114,3 +122,49 @@ def test_broken_manifest_is_a_problem(tmp_path: Path, spoil: Callable[[dict[str,
 
     with pytest.raises(ProblemError, match=rf"^{tmp_path.name}/manifest.json: .*\[bad-manifest\]$"):
         manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["../victim.txt", "/etc/victim", "a/../../victim.txt", "a\0b", ".."])
+@pytest.mark.parametrize("key", ["file", "copy", "dump", "target", "archive", "archived"])
+def test_path_that_leads_outside_is_refused(tmp_path: Path, key: str, path: str) -> None:
+    """Each is named, and nothing else of the manifest is used."""
+    manifest.write(tmp_path, SEALED)
+    data = json.loads((tmp_path / "manifest.json").read_bytes())
+    if key == "target":
+        data["target"] = path
+    elif key in ("archive", "archived"):
+        data["archive"] = {path: "a.db"} if key == "archive" else {"a.db": path}
+    else:
+        data["databases"][0][key] = path
+    (tmp_path / "manifest.json").write_text(json.dumps(data))
+
+    with pytest.raises(ProblemError) as caught:
+        manifest.read(tmp_path)
+
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == [
+        ("manifest-outside", f"{tmp_path.name}/manifest.json")
+    ]
+
+
+@pytest.mark.parametrize("link", ["ws/logs", "ws/app.py", "set/code"])
+def test_path_through_a_link_outside_is_refused(tmp_path: Path, link: str) -> None:
+    """The link was made after the run."""
+    for folder in ("ws", "set", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    manifest.write(tmp_path / "set", SEALED)
+    (tmp_path / link).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ProblemError) as caught:
+        manifest.read(tmp_path / "set", tmp_path / "ws")
+
+    assert {problem.id for problem in caught.value.problems} == {"manifest-outside"}
+
+
+def test_path_through_a_link_inside_is_read(tmp_path: Path) -> None:
+    """The folder was moved, and its old name leads to it."""
+    (tmp_path / "ws/data").mkdir(parents=True)
+    (tmp_path / "set").mkdir()
+    manifest.write(tmp_path / "set", SEALED)
+    (tmp_path / "ws/logs").symlink_to("data")
+
+    assert manifest.read(tmp_path / "set", tmp_path / "ws") == SEALED

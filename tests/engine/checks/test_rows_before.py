@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import locale
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -54,7 +54,7 @@ class Consolidated:
         """Make the backup of a database."""
         copy = f"databases/{name}.db"
         made(self.folder / copy, *statements)
-        role = "target" if name == "target" else "source"
+        role: Literal["target", "source"] = "target" if name == "target" else "source"
         self.copies.append(DatabaseCopy(role, name, file, copy, 0, "", "", {}, 0o600, "delete"))
 
     def differences(self, table: str = "t") -> RowDifferences:

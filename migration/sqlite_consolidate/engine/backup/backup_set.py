@@ -51,7 +51,7 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
     """Return the plan's backup sets, oldest first.
 
     Raises:
-        ProblemError: A sealed backup set has lost its manifest.
+        ProblemError: A sealed backup set has lost its manifest, or its manifest or ledger cannot be read.
     """
     sets = []
     for folder in _folders(root, plan):
@@ -59,7 +59,7 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
         if not any(event["event"] == "started" and event.get("plan") == plan.name for event in events):
             continue
         event_names = {event["event"] for event in events}
-        sealed = manifest.read(folder)
+        sealed = manifest.read(folder, root)
         if sealed is None and "sealed" in event_names and "put-back" not in event_names:
             raise ProblemError(
                 Problem(

@@ -81,7 +81,7 @@ def copy_database(database: InspectedDatabase, folder: Path) -> DatabaseCopy:
         size=final.stat().st_size,
         sha256=sha256,
         digest=database.digest,
-        tables={name: [table.rows, table.sha256] for name, table in database.digests.items()},
+        tables={name: (table.rows, table.sha256) for name, table in database.digests.items()},
         mode=live.st_mode & 0o777,
         journal_mode=database.schema.header["journal_mode"],
     )

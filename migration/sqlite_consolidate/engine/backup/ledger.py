@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import sync_folder
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,12 @@ RECORDED = "recorded"
 """Event that follows when the record and the rollback instructions are in the backup set."""
 
 Event = dict[str, Any]
+
+_REQUIRED = {"rewriting": ("file", "after")}
+"""Facts that the readers of an event rely on. They are texts, as are the name and the time of each event."""
+
+_TEXTS = ("run", "plan")
+"""Facts that are texts where an event has them."""
 
 
 class Ledger:
@@ -56,15 +63,28 @@ class Ledger:
         """Return all complete events, oldest first.
 
         A line that a crash has left incomplete does not count.
+
+        Raises:
+            ProblemError: A line is complete, and no run has written it so (``bad-ledger``).
         """
         if not self.path.exists():
             return []
         events = []
-        for line in self.path.read_bytes().split(b"\n")[:-1]:
+        for number, line in enumerate(self.path.read_bytes().split(b"\n")[:-1], 1):
             try:
-                events.append(json.loads(line))
-            except ValueError:
+                event = json.loads(line)
+            except (ValueError, RecursionError):
                 continue
+            if not _is_event(event):
+                raise ProblemError(
+                    Problem(
+                        "bad-ledger",
+                        f"{self.path.parent.name}/{NAME}",
+                        f"line {number} is not an event of a run.",
+                        "Restore the file from another copy, or move the whole set out of the backups folder.",
+                    )
+                )
+            events.append(event)
         return events
 
     def has(self, *events: str) -> bool:
@@ -74,3 +94,15 @@ class Ledger:
     def all(self, event: str) -> list[Event]:
         """Return every event of one kind, oldest first."""
         return [entry for entry in self.events() if entry["event"] == event]
+
+
+def _is_event(event: object) -> bool:
+    """Return whether a run can have written an event, by the facts that readers use."""
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return False
+    texts = [event.get(name) for name in ("at", *_REQUIRED.get(event["event"], ()))]
+    texts += [event[name] for name in _TEXTS if name in event]
+    objects = event.get("objects", {})
+    if not all(isinstance(text, str) for text in texts) or not isinstance(objects, dict):
+        return False
+    return all(isinstance(value, str) for value in objects.values())

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 
 from sqlite_consolidate.atomic_files import replace
+from sqlite_consolidate.plan.model import inside
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+# A constraint on the length would refuse names that are not UTF-8.
+_Path = Annotated[str, AfterValidator(inside)]
+_Count = Annotated[int, Strict(), Field(ge=0)]
+_Mode = Annotated[int, Strict(), Field(ge=0, le=0o7777)]
 
 NAME = "manifest.json"
 PLAN = "plan.toml"
@@ -21,6 +31,9 @@ INSTRUCTIONS = "ROLLBACK.md"
 
 RECORD = "record.json"
 """File in the backup set with the record of the run, equal to ``evidence.json`` of its report."""
+
+
+_EXACTLY = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
@@ -43,17 +56,19 @@ class DatabaseCopy:
         dump_digest: Content digest of the reloaded dump.
     """
 
-    role: str
+    __pydantic_config__ = _EXACTLY
+
+    role: Literal["target", "source"]
     name: str
-    file: str
-    copy: str
-    size: int
+    file: _Path
+    copy: _Path
+    size: _Count
     sha256: str
     digest: str
-    tables: dict[str, list[Any]]
-    mode: int
+    tables: dict[str, tuple[_Count, str]]
+    mode: _Mode
     journal_mode: str
-    dump: str = ""
+    dump: _Path = ""
     dump_sha256: str = ""
     dump_digest: str = ""
 
@@ -62,11 +77,13 @@ class DatabaseCopy:
 class CodeCopy:
     """Hold one code file of the backup set, with the digest and the permission bits."""
 
-    file: str
-    copy: str
-    size: int
+    __pydantic_config__ = _EXACTLY
+
+    file: _Path
+    copy: _Path
+    size: _Count
     sha256: str
-    mode: int
+    mode: _Mode
 
 
 @dataclass(frozen=True)
@@ -80,14 +97,16 @@ class Manifest:
         archive: Source file to its archived name, which is fixed before the first change.
     """
 
+    __pydantic_config__ = _EXACTLY
+
     run: str
     plan: str
     plan_sha256: str
-    target: str
-    target_existed: bool
+    target: _Path
+    target_existed: Annotated[bool, Strict()]
     databases: tuple[DatabaseCopy, ...]
     code: tuple[CodeCopy, ...]
-    archive: dict[str, str]
+    archive: dict[_Path, _Path]
 
     def database(self, file: str) -> DatabaseCopy | None:
         """Return the entry of a live file, or None."""
@@ -108,26 +127,66 @@ def write(folder: Path, manifest: Manifest) -> None:
     replace(path, json.dumps({"format": 1, **asdict(manifest)}, indent=1).encode("ascii") + b"\n", 0o600)
 
 
-def read(folder: Path) -> Manifest | None:
+def read(folder: Path, root: Path | None = None) -> Manifest | None:
     """Return the manifest of a backup set, or None if the set was never sealed.
 
+    Args:
+        folder: The backup set.
+        root: The workspace, if the live files that the manifest names are going to be used.
+
     Raises:
-        ProblemError: The file is not a manifest of format 1.
+        ProblemError: The file is not a manifest of format 1 (``bad-manifest``), or one of its paths leads outside the
+            backup set or the workspace (``manifest-outside``).
     """
     path = folder / NAME
     if not path.exists():
         return None
     try:
-        data = json.loads(path.read_bytes())
-        known = data.pop("format") == 1
-        databases = tuple(DatabaseCopy(**entry) for entry in data.pop("databases"))
-        code = tuple(CodeCopy(**entry) for entry in data.pop("code"))
-        sealed = Manifest(databases=databases, code=code, **data)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _unreadable(folder, repr(error)) from error
-    if not known:
-        raise _unreadable(folder, "it has another format")
+        document = json.loads(path.read_bytes())
+        if not isinstance(document, dict) or document.pop("format", None) != 1:
+            raise _unreadable(folder, "it has another format")
+        sealed = _MANIFEST.validate_python(document)
+    except ValidationError as error:
+        raise ProblemError(*_mistakes(folder, error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(folder, "it is not JSON") from error
+    if problems := list(_paths_outside(folder, root, sealed)):
+        raise ProblemError(*problems)
     return sealed
+
+
+_MANIFEST = TypeAdapter(Manifest)
+
+
+def _mistakes(folder: Path, error: ValidationError) -> Iterator[Problem]:
+    """Yield a problem for each path that leads outside, and one for all other mistakes."""
+    mistakes = error.errors()
+    outside = [mistake for mistake in mistakes if mistake["type"] == "value_error"]
+    yield from (_outside(folder, str(mistake["input"])) for mistake in outside)
+    if others := len(mistakes) - len(outside):
+        place = next(".".join(map(str, mistake["loc"])) for mistake in mistakes if mistake not in outside)
+        yield from _unreadable(folder, f"{counted(others, 'value')} cannot be read, the first at {place}").problems
+
+
+def _paths_outside(folder: Path, root: Path | None, sealed: Manifest) -> Iterator[Problem]:
+    """Yield a problem for each path that a symbolic link leads outside."""
+    copies: list[DatabaseCopy | CodeCopy] = [*sealed.databases, *sealed.code]
+    places = [(folder, path) for copy in copies for path in (copy.copy, getattr(copy, "dump", "")) if path]
+    if root is not None:
+        live = [copy.file for copy in copies]
+        places += [(root, path) for path in (sealed.target, *live, *sealed.archive, *sealed.archive.values())]
+    for top, path in dict.fromkeys(places):
+        if not (top / path).resolve().is_relative_to(top.resolve()) or (top / path) == top:
+            yield _outside(folder, path)
+
+
+def _outside(folder: Path, path: str) -> Problem:
+    return Problem(
+        "manifest-outside",
+        f"{folder.name}/{NAME}",
+        f"names {path}, which is outside the backup set or the workspace.",
+        "Restore the manifest from another copy, or move the whole set out of the backups folder.",
+    )
 
 
 def _unreadable(folder: Path, reason: str) -> ProblemError:
@@ -135,7 +194,7 @@ def _unreadable(folder: Path, reason: str) -> ProblemError:
         Problem(
             "bad-manifest",
             f"{folder.name}/{NAME}",
-            f"is not a manifest of format 1 ({reason}).",
+            f"is not a manifest of format 1, because {reason}.",
             "Restore the file, or move the whole set out of the backups folder.",
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -183,3 +184,26 @@ def test_locked_source_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             roll_back(root, root / SET)
 
     assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("in-use", "tasks.db")]
+
+
+@pytest.mark.parametrize("entry", ["code", "databases", "archive"])
+def test_manifest_with_path_outside_is_refused(root: Path, entry: str) -> None:
+    """A file beside the workspace keeps its bytes, its mode and its name."""
+    victim = root.parent / "victim.db"
+    victim.write_bytes(b"theirs")
+    path = root / SET / "manifest.json"
+    document = json.loads(path.read_bytes())
+    if entry == "archive":
+        document["archive"] = dict.fromkeys(document["archive"], "../victim.db")
+    else:
+        document[entry][0] |= {"file": "../victim.db", "mode": 0o777}
+    path.write_text(json.dumps(document))
+    before = victim.stat()
+
+    refused(
+        root,
+        *[("manifest-outside", f"{SET_NAME}/manifest.json")] * (len(document["archive"]) if entry == "archive" else 1),
+    )
+
+    assert victim.read_bytes() == b"theirs"
+    assert victim.stat() == before

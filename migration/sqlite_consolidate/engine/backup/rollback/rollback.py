@@ -45,7 +45,7 @@ def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> lis
     Raises:
         ProblemError: The target is locked.
     """
-    sealed, ledger = manifest.read(folder), Ledger(folder)
+    sealed, ledger = manifest.read(folder, root), Ledger(folder)
     if sealed is None or ledger.has("put-back") or not (root / sealed.target).exists():
         return []
     now = read_target_state(root / sealed.target, sealed.run, limits, committed=committed_objects(ledger))
@@ -70,7 +70,7 @@ def roll_back(
         ProblemError: A file is in use, or is neither as it was before the run nor as the run has left it.
         OSError: The disk is full or broken. The rollback can be retried after that is fixed.
     """
-    sealed, ledger, result = manifest.read(folder), Ledger(folder), RollbackResult()
+    sealed, ledger, result = manifest.read(folder, root), Ledger(folder), RollbackResult()
     digests = dict(verified or {})
     if sealed is None:
         return result

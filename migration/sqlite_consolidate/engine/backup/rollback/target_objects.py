@@ -7,6 +7,7 @@ are compared by their values. The ledger of a run has the committed objects. Led
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.ledger import Ledger
 
 _MARK = "AUTOINCREMENT mark of"
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _VERSIONS = ("user_version", "application_id")
 
 
@@ -39,6 +41,10 @@ def committed_objects(ledger: Ledger) -> dict[str, str]:
     return dict(events[-1].get("objects", {})) if events else {}
 
 
+def _mark(value: str | None) -> int:
+    return int(value) if value and _NUMBER.fullmatch(value) else 0
+
+
 def object_changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """Return each object that differs, to a text about the change.
 
@@ -55,7 +61,7 @@ def object_changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[st
         if was == value or (name.startswith("table ") and None in (was, value)):
             continue
         if name.startswith(_MARK):
-            if was is not None and int(value or 0) < int(was):
+            if was is not None and _mark(value) < _mark(was):
                 changes[name] = f"was {was} at the migration and is {value or 'gone'} now"
         elif was is None:
             changes[name] = "was created since the migration"
