@@ -87,6 +87,15 @@ def test_dangling_rows_of_a_declared_key_pass_as_before(bench: Bench) -> None:
     assert failed_subjects(foreign_keys(copied.compared)) == []
 
 
+def test_declared_key_to_a_table_that_no_database_has(bench: Bench) -> None:
+    """The rows dangle in the source by the same key. A finding says so."""
+    bench.database("b.db", DECLARED.replace("p(id)", "nowhere(id)"), CHILDREN)
+
+    copied = bench.copied(source("b.db", "ch"))
+    assert failed_subjects(foreign_keys(copied.compared)) == []
+    assert "parent-absent" in {finding.id for finding in copied.inspected.findings}
+
+
 def test_declared_key_whose_counterpart_refers_to_another_table(bench: Bench) -> None:
     """The rows dangle by the source's key, but the target has another one."""
     bench.database(TARGET, PARENT, DECLARED)

@@ -128,7 +128,7 @@ def _references_of(databases: InspectedDatabases, mapping: TableMapping) -> Iter
     planned = databases.target_schema.schema
     remaining = list(mapping.into.foreign_keys)
     for declared in mapping.table.foreign_keys:
-        parent_mapping = _mapping_of(databases, mapping, declared.parent)
+        parent_mapping = mapping_of(databases, mapping, declared.parent)
         parent = _parent(databases, mapping, declared)
         counterpart = _counterpart(mapping, declared, remaining, parent_mapping)
         if counterpart is not None:
@@ -161,7 +161,7 @@ def _undeclared_reference(
     into = databases.target_schema.schema.table(planned.parent)
     parent_mapping = _mapping_into(databases, mapping, planned.parent)
     name = parent_mapping.table_map.name if parent_mapping else planned.parent
-    parent_mapping = parent_mapping or _mapping_of(databases, mapping, name)
+    parent_mapping = parent_mapping or mapping_of(databases, mapping, name)
     if into is None:
         return
     to = planned.to or into.primary_key
@@ -222,7 +222,7 @@ def source_column(mapping: TableMapping, name: str) -> str:
     return names.get(folded(name), name)
 
 
-def _mapping_of(databases: InspectedDatabases, child: TableMapping, table: str) -> TableMapping | None:
+def mapping_of(databases: InspectedDatabases, child: TableMapping, table: str) -> TableMapping | None:
     """Return the mapping of a table of the same source."""
     return next(
         (

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.following import count_rows_without_parent
-from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey, target_column
+from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey, mapping_of, target_column
 from sqlite_consolidate.engine.checks.references.predicted_strays import kept_condition, keys_after_copy
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.sqlite.connections import limits_of
@@ -17,9 +17,8 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
     from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
@@ -29,14 +28,15 @@ else:
 
 
 def find_missing_parents(
-    databases: InspectedDatabases, target: PredictedTarget, references: Sequence[Reference], reported: set[str]
+    databases: InspectedDatabases, target: PredictedTarget, reported: set[str]
 ) -> Iterator[Problem]:
-    """Yield a problem for each table of which more rows lack a parent than in its source.
+    """Yield a problem for each foreign key of the target by which rows lack a parent.
+
+    Rows that lack it by the same foreign key of their source do not count.
 
     Args:
         databases: The inspected databases.
         target: The predicted target.
-        references: The references of all moved tables.
         reported: Subjects of tables whose references have a problem already.
     """
     if databases.unread:
@@ -44,55 +44,39 @@ def find_missing_parents(
     for mapping in databases.mappings:
         if mapping.subject in reported or not databases.rows(mapping):
             continue
-        of_table = [reference for reference in references if reference.child is mapping]
-        for keys in _keys_by_parent(mapping):
-            if not _is_declared_alike(databases, mapping, keys, of_table):
-                try:
-                    yield from _judge(databases, target, mapping, keys)
-                except sqlite3.Error as error:
-                    yield replace(read_problem(mapping.subject, error), criterion="parents-follow")
+        declared = _declared_keys(databases, mapping)
+        for key in mapping.into.foreign_keys:
+            if _columns_and_parent(key) in declared:
+                continue
+            limits_of(target.con).deadline.start_step(f"the foreign keys of {mapping.subject}")
+            try:
+                rows = _count(databases, target, mapping, key)
+            except sqlite3.Error as error:
+                yield replace(read_problem(mapping.subject, error), criterion="parents-follow")
+                continue
+            if rows:
+                yield _problem(mapping, key, rows)
 
 
-def _keys_by_parent(mapping: TableMapping) -> list[list[ForeignKey]]:
-    """Return the foreign keys of a table of the target, grouped by their parent table."""
-    keys: dict[str, list[ForeignKey]] = {}
-    for key in mapping.into.foreign_keys:
-        keys.setdefault(folded(key.parent), []).append(key)
-    return list(keys.values())
+def _declared_keys(databases: InspectedDatabases, mapping: TableMapping) -> set[tuple[frozenset[str], str]]:
+    """Return the foreign keys of the source in the names of the target.
 
-
-def _is_declared_alike(
-    databases: InspectedDatabases, mapping: TableMapping, keys: list[ForeignKey], references: list[Reference]
-) -> bool:
-    """Return whether the source declares these foreign keys as well.
-
-    Its rows without a parent are known then, and its other rows have been followed.
+    Their rows without a parent are known, and their other rows have been followed.
     """
     orphans = databases.sources[mapping.source.name].orphans
     if any(folded(child) == folded(mapping.table_map.name) and parent == UNCHECKABLE for child, parent in orphans):
-        return False
-    declared = {
-        (frozenset(folded(target_column(mapping, name)) for name in reference.columns), _new_name(reference))
-        for reference in references
-        if reference.is_declared
-    }
-    return {(frozenset(map(folded, key.columns)), folded(key.parent)) for key in keys} <= declared
+        return set()
+    keys = set()
+    for declared in mapping.table.foreign_keys:
+        parent = mapping_of(databases, mapping, declared.parent)
+        columns = tuple(target_column(mapping, name) for name in declared.columns)
+        name = parent.into.name if parent else declared.parent
+        keys.add(_columns_and_parent(replace(declared, columns=columns, parent=name)))
+    return keys
 
 
-def _new_name(reference: Reference) -> str:
-    """Return the folded name under which the target has the table that the source refers to."""
-    mapping = reference.parent_mapping
-    return folded(mapping.into.name if mapping else reference.parent_name)
-
-
-def _judge(
-    databases: InspectedDatabases, target: PredictedTarget, mapping: TableMapping, keys: list[ForeignKey]
-) -> Iterator[Problem]:
-    limits_of(target.con).deadline.start_step(f"the foreign keys of {mapping.subject}")
-    counts = [_count(databases, target, mapping, key) for key in keys]
-    rows = sum(counts) - _orphans_before(databases, mapping, keys[0].parent)
-    if rows > 0:
-        yield _problem(mapping, keys, rows)
+def _columns_and_parent(key: ForeignKey) -> tuple[frozenset[str], str]:
+    return frozenset(map(folded, key.columns)), folded(key.parent)
 
 
 def _count(databases: InspectedDatabases, target: PredictedTarget, mapping: TableMapping, key: ForeignKey) -> int:
@@ -103,32 +87,15 @@ def _count(databases: InspectedDatabases, target: PredictedTarget, mapping: Tabl
     reached = keys_after_copy(target, into) if into else []
     if kept is None or reached is None or (into and len(into.columns) != len(key.columns)):
         return 0
-    return count_rows_without_parent(
-        target.con, mapping.projection(target.source_alias(mapping)), key, into, reached, kept
-    )
+    rows = mapping.projection(target.source_alias(mapping))
+    return count_rows_without_parent(target.con, rows, key, into, reached, kept)
 
 
-def _orphans_before(databases: InspectedDatabases, mapping: TableMapping, parent: str) -> int:
-    """Return how many rows have no parent in the source, by the target's names."""
-    into = {
-        folded(other.table_map.name): folded(other.into.name)
-        for other in databases.mappings
-        if other.source.name == mapping.source.name
-    }
-    return sum(
-        count
-        for (child, name), count in databases.sources[mapping.source.name].orphans.items()
-        if folded(child) == folded(mapping.table_map.name) and into.get(folded(name), folded(name)) == folded(parent)
-    )
-
-
-def _problem(mapping: TableMapping, keys: list[ForeignKey], rows: int) -> Problem:
-    parent, into = keys[0].parent, mapping.into.name
-    columns = "; ".join(", ".join(key.columns) for key in keys)
+def _problem(mapping: TableMapping, key: ForeignKey, rows: int) -> Problem:
     verb = "refers" if rows == 1 else "refer"
     text = (
-        f"{counted(rows, 'row')} {verb} to rows of {parent} that the target would not have. The foreign key"
-        f" ({columns}) of {into} in the target demands them, and the source does not."
+        f"{counted(rows, 'row')} {verb} by {', '.join(key.columns)} to rows of {key.parent} that the target would not"
+        f" have. The foreign key of {mapping.into.name} in the target demands them, and the source does not."
     )
     way = "give it a create text without this FOREIGN KEY" if mapping.new else "move it under another name (into)"
     hint = f"Correct these rows of {mapping.table_map.name} in the source, or {way}."

@@ -43,9 +43,8 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
     findings: list[Finding] = []
     if not databases.mappings:
         return problems, findings
-    references = find_references(databases)
     with predicted_target(databases, limits) as target:
-        for reference in references:
+        for reference in find_references(databases):
             limits_of(target.con).deadline.start_step(f"the references of {reference.child.subject}")
             try:
                 strays = _strays(databases, target, reference)
@@ -56,7 +55,7 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
                 problems += _problems(reference, strays)
             elif strays.adopted:
                 findings.append(_parents_found(reference, strays))
-        problems += find_missing_parents(databases, target, references, {problem.subject for problem in problems})
+        problems += find_missing_parents(databases, target, {problem.subject for problem in problems})
         for message in check_target_children(databases, target):
             if isinstance(message, Problem):
                 problems.append(message)
