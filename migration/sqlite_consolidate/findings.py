@@ -36,6 +36,7 @@ LEVELS: dict[str, Level] = {
     "key-lost": "attention",
     "mention-exempt": "note",
     "mention-in-documentation": "note",
+    "mention-in-sentence": "attention",
     "name-changed": "note",
     "network-file-system": "attention",
     "not-null-lost": "attention",

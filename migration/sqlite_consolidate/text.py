@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -51,6 +52,19 @@ def one_line(text: str) -> str:
 
 def _escaped(char: str) -> str:
     return char.encode("ascii", "backslashreplace").decode("ascii") if not char.isascii() else f"\\x{ord(char):02x}"
+
+
+def toml_string(text: str) -> str:
+    """Return a text as a TOML string.
+
+    JSON's escapes are valid in TOML. DEL is escaped as well, because only TOML forbids it.
+    """
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def literal_pattern(name: str) -> str:
+    """Return the ``fnmatch`` pattern that matches exactly this name."""
+    return re.sub(r"([*?\[])", r"[\1]", name)
 
 
 _NAMED = 3

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sqlite_consolidate.engine.code.suggest import ProposedReference
-from sqlite_consolidate.inventory.plan_writer import literal_pattern, render_plan, toml_string, write_plan
+from sqlite_consolidate.inventory.plan_writer import render_plan, write_plan
 from sqlite_consolidate.inventory.proposal import (
     LeftOut,
     Proposal,
@@ -21,6 +21,7 @@ from sqlite_consolidate.inventory.proposal import (
     ProposedSource,
 )
 from sqlite_consolidate.plan.loader import load
+from sqlite_consolidate.text import literal_pattern, toml_string
 
 if TYPE_CHECKING:
     from pathlib import Path

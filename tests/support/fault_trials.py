@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOT_PLANTED = {
     "can-fail:rows-as-stated": "not planted: the plan states no number of rows",
     "can-fail:references-found": "not planted: the plan names no reference",
+    "can-fail:references-complete": "not planted: the plan scans no folder",
     "can-fail:indexes-created": "not planted: the plan creates no index",
     "can-fail:rows-expected": "not planted: the plan states no number of rows",
     "can-fail:references-updated": "not planted: the plan rewrites no code",

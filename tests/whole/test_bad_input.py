@@ -102,7 +102,7 @@ BAD_INPUT = (
         "a reference that is not there",
         "references-found",
         _plan('ROOT / "old.db"\'', 'HOME / "old.db"\''),
-        ("app/store.py", "not found"),
+        ("is not found, and neither is",),
     ),
     Case(
         "no rehearsal",

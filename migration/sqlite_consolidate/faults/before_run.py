@@ -193,6 +193,12 @@ def _empty_a_referenced_file(copy: WorkspaceCopy) -> None:
     (copy.root / reference.file).write_text("")
 
 
+def _name_a_source_in_a_further_file(copy: WorkspaceCopy) -> None:
+    folders = ((copy.root / path) for path in copy.plan.scan.paths)
+    folder = first((path for path in folders if path.is_dir()), "the plan scans no folder")
+    (folder / f"{_FAULT}.py").write_text(f"PATH = {copy.plan.sources[0].file!r}\n")
+
+
 def _leave_parents_behind(copy: WorkspaceCopy) -> None:
     """Add a source whose child rows refer to a table that the plan leaves behind.
 
@@ -239,6 +245,7 @@ BEFORE_RUN_FAULTS = (
     Fault("derived-declared", "a trigger of the target counts rows that arrive", _count_arriving_rows),
     Fault("rows-as-stated", "a row is deleted from a source", _delete_a_stated_row),
     Fault("references-found", "an expression is not in the code", _empty_a_referenced_file),
+    Fault("references-complete", "a file names a source, and the plan does not", _name_a_source_in_a_further_file),
     Fault("parents-follow", "the parents of moved rows are left behind", _leave_parents_behind),
     Fault("rehearsed", "no rehearsal was made", _require_a_rehearsal),
 )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import write_new
-from sqlite_consolidate.text import join_first_names, one_line
+from sqlite_consolidate.text import join_first_names, literal_pattern, one_line, toml_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,19 +54,6 @@ def write_plan(text: str, wanted: Path) -> Path:
             write_new(schema, _PACKAGED_SCHEMA.read_bytes())
         return path
     raise AssertionError("names do not end")
-
-
-def toml_string(text: str) -> str:
-    """Return a text as a TOML string.
-
-    JSON's escapes are valid in TOML. DEL is escaped as well, because only TOML forbids it.
-    """
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def literal_pattern(name: str) -> str:
-    """Return the ``fnmatch`` pattern that matches exactly this name."""
-    return re.sub(r"([*?\[])", r"[\1]", name)
 
 
 def _names(wanted: Path) -> Iterator[Path]:

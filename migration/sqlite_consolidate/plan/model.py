@@ -194,9 +194,13 @@ class Exemption(Part):
     """Name a place that may still refer to an old database.
 
     It is a file, a folder, or a shell pattern such as ``docs/*``.
+
+    Attributes:
+        pattern: The name, or pattern of names, that is exempt there, as the run states it. If it is empty, all are.
     """
 
     path: PathInside
+    pattern: str = ""
     reason: Name
 
 

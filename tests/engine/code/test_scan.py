@@ -149,6 +149,56 @@ def test_comments_and_docstrings_are_documentation(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ('print("cannot open tasks.db")', "sentence"),
+        ('raise Error(f"{path}: the queue (tasks.db) is locked, {why}.")', "sentence"),
+        ('warn("no row in tasks.db: %s" % table)', "sentence"),
+        ('run("rows of tasks.db are needed")', "code"),
+        ('print("cannot open logs/tasks.db")', "code"),
+        ("print(\"cannot open 'tasks.db' now\")", "code"),
+        ('os.system("copy all tasks.db there")', "code"),
+        ('X = "cp tasks.db there now"', "code"),
+        ('X = "ATTACH tasks.db AS old"', "code"),
+        ('X = "program tasks.db --read only"', "code"),
+        ('X = "see tasks.db"', "code"),
+        ('X = f"{first} tasks.db {second}"', "code"),
+    ],
+)
+def test_name_among_words_is_a_sentence(tmp_path: Path, code: str, kind: str) -> None:
+    """A path, SQL, a command and a text that is executed are in use."""
+    write(tmp_path, "a.py", f"{code}\n")
+
+    assert scan(tmp_path) == [("a.py", 1, "tasks.db", kind)]
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "kind"),
+    [
+        ("a.sh", "# tasks.db", "documentation"),
+        ("a.sh", "run  # not tasks.db", "documentation"),
+        ("a.sh", "#!/bin/sqlite3 tasks.db", "code"),
+        ("a.sh", 'run "# tasks.db"', "code"),
+        ("a.sh", "run a#tasks.db", "code"),
+        ("a.yaml", "  # tasks.db", "documentation"),
+        (".env.local", "#DB=tasks.db", "documentation"),
+        ("a.ts", "// tasks.db", "documentation"),
+        ("a.js", "open(x); // not tasks.db", "documentation"),
+        ("a.js", " * tasks.db", "documentation"),
+        ("a.js", "/* old */ open('tasks.db')", "code"),
+        ("a.js", "open('file://tasks.db')", "code"),
+        ("a.js", "open(' // tasks.db')", "code"),
+        ("a.rb", "# tasks.db", "code"),
+    ],
+)
+def test_comment_of_a_known_language_is_documentation(tmp_path: Path, file: str, line: str, kind: str) -> None:
+    """What stands in quotes is no comment, and neither is a line of another language."""
+    write(tmp_path, file, f"{line}\n")
+
+    assert scan(tmp_path) == [(file, 1, "tasks.db", kind)]
+
+
 def test_mention_stands_at_its_own_line_with_its_text(tmp_path: Path) -> None:
     """A mention in a long string has the line of the name, and a long line is cut."""
     write(tmp_path, "a.py", 'x = """\nINSERT\n  FROM tasks.db;\n"""\ny = (\n  "a"\n  / "tasks"\n    ".db")\n')

@@ -103,9 +103,10 @@ def test_reference_in_an_f_string_is_noticed(tmp_path: Path) -> None:
 
     ran = project.run("migrate")
 
-    assert ran.exit == 1, ran.text
-    assert ran.failed == {"no-stale-references"}
-    assert "no-stale-references: src/shop/store.py:9: engine = create_engine(f" in ran.text
+    assert ran.exit == 4, ran.text
+    assert ran.failed == {"references-complete"}
+    assert "references-complete: src/shop/store.py:9: engine = create_engine(f" in ran.text
+    assert '\n    [[reference]]\n    file = "src/shop/store.py"\n    find = ' in ran.text
     assert project.contents() == before
 
 

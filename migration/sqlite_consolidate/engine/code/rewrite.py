@@ -55,12 +55,23 @@ def plan_rewrites(
         inserts: Definitions to add.
         skip: Files of which the problem is known already, as normal paths relative to the workspace.
     """
+    rewrites, problems, _ = plan_rewrites_in_part(root, references, inserts, skip=skip)
+    return rewrites, problems
+
+
+def plan_rewrites_in_part(
+    root: Path, references: Sequence[Reference], inserts: Sequence[Insert], *, skip: Collection[str] = ()
+) -> tuple[tuple[Rewrite, ...], tuple[Problem, ...], tuple[Rewrite, ...]]:
+    """Return what ``plan_rewrites`` does, and unfinished rewrites of files with problems.
+
+    The latter are never written. They tell which places of such a file need no further reference.
+    """
     references = [reference for reference in references if normpath(reference.file) not in skip]
     inserts = [insert for insert in inserts if normpath(insert.file) not in skip]
     named = dict.fromkeys([item.file for item in references] + [item.file for item in inserts])
     files = {file: read_code_file(root, file) for file in named}
     problems = [item for item in files.values() if isinstance(item, Problem)]
-    rewrites = []
+    rewrites, in_part = [], []
     # Two spellings of one path are one file, because the content read is equal.
     for code in dict.fromkeys(item for item in files.values() if isinstance(item, CodeFile)):
         rewriting = RewriteBuilder(code)
@@ -70,7 +81,9 @@ def plan_rewrites(
         problems += rewriting.problems
         if after != code.data:
             rewrites.append(Rewrite(code.file, code.data, after))
-    return tuple(rewrites), tuple(problems)
+        elif rewriting.problems:
+            in_part.append(Rewrite(code.file, code.data, rewriting.text.encode(code.encoding, "replace")))
+    return tuple(rewrites), tuple(problems), tuple(in_part)
 
 
 def compile_observations(root: Path, files: Sequence[str]) -> list[Observation]:

@@ -57,10 +57,20 @@ def propose_references(scope: ScanScope) -> tuple[ProposedReference, ...]:
     for mention in find_mentions(scope).mentions:
         if mention.kind in ("code", "config"):
             by_file.setdefault(mention.file, []).append(mention)
-    return tuple(proposal for file, mentions in by_file.items() for proposal in _propose_in_file(scope, file, mentions))
+    return tuple(proposal for file, mentions in by_file.items() for proposal in propose_in_file(scope, file, mentions))
 
 
-def _propose_in_file(scope: ScanScope, file: str, mentions: Sequence[Mention]) -> list[ProposedReference]:
+def propose_in_file(
+    scope: ScanScope, file: str, mentions: Sequence[Mention], references: Sequence[Reference] = ()
+) -> list[ProposedReference]:
+    """Return the proposals for mentions of one file.
+
+    Args:
+        scope: The workspace and the databases.
+        file: Path relative to the workspace.
+        mentions: Mentions in the file, in its order.
+        references: References that the plan has for this file already.
+    """
     code = read_code_file(scope.root, file)
     if not isinstance(code, CodeFile):
         return [_by_hand(mention, code.what) for mention in mentions]
@@ -74,7 +84,7 @@ def _propose_in_file(scope: ScanScope, file: str, mentions: Sequence[Mention]) -
         proposals += [_proposed(mention, change) for change in line_changes] or [
             _by_hand(mention, "it cannot be read as Python.")
         ]
-    return _mark_conflicts(scope.root, proposals)
+    return _mark_conflicts(scope.root, proposals, references)
 
 
 def _proposed(mention: Mention, change: MentionChange) -> ProposedReference:
@@ -92,7 +102,9 @@ def _by_hand(mention: Mention, reason: str) -> ProposedReference:
     )
 
 
-def _mark_conflicts(root: Path, proposals: list[ProposedReference]) -> list[ProposedReference]:
+def _mark_conflicts(
+    root: Path, proposals: list[ProposedReference], references: Sequence[Reference]
+) -> list[ProposedReference]:
     """Return the proposals of one file and mark those that a plan would refuse.
 
     They are marked as not understood.
@@ -101,12 +113,12 @@ def _mark_conflicts(root: Path, proposals: list[ProposedReference]) -> list[Prop
     for proposal in proposals:  # one replacement is enough for an expression that names two databases
         by_change.setdefault((proposal.find, proposal.replace) if proposal.understood else proposal, proposal)
     proposals = list(by_change.values())
-    if not _problems(root, proposals):
+    if not _problems(root, proposals, references):
         return proposals
     kept: list[ProposedReference] = []
     result = []
     for proposal in proposals:
-        problems = _problems(root, [*kept, proposal])
+        problems = _problems(root, [*kept, proposal], references)
         if problems:
             reason = f"{problems[0].what} Write the reference by hand."
             result.append(replace(proposal, replace="", understood=False, reason=reason))
@@ -116,9 +128,15 @@ def _mark_conflicts(root: Path, proposals: list[ProposedReference]) -> list[Prop
     return result
 
 
-def _problems(root: Path, proposals: list[ProposedReference]) -> tuple[Problem, ...]:
-    """Return the problems of making these replacements together."""
-    return plan_rewrites(root, [_reference(proposal) for proposal in proposals if proposal.understood], [])[1]
+def _problems(root: Path, proposals: list[ProposedReference], references: Sequence[Reference]) -> tuple[Problem, ...]:
+    """Return the problems of making these replacements together with the references of a plan.
+
+    Problems that the references have without them are left out.
+    """
+    known = plan_rewrites(root, references, [])[1] if references else ()
+    made = [_reference(proposal) for proposal in proposals if proposal.understood]
+    problems = plan_rewrites(root, [*references, *made], [])[1] if made else ()
+    return tuple(problem for problem in problems if problem not in known)
 
 
 def _reference(proposal: ProposedReference) -> Reference:

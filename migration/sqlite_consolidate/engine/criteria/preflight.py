@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
+from sqlite_consolidate.engine.code.remaining import remaining_observations
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import NO_PROBLEM, Observation, equal, not_examined, not_required
 from sqlite_consolidate.text import counted, printable
@@ -186,6 +187,14 @@ def references_found(run: RunResults) -> list[Observation]:
     return _unless_problems(run, "references-found", observed, len(wanted), "the plan names no reference")
 
 
+def references_complete(run: RunResults) -> list[Observation]:
+    """Observe that no mention of an old database remains after the planned rewrites.
+
+    Each mention that remains has the lines that cover it in the plan.
+    """
+    return remaining_observations(run.scan_scope(), run.preflight.mentions, run.plan.references)
+
+
 def parents_follow(run: RunResults) -> list[Observation]:
     """Observe that no moved row would refer to another row than in its source."""
     observed = f"the foreign keys of {counted(len(run.inspected.mappings), 'table mapping')} followed to their rows"
@@ -279,6 +288,7 @@ CHECKS = {
     "derived-declared": derived_declared,
     "rows-as-stated": rows_as_stated,
     "references-found": references_found,
+    "references-complete": references_complete,
     "parents-follow": parents_follow,
     "rehearsed": rehearsed,
 }

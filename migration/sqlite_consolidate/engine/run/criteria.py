@@ -182,6 +182,8 @@ _CRITERIA = (
               Question.COUNTED, Step.PLAN, requires=_PLAN, relations=_EQUAL),
     Criterion("references-found", PREFLIGHT, "Every reference in the plan is in the code exactly as stated.",
               Question.CODE, Step.FREE, requires=_PLAN),
+    Criterion("references-complete", PREFLIGHT, "Every mention of an old database is replaced by the plan, or exempt.",
+              Question.CODE, Step.FREE, requires=_PLAN),
     Criterion("parents-follow", PREFLIGHT, "Each moved row refers to the same row as before.",
               Question.EXACT, Step.FREE, requires=_READ),
     Criterion("rehearsed", PREFLIGHT, "A rehearsal of exactly this plan passed within the time that the plan states.",

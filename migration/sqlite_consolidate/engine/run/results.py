@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult
     from sqlite_consolidate.engine.code.rewrite import Rewrite
+    from sqlite_consolidate.engine.code.scanning.scan import ScanResult
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
@@ -92,12 +93,14 @@ class Preflight:
         rewrites: Code files, with their new content.
         log_marks: Where each log ended.
         unexamined_processes: Number of processes of other users, which could not be examined.
+        mentions: Mentions of old databases in the code as it will be after the rewrites.
     """
 
     survey: InspectedDatabases
     rewrites: tuple[Rewrite, ...]
     log_marks: logs.LogPositions
     unexamined_processes: int
+    mentions: ScanResult
 
 
 @dataclass(frozen=True)

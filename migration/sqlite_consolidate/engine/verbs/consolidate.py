@@ -25,7 +25,9 @@ from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.code.git import uncommitted_findings, unified_diff
-from sqlite_consolidate.engine.code.rewrite import plan_rewrites, write_rewrites
+from sqlite_consolidate.engine.code.remaining import remaining_mentions
+from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part, write_rewrites
+from sqlite_consolidate.engine.code.scanning.scan import sentence_findings
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.criteria import backup_set, committed, preflight, target
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
@@ -70,7 +72,7 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     others = find_open_databases(plan, run.live, rehearsal=run.is_rehearsal)
     marks = logs.record_log_positions(run.root, plan.logs.files, never_open=run.databases())
     known = {problem.file for problem in unread}
-    rewrites, unfit = plan_rewrites(run.root, plan.references, plan.inserts, skip=known)
+    rewrites, unfit, in_part = plan_rewrites_in_part(run.root, plan.references, plan.inserts, skip=known)
     keep = None if run.is_rehearsal else run.folder.with_name(f"{run.folder.name}.hot-journals")
     is_fine = not (others.problems or marks.problems or unfit)
     journals = roll_back_hot_journals(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
@@ -83,7 +85,9 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     inspected.findings[:0] = journals.findings
     inspected.findings += others.other_findings(inspected.problems)
     inspected.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
-    return Preflight(inspected, rewrites, marks, others.unexamined)
+    mentions = remaining_mentions(run.scan_scope(), [*rewrites, *in_part])
+    inspected.findings += sentence_findings(mentions)
+    return Preflight(inspected, rewrites, marks, others.unexamined, mentions)
 
 
 def write_backup_set(run: RunResults) -> manifest.Manifest:

@@ -22,7 +22,12 @@ from sqlite_consolidate.engine.checks.comparison import by_originals as original
 from sqlite_consolidate.engine.checks.comparison.compare_structure import added_object_findings
 from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.code.rewrite import replacement_observations
-from sqlite_consolidate.engine.code.scanning.scan import find_mentions, mention_findings, stale_observations
+from sqlite_consolidate.engine.code.scanning.scan import (
+    find_mentions,
+    mention_findings,
+    sentence_findings,
+    stale_observations,
+)
 from sqlite_consolidate.engine.code.scanning.scanned_files import scan_scope
 from sqlite_consolidate.engine.content.table_differences import differences_or_note
 from sqlite_consolidate.engine.criteria import target
@@ -208,7 +213,7 @@ class CheckRun(ReadOnlyRun):
         settings = self.request.settings
         scope = scan_scope(self.plan, self.root, self.root, excluded=[settings.plan, settings.reports])
         result = find_mentions(replace(scope, databases=list(self.sealed.archive)))
-        self.log.note(*mention_findings(result, self.plan.scan.exempt))
+        self.log.note(*mention_findings(result, self.plan.scan.exempt), *sentence_findings(result))
         return stale_observations(result)
 
     def _changed_since(self, name: str) -> RowDifferences:
@@ -307,7 +312,7 @@ class OriginalsRun(ReadOnlyRun):
         """Observe that no scanned file names an original database."""
         settings = self.request.settings
         result = find_mentions(scan_scope(self.plan, self.root, self.root, excluded=[settings.plan, settings.reports]))
-        self.log.note(*mention_findings(result, self.plan.scan.exempt))
+        self.log.note(*mention_findings(result, self.plan.scan.exempt), *sentence_findings(result))
         return stale_observations(result)
 
     def _lay_out(self) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MOST_PROBLEMS = 50
 _MOST_TO_REVIEW = 10
+_PASTED = "references-complete"
+"""Criterion whose advice has lines to paste. Every other advice is one line, whatever a name in it contains."""
 
 
 def summary_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -37,9 +39,10 @@ def summary_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     if log.mode is Mode.SELFTEST:
         yield from ((f"  {words}", {}) for words in faults_table(record).splitlines())
         yield "", {}
-    problems = [*log.errors, *_not_held(record), *(log.program_output if log.disclosure.withhold_output else [])]
-    for words in problems[:_MOST_PROBLEMS]:
-        yield f"  {one_line(words)}", {}
+    output = log.program_output if log.disclosure.withhold_output else []
+    problems = [*([words] for words in log.errors), *_not_held(record), *([words] for words in output)]
+    for lines in problems[:_MOST_PROBLEMS]:
+        yield from ((f"  {one_line(words)}", {}) for words in lines)
     if len(problems) > _MOST_PROBLEMS:
         yield f"  and {len(problems) - _MOST_PROBLEMS} more: see the report", {}
     if problems:
@@ -76,21 +79,23 @@ def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"{counted(len(findings) - len(review), 'note')}: see the report"
 
 
-def _not_held(record: Record) -> list[str]:
-    """Return a line for each observation that does not hold.
+def _not_held(record: Record) -> list[list[str]]:
+    """Return the lines for each observation that does not hold.
 
-    The line has the expected state unless the observed state says all. Criteria of stages that were not run have no
-    line. A subject that was not examined has no line if another line states the reason.
+    Lines to paste into the plan follow the first. The first has the expected state unless the observed state says all.
+    Criteria of stages that were not run have none, and neither has a subject that was not examined if another line
+    states the reason.
     """
     from sqlite_consolidate.observation import says_all
 
-    lines = []
+    problems = []
     for entry in record.criteria:
         if not entry.holds and entry.subject and not entry.repeats:
             expected = "" if says_all(entry.expected) else f" (expected: {entry.expected})"
-            words = (f"{entry.criterion}: {entry.subject}: {entry.observed}{expected}", entry.rows_text, entry.todo)
-            lines.append(" ".join(part for part in words if part))
-    return lines
+            todo, *pasted = entry.todo.splitlines() if entry.criterion == _PASTED else [entry.todo]
+            words = (f"{entry.criterion}: {entry.subject}: {entry.observed}{expected}", entry.rows_text, todo)
+            problems.append([" ".join(part for part in words if part), *(f"  {line}" for line in pasted)])
+    return problems
 
 
 def _next(session: Session, record: Record) -> str:

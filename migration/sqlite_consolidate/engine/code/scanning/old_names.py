@@ -12,7 +12,10 @@ from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-MentionKind = Literal["code", "config", "documentation", "exempt", "not scanned", "unreadable"]
+MentionKind = Literal["code", "config", "sentence", "documentation", "exempt", "not scanned", "unreadable"]
+
+KINDS_IN_USE = frozenset({"code", "config"})
+"""Kinds of mentions that may not remain."""
 
 EXCERPT_LENGTH = 120
 
@@ -29,9 +32,9 @@ class Mention:
         line: From 1; 0 when it is about the whole file.
         text: The line without the space around it, at most 120 characters; or the reason for not looking.
         database: File name of the database; empty when it is about the whole file.
-        kind: ``code`` and ``config`` are still in use; ``documentation`` (prose, comments, docstrings) is only listed,
-            and so are ``exempt`` (the plan says why) and ``not scanned`` (too large); ``unreadable`` could not be
-            looked at though it had to be.
+        kind: ``code`` and ``config`` are still in use; ``sentence`` is a text for people in code, which has to be
+            judged; ``documentation`` (prose, comments, docstrings) is only listed, and so are ``exempt`` (the plan says
+            why) and ``not scanned`` (too large); ``unreadable`` could not be looked at though it had to be.
         reason: Why the plan exempts it.
     """
 

@@ -10,6 +10,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.code.scanning.old_names import Mention, MentionKind, OldNames, excerpt
+from sqlite_consolidate.engine.code.scanning.prose import is_sentence
 from sqlite_consolidate.engine.code.source_files import LINE_END
 from sqlite_consolidate.engine.code.syntax import parse_tree
 
@@ -31,6 +32,10 @@ _ANY_TEXT: Texts = frozenset({UNKNOWN})
 _PATH_CALLS = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath", "join", "joinpath"})
 _SAME_FILE = frozenset({"str", "fspath", "abspath", "expanduser", "realpath", "normpath"})
 _SAME_FILE_METHODS = frozenset({"resolve", "absolute", "expanduser", "as_posix"})
+_EXECUTE = frozenset(
+    {"system", "popen", "Popen", "run", "call", "check_call", "check_output", "getoutput", "getstatusoutput"}
+    | {"execute", "executemany", "executescript"}
+)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -210,8 +215,9 @@ def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
     """Return every mention in Python source, ordered by line.
 
     A line that has a name twice counts once. Strings count as code, also if they are built by f-strings, ``+``, ``%``,
-    ``format``, ``/`` between paths, ``join``, ``Path``, ``with_suffix`` or constants of the same module. Comments, and
-    strings that stand alone (docstrings), count as documentation.
+    ``format``, ``/`` between paths, ``join``, ``Path``, ``with_suffix`` or constants of the same module. A string in
+    which the name is a word among others counts as a sentence, unless a call executes it. Comments, and strings that
+    stand alone (docstrings), count as documentation.
 
     Raises:
         SyntaxError: The text is not Python, or nested too deeply.
@@ -237,18 +243,17 @@ class _Finder:
         self.expressions: list[NamingExpression] = []
         self._names = names
         self._values = ConstantValues(module)
-        self._record_names(module, "code")
+        self._record_names(module, _Place())
 
-    def _record_names(self, node: ast.AST, kind: MentionKind) -> set[str]:
+    def _record_names(self, node: ast.AST, place: _Place) -> set[str]:
         """Record the names that a node builds and return all names in it.
 
         A name that a part of the node already builds is not recorded again.
         """
-        if isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.JoinedStr)):
-            kind = "documentation"
         if isinstance(node, _FUNCTIONS):
             self._values.enter_function(node)
-        names_in_parts = {name for child in ast.iter_child_nodes(node) for name in self._record_names(child, kind)}
+        inside = place.inside(node)
+        names_in_parts = {name for child in ast.iter_child_nodes(node) for name in self._record_names(child, inside)}
         if isinstance(node, _FUNCTIONS):
             self._values.leave_function()
         if not isinstance(node, ast.expr):
@@ -258,9 +263,44 @@ class _Finder:
         )
         if not isinstance(node, (ast.Name, ast.Attribute)):  # a constant is recorded where it is defined
             self.expressions += [
-                NamingExpression(node, name, kind) for name in names_in_node if name not in names_in_parts
+                NamingExpression(node, name, self._kind(node, name, place))
+                for name in names_in_node
+                if name not in names_in_parts
             ]
         return names_in_parts | set(names_in_node)
+
+    def _kind(self, node: ast.expr, name: str, place: _Place) -> MentionKind:
+        if place.kind == "documentation" or place.is_executed:
+            return place.kind
+        texts = self._values.possible_texts(place.text or node)
+        return "sentence" if all(is_sentence(text, name) for text in texts) else place.kind
+
+
+class _Place(NamedTuple):
+    """Describe where in a module an expression stands.
+
+    Attributes:
+        kind: What a mention in it is, unless it is a sentence.
+        text: The f-string to which it belongs.
+        is_executed: Whether it belongs to an argument of a call that executes a command or a statement of SQL.
+    """
+
+    kind: MentionKind = "code"
+    text: ast.JoinedStr | None = None
+    is_executed: bool = False
+
+    def inside(self, node: ast.AST) -> _Place:
+        """Return the place of what a node consists of."""
+        match node:
+            case ast.Expr(value=ast.Constant() | ast.JoinedStr()):
+                return self._replace(kind="documentation")
+            case ast.JoinedStr():
+                return self._replace(text=node)
+            case ast.Constant() | ast.FormattedValue():
+                return self
+            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)) if name in _EXECUTE:
+                return self._replace(text=None, is_executed=True)
+        return self._replace(text=None)
 
 
 def line_of_name(node: ast.expr, name: str, lines: list[str], names: OldNames) -> int:

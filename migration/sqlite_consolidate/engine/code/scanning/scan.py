@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import bisect
 import codecs
+import io
 from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scanning.old_names import EXCERPT_LENGTH, Mention, MentionKind, OldNames, excerpt
+from sqlite_consolidate.engine.code.scanning.old_names import (
+    EXCERPT_LENGTH,
+    KINDS_IN_USE,
+    Mention,
+    MentionKind,
+    OldNames,
+    excerpt,
+)
+from sqlite_consolidate.engine.code.scanning.prose import comment_finder
 from sqlite_consolidate.engine.code.scanning.python_strings import python_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, list_scanned_files
 from sqlite_consolidate.engine.code.source_files import encoding_of, is_python, line_starts
@@ -20,12 +29,11 @@ from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.plan.model import Exemption
 
-_KINDS_IN_USE = frozenset({"code", "config"})
 _MAX_LINES_SHOWN = 10
 _HEAD_BYTES = 4096  # a NUL in the first bytes: not text
 _DOCUMENTATION = frozenset({".md", ".rst", ".txt", ".adoc", ".log"})
@@ -48,16 +56,22 @@ class ScanResult:
     not_scanned: tuple[Mention, ...]
 
 
-def find_mentions(scope: ScanScope) -> ScanResult:
-    """Return every mention of an old database's file name, without opening a database."""
+def find_mentions(scope: ScanScope, planned: Mapping[str, bytes] | None = None) -> ScanResult:
+    """Return every mention of an old database's file name, without opening a database.
+
+    Args:
+        scope: What to read and to look for.
+        planned: Content that files will have after the planned rewrites. It is scanned in place of what they have now.
+    """
     names = OldNames(scope.databases, scope.target)
     trees = list_scanned_files(scope)
+    planned = planned or {}
     mentions: list[Mention] = []
     unread = list(trees.not_scanned)
     files_read = 0
     for file in trees.files:
         try:
-            data = _text_bytes(scope.root / file)
+            data = _text_bytes(scope.root / file, planned.get(file))
         except OSError as error:
             unread.append(Mention(file, 0, f"it cannot be read: {error.strerror}", "", "unreadable"))
             continue
@@ -74,10 +88,10 @@ def stale_observations(result: ScanResult) -> list[Observation]:
 
     Without any, one passed observation gives the number of files and counts the other mentions.
     """
-    stale = [_stale_observation(mention) for mention in result.mentions if mention.kind in _KINDS_IN_USE]
-    unread = [_unread_observation(file) for file in result.not_scanned if file.kind == "unreadable"]
-    if stale or unread:
-        return stale + unread
+    hint = "Add a [[reference]] for it to the plan, change it by hand, or exempt it: [[scan.exempt]], with a reason."
+    stale = failed_observations(result, lambda _mention: hint)
+    if stale:
+        return stale
     observed = f"{result.files_read} files read, none does"
     kinds = Counter(mention.kind for mention in result.mentions)
     if kinds["documentation"]:
@@ -92,14 +106,30 @@ def stale_observations(result: ScanResult) -> list[Observation]:
     return [Observation("scanned files", "none names an old database", observed, holds=True, examined=examined)]
 
 
+def failed_observations(result: ScanResult, advise: Callable[[Mention], str]) -> list[Observation]:
+    """Observe each mention in use, with advice, and each place that could not be scanned."""
+    stale = [
+        Observation(
+            f"{mention.file}:{mention.line}",
+            f"no mention of {mention.database}",
+            one_line(mention.text)[:EXCERPT_LENGTH],
+            holds=False,
+            todo=advise(mention),
+        )
+        for mention in result.mentions
+        if mention.kind in KINDS_IN_USE
+    ]
+    return stale + [_unread_observation(file) for file in result.not_scanned if file.kind == "unreadable"]
+
+
 def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Finding]:
-    """Return a finding for each file and database whose mentions are no failure.
+    """Return a finding for each file and database whose mentions need no judgement.
 
     These are documentation, exempt places, files too large to read, and exemptions that no mention needs.
     """
     lines: dict[tuple[str, str, str], list[int]] = {}
     for mention in result.mentions:
-        if mention.kind not in _KINDS_IN_USE:
+        if mention.kind in ("documentation", "exempt"):
             lines.setdefault((mention.file, mention.database, mention.reason), []).append(mention.line)
     findings = [
         _mention_finding(f"{file}:{_format_lines(numbers)}", name, reason, len(numbers))
@@ -115,6 +145,17 @@ def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Fi
         Finding.of("exemption-idle", exemption.path, "exempt in [scan], and names no old database: take it out.")
         for exemption in exempt
         if exemption.reason not in needed
+    ]
+
+
+def sentence_findings(result: ScanResult) -> list[Finding]:
+    """Return a finding for each text for people that names an old database."""
+    return [
+        Finding.of(
+            "mention-in-sentence", f"{mention.file}:{mention.line}", f"names {mention.database} in a text for people."
+        )
+        for mention in result.mentions
+        if mention.kind == "sentence"
     ]
 
 
@@ -135,20 +176,13 @@ def _format_lines(lines: Sequence[int]) -> str:
 
 def _apply_exemptions(mention: Mention, exempt: Sequence[Exemption]) -> Mention:
     """Return the mention, marked as exempt if it is in use and the plan exempts its place."""
-    for exemption in exempt if mention.kind in _KINDS_IN_USE else ():
-        if fnmatchcase(mention.file, exemption.path) or mention.file.startswith(exemption.path.rstrip("/") + "/"):
+    for exemption in exempt if mention.kind in KINDS_IN_USE else ():
+        is_there = fnmatchcase(mention.file, exemption.path) or mention.file.startswith(
+            exemption.path.rstrip("/") + "/"
+        )
+        if is_there and exemption.pattern in ("", mention.database):
             return replace(mention, kind="exempt", reason=exemption.reason)
     return mention
-
-
-def _stale_observation(mention: Mention) -> Observation:
-    return Observation(
-        f"{mention.file}:{mention.line}",
-        f"no mention of {mention.database}",
-        one_line(mention.text)[:EXCERPT_LENGTH],
-        holds=False,
-        todo="Add a [[reference]] for it to the plan, change it by hand, or exempt it: [[scan.exempt]], with a reason.",
-    )
 
 
 def _unread_observation(file: Mention) -> Observation:
@@ -156,9 +190,12 @@ def _unread_observation(file: Mention) -> Observation:
     return Observation(file.file, "can be scanned", file.text, holds=False, todo=hint)
 
 
-def _text_bytes(path: Path) -> bytes | None:
-    """Return the file's bytes, decoded from UTF-16 if marked so, or None if it is not text."""
-    with path.open("rb") as opened:
+def _text_bytes(path: Path, planned: bytes | None) -> bytes | None:
+    """Return the file's bytes, decoded from UTF-16 if marked so, or None if it is not text.
+
+    Planned bytes take their place.
+    """
+    with path.open("rb") if planned is None else io.BytesIO(planned) as opened:
         head = opened.read(_HEAD_BYTES)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return (head + opened.read()).decode("utf-16", "replace").encode()
@@ -178,13 +215,19 @@ def _mentions_in(file: str, data: bytes, names: OldNames) -> list[Mention]:
 
 
 def _mentions_by_line(file: str, text: str, kind: MentionKind, names: OldNames) -> list[Mention]:
-    """Return each mention in a text regardless of its syntax, once for each line and name."""
+    """Return each mention in a text regardless of its syntax, once for each line and name.
+
+    Comments count as documentation, in the languages whose comments are known.
+    """
     starts = [*line_starts(text), len(text)]
+    find_comment = comment_finder(file)
     mentions: dict[tuple[int, str], Mention] = {}
     for offset, name in names.find(text):
         number = bisect.bisect_right(starts, offset, hi=len(starts) - 1)
         line = text[starts[number - 1] : starts[number]]
-        mentions.setdefault((number, name), Mention(file, number, excerpt(line, name), name, kind))
+        is_comment = offset - starts[number - 1] >= find_comment(line)
+        mention = Mention(file, number, excerpt(line, name), name, "documentation" if is_comment else kind)
+        mentions.setdefault((number, name), mention)
     return list(mentions.values())
 
 

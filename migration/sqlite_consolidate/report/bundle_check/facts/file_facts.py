@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.comparison.compare_structure import describe_columns
+from sqlite_consolidate.engine.code.remaining import NONE_REMAINS, SCANNED
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
 from sqlite_consolidate.engine.run.modes import Mode
@@ -108,6 +109,8 @@ def facts_of_files(plan: Plan, record: Record, contents: BundleContents, stateme
     yield from _of_schema(plan, record, statements)
     yield from _of_code(plan, record, contents)
     if plan.scan.paths:
+        remains = rf"\d+ files? read, {NONE_REMAINS}"
+        yield Fact("references-complete", SCANNED, "no mention remains", remains, is_pattern=True)
         yield Fact("no-stale-references", "scanned files", "none names an old database", _scanned(record), True)  # noqa: FBT003
     if plan.logs.files:
         observed = r"\d+ files and \d+ new lines read, none matches(; .*)?"

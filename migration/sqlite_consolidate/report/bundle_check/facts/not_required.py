@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
+from sqlite_consolidate.engine.code.remaining import NOTHING_SCANNED, SCANNED
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.report.bundle_check.facts.database_facts import databases_before, table_map_of, tables_after
@@ -121,6 +122,7 @@ def _of_code(plan: Plan, record: Record, contents: BundleContents) -> Iterator[_
     scanned = "no text file is there to be scanned; 0 files read, none does"
     too_large = sum(finding.count for finding in record.findings if finding.id == "not-scanned")
     scanned += f"; {too_large} files not read: too large" if too_large else ""
+    yield _Reason(not _scans_code(plan), ("references-complete",), SCANNED, NOTHING_SCANNED)
     yield _Reason(not _scans_code(plan), ("no-stale-references",), "scanned files", scanned)
 
 

@@ -1,0 +1,112 @@
+"""Find the mentions of old databases that the planned rewrites leave."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import replace
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, Mention, excerpt
+from sqlite_consolidate.engine.code.scanning.scan import ScanResult, failed_observations, find_mentions
+from sqlite_consolidate.engine.code.source_files import LINE_END
+from sqlite_consolidate.engine.code.suggest import propose_in_file
+from sqlite_consolidate.observation import Observation, not_required
+from sqlite_consolidate.text import counted, literal_pattern, toml_string
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlite_consolidate.engine.code.rewrite import Rewrite
+    from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+    from sqlite_consolidate.engine.code.suggest import ProposedReference
+    from sqlite_consolidate.plan.model import Reference
+
+SCANNED = "scanned files"
+NONE_REMAINS = "each mention of an old database is replaced or exempt"
+NOTHING_SCANNED = "no text file is there to be scanned"
+
+
+def remaining_mentions(scope: ScanScope, rewrites: Sequence[Rewrite]) -> ScanResult:
+    """Return the mentions of old databases in the code as the planned rewrites leave it.
+
+    Line and text of a mention are those that the file has now.
+    """
+    result = find_mentions(scope, {rewrite.file: rewrite.after for rewrite in rewrites})
+    lines = {rewrite.file: _OriginalLines(rewrite) for rewrite in rewrites}
+    mentions = [
+        lines[mention.file].locate(mention) if mention.file in lines else mention for mention in result.mentions
+    ]
+    return replace(result, mentions=tuple(mentions))
+
+
+def remaining_observations(scope: ScanScope, result: ScanResult, references: Sequence[Reference]) -> list[Observation]:
+    """Observe each mention that remains, with the lines of a plan that cover it.
+
+    Args:
+        scope: What was scanned.
+        result: The remaining mentions.
+        references: References that the plan has.
+    """
+    by_file: dict[str, list[Mention]] = {}
+    for mention in result.mentions:
+        if mention.kind in KINDS_IN_USE:
+            by_file.setdefault(mention.file, []).append(mention)
+    advice: dict[Mention, str] = {}
+    for file, mentions in by_file.items():
+        planned = [reference for reference in references if posixpath.normpath(reference.file) == file]
+        advice |= _advice(mentions, propose_in_file(scope, file, mentions, planned))
+    if failed := failed_observations(result, advice.__getitem__):
+        return failed
+    if not result.files_read:
+        return [not_required(SCANNED, NOTHING_SCANNED)]
+    observed = f"{counted(result.files_read, 'file')} read, {NONE_REMAINS}"
+    return [Observation(SCANNED, "no mention remains", observed, holds=True, examined=result.files_read)]
+
+
+def _advice(mentions: Sequence[Mention], proposals: Sequence[ProposedReference]) -> Mapping[Mention, str]:
+    """Return for each mention of a file the lines to paste into the plan."""
+    advice = {}
+    for mention in mentions:
+        fitting = [made for made in proposals if made.line == mention.line and made.understood]
+        if fitting:
+            lines = dict.fromkeys(line for made in fitting for line in _reference_lines(made))
+            hint = "Paste these lines into the plan, if this program shall use the target:"
+        else:
+            lines = dict.fromkeys(_exemption_lines(mention))
+            hint = "Change it by hand or by a [[reference]], or paste these lines into the plan and state the reason:"
+        advice[mention] = "\n".join([hint, *lines])
+    return advice
+
+
+def _reference_lines(made: ProposedReference) -> list[str]:
+    keys = {"file": made.file, "find": made.find, "replace": made.replace, "import": made.import_}
+    values = "\n".join(f"{key} = {toml_string(value)}" for key, value in keys.items() if value)
+    return [f"[[reference]]\n{values}"]
+
+
+def _exemption_lines(mention: Mention) -> list[str]:
+    keys = {"path": literal_pattern(mention.file), "pattern": mention.database, "reason": ""}
+    return ["[[scan.exempt]]", *(f"{key} = {toml_string(value)}" for key, value in keys.items())]
+
+
+class _OriginalLines:
+    """Find the lines of a file from which the lines after its rewrite were made."""
+
+    def __init__(self, rewrite: Rewrite) -> None:
+        self._before = _lines(rewrite.before)
+        self._blocks = SequenceMatcher(None, self._before, _lines(rewrite.after), autojunk=False).get_opcodes()
+
+    def locate(self, mention: Mention) -> Mention:
+        """Return a mention of the rewritten file with the place that it has now."""
+        line = mention.line - 1
+        for _, first, end, new_first, new_end in self._blocks:
+            if new_first <= line < new_end and first < end:
+                number = min(first + line - new_first, end - 1)
+                return replace(mention, line=number + 1, text=excerpt(self._before[number], mention.database))
+        return mention
+
+
+def _lines(data: bytes) -> list[str]:
+    """Return the lines of a file, in which only the names and the line endings count."""
+    return LINE_END.split(data.decode("latin-1"))

@@ -1,0 +1,105 @@
+"""Specify which mentions the planned rewrites leave, and what covers them."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.code.remaining import remaining_mentions, remaining_observations
+from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.plan.model import Exemption, Reference
+from tests.support.scanned_trees import DATABASES, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sqlite_consolidate.observation import Observation
+
+STORE = 'import os\n\nA = LOGS / "tasks.db"\nB = os.sep.join(["logs", "tasks" + ".db"])\nC = "logs/task_queue.db"\n'
+"""A module whose second mention is put together, so that nothing can be proposed for it."""
+
+
+def observed(root: Path, references: Sequence[Reference] = (), exempt: Sequence[Exemption] = ()) -> list[Observation]:
+    """Return what remains after some references."""
+    scope = ScanScope(root, ["."], DATABASES, "main.db", exempt=exempt)
+    rewrites, _, in_part = plan_rewrites_in_part(root, references, [])
+    return remaining_observations(scope, remaining_mentions(scope, [*rewrites, *in_part]), references)
+
+
+def pasted(observations: list[Observation]) -> tuple[list[Reference], list[Exemption]]:
+    """Return what the advice of all observations adds to a plan."""
+    text = "\n".join(observation.todo.partition("\n")[2] for observation in observations)
+    plan = tomllib.loads(text.replace('reason = ""', 'reason = "it never runs"'))
+    references = [Reference.model_validate(entry) for entry in plan.get("reference", [])]
+    return references, [Exemption.model_validate(entry) for entry in plan.get("scan", {}).get("exempt", [])]
+
+
+def test_every_mention_is_listed_with_lines_that_cover_it(tmp_path: Path) -> None:
+    """A plan with all of these lines leaves none."""
+    write(tmp_path, "app/store.py", STORE)
+    write(tmp_path, "app/[1].yaml", "a: /srv/tasks.db\n")
+
+    observations = observed(tmp_path)
+    references, exempt = pasted(observations)
+    after = observed(tmp_path, references, exempt)
+
+    assert [(entry.subject, entry.expected) for entry in observations] == [
+        ("app/[1].yaml:1", "no mention of tasks.db"),
+        ("app/store.py:3", "no mention of tasks.db"),
+        ("app/store.py:4", "no mention of tasks.db"),
+        ("app/store.py:5", "no mention of task_queue.db"),
+    ]
+    assert [reference.replace for reference in references] == [
+        'LOGS.resolve().parent / "main.db"',
+        '"main.db"',
+    ]
+    assert [(entry.path, entry.pattern) for entry in exempt] == [
+        ("app/[[]1].yaml", "tasks.db"),
+        ("app/store.py", "tasks.db"),
+    ]
+    assert [entry.outcome for entry in after] == [Outcome.PASSED]
+    assert after[0].observed == "2 files read, each mention of an old database is replaced or exempt"
+
+
+def test_what_the_plan_replaces_is_subtracted(tmp_path: Path) -> None:
+    """The others keep the line and the text that the file has now.
+
+    A reference with a mistake subtracts nothing, and the others of its file do.
+    """
+    write(tmp_path, "store.py", STORE)
+    good = Reference(
+        file="./store.py",
+        find='LOGS / "tasks.db"',
+        replace="main()",
+        **{"import": "from app.places import (\n    main,\n)"},
+    )
+    wrong = Reference(file="store.py", find='"logs/task-queue.db"', replace='"main.db"')
+
+    of_good = observed(tmp_path, [good])
+    of_both = observed(tmp_path, [good, wrong])
+
+    assert [(entry.subject, entry.observed) for entry in of_good] == [
+        ("store.py:4", 'B = os.sep.join(["logs", "tasks" + ".db"])'),
+        ("store.py:5", 'C = "logs/task_queue.db"'),
+    ]
+    assert of_both == of_good
+
+
+def test_exemption_of_one_name_exempts_no_other(tmp_path: Path) -> None:
+    """A later mention of another database in the same file is still noticed."""
+    write(tmp_path, "store.py", STORE)
+    exempt = Exemption(path="store.py", pattern="tasks.db", reason="it never runs")
+
+    observations = observed(tmp_path, exempt=[exempt])
+
+    assert [entry.subject for entry in observations] == ["store.py:5"]
+
+
+def test_tree_without_text_demands_nothing(tmp_path: Path) -> None:
+    """Nothing was examined there."""
+    observations = observed(tmp_path)
+
+    assert [entry.outcome for entry in observations] == [Outcome.NOT_REQUIRED]
