@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.schema.statements import Statement
+from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, Statement
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.plan.ddl import statements
+from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
-    from sqlite_consolidate.plan.model import TableMap
+    from sqlite_consolidate.plan.model import Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
+
+NOT_MOVED = " (not moved)"
+"""What follows the name of a table that stays while another table takes its name."""
 
 
 def planned_statements(
@@ -81,33 +86,73 @@ def _renamed(maps: list[TableMap], table: Table, schema: Schema, limits: Limits 
                     con.execute(other.sql)
         for statement in _source_statements(table, schema):
             con.execute(statement.sql)
-        rename_tables(con, maps, schema)
-        return _read_statements(con, maps[0].target_name or table.name)
+        common_names = rename_tables(con, maps, schema)
+        return [
+            replace(statement, sql=with_common_names(statement.sql, common_names))
+            for statement in _read_statements(con, maps[0].into)
+        ]
     finally:
         con.close()
 
 
-def rename_tables(con: sqlite3.Connection, maps: Sequence[TableMap], schema: Schema) -> None:
+def tables_together(source: Source) -> list[list[TableMap]]:
+    """Return each group of two or more tables of one source that go into one table."""
+    groups: dict[str, list[TableMap]] = {}
+    for table_map in source.tables:
+        groups.setdefault(folded(table_map.into), []).append(table_map)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def describe_together(maps: Sequence[TableMap]) -> str:
+    """Return in words that several tables go into one, or an empty text without a table."""
+    return f"{join_names([each.name for each in maps])} go into {maps[0].into}" if maps else ""
+
+
+def rename_tables(con: sqlite3.Connection, maps: Sequence[TableMap], schema: Schema) -> dict[str, str]:
     """Rename tables and columns in two steps, through temporary names.
 
-    Two tables, or two columns, may exchange their names.
+    Two tables, or two columns, may exchange their names. Of several tables that go into one, only the first has its
+    name afterwards.
+
+    Returns:
+        The name that each of the others has, in quotes, to the name of the table that they go into.
     """
     tables = [(each, table) for each in maps if (table := schema.table(each.name)) and has_table(con, table.name)]
+    names: dict[int, str] = {}
+    common_names: dict[str, str] = {}
     for number, (table_map, table) in enumerate(tables):
-        columns = [(column.name, new) for old, new in table_map.columns.items() if (column := table.column(old))]
-        for index, (old, _) in enumerate(columns):
-            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO "~{index}"')
-        for index, (_, new) in enumerate(columns):
-            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN "~{index}" TO {quoted(new)}')
-        if (table_map.target_name or table.name) != table.name:
+        _rename_columns(con, table_map, table)
+        names[number] = table_map.into
+        if any(folded(table_map.into) == folded(other.into) for other, _ in tables[:number]):
+            names[number] = f"~{number} in {table_map.into}"
+            common_names[quoted(names[number])] = quoted(table_map.into)
+        if names[number] != table.name:
             con.execute(f'ALTER TABLE {quoted(table.name)} RENAME TO "~{number}"')
-    for number, (table_map, table) in enumerate(tables):
-        new = table_map.target_name or table.name
-        if new == table.name:
+    for number, (_, table) in enumerate(tables):
+        if names[number] == table.name:
             continue
-        if has_table(con, new):  # a table that is not moved must not be mistaken for the renamed one
-            con.execute(f"ALTER TABLE {quoted(new)} RENAME TO {quoted(f'{new} (not moved)')}")
-        con.execute(f'ALTER TABLE "~{number}" RENAME TO {quoted(new)}')
+        if has_table(con, names[number]):  # a table that is not moved must not be mistaken for the renamed one
+            con.execute(f"ALTER TABLE {quoted(names[number])} RENAME TO {quoted(names[number] + NOT_MOVED)}")
+        con.execute(f'ALTER TABLE "~{number}" RENAME TO {quoted(names[number])}')
+    return common_names
+
+
+def with_common_names(sql: str, common_names: Mapping[str, str]) -> str:
+    """Return a statement that names, for each of several tables, the one that they go into.
+
+    Args:
+        sql: A statement that SQLite has rewritten.
+        common_names: The result of ``rename_tables``.
+    """
+    return TOKEN.sub(lambda token: common_names.get(token[0], token[0]), sql) if common_names else sql
+
+
+def _rename_columns(con: sqlite3.Connection, table_map: TableMap, table: Table) -> None:
+    columns = [(column.name, new) for old, new in table_map.columns.items() if (column := table.column(old))]
+    for index, (old, _) in enumerate(columns):
+        con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO "~{index}"')
+    for index, (_, new) in enumerate(columns):
+        con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN "~{index}" TO {quoted(new)}')
 
 
 def has_table(con: sqlite3.Connection, name: str) -> bool:

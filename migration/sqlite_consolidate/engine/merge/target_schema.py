@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.source_ddl import create_statements
+from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, create_statements, describe_together, tables_together
 from sqlite_consolidate.engine.merge.table_mapping import TableOwners
 from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
 from sqlite_consolidate.engine.merge.views.planned_views import ViewPlanner
@@ -262,14 +262,22 @@ class TargetSchemaBuilder:
     def _trigger_works(self, origin: _Origin, statement: Statement) -> bool:
         needs = dependencies.trigger_dependencies(self.con, statement.name, statement.table)
         label = f"trigger {statement.name} of {statement.table}"
-        reason = origin.leave_reason(needs.missing) if needs.missing else None
+        missing = needs.missing.removesuffix(NOT_MOVED)
+        reason = origin.leave_reason(missing) if missing else None
         if reason is not None:
-            explanation = f"it uses {needs.missing}, which the plan leaves behind ({reason})"
+            explanation = f"it uses {missing}, which the plan leaves behind ({reason})"
             self._finding("trigger-left-with-table", origin, f"{label} stays in the archive: {explanation}.")
             return False
         if needs.broken:
-            text = f"{label} cannot work in the target: {needs.broken}. Every change that fires it would fail."
+            broken = needs.broken.removesuffix(NOT_MOVED)
+            text = f"{label} cannot work in the target: {broken}. Every change that fires it would fail."
             self._problem(origin.subject, text, _MOVE_TOO, "nothing-left-behind", id="broken-trigger")
+            return False
+        if together := self._together(origin, {folded(statement.table), *needs.tables}):
+            text = (
+                f"{label} stays in the archive, because {together}, and it would use the rows of each as those of all."
+            )
+            self._finding("trigger-left", origin, text)
             return False
         is_created = folded(statement.table) in self.target_schema.created_tables
         if is_created and (others := self._owners.others(statement.table, needs.tables)):
@@ -283,6 +291,12 @@ class TargetSchemaBuilder:
             self._finding("trigger-uses-target", origin, text)
         return True
 
+    def _together(self, origin: _Origin, used: set[str]) -> str:
+        """Return in words which tables of a source go into one table that a trigger uses."""
+        groups = tables_together(origin.source) if origin.source else []
+        used -= self._owners.written
+        return next((describe_together(group) for group in groups if folded(group[0].into) in used), "")
+
     def _check_foreign_keys(self, origin: _Origin, table: str) -> None:
         """Report each foreign key whose parent table is missing.
 
@@ -291,11 +305,12 @@ class TargetSchemaBuilder:
         for _, _, parent, *_ in self.con.execute(f"PRAGMA main.foreign_key_list({quoted(table)})").fetchall():
             if self._find("table", parent) is not None or folded(parent) in self._unread_tables:
                 continue
-            if origin.schema is not None and origin.schema.table(parent) is None:
+            name = parent.removesuffix(NOT_MOVED)
+            if origin.schema is not None and not (origin.schema.table(parent) or origin.schema.table(name)):
                 text = f"its foreign key refers to {parent}, which the source does not have either."
                 self._finding("parent-absent", origin, text)
             else:
-                text = f"its foreign key refers to {parent}, which is not moved: no row could be inserted any more."
+                text = f"its foreign key refers to {name}, which is not moved: no row could be inserted any more."
                 self._problem(origin.subject, text, _PARENT, "nothing-left-behind", id="parent-left")
         try:
             self.con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})").fetchall()

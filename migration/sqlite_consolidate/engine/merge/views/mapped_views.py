@@ -11,7 +11,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.source_ddl import has_table, rename_tables
+from sqlite_consolidate.engine.merge.source_ddl import (
+    describe_together,
+    has_table,
+    rename_tables,
+    tables_together,
+    with_common_names,
+)
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema import dependencies
 from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, Statement
@@ -103,6 +109,13 @@ class ViewMapper:
         moved = {name for name, table_map in self._maps.items() if not table_map.create}
         return sorted(self.reads(view).tables - moved)
 
+    def together(self, view: TriggerOrView) -> str:
+        """Return which tables go into one table of those that a view reads, in words."""
+        reads = self.reads(view.name)
+        names = reads.tables | (_names(view.sql) if reads.broken else set())
+        groups = tables_together(self.source)
+        return next((describe_together(group) for group in groups if names & {folded(m.name) for m in group}), "")
+
     def targets(self, view: str) -> set[str]:
         """Return the folded names that the tables that a view reads have in the target."""
         return {folded(table_map.into) for table_map in self._maps_of(view)}
@@ -137,13 +150,15 @@ class ViewMapper:
         Raises:
             sqlite3.Error: SQLite cannot rewrite the trigger.
         """
+        if folded(view) == folded(trigger.table) and not any(map(_is_renamed, self.source.tables)):
+            return Statement("trigger", trigger.name, view, trigger.sql)
         with contextlib.closing(self._open((), stand_ins=self.schema.views)) as con:
             con.execute(_INSTEAD_OF.sub("BEFORE", trigger.sql, count=1))
-            self._rename(con)
+            common_names = self._rename(con)
             if folded(view) != folded(trigger.table) and folded(trigger.table) not in self.renamed:
                 con.execute(f"ALTER TABLE {quoted(trigger.table)} RENAME TO {quoted(view)}")
             sql = _BEFORE.sub("INSTEAD OF", _sql(con, "trigger", trigger.name), count=1)
-        return Statement("trigger", trigger.name, view, sql)
+        return Statement("trigger", trigger.name, view, with_common_names(sql, common_names))
 
     def _maps_of(self, view: str) -> list[TableMap]:
         return [self._maps[table] for table in self.reads(view).tables if table in self._maps]
@@ -163,12 +178,13 @@ class ViewMapper:
                 con.execute(statement)
         return con
 
-    def _rename(self, con: sqlite3.Connection) -> None:
-        rename_tables(con, self.source.tables, self.schema)
+    def _rename(self, con: sqlite3.Connection) -> dict[str, str]:
+        common_names = rename_tables(con, self.source.tables, self.schema)
         for view in self.schema.views:
             name = self.renamed.get(folded(view.name))
             if name and has_table(con, view.name):
                 con.execute(f"ALTER TABLE {quoted(view.name)} RENAME TO {quoted(name)}")
+        return common_names
 
 
 def _is_renamed(table_map: TableMap) -> bool:

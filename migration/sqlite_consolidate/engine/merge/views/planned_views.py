@@ -65,6 +65,8 @@ class ViewPlanner:
         """Add a view and return an empty text, or return why it stays in the archive."""
         if left := self.mapper.reads_view(view, self.left):
             return f"it reads the view {left}, which stays in the archive"
+        if together := self.mapper.together(view):
+            return f"{together}, and it would read the rows of each as those of all"
         triggers = [each for each in self.mapper.schema.triggers if folded(each.table) == folded(view.name)]
         if self.mapper.reads_renamed(view.name):
             return self._add_mapped_view(view, triggers)
@@ -74,8 +76,15 @@ class ViewPlanner:
         else:
             reason = self._unmoved_reason(view)
         if not reason:
-            self.triggers += [Statement("trigger", each.name, view.name, each.sql) for each in triggers]
+            self.triggers += [self._rewritten_trigger(each, view.name) for each in triggers]
         return reason
+
+    def _rewritten_trigger(self, trigger: TriggerOrView, view: str) -> Statement:
+        """Return a trigger of a view, for the names that its tables have in the target."""
+        try:
+            return self.mapper.rewrite_trigger(trigger, view)
+        except sqlite3.Error:  # the target's schema reports that it cannot work
+            return Statement("trigger", trigger.name, view, trigger.sql)
 
     def _add_mapped_view(self, view: TriggerOrView, triggers: Sequence[TriggerOrView]) -> str:
         """Add a view that reads renamed tables, under a name of its own."""
