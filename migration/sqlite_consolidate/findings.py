@@ -64,6 +64,7 @@ LEVELS: dict[str, Level] = {
     "table-as-it-was": "attention",
     "table-changed-since": "note",
     "table-emptied-since": "attention",
+    "trigger-bypassed": "attention",
     "trigger-left": "attention",
     "trigger-left-with-table": "note",
     "trigger-not-fired": "attention",

@@ -10,14 +10,15 @@ import pytest
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import Evidence
-from sqlite_consolidate.observation import Outcome, Relation
+from sqlite_consolidate.observation import NO_PROBLEM, Outcome, Relation
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.report.bundle_check.entries import check_entries
+from sqlite_consolidate.report.bundle_check.facts.database_facts import facts_of_databases
 from sqlite_consolidate.report.bundle_check.facts.demanded import Demand
 from sqlite_consolidate.report.bundle_check.facts.recomputed import Recomputed
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
-from sqlite_consolidate.report.evidence import DatabaseRecord, Record, TableContent
+from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
 from sqlite_consolidate.report.evidence_json import SCHEMA
 from tests.support.reports.records import accepted
 
@@ -265,3 +266,28 @@ def test_accepted_record_without_a_plan_is_incomplete() -> None:
         "plan.toml": ("a plan of format 1", "none, or one with a mistake"),
     }
     assert not unjudged.holds
+
+
+@pytest.mark.parametrize(
+    ("suffix", "is_accepted"),
+    [
+        ("", True),
+        ("; 0 rows are added to t", True),
+        ("; 0 rows are added to t and kept", True),
+        ("; 0 rows are added to t and u", False),
+        ("; 0 rows are added to nothing", False),
+    ],
+)
+def test_table_without_added_rows_follows_from_the_moves(suffix: str, *, is_accepted: bool) -> None:
+    """All rows were skipped, or have replaced identical rows."""
+    moves = (
+        MoveRecord("a", "a.db:t", "t", "t", 3, arrived=0, skipped=3, identical=3),
+        MoveRecord("a", "a.db:k", "k", "kept", 3, arrived=3, replaced=3, identical=3),
+        MoveRecord("a", "a.db:u", "u", "u", 3, arrived=2, skipped=1),
+    )
+    observed = f"triggers and search indexes of 3 tables examined{suffix}"
+    passed = entry("derived-declared", NO_PROBLEM, observed, None, subject=planned().name)
+
+    facts = facts_of_databases(planned(), replace(accepted(), moves=moves))
+
+    assert [fact.fits(passed) for fact in facts if fact.criterion == "derived-declared"] == [is_accepted]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.literals import format_value
+from sqlite_consolidate.engine.merge.conflict_log import count_identical
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.connections import (
     attach,
@@ -29,13 +30,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.content.projection import Projection
+    from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Key, Table
 
 
 def find_conflicts_by_trial_copy(
-    into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource], limits: Limits | None = None
+    into: Table,
+    mappings: Sequence[TableMapping],
+    key_sources: Sequence[KeySource],
+    limits: Limits | None = None,
+    copied: list[CopiedTable] | None = None,
 ) -> list[Problem]:
     """Copy the rows of all sources into a scratch table and list the conflicts.
 
@@ -44,17 +50,22 @@ def find_conflicts_by_trial_copy(
         mappings: The table maps that lead into it, in plan order.
         key_sources: The rows of all of them, the target's own first.
         limits: Of the scratch database.
+        copied: Receives the result of each copy.
     """
     with scratch_database(key_sources[0].path, limits) as con:
         con.execute(into.sql)
         for index in into.indexes:
             if index.unique and index.sql:
                 con.execute(index.sql)
-        return _copy_into(con, into, mappings, key_sources)
+        return _copy_into(con, into, mappings, key_sources, copied)
 
 
 def _copy_into(
-    con: sqlite3.Connection, into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource]
+    con: sqlite3.Connection,
+    into: Table,
+    mappings: Sequence[TableMapping],
+    key_sources: Sequence[KeySource],
+    copied: list[CopiedTable] | None,
 ) -> list[Problem]:
     expected = TableDigest()
     problems = []
@@ -62,9 +73,12 @@ def _copy_into(
         with attached(con, key_source.path, "party") as alias:
             con.execute("BEGIN")
             try:
-                expected += copy_rows(
-                    con, key_source.mapping, source_digest(con, key_source.mapping, alias), alias
-                ).change
+                mapping = key_source.mapping
+                identical = 0 if copied is None else count_identical(con, mapping, alias)
+                result = copy_rows(con, mapping, source_digest(con, mapping, alias), alias)
+                expected += result.change
+                if copied is not None:
+                    copied.append(replace(result, identical=identical))
             except ProblemError as error:
                 problems.append(_conflict_problem(into, key_source, error))
             if con.in_transaction:
@@ -96,7 +110,11 @@ _MAX_KEYS_SHOWN = 3  # keys of one collision
 
 
 def find_key_conflicts(
-    into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource], limits: Limits | None = None
+    into: Table,
+    mappings: Sequence[TableMapping],
+    key_sources: Sequence[KeySource],
+    limits: Limits | None = None,
+    copied: list[CopiedTable] | None = None,
 ) -> list[Problem]:
     """List the keys of a target table that more than one row would have.
 
@@ -105,6 +123,7 @@ def find_key_conflicts(
         mappings: The table maps that lead into it.
         key_sources: The rows of all of them, the target's own first; at most nine different files.
         limits: Of the look-up, and of the trial.
+        copied: Receives the result of each copy of the trial.
     """
     if not key_sources:
         return []
@@ -118,7 +137,7 @@ def find_key_conflicts(
         subjects = {problem.subject for problem in problems}
         problems += [
             problem
-            for problem in find_conflicts_by_trial_copy(into, mappings, key_sources, limits)
+            for problem in find_conflicts_by_trial_copy(into, mappings, key_sources, limits, copied)
             if problem.subject not in subjects
         ]
     return problems

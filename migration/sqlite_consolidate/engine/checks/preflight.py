@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.conversions import find_value_changes
+from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_from
+from sqlite_consolidate.engine.checks.derived.bypassed_triggers import find_bypassed_triggers
 from sqlite_consolidate.engine.checks.derived.derived_data import add_stale_data
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
@@ -106,9 +108,11 @@ def inspect_databases(
     with _limit_total_time(plan, databases, limits.deadline):
         if plan.target not in databases.unread:
             _plan_target_schema(plan, databases, tables, limits)
-            add_stale_data(databases, limits)
         stage_sources(plan, root, databases, write_locks, limits)
         _try_rows(databases, limits)
+        if plan.target not in databases.unread:
+            add_stale_data(databases, limits)
+            databases.findings += find_bypassed_triggers(databases, limits)
     _list_unmoved(databases)
     databases.problems += check_disk_space(plan, root, live or root)
     return databases
@@ -272,7 +276,8 @@ def _add_key_conflicts(databases: InspectedDatabases, limits: Limits) -> None:
     for into in {mapping.into.name: mapping.into for mapping in databases.mappings}.values():
         mappings = [mapping for mapping in databases.mappings if mapping.into.name == into.name]
         try:
-            databases.problems += find_key_conflicts(into, mappings, key_sources(databases, into), limits)
+            copied = databases.trial_copies if is_derived_from(databases.target_schema.schema, into) else None
+            databases.problems += find_key_conflicts(into, mappings, key_sources(databases, into), limits, copied)
         except sqlite3.Error as error:
             subject = ", ".join(mapping.subject for mapping in mappings)
             databases.problems.append(read_problem(subject, error))

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, descri
 from sqlite_consolidate.engine.code.remaining import remaining_observations
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import NO_PROBLEM, Observation, equal, not_examined, not_required
-from sqlite_consolidate.text import counted, printable
+from sqlite_consolidate.text import counted, join_names, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,6 +137,8 @@ def derived_declared(run: RunResults) -> list[Observation]:
     """Observe that nothing derived becomes stale, or that the plan accepts it."""
     tables = {folded(mapping.into.name) for mapping in run.inspected.mappings}
     observed = f"triggers and search indexes of {counted(len(tables), 'table')} examined"
+    if unchanged := run.inspected.without_added_rows:
+        observed += f"; 0 rows are added to {join_names(unchanged)}"
     return _unless_problems(run, "derived-declared", observed, len(tables), "the plan moves no table")
 
 

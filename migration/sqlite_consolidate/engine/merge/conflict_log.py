@@ -90,6 +90,16 @@ def resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: st
         con.text_factory = text_factory
 
 
+def count_identical(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> int:
+    """Return the number of target rows that ``prefer-source`` replaces by identical rows.
+
+    Call this before the copy, because the copy changes the answer.
+    """
+    if mapping.table_map.on_conflict != "prefer-source":
+        return 0
+    return sum(conflict.is_identical for conflict in resolved_conflicts(con, mapping, alias))
+
+
 def clashing_source_rows(rows: Projection) -> RowQuery:
     """Return the query of the source rows whose key the target already has."""
     return rows.select_row(rows.clashing)

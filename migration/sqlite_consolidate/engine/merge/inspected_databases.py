@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
+    from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.findings import Finding
@@ -34,6 +35,10 @@ class InspectedDatabases:
         unread: File of each database of the plan that exists and could not be read, to a short reason.
         stale_indexes: Folded names of the search indexes that show rows of receiving tables, and whose staleness the
             plan accepts.
+        trial_copies: The copies into a scratch table that the preflight has made of tables from which something may be
+            derived. Of the target's own rows as well.
+        without_added_rows: Names of the tables from which something is derived, and which the rows of the sources do
+            not change.
     """
 
     plan: Plan
@@ -46,6 +51,8 @@ class InspectedDatabases:
     staged: dict[str, Path] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     stale_indexes: set[str] = field(default_factory=set)
+    trial_copies: list[CopiedTable] = field(default_factory=list)
+    without_added_rows: list[str] = field(default_factory=list)
 
     @property
     def databases(self) -> list[InspectedDatabase]:

@@ -27,6 +27,8 @@ _APPLICATION_OBJECT = re.compile(r"no such (?P<kind>function|collation sequence)
 # SQLite does not ask the authorizer about the rows that OR REPLACE deletes.
 _REPLACES = re.compile(r"\bor\s+replace\b|\breplace\s+into\b")
 _ON_CONFLICT_REPLACE = re.compile(r"\bon\s+conflict\s+replace\b")
+_READS_ROWS = re.compile(r"(?<!\bdistinct)\s+from\b")
+_EVENT = re.compile(r"(?<!\S)(?:insert|update|delete)(?!\S)")
 _OBJECTS_OF_THE_APPLICATION = 100  # more functions and collations are not tried
 
 
@@ -38,6 +40,7 @@ class Derivation:
         name: Name of the trigger or of the search index.
         table: The table that the trigger writes, or the search index itself.
         over: The table from whose rows it is derived.
+        event: What fires the trigger: ``INSERT``, ``UPDATE`` or ``DELETE``.
         ways: How the trigger writes, by ``INSERT``, ``UPDATE``, ``DELETE`` or ``REPLACE``. Empty for an index.
         of_new_row: Whether the trigger only updates the row that fires it.
     """
@@ -47,6 +50,7 @@ class Derivation:
     over: str
     ways: frozenset[str] = frozenset()
     of_new_row: bool = False
+    event: str = "INSERT"
 
     @property
     def is_index(self) -> bool:
@@ -72,17 +76,28 @@ class DerivationReader:
         """Close the copy."""
         self.con.close()
 
-    def of_triggers(self, table: str) -> Iterator[Derivation]:
-        """Yield what the INSERT triggers of a table write, and what these fire."""
-        accesses = self._compile(f"INSERT INTO {quoted(table)} DEFAULT VALUES")
+    def of_triggers(self, table: str, event: str = "INSERT") -> Iterator[Derivation]:
+        """Yield what the triggers of a table at one event write, and what these fire."""
         writes: dict[str, list[Access]] = {}
-        for access in accesses:
+        for access in self._compile(self._statement(table, event)):
             if access.inside is not None and access.action != "READ":
                 writes.setdefault(folded(access.inside), []).append(access)
         for trigger in self._triggers_of(table):
+            if trigger_event(trigger) != event:
+                continue
             for written, ways in self._written(trigger, writes).items():
                 of_new_row = folded(written) == folded(table) and self._updates_new_row(trigger, table, ways)
-                yield Derivation(trigger.name, written, table, ways, of_new_row=of_new_row)
+                yield Derivation(trigger.name, written, table, ways, of_new_row=of_new_row, event=event)
+
+    def _statement(self, table: str, event: str) -> str:
+        """Return a statement that fires each trigger of a table at one event."""
+        if event == "INSERT":
+            return f"INSERT INTO {quoted(table)} DEFAULT VALUES"
+        if event == "DELETE":
+            return f"DELETE FROM {quoted(table)}"
+        declared = self.schema.table(table)
+        columns = [quoted(column.name) for column in declared.stored] if declared else []
+        return f"UPDATE {quoted(table)} SET {', '.join(f'{column} = {column}' for column in columns)}"
 
     def of_indexes(self) -> Iterator[Derivation]:
         """Yield each FTS4 and FTS5 table with external content, with each table that it reads.
@@ -153,9 +168,10 @@ class DerivationReader:
         return {name: frozenset(ways) for name, ways in written.items()}
 
     def _updates_new_row(self, trigger: TriggerOrView, table: str, ways: frozenset[str]) -> bool:
-        """Return whether each UPDATE of a trigger is limited to the new row by its key.
+        """Return whether each UPDATE of a trigger reads and changes the new row only.
 
-        The authorizer does not name rows. Therefore the text of the trigger is read.
+        Its key limits the UPDATE to that row. A value that other rows determine, such as a number of rows, is another
+        one among the rows of the target. The authorizer does not name rows. Therefore the text of the trigger is read.
         """
         declared = self.schema.table(table)
         if declared is None or ways != {"UPDATE"}:
@@ -163,15 +179,33 @@ class DerivationReader:
         key = [declared.alias] if declared.alias else [*declared.primary_key] if len(declared.primary_key) == 1 else []
         names = "|".join(re.escape(folded(name)) for name in (*key, *_ROWIDS))
         column = rf"(?:\w+\.)?(?P<{{}}>{names})"
-        same = rf"{column.format('left')}\s*==?\s*new\.(?P=left)|new\.(?P<right>{names})\s*==?\s*(?:\w+\.)?(?P=right)"
+        same = (
+            rf"{column.format('left')}\s*==?\s*(?:new|old)\.(?P=left)|"
+            rf"(?:new|old)\.(?P<right>{names})\s*==?\s*(?:\w+\.)?(?P=right)"
+        )
         by_key = re.compile(rf"\bwhere\s+(?:{same})\s*(?:;|\band\b(?!.*\bor\b))", re.DOTALL)
         code = _unquoted(trigger.sql)
         updates = re.split(r"\bupdate\b", re.split(r"\bbegin\b", code, maxsplit=1)[-1])[1:]
-        return bool(updates) and all(by_key.search(update.split(";")[0] + ";") for update in updates)
+        statements = [update.split(";")[0] + ";" for update in updates]
+        return bool(updates) and all(by_key.search(each) and not reads_rows(each) for each in statements)
 
     def _ordinary_tables(self, names: Iterable[str]) -> list[str]:
         tables = (self.schema.table(name) for name in names)
         return list(dict.fromkeys(table.name for table in tables if table and table.kind != "shadow"))
+
+
+def trigger_event(trigger: TriggerOrView) -> str:
+    """Return ``INSERT``, ``UPDATE`` or ``DELETE`` as what fires a trigger.
+
+    No name before it can be one of these words, unless it is quoted.
+    """
+    match = _EVENT.search(strip_literals(trigger.sql))
+    return match[0].upper() if match else ""
+
+
+def reads_rows(sql: str) -> bool:
+    """Return whether a statement reads rows of a table by a query."""
+    return bool(_READS_ROWS.search(strip_literals(sql)))
 
 
 def _unquoted(sql: str) -> str:

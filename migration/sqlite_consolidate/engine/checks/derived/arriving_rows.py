@@ -1,0 +1,142 @@
+"""Count the rows that the copy will add to each table of the target, or replace in it.
+
+A row that is skipped, or that replaces an identical row, changes nothing.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.merge.source_ddl import planned_statements
+from sqlite_consolidate.engine.sqlite.schema.derivations import trigger_event
+from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
+from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
+else:
+    from sqlite_utils.utils import sqlite3
+
+_SEARCH_MODULES = ("fts4", "fts5")
+
+
+def is_derived_from(schema: Schema, table: Table) -> bool:
+    """Return whether a trigger or a search index may read the rows of a table."""
+    return any(folded(trigger.table) == folded(table.name) for trigger in schema.triggers) or any(
+        each.module in _SEARCH_MODULES for each in schema.tables.values()
+    )
+
+
+class ArrivingRows:
+    """Count the rows of each table mapping by its trial copy.
+
+    A mapping without a trial copy has no conflict to resolve, so each row of the source arrives.
+    """
+
+    def __init__(self, databases: InspectedDatabases, limits: Limits) -> None:
+        """Take the databases and the trial copies of the preflight."""
+        self.databases = databases
+        self.limits = limits
+        self._copied = {_target_of(copied.mapping): copied for copied in databases.trial_copies}
+
+    @cached_property
+    def mappings(self) -> dict[str, list[TableMapping]]:
+        """Return the mappings into each table, by folded name."""
+        mappings: dict[str, list[TableMapping]] = {}
+        for mapping in self.databases.mappings:
+            mappings.setdefault(folded(mapping.into.name), []).append(mapping)
+        return mappings
+
+    def into(self, table: str) -> list[TableMapping]:
+        """Return the mappings into a table."""
+        return self.mappings.get(folded(table), [])
+
+    def bringing(self, table: str) -> list[TableMapping]:
+        """Return the mappings that add rows to a table."""
+        return [mapping for mapping in self.into(table) if self._added(mapping)]
+
+    def events(self, table: str) -> tuple[str, ...]:
+        """Return the events of triggers on a table that the copy stands for.
+
+        The copy replaces a row by DELETE and INSERT, and an application would also do it by UPDATE.
+        """
+        replaces = any(mapping.table_map.on_conflict == "prefer-source" for mapping in self.into(table))
+        return ("INSERT", "UPDATE", "DELETE") if replaces else ("INSERT",)
+
+    def count(self, table: str, event: str = "INSERT") -> int:
+        """Return the number of rows for which triggers of one event do not fire."""
+        count = self._added if event == "INSERT" else self._replaced
+        return sum(map(count, self.into(table)))
+
+    def count_of(self, derivation: Derivation) -> int:
+        """Return the number of rows that a derivation lacks."""
+        if derivation.is_index:
+            return sum(map(self._indexed, self.into(derivation.over)))
+        return self.count(derivation.over, derivation.event)
+
+    def has_fired(self, table: str, name: str) -> bool:
+        """Return whether each source that adds rows has the trigger on their table."""
+        trigger = next(t for t in self.databases.target_schema.schema.triggers if t.name == name)
+        return all(self._has_trigger(mapping, trigger) for mapping in self.bringing(table))
+
+    def _added(self, mapping: TableMapping) -> int:
+        """Return the number of rows that the target will have and has not had."""
+        copied = self._copied.get(_target_of(mapping))
+        return self.databases.rows(mapping) if copied is None else copied.inserted - _identical(copied)
+
+    def _replaced(self, mapping: TableMapping) -> int:
+        """Return the number of rows of the target that a different row replaces."""
+        copied = self._copied.get(_target_of(mapping))
+        return 0 if copied is None else copied.replaced - _identical(copied)
+
+    def _indexed(self, mapping: TableMapping) -> int:
+        """Return the number of rows that a search index does not receive.
+
+        An identical row that is replaced may get another implicit rowid, by which the index knows it.
+        """
+        copied = self._copied.get(_target_of(mapping))
+        keeps_rowid = bool(mapping.into.alias) or mapping.rowid_counts
+        return self._added(mapping) if copied is None or keeps_rowid else copied.inserted
+
+    def _has_trigger(self, mapping: TableMapping, trigger: TriggerOrView) -> bool:
+        schema = self.databases.sources[mapping.source.name].schema
+        table_map = mapping.table_map.model_copy(update={"create": ""})
+        try:
+            statements = planned_statements(table_map, schema, mapping.source.tables, self.limits)
+        except sqlite3.Error:  # it uses something that only the application has
+            return False
+        return any(
+            same_statement(rename_in_statement(statement.sql, trigger.name), trigger.sql)
+            for statement in statements
+            if statement.kind == "trigger"
+        )
+
+
+def describe_rows(count: int, event: str) -> str:
+    """Return the rows for which triggers of one event do not fire."""
+    return counted(count, "row" if event == "INSERT" else "replaced row")
+
+
+def triggers_of(schema: Schema, table: str, events: Iterable[str]) -> list[TriggerOrView]:
+    """Return the triggers of a table that fire at one of these events."""
+    of_table = (trigger for trigger in schema.triggers if folded(trigger.table) == folded(table))
+    return [trigger for trigger in of_table if trigger_event(trigger) in events]
+
+
+def _identical(copied: CopiedTable) -> int:
+    """Return the number of rows that replace an identical row."""
+    return copied.identical if copied.replaced else 0
+
+
+def _target_of(mapping: TableMapping) -> tuple[str, str]:
+    return mapping.subject, folded(mapping.into.name)

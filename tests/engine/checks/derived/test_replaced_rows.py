@@ -1,0 +1,148 @@
+"""Test that derived data is judged by the rows that the copy really adds or replaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sqlite_consolidate.engine.sqlite.schema.derivations import trigger_event
+from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
+from sqlite_consolidate.plan.model import Stale
+from tests.support.databases import TARGET, Bench, source, table
+
+ROWS = "CREATE TABLE t(id INTEGER PRIMARY KEY, body, name UNIQUE)"
+WITHOUT_ROWID = "CREATE TABLE t(id INTEGER PRIMARY KEY, body, name UNIQUE) WITHOUT ROWID"
+LOG = "CREATE TABLE log(of INTEGER)"
+FTS5 = "CREATE VIRTUAL TABLE words USING fts5(body, content=t, content_rowid=id)"
+OLD = "INSERT INTO t VALUES(1, 'one', 'a'), (2, 'two', 'b'), (3, 'three', 'c')"
+SAME = "INSERT INTO t VALUES(1, 'one', 'a'), (2, 'two', 'b')"
+OTHER = "INSERT INTO t VALUES(1, 'one', 'a'), (2, 'TWO', 'b')"
+FURTHER = "INSERT INTO t VALUES(1, 'one', 'a'), (4, 'four', 'd')"
+REFUSED = ("derived-undeclared", "target.db:log")
+
+
+def fires(event: str, body: str = "INSERT INTO log VALUES(1)") -> str:
+    """Return a trigger of the target."""
+    return f"CREATE TRIGGER fires {event} ON t BEGIN {body}; END"
+
+
+def judged(bench: Bench, policy: str, **keys: Any) -> tuple[list[tuple[str, str]], list[tuple[str, int]]]:
+    """Return the problems, and the findings about triggers and derived data with their counts."""
+    inspected = bench.survey(source("a.db", table("t", on_conflict=policy)), **keys)
+    ids = ("derived-stale", "trigger-not-fired", "trigger-bypassed")
+    findings = [(each.id, each.count) for each in inspected.findings if each.id in ids]
+    return [(each.id, each.subject) for each in inspected.problems], findings
+
+
+@pytest.mark.parametrize("rows", [ROWS, WITHOUT_ROWID], ids=["rowid", "without rowid"])
+@pytest.mark.parametrize(
+    "event", ["AFTER DELETE", "AFTER UPDATE", "BEFORE UPDATE OF body", "AFTER INSERT", "BEFORE DELETE", "UPDATE OF id"]
+)
+def test_replaced_rows_make_every_trigger_stale(bench: Bench, rows: str, event: str) -> None:
+    """The copy deletes and inserts. An application could have updated the row as well."""
+    bench.database(TARGET, rows, LOG, OLD, fires(event))
+    bench.database("a.db", rows, OTHER)
+
+    assert judged(bench, "prefer-source") == ([REFUSED], [])
+    stale = [Stale(name="log", reason="none reads it")]
+    assert judged(bench, "prefer-source", stale=stale) == ([], [("derived-stale", 1)])
+
+
+@pytest.mark.parametrize("policy", ["skip-identical", "prefer-target", "prefer-source"])
+@pytest.mark.parametrize("event", ["AFTER DELETE", "AFTER UPDATE", "AFTER INSERT"])
+def test_rows_that_change_nothing_make_nothing_stale(bench: Bench, policy: str, event: str) -> None:
+    """Each row is skipped, or replaces an identical one."""
+    bench.database(TARGET, ROWS, LOG, FTS5, OLD, fires(event))
+    bench.database("a.db", ROWS, SAME)
+
+    assert judged(bench, policy) == ([], [])
+    assert bench.survey(source("a.db", table("t", on_conflict=policy))).without_added_rows == ["t"]
+
+
+@pytest.mark.parametrize("event", ["AFTER DELETE", "AFTER UPDATE"])
+def test_row_that_is_only_added_fires_no_other_trigger(bench: Bench, event: str) -> None:
+    """No row of the target is replaced by a different one."""
+    bench.database(TARGET, ROWS, LOG, OLD, fires(event))
+    bench.database("a.db", ROWS, FURTHER)
+
+    assert judged(bench, "prefer-source") == ([], [])
+    assert judged(bench, "skip-identical") == ([], [])
+
+
+def test_only_rows_that_arrive_are_counted(bench: Bench) -> None:
+    """One is identical, one is added, and one replaces the two rows whose keys it has."""
+    bench.database(TARGET, ROWS, LOG, FTS5, OLD, fires("AFTER DELETE"))
+    bench.database("a.db", ROWS, FURTHER, "INSERT INTO t VALUES(2, 'TWO', 'c')")
+    stale = [Stale(name="log", reason="none reads it"), Stale(name="words", reason="rebuilt")]
+
+    assert judged(bench, "prefer-source", stale=stale) == ([], [("derived-stale", 2), ("derived-stale", 2)])
+
+
+def test_row_that_an_earlier_source_brought_can_be_replaced(bench: Bench) -> None:
+    """The second source replaces a row that the target did not have before."""
+    bench.database(TARGET, ROWS, LOG, fires("AFTER UPDATE"))
+    bench.database("a.db", ROWS, OTHER)
+    bench.database("b.db", ROWS, SAME)
+
+    inspected = bench.survey(source("a.db", "t"), source("b.db", table("t", on_conflict="prefer-source")))
+
+    assert [(problem.id, problem.subject) for problem in inspected.problems] == [REFUSED]
+
+
+def test_search_index_knows_identical_rows_by_rowid(bench: Bench) -> None:
+    """A replaced row of a table with a text key can get another implicit rowid."""
+    rows = "CREATE TABLE t(name TEXT PRIMARY KEY, body)"
+    bench.database(TARGET, rows, "INSERT INTO t VALUES('b', 2), ('a', 1)", FTS5.replace(", content_rowid=id", ""))
+    bench.database("a.db", rows, "INSERT INTO t VALUES('a', 1)")
+
+    assert judged(bench, "prefer-source") == ([("derived-undeclared", "target.db:words")], [])
+    assert judged(bench, "skip-identical") == ([], [])
+
+
+def test_refusal_of_replaced_rows_is_worded(bench: Bench) -> None:
+    """It tells the rows that are added from those that are replaced."""
+    bench.database(TARGET, ROWS, LOG, OLD, fires("AFTER INSERT"), fires("AFTER DELETE").replace("fires", "clears"))
+    bench.database("a.db", ROWS, FURTHER, "INSERT INTO t VALUES(2, 'TWO', 'b')")
+
+    [problem] = bench.survey(source("a.db", table("t", on_conflict="prefer-source"))).problems
+
+    assert problem.what == (
+        "trigger fires does not fire for 2 rows of t, and trigger clears does not fire for 1 replaced row of t, "
+        "so what they would write here is missing."
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "problems", "findings"),
+    [
+        ("UPDATE t SET body = 'now' WHERE id = old.id", [], [("trigger-not-fired", 1)]),
+        ("UPDATE t SET body = 'now' WHERE id = new.id AND new.body IS DISTINCT FROM 1", [], [("trigger-not-fired", 1)]),
+        ("UPDATE t SET body = (SELECT count(*) FROM t) WHERE id = old.id", [("derived-undeclared", "target.db:t")], []),
+        ("UPDATE t SET body = 'now' WHERE id <> old.id", [("derived-undeclared", "target.db:t")], []),
+    ],
+)
+def test_update_trigger_of_its_own_row_derives_nothing(
+    bench: Bench, body: str, problems: list[Any], findings: list[Any]
+) -> None:
+    """A value that other rows determine is another one in the target."""
+    bench.database(TARGET, ROWS, OLD, fires("AFTER UPDATE OF body", body))
+    bench.database("a.db", ROWS, OTHER)
+
+    assert judged(bench, "prefer-source") == (problems, findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [
+        ('"update of" AFTER INSERT', "INSERT"),
+        ("[x] UPDATE OF id, body", "UPDATE"),
+        ("insert_log BEFORE/* insert */DELETE", "DELETE"),
+        ("before\nupdate", "UPDATE"),
+    ],
+)
+def test_event_of_a_trigger_is_read_from_its_text(text: str, event: str) -> None:
+    """Names, comments and the statements of the trigger do not count."""
+    sql = f"CREATE TRIGGER {text} ON t BEGIN INSERT INTO log VALUES(1); DELETE FROM log; UPDATE log SET of = 1; END"
+
+    assert trigger_event(TriggerOrView("x", "t", sql)) == event
