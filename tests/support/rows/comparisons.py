@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
 from tests.support.databases import TARGET, source, table
+from tests.support.observations import numbers_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,8 +73,26 @@ def observation_lines(observations: Iterable[Observation]) -> list[str]:
 
     Digests and seconds are replaced by a word.
     """
-    lines = [
-        f"{observation.subject} | {observation.expected} | {observation.observed} | {observation.outcome}"
+    return [
+        _without_digests(
+            f"{observation.subject} | {observation.expected} | {observation.observed} | {observation.outcome}"
+        )
         for observation in observations
     ]
-    return [re.sub(r"[0-9a-f]{64}", "DIGEST", re.sub(r"\d+\.\d\d s", "SECONDS", line)) for line in lines]
+
+
+def observation_facts(observations: Iterable[Observation]) -> list[tuple[str, list[int], list[int], str]]:
+    """Return subject, expected numbers, observed numbers and outcome of each observation."""
+    return [
+        (
+            observation.subject,
+            numbers_in(_without_digests(observation.expected)),
+            numbers_in(_without_digests(observation.observed)),
+            str(observation.outcome),
+        )
+        for observation in observations
+    ]
+
+
+def _without_digests(text: str) -> str:
+    return re.sub(r"[0-9a-f]{64}", "DIGEST", re.sub(r"\d+\.\d\d s", "SECONDS", text))

@@ -131,11 +131,7 @@ def test_unplanned_table_of_plan_fails_tables_created(copied: Copied) -> None:
 
     *_, observation = compare_structure.tables_created(copied.compared, plan)
 
-    assert (observation.subject, observation.expected, observation.holds) == (
-        "later",
-        "a table, but none was planned",
-        False,
-    )
+    assert (observation.subject, observation.holds) == ("later", False)
 
 
 def test_a_count_that_the_plan_states_is_compared(copied: Copied) -> None:
@@ -181,4 +177,4 @@ def test_damage_is_no_integrity(bench: Bench) -> None:
     (observation,) = compare.integrity(copied.con)
 
     assert not observation.holds
-    assert sorted(observation.observed.split("; ")) == ["CHECK constraint failed in t", "CHECK constraint failed in u"]
+    assert sorted(line.split()[-1] for line in observation.observed.split("; ")) == ["t", "u"]

@@ -10,26 +10,23 @@ from sqlite_consolidate.engine.checks.comparison import compare
 from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
 from sqlite_consolidate.row_differences import RowDifferences
 from tests.support.databases import TARGET, Bench, Copied, source, table
-from tests.support.rows.comparisons import all_comparisons, observation_lines
+from tests.support.rows.comparisons import all_comparisons, observation_facts, observation_lines
 
 
 @pytest.mark.parametrize(
-    ("policy", "settled"),
-    [
-        ("prefer-target", "2 rows (1 not moved, 0 replaced, as the plan says) | 1 row arrived in SECONDS"),
-        ("prefer-source", "2 rows (0 not moved, 1 replaced, as the plan says) | 2 rows arrived in SECONDS"),
-    ],
+    ("policy", "skipped", "replaced", "arrived"),
+    [("prefer-target", 1, 0, 1), ("prefer-source", 0, 1, 2)],
 )
-def test_rows_that_a_policy_settled(bench: Bench, policy: str, settled: str) -> None:
+def test_rows_that_a_policy_settled(bench: Bench, policy: str, skipped: int, replaced: int, arrived: int) -> None:
     """The observation counts skipped and replaced rows beside the copied ones."""
     bench.database(TARGET, "CREATE TABLE t(k PRIMARY KEY)", "INSERT INTO t VALUES(1)")
     bench.database("a.db", "CREATE TABLE t(k PRIMARY KEY)", "INSERT INTO t VALUES(1), (2)")
 
     copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
 
-    assert observation_lines(compare.rows_counted(copied.compared)) == [
-        f"a.db:t -> t | {settled} | passed",
-        "target: t | 2 rows | 2 rows | passed",
+    assert observation_facts(compare.rows_counted(copied.compared)) == [
+        ("a.db:t -> t", [2, skipped, replaced], [arrived], "passed"),
+        ("target: t", [2], [2], "passed"),
     ]
 
 
@@ -44,11 +41,9 @@ def test_a_table_that_two_sources_bring_is_compared_once(bench: Bench) -> None:
 
     shape = "2 columns: a INT NOT NULL key 1, b TEXT NOT NULL key 2 default 'x', STRICT, WITHOUT ROWID"
     assert observation_lines(observations["tables_created"]) == [f"t | {shape} | {shape} | passed"]
-    assert observation_lines(observations["rows_exact"]) == [
-        "t <- a.db:t, b.db:t | 2 rows, DIGEST | 2 rows, DIGEST | passed"
-    ]
-    assert observation_lines(observations["no_duplicates"]) == ["t (a, b) | 0 repeated keys | 0 repeated keys | passed"]
-    assert observation_lines(observations["rows_counted"])[-1] == "target: t | 2 rows | 2 rows | passed"
+    assert observation_facts(observations["rows_exact"]) == [("t <- a.db:t, b.db:t", [2], [2], "passed")]
+    assert observation_facts(observations["no_duplicates"]) == [("t (a, b)", [0], [0], "passed")]
+    assert observation_facts(observations["rows_counted"])[-1] == ("target: t", [2], [2], "passed")
 
 
 def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None:
@@ -64,9 +59,7 @@ def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None
 
     copied = bench.copied(source("a.db", table("Kids", into="child")), source("b.db", "child"))
 
-    assert observation_lines(compare.foreign_keys(copied.compared)) == [
-        "child -> PARENTS | at most 5 rows without a parent, as before | 5 rows without a parent | passed",
-    ]
+    assert observation_facts(compare.foreign_keys(copied.compared)) == [("child -> PARENTS", [5], [5], "passed")]
 
 
 def test_the_larger_mark_of_both_sides(bench: Bench) -> None:
@@ -80,10 +73,10 @@ def test_the_larger_mark_of_both_sides(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db", "t", "empty", "new"))
 
-    assert observation_lines(compare.marks_carried(copied.compared)) == [
-        "t: AUTOINCREMENT | at least 9 | 9 | passed",
-        "empty: AUTOINCREMENT | at least 4 | 4 | passed",
-        "new: AUTOINCREMENT | at least 0 | 0 | passed",
+    assert observation_facts(compare.marks_carried(copied.compared)) == [
+        ("t: AUTOINCREMENT", [9], [9], "passed"),
+        ("empty: AUTOINCREMENT", [4], [4], "passed"),
+        ("new: AUTOINCREMENT", [0], [0], "passed"),
     ]
 
 
@@ -99,59 +92,43 @@ def test_the_size_that_is_allowed(bench: Bench, target_tables: list[str], before
     copied = bench.copied(source("a.db", "t"))
 
     limit = before + 2 * 12288 + (64 + objects) * 65536
-    words = f"target | at most {limit} bytes ({before} before, 12288 in the sources)"
-    assert observation_lines(compare.size_reasonable(limit, copied.inspected)) == [f"{words} | {limit} bytes | passed"]
-    assert observation_lines(compare.size_reasonable(limit + 1, copied.inspected)) == [
-        f"{words} | {limit + 1} bytes | failed"
-    ]
+    expected = [limit, before, 12288]
+    assert [
+        *observation_facts(compare.size_reasonable(limit, copied.inspected)),
+        *observation_facts(compare.size_reasonable(limit + 1, copied.inspected)),
+    ] == [("target", expected, [limit], "passed"), ("target", expected, [limit + 1], "failed")]
 
 
 LOST = RowDifferences(missing=1, changed=1)
 
 
 @pytest.mark.parametrize(
-    ("arrival", "counts", "exact"),
+    ("arrival", "counts", "counted", "numbers", "exact"),
     [
-        (RowMatch(3, 3, 0, 0, 0), "3 rows arrived | passed", "3 rows exact; 0 changed; 0 missing | passed"),
-        (
-            RowMatch(3, 1, 1, 1, 0, differences=LOST),
-            "2 rows arrived, 1 did not (or was deleted since) | failed",
-            "1 row exact; 1 changed; 1 missing | failed",
-        ),
+        (RowMatch(3, 3, 0, 0, 0), [3], "passed", [3, 0, 0], "passed"),
+        (RowMatch(3, 1, 1, 1, 0, differences=LOST), [2, 1], "failed", [1, 1, 1], "failed"),
         (
             RowMatch(3, 1, 2, 0, 0, differing=("a",), differences=RowDifferences(changed=2)),
-            "3 rows arrived | passed",
-            "1 row exact; 2 changed; 0 missing | passed",
+            [3],
+            "passed",
+            [1, 2, 0],
+            "passed",
         ),
         (
             RowMatch(3, 0, 3, 0, 0, differing=("a", "b"), differences=RowDifferences(changed=3)),
-            "3 rows arrived | passed",
-            (
-                "0 rows exact; 3 changed; 0 missing; every row differs, in a, b: copied wrongly, or all changed since"
-                " | failed"
-            ),
+            [3],
+            "passed",
+            [0, 3, 0],
+            "failed",
         ),
-        (
-            RowMatch(3, 0, 3, 0, 0, swapped=(("a", "b"),)),
-            "3 rows arrived | passed",
-            "0 rows exact; 3 changed; 0 missing; columns a and b have changed places | failed",
-        ),
-        (
-            RowMatch(3, 0, 3, 0, 0, retyped=("b",)),
-            "3 rows arrived | passed",
-            "0 rows exact; 3 changed; 0 missing; column b has values of another type | failed",
-        ),
-        (
-            RowMatch(3, 3, 0, 0, 0, renumbered=2),
-            "3 rows arrived | passed",
-            (
-                "3 rows exact; 0 changed; 0 missing; 2 have another rowid, which is all that tells them from others"
-                " | failed"
-            ),
-        ),
+        (RowMatch(3, 0, 3, 0, 0, swapped=(("a", "b"),)), [3], "passed", [0, 3, 0], "failed"),
+        (RowMatch(3, 0, 3, 0, 0, retyped=("b",)), [3], "passed", [0, 3, 0], "failed"),
+        (RowMatch(3, 3, 0, 0, 0, renumbered=2), [3], "passed", [3, 0, 0, 2], "failed"),
     ],
 )
-def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: RowMatch, counts: str, exact: str) -> None:
+def test_arrived_rows_are_counted_and_compared(
+    copied: Copied, arrival: RowMatch, counts: list[int], counted: str, numbers: list[int], exact: str
+) -> None:
     """Rows that were changed since are no failure if another tool made the target.
 
     The observation names the rows that differ.
@@ -160,8 +137,10 @@ def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: RowMatch
 
     (count,), (rows,) = compare.rows_counted(compared), compare.rows_exact(compared)
 
-    assert observation_lines([count]) == [f"a.db:tasks -> tasks | 3 rows arrived | {counts}"]
-    assert observation_lines([rows]) == [f"a.db:tasks -> tasks | 3 rows exact, but for those changed since | {exact}"]
+    assert observation_facts([count, rows]) == [
+        ("a.db:tasks -> tasks", [3], counts, counted),
+        ("a.db:tasks -> tasks", [3], numbers, exact),
+    ]
     assert count.rows is None
     assert rows.rows == (arrival.differences if arrival.differences.number else None)
 
@@ -173,7 +152,7 @@ def test_rows_that_arrived_twice_are_counted(copied: Copied, doubled: int, outco
 
     unique = compare.no_duplicates(replace(copied.compared, copied=(), row_matches=arrivals))
 
-    assert observation_lines(unique)[0] == f"a.db:tasks -> tasks | 0 rows doubled | {doubled} rows doubled | {outcome}"
+    assert observation_facts(unique)[0] == ("a.db:tasks -> tasks", [0], [doubled], outcome)
 
 
 def test_difference_is_explained_by_the_rows_of_its_table(copied: Copied) -> None:
@@ -218,9 +197,7 @@ def test_rows_that_may_be_renumbered_are_digested_without_rowid(bench: Bench) ->
     copied = bench.copied(source("a.db", table("t", rowids="renumber")))
     copied.con.execute("UPDATE t SET rowid = rowid + 10")
 
-    assert observation_lines(compare.rows_exact(copied.compared)) == [
-        "t <- a.db:t | 3 rows, DIGEST | 3 rows, DIGEST | passed"
-    ]
+    assert observation_facts(compare.rows_exact(copied.compared)) == [("t <- a.db:t", [3], [3], "passed")]
 
 
 def test_absence_of_orphans_is_examined_in_each_table(copied: Copied) -> None:
@@ -231,39 +208,39 @@ def test_absence_of_orphans_is_examined_in_each_table(copied: Copied) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "observed"),
+    ("changes", "rows", "others", "outcome"),
     [
-        (["UPDATE own SET v = 'c' WHERE id = 2"], "2 rows, changed since | passed"),
-        (["DELETE FROM own WHERE id = 2"], "1 row, changed since | passed"),
-        (
-            ["DROP INDEX own_v", "ALTER TABLE own ADD COLUMN more"],
-            "2 rows, changed since, other: columns, own_v | failed",
-        ),
+        (["UPDATE own SET v = 'c' WHERE id = 2"], 2, "", "passed"),
+        (["DELETE FROM own WHERE id = 2"], 1, "", "passed"),
+        (["DROP INDEX own_v", "ALTER TABLE own ADD COLUMN more"], 2, "columns, own_v", "failed"),
     ],
 )
-def test_neighbour_may_have_other_rows_since(copied: Copied, changes: list[str], observed: str) -> None:
+def test_neighbour_may_have_other_rows_since(
+    copied: Copied, changes: list[str], rows: int, others: str, outcome: str
+) -> None:
     """Its application goes on, and keeps to the schema."""
     for change in changes:
         copied.con.execute(change)
 
     observation, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
 
-    assert observation_lines([observation]) == [f"own | 2 rows, or changed since by its application | {observed}"]
+    assert observation_facts([observation]) == [("own", [2], [rows], outcome)]
+    assert observation.observed.partition("other: ")[2] == others
     assert observation.changed_since is True
 
 
 @pytest.mark.parametrize(
-    ("change", "observed"),
+    ("change", "outcome"),
     [("CREATE INDEX more ON own(v, id)", "passed"), ("DROP INDEX own_v", "failed")],
 )
-def test_neighbour_with_its_rows_may_have_more_indexes_since(copied: Copied, change: str, observed: str) -> None:
+def test_neighbour_with_its_rows_may_have_more_indexes_since(copied: Copied, change: str, outcome: str) -> None:
     """It is not changed then."""
     copied.con.execute(change)
 
     observation, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
 
-    other = ", other: own_v" if observed == "failed" else ""
-    assert observation_lines([observation]) == [f"own | 2 rows, DIGEST | 2 rows, DIGEST{other} | {observed}"]
+    assert observation_facts([observation]) == [("own", [2], [2], outcome)]
+    assert observation.observed.partition("other: ")[2] == ("own_v" if outcome == "failed" else "")
     assert observation.changed_since is False
 
 
@@ -275,8 +252,8 @@ def test_user_version_may_rise_since(copied: Copied, version: int, outcome: str)
 
     _, *header = compare.neighbours(replace(copied.compared, changed_since=True))
 
-    assert observation_lines(header) == [
-        f"target: user_version | at least 7 | {version} | {outcome}",
-        "target: application_id | 0 | 8 | failed",
-        "target: encoding | UTF-8 | UTF-8 | passed",
+    assert observation_facts(header) == [
+        ("target: user_version", [7], [version], outcome),
+        ("target: application_id", [0], [8], "failed"),
+        ("target: encoding", [8], [8], "passed"),
     ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.checks.comparison import compare
-from tests.support.databases import Bench, Copied, source
+from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
+from sqlite_consolidate.plan.model import RequiredTable
+from tests.support.databases import TARGET, Bench, Copied, source, table
 from tests.support.rows.comparisons import all_comparisons, observation_lines
 
 AS_OFTEN = "rows, equal ones as often as before"
@@ -206,3 +210,150 @@ def test_history_table_is_not_compared(copied: Copied) -> None:
     copied.con.execute(f"CREATE TABLE {history.TABLE.upper()}(run)")
 
     assert red(copied) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        (
+            "prefer-target",
+            ("a.db:t -> t | 2 rows (1 not moved, 0 replaced, as the plan says) | 1 row arrived in SECONDS | passed"),
+        ),
+        (
+            "prefer-source",
+            ("a.db:t -> t | 2 rows (0 not moved, 1 replaced, as the plan says) | 2 rows arrived in SECONDS | passed"),
+        ),
+    ],
+)
+def test_policy_has_its_counts(bench: Bench, policy: str, sentence: str) -> None:
+    """Rows that were skipped or replaced are counted beside the copied ones."""
+    bench.database(TARGET, "CREATE TABLE t(k PRIMARY KEY)", "INSERT INTO t VALUES(1)")
+    bench.database("a.db", "CREATE TABLE t(k PRIMARY KEY)", "INSERT INTO t VALUES(1), (2)")
+
+    copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
+
+    assert observation_lines(compare.rows_counted(copied.compared)[:1]) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("arrival", "observed"),
+    [
+        (RowMatch(3, 1, 1, 1, 0), "1 row exact; 1 changed; 1 missing"),
+        (
+            RowMatch(3, 0, 3, 0, 0, differing=("a", "b")),
+            ("0 rows exact; 3 changed; 0 missing; every row differs, in a, b: copied wrongly, or all changed since"),
+        ),
+        (
+            RowMatch(3, 0, 3, 0, 0, swapped=(("a", "b"),)),
+            "0 rows exact; 3 changed; 0 missing; columns a and b have changed places",
+        ),
+        (
+            RowMatch(3, 0, 3, 0, 0, retyped=("b",)),
+            "0 rows exact; 3 changed; 0 missing; column b has values of another type",
+        ),
+        (
+            RowMatch(3, 3, 0, 0, 0, renumbered=2),
+            ("3 rows exact; 0 changed; 0 missing; 2 have another rowid, which is all that tells them from others"),
+        ),
+    ],
+)
+def test_rows_of_another_tool_have_this_sentence(copied: Copied, arrival: RowMatch, observed: str) -> None:
+    """Rows are compared one by one, because an application may have changed some since."""
+    compared = replace(copied.compared, copied=(), row_matches=[(copied.inspected.mappings[1], arrival)])
+
+    assert [observation.observed for observation in compare.rows_exact(compared)] == [observed]
+
+
+def test_lost_and_doubled_rows_have_these_sentences(copied: Copied) -> None:
+    """Each of the three criteria has a sentence of its own."""
+    arrival = RowMatch(3, 1, 1, 1, 2)
+    compared = replace(copied.compared, copied=(), row_matches=[(copied.inspected.mappings[1], arrival)])
+    criteria = (compare.rows_counted, compare.rows_exact, compare.no_duplicates)
+
+    assert [observation_lines(criterion(compared))[0] for criterion in criteria] == [
+        "a.db:tasks -> tasks | 3 rows arrived | 2 rows arrived, 1 did not (or was deleted since) | failed",
+        (
+            "a.db:tasks -> tasks | 3 rows exact, but for those changed since | 1 row exact; 1 changed; 1"
+            " missing | failed"
+        ),
+        "a.db:tasks -> tasks | 0 rows doubled | 2 rows doubled | failed",
+    ]
+
+
+def test_size_has_this_sentence(copied: Copied) -> None:
+    """The limit is explained by what it is computed from."""
+    assert observation_lines(compare.size_reasonable(8192, copied.inspected)) == [
+        "target | at most 4796416 bytes (20480 before, 28672 in the sources) | 8192 bytes | passed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "observed"),
+    [
+        (["DELETE FROM own WHERE id = 2"], "1 row, changed since"),
+        (
+            ["DROP INDEX own_v", "UPDATE own SET v = 'c'", "ALTER TABLE own ADD COLUMN more"],
+            "2 rows, changed since, other: columns, own_v",
+        ),
+        (["DROP INDEX own_v"], "2 rows, DIGEST, other: own_v"),
+    ],
+)
+def test_neighbour_changed_since_has_this_sentence(copied: Copied, changes: list[str], observed: str) -> None:
+    """Its application may have gone on since another tool made the target."""
+    for change in changes:
+        copied.con.execute(change)
+
+    lines = observation_lines(compare.neighbours(replace(copied.compared, changed_since=True)))
+
+    assert lines[0].split(" | ")[2] == observed
+
+
+def test_expected_neighbour_has_these_sentences(copied: Copied) -> None:
+    """Rows may change and user_version may rise."""
+    copied.con.execute("DELETE FROM own WHERE id = 2")
+
+    lines = observation_lines(compare.neighbours(replace(copied.compared, changed_since=True)))
+
+    assert [line.split(" | ")[1] for line in lines[:2]] == [
+        "2 rows, or changed since by its application",
+        "at least 7",
+    ]
+
+
+def test_target_of_another_tool_without_tables_has_these_sentences(bench: Bench) -> None:
+    """A table that is missing differs from a plan that names none."""
+    bench.database("a.db", "CREATE TABLE t(n)")
+    bench.database("b.db", "CREATE TABLE t(n)")
+    copied = bench.copied(source("a.db", "t"))
+    copied.con.execute("DROP TABLE t")
+    missing = replace(copied.compared, changed_since=True)
+    (bench.root / TARGET).unlink()
+    nothing = replace(bench.copied(source("b.db")).compared, changed_since=True)
+
+    assert observation_lines(compare_structure.schema_as_planned(missing)) == [
+        "target | examined | no table of the plan is in the target | not examined",
+    ]
+    assert observation_lines(compare_structure.schema_as_planned(nothing)) == [
+        "target | nothing demanded | the plan names no table | not required",
+    ]
+
+
+def test_table_that_was_not_planned_has_this_sentence(copied: Copied) -> None:
+    """The planned schema lacks a table of the plan."""
+    plan = copied.plan.model_copy(update={"tables": [RequiredTable(name="later", create="CREATE TABLE later(n)")]})
+
+    assert observation_lines(compare_structure.tables_created(copied.compared, plan)[-1:]) == [
+        "later | a table, but none was planned | no such table | failed",
+    ]
+
+
+def test_violated_check_has_this_sentence(copied: Copied) -> None:
+    """SQLite's own words name the table."""
+    copied.con.execute("CREATE TABLE ages(age CHECK(age > 0))")
+    copied.con.execute("PRAGMA ignore_check_constraints=ON")
+    copied.con.execute("INSERT INTO ages VALUES(-1)")
+    copied.con.execute("PRAGMA ignore_check_constraints=OFF")
+
+    assert observation_lines(compare.integrity(copied.con)) == [
+        "target: integrity_check | ok | CHECK constraint failed in ages | failed",
+    ]
