@@ -105,6 +105,23 @@ def make_private_folder(path: Path) -> None:
     sync_folder(path.parent)
 
 
+def make_private_folders(path: Path) -> None:
+    """Make a folder and each missing folder above it with mode 0700.
+
+    Only their owner can enter them. The umask has no influence. Folders that exist keep their mode.
+
+    Raises:
+        FileExistsError: A file has that name.
+        OSError: A folder cannot be written.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
+    if not path.is_dir():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
 def sync(path: Path) -> None:
     """Sync the bytes of a file to the disk.
 

@@ -18,6 +18,7 @@ STAGE_ERROR = "stage-error"
 
 LEVELS: dict[str, Level] = {
     STAGE_ERROR: "attention",
+    "archive-unignored": "note",
     "bundle-of-run": "note",
     "changes-discarded": "attention",
     "checked-in-part": "attention",

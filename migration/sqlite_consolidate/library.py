@@ -328,7 +328,7 @@ def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Option
     """Open a run, perform its stages, and end it."""
     progress = _Progress(options.on_progress)
     with tempfile.TemporaryDirectory(prefix="consolidate-reports-") as scratch:
-        reports = Path(options.reports or scratch).resolve()
+        reports = Path(options.reports or scratch).absolute()
         settings = Settings(
             workspace=Path(workspace).resolve(),
             plan=_file_of(plan),

@@ -112,7 +112,7 @@ class Session:
             OSError: The folder cannot be made.
         """
         folder = self.request.folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic_files.make_private_folders(folder)
         folder.chmod(0o700)
         begin_bundle(folder, self.record())
 
@@ -190,12 +190,26 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
                 "Name it with --workspace=DIR.",
             )
         )
+    _require_inside(settings.workspace, settings.reports)
+    settings = replace(settings, reports=settings.reports.resolve())
     if verb == Mode.INVENTORY.verb:  # it needs no plan, and does not depend on earlier runs
         from sqlite_consolidate.inventory.inventory_run import InventoryRun
 
         request = _with_unused_names(settings, RunRequest(Mode.INVENTORY, settings))
         return Session(InventoryRun(request, hooks.on_progress), RecordContext(versions()))
     return _open_by_plan(settings, verb, hooks)
+
+
+def _require_inside(root: Path, folder: Path) -> None:
+    """Refuse a folder of the workspace that is outside because of a symbolic link.
+
+    Raises:
+        ProblemError: The path is in the workspace, and the folder is not (``outside``).
+    """
+    if folder.is_relative_to(root) and not folder.resolve().is_relative_to(root.resolve()):
+        name = folder.relative_to(root).as_posix()
+        text = f"is outside the workspace, because a symbolic link leads to {folder.resolve()}."
+        raise ProblemError(Problem("outside", name, text, "Name the real folder, inside the workspace."))
 
 
 def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
@@ -211,6 +225,7 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
             raise
         request = _with_unused_names(settings, replace(request, plan_problems=refused.problems))
         return Session(PlanRun(request, hooks.on_progress), RecordContext(versions(), earlier_attempts(settings, None)))
+    _require_inside(settings.workspace, settings.workspace / request.valid_plan.backups)
     attempts = earlier_attempts(settings, request.plan)
     resources = ExitStack()
     try:

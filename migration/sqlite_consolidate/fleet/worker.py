@@ -20,6 +20,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 import sqlite_consolidate
+from sqlite_consolidate.atomic_files import make_private_folders
 from sqlite_consolidate.fleet.bundle_summary import BundleSummary, read_new_bundle
 
 _MAX_READ_BYTES = 20_000  # bytes that are read from the end of the output
@@ -118,7 +119,7 @@ def run_workspace(job: Job) -> WorkspaceRun:
     """
     host, reports = platform.node(), Path(job.reports)
     try:
-        reports.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folders(reports)
         before = set(reports.iterdir())
         with TemporaryFile() as output:
             start = time.monotonic()

@@ -84,7 +84,7 @@ def settings(config: pytest.Config) -> Settings:
 
     The command line has priority, then the configuration. A path of the command line is relative to the folder in which
     pytest was started. A path of the configuration is relative to the root folder. All returned paths are absolute,
-    with symbolic links resolved. They need not exist.
+    with symbolic links resolved, except for those of ``reports``. They need not exist.
     """
     named = _configured_path(config, "workspace")
     originals: Path | None = config.getoption("consolidate_originals")
@@ -93,7 +93,7 @@ def settings(config: pytest.Config) -> Settings:
     return Settings(
         workspace=workspace,
         plan=_configured_path(config, "plan") or workspace / DEFAULT_PLAN,
-        reports=_configured_path(config, "reports") or (config.rootpath / "reports").resolve(),
+        reports=_stated_path(config, "reports") or config.rootpath / "reports",
         discard_changes=bool(config.getoption("consolidate_discard_changes")),
         sample=named is None,
         show_values=bool(config.getoption("consolidate_show_values")),
@@ -104,11 +104,17 @@ def settings(config: pytest.Config) -> Settings:
 
 
 def _configured_path(config: pytest.Config, name: str) -> Path | None:
+    path = _stated_path(config, name)
+    return path.resolve() if path else None
+
+
+def _stated_path(config: pytest.Config, name: str) -> Path | None:
+    """Return a path as the operator states it, so that a symbolic link in it can be refused."""
     option: Path | None = config.getoption(f"consolidate_{name}")
     if option is not None:
-        return (config.invocation_params.dir / option).resolve()
+        return config.invocation_params.dir / option
     key = str(config.getini(name)).strip()
-    return (config.rootpath / Path(key).expanduser()).resolve() if key else None
+    return config.rootpath / Path(key).expanduser() if key else None
 
 
 def _path_argument(value: str) -> Path:

@@ -10,7 +10,7 @@ import stat
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.atomic_files import write_private
+from sqlite_consolidate.atomic_files import make_private_folders, write_private
 from sqlite_consolidate.engine.sqlite.sql import strip_trailing_comments
 from sqlite_consolidate.report.evidence_json import printable_texts, to_json
 from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, MANIFEST, PLAN, SQL, SUMMARY
@@ -53,7 +53,7 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
     Raises:
         OSError: A file cannot be written.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folders(folder)
     folder.chmod(0o700)  # independent of the umask, and of a folder that existed before
 
     evidence = _encode(to_json(record))

@@ -339,7 +339,7 @@ def test_sets_share_a_private_folder(tmp_path: Path) -> None:
     os.umask(before)
 
     assert (tmp_path / "deep/backups").stat().st_mode & 0o777 == 0o700
-    assert sorted(path.name for path in (tmp_path / "deep/backups").iterdir()) == ["first", "second"]
+    assert sorted(path.name for path in (tmp_path / "deep/backups").iterdir()) == [".gitignore", "first", "second"]
 
 
 def test_existing_folder_is_not_a_new_set(tmp_path: Path) -> None:

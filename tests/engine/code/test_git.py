@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.git import uncommitted_findings
+from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
 from tests.support.workspaces.real_project import commit, run_git
 
 if TYPE_CHECKING:
@@ -54,6 +54,17 @@ def test_uncommitted_edits_and_untracked_files_are_findings(tmp_path: Path, insi
     ]
     assert "--exclude=.env" in findings[3].text
     assert {path: path.read_bytes() for path in git_files} == git_files
+
+
+def test_archive_that_git_would_add_is_a_finding(tmp_path: Path) -> None:
+    """An ignored one has none, and neither has one outside any repository."""
+    repository(tmp_path / "repository")
+    (tmp_path / "repository/app/.gitignore").write_text("*.archived_*\n")
+    names = ["repository/a.db.archived_1", "repository/app/b.db.archived_1", "c.db.archived_1"]
+
+    findings = archive_findings(tmp_path, names)
+
+    assert [(finding.id, finding.subject) for finding in findings] == [("archive-unignored", names[0])]
 
 
 def test_each_file_is_asked_of_its_own_repository(tmp_path: Path) -> None:

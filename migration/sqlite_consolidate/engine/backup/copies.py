@@ -9,7 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.atomic_files import make_private_folder, sync, sync_folder, write_new
+from sqlite_consolidate.atomic_files import (
+    make_private_folder,
+    make_private_folders,
+    sync,
+    sync_folder,
+    write_new,
+    write_private,
+)
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
 from sqlite_consolidate.engine.content.contents import has_wal_frames, load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
@@ -29,6 +36,9 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
+_IGNORE_ALL = b"# Copies of databases: all their rows are in this folder.\n*\n"
+"""Content of the ``.gitignore`` in the folder of backup sets."""
+
 _UNFINISHED = re.compile(rf"\.(?:part|sql\.reloaded)(?:{SIDECAR_PATTERN})?$")
 
 
@@ -38,8 +48,9 @@ def create_backup_set(folder: Path) -> None:
     Raises:
         FileExistsError: A backup set of that name exists already.
     """
-    folder.parent.mkdir(mode=0o700, exist_ok=True, parents=True)
-    sync_folder(folder.parent.parent)
+    make_private_folders(folder.parent)
+    if not (ignore := folder.parent / ".gitignore").exists():
+        write_private(ignore, _IGNORE_ALL)
     make_private_folder(folder)
     make_private_folder(folder / "databases")
     make_private_folder(folder / "code")

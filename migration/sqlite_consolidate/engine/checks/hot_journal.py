@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.atomic_files import sync, sync_folder
+from sqlite_consolidate.atomic_files import make_private_folders, sync, sync_folder
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
@@ -150,7 +150,7 @@ def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
         keep: Folder that receives a copy of database and journal, synced before SQLite changes them.
     """
     if keep is not None:
-        keep.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folders(keep.parent)
         sync_folder(keep.parent.parent)
         keep.mkdir(mode=0o700, exist_ok=True)
         for file in (database, _journal(database)):

@@ -45,6 +45,26 @@ def uncommitted_findings(root: Path, files: Sequence[str]) -> list[Finding]:
     return [_finding(file, states[file]) for file in files if file in states]
 
 
+def archive_findings(root: Path, archives: Sequence[str]) -> list[Finding]:
+    """Return a finding for each archive that ``git add`` would add.
+
+    Without git, or outside a repository, there is no finding. Nothing is written.
+
+    Args:
+        root: The workspace.
+        archives: Names that the archived databases are going to have, relative to it.
+    """
+    by_folder = defaultdict(list)
+    for archive in archives:
+        by_folder[(root / archive).parent].append(archive)
+    added = []
+    for folder, some in by_folder.items():
+        ignored = _ignored_by_git(folder, [PurePosixPath(archive).name for archive in some])
+        added += [archive for archive in some if ignored is not None and PurePosixPath(archive).name not in ignored]
+    text = "would be added by git add, with all rows of the database: add *.archived_* to .gitignore."
+    return [Finding.of("archive-unignored", archive, text) for archive in added]
+
+
 def _uncommitted_states(root: Path, folder: PurePosixPath, files: Sequence[str]) -> dict[str, str]:
     """Return git's two-letter state of each file in a folder that is not as committed."""
     names = {PurePosixPath(file).name: file for file in files}

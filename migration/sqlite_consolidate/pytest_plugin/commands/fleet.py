@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.atomic_files import write_private
+from sqlite_consolidate.atomic_files import make_private_folders, write_private
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import FLEET_VERBS
 from sqlite_consolidate.problem import ProblemError
@@ -167,7 +167,7 @@ def _write(rollup: RollUp, reports: Path) -> None:
     from sqlite_consolidate.fleet.rollup import to_json
 
     folder = reports / rollup.run
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folders(folder)
     write_private(folder / "fleet.json", to_json(rollup).encode("utf-8"))
     write_private(folder / "fleet.html", render_page(rollup, folder).encode("utf-8", "backslashreplace"))
     update_latest(reports, rollup.run)

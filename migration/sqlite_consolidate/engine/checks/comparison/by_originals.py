@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.atomic_files import make_private_folders
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
@@ -60,7 +61,7 @@ def copy_originals(plan: Plan, originals: Path, live: Path, scratch: Path) -> Pa
         original = _find_original(originals, file, entry.copy if entry else "")
         if original is not None:
             copy = scratch / file
-            copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folders(copy.parent)
             snapshot(original, copy)
         elif not optional:
             missing.append(file)

@@ -1,0 +1,77 @@
+"""Test that all written files are private, and that none is written outside the workspace."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate import ProblemError, consolidate, load_plan, rehearse, rollback
+from tests.support.database_files import bytes_below
+from tests.support.workspaces.one_source import build_one_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a workspace with one source."""
+    return build_one_source(tmp_path).root
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    """Let each program choose the modes of its files."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_written_files_are_private_without_a_umask(root: Path) -> None:
+    """Folders have mode 0700 and files 0600, as have the parents of the reports."""
+    reports = root.parent / "made/for/reports"
+    plan = load_plan(root / "consolidation.toml")
+    before = set(root.rglob("*"))
+
+    assert rehearse(plan, workspace=root, reports=reports).accepted
+    assert consolidate(plan, workspace=root, reports=reports).accepted
+
+    written = [path for path in root.rglob("*") if path not in before and ".archived_" not in path.name]
+    written += [root.parent / "made", *(root.parent / "made").rglob("*")]
+    assert {path for path in written if path.is_dir()} >= {reports, root / "backups"}
+    written = [path for path in written if not path.is_symlink() and path != root / "main.db"]  # modes of the sources
+    modes = {str(path): oct(path.stat().st_mode & 0o777) for path in written}
+    assert modes == {str(path): "0o700" if path.is_dir() else "0o600" for path in written}
+
+
+def test_git_ignores_the_backup_sets(root: Path) -> None:
+    """An existing ``.gitignore`` stays."""
+    plan = load_plan(root / "consolidation.toml")
+    consolidate(plan, workspace=root, reports=root / "reports")
+    ignore = root / "backups/.gitignore"
+    assert ignore.read_text().splitlines()[-1] == "*"
+    ignore.write_text("!kept\n")
+    rollback(plan, workspace=root, reports=root / "reports")
+
+    consolidate(plan, workspace=root, reports=root / "reports")
+
+    assert ignore.read_text() == "!kept\n"
+
+
+@pytest.mark.parametrize("folder", ["backups", "reports"])
+def test_folder_that_a_link_leads_outside_is_refused(root: Path, folder: str) -> None:
+    """Nothing is written to either place."""
+    elsewhere = root.parent / "elsewhere"
+    elsewhere.mkdir()
+    (root / folder).symlink_to(elsewhere)
+    before = bytes_below(root.parent)
+
+    with pytest.raises(ProblemError) as caught:
+        consolidate(load_plan(root / "consolidation.toml"), workspace=root, reports=root / "reports")
+
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("outside", folder)]
+    assert bytes_below(root.parent) == before
