@@ -160,8 +160,7 @@ class Bench:
         self.resources.callback(target.close)
         target.create_schema()
         for name in dict.fromkeys(mapping.source.name for mapping in preflight.mappings):
-            database = preflight.sources[name]
-            target.copy_source(database, preflight.staged.get(name, self.root / database.file))
+            target.copy_source(preflight.sources[name], preflight.path_of_source(name))
         target.create_triggers_and_views()
         return Copied(target.connection, plan, preflight, target.digests_before, target.copied_tables, target.sql)
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.sqlite.attachable import attachable
 from sqlite_consolidate.engine.sqlite.connections import attached, pragma
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.sql import identifier_list, quoted
@@ -124,7 +125,8 @@ def _insert_a_used_key(copy: WorkspaceCopy) -> None:
             continue
         with (
             open_unchecked(copy.root / copy.plan.target) as con,
-            attached(con, copy.root / source.file, "selftest_source") as alias,
+            attachable(copy.root / source.file) as path,
+            attached(con, path, "selftest_source") as alias,
         ):
             if _copy_a_row(con, alias, table_map):
                 return
@@ -163,7 +165,8 @@ def _count_arriving_rows(copy: WorkspaceCopy) -> None:
     for source, table_map in _table_maps(copy):
         with (
             open_unchecked(copy.root / copy.plan.target) as con,
-            attached(con, copy.root / source.file, "selftest_source") as alias,
+            attachable(copy.root / source.file) as path,
+            attached(con, path, "selftest_source") as alias,
         ):
             table = read_schema(con, alias).table(table_map.name)
             if table is None or con.execute(f"SELECT 1 FROM {quoted(alias)}.{quoted(table.name)}").fetchone() is None:

@@ -108,7 +108,7 @@ def inspect_databases(
     with _limit_total_time(plan, databases, limits.deadline):
         if plan.target not in databases.unread:
             _plan_target_schema(plan, databases, tables, limits)
-        stage_sources(plan, root, databases, write_locks, limits)
+        stage_sources(plan, databases, write_locks, limits)
         _try_rows(databases, limits)
         if plan.target not in databases.unread:
             add_stale_data(databases, limits)

@@ -1,4 +1,4 @@
-"""Copy the sources that cannot be attached into a staging database."""
+"""Copy the databases that SQLite cannot attach."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import parents_of_source
 from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingDatabase
+from sqlite_consolidate.engine.sqlite.attachable import attachable
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import ProblemError
 
@@ -20,18 +21,19 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan
 
 
-def stage_sources(plan: Plan, root: Path, databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
+def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
     """Copy the rows of sources that cannot be attached into a scratch database.
 
     Their mappings read from this database instead.
     """
+    _copy_unattachable(databases, resources, limits)
     encoding = databases.target.schema.header["encoding"] if databases.target else "UTF-8"
     sources = [
         databases.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in databases.mappings)
     ]
     recoded = [database for database in sources if database.schema.header["encoding"] != encoding]
-    attachable = [database for database in sources if database not in recoded]
-    indirect = [*recoded, *attachable[MAX_DIRECT_SOURCES:]]
+    direct = [database for database in sources if database not in recoded]
+    indirect = [*recoded, *direct[MAX_DIRECT_SOURCES:]]
     if not indirect:
         return
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
@@ -46,7 +48,9 @@ def stage_sources(plan: Plan, root: Path, databases: InspectedDatabases, resourc
             key.table.name: key.table for key in parents if key.table.name not in {t.name for t in tables}
         }.values()
         try:
-            staging.add(root / database.file, tables, prefix=prefixes[database.name], recode=database in recoded)
+            staging.add(
+                databases.attachable_path(database), tables, prefix=prefixes[database.name], recode=database in recoded
+            )
             for key in parents:
                 staging.add_index(f"{prefixes[database.name]}.{key.table.name}", key.columns, key.collations)
         except ProblemError as error:
@@ -67,3 +71,12 @@ def stage_sources(plan: Plan, root: Path, databases: InspectedDatabases, resourc
         else mapping
         for mapping in databases.mappings
     ]
+
+
+def _copy_unattachable(databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
+    """Copy each database that SQLite could attach but for its views and triggers."""
+    for database in databases.databases:
+        if database.schema.views or database.schema.triggers:
+            path = resources.enter_context(attachable(database.write_lock.path, limits))
+            if path != database.write_lock.path:
+                databases.attachable[database.file] = path

@@ -32,6 +32,7 @@ class InspectedDatabases:
         mappings: Each table mapping, in the plan's order.
         target_schema: The schema that the target will have.
         staged: Source name to the staging database that holds its rows. A source that is not in it is read directly.
+        attachable: File of each database that SQLite cannot attach, to a copy of its tables that SQLite can attach.
         unread: File of each database of the plan that exists and could not be read, to a short reason.
         stale_indexes: Folded names of the search indexes that show rows of receiving tables, and whose staleness the
             plan accepts.
@@ -49,6 +50,7 @@ class InspectedDatabases:
     problems: list[Problem] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     staged: dict[str, Path] = field(default_factory=dict)
+    attachable: dict[str, Path] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     stale_indexes: set[str] = field(default_factory=set)
     trial_copies: list[CopiedTable] = field(default_factory=list)
@@ -68,9 +70,16 @@ class InspectedDatabases:
     def path_of(self, mapping: TableMapping) -> Path:
         """Return the database from which the rows of a mapping are read."""
         if self.target and mapping.source.file == self.target.file:
-            return self.target.write_lock.path
-        name = mapping.source.name
-        return self.staged.get(name, self.sources[name].write_lock.path)
+            return self.attachable_path(self.target)
+        return self.path_of_source(mapping.source.name)
+
+    def path_of_source(self, name: str) -> Path:
+        """Return the database from which the rows of a source are read."""
+        return self.staged.get(name) or self.attachable_path(self.sources[name])
+
+    def attachable_path(self, database: InspectedDatabase) -> Path:
+        """Return the database that SQLite can attach to read all rows of another one."""
+        return self.attachable.get(database.file, database.write_lock.path)
 
     def rows(self, mapping: TableMapping) -> int:
         """Return the number of rows in the source table of a mapping."""

@@ -273,8 +273,8 @@ class Run(RunResults):
         bring = {mapping.source.name for mapping in self.inspected.mappings}
         for source in self.plan.in_order:
             if source.name in bring:
-                path = self.inspected.staged.get(source.name, self.root / source.file)
-                self.target.copy_source(self.inspected.sources[source.name], path)
+                database = self.inspected.sources[source.name]
+                self.target.copy_source(database, self.inspected.path_of_source(source.name))
         self.target.create_triggers_and_views()
         self.log.note(*self.target.conflict_findings)
         expected = self.target.expected_digests()
