@@ -52,6 +52,7 @@ LEVELS: dict[str, Level] = {
     "processes-unexamined": "attention",
     "recovery-inexact": "attention",
     "rollback-step": "note",
+    "rowids-changed": "attention",
     "rows-added-since": "attention",
     "rows-changed-since": "attention",
     "rows-left": "note",

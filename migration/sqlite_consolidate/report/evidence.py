@@ -122,6 +122,7 @@ class MoveRecord:
         replaced: Rows of the target that were replaced, by the same policy.
         method: Whether whole records or columns were copied; empty if unknown.
         identical: Number of skipped and replaced rows that are identical to the row that stays; None if unknown.
+        rowids: ``kept`` where implicit rowids are compared although the rows have a key; otherwise empty.
     """
 
     source: str
@@ -134,6 +135,7 @@ class MoveRecord:
     replaced: int = 0
     method: str = ""
     identical: int | None = None
+    rowids: str = ""
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,7 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
                 replaced=table.replaced,
                 method=table.method,
                 identical=table.identical,
+                rowids="kept" if table.mapping.compares_rowids_of_keys else "",
             )
             for table in run.transaction.copied_tables
         )

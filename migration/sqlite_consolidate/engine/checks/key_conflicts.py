@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlite_consolidate.engine.checks.references.held_rowids import collision_hint, reason_to_keep
 from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.literals import format_value
 from sqlite_consolidate.engine.merge.conflict_log import count_identical
@@ -80,7 +81,7 @@ def _copy_into(
                 if copied is not None:
                     copied.append(replace(result, identical=identical))
             except ProblemError as error:
-                problems.append(_conflict_problem(into, key_source, error))
+                problems.append(_conflict_problem(con, into, key_source, alias, error))
             if con.in_transaction:
                 con.execute("COMMIT")
     if not problems and existing_rows_digest(con, mappings[0]) != expected:
@@ -97,13 +98,28 @@ def _copy_into(
     return problems
 
 
-def _conflict_problem(into: Table, key_source: KeySource, error: ProblemError) -> Problem:
+def _conflict_problem(
+    con: sqlite3.Connection, into: Table, key_source: KeySource, alias: str, error: ProblemError
+) -> Problem:
     cause = error.problems[0]
+    if count := _count_taken_rowids(con, key_source.mapping.projection(alias)):
+        return _rowid_problem(into, key_source.mapping, count, (key_source.subject,))
     if not key_source.is_target:
         return replace(cause, subject=key_source.subject, what=f"{cause.what} A key collision.", criterion="keys-free")
     fact = f"existing rows violate the new constraint of {into.name}: {error.__cause__ or cause.what}."
     hint = "Leave the new key out of the target, or mend the rows."
     return Problem("key-collision", key_source.subject, fact, hint, criterion="keys-free")
+
+
+def _count_taken_rowids(con: sqlite3.Connection, rows: Projection) -> int:
+    """Count the rows whose keys are free, but whose rowid the scratch table has.
+
+    No conflict policy decides on such a row.
+    """
+    if rows.rowid is None or not rows.rowid_counts:
+        return 0
+    taken = rows.select_target(["1"], f"{rows.rowid.target} = {rows.rowid.source}")
+    return int(con.execute(rows.select(["count(*)"], f"NOT {rows.clashing} AND EXISTS ({taken})")).fetchone()[0])
 
 
 _MAX_KEYS_SHOWN = 3  # keys of one collision
@@ -131,7 +147,8 @@ def find_key_conflicts(
         return [_mixed_identity_problem(into, mappings)]
     only = key_sources[0].mapping if len(key_sources) == 1 and not key_sources[0].is_target else None
     keys = [key for key in keys_of(into) if only is None or not _already_unique(only, key)]
-    rowids = len(key_sources) > 1 and mappings[0].rowid_counts
+    has_policy = any(key_source.policy != "refuse" for key_source in key_sources)  # the trial tries their rowids
+    rowids = len(key_sources) > 1 and mappings[0].rowid_counts and not has_policy
     problems = _look_up_conflicts(into, keys, key_sources, limits, rowids=rowids) if keys or rowids else []
     if _needs_trial(into, key_sources, only):
         subjects = {problem.subject for problem in problems}
@@ -187,6 +204,8 @@ def _mixed_identity_problem(into: Table, mappings: Sequence[TableMapping]) -> Pr
     first, *others = (mapping.subject for mapping in mappings if mapping.rowid_counts)
     by_rowid = join_first_names([first, *others])
     fact = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
+    if reason := reason_to_keep(mappings[0]):
+        fact = f"{reason} of {into.name}: those of {by_rowid} would be kept, and those of the other sources would not."
     hint = 'Let the rowids change: rowids = "renumber"; or move them under another name.'
     return Problem("rowids-beside-keys", first, fact, hint, criterion="keys-free", others=tuple(others))
 
@@ -274,8 +293,16 @@ def _find_repeated_rowids(con: sqlite3.Connection, into: Table, key_sources: Seq
     if not count:
         return []
     subjects = tuple(rows.key_source.subject for rows in key_sources)
+    return [_rowid_problem(into, key_sources[-1].key_source.mapping, count, subjects)]
+
+
+def _rowid_problem(into: Table, mapping: TableMapping, count: int, subjects: Sequence[str]) -> Problem:
     rowids = f"{counted(count, 'rowid')} {'is' if count == 1 else 'are'}"
-    without = "has rows that no key tells apart" if keys_of(into) else "has no key"
-    fact = f"{into.name} {without}, and {rowids} used by more than one row: in {join_first_names(subjects)}."
-    hint = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
-    return [Problem("rowid-collision", subjects[-1], fact, hint, criterion="keys-free", others=subjects[:-1])]
+    fact = f"{rowids} used by more than one row: in {join_first_names(subjects)}."
+    if reason := reason_to_keep(mapping):
+        fact = f"{reason} of {into.name}, and {fact}"
+    else:
+        without = "has rows that no key tells apart" if keys_of(into) else "has no key"
+        fact = f"{into.name} {without}, and {fact}"
+    hint = collision_hint(mapping)
+    return Problem("rowid-collision", subjects[-1], fact, hint, criterion="keys-free", others=tuple(subjects[:-1]))

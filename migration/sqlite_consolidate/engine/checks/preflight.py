@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.checks.derived.derived_data import add_stale_data
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from sqlite_consolidate.engine.checks.left_objects import find_left_objects
+from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources
 from sqlite_consolidate.engine.checks.staged_sources import stage_sources
@@ -124,9 +125,10 @@ def _try_rows(databases: InspectedDatabases, limits: Limits) -> None:
         limits.deadline.start_step(f"the trial of {mapping.subject}")
         databases.problems += find_value_changes(mapping, databases.path_of(mapping), limits)
     _add_key_conflicts(databases, limits)
-    problems, findings = check_parents(databases, limits)
-    databases.problems += problems
-    databases.findings += findings
+    for check in (check_held_rowids, check_parents):
+        problems, findings = check(databases, limits)
+        databases.problems += problems
+        databases.findings += findings
 
 
 def _list_unmoved(databases: InspectedDatabases) -> None:

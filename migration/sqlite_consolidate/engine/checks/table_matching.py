@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.references.held_rowids import mark_held_rowids
 from sqlite_consolidate.engine.content.contents import rowid_range
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_findings
 from sqlite_consolidate.engine.merge.lost_constraints import (
@@ -43,6 +44,7 @@ def match_tables(databases: InspectedDatabases, tables: list[MappedTable], limit
             databases.findings += declaration_findings(mapping)
             _add_lost_constraints(databases, mapping, limits)
     _mark_rows_without_key(databases)
+    mark_held_rowids(databases, limits)
 
 
 def _add_lost_constraints(databases: InspectedDatabases, mapping: TableMapping, limits: Limits) -> None:

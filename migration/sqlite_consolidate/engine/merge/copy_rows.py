@@ -156,13 +156,14 @@ def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Pro
         return
     target_rows = set(_exact_rows(con, claimed_target_rows(rows)))
     different = sum(row not in target_rows for row in _exact_rows(con, clashing_source_rows(rows)))
+    rowids = ", or have another rowid" if mapping.rowid_counts else ""
     if different:
         raise ProblemError(
             Problem(
                 "rows-differ",
                 mapping.subject,
                 f'on_conflict = "skip-identical", but {different} of {skipped.rows} rows under a key that'
-                f" {mapping.into.name} already has differ.",
+                f" {mapping.into.name} already has differ{rowids}.",
                 'Correct the rows, or choose "prefer-target" or "prefer-source".',
             )
         )

@@ -34,6 +34,8 @@ class TableMapping:
         columns: Pairs of source and target column, both spelled as declared. Every stored source column is in it.
         has_rows_without_key: A source of the target table has rows with a NULL in each unique key, so that only their
             rowids tell them apart.
+        holds_rowids: The plan says ``rowids = "keep"`` for a source of the target table, or an object uses its rowids.
+        rowid_users: Labels of the triggers and views of the target that use the implicit rowid of the target table.
     """
 
     plan: Plan = field(compare=False, repr=False)
@@ -44,6 +46,8 @@ class TableMapping:
     new: bool
     columns: tuple[tuple[str, str], ...]
     has_rows_without_key: bool = False
+    holds_rowids: bool = False
+    rowid_users: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -69,15 +73,22 @@ class TableMapping:
     def rowid_counts(self) -> bool:
         """Return whether the copy must keep the implicit rowid.
 
-        It must if nothing else identifies a row, neither in the source nor in the target.
+        It must if nothing else identifies a row, neither in the source nor in the target. It also must if the plan or
+        an object of the target relies on it.
         """
         if self.into.module.startswith("rtree"):
             return True  # its first column is the rowid
         virtual = self.table.kind == "virtual" and self.into.kind == "virtual"
         both = virtual or (self.table.rowid_is_identity and self.into.rowid_is_identity)
-        if self.has_rows_without_key:
-            both = bool(self.table.rowid and self.into.rowid) and not (self.table.alias or self.into.alias)
+        if self.has_rows_without_key or self.holds_rowids:
+            both = bool(self.table.rowid and self.into.rowid) and not self.into.alias
+            both = both and (self.holds_rowids or not self.table.alias)
         return both and self.table_map.rowids == "keep"
+
+    @property
+    def compares_rowids_of_keys(self) -> bool:
+        """Return whether rowids are compared although the rows of the target table have a key."""
+        return self.rowid_counts and not self.into.counts_rowid
 
     @property
     def carries_rowid(self) -> bool:

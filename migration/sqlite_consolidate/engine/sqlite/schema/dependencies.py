@@ -35,11 +35,13 @@ class Access(NamedTuple):
         action: ``READ``, ``INSERT``, ``UPDATE`` or ``DELETE``.
         table: Name of the table or view.
         inside: Name of the trigger or view that contains it, or None.
+        column: Column that is read or updated. ``ROWID`` for the implicit rowid. Empty for other actions.
     """
 
     action: str
     table: str
     inside: str | None
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,19 +69,29 @@ class Dependencies:
 def view_dependencies(con: sqlite3.Connection, name: str) -> Dependencies:
     """Return the dependencies of a view of ``con``."""
     limits_of(con).deadline.start_step(f"view {name}")
-    names, error = _compile(con, [f"SELECT * FROM {quoted(name)}"], lambda _: True)
+    names, error = _compile(con, [reading_statement(name)], lambda _: True)
     return Dependencies(_tables(con, names), error)
 
 
 def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Dependencies:
     """Return the dependencies of a trigger on ``table``, a table or a view of ``con``."""
     limits_of(con).deadline.start_step(f"trigger {name}")
+    changes = firing_statements(con, table)
+    names, error = _compile(con, changes, lambda inside: inside is not None and folded(inside) == folded(name))
+    return Dependencies(_tables(con, names) - {folded(table)}, "" if _OTHER_ERRORS.match(error) else error)
+
+
+def reading_statement(view: str) -> str:
+    """Return a statement that reads every column of a view."""
+    return f"SELECT * FROM {quoted(view)}"
+
+
+def firing_statements(con: sqlite3.Connection, table: str) -> list[str]:
+    """Return statements that together fire every trigger of a table or a view."""
     columns = con.execute(f"PRAGMA main.table_xinfo({quoted(table)})").fetchall()
     same = ", ".join(f"{quoted(column)} = {quoted(column)}" for _, column, *_, hidden in columns if hidden == 0)
     changes = [f"INSERT INTO {quoted(table)} DEFAULT VALUES", f"DELETE FROM {quoted(table)}"]
-    changes += [f"UPDATE {quoted(table)} SET {same}"] if same else []
-    names, error = _compile(con, changes, lambda inside: inside is not None and folded(inside) == folded(name))
-    return Dependencies(_tables(con, names) - {folded(table)}, "" if _OTHER_ERRORS.match(error) else error)
+    return changes + ([f"UPDATE {quoted(table)} SET {same}"] if same else [])
 
 
 def _compile(
@@ -113,9 +125,9 @@ def record_accesses(con: sqlite3.Connection, act: Callable[[], Result]) -> tuple
     """Return the accesses that SQLite authorizes while ``act`` runs, and its result."""
     accesses: list[Access] = []
 
-    def record_access(action: int, table: str | None, _: str | None, __: str | None, inside: str | None) -> int:
+    def record_access(action: int, table: str | None, column: str | None, _: str | None, inside: str | None) -> int:
         if action in _ACTIONS and table:
-            accesses.append(Access(_ACTIONS[action], table, inside))
+            accesses.append(Access(_ACTIONS[action], table, inside, column or ""))
         return sqlite3.SQLITE_OK
 
     con.set_authorizer(record_access)

@@ -22,7 +22,8 @@ else:
     from sqlite_utils.utils import sqlite3
 
 _SEARCH_MODULES = ("fts4", "fts5")
-_ROWIDS = ("rowid", "_rowid_", "oid")
+ROWIDS = ("rowid", "_rowid_", "oid")
+"""Names of the implicit rowid, as far as no column of the table has them."""
 _APPLICATION_OBJECT = re.compile(r"no such (?P<kind>function|collation sequence): (?P<name>.+)", re.DOTALL)
 # SQLite does not ask the authorizer about the rows that OR REPLACE deletes.
 _REPLACES = re.compile(r"\bor\s+replace\b|\breplace\s+into\b")
@@ -79,7 +80,7 @@ class DerivationReader:
     def of_triggers(self, table: str, event: str = "INSERT") -> Iterator[Derivation]:
         """Yield what the triggers of a table at one event write, and what these fire."""
         writes: dict[str, list[Access]] = {}
-        for access in self._compile(self._statement(table, event)):
+        for access in self.compile(self._statement(table, event)):
             if access.inside is not None and access.action != "READ":
                 writes.setdefault(folded(access.inside), []).append(access)
         for trigger in self._triggers_of(table):
@@ -132,7 +133,7 @@ class DerivationReader:
         accesses, _ = record_accesses(self.con, run)
         return self._ordinary_tables(access.table for access in accesses if access.action == "READ")
 
-    def _compile(self, statement: str) -> list[Access]:
+    def compile(self, statement: str) -> list[Access]:
         """Return the accesses of a statement, with stand-ins for what the application defines."""
         for _ in range(_OBJECTS_OF_THE_APPLICATION):
             accesses, errors = compile_accesses(self.con, [statement])
@@ -177,14 +178,14 @@ class DerivationReader:
         if declared is None or ways != {"UPDATE"}:
             return False
         key = [declared.alias] if declared.alias else [*declared.primary_key] if len(declared.primary_key) == 1 else []
-        names = "|".join(re.escape(folded(name)) for name in (*key, *_ROWIDS))
+        names = "|".join(re.escape(folded(name)) for name in (*key, *ROWIDS))
         column = rf"(?:\w+\.)?(?P<{{}}>{names})"
         same = (
             rf"{column.format('left')}\s*==?\s*(?:new|old)\.(?P=left)|"
             rf"(?:new|old)\.(?P<right>{names})\s*==?\s*(?:\w+\.)?(?P=right)"
         )
         by_key = re.compile(rf"\bwhere\s+(?:{same})\s*(?:;|\band\b(?!.*\bor\b))", re.DOTALL)
-        code = _unquoted(trigger.sql)
+        code = unquoted(trigger.sql)
         updates = re.split(r"\bupdate\b", re.split(r"\bbegin\b", code, maxsplit=1)[-1])[1:]
         statements = [update.split(";")[0] + ";" for update in updates]
         return bool(updates) and all(by_key.search(each) and not reads_rows(each) for each in statements)
@@ -208,7 +209,7 @@ def reads_rows(sql: str) -> bool:
     return bool(_READS_ROWS.search(strip_literals(sql)))
 
 
-def _unquoted(sql: str) -> str:
+def unquoted(sql: str) -> str:
     """Return SQL in lower case without comments, texts and the quotes of plain names."""
     return strip_literals(re.sub(r"[\"`\[](\w+)[\"`\]]", r"\1", sql))
 

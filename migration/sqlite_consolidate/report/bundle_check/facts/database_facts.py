@@ -198,11 +198,13 @@ def _arrived(move: MoveRecord) -> Fact:
 def _exact(plan: Plan, moves: list[MoveRecord], content: TableContent) -> Fact:
     """Return what a table must hold.
 
-    If rowids may change, they are not part of the digest of the moved rows, so the digest is not known.
+    The digest of the moved rows is not known if it has no rowids although they may change, or if it has those of rows
+    with a key.
     """
     subject = f"{moves[0].into} <- {', '.join(move.subject for move in moves)}"
     maps = [table_map_of(plan, move) for move in moves]
-    if any(table_map and table_map.rowids == "renumber" for table_map in maps):
+    kept = any(move.rowids for move in moves)
+    if kept or any(table_map and table_map.rowids == "renumber" for table_map in maps):
         digest = ", [0-9a-f]{64}" if content.rows else ""
         return Fact("rows-exact", subject, f"{counted(content.rows, 'row')}{digest}", is_pattern=True)
     return Fact("rows-exact", subject, content_text(content))

@@ -1,0 +1,157 @@
+"""Find the tables, and the implicit rowids, that triggers and views use.
+
+SQLite tells its authorizer which column a statement reads. It names the implicit rowid ``ROWID``, however the statement
+spells it, and the column of an INTEGER PRIMARY KEY by the name of that column.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.schema.dependencies import firing_statements, reading_statement
+from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, DerivationReader, unquoted
+from sqlite_consolidate.engine.sqlite.sql import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.dependencies import Access
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
+
+_ROWID = rf"(?:{'|'.join(ROWIDS)})"
+_ROWID_WORD = re.compile(rf"\b{_ROWID}\b")
+# The row that fires a trigger, found by its own rowid.
+_SAME_ROW = re.compile(
+    rf"\b(?:\w+\.)?{_ROWID}\s*==?\s*(?:new|old)\.{_ROWID}\b|\b(?:new|old)\.{_ROWID}\s*==?\s*(?:\w+\.)?{_ROWID}\b"
+)
+_INSERTED = re.compile(r"\binto\s+(?:\w+\s*\.\s*)?(?P<table>\w+)\s*(?:as\s+\w+\s*)?\((?P<columns>[^)]*)\)")
+
+
+@dataclass(frozen=True)
+class RowidUse:
+    """Hold an object that uses the implicit rowid of a table.
+
+    Attributes:
+        kind: ``trigger`` or ``view``.
+        name: Name of the trigger or view.
+        table: The table whose rowid it uses.
+        others: Folded names of the other tables that it uses. They may hold these rowids.
+    """
+
+    kind: str
+    name: str
+    table: str
+    others: frozenset[str] = frozenset()
+
+    @property
+    def label(self) -> str:
+        """Return the kind and the name."""
+        return f"{self.kind} {self.name}"
+
+
+class UseReader(DerivationReader):
+    """Read what triggers and views use from an empty copy of a schema in memory."""
+
+    def tables_of(self, trigger: TriggerOrView) -> set[str]:
+        """Return the folded names of the tables that a trigger reads or writes."""
+        tables = (self.schema.table(access.table) for access in self._accesses(trigger))
+        return {folded(table.name) for table in tables if table is not None}
+
+    def rowid_uses(self) -> Iterator[RowidUse]:
+        """Yield each use of the implicit rowid of a table.
+
+        A trigger that uses the rowid only to find the row that fires it has the same meaning under any rowid. So has
+        one that keeps a search index of the same rows.
+        """
+        for view in self.schema.views:
+            if _mentions_rowid(view):
+                accesses = self.compile(reading_statement(view.name))
+                yield from self._uses("view", view, [access for access in accesses if self._is_inside(access, view)])
+        for trigger in self.schema.triggers:
+            if _mentions_rowid(trigger):
+                yield from self._uses_of_trigger(trigger)
+
+    def _uses_of_trigger(self, trigger: TriggerOrView) -> Iterator[RowidUse]:
+        accesses = self._accesses(trigger)
+        others = {folded(access.table) for access in accesses} - {folded(trigger.table)}
+        if others and others <= self._indexes_over(trigger.table):
+            return
+        if not others and not _ROWID_WORD.search(_SAME_ROW.sub("", unquoted(trigger.sql))):
+            return
+        yield from self._uses("trigger", trigger, accesses)
+
+    def _uses(self, kind: str, entry: TriggerOrView, accesses: Iterable[Access]) -> Iterator[RowidUse]:
+        inserted = _inserted_rowids(entry)
+        used: dict[str, None] = {}
+        tables: set[str] = set()
+        for access in accesses:
+            if (table := self.schema.table(access.table)) is None:
+                continue
+            tables.add(folded(table.name))
+            if _has_implicit_rowid(table) and _names_rowid(access, table, inserted):
+                used[table.name] = None
+        return (RowidUse(kind, entry.name, name, frozenset(tables - {folded(name)})) for name in used)
+
+    def _accesses(self, trigger: TriggerOrView) -> list[Access]:
+        """Return the accesses of the body of a trigger."""
+        statements = firing_statements(self.con, trigger.table)
+        return [access for each in statements for access in self.compile(each) if self._is_inside(access, trigger)]
+
+    def _is_inside(self, access: Access, entry: TriggerOrView) -> bool:
+        """Return whether an object contains an access.
+
+        SQLite names the innermost part that contains it, which may be a common table expression of the object.
+        """
+        if access.inside is None or folded(access.inside) == folded(entry.name):
+            return access.inside is not None
+        objects = (*self.schema.triggers, *self.schema.views)
+        return folded(access.inside) not in {folded(other.name) for other in objects}
+
+    def _indexes_over(self, table: str) -> set[str]:
+        """Return the folded names of the search indexes whose external content is a table."""
+        return {folded(index.name) for index in self.of_indexes() if folded(index.over) == folded(table)}
+
+
+def find_rowid_uses(schema: Schema, limits: Limits | None = None) -> list[RowidUse]:
+    """Return each use of an implicit rowid by the triggers and views of a schema."""
+    if not any(map(_mentions_rowid, (*schema.views, *schema.triggers))):
+        return []
+    reader = UseReader(schema, limits)
+    try:
+        return list(reader.rowid_uses())
+    finally:
+        reader.close()
+
+
+def _mentions_rowid(entry: TriggerOrView) -> bool:
+    return bool(_ROWID_WORD.search(unquoted(entry.sql)))
+
+
+def _has_implicit_rowid(table: Table) -> bool:
+    """Return whether a table has a rowid that SQLite reports as ``ROWID``."""
+    return table.kind == "table" and bool(table.rowid) and not table.alias and "ROWID" not in _names(table)
+
+
+def _names_rowid(access: Access, table: Table, inserted: dict[str, set[str]]) -> bool:
+    if access.action == "INSERT":
+        free = set(ROWIDS) - {folded(name) for name in _names(table)}
+        return bool(inserted.get(folded(table.name), set()) & free)
+    return access.column == "ROWID"
+
+
+def _names(table: Table) -> set[str]:
+    return {column.name for column in table.columns}
+
+
+def _inserted_rowids(entry: TriggerOrView) -> dict[str, set[str]]:
+    """Return each table to the words of the column lists of its INSERT statements.
+
+    SQLite does not tell the authorizer which columns an INSERT names. Therefore the text is read.
+    """
+    words: dict[str, set[str]] = {}
+    for match in _INSERTED.finditer(unquoted(entry.sql)):
+        words.setdefault(match["table"], set()).update(re.findall(r"\w+", match["columns"]))
+    return words
