@@ -291,3 +291,14 @@ def test_table_without_added_rows_follows_from_the_moves(suffix: str, *, is_acce
     facts = facts_of_databases(planned(), replace(accepted(), moves=moves))
 
     assert [fact.fits(passed) for fact in facts if fact.criterion == "derived-declared"] == [is_accepted]
+
+
+@pytest.mark.parametrize(("rowids", "is_accepted"), [("", False), ("kept", True)])
+def test_digest_with_kept_rowids_is_not_recomputed(rowids: str, *, is_accepted: bool) -> None:
+    """The content of the table is listed without the rowids of rows that have a key."""
+    moves = (MoveRecord("a", "a.db:t", "t", "t", 3, arrived=3, rowids=rowids),)
+    passed = entry("rows-exact", f"3 rows, {_OLD}", f"3 rows, {_OLD}", subject="t <- a.db:t")
+
+    facts = facts_of_databases(planned(), replace(accepted(), moves=moves, target=_TARGET))
+
+    assert [fact.fits(passed) for fact in facts if fact.criterion == "rows-exact"] == [is_accepted]
