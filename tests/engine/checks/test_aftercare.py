@@ -9,6 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.checks import aftercare as check
+from tests.support.observations import numbers_in
 from tests.support.workspaces.two_sources import STAMP, execute
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def test_rows_that_changed_since_are_counted_and_not_failed(root: Path, sealed: 
         ("table-changed-since", "note", "workspace.db:projects"),
         ("table-changed-since", "note", "workspace.db:tasks"),
     ]
-    assert "3 rows then, 4 rows now" in findings[1].text
+    assert numbers_in(findings[1].text)[:2] == [3, 4]
 
 
 def test_a_table_that_was_dropped_is_missing(root: Path, sealed: Manifest) -> None:
@@ -100,10 +101,8 @@ def test_row_that_breaks_its_check_is_damage(root: Path, sealed: Manifest) -> No
     [broken] = wrong(root, sealed)
 
     assert right == []
-    assert (broken.subject, broken.observed) == (
-        "workspace.db: integrity_check",
-        "CHECK constraint failed in ages",
-    )
+    assert broken.subject == "workspace.db: integrity_check"
+    assert "ages" in broken.observed
     assert {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()} == before
 
 
@@ -115,7 +114,8 @@ def test_check_that_cannot_be_evaluated_is_damage(root: Path, sealed: Manifest) 
 
     [unknown] = wrong(root, sealed)
 
-    assert unknown.observed == "CHECK constraint of ages cannot be evaluated"
+    assert unknown.subject == "workspace.db: integrity_check"
+    assert "ages" in unknown.observed
 
 
 def test_replaced_target_has_no_history_row(root: Path, sealed: Manifest) -> None:

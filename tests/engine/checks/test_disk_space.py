@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space, disk_space_needed
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
+from tests.support.observations import numbers_in
 from tests.support.workspaces.two_sources import a_run, consolidate, plan_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def test_a_disk_that_is_too_small_is_a_problem(root: Path) -> None:
 
     assert fits == []
     assert {(problem.criterion, problem.id) for problem in problems} == {("space", "no-space")}
-    assert "are needed (backups " in problems[0].what
+    assert len(numbers_in(problems[0].what)) > 2, "the sum and its parts"
 
 
 def test_a_database_that_is_only_in_the_workspace_counts(root: Path, tmp_path: Path) -> None:

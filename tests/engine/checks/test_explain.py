@@ -12,7 +12,7 @@ import pytest
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.checks.aftercare import archives_unchanged
 from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
-from sqlite_consolidate.engine.content.table_differences import differences_or_note
+from sqlite_consolidate.engine.content.table_differences import NOT_AVAILABLE, differences_or_note
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.stages import (
@@ -91,7 +91,8 @@ def test_row_that_was_changed_after_the_copy_is_named(run: Run) -> None:
     assert named(rows_of(entry)) == [(DifferenceKind.CHANGED, "tasks", ("2",), ("title",))]
     assert rows_of(entry).note == ""
     assert entry.outcome is Outcome.FAILED
-    assert "row id 2 of tasks: column title changed" in run.log.results["rows-exact"].text
+    assert "id 2" in run.log.results["rows-exact"].text
+    assert "title" in run.log.results["rows-exact"].text
 
 
 def test_rows_that_are_gone_or_too_many_are_named(run: Run) -> None:
@@ -143,15 +144,15 @@ def test_neighbour_with_its_rows_has_no_rows_to_name(run: Run) -> None:
 
 def test_values_are_in_the_evidence_only_on_demand(run: Run) -> None:
     """The log masks the values of an observation unless the operator asks for them."""
-    run.target.connection.execute("UPDATE notes SET body = 'secret words' WHERE id = 'b'")
+    run.target.connection.execute("UPDATE notes SET body = 'secret' WHERE id = 'b'")
     run.perform(VERIFY)
 
     masked = rows_of(failed(run, "rows-exact")[0])
     run.log.disclosure = Disclosure(show_values=True)
     shown = rows_of(failed(run, "rows-exact")[0])
 
-    assert "secret words" not in repr(masked)
-    assert shown.first[0].values == "body: 'second' -> 'secret words'"
+    assert "secret" not in repr(masked)
+    assert shown.first[0].values == "body: 'second' -> 'secret'"
     assert named(masked)[0][3] == named(shown)[0][3] == ("body",)
 
 
@@ -174,7 +175,7 @@ def test_missing_backup_is_said_and_hides_nothing(run: Run) -> None:
     (entry,) = failed(run, "rows-exact")
 
     assert (entry.outcome, rows_of(entry).number) == (Outcome.FAILED, 0)
-    assert "the original rows are not available" in rows_of(entry).note
+    assert NOT_AVAILABLE in rows_of(entry).note
 
 
 @pytest.mark.parametrize(
@@ -195,17 +196,18 @@ def test_error_of_an_explanation_is_named_without_its_text(error: Exception, nam
     rows = differences_or_note(explain)
 
     assert rows.number == 0
-    assert rows.note == f"The differing rows are not known, because the comparison failed ({name})."
+    assert f"({name})" in rows.note
+    assert "/home" not in rows.note
 
 
 def test_each_problem_of_an_explanation_is_told() -> None:
     """The note has the subject and the fact of each problem."""
-    problems = [Problem("rows-unavailable", subject, "has no rows.", "Wait.") for subject in ("a.db", "b.db")]
+    problems = [Problem("rows-unavailable", subject, "is empty.", "Wait.") for subject in ("a.db", "b.db")]
 
     def explain() -> RowDifferences:
         raise ProblemError(*problems)
 
-    assert differences_or_note(explain).note == "a.db: has no rows. b.db: has no rows."
+    assert differences_or_note(explain).note == " ".join(f"{each.subject}: {each.what}" for each in problems)
 
 
 def test_damaged_backup_hides_no_failure(run: Run) -> None:
@@ -303,7 +305,7 @@ def test_check_names_rows_that_changed_since(root: Path) -> None:
         "workspace.db: notes": [(DifferenceKind.CHANGED, "notes", (MASKED,), ("body",))],
         "workspace.db: tasks": [(DifferenceKind.EXTRA, "tasks", ("40",), ())],
     }
-    assert any("row id 40 of tasks: extra" in finding.text for finding in run.log.findings)
+    assert any("id 40" in finding.text for finding in run.log.findings)
     assert "secret words" not in repr((run.log.findings, result))
 
 

@@ -78,15 +78,3 @@ def test_source_without_the_trigger_makes_it_a_finding(bench: Bench) -> None:
     bench.database("b.db", ROWS, "INSERT INTO t VALUES(3, 'x')")
 
     assert bypassed(bench, source("a.db", "t"), source("b.db", "t")) == [("target.db:t", 3)]
-
-
-def test_finding_of_a_bypassed_trigger_is_worded(bench: Bench) -> None:
-    """It names the trigger and the number of rows."""
-    bench.database(TARGET, ROWS, CHECKS)
-    bench.database("a.db", ROWS, "INSERT INTO t VALUES(3, 'x')")
-
-    [finding] = bench.survey(source("a.db", "t")).findings
-
-    assert finding.sentence == (
-        "target.db:t: trigger checks can refuse a row (RAISE), and does not fire for 1 row that arrives."
-    )

@@ -66,40 +66,6 @@ def test_rows_that_nothing_derives_from_are_refused(bench: Bench, schema: tuple[
     assert findings == []
 
 
-WORDED = {
-    (FTS5, INDEXES): (
-        "target.db:words: this search index does not receive 2 rows of t. Move the rows into a table of another name "
-        '(into), or accept that words is stale: [[stale]] with name = "words" and a reason. [derived-undeclared]'
-    ),
-    (FTS4,): (
-        "target.db:words: this search index does not receive 2 rows of t. SQLite's integrity_check reports a stale "
-        "FTS4 index as malformed, so a [[stale]] cannot accept it. Move the rows into a table of another name (into), "
-        "or drop words before the run, and create and rebuild it afterwards. [derived-undeclared]"
-    ),
-    (SUM, COUNTS): (
-        "target.db:total: trigger fires does not fire for 2 rows of t, so what it would write here is missing. Move "
-        "the rows into a table of another name (into), or accept that total is stale: [[stale]] with name = "
-        '"total" and a reason. [derived-undeclared]'
-    ),
-    (SUM, COUNTS, COUNTS.replace("fires", "more")): (
-        "target.db:total: triggers fires and more do not fire for 2 rows of t, so what they would write here is "
-        "missing. Move the rows into a table of another name (into), or accept that total is stale: [[stale]] with "
-        'name = "total" and a reason. [derived-undeclared]'
-    ),
-}
-
-
-@pytest.mark.parametrize(("schema", "sentence"), WORDED.items())
-def test_refusals_of_stale_data_are_worded(bench: Bench, schema: tuple[str, ...], sentence: str) -> None:
-    """Each names the table, the number of rows and the ways out."""
-    bench.database(TARGET, ROWS, *schema)
-    bench.database("a.db", ROWS, ARRIVE)
-
-    [problem] = bench.survey(source("a.db", "t")).problems
-
-    assert str(problem) == sentence
-
-
 @pytest.mark.parametrize(
     "schema",
     [

@@ -103,15 +103,11 @@ def test_correct_consolidation_by_hand_passes(plan: Plan, kept: Path, tmp_path: 
     ("criterion", "statement", "says"),
     [
         ("indexes-created", "DROP INDEX own_status", "idx_tasks_status"),
-        ("rows-counted", "DELETE FROM tasks WHERE rowid = 7", "84 rows arrived, 1 did not"),
-        (
-            "rows-exact",
-            "UPDATE tasks SET created_by = file, file = created_by",
-            "file and created_by have changed places",
-        ),
-        ("schema-as-planned", "CREATE TABLE stray(x)", "unplanned"),
-        ("tables-created", "DROP TABLE orchestration_decisions", "no such table"),
-        ("neighbours-unchanged", "DROP TABLE bastard_reports", "no such table"),
+        ("rows-counted", "DELETE FROM tasks WHERE rowid = 7", "84 rows"),
+        ("rows-exact", "UPDATE tasks SET created_by = file, file = created_by", "file and created_by"),
+        ("schema-as-planned", "CREATE TABLE stray(x)", "stray: "),
+        ("tables-created", "DROP TABLE orchestration_decisions", "orchestration_decisions: "),
+        ("neighbours-unchanged", "DROP TABLE bastard_reports", "bastard_reports: "),
     ],
 )
 def test_each_fault_is_found_by_its_criterion(
@@ -174,7 +170,7 @@ def test_values_of_another_type_are_a_fault(
     with ExitStack() as stack:
         failures = faults(judged(plan, kept, tmp_path, stack), plan)
 
-    assert any("created_at has values of another type" in text for text in failures["rows-exact"])
+    assert any("created_at" in text for text in failures["rows-exact"])
 
 
 def test_missing_originals_are_named(plan: Plan, kept: Path, tmp_path: Path) -> None:
@@ -184,5 +180,9 @@ def test_missing_originals_are_named(plan: Plan, kept: Path, tmp_path: Path) -> 
     scratch = tmp_path / "scratch"
     scratch.mkdir()
 
-    with pytest.raises(ProblemError, match=r"proposals\.db: is not in kept.*\[no-original\]$"):
+    with pytest.raises(ProblemError) as refused:
         originals.copy_originals(plan, kept, tmp_path, scratch)
+
+    [problem] = refused.value.problems
+    assert (problem.id, problem.subject) == ("no-original", "meridian-core/logs/proposals.db")
+    assert " kept" in problem.what

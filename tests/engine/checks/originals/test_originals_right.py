@@ -224,7 +224,7 @@ def test_without_the_original_target_its_neighbours_are_not_shown(tmp_path: Path
 
     assert failed(log) == set()
     assert log.outcome("neighbours-unchanged") is Outcome.NOT_EXAMINED
-    assert log.unanswerable["neighbours-unchanged"] == "the original target is not among the originals"
+    assert "original target" in log.unanswerable["neighbours-unchanged"]
     assert set(log.unanswerable) >= {"committed", "backup-complete", "rows-expected", "size-reasonable"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.databases import TARGET, Bench, source, table
+from tests.support.observations import numbers_in
 
 CUSTOMERS = "CREATE TABLE customers(id INTEGER PRIMARY KEY, name TEXT)"
 NOTES = "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers(id), body)"
@@ -98,8 +99,8 @@ def test_parents_left_behind_are_counted_by_their_children(bench: Bench) -> None
     (problem,) = bench.survey(source("b.db", "notes", leave={"customers": "not needed"})).problems
 
     assert problem.id == "parents-left-behind"
-    assert problem.what.split()[0] == "3"
-    assert "2 would reach another row of customers, 1 would reach no row of customers" in problem.what
+    assert numbers_in(problem.what) == [3, 2, 1]
+    assert problem.what.count("customers") > 1
 
 
 def test_parent_row_may_come_from_another_source(bench: Bench) -> None:
@@ -168,8 +169,7 @@ def test_parent_dropped_by_another_key_refuses_its_children(bench: Bench) -> Non
     (problem,) = bench.survey(source("b.db", table("site", on_conflict="prefer-target"), "event")).problems
 
     assert problem.id == "parents-differ"
-    assert problem.what.split()[0] == "4"
-    assert "3 would reach another row of site, 1 would reach no row of site" in problem.what
+    assert numbers_in(problem.what) == [4, 3, 1]
 
 
 def test_dropped_children_do_not_count(bench: Bench) -> None:

@@ -62,3 +62,82 @@ def test_key_conflict_has_the_sentence(
     problems = bench.survey(*(source(file, table("t", **keys)) for file in databases if file != TARGET)).problems
 
     assert [problem.what for problem in problems if problem.criterion == "keys-free"] == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("create", "policy", "sentences"),
+    [
+        (
+            FREE,
+            "refuse",
+            (
+                "a.db:t: t has no key, and 1 rowid is used by more than one row: in target.db:t and a.db:t. If"
+                ' nothing refers to its rowids, let them change: rowids = "renumber"; else move under another'
+                " name. [rowid-collision]"
+            ),
+        ),
+        (
+            KEYED,
+            "skip-identical",
+            (
+                'a.db:t: on_conflict = "skip-identical", but 1 of 1 rows under a key that t already has differ. A'
+                ' key collision. Correct the rows, or choose "prefer-target" or "prefer-source". [rows-differ]'
+            ),
+        ),
+    ],
+)
+def test_conflict_with_target_has_these_sentences(bench: Bench, create: str, policy: str, sentences: str) -> None:
+    """Rows without a key meet under their rowid, and different rows meet under their key."""
+    bench.database(TARGET, create, "INSERT INTO t VALUES('x', 1)")
+    bench.database("a.db", create, "INSERT INTO t VALUES('x', 2)")
+
+    assert [str(problem) for problem in bench.survey(source("a.db", table("t", on_conflict=policy))).problems] == [
+        sentences
+    ]
+
+
+def test_rowids_beside_keys_have_these_sentences(bench: Bench) -> None:
+    """The problem names the source whose rows have only a rowid."""
+    bench.database(TARGET, FREE)
+    bench.database("a.db", FREE, "INSERT INTO t VALUES('x', 1)")
+    bench.database("b.db", KEYED, "INSERT INTO t VALUES('y', 1)")
+    create = table("t", create=FREE)
+
+    assert [str(problem) for problem in bench.survey(source("a.db", create), source("b.db", create)).problems] == [
+        (
+            "a.db:t: rows of a.db:t have no identity but their rowid, those of the other sources of t have"
+            ' one. Let the rowids change: rowids = "renumber"; or move them under another name.'
+            " [rowids-beside-keys]"
+        ),
+    ]
+
+
+def test_policy_that_cannot_decide_has_these_sentences(bench: Bench) -> None:
+    """Two rows of one source have the key of a row of the target."""
+    bench.database(TARGET, KEYED, "INSERT INTO t VALUES('x', 1)")
+    bench.database("a.db", FREE, "INSERT INTO t VALUES('x', 2), ('x', 3)")
+
+    problems = bench.survey(source("a.db", table("t", on_conflict="prefer-source"))).problems
+
+    assert [str(problem) for problem in problems] == [
+        (
+            "a.db:t: a row violates a constraint of t: UNIQUE constraint failed: t.k. A key collision."
+            " Correct the rows, or choose another table or policy. [row-refused]"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "values"),
+    [
+        ("('x')", "The key is 'x'."),
+        ("('x'), ('y')", "The keys are 'x'; 'y'."),
+        ("('w'), ('x'), ('y'), ('z')", "The first keys are 'w'; 'x'; 'y'."),
+    ],
+)
+def test_values_of_keys_have_a_sentence(bench: Bench, keys: str, values: str) -> None:
+    """At most three keys are shown, and only if the operator asks for values."""
+    for file in (TARGET, "a.db"):
+        bench.database(file, "CREATE TABLE t(k PRIMARY KEY)", f"INSERT INTO t VALUES{keys}")
+
+    assert [problem.values for problem in bench.survey(source("a.db", "t")).problems] == [values]
