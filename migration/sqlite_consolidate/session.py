@@ -69,7 +69,6 @@ class Hooks:
         on_progress: Called with a short text before each part of a long step.
         before_rollback: Called right before the first change of a rollback, which must not be interrupted.
         original: Workspace from which the session's workspace was copied, or None. No application may open it.
-        original_plan: Plan file of that workspace.
         run_applications: Whether a check runs applications. It is False if nothing prevents them from opening that
             workspace.
         selftest: Creates the run of a self-test, which opens sessions of its own.
@@ -78,7 +77,6 @@ class Hooks:
     on_progress: Callable[[str], None] = lambda _words: None
     before_rollback: Callable[[], None] = lambda: None
     original: Path | None = None
-    original_plan: Path | None = None
     run_applications: bool = True
     selftest: Callable[[RunRequest, Callable[[str], None]], Pipeline] | None = None
 
@@ -270,7 +268,6 @@ def _open_in_workspace(
         rehearsal=rehearsal,
         documents=lambda run: _documents(run, record_context),
         original=hooks.original,
-        original_plan=hooks.original_plan,
     )
     run = _run(request, context, hooks)
     run.log.note(*findings)

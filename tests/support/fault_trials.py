@@ -42,7 +42,6 @@ def trial_on(workspace: Workspace, mode: Mode, original: Path | None = None, roo
         plan_file=workspace.plan,
         reports=workspace.reports,
         original=original_root,
-        original_plan=original_root / workspace.plan.name,
         output=workspace.output,
     )
 

@@ -256,6 +256,15 @@ class Smoke(Part):
             raise ValueError('a smoke test needs either "python" or "run", and not both', hint)
 
 
+class Rehearsal(Part):
+    """Name files that a rehearsal does not copy, by patterns such as ``media/*``.
+
+    A file that the plan names elsewhere is copied all the same.
+    """
+
+    exclude: Patterns = ()
+
+
 class Stale(Part):
     """Accept that derived data of the target is not brought up to date.
 
@@ -327,6 +336,7 @@ class Plan(Part):
     tables: list[RequiredTable] = Field(default=[], alias="table")
     references: list[Reference] = Field(default=[], alias="reference")
     inserts: list[Insert] = Field(default=[], alias="insert")
+    rehearsal: Rehearsal = Rehearsal()
     stale: list[Stale] = []
     scan: Scan = Scan()
     smoke: list[Smoke] = []
@@ -343,6 +353,11 @@ class Plan(Part):
     def file(self) -> Path | None:
         """Return the file from which the plan was loaded, or None."""
         return self._file
+
+    @property
+    def has_writing_test(self) -> bool:
+        """Return whether a smoke test runs on a copy of its own, because it may write."""
+        return any(test.writes for test in self.smoke)
 
     @property
     def in_order(self) -> list[Source]:

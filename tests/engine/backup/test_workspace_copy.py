@@ -1,4 +1,4 @@
-"""Test that a rehearsal copies what its run needs and shares no file with it."""
+"""Test that a rehearsal copies the workspace and shares no file with it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
+from sqlite_consolidate.engine.backup.workspace_copy import (
+    copy_workspace,
+    require_complete,
+)
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.files import file_problems
-from sqlite_consolidate.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
+from sqlite_consolidate.plan.model import Scan
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import make_database
 from tests.support.processes import unrelated_process
+from tests.support.workspaces.copied import make_workspace, names, plan, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,20 +31,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
     """Provide a workspace with a target, two sources, code and logs."""
-    root = tmp_path / "live"
-    for folder in ("src/package", "tests", "logs", "other"):
-        (root / folder).mkdir(parents=True)
-    for name in ("target.db", "a.db", "logs/b.db"):
-        make_database(root / name)
-    (root / "src/package/code.py").write_text("CODE\n")
-    (root / "src/run.sh").write_text("#!/bin/sh\n")
-    (root / "src/run.sh").chmod(0o750)
-    (root / "settings.ini").write_text("[x]\n")
-    (root / "module.py").write_text("MODULE\n")
-    (root / "logs/app.log").write_text("line\n")
-    (root / "consolidation.toml").write_text("format = 1\n")
-    (root / "other/unrelated.txt").write_text("private\n")
-    return root
+    return make_workspace(tmp_path / "live")
 
 
 @pytest.fixture
@@ -49,26 +40,6 @@ def scratch(tmp_path: Path) -> Path:
     folder = tmp_path / "scratch"
     folder.mkdir(mode=0o700)
     return folder
-
-
-def plan(*files: str, target: str = "target.db") -> Plan:
-    """Return a plan with an entry of every kind."""
-    return Plan(
-        format=1,
-        name="p",
-        target=target,
-        sources=[Source(name=f"s{at}", file=file) for at, file in enumerate(files or ("a.db", "logs/b.db"))],
-        references=[Reference(file="settings.ini", find="x", replace="y")],
-        inserts=[Insert(file="module.py", code="def f(): ...")],
-        scan=Scan(paths=["src"]),
-        smoke=[Smoke(name="s", python="1", path=["tests"])],
-        logs=Logs(files=["logs/*.log"]),
-    )
-
-
-def names(root: Path) -> list[str]:
-    """Return every path below a folder."""
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
 
 
 def state(root: Path) -> dict[str, tuple[object, ...]]:
@@ -81,35 +52,78 @@ def state(root: Path) -> dict[str, tuple[object, ...]]:
     return states
 
 
-def rows(path: Path) -> int:
-    """Return the number of rows of a copied database."""
-    con = open_existing(path)
-    count = con.execute("SELECT count(*) FROM t").fetchone()[0]
+def test_copy_has_every_file_of_the_workspace(live: Path, scratch: Path) -> None:
+    """A program may use files that the plan does not name."""
+    make_database(live / "other/further.db")
+    (live / "empty").mkdir()
+
+    copy_workspace(plan(), live, scratch)
+
+    assert names(scratch) == names(live)
+    assert [rows(scratch / name) for name in ("target.db", "a.db", "logs/b.db", "other/further.db")] == [1, 1, 1, 1]
+    assert (scratch / "other/unrelated.txt").read_text() == "private\n"
+
+
+def test_links_out_of_the_workspace_are_named(live: Path, scratch: Path) -> None:
+    """They lead to the same place from the copy, even if they are relative."""
+    (live.parent / "shared").mkdir()
+    (live.parent / "shared/film").write_text("FILM\n")
+    (live / "other/media").symlink_to("../../shared")
+    (live / "other/inside").symlink_to("../src")
+    (live / "other/back").symlink_to(f"../../{live.name}/src")
+
+    copy = copy_workspace(plan(), live, scratch)
+
+    assert (scratch / "other/media/film").read_text() == "FILM\n"
+    assert {name: (scratch / "other" / name).resolve() for name in ("inside", "back")} == {
+        "inside": scratch / "src",
+        "back": scratch / "src",
+    }
+    [finding] = copy.findings()
+    assert (finding.id, finding.level, finding.count, copy.links_out) == (
+        "link-out-of-copy",
+        "attention",
+        1,
+        ("other/media",),
+    )
+
+
+def test_backup_set_of_rehearsal_stays_in_the_copy(live: Path, scratch: Path) -> None:
+    """A link that leads out does not take the rehearsal's backups to those of the real run."""
+    (live.parent / "shared").mkdir()
+    (live / "var").symlink_to(live.parent / "shared")
+
+    copy_workspace(plan().model_copy(update={"backups": "var/backups"}), live, scratch)
+
+    assert not os.path.lexists(scratch / "var")
+
+
+def test_database_in_use_is_copied_as_readers_see_it(live: Path, scratch: Path) -> None:
+    """Committed rows are in its -wal, and a transaction is open."""
+    make_database(live / "other/further.db", "WAL")
+    con = open_existing(live / "other/further.db")
+    con.execute("INSERT INTO t VALUES(2)")
+    con.execute("BEGIN")
+    con.execute("INSERT INTO t VALUES(3)")
+
+    copy_workspace(plan(), live, scratch)
     con.close()
-    return int(count)
+
+    assert rows(scratch / "other/further.db") == 2
+    assert names(scratch / "other") == ["further.db", "unrelated.txt"]
 
 
-def test_only_files_that_the_plan_names_are_copied(live: Path, scratch: Path) -> None:
-    """These are databases, code, trees, logs and the plan."""
-    copy_workspace(plan(), live, scratch, extra_files=(live / "consolidation.toml", live.parent / "outside.toml"))
+def test_large_file_is_copied_with_its_holes_or_blocks(live: Path, scratch: Path) -> None:
+    """Bytes, mode and time are those of the original, by whatever call the file system offers."""
+    (live / "other/large.bin").write_bytes(os.urandom(64) + bytes(3_000_000) + b"end")
+    (live / "other/large.bin").chmod(0o640)
+    os.utime(live / "other/large.bin", ns=(10**18, 10**18))
 
-    assert names(scratch) == [
-        "a.db",
-        "consolidation.toml",
-        "logs",
-        "logs/app.log",
-        "logs/b.db",
-        "module.py",
-        "settings.ini",
-        "src",
-        "src/package",
-        "src/package/code.py",
-        "src/run.sh",
-        "target.db",
-        "tests",
-    ]
-    assert [rows(scratch / name) for name in ("target.db", "a.db", "logs/b.db")] == [1, 1, 1]
-    assert (scratch / "src/package/code.py").read_text() == "CODE\n"
+    copy_workspace(plan(), live, scratch)
+
+    assert (scratch / "other/large.bin").read_bytes() == (live / "other/large.bin").read_bytes()
+    assert (scratch / "other/large.bin").stat().st_mode & 0o777 == 0o640
+    assert (scratch / "other/large.bin").stat().st_mtime_ns == 10**18
 
 
 def test_live_workspace_is_not_changed(live: Path, scratch: Path) -> None:
@@ -248,20 +262,6 @@ def test_sidecars_in_a_tree_follow_their_database(live: Path, scratch: Path) -> 
     assert (scratch / "src/notes-wal").read_text() == "no sidecar\n"
 
 
-@pytest.mark.parametrize("folder", [".git", "__pycache__", "node_modules", ".venv", ".tox", "environment"])
-def test_generated_folders_are_not_copied(live: Path, scratch: Path, folder: str) -> None:
-    """These are history, caches and virtual environments."""
-    (live / "src" / folder).mkdir()
-    (live / "src" / folder / "file.py").touch()
-    if folder == "environment":
-        (live / "src" / folder / "pyvenv.cfg").touch()
-
-    copy_workspace(plan(), live, scratch)
-
-    assert not (scratch / "src" / folder).exists()
-    assert (scratch / "src/package/code.py").exists()
-
-
 def test_missing_file_is_missing_in_the_rehearsal(live: Path, scratch: Path) -> None:
     """Its folder is created, so that the preflight reports the same."""
     (live / "logs/b.db").unlink()
@@ -278,15 +278,6 @@ def test_path_in_two_spellings_is_copied_once(live: Path, scratch: Path) -> None
     copy_workspace(plan("a.db", "./a.db", "logs/../a.db"), live, scratch)
 
     assert rows(scratch / "a.db") == 1
-
-
-def test_special_files_are_not_read(live: Path, scratch: Path) -> None:
-    """Reading a pipe would never end."""
-    os.mkfifo(live / "src/pipe")
-
-    copy_workspace(plan(), live, scratch)
-
-    assert not (scratch / "src/pipe").exists()
 
 
 def test_workspace_behind_a_link_is_copied(live: Path, scratch: Path) -> None:
@@ -315,7 +306,7 @@ def lock(live: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("lock")
 def test_locked_database_does_not_prevent_other_copies(live: Path, scratch: Path) -> None:
     """Each problem names its path, and no part of its copy is left."""
-    problems = copy_workspace(plan("./a.db", "logs/b.db"), live, scratch)
+    problems = copy_workspace(plan("./a.db", "logs/b.db"), live, scratch).problems
 
     assert [(problem.file, problem.reason) for problem in problems] == [
         ("a.db", "locked by another process"),
@@ -330,7 +321,7 @@ def test_locked_database_does_not_prevent_other_copies(live: Path, scratch: Path
 @pytest.mark.usefixtures("lock")
 def test_incomplete_copy_is_refused(live: Path, scratch: Path) -> None:
     """The error has the first problem. A complete copy is accepted."""
-    problems = copy_workspace(plan(), live, scratch)
+    problems = copy_workspace(plan(), live, scratch).problems
 
     with pytest.raises(ProblemError) as refused:
         require_complete(problems)
@@ -343,7 +334,7 @@ def test_incomplete_copy_is_refused(live: Path, scratch: Path) -> None:
 def test_unread_path_keeps_the_spelling_of_plan(live: Path, scratch: Path) -> None:
     """The preflight does not report it as missing."""
     named = plan("./a.db", "logs/b.db")
-    problems = copy_workspace(named, live, scratch)
+    problems = copy_workspace(named, live, scratch).problems
 
     with ExitStack() as write_locks:
         inspected = inspect_databases(named, scratch, write_locks, unread=problems, live=live)
@@ -351,3 +342,17 @@ def test_unread_path_keeps_the_spelling_of_plan(live: Path, scratch: Path) -> No
     assert inspected.unread == {"./a.db": "locked by another process"}
     assert [problem.id for problem in inspected.problems if problem.criterion == "sources-readable"] == []
     assert set(inspected.sources) == {"s1"}
+
+
+@pytest.mark.usefixtures("lock")
+def test_locked_database_of_no_plan_is_a_finding(live: Path, scratch: Path) -> None:
+    """The real run would not read it, so that the rehearsal goes on."""
+    elsewhere = plan("logs/b.db").model_copy(update={"scan": Scan(paths=["tests"])})
+
+    copy = copy_workspace(elsewhere, live, scratch)
+
+    assert copy.problems == ()
+    assert {(finding.id, finding.subject, finding.level) for finding in copy.findings()} == {
+        ("not-copied", "a.db", "attention"),
+        ("not-copied", "src/c.db", "attention"),
+    }

@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Self
 
+from sqlite_consolidate.engine.backup.copied_files import NODE_MODULES, is_environment
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,8 +23,8 @@ class LiveAccessWatch:
 
     Python programs (3.8 or newer, not started with ``-I``, ``-E`` or ``-S``) report each file before they open it. The
     opening is refused, because a rehearsal does not write to the workspace. For other programs only the files are
-    found that are open during a :meth:`record_open_files`. Files of a virtual environment or of Python itself do not
-    count, because these are not copied.
+    found that are open during a :meth:`record_open_files`. Files of a virtual environment, of ``node_modules`` or of
+    Python itself do not count, because these are not copied.
     """
 
     def __init__(self, live: Path, copy: Path) -> None:
@@ -65,4 +67,5 @@ class LiveAccessWatch:
             return None
         name = path.relative_to(self._live)
         inside = [self._live / parent for parent in name.parents if parent != Path()]
-        return None if any((folder / "pyvenv.cfg").exists() for folder in inside) else name.as_posix()
+        is_library = NODE_MODULES in name.parts or any(is_environment(folder) for folder in inside)
+        return None if is_library else name.as_posix()

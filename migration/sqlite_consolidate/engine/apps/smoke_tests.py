@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.apps import database_watch, log_watch
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
+from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, list_workspace, require_complete
 from sqlite_consolidate.engine.content.contents import ContentsCache
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required
@@ -65,7 +65,7 @@ class Applications:
         held: frozenset[Identity],
         marks: log_watch.LogPositions,
         on_progress: Callable[[str], None],
-        plan_file: Path | None = None,
+        reports: Path | None = None,
         reader: ContentsCache | None = None,
     ) -> None:
         self.is_state_recorded = False
@@ -73,7 +73,8 @@ class Applications:
         self.on_progress = on_progress
         self._plan, self._root, self._live = plan, root, live
         self._held, self._marks = held, marks
-        self._plan_file = plan_file
+        self._reports = reports
+        self._copy_findings: list[Finding] = []
         self._before: dict[str, TableDigest] = {}
         self._databases: dict[str, database_watch.Fingerprint] = {}
         self._writers: list[str] = []
@@ -124,11 +125,15 @@ class Applications:
         return observations
 
     def changes_on_copies(self) -> list[Finding]:
-        """Return a finding for each kind of change that tests have made on their copies."""
+        """Return a finding for each kind of change that tests have made on their copies.
+
+        What these copies did not have is a finding as well.
+        """
         groups: dict[tuple[str, str], list[tuple[str, _Difference]]] = {}
         for test, difference in self._written:
             groups.setdefault((difference.noun, difference.change), []).append((test, difference))
-        return [self._on_copies(noun, change, written) for (noun, change), written in groups.items()]
+        changes = [self._on_copies(noun, change, written) for (noun, change), written in groups.items()]
+        return [*changes, *self._copy_findings]
 
     def _on_copies(self, noun: str, change: str, written: list[tuple[str, _Difference]]) -> Finding:
         tests = list(dict.fromkeys(test for test, _ in written))
@@ -170,11 +175,13 @@ class Applications:
         return result
 
     def _copy(self, copy: Path) -> None:
-        extra_files: tuple[Path, ...] = ()
-        if self._plan_file and self._plan_file.is_relative_to(self._live):
-            extra_files = (self._root / self._plan_file.relative_to(self._live),)
         excluded = self._held - {_identity(self._root / self._plan.target)}
-        require_complete(copy_workspace(self._plan, self._root, copy, extra_files=extra_files, excluded=excluded))
+        files = list_workspace(self._plan, self._root, reports=self._reports, excluded=excluded)
+        self.on_progress(f"copying the workspace ({files})")
+        made = copy_workspace(self._plan, self._root, copy, files=files, excluded=excluded)
+        require_complete(made.problems)
+        if not self._copy_findings and self._root == self._live:  # a rehearsal has said it of its own copy
+            self._copy_findings = made.findings()
 
     def _differences(
         self, root: Path, databases: dict[str, database_watch.Fingerprint], tables: dict[str, TableDigest]

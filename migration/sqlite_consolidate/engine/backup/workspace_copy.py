@@ -1,7 +1,9 @@
-"""Copy the parts of a workspace that a plan names, for a rehearsal."""
+"""Copy a workspace for a rehearsal or for the programs of its smoke tests."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 from contextlib import suppress
@@ -9,10 +11,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.copied_files import (
+    CopiedFiles,
+    Entry,
+    Kind,
+    Omissions,
+    Reason,
+    is_database,
+    is_environment,
+    list_copied_files,
+)
 from sqlite_consolidate.engine.backup.snapshot import not_copied, snapshot
-from sqlite_consolidate.engine.sqlite.files import MAGIC, FileProblem, file_status
+from sqlite_consolidate.engine.sqlite.files import FileProblem, file_status
 from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, SIDECARS
-from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import list_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,8 +35,90 @@ if TYPE_CHECKING:
 
 Identity = tuple[int, int]
 
-_PASSED_OVER = frozenset({".git", "__pycache__", "node_modules", ".venv", ".tox", ".mypy_cache", ".pytest_cache"})
 _CRITERIA = {"in-use": "no-other-process", "no-space": "space"}
+_CLONED = 1_000_000  # bytes from which a file is cloned if the file system can
+_CHUNK = 1 << 30
+_FICLONE = 0x4004_9409  # ioctl of Linux: share the blocks of another file (linux/fs.h)
+
+
+@dataclass(frozen=True)
+class WorkspaceCopy:
+    """Hold the result of copying a workspace.
+
+    Attributes:
+        files: What the copy has, and what was left out.
+        problems: A problem for each file of the plan that could not be copied.
+        not_copied: Other files that could not be copied, each with the reason.
+        links_out: Links that lead out of the workspace. A program on the copy reaches the same files by them.
+    """
+
+    files: CopiedFiles
+    problems: tuple[FileProblem, ...]
+    not_copied: dict[str, str]
+    links_out: tuple[str, ...]
+
+    def findings(self) -> list[Finding]:
+        """Return what a reader should know about the copy."""
+        findings = [
+            Finding.of("not-copied", one_line(name), f"is not in the copy of the workspace, because it {reason}")
+            for name, reason in self.not_copied.items()
+        ]
+        if self.links_out:
+            names = list_names([one_line(name) for name in self.links_out])
+            link = "link leads" if len(self.links_out) == 1 else "links lead"
+            text = f"{len(self.links_out)} {link} out of the workspace, to files that are not copied: {names}."
+            findings.append(Finding.of("link-out-of-copy", "", text, count=len(self.links_out)))
+        return [*findings, *self._omissions()]
+
+    def _omissions(self) -> list[Finding]:
+        left_out = self.files.left_out
+        parts = [
+            f"{reason.value} ({list_names([*map(one_line, left_out[reason])])})"
+            for reason in Reason
+            if reason in left_out
+        ]
+        sentences = [f"Not in the copy of the workspace: {'; '.join(parts)}."] if parts else []
+        used = [one_line(entry.name) for entry in self.files.of_kind(Kind.ENVIRONMENT)]
+        if used:
+            sentences.append(f"Used from the workspace itself: {list_names(used)}.")
+        count = sum(len(names) for names in left_out.values()) + len(used)
+        return [Finding.of("left-out-of-copy", "", " ".join(sentences), count=count)] if sentences else []
+
+
+def list_workspace(
+    plan: Plan,
+    live: Path,
+    *,
+    extra_files: tuple[Path, ...] = (),
+    reports: Path | None = None,
+    excluded: frozenset[Identity] = frozenset(),
+) -> CopiedFiles:
+    """Return what a copy of the workspace has.
+
+    If the plan has a smoke test, the copy is complete, because a program may use any file. Otherwise it has the files
+    that the plan names, because a run reads no other.
+
+    Args:
+        plan: The plan.
+        live: The workspace.
+        extra_files: Further files inside the workspace, such as the plan file.
+        reports: Folder of the reports.
+        excluded: Device and inode of databases that are neither copied nor opened. This process holds locks on them,
+            and closing them would release the locks.
+    """
+    databases = _databases(plan)
+    names = [reference.file for reference in plan.references] + [insert.file for insert in plan.inserts]
+    names += [*plan.scan.paths, *(path for test in plan.smoke for path in test.path)]
+    names += [str(path.relative_to(live)) for pattern in plan.logs.files for path in _matching(live, pattern)]
+    names += [str(path.relative_to(live)) for path in extra_files if path.is_relative_to(live)]
+    omissions = Omissions(
+        databases=frozenset(databases),
+        backups=os.path.normpath(plan.backups),
+        reports=(reports,) if reports else (),
+        patterns=plan.rehearsal.exclude,
+        identities=excluded,
+    )
+    return list_copied_files(live, [*databases, *names], omissions, complete=bool(plan.smoke))
 
 
 def copy_workspace(
@@ -30,36 +126,50 @@ def copy_workspace(
     live: Path,
     scratch: Path,
     *,
+    files: CopiedFiles | None = None,
     extra_files: tuple[Path, ...] = (),
     excluded: frozenset[Identity] = frozenset(),
-) -> tuple[FileProblem, ...]:
-    """Copy all files that the plan names from ``live`` to the empty ``scratch``.
+) -> WorkspaceCopy:
+    """Copy the files of a workspace from ``live`` to the empty ``scratch``.
 
-    These are databases, code trees, code files and logs. Links stay links and hard links stay hard links, so that the
-    preflight of the rehearsal sees the same as that of the real run.
+    Links stay links and hard links stay hard links, so that the preflight of the rehearsal sees the same as that of the
+    real run. A database is copied as a reader sees it, even if another process uses it.
 
     Args:
         plan: The plan.
         live: The workspace. Nothing in it is changed.
         scratch: An empty private folder.
+        files: What the copy has, if :func:`list_workspace` has returned it before.
         extra_files: Further files inside the workspace, such as the plan file.
         excluded: Device and inode of databases that are neither copied nor opened. This process holds locks on them,
             and closing them would release the locks.
-
-    Returns:
-        A problem for each file or folder that could not be copied.
     """
-    databases = [os.path.normpath(file) for file in (plan.target, *(source.file for source in plan.sources))]
-    names = [reference.file for reference in plan.references] + [insert.file for insert in plan.inserts]
-    names += [*plan.scan.paths, *(path for test in plan.smoke for path in test.path)]
-    names += [str(path.relative_to(live)) for pattern in plan.logs.files for path in _matching(live, pattern)]
-    names += [str(path.relative_to(live)) for path in extra_files if path.is_relative_to(live)]
-    copier = _Copier(live, scratch, excluded, frozenset(databases))
-    for name in dict.fromkeys([*databases, *(os.path.normpath(name) for name in names)]):
-        copier.copy(Path(name))
-    for name in databases:
+    files = files or list_workspace(plan, live, extra_files=extra_files, excluded=excluded)
+    copier = _Copier(live, scratch, excluded, frozenset(_databases(plan)), os.path.normpath(plan.backups))
+    for entry in files.entries.values():
+        copier.copy(entry)
+    for name, error in files.unlisted.items():
+        copier.note(name, error, is_named=name in files.entries and files.entries[name].is_named)
+    for name in _databases(plan):
         copier.copy_orphaned_sidecars(Path(name))
-    return tuple(copier.problems.values())
+    return WorkspaceCopy(files, tuple(copier.problems.values()), copier.not_copied, tuple(copier.links_out))
+
+
+def check_room(files: CopiedFiles, folder: Path, *, copies: int = 1) -> list[Problem]:
+    """Return a problem if copies of a workspace do not fit on the disk of a folder.
+
+    Args:
+        files: What each copy has.
+        folder: Folder for the copies, or any folder on the same disk.
+        copies: Number of copies that exist at the same time.
+    """
+    free, needed = shutil.disk_usage(folder).free, files.size * copies
+    if needed <= free:
+        return []
+    times = "" if copies == 1 else f" {copies} times"
+    fact = f"{files} are to be copied{times}; {free / 1e6:.1f} MB are free in the folder for temporary files."
+    hint = "Leave out large files by [rehearsal] exclude in the plan, free some space, or set TMPDIR to a larger disk."
+    return [Problem("no-room-for-copies", "copy of the workspace", fact, hint, criterion="space")]
 
 
 def require_complete(problems: Sequence[FileProblem]) -> None:
@@ -81,40 +191,37 @@ def _matching(live: Path, pattern: str) -> Iterator[Path]:
         yield from live.glob(pattern)
 
 
+def _databases(plan: Plan) -> list[str]:
+    files = (plan.target, *(source.file for source in plan.sources))
+    return list(dict.fromkeys(os.path.normpath(file) for file in files))
+
+
 @dataclass(frozen=True)
 class _Copier:
     live: Path
     scratch: Path
     excluded: frozenset[Identity]
     databases: frozenset[str]
+    backups: str
     copied: dict[Identity, Path] = field(default_factory=dict)
     problems: dict[str, FileProblem] = field(default_factory=dict)
+    not_copied: dict[str, str] = field(default_factory=dict)
+    links_out: list[str] = field(default_factory=list)
 
-    def copy(self, name: Path) -> None:
-        """Copy a file or folder if it exists, or add a problem if it cannot be copied.
-
-        Args:
-            name: Path relative to both roots.
-        """
-        if name.as_posix() in self.problems:  # the plan may name it twice; wait for its lock only once
-            return
+    def copy(self, entry: Entry) -> None:
+        """Copy a file, folder or link, or note why it cannot be copied."""
+        original, copy = self.live / entry.name, self.scratch / entry.name
         try:
-            self._copy(name)
+            if entry.kind is Kind.FOLDER:
+                copy.mkdir(mode=(original.stat().st_mode & 0o777) | 0o700, exist_ok=True)
+            elif entry.kind is Kind.ENVIRONMENT:
+                copy.symlink_to(original.absolute())
+            elif entry.kind is Kind.LINK:
+                self._copy_link(entry.name)
+            else:
+                self._copy_file(original, copy)
         except (ProblemError, OSError) as error:
-            self._note(name, error)
-
-    def _copy(self, name: Path) -> None:
-        original, copy = self.live / name, self.scratch / name
-        self._make_parents(name)
-        if original.is_symlink():
-            self._copy_link(name)
-        elif original.is_dir():
-            copy.mkdir(mode=0o700, exist_ok=True)
-            for entry in sorted(original.iterdir()):
-                if entry.name not in _PASSED_OVER and not _is_environment(entry) and not self._is_sidecar(entry):
-                    self.copy(name / entry.name)
-        elif original.is_file() and not os.path.lexists(copy):
-            self._copy_file(original, copy)
+            self.note(entry.name, error, is_named=entry.is_named)
 
     def copy_orphaned_sidecars(self, name: Path) -> None:
         """Copy a sidecar file whose database is missing.
@@ -122,47 +229,21 @@ class _Copier:
         The preflight of the rehearsal must find it too.
         """
         try:
-            self._copy_orphaned_sidecars(name)
+            for suffix in CONTENT_SIDECARS:
+                sidecar = name.with_name(name.name + suffix)
+                status = file_status(self.live / name)
+                is_orphaned = status.st_size == 0 if status else not os.path.lexists(self.live / name)
+                if is_orphaned and (self.live / sidecar).is_file():
+                    shutil.copy2(self.live / sidecar, self.scratch / sidecar)
         except OSError as error:
-            self._note(name, error)
+            self.note(name.as_posix(), error, is_named=True)
 
-    def _copy_orphaned_sidecars(self, name: Path) -> None:
-        self._make_parents(name)
-        for suffix in CONTENT_SIDECARS:
-            sidecar = name.with_name(name.name + suffix)
-            status = file_status(self.live / name)
-            is_orphaned = status.st_size == 0 if status else not os.path.lexists(self.live / name)
-            if is_orphaned and (self.live / sidecar).is_file():
-                shutil.copy2(self.live / sidecar, self.scratch / sidecar)
-
-    def _copy_link(self, name: Path) -> None:
-        if os.path.lexists(self.scratch / name):
+    def note(self, file: str, error: ProblemError | OSError, *, is_named: bool) -> None:
+        """Note why a file could not be copied. A file of the plan becomes a problem."""
+        problem = not_copied(Path(file), error) if isinstance(error, OSError) else error.problems[0]
+        if not is_named and problem.id != "no-space":
+            self.not_copied[file] = problem.what
             return
-        link_target = (self.live / name).readlink()
-        if link_target.is_absolute() and link_target.is_relative_to(self.live):
-            # The rehearsal must not reach the live workspace.
-            link_target = self.scratch / link_target.relative_to(self.live)
-        (self.scratch / name).symlink_to(link_target)
-        real, root = (self.live / name).resolve(), self.live.resolve()
-        if real.is_relative_to(root) and real.exists():
-            self.copy(real.relative_to(root))
-
-    def _copy_file(self, original: Path, copy: Path) -> None:
-        if self._is_left(original):
-            return
-        status = original.stat()
-        identity = (status.st_dev, status.st_ino)
-        if earlier_copy := self.copied.get(identity):
-            os.link(earlier_copy, copy)
-        elif _is_database(original):
-            _snapshot_or_nothing(original, copy)
-        else:
-            shutil.copy2(original, copy)
-        self.copied.setdefault(identity, copy)
-
-    def _note(self, name: Path, error: ProblemError | OSError) -> None:
-        file = name.as_posix()
-        problem = not_copied(name, error) if isinstance(error, OSError) else error.problems[0]
         criterion = _CRITERIA.get(problem.id, "sources-readable")
         if problem.id == "unreadable" and isinstance(error, OSError) and file not in self.databases:
             criterion = "references-found"
@@ -170,24 +251,69 @@ class _Copier:
         cause = error if isinstance(error, OSError) else error.__cause__
         self.problems.setdefault(file, FileProblem(file, problem, cause))
 
-    def _is_sidecar(self, path: Path) -> bool:
-        databases = [
-            path.with_name(path.name.removesuffix(suffix)) for suffix in SIDECARS if path.name.endswith(suffix)
-        ]
-        return any(self._is_left(file) or self._is_planned(file) or _is_database(file) for file in databases)
+    def _copy_link(self, name: str) -> None:
+        """Copy a link.
 
-    def _is_planned(self, path: Path) -> bool:
-        return path.relative_to(self.live).as_posix() in self.databases and file_status(path) is not None
+        A link into the workspace leads into the copy, and any other to the same place as before.
+        """
+        link, root = self.live / name, self.live.resolve()
+        text = link.readlink()
+        place = Path(os.path.normpath(link.parent.resolve() / text))
+        if text.is_relative_to(self.live):
+            place = root / text.relative_to(self.live)
+        if not os.path.normpath(Path(name).parent / text).startswith(("/", "..")):
+            destination = text
+        elif place.is_relative_to(root):
+            destination = self.scratch / place.relative_to(root)
+        elif (real := link.resolve()).is_relative_to(root):
+            destination = self.scratch / real.relative_to(root)
+        elif self.backups.startswith(f"{name}/"):  # the rehearsal must not write its backup set there
+            return
+        else:
+            destination = place
+            if not is_environment(place):
+                self.links_out.append(name)
+        (self.scratch / name).symlink_to(destination)
 
-    def _is_left(self, path: Path) -> bool:
-        status = file_status(path)
-        return status is not None and (status.st_dev, status.st_ino) in self.excluded
+    def _copy_file(self, original: Path, copy: Path) -> None:
+        status = original.stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in self.excluded:
+            return
+        if status.st_nlink > 1 and (earlier_copy := self.copied.get(identity)):
+            os.link(earlier_copy, copy)
+        elif is_database(original):
+            _snapshot_or_nothing(original, copy)
+        elif status.st_size < _CLONED or not _clone(original, copy):
+            shutil.copy2(original, copy)
+        else:
+            shutil.copystat(original, copy)
+        if status.st_nlink > 1:
+            self.copied.setdefault(identity, copy)
 
-    def _make_parents(self, name: Path) -> None:
-        for parent in reversed(name.parents):
-            original, copy = self.live / parent, self.scratch / parent
-            if original.is_dir() and not copy.exists():
-                copy.mkdir(mode=(original.stat().st_mode & 0o777) | 0o700)
+
+def _clone(original: Path, copy: Path) -> bool:
+    """Copy a file by sharing its blocks or inside the kernel, if possible.
+
+    Only Linux offers these calls. Otherwise the result is False.
+    """
+    if not hasattr(os, "copy_file_range"):
+        return False
+    with original.open("rb") as source, copy.open("wb") as destination:
+        try:
+            fcntl.ioctl(destination, _FICLONE, source.fileno())
+        except OSError:
+            pass
+        else:
+            return True
+        try:
+            while os.copy_file_range(source.fileno(), destination.fileno(), _CHUNK):
+                pass
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            return False
+    return True
 
 
 def _snapshot_or_nothing(live: Path, copy: Path) -> None:
@@ -197,15 +323,3 @@ def _snapshot_or_nothing(live: Path, copy: Path) -> None:
         for suffix in ("", *SIDECARS):
             copy.with_name(copy.name + suffix).unlink(missing_ok=True)
         raise
-
-
-def _is_environment(path: Path) -> bool:
-    return file_status(path / "pyvenv.cfg") is not None
-
-
-def _is_database(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return False

@@ -170,7 +170,7 @@ def _inspect_copies(plan: Plan, live: Path, hot: list[str], limits: Limits | Non
     databases_only = {"references": [], "inserts": [], "scan": Scan(), "smoke": [], "logs": Logs()}
     with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as write_locks:
         scratch = Path(folder).resolve()
-        uncopied = copy_workspace(plan.model_copy(update=databases_only), live, scratch)
+        uncopied = copy_workspace(plan.model_copy(update=databases_only), live, scratch).problems
         _, damaged = _roll_back(scratch, list_hot_journals(plan, scratch), None)
         inspected = inspect_databases(plan, scratch, write_locks, limits, unread=[*uncopied, *damaged], live=live)
     # The copies are always writable, and they are on another disk.

@@ -90,8 +90,10 @@ def space(run: RunResults) -> list[Observation]:
     """Observe that backups, dumps and growth fit on the disk, and all folders are writable."""
     free = shutil.disk_usage(run.root).free
     observed = f"{disk_space_needed(run.plan, run.live)}; {free / 1e6:.1f} MB are free"
+    copied = run.preflight.copied
     return _problems(run, "space") or [
         _passed(run.plan.backups, observed),
+        *([_passed("copy of the workspace", copied)] if copied else []),
         _passed("folders of backups and databases", "each can be written"),
     ]
 

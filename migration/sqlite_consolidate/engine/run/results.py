@@ -94,6 +94,7 @@ class Preflight:
         log_marks: Where each log ended.
         unexamined_processes: Number of processes of other users, which could not be examined.
         mentions: Mentions of old databases in the code as it will be after the rewrites.
+        copied: Files and bytes of a copy of the workspace, in words. It is empty if the run makes no copy.
     """
 
     survey: InspectedDatabases
@@ -101,6 +102,7 @@ class Preflight:
     log_marks: logs.LogPositions
     unexamined_processes: int
     mentions: ScanResult
+    copied: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,14 +130,12 @@ class Context:
         documents: Returns the files that are written to the backup set at the end.
         original: Workspace that applications must not open while they run on a copy. None is the workspace of the
             request.
-        original_plan: Plan file of that workspace.
     """
 
     on_progress: Callable[[str], None] = lambda _words: None
     rehearsal: LastRehearsal = field(default_factory=LastRehearsal)
     documents: Callable[[RunResults], Mapping[str, bytes]] = lambda _run: _DOCUMENTS
     original: Path | None = None
-    original_plan: Path | None = None
 
 
 class RunResults(Pipeline):

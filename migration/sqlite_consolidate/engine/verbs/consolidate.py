@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlite_consolidate
@@ -20,7 +22,7 @@ from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult
 from sqlite_consolidate.engine.backup.rollback.target_objects import objects_of
-from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
+from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
@@ -46,12 +48,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import ExitStack
 
+    from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 else:
     from sqlite_utils.utils import sqlite3
+
+
+def copy_for_rehearsal(run: RunResults, files: CopiedFiles) -> tuple[FileProblem, ...]:
+    """Copy the workspace to the private folder of a rehearsal, and return the problems.
+
+    Raises:
+        ProblemError: There is no room for the copy, and for another one if a smoke test may write.
+    """
+    if problems := check_room(files, run.root, copies=1 + run.plan.has_writing_test):
+        raise ProblemError(*problems)
+    run.on_progress(f"copying the workspace ({files})")
+    copy = copy_workspace(run.plan, run.live, run.root, files=files)
+    run.log.note(*copy.findings())
+    return copy.problems
 
 
 def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
@@ -64,11 +81,13 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
         write_locks: Receives the write lock of each database that was read. The write lock excludes writers from then
             on.
     """
-    plan = run.plan
+    plan, files = run.plan, None
     unread: list[FileProblem] = []
-    if run.is_rehearsal:
-        run.on_progress("copying what the plan names")
-        unread += copy_workspace(plan, run.live, run.root, extra_files=(run.plan_file,))
+    if run.is_rehearsal or plan.has_writing_test:
+        reports = run.request.settings.reports
+        files = list_workspace(plan, run.live, extra_files=(run.plan_file,), reports=reports)
+    if run.is_rehearsal and files is not None:
+        unread += copy_for_rehearsal(run, files)
     others = find_open_databases(plan, run.live, rehearsal=run.is_rehearsal)
     marks = logs.record_log_positions(run.root, plan.logs.files, never_open=run.databases())
     known = {problem.file for problem in unread}
@@ -81,6 +100,8 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     inspected = journals.inspected
     if inspected is None:
         inspected = inspect_databases(plan, run.root, write_locks, run.limits, unread=unread, live=run.live)
+    if files is not None and not run.is_rehearsal:
+        inspected.problems += check_room(files, Path(tempfile.gettempdir()))
     inspected.problems = [*others.merge_problems([*inspected.problems, *journals.problems]), *marks.problems, *unfit]
     inspected.findings[:0] = journals.findings
     inspected.findings += others.other_findings(inspected.problems)
@@ -89,7 +110,7 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     inspected.findings += archive_findings(run.live, archives)
     mentions = remaining_mentions(run.scan_scope(), [*rewrites, *in_part])
     inspected.findings += sentence_findings(mentions)
-    return Preflight(inspected, rewrites, marks, others.unexamined, mentions)
+    return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""))
 
 
 def write_backup_set(run: RunResults) -> manifest.Manifest:
@@ -330,7 +351,7 @@ class Run(RunResults):
             held=self.databases(),
             marks=self.preflight.log_marks,
             on_progress=self.on_progress,
-            plan_file=self._context.original_plan or self.plan_file,
+            reports=self.request.settings.reports,
             reader=self.reader,
         )
         self.applications.record_state(self.target.verified)

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.backup_set import last_finished, tables_not_moved
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects
-from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
+from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace, require_complete
 from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.checks.comparison import by_originals as originals
 from sqlite_consolidate.engine.checks.comparison.compare_structure import added_object_findings
@@ -111,8 +111,22 @@ class ReadOnlyRun(Pipeline):
 
     @cached_property
     def applications(self) -> Applications:
-        """Return the applications of the plan, in a private copy of target and code."""
-        return applications_on_copy(self.request, self._resources, self.on_progress)
+        """Return the applications of the plan, in a private copy of the workspace.
+
+        Raises:
+            ProblemError: A file of the plan cannot be copied, or there is no room for the copy.
+        """
+        plan, live, reports = self.plan, self.root, self.request.settings.reports
+        scratch = Path(self._resources.enter_context(TemporaryDirectory(prefix="consolidate-check-"))).resolve()
+        files = list_workspace(plan, live, extra_files=(self.request.settings.plan,), reports=reports)
+        if problems := check_room(files, scratch, copies=1 + plan.has_writing_test):
+            raise ProblemError(*problems)
+        self.on_progress(f"copying the workspace ({files})")
+        copy = copy_workspace(plan, live, scratch, files=files)
+        require_complete(copy.problems)
+        self.log.note(*copy.findings())
+        marks, progress = LogPositions(()), self.on_progress
+        return Applications(plan, scratch, live, held=frozenset(), marks=marks, on_progress=progress)
 
     def run_application(self, name: str) -> list[Observation]:
         """Run a smoke test on the copy, and observe whether its result is as expected."""
@@ -331,31 +345,6 @@ class OriginalsRun(ReadOnlyRun):
                 "the original target cannot be read" if is_damaged else "the original target is not among the originals"
             )
             self.log.unanswerable["neighbours-unchanged"] = reason
-
-
-def applications_on_copy(request: RunRequest, resources: ExitStack, on_progress: Callable[[str], None]) -> Applications:
-    """Copy the workspace to a private folder, and return the applications of that copy.
-
-    Args:
-        request: Names workspace and plan.
-        resources: Receives the folder, and removes it at the end.
-        on_progress: Called with a short text before each part of a long step.
-
-    Raises:
-        ProblemError: A database is locked or busy.
-    """
-    plan, live = request.valid_plan, request.settings.workspace
-    scratch = Path(resources.enter_context(TemporaryDirectory(prefix="consolidate-check-"))).resolve()
-    require_complete(copy_workspace(plan, live, scratch, extra_files=(request.settings.plan,)))
-    return Applications(
-        plan,
-        scratch,
-        live,
-        held=frozenset(),
-        marks=LogPositions(()),
-        on_progress=on_progress,
-        plan_file=request.settings.plan,
-    )
 
 
 def _not_moved(subject: str, run: str) -> Observation:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
+from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, list_workspace
 from sqlite_consolidate.engine.run.criteria import CAN_FAIL, FAULTLESS
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
+    from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
@@ -96,11 +97,14 @@ class SelftestRun(Pipeline):
         Raises:
             ProblemError: The disk has no room for the copies, a database is locked, or the operator interrupts.
         """
-        self._require_space()
-        self.on_progress("copying the files of the plan")
+        files = list_workspace(
+            self.plan, self.live, extra_files=(self.plan_file,), reports=self.request.settings.reports
+        )
+        self._require_space(files)
+        self.on_progress(f"copying the workspace ({files})")
         fresh = self._scratch / _FRESH / "root"
         fresh.mkdir(parents=True)
-        copy_workspace(self.plan, self.live, fresh, extra_files=(self.plan_file,))
+        self.log.note(*copy_workspace(self.plan, self.live, fresh, files=files).findings())
         self.on_progress("a run without a fault")
         self._accepted = self._run_without_faults()
         if all(observation.holds for observation in self._accepted):
@@ -167,7 +171,6 @@ class SelftestRun(Pipeline):
             plan_file=self._plan_in(folder),
             reports=reports,
             original=self.live,
-            original_plan=self.plan_file,
             output=folder / "output.txt",
         )
         processes = self._idle.pop()  # one for each thread; append and pop of a deque are atomic
@@ -194,11 +197,13 @@ class SelftestRun(Pipeline):
                 return copied_plan
         return Path(shutil.copyfile(self.plan_file, folder / self.plan_file.name))
 
-    def _require_space(self) -> None:
+    def _require_space(self, copied: CopiedFiles) -> None:
         files = [self.plan.target, *(source.file for source in self.plan.sources)]
         size = sum((self.live / file).stat().st_size for file in files if (self.live / file).is_file())
         # A copy, its backup set with dumps, and the growth of the target, for each process and for the two kept copies.
-        needed, free = 8 * size * (self._cores + 2), shutil.disk_usage(self._scratch).free
+        # A rehearsal and a smoke test that may write copy the workspace again.
+        needed = (8 * size + 3 * copied.size) * (self._cores + 2)
+        free = shutil.disk_usage(self._scratch).free
         if needed > free:
             parent = self._scratch.parent
             text = f"the copies need about {needed // 1_000_000} MB in {parent}; {free // 1_000_000} MB are free."

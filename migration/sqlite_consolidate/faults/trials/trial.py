@@ -27,7 +27,6 @@ class Trial:
         plan_file: The plan of the copy.
         reports: Folder for the report of the run.
         original: The workspace that was copied. No application of the trial may open it.
-        original_plan: Its plan file.
         output: File for the output of the process.
     """
 
@@ -37,7 +36,6 @@ class Trial:
     plan_file: Path
     reports: Path
     original: Path
-    original_plan: Path
     output: Path
 
     @property

@@ -107,7 +107,7 @@ def run_trial(trial: Trial, plan: Plan, fault: Fault | None) -> TrialResult:
 
 def _run(trial: Trial, planter: Planter) -> TrialResult:
     """Open the run, run all stages, and write its bundle."""
-    hooks = Hooks(original=trial.original, original_plan=trial.original_plan, run_applications=False)
+    hooks = Hooks(original=trial.original, run_applications=False)
     try:
         session = open_session(trial.settings, trial.mode.verb, hooks)
     except EXPECTED_ERRORS as error:

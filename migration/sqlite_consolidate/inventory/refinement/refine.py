@@ -107,7 +107,7 @@ def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) 
         copy = Path(folder).resolve() / "workspace"
         copy.mkdir()
         needed = plan.model_copy(update={"scan": Scan(), "smoke": [], "references": []})
-        require_complete(copy_workspace(needed, root, copy))
+        require_complete(copy_workspace(needed, root, copy).problems)
         return inspect_databases(plan, copy, write_locks, limits).problems
 
 

@@ -12,7 +12,8 @@ import sys
 _EVENTS = frozenset(
     {"open", "sqlite3.connect", "os.remove", "os.rename", "os.truncate"}
 )  # docs.python.org: Audit events
-_LIBRARIES = frozenset({"site-packages", "dist-packages"})
+_LIBRARIES = frozenset({"site-packages", "dist-packages", "node_modules"})
+_ENVIRONMENT_MARKERS = ("pyvenv.cfg", "conda-meta")
 
 
 def _live_file(path: object, live: str, copy: str) -> str | None:
@@ -35,7 +36,9 @@ def _live_file(path: object, live: str, copy: str) -> str | None:
         return None
     parts = real[len(live) :].split(os.sep)[1:-1]
     folders = [os.path.join(live, *parts[: end + 1]) for end in range(len(parts))]
-    if _LIBRARIES.intersection(parts) or any(os.path.exists(os.path.join(folder, "pyvenv.cfg")) for folder in folders):
+    if _LIBRARIES.intersection(parts) or any(
+        os.path.exists(os.path.join(folder, marker)) for folder in folders for marker in _ENVIRONMENT_MARKERS
+    ):
         return None
     return real
 

@@ -1,0 +1,294 @@
+"""List the files that the copy of a workspace has."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import stat
+import tempfile
+from collections import deque
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.files import MAGIC, file_status, size_with_sidecars
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN, SIDECARS, WAL
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Identity = tuple[int, int]
+
+_ENVIRONMENT_MARKERS = frozenset({"pyvenv.cfg", "conda-meta"})  # each makes its folder a virtual environment
+NODE_MODULES = "node_modules"
+
+_TEMPORARY = "consolidate-"  # how this package names its temporary folders
+_VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".bzr", ".jj", "CVS"})
+_CACHES = frozenset(
+    {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".ipynb_checkpoints"}
+)
+_ARCHIVE = re.compile(rf"\.archived_\d{{8}}_\d{{6}}({SIDECAR_PATTERN})?$")
+
+
+class Reason(Enum):
+    """Name why a file or folder is not in the copy."""
+
+    BACKUPS = "backups"
+    ARCHIVE = "archives"
+    VERSION_CONTROL = "version control"
+    CACHE = "caches"
+    REPORTS = "reports"
+    EXCLUDED = "what the plan excludes"
+    TEMPORARY = "temporary folders of this tool"
+    SPECIAL = "files that are no regular files"
+
+
+class Kind(Enum):
+    """Name how an entry is copied."""
+
+    FOLDER = "folder"
+    FILE = "file"
+    LINK = "link"
+    ENVIRONMENT = "environment"
+    """A virtual environment or ``node_modules``, which is used from where it is."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Hold a file or folder that the copy has.
+
+    Attributes:
+        name: Path relative to the workspace, "/"-separated.
+        kind: How it is copied.
+        size: Bytes of a file, including its ``-wal``.
+        is_named: Whether the plan names it or a folder that holds it. A run needs such a file.
+    """
+
+    name: str
+    kind: Kind
+    size: int = 0
+    is_named: bool = False
+
+
+@dataclass
+class CopiedFiles:
+    """Hold the files and folders of a copy, each folder before its contents.
+
+    Attributes:
+        entries: Each of them, by name.
+        left_out: Names of files and folders that the copy does not have, by reason.
+        unlisted: Folders that could not be listed, with the error of each.
+    """
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    left_out: dict[Reason, list[str]] = field(default_factory=dict)
+    unlisted: dict[str, OSError] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all files."""
+        return sum(entry.size for entry in self.entries.values())
+
+    def of_kind(self, kind: Kind) -> list[Entry]:
+        """Return the entries of a kind."""
+        return [entry for entry in self.entries.values() if entry.kind is kind]
+
+    def __str__(self) -> str:
+        files = counted(len(self.of_kind(Kind.FILE)), "file")
+        return f"{files}, {self.size / 1e6:.1f} MB"
+
+
+@dataclass(frozen=True)
+class Omissions:
+    """Describe what a copy does not have, beside caches and version control.
+
+    Attributes:
+        databases: Databases of the plan, relative to the workspace. Their sidecar files are copied with them.
+        backups: Folder of the backup sets, relative to the workspace.
+        reports: Files and folders of reports, as absolute paths.
+        patterns: Shell patterns of the plan, relative to the workspace.
+        identities: Device and inode of databases that are neither copied nor opened.
+    """
+
+    databases: frozenset[str]
+    backups: str
+    reports: tuple[Path, ...] = ()
+    patterns: Sequence[str] = ()
+    identities: frozenset[Identity] = frozenset()
+
+
+def list_copied_files(live: Path, named: Iterable[str], omissions: Omissions, *, complete: bool) -> CopiedFiles:
+    """Return what the copy of a workspace has.
+
+    Files and trees that the plan names come first. They are copied even if they are in a folder that is left out.
+
+    Args:
+        live: The workspace.
+        named: Files and folders that the plan names, relative to the workspace.
+        omissions: What the copy does not have.
+        complete: Whether the copy has all other files as well.
+    """
+    listing = _Listing(live, omissions)
+    for name in named:
+        listing.add_named(posixpath.normpath(name))
+    if complete:
+        listing.add_tree(".", is_named=False)
+    return listing.result
+
+
+class _Listing:
+    def __init__(self, live: Path, omissions: Omissions) -> None:
+        self.result = CopiedFiles()
+        self._live, self._omissions = live, omissions
+        self._reports = {path.relative_to(live).as_posix() for path in omissions.reports if path.is_relative_to(live)}
+        self._patterns = [posixpath.normpath(pattern) for pattern in omissions.patterns]
+        self._holders: set[str] = set()  # folders on the way to something that the plan names
+        self._walked: set[str] = set()
+        temporary, root = Path(tempfile.gettempdir()).resolve(), live.resolve()
+        self._temporary = temporary.relative_to(root) / _TEMPORARY if temporary.is_relative_to(root) else None
+
+    def add_named(self, name: str) -> None:
+        """Add a file or tree that the plan names, with the folders and links that lead to it."""
+        try:
+            for parent in [*reversed(PurePosixPath(name).parents)][1:]:
+                mode = (self._live / parent).lstat().st_mode
+                if stat.S_ISLNK(mode):
+                    self._add_link(parent.as_posix(), is_named=True)
+                    self._add_destination(self._live / name)
+                    return
+                self._add(Entry(parent.as_posix(), Kind.FOLDER, is_named=True))
+                self._holders.add(parent.as_posix())
+            mode = (self._live / name).lstat().st_mode
+        except OSError:  # missing, which the preflight of the copy reports
+            return
+        if stat.S_ISDIR(mode):
+            self.add_tree(name, is_named=True)
+        else:
+            self._add_file(name, (self._live / name).lstat(), is_named=True)
+
+    def add_tree(self, tree: str, *, is_named: bool) -> None:
+        """Add a folder with everything below it that is not left out."""
+        if tree != ".":
+            self._add(Entry(tree, Kind.FOLDER, is_named=is_named))
+        folders = deque([tree])
+        while folders:
+            folder = folders.popleft()
+            if folder in self._walked:
+                continue
+            self._walked.add(folder)
+            try:
+                with os.scandir(self._live / folder) as listing:
+                    entries = sorted(listing, key=lambda entry: entry.name)
+            except OSError as error:
+                self.result.unlisted[folder] = error
+                continue
+            names = {entry.name for entry in entries}
+            if folder != tree and (posixpath.basename(folder) == NODE_MODULES or names & _ENVIRONMENT_MARKERS):
+                if folder not in self._holders:
+                    self.result.entries[folder] = Entry(folder, Kind.ENVIRONMENT)
+                continue
+            for entry in entries:
+                name = entry.name if folder == "." else f"{folder}/{entry.name}"
+                if self._is_left_out(name, entry) or self._is_sidecar(name, names):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    self._add(Entry(name, Kind.FOLDER, is_named=is_named))
+                    folders.append(name)
+                else:
+                    self._add_file(name, entry.stat(follow_symlinks=False), is_named=is_named)
+
+    def _add_file(self, name: str, status: os.stat_result, *, is_named: bool) -> None:
+        if stat.S_ISLNK(status.st_mode):
+            self._add_link(name, is_named=is_named)
+        elif not stat.S_ISREG(status.st_mode):
+            self._leave_out(name, Reason.SPECIAL)
+        elif (status.st_dev, status.st_ino) not in self._omissions.identities:
+            size = size_with_sidecars(self._live / name) if name in self._omissions.databases else status.st_size
+            self._add(Entry(name, Kind.FILE, size, is_named))
+
+    def _add_link(self, name: str, *, is_named: bool) -> None:
+        if self._add(Entry(name, Kind.LINK, is_named=is_named)) and is_named:
+            self._add_destination(self._live / name)
+
+    def _add_destination(self, path: Path) -> None:
+        """Add the file or folder of this workspace to which a link leads."""
+        root = self._live.resolve()
+        try:
+            real = path.resolve()
+        except (OSError, RuntimeError):  # RuntimeError: a loop of links, before Python 3.13
+            return
+        if real != root and real.is_relative_to(root) and real.exists():
+            self.add_named(real.relative_to(root).as_posix())
+
+    def _add(self, entry: Entry) -> bool:
+        """Add an entry unless there is one, and return whether it is new."""
+        return self.result.entries.setdefault(entry.name, entry) is entry
+
+    def _is_left_out(self, name: str, entry: os.DirEntry[str]) -> bool:
+        known = self.result.entries.get(name)
+        if known is not None and known.kind is not Kind.FOLDER:  # the plan names it
+            return False
+        reason = self._reason(name, entry)
+        if reason is not None:
+            self._leave_out(name, reason)
+        return reason is not None
+
+    def _leave_out(self, name: str, reason: Reason) -> None:
+        names = self.result.left_out.setdefault(reason, [])
+        if name not in names[-1:]:
+            names.append(name)
+
+    def _reason(self, name: str, entry: os.DirEntry[str]) -> Reason | None:
+        if name == self._omissions.backups:
+            return Reason.BACKUPS
+        if name in self._reports:
+            return Reason.REPORTS
+        if entry.name in _VERSION_CONTROL:
+            return Reason.VERSION_CONTROL
+        if entry.name in _CACHES:
+            return Reason.CACHE
+        if _ARCHIVE.search(entry.name):
+            return Reason.ARCHIVE
+        if self._temporary is not None and name.startswith(self._temporary.as_posix()):
+            return Reason.TEMPORARY
+        if any(fnmatchcase(name, pattern) for pattern in self._patterns):
+            return Reason.EXCLUDED
+        return None
+
+    def _is_sidecar(self, name: str, names: set[str]) -> bool:
+        """Return whether a file belongs to a database, and count its size to that database."""
+        suffix = next((suffix for suffix in SIDECARS if name.endswith(suffix)), "")
+        database = name.removesuffix(suffix)
+        if not suffix or posixpath.basename(database) not in names:
+            return False
+        if database in self._omissions.databases or self._is_held(database):
+            return True
+        if not is_database(self._live / database):
+            return False
+        entry = self.result.entries.get(database)
+        if suffix == WAL and entry is not None:
+            size = (self._live / name).stat().st_size
+            self.result.entries[database] = replace(entry, size=entry.size + size)
+        return True
+
+    def _is_held(self, name: str) -> bool:
+        status = file_status(self._live / name)
+        return status is not None and (status.st_dev, status.st_ino) in self._omissions.identities
+
+
+def is_environment(folder: Path) -> bool:
+    """Return whether a folder is a virtual environment."""
+    return any((folder / marker).exists() for marker in _ENVIRONMENT_MARKERS)
+
+
+def is_database(path: Path) -> bool:
+    """Return whether a file begins as SQLite databases do."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
