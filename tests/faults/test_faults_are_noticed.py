@@ -30,6 +30,10 @@ BEFORE = [fault for fault in FAULTS if fault.moment is Moment.BEFORE_RUN]
 IN_RUN = [fault for fault in FAULTS if fault.moment is Moment.BEFORE_CHECK]
 ONE_A_STAGE = list({(fault.mode, CRITERIA[fault.criterion].stage): fault for fault in IN_RUN}.values())
 ONE_A_MODE = list({fault.mode: fault for fault in BEFORE if fault.mode is not Mode.BUNDLE}.values())
+_RECEIVED = """
+CREATE TABLE tasks(id TEXT PRIMARY KEY, title TEXT NOT NULL, hours REAL, raw BLOB);
+INSERT INTO tasks VALUES ('a', 'one', 1.5, x'00ff'), ('b', 'two', 2.5, NULL), ('c', 'three', -0.0, x'');
+"""
 SMOKE_TEST = "the store reads its tasks"
 PYTHON = "from app.store import titles"
 
@@ -63,6 +67,15 @@ def test_fault_in_files_fails_its_criterion(workspace: Workspace, fault: Fault) 
     assert fault.criterion in result.failed
     assert not (fault.is_undone and result.changed), result.changed
     assert judge_fault(fault, result).holds
+
+
+def test_derived_data_fault_needs_rows_that_arrive(workspace: Workspace) -> None:
+    """A table whose rows the target already has makes nothing stale."""
+    fault = next(fault for fault in BEFORE if fault.criterion == "derived-declared")
+    workspace.execute("main.db", _RECEIVED)
+    workspace.edit("consolidation.toml", "  rows = 3\n", '  on_conflict = "skip-identical"\n')
+
+    assert try_fault(workspace, fault).failed == ("derived-declared",)
 
 
 @pytest.mark.parametrize(
