@@ -14,7 +14,7 @@ from sqlite_consolidate.report.html.page import compile_templates
 
 _MODULES = (
     *("pytest", "pytest_html.selfcontained_report", "_pytest.unittest", "pdb", "xml.etree.ElementTree"),
-    *("libcst", "pathspec", "psutil", "concurrent.futures.thread"),
+    *("libcst.native", "pathspec", "psutil", "concurrent.futures.thread", "encodings.utf_8_sig"),
     "sqlite_consolidate.pytest_plugin.startup",
     "sqlite_consolidate.pytest_plugin.fixtures",
     "sqlite_consolidate.pytest_plugin.gate",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, fields, is_dataclass, replace
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.modes import Mode
@@ -134,13 +135,21 @@ def printable_record(record: Record) -> Record:
 
 
 def _printable_fields(value: Any) -> Any:
-    """Return a value with every text printable, those in dataclasses included."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{field.name: _printable_fields(getattr(value, field.name)) for field in fields(value)})
+    """Return a value with every text printable, those in dataclasses included.
+
+    Nearly all texts are printable, and a value of such texts is returned as it is.
+    """
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, tuple):
+        items = tuple(map(_printable_fields, value))
+        return value if all(map(is_, items, value)) else items
     if isinstance(value, dict):
         return {printable(str(key)): _printable_fields(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return tuple(map(_printable_fields, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        before = {field.name: getattr(value, field.name) for field in fields(value)}
+        after = {name: _printable_fields(item) for name, item in before.items()}
+        return value if all(map(is_, after.values(), before.values())) else replace(value, **after)
     return printable_texts(value)
 
 

@@ -7,6 +7,7 @@ import platform
 import shlex
 import sys
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlite_consolidate
@@ -95,8 +96,6 @@ class RecordContext:
 
 def versions() -> dict[str, str]:
     """Return the versions of this project, SQLite, Python and the packages of a run."""
-    from importlib.metadata import version
-
     names = ("pytest", "pytest-order", "pytest-html", "sqlite-utils", "pydantic", "libcst")
     return {
         "sqlite-consolidate": sqlite_consolidate.__version__,
@@ -104,8 +103,19 @@ def versions() -> dict[str, str]:
         "SQLite module": sqlite3.__name__,
         "Python": sys.version.split()[0],
         "platform": platform.platform(),
-        **{name: version(name) for name in names},
+        **{name: _installed(name) for name in names},
     }
+
+
+@cache
+def _installed(package: str) -> str:
+    """Return the version of a package.
+
+    It is read once, because the file that states it holds the whole description of the package.
+    """
+    from importlib.metadata import version
+
+    return version(package)
 
 
 def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Record:

@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page, complete_record
+from sqlite_consolidate.report.html.page_file import parse_page_file, render_page_file
 from sqlite_consolidate.report.html.page_scripts import script_digest
 from sqlite_consolidate.report.records import DIGEST_LIMITS, limits
 from tests.support.reports import records
@@ -69,6 +70,15 @@ def test_facts_of_pytest_html_must_be_possible(record: Record, facts: dict[str, 
     observations = check_page(bundle(record, whole_page(record, surround(record, **facts))))
 
     assert {subject: observed for subject, (_, observed) in failing(observations).items()} == failed
+
+
+def test_honest_page_is_drawn_again_exactly(record: Record) -> None:
+    """A page that is equal character by character is parsed once."""
+    text = whole_page(record)
+    parts = parse_page_file(text)
+
+    assert parts is not None
+    assert render_page_file(complete_record(bundle(record), record), parts) == text
 
 
 @pytest.mark.parametrize(("styles", "number"), [("}", 1), (" p {}", 5)])

@@ -48,6 +48,7 @@ _TIME = re.compile(r"Report generated on (\d{2}-[A-Z][a-z]{2}-\d{4}) at (\d{2}:\
 _TOOK = re.compile(r'<p class="run-count">\d+ tests? took (\d+ ms|\d{2,}:\d{2}:\d{2})\.</p>')
 # Browsers also end the element at `</style >` and `</STYLE/`.
 _STYLES = re.compile(r'<style type="text/css">((?:(?!</style).)*)</style>', re.DOTALL | re.IGNORECASE)
+_BEFORE_END_OF_STYLES = "\n      "  # written by the template of pytest-html
 _DATA = re.compile(r'data-jsonblob="([^"]*)"')
 
 
@@ -87,7 +88,9 @@ def parse_page_file(text: str) -> PytestHtmlParts | None:
         data = json.loads(unescape(blobs[-1]))
     except (ValueError, RecursionError):
         return None
-    return PytestHtmlParts(written[1], written[2], took[1], styles[1], data) if isinstance(data, dict) else None
+    if not isinstance(data, dict):
+        return None
+    return PytestHtmlParts(written[1], written[2], took[1], styles[1].removesuffix(_BEFORE_END_OF_STYLES), data)
 
 
 def render_page_file(record: Record, parts: PytestHtmlParts) -> str:

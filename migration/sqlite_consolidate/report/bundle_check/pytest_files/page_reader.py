@@ -38,6 +38,14 @@ class PageReader(HTMLParser):
         """Return the texts of a section without its elements."""
         return [part for part in self.sections.get(section, []) if not part.startswith("<")]
 
+    def updatepos(self, i: int, j: int) -> int:
+        """Return the end of a part without counting its lines.
+
+        No place in the page is ever named.
+        """
+        del i
+        return j
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Record what could act, and the section that the following text is in."""
         self._inside = tag if tag in ("script", "style") else ""
