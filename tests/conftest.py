@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Marks whose tests run only if -m names them, in the order in which a test is assigned to one.
 LEFT_OUT = ("long", "crash", "thorough", "cases")
 _HERE = Path(__file__).parent
+_STAGES = _HERE / "stages"  # a run, and no tests of this project
 _MEMORY = Path("/dev/shm")  # where it is: thousands of small databases would wait for a disk at each COMMIT
 _ROOM = 4_000_000_000  # bytes
 _MARKS = (
@@ -99,12 +100,17 @@ def _left_out(item: pytest.Item) -> str:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Exclude all collected objects from garbage collection.
 
-    A collection in a fork would copy their memory.
+    A collection in a fork would copy their memory. Tests run with few collections, because syntax trees have no cycles.
     """
     gc.freeze()
+    if any(item.path.is_relative_to(_HERE) and not item.path.is_relative_to(_STAGES) for item in session.items):
+        from tests.support.workspaces.installed import remember_installed
+
+        remember_installed()
+        gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture
