@@ -103,6 +103,21 @@ def test_interruption_ends_both(root: Path) -> None:
     assert set(psutil.Process().children()) == others
 
 
+def test_stopped_reader_process_is_ended_at_its_deadline(root: Path) -> None:
+    """A frozen process does not hold the databases of a run for ever."""
+    (root / "endless.sql").write_text("BEGIN;\n")
+    others = set(psutil.Process().children())
+    with ReadWorker("reload", root / "endless.sql", limits=Limits(reader_seconds=0.2)) as worker:
+        (child,) = set(psutil.Process().children()) - others
+        child.suspend()
+
+        with pytest.raises(ProblemError) as raised:
+            worker.result()
+
+    assert [(problem.id, problem.subject) for problem in raised.value.problems] == [("reader-late", "endless.sql")]
+    assert not child.is_running()
+
+
 def test_killed_reader_process_is_reported(root: Path) -> None:
     """A process that exits without an answer is a problem."""
     (root / "endless.sql").write_text("BEGIN;\n")

@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from sqlite_consolidate.engine.sqlite.errors import error_with_code, interrupted_error
-from sqlite_consolidate.engine.sqlite.limits import Limits
+from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.problem import Problem, ProblemError
 
 PARALLEL_MIN_BYTES = 16_000_000
 """Smallest database, in bytes, for which a second process saves more time than its start takes."""
 
 _POLL_SECONDS = 0.05
+_LONGEST_POLL_SECONDS = 1.0
+"""Longer steps of the clock are those of a computer or process that was stopped."""
+
+_END_SECONDS = 5.0
+"""Time for the kernel to end a process."""
+
 _STDLIB_SQLITE_PROGRAM = (
     "import sys; sys.modules['pysqlite3'] = None; "
     "from sqlite_consolidate.engine.content.worker_main import main; main()"
@@ -33,13 +41,14 @@ class ReadWorker:
         arguments: Paths and other arguments of the task.
         use_stdlib_sqlite: Use the SQLite of the interpreter, even if pysqlite3 is installed. It sorts in files, where
             pysqlite3 would need as much memory as an index has keys.
-        limits: They end the wait for the result. The second process has no limits.
+        limits: They end the wait for the result, and state its deadline. The second process has no limits.
     """
 
     def __init__(
         self, task: str, *arguments: Path | float, use_stdlib_sqlite: bool = False, limits: Limits | None = None
     ) -> None:
         self._limits = limits or Limits()
+        self._files = [argument for argument in arguments if isinstance(argument, Path)]
         self._subject = Path(str(arguments[0])).name if arguments else task
         program = (
             ["-c", _STDLIB_SQLITE_PROGRAM]
@@ -54,7 +63,8 @@ class ReadWorker:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # the kernel does not end a process that waits for a disk
+            self._process.wait(_END_SECONDS)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
@@ -70,11 +80,10 @@ class ReadWorker:
 
         Raises:
             sqlite3.Error: The task raised it, the run is interrupted, or its deadline has passed.
-            ProblemError: The second process exited without a result.
+            ProblemError: The second process exited without a result (``reader-ended``), or did not finish in time
+                (``reader-late``).
         """
-        while self._process.poll() is None:
-            if self._limits.interrupted.wait(_POLL_SECONDS) or self._limits.deadline.passed:
-                raise interrupted_error()
+        self._wait()
         output = self._process.stdout.read() if self._process.stdout else b""
         try:
             answer = json.loads(output)
@@ -91,3 +100,29 @@ class ReadWorker:
         if "error" in answer:
             raise error_with_code(answer["error"], answer["code"])
         return answer["result"]
+
+    def _wait(self) -> None:
+        """Wait until the second process exits, at most until its deadline.
+
+        Only time in which this process ran counts, because both processes are stopped together by Ctrl-Z.
+        """
+        allowed = reading_seconds(sum(map(_size, self._files)), self._limits.reader_seconds)
+        waited, before = 0.0, time.monotonic()
+        while self._process.poll() is None:
+            if self._limits.interrupted.wait(_POLL_SECONDS) or self._limits.deadline.passed:
+                raise interrupted_error()
+            now = time.monotonic()
+            waited, before = waited + min(now - before, _LONGEST_POLL_SECONDS), now
+            if waited > allowed:
+                raise ProblemError(
+                    Problem(
+                        "reader-late",
+                        self._subject,
+                        f"the reader process did not finish within {allowed:.0f} s, and was ended. It only read.",
+                        "Check whether it was stopped, or whether the disk answers, and run again.",
+                    )
+                )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

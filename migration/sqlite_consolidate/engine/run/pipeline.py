@@ -52,8 +52,8 @@ class Pipeline(ABC):
     def __init__(self, request: RunRequest, on_progress: Callable[[str], None] = lambda _words: None) -> None:
         self.request = request
         self.on_progress = on_progress
-        self.limits = Limits()
         plan = request.plan
+        self.limits = Limits(reader_seconds=max(Limits.reader_seconds, plan.deadline)) if plan else Limits()
         smoke = [test.name for test in plan.smoke] if plan else []
         self.log = RunLog(
             request.mode,

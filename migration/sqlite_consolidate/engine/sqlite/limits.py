@@ -171,11 +171,13 @@ class Limits:
         deadline: How long reading one database may take.
         progress: Progress of the current part.
         interrupted: Set by another thread or a signal handler to end long statements of this run.
+        reader_seconds: Seconds that a reader process may take, plus one second for each MB that it reads.
     """
 
     deadline: Deadline = field(default_factory=Deadline)
     progress: Progress = field(default_factory=Progress)
     interrupted: threading.Event = field(default_factory=threading.Event)
+    reader_seconds: float = 60.0
 
     def must_stop(self) -> bool:
         """Return whether a running statement has to end."""
