@@ -15,7 +15,7 @@ else:
 
 Row = dict[str, Any]
 KINDS = ("number", "number", "number", "text", "nocase", "pair", "link")
-POLICIES = ("refuse", "refuse", "refuse", "prefer-target", "prefer-source", "skip-identical")
+POLICIES = ("refuse", "prefer-target", "prefer-source", "prefer-source", "skip-identical")
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,18 @@ class Drawn:
 
 @dataclass
 class Move:
-    """Hold what the plan says about one table of one source."""
+    """Hold what the plan says about one table of one source.
+
+    Attributes:
+        create: The text of ``create``. Empty for none.
+        parents: Table to the name that the foreign keys of ``create`` use for it. None if it declares none.
+    """
 
     table: str
     into: str
     policy: str
     create: str = ""
+    parents: dict[str, str] | None = None
 
 
 @dataclass
@@ -137,27 +143,31 @@ def draw(seed: int) -> Scenario:
     chance = random.Random(seed)  # noqa: S311 -- repeatable, and no secret
     shapes = _shapes(chance)
     pool = {name: _pool(chance, shapes, shape) for name, shape in shapes.items()}
-    is_apart = chance.random() < 0.5
-    number = 10 if chance.random() < 0.02 else chance.randint(1, 3)
+    is_newer = chance.random() < 0.25  # one source with newer versions of rows of the target
+    is_apart = not is_newer and chance.random() < 0.5
+    number = 1 if is_newer else 10 if chance.random() < 0.02 else chance.randint(1, 3)
     sources = [
         Drawn(
             f"s{at}.db",
             _rows(chance, shapes, pool, shift=10 * (at + 1) if is_apart else 0),
-            declared=chance.random() < 0.9,
+            declared=chance.random() < 0.75,
             encoding="UTF-16le" if chance.random() < 0.15 else "UTF-8",
         )
         for at in range(number)
     ]
-    target = Drawn("target.db", _rows(chance, shapes, pool, shift=0)) if chance.random() < 0.8 else None
+    target = None
+    if is_newer or chance.random() < 0.8:
+        target = Drawn("target.db", _rows(chance, shapes, pool, shift=0), declared=chance.random() < 0.9)
     trigger = (chance.choice([*shapes]), chance.choice([*shapes])) if chance.random() < 0.4 else None
-    policies = {name: chance.choice(POLICIES) for name in shapes}
-    moves = {source.file: _moves(chance, shapes, source, policies) for source in sources}
+    policies = {name: "prefer-source" if is_newer else chance.choice(POLICIES) for name in shapes}
+    stated = {name for name in shapes if target is None and chance.random() < 0.15}
+    moves = {source.file: _moves(chance, shapes, source, policies, stated, is_newer=is_newer) for source in sources}
     return Scenario(shapes, sources, target, moves, trigger)
 
 
 def _shapes(chance: random.Random) -> dict[str, Shape]:
     names = [f"t{at}" for at in range(chance.randint(2, 4))]
-    shapes = {name: Shape(name, chance.choice(KINDS), chance.random() < 0.3, chance.random() < 0.2) for name in names}
+    shapes = {name: Shape(name, chance.choice(KINDS), chance.random() < 0.5, chance.random() < 0.2) for name in names}
     shapes[names[0]].kind = "number"  # each workspace has a key that a link can refer to
     for shape in shapes.values():
         wanted = 2 if shape.kind == "link" else chance.choice([0, 1, 1, 2])
@@ -209,7 +219,7 @@ def _rows(
         drawn = [row for row in pool[name] if chance.random() < 0.7]
         drawn += [_row(chance, shapes, shape) for _ in range(chance.choice([0, 0, 1, 2]))]
         rows[name] = [_shifted(shapes, shape, dict(row), shift) for row in drawn]
-    if chance.random() < 0.8:  # most databases keep their foreign keys
+    if chance.random() < 0.7:  # most databases keep their foreign keys
         _remove_orphans(chance, shapes, rows)
     return rows
 
@@ -257,20 +267,46 @@ def _equal(value: Any, key: Any, collation: str) -> bool:
     return bool(value == key)
 
 
-def _moves(chance: random.Random, shapes: dict[str, Shape], source: Drawn, policies: dict[str, str]) -> list[Move]:
-    manner = chance.choice(["merged", "merged", "apart", "mixed", "mixed"])
+def _moves(
+    chance: random.Random,
+    shapes: dict[str, Shape],
+    source: Drawn,
+    policies: dict[str, str],
+    stated: set[str],
+    *,
+    is_newer: bool,
+) -> list[Move]:
+    """Draw the mappings of a source.
+
+    Args:
+        chance: The generator.
+        shapes: The tables.
+        source: The source.
+        policies: Table to the policy that a source may have for it.
+        stated: Tables for which each source that merges them has a ``create`` text.
+        is_newer: Whether it has newer versions of rows of the target, and each table is merged or left.
+    """
+    manner = "newer" if is_newer else chance.choice(["merged", "merged", "apart", "mixed", "mixed"])
     prefix = source.file.removesuffix(".db")
     moves = []
     for name in chance.sample([*shapes], len(shapes)):
-        how = {"merged": "merge", "apart": "apart"}.get(manner) or chance.choice(["merge", "merge", "apart", "leave"])
+        how = {"merged": "merge", "apart": "apart"}.get(manner) or chance.choice(
+            ["merge", "merge", "leave" if is_newer else "apart", "leave"]
+        )
         if how == "leave":
             continue
         into = name if how == "merge" else f"{prefix}_{name}"
         policy = policies[name] if how == "merge" and chance.random() < 0.8 else "refuse"
-        create = ""
-        if how == "apart" and chance.random() < 0.15:
-            create = shapes[name].create(into, {}, declared=False)
-        moves.append(Move(name, into, policy, create))
+        moves.append(Move(name, into, policy))
+    names = {move.table: move.into for move in moves}
+    for move in moves:
+        is_merged = move.into == move.table
+        kind = chance.random()
+        if (is_merged and move.table in stated) or (not is_merged and kind < 0.15):
+            move.parents = {} if is_merged else names
+        if move.parents is not None or (not is_merged and kind > 0.85):
+            declared = move.parents is not None
+            move.create = shapes[move.table].create(move.into, move.parents or {}, declared=declared)
     return moves
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,27 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.exactness.drawn_references import Link, Move, Row, Scenario, Shape
+    from tests.support.exactness.drawn_references import Drawn, Link, Move, Row, Scenario, Shape
 else:
     from sqlite_utils.utils import sqlite3
 
 Contents = dict[str, list["Row"]]
+Links = dict[tuple[str, ...], tuple[str, tuple[str, ...]]]
+"""Referring columns to the table and the columns that they refer to."""
 
 
 class NotPredictedError(Exception):
     """Tell that the rows of the target cannot be predicted, because keys collide."""
-
-
-@dataclass
-class Target:
-    """Hold the tables of a target.
-
-    Attributes:
-        links: Table to the foreign keys that it declares: referring columns to table and columns.
-    """
-
-    rows: Contents
-    links: dict[str, dict[tuple[str, ...], tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
 
 
 def read_rows(path: Path) -> Contents:
@@ -93,28 +82,43 @@ def _same(row: Row, other: Row) -> bool:
     return row.keys() == other.keys() and all(type(row[c]) is type(other[c]) and row[c] == other[c] for c in row)
 
 
-def declared_links(
-    scenario: Scenario, has_target: bool
-) -> dict[str, dict[tuple[str, ...], tuple[str, tuple[str, ...]]]]:
+def declared_links(scenario: Scenario) -> dict[str, Links]:
     """Return the foreign keys of each table of the target after the run."""
-    links: dict[str, dict[tuple[str, ...], tuple[str, tuple[str, ...]]]] = {}
-    for name, shape in scenario.shapes.items() if has_target else ():
-        links[name] = {link.columns: (link.parent, link.to) for link in shape.links}
-    for source in scenario.sources:
-        names = {move.table: move.into for move in scenario.moves[source.file]}
-        for move in scenario.moves[source.file]:
-            declared = scenario.shapes[move.table].links if source.declared and not move.create else ()
-            links.setdefault(
-                move.into, {link.columns: (names.get(link.parent, link.parent), link.to) for link in declared}
-            )
+    links: dict[str, Links] = {}
+    for name, shape in scenario.shapes.items() if scenario.target else ():
+        links[name] = _links(shape, {}) if scenario.target and scenario.target.declared else {}
+    moves = [(source, move) for source in scenario.sources for move in scenario.moves[source.file]]
+    for _, move in moves:
+        if move.create:  # holds for all sources
+            shape = scenario.shapes[move.table]
+            links.setdefault(move.into, {} if move.parents is None else _links(shape, move.parents))
+    for source, move in moves:
+        links.setdefault(move.into, _links_of_source(scenario, source, move))
     return links
 
 
+def _links_of_source(scenario: Scenario, source: Drawn, move: Move) -> Links:
+    """Return the foreign keys of a source in the names of the target."""
+    names = {other.table: other.into for other in scenario.moves[source.file]}
+    return _links(scenario.shapes[move.table], names) if source.declared else {}
+
+
+def _links(shape: Shape, names: dict[str, str]) -> Links:
+    return {link.columns: (names.get(link.parent, link.parent), link.to) for link in shape.links}
+
+
 def strays(
-    scenario: Scenario, sources: dict[str, Contents], after: Contents, *, has_target: bool
+    scenario: Scenario, sources: dict[str, Contents], before: Contents, after: Contents
 ) -> Iterator[tuple[str, str]]:
-    """Yield each child that does not reach the row that its parent became."""
-    declared = declared_links(scenario, has_target)
+    """Yield each row that must not arrive or stay as it is, with the reason."""
+    yield from _strays_of_sources(scenario, sources, after)
+    yield from _strays_of_target(scenario, before, after)
+    yield from _rows_without_parent(scenario, sources, after)
+
+
+def _strays_of_sources(scenario: Scenario, sources: dict[str, Contents], after: Contents) -> Iterator[tuple[str, str]]:
+    """Yield each child of a source that does not reach the row that its parent became."""
+    declared = declared_links(scenario)
     for source in scenario.sources:
         contents = sources[source.file]
         moves = {move.table: move for move in scenario.moves[source.file]}
@@ -135,6 +139,41 @@ def strays(
                         reason = _follow(scenario, link, row, contents, moves, after[referred[0]], referred[0])
                         if reason:
                             yield f"{source.file}:{move.table}", f"{link.columns} of {row}: {reason}"
+
+
+def _strays_of_target(scenario: Scenario, before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
+    """Yield each child of the target that loses its parent, gets one, or gets one that is no newer version of it."""
+    for name, shape in scenario.shapes.items() if scenario.target and scenario.target.declared else ():
+        for link in shape.links:
+            parents = before[link.parent]
+            for row in before[name] if parents else ():
+                if not any(_same(row, other) for other in after[name]):
+                    continue
+                parent_shape = scenario.shapes[link.parent]
+                was, now = (_find(parent_shape, link, row, rows) for rows in (parents, after[link.parent]))
+                others = [other for other in parents if other is not was and now and _clash(parent_shape, other, now)]
+                if (was is None) != (now is None) or (was and now and not _same(was, now) and others):
+                    yield f"target.db:{name}", f"{link.columns} of {row}: {was} is now {now}"
+
+
+def _rows_without_parent(
+    scenario: Scenario, sources: dict[str, Contents], after: Contents
+) -> Iterator[tuple[str, str]]:
+    """Yield each row without a parent by a foreign key that its source does not declare."""
+    declared = declared_links(scenario)
+    for source in scenario.sources:
+        for move in scenario.moves[source.file]:
+            in_source = _links_of_source(scenario, source, move)
+            for link in scenario.shapes[move.table].links:
+                referred = declared[move.into].get(link.columns)
+                if referred is None or in_source.get(link.columns) == referred:
+                    continue
+                shape, parents = scenario.shapes[link.parent], after.get(referred[0], [])
+                for row in sources[source.file][move.table]:
+                    is_kept = any(_same(row, other) for other in after[move.into])
+                    is_null = any(row[column] is None for column in link.columns)
+                    if is_kept and not is_null and _find(shape, link, row, parents) is None:
+                        yield f"{source.file}:{move.table}", f"{link.columns} of {row}: no parent in {referred[0]}"
 
 
 def _follow(

@@ -65,7 +65,7 @@ def _trial(scenario: Scenario, folder: Path) -> list[str]:
     verdict = consolidate(run_of(root, [_planned(scenario, source) for source in scenario.sources]))
     if verdict.accepted:
         after = read_rows(root / "target.db")
-        wrong = [*strays(scenario, sources, after, has_target=scenario.target is not None)]
+        wrong = [*strays(scenario, sources, before, after)]
         assert not wrong, wrong
         triggers = triggers_on_others(scenario, root, sources, before)
         assert not triggers, triggers
@@ -79,6 +79,7 @@ def _trial(scenario: Scenario, folder: Path) -> list[str]:
 def _refused(scenario: Scenario, verdict: Verdict, sources: dict[str, Contents], before: Contents) -> list[str]:
     criteria = {entry.criterion for entry in verdict.wrong}
     subjects = {entry.subject for entry in verdict.problems if entry.criterion == "parents-follow"}
+    assert not criteria & {"foreign-keys", "references-kept"}, f"refused after preflight: {verdict.words}"
     ends = ["refused after preflight: " + " ".join(sorted(criteria))] if not verdict.untouched else []
     try:
         after = predict(scenario, sources, before)
@@ -86,7 +87,7 @@ def _refused(scenario: Scenario, verdict: Verdict, sources: dict[str, Contents],
         return [*ends, "refused for keys"]
     if criteria - {"parents-follow"} and not subjects:
         return [*ends, f"refused for {' '.join(sorted(criteria))}"]
-    wrong = {subject for subject, _ in strays(scenario, sources, after, has_target=scenario.target is not None)}
+    wrong = {subject for subject, _ in strays(scenario, sources, before, after)}
     assert subjects == wrong, (sorted(subjects), sorted(wrong), verdict.words)
     return [*ends, "refused for references"]
 
