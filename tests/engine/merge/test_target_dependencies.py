@@ -158,6 +158,17 @@ def test_parent_missing_in_source_is_a_finding(bench: Bench) -> None:
     assert "refers to parents," in target_schema.findings[0].text
 
 
+def test_parent_of_the_target_is_created_with_its_key(bench: Bench) -> None:
+    """The child of the target worked as long as its parent was absent."""
+    bench.database("target.db", "CREATE TABLE child(id INTEGER PRIMARY KEY, parent REFERENCES parents(name))")
+    bench.database("a.db", "CREATE TABLE parents(id INTEGER PRIMARY KEY, name)")
+    create = "CREATE TABLE parents(id INTEGER PRIMARY KEY, name UNIQUE)"
+
+    problem = refusal(bench.target_schema(source("a.db", "parents")))
+    assert (problem.id, problem.subject) == ("broken-foreign-key", "target.db:child")
+    assert bench.target_schema(source("a.db", table("parents", create=create))).problems == []
+
+
 def test_foreign_key_to_column_without_key_is_refused(bench: Bench) -> None:
     """SQLite could not even execute foreign_key_check."""
     bench.database("a.db", CHILD, "CREATE TABLE parents(id INTEGER PRIMARY KEY)")

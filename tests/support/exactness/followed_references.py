@@ -142,7 +142,7 @@ def _strays_of_sources(scenario: Scenario, sources: dict[str, Contents], after: 
 
 
 def _strays_of_target(scenario: Scenario, before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
-    """Yield each child of the target that loses its parent, gets one, or gets one that is no newer version of it."""
+    """Yield each child of the target that loses its parent, gets one, or gets another one."""
     for name, shape in scenario.shapes.items() if scenario.target and scenario.target.declared else ():
         for link in shape.links:
             parents = before[link.parent]

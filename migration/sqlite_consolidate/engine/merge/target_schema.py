@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
 from sqlite_consolidate.engine.merge.views.planned_views import ViewPlanner
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_object_kind
+from sqlite_consolidate.engine.sqlite.integrity import uncheckable_tables
 from sqlite_consolidate.engine.sqlite.schema import dependencies
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import (
@@ -126,6 +127,7 @@ class TargetSchemaBuilder:
                 )
             if statement.kind == "table":
                 self._own_tables.add(folded(statement.name))
+        self._uncheckable_before = uncheckable_tables(self.con)
 
     def build(self) -> TargetSchema:
         """Add the triggers, check the foreign keys and return the finished target schema.
@@ -136,6 +138,7 @@ class TargetSchemaBuilder:
             self._add_object(origin, statement)
         for origin, table in self._created:
             self._check_foreign_keys(origin, table)
+        self._check_keys_of_target()
         self.target_schema.schema = read_schema(self.con)
         self.con.close()
         return self.target_schema
@@ -322,6 +325,13 @@ class TargetSchemaBuilder:
                 id="broken-foreign-key",
             )
 
+    def _check_keys_of_target(self) -> None:
+        """Report each table of the target whose parent is created without the key that it needs."""
+        for table in sorted(uncheckable_tables(self.con) - self._uncheckable_before):
+            if folded(table) not in self.target_schema.created_tables:
+                text = "its foreign key would not work any more: the plan creates its parent without such a key."
+                self._problem(f"{self.plan.target}:{table}", text, _NO_PARENT_KEY, id="broken-foreign-key")
+
     def _find(self, kind: str, name: str) -> Statement | None:
         """Return the object of this name, or None.
 
@@ -373,4 +383,5 @@ _MOVE_TOO = (
 _NO_KEY = (
     "Give the table a create text whose foreign key refers to a key of its parent, or a text without that foreign key."
 )
+_NO_PARENT_KEY = "Give the parent a create text with that key, or move it under another name (into)."
 _PARENT = "Move that table as well, or give this table a create text without the foreign key."

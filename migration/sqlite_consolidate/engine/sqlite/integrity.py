@@ -89,6 +89,11 @@ def _parents_of_several_keys(con: sqlite3.Connection, table: str) -> set[str]:
     return {parent for parent, number in numbers.items() if number > 1}
 
 
+def uncheckable_tables(con: sqlite3.Connection) -> set[str]:
+    """Return the tables with a foreign key whose parent lacks such a key."""
+    return {child for child, parent in count_orphans(con) if parent == UNCHECKABLE}
+
+
 def count_orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
     """Count the rows whose foreign key has no parent, by child and parent table.
 

@@ -104,6 +104,31 @@ def test_declared_key_whose_counterpart_refers_to_another_table(bench: Bench) ->
     assert refusals(bench, source("b.db", "ch")) == [("parents-missing", "b.db:ch", 3)]
 
 
+def test_parent_that_is_left_behind_is_named_once(bench: Bench) -> None:
+    """Another table takes the name of the parent, which stays."""
+    bench.database(
+        "b.db",
+        PARENT,
+        "CREATE TABLE q(id INTEGER PRIMARY KEY)",
+        DECLARED.replace("p(id)", "q(id)"),
+        "INSERT INTO q VALUES (1)",
+        CHILDREN,
+    )
+
+    plan = source("b.db", table("p", into="q"), "ch", leave={"q": "not needed"})
+    assert [problem.id for problem in bench.survey(plan).problems] == ["parent-left"]
+
+
+def test_rows_that_find_parents_are_a_finding(bench: Bench) -> None:
+    """The source has no parent, and does not declare that its rows refer to any."""
+    bench.database(TARGET, PARENT, DECLARED, "INSERT INTO p VALUES (1, 'a'), (8, 'b'), (9, 'c')")
+    bench.database("b.db", UNDECLARED, CHILDREN)
+    inspected = bench.survey(source("b.db", "ch"))
+
+    assert inspected.problems == []
+    assert [(f.subject, f.count) for f in inspected.findings if f.id == "parents-found"] == [("b.db:ch", 3)]
+
+
 def test_self_reference_that_only_the_target_declares(bench: Bench) -> None:
     """Parents may be rows of another source."""
     node = "CREATE TABLE node(id INTEGER PRIMARY KEY, up INTEGER{})"

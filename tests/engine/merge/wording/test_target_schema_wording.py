@@ -159,6 +159,17 @@ CASES = {
             )
         ],
     ),
+    "broken-foreign-key of the target": Case(
+        ("CREATE TABLE c(a REFERENCES t)",),
+        ("CREATE TABLE t(a)",),
+        [
+            (
+                "target.db:c: its foreign key would not work any more: the plan creates its parent without such a key. "
+                "Give the parent a create text with that key, or move it under another name (into). "
+                "[broken-foreign-key]"
+            )
+        ],
+    ),
     "table-as-it-was": Case(
         ("CREATE TABLE r(b)",),
         ("CREATE TABLE t(a)",),

@@ -157,7 +157,7 @@ def _parent(databases: InspectedDatabases, mapping: TableMapping, declared: Fore
 def _undeclared_reference(
     databases: InspectedDatabases, mapping: TableMapping, planned: ForeignKey
 ) -> Iterator[Reference]:
-    """Yield the reference that only the target declares, if the source has parent rows."""
+    """Yield the reference that only the target declares, if its columns are in the source."""
     into = databases.target_schema.schema.table(planned.parent)
     parent_mapping = _mapping_into(databases, mapping, planned.parent)
     name = parent_mapping.table_map.name if parent_mapping else planned.parent
@@ -169,7 +169,8 @@ def _undeclared_reference(
     key = tuple(source_column(parent_mapping, column) if parent_mapping else column for column in to)
     parent = _parent(databases, mapping, replace(planned, parent=name, to=key))
     has_columns = all(mapping.table.column(column) for column in columns)  # a constant refers to no row of the source
-    if parent and has_columns and len(to) == len(columns) and all(parent.table.column(column) for column in key):
+    has_key = parent is None or all(parent.table.column(column) for column in key)
+    if has_columns and has_key and len(to) == len(columns):
         into_key = ReferredKey(into, to)
         yield Reference(mapping, columns, parent, name, parent_mapping, into_key, is_declared=False)
 

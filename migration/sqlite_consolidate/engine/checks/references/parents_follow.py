@@ -55,7 +55,8 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
                 problems += _problems(reference, strays)
             elif strays.adopted:
                 findings.append(_parents_found(reference, strays))
-        problems += find_missing_parents(databases, target, {problem.subject for problem in problems})
+        left = [problem for problem in databases.target_schema.problems if problem.id == "parent-left"]
+        problems += find_missing_parents(databases, target, {problem.subject for problem in (*left, *problems)})
         for message in check_target_children(databases, target):
             if isinstance(message, Problem):
                 problems.append(message)
