@@ -12,6 +12,7 @@ import pytest
 
 import sqlite_consolidate.sample
 from sqlite_consolidate.plan.json_schema import SCHEMA_FILE, json_schema
+from sqlite_consolidate.plan.model import Source
 
 PLANS = (
     Path(sqlite_consolidate.sample.__file__).parent / "tree" / "consolidation.toml",
@@ -74,4 +75,4 @@ def test_schema_keys_have_toml_names_and_descriptions() -> None:
     assert {"into", "rowids", "on_conflict"} <= set(parts["TableMap"]["properties"])
     assert "import" in parts["Reference"]["properties"]
     described = parts["Source"]["properties"]["optional"]["description"]
-    assert described == "True if the file may be absent. Its absence is then a note, not a refusal."
+    assert described in " ".join((Source.__doc__ or "").split())
