@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.schema.derivations import trigger_event
+from sqlite_consolidate.engine.sqlite.schema.derivations import reads_rows, trigger_event
 from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
 from sqlite_consolidate.plan.model import Stale
 from tests.support.databases import TARGET, Bench, source, table
@@ -145,3 +145,18 @@ def test_event_of_a_trigger_is_read_from_its_text(text: str, event: str) -> None
     sql = f"CREATE TRIGGER {text} ON t BEGIN INSERT INTO log VALUES(1); DELETE FROM log; UPDATE log SET of = 1; END"
 
     assert trigger_event(TriggerOrView("x", "t", sql)) == event
+
+
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        ("UPDATE t SET n = (SELECT(1)FROM u) WHERE id = new.id", True),
+        ("UPDATE t SET n = new.n IN u WHERE id = new.id", True),
+        ('UPDATE t SET n = new.n NOT IN"u" WHERE id = new.id', True),
+        ("UPDATE t SET n = (SELECT 'from u') WHERE id = new.id", False),
+        ("UPDATE t SET n = new.n IN (1, 2) WHERE id = new.id AND n IS DISTINCT  FROM 1 -- in u", False),
+    ],
+)
+def test_statement_that_reads_other_rows_is_known(sql: str, *, reads: bool) -> None:
+    """It has a query, or compares with a whole table."""
+    assert reads_rows(sql) is reads

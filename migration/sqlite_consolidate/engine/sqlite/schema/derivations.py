@@ -28,7 +28,9 @@ _APPLICATION_OBJECT = re.compile(r"no such (?P<kind>function|collation sequence)
 # SQLite does not ask the authorizer about the rows that OR REPLACE deletes.
 _REPLACES = re.compile(r"\bor\s+replace\b|\breplace\s+into\b")
 _ON_CONFLICT_REPLACE = re.compile(r"\bon\s+conflict\s+replace\b")
-_READS_ROWS = re.compile(r"(?<!\bdistinct)\s+from\b")
+# A query has FROM, and IN without a parenthesis reads a table.
+_READS_ROWS = re.compile(r"\bfrom\b|\bin\b(?!\s*\()")
+_COMPARES = re.compile(r"\bdistinct\s+from\b")
 _EVENT = re.compile(r"(?<!\S)(?:insert|update|delete)(?!\S)")
 _OBJECTS_OF_THE_APPLICATION = 100  # more functions and collations are not tried
 
@@ -205,8 +207,8 @@ def trigger_event(trigger: TriggerOrView) -> str:
 
 
 def reads_rows(sql: str) -> bool:
-    """Return whether a statement reads rows of a table by a query."""
-    return bool(_READS_ROWS.search(strip_literals(sql)))
+    """Return whether a trigger or a statement of one reads rows of a table by a query."""
+    return bool(_READS_ROWS.search(_COMPARES.sub(" ", strip_literals(sql))))
 
 
 def unquoted(sql: str) -> str:
