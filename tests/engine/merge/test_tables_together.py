@@ -163,15 +163,17 @@ def test_trigger_of_unchanged_view_follows_renamed_table(bench: Bench) -> None:
     assert left(target_schema) == []
 
 
-def test_trigger_in_a_create_text_is_kept(bench: Bench) -> None:
-    """The operator has written it for the common table."""
-    bench.database("a.db", FIRST, SECOND, *ROWS)
+def test_only_triggers_of_create_text_are_kept(bench: Bench) -> None:
+    """The operator has written them for the common table, and no trigger of another table."""
+    changes = "CREATE TRIGGER changes AFTER DELETE ON other BEGIN DELETE FROM second WHERE v = old.v; END"
+    bench.database("a.db", FIRST, SECOND, "CREATE TABLE other(v)", changes, *ROWS)
     over = "CREATE TRIGGER over AFTER DELETE ON p BEGIN DELETE FROM p WHERE v IS NULL; END"
     create = f"{FIRST.replace('first', 'p')}; {over}"
 
-    inspected = bench.survey(source("a.db", table("first", into="p", create=create), TOGETHER[1]))
+    inspected = bench.survey(source("a.db", table("first", into="p", create=create), TOGETHER[1], "other"))
 
-    assert planned_objects(inspected.target_schema) == [("table", "p"), ("trigger", "over")]
+    assert planned_objects(inspected.target_schema)[2:] == [("trigger", "over")]
+    assert left(inspected.target_schema) == [("trigger-left", "a.db:other")]
 
 
 def test_rows_of_both_tables_are_verified(bench: Bench) -> None:

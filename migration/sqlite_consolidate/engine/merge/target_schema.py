@@ -276,7 +276,7 @@ class TargetSchemaBuilder:
             text = f"{label} cannot work in the target: {broken}. Every change that fires it would fail."
             self._problem(origin.subject, text, _MOVE_TOO, "nothing-left-behind", id="broken-trigger")
             return False
-        if together := self._together(origin, {folded(statement.table), *needs.tables}):
+        if together := self._together(origin, statement.table, needs.tables):
             text = (
                 f"{label} stays in the archive, because {together}, and it would use the rows of each as those of all."
             )
@@ -294,11 +294,13 @@ class TargetSchemaBuilder:
             self._finding("trigger-uses-target", origin, text)
         return True
 
-    def _together(self, origin: _Origin, used: set[str]) -> str:
+    def _together(self, origin: _Origin, table: str, used: frozenset[str]) -> str:
         """Return in words which tables of a source go into one table that a trigger uses."""
-        groups = tables_together(origin.source) if origin.source else []
-        used -= self._owners.written
-        return next((describe_together(group) for group in groups if folded(group[0].into) in used), "")
+        if origin.source is None or folded(table) in self._owners.written:
+            return ""
+        names = {folded(table), *used}
+        groups = tables_together(origin.source)
+        return next((describe_together(group) for group in groups if folded(group[0].into) in names), "")
 
     def _check_foreign_keys(self, origin: _Origin, table: str) -> None:
         """Report each foreign key whose parent table is missing.
