@@ -40,6 +40,28 @@ def test_constraint_that_target_lacks_is_a_finding(bench: Bench, constraint: str
     assert lost(bench, FULL.replace(*LESS[constraint])) == [text]
 
 
+@pytest.mark.parametrize(
+    ("source_action", "target_action", "difference"),
+    [
+        ("", " ON DELETE CASCADE", ("NO ACTION on delete NO ACTION", "NO ACTION on delete CASCADE")),
+        (" ON DELETE CASCADE", "", ("NO ACTION on delete CASCADE", "NO ACTION on delete NO ACTION")),
+        (" ON UPDATE SET NULL", " ON UPDATE CASCADE", ("SET NULL on delete NO ACTION", "CASCADE on delete NO ACTION")),
+    ],
+    ids=["delete", "keep", "update"],
+)
+def test_other_action_of_same_key_is_named(
+    bench: Bench, source_action: str, target_action: str, difference: tuple[str, str]
+) -> None:
+    """Deleting a parent would delete other rows than in the source."""
+    key = "REFERENCES p(id)"
+
+    texts = lost(bench, FULL.replace(key, key + target_action), FULL.replace(key, key + source_action))
+
+    before, after = (f"on update {action}" for action in difference)
+    changed = f"changed FOREIGN KEY (p) references p(id): {before} in the source, {after} in the target"
+    assert texts == [f"1 constraint differs in t: {changed}."]
+
+
 def test_equal_declaration_in_other_words_has_no_finding(bench: Bench) -> None:
     """Quotes, case and order of constraints do not count."""
     other = (

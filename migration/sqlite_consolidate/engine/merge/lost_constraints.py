@@ -15,7 +15,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-_LOST = ("CHECK", "FOREIGN KEY", "COLLATE", "generated", "ON CONFLICT", "DEFERRED")
+_LOST = ("CHECK", "COLLATE", "generated", "ON CONFLICT", "DEFERRED")
 _CHANGED = ("ON CONFLICT",)  # the target must not declare more of these either, because they drop or replace rows
 
 
@@ -88,10 +88,28 @@ def _missing(wanted: Table, into: Table, target: Schema) -> Iterator[str]:
     if wanted.autoincrement and not into.autoincrement:
         yield "missing AUTOINCREMENT"
     yield from (f"missing {_describe_unique(index)}" for index in wanted.indexes if _is_lost(index, wanted, into))
+    yield from _missing_keys(declares["FOREIGN KEY"], has["FOREIGN KEY"])
     for kind in _LOST:
         yield from (f"missing {kind} {text}" for alike, text in declares[kind].items() if alike not in has[kind])
     for kind in _CHANGED:
         yield from (f"added {kind} {text}" for alike, text in has[kind].items() if alike not in declares[kind])
+
+
+def _missing_keys(wanted: Collection[str], present: Collection[str]) -> Iterator[str]:
+    """Yield each foreign key that the target lacks, or declares with another action."""
+    actions = dict(map(_divide_actions, present))
+    for reference in (each for each in wanted if each not in present):
+        key, action = _divide_actions(reference)
+        if key not in actions:
+            yield f"missing FOREIGN KEY {reference}"
+        else:
+            yield f"changed FOREIGN KEY {key}: {action} in the source, {actions[key]} in the target"
+
+
+def _divide_actions(reference: str) -> tuple[str, str]:
+    """Return a foreign key without its actions, and its actions."""
+    key, _, actions = reference.rpartition(" on update ")
+    return key, f"on update {actions}"
 
 
 def _is_lost(index: Index, wanted: Table, into: Table) -> bool:
