@@ -31,6 +31,7 @@ from sqlite_consolidate.report.html.faults_table import FAULTS_FILE, faults_tabl
 from sqlite_consolidate.report.html.index import write_index
 from sqlite_consolidate.report.records import RecordContext, build_record, versions
 from sqlite_consolidate.report.rehearsals import last_rehearsal
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -365,13 +366,15 @@ def _has_backup_set(request: RunRequest) -> bool:
 def _documents(run: RunResults, record_context: RecordContext) -> dict[str, bytes]:
     """Return the record and the rollback instructions for the backup set."""
     record = build_record(run, record_context, exit_code=ExitCode.ACCEPTED)
-    target = run.plan.target
-    by_hand = "\n".join(f"    {archive}  ->  {file}" for file, archive in run.sealed.archive.items())
+    target = one_line(run.plan.target)
+    by_hand = "\n".join(
+        f"    {one_line(archive)}  ->  {one_line(file)}" for file, archive in run.sealed.archive.items()
+    )
     text = _ROLLBACK.format(
         run=run.stamp,
-        sources=", ".join(source.file for source in record.sources) or "nothing",
+        sources=one_line(", ".join(source.file for source in record.sources)) or "nothing",
         target=target,
-        command=run.request.command("rollback"),
+        command=one_line(run.request.command("rollback")),
         by_hand=f"{by_hand}\n    databases/target.db  ->  {target}",
     )
     return {RECORD: to_json(record).encode("utf-8"), INSTRUCTIONS: text.encode("utf-8")}

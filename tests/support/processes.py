@@ -69,10 +69,10 @@ def other_process(database: Path, *statements: str) -> Iterator[int]:
 
 
 @contextmanager
-def unrelated_process(code: str, *arguments: object) -> Iterator[int]:
+def unrelated_process(code: str, *arguments: object, program: str | Path = sys.executable) -> Iterator[int]:
     """Run ``code`` in a process that is no child of this one, and lend its id while it waits."""
     waiting = f"import os, sys\n{code}\nprint(os.getpid(), flush=True)\nsys.stdin.read()"
-    command = [sys.executable, "-c", waiting, *(str(argument) for argument in arguments)]
+    command = [str(program), "-c", waiting, *(str(argument) for argument in arguments)]
     between = "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=0)"  # its child becomes an orphan
     with subprocess.Popen(
         [sys.executable, "-c", between, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

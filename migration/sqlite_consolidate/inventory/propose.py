@@ -239,7 +239,7 @@ def _notes(entry: Entry) -> tuple[str, ...]:
     facts = [f"tables with rows: {len(database.tables_with_rows)} of {len(database.tables)}", *database.features]
     notes = [f"{', '.join(facts)}; last changed {database.changed[:10]}; mentions in the code: {len(entry.mentions)}"]
     notes += [
-        f"open in process {holder.pid} now ({holder.command}): end that process before the migration"
+        f"open in process {holder.pid} now ({holder.program}): end that process before the migration"
         for holder in entry.open_in
     ]
     return tuple(notes)

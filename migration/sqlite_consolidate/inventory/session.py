@@ -191,7 +191,7 @@ def _entry(entry: Entry, part: str) -> dict[str, Any]:
         **database.schema.header,
         "tables": {table.name: table.rows_text for table in database.tables},
         "mentions": [{"file": mention.file, "line": mention.line} for mention in entry.mentions],
-        "open_in": [{"pid": holder.pid, "command": holder.command} for holder in entry.open_in],
+        "open_in": [{"pid": holder.pid, "command": holder.program} for holder in entry.open_in],
     }
 
 

@@ -44,14 +44,14 @@ def another_run(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_second_run_is_refused_and_names_the_first(folder: Path) -> None:
-    """The problem names process and command, and has a hint."""
+    """The problem names process and program without arguments, and has a hint."""
     with another_run(folder) as process, pytest.raises(ProblemError) as refused, RunLock(folder):
         pass
 
     [problem] = refused.value.problems
     assert problem.criterion == "no-other-process"
     assert problem.subject == str(folder / "run.lock")
-    assert problem.what == f"another run is under way: process {process.pid} (-c {folder})."
+    assert problem.what == f"another run is under way: process {process.pid} (-c)."
     assert "run again" in problem.hint
 
 

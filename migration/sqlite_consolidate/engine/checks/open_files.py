@@ -97,7 +97,7 @@ def locked_problem(file: str, path: Path) -> Problem:
 
 def format_processes(users: Sequence[Holder]) -> str:
     """Return processes by id and command, such as ``process 7 (python serve.py)``."""
-    names = [f"{user.pid} ({user.command})" for user in users]
+    names = [f"{user.pid} ({user.program})" for user in users]
     return f"{'process' if len(names) == 1 else 'processes'} {' and '.join(names)}"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _NAME = "run.lock"
 _HELD_ELSEWHERE = frozenset({errno.EAGAIN, errno.EACCES})
 _ATTEMPTS = 1000
-_MOST_READ = 300  # bytes of the lock file: a process id and a command
+_MOST_READ = 300  # bytes of the lock file: a process id and a program
 
 # Identities of the lock files that this process has locked. A POSIX lock does not exclude its own process, and closing
 # a second descriptor of the file would release it. This set is checked first to prevent both.
@@ -96,7 +95,7 @@ class RunLock:
             raise
         self._descriptor = descriptor
         _ours.add(_identity(os.fstat(descriptor)))
-        with suppress(OSError):  # on a full disk the lock holds, but its message lacks the command
+        with suppress(OSError):  # on a full disk the lock holds, but its message lacks the program
             os.ftruncate(descriptor, 0)
             os.write(descriptor, _statement())
         return True
@@ -172,11 +171,11 @@ def _refuse_own(path: Path) -> None:
 def _under_way(path: Path, pid: int, stated: bytes) -> ProblemError:
     """Return the problem that another run is under way.
 
-    The kernel gives the process id. The command in the file is shown only if it is of that process.
+    The kernel gives the process id. The program in the file is shown only if it is of that process.
     """
-    stated_pid, _, command = stated.decode("utf-8", "replace").strip().partition("\n")
+    stated_pid, _, program = stated.decode("utf-8", "replace").strip().partition("\n")
     number = str(pid) if pid else stated_pid
-    named = f" ({one_line(command)})" if command and stated_pid == number else ""
+    named = f" ({one_line(program)})" if program and stated_pid == number else ""
     fact = f"another run is under way: process {number}{named}."
     return _refused(path, fact, "Wait for it to end, or end it, and run again.", id="under-way")
 
@@ -197,6 +196,5 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _statement() -> bytes:
-    """Return the content of the lock file, which is process id and command."""
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    return f"{os.getpid()}\n{command}\n".encode("utf-8", "replace")
+    """Return the content of the lock file, which is process id and program."""
+    return f"{os.getpid()}\n{Path(sys.argv[0]).name}\n".encode("utf-8", "replace")

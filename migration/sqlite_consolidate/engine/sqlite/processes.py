@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import psutil
 
 
-_LONGEST_COMMAND = 80  # characters
-
 _INITS = {"systemd", "init", "launchd", "openrc-init", "runit", "dinit"}  # names of process 1 of a whole machine
 _CONTAINER_FILES = ("run/systemd/container", "run/.containerenv", ".dockerenv")
 
@@ -38,12 +36,12 @@ class Holder:
 
     Attributes:
         pid: Its process id.
-        command: Its command line, printable, at most 80 characters.
+        program: Name of its program, printable. Its arguments may be secret.
         file: The database, even if only a sidecar of it is open.
     """
 
     pid: int
-    command: str
+    program: str
     file: Path
 
 
@@ -77,7 +75,7 @@ def find_holders(files: Sequence[Path]) -> Holders:
             continue
         try:
             held = {wanted[identity] for identity in _open_identities(process) if identity in wanted}
-            entries += [Holder(process.pid, _command(process), file) for file in sorted(held)]
+            entries += [Holder(process.pid, one_line(process.name()), file) for file in sorted(held)]
         except psutil.NoSuchProcess:  # ended meanwhile, or a zombie, which has no open files
             continue
         except psutil.AccessDenied:
@@ -154,8 +152,3 @@ def _open_identities(process: psutil.Process) -> Iterator[tuple[int, int]]:
         except OSError:  # removed meanwhile, or a path of another container
             continue
         yield status.st_dev, status.st_ino
-
-
-def _command(process: psutil.Process) -> str:
-    text = one_line(" ".join(process.cmdline()) or process.name())
-    return text if len(text) <= _LONGEST_COMMAND else text[: _LONGEST_COMMAND - 1] + "…"

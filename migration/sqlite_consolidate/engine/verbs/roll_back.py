@@ -157,7 +157,7 @@ class RollbackRun(Pipeline):
                 *(
                     in_use_problem(
                         user.file.name,
-                        f"is open in process {user.pid} ({user.command}). Nothing was rolled back.",
+                        f"is open in process {user.pid} ({user.program}). Nothing was rolled back.",
                         "Stop it and run again.",
                     )
                     for user in users

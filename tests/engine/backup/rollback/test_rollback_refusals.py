@@ -87,7 +87,7 @@ def test_processes_with_an_open_archive_are_named(root: Path) -> None:
         assert {holder.pid for holder in holders} == {first, second}
         text = refused(root, ("archive-opened", archive.name))
 
-    assert all(f"process {holder.pid} ({holder.command})" in text for holder in holders)
+    assert all(f"process {holder.pid} ({holder.program})" in text for holder in holders)
     assert beside.name in text
 
 

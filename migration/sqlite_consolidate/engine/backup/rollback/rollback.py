@@ -157,7 +157,7 @@ def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Lim
     """
     if not restore.existing_sidecars(archive):
         return
-    processes = [f"process {holder.pid} ({holder.command})" for holder in find_holders([archive]).entries]
+    processes = [f"process {holder.pid} ({holder.program})" for holder in find_holders([archive]).entries]
     with tempfile.TemporaryDirectory(prefix="consolidate-archive-") as scratch:
         lone_copy = Path(scratch) / "archive.db"
         shutil.copyfile(archive, lone_copy)
