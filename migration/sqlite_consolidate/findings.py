@@ -73,6 +73,7 @@ LEVELS: dict[str, Level] = {
     "trigger-left": "attention",
     "trigger-left-with-table": "note",
     "trigger-not-fired": "attention",
+    "trigger-shared": "attention",
     "trigger-uses-target": "attention",
     "uncommitted-edits": "note",
     "untracked-file": "note",

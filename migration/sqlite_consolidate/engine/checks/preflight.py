@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.checks.conversions import find_value_changes
 from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_from
 from sqlite_consolidate.engine.checks.derived.bypassed_triggers import find_bypassed_triggers
 from sqlite_consolidate.engine.checks.derived.derived_data import add_stale_data
+from sqlite_consolidate.engine.checks.derived.shared_triggers import find_shared_triggers
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from sqlite_consolidate.engine.checks.left_objects import find_left_objects
@@ -114,6 +115,7 @@ def inspect_databases(
         if plan.target not in databases.unread:
             add_stale_data(databases, limits)
             databases.findings += find_bypassed_triggers(databases, limits)
+            databases.findings += find_shared_triggers(databases, limits)
     _list_unmoved(databases)
     databases.problems += check_disk_space(plan, root, live or root)
     return databases

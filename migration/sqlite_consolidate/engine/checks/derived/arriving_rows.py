@@ -31,10 +31,13 @@ _SEARCH_MODULES = ("fts4", "fts5")
 
 
 def is_derived_from(schema: Schema, table: Table) -> bool:
-    """Return whether a trigger or a search index may read the rows of a table."""
-    return any(folded(trigger.table) == folded(table.name) for trigger in schema.triggers) or any(
-        each.module in _SEARCH_MODULES for each in schema.tables.values()
-    )
+    """Return whether a trigger or a search index may use the rows of a table.
+
+    The text of a trigger names its table, and each table that it uses.
+    """
+    name = folded(table.name)
+    by_trigger = any(name == folded(trigger.table) or name in folded(trigger.sql) for trigger in schema.triggers)
+    return by_trigger or any(each.module in _SEARCH_MODULES for each in schema.tables.values())
 
 
 class ArrivingRows:
@@ -63,7 +66,7 @@ class ArrivingRows:
 
     def bringing(self, table: str) -> list[TableMapping]:
         """Return the mappings that add rows to a table."""
-        return [mapping for mapping in self.into(table) if self._added(mapping)]
+        return [mapping for mapping in self.into(table) if self.added(mapping)]
 
     def events(self, table: str) -> tuple[str, ...]:
         """Return the events of triggers on a table that the copy stands for.
@@ -75,7 +78,7 @@ class ArrivingRows:
 
     def count(self, table: str, event: str = "INSERT") -> int:
         """Return the number of rows for which triggers of one event do not fire."""
-        count = self._added if event == "INSERT" else self._replaced
+        count = self.added if event == "INSERT" else self._replaced
         return sum(map(count, self.into(table)))
 
     def count_of(self, derivation: Derivation) -> int:
@@ -87,9 +90,9 @@ class ArrivingRows:
     def has_fired(self, table: str, name: str) -> bool:
         """Return whether each source that adds rows has the trigger on their table."""
         trigger = next(t for t in self.databases.target_schema.schema.triggers if t.name == name)
-        return all(self._has_trigger(mapping, trigger) for mapping in self.bringing(table))
+        return all(self.has_trigger(mapping, trigger) for mapping in self.bringing(table))
 
-    def _added(self, mapping: TableMapping) -> int:
+    def added(self, mapping: TableMapping) -> int:
         """Return the number of rows that the target will have and has not had."""
         copied = self._copied.get(_target_of(mapping))
         return self.databases.rows(mapping) if copied is None else copied.inserted - _identical(copied)
@@ -106,9 +109,10 @@ class ArrivingRows:
         """
         copied = self._copied.get(_target_of(mapping))
         keeps_rowid = bool(mapping.into.alias) or mapping.rowid_counts
-        return self._added(mapping) if copied is None or keeps_rowid else copied.inserted
+        return self.added(mapping) if copied is None or keeps_rowid else copied.inserted
 
-    def _has_trigger(self, mapping: TableMapping, trigger: TriggerOrView) -> bool:
+    def has_trigger(self, mapping: TableMapping, trigger: TriggerOrView) -> bool:
+        """Return whether the source table of a mapping has a trigger of the target."""
         schema = self.databases.sources[mapping.source.name].schema
         table_map = mapping.table_map.model_copy(update={"create": ""})
         try:
