@@ -45,6 +45,7 @@ LEVELS: dict[str, Level] = {
     "not-copied": "attention",
     "not-null-lost": "attention",
     "not-scanned": "attention",
+    "open-name-pattern": "attention",
     "object-added-since": "attention",
     "object-changed-since": "attention",
     "object-left": "note",

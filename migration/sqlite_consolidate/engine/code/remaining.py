@@ -68,7 +68,7 @@ def _advice(mentions: Sequence[Mention], proposals: Sequence[ProposedReference])
     """Return for each mention of a file the lines to paste into the plan."""
     advice = {}
     for mention in mentions:
-        fitting = [made for made in proposals if made.line == mention.line and made.understood]
+        fitting = [made for made in proposals if not mention.pattern and made.line == mention.line and made.understood]
         if fitting:
             lines = dict.fromkeys(line for made in fitting for line in _reference_lines(made))
             hint = "Paste these lines into the plan, if this program shall use the target:"
@@ -86,7 +86,7 @@ def _reference_lines(made: ProposedReference) -> list[str]:
 
 
 def _exemption_lines(mention: Mention) -> list[str]:
-    keys = {"path": literal_pattern(mention.file), "pattern": mention.database, "reason": ""}
+    keys = {"path": literal_pattern(mention.file), "pattern": mention.subject, "reason": ""}
     return ["[[scan.exempt]]", *(f"{key} = {toml_string(value)}" for key, value in keys.items())]
 
 

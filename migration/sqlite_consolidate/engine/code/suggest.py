@@ -80,6 +80,9 @@ def propose_in_file(
     changes = (python_changes if is_python(file) else text_changes)(code.text, names, places)
     proposals = []
     for mention in mentions:
+        if mention.pattern:
+            proposals.append(_by_hand(mention, f"it computes a name, {mention.pattern}, that can be an old one."))
+            continue
         line_changes = [change for change in changes if (change.line, change.name) == (mention.line, mention.database)]
         proposals += [_proposed(mention, change) for change in line_changes] or [
             _by_hand(mention, "it cannot be read as Python.")

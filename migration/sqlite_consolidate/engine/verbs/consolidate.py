@@ -29,7 +29,7 @@ from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings, unified_diff
 from sqlite_consolidate.engine.code.remaining import remaining_mentions
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part, write_rewrites
-from sqlite_consolidate.engine.code.scanning.scan import sentence_findings
+from sqlite_consolidate.engine.code.scanning.scan import attention_findings
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.criteria import backup_set, committed, preflight, target
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
@@ -109,7 +109,7 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     archives = [archived_name(facts.file, run.stamp) for facts in inspected.sources.values()]
     inspected.findings += archive_findings(run.live, archives)
     mentions = remaining_mentions(run.scan_scope(), [*rewrites, *in_part])
-    inspected.findings += sentence_findings(mentions)
+    inspected.findings += attention_findings(mentions)
     return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""))
 
 

@@ -23,9 +23,9 @@ from sqlite_consolidate.engine.checks.comparison.compare_structure import added_
 from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.code.rewrite import replacement_observations
 from sqlite_consolidate.engine.code.scanning.scan import (
+    attention_findings,
     find_mentions,
     mention_findings,
-    sentence_findings,
     stale_observations,
 )
 from sqlite_consolidate.engine.code.scanning.scanned_files import scan_scope
@@ -227,7 +227,7 @@ class CheckRun(ReadOnlyRun):
         settings = self.request.settings
         scope = scan_scope(self.plan, self.root, self.root, excluded=[settings.plan, settings.reports])
         result = find_mentions(replace(scope, databases=list(self.sealed.archive)))
-        self.log.note(*mention_findings(result, self.plan.scan.exempt), *sentence_findings(result))
+        self.log.note(*mention_findings(result, self.plan.scan.exempt), *attention_findings(result))
         return stale_observations(result)
 
     def _changed_since(self, name: str) -> RowDifferences:
@@ -326,7 +326,7 @@ class OriginalsRun(ReadOnlyRun):
         """Observe that no scanned file names an original database."""
         settings = self.request.settings
         result = find_mentions(scan_scope(self.plan, self.root, self.root, excluded=[settings.plan, settings.reports]))
-        self.log.note(*mention_findings(result, self.plan.scan.exempt), *sentence_findings(result))
+        self.log.note(*mention_findings(result, self.plan.scan.exempt), *attention_findings(result))
         return stale_observations(result)
 
     def _lay_out(self) -> None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.engine.code.scanning.name_patterns import NamePatterns
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-MentionKind = Literal["code", "config", "sentence", "documentation", "exempt", "not scanned", "unreadable"]
+MentionKind = Literal[
+    "code", "config", "sentence", "open pattern", "documentation", "exempt", "not scanned", "unreadable"
+]
 
 KINDS_IN_USE = frozenset({"code", "config"})
 """Kinds of mentions that may not remain."""
@@ -31,11 +34,13 @@ class Mention:
         file: Path relative to the workspace.
         line: From 1; 0 when it is about the whole file.
         text: The line without the space around it, at most 120 characters; or the reason for not looking.
-        database: File name of the database; empty when it is about the whole file.
-        kind: ``code`` and ``config`` are still in use; ``sentence`` is a text for people in code, which has to be
-            judged; ``documentation`` (prose, comments, docstrings) is only listed, and so are ``exempt`` (the plan says
-            why) and ``not scanned`` (too large); ``unreadable`` could not be looked at though it had to be.
+        database: File name of the database; empty when it is about the whole file, or may be any.
+        kind: ``code`` and ``config`` are still in use; ``sentence`` is a text for people in code, and an ``open
+            pattern`` can produce the name of any database, so both have to be judged; ``documentation`` (prose,
+            comments, docstrings) is only listed, and so are ``exempt`` (the plan says why) and ``not scanned`` (too
+            large); ``unreadable`` could not be looked at though it had to be.
         reason: Why the plan exempts it.
+        pattern: Pattern of the computed name that can be that of the database; empty if the database is named.
     """
 
     file: str
@@ -44,6 +49,12 @@ class Mention:
     database: str
     kind: MentionKind
     reason: str = ""
+    pattern: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Return the database or the pattern, as it is shown and exempted."""
+        return self.pattern or self.database
 
 
 class OldNames:
@@ -60,6 +71,7 @@ class OldNames:
     def __init__(self, databases: Iterable[str], target: str = "") -> None:
         self.paths = {_distinguishing_name(database, target): database for database in databases}
         self.names = tuple(self.paths)
+        self.patterns = NamePatterns(self.paths)
         # Longer names come first, so that "tasks.db-1" is not found as "tasks.db" where both are old.
         longest_first = sorted(self.names, key=len, reverse=True)
         names = "|".join(_SEPARATOR.join(map(re.escape, name.split("/"))) for name in longest_first)
@@ -79,6 +91,8 @@ class OldNames:
 
     def may_be_assembled_in(self, data: bytes) -> bool:
         """Return quickly whether a program may assemble one of the names from pieces."""
+        if self.patterns.may_be_built_in(data):
+            return True
         squeezed = data.translate(None, _BETWEEN_PIECES)
         return any(stem in squeezed and ending.search(data) for stem, ending in self._parts)
 

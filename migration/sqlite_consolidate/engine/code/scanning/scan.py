@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import codecs
 import io
 from collections import Counter
@@ -17,16 +16,15 @@ from sqlite_consolidate.engine.code.scanning.old_names import (
     Mention,
     MentionKind,
     OldNames,
-    excerpt,
 )
-from sqlite_consolidate.engine.code.scanning.prose import comment_finder
 from sqlite_consolidate.engine.code.scanning.python_strings import python_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, list_scanned_files
-from sqlite_consolidate.engine.code.source_files import encoding_of, is_python, line_starts
+from sqlite_consolidate.engine.code.scanning.text_mentions import text_mentions
+from sqlite_consolidate.engine.code.source_files import encoding_of, is_python
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import one_line
+from sqlite_consolidate.text import join_first_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -107,19 +105,30 @@ def stale_observations(result: ScanResult) -> list[Observation]:
 
 
 def failed_observations(result: ScanResult, advise: Callable[[Mention], str]) -> list[Observation]:
-    """Observe each mention in use, with advice, and each place that could not be scanned."""
+    """Observe each mention in use, with advice, and each place that could not be scanned.
+
+    A pattern that can be the name of several databases is one mention.
+    """
+    mentions: dict[tuple[str, int, str], list[Mention]] = {}
+    for mention in result.mentions:
+        if mention.kind in KINDS_IN_USE:
+            mentions.setdefault((mention.file, mention.line, mention.subject), []).append(mention)
     stale = [
         Observation(
-            f"{mention.file}:{mention.line}",
-            f"no mention of {mention.database}",
-            one_line(mention.text)[:EXCERPT_LENGTH],
+            f"{first.file}:{first.line}",
+            _expected([first, *others]),
+            one_line(first.text)[:EXCERPT_LENGTH],
             holds=False,
-            todo=advise(mention),
+            todo=advise(first),
         )
-        for mention in result.mentions
-        if mention.kind in KINDS_IN_USE
+        for first, *others in mentions.values()
     ]
     return stale + [_unread_observation(file) for file in result.not_scanned if file.kind == "unreadable"]
+
+
+def _expected(mentions: Sequence[Mention]) -> str:
+    names = join_first_names([mention.database for mention in mentions])
+    return f"no computed name that can be {names}" if mentions[0].pattern else f"no mention of {names}"
 
 
 def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Finding]:
@@ -130,7 +139,7 @@ def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Fi
     lines: dict[tuple[str, str, str], list[int]] = {}
     for mention in result.mentions:
         if mention.kind in ("documentation", "exempt"):
-            lines.setdefault((mention.file, mention.database, mention.reason), []).append(mention.line)
+            lines.setdefault((mention.file, mention.subject, mention.reason), []).append(mention.line)
     findings = [
         _mention_finding(f"{file}:{_format_lines(numbers)}", name, reason, len(numbers))
         for (file, name, reason), numbers in lines.items()
@@ -148,15 +157,20 @@ def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Fi
     ]
 
 
-def sentence_findings(result: ScanResult) -> list[Finding]:
-    """Return a finding for each text for people that names an old database."""
-    return [
-        Finding.of(
-            "mention-in-sentence", f"{mention.file}:{mention.line}", f"names {mention.database} in a text for people."
-        )
-        for mention in result.mentions
-        if mention.kind == "sentence"
-    ]
+def attention_findings(result: ScanResult) -> list[Finding]:
+    """Return a finding for each sentence that names an old database.
+
+    Each open pattern is a finding as well.
+    """
+    findings = []
+    for mention in result.mentions:
+        place = f"{mention.file}:{mention.line}"
+        if mention.kind == "sentence":
+            findings.append(Finding.of("mention-in-sentence", place, f"names {mention.subject} in a text for people."))
+        elif mention.kind == "open pattern":
+            text = f"{mention.pattern} can be the name of any database. Check that it opens no old one."
+            findings.append(Finding.of("open-name-pattern", place, text))
+    return list(dict.fromkeys(findings))
 
 
 def _mention_finding(place: str, database: str, reason: str, lines: int) -> Finding:
@@ -176,11 +190,11 @@ def _format_lines(lines: Sequence[int]) -> str:
 
 def _apply_exemptions(mention: Mention, exempt: Sequence[Exemption]) -> Mention:
     """Return the mention, marked as exempt if it is in use and the plan exempts its place."""
-    for exemption in exempt if mention.kind in KINDS_IN_USE else ():
+    for exemption in exempt if mention.kind in (*KINDS_IN_USE, "open pattern") else ():
         is_there = fnmatchcase(mention.file, exemption.path) or mention.file.startswith(
             exemption.path.rstrip("/") + "/"
         )
-        if is_there and exemption.pattern in ("", mention.database):
+        if is_there and exemption.pattern in ("", mention.subject):
             return replace(mention, kind="exempt", reason=exemption.reason)
     return mention
 
@@ -204,31 +218,15 @@ def _text_bytes(path: Path, planned: bytes | None) -> bytes | None:
 
 def _mentions_in(file: str, data: bytes, names: OldNames) -> list[Mention]:
     if not is_python(file):
-        return _mentions_by_line(file, _decoded(file, data), _kind(file), names) if names.may_occur_in(data) else []
+        may_occur = names.may_occur_in(data) or names.patterns.may_occur_in(data)
+        return text_mentions(file, _decoded(file, data), _kind(file), names) if may_occur else []
     if not names.may_be_assembled_in(data):
         return []
     text = _decoded(file, data)
     try:
         return python_mentions(file, text, names)
     except SyntaxError:  # a template, or Python of another version: its text still counts
-        return _mentions_by_line(file, text, "code", names)
-
-
-def _mentions_by_line(file: str, text: str, kind: MentionKind, names: OldNames) -> list[Mention]:
-    """Return each mention in a text regardless of its syntax, once for each line and name.
-
-    Comments count as documentation, in the languages whose comments are known.
-    """
-    starts = [*line_starts(text), len(text)]
-    find_comment = comment_finder(file)
-    mentions: dict[tuple[int, str], Mention] = {}
-    for offset, name in names.find(text):
-        number = bisect.bisect_right(starts, offset, hi=len(starts) - 1)
-        line = text[starts[number - 1] : starts[number]]
-        is_comment = offset - starts[number - 1] >= find_comment(line)
-        mention = Mention(file, number, excerpt(line, name), name, "documentation" if is_comment else kind)
-        mentions.setdefault((number, name), mention)
-    return list(mentions.values())
+        return text_mentions(file, text, "code", names)
 
 
 def _decoded(file: str, data: bytes) -> str:

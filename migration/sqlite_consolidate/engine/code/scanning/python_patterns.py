@@ -1,0 +1,91 @@
+"""Find expressions of a Python file whose computed text can name an old database."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlite_consolidate.engine.code.scanning.prose import is_sentence
+from sqlite_consolidate.engine.code.scanning.python_values import FUNCTIONS, ConstantValues
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.engine.code.scanning.name_patterns import NamePattern
+    from sqlite_consolidate.engine.code.scanning.old_names import MentionKind, OldNames
+
+
+class PatternExpression(NamedTuple):
+    """Hold an expression that computes a name, and the pattern of its text.
+
+    Attributes:
+        node: The largest expression of which the pattern is the text.
+        pattern: The pattern.
+        kind: What a mention by it is.
+    """
+
+    node: ast.expr
+    pattern: NamePattern
+    kind: MentionKind
+
+
+_Pending = list[tuple[ast.expr, frozenset[str]]]
+
+
+def find_pattern_expressions(module: ast.Module, names: OldNames) -> list[PatternExpression]:
+    """Return the expressions of a module that can produce the name of an old database.
+
+    An expression that names one for certain is left out, and so is a docstring.
+
+    Raises:
+        RecursionError: The module is nested too deeply.
+    """
+    return _PatternFinder(module, names).expressions
+
+
+class _PatternFinder:
+    """Visit the nodes of a module once, and keep the largest expression of each text."""
+
+    def __init__(self, module: ast.Module, names: OldNames) -> None:
+        self.expressions: list[PatternExpression] = []
+        self._names = names
+        self._patterns = names.patterns
+        self._values = ConstantValues(module)
+        self._visit(module)
+
+    def _visit(self, node: ast.AST) -> _Pending:
+        """Return the expressions below a node whose text its parent may continue."""
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant | ast.JoinedStr):
+            return []
+        if isinstance(node, FUNCTIONS):
+            self._values.enter_function(node)
+        below = [pending for child in ast.iter_child_nodes(node) for pending in self._visit(child)]
+        if isinstance(node, FUNCTIONS):
+            self._values.leave_function()
+        if isinstance(node, ast.Name | ast.Attribute):  # a constant is recorded where it is defined
+            return [] if isinstance(node, ast.Name) else below
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Lambda):
+            texts = self._values.possible_texts(node)
+            return [(node, texts)] if any(map(self._patterns.is_end_of, texts)) else below
+        for expression, texts in below:
+            self._record(expression, texts)
+        return []
+
+    def _record(self, node: ast.expr, texts: frozenset[str]) -> None:
+        named = {name for text in texts for _, name in self._names.find(text)}
+        defined = set(self._patterns_of_names(node))
+        by_pattern: dict[str, PatternExpression] = {}
+        for text in sorted(texts):
+            for pattern in self._patterns.find(text, named=named):
+                is_prose = is_sentence(text, pattern.word)
+                if (pattern.databases or not is_prose) and not any(map(pattern.word.endswith, defined)):
+                    kind: MentionKind = "sentence" if is_prose else "code"
+                    by_pattern.setdefault(pattern.shown, PatternExpression(node, pattern, kind))
+        self.expressions += by_pattern.values()
+
+    def _patterns_of_names(self, node: ast.expr) -> Iterator[str]:
+        """Yield each pattern that a constant in an expression has where it is defined."""
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name | ast.Attribute):
+                for text in self._values.possible_texts(part):
+                    yield from (pattern.word for pattern in self._patterns.find(text) if pattern.databases)

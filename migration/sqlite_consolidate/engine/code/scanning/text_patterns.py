@@ -1,0 +1,192 @@
+"""Read the texts that shell, JavaScript, YAML and environment files compute."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from itertools import islice, product
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
+from sqlite_consolidate.engine.code.scanning.prose import comment_finder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_SHELL = frozenset({".sh", ".bash", ".zsh", ".ksh"})
+_YAML = frozenset({".yaml", ".yml"})
+_JAVASCRIPT = frozenset({".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"})
+_SHEBANG = re.compile(r"#!.*\b(?:ba|z|k|da)?sh\b")
+
+_MOST_TEXTS = 50
+_MOST_STEPS = 5
+"""Number of variables that are followed from one to the next."""
+
+_EXPANSION = r"\$\{\{[^{}]*\}\}|\{\{[^{}]*\}\}|\$\((?:[^()]|\([^()]*\))*\)|\$\{[^{}]*\}|\$\w+|\$[@*#?!$-]|`[^`]*`"
+_BRACES = r"\{[^{}\s]*\}"
+_SHELL_WORD = re.compile(rf"(?:{_EXPANSION}|{_BRACES}|\\.|[\w./~%+@^*?!\[\]\"'-])+")
+_COMMAND = re.compile(r"\$\(((?:[^()]|\([^()]*\))*)\)")
+_SHELL_TOKEN = re.compile(rf"({_EXPANSION})|({_BRACES})|\\(.)|[\"']")
+_ASSIGNMENT = re.compile(rf"(?:^|(?<=[\s;]))(?:export\s+)?(\w+)=({_SHELL_WORD.pattern})", re.MULTILINE)
+_LOOP = re.compile(r"\bfor\s+(\w+)\s+in\s+([^;\n]+)")
+_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+_DEFAULT = re.compile(r"\$\{(\w+):?[-=](.*)\}", re.DOTALL)
+
+_SCRIPT_TOKEN = re.compile(
+    r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`", re.DOTALL
+)
+_SCRIPT_BINDING = re.compile(r"\b(?:const|let|var)\s+(\w+)\s*(?::\s*\w+\s*)?=\s*\Z")
+_SCRIPT_PLACE = re.compile(r"\$\{((?:[^{}]|\{[^{}]*\})*)\}")
+_OPERAND = r"[^\"'`;+{}=,]+"
+_JOINED = re.compile(rf"\s*\+\s*(?:({_OPERAND}?)\s*\+\s*)?")
+_OPERAND_BEFORE = re.compile(r"([\w$]+(?:\.[\w$]+)*|[)\]}])\s*\+\s*\Z")
+_OPERAND_AFTER = re.compile(r"\s*\+\s*[^\s+]")
+
+
+class ComputedText(NamedTuple):
+    """Hold the possible texts of one place of a file.
+
+    Attributes:
+        offset: Where the place begins.
+        length: How long it is.
+        texts: Its possible texts, with ``UNKNOWN`` for each part that is computed.
+    """
+
+    offset: int
+    length: int
+    texts: tuple[str, ...]
+
+
+def computed_texts(file: str, text: str, is_wanted: Callable[[str], bool]) -> Iterator[ComputedText]:
+    """Return the computed texts of a file, or nothing for a language that is not known.
+
+    Args:
+        file: Its path.
+        text: Its text, whose first line tells a script without a suffix.
+        is_wanted: Whether a word as it is written is of interest.
+    """
+    path = PurePosixPath(file)
+    suffix = path.suffix.lower()
+    if suffix in _JAVASCRIPT:
+        return read_javascript(text, is_wanted)
+    is_environment = suffix == ".env" or path.name.startswith(".env")
+    if suffix in _SHELL or is_environment or (not suffix and _SHEBANG.match(text)):
+        return read_shell(text, is_wanted)
+    return read_shell(text, is_wanted, has_variables=False) if suffix in _YAML else iter(())
+
+
+def read_shell(text: str, is_wanted: Callable[[str], bool], *, has_variables: bool = True) -> Iterator[ComputedText]:
+    """Yield each wanted word with its variables replaced.
+
+    The text is a script, an environment file or YAML. A variable has the values that the same file assigns. Any other
+    variable, a command and a range are unknown.
+    """
+    variables = _shell_variables(text) if has_variables else {}
+    find_comment = comment_finder(".env")
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        code = line[: find_comment(line)]
+        for start, word in _shell_words(code) if is_wanted(code) else ():
+            texts = tuple(_expand(word.removeprefix("+"), variables))
+            yield ComputedText(offset + start, len(word), texts)
+        offset += len(line)
+
+
+def _shell_words(code: str, offset: int = 0) -> Iterator[tuple[int, str]]:
+    """Yield the place and the text of each word.
+
+    A command whose output is a part of a word has words as well.
+    """
+    for match in _SHELL_WORD.finditer(code):
+        yield offset + match.start(), match.group()
+        for command in _COMMAND.finditer(match.group()):
+            yield from _shell_words(command[1], offset + match.start() + command.start(1))
+
+
+def _shell_variables(text: str) -> dict[str, list[str]]:
+    variables: defaultdict[str, list[str]] = defaultdict(list)
+    for match in _ASSIGNMENT.finditer(text):
+        variables[match[1]].append(match[2])
+    for match in _LOOP.finditer(text):
+        variables[match[1]] += [word.group() for word in _SHELL_WORD.finditer(match[2])]
+    return variables
+
+
+def _expand(word: str, variables: dict[str, list[str]], steps: int = _MOST_STEPS) -> Iterator[str]:
+    """Yield the possible texts of a word of a shell."""
+    parts: list[list[str]] = []
+    end = 0
+    for match in _SHELL_TOKEN.finditer(word):
+        parts.append([word[end : match.start()]])
+        end = match.end()
+        expansion, braces, escaped = match.groups()
+        if expansion:
+            parts.append(_values(expansion, variables, steps))
+        elif braces:
+            alternatives = braces[1:-1].split(",")
+            parts.append(alternatives if len(alternatives) > 1 else [UNKNOWN])
+        elif escaped:
+            parts.append([escaped])
+    parts.append([word[end:]])
+    return map("".join, islice(product(*parts), _MOST_TEXTS))
+
+
+def _values(expansion: str, variables: dict[str, list[str]], steps: int) -> list[str]:
+    """Return the possible values of a variable, or unknown for any other expansion."""
+    default = _DEFAULT.fullmatch(expansion)
+    match = default or _VARIABLE.fullmatch(expansion)
+    words = variables.get(match[1], []) if match and steps else []
+    values = [text for word in words for text in _expand(word, variables, steps - 1)] or [UNKNOWN]
+    return list(dict.fromkeys([*values, *([default[2]] if default else [])]))
+
+
+def read_javascript(text: str, is_wanted: Callable[[str], bool]) -> Iterator[ComputedText]:
+    """Yield each wanted string of a program, with what is joined to it by ``+``.
+
+    The program is in JavaScript or TypeScript. A name in a template, or between two strings, has the strings that the
+    file binds to it. All else is unknown.
+    """
+    strings = [match for match in _SCRIPT_TOKEN.finditer(text) if match.group()[0] != "/"]
+    bindings: defaultdict[str, list[str]] = defaultdict(list)
+    for match in strings:
+        if bound := _SCRIPT_BINDING.search(text, max(0, match.start() - 100), match.start()):
+            bindings[bound[1]].append(match.group()[1:-1])
+    for group in _joined_strings(text, strings):
+        if not any(is_wanted(match.group()[1:-1]) for match in group):
+            continue
+        first, last = group[0], group[-1]
+        before = _OPERAND_BEFORE.search(text, max(0, first.start() - 100), first.start())
+        parts = [_operand(before[1], bindings)] if before else []
+        for previous, match in zip([None, *group], group, strict=False):
+            between = _JOINED.fullmatch(text, previous.end(), match.start()) if previous else None
+            parts += [_operand(between[1], bindings)] if between and between[1] else []
+            parts += _script_parts(match.group(), bindings)
+        parts += [[UNKNOWN]] if _OPERAND_AFTER.match(text, last.end()) else []
+        texts = tuple(map("".join, islice(product(*parts), _MOST_TEXTS)))
+        yield ComputedText(first.start(), last.end() - first.start(), texts)
+
+
+def _joined_strings(text: str, strings: list[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
+    """Yield the strings that ``+`` joins, with at most one other operand between two of them."""
+    group: list[re.Match[str]] = []
+    for match in strings:
+        if group and not _JOINED.fullmatch(text, group[-1].end(), match.start()):
+            yield group
+            group = []
+        group.append(match)
+    if group:
+        yield group
+
+
+def _script_parts(token: str, bindings: dict[str, list[str]]) -> list[list[str]]:
+    """Return the possible texts of each part of a string."""
+    content = token[1:-1]
+    if token[0] != "`":
+        return [[content]]
+    pieces = _SCRIPT_PLACE.split(content)
+    return [_operand(piece, bindings) if place % 2 else [piece] for place, piece in enumerate(pieces)]
+
+
+def _operand(code: str, bindings: dict[str, list[str]]) -> list[str]:
+    return [value for value in bindings.get(code.strip(), []) if "${" not in value] or [UNKNOWN]
