@@ -149,6 +149,34 @@ def test_default_of_the_target_as_a_referring_value(bench: Bench) -> None:
     assert [refusals(bench, plan) for plan in plans] == [[], [("parents-missing", "b.db:ch", 2)]]
 
 
+@pytest.mark.parametrize("expression", ["", ", g INTEGER AS (v)"], ids=["target alone", "both"])
+def test_referring_column_that_the_target_computes(bench: Bench, expression: str) -> None:
+    """Row 1 of the target dangles already, and row 3 of the source joins it."""
+    child = "CREATE TABLE ch(id INTEGER PRIMARY KEY, v{})"
+    declared = child.format(", g INTEGER AS (v) REFERENCES p(id)")
+    bench.database(TARGET, PARENT, declared, PARENTS, "INSERT INTO ch(id, v) VALUES (1, 8), (5, 1)")
+    bench.database("b.db", child.format(expression), "INSERT INTO ch(id, v) VALUES (2, 1), (3, 9), (4, NULL)")
+
+    assert refusals(bench, source("b.db", "ch")) == [("parents-missing", "b.db:ch", 1)]
+
+
+@pytest.mark.parametrize("expression", ["", ", g AS (v * 2) UNIQUE"], ids=["target alone", "both"])
+def test_referred_key_that_the_target_computes(bench: Bench, expression: str) -> None:
+    """The source brings the key 10, which is computed from 5."""
+    parent, computed = "CREATE TABLE p(id INTEGER PRIMARY KEY, v{})", ", g AS (v * 2) UNIQUE"
+    child = "CREATE TABLE ch(id INTEGER PRIMARY KEY, r{})"
+    bench.database(TARGET, parent.format(computed), child.format(" REFERENCES p(g)"))
+    bench.database(
+        "b.db",
+        parent.format(expression),
+        child.format(""),
+        "INSERT INTO p(id, v) VALUES (1, 5)",
+        "INSERT INTO ch VALUES (1, 10), (2, 11), (3, NULL)",
+    )
+
+    assert refusals(bench, source("b.db", "p", "ch")) == [("parents-missing", "b.db:ch", 1)]
+
+
 def test_composite_key_with_renamed_columns_is_tried(bench: Bench) -> None:
     """Rows with a NULL in one of the columns refer to nothing."""
     create = "CREATE TABLE link(c, d, FOREIGN KEY(d, c) REFERENCES pair(b, a)) "

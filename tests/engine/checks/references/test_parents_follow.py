@@ -310,6 +310,17 @@ def test_affinity_of_the_parent_key_counts(bench: Bench) -> None:
     assert outcome(bench, plan) == [("parents-differ", "b.db:use")]
 
 
+def test_key_that_both_tables_compute_is_followed(bench: Bench) -> None:
+    """The policy keeps the target's row 1, and its key is another one."""
+    parent = "CREATE TABLE p(id INTEGER PRIMARY KEY, v, g AS (v * 2) UNIQUE)"
+    child = "CREATE TABLE ch(id INTEGER PRIMARY KEY, r REFERENCES p(g))"
+    bench.database(TARGET, parent, child, "INSERT INTO p(id, v) VALUES (1, 7)")
+    bench.database("b.db", parent, child, "INSERT INTO p(id, v) VALUES (1, 5)", "INSERT INTO ch VALUES (1, 10)")
+
+    plan = source("b.db", table("p", on_conflict="prefer-target"), "ch")
+    assert outcome(bench, plan) == [("parents-differ", "b.db:ch")]
+
+
 def test_renamed_columns_are_followed(bench: Bench) -> None:
     """The plan renames the key, the reference and the table."""
     bench.database(

@@ -115,6 +115,23 @@ def test_orphans_by_a_composite_key_are_counted_without_nulls(bench: Bench) -> N
     assert refusals(bench, plan) == [("orphans-adopted", "target.db:link", 2)]
 
 
+@pytest.mark.parametrize("expression", ["", ", g AS (v * 2) UNIQUE"], ids=["target alone", "both"])
+def test_orphans_by_a_key_that_is_computed(bench: Bench, expression: str) -> None:
+    """The key 10 is computed from 5 in the target."""
+    parent = "CREATE TABLE p(id INTEGER PRIMARY KEY, v{})"
+    child = "CREATE TABLE ch(id INTEGER PRIMARY KEY, r REFERENCES p(g))"
+    bench.database(
+        TARGET,
+        parent.format(", g AS (v * 2) UNIQUE"),
+        child,
+        "INSERT INTO p(id, v) VALUES (2, 7)",
+        "INSERT INTO ch VALUES (1, 10), (2, 14), (3, 11)",
+    )
+    bench.database("b.db", parent.format(expression), "INSERT INTO p(id, v) VALUES (1, 5)")
+
+    assert refusals(bench, source("b.db", "p")) == [("orphans-adopted", "target.db:ch", 1)]
+
+
 def test_orphans_by_a_text_that_looks_like_a_number(bench: Bench) -> None:
     """SQLite converts the referring value to the type of the key."""
     child = "CREATE TABLE ch(id INTEGER PRIMARY KEY, p TEXT REFERENCES p(id))"

@@ -139,15 +139,13 @@ def count_rows_without_parent(
     Args:
         con: The connection to all databases.
         rows: The rows of the child table as they have to arrive.
-        key: The foreign key, as the target declares it.
+        key: The foreign key, as the target declares it. The rows have its columns.
         into: The referred columns. None if the target does not have their table.
         reached: Queries of the keys that the referred table will have.
         kept: SQL condition over ``s`` of the rows that are counted. Empty for all.
     """
     columns = {folded(column.name): column for column in (*rows.columns, *rows.computed)}
-    referring = [columns[folded(name)] for name in key.columns if folded(name) in columns]
-    if len(referring) < len(key.columns):
-        return 0  # only the target computes a column
+    referring = [columns[folded(name)] for name in key.columns]
     conditions = [*(f"{column.source} IS NOT NULL" for column in referring), *([f"({kept})"] if kept else [])]
     if into is not None:
         present = [column_affinity(rows.table, column.origin) for column in referring]

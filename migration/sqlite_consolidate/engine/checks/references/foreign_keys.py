@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.column_types import affinity
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.schema.objects import computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
@@ -43,9 +43,16 @@ class ReferredKey:
 
     @property
     def is_unique(self) -> bool:
-        """Return whether a unique key of the table has exactly these columns and collations."""
+        """Return whether a unique key of the table has exactly these columns and collations.
+
+        A column may be generated.
+        """
         pairs = {(folded(name), folded(coll)) for name, coll in zip(self.columns, self.collations, strict=True)}
-        return any({(folded(name), folded(coll)) for name, coll in key} == pairs for key in keys_of(self.table))
+        computed = [
+            [(name or "", coll) for name, _, coll in i.terms] for i in computed_keys(self.table) if not i.partial
+        ]
+        keys = [*keys_of(self.table), *computed]
+        return any({(folded(name), folded(coll)) for name, coll in key} == pairs for key in keys)
 
 
 @dataclass(frozen=True)

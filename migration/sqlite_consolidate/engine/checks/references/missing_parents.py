@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.following import count_rows_without_parent
 from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey, mapping_of, target_column
-from sqlite_consolidate.engine.checks.references.predicted_strays import kept_condition, keys_after_copy
+from sqlite_consolidate.engine.checks.references.predicted_strays import can_project, kept_condition, keys_after_copy
 from sqlite_consolidate.engine.content.inspection import read_problem
+from sqlite_consolidate.engine.merge.table_mapping import KeySource, mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.integrity import UNCHECKABLE
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -88,7 +89,34 @@ def _count(databases: InspectedDatabases, target: PredictedTarget, mapping: Tabl
     if kept is None or reached is None or (into and len(into.columns) != len(key.columns)):
         return 0
     rows = mapping.projection(target.source_alias(mapping))
-    return count_rows_without_parent(target.con, rows, key, into, reached, kept)
+    if can_project(key.columns, [KeySource(mapping, databases.path_of(mapping))]):
+        return count_rows_without_parent(target.con, rows, key, into, reached, kept)
+    return _count_computed(databases, target, mapping, key, into, reached)
+
+
+def _count_computed(
+    databases: InspectedDatabases,
+    target: PredictedTarget,
+    mapping: TableMapping,
+    key: ForeignKey,
+    into: ReferredKey | None,
+    reached: list[str],
+) -> int:
+    """Count the rows that lack a parent by a column that the target computes.
+
+    They are counted for all sources together, at the last one, because only their copy has the column.
+    """
+    sources = target.key_sources(mapping.into)
+    if sources[-1].mapping is not mapping or target.database_of(mapping.into) != "main":
+        return 0
+    rows = mapping_of_target_rows(databases.plan, mapping.into, mapping.into, rowids=False).projection("main")
+    orphans = databases.target.orphans if databases.target else {}
+    before = [
+        count
+        for (child, parent), count in orphans.items()
+        if (folded(child), folded(parent)) == (folded(mapping.into.name), folded(key.parent))
+    ]
+    return max(0, count_rows_without_parent(target.con, rows, key, into, reached) - sum(before))
 
 
 def _problem(mapping: TableMapping, key: ForeignKey, rows: int) -> Problem:

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.checks.references.foreign_keys import column_affi
 from sqlite_consolidate.engine.checks.references.missing_parents import find_missing_parents
 from sqlite_consolidate.engine.checks.references.predicted_strays import (
     NO_STRAYS,
-    arriving_keys,
+    brought_keys,
     compare_rows,
     kept_condition,
 )
@@ -86,9 +86,11 @@ def _strays(databases: InspectedDatabases, target: PredictedTarget, reference: R
     if keeps and _has_no_orphan(databases, reference):
         return NO_STRAYS
     if keeps or reference.is_elsewhere or reference.parent is None:
-        reached = [arriving_keys(target, reference.into, source) for source in sources]
+        reached = brought_keys(target, reference.into)
         alias, kept = target.source_alias(reference.child), kept_condition(target, reference.child)
-        return NO_STRAYS if kept is None else count_strays_elsewhere(target.con, reference, alias, reached, kept)
+        if kept is None or reached is None:
+            return NO_STRAYS
+        return count_strays_elsewhere(target.con, reference, alias, reached, kept)
     return compare_rows(target, reference) if reference.has_unique_keys else NO_STRAYS
 
 

@@ -9,8 +9,11 @@ from sqlite_consolidate.engine.checks.references.predicted_target import has_con
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
     from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
+    from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
 
 NO_STRAYS = Strays(0, 0, 0, 0)
@@ -34,18 +37,42 @@ def kept_condition(target: PredictedTarget, mapping: TableMapping) -> str | None
     return kept_rows(mapping, target.source_alias(mapping)) if target.database_of(mapping.into) else None
 
 
+def can_project(names: Iterable[str], sources: Iterable[KeySource]) -> bool:
+    """Return whether each source has these columns, so that the target alone computes none."""
+    wanted = set(map(folded, names))
+    return all(wanted <= _expressions(source.mapping.projection()).keys() for source in sources)
+
+
 def arriving_keys(target: PredictedTarget, key: ReferredKey, source: KeySource) -> str:
     """Return the query of the keys that the referred table gets from one of its sources."""
     rows = source.mapping.projection(target.alias_of(source.path))
-    columns = {folded(column.name): column.source for column in rows.columns}
+    columns = _expressions(rows)
     values = [columns.get(folded(name), "NULL") for name in key.columns]
     return rows.select(values, " AND ".join(f"{value} IS NOT NULL" for value in values), by_index=True)
 
 
+def brought_keys(target: PredictedTarget, key: ReferredKey) -> list[str] | None:
+    """Return queries of all keys that a source brings, even if a policy drops their rows.
+
+    None means that they are unknown.
+    """
+    sources = target.key_sources(key.table)
+    if can_project(key.columns, sources):
+        return [arriving_keys(target, key, source) for source in sources]
+    return _copied_keys(target, key)
+
+
 def keys_after_copy(target: PredictedTarget, key: ReferredKey) -> list[str] | None:
     """Return queries of all keys of the referred table, or None if they are unknown."""
-    sources = target.key_sources(key.table)
-    if not has_contest(sources):
-        return [arriving_keys(target, key, source) for source in sources]
+    contested = has_contest(target.key_sources(key.table))
+    return _copied_keys(target, key) if contested else brought_keys(target, key)
+
+
+def _copied_keys(target: PredictedTarget, key: ReferredKey) -> list[str] | None:
     database = target.database_of(key.table)
     return [keys_of_table(database, key)] if database else None
+
+
+def _expressions(rows: Projection) -> dict[str, str]:
+    """Return the folded name of each column of the arriving rows to its SQL."""
+    return {folded(column.name): column.source for column in (*rows.columns, *rows.computed)}

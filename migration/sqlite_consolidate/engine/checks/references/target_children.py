@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, 
 from sqlite_consolidate.engine.checks.references.predicted_strays import (
     NO_STRAYS,
     arriving_keys,
+    can_project,
     compare_rows,
     kept_condition,
 )
@@ -81,7 +82,7 @@ class _Children:
         has_orphans = any(folded(name) == child for name, _ in before.orphans)
         if not arriving or not (is_replaced or has_orphans) or not self.reference.has_unique_keys:
             return NO_STRAYS
-        if has_contest(self.sources):
+        if has_contest(self.sources) or not can_project(self.reference.into.columns, arriving):
             return compare_rows(self.target, self.reference)
         kept = kept_condition(self.target, self.reference.child)
         if kept is None:
