@@ -44,6 +44,17 @@ def test_trigger_that_protects_rows_is_a_finding(bench: Bench, event: str, count
     assert bypassed(bench, source("a.db", table("t", on_conflict="prefer-source"))) == [("target.db:t", count)]
 
 
+def test_trigger_that_another_one_fires_is_a_finding(bench: Bench) -> None:
+    """The first sets a column of its row, and the second refuses that."""
+    sets = "CREATE TRIGGER sets AFTER INSERT ON t BEGIN UPDATE t SET body = 1 WHERE id = new.id; END"
+    bench.database(
+        TARGET, ROWS, sets, CHECKS.replace("INSERT", "UPDATE"), CHECKS.replace("checks BEFORE INSERT", "no DELETE")
+    )
+    bench.database("a.db", ROWS, OLD)
+
+    assert bypassed(bench, source("a.db", "t")) == [("target.db:t", 2)]
+
+
 @pytest.mark.parametrize(
     "schema",
     [

@@ -132,6 +132,27 @@ def test_update_trigger_of_its_own_row_derives_nothing(
 
 
 @pytest.mark.parametrize(
+    "further",
+    [
+        "CREATE TRIGGER next AFTER UPDATE ON t BEGIN UPDATE t SET name = 0 WHERE id <> new.id; END",
+        "CREATE TRIGGER next AFTER UPDATE ON t BEGIN UPDATE other SET x = 1; END",
+    ],
+    ids=["by the table's trigger", "by a trigger of another table"],
+)
+def test_own_row_trigger_that_fires_another_one_is_refused(bench: Bench, further: str) -> None:
+    """What it changes in its own row lets another trigger change further rows of the table."""
+    back = "CREATE TRIGGER back AFTER UPDATE ON other BEGIN UPDATE t SET name = 0 WHERE id = new.id; END"
+    other = "CREATE TABLE other(id INTEGER PRIMARY KEY, x)"
+    sets = fires("AFTER INSERT", "UPDATE t SET body = lower(body) WHERE id = new.id")
+    bench.database(TARGET, ROWS, other, sets, further, back)
+    bench.database("a.db", ROWS, SAME)
+
+    problems, _ = judged(bench, "refuse")
+
+    assert ("derived-undeclared", "target.db:t") in problems
+
+
+@pytest.mark.parametrize(
     ("text", "event"),
     [
         ('"update of" AFTER INSERT', "INSERT"),

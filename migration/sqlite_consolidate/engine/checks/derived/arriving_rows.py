@@ -9,14 +9,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
-from sqlite_consolidate.engine.sqlite.schema.derivations import trigger_event
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
 
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
@@ -129,12 +127,6 @@ class ArrivingRows:
 def describe_rows(count: int, event: str) -> str:
     """Return the rows for which triggers of one event do not fire."""
     return counted(count, "row" if event == "INSERT" else "replaced row")
-
-
-def triggers_of(schema: Schema, table: str, events: Iterable[str]) -> list[TriggerOrView]:
-    """Return the triggers of a table that fire at one of these events."""
-    of_table = (trigger for trigger in schema.triggers if folded(trigger.table) == folded(table))
-    return [trigger for trigger in of_table if trigger_event(trigger) in events]
 
 
 def _identical(copied: CopiedTable) -> int:

@@ -1,7 +1,7 @@
 """Find the triggers of the target that could refuse a row, and that are not asked.
 
 Such a trigger calls RAISE. It does not fire during the copy, so a row can arrive that it would have refused to an
-application.
+application. Another trigger may fire it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.derived.arriving_rows import ArrivingRows, describe_rows, triggers_of
-from sqlite_consolidate.engine.sqlite.schema.derivations import reads_rows, trigger_event
+from sqlite_consolidate.engine.checks.derived.arriving_rows import ArrivingRows, describe_rows
+from sqlite_consolidate.engine.sqlite.schema.derivations import DerivationReader, reads_rows
 from sqlite_consolidate.engine.sqlite.sql import strip_literals
 from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
@@ -24,33 +26,49 @@ _RAISES = re.compile(r"\braise\s*\(")
 
 def find_bypassed_triggers(databases: InspectedDatabases, limits: Limits) -> list[Finding]:
     """Return a finding for each trigger that could refuse a row, and is not asked."""
-    arriving = ArrivingRows(databases, limits)
-    return [
-        _finding(arriving, trigger, rows)
-        for table in arriving.mappings
-        for trigger in triggers_of(databases.target_schema.schema, table, arriving.events(table))
-        if _RAISES.search(strip_literals(trigger.sql))
-        and (rows := arriving.count(table, trigger_event(trigger)))
-        and not _has_judged(arriving, trigger)
-    ]
+    schema = databases.target_schema.schema
+    if not any(map(_raises, schema.triggers)):
+        return []
+    arriving, reader = ArrivingRows(databases, limits), DerivationReader(schema, limits)
+    try:
+        return [
+            finding
+            for mappings in arriving.mappings.values()
+            for event in arriving.events(mappings[0].into.name)
+            for finding in _bypassed(arriving, reader, mappings[0].into.name, event)
+        ]
+    finally:
+        reader.close()
 
 
-def _has_judged(arriving: ArrivingRows, trigger: TriggerOrView) -> bool:
+def _bypassed(arriving: ArrivingRows, reader: DerivationReader, table: str, event: str) -> Iterator[Finding]:
+    """Yield a finding for each trigger that could refuse the rows of a table at one event."""
+    rows = arriving.count(table, event)
+    arrive = "" if event != "INSERT" else " that arrives" if rows == 1 else " that arrive"
+    chains = reader.fired_triggers(table, event) if rows else []
+    bypassed = {
+        trigger.name: trigger
+        for fired in chains
+        for trigger in fired
+        if _raises(trigger) and not (event == "INSERT" and _has_judged(arriving, fired[0], trigger))
+    }
+    for name in bypassed:
+        text = f"trigger {name} can refuse a row (RAISE), and does not fire for {describe_rows(rows, event)}{arrive}."
+        yield Finding.of("trigger-bypassed", f"{arriving.databases.plan.target}:{table}", text, count=rows)
+
+
+def _has_judged(arriving: ArrivingRows, first: TriggerOrView, trigger: TriggerOrView) -> bool:
     """Return whether the trigger has fired for each arriving row in its source.
 
-    What it finds in other rows counts only where these have come along as well.
+    What it finds in other rows counts only where these have come along as well. So does what another trigger has
+    written that fires it.
     """
-    if trigger_event(trigger) != "INSERT" or not arriving.has_fired(trigger.table, trigger.name):
+    if not arriving.has_fired(first.table, first.name):
         return False
-    mappings = arriving.into(trigger.table)
+    mappings = arriving.into(first.table)
     is_alone = all(mapping.new for mapping in mappings) and len({mapping.source.name for mapping in mappings}) == 1
-    return is_alone or not reads_rows(trigger.sql)
+    return is_alone or (trigger is first and not reads_rows(trigger.sql))
 
 
-def _finding(arriving: ArrivingRows, trigger: TriggerOrView, rows: int) -> Finding:
-    event = trigger_event(trigger)
-    arrive = "" if event != "INSERT" else " that arrives" if rows == 1 else " that arrive"
-    text = (
-        f"trigger {trigger.name} can refuse a row (RAISE), and does not fire for {describe_rows(rows, event)}{arrive}."
-    )
-    return Finding.of("trigger-bypassed", f"{arriving.databases.plan.target}:{trigger.table}", text, count=rows)
+def _raises(trigger: TriggerOrView) -> bool:
+    return bool(_RAISES.search(strip_literals(trigger.sql)))

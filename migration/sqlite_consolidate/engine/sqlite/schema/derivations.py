@@ -81,16 +81,31 @@ class DerivationReader:
 
     def of_triggers(self, table: str, event: str = "INSERT") -> Iterator[Derivation]:
         """Yield what the triggers of a table at one event write, and what these fire."""
+        for fired, writes in self._fired(table, event):
+            for written, ways in self._written(fired, writes).items():
+                is_own = folded(written) == folded(table)
+                writing = [each for each in fired if _writes(each, written, writes)] if is_own else []
+                of_new_row = is_own and all(self._updates_new_row(each, table, ways) for each in writing)
+                yield Derivation(fired[0].name, written, table, ways, of_new_row=of_new_row, event=event)
+
+    def fired_triggers(self, table: str, event: str) -> list[list[TriggerOrView]]:
+        """Return each trigger of a table at one event, followed by those that it fires."""
+        return [fired for fired, _ in self._fired(table, event)]
+
+    def _fired(self, table: str, event: str) -> Iterator[tuple[list[TriggerOrView], dict[str, list[Access]]]]:
+        """Yield each trigger with those that it fires, and with the writes of each folded name."""
         writes: dict[str, list[Access]] = {}
         for access in self.compile(self._statement(table, event)):
             if access.inside is not None and access.action != "READ":
                 writes.setdefault(folded(access.inside), []).append(access)
-        for trigger in self._triggers_of(table):
-            if trigger_event(trigger) != event:
-                continue
-            for written, ways in self._written(trigger, writes).items():
-                of_new_row = folded(written) == folded(table) and self._updates_new_row(trigger, table, ways)
-                yield Derivation(trigger.name, written, table, ways, of_new_row=of_new_row, event=event)
+        for trigger in triggers_of(self.schema, table, [event]):
+            fired = [trigger]
+            for current in fired:  # grows meanwhile
+                for access in writes.get(folded(current.name), ()):
+                    fired += [
+                        other for other in triggers_of(self.schema, access.table, [access.action]) if other not in fired
+                    ]
+            yield fired, writes
 
     def _statement(self, table: str, event: str) -> str:
         """Return a statement that fires each trigger of a table at one event."""
@@ -148,26 +163,18 @@ class DerivationReader:
                 self.con.create_collation(match["name"], _equal)
         return accesses
 
-    def _triggers_of(self, table: str) -> list[TriggerOrView]:
-        return [trigger for trigger in self.schema.triggers if folded(trigger.table) == folded(table)]
-
-    def _written(self, trigger: TriggerOrView, writes: dict[str, list[Access]]) -> dict[str, frozenset[str]]:
-        """Return each table that a trigger writes, itself or by triggers that it fires, and how."""
+    def _written(self, fired: list[TriggerOrView], writes: dict[str, list[Access]]) -> dict[str, frozenset[str]]:
+        """Return each table that triggers write, and how."""
         written: dict[str, set[str]] = {}
-        waiting, known = [trigger], {folded(trigger.name)}
-        while waiting:
-            current = waiting.pop()
-            replaces = bool(_REPLACES.search(strip_literals(current.sql)))
-            for access in writes.get(folded(current.name), ()):
+        for trigger in fired:
+            replaces = bool(_REPLACES.search(strip_literals(trigger.sql)))
+            for access in writes.get(folded(trigger.name), ()):
                 table = self.schema.table(access.table)
                 if table is not None:
                     ways = written.setdefault(table.name, set())
                     ways.add(access.action)
                     if access.action == "INSERT" and (replaces or _replaces_by_constraint(table)):
                         ways.add("REPLACE")
-                fired = [other for other in self._triggers_of(access.table) if folded(other.name) not in known]
-                known |= {folded(other.name) for other in fired}
-                waiting += fired
         return {name: frozenset(ways) for name, ways in written.items()}
 
     def _updates_new_row(self, trigger: TriggerOrView, table: str, ways: frozenset[str]) -> bool:
@@ -177,7 +184,7 @@ class DerivationReader:
         one among the rows of the target. The authorizer does not name rows. Therefore the text of the trigger is read.
         """
         declared = self.schema.table(table)
-        if declared is None or ways != {"UPDATE"}:
+        if declared is None or ways != {"UPDATE"} or folded(trigger.table) != folded(table):
             return False
         key = [declared.alias] if declared.alias else [*declared.primary_key] if len(declared.primary_key) == 1 else []
         names = "|".join(re.escape(folded(name)) for name in (*key, *ROWIDS))
@@ -195,6 +202,16 @@ class DerivationReader:
     def _ordinary_tables(self, names: Iterable[str]) -> list[str]:
         tables = (self.schema.table(name) for name in names)
         return list(dict.fromkeys(table.name for table in tables if table and table.kind != "shadow"))
+
+
+def triggers_of(schema: Schema, table: str, events: Iterable[str]) -> list[TriggerOrView]:
+    """Return the triggers of a table or a view that fire at one of these events."""
+    of_table = (trigger for trigger in schema.triggers if folded(trigger.table) == folded(table))
+    return [trigger for trigger in of_table if trigger_event(trigger) in events]
+
+
+def _writes(trigger: TriggerOrView, table: str, writes: dict[str, list[Access]]) -> bool:
+    return any(folded(access.table) == folded(table) for access in writes.get(folded(trigger.name), ()))
 
 
 def trigger_event(trigger: TriggerOrView) -> str:
