@@ -179,3 +179,23 @@ def test_rows_that_mean_no_known_rowid_are_moved(bench: Bench) -> None:
     shop(bench, "b.db", 7)
 
     assert problems(bench, source("b.db", table("x", into="b_x"), "y")) == []
+
+
+@pytest.mark.parametrize(("rows", "ids"), [("(7, 1, 'A'), (1, 7, 'B')", ["rowids-apart"]), ("(7, 7, 'A')", [])])
+def test_key_of_the_target_takes_the_place_of_rowids(bench: Bench, rows: str, ids: list[str]) -> None:
+    """The view reads the INTEGER PRIMARY KEY of the target, which was no rowid in the source."""
+    bench.database(TARGET, "CREATE TABLE x(id INTEGER PRIMARY KEY, v)", Y)
+    create = "CREATE TABLE x(id INT PRIMARY KEY, v)"
+    bench.database("b.db", create, Y, VIEW, f"INSERT INTO x(rowid, id, v) VALUES {rows}")
+
+    assert problems(bench, source("b.db", "x", "y")) == [(id, "b.db:x") for id in ids]
+
+
+def test_key_of_the_source_becomes_the_rowid(bench: Bench) -> None:
+    """The view read the INTEGER PRIMARY KEY, and reads the implicit rowid in the target."""
+    bench.database(TARGET, "CREATE TABLE x(id INT PRIMARY KEY, v)", Y)
+    bench.database("b.db", "CREATE TABLE x(id INTEGER PRIMARY KEY, v)", Y, VIEW, "INSERT INTO x VALUES (7, 'A')")
+    copied = bench.copied(source("b.db", "x", "y"))
+
+    assert copied.rows("SELECT rowid, id FROM x") == [(7, 7)]
+    assert rows_are_exact(copied)

@@ -7,6 +7,7 @@ change. So they arrive unchanged, as those of a table without a key, or the run 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, predicted_target
@@ -63,12 +64,13 @@ def check_held_rowids(databases: InspectedDatabases, limits: Limits | None) -> t
         if mapping.rowid_users and mapping.table_map.rowids == "renumber" and databases.rows(mapping)
     ]
     problems = list(_misled(databases, limits))
-    kept = [mapping for mapping in used.values() if mapping.rowid_counts]
-    if kept:
+    checks = [(_changed, mapping) for mapping in used.values() if mapping.rowid_counts]
+    checks += [(partial(_replaced_by_key, label), mapping) for label, mapping in _users_of_keys(databases, limits)]
+    if checks:
         with predicted_target(databases, limits) as target:
-            for mapping in kept:
+            for check, mapping in checks:
                 try:
-                    problems += _changed(target, mapping)
+                    problems += check(target, mapping)
                 except sqlite3.Error as error:
                     problems.append(replace(read_problem(mapping.subject, error), criterion="keys-free"))
     return problems, findings
@@ -151,6 +153,38 @@ def _misled_rows(databases: InspectedDatabases, source: Source, meant: RowidUse,
             )
             hint = f"Move both tables into those that {use.label} uses, or both under names of their own (into)."
             yield Problem("rowids-apart", mapping.subject, fact, hint, criterion="parents-follow")
+
+
+def _users_of_keys(databases: InspectedDatabases, limits: Limits | None) -> Iterator[tuple[str, TableMapping]]:
+    """Yield each object that used an implicit rowid where the target has a key instead.
+
+    That key is an INTEGER PRIMARY KEY, which the object reads as the rowid.
+    """
+    schema = databases.target_schema.schema
+    moved = [folded(entry.name) for entry in (*schema.views, *schema.triggers)]
+    for mapping in databases.mappings:
+        if not mapping.into.alias or mapping.table.alias or not mapping.table.rowid or not databases.rows(mapping):
+            continue
+        for use in find_rowid_uses(databases.sources[mapping.source.name].schema, limits):
+            is_moved = any(name.endswith(folded(use.name)) for name in moved)  # under a prefix if it is renamed
+            if is_moved and folded(use.table) == folded(mapping.table_map.name):
+                yield use.label, mapping
+
+
+def _replaced_by_key(label: str, target: PredictedTarget, mapping: TableMapping) -> Iterator[Problem]:
+    """Yield a problem if rows have another key in the target than their rowid in the source."""
+    rows = mapping.projection(target.source_alias(mapping))
+    key = next((column for column in rows.columns if column.name == mapping.into.alias), None)
+    if key is None or rows.rowid is None:
+        return
+    query = rows.select(["count(*)"], f"{key.source} IS NOT {rows.rowid.source}")
+    if count := int(target.con.execute(query).fetchone()[0]):
+        fact = (
+            f"{label} uses the rowids of {mapping.table_map.name}, and the rowid of {mapping.into.name} is its key"
+            f" {mapping.into.alias}, which is another number in {counted(count, 'row')}."
+        )
+        hint = f"Leave {label} behind with a reason, or move the table under another name (into)."
+        yield Problem("rowids-apart", mapping.subject, fact, hint, criterion="keys-free")
 
 
 def _changed(target: PredictedTarget, mapping: TableMapping) -> Iterator[Problem]:
