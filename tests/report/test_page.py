@@ -379,6 +379,14 @@ def test_a_long_text_is_shortened_and_says_so(accepted: Record) -> None:
     assert len(html) < 50_000
 
 
+def test_page_of_a_thousand_tables_stays_small() -> None:
+    """It is less than 3 MB, with the last of five thousand lines of output."""
+    page = render_page(records.large())
+
+    assert len(page.encode()) < 2_900_000  # pytest-html writes less than 100 kB around it
+    assert "line 4999" in page
+
+
 def test_hundreds_of_criteria_are_folded_by_stage(accepted: Record) -> None:
     """Stages with few criteria stay open."""
     many = tuple(records.passed("rows-exact", f"table {n}", "1") for n in range(300))

@@ -63,6 +63,12 @@ def reports(chromium: Browser, folder: Path) -> dict[str, Path]:
             "refused": records.refused(),
             "unfinished": records.unfinished(),
             "hostile": records.hostile(),
-            "large": records.large(),
         },
     )
+
+
+@pytest.fixture(scope="module")
+def large_report(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the report of a thousand tables."""
+    assert chromium.is_connected()
+    return write_reports(tmp_path_factory.mktemp("large"), {"large": records.large()})["large"]

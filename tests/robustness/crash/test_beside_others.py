@@ -106,8 +106,8 @@ def _run_with_the_other(root: Path, reports: Path) -> tuple[CompletedRun, int]:
 
 
 def _start_together(folder: Path, times: int) -> Iterator[tuple[Workspace, list[tuple[CompletedRun, int]]]]:
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, spawn, initializer=_set_barrier, initargs=(spawn.Barrier(2),)) as pool:
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(2, fork, initializer=_set_barrier, initargs=(fork.Barrier(2),)) as pool:
         for number in range(times):
             (scratch := folder / str(number)).mkdir()
             workspace = build_one_source(scratch)
@@ -170,8 +170,9 @@ def test_intermittent_writer_loses_no_row(tmp_path: Path, file: str, sql: str, t
             assert re.search(rf"NOT ROLLED BACK: (main\.db is locked|{re.escape(file)}: \d+ rows? extra)", ran.text), (
                 ran.text
             )
+            is_restored = "extra" in ran.text  # and the writer came back before the last check
             ran = workspace.run("rollback", discard_changes=True)
-            assert ran.exit == 0, ran.text
+            assert ran.exit == 0 or (is_restored and "[nothing-to-undo]" in ran.text), ran.text
         assert ran.exit in (0, 1, 4), ran.text
         rows_now = _rows(workspace.root / written_file, sql)
         assert rows_now + _kept_rows(workspace, sql) == rows + writer.written, ran.text

@@ -19,6 +19,7 @@ from tests.support.exactness.exact import differences, files
 from tests.support.exactness.oracle import read_copy
 from tests.support.exactness.random_run import run_over
 from tests.support.exactness.writing import build
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     from tests.support.exactness.accepting import Verdict
@@ -65,9 +66,10 @@ def _many(folder: Path, examples: int, *, derandomize: bool) -> Counter[str]:
     return verdicts
 
 
-def test_sample_of_random_workspaces_is_exact_or_refused(scratch: Path) -> None:
+@pytest.mark.parametrize("number", [4, *thorough(20)])
+def test_sample_of_random_workspaces_is_exact_or_refused(scratch: Path, number: int) -> None:
     """At least seven of ten workspaces are accepted."""
-    verdicts = _many(scratch, 10, derandomize=True)
+    verdicts = _many(scratch, number, derandomize=True)
 
     assert verdicts["accepted"] >= 0.7 * verdicts.total(), verdicts
 

@@ -1,7 +1,8 @@
-"""Remember the installed distributions, which each run of pytest asks for many times."""
+"""Remember the installed distributions, and install the package, for many runs of pytest."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from functools import cache, cached_property
 from importlib import metadata
@@ -38,6 +39,14 @@ def remember_installed() -> None:
     vars(metadata)["distributions"] = _distributions
     for distribution in _distributions():
         _ = distribution.metadata, distribution.entry_points
+
+
+def copy_package(source: Path, destination: Path) -> None:
+    """Copy a package with its compiled modules, which an interpreter need not compile again.
+
+    Another process may be writing one of them at this moment, under a name of its own.
+    """
+    shutil.copytree(source, destination, ignore=shutil.ignore_patterns("*.pyc.*"))
 
 
 def _distributions(**of: Any) -> Iterable[metadata.Distribution]:

@@ -18,6 +18,7 @@ import sqlite_consolidate
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.plan.model import Plan
 from tests.support.benchmark.results import markdown, read
+from tests.support.workspaces.installed import copy_package
 from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, execute
 
 if TYPE_CHECKING:
@@ -72,16 +73,13 @@ def alike(text: str) -> list[str]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return what a clone has for a run.
+    """Return what a clone has for a run, after an earlier run.
 
     Reports and the sample are made in it, not in this repository.
     """
     root = tmp_path / "project"
-    without = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(
-        REPOSITORY / "migration" / "sqlite_consolidate", root / "migration" / "sqlite_consolidate", ignore=without
-    )
-    shutil.copytree(REPOSITORY / "tests" / "stages", root / "tests" / "stages", ignore=without)
+    for folder in ("migration/sqlite_consolidate", "tests/stages"):
+        copy_package(REPOSITORY / folder, root / folder)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(REPOSITORY / name, root)
     subprocess.run(["git", "init", "-q", str(root)], check=True)

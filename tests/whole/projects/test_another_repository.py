@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.workspaces.installed import copy_package
 from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace
 
 if TYPE_CHECKING:
@@ -35,9 +35,8 @@ def repository(tmp_path: Path) -> Path:
 def pytest_in(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """Run pytest in another repository, with the package laid out as in its wheel."""
     site = root.parent / "site"
-    passed_over = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(REPOSITORY / "migration" / "sqlite_consolidate", site / "sqlite_consolidate", ignore=passed_over)
-    shutil.copytree(REPOSITORY / "tests" / "stages", site / "sqlite_consolidate" / "stages", ignore=passed_over)
+    copy_package(REPOSITORY / "migration" / "sqlite_consolidate", site / "sqlite_consolidate")
+    copy_package(REPOSITORY / "tests" / "stages", site / "sqlite_consolidate" / "stages")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
     environment = os.environ | LIGHT | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(

@@ -8,12 +8,12 @@ import sys
 import sysconfig
 import tomllib
 from pathlib import Path
-from shutil import copytree, ignore_patterns
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.support.workspaces.installed import copy_package
 from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     this interpreter has installed of this project is left out, because it may be of another version.
     """
     site = tmp_path_factory.mktemp("site")
-    copytree(_source(), site / PACKAGE, ignore=ignore_patterns("__pycache__"))
-    copytree(REPOSITORY / "tests" / "stages", site / PACKAGE / "stages", ignore=ignore_patterns("__pycache__"))
+    copy_package(_source(), site / PACKAGE)
+    copy_package(REPOSITORY / "tests" / "stages", site / PACKAGE / "stages")
     (site / DISTRIBUTION).mkdir()
     (site / DISTRIBUTION / "METADATA").write_text("Metadata-Version: 2.1\nName: sqlite-consolidate\nVersion: 0\n")
     (site / DISTRIBUTION / "entry_points.txt").write_text("\n".join(_entry_points()))
