@@ -162,9 +162,23 @@ def _dropped(reference: Reference, strays: Strays) -> Problem:
         f"{_refer(strays.differing + strays.lost, reference)} rows of {parent} that the target does not have or has"
         f" under another key: {_reach(strays, into)}."
     )
-    # Not prefer-source, because then the rows of the target that refer to these keys would change their meaning.
-    hint = f"Make these rows of {parent} equal in both databases, or {_apart(reference)}."
+    hint = f"{_mend(reference)}, or {_apart(reference)}."
     return Problem("parents-differ", reference.child.subject, text, hint, criterion="parents-follow")
+
+
+def _mend(reference: Reference) -> str:
+    """Return what lets each child reach its parent again, where both tables keep their names."""
+    mapping, parent, into = reference.parent_mapping, reference.parent, reference.into
+    if mapping is None or parent is None:
+        return ""
+    columns = ", ".join(into.columns)
+    if [folded(target_column(mapping, name)) for name in parent.columns] != [folded(name) for name in into.columns]:
+        wanted = f"{', '.join(parent.columns)} of {reference.parent_name} have to become {columns}"
+        return f"Correct columns in the plan ({wanted} of {into.table.name})"
+    if (parent.affinities, parent.collations) != (into.affinities, into.collations):
+        return f"Declare type and collation of {columns} in {into.table.name} of the target as the source does"
+    # Not prefer-source, because then the rows of the target that refer to these keys would change their meaning.
+    return f"Make these rows of {reference.parent_name} equal in both databases"
 
 
 def _adopted(reference: Reference, strays: Strays) -> Problem:

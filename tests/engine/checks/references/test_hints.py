@@ -1,0 +1,35 @@
+"""Specify that the hint of a refused reference names what can help."""
+
+from __future__ import annotations
+
+from tests.support.databases import TARGET, Bench, source, table
+
+
+def hint(bench: Bench, *tables: object) -> str:
+    """Return the hint of the only problem."""
+    (problem,) = bench.survey(source("b.db", *tables)).problems  # type: ignore[arg-type]
+    assert problem.id == "parents-differ"
+    return problem.hint
+
+
+def test_hint_names_columns_that_lead_elsewhere(bench: Bench) -> None:
+    """The plan exchanges the columns of the key, and the target does not."""
+    parent = "CREATE TABLE p(a INT, b INT, v, PRIMARY KEY(a, b))"
+    child = "CREATE TABLE c(x INT, y INT, FOREIGN KEY(x, y) REFERENCES p(a, b))"
+    bench.database(TARGET, parent, child)
+    bench.database(
+        "b.db", parent, child, "INSERT INTO p VALUES (1, 2, 'one'), (2, 1, 'two')", "INSERT INTO c VALUES (1, 2)"
+    )
+
+    assert "columns in the plan (a, b of p have to become a, b of p)" in hint(
+        bench, table("p", columns={"a": "b", "b": "a"}), "c"
+    )
+
+
+def test_hint_names_key_that_target_declares_otherwise(bench: Bench) -> None:
+    """No row is another one. The target compares the key without its type."""
+    parent, child = "CREATE TABLE p(k {} UNIQUE)", "CREATE TABLE c(id INTEGER PRIMARY KEY, p TEXT REFERENCES p(k))"
+    bench.database(TARGET, parent.format(""), child)
+    bench.database("b.db", parent.format("INTEGER"), child, "INSERT INTO p VALUES (1)", "INSERT INTO c VALUES (1, '1')")
+
+    assert hint(bench, "p", "c").startswith("Declare type and collation of k in p of the target as the source does")
