@@ -95,6 +95,7 @@ class TableMap(Part):
         columns: Renamed columns, from the name in the source to the name in the target.
         create: DDL of the target table. If it is empty, the schema, indexes and triggers of the source are used.
         rowids: With ``keep`` implicit rowids arrive unchanged, or the run refuses. With ``renumber`` they may change.
+            Without either, those of a table with a key may change unless a view or a trigger uses them.
     """
 
     name: Name
