@@ -176,7 +176,7 @@ def test_run_killed_before_sealing_leaves_no_set(root: Path) -> None:
 
     assert [(finding.id, finding.subject) for finding in findings] == [("run-cut-short", f"small-{STAMP}")]
     assert state(root) == before
-    assert list((root / "backups").iterdir()) == []
+    assert list((root / "backups").glob("[!.]*")) == []
 
 
 def test_run_killed_before_any_file_change_is_undone(root: Path, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_run_killed_before_any_file_change_is_undone(root: Path, tmp_path: Path)
 
 def no_remains(root: Path) -> bool:
     """Return whether every backup set is sealed."""
-    return all((folder / "manifest.json").exists() for folder in (root / "backups").glob("*"))
+    return all((folder / "manifest.json").exists() for folder in (root / "backups").glob("[!.]*"))
 
 
 @pytest.mark.parametrize("event", ["rewriting", "finished"])

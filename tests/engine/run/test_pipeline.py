@@ -257,7 +257,7 @@ def test_commit_without_history_row_is_refused(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "stage"), [("copying what", PREFLIGHT), ("backing up", BACKUP), ("archiving", ARCHIVE)]
+    ("words", "stage"), [("copying the", PREFLIGHT), ("backing up", BACKUP), ("archiving", ARCHIVE)]
 )
 def test_interrupted_stage_cannot_be_checked_or_passed(root: Path, words: str, stage: Stage) -> None:
     """Neither its criteria can be checked nor the next stage performed.

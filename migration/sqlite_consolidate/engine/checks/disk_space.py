@@ -26,12 +26,14 @@ class DiskSpaceNeeded:
         dumps: Their SQL text, which is seldom longer than the database because it contains no index.
         growth: Bytes by which the target grows.
         scratch: The size of the largest database, needed while its dump is loaded or its archive is restored.
+        rollback: Bytes that a rollback writes at most, which is the size of the target at COMMIT.
     """
 
     backups: int
     dumps: int
     growth: int
     scratch: int
+    rollback: int
 
     @property
     def kept(self) -> int:
@@ -40,7 +42,7 @@ class DiskSpaceNeeded:
 
     def __str__(self) -> str:
         parts = f"backups {_mb(self.backups)}, dumps {_mb(self.dumps)}, growth {_mb(self.growth)}"
-        return f"{_mb(self.kept)} are needed ({parts}), and {_mb(self.scratch)} temporarily"
+        return f"{_mb(self.kept)} are needed ({parts}), and {_mb(self.scratch + self.rollback)} temporarily"
 
 
 def disk_space_needed(plan: Plan, folder: Path) -> DiskSpaceNeeded:
@@ -53,7 +55,14 @@ def disk_space_needed(plan: Plan, folder: Path) -> DiskSpaceNeeded:
     sources = dict.fromkeys(source.file for source in plan.sources)
     moved = sum(size_with_sidecars(folder / file) for file in sources)
     every = [size_with_sidecars(folder / file) for file in dict.fromkeys([plan.target, *sources])]
-    return DiskSpaceNeeded(sum(every), sum(every) if plan.dump else 0, moved, max(every))
+    target = size_with_sidecars(folder / plan.target)
+    return DiskSpaceNeeded(
+        backups=sum(every),
+        dumps=sum(every) if plan.dump else 0,
+        growth=moved,
+        scratch=max(every),
+        rollback=target + moved if target else 0,  # without a target the rollback only removes it
+    )
 
 
 def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
@@ -69,9 +78,11 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
     has_separate_temporary_disk = Path(temporary).stat().st_dev != root.stat().st_dev
     # A dump is loaded beside the backups, before the target grows; an archive is restored in the temporary folder.
     dump_scratch = max(0, needed.scratch - needed.growth if plan.dump else 0)
-    problems = _check_free_space(
-        plan.backups, root, needed.kept + (dump_scratch if has_separate_temporary_disk else needed.scratch), needed
+    # An archive is restored while the space for the rollback is reserved.
+    temporarily = (
+        max(dump_scratch, needed.rollback) if has_separate_temporary_disk else needed.scratch + needed.rollback
     )
+    problems = _check_free_space(plan.backups, root, needed.kept + temporarily, needed)
     if has_separate_temporary_disk:
         problems += _check_free_space(temporary, temporary, needed.scratch, needed)
     files = [file for file in (source.file for source in plan.sources) if may_exist(root / file)]

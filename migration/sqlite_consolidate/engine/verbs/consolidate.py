@@ -19,10 +19,12 @@ from sqlite_consolidate.engine.backup import history, manifest
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.copies import copy_code, copy_database, create_backup_set, dump_database
 from sqlite_consolidate.engine.backup.ledger import RECORDED
+from sqlite_consolidate.engine.backup.reserved_space import release_space, reserve_space
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult
 from sqlite_consolidate.engine.backup.rollback.target_objects import objects_of
 from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace
+from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
@@ -145,6 +147,7 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
     )
     manifest.write(run.folder, sealed)
     run.ledger.note("sealed")
+    reserve_space(run.folder, disk_space_needed(run.plan, run.live).rollback)
     return sealed
 
 
@@ -254,6 +257,7 @@ class Run(RunResults):
         """
         if verdict(self.log) != "accepted":
             return False
+        release_space(self.folder)
         if not self.is_rehearsal:
             try:
                 self.ledger.note("finished")

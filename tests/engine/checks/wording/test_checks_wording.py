@@ -273,6 +273,6 @@ def test_missing_original_target_has_this_reason(tmp_path: Path) -> None:
 def test_disk_space_has_these_words() -> None:
     """The sum names its parts."""
     assert (
-        str(DiskSpaceNeeded(backups=3_000_000, dumps=2_000_000, growth=1_000_000, scratch=500_000))
-        == "6.0 MB are needed (backups 3.0 MB, dumps 2.0 MB, growth 1.0 MB), and 0.5 MB temporarily"
+        str(DiskSpaceNeeded(backups=3_000_000, dumps=2_000_000, growth=1_000_000, scratch=500_000, rollback=200_000))
+        == "6.0 MB are needed (backups 3.0 MB, dumps 2.0 MB, growth 1.0 MB), and 0.7 MB temporarily"
     )

@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copies import remove_unfinished_copies
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.reserved_space import release_space
 from sqlite_consolidate.engine.backup.rollback import restore
 from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult, Step, restored_observations, steps_or_raise
 from sqlite_consolidate.engine.backup.rollback.target_state import TargetState, read_target_state
@@ -83,6 +84,7 @@ def roll_back(
         steps = steps_or_raise(checked)
         for database in {step.exclusive_database for step in steps if step.exclusive_database}:
             restore.require_exclusive_access(database)
+        release_space(folder)
         ledger.note("putting-back")
         for step in steps:
             result.steps.extend(text for text in (step.action(), step.text) if text)

@@ -1,0 +1,80 @@
+"""Specify that the space of a rollback is reserved before COMMIT."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.reserved_space import reserve_space
+from sqlite_consolidate.engine.backup.rollback.rollback import roll_back
+from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
+from sqlite_consolidate.engine.run.stages import COMMIT
+from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, plan_of, reach
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="space is reserved with posix_fallocate")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Provide a workspace that is not consolidated yet."""
+    return build_two_sources(tmp_path / "workspace")
+
+
+def test_space_of_a_rollback_is_allocated_before_commit(root: Path) -> None:
+    """Another process cannot take it afterwards."""
+    needed = disk_space_needed(plan_of(root), root)
+    run = a_run(root)
+    reach(run, COMMIT)
+
+    reserved = (run.folder / "reserved").stat()
+    run.end()
+
+    assert reserved.st_size == needed.rollback > 0
+    assert reserved.st_blocks * 512 >= needed.rollback
+
+
+def test_accepted_run_gives_the_space_back(root: Path) -> None:
+    """The backup set keeps no file of it."""
+    run = consolidate(a_run(root))
+    run.end()
+
+    assert not (run.folder / "reserved").exists()
+
+
+def test_rollback_gives_the_space_back_before_its_first_write(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger has the first write of a rollback."""
+    run = consolidate(a_run(root))
+    run.end()
+    reserve_space(run.folder, 4096)
+    note = Ledger.note
+    noted = []
+
+    def note_and_look(ledger: Ledger, event: str, **facts: object) -> None:
+        noted.append((event, (run.folder / "reserved").exists()))
+        note(ledger, event, **facts)
+
+    monkeypatch.setattr(Ledger, "note", note_and_look)
+    roll_back(root, run.folder)
+
+    assert noted[0] == ("putting-back", False)
+
+
+def test_run_without_a_target_reserves_nothing(tmp_path: Path) -> None:
+    """Its rollback only removes the target."""
+    root = build_two_sources(tmp_path / "empty", target=False)
+
+    assert disk_space_needed(plan_of(root), root).rollback == 0
+
+
+def test_disk_without_the_space_is_an_error(tmp_path: Path) -> None:
+    """No file is left."""
+    with pytest.raises(OSError, match=r"File too large|No space left"):
+        reserve_space(tmp_path, 1 << 62)
+
+    assert list(tmp_path.iterdir()) == []
