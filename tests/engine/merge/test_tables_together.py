@@ -49,6 +49,18 @@ def test_foreign_keys_name_the_common_table(bench: Bench, maps: tuple[TableMap, 
     assert [finding.id for finding in copied.inspected.findings] == []
 
 
+def test_names_that_begin_with_a_tilde_are_followed(bench: Bench) -> None:
+    """Tables and columns are renamed by way of such names."""
+    odd = 'CREATE TABLE "~1"("~0" INTEGER PRIMARY KEY REFERENCES second, "~1" INT REFERENCES first)'
+    bench.database("a.db", FIRST, SECOND, odd)
+
+    maps = (*TOGETHER, table("~1", into="~0", columns={"~0": "~1", "~1": "~0"}))
+    target_schema = bench.target_schema(source("a.db", *maps))
+
+    assert planned_objects(target_schema) == [("table", "p"), ("table", "~0")]
+    assert sql_of(target_schema, "~0").count('REFERENCES "p"') == 2
+
+
 def test_references_of_a_tree_stay_inside_it(bench: Bench) -> None:
     """Each table refers to itself, and the second to the first as well."""
     tree = "CREATE TABLE {0}(id INTEGER PRIMARY KEY, up INT REFERENCES {0}(id), other INT REFERENCES first(id))"

@@ -120,20 +120,21 @@ def rename_tables(con: sqlite3.Connection, maps: Sequence[TableMap], schema: Sch
     tables = [(each, table) for each in maps if (table := schema.table(each.name)) and has_table(con, table.name)]
     names: dict[int, str] = {}
     common_names: dict[str, str] = {}
+    free = _free_prefix(schema)
     for number, (table_map, table) in enumerate(tables):
-        _rename_columns(con, table_map, table)
+        _rename_columns(con, table_map, table, free)
         names[number] = table_map.into
         if any(folded(table_map.into) == folded(other.into) for other, _ in tables[:number]):
-            names[number] = f"~{number} in {table_map.into}"
+            names[number] = f"{free}{number} in {table_map.into}"
             common_names[quoted(names[number])] = quoted(table_map.into)
         if names[number] != table.name:
-            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME TO "~{number}"')
+            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME TO "{free}{number}"')
     for number, (_, table) in enumerate(tables):
         if names[number] == table.name:
             continue
         if has_table(con, names[number]):  # a table that is not moved must not be mistaken for the renamed one
             con.execute(f"ALTER TABLE {quoted(names[number])} RENAME TO {quoted(names[number] + NOT_MOVED)}")
-        con.execute(f'ALTER TABLE "~{number}" RENAME TO {quoted(names[number])}')
+        con.execute(f'ALTER TABLE "{free}{number}" RENAME TO {quoted(names[number])}')
     return common_names
 
 
@@ -147,12 +148,21 @@ def with_common_names(sql: str, common_names: Mapping[str, str]) -> str:
     return TOKEN.sub(lambda token: common_names.get(token[0], token[0]), sql) if common_names else sql
 
 
-def _rename_columns(con: sqlite3.Connection, table_map: TableMap, table: Table) -> None:
+def _free_prefix(schema: Schema) -> str:
+    """Return a text with which no table and no column begins."""
+    prefix = "~"
+    names = [name for table in schema.tables.values() for name in (table.name, *(each.name for each in table.columns))]
+    while any(name.startswith(prefix) for name in names):
+        prefix += "~"
+    return prefix
+
+
+def _rename_columns(con: sqlite3.Connection, table_map: TableMap, table: Table, free: str) -> None:
     columns = [(column.name, new) for old, new in table_map.columns.items() if (column := table.column(old))]
     for index, (old, _) in enumerate(columns):
-        con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO "~{index}"')
+        con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO "{free}{index}"')
     for index, (_, new) in enumerate(columns):
-        con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN "~{index}" TO {quoted(new)}')
+        con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN "{free}{index}" TO {quoted(new)}')
 
 
 def has_table(con: sqlite3.Connection, name: str) -> bool:
