@@ -66,6 +66,7 @@ LEVELS: dict[str, Level] = {
     "run-cut-short": "attention",
     "smoke-changed-copy": "note",
     "source-absent": "note",
+    "source-unreferenced": "attention",
     "synchronized-folder": "attention",
     "table-as-it-was": "attention",
     "table-changed-since": "note",

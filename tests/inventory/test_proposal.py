@@ -103,7 +103,13 @@ def test_tables_with_equal_keys_are_kept_apart(refined: RefinedProposal) -> None
     assert west.into == "west_sales"
     assert "north.db:sales" in west.apart
     assert "west.db:sales" in west.apart
-    assert len(source(refined, "west.db").decide) == 1
+    assert len(source(refined, "west.db").decide) == 1 + len(source(refined, "west.db").questions)
+
+
+def test_source_that_no_code_opens_is_a_decision(refined: RefinedProposal) -> None:
+    """The code opens the other one."""
+    assert len(source(refined, "west.db").questions) == 1
+    assert source(refined, "crm/crm.sqlite3").questions == ()
 
 
 def test_tables_declared_differently_are_kept_apart(refined: RefinedProposal) -> None:

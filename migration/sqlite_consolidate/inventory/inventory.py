@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders
@@ -57,6 +58,7 @@ class Inventory:
         duplicates: Groups of files with equal content. A group begins with the file that the others are copies of.
         overlaps: Tables that more than one database has. Backups, copies and unread files do not count.
         files_read: Number of text files that were read for mentions.
+        has_code: Whether code or configuration names a database, or computes the name of one.
         unexamined_processes: Number of processes whose open files could not be listed.
         state: Size and time of the last change of every database and its sidecar files before the inventory.
     """
@@ -67,6 +69,7 @@ class Inventory:
     overlaps: tuple[Overlap, ...]
     discovery: Discovery
     files_read: int
+    has_code: bool
     unexamined_processes: int
     state: dict[str, tuple[int, int]]
 
@@ -109,6 +112,7 @@ def take_inventory(
         overlaps=tuple(find_overlaps([entry.database for entry in entries if entry.role in ("live", "no rows")])),
         discovery=discovery,
         files_read=scanned.files_read,
+        has_code=any(mention.kind in (*KINDS_IN_USE, "open pattern") for mention in scanned.mentions),
         unexamined_processes=held.unseen,
         state=state,
     )
@@ -133,7 +137,7 @@ def _entries(
     twins = {file: group[0] for group in duplicates for file in group[1:]}
     by_name: dict[str, list[Mention]] = defaultdict(list)
     for mention in scanned:
-        if mention.kind in ("code", "config"):
+        if mention.kind in KINDS_IN_USE:
             by_name[mention.database].append(mention)
     return tuple(
         Entry(

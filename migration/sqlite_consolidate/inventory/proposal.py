@@ -54,20 +54,25 @@ class ProposedLeave:
 
 @dataclass(frozen=True)
 class ProposedSource:
-    """Hold one ``[[source]]``."""
+    """Hold one ``[[source]]``.
+
+    Attributes:
+        questions: Decisions about the file as a whole.
+    """
 
     name: str
     file: str
     notes: tuple[str, ...]
     maps: tuple[ProposedMap, ...]
     leaves: tuple[ProposedLeave, ...] = ()
+    questions: tuple[str, ...] = ()
 
     @property
     def decide(self) -> tuple[str, ...]:
-        """Return the decision about the tables that are kept apart, or nothing."""
+        """Return the decisions about the file, and about the tables that are kept apart."""
         apart = [table_map for table_map in self.maps if table_map.into != table_map.name and not table_map.is_stamp]
         if not apart:
-            return ()
+            return self.questions
         tables = join_first_names([table_map.name for table_map in apart])
         names = join_first_names([table_map.into for table_map in apart])
         reason = next((table_map.apart for table_map in apart if not table_map.follows), apart[0].apart)
@@ -77,7 +82,7 @@ class ProposedSource:
             f"so change the code that reads {'it' if is_one else 'them'}. "
             "To make one table of them instead, remove `into` and set `columns` or `on_conflict`."
         )
-        return (question,)
+        return (*self.questions, question)
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,12 @@ def _award_most(reasons: dict[str, list[str]], by_file: Mapping[str, int], reaso
             reasons[file].append(reason.format(most))
 
 
+_UNREFERENCED = (
+    "no code is seen to open this file: how does your application reach it? "
+    "Change that code by a [[reference]], or leave this source out if nothing reads it."
+)
+
+
 def propose_plan(inventory: Inventory) -> Proposal | None:
     """Return the plan that an inventory suggests.
 
@@ -103,7 +109,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     entries, postponed = _split_by_size([entry for entry in inventory.live if entry.file != target.file])
     names = _names([entry.file for entry in entries])
     naming = TableNaming(target)
-    sources = tuple(_source(entry, names[entry.file], naming) for entry in entries)
+    sources = tuple(_source(entry, names[entry.file], naming, inventory) for entry in entries)
     mentions = [mention for entry in entries for mention in entry.mentions]
     proposal = Proposal(
         name=_slug(inventory.root.name) or "consolidation",
@@ -201,7 +207,7 @@ def _difference(first: Table, second: Table) -> str:
     return "; ".join(differences) or "types, keys or constraints"
 
 
-def _source(entry: Entry, name: str, naming: TableNaming) -> ProposedSource:
+def _source(entry: Entry, name: str, naming: TableNaming, inventory: Inventory) -> ProposedSource:
     database = entry.database
     maps, leaves, related = [], [], related_tables(database)
     for table in _needed_tables(database):
@@ -215,7 +221,8 @@ def _source(entry: Entry, name: str, naming: TableNaming) -> ProposedSource:
         elif table.rows != 0:
             question = f"{table.name} {problem.what} It is left out. Rebuild it in the target, or confirm the reason."
             leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))
-    return ProposedSource(name, database.file, _notes(entry), tuple(maps), tuple(leaves))
+    questions = () if entry.mentions or not inventory.has_code else (_UNREFERENCED,)
+    return ProposedSource(name, database.file, _notes(entry), tuple(maps), tuple(leaves), questions)
 
 
 def _needed_tables(database: Database) -> list[CountedTable]:

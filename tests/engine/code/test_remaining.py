@@ -5,7 +5,11 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.remaining import remaining_mentions, remaining_observations
+from sqlite_consolidate.engine.code.remaining import (
+    remaining_mentions,
+    remaining_observations,
+    unreferenced_findings,
+)
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.observation import Outcome
@@ -103,3 +107,19 @@ def test_tree_without_text_demands_nothing(tmp_path: Path) -> None:
     observations = observed(tmp_path)
 
     assert [entry.outcome for entry in observations] == [Outcome.NOT_REQUIRED]
+
+
+def test_source_that_no_code_opens_is_a_finding(tmp_path: Path) -> None:
+    """A replaced, an exempt and a computed name count, and a comment does not."""
+    write(tmp_path, "store.py", 'A = LOGS / "tasks.db"  # and task_queue.db\n')
+    reference = Reference(file="store.py", find='LOGS / "tasks.db"', replace="main()")
+    databases = [*DATABASES, "logs/shards/a-07.db", "old/archive.db"]
+    exempt = [Exemption(path="old.py", reason="it never runs")]
+    write(tmp_path, "old.py", '"old/archive.db"; x = "old/archive.db"\n')
+    write(tmp_path, "shards.py", 'LOGS.glob("a-*.db")\n')
+    scope = ScanScope(tmp_path, ["."], databases, "main.db", exempt=exempt)
+    rewrites, _, _ = plan_rewrites_in_part(tmp_path, [reference], [])
+
+    findings = unreferenced_findings(scope, remaining_mentions(scope, rewrites), rewrites)
+
+    assert [(finding.id, finding.subject) for finding in findings] == [("source-unreferenced", "logs/task_queue.db")]

@@ -7,10 +7,17 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, Mention, excerpt
-from sqlite_consolidate.engine.code.scanning.scan import ScanResult, failed_observations, find_mentions
+from sqlite_consolidate.engine.code.scanning.old_names import (
+    KINDS_IN_USE,
+    Mention,
+    OldNames,
+    distinguishing_name,
+    excerpt,
+)
+from sqlite_consolidate.engine.code.scanning.scan import ScanResult, failed_observations, find_mentions, mentions_in
 from sqlite_consolidate.engine.code.source_files import LINE_END
 from sqlite_consolidate.engine.code.suggest import propose_in_file
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.text import counted, literal_pattern, toml_string
 
@@ -62,6 +69,25 @@ def remaining_observations(scope: ScanScope, result: ScanResult, references: Seq
         return [not_required(SCANNED, NOTHING_SCANNED)]
     observed = f"{counted(result.files_read, 'file')} read, {NONE_REMAINS}"
     return [Observation(SCANNED, "no mention remains", observed, holds=True, examined=result.files_read)]
+
+
+def unreferenced_findings(scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite]) -> list[Finding]:
+    """Return a finding for each old database that no scanned code is seen to open.
+
+    Args:
+        scope: What was scanned.
+        result: The mentions that remain after the planned rewrites.
+        rewrites: The planned rewrites, whose files name a database as long as they are not made.
+    """
+    names = OldNames(scope.databases, scope.target)
+    before = [mention for rewrite in rewrites for mention in mentions_in(rewrite.file, rewrite.before, names)]
+    opened = {mention.database for mention in (*result.mentions, *before) if mention.kind in (*KINDS_IN_USE, "exempt")}
+    text = "no scanned code is seen to open it. Find out how the application reaches it."
+    return [
+        Finding.of("source-unreferenced", database, text)
+        for database in (scope.databases if result.files_read else ())
+        if distinguishing_name(database, scope.target) not in opened
+    ]
 
 
 def _advice(mentions: Sequence[Mention], proposals: Sequence[ProposedReference]) -> Mapping[Mention, str]:

@@ -29,7 +29,7 @@ from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings, unified_diff
-from sqlite_consolidate.engine.code.remaining import remaining_mentions
+from sqlite_consolidate.engine.code.remaining import remaining_mentions, unreferenced_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part, write_rewrites
 from sqlite_consolidate.engine.code.scanning.scan import attention_findings
 from sqlite_consolidate.engine.content.contents import read_contents
@@ -110,8 +110,9 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     inspected.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
     archives = [archived_name(facts.file, run.stamp) for facts in inspected.sources.values()]
     inspected.findings += archive_findings(run.live, archives)
-    mentions = remaining_mentions(run.scan_scope(), [*rewrites, *in_part])
-    inspected.findings += attention_findings(mentions)
+    scope, planned = run.scan_scope(), [*rewrites, *in_part]
+    mentions = remaining_mentions(scope, planned)
+    inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
     return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 UNKNOWN = "\0"
 """Part of a text that is known only at run time. No file name contains this character."""
@@ -50,12 +50,12 @@ class NamePatterns:
     to be those of the database. A pattern that states neither a letter of the name nor a folder is open.
 
     Args:
-        paths: Name by which each old database is recognised, to its path.
+        paths: Name by which each old database is recognised, and its path. Several may have the same name.
     """
 
-    def __init__(self, paths: Mapping[str, str]) -> None:
-        self._paths = {name: PurePosixPath(path) for name, path in paths.items()}
-        suffixes = sorted({re.escape(path.suffix) for path in self._paths.values() if len(path.suffix) > 1})
+    def __init__(self, paths: Sequence[tuple[str, str]]) -> None:
+        self._paths = [(name, PurePosixPath(path)) for name, path in paths]
+        suffixes = sorted({re.escape(path.suffix) for _, path in self._paths if len(path.suffix) > 1})
         any_suffix = "|".join(suffixes) or "(?!)"
         self._end = re.compile(rf"(?:{any_suffix})(?=(?:{SIDECAR_PATTERN})?(?![\w~]|[.-]\w))")
         self._in_bytes = re.compile(rf"[}}*\])\"'](?:{any_suffix})(?!\w)|(?:{any_suffix})[\"'`?]".encode())
@@ -99,13 +99,13 @@ class NamePatterns:
         pattern = re.compile(".*".join(map(re.escape, re.split(f"{UNKNOWN}+", name))), re.DOTALL)
         has_letters = bool(_LITERAL.search(PurePosixPath(name).stem.replace(UNKNOWN, "")))
         stated, is_open = [], False
-        for known_name, path in self._paths.items():
+        for known_name, path in self._paths:
             if pattern.fullmatch(path.name):
                 number = _stated_folders(folders, path.parent.parts, is_cut=is_cut)
                 if number is not None and (number or has_letters):
                     stated.append(known_name)
                 is_open |= number is not None
-        further = tuple(known_name for known_name in stated if known_name not in named)
+        further = tuple(dict.fromkeys(known_name for known_name in stated if known_name not in named))
         if further or (is_open and not stated and not named):
             yield NamePattern(word, further)
 

@@ -69,9 +69,10 @@ class OldNames:
     """
 
     def __init__(self, databases: Iterable[str], target: str = "") -> None:
-        self.paths = {_distinguishing_name(database, target): database for database in databases}
+        files_by_name = [(distinguishing_name(database, target), database) for database in databases]
+        self.paths = dict(files_by_name)
         self.names = tuple(self.paths)
-        self.patterns = NamePatterns(self.paths)
+        self.patterns = NamePatterns(files_by_name)
         # Longer names come first, so that "tasks.db-1" is not found as "tasks.db" where both are old.
         longest_first = sorted(self.names, key=len, reverse=True)
         names = "|".join(_SEPARATOR.join(map(re.escape, name.split("/"))) for name in longest_first)
@@ -103,7 +104,7 @@ def _suffix_pattern(suffix: str) -> re.Pattern[bytes]:
     return re.compile(rb"\." + end + rb"(?!\w)|[\"']" + end + rb"[\"']" if end else b"")
 
 
-def _distinguishing_name(database: str, target: str) -> str:
+def distinguishing_name(database: str, target: str) -> str:
     """Return the shortest end of the path that is no end of the target's path."""
     parts, others = PurePosixPath(database).parts, PurePosixPath(target).parts
     for count in range(1, len(parts) + 1):

@@ -7,7 +7,13 @@ import io
 import tokenize
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.scanning.old_names import Mention, MentionKind, OldNames, excerpt
+from sqlite_consolidate.engine.code.scanning.old_names import (
+    KINDS_IN_USE,
+    Mention,
+    MentionKind,
+    OldNames,
+    excerpt,
+)
 from sqlite_consolidate.engine.code.scanning.prose import is_sentence
 from sqlite_consolidate.engine.code.scanning.python_patterns import find_pattern_expressions
 from sqlite_consolidate.engine.code.scanning.python_values import FUNCTIONS, ConstantValues
@@ -46,10 +52,10 @@ def find_naming_expressions(module: ast.Module, names: OldNames) -> list[NamingE
 def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
     """Return every mention in Python source, ordered by line.
 
-    A line that has a name twice counts once. Strings count as code, also if they are built by f-strings, ``+``, ``%``,
-    ``format``, ``/`` between paths, ``join``, ``Path``, ``with_suffix`` or constants of the same module. A string in
-    which the name is a word among others counts as a sentence, unless a call executes it. Comments, and strings that
-    stand alone (docstrings), count as documentation.
+    A line that has a name twice counts once, as code if it is that in one place. Strings count as code, also if they
+    are built by f-strings, ``+``, ``%``, ``format``, ``/`` between paths, ``join``, ``Path``, ``with_suffix`` or
+    constants of the same module. A string in which the name is a word among others counts as a sentence, unless a call
+    executes it. Comments, and strings that stand alone (docstrings), count as documentation.
 
     Raises:
         SyntaxError: The text is not Python, or nested too deeply.
@@ -58,7 +64,8 @@ def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
     mentions: dict[tuple[int, str], Mention] = {}
     try:
         module = parse_tree(text)
-        for node, name, kind in find_naming_expressions(module, names):
+        expressions = find_naming_expressions(module, names)
+        for node, name, kind in sorted(expressions, key=lambda naming: naming.kind not in KINDS_IN_USE):
             number = line_of_name(node, name, lines, names)
             mentions.setdefault((number, name), Mention(file, number, excerpt(lines[number - 1], name), name, kind))
         for mention in _computed_mentions(file, module, lines, names):

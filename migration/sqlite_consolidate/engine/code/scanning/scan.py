@@ -75,7 +75,7 @@ def find_mentions(scope: ScanScope, planned: Mapping[str, bytes] | None = None) 
             continue
         if data is not None:
             files_read += 1
-            mentions += _mentions_in(file, data, names)
+            mentions += mentions_in(file, data, names)
     return ScanResult(
         tuple(_apply_exemptions(mention, scope.exempt) for mention in mentions), files_read, tuple(unread)
     )
@@ -216,7 +216,8 @@ def _text_bytes(path: Path, planned: bytes | None) -> bytes | None:
         return None if b"\0" in head else head + opened.read()
 
 
-def _mentions_in(file: str, data: bytes, names: OldNames) -> list[Mention]:
+def mentions_in(file: str, data: bytes, names: OldNames) -> list[Mention]:
+    """Return every mention in the content of a file."""
     if not is_python(file):
         may_occur = names.may_occur_in(data) or names.patterns.may_occur_in(data)
         return text_mentions(file, _decoded(file, data), _kind(file), names) if may_occur else []
