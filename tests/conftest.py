@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from tests.support.workspaces.whole_run import Workspace
 
 # Marks whose tests run only if -m names them, in the order in which a test is assigned to one.
@@ -97,6 +99,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _left_out(item: pytest.Item) -> str:
     marks = {mark.name for mark in item.iter_markers()} if item.path.is_relative_to(_HERE) else set()
     return next((mark for mark in LEFT_OUT if mark in marks), "")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage while tests are collected, because nearly nothing of them is freed."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

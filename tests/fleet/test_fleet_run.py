@@ -28,6 +28,15 @@ def test_failed_canary_stops_the_fleet(tmp_path: Path) -> None:
     assert "Everything was rolled back" in ran.text
     assert fleet.contents("bonn") == canary
     assert fleet.workspace("kiel").files() == other
+    backs = [fleet.workspace(name).run("rollback") for name in ("bonn", "kiel")]
+    assert [back.exit for back in backs] == [4, 4]
+    assert all("[nothing-to-undo]" in back.text for back in backs)
+
+
+@pytest.mark.thorough
+def test_rollback_of_an_untouched_fleet_is_accepted(tmp_path: Path) -> None:
+    """No workspace has anything to roll back."""
+    fleet = small_fleet(tmp_path, "bonn kiel")
 
     back = fleet.run("rollback")
 

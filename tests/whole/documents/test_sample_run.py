@@ -64,7 +64,7 @@ def test_sample_is_rehearsed_consolidated_checked_and_rolled_back(tmp_path: Path
     _accepted(rehearsal, workspace, Mode.REHEARSAL)
     assert workspace.files() == files
 
-    migrated = workspace.pytest("migrate")
+    migrated = workspace.forked("migrate")  # in an interpreter of its own as well: test_readme.py
     _accepted(migrated, workspace, Mode.MIGRATE)
     consolidated = workspace.files()
     target = workspace.root / "workspace.db"
