@@ -65,6 +65,8 @@ LEVELS: dict[str, Level] = {
     "rows-skipped": "note",
     "run-cut-short": "attention",
     "smoke-changed-copy": "note",
+    "smoke-changed-file": "note",
+    "smoke-left-process": "attention",
     "source-absent": "note",
     "source-unreferenced": "attention",
     "synchronized-folder": "attention",

@@ -6,7 +6,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS
+from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS, PLAN
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import quoted
@@ -73,6 +73,14 @@ def _create_a_table(run: Run) -> None:
 
 def _create_a_database(run: Run) -> Undo:
     return _create_file(run.root / "selftest_fault.db", "")
+
+
+def _delete_a_backup(run: Run) -> None:
+    (run.folder / first(run.sealed.file_digests, "nothing is backed up")).unlink()
+
+
+def _change_the_plan_in_the_backup(run: Run) -> Undo:
+    return _append_text(run.folder / PLAN, "# selftest\n")
 
 
 def _create_a_source_again(run: Run) -> Undo:
@@ -188,11 +196,15 @@ AFTER_COMMIT_FAULTS = (
     Fault.in_run("logs-clean", "an application logs an error", _log_an_error),
     Fault.in_run("no-side-effects", "an application creates a table", _create_a_table),
     Fault.in_run("no-side-effects", "an application creates a database", _create_a_database),
+    Fault.in_run("no-side-effects", "an application restores the old code", _undo_a_rewrite),
+    Fault.in_run("no-side-effects", "an application deletes the backup of a database", _delete_a_backup),
     Fault.in_run("archived", "a source is created again", _create_a_source_again),
     Fault.in_run("archive-restorable", "a row is deleted from an archive", _delete_an_archived_row),
     Fault.in_run("no-late-writes", "a table is created in an archive", _create_a_table_in_an_archive),
     Fault.in_run("final-digest", "a row is deleted after COMMIT", _delete_a_row),
     Fault.in_run("final-digest", "an index is created after COMMIT", _add_an_index),
+    Fault.in_run("final-references", "a file that refers to a source is created", _refer_to_a_source),
+    Fault.in_run("backup-kept", "the plan in the backup set is changed", _change_the_plan_in_the_backup),
     Fault.in_run("record-written", "the restore instructions are empty", _empty_the_instructions),
     Fault.in_run("record-written", "the ledger lacks its last line", _cut_the_ledger),
 )

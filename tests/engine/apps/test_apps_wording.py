@@ -232,7 +232,7 @@ def test_changes_on_copies_have_these_sentences(tmp_path: Path) -> None:
         on_progress=lambda _words: None,
     )
     with open_for_inspection(tmp_path / "main.db") as con:
-        applications.record_state(digest_tables(con, read_schema(con)))
+        applications.record_state(digest_tables(con, read_schema(con)), {}, {})
     create = "import sqlite3; c = sqlite3.connect('main.db'); [c.execute(f'CREATE TABLE t{n}(x)') for n in range(5)]"
 
     for name in ("a", "b"):

@@ -188,6 +188,28 @@ def test_descendant_in_its_own_session_is_ended(tmp_path: Path) -> None:
     assert is_free(tmp_path / "lock")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt the orphans of another")
+def test_daemon_that_hides_is_ended_and_named(tmp_path: Path) -> None:
+    """It has its own session and an empty environment, and its parent has ended."""
+    daemon = f"{HOLD}; import os; os.close(1); signal.pause()"
+    between = (
+        "import subprocess, sys\n"
+        f"subprocess.Popen([sys.executable, '-c', {daemon!r}], start_new_session=True, env={{}})"
+    )
+    parent = (
+        "import subprocess, sys\n"
+        f"between = subprocess.Popen([sys.executable, '-c', {between!r}], stdout=subprocess.PIPE)\n"
+        "print(between.stdout.read().decode())"
+    )
+
+    result = run_smoke(smoke(python=parent), root=tmp_path, live_root=tmp_path)
+
+    assert (result.exit, result.stdout.strip(), len(result.remaining)) == (0, "locked", 1)
+    assert is_free(tmp_path / "lock")
+    [finding] = result.findings()
+    assert (finding.id, finding.level, finding.count) == ("smoke-left-process", "attention", 1)
+
+
 def test_interruption_ends_the_test_first(tmp_path: Path) -> None:
     """Ctrl-C does not leave an application running."""
 

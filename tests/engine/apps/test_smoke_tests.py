@@ -77,7 +77,7 @@ def applications(root: Path, source: WriteLock) -> Applications:
         plan, root, root, held=held, marks=record_log_positions(root, ["*.log"]), on_progress=lambda _words: None
     )
     with open_for_inspection(root / "main.db") as con:
-        runner.record_state(digest_tables(con, read_schema(con)))
+        runner.record_state(digest_tables(con, read_schema(con)), {}, {})
     return runner
 
 

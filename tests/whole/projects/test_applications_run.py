@@ -78,6 +78,25 @@ WRONG = (
         "changed",
     ),
     Wrong(
+        "restores the old code",
+        "from pathlib import Path; p = Path('app/store.py'); p.write_text(p.read_text().replace('main.db', 'old.db'))",
+        "no-side-effects",
+        "app/store.py: changed while wrong ran",
+    ),
+    Wrong(
+        "deletes the backups",
+        "import shutil; shutil.rmtree('backups')",
+        "no-side-effects",
+        "backup set: removed while wrong ran",
+    ),
+    Wrong(
+        "opens the old database on a copy",
+        "import sqlite3; sqlite3.connect('old.db').execute('CREATE TABLE tasks(id)')",
+        "no-side-effects",
+        "old.db: created again by wrong",
+        "writes = true",
+    ),
+    Wrong(
         "logs an error",
         "print('10:02 ERROR no such table', file=open('app.log', 'a'))",
         "logs-clean",

@@ -16,8 +16,9 @@ from typing import IO, TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps.live_access import AUDIT_HOOK_FOLDER, LiveAccessWatch
 from sqlite_consolidate.engine.apps.process_tree import ProcessTree
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, Relation, equal
-from sqlite_consolidate.text import counted, one_line
+from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +103,7 @@ class SmokeResult:
         ended: Why it was ended, with its children, before it was done, else empty.
         problem: Why it could not be started, else empty.
         used: Files of the live workspace that it opened while it ran on a copy; None when it did not run on one.
+        remaining: Names of the processes that outlived it. They were ended.
     """
 
     name: str
@@ -114,6 +116,16 @@ class SmokeResult:
     ended: str = ""
     problem: str = ""
     used: tuple[str, ...] | None = None
+    remaining: tuple[str, ...] = ()
+
+    def findings(self) -> list[Finding]:
+        """Return what a reader should know beside the observations."""
+        if not self.remaining:
+            return []
+        number = counted(len(self.remaining), "process", "processes")
+        verb = "was" if len(self.remaining) == 1 else "were"
+        text = f"{number} outlived the smoke test and {verb} ended: {list_names([*map(one_line, self.remaining)])}."
+        return [Finding.of("smoke-left-process", self.name, text, count=len(self.remaining))]
 
 
 def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
@@ -135,7 +147,7 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
         outputs = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
         process_tree = ProcessTree()
         started = time.monotonic()
-        process = None
+        process, remaining = None, list[str]()
         try:
             process = subprocess.Popen(
                 command,
@@ -147,6 +159,7 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
                 start_new_session=True,
             )
             end_reason = _wait_for_end(process, test.timeout, outputs, process_tree, access_watch)
+            remaining = [] if end_reason else process_tree.remaining_names(process.pid)
         except (OSError, ValueError) as error:
             if process is not None:
                 raise
@@ -156,12 +169,15 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
             if process is not None:
                 with suppress(subprocess.TimeoutExpired):  # a process that the kernel cannot end must not block
                     process.wait(timeout=_GRACE)
+            process_tree.close(process.pid if process is not None else None)
         seconds = time.monotonic() - started
         texts, lines = (_read(outputs[0]), _read(outputs[1])), None
         if not end_reason and test.expect.lines is not None:
             lines = _lines(outputs[0])
         status, used = None if end_reason else process.returncode, access_watch.opened_files() if access_watch else None
-        return SmokeResult(test.name, command, status, *texts, lines, seconds, end_reason, used=used)
+        return SmokeResult(
+            test.name, command, status, *texts, lines, seconds, end_reason, used=used, remaining=tuple(remaining)
+        )
 
 
 def _wait_for_end(

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps import database_watch, log_watch
+from sqlite_consolidate.engine.apps.file_watch import FileChange, FileWatch
+from sqlite_consolidate.engine.apps.kept_files import KeptFiles
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, list_workspace, require_complete
 from sqlite_consolidate.engine.content.contents import ContentsCache
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required
+from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.plan.model import Plan, Smoke
@@ -54,6 +59,7 @@ class Applications:
     Attributes:
         reader: Reads the target; a caller that has read it already may pass its reader.
         is_state_recorded: Whether the state before the first application is known.
+        backed_up: Files of the backup set, with the digests that they had before the first application.
     """
 
     def __init__(  # noqa: PLR0913 -- what a run knows, each by its name
@@ -72,26 +78,68 @@ class Applications:
         self.reader = reader or ContentsCache()
         self.on_progress = on_progress
         self._plan, self._root, self._live = plan, root, live
+        self._source_files = frozenset(os.path.normpath(source.file) for source in plan.sources)
+        self._relied_on = 0
+        self.backed_up: dict[str, str] = {}
         self._held, self._marks = held, marks
         self._reports = reports
         self._copy_findings: list[Finding] = []
+        self._files: FileWatch | None = None
+        self._kept: KeptFiles | None = None
+        self._changed_files: list[tuple[str, FileChange]] = []
         self._before: dict[str, TableDigest] = {}
         self._databases: dict[str, database_watch.Fingerprint] = {}
         self._writers: list[str] = []
         self._written: list[tuple[str, _Difference]] = []
         self._logged_on_copies: list[Observation] = []
 
-    def record_state(self, target: dict[str, TableDigest]) -> None:
-        """Record the target's digests and every database before the applications run."""
+    def record_state(
+        self, target: dict[str, TableDigest], rewritten: Mapping[str, str], backed_up: Mapping[str, str]
+    ) -> None:
+        """Record the target's digests, every database and every file before the applications run.
+
+        Args:
+            target: Digest of each table of the target.
+            rewritten: Files that the run rewrote, with their digests.
+            backed_up: Files of the backup set, with their digests, the most important first.
+        """
+        self.backed_up = dict(backed_up)
         self._before = target
         self._databases = self._look(self._root)
+        self._kept = KeptFiles(self._root, backed_up)
+        self._files = self._watch(self._root, {**backed_up, **rewritten})
+        self._relied_on = len(rewritten) + len(backed_up)
         self.is_state_recorded = True
+
+    def close(self) -> None:
+        """Close the files that are kept open while applications run."""
+        if self._kept is not None:
+            self._kept.close()
+
+    @property
+    def files(self) -> FileWatch:
+        """Return the watch over the files of the workspace.
+
+        Raises:
+            ProblemError: The state before the first application is not recorded.
+        """
+        if self._files is None:
+            hint = "Perform the stages in order."
+            raise ProblemError(Problem("out-of-order", "files", "were not watched from the beginning.", hint))
+        return self._files
+
+    @property
+    def has_changed_files(self) -> bool:
+        """Return whether a file other than the backups has changed since the start."""
+        return bool(self._changed_files) or self.files.has_changed(self.backed_up)
 
     def run(self, test: Smoke) -> SmokeResult:
         """Run one smoke test in a subprocess, on its own copy if it may write."""
         self.on_progress(f"running {one_line(test.name)}")
         if not test.writes:
-            return run_smoke(test, root=self._root, live_root=self._live)
+            result = run_smoke(test, root=self._root, live_root=self._live)
+            self._note_changed_files(test.name)
+            return result
         self._writers.append(test.name)
         with TemporaryDirectory(prefix="consolidate-writes-") as folder:
             return self._run_on_copy(test, Path(folder).resolve())
@@ -113,12 +161,22 @@ class Applications:
             Observation(difference.subject, difference.before, difference.after, holds=False, todo=_HINT)
             for difference in self._differences(self._root, self._databases, self._before)
         ]
+        self._note_changed_files("")
+        observations += self._spoiled_files()
+        observations += [
+            _old_database_observation(test, difference)
+            for test, difference in self._written
+            if difference.change == "created" and difference.name in self._source_files
+        ]
         tables = f"{len(self._before)} tables, {len(self._databases)} databases as before"
         examined = len(self._before) + len(self._databases)
         unchanged = replace(equal("databases", tables, tables), examined=examined)
         observations = observations or [
             unchanged if examined else not_required("databases", "no table and no database is there")
         ]
+        if self._relied_on and all(observation.holds for observation in observations):
+            files = f"{counted(self._relied_on, 'file')} as the run has left them"
+            observations.append(replace(equal("code and backup set", files, files), examined=self._relied_on))
         if self._writers:
             changes = f"{counted(len(self._written), 'change')} by {', '.join(self._writers)}, on copies that are gone"
             observations.append(Observation("writes = true", "changes copies only", one_line(changes), holds=True))
@@ -133,13 +191,56 @@ class Applications:
         for test, difference in self._written:
             groups.setdefault((difference.noun, difference.change), []).append((test, difference))
         changes = [self._on_copies(noun, change, written) for (noun, change), written in groups.items()]
-        return [*changes, *self._copy_findings]
+        return [*changes, *self._other_changes(), *self._copy_findings]
+
+    def _other_changes(self) -> list[Finding]:
+        """Return a finding for each kind of change to files on which the run does not rely."""
+        groups: dict[str, list[tuple[str, FileChange]]] = {}
+        for test, change in self._changed_files:
+            if not change.is_relied_on:
+                groups.setdefault(change.kind, []).append((test, change))
+        findings = []
+        for kind, changed in groups.items():
+            files = list(dict.fromkeys(one_line(change.file) for _, change in changed))
+            tests = [*dict.fromkeys(one_line(test) for test, _ in changed if test)]
+            by = f" by {counted(len(tests), 'smoke test')} ({list_names(tests)})" if tests else " after the smoke tests"
+            fact = f"{counted(len(files), 'file')} {'was' if len(files) == 1 else 'were'} {kind}{by}"
+            findings.append(Finding.of("smoke-changed-file", "", f"{fact}: {list_names(files)}.", count=len(files)))
+        return findings
+
+    def _spoiled_files(self) -> list[Observation]:
+        """Return an observation for each change to files on which the run relies."""
+        groups: dict[tuple[str, str, str], list[str]] = {}
+        for test, change in self._changed_files:
+            if change.is_relied_on:
+                subject = "backup set" if change.file in self.backed_up else one_line(change.file)
+                groups.setdefault((subject, test, change.kind), []).append(one_line(change.file))
+        return [_spoiled_observation(*group, files) for group, files in groups.items()]
+
+    def _note_changed_files(self, test: str) -> None:
+        """Keep the changes since the last call, and write deleted backups again."""
+        if self._files is None or self._kept is None:
+            return
+        self._changed_files += [
+            (test, change) for change in self._files.changes() if change.is_relied_on or not self._is_log(change.file)
+        ]
+        if self._kept.restore_missing():
+            self._files.changes()
+
+    def _is_log(self, file: str) -> bool:
+        return any(fnmatchcase(file, pattern) for pattern in self._plan.logs.files)
+
+    def _watch(self, root: Path, relied_on: Mapping[str, str] | None = None) -> FileWatch:
+        inside = self._reports is not None and self._reports.is_relative_to(root)
+        reports = [self._reports.relative_to(root).as_posix()] if self._reports and inside else []
+        skip = (os.path.normpath(self._plan.backups), *reports, *self._databases, *self._source_files)
+        return FileWatch(root, skip=skip, relied_on=relied_on, never_open=self._held)
 
     def _on_copies(self, noun: str, change: str, written: list[tuple[str, _Difference]]) -> Finding:
         tests = list(dict.fromkeys(test for test, _ in written))
         names = {difference.name: difference for _, difference in written}
         labels = [
-            f"{name} ({difference.before}, then {difference.after})" if change == "changed" else name
+            f"{name} ({difference.before}, then {difference.after})" if change == "changed" and noun != "file" else name
             for name, difference in names.items()
         ]
         fact = f"{counted(len(names), noun)} {'was' if len(names) == 1 else 'were'} {change}"
@@ -165,12 +266,18 @@ class Applications:
         self._copy(copy)
         settings = self._plan.logs
         marks, databases = log_watch.record_log_positions(copy, settings.files), self._look(copy)
+        files = self._watch(copy)
         result = run_smoke(test, root=copy, live_root=self._live)
         errors = log_watch.find_new_errors(copy, marks, settings.files, settings.errors)
         self._logged_on_copies += [observation for observation in errors if not observation.holds]
         if self.is_state_recorded:
             self._written += [
                 (test.name, observation) for observation in self._differences(copy, databases, self._before)
+            ]
+            self._written += [
+                (test.name, _Difference(change.file, "", change.kind, one_line(change.file), "file", change.kind))
+                for change in files.changes()
+                if not self._is_log(change.file)
             ]
         return result
 
@@ -207,6 +314,21 @@ class Applications:
 
 _UNTOUCHED = "no database created, changed or removed"
 _HINT = "Correct the path that the application uses; if it is meant to write, say writes = true in its [[smoke]]."
+
+
+def _spoiled_observation(subject: str, test: str, kind: str, files: list[str]) -> Observation:
+    """Return that files on which the run relies are not as the run has left them."""
+    when = f"while {one_line(test)} ran" if test else "after the smoke tests"
+    observed = f"{kind} {when}" if files == [subject] else f"{kind} {when}: {list_names(files)}"
+    hint = "Find out which program changes this, and take that out of the smoke test."
+    return Observation(subject, "as the run has left it", observed, holds=False, todo=hint)
+
+
+def _old_database_observation(test: str, difference: _Difference) -> Observation:
+    """Return that an application made an old database anew."""
+    observed = f"created again by {one_line(test)}, on a copy that is gone"
+    hint = "Find the code that still opens the old database, and add a [[reference]] for it."
+    return Observation(difference.name, "not opened any more", observed, holds=False, todo=hint)
 
 
 def _table_difference(target: str, name: str, before: TableDigest | None, now: TableDigest | None) -> _Difference:

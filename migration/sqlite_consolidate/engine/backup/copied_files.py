@@ -187,7 +187,7 @@ class _Listing:
                 self.result.unlisted[folder] = error
                 continue
             names = {entry.name for entry in entries}
-            if folder != tree and (posixpath.basename(folder) == NODE_MODULES or names & _ENVIRONMENT_MARKERS):
+            if folder != tree and _holds_libraries(folder, names):
                 if folder not in self._holders:
                     self.result.entries[folder] = Entry(folder, Kind.ENVIRONMENT)
                 continue
@@ -278,6 +278,23 @@ class _Listing:
     def _is_held(self, name: str) -> bool:
         status = file_status(self._live / name)
         return status is not None and (status.st_dev, status.st_ino) in self._omissions.identities
+
+
+def is_passed_over(folder: str, names: set[str]) -> bool:
+    """Return whether a folder holds no files of the workspace itself.
+
+    It is version control, a cache or a virtual environment.
+
+    Args:
+        folder: Path of the folder.
+        names: Names of its entries.
+    """
+    name = posixpath.basename(folder)
+    return name in _VERSION_CONTROL or name in _CACHES or _holds_libraries(folder, names)
+
+
+def _holds_libraries(folder: str, names: set[str]) -> bool:
+    return posixpath.basename(folder) == NODE_MODULES or not names.isdisjoint(_ENVIRONMENT_MARKERS)
 
 
 def is_environment(folder: Path) -> bool:

@@ -108,6 +108,13 @@ class Manifest:
     code: tuple[CodeCopy, ...]
     archive: dict[_Path, _Path]
 
+    @property
+    def file_digests(self) -> dict[str, str]:
+        """Return the digest of each file by its path in the backup set, the target first."""
+        copies = sorted(self.databases, key=lambda copy: copy.role != "target")
+        digests = {copy.copy: copy.sha256 for copy in copies} | {copy.copy: copy.sha256 for copy in self.code}
+        return digests | {copy.dump: copy.dump_sha256 for copy in copies if copy.dump}
+
     def database(self, file: str) -> DatabaseCopy | None:
         """Return the entry of a live file, or None."""
         return next((copy for copy in self.databases if copy.file == file), None)

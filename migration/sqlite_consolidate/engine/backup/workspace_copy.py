@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 Identity = tuple[int, int]
 
 _CRITERIA = {"in-use": "no-other-process", "no-space": "space"}
+_OWN = frozenset({Reason.BACKUPS, Reason.REPORTS, Reason.TEMPORARY})  # of this tool, so that no application needs them
 _CLONED = 1_000_000  # bytes from which a file is cloned if the file system can
 _CHUNK = 1 << 30
 _FICLONE = 0x4004_9409  # ioctl of Linux: share the blocks of another file (linux/fs.h)
@@ -72,13 +73,15 @@ class WorkspaceCopy:
 
     def _omissions(self) -> list[Finding]:
         left_out = self.files.left_out
+        used = [one_line(entry.name) for entry in self.files.of_kind(Kind.ENVIRONMENT)]
+        if not used and _OWN.issuperset(left_out):
+            return []
         parts = [
             f"{reason.value} ({list_names([*map(one_line, left_out[reason])])})"
             for reason in Reason
             if reason in left_out
         ]
         sentences = [f"Not in the copy of the workspace: {'; '.join(parts)}."] if parts else []
-        used = [one_line(entry.name) for entry in self.files.of_kind(Kind.ENVIRONMENT)]
         if used:
             sentences.append(f"Used from the workspace itself: {list_names(used)}.")
         count = sum(len(names) for names in left_out.values()) + len(used)

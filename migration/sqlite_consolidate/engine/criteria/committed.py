@@ -105,6 +105,32 @@ def final_digest(run: RunResults) -> list[Observation]:
     ]
 
 
+def final_references(run: RunResults) -> list[Observation]:
+    """Observe that the code still uses the target.
+
+    The scan is repeated if a file has changed since the code was rewritten.
+    """
+    observations = replacement_observations(run.root, run.plan.references)
+    if run.applications.has_changed_files:
+        return [*observations, *stale_observations(find_mentions(run.scan_scope()))]
+    unchanged = "no file has changed since the scan"
+    return [*observations, Observation("scanned files", unchanged, unchanged, holds=True)]
+
+
+def backup_kept(run: RunResults) -> list[Observation]:
+    """Observe that each file of the backup set is as the run has written it.
+
+    A large file is read again only if the file system reports a change.
+    """
+    expected, files = "as the run has written it", run.applications.backed_up
+    changes = [
+        Observation(file, expected, "changed or removed", holds=False, todo="Find out which program did it.")
+        for file, digest in files.items()
+        if file != f"{run.backup_set}/{ledger.NAME}" and not run.applications.files.is_as_at_first(file, digest)
+    ]
+    return changes or [Observation(run.backup_set, expected, expected, holds=True, examined=len(files) - 1)]
+
+
 def record_written(run: RunResults) -> list[Observation]:
     """Observe that the backup set has manifest, plan, record and rollback instructions.
 
@@ -127,6 +153,8 @@ CHECKS = {
     "archive-restorable": archive_restorable,
     "no-late-writes": no_late_writes,
     "final-digest": final_digest,
+    "final-references": final_references,
+    "backup-kept": backup_kept,
     "record-written": record_written,
 }
 """Check of each criterion, by criterion id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,7 @@ from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
 from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, scan_scope
 from sqlite_consolidate.engine.content.contents import Contents, ContentsCache
+from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
@@ -250,6 +252,18 @@ class RunResults(Pipeline):
         )
 
     @property
+    def rewritten_digests(self) -> dict[str, str]:
+        """Return the digest of each file that this run has rewritten."""
+        return {rewrite.file: hashlib.sha256(rewrite.after).hexdigest() for rewrite in self.preflight.rewrites}
+
+    @property
+    def set_digests(self) -> dict[str, str]:
+        """Return the digest of each document and each sealed copy of the backup set."""
+        names = (manifest.NAME, manifest.PLAN, self.ledger.path.name)
+        digests = {name: digest_file(self.folder / name) for name in names} | self.sealed.file_digests
+        return {f"{self._set_name}/{name}": digest for name, digest in digests.items()}
+
+    @property
     def applications(self) -> Applications:
         """Return the applications of the plan."""
         return _performed(self._applications, stages.SMOKE)
@@ -320,6 +334,7 @@ class RunResults(Pipeline):
         test = next(test for test in self.plan.smoke if test.name == name)
         result = self.applications.run(test)
         self.application_results.append((name, result))
+        self.log.note(*result.findings())
         return smoke_observations(test, result)
 
     def databases(self) -> frozenset[tuple[int, int]]:

@@ -359,7 +359,8 @@ class Run(RunResults):
             reports=self.request.settings.reports,
             reader=self.reader,
         )
-        self.applications.record_state(self.target.verified)
+        self._resources.callback(self.applications.close)
+        self.applications.record_state(self.target.verified, self.rewritten_digests, self.set_digests)
 
     def _archive(self) -> None:
         """Rename every source.

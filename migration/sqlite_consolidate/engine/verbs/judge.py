@@ -133,6 +133,7 @@ class ReadOnlyRun(Pipeline):
         test = next(test for test in self.plan.smoke if test.name == name)
         result = self.applications.run(test)
         self.application_results.append((name, result))
+        self.log.note(*result.findings())
         return smoke_observations(test, result)
 
     def close(self) -> None:

@@ -212,6 +212,7 @@ def _scanned(record: Record) -> str:
 def _of_applications(plan: Plan, record: Record) -> Iterator[Fact]:
     unchanged = rf"{len(tables_after(record))} tables, \d+ databases as before"
     yield Fact("no-side-effects", "databases", unchanged, is_pattern=True)
+    yield Fact("no-side-effects", "code and backup set", r"\d+ files? as the run has left them", is_pattern=True)
     if writers := ", ".join(re.escape(one_line(test.name)) for test in plan.smoke if test.writes):
         observed = rf"\d+ changes? by {writers}, on copies that are gone"
         yield Fact("no-side-effects", "writes = true", "changes copies only", observed, is_pattern=True)

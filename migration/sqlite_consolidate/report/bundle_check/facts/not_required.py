@@ -123,7 +123,7 @@ def _of_code(plan: Plan, record: Record, contents: BundleContents) -> Iterator[_
     too_large = sum(finding.count for finding in record.findings if finding.id == "not-scanned")
     scanned += f"; {too_large} files not read: too large" if too_large else ""
     yield _Reason(not _scans_code(plan), ("references-complete",), SCANNED, NOTHING_SCANNED)
-    yield _Reason(not _scans_code(plan), ("no-stale-references",), "scanned files", scanned)
+    yield _Reason(not _scans_code(plan), ("no-stale-references", "final-references"), "scanned files", scanned)
 
 
 def _scans_code(plan: Plan) -> bool:

@@ -1,0 +1,58 @@
+"""Keep files open, so that those which an application deletes can be written again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.atomic_files import make_private_folders, sync_folder
+from sqlite_consolidate.engine.content.digest import digest_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_MOST = 100  # files; a process may have as few as 256 open
+
+
+class KeptFiles:
+    """Hold the files of a backup set open while applications run.
+
+    The bytes of an open file exist as long as it is open, even if its name is deleted. Without these files a run that
+    an application has spoiled could not be rolled back.
+    """
+
+    def __init__(self, root: Path, digests: Mapping[str, str]) -> None:
+        """Open the first hundred files.
+
+        Args:
+            root: The workspace, or its copy.
+            digests: Files relative to it, the most important first, with the digest of each.
+        """
+        self._root, self._digests = root, dict(digests)
+        self._resources = ExitStack()
+        self._files = {name: self._resources.enter_context((root / name).open("rb")) for name in [*digests][:_MOST]}
+
+    def restore_missing(self) -> list[str]:
+        """Write each deleted file again, and return the names of those that are as before."""
+        restored = []
+        for name, file in self._files.items():
+            path = self._root / name
+            if os.path.lexists(path):
+                continue
+            make_private_folders(path.parent)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
+                file.seek(0)
+                shutil.copyfileobj(file, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+            sync_folder(path.parent)
+            if digest_file(path) == self._digests[name]:
+                restored.append(name)
+        return restored
+
+    def close(self) -> None:
+        """Close the files."""
+        self._resources.close()
