@@ -6,6 +6,8 @@ Names are claims, docstrings are sentences, and each excluded test has a command
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,25 @@ from tests.conftest import LEFT_OUT
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 FILES = sorted(HERE.rglob("test_*.py"))
+SENTENCE = 5
+"""Number of words from which a text is a sentence."""
+
+COMPARED_ELSEWHERE = {
+    "": 2,
+    "engine/apps": 1,  # Python source
+    "engine/backup": 12,
+    "engine/content": 2,
+    "engine/merge": 8,
+    "engine/run": 2,
+    "engine/sqlite": 5,
+    "faults": 3,
+    "fleet": 2,
+    "inventory": 1,
+    "report": 35,
+    "sample": 1,
+    "whole": 35,
+}
+"""Sentences that tests of a room compare outside its module of wording. A number may only become smaller."""
 
 
 def claims_in(path: Path) -> dict[str, str]:
@@ -29,6 +50,22 @@ def claims_in(path: Path) -> dict[str, str]:
     return {
         function.name.removeprefix("test_").replace("_", " "): ast.get_docstring(function) or "" for function in tests
     }
+
+
+def sentences_in(path: Path) -> list[str]:
+    """List the sentences that a module compares with ``==``, ``in`` or ``match``."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    compared = [side for node in nodes if isinstance(node, ast.Compare) for side in (node.left, *node.comparators)]
+    compared += [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == "match"]
+    constants = {node: None for side in compared for node in ast.walk(side) if isinstance(node, ast.Constant)}
+    texts = [node.value for node in constants if isinstance(node.value, str)]
+    return [text for text in texts if len(re.findall(r"(?:^|(?<= ))[a-z]+(?=[ .,;:]|$)", text)) >= SENTENCE]
+
+
+def room_of(path: Path) -> str:
+    """Return the folder of a test, and that in ``engine``."""
+    parts = path.relative_to(HERE).parts[:-1]
+    return "/".join(parts[: 2 if parts[:1] == ("engine",) else 1])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HERE)))
@@ -53,3 +90,26 @@ def test_tests_left_out_by_default_have_a_command(mark: str) -> None:
 def test_what_takes_minutes_is_run_before_a_change_lands(mark: str) -> None:
     """Only longer tests are left to the developer."""
     assert f"-m {mark}" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_sentences_stand_in_modules_of_wording() -> None:
+    """A better sentence costs one line, because the other tests compare ids and fields."""
+    compared = Counter(room_of(path) for path in FILES if not path.stem.endswith("wording") for _ in sentences_in(path))
+
+    assert {room: count for room, count in compared.items() if count > COMPARED_ELSEWHERE.get(room, 0)} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'assert problem == "a row is in no table"',
+        'assert "a row is in no table" in problem',
+        'pytest.raises(ValueError, match="a row is in no table")',
+    ],
+)
+def test_compared_sentence_is_counted(tmp_path: Path, text: str) -> None:
+    """Each way of comparing counts once."""
+    module = tmp_path / "test_module.py"
+    module.write_text(text, "utf-8")
+
+    assert len(sentences_in(module)) == 1

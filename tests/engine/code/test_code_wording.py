@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.insertions import add_definitions
+from sqlite_consolidate.engine.code.remaining import remaining_mentions, remaining_observations
 from sqlite_consolidate.engine.code.rewrite import compile_observations, plan_rewrites, replacement_observations
-from sqlite_consolidate.engine.code.scanning.scan import find_mentions, mention_findings, stale_observations
+from sqlite_consolidate.engine.code.scanning.scan import (
+    failed_observations,
+    find_mentions,
+    mention_findings,
+    stale_observations,
+)
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.source_files import read_code_file
 from sqlite_consolidate.plan.model import Exemption, Insert, Reference
@@ -295,4 +301,34 @@ def test_scan_has_these_sentences(tmp_path: Path) -> None:
         "names task_queue.db (documentation).",
         "names tasks.db, exempt: it is never called.",
         "exempt in [scan], and names no old database: take it out.",
+    ]
+
+
+def test_remaining_mentions_have_these_sentences(tmp_path: Path) -> None:
+    """Preflight states what the references of the plan do not replace."""
+    write(tmp_path, "a.py", "x = open('tasks.db')\n")
+    exempt = [Exemption(path="a.py", reason="it is never called")]
+
+    def remaining(exempt: list[Exemption]) -> list[str]:
+        scope = ScanScope(tmp_path, ["."], DATABASES, exempt=exempt)
+        observations = remaining_observations(scope, remaining_mentions(scope, []), [])
+        return [f"{entry.expected} | {entry.observed}" for entry in observations]
+
+    assert remaining([]) == [
+        "no mention of tasks.db | x = open('tasks.db')",
+    ]
+    assert remaining(exempt) == [
+        "no mention remains | 1 file read, each mention of an old database is replaced or exempt",
+    ]
+
+
+def test_computed_name_has_this_sentence(tmp_path: Path) -> None:
+    """It names the databases that the pattern can be."""
+    write(tmp_path, "a.py", 'x = LOGS / f"events-{month}.db"\n')
+    scope = ScanScope(tmp_path, ["."], ["events-2025-07.db", "events-2025-08.db"])
+
+    observations = failed_observations(find_mentions(scope), lambda mention: mention.pattern)
+
+    assert [entry.expected for entry in observations] == [
+        "no computed name that can be events-2025-07.db and events-2025-08.db",
     ]

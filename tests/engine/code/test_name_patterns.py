@@ -180,9 +180,9 @@ def test_pattern_of_several_databases_is_one_failure(tmp_path: Path) -> None:
 
     observations = failed_observations(find_mentions(ScanScope(tmp_path, ["."], OLD)), lambda mention: mention.pattern)
 
-    assert [(entry.subject, entry.expected, entry.todo) for entry in observations] == [
-        ("a.py:3", "no computed name that can be events-2025-07.db and events-2025-08.db", "*/events-*.db")
-    ]
+    [entry] = observations
+    assert (entry.subject, entry.todo) == ("a.py:3", "*/events-*.db")
+    assert set(entry.expected.split()) >= SHARDS
 
 
 def test_open_patterns_are_one_finding_for_each_pattern(tmp_path: Path) -> None:
