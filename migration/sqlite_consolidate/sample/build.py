@@ -68,19 +68,23 @@ def is_sample(root: Path) -> bool:
 
 
 def _target(path: Path) -> None:
-    with closing(_created(path, "workspace.sql")) as db:
+    with closing(_create_empty(path, "workspace.sql")) as db:
         _insert(db, workspace_rows())
 
 
 def _application_databases(logs: Path, *, decisions: bool) -> None:
     """Create the sources in ``logs``, each with the whole schema."""
-    _crashed(logs / "task_queue.db", {"tasks": task_rows(), "task_queue_metadata": metadata_rows()}, checkpointed=0.9)
-    _crashed(logs / "proposals.db", {"proposals": proposal_rows()}, checkpointed=0)
+    _create_crashed(
+        logs / "task_queue.db", {"tasks": task_rows(), "task_queue_metadata": metadata_rows()}, checkpointed=0.9
+    )
+    _create_crashed(logs / "proposals.db", {"proposals": proposal_rows()}, checkpointed=0)
     if decisions:
-        _crashed(logs / "orchestration_decisions.db", {"orchestration_decisions": decision_rows()}, checkpointed=0.8)
+        _create_crashed(
+            logs / "orchestration_decisions.db", {"orchestration_decisions": decision_rows()}, checkpointed=0.8
+        )
 
 
-def _crashed(path: Path, rows: Mapping[str, Sequence[Row]], *, checkpointed: float) -> None:
+def _create_crashed(path: Path, rows: Mapping[str, Sequence[Row]], *, checkpointed: float) -> None:
     """Create a database as a crash leaves it.
 
     The newest rows are in the ``-wal`` only, there is no ``-shm``, and no process has it open.
@@ -92,7 +96,7 @@ def _crashed(path: Path, rows: Mapping[str, Sequence[Row]], *, checkpointed: flo
     """
     with TemporaryDirectory(dir=path.parent) as scratch:
         live = Path(scratch) / path.name
-        with closing(_created(live, "application.sql")) as db:
+        with closing(_create_empty(live, "application.sql")) as db:
             _insert(db, {table: part[: int(len(part) * checkpointed)] for table, part in rows.items()})
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("PRAGMA wal_autocheckpoint = 0")
@@ -102,7 +106,7 @@ def _crashed(path: Path, rows: Mapping[str, Sequence[Row]], *, checkpointed: flo
                 Path(f"{live}{suffix}").rename(f"{path}{suffix}")
 
 
-def _created(path: Path, schema: str) -> sqlite3.Connection:
+def _create_empty(path: Path, schema: str) -> sqlite3.Connection:
     """Open a new database in WAL mode with the schema of a file in ``schema/`` and no rows."""
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")

@@ -202,7 +202,7 @@ class RunLog:
     rolled_back: UndoResult | None = None
     finished: str = ""
     _began: dict[str, float] = field(default_factory=dict)
-    _noted: list[Finding] = field(default_factory=list)
+    _findings: list[Finding] = field(default_factory=list)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -210,11 +210,11 @@ class RunLog:
 
         Findings of the same text are merged. Those that ask for attention come first.
         """
-        return merge_findings(self._noted)
+        return merge_findings(self._findings)
 
     def note(self, *findings: Finding) -> None:
         """Keep findings."""
-        self._noted += findings
+        self._findings += findings
 
     def require_ready(self, stage: Stage) -> None:
         """Raise unless every earlier stage was performed and all of its criteria hold.
@@ -244,9 +244,9 @@ class RunLog:
                         "Perform the stages in order, each once.",
                     )
                 )
-            open_criteria = self.unverified(earlier)
-            if open_criteria or self.stages[earlier.id].outcome == "failed" or earlier.id not in self.performed:
-                unmet = ", ".join(open_criteria) or earlier.id
+            unmet_criteria = self.unverified(earlier)
+            if unmet_criteria or self.stages[earlier.id].outcome == "failed" or earlier.id not in self.performed:
+                unmet = ", ".join(unmet_criteria) or earlier.id
                 raise ProblemError(
                     Problem(
                         "not-verified",
