@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.report.evidence import Finding
+from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.report.summary import criteria_line, summary
 from tests.support.reports import records
@@ -29,6 +30,15 @@ def test_summary_has_verdict_counts_and_rollback_command(accepted: Record) -> No
         "Rollback:  pytest -m rollback --workspace /srv/workspace  (rehearsed 2026-11-21 09:00:00 UTC)",
     ):
         assert expected in text, expected
+
+
+def test_summary_and_page_have_the_same_duration(accepted: Record) -> None:
+    """The stages took longer than the difference of the whole seconds of start and end."""
+    stages = [replace(stage, seconds=0.0) for stage in accepted.stages]
+    record = replace(accepted, stages=(replace(stages[0], seconds=7.25), *stages[1:]))
+
+    assert "took 7.25 s" in summary(record, "ab" * 32)
+    assert "7.25 s" in render_page(record)
 
 
 def test_refusal_names_failed_and_unexamined_criteria(refused: Record) -> None:

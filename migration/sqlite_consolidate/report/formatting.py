@@ -116,6 +116,15 @@ def elapsed(record: Record | Attempt) -> float | None:
         return None
 
 
+def seconds_taken(record: Record) -> float | None:
+    """Return the seconds of a run, or None while it goes on.
+
+    Start and end are whole seconds. The times of the stages are finer.
+    """
+    by_clock = elapsed(record)
+    return None if by_clock is None else max(by_clock, sum(stage.seconds for stage in record.stages))
+
+
 def duration(seconds: float | None) -> str:
     """Return seconds as ``0.42 s``, ``12 s``, ``5 min 3 s`` or ``1 h 35 min``.
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.findings import list_findings
 from sqlite_consolidate.observation import Outcome, says_all
 from sqlite_consolidate.report.file_names import EVIDENCE
-from sqlite_consolidate.report.formatting import EARLIER_WORDS, duration, elapsed, moment, shortened, size, verdict_word
+from sqlite_consolidate.report.formatting import (
+    EARLIER_WORDS,
+    duration,
+    moment,
+    seconds_taken,
+    shortened,
+    size,
+    verdict_word,
+)
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.text import counted, one_line
 
@@ -94,7 +102,7 @@ def _when(record: Record) -> str:
         return f"{moment(record.started)}, not finished"
     estimates = [stage.estimate for stage in record.stages if stage.estimate]
     estimate = f", estimated {duration(sum(estimates))}" if estimates else ""
-    return f"{moment(record.started)} to {moment(record.finished)}, took {duration(elapsed(record))}{estimate}"
+    return f"{moment(record.started)} to {moment(record.finished)}, took {duration(seconds_taken(record))}{estimate}"
 
 
 def _target(target: DatabaseRecord | None) -> str:

@@ -16,9 +16,9 @@ from sqlite_consolidate.findings import list_findings
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence_json import SCHEMA_1_FINDING
 from sqlite_consolidate.report.formatting import (
-    elapsed,
     heading,
     last_characters,
+    seconds_taken,
     shortened,
     size,
     stage_does,
@@ -90,7 +90,7 @@ def _context(record: Record) -> dict[str, Any]:
         "tone": tone(record),
         "counts": counts(record),
         "change": [(label, record.change.get(field, "")) for field, label in _CHANGE_FIELDS],
-        "elapsed": _seconds_taken(record),
+        "elapsed": seconds_taken(record),
         "rollback_command": _rollback_command(record),
         "estimate": sum(estimates) if estimates else None,
         "moved": _describe_moves(record),
@@ -149,15 +149,6 @@ def _pictures(record: Record) -> dict[str, Any]:
         "clock": timeline,
         "scale": bars,
     }
-
-
-def _seconds_taken(record: Record) -> float | None:
-    """Return the seconds of the run.
-
-    Start and end are whole seconds. The times of the stages are finer.
-    """
-    by_clock = elapsed(record)
-    return None if by_clock is None else max(by_clock, sum(stage.seconds for stage in record.stages))
 
 
 def _rollback_command(record: Record) -> str:
