@@ -162,6 +162,32 @@ def test_child_with_another_parent_has_these_sentences(bench: Bench) -> None:
     ]
 
 
+def test_hint_for_another_key_has_these_sentences(bench: Bench) -> None:
+    """It names the columns of the plan, or the key of the target."""
+    parent = "CREATE TABLE p(a INT, b INT, v, PRIMARY KEY(a, b))"
+    child = "CREATE TABLE c(x INT, y INT, FOREIGN KEY(x, y) REFERENCES p(a, b))"
+    keyed, of_text = "CREATE TABLE q(k {} UNIQUE)", "CREATE TABLE d(id INTEGER PRIMARY KEY, q TEXT REFERENCES q(k))"
+    bench.database(TARGET, parent, child, keyed.format(""), of_text)
+    bench.database(
+        "a.db", parent, child, "INSERT INTO p VALUES (1, 2, '1'), (2, 1, '2')", "INSERT INTO c VALUES (1, 2)"
+    )
+    bench.database(
+        "b.db", keyed.format("INTEGER"), of_text, "INSERT INTO q VALUES (1)", "INSERT INTO d VALUES (1, '1')"
+    )
+    plans = [source("a.db", table("p", columns={"a": "b", "b": "a"}), "c"), source("b.db", "q", "d")]
+
+    assert [problem.hint for plan in plans for problem in bench.survey(plan).problems] == [
+        (
+            "Correct columns in the plan (a, b of p have to become a, b of p), or move c and p under names of"
+            " their own (into)."
+        ),
+        (
+            "Declare type and collation of k in q of the target as the source does, or move d and q under"
+            " names of their own (into)."
+        ),
+    ]
+
+
 @pytest.mark.parametrize(
     ("statement", "note"),
     [
