@@ -190,7 +190,7 @@ def test_logs_that_cannot_be_read_have_these_sentences(tmp_path: Path) -> None:
         "nothing demanded | the plan names no log files | ",
     ]
     assert _sentences(find_new_errors(tmp_path, LogPositions(()), ["*.log"], "E")) == [
-        "nothing demanded | no log file is there | ",
+        "nothing demanded | no log file exists | ",
     ]
     assert _sentences(find_new_errors(tmp_path, marks, ["*.log"], "E")) == [
         (

@@ -259,7 +259,7 @@ def test_observations_of_rewritten_code_have_these_sentences(tmp_path: Path) -> 
     assert [f"{result.expected} | {result.observed} | {result.todo}" for result in (*replaced, *compiled)] == [
         "new() instead of old() | replaced (line 2) | ",
         "new() instead of old() | old() is still there | Correct this place by hand, or roll back.",
-        "new() instead of old() | neither of the two is there | Correct this place by hand, or roll back.",
+        "new() instead of old() | neither of the two was found | Correct this place by hand, or roll back.",
         "compiles | compiles | ",
         ("compiles | it is not valid Python: invalid syntax. | Correct the file, or what the plan puts into it."),
     ]
@@ -294,7 +294,7 @@ def test_scan_has_these_sentences(tmp_path: Path) -> None:
             "none names an old database | 2 files read, none does; 2 mentions in documentation; 1 mentions"
             " that the plan exempts"
         ),
-        "nothing demanded | no text file is there to be scanned; 0 files read, none does",
+        "nothing demanded | there is no text file to scan; 0 files read, none does",
     ]
     assert [finding.text for finding in mention_findings(mentions, exempt)] == [
         "names tasks.db (documentation).",

@@ -135,7 +135,7 @@ def find_new_errors(
         *_describe_missing(root, lost_logs, patterns),
     ]
     if not offsets and not lost_logs:
-        return [not_required(", ".join(patterns), "no log file is there")]
+        return [not_required(", ".join(patterns), "no log file exists")]
     return [Observation(", ".join(patterns), expected, "; ".join(notes), holds=True, examined=len(offsets))]
 
 

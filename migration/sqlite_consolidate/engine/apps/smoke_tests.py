@@ -172,7 +172,7 @@ class Applications:
         examined = len(self._before) + len(self._databases)
         unchanged = replace(equal("databases", tables, tables), examined=examined)
         observations = observations or [
-            unchanged if examined else not_required("databases", "no table and no database is there")
+            unchanged if examined else not_required("databases", "the workspace has no table and no database")
         ]
         if self._relied_on and all(observation.holds for observation in observations):
             files = f"{counted(self._relied_on, 'file')} as the run has left them"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SCANNED = "scanned files"
 NONE_REMAINS = "each mention of an old database is replaced or exempt"
-NOTHING_SCANNED = "no text file is there to be scanned"
+NOTHING_SCANNED = "there is no text file to scan"
 
 
 def remaining_mentions(scope: ScanScope, rewrites: Sequence[Rewrite]) -> ScanResult:

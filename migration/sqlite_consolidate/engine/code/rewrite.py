@@ -143,7 +143,7 @@ def _updated_observation(root: Path, reference: Reference) -> Observation:
         observed = f"{one_line(reference.find)} is still there"
     else:
         subject = reference.file
-        observed = f"replaced (line {lines})" if new else "neither of the two is there"
+        observed = f"replaced (line {lines})" if new else "neither of the two was found"
     holds = bool(new) and not old
     return Observation(subject, expected, observed, holds, "" if holds else "Correct this place by hand, or roll back.")
 

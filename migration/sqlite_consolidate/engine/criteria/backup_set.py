@@ -54,7 +54,7 @@ def backup_digest(run: RunResults) -> list[Observation]:
                 compared, partial(compare_databases, original.write_lock.reader, run.folder / copy.copy, run.limits)
             )
         )
-    return observations or [not_required("databases", "no database is there")]
+    return observations or [not_required("databases", "no database of the plan exists")]
 
 
 def dump_reloads(run: RunResults) -> list[Observation]:
@@ -67,7 +67,7 @@ def dump_reloads(run: RunResults) -> list[Observation]:
         run.note_contents("dump", copy.file, content.tables)
         compared = equal(copy.dump, copy.digest, content.digest)
         observations.append(with_differences(compared, partial(dump_differences, copy, run.folder, run.limits)))
-    return observations or [not_required("databases", "no database is there")]
+    return observations or [not_required("databases", "no database of the plan exists")]
 
 
 CHECKS = {

@@ -50,7 +50,7 @@ def sources_readable(run: RunResults) -> list[Observation]:
             observed = f"{counted(len(read[file].digests), 'table')}, {counted(rows, 'row')}"
             observations.append(Observation(file, "every table is read", observed, holds=True))
         elif file not in named:
-            observations += _unread(run, file) or [_passed(file, "absent: the plan allows that")]
+            observations += _unread(run, file) or [_passed(file, "absent, and optional in the plan")]
     return observations
 
 
@@ -63,7 +63,7 @@ def integrity_before(run: RunResults) -> list[Observation]:
     ]
     for file in run.inspected.unread:
         observations += [] if file in named else _unread(run, file)
-    return observations or [not_required("databases", "no database is there")]
+    return observations or [not_required("databases", "no database of the plan exists")]
 
 
 def no_other_process(run: RunResults) -> list[Observation]:
@@ -75,9 +75,9 @@ def no_other_process(run: RunResults) -> list[Observation]:
         return problems
     files = [file for file in _files(run.plan) if (run.live / file).exists()]
     if not files and any(not source.optional for source in run.plan.sources):
-        return [not_examined(run.plan.name, "no database of the plan is there", repeats=True)]
+        return [not_examined(run.plan.name, "no database of the plan exists", repeats=True)]
     if not files:
-        return [not_required("databases", "no database is there")]
+        return [not_required("databases", "no database of the plan exists")]
     observed = f"open files and locks of {counted(len(files), 'database')} examined"
     if unseen := run.preflight.unexamined_processes:
         observed += f"; {describe_unexamined(unseen)}"
@@ -109,7 +109,7 @@ def nothing_left_behind(run: RunResults) -> list[Observation]:
         elif forgotten.isdisjoint(f"{source.file}:{table}" for table in facts.digests):
             observed = f"{counted(len(facts.digests), 'table')}: each is moved, is left with a reason, or has no row"
             observations.append(_passed(source.file, observed, max(1, len(facts.digests))))
-    return observations or [not_required("sources", "no source is there")]
+    return observations or [not_required("sources", "no source of the plan exists")]
 
 
 def names_free(run: RunResults) -> list[Observation]:
@@ -176,7 +176,7 @@ def _no_rows(run: RunResults, source: Source, subject: str) -> Observation:
     if source.file in run.inspected.unread:
         return not_examined(subject, run.inspected.unread[source.file], repeats=True)
     if source.optional:
-        return not_required(subject, "the source is absent: the plan allows that")
+        return not_required(subject, "the source is absent, and optional in the plan")
     return not_examined(subject, "the source does not exist", repeats=True)
 
 

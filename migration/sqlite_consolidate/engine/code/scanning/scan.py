@@ -99,7 +99,7 @@ def stale_observations(result: ScanResult) -> list[Observation]:
     if result.not_scanned:
         observed += f"; {len(result.not_scanned)} files not read: too large"
     if not result.files_read:
-        return [not_required("scanned files", f"no text file is there to be scanned; {observed}")]
+        return [not_required("scanned files", f"there is no text file to scan; {observed}")]
     examined = result.files_read
     return [Observation("scanned files", "none names an old database", observed, holds=True, examined=examined)]
 

@@ -95,7 +95,7 @@ def _of_preflight(plan: Plan, record: Record) -> Iterator[Fact]:
             yield Fact("sources-readable", file, "every table is read", observed)
             yield Fact("integrity-before", file, "integrity_check: ok")
         else:
-            yield Fact("sources-readable", file, NO_PROBLEM, "absent: the plan allows that")
+            yield Fact("sources-readable", file, NO_PROBLEM, "absent, and optional in the plan")
     for source in record.sources:
         tables = contents_of(source, "live").values()
         observed = f"{counted(len(tables), 'table')}: each is moved, is left with a reason, or has no row"

@@ -63,16 +63,16 @@ def not_required_facts(plan: Plan, record: Record, contents: BundleContents, sta
 
 def _of_databases(plan: Plan, record: Record) -> Iterator[_Reason]:
     copies = ("integrity-before", "backup-digest", "dump-reloads")
-    yield _Reason(not databases_before(record), copies, "databases", "no database is there")
+    yield _Reason(not databases_before(record), copies, "databases", "no database of the plan exists")
     yield _Reason(not plan.dump, ("dump-reloads",), "SQL dumps", "the plan asks for none (dump = false)")
-    yield _Reason(not record.sources, ("nothing-left-behind",), "sources", "no source is there")
+    yield _Reason(not record.sources, ("nothing-left-behind",), "sources", "no source of the plan exists")
     reason = "there was no source to archive"
     yield _Reason(not record.sources, ("archived", "no-late-writes"), "sources", reason)
     yield _Reason(not record.sources, ("archive-restorable",), "archives", reason)
     new = record.target is None or record.target.size is None
     yield _Reason(new, ("neighbours-unchanged",), "target", "there was no target before this run")
     nothing = not tables_after(record)
-    yield _Reason(nothing, ("no-side-effects",), "databases", "no table and no database is there")
+    yield _Reason(nothing, ("no-side-effects",), "databases", "the workspace has no table and no database")
 
 
 def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
@@ -95,11 +95,11 @@ def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
         table_map for move in record.moves if (table_map := table_map_of(plan, move)) and table_map.rows is not None
     ]
     yield _Reason(not moved, ("rows-expected",), "plan", unstated)
-    absent = "the source is absent: the plan allows that"
+    absent = "the source is absent, and optional in the plan"
     for source, subject in stated:
         yield _Reason(source.optional and source.name not in known, ("rows-as-stated",), subject, absent)
     yield _Reason(not plan.logs.files, ("logs-clean",), "logs", "the plan names no log files")
-    yield _Reason(bool(plan.logs.files), ("logs-clean",), ", ".join(plan.logs.files), "no log file is there")
+    yield _Reason(bool(plan.logs.files), ("logs-clean",), ", ".join(plan.logs.files), "no log file exists")
 
 
 def _of_schema(record: Record, statements: Statements) -> Iterator[_Reason]:
@@ -119,7 +119,7 @@ def _of_code(plan: Plan, record: Record, contents: BundleContents) -> Iterator[_
     files = rewritten_files(contents)
     python = files is None or any(map(is_python, files))
     yield _Reason(files is None or not python, ("code-compiles",), "code", "no Python file was rewritten")
-    scanned = "no text file is there to be scanned; 0 files read, none does"
+    scanned = "there is no text file to scan; 0 files read, none does"
     too_large = sum(finding.count for finding in record.findings if finding.id == "not-scanned")
     scanned += f"; {too_large} files not read: too large" if too_large else ""
     yield _Reason(not _scans_code(plan), ("references-complete",), SCANNED, NOTHING_SCANNED)
