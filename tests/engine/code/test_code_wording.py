@@ -77,7 +77,7 @@ def _reference(find: str, replace: str = "new()", import_: str = "", file: str =
             [_reference("x", "y  # why")],
             (
                 "code.py:1: the replacement cannot stand here ('(' was never closed): y  # why Write `replace`"
-                " with other quotes, or without a comment. [bad-replace]"
+                " without a comment or backslash. [bad-replace]"
             ),
         ),
         (

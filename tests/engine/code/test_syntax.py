@@ -52,7 +52,7 @@ def test_name_is_replaced_only_where_it_is_read() -> None:
         ("#!/usr/bin/env python\n# coding: utf-8\n\n", f"#!/usr/bin/env python\n# coding: utf-8\n\n{IMPORT}\n\n"),
         ('import a; s = """\n"""\n', f'import a; s = """\n"""\n{IMPORT}\n'),
         (f"{FROM} other\n", f"{FROM} other, {NAME}\n"),
-        (f"{FROM} other as {NAME}\n", f"{FROM} other as {NAME}, {NAME}\n"),
+        (f"{FROM} other as there\n", f"{FROM} other as there, {NAME}\n"),
         (f"{FROM} (\n    a,\n    b,\n)\n", f"{FROM} (\n    a,\n    b,\n    {NAME},\n)\n"),
         (f"{FROM} (\n    a,  # why\n    b\n)\n", f"{FROM} (\n    a,  # why\n    b,\n    {NAME}\n)\n"),
         (f"{FROM} (\n    a,\n)\n", f"{FROM} (\n    a,\n    {NAME},\n)\n"),

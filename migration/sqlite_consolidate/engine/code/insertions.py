@@ -7,6 +7,7 @@ import re
 import symtable
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.code.scopes import FUNCTIONS, enclosing_scopes, span_of
 from sqlite_consolidate.engine.code.source_files import LINE_END, Span, find_line, first_line_ending, line_starts
 from sqlite_consolidate.engine.code.syntax import PlainText, code_problem, normalized_dump, parse_tree
 
@@ -186,7 +187,8 @@ def add_import(text: str, statement: str, before: int) -> str:
     """Return the module's text with everything imported that ``statement`` imports.
 
     Names join an import from the same module; otherwise the statement gets a line of its own after the last import.
-    Either lies above ``before``: further down it would come too late for code that runs while the module is loaded.
+    Either lies above ``before``: further down it would come too late for code that runs while the module is loaded. An
+    import that is further down counts only if ``before`` is in the body of a function.
 
     Args:
         text: Source of a module that parses.
@@ -194,15 +196,22 @@ def add_import(text: str, statement: str, before: int) -> str:
         before: Offset of the first place that needs it.
 
     Raises:
-        ProblemError: ``statement`` is not an import statement.
+        ProblemError: ``statement`` is not an import statement, or the module uses a name of it otherwise.
     """
     wanted = parse_import(statement)
-    imports = [earlier for earlier in parse_tree(text).body if isinstance(earlier, _Import)]
-    present = {part for earlier in imports for part in _parts(earlier)}
+    module = parse_tree(text)
+    imports = [earlier for earlier in module.body if isinstance(earlier, _Import)]
+    is_late = any(isinstance(scope, FUNCTIONS) for scope in enclosing_scopes(text, module, before))
+    line = find_line(text, before)
+    present = {part for earlier in imports if is_late or earlier.lineno < line for part in _parts(earlier)}
+    for part in _parts(wanted):
+        if part not in present and (other := _other_binding(module, part)):
+            fact = f'the name "{_bound_name(part)}" already stands for something else, in line {other}.'
+            raise code_problem("name-in-code-taken", fact, "Import it under another name, by `as`.")
     wanted.names = [name for name, part in zip(wanted.names, _parts(wanted), strict=True) if part not in present]
     if not wanted.names:
         return text
-    above = [earlier for earlier in imports if earlier.lineno < find_line(text, before)]
+    above = [earlier for earlier in imports if earlier.lineno < line]
     for earlier in reversed(above):
         joined = _extend_import(text, earlier, wanted)
         if joined:
@@ -214,6 +223,43 @@ def _parts(statement: _Import) -> list[_Part]:
     """Return what each name of a statement imports, equal for equal imports."""
     module, level = (statement.module or "", statement.level) if isinstance(statement, ast.ImportFrom) else ("", -1)
     return [(module, level, name.name, name.asname) for name in statement.names]
+
+
+def imported_names(statement: str) -> set[str]:
+    """Return the names that an import statement binds.
+
+    Raises:
+        ProblemError: It is not one.
+    """
+    return set(map(_bound_name, _parts(parse_import(statement))))
+
+
+def _bound_name(part: _Part) -> str:
+    module, _, name, alias = part
+    return alias or (name if module else name.partition(".")[0])
+
+
+def _other_binding(module: ast.Module, wanted: _Part) -> int:
+    """Return the line of a statement that binds the name of an import otherwise, or 0."""
+    name = _bound_name(wanted)
+    for node in module.body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names = {node.name}
+            case ast.Assign(targets=[ast.Name(id=target)]) | ast.AnnAssign(target=ast.Name(id=target)):
+                names = {target}
+            case ast.Import() | ast.ImportFrom():
+                names = {_bound_name(part) for part in _parts(node) if not _binds_the_same(part, wanted)}
+            case _:
+                continue
+        if name in names:
+            return node.lineno
+    return 0
+
+
+def _binds_the_same(part: _Part, wanted: _Part) -> bool:
+    """Return whether two imports of one name bind the same thing, as ``a.b`` and ``a.c`` do."""
+    return part[:3] == wanted[:3] or (part[1] == wanted[1] == -1 and part[3] is wanted[3] is None)
 
 
 def _extend_import(text: str, statement: _Import, wanted: _Import) -> str | None:
@@ -229,8 +275,8 @@ def _extend_import(text: str, statement: _Import, wanted: _Import) -> str | None
         return None
     if (statement.module, statement.level) != (wanted.module, wanted.level):
         return None
-    whole = _span_of(text, statement)
-    names = [_span_of(text, name) for name in statement.names]
+    whole = span_of(text, statement)
+    names = [span_of(text, name) for name in statement.names]
     last = names[-1]
     if "#" in text[last.end : whole.end]:
         return None  # a comment on the last name would become one on the new name
@@ -268,14 +314,3 @@ def _add_import_line(text: str, statement: str, above: list[_Import]) -> str:
 def _is_docstring(statement: ast.stmt) -> bool:
     value = statement.value if isinstance(statement, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
-
-
-def _span_of(text: str, node: ast.stmt | ast.alias) -> Span:
-    """Return the place of a node of the text's tree."""
-    lines = line_starts(text)
-
-    def offset(line: int, column: int) -> int:
-        start = lines[line - 1]
-        return start + len(text[start : start + column].encode()[:column].decode())
-
-    return Span(offset(node.lineno, node.col_offset), offset(node.end_lineno or 0, node.end_col_offset or 0))

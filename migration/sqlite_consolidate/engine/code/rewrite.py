@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import replace as replace_file
-from sqlite_consolidate.engine.code.insertions import add_definitions, add_import, parse_import
+from sqlite_consolidate.engine.code.insertions import add_definitions, add_import, imported_names, parse_import
+from sqlite_consolidate.engine.code.scopes import shadowed_names
 from sqlite_consolidate.engine.code.source_files import CodeFile, find_line, is_python, read_code_file
-from sqlite_consolidate.engine.code.syntax import PlainText, PythonCode, code_problem, compile_module
+from sqlite_consolidate.engine.code.syntax import PlainText, PythonCode, code_problem, compile_module, parse_tree
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
@@ -200,6 +201,7 @@ class RewriteBuilder:
         if not self._source:
             return
         places = self._places(self._source, references)
+        self._check_names(places)
         for span, reference in reversed(places):
             with self._noting():
                 self.text = self._source.replace_span(self.text, span, reference.replace)
@@ -208,8 +210,23 @@ class RewriteBuilder:
         for statement in dict.fromkeys(reference.import_ for reference in references if reference.import_):
             if not self.problems:
                 below = len(self.text) - first
-                self.text = add_import(self.text, statement, before=first)
+                with self._noting("`import` "):
+                    self.text = add_import(self.text, statement, before=first)
                 first = len(self.text) - below
+
+    def _check_names(self, places: Sequence[tuple[Span, Reference]]) -> None:
+        """Check that what a reference imports has its meaning at the place of the replacement."""
+        for span, reference in places:
+            names: set[str] = set()
+            if reference.import_ and is_python(self.code.file):
+                with contextlib.suppress(ProblemError):  # an import that is none has been noted
+                    names = imported_names(reference.import_)
+            if names and (taken := names & shadowed_names(self.text, parse_tree(self.text), span.start)):
+                with self._noting():
+                    fact = f'the name "{min(taken)}" stands for something else where it would be used.'
+                    line = find_line(self.text, span.start)
+                    hint = "Import it under another name, by `as`."
+                    raise code_problem("name-in-code-taken", fact, hint, self.code.file, line)
 
     def insert(self, inserts: Sequence[Insert]) -> None:
         """Add every definition that the file does not have."""
@@ -285,7 +302,7 @@ class RewriteBuilder:
             fact = f"it would have a character, {error.object[error.start]!a}, that {self.code.encoding} cannot encode."
             raise code_problem("code-encoding", fact, "Write it as an escape, or save the file as UTF-8.") from None
 
-    @contextmanager
+    @contextlib.contextmanager
     def _noting(self, beginning: str = "") -> Iterator[None]:
         """Note a ProblemError as a problem whose sentence starts with ``beginning``."""
         try:

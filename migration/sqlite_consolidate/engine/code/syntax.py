@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from sqlite_consolidate.engine.code.quotes import respelled
 from sqlite_consolidate.engine.code.source_files import Span, find_line, line_starts
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -124,25 +126,27 @@ class PythonCode:
     def replace_span(self, text: str, span: Span, code: str) -> str:
         """Return ``text`` with ``code`` in place of the span.
 
-        The code is put in parentheses if it needs them to keep its meaning.
+        The code is put in parentheses if it needs them to keep its meaning. Inside an f-string its quotes and lines are
+        adapted.
 
         Raises:
             ProblemError: The code cannot stand there.
         """
-        plain = PlainText.replace_span(text, span, code.strip())
-        in_parentheses = PlainText.replace_span(text, span, f"({code.strip()})")
         try:
-            intended = normalized_dump(parse_tree(in_parentheses))
+            return _placed(text, span, code.strip())
         except SyntaxError as error:
+            for spelling in respelled(code.strip()):
+                with contextlib.suppress(SyntaxError):
+                    return _placed(text, span, spelling)
             line = find_line(text, span.start)
             fact = f"the replacement cannot stand here ({error.msg}): {code.strip()}"
             raise code_problem(
-                "bad-replace", fact, "Write `replace` with other quotes, or without a comment.", self.file, line
+                "bad-replace",
+                fact,
+                "Write `replace` without a comment or backslash.",
+                self.file,
+                line,
             ) from None
-        try:
-            return plain if normalized_dump(parse_tree(plain)) == intended else in_parentheses
-        except SyntaxError:
-            return in_parentheses
 
     def _means(self, span: Span, wanted: str) -> bool:
         try:
@@ -163,6 +167,21 @@ class PythonCode:
         names = [node for node in ast.walk(parse_tree(text)) if isinstance(node, ast.Name)]
         read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
         return [span for number, span in enumerate(spans) if _MARK.format(number) in read]
+
+
+def _placed(text: str, span: Span, code: str) -> str:
+    """Return ``text`` with ``code`` in place of the span, in parentheses if it needs them.
+
+    Raises:
+        SyntaxError: The code cannot stand there in this spelling.
+    """
+    plain = PlainText.replace_span(text, span, code)
+    in_parentheses = PlainText.replace_span(text, span, f"({code})")
+    intended = normalized_dump(parse_tree(in_parentheses))
+    try:
+        return plain if normalized_dump(parse_tree(plain)) == intended else in_parentheses
+    except SyntaxError:
+        return in_parentheses
 
 
 def _expressions(text: str, file: str) -> list[tuple[Span, libcst.CSTNode]]:
