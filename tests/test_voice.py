@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,12 @@ def _place(path: Path, line: int, text: str) -> str:
     return f"{path.relative_to(ROOT)}:{line}: {text}"
 
 
+@lru_cache(maxsize=1)
+def _nodes(path: Path) -> list[ast.AST]:
+    """Return the nodes of a module, which is parsed once for all rules."""
+    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
 def _is_a_sentence(line: str) -> bool:
     return len(line) <= FIRST_LINE_LENGTH and line.endswith((".", "?", "!")) and not re.search("[:;] ", line)
 
@@ -55,7 +62,7 @@ def first_lines_read_twice(path: Path) -> list[str]:
     """List the docstrings whose first line is not one short sentence."""
     return [
         _place(path, getattr(node, "lineno", 1), text.splitlines()[0])
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in _nodes(path)
         if isinstance(node, DOCUMENTED)
         if (text := ast.get_docstring(node)) and not _is_a_sentence(text.splitlines()[0])
     ]
@@ -63,7 +70,7 @@ def first_lines_read_twice(path: Path) -> list[str]:
 
 def names_that_fit_everything(path: Path) -> list[str]:
     """List the variables and arguments whose name would fit any other as well."""
-    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    nodes = _nodes(path)
     bound = [(node.id, node.lineno) for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
     bound += [(node.arg, node.lineno) for node in nodes if isinstance(node, ast.arg)]
     return [
@@ -75,7 +82,7 @@ def names_that_fit_everything(path: Path) -> list[str]:
 
 def long_test_names(path: Path) -> list[str]:
     """List the tests whose name has more words than a reader takes in."""
-    functions = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in _nodes(path) if isinstance(node, ast.FunctionDef)]
     tests = [function for function in functions if function.name.startswith("test_")]
     return [
         _place(path, test.lineno, test.name)
@@ -90,19 +97,27 @@ def words_that_hide_the_actor(path: Path) -> list[str]:
     return [_place(path, number, match[0]) for number, line in lines for match in HIDES_THE_ACTOR.finditer(line)]
 
 
+@cache
+def _places() -> dict[str, list[str]]:
+    """Return the places that the rules about syntax list in all modules, by rule."""
+    rules = (first_lines_read_twice, names_that_fit_everything, long_test_names)
+    by_module = [{rule.__name__: rule(path) for rule in rules} for path in MODULES]
+    return {rule.__name__: [place for places in by_module for place in places[rule.__name__]] for rule in rules}
+
+
 def test_docstrings_begin_with_a_short_sentence() -> None:
     """The first line has at most 88 characters, no colon, no semicolon, and ends."""
-    assert [place for path in MODULES for place in first_lines_read_twice(path)] == []
+    assert _places()["first_lines_read_twice"] == []
 
 
 def test_variables_are_named_for_what_they_hold() -> None:
     """No variable has a name that would fit any other."""
-    assert [place for path in MODULES for place in names_that_fit_everything(path)] == []
+    assert _places()["names_that_fit_everything"] == []
 
 
 def test_test_names_have_nine_words_at_most() -> None:
     """A test names subject, behaviour and condition."""
-    assert [place for path in MODULES for place in long_test_names(path)] == []
+    assert _places()["long_test_names"] == []
 
 
 def test_prose_names_the_actor() -> None:
