@@ -80,6 +80,11 @@ def test_merged_text_gets_no_additional_full_stop() -> None:
     assert finding.text == "is open (a.db, b.db)"
 
 
+def test_finding_counts_its_subject_once() -> None:
+    """A finding without a number is about one thing."""
+    assert Finding.of("view-left", "a.db", "left behind: old.").count == 1
+
+
 def test_repeated_subject_is_counted_and_named_once() -> None:
     """The text contains the count, so that no noun is left."""
     [finding] = merge_findings([left("a.db:t", 1), left("a.db:t", 3)])

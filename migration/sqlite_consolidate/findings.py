@@ -136,8 +136,8 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        subject = finding.subject if finding.id in _NEVER_MERGED else ""
-        groups.setdefault((finding.id, finding.level, finding.noun, finding.text, subject), []).append(finding)
+        key = (finding.id, finding.level, finding.noun, finding.text)
+        groups.setdefault((*key, finding.subject) if finding.id in _NEVER_MERGED else key, []).append(finding)
     return tuple(sorted(map(_join, groups.values()), key=lambda finding: finding.level != "attention"))
 
 

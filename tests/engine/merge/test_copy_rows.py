@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlite_consolidate.engine.checks.comparison import compare
-from sqlite_consolidate.engine.merge.copy_rows import raise_autoincrement, source_digest
+from sqlite_consolidate.engine.merge.copy_rows import existing_rows_digest, raise_autoincrement, source_digest
+from sqlite_consolidate.engine.sqlite.connections import attached, limits_of
 from tests.support.databases import TARGET, Bench, content, failed_subjects, source, table
 from tests.support.rows.copied_rows import last_counts, read, rows_are_exact
 
@@ -361,3 +362,17 @@ def test_preflight_digest_is_reused_for_equal_columns(
     assert copied.inspected.expected_digest(mapping) in (None, source_digest(copied.con, mapping, alias))
     assert copied.inspected.digest_before(mapping) in (None, copied.digests_before.get("t"))
     assert rows_are_exact(copied)
+
+
+def test_each_read_table_is_a_step_of_the_deadline(bench: Bench) -> None:
+    """If the deadline passes, the problem names the table."""
+    bench.database("a.db", "CREATE TABLE t(v)")
+    copied = bench.copied(source("a.db", table("t", into="u")))
+    mapping, deadline = copied.inspected.mappings[0], limits_of(copied.con).deadline
+
+    existing_rows_digest(copied.con, mapping)
+    first = deadline.step
+    with attached(copied.con, bench.root / "a.db", "again") as alias:
+        source_digest(copied.con, mapping, alias)
+
+    assert (first.split()[-1], deadline.step.split()[-1]) == ("u", "t")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +126,11 @@ def test_in_use_names_its_subject_and_criterion() -> None:
     assert problem.what == "is locked by another process."
     assert problem.hint == "Stop the process that uses it and run again."
     assert sqlite_errors.in_use_problem("a.db").criterion == ""
+
+
+def test_problem_of_used_database_is_known_by_its_id() -> None:
+    """Another problem of the same database is none."""
+    problem = sqlite_errors.in_use_problem("a.db")
+
+    assert sqlite_errors.is_in_use_problem(problem)
+    assert not sqlite_errors.is_in_use_problem(replace(problem, id="damaged"))
