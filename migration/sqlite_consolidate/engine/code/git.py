@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import posixpath
 import subprocess
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
@@ -134,37 +135,48 @@ def _ignored_by_git(root: Path, files: Sequence[str]) -> frozenset[str] | None:
 
 
 def _ignored_by_files(root: Path, files: Sequence[str]) -> frozenset[str]:
-    rules = _Rules(root.resolve())
-    return frozenset(file for file in files if rules.ignore(rules.within / file, is_folder=(root / file).is_dir()))
+    rules, top = _Rules(root.resolve()), os.fspath(root)
+    return frozenset(file for file in files if rules.ignore(file, is_folder=os.path.isdir(f"{top}/{file}")))  # noqa: PTH112 -- a hundred thousand files
 
 
 class _Rules:
-    """Apply the ``.gitignore`` files of a tree, those of an inner folder first."""
+    """Apply the ``.gitignore`` files of a tree, those of an inner folder first.
+
+    Paths are texts, because the tree may have a hundred thousand files. The folder at the top is empty.
+    """
 
     def __init__(self, root: Path) -> None:
         self._top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
-        self.within = PurePosixPath(root.relative_to(self._top).as_posix())
-        self._specs: dict[PurePosixPath, GitIgnoreSpec] = {}
-        self._folders: dict[PurePosixPath, bool] = {PurePosixPath(): False}
+        self._within = root.relative_to(self._top).as_posix()
+        self._specs: dict[str, list[tuple[str, GitIgnoreSpec]]] = {}
+        self._folders: dict[str, bool] = {"": False}
 
-    def ignore(self, path: PurePosixPath, *, is_folder: bool = False) -> bool:
-        """Return whether the path is ignored, which everything in an ignored folder is."""
+    def ignore(self, file: str, *, is_folder: bool = False) -> bool:
+        """Return whether a path below the workspace is ignored.
+
+        Everything in an ignored folder is.
+        """
+        path = posixpath.normpath(f"{self._within}/{file}")
+        return self._ignore("" if path == "." else path, is_folder=is_folder)
+
+    def _ignore(self, path: str, *, is_folder: bool) -> bool:
         if is_folder and path in self._folders:
             return self._folders[path]
-        is_ignored = self.ignore(path.parent, is_folder=True) or self._matched(path, is_folder=is_folder)
+        is_ignored = self._ignore(posixpath.dirname(path), is_folder=True) or self._matched(path, is_folder=is_folder)
         if is_folder:
             self._folders[path] = is_ignored
         return is_ignored
 
-    def _matched(self, path: PurePosixPath, *, is_folder: bool) -> bool:
-        for folder in path.parents:
-            name = path.relative_to(folder).as_posix() + ("/" if is_folder else "")
-            include = self._spec(folder).check_file(name).include
+    def _matched(self, path: str, *, is_folder: bool) -> bool:
+        for folder, spec in self._specs_for(posixpath.dirname(path)):
+            name = path.removeprefix(f"{folder}/" if folder else "") + ("/" if is_folder else "")
+            include = spec.check_file(name).include
             if include is not None:
                 return include
         return False
 
-    def _spec(self, folder: PurePosixPath) -> GitIgnoreSpec:
+    def _specs_for(self, folder: str) -> list[tuple[str, GitIgnoreSpec]]:
+        """Return the rules of a folder and of those above it, each with its folder."""
         from pathspec import GitIgnoreSpec
 
         if folder not in self._specs:
@@ -172,7 +184,9 @@ class _Rules:
                 text = (self._top / folder / ".gitignore").read_text("utf-8", "replace")
             except OSError:
                 text = ""
-            self._specs[folder] = GitIgnoreSpec.from_lines(text.splitlines())
+            spec = GitIgnoreSpec.from_lines(text.splitlines())
+            above = self._specs_for(posixpath.dirname(folder)) if folder else []
+            self._specs[folder] = [(folder, spec), *above] if spec.patterns else above
         return self._specs[folder]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
+import posixpath
 import re
 import stat
 import tokenize
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
@@ -57,7 +57,7 @@ class CodeFile:
 
 def is_python(file: str) -> bool:
     """Return whether a file is Python source, by its name."""
-    return PurePosixPath(file).suffix.lower() in _PYTHON
+    return posixpath.splitext(file)[1].lower() in _PYTHON
 
 
 def is_database(file: str) -> bool:

@@ -55,22 +55,26 @@ class NamePatterns:
 
     def __init__(self, paths: Sequence[tuple[str, str]]) -> None:
         self._paths = [(name, PurePosixPath(path)) for name, path in paths]
-        suffixes = sorted({re.escape(path.suffix) for _, path in self._paths if len(path.suffix) > 1})
-        any_suffix = "|".join(suffixes) or "(?!)"
+        suffixes = sorted({path.suffix for _, path in self._paths if len(path.suffix) > 1})
+        any_suffix = "|".join(map(re.escape, suffixes)) or "(?!)"
+        self._suffixes = [suffix.encode() for suffix in suffixes]
         self._end = re.compile(rf"(?:{any_suffix})(?=(?:{SIDECAR_PATTERN})?(?![\w~]|[.-]\w))")
         self._in_bytes = re.compile(rf"[}}*\])\"'](?:{any_suffix})(?!\w)|(?:{any_suffix})[\"'`?]".encode())
         self._suffix_in_bytes = re.compile(rf"(?:{any_suffix})(?!\w)".encode())
 
     def may_occur_in(self, data: bytes) -> bool:
         """Return quickly whether a file may contain a pattern."""
-        return bool(self._suffix_in_bytes.search(data))
+        return self._has_a_suffix(data) and bool(self._suffix_in_bytes.search(data))
 
     def may_be_built_in(self, data: bytes) -> bool:
         """Return quickly whether a program may build a name.
 
         An attribute such as ``self.db`` is no suffix.
         """
-        return bool(self._in_bytes.search(data))
+        return self._has_a_suffix(data) and bool(self._in_bytes.search(data))
+
+    def _has_a_suffix(self, data: bytes) -> bool:
+        return any(suffix in data for suffix in self._suffixes)
 
     def is_end_of(self, text: str) -> bool:
         """Return whether the text has a word that ends with the suffix of an old database."""

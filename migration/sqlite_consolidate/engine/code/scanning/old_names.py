@@ -79,6 +79,7 @@ class OldNames:
         self._pattern = re.compile(rf"(?<![\w.-])({names or '(?!)'})(?:{SIDECAR_PATTERN})?(?![\w~]|[.-]\w)")
         files = [PurePosixPath(name) for name in self.names]
         self._bytes = [file.name.encode() for file in files]
+        self._ends = {file.suffix.removeprefix(".").encode() or file.name.encode() for file in files}
         self._parts = [(file.stem.encode(), _suffix_pattern(file.suffix.removeprefix("."))) for file in files]
 
     def find(self, text: str) -> Iterator[tuple[int, str]]:
@@ -88,14 +89,23 @@ class OldNames:
 
     def may_occur_in(self, data: bytes) -> bool:
         """Return quickly whether a file may contain one of the names in one piece."""
-        return any(name in data for name in self._bytes)
+        return self._has_an_end(data) and any(name in data for name in self._bytes)
 
     def may_be_assembled_in(self, data: bytes) -> bool:
         """Return quickly whether a program may assemble one of the names from pieces."""
+        if not self._has_an_end(data):
+            return False
         if self.patterns.may_be_built_in(data):
             return True
         squeezed = data.translate(None, _BETWEEN_PIECES)
         return any(stem in squeezed and ending.search(data) for stem, ending in self._parts)
+
+    def _has_an_end(self, data: bytes) -> bool:
+        """Return whether the file has the suffix of a database, or the whole name of one without.
+
+        Most files have none, and hundreds of names are not looked for in them.
+        """
+        return any(end in data for end in self._ends)
 
 
 def _suffix_pattern(suffix: str) -> re.Pattern[bytes]:

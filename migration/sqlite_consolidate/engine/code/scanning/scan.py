@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -20,6 +21,7 @@ from sqlite_consolidate.engine.code.scanning.old_names import (
 from sqlite_consolidate.engine.code.scanning.python_strings import python_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, list_scanned_files
 from sqlite_consolidate.engine.code.scanning.text_mentions import text_mentions
+from sqlite_consolidate.engine.code.scanning.text_patterns import is_javascript
 from sqlite_consolidate.engine.code.source_files import encoding_of, is_python
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required
@@ -28,7 +30,6 @@ from sqlite_consolidate.text import join_first_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from sqlite_consolidate.plan.model import Exemption
 
@@ -63,13 +64,13 @@ def find_mentions(scope: ScanScope, planned: Mapping[str, bytes] | None = None) 
     """
     names = OldNames(scope.databases, scope.target)
     trees = list_scanned_files(scope)
-    planned = planned or {}
+    planned, root = planned or {}, os.fspath(scope.root)
     mentions: list[Mention] = []
     unread = list(trees.not_scanned)
     files_read = 0
     for file in trees.files:
         try:
-            data = _text_bytes(scope.root / file, planned.get(file))
+            data = _text_bytes(f"{root}/{file}", planned.get(file))
         except OSError as error:
             unread.append(Mention(file, 0, f"it cannot be read: {error.strerror}", "", "unreadable"))
             continue
@@ -204,12 +205,12 @@ def _unread_observation(file: Mention) -> Observation:
     return Observation(file.file, "can be scanned", file.text, holds=False, todo=hint)
 
 
-def _text_bytes(path: Path, planned: bytes | None) -> bytes | None:
+def _text_bytes(path: str, planned: bytes | None) -> bytes | None:
     """Return the file's bytes, decoded from UTF-16 if marked so, or None if it is not text.
 
     Planned bytes take their place.
     """
-    with path.open("rb") if planned is None else io.BytesIO(planned) as opened:
+    with io.FileIO(path) if planned is None else io.BytesIO(planned) as opened:
         head = opened.read(_HEAD_BYTES)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return (head + opened.read()).decode("utf-16", "replace").encode()
@@ -219,7 +220,9 @@ def _text_bytes(path: Path, planned: bytes | None) -> bytes | None:
 def mentions_in(file: str, data: bytes, names: OldNames) -> list[Mention]:
     """Return every mention in the content of a file."""
     if not is_python(file):
-        may_occur = names.may_occur_in(data) or names.patterns.may_occur_in(data)
+        patterns = names.patterns
+        may_compute = patterns.may_be_built_in if is_javascript(file) else patterns.may_occur_in
+        may_occur = names.may_occur_in(data) or may_compute(data)
         return text_mentions(file, _decoded(file, data), _kind(file), names) if may_occur else []
     if not names.may_be_assembled_in(data):
         return []

@@ -101,6 +101,7 @@ def list_scanned_files(scope: ScanScope) -> ScannedFiles:
     Environment files (``.env``) and paths that the plan names are kept even if git ignores them.
     """
     root = scope.root.resolve()
+    top = os.fspath(root)
     paths = [posixpath.normpath(path) for path in scope.paths]
     entries: dict[str, Mention | None] = {}
     for path in paths:
@@ -108,7 +109,7 @@ def list_scanned_files(scope: ScanScope) -> ScannedFiles:
         if misplaced:
             entries[path] = _not_scanned(path, misplaced)
         else:
-            entries |= dict(_entries(scope, root, path))
+            entries.update(_entries(scope, top, path))
     unwanted = ignored_files(scope.repository or root, [*entries, *paths])
     named = [PurePosixPath(path) for path in paths if path in unwanted]
     kept = {file: reason for file, reason in entries.items() if file not in unwanted or _is_kept(file, named)}
@@ -133,28 +134,30 @@ def _not_scanned(file: str, reason: str, kind: MentionKind = "unreadable") -> Me
     return Mention(file, 0, reason, "", kind)
 
 
-def _entries(scope: ScanScope, root: Path, file: str) -> Iterator[tuple[str, Mention | None]]:
+def _entries(scope: ScanScope, root: str, file: str) -> Iterator[tuple[str, Mention | None]]:
     """Yield every readable file at or below a path.
 
-    A file that is to be reported instead has a reason.
+    A file that is to be reported instead has a reason. Paths are texts, because a hundred thousand Path objects take
+    their time.
     """
-    path = root / file
+    path = f"{root}/{file}"
     try:
-        facts = path.lstat()
+        facts = os.lstat(path)
         if (facts.st_dev, facts.st_ino) in scope.never_open or file in scope.excluded:
             return
         if stat.S_ISDIR(facts.st_mode):
+            inside = "" if file == "." else f"{file}/"
             for name in sorted(_names(path)):
-                yield from _entries(scope, root, posixpath.normpath(f"{file}/{name}"))
-        elif stat.S_ISREG(facts.st_mode) and not is_database(path.name):
+                yield from _entries(scope, root, inside + name)
+        elif stat.S_ISREG(facts.st_mode) and not is_database(file.rpartition("/")[2]):
             size = f"it is larger than {MAX_FILE_BYTES // 1_000_000} MB"
             yield file, _not_scanned(file, size, "not scanned") if facts.st_size > MAX_FILE_BYTES else None
     except OSError as error:
         yield file, _not_scanned(file, f"it cannot be read: {error.strerror}")
 
 
-def _names(folder: Path) -> list[str]:
-    names = os.listdir(folder)  # noqa: PTH208 -- names as text: ten thousand Path objects take their time
+def _names(folder: str) -> list[str]:
+    names = os.listdir(folder)  # noqa: PTH208 -- names as text
     return [] if "pyvenv.cfg" in names else [name for name in names if name not in SKIPPED_FOLDERS]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import defaultdict
 from itertools import islice, product
@@ -58,6 +59,11 @@ class ComputedText(NamedTuple):
     texts: tuple[str, ...]
 
 
+def is_javascript(file: str) -> bool:
+    """Return whether a file is in JavaScript or TypeScript, by its name."""
+    return posixpath.splitext(file)[1].lower() in _JAVASCRIPT
+
+
 def computed_texts(file: str, text: str, is_wanted: Callable[[str], bool]) -> Iterator[ComputedText]:
     """Return the computed texts of a file, or nothing for a language that is not known.
 
@@ -68,7 +74,7 @@ def computed_texts(file: str, text: str, is_wanted: Callable[[str], bool]) -> It
     """
     path = PurePosixPath(file)
     suffix = path.suffix.lower()
-    if suffix in _JAVASCRIPT:
+    if is_javascript(file):
         return read_javascript(text, is_wanted)
     is_environment = suffix == ".env" or path.name.startswith(".env")
     if suffix in _SHELL or is_environment or (not suffix and _SHEBANG.match(text)):
