@@ -67,6 +67,7 @@ LEVELS: dict[str, Level] = {
     "smoke-changed-copy": "note",
     "smoke-changed-file": "note",
     "smoke-left-process": "attention",
+    "smoke-only-imports": "attention",
     "source-absent": "note",
     "source-unreferenced": "attention",
     "synchronized-folder": "attention",

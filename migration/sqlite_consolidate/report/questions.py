@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.criteria import SMOKE, Question
 from sqlite_consolidate.engine.run.run_log import worst
+from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.formatting import known_criterion
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sqlite_consolidate.report.evidence import Record
+
+TESTS_PASSING = "Tests passing"
+"""Success criterion that the test command of the workspace answers."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,14 @@ class Answer:
         outcome: The worst outcome of its criteria; ``None`` if this kind of run does not ask.
         criteria: Criterion id to its outcome, in the order of the stages.
         section: Id of the section of the page that shows it, if no criterion does.
+        reason: Why nothing was required.
     """
 
     question: str
     outcome: Outcome | None
     criteria: dict[str, Outcome]
     section: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def answers(record: Record) -> list[Answer]:
         else:
             answered.append(answer(question.value.format(target=target), _criteria_of(question, known), known))
     undone = Question.UNDONE.value  # asked only where something was to be undone
-    return [*(given for given in answered if given.outcome or given.question != undone), tests_passing(record)]
+    return [*(given for given in answered if given.outcome or given.question != undone), tests_passing(record, known)]
 
 
 def answer(question: str, ids: Iterable[str], known: Mapping[str, Outcome]) -> Answer:
@@ -96,8 +102,11 @@ def answer(question: str, ids: Iterable[str], known: Mapping[str, Outcome]) -> A
 
 
 def applications(record: Record, known: Mapping[str, Outcome]) -> list[Answer]:
-    """Return an answer for each application, under the question that the plan gives it."""
-    asked = {**{id: id.removeprefix(SMOKE) for id in known if id.startswith(SMOKE)}, **record.asked}
+    """Return an answer for each application, under the question that the plan gives it.
+
+    The test command of the workspace has a question of its own.
+    """
+    asked = {id: question for id, question in _asked(record, known).items() if question != TESTS_PASSING}
     if not asked:  # clean logs are no proof that one works when none was run
         return [Answer(Question.APPLICATIONS.value, None, {})]
     questions: defaultdict[str, list[str]] = defaultdict(list)
@@ -106,12 +115,22 @@ def applications(record: Record, known: Mapping[str, Outcome]) -> list[Answer]:
     return [answer(question, ids, known) for question, ids in questions.items()]
 
 
-def tests_passing(record: Record) -> Answer:
-    """Return whether every stage of the run has passed, because each is a file of tests."""
-    by_stage = {"failed": Outcome.FAILED, "passed": Outcome.PASSED}
-    outcomes_of_stages = [by_stage.get(stage.outcome, Outcome.NOT_EXAMINED) for stage in record.stages]
-    nothing_to_do = record.already or not record.stages
-    return Answer("Tests passing", None if nothing_to_do else worst(outcomes_of_stages), {}, section="stages")
+def tests_passing(record: Record, known: Mapping[str, Outcome]) -> Answer:
+    """Return whether the test command of the workspace passed, if the plan names one.
+
+    The stages of this tool are no tests of the workspace.
+    """
+    ids = [criterion for criterion, question in _asked(record, known).items() if question == TESTS_PASSING]
+    if ids:
+        return answer(TESTS_PASSING, ids, known)
+    if record.already or not any(stage.runs_applications for stage in stages_of(record.mode)):
+        return Answer(TESTS_PASSING, None, {})
+    return Answer(TESTS_PASSING, Outcome.NOT_REQUIRED, {}, reason="the plan names no test command")
+
+
+def _asked(record: Record, known: Mapping[str, Outcome]) -> dict[str, str]:
+    """Return the question that each smoke test answers, by the id of its criterion."""
+    return {**{id: id.removeprefix(SMOKE) for id in known if id.startswith(SMOKE)}, **record.asked}
 
 
 def _criteria_of(question: Question, known: Iterable[str]) -> list[str]:

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke, smoke_observations
+from sqlite_consolidate.engine.apps.runner import (
+    SmokeResult,
+    only_imports,
+    run_smoke,
+    smoke_findings,
+    smoke_observations,
+)
 from sqlite_consolidate.plan.model import Expect, Smoke
 from tests.support.observations import numbers_in
 
@@ -206,7 +212,7 @@ def test_daemon_that_hides_is_ended_and_named(tmp_path: Path) -> None:
 
     assert (result.exit, result.stdout.strip(), len(result.remaining)) == (0, "locked", 1)
     assert is_free(tmp_path / "lock")
-    [finding] = result.findings()
+    [finding] = smoke_findings(smoke(python="print(1 + 1)"), result)
     assert (finding.id, finding.level, finding.count) == ("smoke-left-process", "attention", 1)
 
 
@@ -373,3 +379,20 @@ def test_every_test_has_a_group_of_its_own(tmp_path: Path) -> None:
     result = run_smoke(smoke(python="import os; print(os.getpgrp())"), root=tmp_path, live_root=tmp_path)
 
     assert int(result.stdout) != os.getpgrp()
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        (smoke(python="import wms.cli"), True),
+        (smoke(python="from wms import cli\nprint('ok', 1)"), True),
+        (smoke(run=["python3", "-c", "import wms"]), True),
+        (smoke(python="import wms; print(wms.count())"), False),
+        (smoke(python="from wms import cli; cli.main()"), False),
+        (smoke(python="import"), False),
+        (smoke(run=["python", "-m", "wms.cli"]), False),
+    ],
+)
+def test_smoke_test_that_only_imports_is_recognized(test: Smoke, expected: bool) -> None:
+    """It would pass even if the application read no row."""
+    assert only_imports(test) is expected

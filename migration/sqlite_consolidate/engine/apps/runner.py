@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -118,15 +119,6 @@ class SmokeResult:
     used: tuple[str, ...] | None = None
     remaining: tuple[str, ...] = ()
 
-    def findings(self) -> list[Finding]:
-        """Return what a reader should know beside the observations."""
-        if not self.remaining:
-            return []
-        number = counted(len(self.remaining), "process", "processes")
-        verb = "was" if len(self.remaining) == 1 else "were"
-        text = f"{number} outlived the smoke test and {verb} ended: {list_names([*map(one_line, self.remaining)])}."
-        return [Finding.of("smoke-left-process", self.name, text, count=len(self.remaining))]
-
 
 def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
     """Run a smoke test in the folder ``root`` and terminate every process it started.
@@ -200,6 +192,43 @@ def _wait_for_end(
         if process.returncode is not None:
             return ""
     return f"still running after {timeout:g} s"
+
+
+def smoke_findings(test: Smoke, result: SmokeResult) -> list[Finding]:
+    """Return what a reader should know about a smoke test beside its observations."""
+    findings = []
+    if only_imports(test):
+        text = "only imports code. It does not show that the application reads the target."
+        findings.append(Finding.of("smoke-only-imports", test.name, text))
+    if result.remaining:
+        number = counted(len(result.remaining), "process", "processes")
+        verb = "was" if len(result.remaining) == 1 else "were"
+        names = list_names([*map(one_line, result.remaining)])
+        text = f"{number} outlived the smoke test and {verb} ended: {names}."
+        findings.append(Finding.of("smoke-left-process", test.name, text, count=len(result.remaining)))
+    return findings
+
+
+def only_imports(test: Smoke) -> bool:
+    """Return whether a smoke test does nothing but import code and print constants."""
+    source = test.python
+    if not source and len(test.run) == len(("python", "-c", "")) and test.run[1] == "-c":
+        source = test.run[2]
+    try:
+        return bool(source) and all(map(_does_nothing, ast.parse(source).body))
+    except (SyntaxError, ValueError):
+        return False
+
+
+def _does_nothing(node: ast.stmt) -> bool:
+    if isinstance(node, (ast.Import, ast.ImportFrom, ast.Pass)):
+        return True
+    if not isinstance(node, ast.Expr):
+        return False
+    call = node.value
+    prints = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print"
+    constants = call.args if isinstance(call, ast.Call) and prints else [call]
+    return all(isinstance(constant, ast.Constant) for constant in constants)
 
 
 def smoke_observations(test: Smoke, result: SmokeResult) -> list[Observation]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlite_consolidate.engine.apps.runner import smoke_observations
+from sqlite_consolidate.engine.apps.runner import smoke_findings, smoke_observations
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
@@ -334,7 +334,7 @@ class RunResults(Pipeline):
         test = next(test for test in self.plan.smoke if test.name == name)
         result = self.applications.run(test)
         self.application_results.append((name, result))
-        self.log.note(*result.findings())
+        self.log.note(*smoke_findings(test, result))
         return smoke_observations(test, result)
 
     def databases(self) -> frozenset[tuple[int, int]]:

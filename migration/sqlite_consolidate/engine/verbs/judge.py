@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps.log_watch import LogPositions
-from sqlite_consolidate.engine.apps.runner import SmokeResult, smoke_observations
+from sqlite_consolidate.engine.apps.runner import SmokeResult, smoke_findings, smoke_observations
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.backup_set import last_finished, tables_not_moved
@@ -133,7 +133,7 @@ class ReadOnlyRun(Pipeline):
         test = next(test for test in self.plan.smoke if test.name == name)
         result = self.applications.run(test)
         self.application_results.append((name, result))
-        self.log.note(*result.findings())
+        self.log.note(*smoke_findings(test, result))
         return smoke_observations(test, result)
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ def checklist(record: Record) -> list[Phase]:
         if name == Step.QUIET.phase:
             lines[:0] = applications(record, known)
         if name == Step.FINAL.phase:
-            lines.append(tests_passing(record))
+            lines.append(tests_passing(record, known))
         asked = tuple(line for line in lines if line.outcome)
         if asked:
             phases.append(Phase(name, asked))
