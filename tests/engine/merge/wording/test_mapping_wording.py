@@ -7,7 +7,7 @@ import pytest
 from sqlite_consolidate.engine.merge.conflict_log import conflict_finding, log_resolved_conflicts
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, source_digest
 from sqlite_consolidate.problem import ProblemError
-from tests.support.databases import Bench, source, table
+from tests.support.databases import TARGET, Bench, source, table
 from tests.support.reports.preflight_sentences import Case, sentences
 
 VIEW = "CREATE VIEW v AS SELECT * FROM u"
@@ -246,3 +246,17 @@ def test_refused_row_is_worded(bench: Bench, clause: str, sentence: str) -> None
         copy_rows(copied.con, mapping, digest, alias)
 
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(("key", "ending"), [("k UNIQUE", ", or have another rowid."), ("k PRIMARY KEY NOT NULL", ".")])
+def test_different_row_has_this_sentence(bench: Bench, key: str, ending: str) -> None:
+    """The rowid counts where a row of the table can have no key."""
+    bench.database(TARGET, f"CREATE TABLE t({key}, v)", "INSERT INTO t VALUES('x', 1)")
+    bench.database("a.db", f"CREATE TABLE t({key}, v)", "INSERT INTO t VALUES('x', 2)")
+    if ending != ".":
+        bench.execute("a.db", "INSERT INTO t VALUES(NULL, 1)")
+
+    [problem] = bench.survey(source("a.db", table("t", on_conflict="skip-identical"))).problems
+
+    sentence = f'on_conflict = "skip-identical", but 1 of 1 rows under a key that t already has differ{ending}'
+    assert problem.what == f"{sentence} A key collision."
