@@ -52,7 +52,7 @@ def test_complete_rollback_exits_with_0(tmp_path: Path) -> None:
 def test_rollback_that_cannot_restore_everything_exits_with_3(tmp_path: Path) -> None:
     """The manifest states another content of a source than the archive has."""
     root = consolidated(tmp_path / "workspace")
-    [folder] = (root / "backups").iterdir()
+    [folder] = (root / "backups").glob("small-*")
     sealed = manifest.read(folder)
     assert sealed is not None
     digest = next(database.digest for database in sealed.databases if database.role == "source")
