@@ -14,6 +14,7 @@ ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-so
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 # The second argument of a ValueError is the hint of its problem.
+_LONGEST_NAME = 255  # bytes; NAME_MAX of Linux and macOS
 _INSIDE = "Write a path inside the workspace, relative to it."
 
 
@@ -37,15 +38,23 @@ def inside(value: str) -> str:
     Symbolic links are checked later, because that needs the file system.
 
     Raises:
-        ValueError: The path is absolute, or leads outside the workspace.
+        ValueError: The path is absolute, leads outside the workspace, or has a name that no file can have.
     """
     if "\0" in value:
         raise ValueError("a path cannot contain a NUL character")
     if value.startswith("/"):
         raise ValueError("an absolute path is outside the workspace", _INSIDE)
+    if any(len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME for name in value.split("/")):
+        raise ValueError(f"a name in a path has at most {_LONGEST_NAME} bytes")
     clean = posixpath.normpath(value)
     if clean == ".." or clean.startswith("../"):
         raise ValueError('the path leads outside the workspace (".." goes above it)', _INSIDE)
+    return value
+
+
+def _file(value: str) -> str:
+    if posixpath.normpath(value) == ".":
+        raise ValueError("the path names the workspace and not a file", _INSIDE)
     return value
 
 
@@ -64,6 +73,7 @@ Seconds = Annotated[
     float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_seconds, json_schema_input_type=_Duration)
 ]
 PathInside = Annotated[str, StringConstraints(min_length=1), AfterValidator(inside)]
+FileInside = Annotated[PathInside, AfterValidator(_file)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Name = Annotated[str, StringConstraints(min_length=1)]
@@ -147,7 +157,7 @@ class Source(Part):
     """
 
     name: FolderName
-    file: PathInside
+    file: FileInside
     optional: bool = False
     priority: int = 0
     risk: str = ""
@@ -175,7 +185,7 @@ class Reference(Part):
         import_: TOML key ``import``. An import statement that the replacement needs, or empty.
     """
 
-    file: PathInside
+    file: FileInside
     find: Name
     replace: Name
     import_: str = Field(default="", alias="import")
@@ -187,7 +197,7 @@ class Insert(Part):
     It is added to the module if it lacks it.
     """
 
-    file: PathInside
+    file: FileInside
     code: Name
 
 
@@ -324,7 +334,7 @@ class Plan(Part):
 
     format: Literal[1]
     name: FolderName
-    target: PathInside
+    target: FileInside
     backups: PathInside = "backups"
     index_clash: Literal["rename", "refuse"] = "rename"
     dump: bool = True
