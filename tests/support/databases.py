@@ -40,14 +40,14 @@ def table(name: str, **keys: Any) -> TableMap:
     return TableMap(name=name, **keys)
 
 
-def source(file: str, *tables: str | TableMap, leave: dict[str, str] | None = None) -> Source:
-    """Return a [[source]] that moves ``tables``.
+def source(file: str, *tables: str | TableMap, leave: dict[str, str] | None = None, **keys: Any) -> Source:
+    """Return a [[source]] that moves ``tables``, with further keys.
 
     ``leave`` has patterns of tables to leave, with reasons.
     """
     maps = [table(name) if isinstance(name, str) else name for name in tables]
     left = [Leave(tables=(pattern,), reason=reason) for pattern, reason in (leave or {}).items()]
-    return Source(name=file.removesuffix(".db"), file=file, tables=maps, leave=left)
+    return Source(name=file.removesuffix(".db"), file=file, tables=maps, leave=left, **keys)
 
 
 @dataclass
@@ -139,8 +139,12 @@ class Bench:
 
     def survey(self, *sources: Source, **keys: Any) -> InspectedDatabases:
         """Inspect every database. The locks of an earlier inspection are released first."""
+        return self.survey_of(self.plan(*sources, **keys))
+
+    def survey_of(self, plan: Plan) -> InspectedDatabases:
+        """Inspect every database of a plan. The locks of an earlier inspection are released first."""
         self.resources.close()
-        return inspect_databases(self.plan(*sources, **keys), self.root, self.resources)
+        return inspect_databases(plan, self.root, self.resources)
 
     def problems(self, *sources: Source, **keys: Any) -> list[str]:
         """Return each problem with its criterion and subject."""

@@ -40,6 +40,7 @@ def find_mistakes(data: Data) -> list[Problem]:
         _idle,
         _renames,
         _renames_to_itself,
+        _constants,
         _references,
         _created,
         _created_otherwise,
@@ -132,7 +133,10 @@ def _leaves_nothing(data: Data) -> Iterator[Problem]:
 def _idle(data: Data) -> Iterator[Problem]:
     for loc, source in _each(data, "source", ...):
         # Any part counts, because a misspelt [[source.tabel]] or [source.table] is already reported as such.
-        if isinstance(source, dict) and not any(isinstance(value, list | dict) and value for value in source.values()):
+        parts = (
+            {key: value for key, value in source.items() if key != "constants"} if isinstance(source, dict) else None
+        )
+        if parts is not None and not any(isinstance(value, list | dict) and value for value in parts.values()):
             hint = "Add a [[source.table]] for each table to move, or a [[source.leave]] with the reason."
             yield mistake_at(loc, "idle-source", "this source moves nothing and leaves nothing.", hint)
 
@@ -157,6 +161,28 @@ def _renames_to_itself(data: Data) -> Iterator[Problem]:
             if isinstance(new, str) and _folded(old) == _folded(new):
                 fact = f"{in_quotes(old)} keeps its name: this rename does nothing."
                 yield mistake_at((*at, old), "no-effect", fact, "Remove it, because columns go by name.")
+
+
+def _constants(data: Data) -> Iterator[Problem]:
+    for at, constants in _each(data, "source", ..., "constants"):
+        if not isinstance(constants, dict):
+            continue
+        names = [((*at, name), name) for name in constants]
+        for loc, first, name in _repeated(names, _folded):
+            fact = f"{in_quotes(name)} is the same column as {in_quotes(str(first[-1]))}."
+            yield mistake_at(loc, "name-twice", fact, "Keep one of the two. SQLite ignores the case of names.")
+        renamed = {
+            _folded(new): (*place, old)
+            for place, columns in _each(data, *at[:-1], "table", ..., "columns")
+            for old, new in (columns.items() if isinstance(columns, dict) else ())
+            if isinstance(new, str)
+        }
+        for loc, name in names:
+            if place := renamed.get(_folded(name)):
+                fact = (
+                    f"{in_quotes(name)} gets the values of {in_quotes(str(place[-1]))} by {key_path_text(place[2:4])}."
+                )
+                yield mistake_at(loc, "two-columns-in-one", fact, "Remove the constant, or rename to another column.")
 
 
 def _references(data: Data) -> Iterator[Problem]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.plan.consistency import find_mistakes
@@ -47,6 +49,24 @@ def load(path: Path) -> Plan:
     if plan is None or problems:
         raise ProblemError(*problems)
     return plan.loaded_from(path)
+
+
+def mistake_in_plan(plan: Plan, mistake: Problem, criterion: str) -> Problem:
+    """Return a mistake of a plan with its line in the file of the plan, if it has one.
+
+    Args:
+        plan: The plan.
+        mistake: A mistake that only the databases show.
+        criterion: Id of the criterion that fails for it.
+    """
+    text = ""
+    if plan.file is not None:
+        with contextlib.suppress(OSError, ValueError):
+            text = plan.file.read_text("utf-8")
+    if plan.file is None or not text:
+        return replace(mistake, criterion=criterion)
+    line = find_line(text, mistake.loc)
+    return mistake.of_file(criterion, f"{one_line(plan.file.name)}{f':{line}' if line else ''}")
 
 
 def sha256(path: Path) -> str:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints
 
+from sqlite_consolidate.plan.constants import Constant, fill_in
+
 ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source"]
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
@@ -154,6 +156,9 @@ class Source(Part):
         optional: True if the file may be absent. Its absence is then a note, not a refusal.
         priority: Order of transfer, small numbers first. Sources of equal priority keep the order of the file.
         estimate: Seconds that the plan expects its transfer to take, or None.
+        constants: Columns of the target that have one value in every row of this source. A table whose source has such
+            a column keeps the values of the source. In a text, ``{stem}``, ``{name}`` and ``{file}`` stand for the name
+            of the file without its ending, the name of the source, and the path.
     """
 
     name: FolderName
@@ -163,8 +168,16 @@ class Source(Part):
     risk: str = ""
     reason: str = ""
     estimate: Seconds | None = None
+    constants: dict[Name, Constant] = {}
     tables: list[TableMap] = Field(default=[], alias="table")
     leave: list[Leave] = []
+
+    @property
+    def constant_values(self) -> dict[str, int | float | str]:
+        """Return each column of ``constants`` to its value for this file."""
+        return {
+            column: fill_in(constant, name=self.name, file=self.file) for column, constant in self.constants.items()
+        }
 
     def leave_reason(self, kind: LeftKind, name: str) -> str | None:
         """Return the reason of the first entry that leaves an object behind, or None."""

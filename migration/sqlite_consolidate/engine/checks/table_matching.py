@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.constants import find_idle_constants, find_unstorable_constants
 from sqlite_consolidate.engine.checks.references.held_rowids import mark_held_rowids
 from sqlite_consolidate.engine.content.contents import rowid_range
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_findings
@@ -30,6 +31,7 @@ MappedTable = tuple["Source", int, Table]
 
 def match_tables(databases: InspectedDatabases, tables: list[MappedTable], limits: Limits) -> None:
     """Add the mapping of each table, with the problems and findings of its declarations."""
+    matched: dict[str, list[TableMapping]] = {}
     for source, index, table in tables:
         table_map = source.tables[index]
         into = databases.target_schema.schema.table(table_map.into)
@@ -37,12 +39,17 @@ def match_tables(databases: InspectedDatabases, tables: list[MappedTable], limit
             continue  # its creation is a problem of its own
         new = folded(table_map.into) in databases.target_schema.created_tables
         mapping, problems = match_columns(databases.plan, source, table_map, table, into, new=new)
+        matched.setdefault(source.name, []).append(mapping)
+        problems += find_unstorable_constants(mapping)
         problems += _without_effect(f"{source.file}:{table_map.name}", table_map, into)
         databases.problems += problems
         if not problems:
             databases.mappings.append(mapping)
             databases.findings += declaration_findings(mapping)
             _add_lost_constraints(databases, mapping, limits)
+    for source in databases.plan.sources:
+        if len(matched.get(source.name, [])) == len(source.tables):
+            databases.problems += find_idle_constants(databases.plan, source, matched.get(source.name, []))
     _mark_rows_without_key(databases)
     mark_held_rowids(databases, limits)
 

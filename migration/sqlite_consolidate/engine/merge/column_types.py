@@ -1,9 +1,9 @@
-"""Determine the type affinity and the stored default of a column."""
+"""Determine the type affinity of a column, and what it stores for a default or a constant."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_memory
@@ -66,4 +66,32 @@ def stored_default(column: Column, *, strict: bool) -> str:
         value = con.execute("SELECT value FROM one").fetchone()[0]
     finally:
         con.close()
+    return constant_literal(value)
+
+
+def stored_constant(column: Column, value: float | str, *, strict: bool) -> str:
+    """Return what a column stores for a value, as an SQL literal.
+
+    Args:
+        column: The column.
+        value: The value.
+        strict: Whether its table is STRICT.
+
+    Raises:
+        sqlite3.Error: The column of the STRICT table refuses the value.
+    """
+    con = open_memory()
+    try:
+        con.execute(
+            f"CREATE TABLE one(value {column.type}) STRICT" if strict else f"CREATE TABLE one(value {affinity(column)})"
+        )
+        con.execute(f"INSERT INTO one VALUES({constant_literal(value)})")
+        stored = con.execute("SELECT value FROM one").fetchone()[0]
+    finally:
+        con.close()
+    return constant_literal(stored)
+
+
+def constant_literal(value: Any) -> str:
+    """Return a value as an SQL literal that is one in each encoding of a database."""
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else literal(value)

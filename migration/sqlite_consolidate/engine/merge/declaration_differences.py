@@ -63,9 +63,13 @@ _MOST_NAMED = 3
 
 
 def declaration_differences(mapping: TableMapping) -> list[DeclarationDifference]:
-    """Return the differences between the declarations of all columns."""
+    """Return the differences between the declarations of all columns.
+
+    A column with a constant of the plan has no place in a key here, because it tells no two rows of a source apart.
+    """
     differences = []
     source_columns, target_columns = columns_by_name(mapping.table), columns_by_name(mapping.into)
+    places = _places_in_key(mapping)
     for old, new in mapping.columns:
         declared, planned = source_columns[folded(old)], target_columns[folded(new)]
         label = old if old == new else f"{old} -> {new}"
@@ -73,7 +77,7 @@ def declaration_differences(mapping: TableMapping) -> list[DeclarationDifference
             ("type", declared.type or "none", planned.type or "none"),
             ("NOT NULL", _yes_no(declared.notnull), _yes_no(planned.notnull)),
             ("default", declared.default or "none", planned.default or "none"),
-            ("place in primary key", str(declared.key or "none"), str(planned.key or "none")),
+            ("place in primary key", str(declared.key or "none"), places.get(planned.name, "none")),
         ):
             if was != becomes:
                 differences.append(DeclarationDifference(mapping.subject, label, aspect, was, becomes))
@@ -85,7 +89,8 @@ def declaration_findings(mapping: TableMapping) -> list[Finding]:
 
     An index of the source that the target lacks is among them.
     """
-    others = {"further-column": list(mapping.constants), "index-lost": _lost_indexes(mapping)}
+    filled = [column for column in mapping.constants if column not in mapping.stated_constants]
+    others = {"further-column": filled, "index-lost": _lost_indexes(mapping)}
     return findings_of_declaration_differences(
         mapping.subject, mapping.into.name, declaration_differences(mapping), others
     )
@@ -118,8 +123,19 @@ def _difference_finding(subject: str, into: str, id: str, names: list[str]) -> F
     return Finding.of(id, subject, f"{number} {fact} target table {into}: {list_names(names, most)}.", count=len(names))
 
 
+def _places_in_key(mapping: TableMapping) -> dict[str, str]:
+    """Return each column of the target's primary key to its place.
+
+    Constants of the plan have none.
+    """
+    names = [name for name in mapping.into.primary_key if name not in mapping.stated_constants]
+    return {name: str(place) for place, name in enumerate(names, 1)}
+
+
 def _lost_indexes(mapping: TableMapping) -> list[str]:
-    kept = {(index.unique, tuple(folded(t[0] or "") for t in index.terms)) for index in mapping.into.indexes}
+    constants = set(map(folded, mapping.stated_constants))
+    terms = [(index.unique, [folded(term[0] or "") for term in index.terms]) for index in mapping.into.indexes]
+    kept = {(unique, tuple(name for name in names if name not in constants)) for unique, names in terms}
     return [
         index.name
         for index in mapping.table.indexes

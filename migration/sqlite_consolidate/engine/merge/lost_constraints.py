@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema.objects import Index, Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Index, Schema, Table
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -44,7 +45,11 @@ def lost_constraints(mapping: TableMapping, source: Schema, target: Schema, limi
     wanted = _as_source_declares(mapping, source, limits)
     if wanted is None or same_statement(wanted.sql, mapping.into.sql):
         return []
-    return list(_missing(wanted, mapping.into, target))
+    constants = set(map(folded, mapping.stated_constants))
+    keys = tuple(_with_parent_columns(key, constants, target) for key in wanted.foreign_keys)
+    return list(
+        _missing(replace(wanted, foreign_keys=keys), _without_constants(mapping.into, constants, target), target)
+    )
 
 
 def constraint_finding(mapping: TableMapping, constraints: Sequence[str]) -> Finding:
@@ -79,6 +84,43 @@ def _as_source_declares(mapping: TableMapping, source: Schema, limits: Limits | 
         return None
     finally:
         con.close()
+
+
+def _without_constants(into: Table, constants: set[str], target: Schema) -> Table:
+    """Return the target's table as it is for rows with equal constants of the plan.
+
+    No key and no foreign key has such a column.
+    """
+    if not constants:
+        return into
+    indexes = [
+        replace(index, terms=tuple(term for term in index.terms if folded(term[0] or "") not in constants))
+        for index in into.indexes
+    ]
+    keys = [_without_columns(key, constants, target) for key in into.foreign_keys]
+    return replace(into, indexes=tuple(indexes), foreign_keys=tuple(keys))
+
+
+def _without_columns(key: ForeignKey, constants: set[str], target: Schema) -> ForeignKey:
+    to = key.to or _primary_key(key, target)
+    pairs = [pair for pair in zip(key.columns, to, strict=False) if folded(pair[0]) not in constants]
+    if len(to) != len(key.columns) or len(pairs) == len(to):
+        return key
+    return replace(key, columns=tuple(column for column, _ in pairs), to=tuple(referred for _, referred in pairs))
+
+
+def _with_parent_columns(key: ForeignKey, constants: set[str], target: Schema) -> ForeignKey:
+    """Return a foreign key with the columns of the primary key that it means.
+
+    They are those without constants of the plan.
+    """
+    to = tuple(column for column in _primary_key(key, target) if folded(column) not in constants)
+    return key if key.to or not constants or len(to) != len(key.columns) else replace(key, to=to)
+
+
+def _primary_key(key: ForeignKey, schema: Schema) -> tuple[str, ...]:
+    parent = schema.table(key.parent)
+    return parent.primary_key if parent else ()
 
 
 def _missing(wanted: Table, into: Table, target: Schema) -> Iterator[str]:

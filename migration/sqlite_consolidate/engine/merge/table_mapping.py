@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection, column_of
-from sqlite_consolidate.engine.merge.column_types import default_is_constant, stored_default
+from sqlite_consolidate.engine.merge.column_types import constant_literal, default_is_constant, stored_default
 from sqlite_consolidate.engine.sqlite.sql import folded, strip_literals
 from sqlite_consolidate.problem import Problem
 
@@ -65,9 +65,27 @@ class TableMapping:
 
         Every copied row has that value.
         """
+        stated, strict = self.stated_constants, self.into.strict
+        return {column.name: stated.get(column.name) or stored_default(column, strict=strict) for column in self._unfed}
+
+    @cached_property
+    def stated_constants(self) -> dict[str, str]:
+        """Return each target column that ``constants`` of the plan fills.
+
+        Its value is an SQL literal. They belong to the identity of a row in the target.
+        """
+        values = {folded(name): value for name, value in self.source.constant_values.items()}
+        return {
+            column.name: constant_literal(values[folded(column.name)])
+            for column in self._unfed
+            if folded(column.name) in values
+        }
+
+    @property
+    def _unfed(self) -> list[Column]:
+        """Return the columns of the target that rows are inserted into and no source column feeds."""
         fed = {folded(new) for _, new in self.columns}
-        unfed = [column for column in self.into.stored if folded(column.name) not in fed]
-        return {column.name: stored_default(column, strict=self.into.strict) for column in unfed}
+        return [column for column in self.into.stored if folded(column.name) not in fed]
 
     @property
     def rowid_counts(self) -> bool:
@@ -243,8 +261,10 @@ def match_columns(
         elif not column.generated:
             pairs.append((column.name, target_column.name))
     problems += _columns_with_two_sources(subject, into, pairs)
-    problems += _columns_without_value(subject, into, {folded(name) for _, name in pairs})
-    return TableMapping(plan, source, table_map, table, into, new, tuple(pairs)), problems
+    mapping = TableMapping(plan, source, table_map, table, into, new, tuple(pairs))
+    filled = {folded(name) for name in (*mapping.stated_constants, *(name for _, name in pairs))}
+    problems += _columns_without_value(subject, into, filled)
+    return mapping, problems
 
 
 def columns_by_name(table: Table) -> dict[str, Column]:
