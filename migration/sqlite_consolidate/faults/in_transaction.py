@@ -89,8 +89,8 @@ def _change_a_parent(run: Run) -> None:
     con = run.target.connection
     for reference in find_references(run.inspected):
         parent, child = reference.into, reference.child
-        columns = [target_column(child, name) for name in reference.columns]
-        referred = f"SELECT {identifier_list(columns)} FROM main.{quoted(child.into.name)}"
+        columns = [quoted(target_column(child, name)) for name in reference.columns]
+        referred = f"SELECT {', '.join([*columns, *reference.constants])} FROM main.{quoted(child.into.name)}"
         where = f"({identifier_list(parent.columns)}) IN ({referred})"
         if change_a_value(con, parent.table, where, spared=parent.columns):
             return

@@ -49,7 +49,8 @@ def count_strays(con: sqlite3.Connection, reference: Reference, source: str, int
 
     Args:
         con: The connection to both databases.
-        reference: The reference. At most one row has a referenced key on either side.
+        reference: The reference. At most one row has a referenced key in the source, and in the target unless the
+            reference is divided.
         source: Name of the database with child and parent rows.
         into: Name of the database that has the target's rows.
         kept: SQL condition over ``s`` of the child rows that are followed. Empty for all.
@@ -59,13 +60,16 @@ def count_strays(con: sqlite3.Connection, reference: Reference, source: str, int
     if parent is not None:
         joined = f"LEFT JOIN {_place(source, parent)} AS s ON {_matches('s', parent, reference)}"
         has_parent, is_same = f"s.{quoted(parent.columns[0])} IS NOT NULL", _same_row(reference.row)
-    arrived = f"t.{quoted(reference.into.columns[0])} IS NOT NULL"
+    place, matches = _place(into, reference.into), _matches("t", reference.into, reference)
+    arrived, reached = f"t.{quoted(reference.into.columns[0])} IS NOT NULL", f"LEFT JOIN {place} AS t ON {matches}"
+    if reference.is_divided:  # any of the rows that it reaches may be another one
+        arrived, reached = f"EXISTS (SELECT 1 FROM {place} AS t WHERE {matches})", ""
+        is_same = f"NOT EXISTS (SELECT 1 FROM {place} AS t WHERE {matches} AND NOT ({is_same}))"
     query = (
         "SELECT count(*), coalesce(sum(iif(had AND has AND NOT same, n, 0)), 0),"
         " coalesce(sum(iif(had AND NOT has, n, 0)), 0), coalesce(sum(iif(has AND NOT had, n, 0)), 0)"
         f" FROM (SELECT k.n, {has_parent} AS had, {arrived} AS has, {is_same} AS same"
-        f" FROM ({_referenced_keys(reference, source, kept)}) AS k {joined}"
-        f" LEFT JOIN {_place(into, reference.into)} AS t ON {_matches('t', reference.into, reference)})"
+        f" FROM ({_referenced_keys(reference, source, kept)}) AS k {joined} {reached})"
     )
     return Strays(*con.execute(query).fetchone())
 
@@ -173,7 +177,8 @@ def kept_rows(mapping: TableMapping, source: str) -> str:
     Such a row is in the target's table of the main database with all its values.
     """
     rows = mapping.projection(source)
-    pairs = [(column.name, column.origin) for column in rows.columns if column.origin]
+    stated = mapping.stated_constants
+    pairs = [(column.target, column.source) for column in rows.columns if column.origin or column.name in stated]
     free, present = [], []
     for key in rows.keys:
         same_key = [f"{column.target} = {column.source} COLLATE {quoted(coll)}" for column, coll in key]
@@ -187,11 +192,13 @@ def _referenced_keys(reference: Reference, source: str, kept: str) -> str:
     """Return the query of each distinct key, with the number of rows that refer to it."""
     table = reference.child.table
     values = [f"s.{quoted(column)}" for column in reference.columns]
-    columns = [f"{value} COLLATE BINARY AS k{place}" for place, value in enumerate(values)]
+    every = (*values, *(f"({literal})" for literal in reference.constants))
+    columns = [f"{value} COLLATE BINARY AS k{place}" for place, value in enumerate(every)]
     # A column without affinity can hold 1 and 1.0, which are one key of a number and two keys of a text.
     untyped = [c for c in reference.columns if column_affinity(table, c) == "BLOB"]
     grouping = [*(str(place) for place in range(1, len(values) + 1)), *(f"typeof(s.{quoted(c)})" for c in untyped)]
-    conditions = [*(f"{value} IS NOT NULL" for value in values), *([f"({kept})"] if kept else [])]
+    referring = values[: len(reference.parent.columns)] if reference.parent else values
+    conditions = [*(f"{value} IS NOT NULL" for value in referring), *([f"({kept})"] if kept else [])]
     query = reference.child.projection(source).select(
         [*columns, "count(*) AS n"], " AND ".join(conditions), by_index=True
     )
@@ -220,9 +227,11 @@ def _values(key: ReferredKey, reference: Reference) -> list[str]:
     The rows of a staging database have no affinity of their own.
     """
     table = reference.child.table
+    present = [column_affinity(table, column) for column in reference.columns] + ["BLOB"] * len(reference.constants)
+    # The parent of the source is referred to by the first columns only.
     return [
-        _with_affinity(f"k.k{place}", wanted, column_affinity(table, column))
-        for place, (column, wanted) in enumerate(zip(reference.columns, key.affinities, strict=True))
+        _with_affinity(f"k.k{place}", wanted, affinity)
+        for place, (wanted, affinity) in enumerate(zip(key.affinities, present, strict=False))
     ]
 
 
@@ -238,8 +247,12 @@ def _with_affinity(value: str, wanted: str, present: str) -> str:
 
 
 def _same_row(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return the SQL condition that two rows have equal values and storage classes."""
-    target, source = ([f"{row}.{quoted(pair[at])}" for pair in pairs] for at, row in enumerate("ts"))
+    """Return the SQL condition that two rows have equal values and storage classes.
+
+    Args:
+        pairs: SQL over the target's row ``t`` and the source's row ``s``.
+    """
+    target, source = ([pair[at] for pair in pairs] for at in (0, 1))
     values = f"({', '.join(f'{value} COLLATE BINARY' for value in target)}) IS ({', '.join(source)})"
     types = [", ".join(f"typeof({value})" for value in side) for side in (target, source)]
     return f"{values} AND ({types[0]}) IS ({types[1]})" if pairs else "1"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.column_types import affinity
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.schema.objects import computed_keys, keys_of
-from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,12 +62,14 @@ class Reference:
 
     Attributes:
         child: The mapping of the table whose rows refer.
-        columns: Its referring columns, as the source spells them.
+        columns: Its referring columns, as the source spells them. Those that refer to the parent of the source come
+            first.
         parent: The referred columns in the source. None if the source has no row of the table.
         parent_name: The name of the table that the source refers to.
         parent_mapping: The mapping of that table. None if the plan does not move it.
-        into: The referred columns in the target.
+        into: The referred columns in the target, in the order of ``columns``, and then of ``constants``.
         is_declared: Whether the source declares it.
+        constants: SQL literal of each further referring column of the target, whose value is the same in every row.
     """
 
     child: TableMapping
@@ -76,6 +79,7 @@ class Reference:
     parent_mapping: TableMapping | None
     into: ReferredKey
     is_declared: bool = True
+    constants: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -94,15 +98,32 @@ class Reference:
         return (self.parent is None or self.parent.is_unique) and self.into.is_unique
 
     @property
+    def is_divided(self) -> bool:
+        """Return whether only constants that the child lacks tell the parents apart.
+
+        A row can then reach the parent of another source.
+        """
+        mapping = self.parent_mapping
+        if self.is_elsewhere or mapping is None or not mapping.stated_constants or self.into.is_unique:
+            return False
+        return self.parent is not None and self.parent.is_unique and _identity(mapping, self.into) is not None
+
+    @property
     def row(self) -> list[tuple[str, str]]:
-        """Return the pairs of target and source columns in which a parent row must not differ."""
+        """Return the pairs of SQL in which a parent must not differ.
+
+        The first is over the row ``t`` of the target, the second over the row ``s`` of the source. A constant of the
+        plan belongs to the parent's identity in the target.
+        """
         if self.parent is None:
             return []
         if self.parent_mapping is not None:
-            return [(new, old) for old, new in self.parent_mapping.columns]
+            stated = self.parent_mapping.stated_constants
+            pairs = [(f"t.{quoted(new)}", f"s.{quoted(old)}") for old, new in self.parent_mapping.columns]
+            return pairs + [(f"t.{quoted(name)}", literal) for name, literal in stated.items()]
         names = {folded(column.name): column.name for column in self.into.table.stored}
         return [
-            (names[folded(column.name)], column.name)
+            (f"t.{quoted(names[folded(column.name)])}", f"s.{quoted(column.name)}")
             for column in self.parent.table.stored
             if folded(column.name) in names
         ]
@@ -140,13 +161,47 @@ def _references_of(databases: InspectedDatabases, mapping: TableMapping) -> Iter
         counterpart = _counterpart(mapping, declared, remaining, parent_mapping)
         if counterpart is not None:
             remaining.remove(counterpart)
-            into = _into_key(mapping, declared, counterpart, planned)
+            pairs = _planned_pairs(mapping, declared, counterpart, planned)
         else:
-            into = _mapped_key(parent_mapping, parent)
-        if into is not None and (parent is None or len(parent.columns) == len(declared.columns)):
-            yield Reference(mapping, declared.columns, parent, declared.parent, parent_mapping, into)
+            pairs = _mapped_pairs(mapping, declared, parent_mapping, parent)
+        into = planned.table(counterpart.parent) if counterpart else parent_mapping.into if parent_mapping else None
+        if into is not None and pairs and (parent is None or len(parent.columns) == len(declared.columns)):
+            yield _reference(mapping, declared, (parent, parent_mapping), (into, pairs))
     for undeclared in remaining:
         yield from _undeclared_reference(databases, mapping, undeclared)
+
+
+def _reference(
+    mapping: TableMapping,
+    declared: ForeignKey,
+    parent: tuple[ReferredKey | None, TableMapping | None],
+    into: tuple[Table, list[tuple[str, str]]],
+    *,
+    is_declared: bool = True,
+) -> Reference:
+    """Return a reference by the pairs of its referring and referred columns in the target.
+
+    Args:
+        mapping: The mapping of the child.
+        declared: The foreign key by the names of the source. Its columns are the first of the pairs.
+        parent: The referred key in the source, and the mapping of its table.
+        into: The referred table of the target, and the pairs.
+        is_declared: Whether the source declares it.
+    """
+    table, pairs = into
+    first, further = pairs[: len(declared.columns)], pairs[len(declared.columns) :]
+    fed = [pair for pair in further if pair[0] not in mapping.constants]
+    constant = [pair for pair in further if pair[0] in mapping.constants]
+    return Reference(
+        mapping,
+        (*declared.columns, *(source_column(mapping, column) for column, _ in fed)),
+        parent[0],
+        declared.parent,
+        parent[1],
+        ReferredKey(table, tuple(referred for _, referred in (*first, *fed, *constant))),
+        is_declared,
+        tuple(mapping.constants[column] for column, _ in constant),
+    )
 
 
 def _parent(databases: InspectedDatabases, mapping: TableMapping, declared: ForeignKey) -> ReferredKey | None:
@@ -164,33 +219,43 @@ def _parent(databases: InspectedDatabases, mapping: TableMapping, declared: Fore
 def _undeclared_reference(
     databases: InspectedDatabases, mapping: TableMapping, planned: ForeignKey
 ) -> Iterator[Reference]:
-    """Yield the reference that only the target declares, if its columns are in the source."""
+    """Yield the reference that only the target declares, if its columns are in the source.
+
+    A column that is a constant at either end refers to no column of the source. If all are, it refers to no row of it.
+    """
     into = databases.target_schema.schema.table(planned.parent)
     parent_mapping = _mapping_into(databases, mapping, planned.parent)
     name = parent_mapping.table_map.name if parent_mapping else planned.parent
     parent_mapping = parent_mapping or mapping_of(databases, mapping, name)
-    if into is None:
+    to = planned.to or (into.primary_key if into else ())
+    if into is None or len(to) != len(planned.columns):
         return
-    to = planned.to or into.primary_key
-    columns = tuple(source_column(mapping, column) for column in planned.columns)
-    key = tuple(source_column(parent_mapping, column) if parent_mapping else column for column in to)
-    parent = _parent(databases, mapping, replace(planned, parent=name, to=key))
-    has_columns = all(mapping.table.column(column) for column in columns)  # a constant refers to no row of the source
+    pairs = [(_spelled(mapping, column), referred) for column, referred in zip(planned.columns, to, strict=True)]
+    declared_pairs = [pair for pair in pairs if not _is_constant(pair, mapping, parent_mapping)]
+    columns = tuple(source_column(mapping, column) for column, _ in declared_pairs)
+    key = tuple(
+        source_column(parent_mapping, referred) if parent_mapping else referred for _, referred in declared_pairs
+    )
+    fed = [source_column(mapping, column) for column, _ in pairs if column not in mapping.constants]
+    declared = replace(planned, parent=name, columns=columns, to=key)
+    parent = _parent(databases, mapping, declared) if declared_pairs else None
+    has_columns = all(mapping.table.column(column) for column in fed)
     has_key = parent is None or all(parent.table.column(column) for column in key)
-    if has_columns and has_key and len(to) == len(columns):
-        into_key = ReferredKey(into, to)
-        yield Reference(mapping, columns, parent, name, parent_mapping, into_key, is_declared=False)
+    if declared_pairs and has_columns and has_key:
+        ordered = declared_pairs + [pair for pair in pairs if pair not in declared_pairs]
+        yield _reference(mapping, declared, (parent, parent_mapping), (into, ordered), is_declared=False)
 
 
 def _counterpart(
     mapping: TableMapping, declared: ForeignKey, planned: list[ForeignKey], parent_mapping: TableMapping | None
 ) -> ForeignKey | None:
-    """Return the foreign key of the target over the same columns.
+    """Return the foreign key of the target over the same columns, or over these and constants.
 
     If there are several, the one that refers to the parent's new or old name is preferred.
     """
     columns = {folded(target_column(mapping, name)) for name in declared.columns}
     same = [key for key in planned if {folded(name) for name in key.columns} == columns]
+    same += [key for key in planned if _adds_constants(key, columns, mapping, parent_mapping)]
     names = [parent_mapping.into.name] if parent_mapping else []
     for name in (*names, declared.parent):
         for key in same:
@@ -199,23 +264,78 @@ def _counterpart(
     return same[0] if same else None
 
 
-def _into_key(
+def _adds_constants(
+    key: ForeignKey, columns: set[str], mapping: TableMapping, parent_mapping: TableMapping | None
+) -> bool:
+    """Return whether a foreign key of the target adds only constants to these columns."""
+    if not columns < set(map(folded, key.columns)):
+        return False
+    to = key.to or (parent_mapping.into.primary_key if parent_mapping else ())
+    pairs = [(_spelled(mapping, column), referred) for column, referred in zip(key.columns, to, strict=False)]
+    further = [pair for pair in pairs if folded(pair[0]) not in columns]
+    return len(to) == len(key.columns) and all(_is_constant(pair, mapping, parent_mapping) for pair in further)
+
+
+def _is_constant(pair: tuple[str, str], mapping: TableMapping, parent_mapping: TableMapping | None) -> bool:
+    """Return whether one of two columns has one value in all rows of the source.
+
+    The value is not NULL.
+    """
+    column, referred = pair
+    if mapping.constants.get(column, "NULL") != "NULL":
+        return True
+    return parent_mapping is not None and _spelled(parent_mapping, referred) in parent_mapping.stated_constants
+
+
+def _spelled(mapping: TableMapping, name: str) -> str:
+    """Return the name of a target column as its table spells it."""
+    column = mapping.into.column(name)
+    return column.name if column else name
+
+
+def _planned_pairs(
     mapping: TableMapping, declared: ForeignKey, counterpart: ForeignKey, planned: Schema
-) -> ReferredKey | None:
-    """Return the columns that the target refers to, in the order of the source."""
+) -> list[tuple[str, str]]:
+    """Return the pairs of referring and referred columns of the target.
+
+    They have the order of the source. Those that the source does not declare are the last.
+    """
     into = planned.table(counterpart.parent)
     to = counterpart.to or (into.primary_key if into else ())
     if into is None or len(to) != len(counterpart.columns):
-        return None
-    by_column = dict(zip(map(folded, counterpart.columns), to, strict=True))
-    return ReferredKey(into, tuple(by_column[folded(target_column(mapping, name))] for name in declared.columns))
+        return []
+    by_column = {folded(column): (_spelled(mapping, column), to[at]) for at, column in enumerate(counterpart.columns)}
+    first = [by_column.pop(folded(target_column(mapping, name))) for name in declared.columns]
+    return [*first, *by_column.values()]
 
 
-def _mapped_key(parent_mapping: TableMapping | None, parent: ReferredKey | None) -> ReferredKey | None:
-    """Return where the parents go if the target declares no foreign key."""
-    if parent_mapping is None or parent is None:
-        return None
-    return ReferredKey(parent_mapping.into, tuple(target_column(parent_mapping, name) for name in parent.columns))
+def _mapped_pairs(
+    mapping: TableMapping, declared: ForeignKey, parent_mapping: TableMapping | None, parent: ReferredKey | None
+) -> list[tuple[str, str]]:
+    """Return these pairs if the target declares no foreign key.
+
+    A constant of the parent's key belongs to them if the child has a column of the same name.
+    """
+    if parent_mapping is None or parent is None or len(parent.columns) != len(declared.columns):
+        return []
+    referred = [target_column(parent_mapping, name) for name in parent.columns]
+    first = [(target_column(mapping, name), to) for name, to in zip(declared.columns, referred, strict=True)]
+    further = _identity(parent_mapping, ReferredKey(parent_mapping.into, tuple(referred))) or ()
+    columns = [mapping.into.column(name) for name in further]
+    named = [(column.name, name) for column, name in zip(columns, further, strict=True) if column is not None]
+    return first + named if len(named) == len(further) else first
+
+
+def _identity(parent_mapping: TableMapping, key: ReferredKey) -> tuple[str, ...] | None:
+    """Return the constants of the plan that make a key of the target unique.
+
+    None means that they do not.
+    """
+    if key.is_unique:
+        return ()
+    stated = tuple(parent_mapping.stated_constants)
+    choices = (names for count in range(1, len(stated) + 1) for names in combinations(stated, count))
+    return next((names for names in choices if replace(key, columns=(*key.columns, *names)).is_unique), None)
 
 
 def target_column(mapping: TableMapping, name: str) -> str:

@@ -18,7 +18,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
@@ -47,7 +47,7 @@ def find_missing_parents(
             continue
         declared = _declared_keys(databases, mapping)
         for key in mapping.into.foreign_keys:
-            if _columns_and_parent(key) in declared:
+            if _columns_and_parent(key, mapping.constants) in declared:
                 continue
             limits_of(target.con).deadline.start_step(f"the foreign keys of {mapping.subject}")
             try:
@@ -76,8 +76,10 @@ def _declared_keys(databases: InspectedDatabases, mapping: TableMapping) -> set[
     return keys
 
 
-def _columns_and_parent(key: ForeignKey) -> tuple[frozenset[str], str]:
-    return frozenset(map(folded, key.columns)), folded(key.parent)
+def _columns_and_parent(key: ForeignKey, constants: Mapping[str, str] | None = None) -> tuple[frozenset[str], str]:
+    """Return the columns that have more than one value, and the parent."""
+    left_out = {folded(name) for name, literal in (constants or {}).items() if literal != "NULL"}
+    return frozenset(map(folded, key.columns)) - left_out, folded(key.parent)
 
 
 def _count(databases: InspectedDatabases, target: PredictedTarget, mapping: TableMapping, key: ForeignKey) -> int:

@@ -25,13 +25,13 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.checks.references.following import Strays
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
     from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
-    from sqlite_consolidate.engine.merge.table_mapping import KeySource
+    from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
@@ -91,7 +91,7 @@ def _strays(databases: InspectedDatabases, target: PredictedTarget, reference: R
         if kept is None or reached is None:
             return NO_STRAYS
         return count_strays_elsewhere(target.con, reference, alias, reached, kept)
-    return compare_rows(target, reference) if reference.has_unique_keys else NO_STRAYS
+    return compare_rows(target, reference) if reference.has_unique_keys or reference.is_divided else NO_STRAYS
 
 
 def _keeps_its_parents(reference: Reference, sources: list[KeySource]) -> bool:
@@ -99,19 +99,36 @@ def _keeps_its_parents(reference: Reference, sources: list[KeySource]) -> bool:
     mapping, parent = reference.parent_mapping, reference.parent
     if mapping is None or parent is None or reference.is_elsewhere or has_contest(sources):
         return False
-    into = reference.into
+    into, number = reference.into, len(parent.columns)
     names = [folded(target_column(mapping, name)) for name in parent.columns]
     return (
         reference.has_unique_keys
-        and names == [folded(name) for name in into.columns]
-        and parent.collations == into.collations
+        and names == [folded(name) for name in into.columns[:number]]
+        and parent.collations == into.collations[:number]
+        and _constants_of(mapping, into.columns[number:]) == reference.constants
         and all(_affinities(source, into) == into.affinities for source in sources)
     )
 
 
+def _constants_of(mapping: TableMapping, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the constant of a mapping in each of some columns, or an empty text."""
+    constants = {folded(name): literal for name, literal in mapping.constants.items()}
+    return tuple(constants.get(folded(name), "") for name in columns)
+
+
 def _affinities(source: KeySource, key: ReferredKey) -> tuple[str, ...]:
+    """Return the affinity that the values of each column have before they arrive.
+
+    A constant is one that its column stores unchanged.
+    """
     origins = {folded(column.name): column.origin for column in source.mapping.projection().columns}
-    return tuple(column_affinity(source.mapping.table, origins.get(folded(name), "")) for name in key.columns)
+    stated = set(map(folded, source.mapping.stated_constants))
+    return tuple(
+        column_affinity(key.table, name)
+        if folded(name) in stated
+        else column_affinity(source.mapping.table, origins.get(folded(name), ""))
+        for name in key.columns
+    )
 
 
 def _has_no_orphan(databases: InspectedDatabases, reference: Reference) -> bool:
@@ -171,11 +188,15 @@ def _mend(reference: Reference) -> str:
     mapping, parent, into = reference.parent_mapping, reference.parent, reference.into
     if mapping is None or parent is None:
         return ""
-    columns = ", ".join(into.columns)
-    if [folded(target_column(mapping, name)) for name in parent.columns] != [folded(name) for name in into.columns]:
+    number = len(parent.columns)
+    columns = ", ".join(into.columns[:number])
+    if reference.is_divided:
+        names, child = ", ".join(mapping.stated_constants), reference.child.into.name
+        return f"Give {child} the columns of the target that tell the rows of {into.table.name} apart ({names})"
+    if [folded(target_column(mapping, name)) for name in parent.columns] != list(map(folded, into.columns[:number])):
         wanted = f"{', '.join(parent.columns)} of {reference.parent_name} have to become {columns}"
         return f"Correct columns in the plan ({wanted} of {into.table.name})"
-    if (parent.affinities, parent.collations) != (into.affinities, into.collations):
+    if (parent.affinities, parent.collations) != (into.affinities[:number], into.collations[:number]):
         return f"Declare type and collation of {columns} in {into.table.name} of the target as the source does"
     # Not prefer-source, because then the rows of the target that refer to these keys would change their meaning.
     return f"Make these rows of {reference.parent_name} equal in both databases"

@@ -46,7 +46,9 @@ def references_kept(compared: TargetComparison) -> list[Observation]:
 
 def _can_be_followed(reference: Reference) -> bool:
     """Return whether the source has parents that can be compared."""
-    return reference.parent is not None and (reference.has_unique_keys or reference.is_elsewhere)
+    return reference.parent is not None and (
+        reference.has_unique_keys or reference.is_divided or reference.is_elsewhere
+    )
 
 
 def _observation(compared: TargetComparison, reference: Reference) -> Observation:
