@@ -19,6 +19,7 @@ STAGE_ERROR = "stage-error"
 LEVELS: dict[str, Level] = {
     STAGE_ERROR: "attention",
     "archive-unignored": "note",
+    "backup-set-deleted": "attention",
     "bundle-of-run": "note",
     "changes-discarded": "attention",
     "checked-in-part": "attention",

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate import atomic_files
 from sqlite_consolidate.atomic_files import write_private
-from sqlite_consolidate.engine.backup.backup_set import already_consolidated, interrupted_sets, last_finished, recover
+from sqlite_consolidate.engine.backup.backup_set import (
+    already_consolidated,
+    interrupted_sets,
+    last_finished,
+    recover,
+    remembered,
+)
 from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS, RECORD
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
@@ -254,6 +260,7 @@ def _open_in_workspace(
             findings = recover(root, plan)
             already = already_consolidated(root, plan) is not None
         elif find_set_to_undo(root, plan) is None:
+            _refuse_deleted_set(root, plan)
             reason = (
                 " ".join(finding.sentence for finding in recover(root, plan))
                 or "there is no consolidation of this plan to undo."
@@ -306,7 +313,7 @@ def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> S
 
 def _resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
     """Turn a verify after a migration into a check, and refuse a self-test then."""
-    if last_finished(root, plan) is None:
+    if last_finished(root, plan) is None and remembered(root, plan) is None:
         return request
     if request.mode is Mode.SELFTEST:
         hint = "Use a workspace before its migration, or a copy of this one that was rolled back."
@@ -325,6 +332,15 @@ def _originals_request(request: RunRequest, originals: Path) -> RunRequest:
             Problem("no-original", str(originals), fact, "Name the folder of the originals, or a backup set.")
         )
     return replace(request, mode=Mode.ORIGINALS)
+
+
+def _refuse_deleted_set(root: Path, plan: Plan) -> None:
+    """Say what a rollback lacks, if the backup set of the consolidation was deleted."""
+    if deleted := remembered(root, plan):
+        name = deleted.folder.relative_to(root).as_posix()
+        fact = f"the backup set is missing, without which there is no rollback. {deleted.archives_left(root)} are left."
+        hint = "Restore the folder from a backup of your own, or rename the archives by hand and restore the target."
+        raise ProblemError(Problem("no-backup-set", name, fact, hint))
 
 
 def _refuse_unfinished_run(root: Path, plan: Plan) -> None:

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.backup.backup_set import (
     discard_unsealed,
     last_finished,
     recover,
+    remembered,
 )
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.problem import ProblemError
@@ -172,3 +173,34 @@ def test_already_consolidated_requires_archives_and_data(
     spoil(root)
 
     assert (already_consolidated(root, plan_of(root)) is not None) == stands
+
+
+def test_deleted_backup_set_is_remembered_by_the_target(consolidated_copy: Path) -> None:
+    """The row of history has the digest of each source, by which an archive is compared."""
+    root, plan = consolidated_copy, plan_of(consolidated_copy)
+    finished = last_finished(root, plan)
+    assert finished is not None
+    assert finished.sealed is not None
+    assert remembered(root, plan) is None
+
+    shutil.rmtree(root / SET)
+
+    deleted = remembered(root, plan)
+    assert deleted is not None
+    assert deleted.sealed is not None
+    assert (deleted.folder, deleted.sealed.archive) == (root / SET, finished.sealed.archive)
+    for file in finished.sealed.archive:
+        copies = [sealed.database(file) for sealed in (finished.sealed, deleted.sealed)]
+        assert len({copy.digest for copy in copies if copy}) == 1
+    assert already_consolidated(root, plan) == deleted
+    assert last_finished(root, plan) is None
+
+
+def test_source_that_exists_again_is_a_new_one(consolidated_copy: Path) -> None:
+    """A run may move it, although the target remembers one of the same name."""
+    shutil.rmtree(consolidated_copy / SET)
+    plan = plan_of(consolidated_copy)
+
+    (consolidated_copy / plan.sources[0].file).touch()
+
+    assert remembered(consolidated_copy, plan) is None

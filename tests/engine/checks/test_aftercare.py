@@ -9,6 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.checks import aftercare as check
+from sqlite_consolidate.observation import Outcome
 from tests.support.observations import numbers_in
 from tests.support.workspaces.two_sources import STAMP, execute
 
@@ -166,7 +167,7 @@ def test_an_archive_that_is_gone_is_noticed(root: Path, sealed: Manifest) -> Non
 
     [observation] = wrong(root, sealed)
 
-    assert (observation.subject, observation.observed) == (archive, "no such file")
+    assert (observation.subject, observation.observed) == (archive, "the archive is gone")
 
 
 def test_an_old_database_that_was_created_again_is_noticed(root: Path, sealed: Manifest) -> None:
@@ -176,3 +177,12 @@ def test_an_old_database_that_was_created_again_is_noticed(root: Path, sealed: M
     [observation] = wrong(root, sealed)
 
     assert (observation.subject, observation.observed) == ("logs/tasks.db", "created again")
+
+
+def test_archive_deleted_with_backups_is_not_required(root: Path, sealed: Manifest) -> None:
+    """The README allows the operator to delete both."""
+    (root / f"logs/tasks.db.archived_{STAMP}").unlink()
+
+    observations = check.archives_unchanged(root, sealed, is_deleted=True)
+
+    assert {observation.outcome for observation in observations} == {Outcome.PASSED, Outcome.NOT_REQUIRED}

@@ -58,6 +58,7 @@ def test_accepted_run_has_the_headline_of_its_mode(mode: Mode) -> None:
             "Not shown. Everything was rolled back.",
         ),
         (Mode.MIGRATE, {"rolled_back": UndoResult("a.db: locked.", complete=False)}, "NOT ROLLED BACK: a.db: locked."),
+        (Mode.CHECK, {"errors": ["it is locked"]}, "Refused. Nothing was changed."),
         (Mode.BUNDLE, {}, "Not shown. The bundle is not as a run leaves it: do not rely on it."),
     ],
 )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import remove_part
 from sqlite_consolidate.engine.backup import history, manifest
+from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
@@ -18,10 +20,12 @@ from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.plan.model import Plan
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 _STAMP = re.compile(r"\d{8}_\d{6}")
@@ -38,6 +42,7 @@ class BackupSet:
         finished: Whether the run has finished.
         rollback_begun: Whether a rollback of the run has begun.
         rolled_back: Whether the run was rolled back completely.
+        is_deleted: Whether the folder is gone, so that the facts are those of the row of history in the target.
     """
 
     folder: Path
@@ -45,6 +50,13 @@ class BackupSet:
     finished: bool
     rollback_begun: bool
     rolled_back: bool
+    is_deleted: bool = False
+
+    def archives_left(self, root: Path) -> str:
+        """Return how many archives exist, in words."""
+        archives = list(self.sealed.archive.values()) if self.sealed else []
+        left = sum((root / name).exists() for name in archives)
+        return f"{left} of {len(archives)} archives"
 
 
 def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
@@ -83,6 +95,32 @@ def last_finished(root: Path, plan: Plan) -> BackupSet | None:
         backup_set for backup_set in backup_sets(root, plan) if backup_set.finished and not backup_set.rolled_back
     ]
     return finished_sets[-1] if finished_sets else None
+
+
+def remembered(root: Path, plan: Plan) -> BackupSet | None:
+    """Return the deleted backup set of a run that the target remembers, or None.
+
+    An operator may delete a backup set by hand. The row of history in the target still has the digest of each source.
+    A source that exists is a new one, which a run may move.
+    """
+    if any((root / source.file).exists() for source in plan.sources) or not (root / plan.target).is_file():
+        return None
+    try:
+        row = history.last_of_plan(root / plan.target, plan.name)
+    except (ProblemError, sqlite3.Error, OSError):  # the preflight reports why the target cannot be read
+        return None
+    known = [source for source in plan.sources if row is not None and source.file in row.sources]
+    if row is None or not known or any(source not in known and not source.optional for source in plan.sources):
+        return None
+    folder = root / plan.backups / f"{plan.name}-{row.run}"
+    if (folder / manifest.NAME).exists():
+        return None
+    sources = tuple(
+        DatabaseCopy("source", "", file, "", 0, "", digest, {}, 0, "") for file, digest in row.sources.items()
+    )
+    archive = {file: archived_name(file, row.run) for file in row.sources}
+    sealed = Manifest(row.run, row.plan, row.plan_sha256, plan.target, True, sources, (), archive)  # noqa: FBT003
+    return BackupSet(folder, sealed, finished=True, rollback_begun=False, rolled_back=False, is_deleted=True)
 
 
 def interrupted_sets(root: Path, plan: Plan) -> list[BackupSet]:
@@ -161,7 +199,7 @@ def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
     """
     last = last_finished(root, plan)
     if last is None or last.sealed is None:
-        return None
+        return remembered(root, plan)
     if any((root / source.file).exists() for source in plan.sources):
         return None
     if tables_not_moved(plan, last):

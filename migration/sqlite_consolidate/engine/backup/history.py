@@ -92,6 +92,18 @@ def row_of(con: sqlite3.Connection, run: str) -> Row | None:
     return row
 
 
+def last_of_plan(target: Path, plan: str) -> Row | None:
+    """Return the row of the last run of a plan that a target remembers, or None.
+
+    Raises:
+        ProblemError: The row cannot be read (``history-unreadable``).
+        sqlite3.Error: The target cannot be read.
+    """
+    with open_for_inspection(target) as con:
+        rows = [row for run in runs(con) if (row := row_of(con, run)) is not None and row.plan == plan]
+    return rows[-1] if rows else None
+
+
 def is_committed(target: Path, run: str, limits: Limits | None = None) -> bool:
     """Return whether a new connection finds the run's row in a target file."""
     if not target.exists():

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from sqlite_consolidate.engine.backup.manifest import Manifest
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.row_differences import RowDifferences
@@ -40,6 +40,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 _MASKING = Disclosure()
+_CREATED_AGAIN = "Find the program that still opens this path, correct it, and move its rows into the target."
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _row_or_none(con: sqlite3.Connection, run: str) -> history.Row | None:
 
 
 def archives_unchanged(
-    root: Path, sealed: Manifest, limits: Limits | None = None, *, folder: Path | None = None
+    root: Path, sealed: Manifest, limits: Limits | None = None, *, folder: Path | None = None, is_deleted: bool = False
 ) -> list[Observation]:
     """Observe that each archive exists and has the content of its source.
 
@@ -132,17 +133,32 @@ def archives_unchanged(
         sealed: The manifest of the backup set.
         limits: Of what is read.
         folder: The backup set, by which an archive that differs is explained; None: it is not.
+        is_deleted: Whether the backup set was deleted.
     """
     observations, read = [], partial(read_contents, limits=limits)
     for file, archived in sealed.archive.items():
         copy = sealed.database(file)
+        if not os.path.lexists(root / archived):
+            observations.append(_absent_archive(archived, copy, is_deleted=is_deleted))
+            continue
         compared = equal(archived, copy.digest if copy else "in the manifest", digest_or_reason(root / archived, read))
-        if copy and folder:
+        if copy and folder and not is_deleted:
             compared = with_differences(
                 compared, partial(compare_databases, folder / copy.copy, root / archived, limits)
             )
         observations.append(compared)
     return observations or [not_required("archives", "this consolidation archived nothing")]
+
+
+def _absent_archive(archived: str, copy: DatabaseCopy | None, *, is_deleted: bool) -> Observation:
+    """Return that an archive does not exist.
+
+    An operator who has deleted the backup set too no longer wants the originals.
+    """
+    if is_deleted:
+        return not_required(archived, "it was deleted, as the backup set was")
+    hint = f"Copy {copy.copy} of the backup set to this name, unless you have deleted the archive." if copy else ""
+    return Observation(archived, "the archive exists", "the archive is gone", holds=False, todo=hint)
 
 
 def target_right(
@@ -178,7 +194,9 @@ def target_right(
 def no_new_source_files(root: Path, sealed: Manifest) -> list[Observation]:
     """Observe that no file exists under the old name of an archived source."""
     observations = [
-        equal(file, "no such file", "created again" if os.path.lexists(root / file) else "no such file")
+        equal(file, "no such file", "created again", _CREATED_AGAIN)
+        if os.path.lexists(root / file)
+        else equal(file, "no such file", "no such file")
         for file in sealed.archive
     ]
     return observations or [not_required("sources", "this consolidation archived nothing")]

@@ -62,6 +62,8 @@ def headline(log: RunLog) -> str:
     if log.interrupted is not None:
         return f"Interrupted. {changes}"
     word = "Refused" if decided == "refused" else "Not shown"
+    if log.mode == "check" and decided == "refused" and log.results:
+        return f"Not right any more. {changes}"
     if log.mode == "bundle":
         return f"{word}. The bundle is not as a run leaves it: do not rely on it."
     return f"{word}. {changes}"

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.apps.log_watch import LogPositions
 from sqlite_consolidate.engine.apps.runner import SmokeResult, smoke_findings, smoke_observations
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.backup import manifest
-from sqlite_consolidate.engine.backup.backup_set import last_finished, tables_not_moved
+from sqlite_consolidate.engine.backup.backup_set import last_finished, remembered, tables_not_moved
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects
 from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace, require_complete
@@ -37,6 +37,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import CHECK, ORIGINALS, stages_of
 from sqlite_consolidate.engine.sqlite.errors import is_damaged
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import NO_PROBLEM, Observation
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -162,7 +163,7 @@ class CheckRun(ReadOnlyRun):
             ProblemError: There is none.
         """
         super().__init__(request, on_progress, run_applications=run_applications)
-        last = last_finished(self.root, self.plan)
+        last = last_finished(self.root, self.plan) or remembered(self.root, self.plan)
         if last is None or last.sealed is None:
             raise ProblemError(
                 Problem(
@@ -174,6 +175,10 @@ class CheckRun(ReadOnlyRun):
             )
         self.backup_set: BackupSet = last
         self.sealed: Manifest = last.sealed
+        if last.is_deleted:
+            proof = f"The row of history in {self.plan.target} and {last.archives_left(self.root)} are left as proof."
+            text = f"the backup set was deleted, so that the run cannot be rolled back. {proof}"
+            self.log.note(Finding.of("backup-set-deleted", last.folder.name, text))
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
@@ -185,7 +190,11 @@ class CheckRun(ReadOnlyRun):
         """Return the check of each criterion, including the applications of the plan."""
         return super().checks | {
             "archives-unchanged": lambda: check.archives_unchanged(
-                self.root, self.sealed, self.limits, folder=self.backup_set.folder
+                self.root,
+                self.sealed,
+                self.limits,
+                folder=self.backup_set.folder,
+                is_deleted=self.backup_set.is_deleted,
             ),
             "target-right": self._target_right,
             "no-old-database": lambda: check.no_new_source_files(self.root, self.sealed),

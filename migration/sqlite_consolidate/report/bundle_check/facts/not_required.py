@@ -48,6 +48,7 @@ def not_required_facts(plan: Plan, record: Record, contents: BundleContents, sta
     """Return each entry that may state that nothing was demanded of it."""
     listed = [
         *_of_databases(plan, record),
+        *_of_deleted_archives(record),
         *_of_plan(plan, record),
         *_of_schema(record, statements),
         *_of_code(plan, record, contents),
@@ -73,6 +74,13 @@ def _of_databases(plan: Plan, record: Record) -> Iterator[_Reason]:
     yield _Reason(new, ("neighbours-unchanged",), "target", "there was no target before this run")
     nothing = not tables_after(record)
     yield _Reason(nothing, ("no-side-effects",), "databases", "the workspace has no table and no database")
+
+
+def _of_deleted_archives(record: Record) -> Iterator[_Reason]:
+    """Yield the reason of each archive that was deleted together with its backup set."""
+    is_deleted = any(finding.id == "backup-set-deleted" for finding in record.findings)
+    for subject in {entry.subject for entry in record.criteria if entry.criterion == "archives-unchanged"}:
+        yield _Reason(is_deleted, ("archives-unchanged",), subject, "it was deleted, as the backup set was")
 
 
 def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
