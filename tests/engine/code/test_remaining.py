@@ -93,6 +93,20 @@ def test_what_the_plan_replaces_is_subtracted(tmp_path: Path) -> None:
     assert of_both == of_good
 
 
+def test_line_with_two_mentions_is_covered_at_once(tmp_path: Path) -> None:
+    """The path outside the container is replaced, and the path inside it is exempt."""
+    write(tmp_path, "compose.yaml", "volumes:\n  - ./logs/tasks.db:/srv/tasks.db\n")
+
+    observations = observed(tmp_path)
+    references, exempt = pasted(observations)
+    with_reference = observed(tmp_path, references)
+
+    assert [(entry.find, entry.replace) for entry in references] == [("./logs/tasks.db", "./main.db")]
+    assert [entry.subject for entry in with_reference] == ["compose.yaml:2"]
+    assert pasted(with_reference) == ([], exempt)
+    assert [entry.outcome for entry in observed(tmp_path, references, exempt)] == [Outcome.PASSED]
+
+
 def test_exemption_of_one_name_exempts_no_other(tmp_path: Path) -> None:
     """A later mention of another database in the same file is still noticed."""
     write(tmp_path, "store.py", STORE)

@@ -94,14 +94,18 @@ def _advice(mentions: Sequence[Mention], proposals: Sequence[ProposedReference])
     """Return for each mention of a file the lines to paste into the plan."""
     advice = {}
     for mention in mentions:
-        fitting = [made for made in proposals if not mention.pattern and made.line == mention.line and made.understood]
-        if fitting:
-            lines = dict.fromkeys(line for made in fitting for line in _reference_lines(made))
+        fitting = [
+            made
+            for made in proposals
+            if not mention.pattern and (made.line, made.database) == (mention.line, mention.database)
+        ]
+        lines = [line for made in fitting if made.understood for line in _reference_lines(made)]
+        if lines and all(made.understood for made in fitting):
             hint = "Paste these lines into the plan, if this program shall use the target:"
-        else:
-            lines = dict.fromkeys(_exemption_lines(mention))
+        else:  # the line may name the database twice, as a volume does
             hint = "Change it by hand or by a [[reference]], or paste these lines into the plan and state the reason:"
-        advice[mention] = "\n".join([hint, *lines])
+            lines += _exemption_lines(mention)
+        advice[mention] = "\n".join([hint, *dict.fromkeys(lines)])
     return advice
 
 

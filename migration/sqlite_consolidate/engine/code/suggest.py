@@ -35,6 +35,7 @@ class ProposedReference:
         import_: As ``import`` in a ``[[reference]]``; empty if it needs none.
         understood: Whether a plan with this reference passes its own check.
         reason: Why the replacement is correct. Without a replacement, why there is none and what the operator can do.
+        database: Name of the database that is mentioned.
     """
 
     file: str
@@ -44,6 +45,7 @@ class ProposedReference:
     import_: str
     understood: bool
     reason: str
+    database: str = ""
 
 
 def propose_references(scope: ScanScope) -> tuple[ProposedReference, ...]:
@@ -69,7 +71,7 @@ def propose_in_file(
         scope: The workspace and the databases.
         file: Path relative to the workspace.
         mentions: Mentions in the file, in its order.
-        references: References that the plan has for this file already.
+        references: References that the plan has for this file already, which are not proposed again.
     """
     code = read_code_file(scope.root, file)
     if not isinstance(code, CodeFile):
@@ -85,23 +87,39 @@ def propose_in_file(
             continue
         line_changes = [change for change in changes if (change.line, change.name) == (mention.line, mention.database)]
         proposals += [_proposed(mention, change) for change in line_changes] or [
-            _by_hand(mention, "it cannot be read as Python.")
+            _by_hand(mention, "it cannot be read as Python." if is_python(file) else "variables of the file make it.")
         ]
-    return _mark_conflicts(scope.root, proposals, references)
+    planned = {(reference.find, reference.replace) for reference in references}
+    further = [proposal for proposal in proposals if (proposal.find, proposal.replace) not in planned]
+    return _mark_conflicts(scope.root, further, references)
 
 
 def _proposed(mention: Mention, change: MentionChange) -> ProposedReference:
     if not change.find:
         return _by_hand(mention, change.reason)
     return ProposedReference(
-        mention.file, mention.line, change.find, change.replace, "", understood=True, reason=change.reason
+        mention.file,
+        mention.line,
+        change.find,
+        change.replace,
+        "",
+        understood=True,
+        reason=change.reason,
+        database=mention.database,
     )
 
 
 def _by_hand(mention: Mention, reason: str) -> ProposedReference:
     hint = "Write the reference by hand, change the code, or exempt the place."
     return ProposedReference(
-        mention.file, mention.line, mention.text, "", "", understood=False, reason=f"{reason} {hint}"
+        mention.file,
+        mention.line,
+        mention.text,
+        "",
+        "",
+        understood=False,
+        reason=f"{reason} {hint}",
+        database=mention.database,
     )
 
 

@@ -17,6 +17,7 @@ UNKNOWN = "\0"
 _WILDCARDS = re.compile(r"\*+|\?|\[[^\[\]/]*\]|%-?[A-Za-z]|%\(\w+\)[a-z]|\{\{[^{}]*\}\}|\{[^{}]*\}")
 _SEPARATORS = re.compile(r"[/\\]+")
 _WORD_BEFORE = re.compile(r"[^\s\"'`=:;,()<>|&]*\Z")
+_LONGEST = 1000  # characters of a pattern
 _LITERAL = re.compile(r"[^\W_]")
 _ANYWHERE = frozenset({"..", "~"})
 
@@ -89,7 +90,7 @@ class NamePatterns:
             named: Names of old databases that the same place names for certain. If there is one, it is no open pattern.
         """
         for match in self._end.finditer(text):
-            before = _WILDCARDS.sub(UNKNOWN, text[: match.start()])
+            before = _WILDCARDS.sub(UNKNOWN, text[max(0, match.start() - _LONGEST) : match.start()])
             word = _WORD_BEFORE.search(before)
             start = word.group() if word else ""
             *folders, name = _SEPARATORS.split(start + match.group())

@@ -35,7 +35,7 @@ _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 _DEFAULT = re.compile(r"\$\{(\w+):?[-=](.*)\}", re.DOTALL)
 
 _SCRIPT_TOKEN = re.compile(
-    r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`", re.DOTALL
+    r"//[^\n]*|/\*.*?(?:\*/|\Z)|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*(?:`|\Z)", re.DOTALL
 )
 _SCRIPT_BINDING = re.compile(r"\b(?:const|let|var)\s+(\w+)\s*(?::\s*\w+\s*)?=\s*\Z")
 _SCRIPT_PLACE = re.compile(r"\$\{((?:[^{}]|\{[^{}]*\})*)\}")
