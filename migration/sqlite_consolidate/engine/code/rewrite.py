@@ -216,12 +216,13 @@ class RewriteBuilder:
 
     def _check_names(self, places: Sequence[tuple[Span, Reference]]) -> None:
         """Check that what a reference imports has its meaning at the place of the replacement."""
-        for span, reference in places:
+        importing = [(span, reference) for span, reference in places if reference.import_]
+        module = parse_tree(self.text) if importing and is_python(self.code.file) else None
+        for span, reference in importing if module else ():
             names: set[str] = set()
-            if reference.import_ and is_python(self.code.file):
-                with contextlib.suppress(ProblemError):  # an import that is none has been noted
-                    names = imported_names(reference.import_)
-            if names and (taken := names & shadowed_names(self.text, parse_tree(self.text), span.start)):
+            with contextlib.suppress(ProblemError):  # an import that is none has been noted
+                names = imported_names(reference.import_)
+            if module and names and (taken := names & shadowed_names(self.text, module, span.start)):
                 with self._noting():
                     fact = f'the name "{min(taken)}" stands for something else where it would be used.'
                     line = find_line(self.text, span.start)

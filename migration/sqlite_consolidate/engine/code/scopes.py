@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.source_files import Span, line_starts
+from sqlite_consolidate.engine.code.source_files import Span, find_line, line_starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,13 +31,13 @@ def enclosing_scopes(text: str, module: ast.Module, offset: int) -> list[_Scope]
 
     Decorators, defaults and annotations belong to the scope around them.
     """
-    scopes = []
+    line, scopes = find_line(text, offset), []
     for node in ast.walk(module):
-        if isinstance(node, _Scope):
+        if isinstance(node, _Scope) and node.lineno <= line <= (node.end_lineno or 0):
             body = [node.body] if isinstance(node.body, ast.expr) else node.body
             if span_of(text, body[0]).start <= offset < span_of(text, body[-1]).end:
                 scopes.append(node)
-    return sorted(scopes, key=lambda scope: span_of(text, scope).start)
+    return sorted(scopes, key=lambda scope: (scope.lineno, scope.col_offset))
 
 
 def shadowed_names(text: str, module: ast.Module, offset: int) -> set[str]:
