@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.scanning.old_names import Mention
-from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests
+from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,3 +69,61 @@ def test_modules_of_tests_are_not_imported(tmp_path: Path) -> None:
     (tmp_path / "tests" / "test_x.py").write_text(_DEFINES)
 
     assert propose_smoke_tests(tmp_path, [Mention("tests/test_x.py", 1, "old.db", "old.db", "code")]) == ()
+
+
+_READS = """
+DB = "old.db"
+def connect(): ...
+def titles(limit=None):
+    return connect().execute("SELECT title FROM tasks").fetchall()
+"""
+_CLASS = """
+class Queue:
+    def __init__(self, path="old.db"): self.path = path
+    def add(self): self.con.execute("INSERT INTO tasks VALUES (1)")
+    def find(self, key): self.con.execute("SELECT * FROM tasks WHERE id = ?")
+    def pending(self): return self.con.execute("select * from tasks")
+"""
+_STATEMENT = """
+DB = "old.db"
+ALL = "SELECT id FROM tasks"
+def find(key): return run("SELECT id FROM tasks WHERE id = ?", key)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "call"),
+    [
+        (_READS, "rows = titles()"),
+        (_CLASS, "rows = Queue().pending()"),
+        (_STATEMENT, "sqlite3.connect('all.db').execute('SELECT id FROM tasks')"),
+        (_READS.replace("limit=None", "limit"), "sqlite3.connect('all.db').execute('SELECT title FROM tasks')"),
+        (_CLASS.replace('path="old.db"', "path"), "sqlite3.connect('all.db').execute('select * from tasks')"),
+        (_DEFINES, ""),
+    ],
+)
+def test_proposed_smoke_test_reads_rows_if_it_can(tmp_path: Path, source: str, call: str) -> None:
+    """It calls a function or method without arguments, or executes a statement."""
+    (tmp_path / "store.py").write_text(source)
+
+    [test] = propose_smoke_tests(tmp_path, [Mention("store.py", 1, "old.db", "old.db", "code")], "all.db")
+
+    assert call in test.python
+    assert bool(call) == bool(test.python)
+    compile(test.source, test.name, "exec")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "command"),
+    [
+        ("pytest.ini", "[pytest]\n", ("python", "-m", "pytest")),
+        ("pyproject.toml", "[tool.pytest.ini_options]\n", ("python", "-m", "pytest")),
+        ("pyproject.toml", "[project]\n", ()),
+        ("package.json", '{"scripts": {"test": "jest"}}', ()),
+    ],
+)
+def test_test_command_is_proposed_if_it_can_run(tmp_path: Path, file: str, text: str, command: tuple[str, ...]) -> None:
+    """Without ``node_modules`` the tests of a Node package cannot run."""
+    (tmp_path / file).write_text(text)
+
+    assert propose_test_command(tmp_path) == command

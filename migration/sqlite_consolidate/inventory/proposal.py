@@ -100,9 +100,11 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ProposedSmoke:
-    """Hold one ``[[smoke]]`` that imports a module.
+    """Hold one ``[[smoke]]`` that imports a module, and reads rows if it can.
 
     Attributes:
+        python: Source text of the test. If it is empty, the test imports the module.
+        file: The module as a file, relative to the workspace.
         decide: Why it is proposed only as a comment; empty when it can be run.
     """
 
@@ -110,6 +112,18 @@ class ProposedSmoke:
     path: str
     interpreter: str = ""
     decide: str = ""
+    python: str = ""
+    file: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the test."""
+        return f"{self.module} reads rows" if self.python else f"import {self.module}"
+
+    @property
+    def source(self) -> str:
+        """Return the source text of the test."""
+        return self.python or f"import {self.module}"
 
 
 @dataclass(frozen=True)
@@ -120,6 +134,8 @@ class Proposal:
         target_reasons: Why the target was chosen.
         decide: Decisions about the plan as a whole.
         scan: Folders that are scanned for references.
+        untried: Files of applications that no smoke test tries.
+        test_command: Command that runs the tests of the workspace, or empty.
     """
 
     name: str
@@ -131,6 +147,8 @@ class Proposal:
     smoke: tuple[ProposedSmoke, ...] = ()
     scan: tuple[str, ...] = ()
     decide: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
+    test_command: tuple[str, ...] = ()
 
     @property
     def decisions(self) -> int:

@@ -21,7 +21,7 @@ from sqlite_consolidate.inventory.inspection import CountedTable
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp, stamp_question
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate, related_tables
-from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests
+from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
 from sqlite_consolidate.plan.model import Source, TableMap
 from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
@@ -111,6 +111,9 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     naming = TableNaming(target)
     sources = tuple(_source(entry, names[entry.file], naming, inventory) for entry in entries)
     mentions = [mention for entry in entries for mention in entry.mentions]
+    smoke = propose_smoke_tests(inventory.root, mentions, target.file)
+    tried = {test.file for test in smoke if not test.decide}
+    code = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code")
     proposal = Proposal(
         name=_slug(inventory.root.name) or "consolidation",
         target=target.file,
@@ -118,7 +121,9 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
         sources=sources,
         left_out=(*(_left_out(entry) for entry in inventory.entries if entry.role != "live"), *_postponed(postponed)),
         references=_references(inventory, [source.file for source in sources], target.file, mentions),
-        smoke=propose_smoke_tests(inventory.root, mentions),
+        smoke=smoke,
+        untried=tuple(file for file in code if file not in tried),
+        test_command=propose_test_command(inventory.root),
         scan=_trees([mention.file for mention in mentions]),
     )
     return keep_related_together(proposal)

@@ -1,6 +1,6 @@
 """Propose a smoke test for each module that names a source.
 
-The smoke test imports the module. This process imports none of them.
+The smoke test imports the module, and reads rows through it where that needs no argument. This process imports none.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import importlib.util
 import keyword
+import re
+import shutil
 import sys
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -32,9 +34,13 @@ _DEFINITIONS = (
     ast.Assign,
     ast.AnnAssign,
 )
+_SELECT = re.compile(r"\s*(SELECT|WITH)\b", re.IGNORECASE)
+_WRITE = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER)\b", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"[?:%{;]")
+_PRINT = 'print(len(list(rows)) if hasattr(rows, "__iter__") and not isinstance(rows, str) else rows)'
 
 
-def propose_smoke_tests(root: Path, mentions: Sequence[Mention]) -> tuple[ProposedSmoke, ...]:
+def propose_smoke_tests(root: Path, mentions: Sequence[Mention], target: str = "") -> tuple[ProposedSmoke, ...]:
     """Return a smoke test for each Python module that names a source, tests excepted.
 
     A module is a question to the operator if it would do more than define names when it is imported, or needs packages
@@ -42,20 +48,22 @@ def propose_smoke_tests(root: Path, mentions: Sequence[Mention]) -> tuple[Propos
     """
     files = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code" and is_python(mention.file))
     interpreter = _interpreter(root)
-    return tuple(_smoke(root, file, interpreter) for file in files if not is_named_as_copy(file))
+    return tuple(_smoke(root, file, interpreter, target) for file in files if not is_named_as_copy(file))
 
 
-def _smoke(root: Path, file: str, interpreter: str) -> ProposedSmoke:
+def _smoke(root: Path, file: str, interpreter: str, target: str) -> ProposedSmoke:
     folder, module = _module(root, PurePosixPath(file))
     invalid_parts = [part for part in module.split(".") if not part.isidentifier() or keyword.iskeyword(part)]
     question = f"Python cannot import a module with the name {invalid_parts[0]!r}" if invalid_parts else ""
+    python = ""
     if not question:
         try:
             tree = ast.parse((root / file).read_bytes())
+            python = _reading(module, tree, target)
             question = _import_side_effect(tree) or ("" if interpreter else _missing_package(root / folder, tree))
         except (SyntaxError, ValueError, OSError) as error:
             question = f"it cannot be read as Python ({error})"
-    return ProposedSmoke(module, folder, interpreter, question)
+    return ProposedSmoke(module, folder, interpreter, question, python, file)
 
 
 def _module(root: Path, file: PurePosixPath) -> tuple[str, str]:
@@ -99,3 +107,75 @@ def _imported(tree: ast.Module) -> Iterable[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
+
+
+def propose_test_command(root: Path) -> tuple[str, ...]:
+    """Return the command that runs the tests of a workspace, if there is one."""
+    if _configures_pytest(root) and not _interpreter(root):
+        return ("python", "-m", "pytest")
+    if '"test":' in _text(root / "package.json") and (root / "node_modules").is_dir() and shutil.which("npm"):
+        return ("npm", "test")
+    if re.search(r"^test\s*:", _text(root / "Makefile"), re.MULTILINE) and shutil.which("make"):
+        return ("make", "test")
+    return ()
+
+
+def _configures_pytest(root: Path) -> bool:
+    sections = (("pyproject.toml", "[tool.pytest"), ("pytest.ini", "[pytest]"), ("tox.ini", "[pytest]"))
+    return any(section in _text(root / file) for file, section in (*sections, ("setup.cfg", "[tool:pytest]")))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _reading(module: str, tree: ast.Module, target: str) -> str:
+    """Return Python source that reads rows as the module does, or an empty text.
+
+    It calls a function or a method that needs no argument, or executes a statement of the module.
+    """
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and _can_be_called(node, bound=False):
+            return f"from {module} import {node.name}\nrows = {node.name}()\n{_PRINT}"
+        method = _reading_method(node) if isinstance(node, ast.ClassDef) else ""
+        if method and isinstance(node, ast.ClassDef):
+            return f"from {module} import {node.name}\nrows = {node.name}().{method}()\n{_PRINT}"
+    statements = [text for text in _texts(tree) if _SELECT.match(text) and not _PLACEHOLDER.search(text)]
+    if not statements or not target:
+        return ""
+    count = f"print(len(sqlite3.connect({target!r}).execute({statements[0]!r}).fetchall()))"
+    return f"import sqlite3\nimport {module}\n{count}"
+
+
+def _reading_method(node: ast.ClassDef) -> str:
+    """Return a method that reads rows of an instance made without arguments, if any."""
+    methods = [child for child in node.body if isinstance(child, ast.FunctionDef)]
+    maker = next((method for method in methods if method.name == "__init__"), None)
+    if node.bases or node.decorator_list or (maker and (_needs_arguments(maker, bound=True) or _writes(maker))):
+        return ""
+    return next((method.name for method in methods if _can_be_called(method, bound=True)), "")
+
+
+def _can_be_called(function: ast.FunctionDef, *, bound: bool) -> bool:
+    """Return whether a public function reads rows, writes none, and needs no argument."""
+    is_public = not function.name.startswith("_") and not function.decorator_list
+    reads = any(_SELECT.match(text) for text in _texts(function)) and not _writes(function)
+    return is_public and reads and not _needs_arguments(function, bound=bound)
+
+
+def _needs_arguments(function: ast.FunctionDef, *, bound: bool) -> bool:
+    arguments = function.args
+    positional = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults) - bound
+    return positional > 0 or None in arguments.kw_defaults
+
+
+def _writes(node: ast.AST) -> bool:
+    return any(_WRITE.match(text) for text in _texts(node))
+
+
+def _texts(node: ast.AST) -> list[str]:
+    constants = (child.value for child in ast.walk(node) if isinstance(child, ast.Constant))
+    return [text for text in constants if isinstance(text, str)]
