@@ -44,7 +44,7 @@ IN_SET = "engine/backup/manifest.py"
 HOMES_OF_NAMES = {
     "evidence.json": {IN_REPORT},
     "summary.txt": {IN_REPORT},
-    "code.diff": {IN_REPORT},
+    "code.diff": {IN_REPORT, IN_SET},
     "sql.log": {IN_REPORT},
     "audit.html": {IN_REPORT},
     "junit.xml": {IN_REPORT},

@@ -29,6 +29,7 @@ from sqlite_consolidate.report.evidence import (
 from sqlite_consolidate.report.evidence_json import printable_record
 from sqlite_consolidate.report.formatting import duration, last_characters
 from sqlite_consolidate.report.past_runs import workspace_id
+from sqlite_consolidate.secret_masking import mask_secrets
 from sqlite_consolidate.text import escaped
 
 if TYPE_CHECKING:
@@ -278,8 +279,8 @@ def smoke_record(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRe
     """Return what an application did.
 
     The command is that of the plan, because the path of an interpreter belongs to this machine. The output may hold
-    values of rows: where it is to be withheld, only its lines are counted. It is escaped, so that the check of a bundle
-    can judge the same text again.
+    values of rows: where it is to be withheld, only its lines are counted. Secrets in it are masked. It is escaped, so
+    that the check of a bundle can judge the same text again.
     """
     command = shlex.join(["python", "-c", test.python] if test.python else test.run)
     return SmokeRecord(
@@ -289,8 +290,8 @@ def smoke_record(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRe
         seconds=result.seconds,
         lines=len(result.stdout.splitlines()),
         error_lines=len(result.stderr.splitlines()),
-        stdout="" if withheld else escaped(last_characters(result.stdout, _LONGEST_OUTPUT)),
-        stderr="" if withheld else escaped(last_characters(result.stderr, _LONGEST_OUTPUT)),
+        stdout="" if withheld else escaped(last_characters(mask_secrets(result.stdout), _LONGEST_OUTPUT)),
+        stderr="" if withheld else escaped(last_characters(mask_secrets(result.stderr), _LONGEST_OUTPUT)),
     )
 
 

@@ -159,16 +159,21 @@ def test_line_endings_encoding_and_mode_are_kept(project: Workspace, consolidate
     assert not after["scripts/archive.sh"][1].endswith(b"\n")
 
 
+@pytest.mark.parametrize("options", [[], ["--unidiff-zero"]], ids=["of the backup set", "of the report"])
 def test_diff_applied_to_a_checkout_gives_the_same_code(
-    project: Workspace, consolidated: CompletedRun, fresh: Path, tmp_path: Path
+    project: Workspace, consolidated: CompletedRun, fresh: Path, tmp_path: Path, options: list[str]
 ) -> None:
-    """The clone has no ``.env``, because that is not in the repository."""
+    """The clone has no ``.env``, because that is not in the repository.
+
+    The diff of the report has no context lines of configuration.
+    """
     run_git(tmp_path, "clone", "-q", str(fresh), "clone")
     shutil.copy2(fresh / ".env", tmp_path / "clone/.env")
     assert consolidated.folder is not None
+    folder = consolidated.folder if options else project.sets()[0]
 
     applied = subprocess.run(
-        ["git", "apply", str(consolidated.folder / "code.diff")],
+        ["git", "apply", *options, str(folder / "code.diff")],
         cwd=tmp_path / "clone",
         capture_output=True,
         text=True,

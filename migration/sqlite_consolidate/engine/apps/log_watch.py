@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.secret_masking import mask_secrets
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -308,5 +309,5 @@ def _name(path: Path, root: Path) -> str:
 
 
 def _shortened(line: str) -> str:
-    text = one_line(line.strip())
+    text = one_line(mask_secrets(line.strip()))
     return text if len(text) <= _MAX_LINE_SHOWN else text[: _MAX_LINE_SHOWN - 1] + "…"

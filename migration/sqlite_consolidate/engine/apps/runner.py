@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.apps.live_access import AUDIT_HOOK_FOLDER, LiveAc
 from sqlite_consolidate.engine.apps.process_tree import ProcessTree
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, Relation, equal
+from sqlite_consolidate.secret_masking import mask_secrets
 from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
@@ -336,11 +337,11 @@ def _output_excerpt(result: SmokeResult) -> str:
 
 
 def _shortened(text: str) -> str:
-    """Return the text in one printable line, or its two ends if it is long.
+    """Return the text without secrets in one printable line, or its two ends if it is long.
 
     Results and error messages are at the end.
     """
-    text = text.strip()
+    text = mask_secrets(text.strip())
     line = one_line(text)
     return line if len(line) <= _SHOWN_HEAD + _SHOWN_TAIL else f"{line[:_SHOWN_HEAD]} … {line[-_SHOWN_TAIL:]}"
 

@@ -26,6 +26,9 @@ NAME = "manifest.json"
 PLAN = "plan.toml"
 """File in the backup set with the plan as the run has executed it."""
 
+DIFF = "code.diff"
+"""File in the backup set with the whole diff of the code, which no report has where it would show a secret."""
+
 INSTRUCTIONS = "ROLLBACK.md"
 """File in the backup set with the rollback instructions for the operator."""
 

@@ -1,8 +1,7 @@
-"""Ask git about ignored and uncommitted files, and write rewrites as a unified diff."""
+"""Ask git about ignored and uncommitted files."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 import subprocess
@@ -13,12 +12,10 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pathspec import GitIgnoreSpec
-
-    from sqlite_consolidate.engine.code.rewrite import Rewrite
 
 
 _GIT_SECONDS = 10.0
@@ -188,39 +185,3 @@ class _Rules:
             above = self._specs_for(posixpath.dirname(folder)) if folder else []
             self._specs[folder] = [(folder, spec), *above] if spec.patterns else above
         return self._specs[folder]
-
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-
-
-def unified_diff(rewrites: Sequence[Rewrite]) -> str:
-    """Return all rewrites as one unified diff with ``a/`` and ``b/`` before the paths.
-
-    The text stands for bytes: what is not UTF-8 in a file is a lone surrogate, and line endings are those of the
-    files. Write it as ``diff.encode("utf-8", "surrogateescape")``, never in text mode, and `git apply` accepts it
-    whatever the encodings and line endings of the files are.
-    """
-    return "".join(line for rewrite in rewrites for line in _file_diff(rewrite))
-
-
-def _file_diff(rewrite: Rewrite) -> Iterator[str]:
-    names = _quoted(f"a/{rewrite.file}"), _quoted(f"b/{rewrite.file}")
-    before, after = _lines(rewrite.before), _lines(rewrite.after)
-    for line in difflib.unified_diff(before, after, *names):
-        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-
-
-def _lines(data: bytes) -> list[str]:
-    """Return the lines as git counts them, ended only by a line feed."""
-    lines = data.decode("utf-8", "surrogateescape").split("\n")
-    return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
-
-
-def _quoted(name: str) -> str:
-    """Return a path as git writes it in a diff.
-
-    A path with special characters is quoted. A tab marks the end of a path with spaces.
-    """
-    if any(character in _ESCAPES for character in name):
-        return f'"{"".join(_ESCAPES.get(character, character) for character in name)}"'
-    return f"{name}\t" if " " in name else name

@@ -133,7 +133,9 @@ class _OriginalLines:
         for _, first, end, new_first, new_end in self._blocks:
             if new_first <= line < new_end and first < end:
                 number = min(first + line - new_first, end - 1)
-                return replace(mention, line=number + 1, text=excerpt(self._before[number], mention.database))
+                return replace(
+                    mention, line=number + 1, text=excerpt(self._before[number], mention.database, mention.file)
+                )
         return mention
 
 

@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _PYTHON = frozenset({".py", ".pyi"})
+# In these languages a value without quotation marks is a name or an expression.
+_ONLY_LITERALS = _PYTHON | _words(
+    ".c .cc .cjs .cpp .cs .cts .dart .ex .exs .go .h .hpp .java .js .jsx .kt .lua .m .mjs .mts .php .pl .pm .pyx .r "
+    ".rb .rs .scala .svelte .swift .ts .tsx .vue"
+)
+_OTHER_PROGRAMS = _words(
+    ".adoc .bash .bat .cmd .css .fish .htm .html .j2 .jinja .ksh .md .ps1 .rst .scss .sh .sql .txt .zsh"
+)
 # Archived sources keep their database suffix in the middle of the name: "task_queue.db.archived_20250131_120000".
 _DATABASE = re.compile(rf"\.(db|db3|sqlite|sqlite3)({SIDECAR_PATTERN})?(\.archived_.*)?$", re.IGNORECASE)
 
@@ -58,6 +71,22 @@ class CodeFile:
 def is_python(file: str) -> bool:
     """Return whether a file is Python source, by its name."""
     return posixpath.splitext(file)[1].lower() in _PYTHON
+
+
+def has_only_literals(file: str) -> bool:
+    """Return whether each text value in a file is a literal, by the name of the file.
+
+    In a shell script and in configuration, a word is a value as well.
+    """
+    return posixpath.splitext(file)[1].lower() in _ONLY_LITERALS
+
+
+def is_program_source(file: str) -> bool:
+    """Return whether a file is program source or documentation, by its name.
+
+    Every other file is configuration, whose lines may hold secrets.
+    """
+    return posixpath.splitext(file)[1].lower() in _ONLY_LITERALS | _OTHER_PROGRAMS
 
 
 def is_database(file: str) -> bool:

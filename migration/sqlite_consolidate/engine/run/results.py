@@ -154,7 +154,7 @@ class RunResults(Pipeline):
         reader: Reads databases that this process has closed.
         contents: Digests of tables by place (``backup``, ``dump``, ``archive``) and file.
         application_results: Each application that was run, with its result.
-        diff: Unified diff of the rewritten code.
+        diff: Unified diff of the rewritten code, as reports show it.
     """
 
     def __init__(self, request: RunRequest, context: Context | None = None) -> None:

@@ -28,7 +28,8 @@ from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
-from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings, unified_diff
+from sqlite_consolidate.engine.code.diff import diff_for_reports, write_whole_diff
+from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
 from sqlite_consolidate.engine.code.remaining import remaining_mentions, unreferenced_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part, write_rewrites
 from sqlite_consolidate.engine.code.scanning.scan import attention_findings
@@ -136,6 +137,7 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
             copy = dump_database(copy, run.folder, run.limits)
         copies.append(copy)
     write_new(run.folder / manifest.PLAN, run.request.plan_text)
+    write_whole_diff(run.folder, run.preflight.rewrites)
     sealed = manifest.Manifest(
         run=run.stamp,
         plan=run.plan.name,
@@ -345,7 +347,7 @@ class Run(RunResults):
         Each file is noted in the ledger before it is changed.
         """
         write_rewrites(self.root, self.preflight.rewrites, self.ledger)
-        self.diff = unified_diff(self.preflight.rewrites)
+        self.diff = diff_for_reports(self.preflight.rewrites, "" if self.is_rehearsal else self._set_name)
 
     def _note_state_before_applications(self) -> None:
         """Record logs, databases and target content before the first application runs."""

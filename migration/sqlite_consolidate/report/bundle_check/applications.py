@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.apps.runner import SmokeResult, smoke_observations
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.secret_masking import MASK
 from sqlite_consolidate.text import printable, unescaped
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def _differences(
 ) -> Iterator[_Pair]:
     """Yield each entry that differs from the one that a result would have given."""
     withheld = application.lines and not application.stdout
-    if withheld or _CUT.match(application.stdout):  # the output is not known, so it is not judged again
+    # An output that is not known, or in which a secret is masked, is not judged again.
+    if withheld or _CUT.match(application.stdout) or MASK in application.stdout:
         test = test.model_copy(update={"expect": test.expect.model_copy(update={"stdout": "", "lines": None})})
     for observation in smoke_observations(test, result):
         expected = printable(observation.expected)

@@ -66,7 +66,7 @@ def sql_lines(statements: tuple[str, ...]) -> tuple[CodeLine, ...]:
 def _diff_line(line: str, lexer: Lexer | None) -> CodeLine:
     if line.startswith(("---", "+++")):
         return CodeLine("file", "", (("", line),))
-    if line.startswith("@@"):
+    if line.startswith(("@@", "#")):  # a remark about the diff
         return CodeLine("place", "", (("", line),))
     kinds: dict[str, Kind] = {"+": "added", "-": "removed"}
     return CodeLine(kinds.get(line[:1], "kept"), line[:1], _words(line[1:], lexer))

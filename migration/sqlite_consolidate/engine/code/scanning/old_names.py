@@ -8,7 +8,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.code.scanning.name_patterns import NamePatterns
+from sqlite_consolidate.engine.code.source_files import has_only_literals
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
+from sqlite_consolidate.secret_masking import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,6 +23,7 @@ KINDS_IN_USE = frozenset({"code", "config"})
 """Kinds of mentions that may not remain."""
 
 EXCERPT_LENGTH = 120
+_READ_AROUND = 2000  # characters on both sides of a name in which secrets are looked for
 
 _SEPARATOR = r"[/\\]+"
 _BETWEEN_PIECES = b"\"'+ \t\r\n\\()"
@@ -33,7 +36,7 @@ class Mention:
     Attributes:
         file: Path relative to the workspace.
         line: From 1; 0 when it is about the whole file.
-        text: The line without the space around it, at most 120 characters; or the reason for not looking.
+        text: The line without secrets and the space around it, at most 120 characters; or the reason for not looking.
         database: File name of the database; empty when it is about the whole file, or may be any.
         kind: ``code`` and ``config`` are still in use; ``sentence`` is a text for people in code, and an ``open
             pattern`` can produce the name of any database, so both have to be judged; ``documentation`` (prose,
@@ -123,9 +126,16 @@ def distinguishing_name(database: str, target: str) -> str:
     return parts[-1]
 
 
-def excerpt(line: str, name: str) -> str:
-    """Return the stripped line, or 120 characters around the name if it is longer."""
-    line = line.strip()
+def excerpt(line: str, name: str, file: str) -> str:
+    """Return the stripped line without secrets, or 120 characters around the name.
+
+    Args:
+        line: The line.
+        name: What is to be in the excerpt.
+        file: File of the line, whose name tells the language.
+    """
+    around = max(0, line.find(name) - _READ_AROUND)
+    line = mask_secrets(line[around : around + 2 * _READ_AROUND].strip(), in_code=has_only_literals(file))
     if len(line) <= EXCERPT_LENGTH:
         return line
     start = max(0, min(line.find(name) - EXCERPT_LENGTH // 4, len(line) - EXCERPT_LENGTH))

@@ -67,13 +67,15 @@ def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
         expressions = find_naming_expressions(module, names)
         for node, name, kind in sorted(expressions, key=lambda naming: naming.kind not in KINDS_IN_USE):
             number = line_of_name(node, name, lines, names)
-            mentions.setdefault((number, name), Mention(file, number, excerpt(lines[number - 1], name), name, kind))
+            mentions.setdefault(
+                (number, name), Mention(file, number, excerpt(lines[number - 1], name, file), name, kind)
+            )
         for mention in _computed_mentions(file, module, lines, names):
             mentions.setdefault((mention.line, f"{mention.pattern}: {mention.database}"), mention)
     except RecursionError:
         raise SyntaxError("too deeply nested") from None
     for number, name in _comments(text, lines, names):
-        comment = Mention(file, number, excerpt(lines[number - 1], name), name, "documentation")
+        comment = Mention(file, number, excerpt(lines[number - 1], name, file), name, "documentation")
         mentions.setdefault((number, name), comment)
     return sorted(mentions.values(), key=lambda mention: mention.line)
 
@@ -86,7 +88,7 @@ def _computed_mentions(file: str, module: ast.Module, lines: list[str], names: O
     for node, pattern, kind in find_pattern_expressions(module, names):
         numbers = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         number = next((line for line in numbers if names.patterns.is_end_of(lines[line - 1])), node.lineno)
-        text = excerpt(lines[number - 1], "")
+        text = excerpt(lines[number - 1], "", file)
         for database in pattern.databases:
             yield Mention(file, number, text, database, kind, pattern=pattern.shown)
         if not pattern.databases:

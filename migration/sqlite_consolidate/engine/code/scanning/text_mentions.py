@@ -26,10 +26,10 @@ def text_mentions(file: str, text: str, kind: MentionKind, names: OldNames) -> l
     for offset, name in names.find(text):
         number, line, column = lines.at(offset)
         kind_here: MentionKind = "documentation" if column >= find_comment(line) else kind
-        mentions.setdefault((number, "", name), Mention(file, number, excerpt(line, name), name, kind_here))
+        mentions.setdefault((number, "", name), Mention(file, number, excerpt(line, name, file), name, kind_here))
     for offset, mention in _computed_mentions(file, text, kind, names) if kind != "documentation" else ():
         number, line, _ = lines.at(offset)
-        placed = Mention(file, number, excerpt(line, ""), mention.database, mention.kind, pattern=mention.pattern)
+        placed = Mention(file, number, excerpt(line, "", file), mention.database, mention.kind, pattern=mention.pattern)
         mentions.setdefault((number, mention.pattern, mention.database), placed)
     return sorted(mentions.values(), key=lambda mention: mention.line)
 

@@ -1,0 +1,152 @@
+"""Specify what is masked as a secret, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from sqlite_consolidate.secret_masking import is_secret_key, mask_secrets
+
+# No value is a real one. Each is divided, so that no service that looks for leaked tokens finds it here.
+GITHUB, OPENAI, AMAZON = "ghp_" + "a1" * 18, "sk-" + "proj-b2" * 4, "AKIA" + "C3D4" * 4
+SLACK, GITLAB, STRIPE = "xoxb-" + "123456-abcdef", "glpat-" + "e5f6" * 5, "sk_live_" + "g7h8" * 5
+JWT = "eyJ" + "hbGciOiJIUzI1NiJ9." + "eyJ" + "zdWIiOiIxIn0.abc-DEF_1"
+BEGIN, END = "-----BEGIN RSA " + "PRIVATE KEY-----", "-----END RSA " + "PRIVATE KEY-----"
+
+CONFIGURATION = [
+    ("SECRET_KEY=hunter2 and more", "SECRET_KEY=***"),
+    ("export DB_PASS='two words'", "export DB_PASS='***'"),
+    ("# OLD_PASSWORD = x9", "# OLD_PASSWORD = ***"),
+    ("db_password: 12345", "db_password: ***"),
+    ("  - API_KEY=abc", "  - API_KEY=***"),
+    ("Environment=SMTP_PASS=abc", "Environment=SMTP_PASS=***"),
+    ('Environment="SMTP_PASS=abc" "OTHER=1"', 'Environment="SMTP_PASS=***" "OTHER=1"'),
+    ('  "api_key": "abc", "port": 80', '  "api_key": "***", "port": 80'),
+    ('{\\"password\\": \\"abc\\", \\"x\\": 1}', '{\\"password\\": \\"***\\", \\"x\\": 1}'),
+    ("{user: x, password: abc, port: 1}", "{user: x, password: ***, port: 1}"),
+    ("spring.datasource.password=abc", "spring.datasource.password=***"),
+    ("<password>abc</password>", "<password>***</password>"),
+    ('<add key="ApiKey" value="abc"/>', '<add key="ApiKey" value="***"/>'),
+    ("SECRET_KEY: ${SECRET_KEY:-dev-key}", "SECRET_KEY: ***"),
+    ("command: run ${TOKEN:-abc} now", "command: run ${TOKEN:-***} now"),
+    ("DATABASE_URL=postgres://app:p4ss@db/x", "DATABASE_URL=postgres://app:***@db/x"),
+    ("url: redis://:p/4s@s@cache:6379/0", "url: redis://:***@cache:6379/0"),
+    ("dsn = Server=x;Password=abc;Database=old.db", "dsn = Server=x;Password=***;Database=old.db"),
+    ("STORE=old.db?password=abc&token=def", "STORE=old.db?password=***&token=***"),
+    ("client.secret = true-value", "client.secret = ***"),
+    ("authToken=abc", "authToken=***"),
+    ("key: |\n  abc", "key: |\n  abc"),
+    ("private_key: |\n  abc\n\n  def\nport: 1", "private_key: |\n  ***\n\n  ***\nport: 1"),
+    ("- name: DB_PASSWORD\n  value: abc\n  value: def", "- name: DB_PASSWORD\n  value: ***\n  value: def"),
+    (f'KEY="{BEGIN}\nabc\ndef\n{END}"\nA=1', f'KEY="{BEGIN}\n***\n***\n{END}"\nA=1'),
+    (f"password=abc key={BEGIN}{END}", "password=***"),
+    (f"x password=abc key={BEGIN}ab{END}", f"x password=*** key={BEGIN}***{END}"),
+    (f'"k": "{BEGIN}\\nabc\\n{END}\\n"', f'"k": "{BEGIN}***{END}\\n"'),
+    ('SECRET="a\nb"\nA=1', 'SECRET="***\n***"\nA=1'),
+    ("PASSWORD=abc\r\nA=1\r\n", "PASSWORD=***\r\nA=1\r\n"),
+    ("mysql --password abc --token=def -v", "mysql --password *** --token=*** -v"),
+]
+
+OUTPUT = [
+    (f"got {GITHUB}, {OPENAI} {AMAZON}", "got ***, *** ***"),
+    (f"{SLACK}|{GITLAB}|{STRIPE}|{JWT}.", "***|***|***|***"),
+    ("Authorization: Bearer abcDEF123", "Authorization: ***"),
+    ("GET /?q=1&token=abc&x=2 HTTP/1.1", "GET /?q=1&token=***&x=2 HTTP/1.1"),
+    ("ERROR password=abc user=bob", "ERROR password=*** user=bob"),
+    ("{'password': 'a\"b', 'x': 1}", "{'password': '***', 'x': 1}"),
+]
+
+LEFT = [
+    'unrecognized token: "#"',
+    "see https://example.org:8080/a@b and user@example.org:path",
+    "TOKEN_FILE=/run/secrets/token",
+    "PASSWORD_HASHERS=argon2",
+    "PASSWORD=${PASSWORD}",
+    "API_KEY=$API_KEY",
+    "password: {{ vault.password }}",
+    "url: postgres://app:${DB_PASSWORD}@db/x",
+    "token: <your token>",
+    "SESSION_COOKIE_SECURE=True",
+    "max_tokens: 512",
+    "secret=",
+    "PWD=/srv/shop",
+    "bypass=1 compass=north tokenizer=bert monkey=x key=value",
+    "sha256: " + "0123456789abcdef" * 4,
+    "risk-management-of-2024-and-later task-1234567890123456789",
+]
+
+CODE = [
+    ('password = "hunter2"', 'password = "***"'),
+    ("connect(password='a', token=f'b')", "connect(password='***', token=f'***')"),
+    ('SECRET_KEY: Final[str] = "abc"', 'SECRET_KEY: Final[str] = "***"'),
+    ('{"api_key": "abc", "x": "y"}', '{"api_key": "***", "x": "y"}'),
+    ('os.environ["SECRET_KEY"] = "abc"', 'os.environ["SECRET_KEY"] = "***"'),
+    ('os.environ.get("SECRET_KEY", "abc")', 'os.environ.get("SECRET_KEY", "***")'),
+    ('process.env.API_KEY || "abc"', 'process.env.API_KEY || "***"'),
+    ("sql = \"UPDATE users SET password = 'abc'\"", "sql = \"UPDATE users SET password = '***'\""),
+    ('if token == "abc":', 'if token == "***":'),
+    ('dsn = "Server=x;Password=abc;Database=old.db"', 'dsn = "Server=x;Password=***;Database=old.db"'),
+    ('TOKEN = """\nabc\n"""\nx = 1', 'TOKEN = """\n***\n"""\nx = 1'),
+    (f'TOKEN = load("{GITHUB}")', 'TOKEN = load("***")'),
+    (f'key = """{BEGIN}\nabc\n{END}"""', f'key = """{BEGIN}\n***\n{END}"""'),
+]
+
+LEFT_IN_CODE = [
+    'password = os.environ["X"]',
+    'password = os.environ["DB_PASSWORD"]',
+    "def connect(password: str, token: str | None = None) -> None:",
+    'add_argument("--password", "-p", help="of the database")',
+    'password = ""',
+    'f"postgres://{user}:{password}@{host}/x"',
+    'TOKEN_URL = "https://example.org/token"',
+    'digest = "' + "0123456789abcdef" * 4 + '"',
+    'CREATE = "CREATE TABLE users (password TEXT NOT NULL, token TEXT)"',
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), CONFIGURATION + OUTPUT)
+def test_secret_is_masked_by_key_or_shape(text: str, expected: str) -> None:
+    """The number of lines stays, and nothing is masked twice."""
+    assert mask_secrets(text) == expected
+    assert mask_secrets(expected) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), CODE)
+def test_literal_in_code_is_masked(text: str, expected: str) -> None:
+    """Names and calls are no secrets."""
+    assert mask_secrets(text, in_code=True) == expected
+    assert mask_secrets(expected, in_code=True) == expected
+
+
+@pytest.mark.parametrize("text", LEFT)
+def test_text_without_secret_stays(text: str) -> None:
+    """References to secrets, their file names and digests are readable."""
+    assert mask_secrets(text) == text
+
+
+@pytest.mark.parametrize("text", LEFT_IN_CODE)
+def test_code_without_secret_stays(text: str) -> None:
+    """A diff of code stays readable."""
+    assert mask_secrets(text, in_code=True) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "is_secret"),
+    [("SECRET_KEY", True), ("apiKey", True), ("DB_PASS", True), ("PASSWORD_2", True), ("pass", False),
+     ("primary_key", False), ("token_url", False), ("KEY", False), ("OLDPWD", False), ("_", False)],
+)  # fmt: skip
+def test_key_of_a_secret_is_known_by_its_words(key: str, is_secret: bool) -> None:
+    """A part of a word does not count."""
+    assert is_secret_key(key) is is_secret
+
+
+@pytest.mark.parametrize("in_code", [False, True])
+@pytest.mark.parametrize(
+    "text",
+    ["a-", "a=", "a:", "token ", "token=", "token=;", 'password="\\', "eyJ", "://a:", "${a:-", "<a ",
+     "-----BEGIN PRIVATE KEY-----", "sk-", "--a ", "bearer ", "?a=", "token: 'b"],
+)  # fmt: skip
+def test_long_line_is_read_once(text: str, in_code: bool) -> None:
+    """A line in which a pattern began again everywhere would keep the run busy for hours."""
+    masked = mask_secrets(text * 5_000, in_code=in_code)
+
+    assert mask_secrets(masked, in_code=in_code) == masked
