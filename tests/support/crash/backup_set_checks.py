@@ -23,7 +23,7 @@ def backup_set_problems(root: Path, sealed: set[str]) -> list[str]:
     No ``sealed`` set may be missing, and each must be complete, private and without other files.
     """
     wrong = [f"backup set {name} is gone" for name in sorted(sealed) if not (root / "backups" / name).is_dir()]
-    for path in sorted((root / "backups").glob("*")):
+    for path in sorted((root / "backups").glob("[!.]*")):
         wrong += _of_set(path) if path.is_dir() else [f"{path.name} was left among the sets"]
     return wrong
 

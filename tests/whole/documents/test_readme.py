@@ -80,7 +80,7 @@ def project(tmp_path: Path) -> Path:
     root = tmp_path / "project"
     for folder in ("migration/sqlite_consolidate", "tests/stages"):
         copy_package(REPOSITORY / folder, root / folder)
-    for name in ("conftest.py", "pyproject.toml"):
+    for name in ("conftest.py", "pyproject.toml", ".gitignore"):
         shutil.copy(REPOSITORY / name, root)
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     return root

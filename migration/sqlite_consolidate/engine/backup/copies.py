@@ -49,6 +49,7 @@ def create_backup_set(folder: Path) -> None:
         FileExistsError: A backup set of that name exists already.
     """
     make_private_folders(folder.parent)
+    sync_folder(folder.parent.parent)  # the lock of the run has made the folder without this
     if not (ignore := folder.parent / ".gitignore").exists():
         write_private(ignore, _IGNORE_ALL)
     make_private_folder(folder)

@@ -10,6 +10,8 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.atomic_files import sync_folder
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -30,12 +32,14 @@ def reserve_space(folder: Path, size: int) -> None:
     descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(descriptor, 0, size)
+        os.fsync(descriptor)
     except OSError as error:
         release_space(folder)
         if error.errno not in _UNSUPPORTED:
             raise
     finally:
         os.close(descriptor)
+    sync_folder(folder)
 
 
 def release_space(folder: Path) -> None:
