@@ -211,8 +211,17 @@ sqlite3.connect("data/main.db").execute("CREATE TABLE tasks(id)")
     assert applications.created_databases() == ["data/main.db"]
 
 
+def test_source_that_was_renamed_is_named(root: Path, applications: Applications) -> None:
+    """The rollback restores the source under its old name, so that this file is left over."""
+    (root / "app/old.db").rename(root / "other.db")
+
+    assert applications.renamed_sources() == ["other.db"]
+    assert applications.created_databases() == []
+
+
 def test_an_archive_is_nothing_that_an_application_made(root: Path, applications: Applications) -> None:
     """A source under its new name is still that source."""
     (root / "app/old.db").rename(root / "app/old.db.archived_20260101_000000")
 
     assert applications.created_databases() == []
+    assert applications.renamed_sources() == []

@@ -35,6 +35,10 @@ child = subprocess.Popen([sys.executable, "-uc", hold, "LOCK"], stdout=subproces
 print("child holds the lock", child.stdout.readline())
 signal.pause()
 """
+_REPORT = """\
+with open("report.cfg") as limit:
+    raise SystemExit(len(titles()) != int(limit.read()))
+"""
 _ORM = """\
 import sqlite3
 con = sqlite3.connect("main.db")
@@ -222,3 +226,18 @@ def test_failed_first_insert_refuses_the_run(workspace: Workspace) -> None:
     assert ran.failed == {"smoke:inserts"}
     assert "IntegrityError: closed" in observed(ran, "smoke:inserts")
     assert workspace.contents() == before
+
+
+def test_rehearsal_has_what_the_plan_does_not_name(workspace: Workspace) -> None:
+    """A package beside the scanned trees reads a file that no key names."""
+    package = workspace.root / "tools"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "report.py").write_text(f"from app.store import titles\n{_REPORT}")
+    (workspace.root / "report.cfg").write_text("3")
+    with workspace.plan.open("a") as plan:
+        plan.write('\n[[smoke]]\nname = "report"\nrun = ["python", "-m", "tools.report"]\n')
+
+    ran = workspace.run("verify")
+
+    assert ran.exit == 0, ran.text

@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.apps.file_watch import FileChange, FileWatch
 from sqlite_consolidate.engine.apps.kept_files import KeptFiles
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
 from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.backup.copied_files import is_archive
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, list_workspace, require_complete
 from sqlite_consolidate.engine.content.contents import ContentsCache
 from sqlite_consolidate.findings import Finding
@@ -261,6 +262,17 @@ class Applications:
         files = [change.file for change in database_watch.compare_fingerprints(self._databases, self._look(self._root))]
         files = [file for file in files if file not in ours and (self._root / file).exists()]
         return [file for file in files if _identity(self._root / file) not in self._held]
+
+    def renamed_sources(self) -> list[str]:
+        """Return the new names of sources that an application has renamed.
+
+        An archive has such a name too, and is left out.
+        """
+        if not self.is_state_recorded:
+            return []
+        files = [change.file for change in database_watch.compare_fingerprints(self._databases, self._look(self._root))]
+        new = [file for file in files if file not in self._databases and (self._root / file).exists()]
+        return [file for file in new if not is_archive(file) and _identity(self._root / file) in self._held]
 
     def _run_on_copy(self, test: Smoke, copy: Path) -> SmokeResult:
         self._copy(copy)

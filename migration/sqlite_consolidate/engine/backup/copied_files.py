@@ -251,7 +251,7 @@ class _Listing:
             return Reason.VERSION_CONTROL
         if entry.name in _CACHES:
             return Reason.CACHE
-        if _ARCHIVE.search(entry.name):
+        if is_archive(entry.name):
             return Reason.ARCHIVE
         if self._temporary is not None and name.startswith(self._temporary.as_posix()):
             return Reason.TEMPORARY
@@ -295,6 +295,11 @@ def is_passed_over(folder: str, names: set[str]) -> bool:
 
 def _holds_libraries(folder: str, names: set[str]) -> bool:
     return posixpath.basename(folder) == NODE_MODULES or not names.isdisjoint(_ENVIRONMENT_MARKERS)
+
+
+def is_archive(name: str) -> bool:
+    """Return whether a file has the name of an archived source, or of its sidecar file."""
+    return _ARCHIVE.search(name) is not None
 
 
 def is_environment(folder: Path) -> bool:

@@ -200,12 +200,12 @@ class Run(RunResults):
         if not self.is_sealed:
             self.discard_unsealed()
             return RollbackResult()
-        created_databases = self._applications.created_databases() if self._applications else []
-        quarantined = bystanders.quarantine_databases(
-            self.root, created_databases, self.folder / "made-by-applications"
-        )
+        created = self._applications.created_databases() if self._applications else []
+        renamed = self._applications.renamed_sources() if self._applications else []
+        move_away = partial(bystanders.quarantine_databases, self.root, folder=self.folder / "made-by-applications")
+        moved = move_away(created)
         done = rollback.roll_back(self.root, self.folder, proved, self.limits)
-        done.steps[:0] = quarantined
+        done.steps[:0] = [*moved, *move_away(renamed)]
         return done
 
     def discard_unsealed(self) -> None:
