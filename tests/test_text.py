@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 import unicodedata
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import escaped, one_line, printable, unescaped
+from sqlite_consolidate.text import escaped, one_line, printable, toml_string, unescaped
 
 # Every code point there is, surrogates included; small ones often. No examples are kept on disk.
 ANY_TEXT = st.lists(st.integers(0, 0x10FFFF) | st.integers(0, 0xFF)).map(lambda points: "".join(map(chr, points)))
@@ -76,3 +77,18 @@ def test_escaping_can_be_undone(text: str) -> None:
 
     assert unescaped(shown) == text
     assert printable(shown) == shown
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+@settings(derandomize=True)
+def test_toml_string_is_printable_and_restored(text: str) -> None:
+    """A proposed plan clears no screen, and names the same file."""
+    string = toml_string(text)
+
+    assert printable(string) == string
+    assert tomllib.loads(f"a = {string}") == {"a": text}
+
+
+def test_toml_string_keeps_readable_text() -> None:
+    """Letters and pictures are not escaped, and a byte order mark is."""
+    assert toml_string("größe \U0001f4a3 \ufeff\U000e0001\x9b") == '"größe \U0001f4a3 \\ufeff\\U000e0001\\u009b"'

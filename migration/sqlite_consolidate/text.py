@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # as bidi overrides), surrogates, private use and unassigned code points.
 _SHOWN_ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
+_LAST_OF_FOUR_DIGITS = 0xFFFF
+
 _ESCAPE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
 
 
@@ -55,11 +57,19 @@ def _escaped(char: str) -> str:
 
 
 def toml_string(text: str) -> str:
-    """Return a text as a TOML string.
+    """Return a text as a TOML string that a terminal and an editor show as it is.
 
-    JSON's escapes are valid in TOML. DEL is escaped as well, because only TOML forbids it.
+    JSON's escapes are valid in TOML. Characters that ``printable`` escapes are escaped as well.
     """
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    quoted = json.dumps(text, ensure_ascii=False)
+    return quoted if quoted.isascii() and quoted.isprintable() else "".join(map(_toml_character, quoted))
+
+
+def _toml_character(char: str) -> str:
+    category = unicodedata.category(char)
+    if category not in _SHOWN_ESCAPED or category == "Cs":  # TOML has no surrogates
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) <= _LAST_OF_FOUR_DIGITS else f"\\U{ord(char):08x}"
 
 
 def literal_pattern(name: str) -> str:

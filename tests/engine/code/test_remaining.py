@@ -138,3 +138,17 @@ def test_source_that_no_code_opens_is_a_finding(tmp_path: Path) -> None:
     findings = unreferenced_findings(scope, remaining_mentions(scope, rewrites), rewrites)
 
     assert [(finding.id, finding.subject) for finding in findings] == [("source-unreferenced", "logs/task_queue.db")]
+
+
+def test_secret_is_neither_quoted_nor_proposed(tmp_path: Path) -> None:
+    """The line of configuration and the literal in code are quoted without it."""
+    write(tmp_path, ".env", "STORE=tasks.db?password=hunter2\n")
+    write(tmp_path, "store.py", 'A = open("sqlite://app:hunter2@/tasks.db")\n')
+
+    observations = observed(tmp_path)
+
+    assert [(entry.subject, entry.observed) for entry in observations] == [
+        (".env:1", "STORE=tasks.db?password=***"),
+        ("store.py:1", 'A = open("sqlite://app:***@/tasks.db")'),
+    ]
+    assert "hunter2" not in str(observations)

@@ -44,13 +44,14 @@ def test_hostile_names_and_values_are_only_data(tmp_path: Path, table: Table, si
     )  # without a planned table every table is a problem
     before = content(workspace.root / "old.db")
 
+    proposed = workspace.forked("inventory")
     refused = workspace.forked("verify", "--show-values")
     workspace.plan.write_text(plan)
     accepted = workspace.forked("migrate", "--show-values")
 
     table.names, table.values = arrived(workspace.root / "main.db", **size)
-    table.checks = check_for_attacks(tmp_path, workspace, (refused, accepted))
-    assert (refused.exit, accepted.exit) == (4, 0), accepted.text[-3000:]
+    table.checks = check_for_attacks(tmp_path, workspace, (proposed, refused, accepted))
+    assert (proposed.exit, refused.exit, accepted.exit) == (0, 4, 0), accepted.text[-3000:]
     now = content(workspace.root / "main.db")
     assert {name: now[name] for name in before} == before
     assert table.names.total() + table.values.total() == sum(map(len, numbers(**size)))
@@ -80,6 +81,7 @@ def check_for_attacks(tmp_path: Path, workspace: Workspace, runs: tuple[Complete
     obeyed = [match[0] for ran in runs if (match := OBEYED.search(ran.text.replace("\r\n", "\n")))]
     written = [*workspace.reports.rglob("*"), *(workspace.root / "backups").rglob("*")]
     everything = list(tmp_path.rglob("*"))
+    documents = [*workspace.root.glob("consolidation.proposed*"), *workspace.root.glob("backups/*/*.[jm]*")]
     return [
         AttackCheck("something a terminal obeys", f"{lines:,} lines printed", obeyed),
         AttackCheck(
@@ -87,6 +89,7 @@ def check_for_attacks(tmp_path: Path, workspace: Workspace, runs: tuple[Complete
             f"the bundles of {len(runs)} runs",
             [place for ran in runs for place in unescaped(ran)],
         ),
+        AttackCheck("something raw", f"{len(documents)} documents and plans", raw(documents)),
         AttackCheck("something executed", f"{len(everything):,} names of files", executed(everything)),
         AttackCheck(
             "something outside the workspace", f"{len(list(tmp_path.iterdir()))} folders and files", outside(tmp_path)
@@ -126,6 +129,12 @@ def unescaped(ran: CompletedRun) -> list[str]:
         f"summary.txt: a line of its own: {line}" for line in files["summary.txt"].splitlines() if line.startswith("=")
     ]
     return wrong
+
+
+def raw(documents: list[Path]) -> list[str]:
+    """Return the files with characters that a terminal or an editor would obey."""
+    assert {path.name for path in documents} >= {"ROLLBACK.md", "ledger.jsonl", "consolidation.proposed.toml"}
+    return [path.name for path in documents if OBEYED.search(path.read_text("utf-8"))]
 
 
 class _Page(HTMLParser):

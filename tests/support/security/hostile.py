@@ -18,6 +18,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 CANARY = "pwned"  # a file, a tag or an attribute of this name exists only if something was executed
+CODE = "app/code\x1b[2J\u202e\x9b31m.py"
 # Each is a kind of attack. {n} makes it unique, because SQLite ignores the case of names.
 PAYLOADS = {
     "SQL": (
@@ -89,8 +90,10 @@ def hostile_workspace(tmp_path: Path, *, tables: int, columns: int, rows: int) -
     """Build a workspace in which every table name, column name and value is hostile."""
     root = tmp_path / "workspace"
     (root / "app").mkdir(parents=True)
-    (root / "app" / "code.py").write_text("PATH = None\n")
-    execute(root / "main.db", "CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT)")
+    (root / CODE).write_text(f'# {CODE}\nPATH = "old.db"  # \x9b31m \u202e \x1b]0;pwned\x07\n', "utf-8")
+    execute(
+        root / "main.db", "CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT); INSERT INTO people VALUES (1, NULL)"
+    )
     named, valued = iter(names(tables * (columns + 1))), iter(values(tables * columns * rows))
     moved = []
     with sqlite3.connect(root / "old.db", isolation_level=None) as con:
@@ -117,6 +120,7 @@ def _plan(tables: list[str]) -> str:
     return (
         head
         + "".join(f"\n  [[source.table]]\n  name = {_toml(table)}\n" for table in tables)
+        + f"\n[[reference]]\nfile = {_toml(CODE)}\nfind = '\"old.db\"'\nreplace = '\"main.db\"'\n"
         + '\n[scan]\npaths = ["app"]\n'
     )
 

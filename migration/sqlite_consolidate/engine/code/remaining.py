@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.code.source_files import LINE_END
 from sqlite_consolidate.engine.code.suggest import propose_in_file
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required
+from sqlite_consolidate.secret_masking import mask_secrets
 from sqlite_consolidate.text import counted, literal_pattern, toml_string
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ def _advice(mentions: Sequence[Mention], proposals: Sequence[ProposedReference])
             for made in proposals
             if not mention.pattern and (made.line, made.database) == (mention.line, mention.database)
         ]
-        lines = [line for made in fitting if made.understood for line in _reference_lines(made)]
-        if lines and all(made.understood for made in fitting):
+        fit = [made for made in fitting if made.understood and mask_secrets(made.find) == made.find]
+        lines = [line for made in fit for line in _reference_lines(made)]
+        if lines and fit == fitting:
             hint = "Paste these lines into the plan, if this program shall use the target:"
         else:  # the line may name the database twice, as a volume does
             hint = "Change it by hand or by a [[reference]], or paste these lines into the plan and state the reason:"
