@@ -122,7 +122,7 @@ def _of_schema(record: Record, statements: Statements) -> Iterator[_Reason]:
 
 def _of_code(plan: Plan, record: Record, contents: BundleContents) -> Iterator[_Reason]:
     named = "the plan names no reference"
-    yield _Reason(not plan.references, ("references-updated",), "code", named)
+    yield _Reason(not plan.references, ("references-updated", "final-references"), "code", named)
     yield _Reason(not (plan.references or plan.inserts), ("references-found",), "plan", named)
     files = rewritten_files(contents)
     python = files is None or any(map(is_python, files))
