@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.faults.after_commit import smoke_test_faults
 from sqlite_consolidate.faults.catalogue import FAULTS
 from sqlite_consolidate.faults.fault import Fault, Moment, not_planted
+from sqlite_consolidate.faults.in_transaction import constant_faults
 from sqlite_consolidate.faults.trials.trial import TrialResult, judge_fault, judge_faultless
 from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
@@ -105,6 +106,19 @@ def test_faulty_application_fails_its_own_criterion(workspace: Workspace, index:
 
     assert (result.exit, result.failed, result.changed) == (ExitCode.FAILED, (f"{SMOKE}{SMOKE_TEST}",), ())
     assert plan == load(workspace.plan)
+
+
+def test_constant_of_a_row_is_changed_and_noticed(workspace: Workspace) -> None:
+    """The fault belongs to plans with a constant."""
+    assert constant_faults(load(workspace.plan)) == ()
+    workspace.edit("consolidation.toml", 'file = "old.db"\n', 'file = "old.db"\nconstants = { origin = "{stem}" }\n')
+    create = "CREATE TABLE tags(task TEXT REFERENCES tasks(id), tag TEXT, origin TEXT)"
+    workspace.edit("consolidation.toml", 'name = "tags"\n', f'name = "tags"\n  create = "{create}"\n')
+    (fault,) = constant_faults(load(workspace.plan))
+
+    result = try_fault(workspace, fault)
+
+    assert (result.planted, result.failed[:1], result.changed) == (True, ("rows-exact",), ())
 
 
 @pytest.mark.parametrize("mode", [Mode.MIGRATE, Mode.REHEARSAL, Mode.INVENTORY, Mode.CHECK, Mode.ROLLBACK])

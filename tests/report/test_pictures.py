@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.report.html.charts import bars, flow, timeline
+from sqlite_consolidate.report.html.page import render_page
 from tests.support.reports import records
 
 if TYPE_CHECKING:
@@ -90,3 +91,12 @@ def test_record_without_figures_has_no_pictures(accepted: Record) -> None:
     assert timeline.build_timeline(nothing) is None
     assert bars.rows_chart(nothing) is None
     assert bars.sizes_chart(nothing) is None
+
+
+def test_table_of_the_picture_shows_constants(accepted: Record) -> None:
+    """A reader sees what tells rows of two sources apart."""
+    move = replace(accepted.moves[0], constants={"tenant": "'north'"})
+
+    page = render_page(replace(accepted, moves=(move,)))
+
+    assert "<code>tenant = &#39;north&#39;</code>" in page

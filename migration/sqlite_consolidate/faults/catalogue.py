@@ -8,7 +8,7 @@ from sqlite_consolidate.faults.after_commit import AFTER_COMMIT_FAULTS, smoke_te
 from sqlite_consolidate.faults.after_run import AFTER_RUN_FAULTS
 from sqlite_consolidate.faults.before_run import BEFORE_RUN_FAULTS, INVENTORY_FAULTS
 from sqlite_consolidate.faults.in_backup import BACKUP_FAULTS
-from sqlite_consolidate.faults.in_transaction import TRANSACTION_FAULTS
+from sqlite_consolidate.faults.in_transaction import TRANSACTION_FAULTS, constant_faults
 
 if TYPE_CHECKING:
     from sqlite_consolidate.faults.fault import Fault
@@ -25,5 +25,5 @@ FAULTS = (
 
 
 def faults_of(plan: Plan) -> tuple[Fault, ...]:
-    """Return every fault for a plan, with those of its smoke tests."""
-    return (*FAULTS, *smoke_test_faults(plan))
+    """Return every fault for a plan, with those of its constants and its smoke tests."""
+    return (*FAULTS, *constant_faults(plan), *smoke_test_faults(plan))

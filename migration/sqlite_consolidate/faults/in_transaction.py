@@ -13,6 +13,7 @@ from sqlite_consolidate.faults.database_edits import (
     change_a_value,
     drop_last_row,
     first,
+    last_row_condition,
     retype,
     swap_columns,
     tables_with_rows,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.engine.verbs.consolidate import Run
+    from sqlite_consolidate.plan.model import Plan
 
 _MAX_GROWTH = 200_000_000  # bytes by which a fault may make the target grow
 _NO_ROW = "the plan moves no ordinary table with rows"
@@ -168,6 +170,24 @@ def _grow_the_target(run: Run) -> None:
     if size > _MAX_GROWTH:
         raise not_planted(f"the target would have to grow by {size // 1_000_000} MB")
     run.target.connection.execute("CREATE TABLE main.selftest_fault AS SELECT zeroblob(?) AS x", (size,))
+
+
+def _change_a_constant(run: Run) -> None:
+    """Set the constant of one row to another value."""
+    con = run.target.connection
+    for mapping in (copied_table.mapping for copied_table in run.target.copied_tables if copied_table.inserted):
+        for table in tables_with_rows(con, [mapping.into.name]):
+            for name, literal in mapping.stated_constants.items():
+                spared = [column.name for column in table.stored if column.name != name]
+                if change_a_value(con, table, last_row_condition(table, f"{quoted(name)} IS {literal}"), spared):
+                    return
+    raise not_planted("no moved row has a constant that could be changed")
+
+
+def constant_faults(plan: Plan) -> tuple[Fault, ...]:
+    """Return the fault of a plan that states a constant."""
+    stated = any(source.constants for source in plan.sources)
+    return (Fault.in_run("rows-exact", "the constant of one row is another value", _change_a_constant),) * stated
 
 
 def _moved(run: Run) -> Iterator[Table]:

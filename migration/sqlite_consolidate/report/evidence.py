@@ -123,6 +123,7 @@ class MoveRecord:
         method: Whether whole records or columns were copied; empty if unknown.
         identical: Number of skipped and replaced rows that are identical to the row that stays; None if unknown.
         rowids: ``kept`` where implicit rowids are compared although the rows have a key; otherwise empty.
+        constants: Columns of the target that the plan fills, to their values as SQL literals.
     """
 
     source: str
@@ -136,6 +137,7 @@ class MoveRecord:
     method: str = ""
     identical: int | None = None
     rowids: str = ""
+    constants: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,7 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
                 method=table.method,
                 identical=table.identical,
                 rowids="kept" if table.mapping.compares_rowids_of_keys else "",
+                constants=table.mapping.stated_constants,
             )
             for table in run.transaction.copied_tables
         )
@@ -220,7 +221,12 @@ def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
         "target": target,
         "planned": tuple(
             MoveRecord(
-                mapping.source.name, mapping.subject, mapping.table_map.name, mapping.into.name, preflight.rows(mapping)
+                mapping.source.name,
+                mapping.subject,
+                mapping.table_map.name,
+                mapping.into.name,
+                preflight.rows(mapping),
+                constants=mapping.stated_constants,
             )
             for mapping in preflight.mappings
         ),

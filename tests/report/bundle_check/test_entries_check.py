@@ -16,6 +16,7 @@ from sqlite_consolidate.report.bundle_check.entries import check_entries
 from sqlite_consolidate.report.bundle_check.facts.database_facts import facts_of_databases
 from sqlite_consolidate.report.bundle_check.facts.demanded import Demand
 from sqlite_consolidate.report.bundle_check.facts.recomputed import Recomputed
+from sqlite_consolidate.report.bundle_check.facts.record_lists import contradictions_of_record
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
@@ -302,3 +303,30 @@ def test_digest_with_kept_rowids_is_not_recomputed(rowids: str, *, is_accepted: 
     facts = facts_of_databases(planned(), replace(accepted(), moves=moves, target=_TARGET))
 
     assert [fact.fits(passed) for fact in facts if fact.criterion == "rows-exact"] == [is_accepted]
+
+
+@pytest.mark.parametrize(
+    ("stated", "constants", "contradictions"),
+    [
+        ({"Origin": "{stem}"}, {"origin": "'a'"}, {}),
+        ({"origin": True}, {"origin": "1"}, {}),
+        ({}, {}, {}),
+        ({"origin": "{stem}"}, {"origin": "'b'"}, {"moves: a.db:t: constants: origin": ("'a'", "'b'")}),
+        ({"origin": 7}, {"origin": "'7'"}, {"moves: a.db:t: constants: origin": ("7", "'7'")}),
+        ({"origin": 7}, {}, {"moves: a.db: constants: origin": ("7", "missing")}),
+        ({}, {"origin": "7"}, {"moves: a.db:t: constants: origin": ("none", "7")}),
+    ],
+)
+def test_constants_of_moves_follow_from_the_plan(
+    stated: dict[str, Any], constants: dict[str, str], contradictions: dict[str, tuple[str, str]]
+) -> None:
+    """Each has its value for the file, and each constant of the plan is in a move."""
+    plan = planned()
+    plan = plan.model_copy(update={"sources": [plan.sources[0].model_copy(update={"constants": stated})]})
+    moves = (MoveRecord("a", "a.db:t", "t", "t", 3, arrived=3, constants=constants),)
+
+    observed = contradictions_of_record(plan, replace(accepted(), moves=moves))
+
+    assert {subject: pair for subject, *pair in observed if "constants" in subject} == {
+        subject: list(pair) for subject, pair in contradictions.items()
+    }

@@ -236,7 +236,7 @@ def hostile() -> Record:
         put_back=bad,
         diff=f"+++ {bad}.py\n+{bad}\n-{bad}\n",
         sql=(bad,),
-        moves=(MoveRecord(bad, bad, bad, bad, 1, 1), MoveRecord(bad * 2, bad, bad, bad * 2, 0)),
+        moves=(MoveRecord(bad, bad, bad, bad, 1, 1, constants={bad: bad}), MoveRecord(bad * 2, bad, bad, bad * 2, 0)),
         differences=(SchemaDifference(bad, bad, bad, bad, bad),),
         smoke=(SmokeRecord(bad, bad, bad, 1.0, 1, 1, bad, bad),),
         asked={f"smoke:{bad}": bad},

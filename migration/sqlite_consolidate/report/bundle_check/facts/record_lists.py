@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
+from sqlite_consolidate.engine.merge.column_types import constant_literal
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import estimates_of
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -16,6 +17,7 @@ from sqlite_consolidate.report.bundle_check.facts.database_facts import (
     table_map_of,
 )
 from sqlite_consolidate.report.bundle_check.facts.fact import content_text, contents_of
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,7 @@ def contradictions_of_record(plan: Plan, record: Record) -> Iterator[_Pair]:
         yield from _copies(plan, database)
     yield from _neighbours(record)
     yield from _moves(plan, record)
+    yield from _constants(plan, record)
     yield from _names(plan, record)
     estimates = estimates_of(plan)
     for stage in record.stages:
@@ -99,6 +102,21 @@ def _moves(plan: Plan, record: Record) -> Iterator[_Pair]:
         for name, (rows, is_allowed) in settled.items():
             if rows and not is_allowed:
                 yield f"moves: {move.subject}: {name}", f"0 (on_conflict = {policy})", str(rows)
+
+
+def _constants(plan: Plan, record: Record) -> Iterator[_Pair]:
+    """Yield each constant that moves and plan do not have in common."""
+    for source in plan.sources:
+        moves = [move for move in record.moves if move.source == source.name]
+        stated = {folded(name): printable(constant_literal(value)) for name, value in source.constant_values.items()}
+        for move in moves:
+            for name, value in move.constants.items():
+                if (wanted := stated.get(folded(name), "none")) != value:
+                    yield f"moves: {move.subject}: constants: {name}", wanted, value
+        filled = {folded(name) for move in moves for name in move.constants}
+        for name in stated if moves else ():
+            if name not in filled:
+                yield f"moves: {source.file}: constants: {name}", stated[name], "missing"
 
 
 def _names(plan: Plan, record: Record) -> Iterator[_Pair]:
