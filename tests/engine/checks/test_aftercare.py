@@ -128,6 +128,35 @@ def test_replaced_target_has_no_history_row(root: Path, sealed: Manifest) -> Non
     assert (observation.subject, observation.expected) == ("workspace.db: row of history", STAMP)
 
 
+@pytest.mark.parametrize(
+    ("edit", "changed"),
+    [
+        ("plan = 'other'", "(plan)"),
+        ("plan_sha256 = '00', sources = '{}'", "(plan_sha256, sources)"),
+        ("sources = replace(sources, 'tasks', 'other')", "(sources)"),
+    ],
+)
+def test_edited_row_of_history_is_a_finding(root: Path, sealed: Manifest, edit: str, changed: str) -> None:
+    """The manifest has the same values."""
+    execute(root / "workspace.db", f"UPDATE _consolidation_history SET {edit}")
+
+    [finding] = check.read_consolidated_target(root, sealed).changes_since_commit("workspace.db")
+
+    assert (finding.id, finding.subject) == ("object-changed-since", "workspace.db")
+    assert f"the row of run {STAMP} in _consolidation_history" in finding.text
+    assert changed in finding.text
+
+
+def test_unreadable_row_of_history_is_not_called_replaced(root: Path, sealed: Manifest) -> None:
+    """The target is not the one that the run has written, and it was not replaced."""
+    execute(root / "workspace.db", "UPDATE _consolidation_history SET sources = 'no JSON'")
+
+    [observation] = wrong(root, sealed)
+
+    assert observation.subject == "workspace.db: row of history"
+    assert "replaced" not in observation.observed
+
+
 @pytest.mark.parametrize("content", [None, b"", b"x" * 9000], ids=["missing", "empty", "no database"])
 def test_unreadable_target_is_an_observation_and_no_error(root: Path, sealed: Manifest, content: bytes | None) -> None:
     """Missing, cut to nothing or overwritten, it is wrong in words."""

@@ -40,6 +40,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 _MASKING = Disclosure()
+_UNREADABLE_ROW = "it was changed, and cannot be read"
 _CREATED_AGAIN = "Find the program that still opens this path, correct it, and move its rows into the target."
 
 
@@ -51,6 +52,7 @@ class ConsolidatedTarget:
     damage: tuple[str, ...]
     row: history.Row | None
     object_changes: Mapping[str, str] = field(default_factory=dict)
+    absent_row: str = "none: the target was replaced or rolled back"
 
     @property
     def changed_tables(self) -> list[str]:
@@ -107,8 +109,12 @@ def read_consolidated_target(
         with open_for_inspection(root / sealed.target, limits) as con:
             schema = read_schema(con)
             damage = tuple([*sqlite_checks.check_integrity(con), *sqlite_checks.violated_checks(con, schema)] or ["ok"])
-            row = _row_or_none(con, sealed.run)
             changes = object_changes(committed or {}, objects_of(con))
+            try:
+                row = history.row_of(con, sealed.run)
+            except ProblemError:
+                return ConsolidatedTarget(digest_tables(con, schema), damage, None, changes, _UNREADABLE_ROW)
+            changes |= _history_changes(row, sealed)
             return ConsolidatedTarget(digest_tables(con, schema), damage, row, changes)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
@@ -116,11 +122,16 @@ def read_consolidated_target(
         return ConsolidatedTarget({}, (f"cannot be read ({error})",), None)
 
 
-def _row_or_none(con: sqlite3.Connection, run: str) -> history.Row | None:
-    try:
-        return history.row_of(con, run)
-    except ProblemError:
-        return None
+def _history_changes(row: history.Row | None, sealed: Manifest) -> dict[str, str]:
+    """Return the change of the run's row of history since the manifest was sealed."""
+    if row is None:
+        return {}
+    sources = {copy.file: copy.digest for copy in sealed.databases if copy.role == "source"}
+    values = {"plan": (row.plan, sealed.plan), "plan_sha256": (row.plan_sha256, sealed.plan_sha256)}
+    changed = [name for name, (now, then) in values.items() if now != then]
+    changed += ["sources"] if row.sources != sources else []
+    text = f"was changed since the migration ({', '.join(changed)})"
+    return {f"the row of run {row.run} in {history.TABLE}": text} if changed else {}
 
 
 def archives_unchanged(
@@ -178,7 +189,7 @@ def target_right(
         equal(
             f"{sealed.target}: row of history",
             sealed.run,
-            now.row.run if now.row else "none: the target was replaced or rolled back",
+            now.row.run if now.row else now.absent_row,
         ),
     ]
     present_tables = {folded(name) for name in now.digests}
