@@ -57,6 +57,7 @@ Run {run} moved {sources} into {target}. To roll it back, run in the folder of s
 The command restores the target from `databases/target.db` (through SQLite, in one transaction), gives the archives
 their old names, restores the code files from `code/`, and compares all of them with `manifest.json`. It refuses if
 the target was changed since, unless you pass `--discard-changes`. The changed target is then copied to this folder.
+If the run changed code, `code.diff` has all changes. It may show secrets, so do not attach it to a ticket.
 
 If the command cannot be used, stop every program that uses the databases. For each line below copy the file, and
 remove the sidecar files of the restored file (the same name with -wal, -shm or -journal).

@@ -10,7 +10,7 @@ from sqlite_consolidate.atomic_files import write_new
 from sqlite_consolidate.engine.backup.manifest import DIFF
 from sqlite_consolidate.engine.code.source_files import has_only_literals, is_program_source
 from sqlite_consolidate.secret_masking import MASK, mask_secrets
-from sqlite_consolidate.text import one_line, printable
+from sqlite_consolidate.text import join_names, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _OBEYED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udc9f]|\r(?!\n)"
 )
+_SECRETS = f"secrets are masked as {MASK}"
+_CONTROLS = "control characters are escaped"
 _CONTEXT = 3  # lines before and after a change
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
@@ -52,20 +54,21 @@ def diff_for_reports(rewrites: Sequence[Rewrite], backup_set: str) -> str:
         backup_set: Path of the backup set that has the whole diff, or an empty text if it is going to be removed.
     """
     lines: list[str] = []
-    is_masked, has_context = False, True
+    obstacles: dict[str, None] = {}
+    has_context = True
     for rewrite in rewrites:
         before, after = _both(rewrite)
         context = _CONTEXT if is_program_source(rewrite.file) else 0
         exact = list(_file_diff(rewrite, before, after, context=context))
-        masked = _file_diff(rewrite, _masked(before, rewrite.file), _masked(after, rewrite.file), context=context)
+        masked = list(_file_diff(rewrite, _masked(before, rewrite.file), _masked(after, rewrite.file), context=context))
         shown = [_OBEYED.sub(lambda match: printable(match[0]), line) for line in masked]
-        is_masked = is_masked or shown != exact
+        obstacles |= dict.fromkeys([_SECRETS] if masked != exact else [])
+        obstacles |= dict.fromkeys([_CONTROLS] if shown != masked else [])
         has_context = has_context and context > 0
         lines += shown
-    if is_masked:
-        remark = f"# Secrets are masked as {MASK}, and control characters are escaped: this diff cannot be applied.\n"
-    else:
-        remark = "" if has_context else "# Some files have no context lines: apply it with git apply --unidiff-zero.\n"
+    remark = "" if has_context else "# Some files have no context lines: apply it with git apply --unidiff-zero.\n"
+    if obstacles:
+        remark = f"# This diff cannot be applied, because {join_names(sorted(obstacles, reverse=True))}.\n"
     whole = f"{backup_set}/{DIFF}" if backup_set else f"{DIFF} in the backup set of the consolidation"
     return "".join([remark, f"# The whole diff is {one_line(whole)}.\n" if remark else "", *lines])
 
