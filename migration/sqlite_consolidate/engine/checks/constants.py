@@ -62,15 +62,19 @@ def find_idle_constants(plan: Plan, source: Source, mappings: list[TableMapping]
         mappings: The mappings of all of its tables.
     """
     for name in source.constants:
-        columns = [columns_by_name(mapping.into).get(folded(name)) for mapping in mappings]
-        if any(column is not None and column.generated for column in columns):
+        columns = [
+            column
+            for mapping in mappings
+            for column in mapping.into.columns
+            if folded(column.name) == folded(name) and not column.hidden
+        ]
+        if any(column.generated for column in columns):
             continue  # that is a problem of its own
         if any(folded(name) in map(folded, mapping.stated_constants) for mapping in mappings):
             continue
-        has_column = any(columns)
         fact = f"no table that {in_quotes(source.name)} brings has a column {in_quotes(name)} in the target."
-        if has_column:
+        if columns:
             fact = f"every table of {in_quotes(source.name)} with a column {in_quotes(name)} has its values already."
-        hint = "Remove the constant." if has_column else "Add the column to a table (create), or correct its name."
+        hint = "Remove the constant." if columns else "Add the column to a table (create), or correct its name."
         loc = ("source", plan.sources.index(source), "constants", name)
         yield mistake_in_plan(plan, mistake_at(loc, "constant-unused", fact, hint), "values-fit")

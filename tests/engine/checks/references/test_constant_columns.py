@@ -169,6 +169,17 @@ def test_parent_that_only_the_target_demands_is_refused(bench: Bench) -> None:
     assert outcome(bench, *sources()) == [("parents-missing", "b.db:c")]
 
 
+def test_constant_itself_may_refer_to_a_row(bench: Bench) -> None:
+    """The target has a table of tenants."""
+    bench.database(TARGET, "CREATE TABLE tenants(name TEXT PRIMARY KEY)", "INSERT INTO tenants VALUES ('a')")
+    two_tenants(bench)
+    create = "CREATE TABLE p(tenant REFERENCES tenants, id INTEGER, v, PRIMARY KEY (tenant, id))"
+
+    assert outcome(bench, *sources(p=create)) == [("parents-missing", "b.db:p")]
+    bench.execute(TARGET, "INSERT INTO tenants VALUES ('b')")
+    assert outcome(bench, *sources(p=create)) == []
+
+
 def test_numbers_as_constants_are_followed(bench: Bench) -> None:
     """The column of the child has another type than that of the parent."""
     two_tenants(bench)

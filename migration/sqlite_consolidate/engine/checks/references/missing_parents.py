@@ -128,5 +128,7 @@ def _problem(mapping: TableMapping, key: ForeignKey, rows: int) -> Problem:
         f" have. The foreign key of {mapping.into.name} in the target demands them, and the source does not."
     )
     way = "give it a create text without this FOREIGN KEY" if mapping.new else "move it under another name (into)"
-    hint = f"Correct these rows of {mapping.table_map.name} in the source, or {way}."
+    rows_of_source = f"these rows of {mapping.table_map.name} in the source"
+    is_constant = set(map(folded, key.columns)) <= set(map(folded, mapping.stated_constants))
+    hint = f"Correct {'the constant in the plan' if is_constant else rows_of_source}, or {way}."
     return Problem("parents-missing", mapping.subject, text, hint, criterion="parents-follow")
