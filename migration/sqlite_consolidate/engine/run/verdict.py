@@ -62,7 +62,8 @@ def headline(log: RunLog) -> str:
     if log.interrupted is not None:
         return f"Interrupted. {changes}"
     word = "Refused" if decided == "refused" else "Not shown"
-    if log.mode == "check" and decided == "refused" and log.results:
+    failed = any(result.outcome is Outcome.FAILED for result in log.results.values())
+    if log.mode == "check" and failed:
         return f"Not right any more. {changes}"
     if log.mode == "bundle":
         return f"{word}. The bundle is not as a run leaves it: do not rely on it."

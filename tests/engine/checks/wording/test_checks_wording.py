@@ -268,11 +268,15 @@ def test_failed_aftercare_has_these_sentences(consolidated_copy: Path) -> None:
     ]
 
     assert [f"{failed.subject} | {failed.observed} | {failed.todo}" for failed in observations if not failed.holds] == [
-        "logs/tasks.db.archived_20250131_120000 | the archive is gone | "
-        "Copy databases/tasks.db of the backup set to this name, unless you have deleted the archive.",
+        (
+            "logs/tasks.db.archived_20250131_120000 | the archive is gone | "
+            "Copy databases/tasks.db of the backup set to this name, unless you have deleted the archive."
+        ),
         "workspace.db: tasks | missing | ",
-        "logs/tasks.db | created again | "
-        "Find the program that still opens this path, correct it, and move its rows into the target.",
+        (
+            "logs/tasks.db | created again | "
+            "Find the program that still opens this path, correct it, and move its rows into the target."
+        ),
     ]
 
 
