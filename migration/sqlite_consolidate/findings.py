@@ -84,6 +84,7 @@ LEVELS: dict[str, Level] = {
     "uncommitted-edits": "note",
     "untracked-file": "note",
     "view-left": "attention",
+    "view-shared": "attention",
 }
 """Id of each kind of finding to its level. The file docs/findings.md explains each id."""
 

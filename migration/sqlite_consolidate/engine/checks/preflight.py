@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.checks.conversions import find_value_changes
 from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_from
 from sqlite_consolidate.engine.checks.derived.bypassed_triggers import find_bypassed_triggers
 from sqlite_consolidate.engine.checks.derived.derived_data import add_stale_data
+from sqlite_consolidate.engine.checks.derived.shared_out import find_shared_out
 from sqlite_consolidate.engine.checks.derived.shared_triggers import find_shared_triggers
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
@@ -24,11 +25,9 @@ from sqlite_consolidate.engine.checks.table_matching import MappedTable, match_t
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
 from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
-from sqlite_consolidate.engine.merge.table_mapping import (
-    TableOwners,
-    find_movable_table,
-)
+from sqlite_consolidate.engine.merge.table_mapping import find_movable_table
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
+from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
 from sqlite_consolidate.engine.sqlite.files import FileProblem, existing_sources, file_problems
 from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema
@@ -116,6 +115,7 @@ def inspect_databases(
             add_stale_data(databases, limits)
             databases.findings += find_bypassed_triggers(databases, limits)
             databases.findings += find_shared_triggers(databases, limits)
+            databases.findings += find_shared_out(databases, limits)
     _list_unmoved(databases)
     databases.problems += check_disk_space(plan, root, live or root)
     return databases

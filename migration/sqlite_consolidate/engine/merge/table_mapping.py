@@ -13,7 +13,6 @@ from sqlite_consolidate.engine.sqlite.sql import folded, strip_literals
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table
@@ -163,54 +162,6 @@ class KeySource:
     def policy(self) -> ConflictPolicy:
         """Return the policy for a row whose key the target already has."""
         return self.mapping.table_map.on_conflict
-
-
-@dataclass(frozen=True)
-class TableOwners:
-    """Hold the databases whose rows each table of the target will hold.
-
-    Attributes:
-        moving: Folded name of a table to the files of all sources that the plan moves into it.
-        with_rows: Folded name of a table to the files of the databases that have rows for it.
-        written: Folded names of the tables with a ``create`` text, whose triggers are meant for the target as it is.
-    """
-
-    moving: dict[str, set[str]] = field(default_factory=dict)
-    with_rows: dict[str, set[str]] = field(default_factory=dict)
-    written: set[str] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, plan: Plan, rows: Mapping[str, Mapping[str, int]]) -> TableOwners:
-        """Return the owners by the plan and by the number of rows of each table of each file."""
-        owners = cls(written={folded(table.name) for table in plan.tables})
-        counts = {file: {folded(name): number for name, number in tables.items()} for file, tables in rows.items()}
-        for name, number in counts.get(plan.target, {}).items():
-            if number:
-                owners.with_rows.setdefault(name, set()).add(plan.target)
-        for source in plan.in_order:
-            for table_map in source.tables:
-                into = folded(table_map.into)
-                owners.moving.setdefault(into, set()).add(source.file)
-                owners.written.update([into] if table_map.create else [])
-                if counts.get(source.file, {}).get(folded(table_map.name)):
-                    owners.with_rows.setdefault(into, set()).add(source.file)
-        return owners
-
-    def others(self, table: str, used: Iterable[str]) -> dict[str, list[str]]:
-        """Return each used table that holds rows of databases that have none in a table.
-
-        Args:
-            table: The table, which the run creates.
-            used: Folded names of the tables that a trigger of the table reads or writes.
-
-        Returns:
-            Each such table to the files of these databases.
-        """
-        if folded(table) in self.written:
-            return {}
-        present = self.moving.get(folded(table), set())
-        others = {name: sorted(self.with_rows.get(name, set()) - present) for name in sorted(used)}
-        return {name: files for name, files in others.items() if files}
 
 
 def mapping_of_target_rows(plan: Plan, table: Table, into: Table, *, rowids: bool) -> TableMapping:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, create_statements, describe_together, tables_together
-from sqlite_consolidate.engine.merge.table_mapping import TableOwners
 from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
 from sqlite_consolidate.engine.merge.views.planned_views import ViewPlanner
+from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_object_kind
 from sqlite_consolidate.engine.sqlite.integrity import uncheckable_tables
@@ -179,7 +179,9 @@ class TargetSchemaBuilder:
         """Add the views of a source with their triggers, as far as all that they read is moved."""
         if not schema.views:
             return
-        planner = ViewPlanner(ViewMapper(source, schema, limits_of(self.con)), self.con, self._find)
+        planner = ViewPlanner(
+            ViewMapper(source, schema, limits_of(self.con)), self.con, self._find, self._owners.shared_out
+        )
         planner.plan(self._unchanged_tables.get(source.name, set()))
         self.target_schema.after_rows += planner.statements
         self.target_schema.findings += planner.findings
@@ -280,6 +282,12 @@ class TargetSchemaBuilder:
             text = (
                 f"{label} stays in the archive, because {together}, and it would use the rows of each as those of all."
             )
+            self._finding("trigger-left", origin, text)
+            return False
+        is_of_view = (known := self._find("table", statement.table)) is not None and known.kind == "view"
+        view_reads = dependencies.view_dependencies(self.con, statement.table).tables if is_of_view else frozenset()
+        if is_of_view and (rows := self._owners.shared_out(needs.tables | view_reads)):
+            text = f"{label} stays in the archive, because it would pair rows of two databases: {rows}."
             self._finding("trigger-left", origin, text)
             return False
         is_created = folded(statement.table) in self.target_schema.created_tables

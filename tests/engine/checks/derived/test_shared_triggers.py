@@ -121,3 +121,25 @@ def test_identical_rows_that_are_skipped_are_not_counted(bench: Bench) -> None:
     maps = [table(name, on_conflict="skip-identical") for name in BOTH]
 
     assert shared(bench, source("b.db", *BOTH), source("c.db", *maps)) == []
+
+
+LOGGED = "CREATE TRIGGER {} AFTER DELETE ON m BEGIN INSERT INTO ses(b) VALUES (old.b); END"
+
+
+@pytest.mark.parametrize("first", [TARGET, "a.db"], ids=["target", "other source"])
+def test_triggers_of_one_text_are_one_finding(bench: Bench, first: str) -> None:
+    """Each deleted row would be logged twice."""
+    shop(bench, first, 1, LOGGED.format("one"))
+    shop(bench, "b.db", 11, LOGGED.format("two"))
+    sources = [source(file, *BOTH) for file in (first, "b.db") if file != TARGET]
+
+    assert shared(bench, *sources) == [("attention", "target.db:m", 2)]
+
+
+def test_triggers_that_each_source_repeats_are_no_finding(bench: Bench) -> None:
+    """Each database logs a deleted row twice today."""
+    both = (LOGGED.format("one"), LOGGED.format("two"))
+    shop(bench, "a.db", 1, *both)
+    shop(bench, "b.db", 11, *both)
+
+    assert shared(bench, source("a.db", *BOTH), source("b.db", *BOTH)) == []

@@ -110,14 +110,18 @@ class ArrivingRows:
         return self.added(mapping) if copied is None or keeps_rowid else copied.inserted
 
     def has_trigger(self, mapping: TableMapping, trigger: TriggerOrView) -> bool:
-        """Return whether the source table of a mapping has a trigger of the target."""
+        """Return whether the source table of a mapping has a trigger under any name."""
+        return self.count_triggers(mapping, trigger) > 0
+
+    def count_triggers(self, mapping: TableMapping, trigger: TriggerOrView) -> int:
+        """Return how many triggers of the source table of a mapping have the same text."""
         schema = self.databases.sources[mapping.source.name].schema
         table_map = mapping.table_map.model_copy(update={"create": ""})
         try:
             statements = planned_statements(table_map, schema, mapping.source.tables, self.limits)
         except sqlite3.Error:  # it uses something that only the application has
-            return False
-        return any(
+            return 0
+        return sum(
             same_statement(rename_in_statement(statement.sql, trigger.name), trigger.sql)
             for statement in statements
             if statement.kind == "trigger"

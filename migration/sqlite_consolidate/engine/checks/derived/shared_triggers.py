@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.derived.arriving_rows import ArrivingRows
 from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
-from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
+from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import counted, join_first_names, join_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -31,7 +32,7 @@ def find_shared_triggers(databases: InspectedDatabases, limits: Limits) -> list[
     arriving, reader = ArrivingRows(databases, limits), UseReader(databases.target_schema.schema, limits)
     try:
         findings = (_finding(arriving, trigger, reader.tables_of(trigger)) for trigger in brought)
-        return [finding for finding in findings if finding is not None]
+        return [*(finding for finding in findings if finding is not None), *_repeated(arriving, brought)]
     finally:
         reader.close()
 
@@ -59,7 +60,7 @@ def _written_tables(plan: Plan) -> set[str]:
 
 def _finding(arriving: ArrivingRows, trigger: TriggerOrView, used: Iterable[str]) -> Finding | None:
     """Return the finding that a trigger acts on rows of other databases, if there are any."""
-    bringing = {each.source.file for each in arriving.into(trigger.table) if arriving.has_trigger(each, trigger)}
+    bringing = {file for file, number in _alike_in_each(arriving, trigger).items() if number}
     own_table = folded(trigger.table)
     rows = {
         table: others
@@ -77,6 +78,39 @@ def _finding(arriving: ArrivingRows, trigger: TriggerOrView, used: Iterable[str]
     )
     count = sum(sum(others.values()) for others in rows.values())
     return Finding.of("trigger-shared", f"{arriving.databases.plan.target}:{trigger.table}", text, count=count)
+
+
+def _repeated(arriving: ArrivingRows, brought: Sequence[TriggerOrView]) -> list[Finding]:
+    """Return a finding for triggers of one text of which a database had fewer.
+
+    Each of them acts on every row, so that what happened once happens several times.
+    """
+    findings: dict[tuple[str, ...], Finding] = {}
+    for trigger in brought:
+        alike = [each for each in arriving.databases.target_schema.schema.triggers if _is_alike(each, trigger)]
+        fewer = {file: number for file, number in _alike_in_each(arriving, trigger).items() if 0 < number < len(alike)}
+        if fewer:
+            names = tuple(sorted(each.name for each in alike))
+            text = (
+                f"triggers {join_names(names)} have the same text, and all of them act on each row:"
+                f" {join_first_names(sorted(fewer))} had {counted(max(fewer.values()), 'such trigger')}."
+            )
+            subject = f"{arriving.databases.plan.target}:{trigger.table}"
+            findings[names] = Finding.of("trigger-shared", subject, text, count=len(names))
+    return list(findings.values())
+
+
+def _alike_in_each(arriving: ArrivingRows, trigger: TriggerOrView) -> dict[str, int]:
+    """Return how many triggers of the same text each database has on such a table."""
+    target = arriving.databases.target
+    numbers = {each.source.file: arriving.count_triggers(each, trigger) for each in arriving.into(trigger.table)}
+    if target:
+        numbers[target.file] = sum(_is_alike(each, trigger) for each in target.schema.triggers)
+    return numbers
+
+
+def _is_alike(trigger: TriggerOrView, other: TriggerOrView) -> bool:
+    return same_statement(rename_in_statement(trigger.sql, other.name), other.sql)
 
 
 def _rows_of_others(arriving: ArrivingRows, table: str, bringing: set[str]) -> dict[str, int]:

@@ -32,6 +32,7 @@ class ViewPlanner:
         mapper: Rewrites the views of the source.
         con: Database in memory with the tables of the target. Each planned view is created in it.
         find: Returns the object of a kind and name in ``con``, or None.
+        shared_out: Returns in words which database has rows in some of several tables, and keeps another one apart.
         statements: The planned views.
         triggers: Their INSTEAD OF triggers.
         findings: Which views stay, and which have other names.
@@ -41,6 +42,7 @@ class ViewPlanner:
     mapper: ViewMapper
     con: sqlite3.Connection
     find: Callable[[str, str], Statement | None]
+    shared_out: Callable[[Collection[str]], str]
     statements: list[Statement] = field(default_factory=list)
     triggers: list[Statement] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -67,6 +69,8 @@ class ViewPlanner:
             return f"it reads the view {left}, which stays in the archive"
         if together := self.mapper.together(view):
             return f"{together}, and it would read the rows of each as those of all"
+        if rows := self.shared_out(self.mapper.targets(view.name)):
+            return f"it would pair rows of two databases ({rows})"
         triggers = [each for each in self.mapper.schema.triggers if folded(each.table) == folded(view.name)]
         if self.mapper.reads_renamed(view.name):
             return self._add_mapped_view(view, triggers)

@@ -60,6 +60,29 @@ class UseReader(DerivationReader):
         tables = (self.schema.table(access.table) for access in self._accesses(trigger))
         return {folded(table.name) for table in tables if table is not None}
 
+    def joined_by_view(self, view: str) -> set[str]:
+        """Return the folded names of the tables that a view reads, also through other views.
+
+        A search index shows rows of another table, and is none of them.
+        """
+        return self._joined(self.compile(reading_statement(view)))
+
+    def joined_by_trigger(self, trigger: TriggerOrView) -> set[str]:
+        """Return the folded names of the tables that a trigger uses together.
+
+        A table that receives new rows only, such as a log, is none of them.
+        """
+        accesses = self._accesses(trigger)
+        appended = {access.table for access in accesses if access.action == "INSERT"}
+        appended -= {access.table for access in accesses if access.action != "INSERT"}
+        used = self._joined([access for access in accesses if access.table not in appended])
+        is_of_table = self.schema.table(trigger.table) is not None
+        return used | ({folded(trigger.table)} if is_of_table else self.joined_by_view(trigger.table))
+
+    def _joined(self, accesses: Iterable[Access]) -> set[str]:
+        tables = (self.schema.table(access.table) for access in accesses)
+        return {folded(table.name) for table in tables if table is not None and table.kind == "table"}
+
     def rowid_uses(self) -> Iterator[RowidUse]:
         """Yield each use of the implicit rowid of a table.
 

@@ -1,0 +1,44 @@
+"""Find the views and triggers of the target that would pair rows of two databases.
+
+A view of the target that joins posts to users shows the posts of a source under users of the target, if the posts of
+the source are merged with those of the target and its users are kept apart. A view of a source stays in the archive
+then. A view of the target is not changed by the run, so it is a finding.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
+from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
+from sqlite_consolidate.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+
+
+def find_shared_out(databases: InspectedDatabases, limits: Limits) -> list[Finding]:
+    """Return a finding for each object of the target that pairs rows of two databases."""
+    before = databases.target.schema if databases.target else None
+    if before is None or not (before.views or before.triggers):
+        return []
+    owners = TableOwners.of(databases.plan, {each.file: each.rows for each in databases.databases})
+    reader = UseReader(before, limits)
+    try:
+        return list(_findings(databases.plan.target, reader, owners))
+    finally:
+        reader.close()
+
+
+def _findings(file: str, reader: UseReader, owners: TableOwners) -> Iterator[Finding]:
+    for view in reader.schema.views:
+        if rows := owners.shared_out(reader.joined_by_view(view.name)):
+            text = f"this view would pair rows of two databases: {rows}."
+            yield Finding.of("view-shared", f"{file}:{view.name}", text)
+    for trigger in reader.schema.triggers:
+        if rows := owners.shared_out(reader.joined_by_trigger(trigger)):
+            text = f"trigger {trigger.name} would act on rows of two databases together: {rows}."
+            yield Finding.of("trigger-shared", f"{file}:{trigger.table}", text)
