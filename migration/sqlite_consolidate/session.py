@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate import atomic_files
 from sqlite_consolidate.atomic_files import write_private
+from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.backup_set import (
     already_consolidated,
     interrupted_sets,
@@ -364,20 +365,22 @@ def _with_unused_names(settings: Settings, request: RunRequest) -> RunRequest:
 
     If two runs begin in the same second, the names of the second one are a second later.
     """
-    while (settings.reports / request.run_id).exists() or _has_backup_set(request):
+    while (settings.reports / request.run_id).exists() or _has_stamp(request):
         request = replace(request, seconds_later=request.seconds_later + 1)
     return request
 
 
-def _has_backup_set(request: RunRequest) -> bool:
-    """Return whether a backup set already has the name of this run's backup set.
+def _has_stamp(request: RunRequest) -> bool:
+    """Return whether an earlier run already has the stamp of this run.
 
-    The folder of reports alone cannot show that, because the operator may name another one for each run.
+    The folder of reports alone cannot show that, because the operator may name another one for each run. The run of
+    another plan has other names, and one history with this run.
     """
-    plan = request.plan
+    plan, root = request.plan, request.settings.workspace
     if plan is None or not request.mode.is_consolidation:
         return False
-    return (request.settings.workspace / plan.backups / f"{plan.name}-{request.stamp}").exists()
+    backup_set = root / plan.backups / f"{plan.name}-{request.stamp}"
+    return backup_set.exists() or history.is_known(root / plan.target, request.stamp)
 
 
 def _documents(run: RunResults, record_context: RecordContext) -> dict[str, bytes]:

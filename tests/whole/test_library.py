@@ -12,12 +12,14 @@ import subprocess
 import sys
 import textwrap
 import tomllib
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import sqlite_consolidate
 from sqlite_consolidate import Plan, ProblemError, consolidate, load_plan, rehearse, rollback, verify
+from sqlite_consolidate.engine.backup.history import CREATE as CREATE_HISTORY
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.run_lock import holder
@@ -367,3 +369,16 @@ def test_runs_of_one_second_have_separate_backup_sets(workspace: Workspace) -> N
         assert rollback(plan, workspace.root).accepted
 
     assert len(sets) == 2
+
+
+def test_second_plan_takes_a_stamp_of_its_own(workspace: Workspace) -> None:
+    """The target remembers runs of this minute, and a run is a row of one history."""
+    start = datetime.now(UTC)
+    stamps = [(start + timedelta(seconds=second)).strftime("%Y%m%d_%H%M%S") for second in range(60)]
+    values = ", ".join(f"('{stamp}', 'other', '', '', '', '', '{{}}', '{{}}')" for stamp in stamps)
+    workspace.execute("main.db", f"{CREATE_HISTORY}; INSERT INTO {HISTORY} VALUES {values}")
+
+    result = consolidate(load_plan(workspace.plan), workspace.root)
+
+    assert result.accepted, result.failures
+    assert result.record.run.partition("-")[0] not in stamps

@@ -70,7 +70,7 @@ WORDING = {
     ),
     "consolidated-since": (
         "workspace.db: is also the target of the later run 20250131_130000. Roll that run back "
-        "first. [consolidated-since]"
+        "first. If there was no such run, delete its row of _consolidation_history. [consolidated-since]"
     ),
     "target-locked": (
         "workspace.db: is locked by another process. Stop the process that uses it and run again. [in-use]"

@@ -121,6 +121,7 @@ DAMAGE = {
     "sources no JSON": "sources = '1'",
     "tables no pairs": "tables = '{\"tasks\": 3}'",
     "plan a number": "plan = x'00'",
+    "brackets without end": f"sources = '{'[' * 5000}'",
     "text not UTF-8": "plan = CAST(x'ff' AS TEXT), sources = CAST(x'ff' AS TEXT)",
 }
 
@@ -158,3 +159,48 @@ def test_table_of_another_owner_is_no_history(target: Path, statement: str) -> N
 
     assert problems(target) == ["history-taken"]
     assert not history.is_committed(target, ROW.run)
+
+
+ON_IT = {
+    "a trigger": f"CREATE TRIGGER own BEFORE INSERT ON {history.TABLE.upper()} BEGIN SELECT RAISE(ABORT, 'no'); END",
+    "a unique index": f"CREATE UNIQUE INDEX own ON {history.TABLE}(plan)",
+}
+
+
+@pytest.mark.parametrize("statement", ON_IT.values(), ids=ON_IT)
+def test_object_on_the_history_is_refused(target: Path, statement: str) -> None:
+    """It could refuse the row of the run, or write elsewhere.
+
+    An index that is not unique can do neither.
+    """
+    write(target, ROW)
+    execute(target, f"CREATE INDEX fast ON {history.TABLE}(plan)")
+    assert problems(target) == []
+
+    execute(target, statement)
+
+    assert problems(target) == ["history-changed"]
+
+
+def test_last_run_of_a_plan_reads_no_other_row(target: Path) -> None:
+    """The damaged row is of another plan."""
+    write(target, ROW, replace(ROW, run="20260101_000000", plan="other"))
+    execute(target, f"UPDATE {history.TABLE} SET sources = '1' WHERE plan = 'other'")
+
+    assert history.last_of_plan(target, "small") == ROW
+    assert history.last_of_plan(target, "none") is None
+
+
+def test_stamp_of_text_that_is_not_utf8_is_read(target: Path) -> None:
+    """The row of the other run can still be found."""
+    write(target, ROW, replace(ROW, run="20260101_000000"))
+    execute(target, f"UPDATE {history.TABLE} SET run = CAST(x'ff' AS TEXT) WHERE run = '{ROW.run}'")
+
+    assert history.is_known(target, "20260101_000000")
+
+
+def test_unreadable_target_knows_no_run(tmp_path: Path) -> None:
+    """The preflight names the file."""
+    (tmp_path / "workspace.db").write_bytes(b"no database" * 100)
+
+    assert not history.is_known(tmp_path / "workspace.db", ROW.run)

@@ -6,6 +6,7 @@ A run writes its row in the transaction of its data. The row is therefore there 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
+else:
+    from sqlite_utils.utils import sqlite3
 
 TABLE = "_consolidation_history"
 
@@ -54,6 +57,8 @@ class Row:
 
 COLUMNS = tuple(field.name for field in fields(Row))
 
+_STAMP = re.compile(r"\d{8}_\d{6}")
+
 
 def write(con: sqlite3.Connection, row: Row) -> None:
     """Add the run's row inside the open transaction.
@@ -75,7 +80,18 @@ def runs(con: sqlite3.Connection) -> list[str]:
     if _kind(con) != "table" or not set(COLUMNS) <= set(_columns(con)):
         return []
     # By rowid, because a clock can be set back between two runs.
-    return [str(run) for (run,) in con.execute(f"SELECT run FROM {TABLE} ORDER BY rowid")]
+    return [str(row[0]) for row in _values(con, "ORDER BY rowid")]
+
+
+def runs_after(con: sqlite3.Connection, run: str) -> tuple[list[str], int]:
+    """Return the stamps of the runs after a run, and the number of further rows.
+
+    Those rows have no stamp of this tool, and were written by another program or by hand.
+    """
+    stamps = runs(con)
+    after = stamps[stamps.index(run) + 1 :] if run in stamps else []
+    later = [stamp for stamp in after if _STAMP.fullmatch(stamp)]
+    return later, len(after) - len(later)
 
 
 def row_of(con: sqlite3.Connection, run: str) -> Row | None:
@@ -100,8 +116,8 @@ def last_of_plan(target: Path, plan: str) -> Row | None:
         sqlite3.Error: The target cannot be read.
     """
     with open_for_inspection(target) as con:
-        rows = [row for run in runs(con) if (row := row_of(con, run)) is not None and row.plan == plan]
-    return rows[-1] if rows else None
+        of_plan = [str(row[0]) for row in _values(con, "WHERE plan = ? ORDER BY rowid", plan)] if runs(con) else []
+        return row_of(con, of_plan[-1]) if of_plan else None
 
 
 def is_committed(target: Path, run: str, limits: Limits | None = None) -> bool:
@@ -110,6 +126,14 @@ def is_committed(target: Path, run: str, limits: Limits | None = None) -> bool:
         return False
     with open_for_inspection(target, limits) as con:
         return run in runs(con)
+
+
+def is_known(target: Path, run: str) -> bool:
+    """Return whether a target has the row of a run, and False if nothing can read the target."""
+    try:
+        return is_committed(target, run)
+    except (sqlite3.Error, OSError):
+        return False
 
 
 def problems(con: sqlite3.Connection, file: str) -> list[Problem]:
@@ -128,6 +152,8 @@ def problems(con: sqlite3.Connection, file: str) -> list[Problem]:
         text = f"a {kind} of this name is there, and it is not the history of consolidations."
         hint = "Rename it, because the run keeps its history under this name."
         return [Problem("history-taken", subject, text, hint, criterion="names-free")]
+    if objects := _further_objects(con):
+        return [_changed_by(subject, kind, name) for kind, name in objects]
     rows = _values(con, "ORDER BY rowid")
     return [_unreadable(subject, printable(str(row[0]))) for row in rows if _parse(row) is None]
 
@@ -148,6 +174,20 @@ def _unreadable(subject: str, run: str) -> Problem:
     text = f"the row of run {run} cannot be read: it was changed after the run wrote it."
     hint = "Restore the row from a backup of the target, or delete it if no roll-back of that run is needed."
     return Problem("history-unreadable", subject, text, hint, criterion="names-free")
+
+
+def _changed_by(subject: str, kind: str, name: str) -> Problem:
+    text = f"the {kind} {printable(name)} is on it. It can change or refuse the row that the run writes."
+    hint = f"Drop the {kind}, because no application needs to know of this table."
+    return Problem("history-changed", subject, text, hint, criterion="names-free")
+
+
+def _further_objects(con: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return type and name of each trigger and unique index that a run did not make."""
+    query = "SELECT type, name FROM sqlite_schema WHERE lower(tbl_name) = ? AND type = 'trigger'"
+    triggers = con.execute(query, (TABLE,)).fetchall()
+    listed = con.execute(f"PRAGMA index_list({TABLE})").fetchall()
+    return [*triggers, *(("unique index", name) for _, name, unique, origin, *_ in listed if unique and origin != "pk")]
 
 
 def _kind(con: sqlite3.Connection) -> str:
@@ -203,7 +243,7 @@ def _parse(values: tuple[Any, ...]) -> Row | None:
         pairs = {name: (rows, sha256) for name, (rows, sha256) in counts.items()}
         "".join([*texts, *digests.values(), *(sha256 for _, sha256 in pairs.values())]).encode()
         are_counts = all(isinstance(rows, int) for rows, _ in pairs.values())
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, RecursionError, TypeError, ValueError):
         return None
     run, plan, plan_sha256, committed, backup_set, version = texts
     row = Row(run, plan, plan_sha256, committed, backup_set, version, digests, pairs)

@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.backup.rollback.rollback import roll_back
+from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
 from sqlite_consolidate.engine.run.stages import REFERENCES
 from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.problem import ProblemError
@@ -171,6 +171,20 @@ def test_run_before_a_later_run_is_refused(root: Path) -> None:
     text = refused(root, ("consolidated-since", "workspace.db"))
 
     assert "20250131_130000" in text
+
+
+@pytest.mark.parametrize("run", ["'zz'", "x'ff'", "'20250131_130000x'"])
+def test_row_that_no_run_wrote_blocks_no_rollback(root: Path, run: str) -> None:
+    """It is a change of the target, which the rollback keeps."""
+    with closing(sqlite3.connect(root / "workspace.db", isolation_level=None)) as con:
+        con.execute(f"INSERT INTO {TABLE} SELECT {run}, plan, '', '', '', '', '[[', '' FROM {TABLE}")
+
+    [change] = changed_since(root, root / SET)
+    done = roll_back(root, root / SET)
+
+    assert change.partition(":")[0] == TABLE
+    assert done.holds
+    assert (root / SET / "databases/workspace-before-rollback.db").exists()
 
 
 def test_locked_source_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from sqlite_consolidate.atomic_files import move, replace
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copies import remove_unfinished_copies
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
+from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.reserved_space import release_space
 from sqlite_consolidate.engine.backup.rollback import restore
@@ -263,7 +264,7 @@ def _without_the_run(
             "consolidated-since",
             target.name,
             f"is also the target of the later run {now.later_run}.",
-            "Roll that run back first.",
+            f"Roll that run back first. If there was no such run, delete its row of {TABLE}.",
         )
     if now.read_error:
         yield Step(f"set {target.name} aside in {folder.name}", partial(restore.move_to_backup_set, target, folder))

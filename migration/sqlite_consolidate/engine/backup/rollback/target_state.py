@@ -84,6 +84,7 @@ def _bytes(target: Path) -> tuple[str, ...]:
 def _read(target: Path, con: sqlite3.Connection, run: str, committed: Mapping[str, str]) -> TargetState:
     content = read_contents(con, file=target)
     runs = history.runs(con)
+    later, foreign = history.runs_after(con, run)
     try:
         row = history.row_of(con, run)
     except ProblemError:
@@ -91,9 +92,13 @@ def _read(target: Path, con: sqlite3.Connection, run: str, committed: Mapping[st
     return TargetState(
         digest=content.digest,
         committed=run in runs,
-        later_run=runs[-1] if run in runs and runs[-1] != run else "",
+        later_run=later[-1] if later else "",
         is_empty=not con.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0],
-        changed=(*_changed(row, content.tables, committed=run in runs), *_changed_objects(row, committed, con)),
+        changed=(
+            *_changed(row, content.tables, committed=run in runs),
+            *_changed_objects(row, committed, con),
+            *([f"{history.TABLE}: {counted(foreign, 'row')} that no run wrote"] if foreign else []),
+        ),
     )
 
 
