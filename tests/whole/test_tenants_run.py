@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
@@ -43,7 +44,7 @@ CREATE TABLE documents (id INTEGER PRIMARY KEY, entity INTEGER REFERENCES entiti
 def test_same_ids_of_two_tenants_are_kept_apart(tmp_path: Path) -> None:
     """The evidence has the constants.
 
-    Later checks read them again, and a rollback removes them.
+    Later checks read them again, with the originals as well, and a rollback removes them.
     """
     workspace = Workspace(tmp_path / "workspace", tmp_path / "reports")
     (workspace.root / "tenants").mkdir(parents=True)
@@ -51,7 +52,8 @@ def test_same_ids_of_two_tenants_are_kept_apart(tmp_path: Path) -> None:
     for name, rows in (("north", "(1, 2), (2, 1)"), ("south", "(1, 1), (2, 2), (3, NULL)")):
         insert = f"INSERT INTO entities VALUES (1, '{name} 1'), (2, '{name} 2')"
         execute(workspace.root / "tenants" / f"{name}.db", f"{_DDL}; {insert}; INSERT INTO documents VALUES {rows}")
-    before = workspace.contents()
+    before, originals = workspace.contents(), tmp_path / "originals"
+    shutil.copytree(workspace.root, originals)
 
     ran = workspace.run("migrate")
 
@@ -70,6 +72,6 @@ def test_same_ids_of_two_tenants_are_kept_apart(tmp_path: Path) -> None:
     edit(files, lambda document: document["moves"][0]["constants"].update(tenant="'east'"))
     subject = "moves: tenants/north.db:entities: constants: tenant"
     assert subject in failing_subjects(tmp_path, files)["evidence-consistent"]
-    assert workspace.run("verify").exit == 0
+    assert [workspace.run("verify").exit, workspace.run("verify", originals=originals).exit] == [0, 0]
     assert workspace.run("rollback").exit == 0
     assert workspace.contents() == before
