@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
@@ -60,6 +61,7 @@ class Copied:
         digests_before: Digests of the rows that receiving tables had before.
         copied_tables: The copied tables.
         sql: The statements of ``sql.log``.
+        target_before: Copy of the target from before. None if there was none.
     """
 
     con: sqlite3.Connection
@@ -68,6 +70,7 @@ class Copied:
     digests_before: dict[str, TableDigest] = field(default_factory=dict)
     copied_tables: list[CopiedTable] = field(default_factory=list)
     sql: list[str] = field(default_factory=list)
+    target_before: Path | None = None
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on the target."""
@@ -87,6 +90,7 @@ class Copied:
             con=self.con,
             digests_before=self.digests_before,
             copied=self.copied_tables,
+            target_before=self.target_before,
         )
 
 
@@ -152,6 +156,7 @@ class Bench:
 
     def copied(self, *sources: Source, **keys: Any) -> Copied:
         """Consolidate inside a transaction that is not committed. There must be no problem."""
+        before = self._copy_of_target(*sources)
         plan, preflight = self.plan(*sources, **keys), self.survey(*sources, **keys)
         assert preflight.problems == []
         target = TargetTransaction.begin(
@@ -166,7 +171,16 @@ class Bench:
         for name in dict.fromkeys(mapping.source.name for mapping in preflight.mappings):
             target.copy_source(preflight.sources[name], preflight.path_of_source(name))
         target.create_triggers_and_views()
-        return Copied(target.connection, plan, preflight, target.digests_before, target.copied_tables, target.sql)
+        copied_tables = target.copied_tables
+        return Copied(target.connection, plan, preflight, target.digests_before, copied_tables, target.sql, before)
+
+    def _copy_of_target(self, *sources: Source) -> Path | None:
+        """Copy the target for a plan that renumbers keys, as the backup of a run would."""
+        is_renumbered = any("renumber" in (source.keys_, *(t.keys_ for t in source.tables)) for source in sources)
+        if not is_renumbered or not (self.root / TARGET).exists():
+            return None
+        snapshot(self.root / TARGET, self.root / "before.db")
+        return self.root / "before.db"
 
 
 def failed_subjects(observations: list[Observation]) -> list[str]:

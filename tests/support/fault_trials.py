@@ -28,6 +28,7 @@ NOT_PLANTED = {
     "can-fail:code-compiles": "not planted: the plan rewrites no Python file",
     "can-fail:logs-clean": "not planted: the plan names no log",
     "can-fail:still-no-stale-references": "not planted: the plan scans no folder",
+    "can-fail:keys-mapped": "not planted: the plan gives no row a new key",
     "can-fail:references-kept": "not planted: no moved row refers to a row with a value that could be changed",
 }
 

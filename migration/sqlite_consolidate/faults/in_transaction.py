@@ -9,6 +9,7 @@ from sqlite_consolidate.engine.checks.references.foreign_keys import find_refere
 from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
+from sqlite_consolidate.faults import renumbering
 from sqlite_consolidate.faults.database_edits import (
     change_a_value,
     drop_last_row,
@@ -214,7 +215,12 @@ TRANSACTION_FAULTS = (
     Fault.in_run("rows-expected", "another number of rows was copied", _change_the_recorded_count),
     Fault.in_run("rows-exact", "two columns are swapped in one row", _swap_two_columns),
     Fault.in_run("rows-exact", "a value has another type and the same bytes", _change_a_type),
+    Fault.in_run("rows-exact", "the AUTOINCREMENT mark of new keys is too low", renumbering.lower_a_mark),
     Fault.in_run("rows-exact", "the digest of what arrived leaves out a column", _shorten_the_digest),
+    Fault.in_run("keys-mapped", "the offset of one row is off by one", renumbering.change_a_key),
+    Fault.in_run("keys-mapped", "two rows have one id", renumbering.give_one_id_twice),
+    Fault.in_run("keys-mapped", "a reference to no row has an offset", renumbering.move_a_sentinel),
+    Fault.in_run("references-kept", "a child refers to the old id of its parent", renumbering.leave_a_child),
     Fault.in_run("references-kept", "a row that moved rows refer to has another value", _change_a_parent),
     Fault.in_run("no-duplicates", "a row without a key exists twice", _insert_a_row_twice),
     Fault.in_run("no-duplicates", "a table has lost its key and a row exists twice", _drop_a_key),

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sqlite_consolidate.plan.constants import Constant, fill_in
 
 ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source"]
+Keys = Literal["keep", "renumber"]
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 # The second argument of a ValueError is the hint of its problem.
@@ -108,6 +109,8 @@ class TableMap(Part):
         create: DDL of the target table. If it is empty, the schema, indexes and triggers of the source are used.
         rowids: With ``keep`` implicit rowids arrive unchanged, or the run refuses. With ``renumber`` they may change.
             Without either, those of a table with a key may change unless a view or a trigger uses them.
+        keys_: TOML key ``keys``. With ``renumber`` the integer primary key gets new values, and references follow.
+            None takes the value of the source.
     """
 
     name: Name
@@ -117,6 +120,7 @@ class TableMap(Part):
     columns: dict[str, str] = {}
     create: str = ""
     rowids: Literal["keep", "renumber"] = "keep"
+    keys_: Keys | None = Field(default=None, alias="keys")
 
     @property
     def into(self) -> str:
@@ -159,6 +163,7 @@ class Source(Part):
         constants: Columns of the target that have one value in every row of this source. A table whose source has such
             a column keeps the values of the source. In a text, ``{stem}``, ``{name}`` and ``{file}`` stand for the name
             of the file without its ending, the name of the source, and the path.
+        keys_: TOML key ``keys``. What happens to the integer primary keys of its tables, unless a table states it.
     """
 
     name: FolderName
@@ -169,6 +174,7 @@ class Source(Part):
     reason: str = ""
     estimate: Seconds | None = None
     constants: dict[Name, Constant] = {}
+    keys_: Keys = Field(default="keep", alias="keys")
     tables: list[TableMap] = Field(default=[], alias="table")
     leave: list[Leave] = []
 
@@ -178,6 +184,10 @@ class Source(Part):
         return {
             column: fill_in(constant, name=self.name, file=self.file) for column, constant in self.constants.items()
         }
+
+    def keys_of(self, table: TableMap) -> Keys:
+        """Return what happens to the primary keys of a table."""
+        return table.keys_ or self.keys_
 
     def leave_reason(self, kind: LeftKind, name: str) -> str | None:
         """Return the reason of the first entry that leaves an object behind, or None."""

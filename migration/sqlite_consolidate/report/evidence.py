@@ -141,6 +141,23 @@ class MoveRecord:
 
 
 @dataclass(frozen=True)
+class KeyMapRecord:
+    """Hold how the keys of one source table arrived in the target.
+
+    Attributes:
+        source: Name of the source in the plan.
+        table: Name in the target.
+        offset: Number that was added to each key.
+        matched: Rows whose key is that of a row that the target had.
+    """
+
+    source: str
+    table: str
+    offset: int
+    matched: int = 0
+
+
+@dataclass(frozen=True)
 class Attempt:
     """Hold one earlier run, as its manifest or the ledger of its backup set describes it.
 
@@ -200,6 +217,7 @@ class Record:
         workspace_id: Tells two workspaces of the same name apart, without a path.
         attempts: Every known earlier run on this workspace, oldest first, failed ones included.
         planned: The tables that are to be moved; ``moves`` are those that were copied.
+        key_maps: The tables whose keys were renumbered.
         asked: Criterion id to the success criterion that the plan names for it.
         limits: Sentences about what was not examined because the plan does not ask for it.
     """
@@ -236,6 +254,7 @@ class Record:
     planned: tuple[MoveRecord, ...] = ()
     differences: tuple[SchemaDifference, ...] = ()
     smoke: tuple[SmokeRecord, ...] = ()
+    key_maps: tuple[KeyMapRecord, ...] = ()
     asked: dict[str, str] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from sqlite_consolidate.report.evidence import (
     Attempt,
     DatabaseRecord,
     Finding,
+    KeyMapRecord,
     MoveRecord,
     Record,
     SchemaDifference,
@@ -64,10 +65,11 @@ _LISTS: dict[str, type] = {
     "stages": StageRecord,
     "criteria": Evidence,
     "smoke": SmokeRecord,
+    "key_maps": KeyMapRecord,
     "findings": Finding,
     "attempts": Attempt,
 }
-_OTHER_KEYS = ("schema", "mode", "workspace", "sources", "target", "not_shown", "key_maps", "planned")
+_OTHER_KEYS = ("schema", "mode", "workspace", "sources", "target", "not_shown", "planned")
 _KEYS = {"criterion": "id", "aspect": "what"}
 _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
     Evidence: {"outcome": Outcome, "relation": Relation},
@@ -86,7 +88,6 @@ def to_json(record: Record) -> str:
         "target": _database(record.target) if record.target else None,
         **{name: _objects(kind, getattr(record, name)) for name, kind in _LISTS.items()},
         "not_shown": list(record.not_shown),
-        "key_maps": [],
         **({} if record.moves else {"planned": _objects(MoveRecord, record.planned)}),
         **record.extra,
     }

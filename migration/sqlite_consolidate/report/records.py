@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.findings import STAGE_ERROR, Finding, merge_findings
 from sqlite_consolidate.report.evidence import (
     DatabaseRecord,
+    KeyMapRecord,
     MoveRecord,
     Record,
     SchemaDifference,
@@ -229,6 +230,12 @@ def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
                 constants=mapping.stated_constants,
             )
             for mapping in preflight.mappings
+        ),
+        "key_maps": tuple(
+            KeyMapRecord(mapping.source.name, mapping.into.name, shift.offset)
+            for mapping in preflight.mappings
+            if mapping.key_shift
+            for _, shift in [mapping.key_shift]
         ),
         "differences": tuple(
             SchemaDifference(

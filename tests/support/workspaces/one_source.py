@@ -84,3 +84,30 @@ def build_one_source(folder: Path) -> Workspace:
     (root / "app.log").write_text("ERROR of long ago\n")
     (root / "consolidation.toml").write_text(PLAN)
     return Workspace(root, folder / "reports")
+
+
+_OWNERS = """
+CREATE TABLE owners(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);
+CREATE TABLE pets(id INTEGER PRIMARY KEY, owner INT REFERENCES owners(id), mother INT REFERENCES pets(id), name);
+"""
+_OF_TARGET = "INSERT INTO owners VALUES (1, 'Ada'), (2, 'Bob'); INSERT INTO pets VALUES (1, 2, NULL, 'Rex');"
+_OF_SOURCE = """
+INSERT INTO owners VALUES (1, 'Cid'), (2, 'Dan'), (9, 'gone'); DELETE FROM owners WHERE id = 9;
+INSERT INTO pets VALUES (1, 1, NULL, 'Tom'), (2, 2, 1, 'Kit'), (3, -1, 2, 'Stray');
+"""
+_RENUMBERED = """
+  [[source.table]]
+  name = "owners"
+  keys = "renumber"
+
+  [[source.table]]
+  name = "pets"
+  keys = "renumber"
+"""
+
+
+def add_renumbered_tables(workspace: Workspace) -> None:
+    """Add two tables with equal ids to target and source, and renumber them."""
+    workspace.execute("main.db", _OWNERS + _OF_TARGET)
+    workspace.execute("old.db", _OWNERS + _OF_SOURCE)
+    workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{_RENUMBERED}')

@@ -42,7 +42,7 @@ def find_value_changes(mapping: TableMapping, live: Path, limits: Limits | None 
 
 def needs_value_check(mapping: TableMapping) -> bool:
     """Return whether a declaration of the target could change or refuse a value of the source."""
-    if mapping.table.sql == mapping.into.sql:
+    if mapping.table.sql == mapping.into.sql and not mapping.shifted:
         # A STORED column may hold another value than its expression gives. integrity_check does not compare them.
         return bool(mapping.projection().computed)
     if mapping.into.kind == "virtual" or mapping.projection().computed or mapping.into.strict != mapping.table.strict:

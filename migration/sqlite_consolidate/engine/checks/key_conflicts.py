@@ -196,7 +196,7 @@ def _needs_trial(into: Table, key_sources: Sequence[KeySource], only: TableMappi
     That is so for computed keys, and for several sources with a conflict policy.
     """
     has_policy = len(key_sources) > 1 and any(key_source.policy != "refuse" for key_source in key_sources)
-    source_indexes = {index.sql for index in only.table.indexes} if only else set()
+    source_indexes = {index.sql for index in only.table.indexes} if only and not only.shifted else set()
     return has_policy or any(index.sql not in source_indexes for index in computed_keys(into))
 
 

@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.checks.left_objects import find_left_objects
 from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources
+from sqlite_consolidate.engine.checks.renumbering.key_offsets import shift_keys
 from sqlite_consolidate.engine.checks.staged_sources import stage_sources
 from sqlite_consolidate.engine.checks.table_matching import MappedTable, match_tables
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
@@ -109,6 +110,7 @@ def inspect_databases(
     with _limit_total_time(plan, databases, limits.deadline):
         if plan.target not in databases.unread:
             _plan_target_schema(plan, databases, tables, limits)
+            shift_keys(databases, limits)
         stage_sources(plan, databases, write_locks, limits)
         _try_rows(databases, limits)
         if plan.target not in databases.unread:

@@ -66,10 +66,14 @@ def _add_lost_constraints(databases: InspectedDatabases, mapping: TableMapping, 
 
 
 def _largest_id(databases: InspectedDatabases, mapping: TableMapping) -> int:
-    """Return the largest id that the source table and the target's table have now."""
+    """Return the largest id that the source table and the target's table have now.
+
+    Renumbered rows arrive above those of the target, so only the source counts.
+    """
     source, target = databases.sources[mapping.source.name], databases.target
     tables = [(source, mapping.table)]
-    if target and (before := target.schema.table(mapping.into.name)):
+    is_renumbered = mapping.source.keys_of(mapping.table_map) == "renumber"
+    if target and not is_renumbered and (before := target.schema.table(mapping.into.name)):
         tables.append((target, before))
     ranges = [rowid_range(database.write_lock.reader, table) for database, table in tables if table.rowid]
     return max((largest or 0 for _, largest in ranges), default=0)

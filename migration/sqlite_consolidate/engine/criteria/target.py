@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
 from sqlite_consolidate.engine.checks.references import references_kept as references
+from sqlite_consolidate.engine.checks.renumbering import keys_mapped as mapped
 from sqlite_consolidate.engine.sqlite.connections import pragma
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ def rows_exact(run: Compares) -> list[Observation]:
     """Observe that values, types, bytes, multiplicity and AUTOINCREMENT values are equal."""
     compared = run.compared
     return [*compare.rows_exact(compared), *compare.marks_carried(compared)]
+
+
+def keys_mapped(run: Compares) -> list[Observation]:
+    """Observe that new keys are above all that were taken, and that references follow."""
+    return mapped.keys_mapped(run.compared)
 
 
 def references_kept(run: Compares) -> list[Observation]:
@@ -125,6 +131,7 @@ CHECKS = {
     "rows-counted": rows_counted,
     "rows-expected": rows_expected,
     "rows-exact": rows_exact,
+    "keys-mapped": keys_mapped,
     "references-kept": references_kept,
     "no-duplicates": no_duplicates,
     "foreign-keys": foreign_keys,

@@ -109,12 +109,8 @@ class InspectedDatabases:
         return self.target.digests[table.name]
 
     def autoincrement_value(self, mapping: TableMapping) -> int:
-        """Return the AUTOINCREMENT value of a mapping's source table, or 0 without one."""
-        return next(
-            (
-                value
-                for name, value in self.sources[mapping.source.name].marks.items()
-                if folded(name) == folded(mapping.table_map.name)
-            ),
-            0,
-        )
+        """Return the AUTOINCREMENT value that a mapping brings, or 0 without one."""
+        marks = self.sources[mapping.source.name].marks
+        value = next((mark for name, mark in marks.items() if folded(name) == folded(mapping.table_map.name)), 0)
+        shift = mapping.shifts.get(folded(mapping.table.alias))
+        return value + shift.offset if value and shift else value

@@ -13,8 +13,10 @@ from sqlite_consolidate.engine.sqlite.sql import folded, strip_literals
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from sqlite_consolidate.engine.merge.rows.key_shift import KeyShift
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table
     from sqlite_consolidate.plan.model import ConflictPolicy, Plan, Source, TableMap
 
@@ -35,6 +37,7 @@ class TableMapping:
             rowids tell them apart.
         holds_rowids: The plan says ``rowids = "keep"`` for a source of the target table, or an object uses its rowids.
         rowid_users: Labels of the triggers and views of the target that use the implicit rowid of the target table.
+        shifts: Folded name of each source column whose integers get an offset, to how they arrive.
     """
 
     plan: Plan = field(compare=False, repr=False)
@@ -47,6 +50,7 @@ class TableMapping:
     has_rows_without_key: bool = False
     holds_rowids: bool = False
     rowid_users: tuple[str, ...] = ()
+    shifts: Mapping[str, KeyShift] = field(default_factory=dict, hash=False)
 
     @property
     def subject(self) -> str:
@@ -116,13 +120,29 @@ class TableMapping:
         named = bool(self.table.rowid and self.into.rowid and not self.into.alias)
         return named and self.table_map.rowids == "keep" and (self.new or self.rowid_counts)
 
+    @property
+    def key_shift(self) -> tuple[str, KeyShift] | None:
+        """Return the renumbered key of the source table with its shift, or None."""
+        keys = ((old, self.shifts.get(folded(old))) for old, _ in self.columns)
+        return next(((old, shift) for old, shift in keys if shift and shift.is_key), None)
+
+    @property
+    def shifted(self) -> tuple[str, ...]:
+        """Return the source columns whose integers change."""
+        return tuple(old for old, _ in self.columns if (shift := self.shifts.get(folded(old))) and shift.offset)
+
+    def arriving(self, column: str, expression: str) -> str:
+        """Return the SQL of a value of a source column as it arrives."""
+        shift = self.shifts.get(folded(column))
+        return shift.value(expression) if shift else expression
+
     def projection(self, database: str = "main") -> Projection:
         """Return the SQL of the rows as they have to arrive.
 
         Args:
             database: Name of the database with the source rows on the connection.
         """
-        columns = [ProjectedColumn(new, column_of(old), old) for old, new in self.columns]
+        columns = [ProjectedColumn(new, self.arriving(old, column_of(old)), old) for old, new in self.columns]
         columns += [ProjectedColumn(name, f"({literal})") for name, literal in self.constants.items()]
         rowid = None
         if self.table.rowid and self.into.rowid:

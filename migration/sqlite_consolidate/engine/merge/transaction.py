@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.merge.copy_rows import (
     raise_autoincrement,
     source_digest,
 )
+from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
@@ -110,13 +111,17 @@ class TargetTransaction:
     ) -> TargetTransaction:
         """Open the transaction with the exclusive lock on the target.
 
-        A target that does not exist yet is created. The ledger records that first.
+        The ledger first records the offsets of new keys. A target that does not exist yet is created, and the ledger
+        records that before.
 
         Raises:
             ProblemError: Another process has the target open, or has written to it since the preflight.
             sqlite3.Error: SQLite cannot begin the transaction.
         """
         limits = limits or Limits()
+        if columns := {mapping.subject: mapping.shifts for mapping in inspected.mappings if mapping.shifts}:
+            shifts = {name: {old: shift.as_json() for old, shift in each.items()} for name, each in columns.items()}
+            ledger.note(SHIFTED, columns=shifts)
         if inspected.target is None:
             ledger.note("creating-target", file=path.name)
             con: sqlite3.Connection = open_new(path, limits)

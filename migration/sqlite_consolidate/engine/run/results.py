@@ -240,7 +240,7 @@ class RunResults(Pipeline):
     @property
     def compared(self) -> TargetComparison:
         """Return the target inside its transaction, with its planned state."""
-        target = self.target
+        target, copy = self.target, self.sealed.database(self.plan.target)
         return TargetComparison(
             schema=read_schema(target.connection),
             inspected=self.inspected,
@@ -249,6 +249,7 @@ class RunResults(Pipeline):
             copied=target.copied_tables,
             digest=target.digests,
             explain=partial(self.rows_before.differences_in_table, target.connection),
+            target_before=self.folder / copy.copy if copy else None,
         )
 
     @property

@@ -23,13 +23,22 @@ from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, count_orp
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.observation import Observation, at_least, at_most, equal, not_required, with_differences
+from sqlite_consolidate.observation import (
+    Observation,
+    at_least,
+    at_most,
+    equal,
+    not_examined,
+    not_required,
+    with_differences,
+)
 from sqlite_consolidate.row_differences import no_row_differences
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
@@ -50,6 +59,7 @@ class TargetComparison(SchemaComparison):
         arrivals: What became of the rows of each table map, where others have made it.
         digest: Digests a table.
         explain: Names the rows in which a table differs from what it was to hold.
+        target_before: Backup of the target. None if there was no target, or if it is not at hand.
     """
 
     con: sqlite3.Connection
@@ -58,6 +68,7 @@ class TargetComparison(SchemaComparison):
     row_matches: Sequence[tuple[TableMapping, RowMatch]] = ()
     digest: Callable[..., TableDigest] = digest_table
     explain: Callable[[str], RowDifferences | None] = no_row_differences
+    target_before: Path | None = None
 
 
 def rows_counted(compared: TargetComparison) -> list[Observation]:
@@ -67,7 +78,10 @@ def rows_counted(compared: TargetComparison) -> list[Observation]:
 
     By how many others a table that is in use has grown is not asked.
     """
-    observations = [_rows_counted_observation(mapping, row_match) for mapping, row_match in compared.row_matches]
+    observations = [
+        _under_other_keys(mapping, row_match) or _rows_counted_observation(mapping, row_match)
+        for mapping, row_match in compared.row_matches
+    ]
     for table in compared.copied:
         not_inserted = f" ({table.skipped} not moved, {table.replaced} replaced, as the plan says)"
         expected = f"{counted(table.rows, 'row')}{not_inserted if table.skipped or table.replaced else ''}"
@@ -82,6 +96,14 @@ def rows_counted(compared: TargetComparison) -> list[Observation]:
         observations.append(with_differences(row_count, partial(compared.explain, name)))
     observations += compared.unread_originals
     return observations or [not_required("target", "the sources bring no table")]
+
+
+def _under_other_keys(mapping: TableMapping, row_match: RowMatch) -> Observation | None:
+    """Return that rows were not examined if they are not at the keys that they would get."""
+    if not mapping.shifted or not (row_match.missing or row_match.systematic):
+        return None
+    reason = "the plan gives its rows new keys, and not all of them are at the keys that this release would give"
+    return not_examined(f"{mapping.subject} -> {mapping.into.name}", reason)
 
 
 def _rows_counted_observation(mapping: TableMapping, row_match: RowMatch) -> Observation:
@@ -108,7 +130,8 @@ def rows_exact(compared: TargetComparison) -> list[Observation]:
     counted. Differences that only a wrong copy can explain are failures.
     """
     observations = [
-        _rows_exact_observation(mapping, row_match) for mapping, row_match in compared.row_matches
+        _under_other_keys(mapping, row_match) or _rows_exact_observation(mapping, row_match)
+        for mapping, row_match in compared.row_matches
     ] + compared.unread_originals
     for name, mappings in _group_by_table(compared.copied).items():
         table = compared.schema.table(name)
@@ -156,7 +179,8 @@ def no_duplicates(compared: TargetComparison) -> list[Observation]:
     where an index exists, so that they need not be kept in memory. integrity_check shows that this index is complete.
     """
     observations = [
-        with_differences(
+        _under_other_keys(mapping, row_match)
+        or with_differences(
             equal(
                 f"{mapping.subject} -> {mapping.into.name}",
                 "0 rows doubled",

@@ -6,10 +6,11 @@ The rows from before the run are read from the backup set and the archives, as f
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.content.table_differences import (
     NOT_AVAILABLE,
     Side,
@@ -18,6 +19,7 @@ from sqlite_consolidate.engine.content.table_differences import (
     rows_unavailable,
     table_side,
 )
+from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED, KeyShift
 from sqlite_consolidate.engine.merge.table_mapping import match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
@@ -100,6 +102,7 @@ class OriginalRows:
     ) -> list[tuple[sqlite3.Connection, TableMapping]]:
         """Return the mappings into a table in plan order, each with a connection to its source."""
         mappings = []
+        shifts = self._shifts()
         for source in self.plan.in_order:
             maps = [table_map for table_map in source.tables if folded(table_map.into) == folded(into.name)]
             if not maps or (source.optional and self.sealed.database(source.file) is None):
@@ -113,8 +116,16 @@ class OriginalRows:
                 mapping, problems = match_columns(self.plan, source, table_map, table, into, new=is_new)
                 if problems:
                     raise rows_unavailable(mapping.subject, f"its rows do not fit {into.name} as it is now.")
-                mappings.append((con, mapping))
+                mappings.append((con, replace(mapping, shifts=shifts.get(mapping.subject, {}))))
         return mappings
+
+    def _shifts(self) -> dict[str, dict[str, KeyShift]]:
+        """Return the shifted columns of each source table, which the ledger states."""
+        return {
+            subject: {column: KeyShift.from_json(shift) for column, shift in columns.items()}
+            for event in Ledger(self.folder).all(SHIFTED)
+            for subject, columns in event["columns"].items()
+        }
 
     def _open(self, file: str, opened: ExitStack) -> sqlite3.Connection:
         """Open the backup of a database, or its archive if there is no backup."""

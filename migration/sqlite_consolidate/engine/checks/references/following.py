@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
-    from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey
+    from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table
 
 _NUMERIC = ("INTEGER", "REAL", "NUMERIC")
 
@@ -209,6 +209,22 @@ def _place(database: str, key: ReferredKey) -> str:
     return f"{quoted(database)}.{quoted(key.table.name)}"
 
 
+def key_condition(row: str, key: ReferredKey, values: Sequence[str], child: Table, columns: Sequence[str]) -> str:
+    """Return the SQL condition that a row has a key by the rules of foreign keys.
+
+    Args:
+        row: Name of the row in SQL.
+        key: The referred columns.
+        values: SQL of the referring values.
+        child: Table that refers.
+        columns: Its referring columns.
+    """
+    affinities = zip(key.affinities, (column_affinity(child, column) for column in columns), strict=True)
+    wanted = [_with_affinity(value, *pair) for value, pair in zip(values, affinities, strict=True)]
+    pairs = zip(key.columns, key.collations, wanted, strict=True)
+    return " AND ".join(f"{row}.{quoted(column)} COLLATE {quoted(coll)} = {value}" for column, coll, value in pairs)
+
+
 def _matches(row: str, key: ReferredKey, reference: Reference) -> str:
     """Return the SQL condition that a row has the key ``k`` by the rules of foreign keys."""
     pairs = zip(key.columns, key.collations, _values(key, reference), strict=True)
@@ -222,16 +238,21 @@ def _probe(key: ReferredKey, reference: Reference) -> str:
 
 
 def _values(key: ReferredKey, reference: Reference) -> list[str]:
-    """Return each value of ``k`` with the affinity of the referred column.
+    """Return each value of ``k`` with the affinity of the referred column, as it is there.
 
     The rows of a staging database have no affinity of their own.
     """
-    table = reference.child.table
-    present = [column_affinity(table, column) for column in reference.columns] + ["BLOB"] * len(reference.constants)
+    child = reference.child
+    present = [column_affinity(child.table, column) for column in reference.columns]
+    present += ["BLOB"] * len(reference.constants)
+    values = [f"k.k{place}" for place in range(len(present))]
+    if key is reference.into:
+        shifted = map(child.arriving, reference.columns, values)
+        values[: len(reference.columns)] = shifted
     # The parent of the source is referred to by the first columns only.
     return [
-        _with_affinity(f"k.k{place}", wanted, affinity)
-        for place, (wanted, affinity) in enumerate(zip(key.affinities, present, strict=False))
+        _with_affinity(value, wanted, affinity)
+        for value, wanted, affinity in zip(values, key.affinities, present, strict=False)
     ]
 
 

@@ -98,6 +98,11 @@ class Reference:
         return (self.parent is None or self.parent.is_unique) and self.into.is_unique
 
     @property
+    def is_shifted(self) -> bool:
+        """Return whether the plan gives the parents new keys, which the referring columns follow."""
+        return any(folded(name) in self.child.shifts for name in self.columns)
+
+    @property
     def is_divided(self) -> bool:
         """Return whether only constants that the child lacks tell the parents apart.
 
@@ -119,7 +124,10 @@ class Reference:
             return []
         if self.parent_mapping is not None:
             stated = self.parent_mapping.stated_constants
-            pairs = [(f"t.{quoted(new)}", f"s.{quoted(old)}") for old, new in self.parent_mapping.columns]
+            pairs = [
+                (f"t.{quoted(new)}", self.parent_mapping.arriving(old, f"s.{quoted(old)}"))
+                for old, new in self.parent_mapping.columns
+            ]
             return pairs + [(f"t.{quoted(name)}", literal) for name, literal in stated.items()]
         names = {folded(column.name): column.name for column in self.into.table.stored}
         return [

@@ -51,7 +51,7 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
             except sqlite3.Error as error:
                 problems.append(replace(read_problem(reference.child.subject, error), criterion="parents-follow"))
                 continue
-            if reference.parent is not None:
+            if reference.parent is not None or reference.is_shifted:
                 problems += _problems(reference, strays)
             elif strays.adopted:
                 findings.append(_parents_found(reference, strays))

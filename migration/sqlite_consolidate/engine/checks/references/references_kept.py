@@ -12,13 +12,16 @@ from sqlite_consolidate.engine.checks.references.following import (
     kept_rows,
     keys_of_table,
 )
-from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references, target_column
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, key_sources
+from sqlite_consolidate.engine.checks.references.references_by_content import content_differs, group_references
 from sqlite_consolidate.engine.sqlite.connections import attached
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
 
@@ -35,13 +38,23 @@ def references_kept(compared: TargetComparison) -> list[Observation]:
     mappings = compared.inspected.mappings
     if not mappings:
         return [not_required("target", "the sources bring no table")]
-    observations = [
-        _observation(compared, reference)
-        for reference in find_references(compared.inspected)
-        if _can_be_followed(reference)
-    ]
+    references = find_references(compared.inspected)
+    observations = [_observation(compared, reference) for reference in references if _can_be_followed(reference)]
+    observations += _by_content(compared, references)
     none = replace(equal("target: references", NO_STRAY, NO_STRAY), examined=len(mappings))
     return observations or [none]
+
+
+def _by_content(compared: TargetComparison, references: Sequence[Reference]) -> Iterator[Observation]:
+    """Observe for each column with new numbers that parents have the content of before."""
+    for group in group_references(references):
+        differs = content_differs(compared, group)
+        if differs is not None:
+            columns = ", ".join(target_column(group[0].child, name) for name in group[0].columns)
+            subject = f"target: {group[0].child.into.name} ({columns}) -> {group[0].into.table.name}"
+            rows = sum(compared.inspected.rows(reference.child) for reference in group)
+            observation = equal(subject, NO_STRAY, "rows reach another row" if differs else NO_STRAY)
+            yield replace(observation, examined=max(1, rows))
 
 
 def _can_be_followed(reference: Reference) -> bool:

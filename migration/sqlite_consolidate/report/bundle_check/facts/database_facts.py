@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_text
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -182,10 +183,29 @@ def _of_moves(plan: Plan, record: Record) -> Iterator[Fact]:
         if table_map and table_map.rows is not None:
             yield Fact("rows-as-stated", move.subject, counted(table_map.rows, "row"), counted(move.rows, "row"))
             yield Fact("rows-expected", move.subject, counted(table_map.rows, "row"), counted(move.rows, "row"))
+    yield from _of_keys(plan, record)
     for into, moves in by_target.items():
         if content := after.get(folded(into)):
             yield Fact("rows-counted", f"target: {into}", counted(content.rows, "row"))
             yield _exact(plan, moves, content)
+
+
+def _of_keys(plan: Plan, record: Record) -> Iterator[Fact]:
+    """Yield what entries about new keys must state.
+
+    Those about columns that refer to keys have digests that are nowhere else in the evidence.
+    """
+    renumbered = {
+        (source.name, folded(table_map.name))
+        for source in plan.sources
+        for table_map in source.tables
+        if source.keys_of(table_map) == "renumber"
+    }
+    for move in record.moves:
+        for key_map in record.key_maps:
+            is_same = (key_map.source, folded(key_map.table)) == (move.source, folded(move.into))
+            if is_same and (move.source, folded(move.table)) in renumbered:
+                yield Fact("keys-mapped", f"{move.subject} -> {move.into}", key_text(move.rows, key_map.offset))
 
 
 def _arrived(move: MoveRecord) -> Fact:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import NO_NEW_KEY
 from sqlite_consolidate.engine.code.remaining import NOTHING_SCANNED, SCANNED
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.run.modes import Mode
@@ -88,6 +89,9 @@ def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
     yield _Reason(not record.moves, preflight, "plan", "the plan moves no table")
     for entry in plan.stale:
         yield _Reason(bool(record.moves), ("neighbours-unchanged",), entry.name, STALE_INDEX)
+    stated_keys = any(table.keys_ == "renumber" for source in plan.sources for table in source.tables)
+    is_kept = not (record.key_maps or (stated_keys and record.moves))
+    yield _Reason(is_kept, ("keys-mapped",), "plan", NO_NEW_KEY)
     none = "the sources bring no table"
     yield _Reason(not record.moves, ("rows-counted", "rows-exact", "references-kept", "no-duplicates"), "target", none)
     known = {source.name for source in record.sources}

@@ -33,6 +33,8 @@ def number_fact(entry: Evidence, record: Record) -> Fact | None:
         return _no_duplicates(entry, record)
     if entry.criterion == "references-kept":
         return Fact(entry.criterion, entry.subject, NO_STRAY)
+    if entry.criterion == "keys-mapped":
+        return Fact(entry.criterion, entry.subject, r"\d+ rows?(, [0-9a-f]{64})?", is_pattern=True)
     if entry.criterion == "foreign-keys":
         return _foreign_keys(entry)
     if entry.criterion == "rows-exact" and entry.relation is Relation.AT_LEAST:

@@ -1,0 +1,149 @@
+"""Prove by content that children with new numbers reach their own parents.
+
+A child and the parent that it reaches are read as one row, without the columns whose numbers change. Such rows of the
+sources and of the target before the copy have to be those of the target now. No offset takes part in that.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.references.following import key_condition
+from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey, target_column
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
+    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+
+_MAX_VALUES = 2000  # columns of one SELECT
+
+
+def group_references(references: Sequence[Reference]) -> list[list[Reference]]:
+    """Return the references with new numbers, grouped by their columns in the target."""
+    groups: dict[tuple[str, ...], list[Reference]] = {}
+    for reference in references:
+        columns = (folded(target_column(reference.child, name)) for name in reference.columns)
+        into = reference.into
+        key = (folded(reference.child.into.name), *columns, folded(into.table.name), *map(folded, into.columns))
+        groups.setdefault(key, []).append(reference)
+    return [group for group in groups.values() if any(reference.is_shifted for reference in group)]
+
+
+def content_differs(compared: TargetComparison, group: list[Reference]) -> bool | None:
+    """Return whether children and parents differ from those before.
+
+    None means that content cannot tell.
+    """
+    children = [m for m in compared.inspected.mappings if folded(m.into.name) == folded(group[0].child.into.name)]
+    of_child = {reference.child.source.name + "\0" + reference.child.table_map.name: reference for reference in group}
+    with_rows = [mapping for mapping in children if compared.inspected.rows(mapping)]
+    if any(f"{m.source.name}\0{m.table_map.name}" not in of_child for m in with_rows):
+        return None
+    if any(reference.parent is None and reference.parent_mapping is None for reference in group):
+        return None
+    if not all(reference.has_unique_keys and not reference.is_elsewhere for reference in group):
+        return None
+    if any(reference.constants for reference in group):
+        return None
+    pairs = _Pairs(compared, group)
+    if len(pairs.of_child) + len(pairs.of_parent) > _MAX_VALUES or (compared.inspected.target and not pairs.before):
+        return None
+    expected = sum((pairs.of_source(reference) for reference in group), pairs.of_target_before())
+    return expected != pairs.of_target(compared.con, compared.schema.tables)
+
+
+class _Pairs:
+    """Read children with their parents.
+
+    Attributes:
+        of_child: Columns of the child in the target that are compared.
+        of_parent: Columns of the parent in the target that are compared.
+        before: Backup of the target, or None.
+    """
+
+    def __init__(self, compared: TargetComparison, group: list[Reference]) -> None:
+        self.compared, self.group, self.before = compared, group, compared.target_before
+        first = group[0]
+        self.child, self.into = first.child.into, first.into
+        self.columns = tuple(target_column(first.child, name) for name in first.columns)
+        children = [reference.child for reference in group]
+        parents = [reference.parent_mapping for reference in group if reference.parent_mapping]
+        self.of_child = _unshifted(self.child, children)
+        self.of_parent = _unshifted(self.into.table, parents)
+        for reference in group:
+            if reference.parent_mapping is None:
+                same = _origins(reference)
+                self.of_parent = [name for name in self.of_parent if folded(name) in same]
+
+    def of_source(self, reference: Reference) -> TableDigest:
+        """Digest the pairs of one source."""
+        inspected = self.compared.inspected.sources[reference.child.source.name]
+        child = {folded(new): old for old, new in reference.child.columns}
+        values = [f"c.{quoted(child[folded(name)])}" for name in self.of_child]
+        table = inspected.schema.table(reference.child.table_map.name)
+        parent = inspected.schema.table(reference.parent_name)
+        if table is None:
+            return TableDigest()
+        if parent is None or reference.parent is None:
+            nothing = ["NULL" for _ in self.of_parent]
+            return self._digest(inspected.write_lock.reader, [*values, *nothing], table, "")
+        origins = _origins(reference)
+        values += [f"p.{quoted(origins[folded(name)])}" for name in self.of_parent]
+        key = ReferredKey(parent, reference.parent.columns)
+        return self._digest(inspected.write_lock.reader, values, table, _join(key, table, reference.columns))
+
+    def of_target_before(self) -> TableDigest:
+        """Digest the pairs that the target had."""
+        inspected = self.compared.inspected.target
+        if inspected is None or self.before is None:
+            return TableDigest()
+        with ExitStack() as opened:
+            con = opened.enter_context(open_for_inspection(self.before))
+            return self.of_target(con, inspected.schema.tables)
+
+    def of_target(self, con: sqlite3.Connection, tables: dict[str, Table]) -> TableDigest:
+        """Digest the pairs of the target, as it is or as it was."""
+        by_name = {folded(name): table for name, table in tables.items()}
+        table, parent = by_name.get(folded(self.child.name)), by_name.get(folded(self.into.table.name))
+        if table is None or not all(table.column(name) for name in (*self.columns, *self.of_child)):
+            return TableDigest()
+        values = [f"c.{quoted(name)}" for name in self.of_child]
+        if parent is None:
+            return self._digest(con, [*values, *("NULL" for _ in self.of_parent)], table, "")
+        values += [f"p.{quoted(name)}" for name in self.of_parent]
+        return self._digest(con, values, table, _join(ReferredKey(parent, self.into.columns), table, self.columns))
+
+    def _digest(self, con: sqlite3.Connection, values: list[str], table: Table, join: str) -> TableDigest:
+        return digest_query(con, f"SELECT {', '.join(values) or '1'} FROM main.{quoted(table.name)} AS c {join}")
+
+
+def _unshifted(table: Table, mappings: Sequence[TableMapping]) -> list[str]:
+    """Return the columns of a target table that each mapping feeds with unchanged values."""
+    columns = []
+    for column in table.stored:
+        origins = [next((o for o, new in m.columns if folded(new) == folded(column.name)), None) for m in mappings]
+        if all(o is not None and folded(o) not in m.shifts for o, m in zip(origins, mappings, strict=True)):
+            columns.append(column.name)
+    return columns
+
+
+def _origins(reference: Reference) -> dict[str, str]:
+    """Return each column of the parent in the target, folded, to that of the source."""
+    if reference.parent_mapping is not None:
+        return {folded(new): old for old, new in reference.parent_mapping.columns}
+    stored = reference.parent.table.stored if reference.parent else ()
+    return {folded(column.name): column.name for column in stored}
+
+
+def _join(key: ReferredKey, child: Table, columns: Sequence[str]) -> str:
+    values = [f"c.{quoted(name)}" for name in columns]
+    return f"LEFT JOIN main.{quoted(key.table.name)} AS p ON {key_condition('p', key, values, child, columns)}"

@@ -1,0 +1,1 @@
+"""Renumber the keys of sources, and find and prove what follows them."""

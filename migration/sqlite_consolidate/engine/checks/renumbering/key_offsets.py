@@ -1,0 +1,269 @@
+"""Give each renumbered key of a source an offset above all numbers that are taken.
+
+The numbers are read under the locks of the preflight. The arithmetic is that of Python, because SQLite turns an integer
+that overflows into a REAL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, table_id
+from sqlite_consolidate.engine.checks.renumbering.unfollowed_ids import find_unfollowed
+from sqlite_consolidate.engine.content.inspection import read_problem
+from sqlite_consolidate.engine.merge.rows.key_shift import KeyShift
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping
+
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfTarget, TableId
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+else:
+    from sqlite_utils.utils import sqlite3
+
+_Column = tuple["TableId", str]
+
+LARGEST = 2**63 - 1
+"""Largest integer that SQLite stores."""
+
+_EXACT_IN_JAVASCRIPT = 2**53
+_MAX_SENTINELS = 500  # different values in one column
+
+
+def offset_above(taken: int | None, smallest: int) -> int:
+    """Return the number that is added to the keys of a source.
+
+    No new key is at or below 0 unless every number is free, so that none meets a value that stays.
+
+    Args:
+        taken: Largest number that is taken, or None if none is.
+        smallest: Smallest key of the source, or 1 without a row.
+    """
+    if taken is None:
+        return 0
+    return max(taken, 0) + 1 - min(1, smallest)
+
+
+def shift_keys(databases: InspectedDatabases, limits: Limits) -> None:
+    """Set how the keys of renumbered tables, and references to them, arrive."""
+    followed = FollowedKeys.of(databases)
+    databases.problems += followed.problems
+    if not followed.keys:
+        return
+    offsets = _Offsets(databases, followed)
+    for source in dict.fromkeys(mapping.source.name for mapping in databases.mappings):
+        limits.deadline.start_step(f"the keys of {databases.sources[source].file}")
+        try:
+            offsets.add_source(source)
+        except sqlite3.Error as error:
+            file = databases.sources[source].file
+            databases.problems.append(replace(read_problem(file, error), criterion="keys-free"))
+    databases.mappings = [
+        replace(mapping, shifts=offsets.shifts.get(table_id(mapping), {})) for mapping in databases.mappings
+    ]
+    databases.problems += _policy_problems(databases.mappings)
+    problems, findings = find_unfollowed(databases, followed)
+    databases.problems += problems
+    databases.findings += findings
+
+
+@dataclass
+class _Offsets:
+    """Compute the offsets of one source after the other.
+
+    Attributes:
+        shifts: Renumbered and referring tables to their shifted columns.
+    """
+
+    databases: InspectedDatabases
+    followed: FollowedKeys
+    shifts: dict[TableId, dict[str, KeyShift]] = field(default_factory=dict)
+    _columns: dict[ColumnOfTarget, frozenset[ColumnOfTarget]] = field(default_factory=dict)
+    _taken: dict[ColumnOfTarget, int] = field(default_factory=dict)
+    _kept_values: dict[_Column, tuple[int, ...] | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Take the numbers that the target has."""
+        planned = self.databases.target_schema.schema
+        for owner, key in self.followed.keys.items():
+            mapping = self.followed.mappings[owner]
+            place = (folded(mapping.into.name), folded(mapping.renamed[key]))
+            if place not in self._columns:
+                self._columns[place] = frozenset(self.followed.same_numbers(owner, planned))
+        if target := self.databases.target:
+            for place in {column for columns in self._columns.values() for column in columns}:
+                table = target.schema.table(place[0])
+                column = table.column(place[1]) if table else None
+                if table and column:
+                    self._take(place, _largest(target.write_lock.reader, table.name, column.name))
+                if table and (folded(table.alias) == place[1]):
+                    self._take(place, _mark(target.marks, table.name))
+
+    def add_source(self, source: str) -> None:
+        """Compute the offsets of the keys of one source, and take its numbers."""
+        mappings = [mapping for mapping in self.followed.mappings.values() if mapping.source.name == source]
+        for mapping in mappings:
+            for column, _ in mapping.columns:
+                if self.followed.owner(mapping, column) is None:
+                    self._take_column(mapping, column)
+        for mapping in mappings:
+            key = self.followed.keys.get(table_id(mapping))
+            if key and self.followed.owner(mapping, key) == table_id(mapping):
+                self._add_key(mapping, key)
+
+    def _add_key(self, mapping: TableMapping, key: str) -> None:
+        place = (folded(mapping.into.name), folded(mapping.renamed[key]))
+        reader, name = self._reader(mapping), mapping.table_map.name
+        offset = offset_above(self._taken.get(place), self._smallest(mapping, key))
+        largest = _mark(self.databases.sources[mapping.source.name].marks, name) or 0
+        columns = list(self.followed.columns_of(table_id(mapping)))
+        for follower, column in columns:
+            is_key = follower is mapping and column == key
+            if problem := self._integers_problem(follower, column, is_key=is_key):
+                self.databases.problems.append(problem)
+                continue
+            shift = KeyShift(offset, is_key, None if is_key else self._kept(follower, column))
+            self.shifts.setdefault(table_id(follower), {})[folded(column)] = shift
+            largest = max(largest, _largest(reader, follower.table_map.name, column) or 0)
+        self._judge(mapping, key, largest + offset)
+        if largest + offset <= LARGEST:
+            for follower, column in columns:
+                self._take_column(follower, column)
+
+    def _take_column(self, mapping: TableMapping, column: str) -> None:
+        """Take the numbers that a column of a source brings."""
+        place = (folded(mapping.into.name), folded(mapping.renamed[column]))
+        if not any(place in columns for columns in self._columns.values()):
+            return
+        shift = self.shifts.get(table_id(mapping), {}).get(folded(column))
+        expression = shift.value(quoted(column)) if shift else quoted(column)
+        self._take(place, _largest(self._reader(mapping), mapping.table_map.name, column, expression))
+        if folded(mapping.table.alias) == folded(column):
+            mark = _mark(self.databases.sources[mapping.source.name].marks, mapping.table_map.name)
+            self._take(place, mark + (shift.offset if shift else 0) if mark else None)
+
+    def _take(self, place: ColumnOfTarget, number: int | None) -> None:
+        for key, columns in self._columns.items():
+            if place in columns and number is not None:
+                self._taken[key] = max(number, self._taken.get(key, number))
+
+    def _kept(self, child: TableMapping, column: str, way: tuple[_Column, ...] = ()) -> tuple[int, ...] | None:
+        """Return the values of a referring column that stay.
+
+        A value stays if no row that it refers to has it, or if it stays there.
+        """
+        place = (table_id(child), folded(column))
+        if place in self._kept_values:
+            return self._kept_values[place]
+        name, moving = quoted(column), []
+        for parent, referred in self.followed.parents_of(child, column):
+            values = f"{name} IN (SELECT {quoted(referred)} FROM {quoted(parent.table_map.name)} WHERE"
+            if self.followed.is_own_key(parent, referred):
+                if self._smallest(parent, referred) <= 0:
+                    moving.append(f"{values} {quoted(referred)} <= 0)")
+            elif (table_id(parent), referred) not in way and (
+                (kept := self._kept(parent, referred, (*way, place))) is not None
+            ):
+                others = f"{quoted(referred)} NOT IN ({', '.join(map(str, kept))})"
+                moving.append(f"{values} {quoted(referred)} <= 0 AND {others})")
+        where = " AND ".join([f"{name} <= 0", *(f"NOT {condition}" for condition in moving)])
+        values_kept = self._count_kept(child, column, where)
+        self._kept_values[place] = values_kept if moving else None
+        return self._kept_values[place]
+
+    def _count_kept(self, child: TableMapping, column: str, where: str) -> tuple[int, ...]:
+        """Return the values for which a condition holds, and report how many rows have them."""
+        table, name = quoted(child.table_map.name), quoted(column)
+        query = f"SELECT {name}, count(*) FROM {table} WHERE {where} GROUP BY 1 LIMIT {_MAX_SENTINELS + 1}"
+        values = self._reader(child).execute(query).fetchall()
+        if values:
+            rows = sum(count for _, count in values)
+            text = f"of column {column} {'has' if rows == 1 else 'have'} a number up to 0 that is no key, and keep it."
+            self.databases.findings.append(Finding.of("sentinels-kept", child.subject, text, count=rows, noun="row"))
+        if len(values) > _MAX_SENTINELS:
+            fact = f"column {column} has more than {_MAX_SENTINELS} different numbers up to 0 that are no key."
+            hint = "Correct these references in the source."
+            self.databases.problems.append(
+                Problem("references-below-zero", child.subject, fact, hint, criterion="keys-free")
+            )
+        return tuple(int(value) for value, _ in values[:_MAX_SENTINELS])
+
+    def _smallest(self, mapping: TableMapping, key: str) -> int:
+        """Return the smallest key of a table, or 1 without one."""
+        query = f"SELECT min({quoted(key)}) FROM {quoted(mapping.table_map.name)}"
+        number = _whole(self._reader(mapping).execute(query).fetchone()[0])
+        return 1 if number is None else number
+
+    def _integers_problem(self, mapping: TableMapping, column: str, *, is_key: bool) -> Problem | None:
+        """Return the problem that a key, or a reference to one, is not stored as an integer."""
+        if folded(mapping.table.alias) == folded(column):
+            return None
+        allowed = "('integer')" if is_key else "('integer', 'null')"
+        query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE typeof({quoted(column)}) NOT IN {allowed}"
+        count = int(self._reader(mapping).execute(query).fetchone()[0])
+        if not count:
+            return None
+        noun = "a key" if is_key else "a reference to a renumbered key"
+        fact = (
+            f"{counted(count, 'row')} {'has' if count == 1 else 'have'} in column {column} {noun} that is no integer."
+        )
+        hint = 'Correct these values in the source, or write keys = "keep" for the table that they refer to.'
+        return Problem("key-not-integer", mapping.subject, fact, hint, criterion="keys-free")
+
+    def _judge(self, mapping: TableMapping, key: str, largest: int) -> None:
+        rows = self.databases.rows(mapping)
+        offset = self.shifts.get(table_id(mapping), {}).get(folded(key), KeyShift(0)).offset
+        if largest > LARGEST:
+            fact = f"with the offset {offset} its keys, or references to them, would be larger than SQLite can store."
+            hint = "Correct the largest keys or references of source and target."
+            self.databases.problems.append(
+                Problem("keys-exhausted", mapping.subject, fact, hint, criterion="keys-free")
+            )
+        elif largest > _EXACT_IN_JAVASCRIPT and offset:
+            text = "gets keys above 2^53, which JavaScript does not read exactly."
+            self.databases.findings.append(Finding.of("keys-large", mapping.subject, text))
+        if rows and offset:
+            text = f"of {mapping.into.name} {'has' if rows == 1 else 'have'} the key of the source plus {offset}."
+            self.databases.findings.append(Finding.of("keys-renumbered", mapping.subject, text, count=rows, noun="row"))
+
+    def _reader(self, mapping: TableMapping) -> sqlite3.Connection:
+        return self.databases.sources[mapping.source.name].write_lock.reader
+
+
+def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
+    """Return a problem for each conflict policy in a table with shifted columns."""
+    mappings = list(mappings)
+    shifted = {folded(mapping.into.name) for mapping in mappings if mapping.shifts}
+    problems = []
+    for mapping in mappings:
+        policy = mapping.table_map.on_conflict
+        if policy != "refuse" and folded(mapping.into.name) in shifted:
+            fact = (
+                f'on_conflict = "{policy}" cannot decide in {mapping.into.name}, whose rows get new keys or references.'
+            )
+            hint = 'Remove on_conflict, or write keys = "keep" for this table and for those that it refers to.'
+            problems.append(Problem("renumber-and-policy", mapping.subject, fact, hint, criterion="keys-free"))
+    return problems
+
+
+def _largest(con: sqlite3.Connection, table: str, column: str, expression: str = "") -> int | None:
+    """Return the largest number of a column, or None without one."""
+    name = quoted(column)
+    query = f"SELECT max({expression or name}) FROM {quoted(table)} WHERE typeof({name}) IN ('integer', 'real')"
+    return _whole(con.execute(query).fetchone()[0])
+
+
+def _whole(number: float | None) -> int | None:
+    return int(number) if isinstance(number, (int, float)) else None
+
+
+def _mark(marks: Mapping[str, int], table: str) -> int | None:
+    return next((mark for name, mark in marks.items() if folded(name) == folded(table) and mark > 0), None)

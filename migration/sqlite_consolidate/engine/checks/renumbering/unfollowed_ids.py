@@ -1,0 +1,65 @@
+"""Find what holds ids of renumbered rows and does not follow them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+
+def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tuple[list[Problem], list[Finding]]:
+    """Return the search indexes and the columns that would refer to other rows."""
+    problems: list[Problem] = []
+    findings: list[Finding] = []
+    renumbered = [mapping for mapping in databases.mappings if mapping.key_shift and mapping.key_shift[1].offset]
+    for parent in renumbered:
+        for mapping in databases.mappings:
+            if mapping.source.name == parent.source.name:
+                problems += _rowids_of_keys(databases, mapping, parent)
+                findings += _undeclared(databases, mapping, parent, followed)
+    return problems, findings
+
+
+def _rowids_of_keys(databases: InspectedDatabases, mapping: TableMapping, parent: TableMapping) -> Iterator[Problem]:
+    """Yield a problem if the rowids of a virtual table are all keys of a renumbered one."""
+    if mapping.table.kind != "virtual" or parent.key_shift is None or not databases.rows(mapping):
+        return
+    key, table = quoted(parent.key_shift[0]), quoted(parent.table_map.name)
+    query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE rowid NOT IN (SELECT {key} FROM {table})"
+    reader = databases.sources[mapping.source.name].write_lock.reader
+    if not reader.execute(query).fetchone()[0]:
+        fact = f"each of its rowids is a key of {parent.table_map.name}, which gets new ones, and nothing follows them."
+        hint = f'Leave it behind with a reason, or write keys = "keep" for {parent.table_map.name}.'
+        yield Problem("rowids-unfollowed", mapping.subject, fact, hint, criterion="keys-free")
+
+
+def _undeclared(
+    databases: InspectedDatabases, mapping: TableMapping, parent: TableMapping, followed: FollowedKeys
+) -> Iterator[Finding]:
+    """Yield a finding for each column that has the name of an undeclared reference."""
+    names = {folded(f"{parent.table_map.name}{end}") for end in ("_id", "id")}
+    for column, _ in mapping.columns if mapping.table.kind == "table" else ():
+        if folded(column) not in names or followed.owner(mapping, column) or _is_key(mapping, column):
+            continue
+        reader = databases.sources[mapping.source.name].write_lock.reader
+        query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE typeof({quoted(column)}) = 'integer'"
+        if rows := int(reader.execute(query).fetchone()[0]):
+            text = (
+                f"{counted(rows, 'row')} {'has' if rows == 1 else 'have'} a number in column {column} that no FOREIGN"
+                f" KEY declares as a reference. It stays while the keys of {parent.table_map.name} change."
+            )
+            yield Finding.of("id-unfollowed", mapping.subject, text, count=rows)
+
+
+def _is_key(mapping: TableMapping, column: str) -> bool:
+    return mapping.key_shift is not None and folded(mapping.key_shift[0]) == folded(column)

@@ -1,0 +1,49 @@
+"""Shift the integers of a column whose rows get new keys."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SHIFTED = "keys-shifted"
+"""Event of the ledger that states the offsets before the first row is copied."""
+
+
+@dataclass(frozen=True)
+class KeyShift:
+    """Hold how the integers of one column arrive in the target.
+
+    Attributes:
+        offset: Number that is added to each value.
+        is_key: Whether the column is the renumbered key itself, of which every value is shifted.
+        kept: Values at or below 0 that are no key of their source, and therefore stay. None means all such values,
+            because the source has no such key.
+    """
+
+    offset: int
+    is_key: bool = False
+    kept: tuple[int, ...] | None = None
+
+    def value(self, expression: str) -> str:
+        """Return the SQL of a value as it arrives. NULL stays NULL.
+
+        Args:
+            expression: SQL of the value in the source, which is an integer or NULL.
+        """
+        if not self.offset:
+            return expression
+        shifted = f"{expression} + {self.offset}"
+        if self.is_key or self.kept == ():
+            return f"({shifted})"
+        stays = f"{expression} <= 0" if self.kept is None else f"{expression} IN ({', '.join(map(str, self.kept))})"
+        return f"iif({stays}, {expression}, {shifted})"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the shift as the ledger keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> KeyShift:
+        """Return the shift that the ledger keeps."""
+        kept = value["kept"]
+        return cls(value["offset"], value["is_key"], None if kept is None else tuple(kept))
