@@ -1,0 +1,242 @@
+"""Draw workspaces with equal ids, and resolve every reference by content."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.plan.model import Source, TableMap
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+Row = dict[str, Any]
+Contents = dict[str, list[Row]]
+References = dict[tuple[str, ...], tuple[str, tuple[str, ...]]]
+
+_KEYS = (
+    "id INTEGER PRIMARY KEY",
+    "id INTEGER PRIMARY KEY AUTOINCREMENT",
+    "id INT NOT NULL PRIMARY KEY",
+    "id BIGINT PRIMARY KEY NOT NULL",
+)
+_DEFERRED = ("", " DEFERRABLE INITIALLY DEFERRED", " ON DELETE CASCADE ON UPDATE SET NULL")
+
+
+@dataclass
+class Shape:
+    """Hold one table.
+
+    Attributes:
+        refers: Columns of each reference, to the referred table and its columns.
+        key: ``id``, or empty for a table without a key of one column.
+        sql: The CREATE TABLE statement.
+    """
+
+    name: str
+    refers: References = field(default_factory=dict)
+    key: str = "id"
+    sql: str = ""
+
+    @property
+    def columns(self) -> list[str]:
+        """Return all columns but the label, the key first."""
+        referring = [column for columns in self.refers for column in columns]
+        return list(dict.fromkeys([*([self.key] if self.key else []), *referring]))
+
+
+@dataclass
+class Keyed:
+    """Hold a workspace.
+
+    Attributes:
+        shapes: The tables of every database, by name.
+        files: Each source file, in the order of the plan.
+        moved: Source file to the tables that are moved from it.
+        contents: File to the rows of its tables. The target is among them if it exists.
+    """
+
+    shapes: dict[str, Shape]
+    files: list[str]
+    moved: dict[str, list[str]]
+    contents: dict[str, Contents]
+
+
+def draw(seed: int) -> Keyed:
+    """Draw the workspace of a seed."""
+    rng = random.Random(seed)  # noqa: S311 -- reproducible, and no secret
+    shapes = _shapes(rng)
+    files = [f"s{number}.db" for number in range(rng.randint(1, 4))]
+    contents = {file: _rows(rng, shapes, file) for file in [*files, *(["target.db"] if rng.random() < 0.8 else [])]}
+    names = list(shapes)
+    moved = {file: [name for name in names if rng.random() < 0.93 or shapes[name].key] for file in files}
+    for tables in moved.values():
+        rng.shuffle(tables)
+    return Keyed(shapes, files, moved, contents)
+
+
+def _shapes(rng: random.Random) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+    names = [f"t{number}" for number in range(rng.randint(2, 5))]
+    for name in names:
+        shape = Shape(name)
+        for number in range(rng.randint(0, 2)):
+            shape.refers[f"r{number}",] = (rng.choice(names), ("id",))
+        shapes[name] = shape
+    if rng.random() < 0.4:  # one id in two tables
+        shapes["same"] = Shape("same")
+        shapes["same"].refers["id",] = (rng.choice(names), ("id",))
+        names.append("same")
+    if rng.random() < 0.5:
+        pair: References = {("a",): (rng.choice(names), ("id",)), ("b",): (rng.choice(names), ("id",))}
+        shapes["link"] = Shape("link", pair, key="")
+    if rng.random() < 0.5:
+        shapes["log"] = Shape("log", key="")
+        shapes["log"].refers["r0",] = (rng.choice(names), ("id",))
+    composite = [shape for shape in shapes.values() if shape.name in names and ("r0",) in shape.refers]
+    if composite and rng.random() < 0.5:
+        parent = rng.choice(composite)
+        shapes["pair"] = Shape("pair")
+        shapes["pair"].refers["p", "q"] = (parent.name, ("id", "r0"))
+    for shape in shapes.values():
+        shape.sql = _sql(rng, shape, unique="pair" in shapes and shapes["pair"].refers["p", "q"][0] == shape.name)
+    return shapes
+
+
+def _sql(rng: random.Random, shape: Shape, *, unique: bool) -> str:
+    key = rng.choice(_KEYS) if shape.key else ""
+    columns = [key] if key else []
+    columns += [f"{name} {rng.choice(('INTEGER', 'INT', ''))}" for name in shape.columns if name != shape.key]
+    columns.append("label TEXT")
+    if shape.name == "link":
+        columns.append("PRIMARY KEY (a, b)")
+    columns += ["UNIQUE (id, r0)"] if unique else []
+    for names, (parent, to) in shape.refers.items():
+        columns.append(f"FOREIGN KEY ({', '.join(names)}) REFERENCES {parent}({', '.join(to)}){rng.choice(_DEFERRED)}")
+    without = key and "AUTOINCREMENT" not in key and rng.random() < 0.3
+    return f"CREATE TABLE {shape.name}({', '.join(columns)}){' WITHOUT ROWID' if without else ''}"
+
+
+def _rows(rng: random.Random, shapes: dict[str, Shape], file: str) -> Contents:
+    low = rng.choice((1, 1, 1, 0, -3, 50))
+    keys = {name: rng.sample(range(low, low + 15), rng.randint(0, 7)) for name in shapes}
+    if "same" in shapes:
+        parents = keys[shapes["same"].refers["id",][0]]
+        keys["same"] = [key for key in parents if rng.random() < 0.6]
+    contents: Contents = {}
+    for shape in shapes.values():
+        rows: list[Row] = []
+        for number, key in enumerate(keys[shape.name]):
+            row: Row = {"id": key} if shape.key else {}
+            for columns, (parent, _) in shape.refers.items():
+                if len(columns) == 1 and columns[0] not in row:
+                    row[columns[0]] = _reference(rng, keys[parent])
+            rows.append({**row, "label": f"{file}.{shape.name}.{number}"})
+        if shape.name == "link":
+            rows = list({(row["a"], row["b"]): row for row in rows if None not in row.values()}.values())
+        contents[shape.name] = rows
+    if "pair" in shapes:
+        (parent, _) = shapes["pair"].refers["p", "q"]
+        for row in contents["pair"]:
+            other = rng.choice(contents[parent]) if contents[parent] else {"id": None, "r0": None}
+            row |= {"p": other["id"], "q": other["r0"]}
+    return contents
+
+
+def _reference(rng: random.Random, keys: list[int]) -> int | None:
+    kind = rng.random()
+    if kind < 0.75 and keys:
+        return rng.choice(keys)
+    if kind < 0.85:
+        return None
+    return rng.choice((-1, 0)) if kind < 0.9 else rng.randint(1, 90)
+
+
+def write(keyed: Keyed, root: Path) -> None:
+    """Create the databases."""
+    for file, contents in keyed.contents.items():
+        with closing(sqlite3.connect(root / file, isolation_level=None)) as con:
+            con.execute("PRAGMA synchronous=OFF")
+            for shape in keyed.shapes.values():
+                con.execute(shape.sql)
+            for name, rows in contents.items():
+                for row in rows:
+                    places = ", ".join("?" for _ in row)
+                    con.execute(f"INSERT INTO {name}({', '.join(row)}) VALUES ({places})", list(row.values()))
+
+
+def planned(keyed: Keyed) -> list[Source]:
+    """Return the sources of the plan. Each renumbers its keys."""
+    return [
+        Source.model_validate(
+            {
+                "name": file.removesuffix(".db"),
+                "file": file,
+                "keys": "renumber",
+                "table": [_map(keyed.shapes[name]) for name in keyed.moved[file]],
+                "leave": [{"tables": [n for n in keyed.shapes if n not in keyed.moved[file]], "reason": "drawn"}]
+                if len(keyed.moved[file]) < len(keyed.shapes)
+                else [],
+            }
+        )
+        for file in keyed.files
+    ]
+
+
+def _map(shape: Shape) -> TableMap:
+    has_rowid = not shape.key and shape.name == "log"
+    return TableMap(name=shape.name, rowids="renumber") if has_rowid else TableMap(name=shape.name)
+
+
+def read(path: Path, keyed: Keyed) -> Contents:
+    """Return the rows of the target."""
+    with closing(sqlite3.connect(path)) as con:
+        con.row_factory = sqlite3.Row
+        present = {name for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        names = [name for name in keyed.shapes if name in present]
+        return {name: [dict(row) for row in con.execute(f"SELECT * FROM {name}")] for name in names}
+
+
+def wrong_rows(keyed: Keyed, after: Contents) -> Iterator[str]:
+    """Yield each row of the target that is not as it was, or that reaches another row."""
+    for name, shape in keyed.shapes.items():
+        rows = [row for file, each in keyed.contents.items() if _arrives(keyed, file, name) for row in each[name]]
+        present = after.get(name, [])
+        if Counter(row["label"] for row in rows) != Counter(row["label"] for row in present):
+            yield f"{name}: other rows"
+            continue
+        now = {row["label"]: row for row in present}
+        for file, each in keyed.contents.items():
+            for row in each[name] if _arrives(keyed, file, name) else ():
+                yield from _wrong_references(shape, each, (row, now[row["label"]]), after)
+    for row in (row for rows in keyed.contents.get("target.db", {}).values() for row in rows):
+        if row not in [kept for rows in after.values() for kept in rows]:
+            yield f"{row['label']}: a row of the target changed"
+
+
+def _arrives(keyed: Keyed, file: str, table: str) -> bool:
+    return file == "target.db" or table in keyed.moved[file]
+
+
+def _wrong_references(shape: Shape, contents: Contents, rows: tuple[Row, Row], after: Contents) -> Iterator[str]:
+    """Yield each reference of one row that leads to another row than before."""
+    was, now = rows
+    for columns, (parent, to) in shape.refers.items():
+        old, new = ([row[column] for column in columns] for row in (was, now))
+        if None in old:
+            if [value is None for value in old] != [value is None for value in new]:
+                yield f"{was['label']} {columns}: NULL"
+            continue
+        parents = [row["label"] for row in contents[parent] if [row[column] for column in to] == old]
+        reached = [row["label"] for row in after.get(parent, []) if [row[column] for column in to] == new]
+        if reached != parents:
+            yield f"{was['label']} {columns}: {parents} became {reached}"
+        if not parents and all(value <= 0 for value in old) and old != new:
+            yield f"{was['label']} {columns}: a sentinel moved"
