@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 CUSTOMERS = "CREATE TABLE customers(id INTEGER PRIMARY KEY, name);"
 DECLARED = "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer INTEGER NOT NULL REFERENCES customers(id));"
 BY_NAME = "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL);"
+BY_VIEW = (
+    "CREATE TABLE notes(id INTEGER PRIMARY KEY, c INTEGER NOT NULL);"
+    "CREATE VIEW by_name AS SELECT notes.id, name FROM notes JOIN customers ON customers.id = c;"
+)
 BY_TRIGGER = (
     "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer INTEGER NOT NULL);"
     "CREATE TRIGGER gone AFTER DELETE ON customers BEGIN DELETE FROM notes WHERE customer = old.id; END;"
@@ -28,7 +32,7 @@ def names(refined: RefinedProposal) -> list[dict[str, str]]:
     return [{table_map.name: table_map.into for table_map in source.maps} for source in refined.proposal.sources]
 
 
-@pytest.mark.parametrize("notes", [DECLARED, BY_NAME, BY_TRIGGER])
+@pytest.mark.parametrize("notes", [DECLARED, BY_NAME, BY_TRIGGER, BY_VIEW])
 def test_children_go_where_their_parents_go(tmp_path: Path, notes: str) -> None:
     """The keys of the children do not collide, those of their parents do."""
     refined = proposal_of(
@@ -113,3 +117,21 @@ def test_child_whose_parent_is_elsewhere_is_not_joined(tmp_path: Path) -> None:
 def test_columns_are_named_after_tables(column: str, table: str, expected: bool) -> None:
     """The plural, a prefix, and both spellings of the suffix count."""
     assert names_key_of(column, table) is expected
+
+
+@pytest.mark.parametrize(
+    ("column", "table", "key", "expected"),
+    [
+        ("user_uuid", "users", "uuid", True),
+        ("userUuid", "app_users", "uuid", True),
+        ("order_no", "orders", "no", True),
+        ("by_customer_code", "customers", "code", True),
+        ("uuid", "users", "uuid", False),
+        ("user_uuid", "users", "user_uuid", True),
+        ("user_name", "orders", "name", False),
+        ("user_name", "users", "uuid", False),
+    ],
+)
+def test_columns_are_named_after_keys(column: str, table: str, key: str, expected: bool) -> None:
+    """A table with another key than an id has it in the names of the columns that refer to it."""
+    assert names_key_of(column, table, [key]) is expected

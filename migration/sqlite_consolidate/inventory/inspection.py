@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.content.inspection import examine_in_worker
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal, size_with_sidecars
 from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
-from sqlite_consolidate.engine.sqlite.schema.dependencies import trigger_dependencies
+from sqlite_consolidate.engine.sqlite.schema.dependencies import trigger_dependencies, view_dependencies
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_schema
 from sqlite_consolidate.engine.sqlite.sidecars import WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -83,6 +83,7 @@ class Database:
         size: Bytes, ``-wal`` included.
         changed: Time of the last change of the file or its ``-wal``, UTC, ISO 8601.
         unread_reason: Why the file was not read, for all kinds but ``database`` and ``empty``.
+        joined: Folded names of the tables that each view reads, with those that its INSTEAD OF triggers use.
     """
 
     file: str
@@ -92,6 +93,7 @@ class Database:
     schema: Schema = Schema({}, (), ())  # noqa: RUF009 -- frozen, and never filled
     tables: tuple[CountedTable, ...] = ()
     unread_reason: str = ""
+    joined: tuple[frozenset[str], ...] = ()
 
     @property
     def tables_with_rows(self) -> tuple[CountedTable, ...]:
@@ -147,12 +149,13 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
                 examine_in_worker(path, limits)
             schema = read_schema(con)
             tables = tuple(_table(con, schema, table) for table in schema.movable)
+            joined = tuple(_joined(con, schema, view.name) for view in schema.views)
     except ProblemError as error:
         return _database(path, candidate, "unreadable", " ".join(f"it {problem.what}" for problem in error.problems))
     except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
         return _database(path, candidate, "unreadable", str(error))
     readable = _database(path, candidate, "database")
-    return Database(readable.file, "database", readable.size, readable.changed, schema, tables)
+    return Database(readable.file, "database", readable.size, readable.changed, schema, tables, joined=joined)
 
 
 def _is_utf8(file: str) -> bool:
@@ -197,3 +200,9 @@ def _needs(con: sqlite3.Connection, schema: Schema, table: Table) -> frozenset[s
         if folded(trigger.table) == folded(table.name):
             names |= trigger_dependencies(con, trigger.name, table.name).tables
     return names - {folded(table.name)}
+
+
+def _joined(con: sqlite3.Connection, schema: Schema, view: str) -> frozenset[str]:
+    triggers = [trigger for trigger in schema.triggers if folded(trigger.table) == folded(view)]
+    used = [trigger_dependencies(con, trigger.name, view).tables for trigger in triggers]
+    return view_dependencies(con, view).tables.union(*used)

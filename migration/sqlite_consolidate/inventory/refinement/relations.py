@@ -8,11 +8,13 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
 
@@ -26,15 +28,19 @@ Names = dict[str, str]
 def related_tables(database: Database) -> dict[str, frozenset[str]]:
     """Return the tables that each table refers to, or that refer to it.
 
-    Foreign keys and triggers count, and columns that are named like ``<table>_id``. All names are folded.
+    Foreign keys, triggers and views count, and columns that are named like ``<table>_id``, or like ``<table>_<key>``.
+    All names are folded.
     """
     related: dict[str, set[str]] = defaultdict(set)
+    for names in database.joined:
+        for name in names:
+            related[name] |= names - {name}
     for table in database.tables:
-        columns = [column.name for column in table.table.columns if folded(column.name).endswith("id")]
+        columns = [column.name for column in table.table.columns]
         by_name = {
             folded(other.name)
             for other in database.tables
-            if any(names_key_of(column, other.name) for column in columns)
+            if any(names_key_of(column, other.name, single_keys(other.table)) for column in columns)
         }
         for name in (table.needs | by_name) - {folded(table.name)}:
             related[folded(table.name)].add(name)
@@ -42,17 +48,37 @@ def related_tables(database: Database) -> dict[str, frozenset[str]]:
     return {name: frozenset(names) for name, names in related.items()}
 
 
-def names_key_of(column: str, table: str) -> bool:
+def single_keys(table: Table) -> list[str]:
+    """Return the columns that are keys of a table, each by itself."""
+    return [key[0][0] for key in keys_of(table) if len(key) == 1]
+
+
+def names_key_of(column: str, table: str, keys: Sequence[str] = ()) -> bool:
     """Return whether a column is named like a reference to a table.
 
-    ``from_user_id`` and ``userId`` are named after ``users`` and ``app_users``, ``userid`` only after ``users``.
+    ``from_user_id`` and ``userId`` are named after ``users`` and ``app_users``, ``userid`` only after ``users``. So is
+    ``user_uuid`` if ``uuid`` or ``user_uuid`` is a key of ``users``.
     """
     words = _words(table)
+    last_words = [_words(key)[-1:] if folded(key) == folded(column) else _words(key) for key in keys]
+    if any(_is_named_after(_words(column), words, last) for last in last_words):
+        return True
+    if not folded(column).endswith("id"):
+        return False
     if match := _ID.fullmatch(column):
         stem = _words(match["stem"])
         shorter, longer = sorted((stem, words), key=len)
         return longer[-len(shorter) :] == shorter
     return folded(column) == "".join(words) + "id"
+
+
+def _is_named_after(column: list[str], table: list[str], key: list[str]) -> bool:
+    """Return whether a column has the words of a table before those of its key."""
+    if len(column) <= len(key) or column[-len(key) :] != key:
+        return False
+    stem = column[: -len(key)]
+    shorter, longer = sorted((stem, table), key=len)
+    return longer[-len(shorter) :] == shorter
 
 
 def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedMap:
