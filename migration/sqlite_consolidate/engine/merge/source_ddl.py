@@ -86,6 +86,8 @@ def _renamed(maps: list[TableMap], table: Table, schema: Schema, limits: Limits 
                     con.execute(other.sql)
         for statement in _source_statements(table, schema):
             con.execute(statement.sql)
+        if any("sqlite_stat" in folded(trigger.sql) for trigger in schema.triggers):
+            con.execute("ANALYZE")  # SQLite renames nothing beside a trigger whose table does not exist
         common_names = rename_tables(con, maps, schema)
         return [
             replace(statement, sql=with_common_names(statement.sql, common_names))

@@ -273,34 +273,34 @@ class TargetSchemaBuilder:
             explanation = f"it uses {missing}, which the plan leaves behind ({reason})"
             self._finding("trigger-left-with-table", origin, f"{label} stays in the archive: {explanation}.")
             return False
-        if needs.broken:
+        if needs.broken and not (origin.source and needs.whole_file):
             broken = needs.broken.removesuffix(NOT_MOVED)
             text = f"{label} cannot work in the target: {broken}. Every change that fires it would fail."
             self._problem(origin.subject, text, _MOVE_TOO, "nothing-left-behind", id="broken-trigger")
             return False
-        if together := self._together(origin, statement.table, needs.tables):
-            text = (
-                f"{label} stays in the archive, because {together}, and it would use the rows of each as those of all."
-            )
-            self._finding("trigger-left", origin, text)
-            return False
-        is_of_view = (known := self._find("table", statement.table)) is not None and known.kind == "view"
-        view_reads = dependencies.view_dependencies(self.con, statement.table).tables if is_of_view else frozenset()
-        if is_of_view and (rows := self._owners.shared_out(needs.tables | view_reads)):
-            text = f"{label} stays in the archive, because it would pair rows of two databases: {rows}."
-            self._finding("trigger-left", origin, text)
-            return False
-        is_created = folded(statement.table) in self.target_schema.created_tables
-        if is_created and (others := self._owners.others(statement.table, needs.tables)):
-            rows = "; ".join(f"{name} also holds rows of {', '.join(files)}" for name, files in others.items())
-            text = f"{label} stays in the archive, because it would use rows of other databases: {rows}."
-            self._finding("trigger-left", origin, text)
+        if reason := self._other_meaning(origin, statement.table, needs):
+            self._finding("trigger-left", origin, f"{label} stays in the archive, because {reason}.")
             return False
         foreign = sorted(needs.tables - self._moved_tables.get(origin.source.name, set())) if origin.source else []
         if foreign:
             text = f"{label} now uses {', '.join(foreign)} of the target, which is not moved from this source."
             self._finding("trigger-uses-target", origin, text)
         return True
+
+    def _other_meaning(self, origin: _Origin, table: str, needs: dependencies.Dependencies) -> str:
+        """Return why a trigger of ``table`` would mean something else, or an empty text."""
+        if origin.source and needs.whole_file:
+            return needs.whole_file
+        if together := self._together(origin, table, needs.tables):
+            return f"{together}, and it would use the rows of each as those of all"
+        is_of_view = (known := self._find("table", table)) is not None and known.kind == "view"
+        view_reads = dependencies.view_dependencies(self.con, table).tables if is_of_view else frozenset()
+        if is_of_view and (rows := self._owners.shared_out(needs.tables | view_reads)):
+            return f"it would pair rows of two databases: {rows}"
+        is_created = folded(table) in self.target_schema.created_tables
+        others = self._owners.others(table, needs.tables) if is_created else {}
+        rows = "; ".join(f"{name} also holds rows of {', '.join(files)}" for name, files in others.items())
+        return f"it would use rows of other databases: {rows}" if others else ""
 
     def _together(self, origin: _Origin, table: str, used: frozenset[str]) -> str:
         """Return in words which tables of a source go into one table that a trigger uses."""

@@ -71,11 +71,14 @@ class ViewPlanner:
             return f"{together}, and it would read the rows of each as those of all"
         if rows := self.shared_out(self.mapper.targets(view.name)):
             return f"it would pair rows of two databases ({rows})"
+        known = self.find("view", view.name)
+        is_known = known is not None and same_statement(known.sql, view.sql)
+        if not is_known and (whole_file := self.mapper.reads(view.name).whole_file):
+            return whole_file
         triggers = [each for each in self.mapper.schema.triggers if folded(each.table) == folded(view.name)]
         if self.mapper.reads_renamed(view.name):
             return self._add_mapped_view(view, triggers)
-        known = self.find("view", view.name)
-        if known is None or not same_statement(known.sql, view.sql):
+        if not is_known:
             reason = self._create(view.name, view.sql, lambda: self._problem(view.name, unchanged))
         else:
             reason = self._unmoved_reason(view)

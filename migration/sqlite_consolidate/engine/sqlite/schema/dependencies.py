@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.text import list_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,10 +52,18 @@ class Dependencies:
     Attributes:
         tables: Folded names of the tables of the database that it reads or writes, without shadow tables.
         broken: Error of SQLite that prevents its use in this database. Empty without an error.
+        own_tables: Names of the tables of SQLite's own that it reads or writes, such as ``sqlite_sequence``.
     """
 
     tables: frozenset[str]
     broken: str
+    own_tables: frozenset[str] = frozenset()
+
+    @property
+    def whole_file(self) -> str:
+        """Return why it would mean something else in another database, or an empty text."""
+        own_tables = {*self.own_tables, *({self.missing} if is_own_table(self.missing) else ())}
+        return f"it uses {list_names(sorted(own_tables))}, which SQLite keeps for the whole file" if own_tables else ""
 
     @property
     def missing(self) -> str:
@@ -66,11 +75,16 @@ class Dependencies:
         return match["name"] if match else ""
 
 
+def is_own_table(name: str) -> bool:
+    """Return whether SQLite alone makes tables of such a name."""
+    return folded(name).startswith("sqlite_")
+
+
 def view_dependencies(con: sqlite3.Connection, name: str) -> Dependencies:
     """Return the dependencies of a view of ``con``."""
     limits_of(con).deadline.start_step(f"view {name}")
     names, error = _compile(con, [reading_statement(name)], lambda _: True)
-    return Dependencies(_tables(con, names), error)
+    return Dependencies(_tables(con, names), error, frozenset(filter(is_own_table, names)))
 
 
 def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Dependencies:
@@ -78,7 +92,8 @@ def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Depe
     limits_of(con).deadline.start_step(f"trigger {name}")
     changes = firing_statements(con, table)
     names, error = _compile(con, changes, lambda inside: inside is not None and folded(inside) == folded(name))
-    return Dependencies(_tables(con, names) - {folded(table)}, "" if _OTHER_ERRORS.match(error) else error)
+    broken, own_tables = "" if _OTHER_ERRORS.match(error) else error, frozenset(filter(is_own_table, names))
+    return Dependencies(_tables(con, names) - {folded(table)}, broken, own_tables)
 
 
 def reading_statement(view: str) -> str:
@@ -153,4 +168,4 @@ def _tables(con: sqlite3.Connection, names: set[str]) -> frozenset[str]:
     """
     rows = con.execute("PRAGMA main.table_list").fetchall()
     tables = {folded(name) for _, name, kind, *_ in rows if kind in ("table", "virtual")}
-    return frozenset(name for name in names & tables if not name.startswith("sqlite_"))
+    return frozenset(name for name in names & tables if not is_own_table(name))
