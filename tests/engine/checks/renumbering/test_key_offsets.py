@@ -196,6 +196,14 @@ _REFUSED = {
         ],
         ["two-maps"],
     ),
+    "a generated column that refers to keys": (
+        [
+            SITE,
+            "CREATE TABLE loan(note TEXT, site INTEGER AS (length(note)) REFERENCES site(id))",
+            "INSERT INTO loan VALUES ('x')",
+        ],
+        ["reference-computed"],
+    ),
     "keys that refer to each other": (
         [
             "CREATE TABLE site(id INTEGER PRIMARY KEY REFERENCES shop(id))",
@@ -244,6 +252,25 @@ def test_sentinel_stays_and_is_counted(bench: Bench) -> None:
     assert moved.rows("SELECT id FROM site ORDER BY id") == [(5,), (6,)]
     assert moved.rows("SELECT site FROM loan ORDER BY id") == [(-1,), (6,), (17,)]
     assert [(f.subject, f.count) for f in moved.inspected.findings if f.id == "sentinels-kept"] == [("b.db:loan", 1)]
+
+
+def test_sentinel_is_no_key_of_the_table_referred_to(bench: Bench) -> None:
+    """That table takes its keys from another one, which has the number."""
+    item = "CREATE TABLE item(id INTEGER PRIMARY KEY)"
+    book = "CREATE TABLE book(id INTEGER PRIMARY KEY REFERENCES item(id))"
+    note = "CREATE TABLE note(id INTEGER PRIMARY KEY, book INT REFERENCES book(id))"
+    bench.database(TARGET, item, "INSERT INTO item VALUES (4)")
+    rows = (
+        "INSERT INTO item VALUES (-1), (-2)",
+        "INSERT INTO book VALUES (-2)",
+        "INSERT INTO note VALUES (1, -1), (2, -2)",
+    )
+    bench.database("b.db", item, book, note, *rows)
+
+    moved = bench.copied(renumbered("b.db", "note", "book", "item"))
+
+    assert moved.rows("SELECT id FROM item") == [(4,), (5,), (6,)]
+    assert moved.rows("SELECT book FROM note ORDER BY id") == [(-1,), (5,)]
 
 
 def test_sentinel_that_the_target_has_is_refused(bench: Bench) -> None:

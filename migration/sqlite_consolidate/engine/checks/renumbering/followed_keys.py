@@ -47,6 +47,7 @@ class FollowedKeys:
     problems: list[Problem] = field(default_factory=list)
     _parents: dict[_ColumnOfSource, list[_ColumnOfSource | None]] = field(default_factory=dict)
     _owners: dict[_ColumnOfSource, TableId | None] = field(default_factory=dict)
+    _followers: dict[TableId, list[_ColumnOfSource]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, databases: InspectedDatabases) -> FollowedKeys:
@@ -76,10 +77,8 @@ class FollowedKeys:
 
     def columns_of(self, owner: TableId) -> Iterator[tuple[TableMapping, str]]:
         """Yield each column that takes the offset of a renumbered table."""
-        for mapping in self.mappings.values():
-            for column, _ in mapping.columns:
-                if self.owner(mapping, column) == owner:
-                    yield mapping, column
+        for table, column in self._followers.get(owner, ()):
+            yield self.mappings[table], column
 
     def same_numbers(self, owner: TableId, planned: Schema) -> set[ColumnOfTarget]:
         """Return each column of the target that holds keys of a table, or refers to them."""
@@ -133,12 +132,23 @@ class FollowedKeys:
         for table, mapping in self.mappings.items():
             for column, _ in mapping.columns:
                 owners = self._owners_of((table, folded(column)))
-                self._owners[table, folded(column)] = next(iter(owners)) if len(owners) == 1 else None
+                owner = next(iter(owners)) if len(owners) == 1 else None
+                self._owners[table, folded(column)] = owner
+                if owner is not None:
+                    self._followers.setdefault(owner, []).append((table, column))
                 if len(owners) > 1:
                     self.problems.append(_two_keys(mapping, column))
+        self.problems += self._computed_references()
         for table, key in self.keys.items():
             if self._owners.get((table, folded(key))) == table and not _is_unique(self.mappings[table], key):
                 self.problems.append(_key_lost(self.mappings[table], key))
+
+    def _computed_references(self) -> Iterator[Problem]:
+        """Yield a problem for each generated column that refers to renumbered keys."""
+        for table, name in self._parents:
+            mapping = self.mappings[table]
+            if (table, name) not in self._owners and self._owners_of((table, name)) != {None}:
+                yield _computed(mapping, name)
 
     def _owners_of(self, column: _ColumnOfSource) -> set[TableId | None]:
         """Return the tables whose offsets a column would take, with None if its values would stay.
@@ -197,6 +207,12 @@ def _two_keys(mapping: TableMapping, column: str) -> Problem:
     fact = f"column {column} refers to rows that get different offsets, or to itself by way of other tables."
     hint = f'Write keys = "keep" for the tables that {column} refers to, or move {mapping.table_map.name} apart (into).'
     return Problem("two-maps", mapping.subject, fact, hint, criterion="keys-free")
+
+
+def _computed(mapping: TableMapping, column: str) -> Problem:
+    fact = f"column {column} refers to renumbered keys and is generated, so it cannot follow them."
+    hint = 'Write keys = "keep" for the tables that it refers to, or leave this table behind with a reason.'
+    return Problem("reference-computed", mapping.subject, fact, hint, criterion="keys-free")
 
 
 def _key_lost(mapping: TableMapping, key: str) -> Problem:

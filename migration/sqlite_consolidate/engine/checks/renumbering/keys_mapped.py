@@ -175,8 +175,10 @@ class _Proof:
         inspected = self.compared.inspected
         for table, key in self.followed.keys.items():
             mapping = self.followed.mappings[table]
-            planned = inspected.target_schema.schema
-            self._same_numbers.setdefault(self._place(mapping, key), self.followed.same_numbers(table, planned))
+            place = self._place(mapping, key)
+            if place not in self._same_numbers:
+                planned = inspected.target_schema.schema
+                self._same_numbers[place] = self.followed.same_numbers(table, planned)
         schema = inspected.target.schema if inspected.target else None
         for place in {place for places in self._same_numbers.values() for place in places}:
             table_before = schema.table(place[0]) if schema else None
