@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,7 @@ def _listed(path: Path) -> list[set[str]]:
     return texts
 
 
+@cache
 def _texts(path: Path) -> list[str]:
     """Return the strings of a module that are no docstring, with the parts of f-strings."""
     docstrings = {id(node.value) for node in nodes_of(path) if isinstance(node, ast.Expr)}

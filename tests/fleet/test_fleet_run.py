@@ -68,6 +68,7 @@ def test_second_run_consolidates_only_the_failed_workspace(tmp_path: Path) -> No
     assert fleet.workspace("kiel").files() == done
 
 
+@pytest.mark.thorough
 def test_sigterm_rolls_the_running_workspace_back(tmp_path: Path) -> None:
     """The run in its smoke test is past COMMIT.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.migration_stamps import MIGRATION_STAMPS
+from tests.support.thorough import thorough
 from tests.support.workspaces.inventory_folder import proposal_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def propose(root: Path, table: str, target: str, source: str) -> tuple[ProposedS
 
 
 @pytest.mark.parametrize("declaration", [KEYED, WITHOUT_KEY])
-@pytest.mark.parametrize("table", ["alembic_version", "room_master_table", "__EFMigrationsHistory", "SequelizeMeta"])
+@pytest.mark.parametrize(
+    "table", ["alembic_version", *thorough("room_master_table", "__EFMigrationsHistory", "SequelizeMeta")]
+)
 def test_migrations_that_differ_are_a_decision(tmp_path: Path, table: str, declaration: str) -> None:
     """No key collides, so that a union would be possible."""
     source, decisions = propose(

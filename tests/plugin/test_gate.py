@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.pytest_plugin import refusals
+from tests.support.thorough import thorough
 from tests.support.workspaces.staged_project import StagedProject, staged_project, whole
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Stage
 
 @pytest.mark.parametrize(
     ("verb", "mode"),
-    [("migrate", "migrate"), ("verify", "rehearsal"), ("rollback", "rollback"), ("selftest", "selftest")],
+    [("migrate", "migrate"), ("verify", "rehearsal"), *thorough(("rollback", "rollback"), ("selftest", "selftest"))],
 )
 def test_exact_verb_runs_every_stage_in_order(project: StagedProject, verb: str, mode: Mode) -> None:
     """Each test runs once, although the files have the tests in reverse order."""
@@ -48,14 +49,16 @@ def test_verify_runs_the_check_when_the_run_says_so(project: StagedProject) -> N
     "args",
     [
         ["-m", " migrate "],
-        ["-mmigrate"],
-        ["-o", "addopts=", "-m", "migrate"],
-        ["-c", "tox.ini", "-m", "migrate"],
         ["-m", "not slow", "-m", "migrate"],
         ["-x", "--maxfail=3", "--setup-show", "-n", "0", "-p", "no:cacheprovider", "-m", "migrate"],
-        ["-o", "testpaths=tests/stages", "-m", "migrate"],
-        ["-o", "testpaths=", "-m", "migrate"],
-        ["--order-scope=session", "--order-after-ff", "--continue-on-collection-errors", "-m", "migrate"],
+        *thorough(
+            ["-mmigrate"],
+            ["-o", "addopts=", "-m", "migrate"],
+            ["-c", "tox.ini", "-m", "migrate"],
+            ["-o", "testpaths=tests/stages", "-m", "migrate"],
+            ["-o", "testpaths=", "-m", "migrate"],
+            ["--order-scope=session", "--order-after-ff", "--continue-on-collection-errors", "-m", "migrate"],
+        ),
     ],
     ids=" ".join,
 )
@@ -121,23 +124,25 @@ def test_project_test_that_is_broken_does_not_stop_migration(project: StagedProj
     [
         [],
         ["tests"],
-        ["-k", "rows"],
-        ["-m", ""],
-        ["-m", "not slow"],
-        ["-m", "migrate or slow"],
         ["-m", "migrate or verify"],
-        ["-m", "migrate and not slow"],
-        ["-m", "(migrate)"],
         ["-m", "Migrate"],
-        ["-o", "addopts="],
-        ["-o", "addopts=", "-m", "not slow"],
-        ["-o", "testpaths=tests/stages"],
-        ["-p", "no:cacheprovider", "-c", "../other.ini"],
         ["-p", "no:cacheprovider", "-c", "../other.ini", "-m", "migrate or verify"],
-        ["-p", "no:cacheprovider", "--rootdir", "..", "-m", "not slow"],
         ["--doctest-modules"],
-        ["-p", "no:order"],
-        ["--lf"],
+        *thorough(
+            ["-k", "rows"],
+            ["-m", ""],
+            ["-m", "not slow"],
+            ["-m", "migrate or slow"],
+            ["-m", "migrate and not slow"],
+            ["-m", "(migrate)"],
+            ["-o", "addopts="],
+            ["-o", "addopts=", "-m", "not slow"],
+            ["-o", "testpaths=tests/stages"],
+            ["-p", "no:cacheprovider", "-c", "../other.ini"],
+            ["-p", "no:cacheprovider", "--rootdir", "..", "-m", "not slow"],
+            ["-p", "no:order"],
+            ["--lf"],
+        ),
     ],
     ids=" ".join,
 )
@@ -173,10 +178,12 @@ def test_no_expression_in_the_environment_runs_a_stage(project: StagedProject, m
     "args",
     [
         ["tests/stages"],
-        [TRANSFER],
         ["tests/plan", f"{TRANSFER}::test_rows_counted[a/b]"],
-        ["-m", "migrate or slow", TRANSFER],
-        ["-p", "no:cacheprovider", "-c", "../other.ini", "tests/stages"],
+        *thorough(
+            [TRANSFER],
+            ["-m", "migrate or slow", TRANSFER],
+            ["-p", "no:cacheprovider", "-c", "../other.ini", "tests/stages"],
+        ),
     ],
     ids=" ".join,
 )
@@ -211,10 +218,15 @@ def test_stage_reached_around_its_folder_is_refused(project: StagedProject, monk
 
 @pytest.mark.parametrize(
     "args",
-    [["--co"], ["--co", "-q"], ["--setup-plan"], ["--fixtures"], ["--cache-show"], ["--markers"], ["--help"]],
+    [
+        ["--co"],
+        ["--setup-plan"],
+        ["--fixtures"],
+        *thorough(["--co", "-q"], ["--cache-show"], ["--markers"], ["--help"]),
+    ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("verb", ["migrate", "verify"])
+@pytest.mark.parametrize("verb", ["migrate", *thorough("verify")])
 def test_listing_begins_no_run(project: StagedProject, verb: str, args: list[str]) -> None:
     """A listing neither opens nor writes a file."""
     ran = project.pytest("-m", verb, *args)
@@ -242,7 +254,11 @@ def test_collect_only_numbers_and_describes_the_stages(project: StagedProject) -
 
 @pytest.mark.parametrize(
     ("expression", "verbs"),
-    [("migrate or verify", ["migrate", "verify"]), ("not slow", []), ("migrate", []), ("Migrate", ["migrate"])],
+    [
+        ("migrate or verify", ["migrate", "verify"]),
+        ("not slow", []),
+        *thorough(("migrate", []), ("Migrate", ["migrate"])),
+    ],
 )
 def test_expression_around_a_verb_gets_a_hint(project: StagedProject, expression: str, verbs: list[str]) -> None:
     """Exit code 5 alone would not explain the reason."""
@@ -267,6 +283,7 @@ def test_workers_run_the_projects_own_tests_only(project: StagedProject) -> None
     assert ran.tests == []
 
 
+@pytest.mark.thorough
 def test_run_of_its_own_process_is_whole(project: StagedProject) -> None:
     """The test runs the command as an operator types it."""
     ran = project.python("-m", "pytest", "-m", "migrate")

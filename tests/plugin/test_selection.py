@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.thorough import sampled, thorough
 from tests.support.workspaces.staged_project import StagedProject, staged_project, whole
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def meddler(project: StagedProject, source: str) -> tuple[str, str]:
     return ("-p", "meddler")
 
 
-@pytest.mark.parametrize(("place", "exit_"), [("first", 0), ("plain", 0), ("last", 0), ("around", 4)])
+@pytest.mark.parametrize(("place", "exit_"), [("first", 0), ("around", 4), *thorough(("plain", 0), ("last", 0))])
 def test_shuffling_plugin_is_overruled_or_the_run_refused(project: StagedProject, place: str, exit_: int) -> None:
     """pytest-order corrects the order of most plugins.
 
@@ -95,11 +96,20 @@ def test_shuffling_plugin_is_overruled_or_the_run_refused(project: StagedProject
 
 @pytest.mark.parametrize(
     ("place", "statement"),
-    [
-        *((place, statement) for place in PLACES for statement in ("del items[3]", "del items[-2:]", "items.clear()")),
-        # Not "first": pytest's own regrouping, which comes later, takes a double out again.
-        *((place, "items.append(items[3])") for place in ("plain", "last", "around")),
-    ],
+    sampled(
+        [
+            *(
+                (place, statement)
+                for place in PLACES
+                for statement in ("del items[3]", "del items[-2:]", "items.clear()")
+            ),
+            # Not "first": pytest's own regrouping, which comes later, takes a double out again.
+            *((place, "items.append(items[3])") for place in ("plain", "last", "around")),
+        ],
+        0,
+        9,
+        14,
+    ),
 )
 def test_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject, place: str, statement: str) -> None:
     """A migration with missing or repeated tests is not complete."""
@@ -144,7 +154,8 @@ def pytest_collection_modifyitems(session, items):
 
 
 @pytest.mark.parametrize(
-    ("hook", "position"), [("pytest_collection_finish", "trylast=True"), ("pytest_runtestloop", "tryfirst=True")]
+    ("hook", "position"),
+    [("pytest_collection_finish", "trylast=True"), *thorough(("pytest_runtestloop", "tryfirst=True"))],
 )
 def test_stages_reordered_after_the_check_do_not_run(project: StagedProject, hook: str, position: str) -> None:
     """Each test is checked again when it begins."""
@@ -193,29 +204,39 @@ def pytest_runtestloop(session):
     ("old", "new", "named"),
     [
         ("@pytest.mark.order(4020)\n", "", " none."),
-        ("order(4020)", "order('first')", " order('first')."),
-        ("order(4020)", "order(4020, 2)", " order(4020, 2)."),
-        ("order(4020)", "order(4020.5)", " order(4020.5)."),
-        ("order(4020)", "order(after='test_performed')", " order()."),
-        ("order(4020)", "order(4020, after='test_performed')", " order(4020)."),
-        ("pytestmark = [", "pytestmark = [pytest.mark.order(4000), ", " order(4020), order(4000)."),
         ("order(4020)", "order(4010)", "(order 4010): "),
-        ("order(4020)", "order(1015)", "(order 1015)"),
-        ("order(4020)", "order(-1)", "(order -1)"),
-        ("@pytest.mark.order(4020)", "@pytest.mark.order(4020)\n@pytest.mark.order(4025)", " 2 times."),
         ("@pytest.mark.order(4020)", "@pytest.mark.skip\n@pytest.mark.order(4020)", " 'skip'."),
-        ("@pytest.mark.order(4020)", "@pytest.mark.xfail\n@pytest.mark.order(4020)", " 'xfail'."),
-        ("@pytest.mark.order(4020)", "@pytest.mark.flaky\n@pytest.mark.order(4020)", " 'flaky'."),
-        ("@pytest.mark.order(4020)", "@pytest.mark.skipif(True, reason='x')\n@pytest.mark.order(4020)", " 'skipif'."),
-        ("@pytest.mark.order(4020)", "@pytest.mark.usefixtures('run')\n@pytest.mark.order(4020)", " 'usefixtures'."),
         ('stage("40-transfer")', 'stage("60-commit")', " stage('40-transfer'), and has stage('60-commit')."),
-        ('pytest.mark.stage("40-transfer"), ', "", " stage('40-transfer'), and has none."),
         ("pytest.mark.migrate", "pytest.mark.slow", "test_40_transfer.py::test_rows_counted"),
         ('@pytest.mark.criterion("rows-counted")', "", " 'rows-counted'."),
-        ("rows-counted", "rows-cuonted", " 'rows-cuonted'."),
-        ("rows-counted", "smoke:WMS CLI", " 'rows-counted'."),
-        ("def test_rows_counted", "def rows_counted", " 'rows-counted'."),
         ("import pytest", "import pytest, nothing_of_that_name", "40-transfer: "),
+        *thorough(
+            ("order(4020)", "order('first')", " order('first')."),
+            ("order(4020)", "order(4020, 2)", " order(4020, 2)."),
+            ("order(4020)", "order(4020.5)", " order(4020.5)."),
+            ("order(4020)", "order(after='test_performed')", " order()."),
+            ("order(4020)", "order(4020, after='test_performed')", " order(4020)."),
+            ("pytestmark = [", "pytestmark = [pytest.mark.order(4000), ", " order(4020), order(4000)."),
+            ("order(4020)", "order(1015)", "(order 1015)"),
+            ("order(4020)", "order(-1)", "(order -1)"),
+            ("@pytest.mark.order(4020)", "@pytest.mark.order(4020)\n@pytest.mark.order(4025)", " 2 times."),
+            ("@pytest.mark.order(4020)", "@pytest.mark.xfail\n@pytest.mark.order(4020)", " 'xfail'."),
+            ("@pytest.mark.order(4020)", "@pytest.mark.flaky\n@pytest.mark.order(4020)", " 'flaky'."),
+            (
+                "@pytest.mark.order(4020)",
+                "@pytest.mark.skipif(True, reason='x')\n@pytest.mark.order(4020)",
+                " 'skipif'.",
+            ),
+            (
+                "@pytest.mark.order(4020)",
+                "@pytest.mark.usefixtures('run')\n@pytest.mark.order(4020)",
+                " 'usefixtures'.",
+            ),
+            ('pytest.mark.stage("40-transfer"), ', "", " stage('40-transfer'), and has none."),
+            ("rows-counted", "rows-cuonted", " 'rows-cuonted'."),
+            ("rows-counted", "smoke:WMS CLI", " 'rows-counted'."),
+            ("def test_rows_counted", "def rows_counted", " 'rows-counted'."),
+        ),
     ],
 )
 def test_stage_that_is_marked_wrong_is_refused(project: StagedProject, old: str, new: str, named: str) -> None:
@@ -264,8 +285,7 @@ def test_one_function_is_a_test_of_each_criterion(generated: tuple[StagedProject
     ("statement", "named"),
     [
         ("items.remove(test)", " 'rows-counted'."),
-        ("items.append(test)", "test_each_criterion_holds[rows-counted]: "),
-        ("items.reverse()", "(order "),
+        *thorough(("items.append(test)", "test_each_criterion_holds[rows-counted]: "), ("items.reverse()", "(order ")),
     ],
 )
 def test_run_is_refused_when_plugin_drops_or_doubles_criterion(

@@ -50,6 +50,7 @@ def test_every_planted_fault_is_refused_by_its_criterion(workspace: Workspace) -
     assert shown >= {(CAN_FAIL + fault.criterion, fault.description) for fault in faults}
 
 
+@pytest.mark.thorough
 def test_refused_workspace_proves_nothing(workspace: Workspace) -> None:
     """It exits with 1, names the criteria that refused, and plants no fault."""
     workspace.execute("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)")

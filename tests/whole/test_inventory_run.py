@@ -43,6 +43,7 @@ def test_folder_of_all_kinds_gets_a_usable_plan(mixed: Workspace) -> None:
     assert rehearsal.exit == 0, rehearsal.text
 
 
+@pytest.mark.thorough
 def test_proposed_plan_of_the_sample_passes_its_rehearsal(tmp_path: Path) -> None:
     """It has references and smoke tests, and nothing is left to decide."""
     workspace = Workspace(build(tmp_path / "workspace", decisions=True), tmp_path / "reports")

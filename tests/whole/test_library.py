@@ -25,6 +25,7 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.run_lock import holder
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.sample.build import build
+from tests.support.thorough import thorough
 from tests.support.workspaces.one_source import build_one_source
 from tests.support.workspaces.whole_run import DEADLINE, REPOSITORY, Workspace
 
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
     from sqlite_consolidate import Result
 
 MASKED_KEYS = frozenset({"run", "started", "finished", "seconds"})
+RUNS = ("verify", "Result", "rehearse", "rollback")  # their examples run a whole consolidation, as that of consolidate
 FUNCTIONS = [name for name in sqlite_consolidate.__all__ if inspect.isfunction(getattr(sqlite_consolidate, name))]
 
 
-@pytest.mark.parametrize("name", sqlite_consolidate.__all__)
+@pytest.mark.parametrize("name", [*(name for name in sqlite_consolidate.__all__ if name not in RUNS), *thorough(*RUNS)])
 def test_example_of_an_exported_name_has_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The example in the docstring, run on the sample workspace, shows what it says."""
     build(tmp_path / "shop")

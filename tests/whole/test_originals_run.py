@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.sample.build import build
 from tests.support.workspaces.whole_run import Workspace
@@ -20,6 +22,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.thorough
 def test_faults_of_a_manual_consolidation_are_found(tmp_path: Path) -> None:
     """A right one is accepted. Wrong indexes, rows and columns fail their criteria."""
     kept = build(tmp_path / "kept")

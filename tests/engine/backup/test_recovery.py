@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.run.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
 from tests.support.processes import die, is_killed_at_change, run_in_child
+from tests.support.thorough import sampled, thorough
 from tests.support.workspaces.killed_runs import die_after, run_until_killed
 from tests.support.workspaces.two_sources import (
     SET,
@@ -76,9 +77,11 @@ def die_in_the_transfer(root: Path) -> None:
     assert (root / "workspace.db-journal").stat().st_size > 512  # this is a hot journal
 
 
-@pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
+@pytest.mark.parametrize("target", sampled([True, False], 0), ids=["target", "no target"])
 @pytest.mark.parametrize(
-    ("event", "times"), [point[1:] for point in AFTER_SEAL], ids=[point[0] for point in AFTER_SEAL]
+    ("event", "times"),
+    sampled([point[1:] for point in AFTER_SEAL], 2, 5, 7),
+    ids=[point[0] for point in AFTER_SEAL],
 )
 def test_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times: int) -> None:
     """Contents, code, names and modes are as before, at every point after the backup."""
@@ -96,8 +99,8 @@ def test_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times: i
     assert recover(root, plan_of(root)) == []
 
 
-@pytest.mark.parametrize("stage", [SCHEMA, TRANSFER, VERIFY], ids=lambda stage: stage.id)
-@pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
+@pytest.mark.parametrize("stage", [TRANSFER, *thorough(SCHEMA, VERIFY)], ids=lambda stage: stage.id)
+@pytest.mark.parametrize("target", sampled([True, False], 0), ids=["target", "no target"])
 def test_run_killed_in_its_transaction_is_undone(tmp_path: Path, stage: Stage, target: bool) -> None:
     """Nothing was committed."""
     root = build_two_sources(tmp_path / "workspace", target=target)
@@ -109,7 +112,7 @@ def test_run_killed_in_its_transaction_is_undone(tmp_path: Path, stage: Stage, t
     assert state(root) == before
 
 
-@pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
+@pytest.mark.parametrize("target", sampled([True, False], 0), ids=["target", "no target"])
 def test_hot_journal_of_killed_run_is_rolled_back(tmp_path: Path, target: bool) -> None:
     """Pages were in the target's file before COMMIT."""
     root = build_two_sources(tmp_path / "workspace", target=target)
@@ -124,7 +127,7 @@ def test_hot_journal_of_killed_run_is_rolled_back(tmp_path: Path, target: bool) 
     assert [name for name in after.files if "workspace.db" in name] == []
 
 
-@pytest.mark.parametrize("event", ["archiving", "finished"])
+@pytest.mark.parametrize("event", ["archiving", *thorough("finished")])
 def test_hot_journal_of_source_is_rolled_back(root: Path, event: str) -> None:
     """Leaving WAL mode is a transaction as well."""
     before = state(root)
@@ -147,7 +150,7 @@ def test_hot_journal_of_source_is_rolled_back(root: Path, event: str) -> None:
     assert state(root) == before
 
 
-@pytest.mark.parametrize("name", ["workspace.db", "logs/notes.db"])
+@pytest.mark.parametrize("name", ["workspace.db", *thorough("logs/notes.db")])
 def test_journal_without_synced_header_is_deleted(root: Path, name: str) -> None:
     """SQLite ignores it and does not delete it."""
     before = state(root)
@@ -179,8 +182,9 @@ def test_run_killed_before_sealing_leaves_no_set(root: Path) -> None:
     assert list((root / "backups").glob("[!.]*")) == []
 
 
-def test_run_killed_before_any_file_change_is_undone(root: Path, tmp_path: Path) -> None:
-    """The run is killed before every seventh change of a file or a name."""
+@pytest.mark.parametrize("step", [25, *thorough(7)])
+def test_run_killed_before_any_file_change_is_undone(root: Path, tmp_path: Path, step: int) -> None:
+    """The run is killed before each of these changes of a file or a name."""
     before = state(root)
     number, killed, points = 1, True, 0
     while killed:
@@ -194,7 +198,7 @@ def test_run_killed_before_any_file_change_is_undone(root: Path, tmp_path: Path)
         if finished is None:
             assert state(copy) == before, number
             assert no_remains(copy), number
-        number, points = number + 7, points + 1
+        number, points = number + step, points + 1
     assert finished is not None
     assert points > 5
 
@@ -204,7 +208,7 @@ def no_remains(root: Path) -> bool:
     return all((folder / "manifest.json").exists() for folder in (root / "backups").glob("[!.]*"))
 
 
-@pytest.mark.parametrize("event", ["rewriting", "finished"])
+@pytest.mark.parametrize("event", ["rewriting", *thorough("finished")])
 def test_killed_recovery_can_be_retried(tmp_path: Path, event: str) -> None:
     """It is killed before each change of a file or a name."""
     root = build_two_sources(tmp_path / "workspace")

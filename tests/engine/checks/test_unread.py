@@ -14,6 +14,7 @@ import pytest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from tests.support.processes import die_in_a_transaction, other_process
+from tests.support.thorough import sampled, thorough
 from tests.support.unprivileged import common_folder, run_unprivileged
 from tests.support.workspaces.two_sources import PLAN, a_run, build_two_sources, execute
 
@@ -187,7 +188,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", sampled(MODES, 0))
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mode: Mode) -> None:
     """The problem of the damaged file and those of the other files are reported together.
@@ -209,7 +210,7 @@ def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mo
     assert after == before
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", sampled(MODES, 0))
 @pytest.mark.parametrize(
     ("spoil", "criterion", "id", "reason"),
     [
@@ -271,7 +272,7 @@ def test_a_closed_folder_is_not_taken_for_missing_files(root: Path, mode: Mode) 
     assert (examined.sources, examined.target) == (set(), True)
 
 
-@pytest.mark.parametrize(("mode", "id"), [(Mode.REHEARSAL, "unreadable"), (Mode.MIGRATE, "log-unreadable")])
+@pytest.mark.parametrize(("mode", "id"), [(Mode.REHEARSAL, "unreadable"), *thorough((Mode.MIGRATE, "log-unreadable"))])
 def test_a_closed_log_is_a_problem_beside_the_others(root: Path, mode: Mode, id: str) -> None:
     """Whether it reports an error could not be told after the run."""
     (root / "app/app.log").write_text("line\n")
@@ -366,7 +367,7 @@ def test_damaged_database_with_hot_journal_is_a_problem(root: Path) -> None:
     assert examined.sources == {"notes"}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", sampled(MODES, 0))
 def test_table_of_unread_source_is_not_missing(root: Path, mode: Mode) -> None:
     """A foreign key of the plan's own table refers to what that source would have brought."""
     required = '\n[[table]]\nname = "steps"\ncreate = "CREATE TABLE steps(task INTEGER REFERENCES tasks(id))"\n'
@@ -378,7 +379,7 @@ def test_table_of_unread_source_is_not_missing(root: Path, mode: Mode) -> None:
     assert examined.problems == {FORGOTTEN, NOT_FOUND, ("sources-readable", "unreadable", TASKS)}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", sampled(MODES, 0))
 def test_an_unread_database_counts_for_the_space(root: Path, mode: Mode) -> None:
     """Its size is known without being read, and a rehearsal has no copy of it."""
     os.truncate(root / TASKS, shutil.disk_usage(root).free // 2 + 1)  # a hole in a file takes no space on the disk

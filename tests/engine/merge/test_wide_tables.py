@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.databases import Bench, source, table
 from tests.support.dumps import content, loaded
 from tests.support.rows.copied_rows import last_counts, rows_are_exact
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     import sqlite3
@@ -44,11 +45,10 @@ def wide(bench: Bench, file: str, create: str, *setup: str, invalid: bool = True
     "create",
     [
         f"CREATE TABLE w({BODY})",
-        f"CREATE TABLE w({NOT_NULL})",
-        f"CREATE TABLE w({BODY}, CHECK(c1999 IS NOT NULL))",
         f"CREATE TABLE w({BODY} UNIQUE)",
+        *thorough(f"CREATE TABLE w({NOT_NULL})", f"CREATE TABLE w({BODY}, CHECK(c1999 IS NOT NULL))"),
     ],
-    ids=["plain", "not-null", "check", "unique"],
+    ids=["plain", "unique", "not-null", "check"],
 )
 def test_wide_rows_keep_values_and_rowids(bench: Bench, create: str) -> None:
     """The last column is set after the others, or each row is inserted alone."""

@@ -14,6 +14,7 @@ import pytest
 from tests.support.crash.crash_trial import MISSED, Facts, Trial, facts, fresh
 from tests.support.crash.injector import FAULTS, Call, calls_of, why_no_injection
 from tests.support.crash.power_cut import why_no_power_cut
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -70,7 +71,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, pool: Executor) -> Und
 @pytest.mark.parametrize(
     ("fault", "number"),
     [
-        *((fault, FEW) for fault in ("kill", "disk full")),
+        ("kill", FEW),
+        *thorough(("disk full", FEW)),
         *(pytest.param(fault, CI, marks=pytest.mark.crash) for fault in FAULT_NAMES),
         *(pytest.param(fault, LONG, marks=pytest.mark.long) for fault in FAULT_NAMES),
     ],

@@ -32,7 +32,7 @@ def _many(number: int, folder: Path) -> ReferenceTotals:
     return totals
 
 
-@pytest.mark.parametrize("number", [10, *thorough(40)])
+@pytest.mark.parametrize("number", [5, *thorough(40)])
 def test_sample_of_random_references_is_followed(scratch: Path, number: int) -> None:
     """Workspaces end in both ways."""
     totals = reference_trials(range(number), str(scratch))

@@ -22,11 +22,26 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.security
 _MEMORY = 1_000_000_000  # bytes that no process may have had
+_ONE_A_KIND = (
+    "a view without an end",
+    "a trigger that calls functions",
+    "a column that is ten thousand times its row",
+    "forty views of each other",
+    "a CHECK that searches for years",
+    "sixty columns, each twice the one before",
+)
+
+
+def marks_of(harm: Harm) -> list[pytest.MarkDecorator]:
+    """Return the mark of an attack that a bare pytest leaves out."""
+    if harm.long:
+        return [pytest.mark.long]
+    return [] if harm.name in _ONE_A_KIND else [pytest.mark.thorough]
 
 
 @pytest.mark.parametrize(
     "harm",
-    [pytest.param(harm, id=harm.name, marks=pytest.mark.long if harm.long else ()) for harm in (*HARMLESS, *HARMFUL)],
+    [pytest.param(harm, id=harm.name, marks=marks_of(harm)) for harm in (*HARMLESS, *HARMFUL)],
 )
 def test_malicious_database_is_moved_or_refused(tmp_path: Path, table: Table, harm: Harm) -> None:
     """The rehearsal ends, reports how, and leaves the workspace unchanged."""

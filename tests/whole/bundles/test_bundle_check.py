@@ -13,6 +13,7 @@ from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.pytest_files import page as page_check
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from tests.support.reports.tampering import edited, update_digests, with_a_failure_hidden, with_other_count
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ def _move_lost(document: Any) -> None:
     del document["moves"][0]
 
 
-@pytest.mark.parametrize("change", [with_other_count, _moved_count, _source_count, _table_lost, _move_lost])
+@pytest.mark.parametrize("change", [with_other_count, _move_lost, *thorough(_moved_count, _source_count, _table_lost)])
 def test_counts_that_do_not_add_up_are_found(files: Files, change: Callable[[Any], None]) -> None:
     """Also when every digest was computed anew."""
     edited(files, change)
@@ -128,7 +129,12 @@ def _refused(document: Any) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [with_a_failure_hidden, _stage_failed, _stage_removed, _removed, _smoke_removed, _excused, _exit_code, _refused],
+    [
+        with_a_failure_hidden,
+        _stage_removed,
+        _removed,
+        *thorough(_stage_failed, _smoke_removed, _excused, _exit_code, _refused),
+    ],
 )
 def test_verdict_that_does_not_follow_is_found(files: Files, change: Callable[[Any], None]) -> None:
     """A criterion failed or is missing, the verdict is changed, or a stage is missing."""

@@ -83,6 +83,7 @@ def test_the_report_is_kept_whatever_happens(workflow: dict[Any, Any]) -> None:
         assert Path(last["with"]["path"]).parts[0] == "reports"
 
 
+@pytest.mark.thorough
 def test_cron_prints_only_problems(workspace: Workspace) -> None:
     """What is printed is mailed."""
     line = (DOCS / "crontab").read_text("utf-8").splitlines()[-1]

@@ -95,6 +95,7 @@ def shop(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_first_command_prints_what_the_readme_shows(project: Path) -> None:
     """It consolidates the sample, and every line up to the next command is the same."""
     first, shown = BLOCKS[0], BLOCKS[2]

@@ -112,7 +112,7 @@ def test_accepted_runs_hold_no_value(workspace: Workspace) -> None:
         assert leaks(ran) == []
 
 
-@pytest.mark.parametrize("spoil", [_collide, _check, _log, *thorough(_retype, _undecodable, _expect)])
+@pytest.mark.parametrize("spoil", [_collide, *thorough(_check, _log, _retype, _undecodable, _expect)])
 def test_refused_runs_hold_no_value(workspace: Workspace, spoil: object) -> None:
     """The reasons are collisions, types, constraints, encodings, applications and logs."""
     assert callable(spoil)

@@ -54,6 +54,7 @@ def test_consolidation_runs_from_another_repository(repository: Path, workspace:
     assert not (workspace.root / "old.db").exists()
 
 
+@pytest.mark.thorough
 def test_style_option_in_two_words_is_no_test_path(repository: Path, workspace: Workspace) -> None:
     """The root folder stays that repository, and the report has the style."""
     style = workspace.root.parent / "own.css"

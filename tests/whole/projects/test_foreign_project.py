@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.support.thorough import thorough
 from tests.support.workspaces.installed import copy_package
 from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY
 
@@ -118,8 +119,8 @@ def counts(project: Path, environment: dict[str, str], *args: str) -> tuple[int,
 
 @pytest.mark.parametrize(
     ("args", "tests"),
-    [((), 2), (("-m", "migrate"), 1), (("-m", "not migrate"), 1), (("tests/test_flock.py",), 2)],
-    ids=["bare", "marker", "without-marker", "path"],
+    [(("-m", "migrate"), 1), *thorough(((), 2), (("-m", "not migrate"), 1), (("tests/test_flock.py",), 2))],
+    ids=["marker", "bare", "without-marker", "path"],
 )
 def test_project_with_a_package_migration_runs_its_tests(
     project: Path, environment: dict[str, str], args: tuple[str, ...], tests: int

@@ -58,9 +58,9 @@ def _die_during_rollback(_run: object) -> None:
     ("plugin", "code"),
     [
         (_at(COPY, signal.SIGTERM), 143),
-        (_at(COMMITTED, signal.SIGHUP), 129),
-        (_after(LAST, signal.SIGINT), 2),
         *thorough(
+            (_at(COMMITTED, signal.SIGHUP), 129),
+            (_after(LAST, signal.SIGINT), 2),
             (_at(PREFLIGHT, signal.SIGINT), 2),
             (_at(PREFLIGHT, signal.SIGTERM), 143),
             (_at(COMMITTED, signal.SIGINT), 2),
@@ -172,6 +172,7 @@ def test_killed_rollback_is_finished_by_the_next(workspace: Workspace) -> None:
     assert workspace.contents() == before
 
 
+@pytest.mark.thorough
 def test_second_run_is_refused_and_names_the_first(workspace: Workspace) -> None:
     """The first run holds a kernel lock, and ends as if it were alone."""
     fifo = workspace.root.parent / "fifo"
