@@ -57,3 +57,37 @@ def test_rows_with_a_key_need_no_rowid(bench: Bench) -> None:
         bench.database(file, LOG, f"INSERT INTO log(rowid, msg, ext) VALUES(5, 'x', '{file}')")
 
     assert ids(bench, "a.db", "b.db") == []
+
+
+EXPRESSION = "CREATE TABLE log(msg TEXT, ext TEXT); CREATE UNIQUE INDEX i ON log({})"
+
+
+@pytest.mark.parametrize("term", ["json_extract(ext, '$.k') DESC", "msg, (nullif(ext, /* ( */ 'x)'))", "lower(ext)"])
+def test_null_of_an_expression_is_no_key(bench: Bench, term: str) -> None:
+    """SQLite allows any number of rows with it."""
+    for file in ("a.db", "b.db"):
+        bench.database(file, *EXPRESSION.format(term).split("; "), NULLS)
+
+    assert ids(bench, "a.db", "b.db") == ["rowid-collision"]
+
+
+def test_value_of_an_expression_is_a_key(bench: Bench) -> None:
+    """It tells the rows apart, so equal rowids are no collision."""
+    for file in ("a.db", "b.db"):
+        row = f"INSERT INTO log(rowid, msg, ext) VALUES(5, 'x', '{file}')"
+        bench.database(file, *EXPRESSION.format("lower(ext)").split("; "), row)
+
+    assert ids(bench, "a.db", "b.db") == []
+
+
+def test_identical_rows_are_skipped_under_another_rowid(bench: Bench) -> None:
+    """Only the row without a key keeps its rowid."""
+    for file, rowid in (("a.db", 50), ("b.db", 51)):
+        insert = f"INSERT INTO log(rowid, msg, ext) VALUES({rowid}, 'keyed', 'k'), ({rowid - 10}, 'keyless', NULL)"
+        bench.database(file, LOG, insert)
+
+    copied = bench.copied(*(source(file, table("log", on_conflict="skip-identical")) for file in ("a.db", "b.db")))
+
+    expected = [(40, "keyless"), (41, "keyless"), (50, "keyed")]
+    assert copied.rows("SELECT rowid, msg FROM log ORDER BY rowid") == expected
+    assert rows_are_exact(copied)

@@ -26,6 +26,28 @@ def test_policy_needs_a_unique_key_in_the_target(bench: Bench, policy: str) -> N
     assert problems(bench, "CREATE TABLE t(id, v)", on_conflict=policy) == NO_EFFECT
 
 
+@pytest.mark.parametrize("index", ["t(lower(id))", "t(id) WHERE v > 1"], ids=["expression", "partial"])
+def test_policy_needs_a_key_of_columns(bench: Bench, index: str) -> None:
+    """A policy compares the columns of keys, and neither expressions nor a part of the rows."""
+    bench.database(TARGET, "CREATE TABLE t(id, v)", f"CREATE UNIQUE INDEX i ON {index}")
+    bench.database("a.db", "CREATE TABLE t(id, v)", "INSERT INTO t VALUES(1, 'x')")
+    (problem,) = bench.survey(source("a.db", table("t", on_conflict="prefer-target"))).problems
+
+    assert (problem.criterion, problem.id, problem.subject) == NO_EFFECT[0]
+
+
+def test_hint_names_no_policy_for_a_computed_key(bench: Bench) -> None:
+    """No policy would decide about it."""
+    for file, value in ((TARGET, "X"), ("a.db", "x")):
+        insert = f"INSERT INTO t VALUES('{value}', 1)"
+        bench.database(file, "CREATE TABLE t(id, v)", "CREATE UNIQUE INDEX i ON t(lower(id))", insert)
+    (problem,) = bench.survey(source("a.db", "t")).problems
+
+    assert problem.id == "row-refused"
+    assert "or policy" not in problem.hint
+    assert "into" in problem.hint
+
+
 KEYED = {
     "primary key": "CREATE TABLE t(id INTEGER PRIMARY KEY, v)",
     "unique": "CREATE TABLE t(id UNIQUE, v)",

@@ -302,7 +302,7 @@ def _rowid_problem(into: Table, mapping: TableMapping, count: int, subjects: Seq
     if reason := reason_to_keep(mapping):
         fact = f"{reason} of {into.name}, and {fact}"
     else:
-        without = "has rows that no key tells apart" if keys_of(into) else "has no key"
+        without = "has rows that no key tells apart" if keys_of(into) or computed_keys(into) else "has no key"
         fact = f"{into.name} {without}, and {fact}"
     hint = collision_hint(mapping)
     return Problem("rowid-collision", subjects[-1], fact, hint, criterion="keys-free", others=tuple(subjects[:-1]))

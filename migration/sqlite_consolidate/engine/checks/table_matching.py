@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,20 @@ from sqlite_consolidate.engine.merge.lost_constraints import (
     lost_constraints,
 )
 from sqlite_consolidate.engine.merge.table_mapping import match_columns
-from sqlite_consolidate.engine.sqlite.schema.objects import Table, computed_keys, keys_of, rows_without_key
+from sqlite_consolidate.engine.sqlite.schema.keyless_rows import rows_without_key
+from sqlite_consolidate.engine.sqlite.schema.objects import Table, computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.plan.model import Source, TableMap
+else:
+    from sqlite_utils.utils import sqlite3
 
 MappedTable = tuple["Source", int, Table]
 """A source, the index of one of its table mappings, and the table that this mapping names."""
@@ -81,25 +87,30 @@ def _largest_id(databases: InspectedDatabases, mapping: TableMapping) -> int:
 
 def _mark_rows_without_key(databases: InspectedDatabases) -> None:
     """Mark each mapping whose target table receives rows with NULL in all unique keys."""
-    marked = {
-        folded(mapping.into.name)
-        for mapping in databases.mappings
-        if (condition := rows_without_key(mapping.table))
-        and databases.sources[mapping.source.name]
-        .write_lock.reader.execute(f"SELECT 1 FROM {quoted(mapping.table.name)} WHERE {condition} LIMIT 1")
-        .fetchone()
-    }
+    marked = {folded(mapping.into.name) for mapping in databases.mappings if _has_rows_without_key(databases, mapping)}
     databases.mappings = [
         replace(mapping, has_rows_without_key=folded(mapping.into.name) in marked) for mapping in databases.mappings
     ]
 
 
+def _has_rows_without_key(databases: InspectedDatabases, mapping: TableMapping) -> bool:
+    condition = rows_without_key(mapping.table)
+    reader = databases.sources[mapping.source.name].write_lock.reader
+    if not condition:
+        return False
+    with contextlib.suppress(sqlite3.Error):  # a function of the application, without which no row can be copied
+        query = f"SELECT 1 FROM {quoted(mapping.table.name)} WHERE {condition} LIMIT 1"
+        return reader.execute(query).fetchone() is not None
+    return False
+
+
 def _without_effect(subject: str, table_map: TableMap, into: Table) -> list[Problem]:
     """Return a problem for each key of a table mapping that can have no effect."""
     problems = []
-    if table_map.on_conflict != "refuse" and not (keys_of(into) or computed_keys(into)):
-        fact = f"{into.name} has no unique key in the target, so on_conflict has nothing to compare."
-        hint = "Remove on_conflict, or give the table a key in create."
+    if table_map.on_conflict != "refuse" and not keys_of(into):
+        other = " but partial ones and those on expressions" if computed_keys(into) else ""
+        fact = f"{into.name} has no unique key in the target{other}, so on_conflict has nothing to compare."
+        hint = "Remove on_conflict, or give the table a key of columns in create."
         problems.append(Problem("no-effect", subject, fact, hint, criterion="keys-free"))
     if table_map.rowids == "renumber" and (into.alias or into.without_rowid):
         fact = f"{into.name} has a key of its own in the target, so no implicit rowid can change."

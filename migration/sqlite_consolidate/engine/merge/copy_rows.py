@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
@@ -88,7 +88,7 @@ def copy_rows(
     except sqlite3.IntegrityError as error:
         rolled_back = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK has rolled back the whole transaction."
         text = f"a row violates a constraint of {mapping.into.name}: {error}.{rolled_back}"
-        hint = "Correct the rows, or choose another table or policy."
+        hint = "Correct the rows, or move them under another name (into). No policy decides about this constraint."
         raise ProblemError(Problem("row-refused", mapping.subject, text, hint)) from error
     change = source - skipped - replaced
     seconds = time.monotonic() - began
@@ -152,11 +152,14 @@ def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Pro
 
     Digests are compared, because SQL takes -0.0 for 0.0 and limits the depth of an expression.
     """
+    if not mapping.holds_rowids and rows.rowid_counts:  # a key identifies these rows, whatever identifies others
+        rows = replace(rows, rowid_counts=False)
+        skipped = digest_query(con, clashing_source_rows(rows))
     if digest_query(con, claimed_target_rows(rows)) == skipped:
         return
     target_rows = set(_exact_rows(con, claimed_target_rows(rows)))
     different = sum(row not in target_rows for row in _exact_rows(con, clashing_source_rows(rows)))
-    rowids = ", or have another rowid" if mapping.rowid_counts else ""
+    rowids = ", or have another rowid" if rows.rowid_counts else ""
     if different:
         raise ProblemError(
             Problem(

@@ -343,18 +343,6 @@ def keys_of(table: Table) -> list[Key]:
     ]
 
 
-def rows_without_key(table: Table) -> str:
-    """Return the SQL condition of the rows that have a NULL in each unique key.
-
-    It is empty where there can be no such row.
-    """
-    keys = [[column for column, _ in key] for key in keys_of(table)]
-    computed = any(not index.partial for index in computed_keys(table))
-    if not keys or computed or table.alias or table.without_rowid or not table.rowid:
-        return ""
-    return " AND ".join(f"({' OR '.join(f'{quoted(column)} IS NULL' for column in key)})" for key in keys)
-
-
 def computed_keys(table: Table) -> list[Index]:
     """Return the unique indexes that are partial, on expressions or on generated columns.
 
