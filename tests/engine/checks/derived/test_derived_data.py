@@ -199,6 +199,11 @@ def test_log_is_incomplete_when_a_source_has_no_trigger(bench: Bench) -> None:
         ("UPDATE t SET body = lower(body) WHERE id = new.id", [], [("trigger-not-fired", "target.db:t", 2)]),
         ('UPDATE "t" SET body = 1 WHERE NEW."id" = "t"."id" AND 1', [], [("trigger-not-fired", "target.db:t", 2)]),
         ("UPDATE t SET body = 1 WHERE rowid = new.rowid", [], [("trigger-not-fired", "target.db:t", 2)]),
+        ("UPDATE t SET body = 1 WHERE _rowid_ = new.oid", [], [("trigger-not-fired", "target.db:t", 2)]),
+        ("UPDATE t SET body = 1 WHERE new.rowid == t.id", [], [("trigger-not-fired", "target.db:t", 2)]),
+        ("UPDATE t SET body = 1 WHERE t.id IS new.id AND body IS NULL", [], [("trigger-not-fired", "target.db:t", 2)]),
+        ("UPDATE t SET body = 0 WHERE id IS NOT new.id", [("derived-undeclared", "target.db:t")], []),
+        ("UPDATE t SET body = 0 WHERE id = new.body", [("derived-undeclared", "target.db:t")], []),
         ("UPDATE t SET body = 0 WHERE id <> new.id", [("derived-undeclared", "target.db:t")], []),
         ("UPDATE t SET body = 0 WHERE id = new.id OR 1", [("derived-undeclared", "target.db:t")], []),
         ("UPDATE t SET body = 0 WHERE id = new.id AND 1 OR 1", [("derived-undeclared", "target.db:t")], []),
@@ -215,6 +220,30 @@ def test_trigger_that_changes_its_new_row_derives_nothing(
     bench.database("a.db", ROWS, ARRIVE)
 
     assert judged(bench, "t") == (problems, findings)
+
+
+@pytest.mark.parametrize(("equals", "derives"), [("=", False), ("IS", True)])
+def test_trigger_that_compares_nulls_finds_several_rows(bench: Bench, equals: str, derives: bool) -> None:
+    """A key of text may be NULL in any number of rows."""
+    rows = "CREATE TABLE t(name TEXT PRIMARY KEY, body)"
+    bench.database(
+        TARGET,
+        rows,
+        f"CREATE TRIGGER fires AFTER INSERT ON t BEGIN UPDATE t SET body = 1 WHERE name {equals} new.name; END",
+    )
+    bench.database("a.db", rows, "INSERT INTO t VALUES('a', 1)")
+
+    assert judged(bench, "t")[0] == ([("derived-undeclared", "target.db:t")] if derives else [])
+
+
+def test_index_over_another_index_is_stale_as_well(bench: Bench) -> None:
+    """SQLite cannot rebuild it, and reads the other one whenever a query reads it."""
+    inner, outer = "CREATE VIRTUAL TABLE t USING fts5(body)", "CREATE VIRTUAL TABLE words USING fts5(body, content=t)"
+    bench.database(TARGET, inner, outer)
+    bench.database("a.db", inner, "INSERT INTO t VALUES('one')")
+
+    assert judged(bench, "t") == (REFUSED, [])
+    assert judged(bench, "t", **stale("words")) == ([], [("derived-stale", "target.db:words", 1)])
 
 
 def test_contentless_index_that_nothing_explains_is_a_finding(bench: Bench) -> None:

@@ -120,7 +120,8 @@ class DerivationReader:
     def of_indexes(self) -> Iterator[Derivation]:
         """Yield each FTS4 and FTS5 table with external content, with each table that it reads.
 
-        FTS reads its content when it rebuilds the index.
+        FTS reads its content when it rebuilds the index. It cannot rebuild an index over another search index, which
+        it reads by a query only.
         """
         for table in self.schema.tables.values():
             if table.module in _SEARCH_MODULES:
@@ -144,11 +145,13 @@ class DerivationReader:
         rebuild = f"INSERT INTO {quoted(table.name)}({quoted(table.name)}) VALUES('rebuild')"
 
         def run() -> None:
-            with contextlib.suppress(sqlite3.Error):  # such as that there is no content
-                self.con.execute(rebuild)
+            for statement in (rebuild, f"SELECT * FROM {quoted(table.name)}"):
+                with contextlib.suppress(sqlite3.Error):  # such as that there is no content
+                    self.con.execute(statement).fetchall()
 
         accesses, _ = record_accesses(self.con, run)
-        return self._ordinary_tables(access.table for access in accesses if access.action == "READ")
+        read = (access.table for access in accesses if access.action == "READ")
+        return self._ordinary_tables(name for name in read if folded(name) != folded(table.name))
 
     def compile(self, statement: str) -> list[Access]:
         """Return the accesses of a statement, with stand-ins for what the application defines."""
@@ -186,14 +189,7 @@ class DerivationReader:
         declared = self.schema.table(table)
         if declared is None or ways != {"UPDATE"} or folded(trigger.table) != folded(table):
             return False
-        key = [declared.alias] if declared.alias else [*declared.primary_key] if len(declared.primary_key) == 1 else []
-        names = "|".join(re.escape(folded(name)) for name in (*key, *ROWIDS))
-        column = rf"(?:\w+\.)?(?P<{{}}>{names})"
-        same = (
-            rf"{column.format('left')}\s*==?\s*(?:new|old)\.(?P=left)|"
-            rf"(?:new|old)\.(?P<right>{names})\s*==?\s*(?:\w+\.)?(?P=right)"
-        )
-        by_key = re.compile(rf"\bwhere\s+(?:{same})\s*(?:;|\band\b(?!.*\bor\b))", re.DOTALL)
+        by_key = re.compile(rf"\bwhere\s+(?:{_same_row(declared)})\s*(?:;|\band\b(?!.*\bor\b))", re.DOTALL)
         code = unquoted(trigger.sql)
         updates = re.split(r"\bupdate\b", re.split(r"\bbegin\b", code, maxsplit=1)[-1])[1:]
         statements = [update.split(";")[0] + ";" for update in updates]
@@ -208,6 +204,25 @@ def triggers_of(schema: Schema, table: str, events: Iterable[str]) -> list[Trigg
     """Return the triggers of a table or a view that fire at one of these events."""
     of_table = (trigger for trigger in schema.triggers if folded(trigger.table) == folded(table))
     return [trigger for trigger in of_table if trigger_event(trigger) in events]
+
+
+def _same_row(table: Table) -> str:
+    """Return the pattern of a condition that only the row fulfils that fires a trigger.
+
+    Each name of the rowid stands for any other. A NULL is not unique, so IS does not find one row by another key.
+    """
+    columns = {folded(column.name) for column in table.columns}
+    rowids = [name for name in ROWIDS if name not in columns] if table.rowid else []
+    key = table.primary_key if len(table.primary_key) == 1 and not table.alias else ()
+    patterns = []
+    for names, equals in (([*rowids, *filter(None, [table.alias])], r"(?:\s*==?\s*|\s+is\s+)"), (key, r"\s*==?\s*")):
+        if names:
+            name = f"(?:{'|'.join(re.escape(folded(name)) for name in names)})"
+            patterns += [
+                rf"(?:\w+\.)?{name}{equals}(?:new|old)\.{name}\b",
+                rf"(?:new|old)\.{name}{equals}(?:\w+\.)?{name}\b",
+            ]
+    return "|".join(patterns) or r"\b\B"
 
 
 def _writes(trigger: TriggerOrView, table: str, writes: dict[str, list[Access]]) -> bool:

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 _ROWID = rf"(?:{'|'.join(ROWIDS)})"
 _ROWID_WORD = re.compile(rf"\b{_ROWID}\b")
+_EQUALS = r"(?:\s*==?\s*|\s+is\s+)"
 # The row that fires a trigger, found by its own rowid.
 _SAME_ROW = re.compile(
-    rf"\b(?:\w+\.)?{_ROWID}\s*==?\s*(?:new|old)\.{_ROWID}\b|\b(?:new|old)\.{_ROWID}\s*==?\s*(?:\w+\.)?{_ROWID}\b"
+    rf"\b(?:\w+\.)?{_ROWID}{_EQUALS}(?:new|old)\.{_ROWID}\b|\b(?:new|old)\.{_ROWID}{_EQUALS}(?:\w+\.)?{_ROWID}\b"
 )
 _INSERTED = re.compile(r"\binto\s+(?:\w+\s*\.\s*)?(?P<table>\w+)\s*(?:as\s+\w+\s*)?\((?P<columns>[^)]*)\)")
 
