@@ -41,6 +41,7 @@ LEVELS: dict[str, Level] = {
     "keys-renumbered": "note",
     "left-out-of-copy": "note",
     "link-out-of-copy": "attention",
+    "meaning-differs": "attention",
     "mention-exempt": "note",
     "mention-in-documentation": "note",
     "mention-in-sentence": "attention",

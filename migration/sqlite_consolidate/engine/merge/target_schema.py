@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, create_statements, describe_together, tables_together
 from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
 from sqlite_consolidate.engine.merge.views.planned_views import ViewPlanner
+from sqlite_consolidate.engine.merge.views.source_names import SourceNames
 from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_object_kind
@@ -112,6 +113,7 @@ class TargetSchemaBuilder:
         self._own_tables: set[str] = set()
         self._triggers: list[tuple[_Origin, Statement]] = []
         self._created: list[tuple[_Origin, str]] = []
+        self._names = SourceNames(self.con, self._owners.written)
         # Source name to the folded target names of its tables, and to those that keep their name and columns.
         self._moved_tables: dict[str, set[str]] = {}
         self._unchanged_tables: dict[str, set[str]] = {}
@@ -139,6 +141,7 @@ class TargetSchemaBuilder:
         for origin, table in self._created:
             self._check_foreign_keys(origin, table)
         self._check_keys_of_target()
+        self._names.close()
         self.target_schema.schema = read_schema(self.con)
         self.con.close()
         return self.target_schema
@@ -179,15 +182,15 @@ class TargetSchemaBuilder:
         """Add the views of a source with their triggers, as far as all that they read is moved."""
         if not schema.views:
             return
-        planner = ViewPlanner(
-            ViewMapper(source, schema, limits_of(self.con)), self.con, self._find, self._owners.shared_out
-        )
+        mapper = ViewMapper(source, schema, limits_of(self.con))
+        names = self._names.of_views(source, schema, mapper.renamed)
+        planner = ViewPlanner(mapper, self.con, self._find, self._owners.shared_out, names)
         planner.plan(self._unchanged_tables.get(source.name, set()))
         self.target_schema.after_rows += planner.statements
         self.target_schema.findings += planner.findings
         if planner.left:
             self.target_schema.left_views[source.name] = planner.left
-        origin = _Origin(source.file, source)
+        origin = _Origin(source.file, source, schema)
         self._triggers += [(origin, trigger) for trigger in planner.triggers if not _is_left(source, trigger)]
 
     def _add(self, origin: _Origin, planned: Sequence[Statement]) -> None:
@@ -220,6 +223,10 @@ class TargetSchemaBuilder:
 
     def _add_object(self, origin: _Origin, statement: Statement) -> None:
         """Create an index, a trigger or a view of a ``create`` text under an unused name."""
+        is_left, findings = self._names.of_object(origin.source, origin.schema, statement, origin.subject)
+        self.target_schema.findings += findings
+        if is_left:
+            return
         known = self._find(statement.kind, statement.name)
         if known is None:
             self._create(origin, statement)
@@ -250,11 +257,8 @@ class TargetSchemaBuilder:
     def _create(self, origin: _Origin, statement: Statement) -> bool:
         """Create an index, a trigger or a view, and return whether the target will have it."""
         if statement.kind != "trigger":
-            return self._execute(
-                origin,
-                statement,
-                self.target_schema.before_rows if statement.kind == "index" else self.target_schema.after_rows,
-            )
+            is_index, planned = statement.kind == "index", self.target_schema
+            return self._execute(origin, statement, planned.before_rows if is_index else planned.after_rows)
         self.con.execute("SAVEPOINT trial")
         is_created = self._execute(origin, statement, self.target_schema.after_rows)
         if is_created and not self._trigger_works(origin, statement):
@@ -268,10 +272,9 @@ class TargetSchemaBuilder:
         needs = dependencies.trigger_dependencies(self.con, statement.name, statement.table)
         label = f"trigger {statement.name} of {statement.table}"
         missing = needs.missing.removesuffix(NOT_MOVED)
-        reason = origin.leave_reason(missing) if missing else None
-        if reason is not None:
-            explanation = f"it uses {missing}, which the plan leaves behind ({reason})"
-            self._finding("trigger-left-with-table", origin, f"{label} stays in the archive: {explanation}.")
+        if missing and (reason := origin.leave_reason(missing)) is not None:
+            text = f"{label} stays in the archive: it uses {missing}, which the plan leaves behind ({reason})."
+            self._finding("trigger-left-with-table", origin, text)
             return False
         if needs.broken and not (origin.source and needs.whole_file):
             broken = needs.broken.removesuffix(NOT_MOVED)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
+    from sqlite_consolidate.engine.merge.views.resolved_names import ResolvedNames
     from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
 else:
     from sqlite_utils.utils import sqlite3
@@ -33,6 +34,7 @@ class ViewPlanner:
         con: Database in memory with the tables of the target. Each planned view is created in it.
         find: Returns the object of a kind and name in ``con``, or None.
         shared_out: Returns in words which database has rows in some of several tables, and keeps another one apart.
+        names: Compares what the views mean in the source and in the target.
         statements: The planned views.
         triggers: Their INSTEAD OF triggers.
         findings: Which views stay, and which have other names.
@@ -43,6 +45,7 @@ class ViewPlanner:
     con: sqlite3.Connection
     find: Callable[[str, str], Statement | None]
     shared_out: Callable[[Collection[str]], str]
+    names: ResolvedNames
     statements: list[Statement] = field(default_factory=list)
     triggers: list[Statement] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -79,9 +82,9 @@ class ViewPlanner:
         if self.mapper.reads_renamed(view.name):
             return self._add_mapped_view(view, triggers)
         if not is_known:
-            reason = self._create(view.name, view.sql, lambda: self._problem(view.name, unchanged))
+            reason = self._create(view.name, view.sql, lambda: self._problem(view, unchanged))
         else:
-            reason = self._unmoved_reason(view)
+            reason = self._unmoved_reason(view) or self._other_meaning(view, view.name, view.sql)
         if not reason:
             self.triggers += [self._rewritten_trigger(each, view.name) for each in triggers]
         return reason
@@ -104,8 +107,13 @@ class ViewPlanner:
         except (sqlite3.Error, ValueError) as error:
             return f"SQLite cannot rewrite it for the renamed tables ({error})"
         known, targets = self.find("view", name), self.mapper.targets(view.name)
-        is_known = known is not None and same_statement(known.sql, sql)
-        if not is_known and (reason := self._create(name, sql, lambda: self._mapped_problem(name, targets))):
+        if known is not None and same_statement(known.sql, sql):
+            reason = self._other_meaning(view, name, sql)
+        else:
+            reason = self._create(
+                name, sql, lambda: self._mapped_problem(name, targets) or self._other_meaning(view, name, sql)
+            )
+        if reason:
             return reason
         if folded(name) != folded(view.name):
             self.mapper.renamed[folded(view.name)] = name
@@ -136,12 +144,25 @@ class ViewPlanner:
         self.con.execute("RELEASE trial")
         return reason
 
-    def _problem(self, name: str, unchanged: Collection[str]) -> str:
-        needs = dependencies.view_dependencies(self.con, name)
+    def _other_meaning(self, view: TriggerOrView, name: str, sql: str) -> str:
+        """Return why a view would mean something else in the target, or an empty text.
+
+        A view that compares otherwise there gets a finding.
+        """
+        reason, difference = self.names.view_reason(view, name, sql)
+        if difference:
+            text = f"view {name} {difference}."
+            self.findings.append(Finding.of("meaning-differs", self.mapper.source.file, text))
+        return reason
+
+    def _problem(self, view: TriggerOrView, unchanged: Collection[str]) -> str:
+        needs = dependencies.view_dependencies(self.con, view.name)
         if needs.broken:
             return f"it reads an object that is not moved ({needs.broken})"
         foreign = sorted(needs.tables - set(unchanged))
-        return f"it reads {', '.join(foreign)}, which is not moved from this source as it is" if foreign else ""
+        if foreign:
+            return f"it reads {', '.join(foreign)}, which is not moved from this source as it is"
+        return self._other_meaning(view, view.name, view.sql)
 
     def _mapped_problem(self, name: str, targets: set[str]) -> str:
         needs = dependencies.view_dependencies(self.con, name)

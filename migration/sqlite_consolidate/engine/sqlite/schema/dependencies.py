@@ -96,6 +96,14 @@ def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Depe
     return Dependencies(_tables(con, names) - {folded(table)}, broken, own_tables)
 
 
+def concerns_schema(error: str) -> bool:
+    """Return whether an error of the compiler is about the schema.
+
+    Other errors are about what the application defines, or about a view without such a trigger.
+    """
+    return bool(error) and not _OTHER_ERRORS.match(error)
+
+
 def reading_statement(view: str) -> str:
     """Return a statement that reads every column of a view."""
     return f"SELECT * FROM {quoted(view)}"
