@@ -310,6 +310,29 @@ def test_undeclared_reference_is_a_finding(bench: Bench) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("CREATE VIEW first AS SELECT * FROM site WHERE id = 1", True),
+        ('CREATE VIEW first AS SELECT * FROM "site" AS s WHERE 7 <> s."id"', True),
+        ("CREATE VIEW first AS SELECT * FROM site WHERE id NOT IN (3, 4)", True),
+        ("CREATE TRIGGER up AFTER UPDATE ON site WHEN new.id = 1 BEGIN SELECT 1; END", True),
+        ("CREATE INDEX few ON site(name) WHERE id <> 12", True),
+        ("CREATE VIEW none AS SELECT * FROM site WHERE id > 0 AND name = 1", False),
+        ("CREATE VIEW other AS SELECT 1 FROM visit WHERE id = 1", False),
+    ],
+)
+def test_literal_key_in_an_object_is_a_finding(bench: Bench, statement: str, expected: bool) -> None:
+    """It would mean another row."""
+    visit = "CREATE TABLE visit(id INT)"
+    bench.database(TARGET, SITE, visit, statement, "INSERT INTO site VALUES (5, 'a')")
+    bench.database("b.db", SITE, "INSERT INTO site VALUES (1, 'b')")
+
+    inspected = bench.survey(renumbered("b.db", "site"))
+
+    assert any(finding.id == "id-unfollowed" for finding in inspected.findings) is expected
+
+
 def test_search_index_by_keys_is_refused(bench: Bench) -> None:
     """Its rowids are the keys, and nothing follows them."""
     bench.database(TARGET, SITE, "INSERT INTO site VALUES (5, 'a')")

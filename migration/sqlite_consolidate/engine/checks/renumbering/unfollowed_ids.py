@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -27,6 +28,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             if mapping.source.name == parent.source.name:
                 problems += _rowids_of_keys(databases, mapping, parent)
                 findings += _undeclared(databases, mapping, parent, followed)
+    findings += _literals(databases)
     return problems, findings
 
 
@@ -59,6 +61,40 @@ def _undeclared(
                 f" KEY declares as a reference. It stays while the keys of {parent.table_map.name} change."
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=rows)
+
+
+def _literals(databases: InspectedDatabases) -> Iterator[Finding]:
+    """Yield a finding for each object of the target that compares new numbers with a literal.
+
+    Numbers up to 0 stay what they are.
+    """
+    schema = databases.target_schema.schema
+    objects = [(f"trigger {trigger.name}", trigger.sql) for trigger in schema.triggers]
+    objects += [(f"view {view.name}", view.sql) for view in schema.views]
+    for table in schema.tables.values():
+        objects += [(f"index {index.name}", index.sql) for index in table.indexes if index.partial]
+        objects.append((f"table {table.name}", table.sql))
+    shifted: dict[str, set[str]] = {}
+    for mapping in databases.mappings:
+        shifted.setdefault(mapping.into.name, set()).update(mapping.renamed[name] for name in mapping.shifted)
+    for table_name, names in shifted.items():
+        for label, sql in objects if names else ():
+            if re.search(_word(table_name), sql, re.IGNORECASE) and any(_compares(name, sql) for name in names):
+                text = f"{label} compares a column of {table_name}, which gets new numbers, with a literal that stays."
+                yield Finding.of("id-unfollowed", databases.plan.target, text)
+
+
+def _compares(name: str, sql: str) -> bool:
+    column = _word(name)
+    number = r"[1-9]\d*"
+    after = rf"{column}\s*(?:==?|<>|!=|\bis(?:\s+not)?\b|\b(?:not\s+)?in\s*\()\s*{number}"
+    stated = rf"{number}\s*(?:==?|<>|!=)\s*(?:\w+\.)?{column}|{column}[^,]*\bdefault\s+\(?{number}"
+    return bool(re.search(f"{after}|{stated}", sql, re.IGNORECASE))
+
+
+def _word(name: str) -> str:
+    """Return the pattern of a name in SQL, quoted or not."""
+    return rf"""(?<!\w)["`\[]?{re.escape(name)}(?!\w)["`\]]?"""
 
 
 def _is_key(mapping: TableMapping, column: str) -> bool:
