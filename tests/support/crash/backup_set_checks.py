@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _OF_EACH = {"ledger.jsonl", "manifest.json", "plan.toml"}
 _NO_SET = ".hot-journals"  # databases as a dead process left them, before SQLite rolled their journals back
 _OF_RECORDED = {"record.json", "ROLLBACK.md"}
+_OF_REFERENCES = {manifest.DIFF}
 
 
 def backup_set_problems(root: Path, sealed: set[str]) -> list[str]:
@@ -52,5 +53,5 @@ def _not_as_listed(folder: Path) -> Iterator[str]:
     events = str(ledger.events())
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in copies.keys() | named | _OF_RECORDED and name not in events:
+        if path.is_file() and name not in copies.keys() | named | _OF_RECORDED | _OF_REFERENCES and name not in events:
             yield f"backup set {folder.name}: {name} is named neither by the manifest nor by the ledger"
