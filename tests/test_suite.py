@@ -17,6 +17,7 @@ from tests.conftest import LEFT_OUT
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 FILES = sorted(HERE.rglob("test_*.py"))
+OF_NO_BARE_RUN = {f"pytest.mark.{mark}" for mark in LEFT_OUT}
 SENTENCE = 5
 """Number of words from which a text is a sentence."""
 
@@ -43,13 +44,22 @@ def claims_in(path: Path) -> dict[str, str]:
 
     A name that occurs twice runs only once.
     """
-    functions = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
-    tests = [function for function in functions if function.name.startswith("test_")]
+    tests = [function for function in functions_of(path) if function.name.startswith("test_")]
     names = [function.name for function in tests]
     assert len(set(names)) == len(names)
     return {
         function.name.removeprefix("test_").replace("_", " "): ast.get_docstring(function) or "" for function in tests
     }
+
+
+def functions_of(path: Path) -> list[ast.FunctionDef]:
+    """Return the functions of a module."""
+    return [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
+
+
+def is_left_out(function: ast.FunctionDef) -> bool:
+    """Return whether no case of a test runs in a bare pytest."""
+    return any(ast.unparse(decorator) in OF_NO_BARE_RUN for decorator in function.decorator_list)
 
 
 def sentences_in(path: Path) -> list[str]:
@@ -84,6 +94,15 @@ def test_every_test_name_is_a_claim_with_a_sentence(path: Path) -> None:
 def test_tests_left_out_by_default_have_a_command(mark: str) -> None:
     """No test is silently excluded."""
     assert f"pytest -m {mark}" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_module_has_a_test_in_a_bare_run() -> None:
+    """Only what needs two hosts, and bundles of random runs, are left to CI."""
+    functions = {path: [node for node in functions_of(path) if node.name.startswith("test_")] for path in FILES}
+
+    assert {
+        str(path.relative_to(HERE)) for path, tests in functions.items() if tests and all(map(is_left_out, tests))
+    } == {"fleet/test_several_hosts.py", "robustness/exactness/test_random_bundles.py"}
 
 
 @pytest.mark.parametrize("mark", ["thorough", "crash"])

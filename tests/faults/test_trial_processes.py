@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONG = 60.0  # seconds that no trial of the workspace of one source needs
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def processes() -> Iterator[TrialProcesses]:
     """Lend processes for trials and close them afterwards."""
     trial_processes = TrialProcesses()

@@ -241,7 +241,9 @@ def test_failing_application_rolls_everything_back(workspace: Workspace) -> None
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, LookupError])
-@pytest.mark.parametrize("part", ["reading databases, code and logs", "copying old.db:tags", "archiving old.db"])
+@pytest.mark.parametrize(
+    "part", ["archiving old.db", *thorough("reading databases, code and logs", "copying old.db:tags")]
+)
 def test_exception_of_the_caller_rolls_everything_back(
     workspace: Workspace, part: str, error: type[BaseException]
 ) -> None:

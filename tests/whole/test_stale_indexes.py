@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.reports.forgery import edit, failing_subjects
+from tests.support.thorough import thorough
 from tests.support.workspaces.whole_run import PLAN_OF_T, Workspace, execute
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def build(workspace: Workspace, content: str, plan: str) -> None:
     (workspace.root / "consolidation.toml").write_text(plan, "utf-8")
 
 
-@pytest.mark.parametrize("content", ["t, content_rowid=id", "''"], ids=["external", "contentless"])
+@pytest.mark.parametrize("content", ["t, content_rowid=id", *thorough("''")], ids=["external", "contentless"])
 def test_stale_search_index_is_refused(workspace: Workspace, content: str) -> None:
     """Nothing is touched, and the criterion names it."""
     build(workspace, content, PLAN_OF_T)
@@ -56,7 +57,7 @@ def _excuse_another_table(document: Any) -> None:
     entry.update(outcome="not required", examined=0, observed=STALE_INDEX)
 
 
-@pytest.mark.parametrize("content", ["t, content_rowid=id", "''"], ids=["external", "contentless"])
+@pytest.mark.parametrize("content", ["t, content_rowid=id", *thorough("''")], ids=["external", "contentless"])
 def test_accepted_stale_index_is_reported(workspace: Workspace, content: str, tmp_path: Path) -> None:
     """Bundle, check and rollback agree with it. No other table can be excused in the same way."""
     execute(workspace.root / "main.db", "CREATE TABLE other(x)")

@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.backup.backup_set import (
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.problem import ProblemError
 from tests.support.processes import is_killed_at_change
+from tests.support.thorough import thorough
 from tests.support.workspaces.killed_runs import run_until_killed
 from tests.support.workspaces.two_sources import SET, STAMP, consolidated, crashed, execute, plan_of, state
 
@@ -159,8 +160,7 @@ def replace_the_target(root: Path) -> None:
     [
         (spoil_nothing, True),
         (remove_an_archive, False),
-        (create_an_old_database, False),
-        (replace_the_target, False),
+        *thorough((create_an_old_database, False), (replace_the_target, False)),
     ],
 )
 def test_already_consolidated_requires_archives_and_data(

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.merge.copy_rows import existing_rows_digest, rais
 from sqlite_consolidate.engine.sqlite.connections import attached, limits_of
 from tests.support.databases import TARGET, Bench, content, failed_subjects, source, table
 from tests.support.rows.copied_rows import last_counts, read, rows_are_exact
+from tests.support.thorough import thorough
 
 AWKWARD = [
     None, 0, 1, -1, 2**63 - 1, -(2**63), 0.0, -0.0, 0.1, 5e-324, 1.7976931348623157e308, float("inf"), float("-inf"),
@@ -191,7 +192,7 @@ def test_generated_columns_are_computed_by_target(bench: Bench) -> None:
     assert bench.copied(source("a.db", "t")).rows("SELECT g, v, h FROM t") == [(2, 1, 3), (6, 5, 7)]
 
 
-@pytest.mark.parametrize("policy", ["refuse", "skip-identical", "prefer-source"])
+@pytest.mark.parametrize("policy", ["refuse", "prefer-source", *thorough("skip-identical")])
 def test_two_thousand_columns_are_copied(bench: Bench, policy: str) -> None:
     """SQLite limits the depth of an expression to 1,000."""
     names = ", ".join(f"c{at}" for at in range(1999))

@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import bytes_in, make_database
 from tests.support.processes import connected
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,7 +36,7 @@ def make_as_after_a_crash(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("mode", ["DELETE", "WAL", "TRUNCATE", "PERSIST"])
+@pytest.mark.parametrize("mode", ["DELETE", "WAL", *thorough("TRUNCATE", "PERSIST")])
 def test_writers_are_kept_out_and_readers_are_not(tmp_path: Path, mode: str) -> None:
     """It holds in both journal modes. Other processes can write again after the release."""
     path = make_database(tmp_path / "a.db", mode)
@@ -137,9 +138,8 @@ def test_error_during_inspection_leaves_no_sidecars(tmp_path: Path) -> None:
     ("mode", "sql"),
     [
         ("DELETE", ["BEGIN EXCLUSIVE"]),
-        ("DELETE", ["BEGIN IMMEDIATE"]),
-        ("WAL", ["BEGIN IMMEDIATE"]),
         ("WAL", ["PRAGMA locking_mode=EXCLUSIVE", "INSERT INTO t VALUES(9)"]),
+        *thorough(("DELETE", ["BEGIN IMMEDIATE"]), ("WAL", ["BEGIN IMMEDIATE"])),
     ],
 )
 def test_locked_database_is_error_that_names_it(tmp_path: Path, mode: str, sql: list[str]) -> None:

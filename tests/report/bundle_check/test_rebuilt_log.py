@@ -14,6 +14,7 @@ from sqlite_consolidate.report.bundle_check.rebuilt_log import rebuild_log
 from sqlite_consolidate.report.evidence_json import record_from_json, to_json
 from tests.support.reports.records import not_examined
 from tests.support.reports.scripted_run import APPLICATION, Script, ended, record_of_run, scripts
+from tests.support.thorough import sampled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ def read_again(record: Record) -> Record:
 
 
 @pytest.mark.parametrize("way", _WAYS)
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", sampled(Mode, 0, 1, 3))
 def test_rebuilt_log_gives_the_verdict_of_the_run(tmp_path: Path, mode: Mode, way: str) -> None:
     """This holds for every end of a run. An accepted run has the same headline as well."""
     run = ended(tmp_path, mode, scripts(mode)[way])

@@ -62,12 +62,16 @@ def test_pull_request_only_rehearses(workflow: dict[Any, Any], workspace: Worksp
     assert workspace.files() == before
 
 
-def test_migration_is_started_by_hand_and_approved(workflow: dict[Any, Any], workspace: Workspace) -> None:
+def test_migration_is_started_by_hand_and_approved(workflow: dict[Any, Any]) -> None:
     """Its environment requires reviewers, and the verb reaches the script in a variable."""
     assert workflow["jobs"]["run"]["environment"] == "production"
     assert workflow[True]["workflow_dispatch"]["inputs"]["verb"]["options"] == ["verify", "migrate", "rollback"]
     assert "${{" not in "".join(commands(workflow, "run"))
 
+
+@pytest.mark.thorough
+def test_migration_of_the_workflow_is_accepted(workflow: dict[Any, Any], workspace: Workspace) -> None:
+    """Its last command runs the verb that was chosen."""
     ran = here(commands(workflow, "run")[-1], workspace)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -150,7 +150,7 @@ def test_an_option_that_does_not_exist_is_seen(workspace: Workspace) -> None:
     with workspace.plan.open("a") as plan:
         plan.write('[[smoke]]\nname = "cli"\nrun = ["python", "-m", "app.cli", "--limt", "5"]\n')
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     assert ran.exit == 1, ran.text
     assert ran.failed == {"smoke:cli"}

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.sample.build import build
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     import sqlite3
@@ -102,12 +103,14 @@ def test_correct_consolidation_by_hand_passes(plan: Plan, kept: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("criterion", "statement", "says"),
     [
-        ("indexes-created", "DROP INDEX own_status", "idx_tasks_status"),
         ("rows-counted", "DELETE FROM tasks WHERE rowid = 7", "84 rows"),
         ("rows-exact", "UPDATE tasks SET created_by = file, file = created_by", "file and created_by"),
-        ("schema-as-planned", "CREATE TABLE stray(x)", "stray: "),
-        ("tables-created", "DROP TABLE orchestration_decisions", "orchestration_decisions: "),
-        ("neighbours-unchanged", "DROP TABLE bastard_reports", "bastard_reports: "),
+        *thorough(
+            ("indexes-created", "DROP INDEX own_status", "idx_tasks_status"),
+            ("schema-as-planned", "CREATE TABLE stray(x)", "stray: "),
+            ("tables-created", "DROP TABLE orchestration_decisions", "orchestration_decisions: "),
+            ("neighbours-unchanged", "DROP TABLE bastard_reports", "bastard_reports: "),
+        ),
     ],
 )
 def test_each_fault_is_found_by_its_criterion(
