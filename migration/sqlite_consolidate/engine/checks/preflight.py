@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.conversions import find_value_changes
 from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_from
 from sqlite_consolidate.engine.checks.derived.bypassed_triggers import find_bypassed_triggers
+from sqlite_consolidate.engine.checks.derived.computed_values import find_uncomputable_rows
 from sqlite_consolidate.engine.checks.derived.derived_data import add_stale_data
 from sqlite_consolidate.engine.checks.derived.shared_out import find_shared_out
 from sqlite_consolidate.engine.checks.derived.shared_triggers import find_shared_triggers
@@ -128,7 +129,10 @@ def _try_rows(databases: InspectedDatabases, limits: Limits) -> None:
     for mapping in databases.mappings:
         limits.deadline.start_step(f"the trial of {mapping.subject}")
         databases.problems += find_value_changes(mapping, databases.path_of(mapping), limits)
-    _add_key_conflicts(databases, limits)
+    refused = {problem.subject for problem in databases.problems if problem.id == "row-refused"}
+    uncomputable = find_uncomputable_rows(databases, limits)
+    databases.problems += [problem for problem in uncomputable if problem.subject not in refused]
+    _add_key_conflicts(databases, limits, {problem.subject for problem in uncomputable})
     for check in (check_held_rowids, check_parents):
         problems, findings = check(databases, limits)
         databases.problems += problems
@@ -278,12 +282,16 @@ def _with_create(creates: dict[str, str], table_map: TableMap) -> TableMap:
     return table_map.model_copy(update={"create": create})
 
 
-def _add_key_conflicts(databases: InspectedDatabases, limits: Limits) -> None:
+def _add_key_conflicts(databases: InspectedDatabases, limits: Limits, uncomputable: set[str]) -> None:
+    """Find repeated keys, except among rows for which SQLite cannot compute them."""
     for into in {mapping.into.name: mapping.into for mapping in databases.mappings}.values():
         mappings = [mapping for mapping in databases.mappings if mapping.into.name == into.name]
+        rows = key_sources(databases, into)
+        if uncomputable & {key_source.subject for key_source in rows}:
+            continue
         try:
             copied = databases.trial_copies if is_derived_from(databases.target_schema.schema, into) else None
-            databases.problems += find_key_conflicts(into, mappings, key_sources(databases, into), limits, copied)
+            databases.problems += find_key_conflicts(into, mappings, rows, limits, copied)
         except sqlite3.Error as error:
             subject = ", ".join(mapping.subject for mapping in mappings)
             databases.problems.append(read_problem(subject, error))

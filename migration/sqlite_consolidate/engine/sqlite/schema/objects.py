@@ -339,7 +339,7 @@ def keys_of(table: Table) -> list[Key]:
     return keys + [
         tuple((column or "", collation) for column, _, collation in index.terms)
         for index in table.indexes
-        if index.unique and not _is_computed(table, index)
+        if index.unique and not is_computed(table, index)
     ]
 
 
@@ -348,9 +348,10 @@ def computed_keys(table: Table) -> list[Index]:
 
     ``keys_of`` leaves them out.
     """
-    return [index for index in table.indexes if index.unique and _is_computed(table, index)]
+    return [index for index in table.indexes if index.unique and is_computed(table, index)]
 
 
-def _is_computed(table: Table, index: Index) -> bool:
+def is_computed(table: Table, index: Index) -> bool:
+    """Return whether an index is partial, on expressions or on generated columns."""
     generated = {folded(column.name) for column in table.columns if column.generated}
     return index.partial or any(column is None or folded(column) in generated for column, _, _ in index.terms)
