@@ -22,9 +22,14 @@ _SHAPES = tuple(
         r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{30,}|pypi-[\w-]{30,}|hf_[A-Za-z0-9]{30,}|dop_v1_[0-9a-f]{32,})",
         r"(?<![A-Za-z0-9])SG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid
         r"(?<![A-Za-z0-9])eyJ[\w-]{8,}(?:\.[\w-]*){2,4}",  # JSON Web Token
-        r"\b(?i:bearer|basic)\s+(?P<secret>(?=[\w.~+/=-]{0,99}[0-9A-Z=])[\w.~+/=-]{8,})",
+        r"\b(?i:bearer|basic)\s+(?P<secret>(?=[\w.~+/=-]{1,99}[0-9A-Z=])[\w.~+/=-]{8,})",
         r"://[^\s:/@\"'<>]*:(?!\d*/)(?P<secret>[^\s\"'<>]{1,1000})@",  # the password of a connection string
-        r"://(?P<secret>[0-9a-f]{32})@",  # Sentry
+        r"://(?P<secret>[\w-]{20,200})@",  # a token instead of a user
+        r"[?&]sig=(?P<secret>[^\s&\"']+)",  # Azure
+        r":thin:[^/\s]{1,200}/(?P<secret>[^@\s]{1,200})@",  # Oracle
+        r"\bcurl\b.{0,200}?\s(?:-u|--user)[ =][\"']?[^\s:\"']{1,200}:(?P<secret>[^\s\"']+)",
+        r"\blogin\s+\S{1,200}\s+password\s+(?P<secret>\S+)",  # .netrc
+        r"(?i:\bidentified\s+by|\bpassword)\s+'(?P<secret>[^']+)'",  # SQL
     )
 )
 _KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----")
@@ -38,7 +43,7 @@ def _words(text: str) -> frozenset[str]:
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET_WORDS = _words(
     "accesskey apikey apitoken authorization authtoken bearer cookie credential credentials passcode passphrase passwd "
-    "password passwords privatekey pwd secret secretkey secrets token tokens"
+    "kennwort password passwords passwort privatekey pw pwd salt secret secretkey secrets token tokens"
 )
 _NUMBERS_ARE_SECRET = frozenset(
     {"passcode", "passphrase", "passwd", "password", "passwords", "pwd", "secret", "secrets"}
@@ -55,7 +60,7 @@ _ABOUT_A_SECRET = _words(
     "validators version"
 )
 _NO_SECRET = re.compile(
-    r"(?i:true|false|null|none|nil|undefined|yes|no|on|off|-?\*+|)"
+    r"(?i:true|false|null|none|nil|undefined|yes|no|on|off)|\W{0,3}|-?\*+"
     r"|\$\{?[A-Z_][A-Z0-9_]*\}?|\$\{[\w.]+\}|\$\d|\$\(.*\)?|`.*|\$?\{\{.*|\{[^{}]*\}|%\(\w+\)s|%[sdr]|%\w+%|<[\w -]+>"
 )
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
@@ -64,6 +69,8 @@ _KEY = r"(?<![A-Za-z0-9_])(?P<key>[A-Za-z_][\w.-]{0,80})(?P<close>\\{0,3}[\"']?\
 _QUOTED = re.compile(
     r"[rRbBuUfF@]{0,2}(?P<quote>\"\"\"|'''|\\{0,3}[\"'`])(?P<secret>(?:(?!(?P=quote))(?:\\.|.))*)(?P<end>(?P=quote))?"
 )
+_IN_BRACKETS = re.compile(r"(?P<open>[\[(])\s*(?P<secret>[rbuf]?[\"'][^\])]*)(?P<end>[\])])?")
+_OPEN_BRACKET = re.compile(r"(?P<open>[\[(])(?P<secret>)\s*(?P<end>(?!))?$")
 _TO_SPACE = re.compile(r"(?P<secret>[^\s\"'-][^\s\"']*)")
 
 
@@ -84,38 +91,64 @@ _IN_QUOTES = _Place(re.compile(_KEY + r"\s*(?:=>|:=|={1,3}|!==?|:(?!//)|\|\||\?\
 _AS_DEFAULT = _Place(
     re.compile(r"(?:get|getenv|setdefault|setenv|putenv|config|env|set|define)\(\s*[\"']" + _KEY + r"\s*,\s*"), _QUOTED
 )
+_AS_LIST = _Place(_IN_QUOTES.key, _IN_BRACKETS)
 _AS_PARAMETER = _Place(re.compile(r"(?<=[;?&])(?P<key>[\w. -]{1,80})="), re.compile(r"(?P<secret>[^\s;&\"']+)"))
 _IN_CODE = (
     _IN_QUOTES,
     _AS_DEFAULT,
     _AS_PARAMETER,
-    _Place(re.compile(_KEY + r"\s*:\s*[\w\[\], .|]{1,40}=\s*"), _QUOTED),  # annotated
+    _AS_LIST,
+    _Place(re.compile(_KEY + r"\s*:\s*[\w\[\], .|&*<>?!']{1,40}=\s*"), _QUOTED),  # annotated
+    _Place(
+        re.compile(_KEY + r"\s*=\s*[^=\"']{0,99}(?:[\"'][^\"']{0,99}[\"'])?[^=\"']{0,99}(?:\bor\b|\|\||\?\?)\s*"),
+        _QUOTED,
+    ),
+    _Place(re.compile(_KEY + r"\s*=\s*[\w.]{0,99}(?:getenv|get|env|config)\(\s*[\"'][\w.]{1,99}[\"']\s*,\s*"), _QUOTED),
+    _Place(re.compile(r"(?<!\w)(?P<key>set_?\w{1,80})\(\s*"), _QUOTED),
+    _Place(re.compile(r"^\s*#\s*define\s+(?P<key>\w{1,80})\s+"), _QUOTED),
+    _Place(re.compile(r"^\s*(?:#|//|--|\*)\s*(?P<key>\w{1,80})\s*[:=]\s+"), re.compile(r"(?P<secret>\S+)$")),
 )
 _ELSEWHERE = (
     _AS_PARAMETER,
     _Place(
         re.compile(
-            r"^[\s#;/+-]*(?:(?:export|set|declare -x|ENV|ARG)\s+)?(?:Environment=)?" + _KEY + r"\s*(?:=|:(?!//))\s*"
+            r"^[\s#;/+-]*(?:(?:export|set|declare -x|ENV|ARG)\s+)?(?:Environment=)?" + _KEY + r"\s*(?:=>?|:(?!//))\s*"
         ),
-        re.compile(r"(?P<secret>(?![\"'\[{]|\\[\"']|[&!]?\w*\s*[|>])\S.*?)\s*$"),  # to the end of the line
+        re.compile(r"(?P<secret>(?![\"'\[{]|\\[\"']|[&!]?\w*\s*[|>])\S.*)$"),  # to the end of the line
     ),
+    _Place(re.compile(r"^\s*(?:ENV|setx)\s+(?P<key>\w{1,80})\s+"), re.compile(r"(?P<secret>[^\s=].*)$")),
     _IN_QUOTES,
     _AS_DEFAULT,
+    _AS_LIST,
+    _Place(_IN_QUOTES.key, _OPEN_BRACKET),
+    _Place(re.compile(r"(?:key|name)=[\"'](?P<key>[\w.-]{1,80})[\"']\s*>"), re.compile(r"(?P<secret>[^<]+)")),
     _Place(re.compile(r"(?:key|name)=[\"']" + _KEY + r"\s+value="), _QUOTED),  # XML
     _Place(re.compile(r"<(?P<key>[A-Za-z_][\w.-]{0,80})(?:\s[^<>]{0,200})?>"), re.compile(r"(?P<secret>[^<]+)")),
     _Place(re.compile(r"\$\{(?P<key>\w{1,80}):?[-=]"), re.compile(r"(?P<secret>[^}]*)")),  # a default in a shell
     _Place(re.compile(r"(?<![\w-])--(?P<key>[\w-]{1,80})[ =]"), _TO_SPACE),
     _Place(
-        re.compile(_KEY + r"\s*(?:=|:(?!//))\s*"),
+        re.compile(_KEY + r"\s*(?:=>?|:(?!//))\s*"),
         re.compile(r"(?P<secret>[^\s,;&\"'`<>()\[\]{}\\][^\s,;&\"'<>)\]}]*)"),
     ),
 )
+_CLOSING = {"[": r"\]", "(": r"\)"}
 _PARSER_SAYS = re.compile(r"\b(?:unrecognized|unexpected|illegal)\s+$", re.IGNORECASE)  # "unrecognized token: ..."
 _BLOCK = re.compile(
     r"^(?P<indent>\s*(?:- )?)[\"']?(?P<key>[\w.-]{1,80})[\"']?\s*:\s*(?:[&!][\w-]+\s+)*[|>][+-]?\d?\s*$"
 )
-_NAME_LINE = re.compile(r"^\s*-?\s*[\"']?name[\"']?\s*:\s*[\"']?(?P<key>[\w.-]{1,80})[\"']?,?\s*$")
-_VALUE_LINE = re.compile(r"^\s*[\"']?value[\"']?\s*:\s*(?P<secret>\S.*?)\s*$")
+_NAME_LINE = re.compile(
+    r"^\s*(?:-\s*)?(?:<key>|[\"']?name[\"']?\s*:)\s*[\"']?(?P<key>[\w.-]{1,80})[\"']?(?:,|</key>)?\s*$"
+)
+_VALUE_LINE = re.compile(r"^\s*(?:[\"']?value[\"']?\s*:\s*|<string>)(?P<secret>\S.*?)(?:</string>)?$")
+_EMPTY_LINE_OF_KEY = re.compile(r"^(?P<indent>\s*(?:- )?)[\"']?(?P<key>[\w.-]{1,80})[\"']?\s*:\s*$")
+_LINE_BELOW = re.compile(r"^\s*(?:- +)?(?!\s|-\s|[\"']?[\w.-]{1,80}[\"']?\s*:(?:\s|$))(?P<secret>\S.*?),?$")
+_NAMES = "secrets"  # a list of names in a Compose file
+# A line without any of them has no secret. Most lines have none.
+_HINT = re.compile(
+    "key|auth|pass|pw|://|:thin:|sig=|curl|login|identified|basic|begin|github|glpat|gh[oprsu]_|[spr]k[-_]|whsec|a[ksbc][ic]a"
+    r"|xox|xapp|slack|aiza|ya29|npm_|pypi-|hf_|dop_|sg\.|eyj|" + "|".join(sorted(_SECRET_WORDS)),
+    re.IGNORECASE,
+)
 
 
 def mask_secrets(text: str, *, in_code: bool = False) -> str:
@@ -142,7 +175,9 @@ def is_secret_key(key: str) -> bool:
     if not words or words[-1] in _ABOUT_A_SECRET:
         return False
     is_kind_of_key = any(kind in _KINDS_OF_KEYS and word == "key" for kind, word in pairwise(words))
-    return is_kind_of_key or not _SECRET_WORDS.isdisjoint(words) or ("pass" in words and len(words) > 1)
+    is_named = not _SECRET_WORDS.isdisjoint(words) or any(word.endswith(("password", "passwd")) for word in words)
+    is_abbreviated = (len(words) > 1 or key.startswith("_")) and ("pass" in words or words[-1] == "auth")
+    return is_kind_of_key or is_named or is_abbreviated
 
 
 @dataclass
@@ -153,17 +188,19 @@ class _Masking:
         in_code: Whether only a literal can be a value.
         end: Pattern that ends a secret of several lines, or None outside of one.
         indent: Indentation of the key of a block of lines, or None outside of one.
+        below: Indentation of the key of a secret whose values follow, or None outside of such lines.
         names_secret: Whether the line before names the secret whose value follows.
     """
 
     in_code: bool
     end: re.Pattern[str] | None = None
     indent: int | None = None
+    below: int | None = None
     names_secret: bool = False
 
     def line(self, line: str) -> str:
         """Return a line with its secrets masked."""
-        text = line.rstrip("\r")
+        text = line.rstrip()
         return self._masked(text) + line[len(text) :]
 
     def _masked(self, line: str) -> str:
@@ -179,9 +216,17 @@ class _Masking:
             if indent > self.indent:
                 return line[:indent] + MASK
             self.indent = None
+        if self.below is not None and line.strip():
+            indent = len(line) - len(line.lstrip())
+            if indent < self.below or (indent == self.below and not line.lstrip().startswith("-")):
+                self.below = None
+            elif value := _LINE_BELOW.search(line):
+                return _replace(value)
         return self._by_shape_and_key(line)
 
     def _by_shape_and_key(self, line: str) -> str:
+        if not _HINT.search(line) and not self.names_secret:
+            return line
         for pattern in _SHAPES:
             line = pattern.sub(_replace, line)
         if block := _KEY_BLOCK.search(line):
@@ -190,6 +235,8 @@ class _Masking:
             if (block := _BLOCK.search(line)) and is_secret_key(block["key"]):
                 self.indent = len(block["indent"])
                 return line
+            if (empty := _EMPTY_LINE_OF_KEY.search(line)) and empty["key"] != _NAMES and is_secret_key(empty["key"]):
+                self.below = len(empty["indent"])
             if self.names_secret and (match := _VALUE_LINE.search(line)):
                 line = _replace(match) if match["secret"] else line
             named = _NAME_LINE.search(line)
@@ -222,8 +269,8 @@ class _Masking:
     def _note_open_quote(self, value: re.Match[str]) -> None:
         """Note that a value goes on in the next line, if its quotation marks do not end."""
         groups = value.groupdict()
-        if "quote" in groups and groups["end"] is None and (not self.in_code or len(groups["quote"]) == len('"""')):
-            self.end = re.compile(re.escape(groups["quote"]))
+        if groups.get("end", "") is None and (not self.in_code or len(groups.get("quote", "")) == len('"""')):
+            self.end = re.compile(re.escape(groups["quote"]) if "quote" in groups else _CLOSING[groups["open"]])
 
 
 def _is_secret(line: str, key: re.Match[str], value: str) -> bool:

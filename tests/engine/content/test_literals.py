@@ -75,6 +75,12 @@ def test_format_value_masks_columns_named_like_secrets(column: str) -> None:
     assert format_value(column, "anything") == MASKED
 
 
+def test_format_value_masks_secrets_within_values() -> None:
+    """The name of the column does not tell that its values have one."""
+    assert format_value("note", "password=abc") == "'password=***'"
+    assert format_value("url", "https://app:abc@example.org") == "'https://app:***@example.org'"
+
+
 @pytest.mark.parametrize("column", ["id", "name", "title", "panel", "keyword", "monkeys", "spinner"])
 def test_format_value_shows_values_of_other_columns(column: str) -> None:
     """A part of a word is not a secret."""

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from sqlite_consolidate.row_differences import MASKED
+from sqlite_consolidate.secret_masking import mask_secrets
 from sqlite_consolidate.text import one_line
 
 _EXACT_MANTISSA = 1 << 53
@@ -98,6 +99,7 @@ def _product_literal(value: float) -> str:
 
 
 _MAX_CHARACTERS = 40  # characters of one value
+_READ_CHARACTERS = 1000  # characters of one value in which secrets are looked for
 
 
 # A guess by name. It masks too much rather than too little: a masked order_key costs a query, a printed api_key leaks.
@@ -111,9 +113,9 @@ _SECRET = re.compile(
 def format_value(column: str, value: Any) -> str:
     """Return an SQL literal of at most 40 characters for a report.
 
-    A column whose name sounds like a secret gets ``(masked)`` instead.
+    A column whose name sounds like a secret gets ``(masked)`` instead. A secret within another value is masked.
     """
     if _SECRET.search(column):
         return MASKED
-    text = one_line(literal(value))
+    text = one_line(mask_secrets(literal(value)[:_READ_CHARACTERS]))
     return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 1]}…"
