@@ -129,3 +129,33 @@ def test_mark_below_ids_of_target_is_not_lost(bench: Bench) -> None:
     bench.database("a.db", PARENT, FULL, ROW, "UPDATE sqlite_sequence SET seq = 500 WHERE name = 't'")
 
     assert bench.survey(source("a.db", "t", leave={"p": "the target has its own"})).problems == []
+
+
+SEARCH = "CREATE VIRTUAL TABLE f USING fts5(a, b)"
+MODULES = {
+    "tokenizer": (SEARCH[:-1] + ", tokenize='porter')", SEARCH, ["changed tokenize: porter unicode61"]),
+    "prefix and detail": (SEARCH, SEARCH[:-1] + ", prefix='2 3', detail = none)", ["changed detail", "changed prefix"]),
+    "column": (SEARCH, "CREATE VIRTUAL TABLE f USING fts5(a, 'b' UNINDEXED)", ["added UNINDEXED b"]),
+    "plain table": (SEARCH, "CREATE TABLE f(a, b)", ["changed module: fts5 in the source, none in the target"]),
+    "search": ("CREATE TABLE f(a UNIQUE, b)", SEARCH, ["changed module: none", "missing UNIQUE(a)"]),
+    "spelling": (
+        "CREATE VIRTUAL TABLE f USING FTS5(a, b, tokenize=unicode61)",
+        'CREATE VIRTUAL TABLE f USING fts5("A", [b], x, columnsize=1)',
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MODULES)
+def test_other_module_or_option_is_a_finding(bench: Bench, case: str) -> None:
+    """A search of the same word finds other rows in the target."""
+    create, into, differences = MODULES[case]
+    bench.database(TARGET, into)
+    bench.database("a.db", create, "INSERT INTO f(a, b) VALUES('x', 'running')")
+
+    inspected = bench.survey(source("a.db", "f"))
+
+    assert inspected.problems == []
+    findings = [finding for finding in inspected.findings if finding.id == "constraint-lost"]
+    assert [finding.count for finding in findings] == ([len(differences)] if differences else [])
+    assert all(text in findings[0].text for text in differences)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.declarations import comparable_index, table_declarations
+from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -40,6 +41,8 @@ def lost_constraints(mapping: TableMapping, source: Schema, target: Schema, limi
         target: Schema of the target as it will be.
         limits: Limits of what SQLite executes in memory.
     """
+    if "virtual" in (mapping.into.kind, mapping.table.kind):
+        return list(_changed_module(mapping))
     if mapping.into.kind != "table" or mapping.table.kind != "table":
         return []
     wanted = _as_source_declares(mapping, source, limits)
@@ -65,6 +68,25 @@ def loses_autoincrement(mapping: TableMapping) -> bool:
     SQLite then keeps the largest id of the source, and not that of the target.
     """
     return mapping.table.autoincrement and not mapping.into.autoincrement
+
+
+def _changed_module(mapping: TableMapping) -> Iterator[str]:
+    """Yield how a search finds other rows, and each UNIQUE that a virtual table cannot have."""
+    table, into = mapping.table, mapping.into
+    if table.module != into.module:
+        yield f"changed module: {table.module or 'none'} in the source, {into.module or 'none'} in the target"
+        if into.module:
+            yield from (f"missing {_describe_unique(index)}" for index in table.indexes if index.origin == "u")
+    elif table.module == "fts5":
+        before, after = module_arguments(table.sql), module_arguments(into.sql)
+        for name in sorted({*before.options, *after.options}):
+            was, becomes = before.option(name), after.option(name)
+            if was != becomes:
+                yield f"changed {name}: {was or 'empty'} in the source, {becomes or 'empty'} in the target"
+        for old, new in mapping.columns:
+            is_hidden = folded(new) in after.unindexed
+            if is_hidden != (folded(old) in before.unindexed):
+                yield f"{'added' if is_hidden else 'missing'} UNINDEXED {new}"
 
 
 def _as_source_declares(mapping: TableMapping, source: Schema, limits: Limits | None) -> Table | None:
