@@ -47,6 +47,7 @@ def give_one_id_twice(run: Run) -> None:
 
 def move_a_sentinel(run: Run) -> None:
     """Add the offset to a reference that leads to no row and has to stay."""
+    first(_renumbered(run), _NO_KEY)
     con = run.target.connection
     for reference, column, offset in _shifted_references(run):
         table, name = f"main.{quoted(reference.child.into.name)}", quoted(column)
@@ -59,6 +60,7 @@ def move_a_sentinel(run: Run) -> None:
 
 def leave_a_child(run: Run) -> None:
     """Give a reference its number of the source, if that leads to other values."""
+    first(_renumbered(run), _NO_KEY)
     con = run.target.connection
     for reference, column, offset in _shifted_references(run):
         into, child = reference.into, reference.child
