@@ -243,3 +243,23 @@ def test_refused_row_is_reported_with_its_mapping(bench: Bench, clause: str, *, 
     assert (problem.id, problem.subject) == ("row-refused", "a.db:t")
     assert "UNIQUE constraint failed: t.k" in problem.what
     assert ("ON CONFLICT ROLLBACK" in problem.what) == is_rolled_back
+
+
+def test_row_that_an_expression_refuses_is_reported(bench: Bench) -> None:
+    """The target has got an index since the preflight, and SQLite's error names no table."""
+    create = "CREATE TABLE t(k TEXT UNIQUE, v)"
+    bench.database(TARGET, create)
+    bench.database("a.db", create, "INSERT INTO t VALUES('x', 'nojson')")
+    inspected = bench.survey(source("a.db", "t"))
+    assert inspected.target is not None
+    con = inspected.target.write_lock.acquire_exclusive()
+    con.execute("CREATE INDEX i ON t(json_extract(v, '$'))")
+
+    with attached(con, bench.root / "a.db", "a") as alias:
+        digest = source_digest(con, inspected.mappings[0], alias)
+        with pytest.raises(ProblemError) as caught:
+            copy_rows(con, inspected.mappings[0], digest, alias)
+
+    [problem] = caught.value.problems
+    assert (problem.id, problem.subject) == ("row-refused", "a.db:t")
+    assert "malformed JSON" in problem.what

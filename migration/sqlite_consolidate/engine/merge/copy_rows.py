@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.merge.conflict_log import claimed_target_rows, cl
 from sqlite_consolidate.engine.merge.rows.insert_rows import insert_rows
 from sqlite_consolidate.engine.merge.rows.record_copy import try_record_copy
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
+from sqlite_consolidate.engine.sqlite.errors import is_statement_error
 from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -85,9 +86,13 @@ def copy_rows(
         records = try_record_copy(con, mapping, rows, execute)
         method: CopyMethod = records.method if records else "columns"
         inserted = records.rows if records else insert_rows(con, rows, where, execute)
-    except sqlite3.IntegrityError as error:
+    except sqlite3.Error as error:
+        if not isinstance(error, sqlite3.IntegrityError) and not is_statement_error(error):
+            raise
         rolled_back = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK has rolled back the whole transaction."
         text = f"a row violates a constraint of {mapping.into.name}: {error}.{rolled_back}"
+        if is_statement_error(error):  # such as that of a function in an index, which json_extract is
+            text = f"SQLite cannot compute what {mapping.into.name} declares for a row: {error}."
         hint = "Correct the rows, or move them under another name (into). No policy decides about this constraint."
         raise ProblemError(Problem("row-refused", mapping.subject, text, hint)) from error
     change = source - skipped - replaced

@@ -122,7 +122,8 @@ def test_policy_that_cannot_decide_has_these_sentences(bench: Bench) -> None:
     assert [str(problem) for problem in problems] == [
         (
             "a.db:t: a row violates a constraint of t: UNIQUE constraint failed: t.k. A key collision."
-            " Correct the rows, or choose another table or policy. [row-refused]"
+            " Correct the rows, or move them under another name (into). No policy decides about this constraint."
+            " [row-refused]"
         ),
     ]
 
