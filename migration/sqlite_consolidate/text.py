@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import string
 import unicodedata
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 # Some viewers end a line at line and paragraph separators. The other categories are controls, format characters (such
 # as bidi overrides), surrogates, private use and unassigned code points.
 _SHOWN_ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -75,6 +78,11 @@ def _toml_character(char: str) -> str:
 def literal_pattern(name: str) -> str:
     """Return the ``fnmatch`` pattern that matches exactly this name."""
     return re.sub(r"([*?\[])", r"[\1]", name)
+
+
+def fits_name(pattern: str, name: str) -> bool:
+    """Return whether a pattern fits a name. Like SQLite, it ignores the case of ASCII letters."""
+    return fnmatchcase(name.translate(_ASCII_LOWER), pattern.translate(_ASCII_LOWER))
 
 
 _NAMED = 3

@@ -47,6 +47,11 @@ def mistakes(text: str) -> list[tuple[str, str]]:
             "moved-and-left", ["t?sks", '"tasks"'],
         ),
         (
+            QUEUE + TASKS + '[[source.leave]]\ntables = ["TASK?"]\nreason = "r"\n',
+            "source 1, leave 1, tables 1",
+            "moved-and-left", ["TASK?", '"tasks"'],
+        ),
+        (
             QUEUE + TASKS + '[[source.leave]]\nviews = []\nreason = "r"\n',
             "source 1, leave 1",
             "leaves-nothing", ["views"],
@@ -94,7 +99,7 @@ def test_contradiction_is_found_at_its_second_half(text: str, where: str, id: st
     [
         QUEUE + TASKS + QUEUE.replace("queue", "other") + TASKS,
         QUEUE + '[[source.leave]]\ntables = ["*"]\nreason = "empty"\n',
-        QUEUE + TASKS + '[[source.leave]]\ntables = ["TASKS", "agent_*"]\nreason = "r"\n',
+        QUEUE + TASKS + '[[source.leave]]\ntables = ["TASKS2", "agent_*"]\nreason = "r"\n',
         QUEUE + TASKS + '[[source.table]]\nname = "old"\ninto = "tasks"\n',
         QUEUE + TASKS + 'columns = { a = "b", b = "a" }\n',
         QUEUE

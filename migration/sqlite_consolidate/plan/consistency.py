@@ -6,13 +6,13 @@ mistakes. They skip values of a wrong type, because :mod:`sqlite_consolidate.pla
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from sqlite_consolidate.plan.ddl import validate_create
 from sqlite_consolidate.plan.mistakes import in_quotes, key_path_text, mistake_at
 from sqlite_consolidate.plan.model import LeftKind, Plan
+from sqlite_consolidate.text import fits_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -115,7 +115,7 @@ def _left_too(data: Data) -> Iterator[Problem]:
         mapped = list(_texts(data, *part_loc, "table", ..., "name"))
         for loc, pattern in _texts(data, *part_loc, "leave", ..., "tables", ...):
             for _, name in mapped:
-                if fnmatchcase(name, pattern):
+                if fits_name(pattern, name):
                     fact = f"{in_quotes(pattern)} leaves {in_quotes(name)} behind, but a [[source.table]] moves it."
                     yield mistake_at(
                         loc, "moved-and-left", fact, "Make the pattern narrower, or remove the [[source.table]]."

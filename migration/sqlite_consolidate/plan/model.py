@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from fnmatch import fnmatchcase
 from pathlib import Path  # noqa: TC003 -- pydantic resolves the annotations of a model at run time
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints
 
 from sqlite_consolidate.plan.constants import Constant, fill_in
+from sqlite_consolidate.text import fits_name
 
 ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source"]
 Keys = Literal["keep", "renumber"]
@@ -148,8 +148,8 @@ class Leave(Part):
     reason: Name
 
     def names(self, kind: LeftKind, name: str) -> bool:
-        """Return whether a pattern fits an object. Patterns distinguish upper and lower case."""
-        return any(fnmatchcase(name, pattern) for pattern in getattr(self, kind))
+        """Return whether a pattern fits an object, as SQLite compares names."""
+        return any(fits_name(pattern, name) for pattern in getattr(self, kind))
 
 
 class Source(Part):

@@ -118,3 +118,27 @@ def test_name_of_mapped_view_may_be_taken(bench: Bench) -> None:
 
     assert ids(target_schema.findings) == ["view-left"]
     assert target_schema.left_views == {"a": {"tiles"}}
+
+
+def test_view_that_names_an_index_follows_its_table(bench: Bench) -> None:
+    """SQLite compiles it only where the index exists."""
+    bench.database(
+        "a.db", "CREATE TABLE t(a)", "CREATE INDEX i ON t(a)", "CREATE VIEW v AS SELECT a FROM t INDEXED BY i"
+    )
+
+    target_schema = bench.target_schema(source("a.db", table("t", into="u")))
+
+    assert 'FROM "u" INDEXED BY i' in sql_of(target_schema, "v")
+
+
+def test_view_without_its_index_stays_behind(bench: Bench) -> None:
+    """The index gets another name, because the target has one of this name."""
+    bench.database(TARGET, "CREATE TABLE other(a)", "CREATE INDEX i ON other(a)")
+    bench.database(
+        "a.db", "CREATE TABLE t(a)", "CREATE INDEX i ON t(a)", "CREATE VIEW v AS SELECT a FROM t INDEXED BY i"
+    )
+
+    target_schema = bench.target_schema(source("a.db", table("t", into="u")))
+
+    assert ids(target_schema.findings) == ["name-changed", "view-left"]
+    assert "no such index" in target_schema.findings[1].text

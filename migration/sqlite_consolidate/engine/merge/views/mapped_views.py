@@ -167,6 +167,8 @@ class ViewMapper:
         """Return a database in memory with tables, some views, and tables for other views."""
         con = open_memory(self.limits)
         statements = [table.sql for table in self.schema.movable]
+        # A view may name an index (INDEXED BY).
+        statements += [index.sql for table in self.schema.movable for index in table.indexes if index.sql]
         statements += [view.sql for view in views]
         statements += [
             f"CREATE TABLE {quoted(view.name)}({identifier_list(self._columns[folded(view.name)])})"
