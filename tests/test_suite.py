@@ -9,10 +9,15 @@ import ast
 import re
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import LEFT_OUT
+from tests.support.sources import forget, tree_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -54,7 +59,7 @@ def claims_in(path: Path) -> dict[str, str]:
 
 def functions_of(path: Path) -> list[ast.FunctionDef]:
     """Return the functions of a module."""
-    return [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
+    return [node for node in tree_of(path).body if isinstance(node, ast.FunctionDef)]
 
 
 def is_left_out(function: ast.FunctionDef) -> bool:
@@ -64,7 +69,7 @@ def is_left_out(function: ast.FunctionDef) -> bool:
 
 def sentences_in(path: Path) -> list[str]:
     """List the sentences that a module compares with ``==``, ``in`` or ``match``."""
-    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    nodes = list(ast.walk(tree_of(path)))
     compared = [side for node in nodes if isinstance(node, ast.Compare) for side in (node.left, *node.comparators)]
     compared += [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == "match"]
     constants = {node: None for side in compared for node in ast.walk(side) if isinstance(node, ast.Constant)}
@@ -78,16 +83,22 @@ def room_of(path: Path) -> str:
     return "/".join(parts[: 2 if parts[:1] == ("engine",) else 1])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HERE)))
-def test_every_test_name_is_a_claim_with_a_sentence(path: Path) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten() -> Iterator[None]:
+    """Free what was parsed after the tests of this file."""
+    yield
+    forget()
+
+
+def test_every_test_name_is_a_claim_with_a_sentence() -> None:
     """A claim needs three words.
 
     The linter checks the capital at the beginning of a sentence.
     """
-    claims = claims_in(path)
+    claims = [(str(path.relative_to(HERE)), name, text) for path in FILES for name, text in claims_in(path).items()]
 
-    assert [name for name in claims if len(name.split()) < 3] == []
-    assert [name for name, text in claims.items() if not text.endswith((".", "?"))] == []
+    assert [(path, name) for path, name, _ in claims if len(name.split()) < 3] == []
+    assert [(path, name) for path, name, text in claims if not text.endswith((".", "?"))] == []
 
 
 @pytest.mark.parametrize("mark", LEFT_OUT)

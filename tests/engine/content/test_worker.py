@@ -154,6 +154,7 @@ def test_second_process_ends_with_first(root: Path) -> None:
         assert not second.is_running()
 
 
+@pytest.mark.thorough
 def test_bytes_that_were_loaded_are_those_of_file(root: Path) -> None:
     """A new dump of the same copy is equal, though the first was loaded while it was written."""
     run = consolidate(a_run(root), until=BACKUP)

@@ -87,6 +87,7 @@ def test_wide_rows_of_another_encoding_are_staged(bench: Bench) -> None:
     assert rows_are_exact(copied)
 
 
+@pytest.mark.thorough
 def test_wide_rows_beyond_the_attachable_sources_are_staged(bench: Bench) -> None:
     """The ninth source is copied into the staging database first."""
     files = [f"a{number}.db" for number in range(9)]

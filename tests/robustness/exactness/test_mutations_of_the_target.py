@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.run.stages import COMMIT, SCHEMA, TRANSFER, VERIF
 from tests.support.exactness.mutations import INDEXES, LATE, TABLES, mutate
 from tests.support.exactness.oracle import read
 from tests.support.exactness.random_run import run_over
+from tests.support.thorough import thorough
 from tests.support.workspaces.two_sources import accept, reach
 
 if TYPE_CHECKING:
@@ -110,9 +111,10 @@ def test_no_criterion_fails_without_a_mutation(run: Run) -> None:
     assert _failing_criteria(run, (SCHEMA, TRANSFER, VERIFY)) == []
 
 
-def test_sample_of_mutations_is_noticed(run: Run) -> None:
-    """Sixty single mutations of rows, schema and header each fail a criterion."""
-    assert _unnoticed(run, 60, seed=1) == []
+@pytest.mark.parametrize("number", [20, *thorough(60)])
+def test_sample_of_mutations_is_noticed(run: Run, number: int) -> None:
+    """Single mutations of rows, schema and header each fail a criterion."""
+    assert _unnoticed(run, number, seed=1) == []
 
 
 @pytest.mark.long

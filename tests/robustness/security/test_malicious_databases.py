@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.security
 _MEMORY = 1_000_000_000  # bytes that no process may have had
 _ONE_A_KIND = (
-    "a view without an end",
     "a trigger that calls functions",
-    "a column that is ten thousand times its row",
     "forty views of each other",
     "a CHECK that searches for years",
     "sixty columns, each twice the one before",

@@ -173,6 +173,7 @@ def test_unsafe_or_missing_bundle_is_refused(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.thorough
 def test_command_accepts_zip_and_folder_without_a_workspace(made: Path, tmp_path: Path) -> None:
     """It exits with 0, writes only its own report, and does not build the sample."""
     with zipfile.ZipFile(made) as archive:

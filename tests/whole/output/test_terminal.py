@@ -162,7 +162,7 @@ def test_each_kind_of_finding_has_a_line(workspace: Workspace) -> None:
     extra = '[[source.table]]\n  name = "extra"\n  create = "CREATE TABLE extra(x)"'
     workspace.edit("consolidation.toml", 'name = "tags"', f'name = "tags"\n\n  {extra}')
 
-    ran = workspace.forked("verify")
+    ran = workspace.run("verify")
 
     kinds = Counter(finding.id for finding in ran.findings if finding.level == "attention")
     lines = [line for line in ran.text.splitlines() if line.startswith("  to review: ")]
@@ -173,15 +173,15 @@ def test_each_kind_of_finding_has_a_line(workspace: Workspace) -> None:
     assert "more to review: see the report" in ran.text
 
 
-def test_hostile_names_are_escaped(workspace: Workspace) -> None:
+@pytest.mark.parametrize("style", ["-v", *thorough("--color=no")])
+def test_hostile_names_are_escaped(workspace: Workspace, style: str) -> None:
     """A table's name can neither control the terminal nor forge a line."""
     name = "x\x1b[2J\nAccepted: everything\u202egood"
     workspace.execute("old.db", f'CREATE TABLE "{name}"(x); INSERT INTO "{name}" VALUES (1)')
 
-    for style in ("-v", "--color=no"):
-        ran = workspace.forked("migrate", style)
+    ran = workspace.forked("migrate", style)
 
-        assert ran.exit == 4, ran.text
-        assert r"old.db:x\x1b[2J\nAccepted: everything\u202egood: 1 row would" in ran.text
-        assert {"\x1b", "\u202e"}.isdisjoint(ran.text)
-        assert "\nAccepted" not in ran.text
+    assert ran.exit == 4, ran.text
+    assert r"old.db:x\x1b[2J\nAccepted: everything\u202egood: 1 row would" in ran.text
+    assert {"\x1b", "\u202e"}.isdisjoint(ran.text)
+    assert "\nAccepted" not in ran.text

@@ -67,6 +67,7 @@ def test_style_option_in_two_words_is_no_test_path(repository: Path, workspace: 
     assert "rebeccapurple" in page.read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_bare_pytest_runs_only_the_own_tests(repository: Path, workspace: Workspace) -> None:
     """It migrates nothing, and a folder with the same name as ours belongs to that repository."""
     before = workspace.files()

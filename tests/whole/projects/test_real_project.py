@@ -82,6 +82,7 @@ def test_report_of_a_real_project_lists_findings(consolidated: CompletedRun) -> 
     ]
 
 
+@pytest.mark.thorough
 def test_real_project_is_rehearsed_with_uncommitted_edits(tmp_path: Path) -> None:
     """The copy is no repository, so git is asked in the workspace."""
     project = real_project(tmp_path)

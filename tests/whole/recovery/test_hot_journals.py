@@ -46,6 +46,7 @@ def test_hot_journal_is_rolled_back_and_reported(workspace: Workspace, file: str
     assert not (workspace.root / f"{file}-journal").exists()
 
 
+@pytest.mark.thorough
 def test_a_rehearsal_takes_it_back_on_the_copies_only(workspace: Workspace) -> None:
     """It passes, and not a byte of the workspace changes."""
     die_in_a_transaction(workspace.root / "old.db")

@@ -106,6 +106,7 @@ def test_endless_statement_is_interrupted(workspace: Workspace) -> None:
     assert workspace.run("migrate").exit == 0
 
 
+@pytest.mark.thorough
 def test_an_application_is_ended_with_the_run(workspace: Workspace) -> None:
     """A smoke test that hangs does not outlive an interrupted run."""
     note = workspace.root.parent / "pid"
@@ -159,6 +160,7 @@ def test_rollback_recovers_from_a_kill(workspace: Workspace, test: str) -> None:
     assert workspace.contents() == before
 
 
+@pytest.mark.thorough
 def test_killed_rollback_is_finished_by_the_next(workspace: Workspace) -> None:
     """The next rollback finishes from any of its steps."""
     before = workspace.contents()
