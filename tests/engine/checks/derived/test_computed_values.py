@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sqlite_consolidate.engine.checks.derived.computed_values import find_uncomputable_rows
+from sqlite_consolidate.engine.sqlite.limits import Limits
+from sqlite_consolidate.problem import ProblemError
 from tests.support.databases import TARGET, Bench, source, table
 
 PLAIN = "CREATE TABLE m(id INTEGER PRIMARY KEY, b TEXT)"
@@ -54,3 +57,15 @@ def test_row_that_a_constraint_refuses_is_named_once(bench: Bench) -> None:
     bench.database("a.db", PLAIN, "INSERT INTO m VALUES(1, 'nojson')")
 
     assert [(id, subject) for id, subject, _ in refusals(bench)] == [("row-refused", "a.db:m")]
+
+
+def test_deadline_is_no_refused_row(bench: Bench) -> None:
+    """SQLite interrupts the trial, and the operator has to allow it more time."""
+    bench.database(TARGET, PLAIN, f"CREATE INDEX own ON m({KEY})")
+    bench.database("a.db", PLAIN, "INSERT INTO m VALUES(1, '{}')")
+    inspected, limits = bench.survey(source("a.db", "m")), Limits()
+
+    with pytest.raises(ProblemError) as caught, limits.deadline.within(0, "target.db"):
+        find_uncomputable_rows(inspected, limits)
+
+    assert caught.value.ids == ("out-of-proportion",)
