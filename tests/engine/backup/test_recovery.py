@@ -209,14 +209,15 @@ def no_remains(root: Path) -> bool:
 
 
 @pytest.mark.parametrize("event", ["rewriting", *thorough("finished")])
-def test_killed_recovery_can_be_retried(tmp_path: Path, event: str) -> None:
-    """It is killed before each change of a file or a name."""
+@pytest.mark.parametrize("step", [3, *thorough(1)])
+def test_killed_recovery_can_be_retried(tmp_path: Path, event: str, step: int) -> None:
+    """It is killed before each of these changes of a file or a name."""
     root = build_two_sources(tmp_path / "workspace")
     before = state(root)
     run_until_killed(root, event, 1)
     number, killed = 0, True
     while killed:
-        number += 1
+        number += step
         copy = tmp_path / f"at-{number}"
         shutil.copytree(root, copy, copy_function=shutil.copy2)
         killed = is_killed_at_change(partial(recover, copy, plan_of(copy)), number)
@@ -228,14 +229,15 @@ def test_killed_recovery_can_be_retried(tmp_path: Path, event: str) -> None:
     assert number > 4
 
 
-def test_killed_rollback_is_finished_by_recovery(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [3, *thorough(1)])
+def test_killed_rollback_is_finished_by_recovery(tmp_path: Path, step: int) -> None:
     """A run never starts on a workspace that is half rolled back."""
     root = build_two_sources(tmp_path / "workspace")
     before = state(root)
     folder = consolidated(root)
     begun, number, killed = 0, 0, True
     while killed:
-        number += 1
+        number += step
         copy = tmp_path / f"at-{number}"
         shutil.copytree(root, copy, copy_function=shutil.copy2)
         consolidated_state = state(copy)
@@ -247,7 +249,7 @@ def test_killed_rollback_is_finished_by_recovery(tmp_path: Path) -> None:
         assert state(copy) == (before if started else consolidated_state), number
         begun += bool(findings)
         assert {finding.id for finding in findings} <= {"run-cut-short"}
-    assert begun > 4
+    assert begun > 4 // step
     assert folder.exists()
 
 

@@ -26,7 +26,6 @@ _ONE_A_KIND = (
     "a trigger that calls functions",
     "forty views of each other",
     "a CHECK that searches for years",
-    "sixty columns, each twice the one before",
 )
 
 

@@ -101,11 +101,12 @@ def _expect(workspace: Workspace) -> None:
     workspace.edit("consolidation.toml", '"^3$"', '"^4$"')
 
 
-def test_accepted_runs_hold_no_value(workspace: Workspace) -> None:
+@pytest.mark.parametrize("verbs", [["migrate", "rollback"], *thorough(["verify", "migrate", "verify", "rollback"])])
+def test_accepted_runs_hold_no_value(workspace: Workspace, verbs: list[str]) -> None:
     """Rows without a parent and an application that prints them are in every kind of run."""
     workspace.edit("consolidation.toml", f"'{CANARY[:6]}' + '{CANARY[6:]}'", "__import__('app.store').store.titles()")
     workspace.execute("old.db", f"UPDATE tasks SET title = '{CANARY}'")
-    for verb in ("verify", "migrate", "verify", "rollback"):
+    for verb in verbs:
         ran = workspace.forked(verb, "--withhold-output")
 
         assert ran.exit == 0, ran.text
