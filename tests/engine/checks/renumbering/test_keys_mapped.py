@@ -135,3 +135,45 @@ def test_staged_source_is_proved_as_well(bench: Bench, encoding: str) -> None:
     assert moved.rows("SELECT site, up FROM loan") == [(2, 1)]
     moved.con.execute("UPDATE loan SET site = 1")
     assert LOAN_SITE in failed_subjects(references_kept(moved.compared))
+
+
+def test_renamed_tables_and_columns_follow(bench: Bench) -> None:
+    """Names differ between source, target and plan, in case as well."""
+    bench.database(
+        TARGET,
+        "CREATE TABLE places(pid INTEGER PRIMARY KEY, n)",
+        "CREATE TABLE visits(k INTEGER PRIMARY KEY, place INT REFERENCES places(pid), what)",
+        "INSERT INTO places VALUES (9, 't')",
+        "INSERT INTO visits VALUES (1, 9, 'x'), (2, 40, 'lost')",
+    )
+    bench.database(
+        "b.db",
+        "CREATE TABLE Site(ID INTEGER PRIMARY KEY, name)",
+        "CREATE TABLE loan(Id INTEGER PRIMARY KEY, SITE INT REFERENCES sITE, what)",
+        "INSERT INTO Site VALUES (1, 'b1'), (2, 'b2')",
+        "INSERT INTO loan VALUES (1, 2, 'l1'), (7, NULL, 'l7'), (8, 1, 'l8')",
+    )
+    loan = table("Loan", into="visits", columns={"id": "k", "site": "place"}, keys="renumber")
+    site = table("SITE", into="places", columns={"ID": "pid", "name": "n"}, keys="renumber")
+
+    moved = bench.copied(source("b.db", loan, site))
+
+    reached = "SELECT v.what, p.n FROM visits AS v LEFT JOIN places AS p ON p.pid = v.place ORDER BY 1"
+    assert moved.rows(reached) == [("l1", "b2"), ("l7", None), ("l8", "b1"), ("lost", None), ("x", "t")]
+    assert failed_subjects([*keys_mapped(moved.compared), *references_kept(moved.compared)]) == []
+
+
+def test_two_tables_into_one_have_two_offsets(bench: Bench) -> None:
+    """The second is above the first."""
+    create = "CREATE TABLE {}(id INTEGER PRIMARY KEY, name)"
+    child = "CREATE TABLE c(x REFERENCES p(id), y REFERENCES {}(id))"
+    bench.database("b.db", create.format("p"), create.format("q"), child.format("q"))
+    rows = ("INSERT INTO p VALUES (1, 'a')", "INSERT INTO q VALUES (1, 'b'), (-4, 'c')", "INSERT INTO c VALUES (1, -4)")
+    bench.execute("b.db", *rows)
+    maps = (table("p", keys="renumber"), table("q", into="p", keys="renumber"), table("c", create=child.format("p")))
+
+    moved = bench.copied(source("b.db", *maps))
+
+    assert moved.rows("SELECT * FROM p ORDER BY id") == [(1, "a"), (2, "c"), (7, "b")]
+    assert moved.rows("SELECT * FROM c") == [(1, 2)]
+    assert failed_subjects([*keys_mapped(moved.compared), *references_kept(moved.compared)]) == []
