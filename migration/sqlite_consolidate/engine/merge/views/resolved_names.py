@@ -45,6 +45,7 @@ _COMPARES = frozenset(
 )
 _SETS = frozenset(("natural", "distinct", "union", "except", "intersect", "group"))
 _TRIAL = "~trial"
+_BINARY = "binary"
 
 _Name = tuple[str, str, str]  # action, folded table and folded column in the target
 
@@ -293,12 +294,16 @@ def _comparison(table: Table, column: Column) -> tuple[str, str]:
     Each numeric affinity converts the other value alike.
     """
     kind = "BLOB" if table.strict and column.type == "ANY" else affinity(column)
-    return "NUMERIC" if kind in _NUMERIC else kind, column_collation(table, column.name)
+    return "NUMERIC" if kind in _NUMERIC else kind, _collation(table, column)
+
+
+def _collation(table: Table, column: Column) -> str:
+    return column_collation(table, column.name) if "collate" in folded(table.sql) else _BINARY
 
 
 def _description(table: Table, column: Column) -> str:
-    collation = column_collation(table, column.name)
-    return (column.type or "no type") + ("" if collation == "binary" else f" COLLATE {collation}")
+    collation = _collation(table, column)
+    return (column.type or "no type") + ("" if collation == _BINARY else f" COLLATE {collation}")
 
 
 def _label(access: Access) -> str:

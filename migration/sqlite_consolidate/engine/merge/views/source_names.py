@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.views.resolved_names import ResolvedNames
-from sqlite_consolidate.engine.sqlite.connections import limits_of
+from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
@@ -80,11 +81,28 @@ class SourceNames:
 
     def _of_index(self, source: Source, schema: Schema, statement: Statement) -> tuple[str, str]:
         """Return why an index with an expression means something else, or empty texts."""
-        indexes = [index for table in schema.movable for index in table.indexes]
-        index = next((each for each in indexes if folded(each.name) == folded(statement.name)), None)
-        if index is None or not (index.partial or any(column is None for column, *_ in index.terms)):
+        pairs = ((table, index) for table in schema.movable for index in table.indexes)
+        pair = next((each for each in pairs if folded(each[1].name) == folded(statement.name)), None)
+        if pair is None or not (pair[1].partial or any(column is None for column, *_ in pair[1].terms)):
             return "", ""
-        return self._open(source, schema).index_reason(index.sql, statement), ""
+        table, index = pair
+        maps = [each for each in source.tables if folded(each.name) == folded(table.name)]
+        alone = source.model_copy(update={"tables": maps}), Schema({table.name: table}, (), ())
+        if self._are_alike(*alone):
+            return "", ""
+        names = ResolvedNames(*alone, self._table(statement.table), limits_of(self._con))
+        try:
+            return names.index_reason(index.sql, statement), ""
+        finally:
+            names.close()
+
+    def _table(self, name: str) -> Schema:
+        """Return the schema of a database with one table of the target only."""
+        query = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
+        with contextlib.closing(open_memory(limits_of(self._con))) as con:
+            for (sql,) in self._con.execute(query, (name,)).fetchall():
+                con.execute(sql)
+            return read_schema(con)
 
     def close(self) -> None:
         """Close the databases in memory."""
