@@ -9,7 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.apps.log_watch import record_log_positions
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
-from sqlite_consolidate.engine.content.digest import digest_tables
+from sqlite_consolidate.engine.content.digest import digest_file, digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
@@ -225,3 +225,32 @@ def test_an_archive_is_nothing_that_an_application_made(root: Path, applications
 
     assert applications.created_databases() == []
     assert applications.renamed_sources() == []
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "open('app/code.py', 'w').write('y = 2')",
+        "import os; os.remove('app/code.py')",
+        "import os; os.rename('app/code.py', 'app.log.1'); os.symlink('../app.log.1', 'app/code.py')",
+        "import shutil; shutil.rmtree('app/sub')",
+    ],
+    ids=["written", "removed", "a link to the same bytes", "its folder removed"],
+)
+def test_code_that_an_application_changes_is_written_again(root: Path, applications: Applications, harm: str) -> None:
+    """The criterion fails, and a rollback finds the code as the run has left it."""
+    (root / "app/sub").mkdir()
+    files = [root / "app/code.py", root / "app/sub/code.py"]
+    for file in files:
+        file.write_text("x = 1\n")
+        file.chmod(0o640)
+    with open_for_inspection(root / "main.db") as con:
+        digests = {str(file.relative_to(root)): digest_file(file) for file in files}
+        applications.record_state(digest_tables(con, read_schema(con)), digests, {})
+
+    applications.run(Smoke(name="it harms", python=harm))
+
+    assert [observation.holds for observation in applications.side_effects()] == [False]
+    for file in files:
+        assert not file.is_symlink()
+        assert (file.read_text(), file.stat().st_mode & 0o777) == ("x = 1\n", 0o640)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.atomic_files import replace
 from sqlite_consolidate.engine.backup.copied_files import is_database, is_passed_over
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
@@ -73,6 +75,18 @@ class FileWatch:
                 self._relied_on[change.file] = digest_file(self._root / change.file)
         return happened
 
+    def restore(self, name: str, data: bytes, mode: int) -> None:
+        """Write a file on which the run relies as it was before.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        path = self._root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(path, data, mode)
+        self._relied_on[name] = digest_file(path)
+        self._states[name] = _state(path.lstat())
+
     def has_changed(self, ignored: Collection[str] = ()) -> bool:
         """Return whether any other file has changed since the last call of :meth:`changes`.
 
@@ -95,6 +109,8 @@ class FileWatch:
             now = _state((self._root / name).lstat())
         except OSError:
             return False
+        if not stat.S_ISREG(now[-1]):
+            return False
         return (now[0] > _SMALL and now == self._first.get(name)) or digest_file(self._root / name) == digest
 
     def _change(self, name: str, before: tuple[int, ...] | None, now: tuple[int, ...] | None) -> FileChange | None:
@@ -104,6 +120,8 @@ class FileWatch:
                 return FileChange(name, "removed", is_relied_on) if before is not None else None
             if before is None:
                 return FileChange(name, "created", is_relied_on)
+            if stat.S_IFMT(before[-1]) != stat.S_IFMT(now[-1]):  # a link to a file with the same bytes
+                return FileChange(name, "changed", is_relied_on)
             if (before == now and now[0] > _SMALL) or digest_file(self._root / name) == self._relied_on[name]:
                 return None
             return FileChange(name, "changed", is_relied_on)

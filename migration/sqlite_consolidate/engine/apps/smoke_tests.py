@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -81,6 +82,7 @@ class Applications:
         self._plan, self._root, self._live = plan, root, live
         self._source_files = frozenset(os.path.normpath(source.file) for source in plan.sources)
         self._relied_on = 0
+        self._texts: dict[str, tuple[bytes, int]] = {}
         self.backed_up: dict[str, str] = {}
         self._held, self._marks = held, marks
         self._reports = reports
@@ -101,7 +103,7 @@ class Applications:
 
         Args:
             target: Digest of each table of the target.
-            rewritten: Files that the run rewrote, with their digests.
+            rewritten: Files that the run rewrote, and the plan, with their digests.
             backed_up: Files of the backup set, with their digests, the most important first.
         """
         self.backed_up = dict(backed_up)
@@ -109,6 +111,7 @@ class Applications:
         self._databases = self._look(self._root)
         self._kept = KeptFiles(self._root, backed_up)
         self._files = self._watch(self._root, {**backed_up, **rewritten})
+        self._texts = {name: _bytes_and_mode(self._root / name) for name in rewritten if (self._root / name).is_file()}
         self._relied_on = len(rewritten) + len(backed_up)
         self.is_state_recorded = True
 
@@ -219,12 +222,19 @@ class Applications:
         return [_spoiled_observation(*group, files) for group, files in groups.items()]
 
     def _note_changed_files(self, test: str) -> None:
-        """Keep the changes since the last call, and write deleted backups again."""
+        """Keep the changes since the last call, and write deleted backups and changed code again.
+
+        A rollback refuses code that is not as the run has left it, because an operator may have edited it. Here it is
+        known who did.
+        """
         if self._files is None or self._kept is None:
             return
-        self._changed_files += [
-            (test, change) for change in self._files.changes() if change.is_relied_on or not self._is_log(change.file)
-        ]
+        changes = [change for change in self._files.changes() if change.is_relied_on or not self._is_log(change.file)]
+        self._changed_files += [(test, change) for change in changes]
+        for change in changes:
+            if change.file in self._texts:
+                with suppress(OSError):  # the rollback refuses the file then, and says so
+                    self._files.restore(change.file, *self._texts[change.file])
         if self._kept.restore_missing():
             self._files.changes()
 
@@ -326,6 +336,10 @@ class Applications:
 
 _UNTOUCHED = "no database created, changed or removed"
 _HINT = "Correct the path that the application uses; if it is meant to write, say writes = true in its [[smoke]]."
+
+
+def _bytes_and_mode(path: Path) -> tuple[bytes, int]:
+    return path.read_bytes(), path.stat().st_mode & 0o777
 
 
 def _spoiled_observation(subject: str, test: str, kind: str, files: list[str]) -> Observation:

@@ -253,9 +253,15 @@ class RunResults(Pipeline):
         )
 
     @property
-    def rewritten_digests(self) -> dict[str, str]:
-        """Return the digest of each file that this run has rewritten."""
-        return {rewrite.file: hashlib.sha256(rewrite.after).hexdigest() for rewrite in self.preflight.rewrites}
+    def text_digests(self) -> dict[str, str]:
+        """Return the digest of each file that this run has rewritten.
+
+        If the plan is in the workspace, its digest is among them.
+        """
+        digests = {rewrite.file: hashlib.sha256(rewrite.after).hexdigest() for rewrite in self.preflight.rewrites}
+        if self.plan_file.is_relative_to(self.live):
+            digests[self.plan_file.relative_to(self.live).as_posix()] = self.request.plan_sha256
+        return digests
 
     @property
     def set_digests(self) -> dict[str, str]:

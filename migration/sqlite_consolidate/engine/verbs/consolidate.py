@@ -362,7 +362,7 @@ class Run(RunResults):
             reader=self.reader,
         )
         self._resources.callback(self.applications.close)
-        self.applications.record_state(self.target.verified, self.rewritten_digests, self.set_digests)
+        self.applications.record_state(self.target.verified, self.text_digests, self.set_digests)
 
     def _archive(self) -> None:
         """Rename every source.
