@@ -128,12 +128,12 @@ def test_an_application_is_ended_with_the_run(workspace: Workspace) -> None:
 
 def test_next_migrate_recovers_from_a_kill(workspace: Workspace) -> None:
     """It reports what it rolled back, and then consolidates."""
-    killed = workspace.forked("migrate", plugin=_at(ARCHIVED, signal.SIGKILL))
+    killed = workspace.run("migrate", plugin=_at(ARCHIVED, signal.SIGKILL))
     assert killed.exit == -signal.SIGKILL
     assert not (workspace.root / "old.db").exists()
 
-    looked = workspace.forked("verify")
-    ran = workspace.forked("migrate")
+    looked = workspace.run("verify")
+    ran = workspace.run("migrate")
 
     assert looked.exit == 4, looked.text
     assert "a run was cut short in this workspace" in looked.text
@@ -146,10 +146,10 @@ def test_next_migrate_recovers_from_a_kill(workspace: Workspace) -> None:
 def test_rollback_recovers_from_a_kill(workspace: Workspace, test: str) -> None:
     """It is reported and exits with 0, also if nothing had been changed."""
     before = workspace.contents()
-    killed = workspace.forked("migrate", plugin=_at(test, signal.SIGKILL))
+    killed = workspace.run("migrate", plugin=_at(test, signal.SIGKILL))
     assert killed.exit == -signal.SIGKILL
 
-    ran = workspace.forked("rollback")
+    ran = workspace.run("rollback")
 
     if test == "20-backup":
         assert ran.exit == 4, ran.text
