@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate import atomic_files
 from sqlite_consolidate.atomic_files import write_private
-from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.backup_set import (
     already_consolidated,
     interrupted_sets,
@@ -373,14 +372,14 @@ def _with_unused_names(settings: Settings, request: RunRequest) -> RunRequest:
 def _has_stamp(request: RunRequest) -> bool:
     """Return whether an earlier run already has the stamp of this run.
 
-    The folder of reports alone cannot show that, because the operator may name another one for each run. The run of
-    another plan has other names, and one history with this run.
+    The folder of reports alone cannot show that, because the operator may name another one for each run.
     """
     plan, root = request.plan, request.settings.workspace
     if plan is None or not request.mode.is_consolidation:
         return False
-    backup_set = root / plan.backups / f"{plan.name}-{request.stamp}"
-    return backup_set.exists() or history.is_known(root / plan.target, request.stamp)
+    # A run of another plan has other names. Its stamp would be in the history of the target, which is not read here,
+    # because nothing of the workspace is opened before the preflight has looked at its files.
+    return any((root / plan.backups).glob(f"*-{request.stamp}"))
 
 
 def _documents(run: RunResults, record_context: RecordContext) -> dict[str, bytes]:

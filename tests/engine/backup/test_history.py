@@ -196,11 +196,4 @@ def test_stamp_of_text_that_is_not_utf8_is_read(target: Path) -> None:
     write(target, ROW, replace(ROW, run="20260101_000000"))
     execute(target, f"UPDATE {history.TABLE} SET run = CAST(x'ff' AS TEXT) WHERE run = '{ROW.run}'")
 
-    assert history.is_known(target, "20260101_000000")
-
-
-def test_unreadable_target_knows_no_run(tmp_path: Path) -> None:
-    """The preflight names the file."""
-    (tmp_path / "workspace.db").write_bytes(b"no database" * 100)
-
-    assert not history.is_known(tmp_path / "workspace.db", ROW.run)
+    assert history.is_committed(target, "20260101_000000")

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
-else:
-    from sqlite_utils.utils import sqlite3
 
 TABLE = "_consolidation_history"
 
@@ -126,14 +124,6 @@ def is_committed(target: Path, run: str, limits: Limits | None = None) -> bool:
         return False
     with open_for_inspection(target, limits) as con:
         return run in runs(con)
-
-
-def is_known(target: Path, run: str) -> bool:
-    """Return whether a target has the row of a run, and False if nothing can read the target."""
-    try:
-        return is_committed(target, run)
-    except (sqlite3.Error, OSError):
-        return False
 
 
 def problems(con: sqlite3.Connection, file: str) -> list[Problem]:
