@@ -11,6 +11,7 @@ from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.report.html.faults_table import FAULTS_FILE
 from tests.support.fault_trials import NOT_PLANTED, strip
+from tests.support.workspaces.one_source import add_renumbered_tables
 from tests.support.workspaces.whole_run import REPOSITORY, CompletedRun, Workspace
 
 SELFTEST_DEADLINE = 600  # seconds; it takes about 25 on two free cores
@@ -28,6 +29,7 @@ def selftest(workspace: Workspace, *args: str) -> CompletedRun:
 @pytest.mark.thorough
 def test_every_planted_fault_is_refused_by_its_criterion(workspace: Workspace) -> None:
     """It exits with 0, lists each fault, and does not change the workspace."""
+    add_renumbered_tables(workspace)
     before = workspace.files()
 
     ran = selftest(workspace)
