@@ -7,7 +7,8 @@ import shutil
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.atomic_files import make_private_folders, sync_folder
+from sqlite_consolidate.atomic_files import make_private_folders
+from sqlite_consolidate.engine.backup.copies import publish_file
 from sqlite_consolidate.engine.content.digest import digest_file
 
 if TYPE_CHECKING:
@@ -43,12 +44,11 @@ class KeptFiles:
             if os.path.lexists(path):
                 continue
             make_private_folders(path.parent)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
+            part = path.with_name(f".{path.name}.part")
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as copy:
                 file.seek(0)
                 shutil.copyfileobj(file, copy)
-                copy.flush()
-                os.fsync(copy.fileno())
-            sync_folder(path.parent)
+            publish_file(part, path)
             if digest_file(path) == self._digests[name]:
                 restored.append(name)
         return restored
