@@ -32,6 +32,7 @@ def reserve_space(folder: Path, size: int) -> None:
     descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(descriptor, 0, size)
+        os.fsync(descriptor)
     except OSError as error:
         release_space(folder)
         if error.errno not in _UNSUPPORTED:
