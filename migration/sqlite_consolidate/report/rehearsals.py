@@ -11,35 +11,21 @@ import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.results import LastRehearsal, Rehearsal
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.report.bundle_check import files
-from sqlite_consolidate.report.bundle_check.entries import check_entries
+from sqlite_consolidate.report.bundle_check.checks import BUNDLE_CHECKS
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle, schema_of
-from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from sqlite_consolidate.report.bundle_check.verdict import check_row_counts, check_verdict
 from sqlite_consolidate.report.evidence_json import SCHEMA
 from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.past_runs import workspace_id
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sqlite_consolidate.engine.run.request import RunRequest
-    from sqlite_consolidate.observation import Observation
-    from sqlite_consolidate.report.bundle_check.parse import BundleContents
     from sqlite_consolidate.report.evidence import Record
 
-_CHECKS: dict[str, Callable[[BundleContents], list[Observation]]] = {
-    "bundle-whole": files.check_files,
-    "evidence-valid": files.check_schema,
-    "verdict-follows": check_verdict,
-    "evidence-consistent": check_entries,
-    "counts-add-up": check_row_counts,
-    "files-agree": lambda contents: [*files.check_agreement(contents), *check_page(contents)],
-}
-"""The checks of a bundle, by the ids of their criteria: they examine the report of a rehearsal."""
 _ALL_DEMANDS = 99  # a report that meets all demands of its evidence ranks before every other refusal
 
 
@@ -117,7 +103,7 @@ def _check_report(folder: Path) -> Rehearsal | _Refusal:
         contents = parse_bundle(read_bundle(folder))
     except (ProblemError, OSError) as error:
         return _Refusal(_ALL_DEMANDS, run, "bundle-whole", f"has a report that cannot be read: {one_line(str(error))}")
-    for criterion, check in _CHECKS.items():
+    for criterion, check in BUNDLE_CHECKS.items():
         failed = next((observation for observation in check(contents) if not observation.holds), None)
         if failed is not None:
             reason = one_line(

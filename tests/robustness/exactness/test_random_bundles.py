@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 
 from sqlite_consolidate import consolidate, load_plan
-from sqlite_consolidate.report.bundle_check import entries, files, verdict
+from sqlite_consolidate.report.bundle_check.checks import failed_observations
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
-from sqlite_consolidate.report.bundle_check.pytest_files import page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.exactness.drawn_databases import Workspace, corpus_settings, workspaces
 from tests.support.exactness.oracle import read_copy
@@ -22,16 +21,6 @@ from tests.support.exactness.writing import build
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.verdict import Verdict
-
-CHECKS = (
-    files.check_files,
-    files.check_schema,
-    files.check_agreement,
-    verdict.check_verdict,
-    verdict.check_row_counts,
-    entries.check_entries,
-    page.check_page,
-)
 
 
 def _plan_of(workspace: Workspace, root: Path) -> str:
@@ -59,8 +48,7 @@ def _verdict_of(workspace: Workspace, folder: Path) -> Verdict:
 
     assert result.folder is not None
     contents = parse_bundle(read_bundle(result.folder.with_name(f"{result.folder.name}.zip")))
-    wrong = [observation for check in CHECKS for observation in check(contents) if not observation.holds]
-    assert wrong == []
+    assert failed_observations(contents) == []
     return result.verdict
 
 

@@ -31,12 +31,9 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.pytest_plugin.output.summary import summary_lines
 from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
-from sqlite_consolidate.report.bundle_check import files as bundle_check
-from sqlite_consolidate.report.bundle_check.entries import check_entries
+from sqlite_consolidate.report.bundle_check.checks import failed_observations
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
-from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from sqlite_consolidate.report.bundle_check.verdict import check_row_counts, check_verdict
 from sqlite_consolidate.session import open_session
 from sqlite_consolidate.text import printable
 
@@ -270,16 +267,7 @@ class Before:
 def _assert_consistent(folder: Path) -> None:
     """Assert that the evidence follows its schema and the bundle agrees with itself."""
     contents = parse_bundle(read_bundle(folder.with_name(f"{folder.name}.zip")))
-    checks = (
-        bundle_check.check_files,
-        bundle_check.check_schema,
-        bundle_check.check_agreement,
-        check_verdict,
-        check_row_counts,
-        check_entries,
-        check_page,
-    )
-    wrong = [observation for check in checks for observation in check(contents) if not observation.holds]
+    wrong = failed_observations(contents)
     assert not wrong, wrong
 
 

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.report.bundle_check import entries as entries_check
-from sqlite_consolidate.report.bundle_check import files as bundle_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
+from sqlite_consolidate.report.bundle_check.checks import BUNDLE_CHECKS
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
-from sqlite_consolidate.report.bundle_check.pytest_files import page as page_check
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from tests.support.reports.tampering import edited, update_digests, with_a_failure_hidden, with_other_count
 from tests.support.thorough import thorough
@@ -18,30 +16,13 @@ from tests.support.thorough import thorough
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlite_consolidate.observation import Observation
-    from sqlite_consolidate.report.bundle_check.parse import BundleContents
     from tests.support.reports.forgery import Files
-
-
-def files_agree(contents: BundleContents) -> list[Observation]:
-    """Observe whether all files of a bundle agree with its evidence."""
-    return [*bundle_check.check_agreement(contents), *page_check.check_page(contents)]
-
-
-CHECKS = {
-    "bundle-whole": bundle_check.check_files,
-    "evidence-valid": bundle_check.check_schema,
-    "verdict-follows": verdict_check.check_verdict,
-    "evidence-consistent": entries_check.check_entries,
-    "counts-add-up": verdict_check.check_row_counts,
-    "files-agree": files_agree,
-}
 
 
 def failing(files: Files) -> set[str]:
     """Ids of the criteria that do not hold for a bundle of these files."""
     contents = parse_bundle(Bundle("some.zip", files))
-    return {id for id, check in CHECKS.items() for observation in check(contents) if not observation.holds}
+    return {id for id, check in BUNDLE_CHECKS.items() for observation in check(contents) if not observation.holds}
 
 
 def test_unchanged_bundle_passes(files: Files) -> None:
@@ -188,7 +169,7 @@ def test_evidence_of_another_schema_is_not_judged_further(files: Files, old: byt
 
     update_digests(files)
 
-    assert failing(files) == CHECKS.keys() - {"bundle-whole"}
+    assert failing(files) == BUNDLE_CHECKS.keys() - {"bundle-whole"}
 
 
 def test_bundle_of_another_release_has_its_own_criteria(files: Files) -> None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate import consolidate, load_plan
-from sqlite_consolidate.report.bundle_check import entries, files, verdict
+from sqlite_consolidate.report.bundle_check.checks import failed_observations
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
-from sqlite_consolidate.report.bundle_check.pytest_files import page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.thorough import thorough
 from tests.support.workspaces.one_source import build_one_source
@@ -21,16 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.library import Result
-
-CHECKS = (
-    files.check_files,
-    files.check_schema,
-    files.check_agreement,
-    verdict.check_verdict,
-    verdict.check_row_counts,
-    entries.check_entries,
-    page.check_page,
-)
 
 TABLES = """
   [[source.table]]
@@ -136,8 +125,7 @@ PLANS: dict[str, tuple[str, Callable[[Path], None]]] = {
 def _wrong(result: Result) -> list[str]:
     assert result.folder is not None
     contents = parse_bundle(read_bundle(result.folder.with_name(f"{result.folder.name}.zip")))
-    observations = [observation for check in CHECKS for observation in check(contents)]
-    return [f"{entry.subject}: {entry.observed}" for entry in observations if not entry.holds]
+    return [f"{entry.subject}: {entry.observed}" for entry in failed_observations(contents)]
 
 
 QUICK = (

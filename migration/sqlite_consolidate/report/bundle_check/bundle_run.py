@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlite_consolidate
@@ -9,12 +10,9 @@ from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import BUNDLE
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.report.bundle_check import files
-from sqlite_consolidate.report.bundle_check.entries import check_entries
+from sqlite_consolidate.report.bundle_check.checks import BUNDLE_CHECKS
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
-from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from sqlite_consolidate.report.bundle_check.verdict import check_row_counts, check_verdict
 from sqlite_consolidate.report.file_names import MANIFEST
 from sqlite_consolidate.report.past_runs import parse_manifest
 from sqlite_consolidate.text import one_line
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
+    from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.report.bundle_check.parse import BundleContents
 
 
@@ -77,17 +76,10 @@ class BundleRun(Pipeline):
     @property
     def checks(self) -> dict[str, Check]:
         """Return the check of each criterion."""
-        return {
-            "bundle-whole": lambda: files.check_files(self.contents),
-            "evidence-valid": lambda: files.check_schema(self.contents),
-            "verdict-follows": lambda: check_verdict(self.contents),
-            "evidence-consistent": lambda: check_entries(self.contents),
-            "counts-add-up": lambda: check_row_counts(self.contents),
-            "files-agree": lambda: [
-                *files.check_agreement(self.contents),
-                *check_page(self.contents),
-            ],
-        }
+        return {id: partial(self._check, check) for id, check in BUNDLE_CHECKS.items()}
+
+    def _check(self, check: Callable[[BundleContents], list[Observation]]) -> list[Observation]:
+        return check(self.contents)
 
     @property
     def has_acted(self) -> bool:
