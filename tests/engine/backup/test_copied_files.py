@@ -12,24 +12,10 @@ from sqlite_consolidate.engine.backup.copied_files import Kind
 from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace
 from sqlite_consolidate.plan.model import Rehearsal
 from tests.support.database_files import make_database
-from tests.support.workspaces.copied import make_workspace, names, plan, rows
+from tests.support.workspaces.copied import names, plan, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Path:
-    """Provide a workspace with a target, two sources, code and logs."""
-    return make_workspace(tmp_path / "live")
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    """Provide an empty private folder."""
-    folder = tmp_path / "scratch"
-    folder.mkdir(mode=0o700)
-    return folder
 
 
 def test_files_that_are_left_out_are_one_finding(live: Path, scratch: Path) -> None:

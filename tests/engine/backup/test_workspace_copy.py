@@ -21,25 +21,11 @@ from sqlite_consolidate.plan.model import Scan
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import make_database
 from tests.support.processes import unrelated_process
-from tests.support.workspaces.copied import make_workspace, names, plan, rows
+from tests.support.workspaces.copied import names, plan, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Path:
-    """Provide a workspace with a target, two sources, code and logs."""
-    return make_workspace(tmp_path / "live")
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    """Provide an empty private folder."""
-    folder = tmp_path / "scratch"
-    folder.mkdir(mode=0o700)
-    return folder
 
 
 def state(root: Path) -> dict[str, tuple[object, ...]]:

@@ -49,7 +49,7 @@ def related_tables(database: Database) -> dict[str, frozenset[str]]:
 
 
 def single_keys(table: Table) -> list[str]:
-    """Return the columns that are keys of a table, each by itself."""
+    """Return each column that is a key of a table without further columns."""
     return [key[0][0] for key in keys_of(table) if len(key) == 1]
 
 

@@ -60,8 +60,8 @@ def _bypassed(arriving: ArrivingRows, reader: DerivationReader, table: str, even
 def _has_judged(arriving: ArrivingRows, first: TriggerOrView, trigger: TriggerOrView) -> bool:
     """Return whether the trigger has fired for each arriving row in its source.
 
-    What it finds in other rows counts only where these have come along as well. So does what another trigger has
-    written that fires it.
+    That is known if one source alone fills a new table. It is known as well if the trigger reads no other row, and no
+    other trigger fires it.
     """
     if not arriving.has_fired(first.table, first.name):
         return False
