@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlite_consolidate
 from sqlite_consolidate.atomic_files import write_new
 from sqlite_consolidate.engine.apps import database_watch as bystanders
-from sqlite_consolidate.engine.apps import log_watch as logs
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.backup import archive as archives
 from sqlite_consolidate.engine.backup import backup_set as sets
-from sqlite_consolidate.engine.backup import history, manifest
-from sqlite_consolidate.engine.backup.archive import archived_name
-from sqlite_consolidate.engine.backup.copies import copy_code, copy_database, create_backup_set, dump_database
+from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.ledger import RECORDED
-from sqlite_consolidate.engine.backup.reserved_space import release_space, reserve_space
+from sqlite_consolidate.engine.backup.reserved_space import release_space
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult
 from sqlite_consolidate.engine.backup.rollback.target_objects import objects_of
-from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace
-from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
-from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
-from sqlite_consolidate.engine.checks.open_files import find_open_databases
-from sqlite_consolidate.engine.checks.preflight import inspect_databases
-from sqlite_consolidate.engine.code.diff import diff_for_reports, write_whole_diff
-from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
-from sqlite_consolidate.engine.code.remaining import remaining_mentions, unreferenced_findings
-from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part, write_rewrites
-from sqlite_consolidate.engine.code.scanning.scan import attention_findings
+from sqlite_consolidate.engine.code.diff import diff_for_reports
+from sqlite_consolidate.engine.code.rewrite import write_rewrites
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.criteria import backup_set, committed, preflight, target
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.pipeline import failure_message
-from sqlite_consolidate.engine.run.results import Preflight, RunResults
+from sqlite_consolidate.engine.run.results import RunResults
 from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, UndoResult
 from sqlite_consolidate.engine.run.verdict import verdict
+from sqlite_consolidate.engine.verbs.read_workspace import run_preflight
+from sqlite_consolidate.engine.verbs.write_backup_set import write_backup_set
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import printable
@@ -49,109 +38,12 @@ from sqlite_consolidate.text import printable
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
-    from contextlib import ExitStack
 
-    from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.stages import Stage
-    from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 else:
     from sqlite_utils.utils import sqlite3
-
-
-def copy_for_rehearsal(run: RunResults, files: CopiedFiles) -> tuple[FileProblem, ...]:
-    """Copy the workspace to the private folder of a rehearsal, and return the problems.
-
-    Raises:
-        ProblemError: There is no room for the copy, and for another one if a smoke test may write.
-    """
-    if problems := check_room(files, run.root, copies=1 + run.plan.has_writing_test):
-        raise ProblemError(*problems)
-    run.on_progress(f"copying the workspace ({files})")
-    copy = copy_workspace(run.plan, run.live, run.root, files=files)
-    run.log.note(*copy.findings())
-    return copy.problems
-
-
-def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
-    """Read databases, code, logs and processes, and collect every problem.
-
-    A file that cannot be read is a problem, and all others are still examined.
-
-    Args:
-        run: The run. A rehearsal first copies the workspace to its private folder.
-        write_locks: Receives the write lock of each database that was read. The write lock excludes writers from then
-            on.
-    """
-    plan, files = run.plan, None
-    unread: list[FileProblem] = []
-    if run.is_rehearsal or plan.has_writing_test:
-        reports = run.request.settings.reports
-        files = list_workspace(plan, run.live, extra_files=(run.plan_file,), reports=reports)
-    if run.is_rehearsal and files is not None:
-        unread += copy_for_rehearsal(run, files)
-    others = find_open_databases(plan, run.live, rehearsal=run.is_rehearsal)
-    marks = logs.record_log_positions(run.root, plan.logs.files, never_open=run.databases())
-    known = {problem.file for problem in unread}
-    rewrites, unfit, in_part = plan_rewrites_in_part(run.root, plan.references, plan.inserts, skip=known)
-    keep = None if run.is_rehearsal else run.folder.with_name(f"{run.folder.name}.hot-journals")
-    is_fine = not (others.problems or marks.problems or unfit)
-    journals = roll_back_hot_journals(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
-    run.on_progress("reading databases, code and logs")
-    unread += journals.unread
-    inspected = journals.inspected
-    if inspected is None:
-        inspected = inspect_databases(plan, run.root, write_locks, run.limits, unread=unread, live=run.live)
-    if files is not None and not run.is_rehearsal:
-        inspected.problems += check_room(files, Path(tempfile.gettempdir()))
-    inspected.problems = [*others.merge_problems([*inspected.problems, *journals.problems]), *marks.problems, *unfit]
-    inspected.findings[:0] = journals.findings
-    inspected.findings += others.other_findings(inspected.problems)
-    inspected.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
-    archives = [archived_name(facts.file, run.stamp) for facts in inspected.sources.values()]
-    inspected.findings += archive_findings(run.live, archives)
-    scope, planned = run.scan_scope(), [*rewrites, *in_part]
-    mentions = remaining_mentions(scope, planned)
-    inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
-    return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""))
-
-
-def write_backup_set(run: RunResults) -> manifest.Manifest:
-    """Copy databases, dumps and code files into a new backup set, and return its manifest.
-
-    An unsealed set is no backup. The manifest is therefore written last, and then noted in the ledger.
-
-    Raises:
-        ProblemError: The set already exists, or a copy differs from its original.
-        OSError: The disk is full or broken.
-    """
-    create_backup_set(run.folder)
-    run.ledger.note("started", run=run.stamp, plan=run.plan.name, plan_sha256=run.request.plan_sha256)
-    copies = []
-    for facts in run.inspected.databases:
-        run.on_progress(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
-        copy = copy_database(facts, run.folder)
-        if run.plan.dump:
-            run.on_progress(f"dumping {facts.file} and loading the dump again")
-            copy = dump_database(copy, run.folder, run.limits)
-        copies.append(copy)
-    write_new(run.folder / manifest.PLAN, run.request.plan_text)
-    write_whole_diff(run.folder, run.preflight.rewrites)
-    sealed = manifest.Manifest(
-        run=run.stamp,
-        plan=run.plan.name,
-        plan_sha256=run.request.plan_sha256,
-        target=run.plan.target,
-        target_existed=run.inspected.target is not None,
-        databases=tuple(copies),
-        code=copy_code(run.root, [rewrite.file for rewrite in run.preflight.rewrites], run.folder),
-        archive={facts.file: archived_name(facts.file, run.stamp) for facts in run.inspected.sources.values()},
-    )
-    manifest.write(run.folder, sealed)
-    run.ledger.note("sealed")
-    reserve_space(run.folder, disk_space_needed(run.plan, run.live).rollback)
-    return sealed
 
 
 class Run(RunResults):

@@ -1,0 +1,83 @@
+"""Read a workspace before the first change, and collect every problem."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.apps import log_watch as logs
+from sqlite_consolidate.engine.backup.archive import archived_name
+from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace
+from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
+from sqlite_consolidate.engine.checks.open_files import find_open_databases
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
+from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
+from sqlite_consolidate.engine.code.remaining import remaining_mentions, unreferenced_findings
+from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
+from sqlite_consolidate.engine.code.scanning.scan import attention_findings
+from sqlite_consolidate.engine.run.results import Preflight, RunResults
+from sqlite_consolidate.problem import ProblemError
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
+    from sqlite_consolidate.engine.sqlite.files import FileProblem
+
+
+def copy_for_rehearsal(run: RunResults, files: CopiedFiles) -> tuple[FileProblem, ...]:
+    """Copy the workspace to the private folder of a rehearsal, and return the problems.
+
+    Raises:
+        ProblemError: There is no room for the copy, and for another one if a smoke test may write.
+    """
+    if problems := check_room(files, run.root, copies=1 + run.plan.has_writing_test):
+        raise ProblemError(*problems)
+    run.on_progress(f"copying the workspace ({files})")
+    copy = copy_workspace(run.plan, run.live, run.root, files=files)
+    run.log.note(*copy.findings())
+    return copy.problems
+
+
+def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
+    """Read databases, code, logs and processes, and collect every problem.
+
+    A file that cannot be read is a problem, and all others are still examined.
+
+    Args:
+        run: The run. A rehearsal first copies the workspace to its private folder.
+        write_locks: Receives the write lock of each database that was read. The write lock excludes writers from then
+            on.
+    """
+    plan, files = run.plan, None
+    unread: list[FileProblem] = []
+    if run.is_rehearsal or plan.has_writing_test:
+        reports = run.request.settings.reports
+        files = list_workspace(plan, run.live, extra_files=(run.plan_file,), reports=reports)
+    if run.is_rehearsal and files is not None:
+        unread += copy_for_rehearsal(run, files)
+    others = find_open_databases(plan, run.live, rehearsal=run.is_rehearsal)
+    marks = logs.record_log_positions(run.root, plan.logs.files, never_open=run.databases())
+    known = {problem.file for problem in unread}
+    rewrites, unfit, in_part = plan_rewrites_in_part(run.root, plan.references, plan.inserts, skip=known)
+    keep = None if run.is_rehearsal else run.folder.with_name(f"{run.folder.name}.hot-journals")
+    is_fine = not (others.problems or marks.problems or unfit)
+    journals = roll_back_hot_journals(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
+    run.on_progress("reading databases, code and logs")
+    unread += journals.unread
+    inspected = journals.inspected
+    if inspected is None:
+        inspected = inspect_databases(plan, run.root, write_locks, run.limits, unread=unread, live=run.live)
+    if files is not None and not run.is_rehearsal:
+        inspected.problems += check_room(files, Path(tempfile.gettempdir()))
+    inspected.problems = [*others.merge_problems([*inspected.problems, *journals.problems]), *marks.problems, *unfit]
+    inspected.findings[:0] = journals.findings
+    inspected.findings += others.other_findings(inspected.problems)
+    inspected.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
+    archives = [archived_name(facts.file, run.stamp) for facts in inspected.sources.values()]
+    inspected.findings += archive_findings(run.live, archives)
+    scope, planned = run.scan_scope(), [*rewrites, *in_part]
+    mentions = remaining_mentions(scope, planned)
+    inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
+    return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""))
