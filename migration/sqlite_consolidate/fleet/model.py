@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from sqlite_consolidate.plan.model import Name, Part
+from sqlite_consolidate.plan.model import Part
+from sqlite_consolidate.plan.values import Name
 
 _SCHEMES = ("tcp://", "tls://")
 

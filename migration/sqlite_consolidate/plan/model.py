@@ -2,84 +2,17 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
-from pathlib import Path  # noqa: TC003 -- pydantic resolves the annotations of a model at run time
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from sqlite_consolidate.plan.constants import Constant, fill_in
+from sqlite_consolidate.plan.values import FileInside, FolderName, Name, PathInside, Pattern, Patterns, Seconds
 from sqlite_consolidate.text import fits_name
 
 ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source"]
 Keys = Literal["keep", "renumber"]
-
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-# The second argument of a ValueError is the hint of its problem.
-_LONGEST_NAME = 255  # bytes; NAME_MAX of Linux and macOS
-_INSIDE = "Write a path inside the workspace, relative to it."
-
-
-def _seconds(value: object) -> object:
-    """Convert ``"1h30m"``, ``"15m"``, ``"30s"`` or a number of seconds into seconds."""
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value.strip())
-    if not match or not match.group(0):
-        raise ValueError(
-            'a duration is written like "30s", "15m" or "1h30m"',
-            'Write hours, minutes and seconds in this order, such as "1h30m", or a number of seconds.',
-        )
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
-
-
-def inside(value: str) -> str:
-    """Return a path of the workspace unchanged.
-
-    Symbolic links are checked later, because that needs the file system.
-
-    Raises:
-        ValueError: The path is absolute, leads outside the workspace, or has a name that no file can have.
-    """
-    if "\0" in value:
-        raise ValueError("a path cannot contain a NUL character")
-    if value.startswith("/"):
-        raise ValueError("an absolute path is outside the workspace", _INSIDE)
-    if any(len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME for name in value.split("/")):
-        raise ValueError(f"a name in a path has at most {_LONGEST_NAME} bytes")
-    clean = posixpath.normpath(value)
-    if clean == ".." or clean.startswith("../"):
-        raise ValueError('the path leads outside the workspace (".." goes above it)', _INSIDE)
-    return value
-
-
-def _file(value: str) -> str:
-    if posixpath.normpath(value) == ".":
-        raise ValueError("the path names the workspace and not a file", _INSIDE)
-    return value
-
-
-def _pattern(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        hint = "Correct the pattern. A literal bracket, dot or star needs a backslash."
-        raise ValueError(f"not a regular expression: {error}", hint) from None
-    return value
-
-
-# For the JSON Schema a duration is a number, or a text that the validator reads.
-_Duration = Annotated[str, StringConstraints(pattern=rf"^(?=.){_DURATION.pattern}$")] | Annotated[float, Field(ge=0)]
-Seconds = Annotated[
-    float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_seconds, json_schema_input_type=_Duration)
-]
-PathInside = Annotated[str, StringConstraints(min_length=1), AfterValidator(inside)]
-FileInside = Annotated[PathInside, AfterValidator(_file)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
-FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
-Name = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Part(BaseModel):
@@ -127,12 +60,6 @@ class TableMap(Part):
         """Return the name of the table in the target."""
         return self.target_name or self.name
 
-
-Patterns = Annotated[
-    tuple[Name, ...],
-    BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v, json_schema_input_type=list[Name]),
-]
-"""Shell patterns of names, such as ``agent_*``."""
 
 LeftKind = Literal["tables", "views", "triggers", "indexes"]
 """Kind of the objects that a ``[[source.leave]]`` names. At least one of them has patterns."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 
 from sqlite_consolidate.atomic_files import replace
-from sqlite_consolidate.plan.model import inside
+from sqlite_consolidate.plan.values import inside
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
 
