@@ -73,6 +73,22 @@ def test_stages_stand_one_after_the_other_on_both_scales(refused: Record) -> Non
     assert rows["20-backup"].estimate.label == "5 min"
 
 
+def test_label_of_a_stage_that_fills_the_scale_stands_inside_it(refused: Record) -> None:
+    """Beside it there is the name of the stage on the left, and the other scale on the right."""
+    first, *others = refused.stages
+    only = replace(refused, stages=(first, *(replace(stage, outcome="not run") for stage in others)))
+    picture = timeline.build_timeline(only)
+
+    assert picture
+    assert picture.rows[0].measured
+    assert picture.rows[0].measured.label_side == "inside"
+
+
+def test_record_of_a_single_stage_has_no_time_scale(accepted: Record) -> None:
+    """The picture compares stages."""
+    assert timeline.build_timeline(replace(accepted, stages=accepted.stages[:1])) is None
+
+
 def test_sizes_are_drawn_to_one_scale(accepted: Record) -> None:
     """The largest file has the longest bar, and a source has none after the run."""
     chart = bars.sizes_chart(accepted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.report.formatting import duration
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.run_log import StageRecord
     from sqlite_consolidate.report.evidence import Record
 
+LabelSide = Literal["after", "before", "inside"]
+
 WIDTH = 960
 NAMES = 150  # where the names of the stages end
 PANEL = 375  # width of each of the two time scales
@@ -20,16 +22,22 @@ MEASURED, ESTIMATED = 160, 570  # where they begin
 ROW = 26
 TOP = 48
 
+_LABEL = PANEL * 0.28  # width that a label may need
 _LEAST = 2.0  # a stage that took next to nothing still has a mark
 
 
 @dataclass(frozen=True)
 class Span:
-    """Hold one stretch of a time scale and the time that it stands for."""
+    """Hold one stretch of a time scale and the time that it stands for.
+
+    Attributes:
+        label_side: Where there is room for the label, which is ``after``, ``before`` or ``inside`` the stretch.
+    """
 
     x: float
     width: float
     label: str
+    label_side: LabelSide
 
 
 @dataclass(frozen=True)
@@ -58,9 +66,9 @@ class Timeline:
 
 
 def build_timeline(record: Record) -> Timeline | None:
-    """Return the chart, or None if no stage ran."""
+    """Return the chart, or None if no stage ran or the record has one stage only."""
     seconds = [stage.seconds if stage.outcome != "not run" else 0.0 for stage in record.stages]
-    if not sum(seconds):
+    if not sum(seconds) or len(seconds) == 1:
         return None
     estimates = [stage.estimate or 0.0 for stage in record.stages]
     measured, estimated = _spans(seconds, MEASURED), _spans(estimates, ESTIMATED)
@@ -94,6 +102,15 @@ def _spans(seconds: Sequence[float], start: float) -> list[Span]:
     for duration_seconds in seconds:
         width = duration_seconds * scale
         place = round(min(x, start + PANEL - _LEAST), 1)
-        spans.append(Span(place, round(max(_LEAST, width), 1), duration(duration_seconds)))
+        spans.append(
+            Span(place, round(max(_LEAST, width), 1), duration(duration_seconds), _label_side(place, width, start))
+        )
         x += width
     return spans
+
+
+def _label_side(x: float, width: float, start: float) -> LabelSide:
+    """Return where the label of a stretch has room within its scale."""
+    if x + width <= start + PANEL - _LABEL:
+        return "after"
+    return "before" if x >= start + _LABEL else "inside"
