@@ -73,7 +73,7 @@ def test_stages_stand_one_after_the_other_on_both_scales(refused: Record) -> Non
     assert rows["20-backup"].estimate.label == "5 min"
 
 
-def test_label_of_a_stage_that_fills_the_scale_stands_inside_it(refused: Record) -> None:
+def test_label_of_a_full_stretch_stands_inside(refused: Record) -> None:
     """Beside it there is the name of the stage on the left, and the other scale on the right."""
     first, *others = refused.stages
     only = replace(refused, stages=(first, *(replace(stage, outcome="not run") for stage in others)))
