@@ -166,6 +166,10 @@ def _unique(text: str, piece: _Piece, others: Sequence[_Piece]) -> tuple[str, st
     return (line, new) if text.count(line) == 1 else ("", "")
 
 
+_KEEPS_A_NAME = (ast.JoinedStr, ast.FormattedValue, ast.BinOp, ast.BoolOp, ast.IfExp, ast.Tuple, ast.keyword)
+_TAKES_A_NAME = frozenset(
+    {"with_name", "with_stem", "with_suffix", "endswith", "startswith", "removesuffix", "removeprefix", "match"}
+)
 _NEEDS_NO_PARENTHESES = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 
 Parents = dict[ast.AST, ast.AST]
@@ -204,6 +208,8 @@ def _change(
 
     What to find is empty if the mention is not understood.
     """
+    if not _may_be_a_path(node, parents):
+        return "", "", "only a name may stand there, and no path."
     path = _whole_path(node, parents)
     exchange = _replace_text(node, name, parents, place) if path is node else _replace_joined_path(path, place)
     if exchange is None:
@@ -234,7 +240,30 @@ def _whole_path(node: ast.expr, parents: Parents) -> ast.expr:
             last is node
         ):
             return call
+        case ast.Call(func=ast.Attribute(attr="with_name"), args=[_], keywords=[]) as call:
+            return call
     return node
+
+
+def _may_be_a_path(node: ast.expr, parents: Parents) -> bool:
+    """Return whether the code allows a path where an expression names a file.
+
+    For ``with_name`` there is a replacement of the whole call.
+    """
+    inner: ast.AST = node
+    around = parents[node]
+    while isinstance(around, _KEEPS_A_NAME):
+        if isinstance(around, ast.BinOp) and isinstance(around.op, ast.Div):
+            return True
+        inner, around = around, parents[around]
+    match around:
+        case ast.Call(func=ast.Attribute(attr="with_name"), args=[only], keywords=[]):
+            return only is node and isinstance(node, ast.Constant)
+        case ast.Call(func=ast.Attribute(attr=method)) if inner is not around.func:
+            return method not in _TAKES_A_NAME
+        case ast.Compare(left=left, comparators=others):
+            return not any(isinstance(side, ast.Attribute) and side.attr == "name" for side in (left, *others))
+    return True
 
 
 def _replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | None:
@@ -264,6 +293,8 @@ def _split(node: ast.expr) -> tuple[ast.expr | None, list[str]]:
         case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant(value=str() as part)):
             base, parts = _split(left)
             return (base or left), [*parts, part.strip("/")]
+        case ast.Call(func=ast.Attribute(value=value, attr="with_name"), args=[ast.Constant(value=str() as part)]):
+            return ast.Attribute(value, "parent", ast.Load()), [part]
         case ast.Call(func=ast.Attribute(value=value, attr=attr), args=args):
             first, *others = args if attr == "join" else [value, *args]
             written = [
