@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
+from sqlite_consolidate.engine.checks.comparison.compare_neighbours import STALE_INDEX
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.reports.forgery import edit, failing_subjects

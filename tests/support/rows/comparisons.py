@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
+from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours, compare_structure, compare_triggers
 from tests.support.databases import TARGET, source, table
 from tests.support.observations import numbers_in
 
@@ -62,7 +62,7 @@ def all_comparisons(copied: Copied) -> dict[str, list[Observation]]:
         "no_duplicates": compare.no_duplicates(compared),
         "foreign_keys": compare.foreign_keys(compared),
         "integrity": compare.integrity(copied.con),
-        "neighbours": compare.neighbours(compared),
+        "neighbours": compare_neighbours.neighbours(compared),
         "triggers_in_place": compare_triggers.triggers_in_place(compared),
         "marks_carried": compare.marks_carried(compared),
     }

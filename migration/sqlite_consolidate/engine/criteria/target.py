@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
+from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours, compare_structure, compare_triggers
 from sqlite_consolidate.engine.checks.references import references_kept as references
 from sqlite_consolidate.engine.checks.renumbering import keys_mapped as mapped
 from sqlite_consolidate.engine.sqlite.connections import pragma
@@ -101,10 +101,10 @@ def neighbours_unchanged(run: Compares) -> list[Observation]:
 
     Rows that were changed after the consolidation are a finding.
     """
-    observations = compare.neighbours(run.compared)
+    observations = compare_neighbours.neighbours(run.compared)
     run.log.note(
         *(
-            compare.changed_neighbour_finding(run.compared, neighbour)
+            compare_neighbours.changed_neighbour_finding(run.compared, neighbour)
             for neighbour in observations
             if neighbour.holds and neighbour.changed_since
         )

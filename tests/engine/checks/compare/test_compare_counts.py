@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sqlite_consolidate.engine.checks.comparison import compare
+from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours
 from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
 from sqlite_consolidate.row_differences import RowDifferences
 from tests.support.databases import TARGET, Bench, Copied, source, table
@@ -163,7 +163,12 @@ def test_difference_is_explained_by_the_rows_of_its_table(copied: Copied) -> Non
 
     observations = [
         observation
-        for criterion in (compare.rows_counted, compare.rows_exact, compare.no_duplicates, compare.neighbours)
+        for criterion in (
+            compare.rows_counted,
+            compare.rows_exact,
+            compare.no_duplicates,
+            compare_neighbours.neighbours,
+        )
         for observation in criterion(compared)
     ]
 
@@ -175,7 +180,9 @@ def test_neighbour_with_its_rows_is_not_explained(copied: Copied) -> None:
     """An index is no row."""
     copied.con.execute("DROP INDEX own_v")
 
-    observation, *_ = compare.neighbours(replace(copied.compared, explain=lambda name: RowDifferences(note=name)))
+    observation, *_ = compare_neighbours.neighbours(
+        replace(copied.compared, explain=lambda name: RowDifferences(note=name))
+    )
 
     assert (observation.subject, observation.holds, observation.rows) == ("own", False, None)
 
@@ -222,7 +229,7 @@ def test_neighbour_may_have_other_rows_since(
     for change in changes:
         copied.con.execute(change)
 
-    observation, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+    observation, *_ = compare_neighbours.neighbours(replace(copied.compared, changed_since=True))
 
     assert observation_facts([observation]) == [("own", [2], [rows], outcome)]
     assert observation.observed.partition("other: ")[2] == others
@@ -237,7 +244,7 @@ def test_neighbour_with_its_rows_may_have_more_indexes_since(copied: Copied, cha
     """It is not changed then."""
     copied.con.execute(change)
 
-    observation, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+    observation, *_ = compare_neighbours.neighbours(replace(copied.compared, changed_since=True))
 
     assert observation_facts([observation]) == [("own", [2], [2], outcome)]
     assert observation.observed.partition("other: ")[2] == ("own_v" if outcome == "failed" else "")
@@ -250,7 +257,7 @@ def test_user_version_may_rise_since(copied: Copied, version: int, outcome: str)
     copied.con.execute(f"PRAGMA user_version={version}")
     copied.con.execute("PRAGMA application_id=8")
 
-    _, *header = compare.neighbours(replace(copied.compared, changed_since=True))
+    _, *header = compare_neighbours.neighbours(replace(copied.compared, changed_since=True))
 
     assert observation_facts(header) == [
         ("target: user_version", [7], [version], outcome),

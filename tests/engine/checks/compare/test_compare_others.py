@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
+from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours, compare_structure, compare_triggers
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
@@ -79,7 +79,7 @@ def test_without_a_target_before_there_are_no_neighbours(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db", "t"))
 
-    assert observation_facts(compare.neighbours(copied.compared)) == [("target", [], [], "not required")]
+    assert observation_facts(compare_neighbours.neighbours(copied.compared)) == [("target", [], [], "not required")]
 
 
 def test_after_commit_every_table_is_read_again(bench: Bench, copied: Copied) -> None:
@@ -208,7 +208,7 @@ def test_changed_neighbour_names_each_differing_kind(bench: Bench) -> None:
     for statement in ("DROP TABLE own", "CREATE TABLE own(a, b, c, d)", "DROP INDEX of_expression"):
         copied.con.execute(statement)
 
-    observation, other, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+    observation, other, *_ = compare_neighbours.neighbours(replace(copied.compared, changed_since=True))
 
     kinds = "columns, CHECK, named, UNIQUE(a, b), PRIMARY KEY(c), UNIQUE(b)"
     assert observation.observed.partition("other: ")[2] == kinds

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sqlite_consolidate.engine.checks.comparison import compare
+from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours
 from sqlite_consolidate.plan.model import Stale
 from tests.support.databases import TARGET, Bench, failed_subjects, source, table
 
@@ -121,8 +121,8 @@ def test_accepted_search_index_is_not_compared(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db", "t"), **stale("words"))
 
-    neighbours = {each.subject: each for each in compare.neighbours(copied.compared)}
-    assert neighbours["words"].observed == compare.STALE_INDEX
+    neighbours = {each.subject: each for each in compare_neighbours.neighbours(copied.compared)}
+    assert neighbours["words"].observed == compare_neighbours.STALE_INDEX
     assert neighbours["words"].examined == 0
     assert neighbours["other"].holds
     assert failed_subjects(compare.integrity(copied.con)) == []

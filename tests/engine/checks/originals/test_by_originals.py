@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.checks.comparison import by_originals as originals
-from sqlite_consolidate.engine.checks.comparison import compare, compare_structure, compare_triggers
+from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours, compare_structure, compare_triggers
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.problem import ProblemError
@@ -86,7 +86,7 @@ def faults(comparison: TargetComparison, plan: Plan) -> dict[str, list[str]]:
         "rows-exact": wrong([*compare.rows_exact(comparison), *compare.marks_carried(comparison)]),
         "no-duplicates": wrong(compare.no_duplicates(comparison)),
         "foreign-keys": wrong(compare.foreign_keys(comparison)),
-        "neighbours-unchanged": wrong(compare.neighbours(comparison)),
+        "neighbours-unchanged": wrong(compare_neighbours.neighbours(comparison)),
         "triggers-in-place": wrong(compare_triggers.triggers_in_place(comparison)),
     }
 
@@ -151,7 +151,7 @@ def test_rows_changed_since_are_counted_and_no_fault(
     with ExitStack() as stack:
         state = judged(plan, kept, tmp_path, stack)
         failures, findings = faults(state, plan), originals.changed_row_findings(state.row_matches)
-        beside = {observation.subject: observation.observed for observation in compare.neighbours(state)}
+        beside = {observation.subject: observation.observed for observation in compare_neighbours.neighbours(state)}
 
     assert not any(failures.values()), failures
     assert [(finding.id, finding.count) for finding in findings] == [("rows-changed-since", 3)]

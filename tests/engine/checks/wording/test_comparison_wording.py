@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.checks.comparison import compare, compare_structure
+from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours, compare_structure
 from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
 from sqlite_consolidate.plan.model import RequiredTable
 from tests.support.databases import TARGET, Bench, Copied, source, table
@@ -193,7 +193,7 @@ def test_missing_table_does_not_end_the_comparison(copied: Copied) -> None:
 
     exact = compare.rows_exact(copied.compared)
     unique = compare.no_duplicates(copied.compared)
-    beside = compare.neighbours(copied.compared)
+    beside = compare_neighbours.neighbours(copied.compared)
 
     assert observation_lines(exact) == [
         "people | in the target | no such table | failed",
@@ -303,7 +303,7 @@ def test_neighbour_changed_since_has_this_sentence(copied: Copied, changes: list
     for change in changes:
         copied.con.execute(change)
 
-    lines = observation_lines(compare.neighbours(replace(copied.compared, changed_since=True)))
+    lines = observation_lines(compare_neighbours.neighbours(replace(copied.compared, changed_since=True)))
 
     assert lines[0].split(" | ")[2] == observed
 
@@ -312,7 +312,7 @@ def test_expected_neighbour_has_these_sentences(copied: Copied) -> None:
     """Rows may change and user_version may rise."""
     copied.con.execute("DELETE FROM own WHERE id = 2")
 
-    lines = observation_lines(compare.neighbours(replace(copied.compared, changed_since=True)))
+    lines = observation_lines(compare_neighbours.neighbours(replace(copied.compared, changed_since=True)))
 
     assert [line.split(" | ")[1] for line in lines[:2]] == [
         "2 rows, or changed since by its application",

@@ -12,17 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.comparison.compare_structure import (
     SchemaComparison,
-    index_statements,
-    list_schema_differences,
 )
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, count_orphans
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import (
     Observation,
     at_least,
@@ -269,70 +265,6 @@ def integrity(con: sqlite3.Connection) -> list[Observation]:
     con.execute(f"PRAGMA main.cache_size=-{CHECK_CACHE_KB}")
     lines = [str(row[0]) for row in con.execute("PRAGMA main.integrity_check(20)").fetchall()]
     return [equal("target: integrity_check", "ok", "; ".join(lines))]
-
-
-STALE_INDEX = "a search index that shows the rows of another table; the plan accepts that it is stale"
-"""Why a search index that the target had before is not compared."""
-
-
-def neighbours(compared: TargetComparison) -> list[Observation]:
-    """Observe that each table of the target that received no rows is unchanged."""
-    target = compared.inspected.target
-    if target is None:
-        return [not_required("target", "there was no target before this run")]
-    receiving = {folded(mapping.into.name) for mapping in compared.inspected.mappings} | {folded(history.TABLE)}
-    receiving |= {folded(name) for name in compared.unread_tables}
-    stale = compared.inspected.stale_indexes
-    observations = [
-        not_required(name, STALE_INDEX) if folded(name) in stale else _neighbour_observation(compared, name, digest)
-        for name, digest in target.digests.items()
-        if folded(name) not in receiving
-    ]
-    return observations + [
-        _header_observation(compared, name, target.schema.header[name])
-        for name in ("user_version", "application_id", "encoding")
-    ]
-
-
-def _neighbour_observation(compared: TargetComparison, name: str, before: TableDigest) -> Observation:
-    table, planned = compared.schema.table(name), compared.inspected.target_schema.schema.table(name)
-    if table is None or planned is None:
-        return Observation(name, before.full, "no such table", holds=False)
-    observed_digest = compared.digest(compared.con, table)
-    differences = ""
-    if compared.changed_since:
-        changed_kinds = list_schema_differences(compared, planned, table)
-        differences = f", other: {', '.join(changed_kinds)}" if changed_kinds else ""
-    elif (table.sql, index_statements(table)) != (planned.sql, index_statements(planned)):
-        differences = ", with another statement or other indexes"
-    if compared.changed_since and observed_digest != before:
-        expected = f"{counted(before.rows, 'row')}, or changed since by its application"
-        observed = f"{counted(observed_digest.rows, 'row')}, changed since{differences}"
-        return Observation(name, expected, observed, holds=not differences, changed_since=True)
-    as_before = equal(name, before.full, f"{observed_digest.full}{differences}")
-    return as_before if observed_digest == before else with_differences(as_before, partial(compared.explain, name))
-
-
-def changed_neighbour_finding(compared: TargetComparison, neighbour: Observation) -> Finding:
-    """Return the finding that a table that received no rows has been changed."""
-    name = neighbour.subject
-    before = compared.inspected.target.digests[name].rows if compared.inspected.target else 0
-    now = int(compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0])
-    if before and not now:
-        text = f"had {counted(before, 'row')} before the consolidation, and has none now."
-        return Finding.of("table-emptied-since", name, text, count=before)
-    return Finding.of("table-changed-since", name, f"{counted(now, 'row')}, changed since; {before} before.")
-
-
-def _header_observation(compared: TargetComparison, name: str, before: str) -> Observation:
-    """Compare a field of the database header.
-
-    An application may have raised user_version since. It never lowers it.
-    """
-    now = compared.schema.header[name]
-    if compared.changed_since and name == "user_version":
-        return at_least(f"target: {name}", int(before), int(now))
-    return equal(f"target: {name}", before, now)
 
 
 def marks_carried(compared: TargetComparison) -> list[Observation]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.backup.ledger import RECORDED
-from sqlite_consolidate.engine.checks.comparison.compare import STALE_INDEX
+from sqlite_consolidate.engine.checks.comparison.compare_neighbours import STALE_INDEX
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_text
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
