@@ -41,6 +41,7 @@ WITH_SQL_OF_ROWS = {
     "references_by_content.py": "proves what projections give, and takes no SQL from them",
     "unfollowed_ids.py": "counts rows of a column that belongs to no projection",
     "dependencies.py": "compiles a view and reads no row of it",
+    "row_conditions.py": "compiles a condition and reads no row",
     "derivations.py": "fires triggers and rebuilds indexes of an empty schema in memory",
     "wide_rows.py": "divides the values that a projection names among several queries",
 }

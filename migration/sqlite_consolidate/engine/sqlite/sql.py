@@ -46,6 +46,13 @@ def strip_literals(sql: str) -> str:
     return folded(_NOT_CODE.sub(" ", sql))
 
 
+def quoted_names(sql: str) -> list[str]:
+    """Return the names in double quotes, brackets or backquotes that a text of SQL has."""
+    tokens = (match[0] for match in _NOT_CODE.finditer(sql))
+    ends = {'"': '"', "`": "`", "[": "]"}
+    return [t[1:-1].replace(ends[t[0]] * 2, ends[t[0]]) for t in tokens if t[0] in ends]
+
+
 def strip_trailing_comments(sql: str) -> str:
     """Return ``sql`` without white space and comments after its last word.
 

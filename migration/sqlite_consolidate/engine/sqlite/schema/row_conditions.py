@@ -1,0 +1,128 @@
+"""Bind an SQL condition of the plan to single rows of a table.
+
+The condition may read columns of its own row only. SQLite's authorizer reports what a statement reads and calls.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted, quoted_names, strip_literals
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping
+
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+else:
+    from sqlite_utils.utils import sqlite3
+
+_CLOCK = {"current_date", "current_time", "current_timestamp", "date", "datetime", "julianday", "strftime", "time"}
+_CLOCK |= {"timediff", "unixepoch"}
+_CHANGING = {"changes", "last_insert_rowid", "load_extension", "random", "randomblob", "total_changes"}
+_SELECT = re.compile(r"(?<![\w$])(?:select|values|with)(?![\w$])")
+
+
+@dataclass(frozen=True)
+class RowCondition:
+    """Hold an SQL condition on a row. NULL counts as no.
+
+    Attributes:
+        text: The condition, as the plan states it.
+        table: Name of the table by which the condition may qualify its columns.
+        columns: The columns that the condition reads, as the table spells them.
+    """
+
+    text: str
+    table: str
+    columns: tuple[str, ...]
+
+    def over(self, row: str, names: Mapping[str, str] | None = None) -> str:
+        """Return the SQL of the condition for a row of any query.
+
+        Names of the condition mean its own columns, whatever other tables the query reads.
+
+        Args:
+            row: Name of the row in the query.
+            names: Each column of the condition to the name that it has there. None if all keep their names.
+        """
+        named = names or {}
+        values = [f"{row}.{quoted(named.get(name, name))} AS {quoted(name)}" for name in self.columns]
+        return f"(SELECT ({self.text}\n) FROM (SELECT {', '.join(values) or '1'}) AS {quoted(self.table)})"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the condition as the ledger keeps it."""
+        return {"text": self.text, "table": self.table, "columns": list(self.columns)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> RowCondition:
+        """Return the condition that the ledger keeps."""
+        return cls(value["text"], value["table"], tuple(value["columns"]))
+
+
+def row_condition(con: sqlite3.Connection, table: Table, text: str) -> RowCondition | str:
+    """Return a condition on the rows of a table, or the reason why it is none.
+
+    Args:
+        con: Connection to the database of the table. Nothing is read.
+        table: The table.
+        text: The condition.
+    """
+    if _SELECT.search(strip_literals(text)):
+        return "it has a subquery"
+    names = {folded(name) for name in (table.name, *(column.name for column in table.columns))}
+    for name in quoted_names(text):
+        if folded(name) not in names:  # SQLite would take it for a text
+            return f"{table.name} has no column {name}"
+    calls = _Calls(table)
+    try:
+        with calls.recorded(con):
+            con.execute(f"EXPLAIN SELECT ({text}\n) FROM main.{quoted(table.name)}").close()
+            condition = RowCondition(text, table.name, calls.columns)
+            row = ", ".join(f"NULL AS {quoted(name)}" for name in calls.columns) or "1"
+            con.execute(f"EXPLAIN SELECT {condition.over('s')} FROM (SELECT {row}) AS s").close()
+    except sqlite3.Error as error:
+        return calls.reason or f"SQLite does not accept it: {error}"
+    return calls.reason or condition
+
+
+@dataclass
+class _Calls:
+    """Record which columns of a table SQLite would read, and why it must not run a condition."""
+
+    table: Table
+    reason: str = ""
+    _names: set[str] = field(default_factory=set)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that are read, in declared order."""
+        return tuple(column.name for column in self.table.columns if folded(column.name) in self._names)
+
+    @contextmanager
+    def recorded(self, con: sqlite3.Connection) -> Iterator[None]:
+        """Record what the statements of this block read and call."""
+        con.set_authorizer(self._judge)
+        try:
+            yield
+        finally:
+            con.set_authorizer(None)
+
+    def _judge(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        if action == sqlite3.SQLITE_FUNCTION and second:
+            name = folded(second)
+            if name in _CLOCK:
+                self.reason = self.reason or f"it calls {name}(), and a clock gives another answer each time"
+            elif name in _CHANGING or name.startswith("sqlite_"):
+                self.reason = self.reason or f"it calls {name}(), whose result does not depend on the row alone"
+        elif action == sqlite3.SQLITE_READ and first and second:
+            if folded(first) == folded(self.table.name):
+                self._names.add(folded(second))
+            else:
+                self.reason = self.reason or f"it reads {first}, and may read columns of {self.table.name} only"
+        elif action not in (sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION):
+            self.reason = self.reason or "it does more than compare values"
+        return sqlite3.SQLITE_OK
