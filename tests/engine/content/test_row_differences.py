@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, row_shape
+from sqlite_consolidate.engine.content.expected_rows import Rows, row_shape
+from sqlite_consolidate.engine.content.row_comparison import compare_rows
 from sqlite_consolidate.observation import Observation, with_differences
 from sqlite_consolidate.row_differences import (
     MASKED,

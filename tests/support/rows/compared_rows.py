@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content.row_comparison import Comparison, Rows, compare_rows, row_shape
+from sqlite_consolidate.engine.content.expected_rows import Rows, row_shape
+from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_rows
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_schema
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.content.expected_rows import Rows, row_shape
 from sqlite_consolidate.engine.content.projection import Projection
-from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, row_shape
+from sqlite_consolidate.engine.content.row_comparison import compare_rows
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded

@@ -11,14 +11,8 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.content.row_comparison import (
-    Comparison,
-    Rows,
-    Shape,
-    compare_rows,
-    digest_values,
-    row_shape,
-)
+from sqlite_consolidate.engine.content.expected_rows import Rows, Shape, digest_values, row_shape
+from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_rows
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
