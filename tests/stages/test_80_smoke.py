@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.stage("80-smoke"), pytest.mark.migrate, pytest.mark.ve
 
 @pytest.mark.order(8010)
 def test_state_before_applications_is_noted(run: Pipeline) -> None:
-    """The stage records logs, databases and target before the first application."""
+    """The stage renames the sources before the first application.
+
+    It records logs, databases and target as well.
+    """
     run.perform(SMOKE)
 
 

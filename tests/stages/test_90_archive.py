@@ -1,4 +1,4 @@
-"""Rename the sources to their archived names (stage 90)."""
+"""Release the archived sources, and read them again (stage 90)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stage("90-archive"), pytest.mark.migrate, pytest.mark.
 
 @pytest.mark.order(9010)
 def test_sources_are_renamed(run: Pipeline) -> None:
-    """The stage renames each source while it holds an exclusive lock on it."""
+    """The stage renames the sources unless stage 80 has, and releases the locks."""
     run.perform(ARCHIVE)
 
 

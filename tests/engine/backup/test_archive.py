@@ -32,6 +32,7 @@ def archive_of(write_lock: WriteLock, ledger: Ledger) -> None:
     """Archive the locked database."""
     new = write_lock.path.with_name(archive.archived_name(write_lock.path.name, STAMP))
     archive.archive(write_lock, new, ledger, file=f"logs/{write_lock.path.name}")
+    write_lock.release()
 
 
 def names(root: Path) -> list[str]:

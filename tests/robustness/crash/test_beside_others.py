@@ -28,7 +28,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 DEADLINE = 60  # seconds until two processes that wait for each other give up
-ARCHIVING = "90-archive"
+ARCHIVING = "80-smoke"  # before the first smoke test
 INTO_SOURCE = "INSERT INTO tags VALUES ('a', 'w' || ?)"
 INTO_TARGET = "INSERT INTO people(name) VALUES ('w' || ?)"
 

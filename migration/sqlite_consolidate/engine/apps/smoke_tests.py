@@ -162,15 +162,17 @@ class Applications:
         The tests that may write have changed their copies only.
         """
         observations = [
-            Observation(difference.subject, difference.before, difference.after, holds=False, todo=_HINT)
+            _old_database_observation("a smoke test", difference)
+            if self._is_source_created_again(difference)
+            else Observation(difference.subject, difference.before, difference.after, holds=False, todo=_HINT)
             for difference in self._differences(self._root, self._databases, self._before)
         ]
         self._note_changed_files("")
         observations += self._spoiled_files()
         observations += [
-            _old_database_observation(test, difference)
+            _old_database_observation(f"{one_line(test)}, on a copy that is gone", difference)
             for test, difference in self._written
-            if difference.change == "created" and difference.name in self._source_files
+            if self._is_source_created_again(difference)
         ]
         tables = f"{len(self._before)} tables, {len(self._databases)} databases as before"
         examined = len(self._before) + len(self._databases)
@@ -329,6 +331,9 @@ class Applications:
             if tables.get(name) != now.get(name)
         ]
 
+    def _is_source_created_again(self, difference: _Difference) -> bool:
+        return difference.change == "created" and difference.name in self._source_files
+
     def _look(self, root: Path) -> dict[str, database_watch.Fingerprint]:
         skip = frozenset({root / self._plan.backups})
         return database_watch.fingerprint_databases(root, never_open=self._held, skip=skip)
@@ -350,9 +355,9 @@ def _spoiled_observation(subject: str, test: str, kind: str, files: list[str]) -
     return Observation(subject, "as the run has left it", observed, holds=False, todo=hint)
 
 
-def _old_database_observation(test: str, difference: _Difference) -> Observation:
+def _old_database_observation(creator: str, difference: _Difference) -> Observation:
     """Return that an application made an old database anew."""
-    observed = f"created again by {one_line(test)}, on a copy that is gone"
+    observed = f"created again by {creator}"
     hint = "Find the code that still opens the old database, and add a [[reference]] for it."
     return Observation(difference.name, "not opened any more", observed, holds=False, todo=hint)
 

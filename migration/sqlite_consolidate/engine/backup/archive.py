@@ -30,13 +30,15 @@ def archived_name(file: str, stamp: str) -> str:
 
 
 def archive(write_lock: WriteLock, archived: Path, ledger: Ledger, *, file: str) -> None:
-    """Rename one source while this process has its exclusive lock, then close the connections.
+    """Rename one source under its exclusive lock. The caller releases the lock.
+
+    Until then no other process can read or write the archive.
 
     Raises:
         ProblemError: Another process has the source open or has written to it, a sidecar file is left, or the archived
             name exists already.
     """
-    con = write_lock.acquire_exclusive()
+    write_lock.acquire_exclusive()
     journal = sidecar_path(write_lock.path, JOURNAL)
     # journal_mode PERSIST and TRUNCATE keep the file. Under the exclusive lock it is not needed.
     if journal.exists():
@@ -64,8 +66,6 @@ def archive(write_lock: WriteLock, archived: Path, ledger: Ledger, *, file: str)
     ledger.note("archiving", file=file, archive=archived.name)
     move(write_lock.path, archived)
     ledger.note("archived", file=file, archive=archived.name)
-    con.execute("ROLLBACK")
-    write_lock.release()
 
 
 def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:

@@ -233,7 +233,7 @@ class _Listing:
         if known is not None and known.kind is not Kind.FOLDER:  # the plan names it
             return False
         reason = self._reason(name, entry)
-        if reason is not None:
+        if reason is not None and not (reason is Reason.ARCHIVE and self._is_held(name)):
             self._leave_out(name, reason)
         return reason is not None
 

@@ -349,7 +349,9 @@ class RunResults(Pipeline):
 
         Do not open these files: closing them releases this process's POSIX locks on them.
         """
-        files = [self.root / self.plan.target, *(self.root / source.file for source in self.plan.sources)]
+        archives = self._sealed.archive.values() if self._sealed else ()
+        names = (self.plan.target, *(source.file for source in self.plan.sources), *archives)
+        files = [self.root / name for name in names]
         return frozenset((status.st_dev, status.st_ino) for path in files if (status := file_status(path)))
 
     def scan_scope(self) -> ScanScope:

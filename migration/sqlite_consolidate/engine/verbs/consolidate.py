@@ -242,7 +242,12 @@ class Run(RunResults):
         self.diff = diff_for_reports(self.preflight.rewrites, "" if self.is_rehearsal else self._set_name)
 
     def _note_state_before_applications(self) -> None:
-        """Record logs, databases and target content before the first application runs."""
+        """Record logs, databases and target content before the first application runs.
+
+        The sources have the names of their archives then, so that an application that still reads one fails.
+        """
+        if self.plan.smoke:
+            self._rename_sources()
         self._applications = Applications(
             self.plan,
             self.root,
@@ -257,14 +262,22 @@ class Run(RunResults):
         self.applications.record_state(self.target.verified, self.text_digests, self.set_digests)
 
     def _archive(self) -> None:
-        """Rename every source.
+        """Rename every source that still has its old name, and release the locks of all.
 
-        This process holds an exclusive lock on each source while it is renamed.
+        A plan with a smoke test has renamed them before the first one.
         """
+        self._rename_sources()
         for facts in self.inspected.sources.values():
-            self.on_progress(f"archiving {facts.file}")
-            archived = self.root / self.sealed.archive[facts.file]
-            archives.archive(facts.write_lock, archived, self.ledger, file=facts.file)
+            facts.write_lock.release()
+
+    def _rename_sources(self) -> None:
+        """Give each source the name of its archive, and keep its exclusive lock."""
+        renamed = {event["file"] for event in self.ledger.all("archived")}
+        for facts in self.inspected.sources.values():
+            if facts.file not in renamed:
+                self.on_progress(f"archiving {facts.file}")
+                archived = self.root / self.sealed.archive[facts.file]
+                archives.archive(facts.write_lock, archived, self.ledger, file=facts.file)
 
     def _write_documents(self) -> None:
         """Write the record and the rollback instructions into the backup set."""
