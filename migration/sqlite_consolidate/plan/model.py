@@ -133,12 +133,14 @@ class Reference(Part):
 
     Attributes:
         import_: TOML key ``import``. An import statement that the replacement needs, or empty.
+        places: Number of places of the file that have the expression. All of them are replaced.
     """
 
     file: FileInside
     find: Name
     replace: Name
     import_: str = Field(default="", alias="import")
+    places: Annotated[int, Field(ge=1)] = 1
 
 
 class Insert(Part):

@@ -126,8 +126,8 @@ def _reference(find: str, replace: str = "new()", import_: str = "", file: str =
             b"x\n\ny = x\n",
             [_reference("x")],
             (
-                "code.py:1: x is found 2 times (lines 1, 3). Make `find` more specific: take in more of the"
-                " expression around the one meant. [found-more-than-once]"
+                "code.py:1: x is found 2 times (lines 1, 3). Write `places = 2` if all are to be replaced. If not, make"
+                " `find` more specific: take in more of the expression around the one meant. [found-more-than-once]"
             ),
         ),
         (

@@ -79,7 +79,7 @@ def test_what_the_plan_replaces_is_subtracted(tmp_path: Path) -> None:
         file="./store.py",
         find='LOGS / "tasks.db"',
         replace="main()",
-        **{"import": "from app.places import (\n    main,\n)"},
+        import_="from app.places import (\n    main,\n)",
     )
     wrong = Reference(file="store.py", find='"logs/task-queue.db"', replace='"main.db"')
 
@@ -91,6 +91,18 @@ def test_what_the_plan_replaces_is_subtracted(tmp_path: Path) -> None:
         ("store.py:5", 'C = "logs/task_queue.db"'),
     ]
     assert of_both == of_good
+
+
+def test_places_with_one_expression_are_covered_at_once(tmp_path: Path) -> None:
+    """The second place needs no lines of its own."""
+    write(tmp_path, "a.py", 'class A:\n    db = "logs/tasks.db"\n    def f(self, db="logs/tasks.db"): ...\n')
+
+    observations = observed(tmp_path)
+    references, exempt = pasted(observations)
+
+    assert [entry.subject for entry in observations] == ["a.py:2", "a.py:3"]
+    assert ([reference.places for reference in references], exempt) == ([2], [])
+    assert [entry.outcome for entry in observed(tmp_path, references)] == [Outcome.PASSED]
 
 
 def test_line_with_two_mentions_is_covered_at_once(tmp_path: Path) -> None:

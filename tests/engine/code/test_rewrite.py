@@ -200,6 +200,30 @@ def test_not_found_names_the_line_that_comes_nearest(tmp_path: Path) -> None:
     assert (refused.id, refused.subject) == ("not-found", "code.py:2")
 
 
+def test_stated_number_of_places_is_replaced(tmp_path: Path) -> None:
+    """They are replaced together, and not again by a second run.
+
+    Any other number is refused.
+    """
+    code = f"class A:\n    db = {FIND}\n    def f(self, db={FIND}): ...\n"
+    twice, thrice = (reference().model_copy(update={"places": number}) for number in (2, 3))
+
+    after = rewritten(tmp_path, code, twice)
+    refused = [problem(tmp_path, code, wanted) for wanted in (thrice, reference())]
+
+    assert after.decode() == code.replace(FIND, REPLACE)
+    assert rewritten(tmp_path, after, twice) == after
+    assert [entry.outcome for entry in replacement_observations(tmp_path, [twice, thrice])] == [
+        Outcome.PASSED,
+        Outcome.FAILED,
+    ]
+    assert [(item.id, item.subject) for item in refused] == [
+        ("found-too-rarely", "code.py:2"),
+        ("found-more-than-once", "code.py:2"),
+    ]
+    assert "places = 2" in refused[1].hint
+
+
 def test_found_more_than_once_names_the_lines(tmp_path: Path) -> None:
     """A reference must identify one place."""
     refused = problem(tmp_path, f"x = {FIND}\n\ny = ({FIND})\n")

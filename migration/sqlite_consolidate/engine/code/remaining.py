@@ -95,11 +95,11 @@ def _advice(mentions: Sequence[Mention], proposals: Sequence[ProposedReference])
     """Return for each mention of a file the lines to paste into the plan."""
     advice = {}
     for mention in mentions:
-        fitting = [
-            made
-            for made in proposals
-            if not mention.pattern and (made.line, made.database) == (mention.line, mention.database)
-        ]
+        of_database = [made for made in proposals if not mention.pattern and made.database == mention.database]
+        if replaces_it := [made for made in of_database if made.understood and mention.line in made.also]:
+            advice[mention] = f"The [[reference]] for line {replaces_it[0].line} replaces it as well."
+            continue
+        fitting = [made for made in of_database if made.line == mention.line]
         fit = [made for made in fitting if made.understood and mask_secrets(made.find) == made.find]
         lines = [line for made in fit for line in _reference_lines(made)]
         if lines and fit == fitting:
@@ -113,8 +113,10 @@ def _advice(mentions: Sequence[Mention], proposals: Sequence[ProposedReference])
 
 def _reference_lines(made: ProposedReference) -> list[str]:
     keys = {"file": made.file, "find": made.find, "replace": made.replace, "import": made.import_}
-    values = "\n".join(f"{key} = {toml_string(value)}" for key, value in keys.items() if value)
-    return [f"[[reference]]\n{values}"]
+    lines = [f"{key} = {toml_string(value)}" for key, value in keys.items() if value]
+    if made.places > 1:
+        lines.append(f"places = {made.places}")
+    return ["\n".join(["[[reference]]", *lines])]
 
 
 def _exemption_lines(mention: Mention) -> list[str]:

@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.code.source_files import CodeFile, find_line, is_
 from sqlite_consolidate.engine.code.syntax import PlainText, PythonCode, code_problem, compile_module, parse_tree
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.text import one_line
+from sqlite_consolidate.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -52,7 +52,7 @@ def plan_rewrites(
 
     Args:
         root: The workspace.
-        references: Expressions to replace; each must be found once, or have been replaced already.
+        references: Expressions to replace; each must be found as often as it states, or have been replaced already.
         inserts: Definitions to add.
         skip: Files of which the problem is known already, as normal paths relative to the workspace.
     """
@@ -145,7 +145,7 @@ def _updated_observation(root: Path, reference: Reference) -> Observation:
     else:
         subject = reference.file
         observed = f"replaced (line {lines})" if new else "neither of the two was found"
-    holds = bool(new) and not old
+    holds = len(new) >= reference.places and not old
     return Observation(subject, expected, observed, holds, "" if holds else "Correct this place by hand, or roll back.")
 
 
@@ -257,11 +257,11 @@ class RewriteBuilder:
             if old_spans is None or new is None:
                 continue
             remaining = unreplaced_spans(old_spans, new)
-            done[reference.replace] += not remaining
+            done[reference.replace] += 0 if remaining else reference.places
             self._done += new
             with self._noting():
-                if len(remaining) != 1 and (remaining or done[reference.replace] > len(new)):
-                    raise _not_once(self.code.file, self.text, reference, remaining)
+                if len(remaining) != reference.places and (remaining or done[reference.replace] > len(new)):
+                    raise _wrong_number(self.code.file, self.text, reference, remaining)
                 places += [(span, reference) for span in remaining if self._is_free(span, reference, places)]
         return sorted(places, key=lambda place: place[0])
 
@@ -315,18 +315,19 @@ class RewriteBuilder:
             )
 
 
-def _not_once(file: str, text: str, reference: Reference, spans: Sequence[Span]) -> ProblemError:
-    """Return the problem that a reference is found nowhere or more than once."""
+def _wrong_number(file: str, text: str, reference: Reference, spans: Sequence[Span]) -> ProblemError:
+    """Return the problem that a reference is found nowhere, or not as often as it states."""
     lines = [find_line(text, span.start) for span in spans]
-    if len(lines) > 1:
-        fact = f"{reference.find} is found {len(lines)} times (lines {', '.join(map(str, lines))})."
-        return code_problem(
-            "found-more-than-once",
-            fact,
-            "Make `find` more specific: take in more of the expression around the one meant.",
-            file,
-            lines[0],
+    if lines:
+        fact = f"{reference.find} is found {counted(len(lines), 'time')} (lines {', '.join(map(str, lines))})."
+        if len(lines) < reference.places:
+            hint = "Correct `places`, which states how often it is to be found."
+            return code_problem("found-too-rarely", fact, hint, file, lines[0])
+        hint = (
+            f"Write `places = {len(lines)}` if all are to be replaced. If not, make `find` more specific: "
+            "take in more of the expression around the one meant."
         )
+        return code_problem("found-more-than-once", fact, hint, file, lines[0])
     fact = f"{reference.find} is not found, and neither is {reference.replace}."
     near = _nearest(text, reference.find)
     return code_problem(

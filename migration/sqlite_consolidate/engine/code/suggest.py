@@ -36,6 +36,8 @@ class ProposedReference:
         understood: Whether a plan with this reference passes its own check.
         reason: Why the replacement is correct. Without a replacement, why there is none and what the operator can do.
         database: Name of the database that is mentioned.
+        places: As in a ``[[reference]]``.
+        also: Further lines with the same expression, which this reference replaces as well.
     """
 
     file: str
@@ -46,6 +48,8 @@ class ProposedReference:
     understood: bool
     reason: str
     database: str = ""
+    places: int = 1
+    also: tuple[int, ...] = ()
 
 
 def propose_references(scope: ScanScope) -> tuple[ProposedReference, ...]:
@@ -106,6 +110,7 @@ def _proposed(mention: Mention, change: MentionChange) -> ProposedReference:
         understood=True,
         reason=change.reason,
         database=mention.database,
+        places=change.places,
     )
 
 
@@ -132,7 +137,10 @@ def _mark_conflicts(
     """
     by_change: dict[object, ProposedReference] = {}
     for proposal in proposals:  # one replacement is enough for an expression that names two databases
-        by_change.setdefault((proposal.find, proposal.replace) if proposal.understood else proposal, proposal)
+        key = (proposal.find, proposal.replace) if proposal.understood else proposal
+        first = by_change.setdefault(key, proposal)
+        if proposal.line != first.line:
+            by_change[key] = replace(first, also=(*first.also, proposal.line))
     proposals = list(by_change.values())
     if not _problems(root, proposals, references):
         return proposals
@@ -161,4 +169,10 @@ def _problems(root: Path, proposals: list[ProposedReference], references: Sequen
 
 
 def _reference(proposal: ProposedReference) -> Reference:
-    return Reference(file=proposal.file, find=proposal.find, replace=proposal.replace, import_=proposal.import_)
+    return Reference(
+        file=proposal.file,
+        find=proposal.find,
+        replace=proposal.replace,
+        import_=proposal.import_,
+        places=proposal.places,
+    )

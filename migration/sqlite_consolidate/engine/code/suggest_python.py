@@ -59,6 +59,7 @@ class MentionChange(NamedTuple):
         find: Text or expression to replace; empty if the mention is not understood.
         replace: The replacement.
         reason: Why the replacement is correct, or why the mention is not understood.
+        places: Number of places with the expression, which are all replaced.
     """
 
     line: int
@@ -66,6 +67,7 @@ class MentionChange(NamedTuple):
     find: str
     replace: str
     reason: str
+    places: int = 1
 
 
 def text_changes(text: str, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
@@ -196,36 +198,72 @@ def python_changes(text: str, names: OldNames, places: Mapping[str, DatabasePath
     changes = []
     for node, name, kind in expressions:
         if kind == "code":
-            find, new, reason = _change(node, name, parents, source, places[name])
-            changes.append(MentionChange(line_of_name(node, name, lines, names), name, find, new, reason))
-    return changes
+            line = line_of_name(node, name, lines, names)
+            changes.append(_change(MentionChange(line, name, "", "", ""), node, parents, source, places[name]))
+    return _choose(changes)
+
+
+class _Options(NamedTuple):
+    """Hold the change of one place alone, and that of all places with the same expression."""
+
+    alone: MentionChange
+    together: MentionChange | None = None
+
+
+def _choose(options: Sequence[_Options]) -> list[MentionChange]:
+    """Return the change of each mention.
+
+    Places with the same expression are changed together if one of them cannot be told from the others, and each of them
+    is a mention.
+    """
+    groups: dict[tuple[str, str], list[_Options]] = {}
+    for option in options:
+        if option.together:
+            groups.setdefault((option.together.find, option.together.replace), []).append(option)
+    together = {
+        id(option): option.together
+        for group in groups.values()
+        for option in group
+        if option.together and option.together.places == len(group) and not all(other.alone.find for other in group)
+    }
+    return [together.get(id(option)) or option.alone for option in options]
 
 
 def _change(
-    node: ast.expr, name: str, parents: Parents, source: PythonCode, place: DatabasePaths
-) -> tuple[str, str, str]:
-    """Return what to find, its replacement, and the reason.
+    mention: MentionChange, node: ast.expr, parents: Parents, source: PythonCode, place: DatabasePaths
+) -> _Options:
+    """Return the changes of a mention.
 
     What to find is empty if the mention is not understood.
     """
     if not _may_be_a_path(node, parents):
-        return "", "", "only a name may stand there, and no path."
+        return _Options(mention._replace(reason="only a name may stand there, and no path."))
     path = _whole_path(node, parents)
-    exchange = _replace_text(node, name, parents, place) if path is node else _replace_joined_path(path, place)
+    exchange = _replace_text(node, mention.name, parents, place) if path is node else _replace_joined_path(path, place)
     if exchange is None:
-        return "", "", f"it is put together from parts, or does not lead to {place.old} for certain."
+        reason = f"it is put together from parts, or does not lead to {place.old} for certain."
+        return _Options(mention._replace(reason=reason))
+    together = None
     for find, new in _enclosing_expressions(exchange, parents):
-        spans = source.spans(find)
-        if len(spans) == 1:
-            code = source.text[spans[0].start : spans[0].end]
-            fitting = _with_fitting_quotes(source, spans[0], new)
-            as_written = find if LINE_END.search(code) else code
-            return (
-                (as_written, fitting, exchange.reason)
-                if fitting
-                else ("", "", "quotes would have to change around it.")
-            )
-    return "", "", "the same expression stands in several places."
+        change = _replaced(mention._replace(find=find, replace=new, reason=exchange.reason), source)
+        if change.places == 1:
+            return _Options(change, together)
+        together = together or (change if change.find else None)
+    return _Options(mention._replace(reason="the same expression stands in several places."), together)
+
+
+def _replaced(change: MentionChange, source: PythonCode) -> MentionChange:
+    """Return a change as it is to be written, with the number of its places."""
+    spans = source.spans(change.find)
+    if not spans:
+        return change._replace(find="", places=0)
+    code = source.text[spans[0].start : spans[0].end]
+    fitting = _with_fitting_quotes(source, spans[0], change.replace)
+    if not fitting:
+        reason = "quotes would have to change around it."
+        return change._replace(find="", replace="", reason=reason, places=len(spans))
+    as_written = change.find if LINE_END.search(code) else code
+    return change._replace(find=as_written, replace=fitting, places=len(spans))
 
 
 def _whole_path(node: ast.expr, parents: Parents) -> ast.expr:
