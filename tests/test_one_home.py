@@ -43,6 +43,8 @@ WITH_SQL_OF_ROWS = {
     "dependencies.py": "compiles a view and reads no row of it",
     "row_conditions.py": "compiles a condition and reads no row",
     "derivations.py": "fires triggers and rebuilds indexes of an empty schema in memory",
+    "search_index.py": "fills a search index, which belongs to no table mapping",
+    "derived_right.py": "proves what a search index finds, and takes no SQL from its rebuild",
     "wide_rows.py": "divides the values that a projection names among several queries",
 }
 IN_REPORT = "report/file_names.py"

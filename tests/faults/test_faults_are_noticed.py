@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.run.criteria import CRITERIA, FAULTLESS, SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
-from sqlite_consolidate.faults import renumbering
+from sqlite_consolidate.faults import derived_data, renumbering
 from sqlite_consolidate.faults.after_commit import smoke_test_faults
 from sqlite_consolidate.faults.catalogue import FAULTS
 from sqlite_consolidate.faults.fault import Fault, Moment, not_planted
@@ -21,7 +21,7 @@ from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
 from tests.support.fault_trials import trial_on, try_fault
 from tests.support.thorough import thorough
-from tests.support.workspaces.one_source import add_renumbered_tables, build_one_source
+from tests.support.workspaces.one_source import add_derived_data, add_renumbered_tables, build_one_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +89,8 @@ def test_fault_in_a_run_fails_its_criterion_first(workspace: Workspace, fault: F
     """No later stage is performed, and everything is rolled back."""
     if fault.plant.__module__ == renumbering.__name__:
         add_renumbered_tables(workspace)
+    if fault.plant.__module__ == derived_data.__name__:
+        add_derived_data(workspace)
     result = try_fault(workspace, fault)
 
     assert result.planted, result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,7 @@ class Copied:
         copied_tables: The copied tables.
         sql: The statements of ``sql.log``.
         target_before: Copy of the target from before. None if there was none.
+        transaction: The open transaction.
     """
 
     con: sqlite3.Connection
@@ -71,6 +72,7 @@ class Copied:
     copied_tables: list[CopiedTable] = field(default_factory=list)
     sql: list[str] = field(default_factory=list)
     target_before: Path | None = None
+    transaction: TargetTransaction | None = None
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on the target."""
@@ -91,6 +93,7 @@ class Copied:
             digests_before=self.digests_before,
             copied=self.copied_tables,
             target_before=self.target_before,
+            undone=self.transaction.undone if self.transaction else nullcontext,
         )
 
 
@@ -170,9 +173,12 @@ class Bench:
         target.create_schema()
         for name in dict.fromkeys(mapping.source.name for mapping in preflight.mappings):
             target.copy_source(preflight.sources[name], preflight.path_of_source(name))
+        target.derive_again()
         target.create_triggers_and_views()
         copied_tables = target.copied_tables
-        return Copied(target.connection, plan, preflight, target.digests_before, copied_tables, target.sql, before)
+        return Copied(
+            target.connection, plan, preflight, target.digests_before, copied_tables, target.sql, before, target
+        )
 
     def _copy_of_target(self, *sources: Source) -> Path | None:
         """Copy the target for a plan that renumbers keys, as the backup of a run would."""

@@ -1,4 +1,4 @@
-"""A search index of the target is refused or accepted as stale, and the report says so."""
+"""Test that a search index of the target is refused, accepted as stale or rebuilt."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def test_stale_search_index_is_refused(workspace: Workspace, content: str) -> No
     assert workspace.files() == before
 
 
-def _excuse_another_table(document: Any) -> None:
+def _excuse_another_table(document: Any, reason: str = STALE_INDEX) -> None:
     [entry] = [entry for entry in document["criteria"] if entry["subject"] == "other"]
-    entry.update(outcome="not required", examined=0, observed=STALE_INDEX)
+    entry.update(outcome="not required", examined=0, observed=reason)
 
 
 @pytest.mark.parametrize("content", ["t, content_rowid=id", *thorough("''")], ids=["external", "contentless"])
@@ -74,5 +74,47 @@ def test_accepted_stale_index_is_reported(workspace: Workspace, content: str, tm
     files = dict(read_bundle(ran.folder.with_suffix(".zip")).files)
     edit(files, _excuse_another_table)
     assert "neighbours-unchanged: other: not required" in failing_subjects(tmp_path, files)["evidence-consistent"]
+    assert workspace.run("verify").exit == 0
+    assert workspace.run("rollback").exit == 0
+
+
+REBUILT = """
+[[rebuild]]
+table = "WORDS"
+
+[[rebuild]]
+table = "terms"
+from = "SELECT id, body FROM t -- without a trigger"
+"""
+
+
+def _forge_a_digest(document: Any) -> None:
+    [entry] = [entry for entry in document["criteria"] if entry["subject"] == "terms" and entry["examined"]]
+    entry["expected"] = entry["observed"] = "right"
+
+
+def test_rebuilt_indexes_are_reported_and_rolled_back(workspace: Workspace, tmp_path: Path) -> None:
+    """Bundle, check and rollback agree with them, as with an index that is stale."""
+    execute(workspace.root / "main.db", "CREATE TABLE other(x)")
+    execute(workspace.root / "main.db", "CREATE VIRTUAL TABLE terms USING fts5(body, content='')")
+    build(workspace, "t, content_rowid=id", PLAN_OF_T + REBUILT)
+
+    ran = workspace.run("migrate")
+
+    assert ran.exit == 0, ran.text
+    assert [(each["table"], each["action"], each["rows"]) for each in ran.evidence["derived"]] == [
+        ("words", "rebuild", 4),
+        ("terms", "rebuild", 4),
+    ]
+    with open_for_inspection(workspace.root / "main.db") as con:
+        for table in ("words", "terms"):
+            search = f"SELECT rowid FROM {table} WHERE {table} MATCH 'seven OR two' ORDER BY rowid"
+            assert con.execute(search).fetchall() == [(2,), (7,)]
+    assert ran.folder is not None
+    bundle = ran.folder.with_suffix(".zip")
+    assert failing_subjects(tmp_path, dict(read_bundle(bundle).files)) == {}
+    files = dict(read_bundle(bundle).files)
+    edit(files, _forge_a_digest)
+    assert "evidence-consistent" in failing_subjects(tmp_path, files)
     assert workspace.run("verify").exit == 0
     assert workspace.run("rollback").exit == 0

@@ -9,7 +9,7 @@ from sqlite_consolidate.engine.checks.references.foreign_keys import find_refere
 from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
-from sqlite_consolidate.faults import renumbering
+from sqlite_consolidate.faults import derived_data, renumbering
 from sqlite_consolidate.faults.database_edits import (
     change_a_value,
     drop_last_row,
@@ -231,5 +231,7 @@ TRANSACTION_FAULTS = (
     Fault.in_run("neighbours-unchanged", "the user_version of the target is changed", _change_the_version),
     Fault.in_run("triggers-in-place", "a trigger is dropped", _drop_a_trigger),
     Fault.in_run("triggers-in-place", "the target has a view that is not planned", _add_a_view),
+    Fault.in_run("derived-right", "a search index lacks one document", derived_data.remove_a_document),
+    Fault.in_run("derived-right", "a search index was not rebuilt", derived_data.empty_an_index),
     Fault.in_run("size-reasonable", "the target has grown too large", _grow_the_target),
 )

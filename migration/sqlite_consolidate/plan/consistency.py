@@ -57,6 +57,9 @@ def _names(data: Data) -> Iterator[Problem]:
                 f"{in_quotes(name)} is the name of {key_path_text(first[:2])} already.",
                 "Give it another name.",
             )
+    for loc, first, name in _repeated(_texts(data, "rebuild", ..., "table"), _folded):
+        fact = f"{in_quotes(name)} is rebuilt by {key_path_text(first[:2])} already."
+        yield mistake_at(loc, "name-twice", fact, "Remove one of the two.")
     for loc, first, name in _repeated(_texts(data, "stale", ..., "name"), _folded):
         fact = f"{in_quotes(name)} is accepted by {key_path_text(first[:2])} already."
         yield mistake_at(loc, "name-twice", fact, "Remove one of the two.")

@@ -240,6 +240,19 @@ class Stale(Part):
     reason: Name
 
 
+class Rebuild(Part):
+    """Rebuild a search index of the target after the rows have arrived.
+
+    Attributes:
+        table: FTS4 or FTS5 table of the target.
+        from_: TOML key ``from``. Query of the rowid and of all columns in their order, for an FTS5 table without
+            content. Empty for a table that reads its content from another one.
+    """
+
+    table: Name
+    from_: str = Field(default="", alias="from")
+
+
 class Logs(Part):
     """Name log files, and a pattern that no new line of them may match."""
 
@@ -300,6 +313,7 @@ class Plan(Part):
     references: list[Reference] = Field(default=[], alias="reference")
     inserts: list[Insert] = Field(default=[], alias="insert")
     rehearsal: Rehearsal = Rehearsal()
+    rebuilds: list[Rebuild] = Field(default=[], alias="rebuild")
     stale: list[Stale] = []
     scan: Scan = Scan()
     smoke: list[Smoke] = []

@@ -158,6 +158,25 @@ class KeyMapRecord:
 
 
 @dataclass(frozen=True)
+class DerivedRecord:
+    """Hold what the run has derived again in one table of the target.
+
+    Attributes:
+        table: Name in the target.
+        action: ``rebuild`` of a search index, or ``refresh`` of columns.
+        rows: Rows that the index has, or rows whose columns have changed.
+        columns: The columns of a refresh.
+        reason: The plan's reason for a refresh.
+    """
+
+    table: str
+    action: str
+    rows: int
+    columns: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Attempt:
     """Hold one earlier run, as its manifest or the ledger of its backup set describes it.
 
@@ -218,6 +237,7 @@ class Record:
         attempts: Every known earlier run on this workspace, oldest first, failed ones included.
         planned: The tables that are to be moved; ``moves`` are those that were copied.
         key_maps: The tables whose keys were renumbered.
+        derived: What was derived again after the copy.
         asked: Criterion id to the success criterion that the plan names for it.
         limits: Sentences about what was not examined because the plan does not ask for it.
     """
@@ -255,6 +275,7 @@ class Record:
     differences: tuple[SchemaDifference, ...] = ()
     smoke: tuple[SmokeRecord, ...] = ()
     key_maps: tuple[KeyMapRecord, ...] = ()
+    derived: tuple[DerivedRecord, ...] = ()
     asked: dict[str, str] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from sqlite_consolidate.observation import Outcome, Relation
 from sqlite_consolidate.report.evidence import (
     Attempt,
     DatabaseRecord,
+    DerivedRecord,
     Finding,
     KeyMapRecord,
     MoveRecord,
@@ -66,6 +67,7 @@ _LISTS: dict[str, type] = {
     "criteria": Evidence,
     "smoke": SmokeRecord,
     "key_maps": KeyMapRecord,
+    "derived": DerivedRecord,
     "findings": Finding,
     "attempts": Attempt,
 }

@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.findings import STAGE_ERROR, Finding, merge_findings
 from sqlite_consolidate.report.evidence import (
     DatabaseRecord,
+    DerivedRecord,
     KeyMapRecord,
     MoveRecord,
     Record,
@@ -202,6 +203,9 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
                 constants=table.mapping.stated_constants,
             )
             for table in run.transaction.copied_tables
+        )
+        fields["derived"] = tuple(
+            DerivedRecord(rebuilt.index.name, "rebuild", rebuilt.rows) for rebuilt in run.transaction.rebuilt_indexes
         )
         fields["sql"] = tuple(run.transaction.sql)
     return fields

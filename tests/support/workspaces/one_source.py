@@ -111,3 +111,28 @@ def add_renumbered_tables(workspace: Workspace) -> None:
     workspace.execute("main.db", _OWNERS + _OF_TARGET)
     workspace.execute("old.db", _OWNERS + _OF_SOURCE)
     workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{_RENUMBERED}')
+
+
+_NOTES = """
+CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT);
+CREATE VIRTUAL TABLE notes_fts USING fts5(body, content=notes, content_rowid=id);
+CREATE TRIGGER notes_ai AFTER INSERT ON notes BEGIN INSERT INTO notes_fts(rowid, body) VALUES(new.id, new.body); END;
+"""
+_DERIVED = """
+  [[source.table]]
+  name = "notes"
+
+  [[source.leave]]
+  tables = ["notes_fts*"]
+  reason = "the target has its own index"
+
+[[rebuild]]
+table = "notes_fts"
+"""
+
+
+def add_derived_data(workspace: Workspace) -> None:
+    """Add a table with a search index to target and source, and rebuild the index."""
+    workspace.execute("main.db", f"{_NOTES} INSERT INTO notes VALUES (1, 'held');")
+    workspace.execute("old.db", f"{_NOTES} INSERT INTO notes VALUES (2, 'moved'), (3, 'moved as well');")
+    workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{_DERIVED}')

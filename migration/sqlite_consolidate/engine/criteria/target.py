@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours, compare_structure, compare_triggers
+from sqlite_consolidate.engine.checks.derived import derived_right as derived
 from sqlite_consolidate.engine.checks.references import references_kept as references
 from sqlite_consolidate.engine.checks.renumbering import keys_mapped as mapped
 from sqlite_consolidate.engine.sqlite.connections import pragma
@@ -117,6 +118,11 @@ def triggers_in_place(run: Compares) -> list[Observation]:
     return compare_triggers.triggers_in_place(run.compared)
 
 
+def derived_right(run: Compares) -> list[Observation]:
+    """Observe that each index that was rebuilt is that of its content."""
+    return derived.derived_right(run.compared)
+
+
 def size_reasonable(run: Compares) -> list[Observation]:
     """Observe that the target has grown by about the size of the moved rows."""
     con = run.compared.con
@@ -138,6 +144,7 @@ CHECKS = {
     "integrity": integrity,
     "neighbours-unchanged": neighbours_unchanged,
     "triggers-in-place": triggers_in_place,
+    "derived-right": derived_right,
     "size-reasonable": size_reasonable,
 }
 """Check of each criterion, by criterion id."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
+    from sqlite_consolidate.engine.merge.derived.search_index import SearchIndex
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.findings import Finding
@@ -36,6 +37,7 @@ class InspectedDatabases:
         unread: File of each database of the plan that exists and could not be read, to a short reason.
         stale_indexes: Folded names of the search indexes that show rows of receiving tables, and whose staleness the
             plan accepts.
+        rebuilt_indexes: The search indexes that the run rebuilds, in the plan's order.
         trial_copies: The copies into a scratch table that the preflight has made of tables from which something may be
             derived. Of the target's own rows as well.
         without_added_rows: Names of the tables from which something is derived, and which the rows of the sources do
@@ -53,6 +55,7 @@ class InspectedDatabases:
     attachable: dict[str, Path] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     stale_indexes: set[str] = field(default_factory=set)
+    rebuilt_indexes: list[SearchIndex] = field(default_factory=list)
     trial_copies: list[CopiedTable] = field(default_factory=list)
     without_added_rows: list[str] = field(default_factory=list)
 
@@ -60,6 +63,11 @@ class InspectedDatabases:
     def databases(self) -> list[InspectedDatabase]:
         """Return the inspected target, if it exists, and the inspected sources."""
         return [*([self.target] if self.target else []), *self.sources.values()]
+
+    @property
+    def uncompared_indexes(self) -> set[str]:
+        """Return the folded names of the search indexes whose rows are those of other tables."""
+        return self.stale_indexes | {folded(index.name) for index in self.rebuilt_indexes}
 
     def add_file_problem(self, file_problem: FileProblem) -> None:
         """Add the problem of a file, and note why its database was not read."""

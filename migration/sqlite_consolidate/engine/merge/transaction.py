@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from sqlite_consolidate.engine.merge.copy_rows import (
     raise_autoincrement,
     source_digest,
 )
+from sqlite_consolidate.engine.merge.derived.search_index import RebuiltIndex, rebuild
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
@@ -26,7 +28,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
@@ -44,7 +46,7 @@ class DigestCache:
     """Digest a table, and reuse the digest until the connection changes a row or the schema.
 
     The connection holds the exclusive lock, so no other process can change the database. SQLite counts every change but
-    a rollback to a savepoint. After the rows are copied, the run rolls no part of its transaction back.
+    a rollback to a savepoint. After the rows are copied, the run only rolls back what a proof has written.
     """
 
     _state: tuple[object, ...] = ()
@@ -59,6 +61,10 @@ class DigestCache:
         if (table.name, counts) not in self._digests:
             self._digests[table.name, counts] = digest_table(con, table, with_rowid=counts)
         return self._digests[table.name, counts]
+
+    def forget(self) -> None:
+        """Digest each table again, because SQLite does not count a rollback to a savepoint."""
+        self._state, self._digests = (), {}
 
 
 _CACHE_KB = 16_000  # enough for the pages of the indexes; a larger cache costs memory and is hardly faster
@@ -78,6 +84,7 @@ class TargetTransaction:
         connection: The one connection that writes to the target.
         digests_before: Table to the digest of the rows that it had before.
         copied_tables: The result of each copied table.
+        rebuilt_indexes: The search indexes that were rebuilt.
         verified: Table to the digest that the comparisons before COMMIT have read.
         digests: Digests of the tables in the open transaction.
         sql: The executed statements, with names and without values.
@@ -93,6 +100,7 @@ class TargetTransaction:
     connection: sqlite3.Connection
     digests_before: dict[str, TableDigest] = field(default_factory=dict)
     copied_tables: list[CopiedTable] = field(default_factory=list)
+    rebuilt_indexes: list[RebuiltIndex] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
     digests: DigestCache = field(default_factory=DigestCache)
     sql: list[str] = field(default_factory=list)
@@ -154,12 +162,35 @@ class TargetTransaction:
                 if mapping.source.name == source.name:
                     self._copy_table(source, mapping, alias)
 
+    def derive_again(self) -> None:
+        """Rebuild the search indexes that the plan names."""
+        for index in self.inspected.rebuilt_indexes:
+            self.report_progress(f"rebuilding {index.name}")
+            self.rebuilt_indexes.append(rebuild(index, self._execute))
+
     def create_triggers_and_views(self) -> None:
         """Create the dropped triggers again, and the planned triggers and views."""
         for trigger in self._receiving_triggers():
             self._execute(trigger.sql)
         for statement in self.inspected.target_schema.after_rows:
             self._execute(statement.sql)
+
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[None]:
+        """Roll back to a savepoint what a proof writes.
+
+        SQLite counts these changes nevertheless. If nothing was written after the row of history, that still holds.
+        """
+        is_last = self._state() == self._last_write
+        self.connection.execute("SAVEPOINT proof")
+        try:
+            yield
+        finally:
+            self.connection.execute("ROLLBACK TO proof")
+            self.connection.execute("RELEASE proof")
+            self.digests.forget()
+            if is_last:
+                self._last_write = self._state()
 
     def write_history(self, row: history.Row) -> None:
         """Write the run's row of history, the last write before COMMIT."""
@@ -179,11 +210,11 @@ class TargetTransaction:
             arrived[name] = arrived.get(name, self.digests_before.get(name, TableDigest())) + copied.change
         counting = {copied.mapping.into.name: copied.mapping.rowid_counts for copied in self.copied_tables}
         before = {folded(name): digest for name, digest in self._target_digests().items()}
-        expected = {}
+        expected, uncompared = {}, self.inspected.uncompared_indexes
         for name, table in tables.items():
             if name in arrived and counting[name] == table.counts_rowid:
                 expected[name] = arrived[name]
-            elif name not in arrived and folded(name) in before and folded(name) not in self.inspected.stale_indexes:
+            elif name not in arrived and folded(name) in before and folded(name) not in uncompared:
                 expected[name] = before[folded(name)]
             else:
                 expected[name] = self.digests(self.connection, table)

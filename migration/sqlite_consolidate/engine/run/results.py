@@ -249,6 +249,7 @@ class RunResults(Pipeline):
             copied=target.copied_tables,
             digest=target.digests,
             explain=partial(self.rows_before.differences_in_table, target.connection),
+            undone=target.undone,
             target_before=self.folder / copy.copy if copy else None,
         )
 

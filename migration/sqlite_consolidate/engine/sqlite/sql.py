@@ -12,7 +12,7 @@ _CREATE_NAME = re.compile(
 )
 
 _MODULE = re.compile(
-    rf"CREATE VIRTUAL TABLE {_GAP}*+{_IDENTIFIER}{_GAP}*+USING{_GAP}*+(?P<name>{_IDENTIFIER})",
+    rf"CREATE VIRTUAL TABLE {_GAP}*+{_IDENTIFIER}{_GAP}*+(?P<using>USING{_GAP}*+(?P<name>{_IDENTIFIER}))",
     re.IGNORECASE | re.DOTALL,
 )
 # Comments (the last one may be open), strings and quoted identifiers.
@@ -77,6 +77,22 @@ def virtual_table_module(create: str) -> str:
     if name[0] not in "\"'`[":
         return folded(name)
     return folded(name[1:-1].replace(name[-1] * 2, name[-1]))
+
+
+def virtual_table_statement(create: str, name: str) -> str:
+    """Return a CREATE VIRTUAL TABLE statement of sqlite_schema for another table.
+
+    Args:
+        create: The statement.
+        name: SQL of the other name, which may name a database as well.
+
+    Raises:
+        ValueError: The text does not begin like such a statement.
+    """
+    match = _MODULE.match(create)
+    if not match:
+        raise ValueError(f"not a CREATE VIRTUAL TABLE statement: {create[:60]!r}")
+    return f"CREATE VIRTUAL TABLE {name} {create[match.start('using') :]}"
 
 
 def rename_in_statement(create: str, name: str) -> str:

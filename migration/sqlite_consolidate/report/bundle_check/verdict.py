@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.report.bundle_check.agreement import agreement, not_of_known_schema
-from sqlite_consolidate.report.bundle_check.facts.database_facts import stale_indexes
+from sqlite_consolidate.report.bundle_check.facts.database_facts import uncompared_indexes
 from sqlite_consolidate.report.bundle_check.rebuilt_log import rebuild_log
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ def _tables(record: Record) -> Iterator[_Pair]:
     gained = Counter({HISTORY: 1})
     for move in record.moves:
         gained[folded(move.into)] += (move.arrived or 0) - move.replaced
-    stale = stale_indexes(record)
+    uncompared = uncompared_indexes(record)
     for table in dict.fromkeys([*before, *after]):
-        if folded(table) in stale:
+        if folded(table) in uncompared:
             continue
         rows = before.get(table, 0) + gained.pop(folded(table), 0)
         yield f"target: {table}: rows after", str(rows), str(after.get(table))

@@ -11,19 +11,27 @@ SUM = "CREATE TABLE total(name TEXT PRIMARY KEY, n)"
 COUNTS = "CREATE TRIGGER fires AFTER INSERT ON t BEGIN UPDATE total SET n = n + 1; END"
 FTS5 = "CREATE VIRTUAL TABLE words USING fts5(body, content=t, content_rowid=id)"
 FTS4 = 'CREATE VIRTUAL TABLE words USING fts4(body, content="t")'
+CONTENTLESS = "CREATE VIRTUAL TABLE words USING fts5(body, content='')"
 INDEXES = "CREATE TRIGGER fires AFTER INSERT ON t BEGIN INSERT INTO words(rowid, body) VALUES(new.id, new.body); END"
 ARRIVE = "INSERT INTO t VALUES(1, 'one'), (2, 'two')"
 
 FIRED = (("fires", "INSERT"), ("clears", "DELETE"))
 WORDED = {
     (FTS5, INDEXES): (
-        "target.db:words: this search index does not receive 2 rows of t. Move the rows into a table of another name "
-        '(into), or accept that words is stale: [[stale]] with name = "words" and a reason. [derived-undeclared]'
+        "target.db:words: this search index does not receive 2 rows of t. Paste these lines into the plan, and the run "
+        'rebuilds it. Or accept that words is stale: [[stale]] with name = "words" and a reason.\n[[rebuild]]\n'
+        'table = "words" [derived-undeclared]'
     ),
     (FTS4,): (
         "target.db:words: this search index does not receive 2 rows of t. SQLite's integrity_check reports a stale "
-        "FTS4 index as malformed, so a [[stale]] cannot accept it. Move the rows into a table of another name (into), "
-        "or drop words before the run, and create and rebuild it afterwards. [derived-undeclared]"
+        "FTS4 index as malformed, so a [[stale]] cannot accept it. Paste these lines into the plan, and the run "
+        'rebuilds it:\n[[rebuild]]\ntable = "words" [derived-undeclared]'
+    ),
+    (CONTENTLESS, INDEXES): (
+        "target.db:words: trigger fires does not fire for 2 rows of t, so what it would write here is missing. Paste "
+        "these lines into the plan with the query of its rowid and its columns, and the run rebuilds it. Or accept "
+        'that words is stale: [[stale]] with name = "words" and a reason.\n[[rebuild]]\ntable = "words"\n'
+        'from = "SELECT ..." [derived-undeclared]'
     ),
     (SUM, COUNTS): (
         "target.db:total: trigger fires does not fire for 2 rows of t, so what it would write here is missing. Move "

@@ -8,6 +8,7 @@ can explain is no failure.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ from sqlite_consolidate.text import counted
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
@@ -55,6 +57,7 @@ class TargetComparison(SchemaComparison):
         arrivals: What became of the rows of each table map, where others have made it.
         digest: Digests a table.
         explain: Names the rows in which a table differs from what it was to hold.
+        undone: Rolls back what a proof writes.
         target_before: Backup of the target. None if there was no target, or if it is not at hand.
     """
 
@@ -65,6 +68,7 @@ class TargetComparison(SchemaComparison):
     digest: Callable[..., TableDigest] = digest_table
     explain: Callable[[str], RowDifferences | None] = no_row_differences
     target_before: Path | None = None
+    undone: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def rows_counted(compared: TargetComparison) -> list[Observation]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 STALE_INDEX = "a search index that shows the rows of another table; the plan accepts that it is stale"
 """Why a search index that the target had before is not compared."""
 
+REBUILT_INDEX = "a search index that the run has rebuilt"
+"""Why a search index that the target had before is compared with its content alone (``derived-right``)."""
+
 
 def neighbours(compared: TargetComparison) -> list[Observation]:
     """Observe that each table of the target that received no rows is unchanged."""
@@ -27,9 +30,12 @@ def neighbours(compared: TargetComparison) -> list[Observation]:
         return [not_required("target", "there was no target before this run")]
     receiving = {folded(mapping.into.name) for mapping in compared.inspected.mappings} | {folded(history.TABLE)}
     receiving |= {folded(name) for name in compared.unread_tables}
-    stale = compared.inspected.stale_indexes
+    not_compared = dict.fromkeys(compared.inspected.stale_indexes, STALE_INDEX)
+    not_compared |= {folded(index.name): REBUILT_INDEX for index in compared.inspected.rebuilt_indexes}
     observations = [
-        not_required(name, STALE_INDEX) if folded(name) in stale else _neighbour_observation(compared, name, digest)
+        not_required(name, not_compared[folded(name)])
+        if folded(name) in not_compared
+        else _neighbour_observation(compared, name, digest)
         for name, digest in target.digests.items()
         if folded(name) not in receiving
     ]

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
+from sqlite_consolidate.engine.sqlite.schema.derivations import SEARCH_MODULES
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement
 from sqlite_consolidate.text import counted
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-_SEARCH_MODULES = ("fts4", "fts5")
-
 
 def is_derived_from(schema: Schema, table: Table) -> bool:
     """Return whether a trigger or a search index may use the rows of a table.
@@ -35,7 +34,7 @@ def is_derived_from(schema: Schema, table: Table) -> bool:
     """
     name = folded(table.name)
     by_trigger = any(name == folded(trigger.table) or name in folded(trigger.sql) for trigger in schema.triggers)
-    return by_trigger or any(each.module in _SEARCH_MODULES for each in schema.tables.values())
+    return by_trigger or any(each.module in SEARCH_MODULES for each in schema.tables.values())
 
 
 class ArrivingRows:

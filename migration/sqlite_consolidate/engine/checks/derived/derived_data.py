@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.derived.arriving_rows import ArrivingRows, describe_rows
+from sqlite_consolidate.engine.checks.derived.declared_rebuilds import CRITERION, plan_rebuilds, rebuild_lines
 from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation, DerivationReader
+from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.plan.model import Stale
-
-CRITERION = "derived-declared"
 
 _KEEPS_EACH_ROW = ("refuse", "skip-identical")
 _APART = "Move the rows into a table of another name (into), or"
@@ -36,11 +36,16 @@ def add_stale_data(databases: InspectedDatabases, limits: Limits) -> None:
             *(entry for entry in reader.of_indexes() if arriving.into(entry.over)),
             *_of_triggers(reader, arriving),
         ]
+        databases.rebuilt_indexes, problems = plan_rebuilds(reader, databases.plan.rebuilds)
         unexplained = _unexplained(reader, databases)
     finally:
         reader.close()
+    databases.problems += problems
+    rebuilt = {folded(entry.table) for entry in databases.plan.rebuilds}
     stale = []
     for derivation in derivations:
+        if folded(derivation.table) in rebuilt:
+            continue
         if derivation.is_index:
             stale.append(derivation)
         elif not _comes_along(arriving, derivation):
@@ -103,6 +108,7 @@ def _unexplained(reader: DerivationReader, databases: InspectedDatabases) -> lis
     if not contentless or not databases.mappings:
         return []
     written = {entry.table for table in reader.schema.tables for entry in reader.of_triggers(table)}
+    written |= {index.name for index in databases.rebuilt_indexes}
     text = "a search index without content: nothing in the schema says from which rows it is derived."
     return [
         Finding.of("index-unexplained", f"{databases.plan.target}:{name}", text)
@@ -164,12 +170,24 @@ def _add_table(arriving: ArrivingRows, table: str, derivations: Sequence[Derivat
         databases.findings.append(Finding.of("derived-stale", subject, text, count=rows))
         databases.stale_indexes |= {folded(table)} if is_index else set()
         return
-    hint = f'{_APART} accept that {table} is stale: [[stale]] with name = "{table}" and a reason.'
     if checked:
         fact += " SQLite's integrity_check reports a stale FTS4 index as malformed, so a [[stale]] cannot accept it."
-        hint = f"{_APART} drop {table} before the run, and create and rebuild it afterwards."
+    hint = _hint(databases, table, is_index=is_index, checked=checked)
     others = tuple(mapping.subject for over in read_tables for mapping in arriving.bringing(over))
     databases.problems.append(Problem("derived-undeclared", subject, fact, hint, criterion=CRITERION, others=others))
+
+
+def _hint(databases: InspectedDatabases, table: str, *, is_index: bool, checked: bool) -> str:
+    """Return what the operator can do, with the lines that rebuild an index."""
+    accept = f'accept that {table} is stale: [[stale]] with name = "{table}" and a reason'
+    if checked:
+        return f"Paste these lines into the plan, and the run rebuilds it:\n{rebuild_lines(table)}"
+    if is_index:
+        return f"Paste these lines into the plan, and the run rebuilds it. Or {accept}.\n{rebuild_lines(table)}"
+    if _is_contentless(databases, table):
+        paste = "Paste these lines into the plan with the query of its rowid and its columns"
+        return f"{paste}, and the run rebuilds it. Or {accept}.\n{rebuild_lines(table, query='SELECT ...')}"
+    return f"{_APART} {accept}."
 
 
 def _accepting(entries: Sequence[Stale], table: str, derivations: Sequence[Derivation]) -> list[Stale]:
@@ -201,6 +219,16 @@ def _rows_of(arriving: ArrivingRows, derivations: Sequence[Derivation]) -> str:
     by_table = {derivation.over: derivation for derivation in derivations}
     return join_names(
         [f"{describe_rows(arriving.count_of(each), each.event)} of {over}" for over, each in by_table.items()]
+    )
+
+
+def _is_contentless(databases: InspectedDatabases, table: str) -> bool:
+    """Return whether a table is a search index without content that can be filled again."""
+    declared = databases.target_schema.schema.table(table)
+    return (
+        declared is not None
+        and declared.module == "fts5"
+        and module_arguments(declared.sql).options.get("content") == ""
     )
 
 

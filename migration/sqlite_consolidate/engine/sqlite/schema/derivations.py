@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-_SEARCH_MODULES = ("fts4", "fts5")
+SEARCH_MODULES = ("fts4", "fts5")
+"""Modules of virtual tables that can have external content or none."""
 ROWIDS = ("rowid", "_rowid_", "oid")
 """Names of the implicit rowid, as far as no column of the table has them."""
 _APPLICATION_OBJECT = re.compile(r"no such (?P<kind>function|collation sequence): (?P<name>.+)", re.DOTALL)
@@ -124,8 +125,8 @@ class DerivationReader:
         it reads by a query only.
         """
         for table in self.schema.tables.values():
-            if table.module in _SEARCH_MODULES:
-                for content in self._content_of(table):
+            if table.module in SEARCH_MODULES:
+                for content in self.content_of(table):
                     yield Derivation(table.name, table.name, content)
 
     def contentless_indexes(self) -> list[str]:
@@ -136,12 +137,13 @@ class DerivationReader:
         return [
             table.name
             for table in self.schema.tables.values()
-            if table.module in _SEARCH_MODULES
+            if table.module in SEARCH_MODULES
             and self.schema.table(f"{table.name}_content") is None
-            and not self._content_of(table)
+            and not self.content_of(table)
         ]
 
-    def _content_of(self, table: Table) -> list[str]:
+    def content_of(self, table: Table) -> list[str]:
+        """Return the ordinary tables that a search index reads as its external content."""
         rebuild = f"INSERT INTO {quoted(table.name)}({quoted(table.name)}) VALUES('rebuild')"
 
         def run() -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.backup.ledger import RECORDED
-from sqlite_consolidate.engine.checks.comparison.compare_neighbours import STALE_INDEX
+from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
+from sqlite_consolidate.engine.checks.derived.derived_right import CONTENTS, INTACT
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_text
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
@@ -34,6 +35,7 @@ def facts_of_databases(plan: Plan, record: Record) -> Iterator[Fact]:
     yield from _of_copies(plan, record)
     yield from _of_moves(plan, record)
     yield from _of_target(plan, record)
+    yield from _of_derived_data(plan)
     yield from _of_archives(record)
     yield from _of_record(plan, record)
     if record.mode is Mode.REHEARSAL:
@@ -60,15 +62,15 @@ def tables_after(record: Record) -> dict[str, TableContent]:
     return tables
 
 
-def stale_indexes(record: Record) -> set[str]:
+def uncompared_indexes(record: Record) -> set[str]:
     """Return the folded names of the search indexes that were not compared.
 
-    A [[stale]] of the plan allows it.
+    A [[stale]] or a [[rebuild]] of the plan allows it.
     """
     return {
         folded(entry.subject)
         for entry in record.criteria
-        if entry.criterion == "neighbours-unchanged" and entry.observed == STALE_INDEX
+        if entry.criterion == "neighbours-unchanged" and entry.observed in (STALE_INDEX, REBUILT_INDEX)
     }
 
 
@@ -242,9 +244,18 @@ def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
         return
     receiving = {folded(move.into) for move in record.moves} | {HISTORY}
     for name, content in contents_of(target, "live").items():
-        if name not in receiving | stale_indexes(record):
+        if name not in receiving | uncompared_indexes(record):
             yield Fact("neighbours-unchanged", name, content_text(content))
     yield from (Fact("neighbours-unchanged", f"target: {name}", target.versions.get(name, "")) for name in _HEADER)
+
+
+def _of_derived_data(plan: Plan) -> Iterator[Fact]:
+    """Yield what entries about rebuilt indexes must state.
+
+    The digest of the terms of an index without content is nowhere else in the evidence.
+    """
+    for entry in plan.rebuilds:
+        yield Fact("derived-right", entry.table, CONTENTS if entry.from_ else INTACT, is_pattern=bool(entry.from_))
 
 
 def _of_archives(record: Record) -> Iterator[Fact]:

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.report.bundle_check.facts.database_facts import stale_indexes
+from sqlite_consolidate.report.bundle_check.facts.database_facts import uncompared_indexes
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _of_target(plan: Plan, record: Record) -> Iterator[Demand]:
     yield Demand("size-reasonable", "target")
     yield Demand("committed", plan.target)
     yield Demand("final-digest", "target: tables")
-    receiving = {folded(move.into) for move in record.moves} | {HISTORY} | stale_indexes(record)
+    receiving = {folded(move.into) for move in record.moves} | {HISTORY} | uncompared_indexes(record)
     for table in record.target.rows if record.target else ():
         if folded(table) not in receiving:
             yield Demand("neighbours-unchanged", table)

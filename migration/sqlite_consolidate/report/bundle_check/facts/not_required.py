@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.comparison.compare_neighbours import STALE_INDEX
+from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
+from sqlite_consolidate.engine.checks.derived.derived_right import NOTHING_DERIVED
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import NO_NEW_KEY
 from sqlite_consolidate.engine.code.remaining import NOTHING_SCANNED, SCANNED
 from sqlite_consolidate.engine.code.source_files import is_python
@@ -89,6 +90,9 @@ def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
     yield _Reason(not record.moves, preflight, "plan", "the plan moves no table")
     for entry in plan.stale:
         yield _Reason(bool(record.moves), ("neighbours-unchanged",), entry.name, STALE_INDEX)
+    for rebuild in plan.rebuilds:
+        yield _Reason(holds=True, criteria=("neighbours-unchanged",), subject=rebuild.table, reason=REBUILT_INDEX)
+    yield _Reason(not plan.rebuilds, ("derived-right",), "plan", NOTHING_DERIVED)
     stated_keys = any(table.keys_ == "renumber" for source in plan.sources for table in source.tables)
     is_kept = not (record.key_maps or (stated_keys and record.moves))
     yield _Reason(is_kept, ("keys-mapped",), "plan", NO_NEW_KEY)

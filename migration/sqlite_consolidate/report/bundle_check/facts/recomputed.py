@@ -143,7 +143,7 @@ class Recomputed:
 
     def _is_excused(self, entry: Evidence) -> bool:
         return any(
-            fact.criterion == entry.criterion and fact.subject == entry.subject and fact.fits(entry)
+            fact.criterion == entry.criterion and folded(fact.subject) == folded(entry.subject) and fact.fits(entry)
             for fact in self.excuses
         )
 

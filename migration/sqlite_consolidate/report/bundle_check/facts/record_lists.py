@@ -12,9 +12,9 @@ from sqlite_consolidate.engine.run.request import estimates_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.report.bundle_check.facts.database_facts import (
     databases_before,
-    stale_indexes,
     stamp_of,
     table_map_of,
+    uncompared_indexes,
 )
 from sqlite_consolidate.report.bundle_check.facts.fact import content_text, contents_of
 from sqlite_consolidate.text import printable
@@ -68,7 +68,7 @@ def _neighbours(record: Record) -> Iterator[_Pair]:
     """Yield each table that changed although nothing was moved into it."""
     if record.target is None:
         return
-    receiving = {folded(move.into) for move in record.moves} | {HISTORY} | stale_indexes(record)
+    receiving = {folded(move.into) for move in record.moves} | {HISTORY} | uncompared_indexes(record)
     before, after = (
         {name: content for name, content in contents_of(record.target, place).items() if name not in receiving}
         for place in _BEFORE_AND_AFTER

@@ -1,0 +1,84 @@
+"""Check the search indexes that the plan wants to have rebuilt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.merge.derived.search_index import SearchIndex
+from sqlite_consolidate.engine.sqlite.schema.derivations import SEARCH_MODULES
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import toml_string
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from sqlite_consolidate.engine.sqlite.schema.derivations import DerivationReader
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+    from sqlite_consolidate.plan.model import Rebuild
+else:
+    from sqlite_utils.utils import sqlite3
+
+CRITERION = "derived-declared"
+
+_NAME_ANOTHER = (
+    "Name an FTS4 or FTS5 table with external content, or an FTS5 table without content and its rows (from)."
+)
+_ONLY_STALE = "Accept that it is stale: [[stale]] with its name and a reason."
+
+
+def plan_rebuilds(reader: DerivationReader, entries: Sequence[Rebuild]) -> tuple[list[SearchIndex], list[Problem]]:
+    """Return the indexes that can be rebuilt, and a problem for each other entry.
+
+    Args:
+        reader: Reads the schema that the target will have.
+        entries: Each [[rebuild]] of the plan.
+    """
+    indexes, problems = [], []
+    for entry in entries:
+        table = reader.schema.table(entry.table)
+        fact, hint = _unfit(reader, entry, table)
+        if table is not None and not fact:
+            index = SearchIndex(table, entry.from_.strip())
+            fact, hint = _refusal(reader, index), "Correct the columns of the index and its content, or from."
+        if table is None or fact:
+            problems.append(Problem("bad-rebuild", f"[[rebuild]] {entry.table}", fact, hint, criterion=CRITERION))
+        else:
+            indexes.append(index)
+    return indexes, problems
+
+
+def rebuild_lines(table: str, query: str = "") -> str:
+    """Return the lines of a plan that rebuild a search index."""
+    keys = {"table": table, "from": query}
+    return "\n".join(["[[rebuild]]", *(f"{key} = {toml_string(value)}" for key, value in keys.items() if value)])
+
+
+def _unfit(reader: DerivationReader, entry: Rebuild, table: Table | None) -> tuple[str, str]:
+    """Return why a table cannot be rebuilt as the plan states it, and what to do."""
+    if table is None:
+        return "the target will have no such table.", "Correct the name, or remove the [[rebuild]]."
+    if table.module not in SEARCH_MODULES:
+        return "is no FTS4 or FTS5 table.", _NAME_ANOTHER
+    if reader.content_of(table):
+        remove = "Remove from, or remove content= from the declaration of the index."
+        return ("has external content, which it reads itself.", remove) if entry.from_ else ("", "")
+    if table.name not in reader.contentless_indexes():
+        fact = "has content of its own: a rebuild reads that, and adds no row."
+        return fact, f"{_ONLY_STALE} Or move its rows."
+    if table.module == "fts4":
+        return "is an FTS4 table without content, and SQLite has no command that empties it.", _ONLY_STALE
+    if not entry.from_.strip():
+        hint = 'State its rowid and its columns: from = "SELECT id, ... FROM ...".'
+        return "has no content, so nothing says from which rows it is derived.", hint
+    return "", ""
+
+
+def _refusal(reader: DerivationReader, index: SearchIndex) -> str:
+    """Return why SQLite refuses the statements on an empty copy, or an empty text."""
+    try:
+        for statement in index.statements():
+            reader.con.execute(statement)
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        return f"SQLite refuses the rebuild: {error}."
+    return ""

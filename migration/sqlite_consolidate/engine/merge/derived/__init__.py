@@ -1,0 +1,1 @@
+"""Derive data of the target again after rows have arrived."""
