@@ -65,6 +65,7 @@ LEVELS: dict[str, Level] = {
     "rows-added-since": "attention",
     "rows-changed-since": "attention",
     "rows-left": "note",
+    "rows-newer": "attention",
     "rows-not-moved": "attention",
     "rows-replaced": "attention",
     "rows-skipped": "note",
@@ -93,7 +94,7 @@ LEVELS: dict[str, Level] = {
 }
 """Id of each kind of finding to its level. The file docs/findings.md explains each id."""
 
-_NEVER_MERGED = frozenset({"rows-not-moved", "rows-replaced", "rows-skipped"})
+_NEVER_MERGED = frozenset({"rows-newer", "rows-not-moved", "rows-replaced", "rows-skipped"})
 """Kinds whose text states several numbers, which belong to one subject."""
 
 

@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.faults import derived_data, renumbering
 from sqlite_consolidate.faults.after_commit import smoke_test_faults
 from sqlite_consolidate.faults.catalogue import FAULTS
+from sqlite_consolidate.faults.chosen_rows import choice_faults
 from sqlite_consolidate.faults.fault import Fault, Moment, not_planted
 from sqlite_consolidate.faults.in_transaction import constant_faults
 from sqlite_consolidate.faults.trials.trial import TrialResult, judge_fault, judge_faultless
@@ -111,6 +112,21 @@ def test_faulty_application_fails_its_own_criterion(workspace: Workspace, index:
 
     assert (result.exit, result.failed, result.changed) == (ExitCode.FAILED, (f"{SMOKE}{SMOKE_TEST}",), ())
     assert plan == load(workspace.plan)
+
+
+def test_older_row_that_stays_is_noticed(workspace: Workspace) -> None:
+    """The fault belongs to plans with prefer-newer."""
+    assert choice_faults(load(workspace.plan)) == ()
+    workspace.execute("main.db", _RECEIVED)
+    workspace.execute("main.db", "UPDATE tasks SET hours = 0.5 WHERE id = 'a'")
+    workspace.edit("consolidation.toml", "  rows = 3\n", '  on_conflict = "prefer-newer"\n  newer = "hours"\n')
+    (fault,) = choice_faults(load(workspace.plan))
+
+    result = try_fault(workspace, fault)
+
+    assert result.planted, result
+    assert result.failed[0] == fault.criterion
+    assert judge_fault(fault, result).holds
 
 
 def test_constant_of_a_row_is_changed_and_noticed(workspace: Workspace) -> None:

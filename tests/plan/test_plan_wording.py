@@ -171,7 +171,7 @@ def _sentences(path: Path) -> list[str]:
             HEAD + SOURCE + TABLE + 'on_conflict = "ignore"\n',
             (
                 'plan.toml:9 (source 1, table 1, on_conflict): "on_conflict" cannot be the text "ignore". Write'
-                ' "refuse", "skip-identical", "prefer-target" or "prefer-source". [bad-value]'
+                ' "refuse", "skip-identical", "prefer-target", "prefer-source" or "prefer-newer". [bad-value]'
             ),
         ),
         (

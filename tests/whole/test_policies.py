@@ -16,14 +16,17 @@ from tests.support.workspaces.whole_run import PLAN_OF_T, Workspace, execute
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLAN = PLAN_OF_T + 'on_conflict = "{policy}"\n'
+PLAN = PLAN_OF_T + 'on_conflict = "{policy}"\n{further}'
 
 
 @pytest.mark.parametrize(
     ("policy", "rows", "listed"),
     [
         ("prefer-target", [("a", "target"), ("b", "target"), ("c", "old")], ["'a'", "'b'"]),
-        *thorough(("prefer-source", [("a", "old"), ("b", "old"), ("c", "old")], ["'a'", "'b'"])),
+        *thorough(
+            ("prefer-source", [("a", "old"), ("b", "old"), ("c", "old")], ["'a'", "'b'"]),
+            ("prefer-newer", [("a", "target"), ("b", "target"), ("c", "old")], ["'a'", "'b'"]),
+        ),
     ],
 )
 def test_each_resolved_conflict_is_listed_by_its_key(
@@ -35,7 +38,9 @@ def test_each_resolved_conflict_is_listed_by_its_key(
     """
     root = tmp_path / "workspace"
     root.mkdir()
-    (root / "consolidation.toml").write_text(PLAN.format(policy=policy), "utf-8")
+    (root / "consolidation.toml").write_text(
+        PLAN.format(policy=policy, further='newer = "v"' if policy == "prefer-newer" else ""), "utf-8"
+    )
     for name, keys in (("main", "ab"), ("old", "abc")):
         word = "target" if name == "main" else "old"
         execute(root / f"{name}.db", "CREATE TABLE t(k TEXT PRIMARY KEY, v)")

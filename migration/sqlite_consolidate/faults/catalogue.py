@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.faults.after_commit import AFTER_COMMIT_FAULTS, smoke_test_faults
 from sqlite_consolidate.faults.after_run import AFTER_RUN_FAULTS
 from sqlite_consolidate.faults.before_run import BEFORE_RUN_FAULTS, INVENTORY_FAULTS
+from sqlite_consolidate.faults.chosen_rows import choice_faults
 from sqlite_consolidate.faults.in_backup import BACKUP_FAULTS
 from sqlite_consolidate.faults.in_transaction import TRANSACTION_FAULTS, constant_faults
 
@@ -25,5 +26,5 @@ FAULTS = (
 
 
 def faults_of(plan: Plan) -> tuple[Fault, ...]:
-    """Return every fault for a plan, with those of its constants and its smoke tests."""
-    return (*FAULTS, *constant_faults(plan), *smoke_test_faults(plan))
+    """Return every fault for a plan, with those that depend on what it states."""
+    return (*FAULTS, *constant_faults(plan), *choice_faults(plan), *smoke_test_faults(plan))

@@ -41,6 +41,7 @@ def find_mistakes(data: Data) -> list[Problem]:
         _renames,
         _renames_to_itself,
         _constants,
+        _newer,
         _references,
         _created,
         _created_otherwise,
@@ -186,6 +187,19 @@ def _constants(data: Data) -> Iterator[Problem]:
                     f"{in_quotes(name)} gets the values of {in_quotes(str(place[-1]))} by {key_path_text(place[2:4])}."
                 )
                 yield mistake_at(loc, "two-columns-in-one", fact, "Remove the constant, or rename to another column.")
+
+
+def _newer(data: Data) -> Iterator[Problem]:
+    for loc, table in _each(data, "source", ..., "table", ...):
+        if not isinstance(table, dict):
+            continue
+        prefers_newer = table.get("on_conflict") == "prefer-newer"
+        if prefers_newer and not table.get("newer"):
+            fact = 'on_conflict = "prefer-newer" needs the column that tells which of two rows is newer.'
+            yield mistake_at((*loc, "newer"), "no-newer-column", fact, 'Name it: newer = "updated_at".')
+        elif table.get("newer") and not prefers_newer:
+            fact = 'newer is used by on_conflict = "prefer-newer" only.'
+            yield mistake_at((*loc, "newer"), "no-effect", fact, 'Remove newer, or write "prefer-newer".')
 
 
 def _references(data: Data) -> Iterator[Problem]:

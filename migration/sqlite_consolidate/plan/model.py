@@ -11,7 +11,7 @@ from sqlite_consolidate.plan.constants import Constant, fill_in
 from sqlite_consolidate.plan.values import FileInside, FolderName, Name, PathInside, Pattern, Patterns, Seconds
 from sqlite_consolidate.text import fits_name
 
-ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source"]
+ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source", "prefer-newer"]
 Keys = Literal["keep", "renumber"]
 
 
@@ -38,6 +38,7 @@ class TableMap(Part):
         target_name: TOML key ``into``. If it is empty, the table has the same name as in the source.
         rows: Number of rows that the plan expects in the source, or None.
         on_conflict: What happens to a source row whose key already exists in the target.
+        newer: Column of the target that tells which of two rows is newer. ``prefer-newer`` needs it.
         columns: Renamed columns, from the name in the source to the name in the target.
         create: DDL of the target table. If it is empty, the schema, indexes and triggers of the source are used.
         rowids: With ``keep`` implicit rowids arrive unchanged, or the run refuses. With ``renumber`` they may change.
@@ -50,6 +51,7 @@ class TableMap(Part):
     target_name: str = Field(default="", alias="into")
     rows: Annotated[int, Field(ge=0)] | None = None
     on_conflict: ConflictPolicy = "refuse"
+    newer: str = ""
     columns: dict[str, str] = {}
     create: str = ""
     rowids: Literal["keep", "renumber"] = "keep"

@@ -81,7 +81,7 @@ def _copy_into(
                 if copied is not None:
                     copied.append(replace(result, identical=identical))
             except ProblemError as error:
-                problems.append(_conflict_problem(con, into, key_source, alias, error))
+                problems += _conflict_problems(con, into, key_source, alias, error)
             if con.in_transaction:
                 con.execute("COMMIT")
     if not problems and existing_rows_digest(con, mappings[0]) != expected:
@@ -96,6 +96,14 @@ def _copy_into(
             )
         )
     return problems
+
+
+def _conflict_problems(
+    con: sqlite3.Connection, into: Table, key_source: KeySource, alias: str, error: ProblemError
+) -> list[Problem]:
+    if all(problem.criterion == "keys-free" for problem in error.problems):
+        return [replace(problem, subject=key_source.subject) for problem in error.problems]
+    return [_conflict_problem(con, into, key_source, alias, error)]
 
 
 def _conflict_problem(

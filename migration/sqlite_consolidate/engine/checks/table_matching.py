@@ -112,6 +112,9 @@ def _without_effect(subject: str, table_map: TableMap, into: Table) -> list[Prob
         fact = f"{into.name} has no unique key in the target{other}, so on_conflict has nothing to compare."
         hint = "Remove on_conflict, or give the table a key of columns in create."
         problems.append(Problem("no-effect", subject, fact, hint, criterion="keys-free"))
+    if table_map.newer and not any(folded(column.name) == folded(table_map.newer) for column in into.stored):
+        fact = f"{into.name} of the target stores no column {table_map.newer}, which newer names."
+        problems.append(Problem("no-such-column", subject, fact, "Correct newer.", criterion="keys-free"))
     if table_map.rowids == "renumber" and (into.alias or into.without_rowid):
         fact = f"{into.name} has a key of its own in the target, so no implicit rowid can change."
         problems.append(Problem("no-effect", subject, fact, "Remove rowids.", criterion="keys-free"))

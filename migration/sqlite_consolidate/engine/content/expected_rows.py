@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Key
+    from sqlite_consolidate.engine.sqlite.schema.objects import Key, Table
     from sqlite_consolidate.engine.sqlite.wide_rows import RowQuery
 
 Row = tuple[Any, ...]
@@ -80,6 +81,12 @@ def row_shape(table: str, columns: Sequence[str], keys: Sequence[Key]) -> Shape:
     return Shape(table, tuple(columns), placed)
 
 
+def place_of_newer(table: Table, columns: Sequence[str], newer: str) -> tuple[int, str] | None:
+    """Return place and collation of the column that ``prefer-newer`` compares, or None."""
+    names = [folded(column) for column in columns]
+    return (names.index(folded(newer)), column_collation(table, newer)) if folded(newer) in names else None
+
+
 @dataclass(frozen=True)
 class Rows:
     """Hold the query that reads the rows of one table.
@@ -88,11 +95,13 @@ class Rows:
         con: Connection to their database. It is only read from.
         query: Query of the values of each row in the order of a shape. A further value is the rowid.
         policy: ``on_conflict`` of the table mapping that copies them. It decides about keys that earlier rows have.
+        newer: Place and collation of the value that ``prefer-newer`` compares, or None.
     """
 
     con: sqlite3.Connection
     query: RowQuery
     policy: str = "refuse"
+    newer: tuple[int, str] | None = None
 
     def __iter__(self) -> Iterator[Row]:
         before = self.con.text_factory
@@ -125,6 +134,7 @@ class ExpectedPart:
     changed_rows: dict[bytes, tuple[bytes, Row]] = field(default_factory=dict)
     keyless: set[bytes] = field(default_factory=set)
     _owners: dict[bytes, bytes] = field(default_factory=dict)
+    _newer: dict[bytes, Row] = field(default_factory=dict)
     _claims: dict[bytes, list[bytes]] = field(default_factory=dict)
 
     def has(self, identity: bytes) -> bool:
@@ -134,14 +144,16 @@ class ExpectedPart:
     def expect(self, expected: Sequence[Rows], kept: int) -> None:
         """Keep the digests of the rows of this part, and halve it above ``kept`` rows."""
         has_policy = any(rows.policy != "refuse" for rows in expected)
-        width = len(self.shape.columns)
+        width, newer = len(self.shape.columns), {rows.newer[0] for rows in expected if rows.newer}
         for rows in expected:
             for row in (read[:width] for read in rows):
                 identity = self.shape.identity(row)
                 if self.parts > 1 and not self.has(identity):
                     continue
                 if has_policy:
-                    self._add_by_policy(row, identity, rows.policy)
+                    self._add_by_policy(row, identity, rows)
+                    if newer:
+                        self._newer.setdefault(identity, tuple(row[at] if at in newer else None for at in range(width)))
                 else:
                     self._add(row, identity)
                 if 0 <= kept < len(self.contents):
@@ -155,24 +167,36 @@ class ExpectedPart:
             if self.shape.keys and not self.shape.has_key(row):
                 self.keyless.add(identity)
 
-    def _add_by_policy(self, row: Row, identity: bytes, policy: str) -> None:
+    def _add_by_policy(self, row: Row, identity: bytes, rows: Rows) -> None:
         """Add a row, or drop it or earlier rows of its keys, as the policy says."""
         numbers = range(1, len(self.shape.keys))
         claims = [claim for number in numbers if (claim := self.shape.claim(row, number))]
         holders = {self._owners[claim] for claim in claims if claim in self._owners}
         if identity in self.contents and self.shape.keys and self.shape.claim(row, 0):
             holders.add(identity)
-        if policy == "prefer-source":
+        if rows.policy == "prefer-source" or self._is_newer(row, holders, rows):
             for holder in holders:
                 self._remove(holder)
-        elif policy != "refuse" and holders:
+        elif rows.policy != "refuse" and holders:
             return
         self._add(row, identity)
         self._owners |= dict.fromkeys(claims, identity)
         self._claims[identity] = claims
 
+    def _is_newer(self, row: Row, holders: set[bytes], rows: Rows) -> bool:
+        """Return whether ``prefer-newer`` replaces the earlier rows by a row."""
+        if rows.policy != "prefer-newer" or rows.newer is None or not holders:
+            return False
+        place, collation = rows.newer
+        values = [_sortable(self._newer[holder][place], collation) for holder in holders if holder in self._newer]
+        value = _sortable(row[place], collation)
+        return bool(values) and all(
+            isinstance(other, bytes) == isinstance(value, bytes) and other < value for other in values
+        )
+
     def _remove(self, identity: bytes) -> None:
         del self.contents[identity]
+        self._newer.pop(identity, None)
         for claim in self._claims.pop(identity, ()):
             self._owners.pop(claim, None)
 
@@ -195,3 +219,15 @@ def _comparable(value: Any, collation: str) -> Any:
         rule = folded(collation)
         return folded(value) if rule == "nocase" else value.rstrip(" ") if rule == "rtrim" else value
     return value
+
+
+def _sortable(value: Any, collation: str) -> Any:
+    """Return a value that compares with others of its storage class as SQLite compares them."""
+    value = _comparable(value, collation)
+    return (
+        value.encode("utf-8", "surrogateescape")
+        if isinstance(value, str)
+        else float("-inf")
+        if value is None
+        else value
+    )

@@ -224,12 +224,16 @@ class Projection:
 
         SQLite finds that row by the index of the target.
         """
+        return f"EXISTS ({self.select_target(['1'], self.same_keys, by_index=True)})"
+
+    @property
+    def same_keys(self) -> str:
+        """Return the SQL condition that a source row and a target row have an equal key."""
         each = [
             " AND ".join(f"{column.target} = {column.source} COLLATE {quoted(coll)}" for column, coll in key)
             for key in self.keys
         ]
-        same = " OR ".join(f"({pairs})" for pairs in each) or "0"
-        return f"EXISTS ({self.select_target(['1'], same, by_index=True)})"
+        return " OR ".join(f"({pairs})" for pairs in each) or "0"
 
     @property
     def claimed(self) -> str:
@@ -237,11 +241,24 @@ class Projection:
 
         The source does not need an index for it.
         """
+        return self.claimed_by(self.keys)
+
+    def claimed_by(self, keys: Iterable[tuple[KeyColumn, ...]], where: str = "") -> str:
+        """Return the SQL condition over ``t`` that a source row has one of some keys.
+
+        Args:
+            keys: Keys of the target.
+            where: Further condition over ``s`` of the source rows.
+        """
         each = []
-        for key in self.keys:
+        for key in keys:
             target = ", ".join(f"{column.target} COLLATE {quoted(collation)}" for column, collation in key)
-            each.append(f"({target}) IN ({self.select(column.source for column, _ in key)})")
+            each.append(f"({target}) IN ({self.select((column.source for column, _ in key), where)})")
         return " OR ".join(each) or "0"
+
+    def source_from(self, where: str) -> str:
+        """Return FROM and WHERE of a statement that reads source rows beside rows of the target."""
+        return self._from_source(where, by_index=True)
 
     def _from_source(self, where: str, *, by_index: bool) -> str:
         table = f"{quoted(self.database)}.{quoted(self.table.name)} AS s{'' if by_index else ' NOT INDEXED'}"

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content.expected_rows import Rows, row_shape
+from sqlite_consolidate.engine.content.expected_rows import Rows, place_of_newer, row_shape
 from sqlite_consolidate.engine.content.projection import Projection
 from sqlite_consolidate.engine.content.row_comparison import compare_rows
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
@@ -38,11 +38,13 @@ class Side:
         con: Connection to the database.
         projection: Projection of its rows.
         policy: ``on_conflict`` of the table mapping that copies them.
+        newer: The column that ``prefer-newer`` compares, or empty.
     """
 
     con: sqlite3.Connection
     projection: Projection
     policy: str = "refuse"
+    newer: str = ""
 
     @property
     def columns(self) -> dict[str, str]:
@@ -62,7 +64,8 @@ class Side:
         expressions = [by_name[folded(name)] for name in names]
         if self.projection.rowid and self.projection.table.kind == "table" and not self.projection.table.alias:
             expressions.append(self.projection.rowid.source)
-        return Rows(self.con, self.projection.select_values(expressions), self.policy)
+        query = self.projection.select_values(expressions)
+        return Rows(self.con, query, self.policy, place_of_newer(self.projection.into, names, self.newer))
 
 
 def compare_databases(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import marshal
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.content.expected_rows import digest_values
 from sqlite_consolidate.engine.content.literals import literal
+from sqlite_consolidate.engine.merge.rows.newer_rows import NewerRows
 from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
 from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.findings import Finding
@@ -28,6 +28,7 @@ CONFLICT_LOG = "settled-conflicts.jsonl"
 """File of one JSON object per row, with ``from``, ``into``, ``policy``, ``key`` as SQL literals, and ``identical``."""
 
 _POLICY_FINDINGS = {
+    "prefer-newer": ("rows-newer", "decided", "that stays"),
     "skip-identical": ("rows-skipped", "not moved", "that stays"),
     "prefer-target": ("rows-not-moved", "not moved", "that stays"),
     "prefer-source": ("rows-replaced", "replaced", "that replaces it"),
@@ -42,10 +43,12 @@ class ResolvedConflict:
     Attributes:
         key: Values of its key as SQL literals.
         is_identical: Whether the row that stays is the same row, byte by byte.
+        is_replaced: Whether it is a row of the target that ``prefer-newer`` replaces, while the policy drops others.
     """
 
     key: list[str]
     is_identical: bool
+    is_replaced: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,12 @@ class ConflictCounts:
     Attributes:
         identical: Number of rows that are identical to the row that stays.
         different: Number of rows that differ from the row that stays. The target has them no more.
+        replaced: Number of these that ``prefer-newer`` has replaced. The others were not moved.
     """
 
     identical: int = 0
     different: int = 0
+    replaced: int = 0
 
     @property
     def rows(self) -> int:
@@ -70,8 +75,8 @@ def resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: st
     """Yield each row that the conflict policy affects.
 
     With ``prefer-source`` these are the target rows that the copy will replace. Otherwise they are the source rows that
-    the copy will skip. Call this before the copy, because the copy changes the answer. With ``skip-identical`` rows are
-    not compared here, because the copy refuses the run if one differs.
+    the copy will skip. With ``prefer-newer`` they are both. Call this before the copy, because the copy changes the
+    answer. With ``skip-identical`` rows are not compared here, because the copy refuses the run if one differs.
     """
     rows, policy = mapping.projection(alias), mapping.table_map.on_conflict
     if policy == "refuse" or not rows.keys:
@@ -79,13 +84,19 @@ def resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: st
     affected, staying = clashing_source_rows(rows), claimed_target_rows(rows)
     if policy == "prefer-source":
         affected, staying = staying, affected
+    replaced: RowQuery = ""
+    if policy == "prefer-newer":
+        newer = NewerRows.of(mapping, rows)
+        affected, replaced = rows.select_row(newer.losing), rows.select_target_row(newer.replaced, by_index=True)
     places, is_same = rows.key_places()[0], policy == "skip-identical"
     text_factory = con.text_factory
     read_text_losslessly(con)
     try:
-        kept = set() if is_same else {exact_digest(row) for row in fetch_rows(con, staying)}
+        kept = set() if is_same else {digest_values(row) for row in fetch_rows(con, staying)}
         for row in fetch_rows(con, affected):
-            yield ResolvedConflict([literal(row[place]) for place in places], is_same or exact_digest(row) in kept)
+            yield ResolvedConflict([literal(row[place]) for place in places], is_same or digest_values(row) in kept)
+        for row in fetch_rows(con, replaced) if replaced else ():
+            yield ResolvedConflict([literal(row[place]) for place in places], is_identical=False, is_replaced=True)
     finally:
         con.text_factory = text_factory
 
@@ -110,14 +121,6 @@ def claimed_target_rows(rows: Projection) -> RowQuery:
     return rows.select_target_row(rows.claimed, by_index=True)
 
 
-def exact_digest(row: tuple[Any, ...]) -> bytes:
-    """Return a digest of the storage classes and bytes of a row that was read losslessly.
-
-    SQL takes -0.0 for 0.0, and a digest takes less memory than the row.
-    """
-    return hashlib.sha256(marshal.dumps(row, 2)).digest()[:16]
-
-
 def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: str, folder: Path) -> ConflictCounts:
     """Append the affected keys to the conflict log of the backup set, and count them.
 
@@ -125,20 +128,23 @@ def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias
     """
     if mapping.table_map.on_conflict == "refuse":
         return ConflictCounts()
-    number = {True: 0, False: 0}
+    policy, number, replaced = mapping.table_map.on_conflict, {True: 0, False: 0}, 0
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(folder / CONFLICT_LOG, flags, 0o600), "w", encoding="ascii") as file:
         for conflict in resolved_conflicts(con, mapping, alias):
             number[conflict.is_identical] += 1
+            replaced += conflict.is_replaced
             entry = {
                 "from": mapping.subject,
                 "into": mapping.into.name,
-                "policy": mapping.table_map.on_conflict,
+                "policy": policy,
                 "key": conflict.key,
                 "identical": conflict.is_identical,
             }
+            if policy == "prefer-newer":
+                entry["replaced"] = conflict.is_replaced
             file.write(json.dumps(entry) + "\n")
-    return ConflictCounts(number[True], number[False])
+    return ConflictCounts(number[True], number[False], replaced)
 
 
 def conflict_finding(mapping: TableMapping, counts: ConflictCounts, folder: str) -> Finding:
@@ -157,8 +163,25 @@ def conflict_finding(mapping: TableMapping, counts: ConflictCounts, folder: str)
 def conflict_text(policy: str, counts: ConflictCounts) -> str:
     """Return the sentence about affected rows, without the place of their keys."""
     _, fact, which = _POLICY_FINDINGS[policy]
+    if policy == "prefer-newer":
+        return _newer_text(counts)
     of_target = " of the target" if policy == "prefer-source" else ""
     rows = f"{counted(counts.rows, 'row')}{of_target} {'was' if counts.rows == 1 else 'were'} {fact}"
     identical = f"{counts.identical} {'is' if counts.identical == 1 else 'are'} identical to the row {which}"
     different = "1 differs and is" if counts.different == 1 else f"{counts.different} differ and are"
     return f"{rows} ({policy}): {identical}, {different} nowhere in the target now"
+
+
+def _newer_text(counts: ConflictCounts) -> str:
+    older = counts.different - counts.replaced
+    have = "row has a key" if counts.rows == 1 else "rows have keys"
+    numbers = (
+        f"{counts.identical} {'is' if counts.identical == 1 else 'are'} identical to the row that stays",
+        f"{older} {'is older and was' if older == 1 else 'are older and were'} not moved",
+        f"and {counts.replaced} {'has' if counts.replaced == 1 else 'have'} replaced an older row",
+    )
+    gone = "the older row is" if counts.different == 1 else "the older rows are"
+    return (
+        f"{counts.rows} {have} that the target already has (prefer-newer): {', '.join(numbers)}; {gone} nowhere in"
+        " the target now"
+    )

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
-from sqlite_consolidate.engine.merge.conflict_log import claimed_target_rows, clashing_source_rows, exact_digest
+from sqlite_consolidate.engine.content.expected_rows import Rows, digest_values
+from sqlite_consolidate.engine.merge.conflict_log import claimed_target_rows, clashing_source_rows
 from sqlite_consolidate.engine.merge.rows.insert_rows import insert_rows
+from sqlite_consolidate.engine.merge.rows.newer_rows import NewerRows, newer_rows_digests, require_decided
 from sqlite_consolidate.engine.merge.rows.record_copy import try_record_copy
-from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
+from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.errors import is_statement_error
-from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.rows.record_copy import CopyMethod, Execute
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
-    from sqlite_consolidate.engine.sqlite.wide_rows import RowQuery
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -32,9 +32,9 @@ class CopiedTable:
 
     Attributes:
         rows: Number of rows in the source.
-        inserted: Number of rows that were added to the target.
+        inserted: Number of rows that the target got, those that replace one of its rows included.
         skipped: Number of source rows that were not copied because of the conflict policy.
-        replaced: Number of target rows that were deleted because of the conflict policy.
+        replaced: Number of target rows that were deleted or updated because of the conflict policy.
         change: Digest of the inserted rows minus the digest of the replaced rows.
         method: Whether whole records or columns were copied.
         seconds: Duration of the copy.
@@ -76,7 +76,8 @@ def copy_rows(
         execute: Function that executes each statement that writes. The default is ``con.execute``.
 
     Raises:
-        ProblemError: Rows under one key differ although the policy is ``skip-identical``, or SQLite refuses a row.
+        ProblemError: Rows under one key differ although the policy is ``skip-identical``, or it is not known which is
+            newer although the policy is ``prefer-newer``, or SQLite refuses a row.
     """
     began = time.monotonic()
     execute = execute or con.execute
@@ -86,6 +87,9 @@ def copy_rows(
         records = try_record_copy(con, mapping, rows, execute)
         method: CopyMethod = records.method if records else "columns"
         inserted = records.rows if records else insert_rows(con, rows, where, execute)
+        if replaced.rows and mapping.table_map.on_conflict == "prefer-newer":
+            # After the INSERT, because an UPDATE may give a row the value of a unique key that a new row has as well.
+            inserted += execute(NewerRows.of(mapping, rows).update).rowcount
     except sqlite3.Error as error:
         if not isinstance(error, sqlite3.IntegrityError) and not is_statement_error(error):
             raise
@@ -103,14 +107,14 @@ def copy_rows(
 def _resolve_conflicts(
     con: sqlite3.Connection, mapping: TableMapping, rows: Projection, execute: Execute
 ) -> tuple[TableDigest, TableDigest, str]:
-    """Delete the target rows that the conflict policy replaces and digest all affected rows.
+    """Delete the target rows that ``prefer-source`` replaces, and digest all affected rows.
 
     Returns:
-        Digest of the source rows that are skipped, digest of the target rows that were deleted, and the SQL condition
-        over ``s`` that selects the rows to copy. The condition is empty if all rows are copied.
+        Digest of the source rows that are skipped, digest of the target rows that are replaced, and the SQL condition
+        over ``s`` that selects the rows to insert. The condition is empty if all rows are inserted.
 
     Raises:
-        ProblemError: Rows under one key differ, and the policy is ``skip-identical``.
+        ProblemError: Rows under one key differ, and the policy is ``skip-identical``, or cannot decide.
     """
     skipped, replaced = TableDigest(), TableDigest()
     if mapping.table_map.on_conflict == "refuse":
@@ -119,6 +123,10 @@ def _resolve_conflicts(
         replaced = digest_query(con, claimed_target_rows(rows))
         execute(rows.delete_claimed)
         return skipped, replaced, ""
+    if mapping.table_map.on_conflict == "prefer-newer":
+        newer = NewerRows.of(mapping, rows)
+        require_decided(con, mapping, newer)
+        return *newer_rows_digests(con, newer), f"NOT {rows.clashing}"
     skipped = digest_query(con, clashing_source_rows(rows))
     if mapping.table_map.on_conflict == "skip-identical":
         _require_identical(con, mapping, rows, skipped)
@@ -162,8 +170,8 @@ def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Pro
         skipped = digest_query(con, clashing_source_rows(rows))
     if digest_query(con, claimed_target_rows(rows)) == skipped:
         return
-    target_rows = set(_exact_rows(con, claimed_target_rows(rows)))
-    different = sum(row not in target_rows for row in _exact_rows(con, clashing_source_rows(rows)))
+    target_rows = {digest_values(row) for row in Rows(con, claimed_target_rows(rows))}
+    different = sum(digest_values(row) not in target_rows for row in Rows(con, clashing_source_rows(rows)))
     rowids = ", or have another rowid" if rows.rowid_counts else ""
     if different:
         raise ProblemError(
@@ -175,12 +183,3 @@ def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Pro
                 'Correct the rows, or choose "prefer-target" or "prefer-source".',
             )
         )
-
-
-def _exact_rows(con: sqlite3.Connection, query: RowQuery) -> list[bytes]:
-    text_factory = con.text_factory
-    read_text_losslessly(con)
-    try:
-        return [exact_digest(row) for row in fetch_rows(con, query)]
-    finally:
-        con.text_factory = text_factory

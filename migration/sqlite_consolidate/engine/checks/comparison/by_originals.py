@@ -220,7 +220,7 @@ def damaged_target_problem(target: str, error: sqlite3.Error) -> Problem:
 
 
 def _replaces_target_rows(mapping: TableMapping) -> bool:
-    return mapping.table_map.on_conflict == "prefer-source"
+    return mapping.table_map.on_conflict in ("prefer-source", "prefer-newer")
 
 
 def changed_row_findings(

@@ -85,7 +85,8 @@ class OriginalRows:
             counts = mappings[0][1].rowid_counts if mappings else target_table.counts_rowid
             expected = [table_side(*before, counts=counts)] if before else []
             expected += [
-                Side(source, mapping.projection(), mapping.table_map.on_conflict) for source, mapping in mappings
+                Side(source, mapping.projection(), mapping.table_map.on_conflict, mapping.table_map.newer)
+                for source, mapping in mappings
             ]
             return compare_sides(name, expected, table_side(con, target_table, counts=counts))
 

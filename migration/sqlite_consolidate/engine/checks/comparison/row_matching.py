@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.content.expected_rows import Rows, Shape, digest_values, row_shape
+from sqlite_consolidate.engine.content.expected_rows import Rows, Shape, digest_values, place_of_newer, row_shape
 from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_rows
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
 from sqlite_consolidate.engine.sqlite.sql import quoted
@@ -108,7 +108,9 @@ def _comparison(
     for (original, mapping), source in zip(originals, sources, strict=True):
         values = [*(source[column.name] for column in columns), *_rowid(mapping.table, "s")]
         query = mapping.projection().select_values(values)
-        expected.append(Rows(original, query, mapping.table_map.on_conflict if len(originals) > 1 else "refuse"))
+        policy = mapping.table_map.on_conflict if len(originals) > 1 else "refuse"
+        newer = place_of_newer(mapping.into, [column.name for column in columns], mapping.table_map.newer)
+        expected.append(Rows(original, query, policy, newer))
     values = [*(column.target for column in columns), *_rowid(table, "t")]
     query = first_mapping.projection().within(table).select_target_values(values)
     observed = Rows(target, query)

@@ -68,10 +68,13 @@ class ArrivingRows:
     def events(self, table: str) -> tuple[str, ...]:
         """Return the events of triggers on a table that the copy stands for.
 
-        The copy replaces a row by DELETE and INSERT, and an application would also do it by UPDATE.
+        With ``prefer-source`` the copy replaces a row by DELETE and INSERT, and an application would also do it by
+        UPDATE. With ``prefer-newer`` the copy updates it.
         """
-        replaces = any(mapping.table_map.on_conflict == "prefer-source" for mapping in self.into(table))
-        return ("INSERT", "UPDATE", "DELETE") if replaces else ("INSERT",)
+        policies = {mapping.table_map.on_conflict for mapping in self.into(table)}
+        if "prefer-source" in policies:
+            return ("INSERT", "UPDATE", "DELETE")
+        return ("INSERT", "UPDATE") if "prefer-newer" in policies else ("INSERT",)
 
     def count(self, table: str, event: str = "INSERT") -> int:
         """Return the number of rows for which triggers of one event do not fire."""
@@ -134,7 +137,7 @@ def describe_rows(count: int, event: str) -> str:
 
 def _identical(copied: CopiedTable) -> int:
     """Return the number of rows that replace an identical row."""
-    return copied.identical if copied.replaced else 0
+    return copied.identical if copied.mapping.table_map.on_conflict == "prefer-source" else 0
 
 
 def _target_of(mapping: TableMapping) -> tuple[str, str]:

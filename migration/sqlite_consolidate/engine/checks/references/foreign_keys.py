@@ -122,6 +122,9 @@ class Reference:
         """
         if self.parent is None:
             return []
+        if self.parent_mapping is not None and self.parent_mapping.table_map.on_conflict == "prefer-newer":
+            # Two rows under one key are versions of one parent, and the newer one stays.
+            return [(column.target, column.source) for column, _ in self.parent_mapping.projection().keys[0]]
         if self.parent_mapping is not None:
             stated = self.parent_mapping.stated_constants
             pairs = [

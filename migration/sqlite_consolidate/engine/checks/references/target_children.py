@@ -37,6 +37,9 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
+_REPLACING = ("prefer-source", "prefer-newer")
+
+
 def check_target_children(databases: InspectedDatabases, target: PredictedTarget) -> Iterator[Problem | Finding]:
     """Follow each foreign key of the target's own rows from before the copy to after it."""
     if databases.target is None:
@@ -77,7 +80,7 @@ class _Children:
 
     def _strays(self, before: InspectedDatabase) -> Strays:
         arriving = [source for source in self.sources if not source.is_target]
-        is_replaced = len(arriving) < len(self.sources) and any(s.policy == "prefer-source" for s in arriving)
+        is_replaced = len(arriving) < len(self.sources) and any(s.policy in _REPLACING for s in arriving)
         child = folded(self.reference.child.table.name)
         has_orphans = any(folded(name) == child for name, _ in before.orphans)
         if not arriving or not (is_replaced or has_orphans) or not self.reference.has_unique_keys:
@@ -100,6 +103,12 @@ class _Children:
     def _arriving(self) -> tuple[str, ...]:
         """Return the source tables whose rows the referred table receives."""
         return tuple(source.subject for source in self.sources if not source.is_target)
+
+    @property
+    def _policy(self) -> str:
+        """Return the policies by which rows of the referred table are replaced."""
+        policies = dict.fromkeys(source.policy for source in self.sources if source.policy in _REPLACING)
+        return ", ".join(policies)
 
     def _refer(self, rows: int) -> str:
         verb = "refers" if rows == 1 else "refer"
@@ -127,14 +136,14 @@ class _Children:
     def _gone(self, strays: Strays) -> Problem:
         text = (
             f"{self._refer(strays.lost)} of {self.reference.parent_name} that a source replaces by rows with other keys"
-            " (prefer-source), and would reach no row."
+            f" ({self._policy}), and would reach no row."
         )
         return self._problem(text, "Give each of these rows the same key in both databases", id="parents-gone")
 
     def _undecided(self, rows: int) -> Problem:
         text = (
             f"{self._refer(rows)} of {self.reference.parent_name} that a row of a source replaces together with another"
-            " row (prefer-source), because it has a key of each."
+            f" row ({self._policy}), because it has a key of each."
         )
         return self._problem(text, "Correct the keys of these rows, so that each replaces one row", id="parents-merged")
 
@@ -142,7 +151,7 @@ class _Children:
         child = self.reference.child
         text = (
             f"of {child.table.name} in the target {'refers' if rows == 1 else 'refer'} to rows of"
-            f" {self.reference.parent_name} that a source replaces by different ones (prefer-source)."
+            f" {self.reference.parent_name} that a source replaces by different ones ({self._policy})."
         )
         return Finding.of("parents-replaced", child.subject, text, count=rows, noun="row")
 

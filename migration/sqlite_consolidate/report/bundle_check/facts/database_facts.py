@@ -124,7 +124,7 @@ def _of_plan(plan: Plan, record: Record, databases: int) -> Iterator[Fact]:
         yield Fact("keys-free", plan.name, NO_PROBLEM, f"keys of {tables} looked up in all sources and the target")
         followed = f"the foreign keys of {counted(len(record.moves), 'table mapping')} followed to their rows"
         yield Fact("parents-follow", plan.name, NO_PROBLEM, followed)
-        derived = re.escape(f"triggers and search indexes of {tables} examined") + _without_added_rows(record)
+        derived = re.escape(f"triggers and search indexes of {tables} examined") + _without_added_rows(plan, record)
         yield Fact("derived-declared", plan.name, NO_PROBLEM, derived, True)  # noqa: FBT003
     if plan.references or plan.inserts:
         references, inserts = counted(len(plan.references), "reference"), counted(len(plan.inserts), "insertion")
@@ -132,14 +132,16 @@ def _of_plan(plan: Plan, record: Record, databases: int) -> Iterator[Fact]:
         yield Fact("references-found", plan.name, NO_PROBLEM, places)
 
 
-def _without_added_rows(record: Record) -> str:
+def _without_added_rows(plan: Plan, record: Record) -> str:
     """Return a pattern of the tables that may be named as those to which no row is added.
 
     The record does not say from which of them something is derived.
     """
     added: dict[str, int] = {}
     for move in record.moves:
-        identical = (move.identical or 0) if move.replaced else 0
+        table_map = table_map_of(plan, move)
+        replaces = table_map is not None and table_map.on_conflict == "prefer-source"
+        identical = (move.identical or 0) if move.replaced and replaces else 0
         added[move.into] = added.get(move.into, 0) + max((move.arrived or 0) - identical, 0)
     names = "|".join(re.escape(name) for name, rows in added.items() if not rows)
     return rf"(?i:; 0 rows are added to ({names})((, | and )({names}))*)?" if names else ""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import MoveRecord, Record
 
 _OF_COLUMNS = ("not-null-lost", "default-lost", "key-lost", "column-differs")
-_CONFLICT_FINDINGS = ("rows-skipped", "rows-not-moved", "rows-replaced")
+_CONFLICT_FINDINGS = ("rows-skipped", "rows-not-moved", "rows-replaced", "rows-newer")
 
 _Pair = tuple[str, str, str]
 
@@ -105,7 +105,7 @@ def _counted_apart(plan: Plan, move: MoveRecord, text: str) -> Iterator[_Pair]:
     table_map = table_map_of(plan, move)
     if table_map is None or table_map.on_conflict == "refuse" or move.identical is None:
         return
-    counts = ConflictCounts(move.identical, move.skipped + move.replaced - move.identical)
+    counts = ConflictCounts(move.identical, move.skipped + move.replaced - move.identical, move.replaced)
     expected = conflict_text(table_map.on_conflict, counts)
-    if counts.different < 0 or not text.startswith(f"{expected};"):
+    if counts.different < 0 or counts.identical < 0 or not text.startswith(f"{expected};"):
         yield f"findings: {move.subject}", expected, text or "missing"

@@ -96,8 +96,8 @@ def _moves(plan: Plan, record: Record) -> Iterator[_Pair]:
         table_map = table_map_of(plan, move)
         policy = table_map.on_conflict if table_map else "refuse"
         settled = {
-            "skipped": (move.skipped, policy in ("skip-identical", "prefer-target")),
-            "replaced": (move.replaced, policy == "prefer-source"),
+            "skipped": (move.skipped, policy in ("skip-identical", "prefer-target", "prefer-newer")),
+            "replaced": (move.replaced, policy in ("prefer-source", "prefer-newer")),
         }
         for name, (rows, is_allowed) in settled.items():
             if rows and not is_allowed:
