@@ -11,20 +11,24 @@ from sqlite_consolidate import atomic_files
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.engine.backup.backup_set import (
     already_consolidated,
-    interrupted_sets,
-    last_finished,
     recover,
-    remembered,
 )
 from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS, RECORD
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.run.results import Context, LastRehearsal, RunResults
-from sqlite_consolidate.engine.run.run_lock import RunLock, holder
+from sqlite_consolidate.engine.run.run_lock import RunLock
 from sqlite_consolidate.engine.run.verdict import exit_code
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.engine.verbs.judge import CheckRun, OriginalsRun
+from sqlite_consolidate.engine.verbs.open_request import (
+    originals_request,
+    refuse_deleted_set,
+    refuse_unfinished_run,
+    resolve_mode,
+    with_files,
+)
 from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun, find_set_to_undo
 from sqlite_consolidate.findings import Finding
@@ -44,7 +48,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.run.pipeline import Pipeline
-    from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.report.evidence import Attempt, Record
 
 _ROLLBACK = """\
@@ -229,8 +232,7 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
     except ProblemError as refused:
         if request.mode in (Mode.ROLLBACK, Mode.SELFTEST):
             raise
-        request = _with_unused_names(settings, replace(request, plan_problems=refused.problems))
-        return Session(PlanRun(request, hooks.on_progress), RecordContext(versions(), earlier_attempts(settings, None)))
+        return _with_mistakes(replace(request, plan_problems=refused.problems), hooks)
     _require_inside(settings.workspace, settings.workspace / request.valid_plan.backups)
     attempts = earlier_attempts(settings, request.plan)
     resources = ExitStack()
@@ -241,6 +243,13 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
         raise
 
 
+def _with_mistakes(request: RunRequest, hooks: Hooks) -> Session:
+    """Return a run that reports the mistakes of its plan."""
+    settings = request.settings
+    request = _with_unused_names(settings, request)
+    return Session(PlanRun(request, hooks.on_progress), RecordContext(versions(), earlier_attempts(settings, None)))
+
+
 def _open_in_workspace(
     request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hooks, resources: ExitStack
 ) -> Session:
@@ -249,25 +258,32 @@ def _open_in_workspace(
     The mode depends on whether the workspace is already consolidated.
     """
     settings, plan = request.settings, request.valid_plan
-    root, findings, already = settings.workspace, list[Finding](), False
+    root, findings = settings.workspace, list[Finding]()
     if settings.originals is not None:
-        request = _originals_request(request, settings.originals)
+        request = originals_request(request, settings.originals)
     elif request.mode in (Mode.REHEARSAL, Mode.SELFTEST):
-        _refuse_unfinished_run(root, plan)
-        request = _resolve_mode(request, root, plan)
+        refuse_unfinished_run(root, plan)
+        request = resolve_mode(request, root, plan)
     else:
         resources.enter_context(RunLock(root / plan.backups))
         if request.mode is Mode.MIGRATE:
             findings = recover(root, plan)
-            already = already_consolidated(root, plan) is not None
         elif find_set_to_undo(root, plan) is None:
-            _refuse_deleted_set(root, plan)
+            refuse_deleted_set(root, plan)
             reason = (
                 " ".join(finding.sentence for finding in recover(root, plan))
                 or "there is no consolidation of this plan to undo."
             )
             fact = f"nothing to roll back: {reason}"
             raise ProblemError(Problem("nothing-to-undo", root.name, fact, "Name another plan: --plan FILE."))
+    try:
+        request = with_files(request)
+    except ProblemError as refused:
+        if request.mode is Mode.SELFTEST:
+            raise
+        mistakes = replace(request, plan=None, plan_sha256="", plan_problems=refused.problems)
+        return replace(_with_mistakes(mistakes, hooks), _resources=resources)
+    already = request.mode is Mode.MIGRATE and already_consolidated(root, request.valid_plan) is not None
     request = _with_unused_names(settings, request)
     rehearsal = last_rehearsal(request) if request.mode.is_consolidation else LastRehearsal()
     drilled = rehearsal.passed.finished.isoformat(timespec="seconds") if rehearsal.passed else ""
@@ -310,53 +326,6 @@ def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> S
         raise ProblemError(Problem("option-elsewhere", "--bundle", fact, "Remove the other option."))
     request = _with_unused_names(settings, RunRequest(Mode.BUNDLE, settings))
     return Session(BundleRun(request, bundle, hooks.on_progress), RecordContext(versions()))
-
-
-def _resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
-    """Turn a verify after a migration into a check, and refuse a self-test then."""
-    if last_finished(root, plan) is None and remembered(root, plan) is None:
-        return request
-    if request.mode is Mode.SELFTEST:
-        hint = "Use a workspace before its migration, or a copy of this one that was rolled back."
-        raise ProblemError(Problem("nothing-to-try", root.name, "this workspace is consolidated already.", hint))
-    return replace(request, mode=Mode.CHECK)
-
-
-def _originals_request(request: RunRequest, originals: Path) -> RunRequest:
-    """Turn a verify into the check of a consolidation that another tool made."""
-    if request.mode.verb != "verify":
-        fact = "can only be used with pytest -m verify."
-        raise ProblemError(Problem("option-elsewhere", "--originals", fact, "Run pytest -m verify."))
-    if not originals.is_dir():
-        fact = "there is no such folder with the original databases."
-        raise ProblemError(
-            Problem("no-original", str(originals), fact, "Name the folder of the originals, or a backup set.")
-        )
-    return replace(request, mode=Mode.ORIGINALS)
-
-
-def _refuse_deleted_set(root: Path, plan: Plan) -> None:
-    """Say what a rollback lacks, if the backup set of the consolidation was deleted."""
-    if deleted := remembered(root, plan):
-        name = deleted.folder.relative_to(root).as_posix()
-        fact = f"the backup set is missing, without which there is no rollback. {deleted.archives_left(root)} are left."
-        hint = "Restore the folder from a backup of your own, or rename the archives by hand and restore the target."
-        raise ProblemError(Problem("no-backup-set", name, fact, hint))
-
-
-def _refuse_unfinished_run(root: Path, plan: Plan) -> None:
-    """Refuse to judge a workspace while a run changes it or after a run was cut short.
-
-    The workspace is neither in its old nor in its new state then.
-    """
-    pid = holder(root / plan.backups)
-    if pid is not None:
-        raise ProblemError(
-            Problem("under-way", root.name, f"a run is under way (process {pid}).", "Wait for it to end, then verify.")
-        )
-    if interrupted_sets(root, plan):
-        hint = "Run pytest -m migrate or pytest -m rollback, which rolls it back first."
-        raise ProblemError(Problem("cut-short", root.name, "a run was cut short in this workspace.", hint))
 
 
 def _with_unused_names(settings: Settings, request: RunRequest) -> RunRequest:

@@ -1,4 +1,4 @@
-"""Two databases with the same ids go into one whose keys tell their tenants apart."""
+"""Files of a pattern with the same ids go into one database whose keys tell tenants apart."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _DOCUMENTS = (
 _HEAD = 'format = 1\nname = "tenants"\ntarget = "main.db"\n'
 _SOURCE = f"""
 [[source]]
-name = "%s"
-file = "tenants/%s.db"
+name = "tenant"
+file = "tenants/*.db"
 constants = {{ tenant = "{{stem}}" }}
 [[source.table]]
+rows = 4
 name = "entities"
 create = "{_ENTITIES}"
 [[source.table]]
@@ -44,11 +45,12 @@ CREATE TABLE documents (id INTEGER PRIMARY KEY, entity INTEGER REFERENCES entiti
 def test_same_ids_of_two_tenants_are_kept_apart(tmp_path: Path) -> None:
     """The evidence has the constants.
 
-    Later checks read them again, with the originals as well, and a rollback removes them.
+    Later checks read them again, with the originals as well, and find a file that appeared. A rollback removes the
+    constants.
     """
     workspace = Workspace(tmp_path / "workspace", tmp_path / "reports")
     (workspace.root / "tenants").mkdir(parents=True)
-    workspace.plan.write_text(_HEAD + "".join(_SOURCE % (name, name) for name in ("north", "south")), "utf-8")
+    workspace.plan.write_text(_HEAD + _SOURCE, "utf-8")
     for name, rows in (("north", "(1, 2), (2, 1)"), ("south", "(1, 1), (2, 2), (3, NULL)")):
         insert = f"INSERT INTO entities VALUES (1, '{name} 1'), (2, '{name} 2')"
         execute(workspace.root / "tenants" / f"{name}.db", f"{_DDL}; {insert}; INSERT INTO documents VALUES {rows}")
@@ -64,14 +66,21 @@ def test_same_ids_of_two_tenants_are_kept_apart(tmp_path: Path) -> None:
             ("south", 1, "south 1"), ("south", 2, "south 2"), ("south", 3, None),
         ]  # fmt: skip
     assert {(move["source"], move["constants"]["tenant"]) for move in ran.evidence["moves"]} == {
-        ("north", "'north'"),
-        ("south", "'south'"),
+        ("tenant:tenants/north.db", "'north'"),
+        ("tenant:tenants/south.db", "'south'"),
     }
     assert ran.folder is not None
     files = dict(read_bundle(ran.folder.with_suffix(".zip")).files)
     edit(files, lambda document: document["moves"][0]["constants"].update(tenant="'east'"))
     subject = "moves: tenants/north.db:entities: constants: tenant"
     assert subject in failing_subjects(tmp_path, files)["evidence-consistent"]
-    assert [workspace.run("verify").exit, workspace.run("verify", originals=originals).exit] == [0, 0]
+    assert workspace.run("verify", originals=originals).exit == 0
+    shutil.copy(originals / "tenants/north.db", workspace.root / "tenants/east.db")
+    checked = workspace.run("verify")
+    assert (checked.exit, [each.subject for each in checked.findings if each.id == "file-appeared"]) == (
+        0,
+        ["tenants/*.db"],
+    )
+    (workspace.root / "tenants/east.db").unlink()
     assert workspace.run("rollback").exit == 0
     assert workspace.contents() == before

@@ -58,6 +58,11 @@ Constant = Annotated[
 """Value that fills a column of the target. In a text, ``{stem}``, ``{name}`` and ``{file}`` are placeholders."""
 
 
+def uses_placeholder(constant: object, name: str) -> bool:
+    """Return whether a constant is a text with a placeholder."""
+    return isinstance(constant, str) and any(match.group(1) == name for match in _BRACES.finditer(constant))
+
+
 def fill_in(constant: bool | float | str, *, name: str, file: str) -> int | float | str:  # noqa: FBT001 -- a value
     """Return the value of a constant for one file.
 

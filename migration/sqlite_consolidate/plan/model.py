@@ -85,7 +85,8 @@ class Source(Part):
     """Describe one source database.
 
     Attributes:
-        file: Path inside the workspace.
+        name: Name of the source. That of one file of a pattern is the name of the pattern, a colon, and the path.
+        file: Path inside the workspace, or a pattern of paths with ``*`` and ``?``. Each file of a pattern is a source.
         optional: True if the file may be absent. Its absence is then a note, not a refusal.
         priority: Order of transfer, small numbers first. Sources of equal priority keep the order of the file.
         estimate: Seconds that the plan expects its transfer to take, or None.
@@ -107,12 +108,33 @@ class Source(Part):
     tables: list[TableMap] = Field(default=[], alias="table")
     leave: list[Leave] = []
 
+    _entry: Source | None = PrivateAttr(default=None)
+
+    def of_file(self, file: str) -> Source:
+        """Return the source of one file of this pattern.
+
+        The number of rows that the plan states is that of all files together, so no single file has it.
+        """
+        tables = [table.model_copy(update={"rows": None}) if table.rows is not None else table for table in self.tables]
+        source = self.model_copy(update={"name": f"{self.name}:{file}", "file": file, "tables": tables})
+        source._entry = self  # noqa: SLF001 -- of the same class
+        return source
+
+    @property
+    def entry(self) -> Source:
+        """Return the source as the plan states it, which is the pattern of a file."""
+        return self._entry or self
+
+    @property
+    def is_of_pattern(self) -> bool:
+        """Return whether this is the source of one file of a pattern."""
+        return self._entry is not None
+
     @property
     def constant_values(self) -> dict[str, int | float | str]:
         """Return each column of ``constants`` to its value for this file."""
-        return {
-            column: fill_in(constant, name=self.name, file=self.file) for column, constant in self.constants.items()
-        }
+        name = self.entry.name
+        return {column: fill_in(constant, name=name, file=self.file) for column, constant in self.constants.items()}
 
     def keys_of(self, table: TableMap) -> Keys:
         """Return what happens to the primary keys of a table."""
@@ -322,6 +344,7 @@ class Plan(Part):
     logs: Logs = Logs()
 
     _file: Path | None = PrivateAttr(default=None)
+    _stated: Plan | None = PrivateAttr(default=None)
 
     def loaded_from(self, path: Path) -> Plan:
         """Return this plan with the file from which it was loaded."""
@@ -332,6 +355,17 @@ class Plan(Part):
     def file(self) -> Path | None:
         """Return the file from which the plan was loaded, or None."""
         return self._file
+
+    def with_sources(self, sources: list[Source]) -> Plan:
+        """Return this plan with a source for each file of its patterns."""
+        plan = self.model_copy(update={"sources": sources})
+        plan._stated = self.stated  # noqa: SLF001 -- of the same class
+        return plan
+
+    @property
+    def stated(self) -> Plan:
+        """Return the plan as its file states it, with patterns."""
+        return self._stated or self
 
     @property
     def has_writing_test(self) -> bool:

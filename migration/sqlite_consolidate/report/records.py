@@ -73,7 +73,7 @@ def limits(plan: Plan) -> tuple[str, ...]:
         sentences.append("No SQL dump was made, because the plan states dump = false.")
     sentences += [
         f"{source.name}: the number of rows was not compared with the plan, because it states none for {names}."
-        for source in plan.sources
+        for source in plan.stated.sources
         if (names := ", ".join(table.name for table in source.tables if table.rows is None))
     ]
     return tuple(sentences)

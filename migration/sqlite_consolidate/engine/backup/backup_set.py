@@ -17,13 +17,15 @@ from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import load
+from sqlite_consolidate.plan.patterns import has_wildcard, path_pattern
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
     from pathlib import Path
 
-    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.plan.model import Plan, Source
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -109,8 +111,10 @@ def remembered(root: Path, plan: Plan) -> BackupSet | None:
         row = history.last_of_plan(root / plan.target, plan.name)
     except (ProblemError, sqlite3.Error, OSError):  # the preflight reports why the target cannot be read
         return None
-    known = [source for source in plan.sources if row is not None and source.file in row.sources]
-    if row is None or not known or any(source not in known and not source.optional for source in plan.sources):
+    if row is None:
+        return None
+    moved = [_has_moved(source, row.sources) for source in plan.sources]
+    if not any(moved) or not all(has_moved or s.optional for s, has_moved in zip(plan.sources, moved, strict=True)):
         return None
     folder = root / plan.backups / f"{plan.name}-{row.run}"
     if (folder / manifest.NAME).exists():
@@ -121,6 +125,13 @@ def remembered(root: Path, plan: Plan) -> BackupSet | None:
     archive = {file: archived_name(file, row.run) for file in row.sources}
     sealed = Manifest(row.run, row.plan, row.plan_sha256, plan.target, True, sources, (), archive)  # noqa: FBT003
     return BackupSet(folder, sealed, finished=True, rollback_begun=False, rolled_back=False, is_deleted=True)
+
+
+def _has_moved(source: Source, files: Collection[str]) -> bool:
+    """Return whether a run has moved the file of a source, or a file of its pattern."""
+    if source.file in files or not has_wildcard(source.file):
+        return source.file in files
+    return any(map(path_pattern(source.file).fullmatch, files))
 
 
 def interrupted_sets(root: Path, plan: Plan) -> list[BackupSet]:
@@ -230,7 +241,8 @@ def _table_maps(plan: Plan) -> dict[str, str]:
 
     The keys are ``file:table``.
     """
-    return {f"{source.file}:{table.name}": folded(table.into) for source in plan.sources for table in source.tables}
+    sources = plan.stated.sources
+    return {f"{source.file}:{table.name}": folded(table.into) for source in sources for table in source.tables}
 
 
 def _folders(root: Path, plan: Plan) -> list[Path]:

@@ -57,16 +57,21 @@ def create_backup_set(folder: Path) -> None:
     make_private_folder(folder / "code")
 
 
-def copy_database(database: InspectedDatabase, folder: Path) -> DatabaseCopy:
+def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> DatabaseCopy:
     """Copy one locked database with SQLite's backup API and verify the copy.
 
     The write lock keeps other processes from writing, so the copy has one state (https://sqlite.org/backup.html). The
     copy leaves WAL mode, so that it needs no sidecar files.
 
+    Args:
+        database: The database.
+        folder: The backup set.
+        name: Name of the copy, without an ending. The name of the database if it is empty.
+
     Raises:
         ProblemError: The contents of copy and original differ, or another database of the plan has the same name.
     """
-    final = folder / "databases" / f"{database.name}.db"
+    final = folder / "databases" / f"{name or database.name}.db"
     if final.exists():
         text = f"two databases are named {database.name!r}: one backup would overwrite the other."
         hint = f"Give the source {database.file} another name in the plan."
@@ -123,7 +128,7 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
         sqlite3.Error: The dump cannot be loaded.
     """
     limits = limits or Limits()
-    path = folder / "databases" / f"{copy.name}.sql"
+    path = (folder / copy.copy).with_suffix(".sql")
     part = path.with_name(path.name + ".part")
     limits.progress.begin(sum(rows for rows, _ in copy.tables.values()))
     # O_EXCL refuses an existing file and a symbolic link.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 
 from sqlite_consolidate.atomic_files import replace
+from sqlite_consolidate.plan.patterns import expand_by_names
 from sqlite_consolidate.plan.values import inside
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
@@ -16,6 +17,8 @@ from sqlite_consolidate.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlite_consolidate.plan.model import Plan
 
 # A constraint on the length would refuse names that are not UTF-8.
 _Path = Annotated[str, AfterValidator(inside)]
@@ -121,6 +124,12 @@ class Manifest:
     def database(self, file: str) -> DatabaseCopy | None:
         """Return the entry of a live file, or None."""
         return next((copy for copy in self.databases if copy.file == file), None)
+
+
+def expand_by_manifest(plan: Plan, sealed: Manifest | None) -> Plan:
+    """Return a plan with a source for each file of its patterns that a run has backed up."""
+    copies = sealed.databases if sealed else ()
+    return expand_by_names(plan, {copy.name: copy.file for copy in copies if copy.role == "source"})
 
 
 def write(folder: Path, manifest: Manifest) -> None:

@@ -25,11 +25,11 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.row_differences import Disclosure
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, list_names
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
@@ -200,6 +200,22 @@ def target_right(
         )
         for name in (now.row.tables if now.row else ())
     ]
+
+
+def appeared_findings(patterns: Mapping[str, Sequence[str]], sealed: Manifest) -> list[Finding]:
+    """Return a finding for each pattern that matches files which no run has moved.
+
+    Args:
+        patterns: Pattern to the files that it matches now.
+        sealed: The manifest of the backup set.
+    """
+    findings = []
+    for pattern, files in patterns.items():
+        if appeared := sorted(set(files) - set(sealed.archive)):
+            verb = "appeared" if len(appeared) == 1 else "have appeared"
+            text = f"{counted(len(appeared), 'file')} {verb} since run {sealed.run}: {list_names(appeared)}."
+            findings.append(Finding.of("file-appeared", pattern, text, count=len(appeared)))
+    return findings
 
 
 def no_new_source_files(root: Path, sealed: Manifest) -> list[Observation]:

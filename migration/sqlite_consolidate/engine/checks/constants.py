@@ -58,7 +58,7 @@ def find_idle_constants(plan: Plan, source: Source, mappings: list[TableMapping]
 
     Args:
         plan: The plan.
-        source: One of its sources.
+        source: One of its sources, as its file states it.
         mappings: The mappings of all of its tables.
     """
     for name in source.constants:
@@ -76,5 +76,5 @@ def find_idle_constants(plan: Plan, source: Source, mappings: list[TableMapping]
         if columns:
             fact = f"every table of {in_quotes(source.name)} with a column {in_quotes(name)} has its values already."
         hint = "Remove the constant." if columns else "Add the column to a table (create), or correct its name."
-        loc = ("source", plan.sources.index(source), "constants", name)
+        loc = ("source", next(i for i, each in enumerate(plan.stated.sources) if each is source), "constants", name)
         yield mistake_in_plan(plan, mistake_at(loc, "constant-unused", fact, hint), "values-fit")

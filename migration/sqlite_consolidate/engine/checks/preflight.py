@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.checks.references.parents_follow import check_par
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources
 from sqlite_consolidate.engine.checks.renumbering.key_offsets import shift_keys
 from sqlite_consolidate.engine.checks.staged_sources import stage_sources
-from sqlite_consolidate.engine.checks.table_matching import MappedTable, match_tables
+from sqlite_consolidate.engine.checks.table_matching import MappedTable, find_absent_tables, match_tables
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
 from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
@@ -35,6 +35,7 @@ from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.patterns import stated_rows
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
 
@@ -160,11 +161,11 @@ def _read_databases(
         )
     if databases.target:
         databases.problems += history.problems(databases.target.write_lock.reader, plan.target)
-    present_sources = existing_sources(plan, root)
+    present_sources = {source.name for source in existing_sources(plan, root)}
     for source in plan.in_order:
         if source.file in skip:
             continue
-        if source not in present_sources:
+        if source.name not in present_sources:
             text = "absent, and optional in the plan; nothing is moved from it."
             databases.findings.append(Finding.of("source-absent", source.file, text))
         elif facts := _add_result(
@@ -219,23 +220,30 @@ def _mapped_tables(plan: Plan, databases: InspectedDatabases) -> list[MappedTabl
                 databases.problems.append(history.reserved_name(f"{source.file}:{table_map.name}"))
                 continue
             table = find_movable_table(source, table_map, databases.sources[source.name].schema)
-            if isinstance(table, Problem):
-                databases.problems.append(table)
-            else:
+            if not isinstance(table, Problem):
                 tables.append((source, index, table))
+            elif not source.is_of_pattern or table.id != "no-such-table":
+                databases.problems.append(table)
+    known = {name: set(map(folded, database.digests)) for name, database in databases.sources.items()}
+    problems, findings = find_absent_tables(plan, known)
+    databases.problems += problems
+    databases.findings += findings
     return tables
 
 
 def _count_rows(databases: InspectedDatabases, tables: list[MappedTable]) -> None:
     """Compare the row counts that the plan states with those of the sources."""
+    counts: dict[tuple[int, int], int] = {}
     for source, index, table in tables:
-        table_map = source.tables[index]
         rows = databases.sources[source.name].digests[table.name].rows
-        if table_map.rows is not None and table_map.rows != rows:
-            subject = f"{source.file}:{table_map.name}"
-            fact = f"the plan expects {counted(table_map.rows, 'row')}, the source has {rows}."
+        counts[id(source.entry), index] = counts.get((id(source.entry), index), 0) + rows
+    for stated in stated_rows(databases.plan):
+        count = counts.get((id(stated.source), stated.index))
+        if count is not None and count != stated.rows:
+            has = "the source has" if len(stated.files) == 1 else f"its {len(stated.files)} files have"
+            fact = f"the plan expects {counted(stated.rows, 'row')}, {has} {count}."
             hint = "Find out why, and correct rows in the plan."
-            databases.problems.append(Problem("other-count", subject, fact, hint, criterion="rows-as-stated"))
+            databases.problems.append(Problem("other-count", stated.subject, fact, hint, criterion="rows-as-stated"))
 
 
 def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[MappedTable], limits: Limits) -> None:

@@ -19,20 +19,50 @@ from sqlite_consolidate.engine.merge.table_mapping import match_columns
 from sqlite_consolidate.engine.sqlite.schema.keyless_rows import rows_without_key
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.patterns import by_entry
 from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import list_names
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection, Mapping
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.plan.model import Source, TableMap
+    from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
 
 MappedTable = tuple["Source", int, Table]
 """A source, the index of one of its table mappings, and the table that this mapping names."""
+
+
+def find_absent_tables(plan: Plan, tables: Mapping[str, Collection[str]]) -> tuple[list[Problem], list[Finding]]:
+    """Return a problem for each table of a pattern that no file has.
+
+    A table that some files lack is a finding.
+
+    Args:
+        plan: The plan.
+        tables: Name of each source that was read, to the folded names of its tables.
+    """
+    problems, findings = [], []
+    for entry, files in by_entry(plan.in_order):
+        read = [file for file in files if file.is_of_pattern and file.name in tables]
+        for table_map in entry.tables:
+            lacking = [file.file for file in read if folded(table_map.name) not in tables[file.name]]
+            subject = f"{entry.file}:{table_map.name}"
+            if lacking and len(lacking) == len(files):
+                hint = "Correct the name of the table, or remove the [[source.table]]."
+                fact = "no file of the pattern has this table."
+                problems.append(Problem("no-such-table", subject, fact, hint, criterion="sources-readable"))
+            elif lacking:
+                has = "file has" if len(lacking) == 1 else "files have"
+                text = f"{len(lacking)} of {len(files)} {has} no such table: {list_names(lacking)}."
+                findings.append(Finding.of("table-absent", subject, text, count=len(lacking)))
+    return problems, findings
 
 
 def match_tables(databases: InspectedDatabases, tables: list[MappedTable], limits: Limits) -> None:
@@ -53,9 +83,10 @@ def match_tables(databases: InspectedDatabases, tables: list[MappedTable], limit
             databases.mappings.append(mapping)
             databases.findings += declaration_findings(mapping)
             _add_lost_constraints(databases, mapping, limits)
-    for source in databases.plan.sources:
-        if len(matched.get(source.name, [])) == len(source.tables):
-            databases.problems += find_idle_constants(databases.plan, source, matched.get(source.name, []))
+    for entry, files in by_entry(databases.plan.sources):
+        mappings = [mapping for source in files for mapping in matched.get(source.name, [])]
+        if {folded(mapping.table_map.name) for mapping in mappings} == {folded(each.name) for each in entry.tables}:
+            databases.problems += find_idle_constants(databases.plan, entry, mappings)
     _mark_rows_without_key(databases)
     mark_held_rowids(databases, limits)
 

@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, descri
 from sqlite_consolidate.engine.code.remaining import remaining_observations
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import NO_PROBLEM, Observation, equal, not_examined, not_required
+from sqlite_consolidate.plan.patterns import stated_rows
 from sqlite_consolidate.text import counted, join_names, printable
 
 if TYPE_CHECKING:
@@ -150,22 +151,22 @@ def rows_as_stated(run: RunResults) -> list[Observation]:
         problem.subject: problem.next for problem in run.inspected.problems if problem.criterion == "rows-as-stated"
     }
     observations = []
-    for source in run.plan.in_order:
-        facts = run.inspected.sources.get(source.name)
-        for table_map in source.tables:
-            table = facts.schema.table(table_map.name) if facts else None
-            subject = f"{source.file}:{table.name if table else table_map.name}"
-            if table_map.rows is None:
-                continue
-            if facts is None or table is None:
-                observations.append(_no_rows(run, source, subject))
-                continue
-            rows = facts.digests[table.name].rows
-            stated = counted(table_map.rows, "row")
-            observations.append(
-                equal(subject, stated, counted(rows, "row"), "" if rows == table_map.rows else hints.get(subject, ""))
-            )
+    for stated in stated_rows(run.plan):
+        rows = [number for file in stated.files if (number := _rows_of(run, file, stated.table_map.name)) is not None]
+        unread = next((file for file in stated.files if file.file in run.inspected.unread), None)
+        if not rows or unread:
+            observations.append(_no_rows(run, unread or stated.files[0], stated.subject))
+            continue
+        todo = "" if sum(rows) == stated.rows else hints.get(stated.subject, "")
+        observations.append(equal(stated.subject, counted(stated.rows, "row"), counted(sum(rows), "row"), todo))
     return observations or [not_required("plan", "the plan states no number of rows")]
+
+
+def _rows_of(run: RunResults, source: Source, name: str) -> int | None:
+    """Return the number of rows of a table of a source, or None if there is no such table."""
+    facts = run.inspected.sources.get(source.name)
+    table = facts.schema.table(name) if facts else None
+    return facts.digests[table.name].rows if facts and table else None
 
 
 def _no_rows(run: RunResults, source: Source, subject: str) -> Observation:

@@ -37,6 +37,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import CHECK, ORIGINALS, stages_of
 from sqlite_consolidate.engine.sqlite.errors import is_damaged
+from sqlite_consolidate.engine.sqlite.pattern_files import files_of_patterns
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import NO_PROBLEM, Observation
 from sqlite_consolidate.plan.loader import load
@@ -197,7 +198,7 @@ class CheckRun(ReadOnlyRun):
                 is_deleted=self.backup_set.is_deleted,
             ),
             "target-right": self._target_right,
-            "no-old-database": lambda: check.no_new_source_files(self.root, self.sealed),
+            "no-old-database": self._no_old_database,
             "still-no-stale-references": self._no_stale_references,
         }
 
@@ -232,6 +233,15 @@ class CheckRun(ReadOnlyRun):
         added = [_not_moved(subject, self.sealed.run) for subject in tables_not_moved(self.plan, self.backup_set)]
         return check.target_right(self.target_now, self.sealed, self.changed_since) + added
 
+    def _no_old_database(self) -> list[Observation]:
+        """Observe that no file has the name of a source again.
+
+        A file of a pattern that appeared since is a finding, because no run has moved it.
+        """
+        patterns = files_of_patterns(self.plan, self.root, reports=self.request.settings.reports)
+        self.log.note(*check.appeared_findings(patterns, self.sealed))
+        return check.no_new_source_files(self.root, self.sealed)
+
     def _no_stale_references(self) -> list[Observation]:
         """Observe that no scanned code or configuration names an archived database."""
         settings = self.request.settings
@@ -246,7 +256,8 @@ class CheckRun(ReadOnlyRun):
         The plan in the workspace may have changed since.
         """
         folder = self.backup_set.folder
-        before = OriginalRows(load(folder / manifest.PLAN), self.sealed, folder, self.root, self.limits)
+        plan = manifest.expand_by_manifest(load(folder / manifest.PLAN), self.sealed)
+        before = OriginalRows(plan, self.sealed, folder, self.root, self.limits)
         return before.differences_in_file(self.root / self.sealed.target, name)
 
 

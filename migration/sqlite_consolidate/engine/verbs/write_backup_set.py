@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.backup.copies import copy_code, copy_database, cr
 from sqlite_consolidate.engine.backup.reserved_space import reserve_space
 from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
 from sqlite_consolidate.engine.code.diff import write_whole_diff
+from sqlite_consolidate.plan.patterns import backup_names
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.results import RunResults
@@ -28,9 +29,10 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
     create_backup_set(run.folder)
     run.ledger.note("started", run=run.stamp, plan=run.plan.name, plan_sha256=run.request.plan_sha256)
     copies = []
+    names = backup_names(facts.name for facts in run.inspected.databases)
     for facts in run.inspected.databases:
         run.on_progress(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
-        copy = copy_database(facts, run.folder)
+        copy = copy_database(facts, run.folder, names[facts.name])
         if run.plan.dump:
             run.on_progress(f"dumping {facts.file} and loading the dump again")
             copy = dump_database(copy, run.folder, run.limits)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_message, run_stages
+from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.faults.fault import Moment, WorkspaceCopy
 from sqlite_consolidate.faults.trials.copies import contents, differences
@@ -69,7 +70,7 @@ def answer_trial(trial: Trial, answer: Connection) -> None:
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     try:
-        plan = load(trial.plan_file)
+        plan = expand_by_files(load(trial.plan_file), trial.root, reports=trial.reports)
         result = run_trial(trial, plan, None if trial.number is None else faults_of(plan)[trial.number])
     except BaseException as error:  # noqa: BLE001 -- a failed trial needs an answer too
         traceback.print_exc()

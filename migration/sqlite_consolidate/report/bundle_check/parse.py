@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlite_consolidate
 from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.plan.patterns import expand_by_names
+from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.evidence_json import SCHEMA, record_from_json
 from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, PLAN
 from sqlite_consolidate.report.past_runs import parse_manifest
@@ -70,17 +72,18 @@ def parse_bundle(bundle: Bundle) -> BundleContents:
     """Return a parsed bundle, with its errors kept in it."""
     document, errors = _evidence(bundle.text(EVIDENCE))
     tests = _smoke_tests(bundle.text(PLAN))
+    record = None if errors else record_from_json(document)
     return BundleContents(
         bundle=bundle,
         manifest=_files(bundle.text(MANIFEST)),
         about=parse_manifest(bundle.files[MANIFEST], ""),
-        record=None if errors else record_from_json(document),
+        record=record,
         schema=schema_of(document),
         not_shown=() if errors else tuple(document["not_shown"]),
         errors=errors,
         applications=tuple(printable(str(test.get("name", ""))) for test in tests),
         writes=any(test.get("writes") is True for test in tests),
-        plan=_plan(bundle.text(PLAN)),
+        plan=_plan(bundle.text(PLAN), record),
     )
 
 
@@ -141,10 +144,12 @@ def _files(text: str) -> dict[str, dict[str, Any]]:
     return files
 
 
-def _plan(text: str) -> Plan | None:
+def _plan(text: str, record: Record | None) -> Plan | None:
+    """Return the plan with the files that the run has had."""
     try:
-        return Plan.model_validate(tomllib.loads(text), by_alias=True, by_name=False)
-    except (ValueError, RecursionError):
+        plan = Plan.model_validate(tomllib.loads(text), by_alias=True, by_name=False)
+        return expand_by_names(plan, {source.name: source.file for source in record.sources}) if record else plan
+    except (ValueError, RecursionError, ProblemError):
         return None
 
 

@@ -7,7 +7,7 @@ can explain is no failure.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +29,7 @@ from sqlite_consolidate.observation import (
     not_required,
     with_differences,
 )
+from sqlite_consolidate.plan.patterns import stated_rows
 from sqlite_consolidate.row_differences import no_row_differences
 from sqlite_consolidate.text import counted
 
@@ -75,8 +76,6 @@ def rows_counted(compared: TargetComparison) -> list[Observation]:
     """Observe that each row has arrived and that the target has grown by exactly these rows.
 
     The growth of a table is not checked if an application may have added rows since.
-
-    By how many others a table that is in use has grown is not asked.
     """
     observations = [
         _under_other_keys(mapping, row_match) or _rows_counted_observation(mapping, row_match)
@@ -115,10 +114,13 @@ def _rows_counted_observation(mapping: TableMapping, row_match: RowMatch) -> Obs
 
 def rows_expected(compared: TargetComparison) -> list[Observation]:
     """Observe that the row counts are those that the plan states."""
+    copied = Counter[tuple[int, str]]()
+    for table in compared.copied:
+        copied[id(table.mapping.source.entry), folded(table.mapping.table_map.name)] += table.rows
     observations = [
-        equal(table.mapping.subject, counted(table.mapping.table_map.rows, "row"), counted(table.rows, "row"))
-        for table in compared.copied
-        if table.mapping.table_map.rows is not None
+        equal(stated.subject, counted(stated.rows, "row"), counted(rows, "row"))
+        for stated in stated_rows(compared.inspected.plan)
+        if (rows := copied.get((id(stated.source), folded(stated.table_map.name)))) is not None
     ]
     return observations or [not_required("plan", "the plan states no number of rows")]
 

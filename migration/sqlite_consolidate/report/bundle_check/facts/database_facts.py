@@ -17,13 +17,15 @@ from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import NO_PROBLEM
+from sqlite_consolidate.plan.patterns import backup_names, stated_rows
 from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact, content_text, contents_of
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.plan.model import Plan, TableMap
+    from sqlite_consolidate.plan.patterns import StatedRows
     from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
 
 _HEADER = ("user_version", "application_id", "encoding")
@@ -170,11 +172,13 @@ def _age(moment: str, now: str) -> timedelta:
 
 
 def _of_copies(plan: Plan, record: Record) -> Iterator[Fact]:
-    for database in databases_before(record):
+    known = databases_before(record)
+    names = backup_names(database.name for database in known)
+    for database in known:
         yield Fact("backup-complete", database.file, BYTES_AND_DIGEST, is_pattern=True)
         yield Fact("backup-digest", database.file, database.digest)
         if plan.dump:
-            yield Fact("dump-reloads", f"databases/{database.name}.sql", database.digest)
+            yield Fact("dump-reloads", f"databases/{names[database.name]}.sql", database.digest)
 
 
 def _of_moves(plan: Plan, record: Record) -> Iterator[Fact]:
@@ -183,15 +187,32 @@ def _of_moves(plan: Plan, record: Record) -> Iterator[Fact]:
     for move in record.moves:
         by_target.setdefault(move.into, []).append(move)
         yield _arrived(move)
-        table_map = table_map_of(plan, move)
-        if table_map and table_map.rows is not None:
-            yield Fact("rows-as-stated", move.subject, counted(table_map.rows, "row"), counted(move.rows, "row"))
-            yield Fact("rows-expected", move.subject, counted(table_map.rows, "row"), counted(move.rows, "row"))
+    yield from _of_stated_rows(plan, record)
     yield from _of_keys(plan, record)
     for into, moves in by_target.items():
         if content := after.get(folded(into)):
             yield Fact("rows-counted", f"target: {into}", counted(content.rows, "row"))
             yield _exact(plan, moves, content)
+
+
+def _of_stated_rows(plan: Plan, record: Record) -> Iterator[Fact]:
+    for stated, rows in moved_rows(plan, record):
+        for criterion in ("rows-as-stated", "rows-expected"):
+            yield Fact(criterion, printable(stated.subject), counted(stated.rows, "row"), counted(rows, "row"))
+
+
+def moved_rows(plan: Plan, record: Record) -> list[tuple[StatedRows, int]]:
+    """Return each stated number of rows with the number of moved rows."""
+    rows: dict[tuple[str, str], int] = {}
+    for move in record.moves:
+        key = move.source, folded(move.table)
+        rows[key] = rows.get(key, 0) + move.rows
+    numbers = []
+    for stated in stated_rows(plan):
+        table = folded(printable(stated.table_map.name))
+        moved = [rows[key] for file in stated.files if (key := (printable(file.name), table)) in rows]
+        numbers += [(stated, sum(moved))] if moved else []
+    return numbers
 
 
 def _of_keys(plan: Plan, record: Record) -> Iterator[Fact]:

@@ -11,7 +11,8 @@ from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.report.bundle_check.facts.database_facts import uncompared_indexes
+from sqlite_consolidate.plan.patterns import backup_names
+from sqlite_consolidate.report.bundle_check.facts.database_facts import moved_rows, uncompared_indexes
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def absent_moves(plan: Plan, record: Record) -> list[str]:
 
     Only the sources that the record knows count.
     """
-    known = {source.name for source in record.sources}
+    known = {source.name: set(map(folded, source.rows)) for source in record.sources}
     moved = {(move.source, folded(move.table), folded(move.into)) for move in record.moves}
     return [
         f"{source.file}:{table.name}"
@@ -85,6 +86,7 @@ def absent_moves(plan: Plan, record: Record) -> list[str]:
         if printable(source.name) in known
         for table in source.tables
         if (printable(source.name), _compared_name(table.name), _compared_name(table.into)) not in moved
+        and not (source.is_of_pattern and _compared_name(table.name) not in known[printable(source.name)])
     ]
 
 
@@ -105,24 +107,20 @@ def _of_databases(plan: Plan, record: Record, present: list[str]) -> Iterator[De
         yield Demand("backup-digest", file)
         if record.mode is Mode.REHEARSAL:
             yield Demand("restored-exact", file)
-    names = [database.name for database in (record.target, *record.sources) if database and database.file in present]
+    known = set(present)
+    databases = [database for database in (record.target, *record.sources) if database and database.file in known]
+    names = backup_names(database.name for database in databases).values()
     yield from (Demand("dump-reloads", f"databases/{name}.sql") for name in names if plan.dump)
 
 
 def _of_tables(plan: Plan, record: Record) -> Iterator[Demand]:
-    stated = {
-        (printable(source.name), _compared_name(table.name))
-        for source in plan.sources
-        for table in source.tables
-        if table.rows is not None
-    }
     by_target: defaultdict[str, list[MoveRecord]] = defaultdict(list)
     for move in record.moves:
         by_target[move.into].append(move)
         yield Demand("rows-counted", f"{move.subject} -> {move.into}")
-        if (move.source, folded(move.table)) in stated:
-            yield Demand("rows-as-stated", move.subject)
-            yield Demand("rows-expected", move.subject)
+    for stated, _ in moved_rows(plan, record):
+        yield Demand("rows-as-stated", stated.subject)
+        yield Demand("rows-expected", stated.subject)
     for into, moves in by_target.items():
         yield Demand("tables-created", into)
         yield Demand("rows-counted", f"target: {into}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.preflight import find_unmapped_tables
+from sqlite_consolidate.engine.checks.table_matching import find_absent_tables
 from sqlite_consolidate.engine.merge.conflict_log import ConflictCounts, conflict_text
 from sqlite_consolidate.engine.merge.declaration_differences import (
     DeclarationDifference,
     findings_of_declaration_differences,
 )
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import LEVELS, Finding, merge_findings
 from sqlite_consolidate.report.bundle_check.facts.database_facts import table_map_of
 
@@ -46,8 +48,10 @@ def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
         for source in plan.in_order
         if source.name not in {known.name for known in record.sources}
     ]
-    known = merge_findings([*left, *absent, *_differences(record)])
-    yield from _compared(known, record, ("rows-left", "source-absent", *_OF_COLUMNS))
+    tables = {source.name: set(map(folded, source.rows)) for source in record.sources}
+    lacking = find_absent_tables(plan, tables)[1]
+    known = merge_findings([*left, *absent, *lacking, *_differences(record)])
+    yield from _compared(known, record, ("rows-left", "source-absent", "table-absent", *_OF_COLUMNS))
     yield from _resolved_conflicts(plan, record)
 
 

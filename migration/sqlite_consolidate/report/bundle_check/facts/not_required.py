@@ -13,9 +13,11 @@ from sqlite_consolidate.engine.checks.renumbering.keys_mapped import NO_NEW_KEY
 from sqlite_consolidate.engine.code.remaining import NOTHING_SCANNED, SCANNED
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.report.bundle_check.facts.database_facts import databases_before, table_map_of, tables_after
+from sqlite_consolidate.plan.patterns import stated_rows
+from sqlite_consolidate.report.bundle_check.facts.database_facts import databases_before, moved_rows, tables_after
 from sqlite_consolidate.report.bundle_check.facts.fact import Fact
 from sqlite_consolidate.report.bundle_check.facts.file_facts import rewritten_files
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,21 +101,14 @@ def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
     none = "the sources bring no table"
     yield _Reason(not record.moves, ("rows-counted", "rows-exact", "references-kept", "no-duplicates"), "target", none)
     known = {source.name for source in record.sources}
-    stated = [
-        (source, f"{source.file}:{table.name}")
-        for source in plan.sources
-        for table in source.tables
-        if table.rows is not None
-    ]
+    stated = stated_rows(plan)
     unstated = "the plan states no number of rows"
     yield _Reason(not stated, ("rows-as-stated",), "plan", unstated)
-    moved = [
-        table_map for move in record.moves if (table_map := table_map_of(plan, move)) and table_map.rows is not None
-    ]
-    yield _Reason(not moved, ("rows-expected",), "plan", unstated)
+    yield _Reason(not moved_rows(plan, record), ("rows-expected",), "plan", unstated)
     absent = "the source is absent, and optional in the plan"
-    for source, subject in stated:
-        yield _Reason(source.optional and source.name not in known, ("rows-as-stated",), subject, absent)
+    for each in stated:
+        is_absent = all(printable(file.name) not in known for file in each.files)
+        yield _Reason(each.source.optional and is_absent, ("rows-as-stated",), each.subject, absent)
     yield _Reason(not plan.logs.files, ("logs-clean",), "logs", "the plan names no log files")
     yield _Reason(bool(plan.logs.files), ("logs-clean",), ", ".join(plan.logs.files), "no log file exists")
 

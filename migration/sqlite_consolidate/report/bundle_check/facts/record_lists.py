@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.plan.model import Plan
-    from sqlite_consolidate.report.evidence import DatabaseRecord, Place, Record, TableContent
+    from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Place, Record, TableContent
 
 _Pair = tuple[str, str, str]
 
@@ -106,16 +106,22 @@ def _moves(plan: Plan, record: Record) -> Iterator[_Pair]:
 
 def _constants(plan: Plan, record: Record) -> Iterator[_Pair]:
     """Yield each constant that moves and plan do not have in common."""
+    by_source: dict[str, list[MoveRecord]] = {}
+    for move in record.moves:
+        by_source.setdefault(move.source, []).append(move)
+    filled: dict[int, set[str]] = {}
     for source in plan.sources:
-        moves = [move for move in record.moves if move.source == source.name]
+        names = {folded(name) for move in by_source.get(source.name, ()) for name in move.constants}
+        filled.setdefault(id(source.entry), set()).update(names)
+    for source in plan.sources:
+        moves = by_source.get(source.name, [])
         stated = {folded(name): printable(constant_literal(value)) for name, value in source.constant_values.items()}
         for move in moves:
             for name, value in move.constants.items():
                 if (wanted := stated.get(folded(name), "none")) != value:
                     yield f"moves: {move.subject}: constants: {name}", wanted, value
-        filled = {folded(name) for move in moves for name in move.constants}
         for name in stated if moves else ():
-            if name not in filled:
+            if name not in filled[id(source.entry)]:
                 yield f"moves: {source.file}: constants: {name}", stated[name], "missing"
 
 

@@ -1,0 +1,90 @@
+"""Determine the mode of a run and the files of its sources, before the run is made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.backup import manifest
+from sqlite_consolidate.engine.backup.backup_set import interrupted_sets, last_finished, remembered
+from sqlite_consolidate.engine.backup.manifest import expand_by_manifest
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.run_lock import holder
+from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
+from sqlite_consolidate.problem import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.run.request import RunRequest
+    from sqlite_consolidate.plan.model import Plan
+
+
+def with_files(request: RunRequest) -> RunRequest:
+    """Return a request whose plan has a source for each file of its patterns.
+
+    A run that moves rows takes the files of the workspace. A check takes those of the consolidation, and a run by
+    originals takes those among the originals.
+
+    Raises:
+        ProblemError: The files contradict the plan.
+    """
+    plan, settings = request.valid_plan, request.settings
+    if request.mode is Mode.ROLLBACK:
+        return request
+    if request.mode is Mode.CHECK:
+        last = last_finished(settings.workspace, plan) or remembered(settings.workspace, plan)
+        return replace(request, plan=expand_by_manifest(plan, last.sealed if last else None))
+    if settings.originals is not None:
+        sealed = manifest.read(settings.originals)
+        if sealed is not None:
+            return replace(request, plan=expand_by_manifest(plan, sealed))
+    root = settings.originals or settings.workspace
+    return replace(request, plan=expand_by_files(plan, root, reports=settings.reports))
+
+
+def resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
+    """Turn a verify after a migration into a check, and refuse a self-test then."""
+    if last_finished(root, plan) is None and remembered(root, plan) is None:
+        return request
+    if request.mode is Mode.SELFTEST:
+        hint = "Use a workspace before its migration, or a copy of this one that was rolled back."
+        raise ProblemError(Problem("nothing-to-try", root.name, "this workspace is consolidated already.", hint))
+    return replace(request, mode=Mode.CHECK)
+
+
+def originals_request(request: RunRequest, originals: Path) -> RunRequest:
+    """Turn a verify into the check of a consolidation that another tool made."""
+    if request.mode.verb != "verify":
+        fact = "can only be used with pytest -m verify."
+        raise ProblemError(Problem("option-elsewhere", "--originals", fact, "Run pytest -m verify."))
+    if not originals.is_dir():
+        fact = "there is no such folder with the original databases."
+        raise ProblemError(
+            Problem("no-original", str(originals), fact, "Name the folder of the originals, or a backup set.")
+        )
+    return replace(request, mode=Mode.ORIGINALS)
+
+
+def refuse_deleted_set(root: Path, plan: Plan) -> None:
+    """Say what a rollback lacks, if the backup set of the consolidation was deleted."""
+    if deleted := remembered(root, plan):
+        name = deleted.folder.relative_to(root).as_posix()
+        fact = f"the backup set is missing, without which there is no rollback. {deleted.archives_left(root)} are left."
+        hint = "Restore the folder from a backup of your own, or rename the archives by hand and restore the target."
+        raise ProblemError(Problem("no-backup-set", name, fact, hint))
+
+
+def refuse_unfinished_run(root: Path, plan: Plan) -> None:
+    """Refuse to judge a workspace while a run changes it or after a run was cut short.
+
+    The workspace is neither in its old nor in its new state then.
+    """
+    pid = holder(root / plan.backups)
+    if pid is not None:
+        raise ProblemError(
+            Problem("under-way", root.name, f"a run is under way (process {pid}).", "Wait for it to end, then verify.")
+        )
+    if interrupted_sets(root, plan):
+        hint = "Run pytest -m migrate or pytest -m rollback, which rolls it back first."
+        raise ProblemError(Problem("cut-short", root.name, "a run was cut short in this workspace.", hint))
