@@ -93,6 +93,7 @@ LEVELS: dict[str, Level] = {
     "untracked-file": "note",
     "view-left": "attention",
     "view-shared": "attention",
+    "workspace-changed": "attention",
 }
 """Id of each kind of finding to its level. The file docs/findings.md explains each id."""
 

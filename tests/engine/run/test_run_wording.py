@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from sqlite_consolidate.engine.apps.live_watch import WORKSPACE_CHANGED
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, RunLog, UndoResult
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.engine.run.verdict import headline
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation
 
 ACCEPTED = {
@@ -43,6 +45,33 @@ def test_accepted_run_has_the_headline_of_its_mode(mode: Mode) -> None:
     assert headline(log) == ACCEPTED[mode]
     log.headline_suffix = NO_TABLE_MOVED
     assert headline(log) == f"{ACCEPTED[mode]} No table is moved."
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (
+            Mode.REHEARSAL,
+            (
+                "Rehearsal passed: every criterion passed on copies, and the rollback restored them. "
+                "The workspace was changed while the smoke tests ran."
+            ),
+        ),
+        (Mode.CHECK, "Still intact: every criterion passed, and nothing was written."),
+    ],
+)
+def test_change_of_the_workspace_is_in_the_headline(mode: Mode, expected: str) -> None:
+    """Another process may have made it, so that the run is accepted."""
+    log = RunLog(mode, criteria={}, finished=FINISHED)
+    log.note(Finding.of(WORKSPACE_CHANGED, "it", "1 file of the workspace itself has changed: a.txt."))
+    for stage in stages_of(mode):
+        log.begin(stage)
+        log.end_performing(stage)
+
+    assert headline(log) == expected
+
+    log.errors.append("it is locked")
+    assert headline(log) == "Refused. The workspace was changed while the smoke tests ran."
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps.live_access import AUDIT_HOOK_FOLDER, LiveAccessWatch
+from sqlite_consolidate.engine.apps.live_watch import WORKSPACE_CHANGED
 from sqlite_consolidate.engine.apps.process_tree import ProcessTree
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, Relation, equal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlite_consolidate.engine.apps.live_watch import LiveChanges
     from sqlite_consolidate.plan.model import Smoke
 
 
@@ -106,6 +108,7 @@ class SmokeResult:
         problem: Why it could not be started, else empty.
         used: Files of the live workspace that it opened while it ran on a copy; None when it did not run on one.
         remaining: Names of the processes that outlived it. They were ended.
+        live: Files of the live workspace that changed while it ran on a copy; None when they were not watched.
     """
 
     name: str
@@ -119,6 +122,7 @@ class SmokeResult:
     problem: str = ""
     used: tuple[str, ...] | None = None
     remaining: tuple[str, ...] = ()
+    live: LiveChanges | None = None
 
 
 def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
@@ -207,7 +211,25 @@ def smoke_findings(test: Smoke, result: SmokeResult) -> list[Finding]:
         names = list_names([*map(one_line, result.remaining)])
         text = f"{number} outlived the smoke test and {verb} ended: {names}."
         findings.append(Finding.of("smoke-left-process", test.name, text, count=len(result.remaining)))
-    return findings
+    return [*findings, *_live_findings(test, result.live)]
+
+
+def _live_findings(test: Smoke, live: LiveChanges | None) -> Iterator[Finding]:
+    """Yield a finding for each group of files of the live workspace that changed."""
+    groups = (
+        (
+            (live.unexplained, "no other process is known to write to"),
+            (live.of_others, "another process has open or has changed at another time as well"),
+        )
+        if live
+        else ()
+    )
+    for files, origin in groups:
+        if files:
+            verb = "has" if len(files) == 1 else "have"
+            names = list_names([*map(one_line, files)])
+            text = f"{counted(len(files), 'file')} of the workspace itself, which {origin}, {verb} changed: {names}."
+            yield Finding.of(WORKSPACE_CHANGED, test.name, text, count=len(files))
 
 
 def only_imports(test: Smoke) -> bool:
@@ -244,6 +266,8 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
         return
     if result.used is not None:
         yield _use_observation(subject, result.used)
+    if result.live is not None:
+        yield _live_observation(subject, result.live)
     in_time = f"ends within {test.timeout:g} s"
     if result.ended:
         observed = f"{result.ended}, ended with its children"
@@ -282,6 +306,18 @@ def _use_observation(subject: str, used: tuple[str, ...]) -> Observation:
         'add the folder of the code to "path".'
     )
     return Observation(subject, expected, f"opened {names}{more} of the workspace itself", holds=False, todo=hint)
+
+
+def _live_observation(subject: str, live: LiveChanges) -> Observation:
+    expected = "changes no file of the workspace itself"
+    if not live.unexplained:
+        return Observation(subject, expected, f"none of {counted(live.files, 'file')} changed", holds=True)
+    hint = (
+        "Nothing restores these files. Let the application find its files relative to its own file or to the current "
+        "folder, and write to no installed package. If another process wrote to them, run again."
+    )
+    observed = f"changed {list_names([*map(one_line, live.unexplained)])} of the workspace itself"
+    return Observation(subject, expected, observed, holds=False, todo=hint)
 
 
 _PLAN_HINT = "If the plan is wrong, correct its [[smoke]]."

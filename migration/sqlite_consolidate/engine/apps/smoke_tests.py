@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.apps import database_watch, log_watch
 from sqlite_consolidate.engine.apps.file_watch import FileChange, FileWatch
 from sqlite_consolidate.engine.apps.kept_files import KeptFiles
+from sqlite_consolidate.engine.apps.live_watch import LiveWatch
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.backup.copied_files import is_archive
+from sqlite_consolidate.engine.backup.copied_files import Kind, is_archive
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, list_workspace, require_complete
 from sqlite_consolidate.engine.content.contents import ContentsCache
 from sqlite_consolidate.findings import Finding
@@ -26,6 +27,7 @@ from sqlite_consolidate.text import counted, list_names, one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.plan.model import Plan, Smoke
 
@@ -75,6 +77,7 @@ class Applications:
         on_progress: Callable[[str], None],
         reports: Path | None = None,
         reader: ContentsCache | None = None,
+        live_watch: LiveWatch | None = None,
     ) -> None:
         self.is_state_recorded = False
         self.reader = reader or ContentsCache()
@@ -85,7 +88,7 @@ class Applications:
         self._texts: dict[str, tuple[bytes, int]] = {}
         self.backed_up: dict[str, str] = {}
         self._held, self._marks = held, marks
-        self._reports = reports
+        self._reports, self._live_watch = reports, live_watch
         self._copy_findings: list[Finding] = []
         self._files: FileWatch | None = None
         self._kept: KeptFiles | None = None
@@ -143,10 +146,12 @@ class Applications:
         if not test.writes:
             result = run_smoke(test, root=self._root, live_root=self._live)
             self._note_changed_files(test.name)
-            return result
+            return replace(result, live=self._live_watch.changes() if self._live_watch else None)
         self._writers.append(test.name)
         with TemporaryDirectory(prefix="consolidate-writes-") as folder:
-            return self._run_on_copy(test, Path(folder).resolve())
+            result = self._run_on_copy(test, Path(folder).resolve())
+        self._note_changed_files(test.name)
+        return result
 
     def new_log_errors(self) -> list[Observation]:
         """Observe the error lines added to the logs since the run began, also on the copies."""
@@ -287,11 +292,12 @@ class Applications:
         return [file for file in new if not is_archive(file) and _identity(self._root / file) in self._held]
 
     def _run_on_copy(self, test: Smoke, copy: Path) -> SmokeResult:
-        self._copy(copy)
+        watch = self._live_watch_of(self._copy(copy))
         settings = self._plan.logs
         marks, databases = log_watch.record_log_positions(copy, settings.files), self._look(copy)
         files = self._watch(copy)
         result = run_smoke(test, root=copy, live_root=self._live)
+        result = replace(result, live=watch.changes() if watch else None)
         errors = log_watch.find_new_errors(copy, marks, settings.files, settings.errors)
         self._logged_on_copies += [observation for observation in errors if not observation.holds]
         if self.is_state_recorded:
@@ -305,7 +311,19 @@ class Applications:
             ]
         return result
 
-    def _copy(self, copy: Path) -> None:
+    def _live_watch_of(self, files: CopiedFiles) -> LiveWatch | None:
+        """Return the watch of a test that runs on its own copy.
+
+        In a migration it watches the libraries that the copy uses from where they are, because the other files of the
+        workspace are watched in any case.
+        """
+        if self._live_watch is not None:
+            self._live_watch.note_others()
+            return self._live_watch
+        libraries = [entry.name for entry in files.of_kind(Kind.ENVIRONMENT)]
+        return LiveWatch(self._live, folders=libraries) if libraries else None
+
+    def _copy(self, copy: Path) -> CopiedFiles:
         excluded = self._held - {_identity(self._root / self._plan.target)}
         files = list_workspace(self._plan, self._root, reports=self._reports, excluded=excluded)
         self.on_progress(f"copying the workspace ({files})")
@@ -313,6 +331,7 @@ class Applications:
         require_complete(made.problems)
         if not self._copy_findings and self._root == self._live:  # a rehearsal has said it of its own copy
             self._copy_findings = made.findings()
+        return files
 
     def _differences(
         self, root: Path, databases: dict[str, database_watch.Fingerprint], tables: dict[str, TableDigest]

@@ -293,6 +293,16 @@ def is_passed_over(folder: str, names: set[str]) -> bool:
     return name in _VERSION_CONTROL or name in _CACHES or _holds_libraries(folder, names)
 
 
+def is_cache(name: str) -> bool:
+    """Return whether a folder of this name is a cache."""
+    return name in _CACHES
+
+
+def is_version_control(name: str) -> bool:
+    """Return whether a folder of this name is that of a version control system."""
+    return name in _VERSION_CONTROL
+
+
 def _holds_libraries(folder: str, names: set[str]) -> bool:
     return posixpath.basename(folder) == NODE_MODULES or not names.isdisjoint(_ENVIRONMENT_MARKERS)
 

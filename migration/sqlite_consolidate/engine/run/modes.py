@@ -73,10 +73,7 @@ class Mode(StrEnum):
         "verify",
         "rehearsal, on copies: the workspace is not written to",
         "Rehearsal passed",
-        (
-            "Rehearsal passed: every criterion passed on copies, and the rollback restored them. "
-            "The workspace was not touched."
-        ),
+        "Rehearsal passed: every criterion passed on copies, and the rollback restored them.",
         "migrate",
         ("consolidation",),
     )
@@ -128,7 +125,7 @@ class Mode(StrEnum):
         "selftest",
         "selftest, on copies: the workspace is not written to",
         "Checks can fail",
-        "Every fault that was planted into a run on a copy was noticed. The workspace was not touched.",
+        "Every fault that was planted into a run on a copy was noticed.",
         "",
         ("only judges",),
     )

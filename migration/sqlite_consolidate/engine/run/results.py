@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlite_consolidate.engine.apps import log_watch as logs
+    from sqlite_consolidate.engine.apps.live_watch import LiveWatch
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.apps.smoke_tests import Applications
     from sqlite_consolidate.engine.backup.manifest import Manifest
@@ -186,6 +187,7 @@ class RunResults(Pipeline):
         self._applications: Applications | None = None
         self._rolled_back: RollbackResult | None = None
         self._final: FinalReading | None = None
+        self._live_watch: LiveWatch | None = None
         self._has_acted = False
         self._is_taken = self.folder.exists()  # by another run, whose ledger is not that of this run
 

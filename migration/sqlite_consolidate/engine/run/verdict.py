@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.engine.apps.live_watch import WORKSPACE_CHANGED
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.observation import Outcome
 
@@ -47,6 +49,20 @@ def exit_code(log: RunLog, *, has_acted: bool) -> ExitCode:
     return ExitCode.FAILED if has_acted or log.mode.only_judges else ExitCode.REFUSED
 
 
+CHANGED = "The workspace was changed while the smoke tests ran."
+UNTOUCHED = "The workspace was not touched."
+_ON_COPIES = (Mode.REHEARSAL, Mode.SELFTEST)
+
+
+def touch_of_workspace(log: RunLog) -> str:
+    """Return in one sentence whether the workspace changed while programs ran on a copy of it."""
+    return CHANGED if _has_workspace_changed(log) else UNTOUCHED
+
+
+def _has_workspace_changed(log: RunLog) -> bool:
+    return any(finding.id == WORKSPACE_CHANGED for finding in log.findings)
+
+
 def headline(log: RunLog) -> str:
     """Return the verdict in one sentence."""
     if not log.finished:
@@ -57,8 +73,11 @@ def headline(log: RunLog) -> str:
     if decided == "accepted":
         if log.already_consolidated:
             return "Already consolidated: there was nothing to do."
-        return f"{log.mode.accepted} {log.headline_suffix}".rstrip()
+        touch = touch_of_workspace(log) if log.mode in _ON_COPIES else ""
+        return " ".join(filter(None, (log.mode.accepted, touch, log.headline_suffix)))
     changes = log.rolled_back.text if log.rolled_back else "Nothing was changed."
+    if log.rolled_back is None and _has_workspace_changed(log):
+        changes = CHANGED
     if log.interrupted is not None:
         return f"Interrupted. {changes}"
     word = "Refused" if decided == "refused" else "Not shown"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlite_consolidate
 from sqlite_consolidate.atomic_files import write_new
 from sqlite_consolidate.engine.apps import database_watch as bystanders
+from sqlite_consolidate.engine.apps.live_watch import LiveWatch
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.backup import archive as archives
 from sqlite_consolidate.engine.backup import backup_set as sets
@@ -28,7 +29,7 @@ from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.pipeline import failure_message
 from sqlite_consolidate.engine.run.results import RunResults
 from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, UndoResult
-from sqlite_consolidate.engine.run.verdict import verdict
+from sqlite_consolidate.engine.run.verdict import touch_of_workspace, verdict
 from sqlite_consolidate.engine.verbs.read_workspace import run_preflight
 from sqlite_consolidate.engine.verbs.write_backup_set import write_backup_set
 from sqlite_consolidate.findings import Finding
@@ -134,7 +135,7 @@ class Run(RunResults):
                 printable(f"{failure_message(error) or error} The backup set is {self._set_name}."), complete=False
             )
         if self.is_rehearsal:
-            return UndoResult("The workspace was not touched.")
+            return UndoResult(touch_of_workspace(self.log))
         if done.holds:
             self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in done.steps))
             return UndoResult("Everything was rolled back.")
@@ -166,6 +167,9 @@ class Run(RunResults):
 
         From then on the write locks exclude writers.
         """
+        original = self._context.original or self.live
+        if self.plan.smoke and original != self.root:
+            self._live_watch = LiveWatch(original, skip=[self.request.settings.reports])
         self._preflight = run_preflight(self, self._resources)
         self.log.note(*self.inspected.findings)
         if not self.inspected.mappings:
@@ -258,7 +262,10 @@ class Run(RunResults):
             on_progress=self.on_progress,
             reports=self.request.settings.reports,
             reader=self.reader,
+            live_watch=self._live_watch,
         )
+        if self._live_watch:
+            self._live_watch.note_others()
         self._resources.callback(self.applications.close)
         self.applications.record_state(self.target.verified, self.text_digests, self.set_digests)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.apps.live_watch import LiveWatch
 from sqlite_consolidate.engine.apps.log_watch import LogPositions
 from sqlite_consolidate.engine.apps.runner import SmokeResult, smoke_findings, smoke_observations
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
@@ -119,6 +120,7 @@ class ReadOnlyRun(Pipeline):
             ProblemError: A file of the plan cannot be copied, or there is no room for the copy.
         """
         plan, live, reports = self.plan, self.root, self.request.settings.reports
+        watch = LiveWatch(live, skip=[reports])
         scratch = Path(self._resources.enter_context(TemporaryDirectory(prefix="consolidate-check-"))).resolve()
         files = list_workspace(plan, live, extra_files=(self.request.settings.plan,), reports=reports)
         if problems := check_room(files, scratch, copies=1 + plan.has_writing_test):
@@ -127,8 +129,9 @@ class ReadOnlyRun(Pipeline):
         copy = copy_workspace(plan, live, scratch, files=files)
         require_complete(copy.problems)
         self.log.note(*copy.findings())
+        watch.note_others()
         marks, progress = LogPositions(()), self.on_progress
-        return Applications(plan, scratch, live, held=frozenset(), marks=marks, on_progress=progress)
+        return Applications(plan, scratch, live, held=frozenset(), marks=marks, on_progress=progress, live_watch=watch)
 
     def run_application(self, name: str) -> list[Observation]:
         """Run a smoke test on the copy, and observe whether its result is as expected."""

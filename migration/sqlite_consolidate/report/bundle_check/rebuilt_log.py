@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.apps.live_watch import WORKSPACE_CHANGED
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, CheckResult, RunLog, UndoResult
@@ -42,7 +43,7 @@ def rebuild_log(record: Record, applications: Sequence[str], *, of_this_release:
     # If the plan has a mistake, its record has no digest. Its run was refused and demanded no application.
     names = applications if record.plan["sha256"] or record.verdict == "accepted" else ()
     known = {stage.id: criteria_in(stage, names) for stage in stages}
-    return (RunLog if of_this_release else _OtherReleaseLog)(
+    log = (RunLog if of_this_release else _OtherReleaseLog)(
         record.mode,
         criteria=known if of_this_release else {stages[0].id: tuple(evidence)},
         unanswerable=dict(record.unanswerable),
@@ -55,3 +56,5 @@ def rebuild_log(record: Record, applications: Sequence[str], *, of_this_release:
         rolled_back=UndoResult(record.put_back, record.exit_code != ExitCode.INTERNAL) if record.put_back else None,
         finished=record.finished,
     )
+    log.note(*(finding for finding in record.findings if finding.id == WORKSPACE_CHANGED))
+    return log
