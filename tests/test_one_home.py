@@ -41,6 +41,7 @@ WITH_SQL_OF_ROWS = {
     "references_by_content.py": "proves what projections give, and takes no SQL from them",
     "unfollowed_ids.py": "counts rows of a column that belongs to no projection",
     "dependencies.py": "compiles a view and reads no row of it",
+    "stated_references.py": "counts rows for which no condition or more than one holds",
     "row_conditions.py": "compiles a condition and reads no row",
     "derivations.py": "fires triggers and rebuilds indexes of an empty schema in memory",
     "search_index.py": "fills a search index, which belongs to no table mapping",

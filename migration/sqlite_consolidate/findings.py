@@ -61,6 +61,7 @@ LEVELS: dict[str, Level] = {
     "processes-elsewhere": "attention",
     "processes-unexamined": "attention",
     "recovery-inexact": "attention",
+    "refers-none": "attention",
     "rollback-step": "note",
     "rowids-changed": "attention",
     "rows-added-since": "attention",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import find_references, target_column
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
+from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import find_references, target_column
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
+from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.faults.database_edits import first, without_triggers
 from sqlite_consolidate.faults.fault import not_planted
@@ -90,12 +91,12 @@ def lower_a_mark(run: Run) -> None:
 def _renumbered(run: Run) -> Iterator[TableMapping]:
     """Yield the tables with rows whose keys have an offset."""
     for mapping in run.inspected.mappings:
-        if run.inspected.rows(mapping) and mapping.key_shift and mapping.key_shift[1].offset:
+        if run.inspected.rows(mapping) and any(shift.offset for shift in mapping.key_shifts.values()):
             yield mapping
 
 
 def _key(mapping: TableMapping) -> str:
-    return quoted(mapping.renamed[mapping.key_shift[0]]) if mapping.key_shift else ""
+    return quoted(mapping.renamed[next(iter(mapping.key_shifts))])
 
 
 def _shifted_references(run: Run) -> Iterator[tuple[Reference, str, int]]:

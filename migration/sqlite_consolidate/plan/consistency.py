@@ -42,6 +42,7 @@ def find_mistakes(data: Data) -> list[Problem]:
         _renames_to_itself,
         _constants,
         _newer,
+        _stated_references,
         _references,
         _created,
         _created_otherwise,
@@ -200,6 +201,20 @@ def _newer(data: Data) -> Iterator[Problem]:
         elif table.get("newer") and not prefers_newer:
             fact = 'newer is used by on_conflict = "prefer-newer" only.'
             yield mistake_at((*loc, "newer"), "no-effect", fact, 'Remove newer, or write "prefer-newer".')
+
+
+def _stated_references(data: Data) -> Iterator[Problem]:
+    """Yield each ``refers`` whose column refers to a key already, in the same rows."""
+    for table_loc, _ in _each(data, "source", ..., "table", ...):
+        places: list[tuple[Loc, tuple[bytes, str]]] = []
+        for loc, entry in _each(data, *table_loc, "refers", ...):
+            match entry:
+                case {"column": str(column), **others}:
+                    places.append((loc, (_folded(column), str(others.get("when", "")).strip())))
+        for loc, first, (_, when) in _repeated(places):
+            rows = "these rows" if when else "all rows"
+            fact = f"{key_path_text(first[4:])} says what this column refers to in {rows} already."
+            yield mistake_at(loc, "refers-twice", fact, "Remove one of the two, or tell the rows apart (when).")
 
 
 def _references(data: Data) -> Iterator[Problem]:

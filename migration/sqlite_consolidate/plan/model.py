@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from sqlite_consolidate.plan.constants import Constant, fill_in
-from sqlite_consolidate.plan.values import FileInside, FolderName, Name, PathInside, Pattern, Patterns, Seconds
+from sqlite_consolidate.plan.values import FileInside, FolderName, KeyName, Name, PathInside, Pattern, Patterns, Seconds
 from sqlite_consolidate.text import fits_name
 
 ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source", "prefer-newer"]
@@ -30,6 +30,20 @@ class Change(Part):
     approved_by: str = ""
 
 
+class Refers(Part):
+    """State a reference between tables of a source that its schema does not declare.
+
+    Attributes:
+        column: Column of the table, which may be its own key.
+        to: The key column that it refers to, as ``table.column``.
+        when: SQL condition on the rows that refer to it. Empty for all rows.
+    """
+
+    column: Name
+    to: KeyName
+    when: str = ""
+
+
 class TableMap(Part):
     """Map one source table to one target table, with columns matched by name.
 
@@ -45,6 +59,7 @@ class TableMap(Part):
             Without either, those of a table with a key may change unless a view or a trigger uses them.
         keys_: TOML key ``keys``. With ``renumber`` the integer primary key gets new values, and references follow.
             None takes the value of the source.
+        refers: References of its rows that the schema does not declare.
     """
 
     name: Name
@@ -56,6 +71,7 @@ class TableMap(Part):
     create: str = ""
     rowids: Literal["keep", "renumber"] = "keep"
     keys_: Keys | None = Field(default=None, alias="keys")
+    refers: list[Refers] = []
 
     @property
     def into(self) -> str:

@@ -63,6 +63,12 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _key_name(value: str) -> str:
+    if not all(value.rpartition(".")[::2]):
+        raise ValueError('a key is written like "book.oid"', "Write the table, a dot and the column.")
+    return value
+
+
 # For the JSON Schema a duration is a number, or a text that the validator reads.
 _Duration = Annotated[str, StringConstraints(pattern=rf"^(?=.){_DURATION.pattern}$")] | Annotated[float, Field(ge=0)]
 Seconds = Annotated[
@@ -73,6 +79,7 @@ FileInside = Annotated[PathInside, AfterValidator(_file)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Name = Annotated[str, StringConstraints(min_length=1)]
+KeyName = Annotated[str, AfterValidator(_key_name)]
 Patterns = Annotated[
     tuple[Name, ...],
     BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v, json_schema_input_type=list[Name]),

@@ -238,8 +238,7 @@ def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
         "key_maps": tuple(
             KeyMapRecord(mapping.source.name, mapping.into.name, shift.offset)
             for mapping in preflight.mappings
-            if mapping.key_shift
-            for _, shift in [mapping.key_shift]
+            for shift in mapping.key_shifts.values()
         ),
         "differences": tuple(
             SchemaDifference(

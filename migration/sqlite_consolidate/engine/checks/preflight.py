@@ -21,6 +21,7 @@ from sqlite_consolidate.engine.checks.left_objects import find_left_objects
 from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources
+from sqlite_consolidate.engine.checks.references.stated_references import check_staged_conditions, state_references
 from sqlite_consolidate.engine.checks.renumbering.key_offsets import shift_keys
 from sqlite_consolidate.engine.checks.staged_sources import stage_sources
 from sqlite_consolidate.engine.checks.table_matching import MappedTable, find_absent_tables, match_tables
@@ -112,8 +113,10 @@ def inspect_databases(
     with _limit_total_time(plan, databases, limits.deadline):
         if plan.target not in databases.unread:
             _plan_target_schema(plan, databases, tables, limits)
+            state_references(databases)
             shift_keys(databases, limits)
         stage_sources(plan, databases, write_locks, limits)
+        databases.problems += check_staged_conditions(databases)
         _try_rows(databases, limits)
         if plan.target not in databases.unread:
             add_stale_data(databases, limits)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection, column_of
 from sqlite_consolidate.engine.merge.column_types import constant_literal, default_is_constant, stored_default
+from sqlite_consolidate.engine.merge.rows.key_shift import KeyShift
 from sqlite_consolidate.engine.sqlite.sql import folded, strip_literals
 from sqlite_consolidate.problem import Problem
 
@@ -16,9 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from sqlite_consolidate.engine.merge.rows.key_shift import KeyShift
+    from sqlite_consolidate.engine.merge.rows.key_shift import ColumnShift
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
     from sqlite_consolidate.plan.model import ConflictPolicy, Plan, Source, TableMap
+
+
+class StatedReference(NamedTuple):
+    """Hold a reference that the plan states, by the names of the source.
+
+    Attributes:
+        column: Column that refers.
+        table: Table that it refers to.
+        to: Column of its key.
+        when: Condition on the rows that refer to it. None for all rows.
+    """
+
+    column: str
+    table: str
+    to: str
+    when: RowCondition | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,7 @@ class TableMapping:
         holds_rowids: The plan says ``rowids = "keep"`` for a source of the target table, or an object uses its rowids.
         rowid_users: Labels of the triggers and views of the target that use the implicit rowid of the target table.
         shifts: Folded name of each source column whose integers get an offset, to how they arrive.
+        refers: The references of its rows that the plan states.
     """
 
     plan: Plan = field(compare=False, repr=False)
@@ -50,7 +69,8 @@ class TableMapping:
     has_rows_without_key: bool = False
     holds_rowids: bool = False
     rowid_users: tuple[str, ...] = ()
-    shifts: Mapping[str, KeyShift] = field(default_factory=dict, hash=False)
+    shifts: Mapping[str, ColumnShift] = field(default_factory=dict, hash=False)
+    refers: tuple[StatedReference, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -121,20 +141,20 @@ class TableMapping:
         return named and self.table_map.rowids == "keep" and (self.new or self.rowid_counts)
 
     @property
-    def key_shift(self) -> tuple[str, KeyShift] | None:
-        """Return the renumbered key of the source table with its shift, or None."""
+    def key_shifts(self) -> dict[str, KeyShift]:
+        """Return the renumbered keys of the source table with their shifts."""
         keys = ((old, self.shifts.get(folded(old))) for old, _ in self.columns)
-        return next(((old, shift) for old, shift in keys if shift and shift.is_key), None)
+        return {old: shift for old, shift in keys if isinstance(shift, KeyShift) and shift.is_key}
 
     @property
     def shifted(self) -> tuple[str, ...]:
         """Return the source columns whose integers change."""
         return tuple(old for old, _ in self.columns if (shift := self.shifts.get(folded(old))) and shift.offset)
 
-    def arriving(self, column: str, expression: str) -> str:
-        """Return the SQL of a value of a source column as it arrives."""
+    def arriving(self, column: str) -> str:
+        """Return the SQL of a value of a column of the source row ``s`` as it arrives."""
         shift = self.shifts.get(folded(column))
-        return shift.value(expression) if shift else expression
+        return shift.value(column_of(column)) if shift else column_of(column)
 
     def projection(self, database: str = "main") -> Projection:
         """Return the SQL of the rows as they have to arrive.
@@ -142,7 +162,7 @@ class TableMapping:
         Args:
             database: Name of the database with the source rows on the connection.
         """
-        columns = [ProjectedColumn(new, self.arriving(old, column_of(old)), old) for old, new in self.columns]
+        columns = [ProjectedColumn(new, self.arriving(old), old) for old, new in self.columns]
         columns += [ProjectedColumn(name, f"({literal})") for name, literal in self.constants.items()]
         rowid = None
         if self.table.rowid and self.into.rowid:

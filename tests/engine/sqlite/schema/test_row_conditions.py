@@ -63,7 +63,7 @@ def test_condition_is_read_under_other_names(con: sqlite3.Connection) -> None:
     con.execute("INSERT INTO other VALUES ('y', 'x')")
 
     assert isinstance(condition, RowCondition)
-    assert con.execute(f"SELECT {condition.over('o', {'kind': 'n'})} FROM other AS o").fetchone() == (1,)
+    assert con.execute(f"SELECT {condition.renamed({'kind': 'n'}).over('o')} FROM other AS o").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.content.table_differences import (
     rows_unavailable,
     table_side,
 )
-from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED, KeyShift
+from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED, ColumnShift, shift_from_json
 from sqlite_consolidate.engine.merge.table_mapping import match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
@@ -120,10 +120,10 @@ class OriginalRows:
                 mappings.append((con, replace(mapping, shifts=shifts.get(mapping.subject, {}))))
         return mappings
 
-    def _shifts(self) -> dict[str, dict[str, KeyShift]]:
+    def _shifts(self) -> dict[str, dict[str, ColumnShift]]:
         """Return the shifted columns of each source table, which the ledger states."""
         return {
-            subject: {column: KeyShift.from_json(shift) for column, shift in columns.items()}
+            subject: {column: shift_from_json(shift) for column, shift in columns.items()}
             for event in Ledger(self.folder).all(SHIFTED)
             for subject, columns in event["columns"].items()
         }

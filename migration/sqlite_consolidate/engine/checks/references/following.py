@@ -194,11 +194,19 @@ def _referenced_keys(reference: Reference, source: str, kept: str) -> str:
     values = [f"s.{quoted(column)}" for column in reference.columns]
     every = (*values, *(f"({literal})" for literal in reference.constants))
     columns = [f"{value} COLLATE BINARY AS k{place}" for place, value in enumerate(every)]
+    shifted = [place for place, column in enumerate(reference.columns) if folded(column) in reference.child.shifts]
+    arriving = [reference.child.arriving(reference.columns[place]) for place in shifted]
+    columns += [f"{value} AS a{place}" for place, value in zip(shifted, arriving, strict=True)]
     # A column without affinity can hold 1 and 1.0, which are one key of a number and two keys of a text.
     untyped = [c for c in reference.columns if column_affinity(table, c) == "BLOB"]
-    grouping = [*(str(place) for place in range(1, len(values) + 1)), *(f"typeof(s.{quoted(c)})" for c in untyped)]
+    grouping = [
+        *(str(place) for place in range(1, len(values) + 1)),
+        *(f"typeof(s.{quoted(c)})" for c in untyped),
+        *arriving,
+    ]
     referring = values[: len(reference.parent.columns)] if reference.parent else values
     conditions = [*(f"{value} IS NOT NULL" for value in referring), *([f"({kept})"] if kept else [])]
+    conditions += [reference.when.over("s")] if reference.when else []
     query = reference.child.projection(source).select(
         [*columns, "count(*) AS n"], " AND ".join(conditions), by_index=True
     )
@@ -247,8 +255,8 @@ def _values(key: ReferredKey, reference: Reference) -> list[str]:
     present += ["BLOB"] * len(reference.constants)
     values = [f"k.k{place}" for place in range(len(present))]
     if key is reference.into:
-        shifted = map(child.arriving, reference.columns, values)
-        values[: len(reference.columns)] = shifted
+        for place, column in enumerate(reference.columns):
+            values[place] = f"k.a{place}" if folded(column) in child.shifts else values[place]
     # The parent of the source is referred to by the first columns only.
     return [
         _with_affinity(value, wanted, affinity)

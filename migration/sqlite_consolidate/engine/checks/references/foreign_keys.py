@@ -7,17 +7,24 @@ from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.references.mapped_names import (
+    mapping_into,
+    mapping_of,
+    source_column,
+    target_column,
+)
 from sqlite_consolidate.engine.merge.column_types import affinity
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
-from sqlite_consolidate.engine.sqlite.schema.objects import computed_keys, keys_of
+from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
-    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
-    from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Schema, Table
+    from sqlite_consolidate.engine.merge.table_mapping import StatedReference, TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ class Reference:
         into: The referred columns in the target, in the order of ``columns``, and then of ``constants``.
         is_declared: Whether the source declares it.
         constants: SQL literal of each further referring column of the target, whose value is the same in every row.
+        is_stated: Whether only the plan states it.
+        when: Condition on the rows that refer. None for all rows.
     """
 
     child: TableMapping
@@ -80,6 +89,8 @@ class Reference:
     into: ReferredKey
     is_declared: bool = True
     constants: tuple[str, ...] = ()
+    is_stated: bool = False
+    when: RowCondition | None = None
 
     @property
     def subject(self) -> str:
@@ -128,8 +139,7 @@ class Reference:
         if self.parent_mapping is not None:
             stated = self.parent_mapping.stated_constants
             pairs = [
-                (f"t.{quoted(new)}", self.parent_mapping.arriving(old, f"s.{quoted(old)}"))
-                for old, new in self.parent_mapping.columns
+                (f"t.{quoted(new)}", self.parent_mapping.arriving(old)) for old, new in self.parent_mapping.columns
             ]
             return pairs + [(f"t.{quoted(name)}", literal) for name, literal in stated.items()]
         names = {folded(column.name): column.name for column in self.into.table.stored}
@@ -180,6 +190,8 @@ def _references_of(databases: InspectedDatabases, mapping: TableMapping) -> Iter
             yield _reference(mapping, declared, (parent, parent_mapping), (into, pairs))
     for undeclared in remaining:
         yield from _undeclared_reference(databases, mapping, undeclared)
+    for stated in mapping.refers:
+        yield from _stated_reference(databases, mapping, stated)
 
 
 def _reference(
@@ -235,7 +247,7 @@ def _undeclared_reference(
     A column that is a constant at either end refers to no column of the source. If all are, it refers to no row of it.
     """
     into = databases.target_schema.schema.table(planned.parent)
-    parent_mapping = _mapping_into(databases, mapping, planned.parent)
+    parent_mapping = mapping_into(databases, mapping, planned.parent)
     name = parent_mapping.table_map.name if parent_mapping else planned.parent
     parent_mapping = parent_mapping or mapping_of(databases, mapping, name)
     to = planned.to or (into.primary_key if into else ())
@@ -255,6 +267,20 @@ def _undeclared_reference(
     if declared_pairs and has_columns and has_key:
         ordered = declared_pairs + [pair for pair in pairs if pair not in declared_pairs]
         yield _reference(mapping, declared, (parent, parent_mapping), (into, ordered), is_declared=False)
+
+
+def _stated_reference(
+    databases: InspectedDatabases, mapping: TableMapping, stated: StatedReference
+) -> Iterator[Reference]:
+    """Yield the reference that the plan states, if the target has the referred table."""
+    declared = ForeignKey(stated.table, (stated.column,), (stated.to,), "", "")
+    parent_mapping, parent = mapping_of(databases, mapping, stated.table), _parent(databases, mapping, declared)
+    into = parent_mapping.into if parent_mapping else databases.target_schema.schema.table(stated.table)
+    to = target_column(parent_mapping, stated.to) if parent_mapping else stated.to
+    pairs = _mapped_pairs(mapping, declared, parent_mapping, parent) or [(target_column(mapping, stated.column), to)]
+    if into is not None and into.column(to) is not None:
+        reference = _reference(mapping, declared, (parent, parent_mapping), (into, pairs), is_declared=False)
+        yield replace(reference, is_stated=True, when=stated.when)
 
 
 def _counterpart(
@@ -347,42 +373,6 @@ def _identity(parent_mapping: TableMapping, key: ReferredKey) -> tuple[str, ...]
     stated = tuple(parent_mapping.stated_constants)
     choices = (names for count in range(1, len(stated) + 1) for names in combinations(stated, count))
     return next((names for names in choices if replace(key, columns=(*key.columns, *names)).is_unique), None)
-
-
-def target_column(mapping: TableMapping, name: str) -> str:
-    """Return the target's name of a source column, which may be a generated one."""
-    names = {folded(old): new for old, new in (*mapping.table_map.columns.items(), *mapping.columns)}
-    return names.get(folded(name), name)
-
-
-def source_column(mapping: TableMapping, name: str) -> str:
-    """Return the source's name of a target column, which may be a generated one."""
-    names = {folded(new): old for old, new in (*mapping.table_map.columns.items(), *mapping.columns)}
-    return names.get(folded(name), name)
-
-
-def mapping_of(databases: InspectedDatabases, child: TableMapping, table: str) -> TableMapping | None:
-    """Return the mapping of a table of the same source."""
-    return next(
-        (
-            mapping
-            for mapping in databases.mappings
-            if mapping.source.name == child.source.name and folded(mapping.table_map.name) == folded(table)
-        ),
-        None,
-    )
-
-
-def _mapping_into(databases: InspectedDatabases, child: TableMapping, into: str) -> TableMapping | None:
-    """Return the mapping of the same source that leads into a table."""
-    return next(
-        (
-            mapping
-            for mapping in databases.mappings
-            if mapping.source.name == child.source.name and folded(mapping.into.name) == folded(into)
-        ),
-        None,
-    )
 
 
 def _as_read(child: TableMapping, schema: Schema, table: Table) -> Table:

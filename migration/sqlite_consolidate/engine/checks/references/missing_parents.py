@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.following import count_rows_without_parent
-from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey, mapping_of, target_column
+from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey
+from sqlite_consolidate.engine.checks.references.mapped_names import mapping_of, target_column
 from sqlite_consolidate.engine.checks.references.predicted_strays import can_project, kept_condition, keys_after_copy
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.table_mapping import KeySource, mapping_of_target_rows

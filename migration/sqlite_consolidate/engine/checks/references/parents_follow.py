@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.following import count_strays_elsewhere
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity, find_references, target_column
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity, find_references
+from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.checks.references.missing_parents import find_missing_parents
 from sqlite_consolidate.engine.checks.references.predicted_strays import (
     NO_STRAYS,

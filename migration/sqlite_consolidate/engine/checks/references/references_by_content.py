@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.following import key_condition
-from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey, target_column
+from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey
+from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
+    from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 
 _MAX_VALUES = 2000  # columns of one SELECT
 
@@ -33,7 +35,9 @@ def group_references(references: Sequence[Reference]) -> list[list[Reference]]:
     for reference in references:
         columns = (folded(target_column(reference.child, name)) for name in reference.columns)
         into = reference.into
-        key = (folded(reference.child.into.name), *columns, folded(into.table.name), *map(folded, into.columns))
+        when = _in_target(reference)
+        rows = (when.text, *when.stored) if when else ()
+        key = (folded(reference.child.into.name), *columns, folded(into.table.name), *map(folded, into.columns), *rows)
         groups.setdefault(key, []).append(reference)
     return [group for group in groups.values() if any(reference.is_shifted for reference in group)]
 
@@ -52,7 +56,7 @@ def content_differs(compared: TargetComparison, group: list[Reference]) -> bool 
         return None
     if not all(reference.has_unique_keys and not reference.is_elsewhere for reference in group):
         return None
-    if any(reference.constants for reference in group):
+    if any(reference.constants or _reads_numbers(reference) for reference in group):
         return None
     pairs = _Pairs(compared, group)
     if len(pairs.of_child) + len(pairs.of_parent) > _MAX_VALUES or (compared.inspected.target and not pairs.before):
@@ -75,6 +79,7 @@ class _Pairs:
         first = group[0]
         self.child, self.into = first.child.into, first.into
         self.columns = tuple(target_column(first.child, name) for name in first.columns)
+        self.when = _in_target(first)
         children = [reference.child for reference in group]
         parents = [reference.parent_mapping for reference in group if reference.parent_mapping]
         self.of_child = _unshifted(self.child, children)
@@ -99,7 +104,9 @@ class _Pairs:
         origins = _origins(reference)
         values += [f"p.{quoted(origins[folded(name)])}" for name in self.of_parent]
         key = ReferredKey(parent, reference.parent.columns)
-        return self._digest(inspected.write_lock.reader, values, table, _join(key, table, reference.columns))
+        return self._digest(
+            inspected.write_lock.reader, values, table, _join(key, table, reference.columns, reference.when)
+        )
 
     def of_target_before(self) -> TableDigest:
         """Digest the pairs that the target had."""
@@ -114,13 +121,15 @@ class _Pairs:
         """Digest the pairs of the target, as it is or as it was."""
         by_name = {folded(name): table for name, table in tables.items()}
         table, parent = by_name.get(folded(self.child.name)), by_name.get(folded(self.into.table.name))
-        if table is None or not all(table.column(name) for name in (*self.columns, *self.of_child)):
+        read = (*self.columns, *self.of_child, *(self.when.stored if self.when else ()))
+        if table is None or not all(table.column(name) for name in read):
             return TableDigest()
         values = [f"c.{quoted(name)}" for name in self.of_child]
         if parent is None:
             return self._digest(con, [*values, *("NULL" for _ in self.of_parent)], table, "")
         values += [f"p.{quoted(name)}" for name in self.of_parent]
-        return self._digest(con, values, table, _join(ReferredKey(parent, self.into.columns), table, self.columns))
+        key = ReferredKey(parent, self.into.columns)
+        return self._digest(con, values, table, _join(key, table, self.columns, self.when))
 
     def _digest(self, con: sqlite3.Connection, values: list[str], table: Table, join: str) -> TableDigest:
         return digest_query(con, f"SELECT {', '.join(values) or '1'} FROM main.{quoted(table.name)} AS c {join}")
@@ -144,6 +153,19 @@ def _origins(reference: Reference) -> dict[str, str]:
     return {folded(column.name): column.name for column in stored}
 
 
-def _join(key: ReferredKey, child: Table, columns: Sequence[str]) -> str:
+def _in_target(reference: Reference) -> RowCondition | None:
+    """Return the condition of a reference on the rows of the target."""
+    return reference.when.renamed(reference.child.renamed) if reference.when else None
+
+
+def _reads_numbers(reference: Reference) -> bool:
+    """Return whether a condition reads a column whose values change, or that is not stored."""
+    stored = {folded(name) for name in reference.child.renamed} - set(map(folded, reference.child.shifts))
+    return reference.when is not None and not set(map(folded, reference.when.columns)) <= stored
+
+
+def _join(key: ReferredKey, child: Table, columns: Sequence[str], when: RowCondition | None) -> str:
     values = [f"c.{quoted(name)}" for name in columns]
-    return f"LEFT JOIN main.{quoted(key.table.name)} AS p ON {key_condition('p', key, values, child, columns)}"
+    condition = key_condition("p", key, values, child, columns)
+    rows = f" AND {when.over('c')}" if when else ""
+    return f"LEFT JOIN main.{quoted(key.table.name)} AS p ON {condition}{rows}"

@@ -12,7 +12,8 @@ from sqlite_consolidate.engine.checks.references.following import (
     kept_rows,
     keys_of_table,
 )
-from sqlite_consolidate.engine.checks.references.foreign_keys import find_references, target_column
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
+from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, key_sources
 from sqlite_consolidate.engine.checks.references.references_by_content import content_differs, group_references
 from sqlite_consolidate.engine.sqlite.connections import attached

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.following import count_merged_parents, count_strays_elsewhere
 from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
+from sqlite_consolidate.engine.checks.references.mapped_names import mapping_of, target_column
 from sqlite_consolidate.engine.checks.references.predicted_strays import (
     NO_STRAYS,
     arriving_keys,
@@ -18,6 +19,7 @@ from sqlite_consolidate.engine.checks.references.predicted_target import has_con
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import limits_of
+from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import KeySource
-    from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+    from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -82,7 +85,7 @@ class _Children:
         arriving = [source for source in self.sources if not source.is_target]
         is_replaced = len(arriving) < len(self.sources) and any(s.policy in _REPLACING for s in arriving)
         child = folded(self.reference.child.table.name)
-        has_orphans = any(folded(name) == child for name, _ in before.orphans)
+        has_orphans = self.reference.is_stated or any(folded(name) == child for name, _ in before.orphans)
         if not arriving or not (is_replaced or has_orphans) or not self.reference.has_unique_keys:
             return NO_STRAYS
         if has_contest(self.sources) or not can_project(self.reference.into.columns, arriving):
@@ -159,10 +162,27 @@ class _Children:
 def _references(databases: InspectedDatabases, before: InspectedDatabase) -> Iterator[Reference]:
     planned = databases.target_schema.schema
     for table in before.schema.tables.values():
-        for declared in table.foreign_keys if before.rows.get(table.name) else ():
+        keys = [(declared, None) for declared in table.foreign_keys] + _stated_keys(databases, table)
+        for declared, when in keys if before.rows.get(table.name) else ():
             after, into = planned.table(table.name), planned.table(declared.parent)
             if after is not None and into is not None:
-                yield _own_reference(databases, before, declared, (table, after), into)
+                reference = _own_reference(databases, before, declared, (table, after), into)
+                is_stated = declared not in table.foreign_keys
+                yield replace(reference, is_declared=not is_stated, is_stated=is_stated, when=when)
+
+
+def _stated_keys(databases: InspectedDatabases, table: Table) -> list[tuple[ForeignKey, RowCondition | None]]:
+    """Return the references that the plan states for the rows of a table of the target."""
+    keys: dict[tuple[ForeignKey, RowCondition | None], None] = {}
+    for mapping in databases.mappings:
+        for stated in mapping.refers if folded(mapping.into.name) == folded(table.name) else ():
+            parent = mapping_of(databases, mapping, stated.table)
+            name, to = (parent.into.name, target_column(parent, stated.to)) if parent else (stated.table, stated.to)
+            when = stated.when.renamed(mapping.renamed) if stated.when else None
+            columns = (target_column(mapping, stated.column), *(when.stored if when else ()))
+            if all(table.column(column) for column in columns):
+                keys[ForeignKey(name, columns[:1], (to,), "", ""), when] = None
+    return list(keys)
 
 
 def _own_reference(

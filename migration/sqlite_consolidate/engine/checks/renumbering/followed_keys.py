@@ -1,35 +1,56 @@
-"""Find the columns that follow a renumbered key, by the declarations of source and target."""
+"""Find the columns that follow a renumbered key, by declarations and by the plan."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import (
-    column_affinity,
-    find_references,
-    mapping_of,
-    source_column,
-    target_column,
-)
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
+from sqlite_consolidate.engine.checks.references.mapped_names import mapping_of, source_column, target_column
+from sqlite_consolidate.engine.checks.renumbering.number_keys import computed, find_keys, is_unique, key_lost, two_keys
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
-    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
+    from sqlite_consolidate.problem import Problem
 
 TableId = tuple[str, str]
 """Name of a source and folded name of its table."""
 
+ColumnOfSource = tuple[TableId, str]
+"""A table of a source and the folded name of its column."""
+
 ColumnOfTarget = tuple[str, str]
 """Folded names of a table of the target and of its column."""
 
-_ColumnOfSource = tuple[TableId, str]
+
+class Parent(NamedTuple):
+    """Hold a column that another one refers to.
+
+    Attributes:
+        column: The column. None if its table is not moved.
+        when: Condition on the rows that refer to it. None for all rows.
+    """
+
+    column: ColumnOfSource | None
+    when: RowCondition | None = None
+
+
+class Case(NamedTuple):
+    """Hold the key whose offset the values of a column take.
+
+    Attributes:
+        when: Condition on the rows whose values take it. None for all rows.
+        owner: The key. None if these values stay.
+    """
+
+    when: RowCondition | None
+    owner: ColumnOfSource | None
 
 
 @dataclass
@@ -38,50 +59,68 @@ class FollowedKeys:
 
     Attributes:
         mappings: The moved tables in plan order.
-        keys: Renumbered tables to their key columns, as the source spells them.
+        keys: Renumbered keys to their columns, as the source spells them.
         problems: Why a key cannot be renumbered.
     """
 
     mappings: dict[TableId, TableMapping] = field(default_factory=dict)
-    keys: dict[TableId, str] = field(default_factory=dict)
+    keys: dict[ColumnOfSource, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    _parents: dict[_ColumnOfSource, list[_ColumnOfSource | None]] = field(default_factory=dict)
-    _owners: dict[_ColumnOfSource, TableId | None] = field(default_factory=dict)
-    _followers: dict[TableId, list[_ColumnOfSource]] = field(default_factory=dict)
+    _parents: dict[ColumnOfSource, list[Parent]] = field(default_factory=dict)
+    _cases: dict[ColumnOfSource, tuple[Case, ...]] = field(default_factory=dict)
+    _followers: dict[ColumnOfSource, list[tuple[TableId, str, RowCondition | None]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, databases: InspectedDatabases) -> FollowedKeys:
         """Return the columns that follow a key, by plan and declarations."""
         followed = cls({table_id(mapping): mapping for mapping in databases.mappings})
         for table, mapping in followed.mappings.items():
-            if mapping.source.keys_of(mapping.table_map) == "renumber":
-                followed._add_key(table, mapping)
+            names, problems = find_keys(mapping)
+            followed.keys |= {(table, folded(name)): name for name in names}
+            followed.problems += problems
         if followed.keys:
             followed._add_references(databases)
             followed._find_owners()
         return followed
 
-    def owner(self, mapping: TableMapping, column: str) -> TableId | None:
-        """Return the renumbered table whose offset a column takes, or None if its values stay."""
-        return self._owners.get((table_id(mapping), folded(column)))
+    def cases(self, mapping: TableMapping, column: str) -> tuple[Case, ...]:
+        """Return which key the values of a column follow, for each condition on its rows."""
+        return self._cases.get(column_id(mapping, column), (Case(None, None),))
 
-    def parents_of(self, mapping: TableMapping, column: str) -> list[tuple[TableMapping, str]]:
-        """Return the columns of moved tables that a column refers to, in small letters."""
-        parents = self._parents.get((table_id(mapping), folded(column)), [])
-        return [(self.mappings[parent[0]], parent[1]) for parent in dict.fromkeys(parents) if parent]
+    def owners(self, mapping: TableMapping, column: str) -> set[ColumnOfSource]:
+        """Return the keys whose offsets values of a column take."""
+        return {case.owner for case in self.cases(mapping, column) if case.owner}
+
+    def parents_of(
+        self, mapping: TableMapping, column: str, when: RowCondition | None = None
+    ) -> list[tuple[TableMapping, str]]:
+        """Return the columns of moved tables that a column refers to, in small letters.
+
+        Args:
+            mapping: Mapping of the table.
+            column: The column.
+            when: The condition of one case. None if the column has one case.
+        """
+        parents = self._parents.get(column_id(mapping, column), [])
+        ends = dict.fromkeys(parent.column for parent in parents if when in (None, parent.when))
+        return [(self.mappings[end[0]], end[1]) for end in ends if end]
+
+    def own_keys(self, mapping: TableMapping) -> list[str]:
+        """Return the keys of a table that get an offset of their own."""
+        return [column for column, _ in mapping.columns if self.is_own_key(mapping, column)]
 
     def is_own_key(self, mapping: TableMapping, column: str) -> bool:
         """Return whether a column is a key that gets an offset of its own."""
-        table = table_id(mapping)
-        return folded(self.keys.get(table, "")) == folded(column) and self.owner(mapping, column) == table
+        key = column_id(mapping, column)
+        return key in self.keys and self.cases(mapping, column) == (Case(None, key),)
 
-    def columns_of(self, owner: TableId) -> Iterator[tuple[TableMapping, str]]:
-        """Yield each column that takes the offset of a renumbered table."""
-        for table, column in self._followers.get(owner, ()):
-            yield self.mappings[table], column
+    def columns_of(self, owner: ColumnOfSource) -> Iterator[tuple[TableMapping, str, RowCondition | None]]:
+        """Yield each column that takes the offset of a key, with the condition on its rows."""
+        for table, column, when in self._followers.get(owner, ()):
+            yield self.mappings[table], column, when
 
-    def same_numbers(self, owner: TableId, planned: Schema) -> set[ColumnOfTarget]:
-        """Return each column of the target that holds keys of a table, or refers to them."""
+    def same_numbers(self, owner: ColumnOfSource, planned: Schema) -> set[ColumnOfTarget]:
+        """Return each column of the target that holds values of a key, or refers to them."""
         edges = {
             ((folded(table.name), folded(child)), (folded(key.parent), folded(parent)))
             for table in planned.tables.values()
@@ -89,24 +128,50 @@ class FollowedKeys:
             for child, parent in zip(key.columns, key.to or _primary_key(planned, key.parent), strict=False)
         }
         for (child_table, child), parents in self._parents.items():
-            child_mapping = self.mappings[child_table]
-            ends = ((self.mappings[parent[0]], parent[1]) for parent in parents if parent)
-            edges |= {(_in_target(child_mapping, child), _in_target(*end)) for end in ends}
-        mapping = self.mappings[owner]
-        columns = {_in_target(mapping, self.keys[owner])}
+            place = self.place(self.mappings[child_table], child)
+            ends = (parent.column for parent in parents if parent.column)
+            edges |= {(place, self.place(self.mappings[end[0]], end[1])) for end in ends}
+        columns = {self.place(self.mappings[owner[0]], owner[1])}
         while added := {child for child, parent in edges if parent in columns} - columns:
             columns |= added
         return columns
 
-    def _add_key(self, table: TableId, mapping: TableMapping) -> None:
-        key = mapping.table.primary_key
-        is_stated = mapping.table_map.keys_ == "renumber"
-        affinity = column_affinity(mapping.table, key[0]) if len(key) == 1 else ""
-        if mapping.table.kind != "table" or len(key) != 1 or affinity in ("TEXT", "REAL"):
-            if is_stated:
-                self.problems.append(_no_number_key(mapping))
-        elif affinity == "INTEGER" or is_stated:
-            self.keys[table] = key[0]
+    def rows_with(self, mapping: TableMapping, column: str, places: set[ColumnOfTarget]) -> list[RowCondition]:
+        """Return the conditions on the rows whose values belong to some columns of the target.
+
+        No condition means all rows.
+        """
+        conditions = []
+        for parent in self._parents.get(column_id(mapping, column), []):
+            if parent.column and self.place(self.mappings[parent.column[0]], parent.column[1]) in places:
+                if parent.when is None:
+                    return []
+                conditions.append(parent.when)
+        return conditions
+
+    def target_rows_with(self, table: Table, column: str, places: set[ColumnOfTarget]) -> list[RowCondition]:
+        """Return such conditions on the rows of the target, as the plan states them for sources.
+
+        Args:
+            table: The table of the target as it is.
+            column: Folded name of its column.
+            places: Columns of the target.
+        """
+        conditions: dict[RowCondition, None] = {}
+        for mapping in self.mappings.values():
+            old = source_column(mapping, column)
+            if self.place(mapping, old) != (folded(table.name), column):
+                continue
+            of_source = [condition.renamed(mapping.renamed) for condition in self.rows_with(mapping, old, places)]
+            if not of_source or not all(table.column(name) for condition in of_source for name in condition.stored):
+                return []
+            conditions |= dict.fromkeys(of_source)
+        return list(conditions)
+
+    @staticmethod
+    def place(mapping: TableMapping, column: str) -> ColumnOfTarget:
+        """Return the column of the target that a column of a source feeds."""
+        return folded(mapping.into.name), folded(target_column(mapping, column))
 
     def _add_references(self, databases: InspectedDatabases) -> None:
         for table, mapping in self.mappings.items():
@@ -114,62 +179,90 @@ class FollowedKeys:
                 parent = mapping_of(databases, mapping, declared.parent)
                 to = (declared.to or parent.table.primary_key) if parent else declared.columns
                 self._add_reference(table, declared.columns, parent, to)
+            for stated in mapping.refers:
+                parent = mapping_of(databases, mapping, stated.table)
+                self._add_reference(table, (stated.column,), parent, (stated.to,), stated.when)
         for reference in find_references(databases):
-            if not reference.is_declared:
+            if not reference.is_declared and not reference.is_stated:
                 parent = reference.parent_mapping
                 to = tuple(source_column(parent, name) if parent else name for name in reference.into.columns)
                 self._add_reference(table_id(reference.child), reference.columns, parent, to)
 
     def _add_reference(
-        self, child: TableId, columns: tuple[str, ...], parent: TableMapping | None, to: tuple[str, ...]
+        self,
+        child: TableId,
+        columns: tuple[str, ...],
+        parent: TableMapping | None,
+        to: tuple[str, ...],
+        when: RowCondition | None = None,
     ) -> None:
         for name, referred in zip(columns, to, strict=False):
-            end = (table_id(parent), folded(referred)) if parent else None
+            end = column_id(parent, referred) if parent else None
             if end != (child, folded(name)):
-                self._parents.setdefault((child, folded(name)), []).append(end)
+                self._parents.setdefault((child, folded(name)), []).append(Parent(end, when))
 
     def _find_owners(self) -> None:
         for table, mapping in self.mappings.items():
             for column, _ in mapping.columns:
-                owners = self._owners_of((table, folded(column)))
-                owner = next(iter(owners)) if len(owners) == 1 else None
-                self._owners[table, folded(column)] = owner
-                if owner is not None:
-                    self._followers.setdefault(owner, []).append((table, column))
-                if len(owners) > 1:
-                    self.problems.append(_two_keys(mapping, column))
+                cases = self._cases_of((table, folded(column)))
+                if cases is None:
+                    self.problems.append(two_keys(mapping, column))
+                    continue
+                self._cases[table, folded(column)] = cases
+                for when, owner in cases:
+                    if owner is not None:
+                        self._followers.setdefault(owner, []).append((table, column, when))
         self.problems += self._computed_references()
-        for table, key in self.keys.items():
-            if self._owners.get((table, folded(key))) == table and not _is_unique(self.mappings[table], key):
-                self.problems.append(_key_lost(self.mappings[table], key))
+        for (table, _), key in self.keys.items():
+            mapping = self.mappings[table]
+            if self.is_own_key(mapping, key) and not is_unique(mapping, key):
+                self.problems.append(key_lost(mapping, key))
+
+    def _cases_of(self, column: ColumnOfSource) -> tuple[Case, ...] | None:
+        """Return the cases of a column, or None if a value would follow two keys.
+
+        A condition that no other owner contradicts is none.
+        """
+        parents = self._parents.get(column, [])
+        if any(parent.when is None for parent in parents) or not parents:
+            owners = self._owners_of(column)
+            return (Case(None, next(iter(owners))),) if len(owners) == 1 else None
+        cases = []
+        for parent in parents:
+            owners = self._owners_of(parent.column) if parent.column else {None}
+            if len(owners) > 1:
+                return None
+            cases.append(Case(parent.when, next(iter(owners))))
+        return tuple(cases)
 
     def _computed_references(self) -> Iterator[Problem]:
         """Yield a problem for each generated column that refers to renumbered keys."""
-        for table, name in self._parents:
-            mapping = self.mappings[table]
-            if (table, name) not in self._owners and self._owners_of((table, name)) != {None}:
-                yield _computed(mapping, name)
+        stored = {(table, folded(name)) for table, mapping in self.mappings.items() for name, _ in mapping.columns}
+        for place in self._parents.keys() - stored:
+            if self._owners_of(place) != {None}:
+                yield computed(self.mappings[place[0]], place[1])
 
-    def _owners_of(self, column: _ColumnOfSource) -> set[TableId | None]:
-        """Return the tables whose offsets a column would take, with None if its values would stay.
+    def _owners_of(self, column: ColumnOfSource) -> set[ColumnOfSource | None]:
+        """Return the keys whose offsets a column would take, with None if a value would stay.
 
         A key that is itself a reference takes the offset of its parent. Keys that only refer to each other have none.
         """
-        owners: set[TableId | None] = set()
+        owners: set[ColumnOfSource | None] = set()
         reached, waiting = {column}, [column]
         while waiting:
-            table, name = waiting.pop()
-            parents = self._parents.get((table, name), [])
-            is_key = folded(self.keys.get(table, "")) == name
+            place = waiting.pop()
+            parents = self._parents.get(place, [])
             if not parents:
-                owners.add(table if is_key else None)
-            for parent in parents:
+                owners.add(place if place in self.keys else None)
+            elif all(parent.when for parent in parents):
+                owners.add(None)  # a row for which no condition holds keeps its value
+            for parent, _ in parents:
                 if parent is None:
                     owners.add(None)
                 elif parent not in reached:
                     reached.add(parent)
                     waiting.append(parent)
-        renumbered = {table for table, name in reached if folded(self.keys.get(table, "")) == name}
+        renumbered = {place for place in reached if place in self.keys}
         return owners or (renumbered | {None} if renumbered else {None})
 
 
@@ -178,44 +271,11 @@ def table_id(mapping: TableMapping) -> TableId:
     return mapping.source.name, folded(mapping.table_map.name)
 
 
-def _in_target(mapping: TableMapping, column: str) -> ColumnOfTarget:
-    return folded(mapping.into.name), folded(target_column(mapping, column))
+def column_id(mapping: TableMapping, column: str) -> ColumnOfSource:
+    """Return the table of a mapping with the folded name of a column."""
+    return table_id(mapping), folded(column)
 
 
 def _primary_key(schema: Schema, name: str) -> tuple[str, ...]:
     table = schema.table(name)
     return table.primary_key if table else ()
-
-
-def _is_unique(mapping: TableMapping, key: str) -> bool:
-    name = folded(target_column(mapping, key))
-    return any(len(columns) == 1 and folded(columns[0][0]) == name for columns in keys_of(mapping.into))
-
-
-def _no_number_key(mapping: TableMapping) -> Problem:
-    key = mapping.table.primary_key
-    if not key or mapping.table.kind != "table":
-        fact = 'has no primary key, so keys = "renumber" has nothing to change.'
-        hint = 'Remove keys. If its implicit rowids may change, write rowids = "renumber".'
-    else:
-        fact = f'has the primary key {", ".join(key)}, and keys = "renumber" takes one column of integers.'
-        hint = 'Write keys = "keep" for this table. Columns that refer to renumbered keys follow without it.'
-    return Problem("no-number-key", mapping.subject, fact, hint, criterion="keys-free")
-
-
-def _two_keys(mapping: TableMapping, column: str) -> Problem:
-    fact = f"column {column} refers to rows that get different offsets, or to itself by way of other tables."
-    hint = f'Write keys = "keep" for the tables that {column} refers to, or move {mapping.table_map.name} apart (into).'
-    return Problem("two-maps", mapping.subject, fact, hint, criterion="keys-free")
-
-
-def _computed(mapping: TableMapping, column: str) -> Problem:
-    fact = f"column {column} refers to renumbered keys and is generated, so it cannot follow them."
-    hint = 'Write keys = "keep" for the tables that it refers to, or leave this table behind with a reason.'
-    return Problem("reference-computed", mapping.subject, fact, hint, criterion="keys-free")
-
-
-def _key_lost(mapping: TableMapping, key: str) -> Problem:
-    fact = f"{mapping.into.name} in the target has no unique key of {target_column(mapping, key)} alone."
-    hint = 'Declare that key in the target, or write keys = "keep".'
-    return Problem("renumbered-key-lost", mapping.subject, fact, hint, criterion="keys-free")

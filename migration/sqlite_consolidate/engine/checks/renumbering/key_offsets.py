@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, table_id
+from sqlite_consolidate.engine.checks.renumbering.followed_keys import Case, FollowedKeys, column_id, table_id
 from sqlite_consolidate.engine.checks.renumbering.unfollowed_ids import find_unfollowed
 from sqlite_consolidate.engine.content.inspection import read_problem
-from sqlite_consolidate.engine.merge.rows.key_shift import KeyShift
+from sqlite_consolidate.engine.content.projection import column_of
+from sqlite_consolidate.engine.merge.rows.key_shift import ConditionalShift, KeyShift
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
-    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfTarget, TableId
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, ColumnOfTarget, TableId
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.rows.key_shift import ColumnShift
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 else:
     from sqlite_utils.utils import sqlite3
-
-_Column = tuple["TableId", str]
 
 LARGEST = 2**63 - 1
 """Largest integer that SQLite stores."""
@@ -85,104 +86,132 @@ class _Offsets:
 
     databases: InspectedDatabases
     followed: FollowedKeys
-    shifts: dict[TableId, dict[str, KeyShift]] = field(default_factory=dict)
-    _columns: dict[ColumnOfTarget, frozenset[ColumnOfTarget]] = field(default_factory=dict)
+    shifts: dict[TableId, dict[str, ColumnShift]] = field(default_factory=dict)
+    _columns: dict[ColumnOfTarget, set[ColumnOfTarget]] = field(default_factory=dict)
     _taken: dict[ColumnOfTarget, int] = field(default_factory=dict)
-    _kept_values: dict[_Column, tuple[int, ...] | None] = field(default_factory=dict)
+    _by_key: dict[ColumnOfSource, KeyShift] = field(default_factory=dict)
+    _shifts: dict[tuple[ColumnOfSource, Case], KeyShift] = field(default_factory=dict)
+    _largest_values: dict[ColumnOfSource, int] = field(default_factory=dict)
+    _kept_values: dict[tuple[ColumnOfSource, RowCondition | None], tuple[int, ...] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Take the numbers that the target has."""
         planned = self.databases.target_schema.schema
         for owner, key in self.followed.keys.items():
-            mapping = self.followed.mappings[owner]
-            place = (folded(mapping.into.name), folded(mapping.renamed[key]))
+            place = self.followed.place(self.followed.mappings[owner[0]], key)
             if place not in self._columns:
-                self._columns[place] = frozenset(self.followed.same_numbers(owner, planned))
-        if target := self.databases.target:
-            for place in {column for columns in self._columns.values() for column in columns}:
-                table = target.schema.table(place[0])
-                column = table.column(place[1]) if table else None
-                if table and column:
-                    self._take(place, _largest(target.write_lock.reader, table.name, column.name))
-                if table and (folded(table.alias) == place[1]):
-                    self._take(place, _mark(target.marks, table.name))
+                self._columns[place] = self.followed.same_numbers(owner, planned)
+        target = self.databases.target
+        for place, columns in self._columns.items() if target else ():
+            for table_name, name in columns:
+                table = target.schema.table(table_name) if target else None
+                column = table.column(name) if table else None
+                if target and table and column:
+                    conditions = self.followed.target_rows_with(table, name, columns)
+                    largest = _largest(target.write_lock.reader, table.name, column_of(column.name), conditions)
+                    self._take(place, largest)
+                    self._take(place, _mark(target.marks, table.name) if folded(table.alias) == name else None)
 
     def add_source(self, source: str) -> None:
         """Compute the offsets of the keys of one source, and take its numbers."""
         mappings = [mapping for mapping in self.followed.mappings.values() if mapping.source.name == source]
-        for mapping in mappings:
-            for column, _ in mapping.columns:
-                if self.followed.owner(mapping, column) is None:
-                    self._take_column(mapping, column)
-        for mapping in mappings:
-            key = self.followed.keys.get(table_id(mapping))
-            if key and self.followed.owner(mapping, key) == table_id(mapping):
-                self._add_key(mapping, key)
+        waiting = [(mapping, column) for mapping in mappings for column, _ in mapping.columns]
+        keys = [(mapping, key) for mapping in mappings for key in self.followed.own_keys(mapping)]
+        for added in (None, *keys):
+            if added:
+                self._add_key(*added)
+            ready = [place for place in waiting if self.followed.owners(*place) <= self._by_key.keys()]
+            waiting = [place for place in waiting if place not in ready]
+            for mapping, column in ready:
+                self._set_shift(mapping, column)
+                self._take_column(mapping, column)
 
     def _add_key(self, mapping: TableMapping, key: str) -> None:
-        place = (folded(mapping.into.name), folded(mapping.renamed[key]))
-        reader, name = self._reader(mapping), mapping.table_map.name
+        place, name = self.followed.place(mapping, key), mapping.table_map.name
         offset = offset_above(self._taken.get(place), self._smallest(mapping, key))
-        largest = _mark(self.databases.sources[mapping.source.name].marks, name) or 0
-        columns = list(self.followed.columns_of(table_id(mapping)))
-        for follower, column in columns:
+        self._by_key[column_id(mapping, key)] = KeyShift(offset, is_key=True)
+        largest = 0
+        if folded(mapping.table.alias) == folded(key):
+            largest = _mark(self.databases.sources[mapping.source.name].marks, name) or 0
+        for follower, column, when in self.followed.columns_of(column_id(mapping, key)):
             is_key = follower is mapping and column == key
-            if problem := self._integers_problem(follower, column, is_key=is_key):
+            if problem := self._integers_problem(follower, column, when, is_key=is_key):
                 self.databases.problems.append(problem)
                 continue
-            shift = KeyShift(offset, is_key, None if is_key else self._kept(follower, column))
-            self.shifts.setdefault(table_id(follower), {})[folded(column)] = shift
-            largest = max(largest, _largest(reader, follower.table_map.name, column) or 0)
+            shift = KeyShift(offset, is_key, None if is_key else self._kept(follower, column, when))
+            self._shifts[column_id(follower, column), Case(when, column_id(mapping, key))] = shift
+            conditions = [when] if when else []
+            number = _largest(self._reader(mapping), follower.table_map.name, column_of(column), conditions)
+            largest = max(largest, number or 0)
+            if number is not None:
+                values = self._largest_values
+                values[column_id(follower, column)] = max(number, values.get(column_id(follower, column), number))
         self._judge(mapping, key, largest + offset)
-        if largest + offset <= LARGEST:
-            for follower, column in columns:
-                self._take_column(follower, column)
+
+    def _set_shift(self, mapping: TableMapping, column: str) -> None:
+        """Set how the values of a column arrive, as far as they have an offset."""
+        place = column_id(mapping, column)
+        cases = [(case.when, self._shifts.get((place, case))) for case in self.followed.cases(mapping, column)]
+        shifted = [(when, shift) for when, shift in cases if shift]
+        conditional = tuple((when, shift) for when, shift in shifted if when)
+        if shifted:
+            shift = ConditionalShift(conditional) if conditional else shifted[0][1]
+            self.shifts.setdefault(table_id(mapping), {})[folded(column)] = shift
 
     def _take_column(self, mapping: TableMapping, column: str) -> None:
         """Take the numbers that a column of a source brings."""
-        place = (folded(mapping.into.name), folded(mapping.renamed[column]))
-        if not any(place in columns for columns in self._columns.values()):
-            return
+        place = self.followed.place(mapping, column)
         shift = self.shifts.get(table_id(mapping), {}).get(folded(column))
-        expression = shift.value(quoted(column)) if shift else quoted(column)
-        self._take(place, _largest(self._reader(mapping), mapping.table_map.name, column, expression))
+        value = shift.value(column_of(column)) if shift else column_of(column)
+        raw, mark = self._largest_values.get(column_id(mapping, column)), None
+        if shift and raw and raw + shift.offset > LARGEST:
+            return
         if folded(mapping.table.alias) == folded(column):
             mark = _mark(self.databases.sources[mapping.source.name].marks, mapping.table_map.name)
-            self._take(place, mark + (shift.offset if shift else 0) if mark else None)
-
-    def _take(self, place: ColumnOfTarget, number: int | None) -> None:
         for key, columns in self._columns.items():
-            if place in columns and number is not None:
-                self._taken[key] = max(number, self._taken.get(key, number))
+            if place in columns:
+                if isinstance(shift, KeyShift) and raw and raw > 0:
+                    largest: int | None = raw + shift.offset
+                else:
+                    conditions = self.followed.rows_with(mapping, column, columns)
+                    largest = _largest(self._reader(mapping), mapping.table_map.name, value, conditions)
+                self._take(key, largest)
+                self._take(key, mark + (shift.offset if shift else 0) if mark else None)
 
-    def _kept(self, child: TableMapping, column: str, way: tuple[_Column, ...] = ()) -> tuple[int, ...] | None:
+    def _take(self, key: ColumnOfTarget, number: int | None) -> None:
+        if number is not None:
+            self._taken[key] = max(number, self._taken.get(key, number))
+
+    def _kept(
+        self, child: TableMapping, column: str, when: RowCondition | None, way: tuple[ColumnOfSource, ...] = ()
+    ) -> tuple[int, ...] | None:
         """Return the values of a referring column that stay.
 
         A value stays if no row that it refers to has it, or if it stays there.
         """
-        place = (table_id(child), folded(column))
+        place = (column_id(child, column), when)
         if place in self._kept_values:
             return self._kept_values[place]
-        name, moving = quoted(column), []
-        for parent, referred in self.followed.parents_of(child, column):
+        name, moving = column_of(column), []
+        for parent, referred in self.followed.parents_of(child, column, when):
             values = f"{name} IN (SELECT {quoted(referred)} FROM {quoted(parent.table_map.name)} WHERE"
             if self.followed.is_own_key(parent, referred):
                 if self._smallest(parent, referred) <= 0:
                     moving.append(f"{values} {quoted(referred)} <= 0)")
             elif (table_id(parent), referred) not in way and (
-                (kept := self._kept(parent, referred, (*way, place))) is not None
+                (kept := self._kept(parent, referred, None, (*way, place[0]))) is not None
             ):
                 others = f"{quoted(referred)} NOT IN ({', '.join(map(str, kept))})"
                 moving.append(f"{values} {quoted(referred)} <= 0 AND {others})")
-        where = " AND ".join([f"{name} <= 0", *(f"NOT {condition}" for condition in moving)])
-        values_kept = self._count_kept(child, column, where)
+        conditions = [f"{name} <= 0", *(f"NOT {condition}" for condition in moving)]
+        values_kept = self._count_kept(child, column, " AND ".join([*conditions, *([when.over("s")] if when else [])]))
         self._kept_values[place] = values_kept if moving else None
         return self._kept_values[place]
 
     def _count_kept(self, child: TableMapping, column: str, where: str) -> tuple[int, ...]:
         """Return the values for which a condition holds, and report how many rows have them."""
-        table, name = quoted(child.table_map.name), quoted(column)
-        query = f"SELECT {name}, count(*) FROM {table} WHERE {where} GROUP BY 1 LIMIT {_MAX_SENTINELS + 1}"
+        table, name = quoted(child.table_map.name), column_of(column)
+        query = f"SELECT {name}, count(*) FROM {table} AS s WHERE {where} GROUP BY 1 LIMIT {_MAX_SENTINELS + 1}"
         values = self._reader(child).execute(query).fetchall()
         if values:
             rows = sum(count for _, count in values)
@@ -202,12 +231,15 @@ class _Offsets:
         number = _whole(self._reader(mapping).execute(query).fetchone()[0])
         return 1 if number is None else number
 
-    def _integers_problem(self, mapping: TableMapping, column: str, *, is_key: bool) -> Problem | None:
+    def _integers_problem(
+        self, mapping: TableMapping, column: str, when: RowCondition | None, *, is_key: bool
+    ) -> Problem | None:
         """Return the problem that a key, or a reference to one, is not stored as an integer."""
         if folded(mapping.table.alias) == folded(column):
             return None
         allowed = "('integer')" if is_key else "('integer', 'null')"
-        query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE typeof({quoted(column)}) NOT IN {allowed}"
+        condition = f"typeof({column_of(column)}) NOT IN {allowed} AND {when.over('s') if when else '1'}"
+        query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} AS s WHERE {condition}"
         count = int(self._reader(mapping).execute(query).fetchone()[0])
         if not count:
             return None
@@ -220,7 +252,7 @@ class _Offsets:
 
     def _judge(self, mapping: TableMapping, key: str, largest: int) -> None:
         rows = self.databases.rows(mapping)
-        offset = self.shifts.get(table_id(mapping), {}).get(folded(key), KeyShift(0)).offset
+        offset = self._by_key[column_id(mapping, key)].offset
         if largest > LARGEST:
             fact = f"with the offset {offset} its keys, or references to them, would be larger than SQLite can store."
             hint = "Correct the largest keys or references of source and target."
@@ -254,10 +286,18 @@ def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
     return problems
 
 
-def _largest(con: sqlite3.Connection, table: str, column: str, expression: str = "") -> int | None:
-    """Return the largest number of a column, or None without one."""
-    name = quoted(column)
-    query = f"SELECT max({expression or name}) FROM {quoted(table)} WHERE typeof({name}) IN ('integer', 'real')"
+def _largest(con: sqlite3.Connection, table: str, value: str, conditions: Iterable[RowCondition] = ()) -> int | None:
+    """Return the largest number of a column, or None without one.
+
+    Args:
+        con: Connection to the database.
+        table: Name of the table.
+        value: SQL of the value in the row ``s``.
+        conditions: Only rows for which one holds are read. None means all rows.
+    """
+    rows = " OR ".join(condition.over("s") for condition in conditions)
+    numbers = f"SELECT {value} AS v FROM {quoted(table)} AS s{f' WHERE {rows}' if rows else ''}"
+    query = f"SELECT max(v) FROM ({numbers}) WHERE typeof(v) IN ('integer', 'real')"
     return _whole(con.execute(query).fetchone()[0])
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, table_id
+from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -19,11 +19,12 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
-    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfTarget, TableId
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, ColumnOfTarget
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 
 NO_NEW_KEY = "no table of the plan gets new keys"
 """What an entry observes if the plan renumbers no key."""
@@ -38,6 +39,12 @@ def key_text(rows: int, offset: int, taken: int = 0) -> str:
         taken: Number of rows that the target had at or above the first new key.
     """
     return f"{counted(rows, 'key')} plus {offset}, each at 1 row, and {counted(taken, 'row')} there before"
+
+
+def key_subject(mapping: TableMapping, key: str) -> str:
+    """Return the subject of an entry about a renumbered key."""
+    is_primary = mapping.table.primary_key == (key,)
+    return f"{mapping.subject}{'' if is_primary else f' ({key})'} -> {mapping.into.name}"
 
 
 def keys_mapped(compared: TargetComparison) -> list[Observation]:
@@ -66,27 +73,26 @@ class _Proof:
     before: sqlite3.Connection | None
     _same_numbers: dict[ColumnOfTarget, set[ColumnOfTarget]] = field(default_factory=dict)
     _taken: dict[ColumnOfTarget, int] = field(default_factory=dict)
-    _offsets: dict[TableId, int] = field(default_factory=dict)
+    _offsets: dict[ColumnOfSource, int] = field(default_factory=dict)
 
     def observe_keys(self) -> Iterator[Observation]:
         """Yield an observation for each renumbered table, in plan order."""
         self._take_target()
         for source in dict.fromkeys(name for name, _ in self.followed.mappings):
             mappings = [mapping for mapping in self.followed.mappings.values() if mapping.source.name == source]
-            self._take(mappings, None)
+            waiting = [(mapping, column) for mapping in mappings for column, _ in mapping.columns]
+            waiting = self._take_known(waiting)
             for mapping in mappings:
-                key = self.followed.keys.get(table_id(mapping))
-                if key and self.followed.owner(mapping, key) == table_id(mapping):
+                for key in self.followed.own_keys(mapping):
                     yield self._observe_key(mapping, key)
-                    self._take(mappings, table_id(mapping))
+                    waiting = self._take_known(waiting)
 
     def observe_references(self) -> Iterator[Observation]:
         """Yield an observation for each column of the target that refers to renumbered keys."""
         columns: dict[tuple[str, str], None] = {}
         for mapping in self.followed.mappings.values():
             for old, new in mapping.columns:
-                owner = self.followed.owner(mapping, old)
-                if owner and (owner, self.followed.keys[owner]) != (table_id(mapping), old):
+                if self.followed.owners(mapping, old) and not self.followed.is_own_key(mapping, old):
                     columns[mapping.into.name, new] = None
         for table, column in columns:
             present = self.compared.schema.table(table)
@@ -101,9 +107,9 @@ class _Proof:
         query = f"SELECT count({quoted(key)}), ifnull(min({quoted(key)}), 1) {name}"
         rows, first = self._reader(mapping).execute(query).fetchone()
         offset = max(self._taken[place], 0) + 1 - min(1, first) if place in self._taken else 0
-        self._offsets[table_id(mapping)] = offset
+        self._offsets[column_id(mapping, key)] = offset
         stated = mapping.shifts[folded(key)].offset if folded(key) in mapping.shifts else 0
-        subject = f"{mapping.subject} -> {mapping.into.name}"
+        subject = key_subject(mapping, key)
         if self.compared.schema.table(mapping.into.name) is None:
             return Observation(subject, key_text(rows, stated), "no such table", holds=False)
         observed = key_text(self._count_rows(mapping, key, offset), offset, self._count_before(place, first + offset))
@@ -151,18 +157,24 @@ class _Proof:
 
         A number up to 0 has the offset only if it is a key.
         """
-        owner, value = self.followed.owner(mapping, column), f"s.{quoted(column)}"
-        if owner is None:
-            return value
-        is_key = self._is_key(mapping, column, value, ())
-        return f"CASE WHEN {value} > 0 OR {is_key} THEN {value} + {self._offsets[owner]} ELSE {value} END"
+        value = f"s.{quoted(column)}"
+        arriving = value
+        for when, owner in reversed(self.followed.cases(mapping, column)):
+            number = value
+            if owner is not None:
+                is_key = self._is_key(mapping, column, value, (), when)
+                number = f"CASE WHEN {value} > 0 OR {is_key} THEN {value} + {self._offsets[owner]} ELSE {value} END"
+            arriving = f"CASE WHEN {when.over('s')} THEN {number} ELSE {arriving} END" if when else number
+        return arriving
 
-    def _is_key(self, mapping: TableMapping, column: str, value: str, way: tuple[str, ...]) -> str:
+    def _is_key(
+        self, mapping: TableMapping, column: str, value: str, way: tuple[str, ...], when: RowCondition | None = None
+    ) -> str:
         """Return the SQL condition that a value leads from row to row to a renumbered key."""
         if self.followed.is_own_key(mapping, column):
             return "1"
         conditions = []
-        for parent, referred in self.followed.parents_of(mapping, column):
+        for parent, referred in self.followed.parents_of(mapping, column, when):
             place = f"{parent.subject}.{referred}"
             if place not in way:
                 table, name = quoted(parent.table_map.name), quoted(referred)
@@ -173,47 +185,54 @@ class _Proof:
     def _take_target(self) -> None:
         """Take the numbers that the target had before."""
         inspected = self.compared.inspected
-        for table, key in self.followed.keys.items():
-            mapping = self.followed.mappings[table]
-            place = self._place(mapping, key)
+        for owner, key in self.followed.keys.items():
+            place = self._place(self.followed.mappings[owner[0]], key)
             if place not in self._same_numbers:
                 planned = inspected.target_schema.schema
-                self._same_numbers[place] = self.followed.same_numbers(table, planned)
+                self._same_numbers[place] = self.followed.same_numbers(owner, planned)
         schema = inspected.target.schema if inspected.target else None
-        for place in {place for places in self._same_numbers.values() for place in places}:
-            table_before = schema.table(place[0]) if schema else None
-            column = table_before.column(place[1]) if table_before else None
-            if self.before is not None and inspected.target and table_before and column:
-                self._take_largest(self.before, place, table_before.name, quoted(column.name))
-                if folded(table_before.alias) == place[1]:
-                    self._take_number(place, inspected.target.marks.get(table_before.name, 0))
+        for key_place, places in self._same_numbers.items():
+            for place in places:
+                table_before = schema.table(place[0]) if schema else None
+                column = table_before.column(place[1]) if table_before else None
+                if self.before is not None and inspected.target and table_before and column:
+                    conditions = self.followed.target_rows_with(table_before, place[1], places)
+                    largest = self._largest(self.before, table_before.name, f"s.{quoted(column.name)}", conditions)
+                    self._take(key_place, largest)
+                    if folded(table_before.alias) == place[1]:
+                        self._take(key_place, inspected.target.marks.get(table_before.name) or None)
 
-    def _take(self, mappings: list[TableMapping], owner: TableId | None) -> None:
-        """Take the numbers of all columns of a source that have the offset of one table, or none."""
-        for mapping in mappings:
-            for column, _ in mapping.columns:
-                place = self._place(mapping, column)
-                is_relevant = any(place in places for places in self._same_numbers.values())
-                if not is_relevant or self.followed.owner(mapping, column) != owner:
-                    continue
-                name = f"{quoted(mapping.table_map.name)} AS s"
-                self._take_largest(self._reader(mapping), place, name, self._number(mapping, column))
-                if folded(mapping.table.alias) == folded(column):
-                    marks = self.compared.inspected.sources[mapping.source.name].marks
-                    mark = next((m for n, m in marks.items() if folded(n) == folded(mapping.table_map.name)), 0)
-                    self._take_number(place, mark + self._offsets[owner] if mark and owner else mark)
+    def _take_known(self, waiting: list[tuple[TableMapping, str]]) -> list[tuple[TableMapping, str]]:
+        """Take the numbers of all columns whose offsets are known, and return the others."""
+        later = []
+        for mapping, column in waiting:
+            owners = self.followed.owners(mapping, column)
+            if not owners <= self._offsets.keys():
+                later.append((mapping, column))
+                continue
+            mark = 0
+            if folded(mapping.table.alias) == folded(column):
+                marks = self.compared.inspected.sources[mapping.source.name].marks
+                mark = next((m for n, m in marks.items() if folded(n) == folded(mapping.table_map.name)), 0)
+            for key_place, places in self._same_numbers.items():
+                if self._place(mapping, column) in places:
+                    conditions = self.followed.rows_with(mapping, column, places)
+                    number, name = self._number(mapping, column), mapping.table_map.name
+                    self._take(key_place, self._largest(self._reader(mapping), name, number, conditions))
+                    self._take(key_place, mark + max((self._offsets[o] for o in owners), default=0) if mark else None)
+        return later
 
-    def _take_largest(self, con: sqlite3.Connection, place: ColumnOfTarget, table: str, value: str) -> None:
-        numbers = f"SELECT v FROM (SELECT {value} AS v FROM {table}) WHERE typeof(v) IN ('integer', 'real')"
-        query = f"SELECT CAST(max(v) AS INTEGER) FROM ({numbers})"
-        largest = con.execute(query).fetchone()[0]
-        if largest is not None:
-            self._take_number(place, largest, is_stored=True)
+    @staticmethod
+    def _largest(con: sqlite3.Connection, table: str, value: str, conditions: Iterable[RowCondition]) -> int | None:
+        rows = " OR ".join(condition.over("s") for condition in conditions) or "1"
+        numbers = f"SELECT {value} AS v FROM {quoted(table)} AS s WHERE {rows}"
+        query = f"SELECT CAST(max(v) AS INTEGER) FROM ({numbers}) WHERE typeof(v) IN ('integer', 'real')"
+        largest: int | None = con.execute(query).fetchone()[0]
+        return largest
 
-    def _take_number(self, place: ColumnOfTarget, number: int, *, is_stored: bool = False) -> None:
-        for key, places in self._same_numbers.items():
-            if place in places and (is_stored or number > 0):
-                self._taken[key] = max(number, self._taken.get(key, number))
+    def _take(self, key: ColumnOfTarget, number: int | None) -> None:
+        if number is not None:
+            self._taken[key] = max(number, self._taken.get(key, number))
 
     def _place(self, mapping: TableMapping, column: str) -> ColumnOfTarget:
         return folded(mapping.into.name), folded(mapping.renamed[column])

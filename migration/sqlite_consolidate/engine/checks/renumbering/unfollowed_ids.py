@@ -22,7 +22,9 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     """Return the search indexes and the columns that would refer to other rows."""
     problems: list[Problem] = []
     findings: list[Finding] = []
-    renumbered = [mapping for mapping in databases.mappings if mapping.key_shift and mapping.key_shift[1].offset]
+    renumbered = [
+        mapping for mapping in databases.mappings if any(shift.offset for shift in mapping.key_shifts.values())
+    ]
     for parent in renumbered:
         for mapping in databases.mappings:
             if mapping.source.name == parent.source.name:
@@ -34,9 +36,9 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
 
 def _rowids_of_keys(databases: InspectedDatabases, mapping: TableMapping, parent: TableMapping) -> Iterator[Problem]:
     """Yield a problem if the rowids of a virtual table are all keys of a renumbered one."""
-    if mapping.table.kind != "virtual" or parent.key_shift is None or not databases.rows(mapping):
+    if mapping.table.kind != "virtual" or not databases.rows(mapping):
         return
-    key, table = quoted(parent.key_shift[0]), quoted(parent.table_map.name)
+    key, table = quoted(next(iter(parent.key_shifts))), quoted(parent.table_map.name)
     query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE rowid NOT IN (SELECT {key} FROM {table})"
     reader = databases.sources[mapping.source.name].write_lock.reader
     if not reader.execute(query).fetchone()[0]:
@@ -51,7 +53,7 @@ def _undeclared(
     """Yield a finding for each column that has the name of an undeclared reference."""
     names = {folded(f"{parent.table_map.name}{end}") for end in ("_id", "id")}
     for column, _ in mapping.columns if mapping.table.kind == "table" else ():
-        if folded(column) not in names or followed.owner(mapping, column) or _is_key(mapping, column):
+        if folded(column) not in names or followed.owners(mapping, column) or _is_key(mapping, column):
             continue
         reader = databases.sources[mapping.source.name].write_lock.reader
         query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE typeof({quoted(column)}) = 'integer'"
@@ -98,4 +100,4 @@ def _word(name: str) -> str:
 
 
 def _is_key(mapping: TableMapping, column: str) -> bool:
-    return mapping.key_shift is not None and folded(mapping.key_shift[0]) == folded(column)
+    return any(folded(key) == folded(column) for key in mapping.key_shifts)

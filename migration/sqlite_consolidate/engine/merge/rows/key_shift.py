@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
+
 SHIFTED = "keys-shifted"
 """Event of the ledger that states the offsets before the first row is copied."""
 
@@ -47,3 +49,45 @@ class KeyShift:
         """Return the shift that the ledger keeps."""
         kept = value["kept"]
         return cls(value["offset"], value["is_key"], None if kept is None else tuple(kept))
+
+
+@dataclass(frozen=True)
+class ConditionalShift:
+    """Hold how the integers of a column arrive that refers to one key or another.
+
+    Attributes:
+        cases: Conditions on the source row, each with how the value arrives if it holds. Any other value stays.
+    """
+
+    cases: tuple[tuple[RowCondition, KeyShift], ...]
+
+    is_key = False
+
+    @property
+    def offset(self) -> int:
+        """Return the largest number that is added to a value."""
+        return max(shift.offset for _, shift in self.cases)
+
+    def value(self, expression: str) -> str:
+        """Return the SQL of a value as it arrives.
+
+        Args:
+            expression: SQL of the value in the source row ``s``.
+        """
+        cases = [f"WHEN {condition.over('s')} THEN {shift.value(expression)}" for condition, shift in self.cases]
+        return f"CASE {' '.join(cases)} ELSE {expression} END" if self.offset else expression
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the shift as the ledger keeps it."""
+        return {"cases": [{"when": when.as_json(), **shift.as_json()} for when, shift in self.cases]}
+
+
+ColumnShift = KeyShift | ConditionalShift
+
+
+def shift_from_json(value: dict[str, Any]) -> ColumnShift:
+    """Return the shift of a column that the ledger keeps."""
+    if "cases" not in value:
+        return KeyShift.from_json(value)
+    cases = [(RowCondition.from_json(case["when"]), KeyShift.from_json(case)) for case in value["cases"]]
+    return ConditionalShift(tuple(cases))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, quoted_names, strip_literals
@@ -34,23 +34,32 @@ class RowCondition:
         text: The condition, as the plan states it.
         table: Name of the table by which the condition may qualify its columns.
         columns: The columns that the condition reads, as the table spells them.
+        stored: Names that these columns have where the rows are read. Empty if they are the same.
     """
 
     text: str
     table: str
     columns: tuple[str, ...]
+    stored: tuple[str, ...] = ()
 
-    def over(self, row: str, names: Mapping[str, str] | None = None) -> str:
+    def renamed(self, names: Mapping[str, str]) -> RowCondition:
+        """Return the condition on rows whose columns have other names.
+
+        Args:
+            names: Each column of the table to the other name.
+        """
+        return replace(self, stored=tuple(names.get(name, name) for name in self.columns))
+
+    def over(self, row: str) -> str:
         """Return the SQL of the condition for a row of any query.
 
         Names of the condition mean its own columns, whatever other tables the query reads.
 
         Args:
             row: Name of the row in the query.
-            names: Each column of the condition to the name that it has there. None if all keep their names.
         """
-        named = names or {}
-        values = [f"{row}.{quoted(named.get(name, name))} AS {quoted(name)}" for name in self.columns]
+        pairs = zip(self.stored or self.columns, self.columns, strict=True)
+        values = [f"{row}.{quoted(stored)} AS {quoted(name)}" for stored, name in pairs]
         return f"(SELECT ({self.text}\n) FROM (SELECT {', '.join(values) or '1'}) AS {quoted(self.table)})"
 
     def as_json(self) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""Find the mappings of tables that refer to each other, and the names of their columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.sql import folded
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+
+def target_column(mapping: TableMapping, name: str) -> str:
+    """Return the target's name of a source column, which may be a generated one."""
+    names = {folded(old): new for old, new in (*mapping.table_map.columns.items(), *mapping.columns)}
+    return names.get(folded(name), name)
+
+
+def source_column(mapping: TableMapping, name: str) -> str:
+    """Return the source's name of a target column, which may be a generated one."""
+    names = {folded(new): old for old, new in (*mapping.table_map.columns.items(), *mapping.columns)}
+    return names.get(folded(name), name)
+
+
+def mapping_of(databases: InspectedDatabases, child: TableMapping, table: str) -> TableMapping | None:
+    """Return the mapping of a table of the same source."""
+    return next(
+        (
+            mapping
+            for mapping in databases.mappings
+            if mapping.source.name == child.source.name and folded(mapping.table_map.name) == folded(table)
+        ),
+        None,
+    )
+
+
+def mapping_into(databases: InspectedDatabases, child: TableMapping, into: str) -> TableMapping | None:
+    """Return the mapping of the same source that leads into a table."""
+    return next(
+        (
+            mapping
+            for mapping in databases.mappings
+            if mapping.source.name == child.source.name and folded(mapping.into.name) == folded(into)
+        ),
+        None,
+    )

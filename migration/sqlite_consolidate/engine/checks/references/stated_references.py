@@ -1,0 +1,208 @@
+"""Add the references that the plan states, or say why one cannot be followed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
+from sqlite_consolidate.engine.checks.references.mapped_names import mapping_of, target_column
+from sqlite_consolidate.engine.content.digest import digest_query
+from sqlite_consolidate.engine.content.projection import column_of
+from sqlite_consolidate.engine.merge.table_mapping import StatedReference
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.schema.row_conditions import row_condition
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.loader import mistake_in_plan
+from sqlite_consolidate.plan.mistakes import Loc, in_quotes, mistake_at
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+    from sqlite_consolidate.plan.model import Refers
+
+CRITERION = "parents-follow"
+_ROWIDS = ("rowid", "oid", "_rowid_")
+_NAMES = "Correct column or to. They have the names of the source."
+
+
+def state_references(databases: InspectedDatabases) -> None:
+    """Add the references that the plan states to the mappings of their tables."""
+    mappings = []
+    for mapping in databases.mappings:
+        stated = []
+        for index, refers in enumerate(mapping.table_map.refers):
+            source = databases.plan.sources.index(mapping.source)
+            table = mapping.source.tables.index(mapping.table_map)
+            reference = _stated(databases, mapping, refers, ("source", source, "table", table, "refers", index))
+            if isinstance(reference, StatedReference):
+                stated.append(reference)
+            else:
+                databases.problems.append(mistake_in_plan(databases.plan, reference, CRITERION))
+        mappings.append(replace(mapping, refers=tuple(stated)))
+    databases.mappings = mappings
+    for mapping in databases.mappings:
+        _count_rows(databases, mapping)
+    databases.problems += _without_key(databases)
+
+
+def _without_key(databases: InspectedDatabases) -> Iterator[Problem]:
+    """Yield a problem for each reference to a column that is no unique key in the target."""
+    for reference in find_references(databases):
+        is_followed = reference.has_unique_keys or reference.is_divided or reference.is_elsewhere
+        if reference.is_stated and not is_followed:
+            key, into = ", ".join(reference.into.columns), reference.into.table.name
+            fact = f"column {reference.columns[0]} refers to {into}, which has no unique key of {key} in the target."
+            hint = "Declare that key in the target (create), or remove refers."
+            yield Problem("refers-no-key", reference.child.subject, fact, hint, criterion=CRITERION)
+
+
+def check_staged_conditions(databases: InspectedDatabases) -> Iterator[Problem]:
+    """Yield a problem for each condition that a copy of the rows would answer otherwise.
+
+    Columns of the copy have no type and no collation.
+    """
+    for mapping in databases.mappings:
+        stated = [reference for reference in mapping.refers if reference.when]
+        path = databases.staged.get(mapping.source.name)
+        if not stated or path is None:
+            continue
+        values = [column_of(reference.column) for reference in stated]
+        values += [f"{reference.when.over('s')} IS TRUE" for reference in stated if reference.when]
+        query = f"SELECT {', '.join(values)} FROM "
+        reader = databases.sources[mapping.source.name].write_lock.reader
+        with open_for_inspection(path) as con:
+            copied = digest_query(con, f"{query}{quoted(mapping.table.name)} AS s")
+        if copied != digest_query(reader, f"{query}{quoted(mapping.table_map.name)} AS s"):
+            fact = (
+                "a condition (when) gives another answer for rows that are copied without their types and collations."
+            )
+            hint = "Compare values of one type in when, and state COLLATE where it matters."
+            yield Problem("condition-differs", mapping.subject, fact, hint, criterion=CRITERION)
+
+
+def _stated(
+    databases: InspectedDatabases, mapping: TableMapping, refers: Refers, loc: Loc
+) -> StatedReference | Problem:
+    """Return a reference of the plan by the names of its source, or the mistake."""
+    database = databases.sources[mapping.source.name]
+    column, parent = mapping.table.column(refers.column), _referred(database.schema, refers.to)
+    if column is None:
+        return _no_column(mapping, refers.column, loc)
+    if parent is None:
+        fact = f"{in_quotes(mapping.source.name)} has no table with the column {in_quotes(refers.to)}."
+        return mistake_at(loc, "refers-unknown", fact, _NAMES)
+    table, to = parent
+    if (folded(table.name), folded(to)) == (folded(mapping.table_map.name), folded(column.name)):
+        return mistake_at(loc, "no-effect", f"column {column.name} would refer to itself.", "Remove refers.")
+    if not any(len(key) == 1 and folded(key[0][0]) == folded(to) for key in keys_of(table)):
+        fact = f"{table.name} of {in_quotes(mapping.source.name)} has no unique key of {to} alone."
+        return mistake_at(loc, "refers-no-key", fact, "Refer to a column that tells the rows of its table apart.")
+    if by := _declared_by(databases, mapping, column.name, table.name, to):
+        fact = f"a FOREIGN KEY of {by} declares already that {column.name} refers to {table.name}."
+        return mistake_at(loc, "no-effect", fact, "Remove refers, because declared references follow without it.")
+    condition = row_condition(database.write_lock.reader, mapping.table, refers.when) if refers.when.strip() else None
+    if isinstance(condition, str):
+        hint = f"Compare columns of {mapping.table.name} with values."
+        return mistake_at(loc, "bad-condition", f"when is no condition on one row: {condition}.", hint)
+    return StatedReference(column.name, table.name, to, condition)
+
+
+def _referred(schema: Schema, to: str) -> tuple[Table, str] | None:
+    """Return the table and the column of a key. Both names may have dots."""
+    for at, char in enumerate(to):
+        table = schema.table(to[:at]) if char == "." else None
+        column = table.column(to[at + 1 :]) if table else None
+        if table and column:
+            return table, column.name
+    return None
+
+
+def _no_column(mapping: TableMapping, name: str, loc: Loc) -> Problem:
+    table = mapping.table
+    if folded(name) not in _ROWIDS:
+        return mistake_at(loc, "refers-unknown", f"{table.name} has no column {in_quotes(name)}.", _NAMES)
+    if table.alias:
+        fact = f"the rowid of {table.name} is its column {table.alias}."
+        return mistake_at(loc, "refers-unknown", fact, f"Write {table.alias}.")
+    hint = 'Leave the table behind with a reason, or write keys = "keep" for the other table.'
+    return mistake_at(loc, "refers-rowid", f"the implicit rowids of {table.name} cannot follow keys.", hint)
+
+
+def _declared_by(databases: InspectedDatabases, mapping: TableMapping, column: str, parent: str, to: str) -> str:
+    """Return which schema declares a reference already, or an empty text."""
+    for key in mapping.table.foreign_keys:
+        referred = key.to or _primary_key(databases.sources[mapping.source.name].schema, key.parent)
+        if _names(key.columns, (key.parent,), referred) == _names((column,), (parent,), (to,)):
+            return "the source"
+    parent_mapping = mapping_of(databases, mapping, parent)
+    into = parent_mapping.into.name if parent_mapping else parent
+    wanted = target_column(parent_mapping, to) if parent_mapping else to
+    for key in mapping.into.foreign_keys:
+        referred = key.to or _primary_key(databases.target_schema.schema, key.parent)
+        if _names(key.columns, (key.parent,), referred) == _names(
+            (target_column(mapping, column),), (into,), (wanted,)
+        ):
+            return "the target"
+    return ""
+
+
+def _names(*names: tuple[str, ...]) -> list[list[str]]:
+    return [[folded(name) for name in each] for each in names]
+
+
+def _primary_key(schema: Schema, name: str) -> tuple[str, ...]:
+    table = schema.table(name)
+    return table.primary_key if table else ()
+
+
+def _count_rows(databases: InspectedDatabases, mapping: TableMapping) -> None:
+    """Report the rows that refer to nothing, to two keys, or to rows that stay behind."""
+    reader = databases.sources[mapping.source.name].write_lock.reader
+    table = f"{quoted(mapping.table_map.name)} AS s"
+
+    def count(condition: str) -> int:
+        return int(reader.execute(f"SELECT count(*) FROM {table} WHERE {condition}").fetchone()[0])
+
+    for column in dict.fromkeys(reference.column for reference in mapping.refers):
+        stated = [reference for reference in mapping.refers if reference.column == column]
+        holds = [f"({reference.when.over('s')} IS TRUE)" if reference.when else "1" for reference in stated]
+        number = f"({' + '.join(holds)})"
+        value = column_of(column)
+        if rows := count(f"{number} > 1") if len(holds) > 1 else 0:
+            fact = f"for {counted(rows, 'row')} more than one condition holds that says what column {column} refers to."
+            hint = "Correct when, so that at most one condition holds for each row."
+            databases.problems.append(Problem("refers-overlap", mapping.subject, fact, hint, criterion=CRITERION))
+        if rows := count(f"{value} IS NOT NULL AND {number} = 0") if "1" not in holds else 0:
+            text = (
+                f"{'has' if rows == 1 else 'have'} a value in column {column} for which no condition holds. It stays."
+            )
+            databases.findings.append(Finding.of("refers-none", mapping.subject, text, count=rows, noun="row"))
+        for reference, condition in zip(stated, holds, strict=True):
+            if not _has_parents(databases, mapping, reference):
+                parents = f"SELECT 1 FROM {quoted(reference.table)} AS p WHERE p.{quoted(reference.to)} = {value}"
+                if rows := count(f"{condition} AND EXISTS ({parents})"):
+                    databases.problems.append(_left_behind(mapping, reference, rows))
+
+
+def _has_parents(databases: InspectedDatabases, mapping: TableMapping, reference: StatedReference) -> bool:
+    """Return whether the referred table is moved, or is in the target."""
+    table = databases.target_schema.schema.table(reference.table)
+    return bool(mapping_of(databases, mapping, reference.table) or (table and table.column(reference.to)))
+
+
+def _left_behind(mapping: TableMapping, reference: StatedReference, rows: int) -> Problem:
+    verb = "refers" if rows == 1 else "refer"
+    fact = (
+        f"{counted(rows, 'row')} {verb} by {reference.column} to rows of {reference.table}, which is not moved, and the"
+        " target does not have such a table."
+    )
+    hint = f"Move {reference.table} as well, or leave {mapping.table_map.name} behind with a reason."
+    return Problem("parents-left-behind", mapping.subject, fact, hint, criterion=CRITERION)

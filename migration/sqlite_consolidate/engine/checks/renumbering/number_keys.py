@@ -1,0 +1,64 @@
+"""Find the keys that the plan renumbers, and describe why one cannot be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.checks.references.mapped_names import target_column
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.problem import Problem
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+
+def find_keys(mapping: TableMapping) -> tuple[list[str], list[Problem]]:
+    """Return the columns of a table that are renumbered, and why others cannot be."""
+    if mapping.source.keys_of(mapping.table_map) != "renumber":
+        return [], []
+    key = mapping.table.primary_key
+    is_stated = mapping.table_map.keys_ == "renumber"
+    affinity = column_affinity(mapping.table, key[0]) if len(key) == 1 else ""
+    if mapping.table.kind != "table" or len(key) != 1 or affinity in ("TEXT", "REAL"):
+        return [], [_no_number_key(mapping)] if is_stated else []
+    return [key[0]] if affinity == "INTEGER" or is_stated else [], []
+
+
+def is_unique(mapping: TableMapping, key: str) -> bool:
+    """Return whether a key alone tells the rows of the target's table apart."""
+    name = folded(target_column(mapping, key))
+    return any(len(columns) == 1 and folded(columns[0][0]) == name for columns in keys_of(mapping.into))
+
+
+def two_keys(mapping: TableMapping, column: str) -> Problem:
+    """Return the problem that values of a column would follow two keys."""
+    fact = f"column {column} refers to rows that get different offsets, or to itself by way of other tables."
+    hint = f'Write keys = "keep" for the tables that {column} refers to, or move {mapping.table_map.name} apart (into).'
+    return Problem("two-maps", mapping.subject, fact, hint, criterion="keys-free")
+
+
+def computed(mapping: TableMapping, column: str) -> Problem:
+    """Return the problem that SQLite computes a column that refers."""
+    fact = f"column {column} refers to renumbered keys and is generated, so it cannot follow them."
+    hint = 'Write keys = "keep" for the tables that it refers to, or leave this table behind with a reason.'
+    return Problem("reference-computed", mapping.subject, fact, hint, criterion="keys-free")
+
+
+def key_lost(mapping: TableMapping, key: str) -> Problem:
+    """Return the problem that the target has no such unique key."""
+    fact = f"{mapping.into.name} in the target has no unique key of {target_column(mapping, key)} alone."
+    hint = 'Declare that key in the target, or write keys = "keep".'
+    return Problem("renumbered-key-lost", mapping.subject, fact, hint, criterion="keys-free")
+
+
+def _no_number_key(mapping: TableMapping) -> Problem:
+    key = mapping.table.primary_key
+    if not key or mapping.table.kind != "table":
+        fact = 'has no primary key, so keys = "renumber" has nothing to change.'
+        hint = 'Remove keys. If its implicit rowids may change, write rowids = "renumber".'
+    else:
+        fact = f'has the primary key {", ".join(key)}, and keys = "renumber" takes one column of integers.'
+        hint = 'Write keys = "keep" for this table. Columns that refer to renumbered keys follow without it.'
+    return Problem("no-number-key", mapping.subject, fact, hint, criterion="keys-free")
