@@ -17,6 +17,7 @@ UNKNOWN = "\0"
 _WILDCARDS = re.compile(r"\*+|\?|\[[^\[\]/]*\]|%-?[A-Za-z]|%\(\w+\)[a-z]|\{\{[^{}]*\}\}|\{[^{}]*\}")
 _SEPARATORS = re.compile(r"[/\\]+")
 _WORD_BEFORE = re.compile(r"[^\s\"'`=:;,()<>|&]*\Z")
+_DOT_BETWEEN_PARTS = re.compile(rb"\.\$?\{|\.%[s(]|\.\$\w|[\"']\.[\"']|\.[\"']\s*[+,)\]]")
 _LONGEST = 1000  # characters of a pattern
 _LITERAL = re.compile(r"[^\W_]")
 _ANYWHERE = frozenset({"..", "~"})
@@ -61,6 +62,9 @@ class NamePatterns:
         self._suffixes = [suffix.encode() for suffix in suffixes]
         self._end = re.compile(rf"(?:{any_suffix})(?=(?:{SIDECAR_PATTERN})?(?![\w~]|[.-]\w))")
         self._in_bytes = re.compile(rf"[}}*\])\"'](?:{any_suffix})(?!\w)|(?:{any_suffix})[\"'`?]".encode())
+        self._bare_suffixes = [
+            f"{quote}{suffix.removeprefix('.')}{quote}".encode() for suffix in suffixes for quote in "\"'"
+        ]
         self._suffix_in_bytes = re.compile(rf"(?:{any_suffix})(?!\w)".encode())
 
     def may_occur_in(self, data: bytes) -> bool:
@@ -72,7 +76,9 @@ class NamePatterns:
 
         An attribute such as ``self.db`` is no suffix.
         """
-        return self._has_a_suffix(data) and bool(self._in_bytes.search(data))
+        if self._has_a_suffix(data) and self._in_bytes.search(data):
+            return True
+        return any(suffix in data for suffix in self._bare_suffixes) and bool(_DOT_BETWEEN_PARTS.search(data))
 
     def _has_a_suffix(self, data: bytes) -> bool:
         return any(suffix in data for suffix in self._suffixes)

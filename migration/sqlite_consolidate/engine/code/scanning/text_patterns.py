@@ -9,6 +9,7 @@ from itertools import islice, product
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlite_consolidate.engine.code.scanning.javascript import script_expressions
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
 from sqlite_consolidate.engine.code.scanning.prose import comment_finder
 
@@ -33,16 +34,6 @@ _ASSIGNMENT = re.compile(rf"(?:^|(?<=[\s;]))(?:export\s+)?(\w+)=({_SHELL_WORD.pa
 _LOOP = re.compile(r"\bfor\s+(\w+)\s+in\s+([^;\n]+)")
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 _DEFAULT = re.compile(r"\$\{(\w+):?[-=](.*)\}", re.DOTALL)
-
-_SCRIPT_TOKEN = re.compile(
-    r"//[^\n]*|/\*.*?(?:\*/|\Z)|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*(?:`|\Z)", re.DOTALL
-)
-_SCRIPT_BINDING = re.compile(r"\b(?:const|let|var)\s+(\w+)\s*(?::\s*\w+\s*)?=\s*\Z")
-_SCRIPT_PLACE = re.compile(r"\$\{((?:[^{}]|\{[^{}]*\})*)\}")
-_OPERAND = r"[^\"'`;+{}=,]+"
-_JOINED = re.compile(rf"\s*\+\s*(?:({_OPERAND}?)\s*\+\s*)?")
-_OPERAND_BEFORE = re.compile(r"([\w$]+(?:\.[\w$]+)*|[)\]}])\s*\+\s*\Z")
-_OPERAND_AFTER = re.compile(r"\s*\+\s*[^\s+]")
 
 
 class ComputedText(NamedTuple):
@@ -75,7 +66,8 @@ def computed_texts(file: str, text: str, is_wanted: Callable[[str], bool]) -> It
     path = PurePosixPath(file)
     suffix = path.suffix.lower()
     if is_javascript(file):
-        return read_javascript(text, is_wanted)
+        expressions = script_expressions(text, is_wanted)
+        return (ComputedText(made.start, made.end - made.start, made.texts) for made in expressions)
     is_environment = suffix == ".env" or path.name.startswith(".env")
     if suffix in _SHELL or is_environment or (not suffix and _SHEBANG.match(text)):
         return read_shell(text, is_wanted)
@@ -145,54 +137,3 @@ def _values(expansion: str, variables: dict[str, list[str]], steps: int) -> list
     words = variables.get(match[1], []) if match and steps else []
     values = [text for word in words for text in _expand(word, variables, steps - 1)] or [UNKNOWN]
     return list(dict.fromkeys([*values, *([default[2]] if default else [])]))
-
-
-def read_javascript(text: str, is_wanted: Callable[[str], bool]) -> Iterator[ComputedText]:
-    """Yield each wanted string of a program, with what is joined to it by ``+``.
-
-    The program is in JavaScript or TypeScript. A name in a template, or between two strings, has the strings that the
-    file binds to it. All else is unknown.
-    """
-    strings = [match for match in _SCRIPT_TOKEN.finditer(text) if match.group()[0] != "/"]
-    bindings: defaultdict[str, list[str]] = defaultdict(list)
-    for match in strings:
-        if bound := _SCRIPT_BINDING.search(text, max(0, match.start() - 100), match.start()):
-            bindings[bound[1]].append(match.group()[1:-1])
-    for group in _joined_strings(text, strings):
-        if not any(is_wanted(match.group()[1:-1]) for match in group):
-            continue
-        first, last = group[0], group[-1]
-        before = _OPERAND_BEFORE.search(text, max(0, first.start() - 100), first.start())
-        parts = [_operand(before[1], bindings)] if before else []
-        for previous, match in zip([None, *group], group, strict=False):
-            between = _JOINED.fullmatch(text, previous.end(), match.start()) if previous else None
-            parts += [_operand(between[1], bindings)] if between and between[1] else []
-            parts += _script_parts(match.group(), bindings)
-        parts += [[UNKNOWN]] if _OPERAND_AFTER.match(text, last.end()) else []
-        texts = tuple(map("".join, islice(product(*parts), _MOST_TEXTS)))
-        yield ComputedText(first.start(), last.end() - first.start(), texts)
-
-
-def _joined_strings(text: str, strings: list[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
-    """Yield the strings that ``+`` joins, with at most one other operand between two of them."""
-    group: list[re.Match[str]] = []
-    for match in strings:
-        if group and not _JOINED.fullmatch(text, group[-1].end(), match.start()):
-            yield group
-            group = []
-        group.append(match)
-    if group:
-        yield group
-
-
-def _script_parts(token: str, bindings: dict[str, list[str]]) -> list[list[str]]:
-    """Return the possible texts of each part of a string."""
-    content = token[1:-1]
-    if token[0] != "`":
-        return [[content]]
-    pieces = _SCRIPT_PLACE.split(content)
-    return [_operand(piece, bindings) if place % 2 else [piece] for place, piece in enumerate(pieces)]
-
-
-def _operand(code: str, bindings: dict[str, list[str]]) -> list[str]:
-    return [value for value in bindings.get(code.strip(), []) if "${" not in value] or [UNKNOWN]
