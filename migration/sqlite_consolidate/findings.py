@@ -18,6 +18,7 @@ STAGE_ERROR = "stage-error"
 
 LEVELS: dict[str, Level] = {
     STAGE_ERROR: "attention",
+    "archive-deleted": "attention",
     "archive-unignored": "note",
     "backup-set-deleted": "attention",
     "bundle-of-run": "note",

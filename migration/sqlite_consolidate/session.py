@@ -23,6 +23,7 @@ from sqlite_consolidate.engine.run.verdict import exit_code
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.engine.verbs.judge import CheckRun, OriginalsRun
 from sqlite_consolidate.engine.verbs.open_request import (
+    deleted_archive_findings,
     originals_request,
     refuse_deleted_set,
     refuse_unfinished_run,
@@ -283,7 +284,8 @@ def _open_in_workspace(
             raise
         mistakes = replace(request, plan=None, plan_sha256="", plan_problems=refused.problems)
         return replace(_with_mistakes(mistakes, hooks), _resources=resources)
-    already = request.mode is Mode.MIGRATE and already_consolidated(root, request.valid_plan) is not None
+    already = already_consolidated(root, request.valid_plan) if request.mode is Mode.MIGRATE else None
+    findings += deleted_archive_findings(root, already) if already else []
     request = _with_unused_names(settings, request)
     rehearsal = last_rehearsal(request) if request.mode.is_consolidation else LastRehearsal()
     drilled = rehearsal.passed.finished.isoformat(timespec="seconds") if rehearsal.passed else ""
@@ -296,7 +298,7 @@ def _open_in_workspace(
     )
     run = _run(request, context, hooks)
     run.log.note(*findings)
-    run.log.already_consolidated = already
+    run.log.already_consolidated = already is not None
     return Session(run, record_context, _resources=resources)
 
 

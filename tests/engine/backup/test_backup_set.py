@@ -159,14 +159,14 @@ def replace_the_target(root: Path) -> None:
     ("spoil", "stands"),
     [
         (spoil_nothing, True),
-        (remove_an_archive, False),
+        (remove_an_archive, True),
         *thorough((create_an_old_database, False), (replace_the_target, False)),
     ],
 )
 def test_already_consolidated_requires_archives_and_data(
     root: Path, spoil: Callable[[Path], None], stands: bool
 ) -> None:
-    """Sources must be archived, and the data must be in the target."""
+    """No source must have its old name, and the data must be in the target."""
     assert already_consolidated(root, plan_of(root)) is None
     consolidated(root)
 
@@ -197,10 +197,11 @@ def test_deleted_backup_set_is_remembered_by_the_target(consolidated_copy: Path)
 
 
 def test_source_that_exists_again_is_a_new_one(consolidated_copy: Path) -> None:
-    """A run may move it, although the target remembers one of the same name."""
+    """A run may move it, and a check states that it was created again."""
     shutil.rmtree(consolidated_copy / SET)
     plan = plan_of(consolidated_copy)
 
     (consolidated_copy / plan.sources[0].file).touch()
 
-    assert remembered(consolidated_copy, plan) is None
+    assert already_consolidated(consolidated_copy, plan) is None
+    assert remembered(consolidated_copy, plan) is not None

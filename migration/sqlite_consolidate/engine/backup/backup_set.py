@@ -56,9 +56,13 @@ class BackupSet:
 
     def archives_left(self, root: Path) -> str:
         """Return how many archives exist, in words."""
-        archives = list(self.sealed.archive.values()) if self.sealed else []
-        left = sum((root / name).exists() for name in archives)
-        return f"{left} of {len(archives)} archives"
+        number = len(self.sealed.archive) if self.sealed else 0
+        return f"{number - len(self.deleted_archives(root))} of {number} archives"
+
+    def deleted_archives(self, root: Path) -> list[str]:
+        """Return the names of the archives that do not exist any more."""
+        archives = self.sealed.archive.values() if self.sealed else ()
+        return [name for name in archives if not (root / name).exists()]
 
 
 def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
@@ -103,9 +107,9 @@ def remembered(root: Path, plan: Plan) -> BackupSet | None:
     """Return the deleted backup set of a run that the target remembers, or None.
 
     An operator may delete a backup set by hand. The row of history in the target still has the digest of each source.
-    A source that exists is a new one, which a run may move.
+    A source that exists again under its old name does not change that.
     """
-    if any((root / source.file).exists() for source in plan.sources) or not (root / plan.target).is_file():
+    if not (root / plan.target).is_file():
         return None
     try:
         row = history.last_of_plan(root / plan.target, plan.name)
@@ -206,18 +210,17 @@ def discard_unsealed(folder: Path) -> None:
 def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
     """Return the backup set of the consolidation that fulfils the plan, or None.
 
-    It fulfils the plan if all sources are archived and the target has the data of every table that the plan moves.
+    It fulfils the plan if no source has its old name and the target has the data of every table that the plan moves. An
+    operator may have deleted archives by hand. A source that exists is a new one, which a run may move.
     """
+    if any((root / source.file).exists() for source in plan.sources):
+        return None
     last = last_finished(root, plan)
     if last is None or last.sealed is None:
         return remembered(root, plan)
-    if any((root / source.file).exists() for source in plan.sources):
-        return None
     if tables_not_moved(plan, last):
         return None
-    archives_exist = all((root / archived).exists() for archived in last.sealed.archive.values())
-    run = last.sealed.run
-    return last if archives_exist and history.is_committed(root / plan.target, run) else None
+    return last if history.is_committed(root / plan.target, last.sealed.run) else None
 
 
 def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:

@@ -41,6 +41,7 @@ else:
 
 _MASKING = Disclosure()
 _UNREADABLE_ROW = "it was changed, and cannot be read"
+_ARCHIVE_GONE = "If you deleted it on purpose, this check fails until the backup set is deleted as well."
 _CREATED_AGAIN = "Find the program that still opens this path, correct it, and move its rows into the target."
 
 
@@ -168,7 +169,7 @@ def _absent_archive(archived: str, copy: DatabaseCopy | None, *, is_deleted: boo
     """
     if is_deleted:
         return not_required(archived, "it was deleted, as the backup set was")
-    hint = f"Copy {copy.copy} of the backup set to this name, unless you have deleted the archive." if copy else ""
+    hint = f"Copy {copy.copy} of the backup set to this name. {_ARCHIVE_GONE}" if copy else ""
     return Observation(archived, "the archive exists", "the archive is gone", holds=False, todo=hint)
 
 

@@ -11,11 +11,14 @@ from sqlite_consolidate.engine.backup.manifest import expand_by_manifest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_lock import holder
 from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import counted, list_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlite_consolidate.engine.backup.backup_set import BackupSet
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.plan.model import Plan
 
@@ -66,12 +69,25 @@ def originals_request(request: RunRequest, originals: Path) -> RunRequest:
     return replace(request, mode=Mode.ORIGINALS)
 
 
+def deleted_archive_findings(root: Path, finished: BackupSet) -> list[Finding]:
+    """Return a finding if archives were deleted while the backup set of their run was kept."""
+    deleted = finished.deleted_archives(root)
+    if finished.is_deleted or not deleted:
+        return []
+    files = f"{counted(len(deleted), 'archive')} {'is' if len(deleted) == 1 else 'are'} gone ({list_names(deleted)})"
+    text = f"{files}. The backup set has a copy of each source, from which pytest -m rollback restores it."
+    return [Finding.of("archive-deleted", finished.folder.name, text, count=len(deleted))]
+
+
 def refuse_deleted_set(root: Path, plan: Plan) -> None:
     """Say what a rollback lacks, if the backup set of the consolidation was deleted."""
     if deleted := remembered(root, plan):
         name = deleted.folder.relative_to(root).as_posix()
         fact = f"the backup set is missing, without which there is no rollback. {deleted.archives_left(root)} are left."
         hint = "Restore the folder from a backup of your own, or rename the archives by hand and restore the target."
+        files = deleted.sealed.archive if deleted.sealed else ()
+        if again := [file for file in files if (root / file).exists()]:
+            hint += f" Before that, move away what was created again: {list_names(again)}."
         raise ProblemError(Problem("no-backup-set", name, fact, hint))
 
 

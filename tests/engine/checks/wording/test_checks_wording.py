@@ -270,7 +270,8 @@ def test_failed_aftercare_has_these_sentences(consolidated_copy: Path) -> None:
     assert [f"{failed.subject} | {failed.observed} | {failed.todo}" for failed in observations if not failed.holds] == [
         (
             "logs/tasks.db.archived_20250131_120000 | the archive is gone | "
-            "Copy databases/tasks.db of the backup set to this name, unless you have deleted the archive."
+            "Copy databases/tasks.db of the backup set to this name. "
+            "If you deleted it on purpose, this check fails until the backup set is deleted as well."
         ),
         "workspace.db: tasks | missing | ",
         (
