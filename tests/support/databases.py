@@ -182,7 +182,10 @@ class Bench:
 
     def _copy_of_target(self, *sources: Source) -> Path | None:
         """Copy the target for a plan that renumbers keys, as the backup of a run would."""
-        is_renumbered = any("renumber" in (source.keys_, *(t.keys_ for t in source.tables)) for source in sources)
+        is_renumbered = any(
+            "renumber" in (source.keys_, *(t.keys_ for t in source.tables)) or any(t.renumber for t in source.tables)
+            for source in sources
+        )
         if not is_renumbered or not (self.root / TARGET).exists():
             return None
         snapshot(self.root / TARGET, self.root / "before.db")

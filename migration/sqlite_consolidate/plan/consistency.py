@@ -40,6 +40,7 @@ def find_mistakes(data: Data) -> list[Problem]:
         _idle,
         _renames,
         _renames_to_itself,
+        _renumbered_twice,
         _constants,
         _newer,
         _stated_references,
@@ -158,6 +159,13 @@ def _renames(data: Data) -> Iterator[Problem]:
                 fact,
                 "Give each column its own name. SQLite ignores the case of names.",
             )
+
+
+def _renumbered_twice(data: Data) -> Iterator[Problem]:
+    for at, _ in _each(data, "source", ..., "table", ..., "renumber"):
+        for loc, _, name in _repeated(_texts(data, *at, ...), _folded):
+            fact = f"{in_quotes(name)} is in this list already."
+            yield mistake_at(loc, "name-twice", fact, "Remove one of the two. SQLite ignores the case of names.")
 
 
 def _renames_to_itself(data: Data) -> Iterator[Problem]:

@@ -59,6 +59,7 @@ class TableMap(Part):
             Without either, those of a table with a key may change unless a view or a trigger uses them.
         keys_: TOML key ``keys``. With ``renumber`` the integer primary key gets new values, and references follow.
             None takes the value of the source.
+        renumber: Further integer columns of unique numbers that get new values, as the primary key does by ``keys``.
         refers: References of its rows that the schema does not declare.
     """
 
@@ -71,6 +72,7 @@ class TableMap(Part):
     create: str = ""
     rowids: Literal["keep", "renumber"] = "keep"
     keys_: Keys | None = Field(default=None, alias="keys")
+    renumber: list[Name] = []
     refers: list[Refers] = []
 
     @property

@@ -149,12 +149,14 @@ class KeyMapRecord:
         table: Name in the target.
         offset: Number that was added to each key.
         matched: Rows whose key is that of a row that the target had.
+        column: Name in the target of a renumbered column that is not the primary key. Empty for the primary key.
     """
 
     source: str
     table: str
     offset: int
     matched: int = 0
+    column: str = ""
 
 
 @dataclass(frozen=True)

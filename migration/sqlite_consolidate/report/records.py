@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlite_consolidate
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_column
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_differences
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.results import RunResults
@@ -236,9 +237,9 @@ def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
             for mapping in preflight.mappings
         ),
         "key_maps": tuple(
-            KeyMapRecord(mapping.source.name, mapping.into.name, shift.offset)
+            KeyMapRecord(mapping.source.name, mapping.into.name, shift.offset, column=key_column(mapping, key))
             for mapping in preflight.mappings
-            for shift in mapping.key_shifts.values()
+            for key, shift in mapping.key_shifts.items()
         ),
         "differences": tuple(
             SchemaDifference(

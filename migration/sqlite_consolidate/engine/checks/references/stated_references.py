@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
-    from sqlite_consolidate.plan.model import Refers
+    from sqlite_consolidate.plan.model import Plan, Refers
 
 CRITERION = "parents-follow"
 _ROWIDS = ("rowid", "oid", "_rowid_")
@@ -35,19 +35,22 @@ _NAMES = "Correct column or to. They have the names of the source."
 
 def state_references(databases: InspectedDatabases) -> None:
     """Add the references that the plan states to the mappings of their tables."""
+    if not any(mapping.table_map.refers for mapping in databases.mappings):
+        return
     mappings = []
+    mistakes: dict[Problem, None] = {}
     for mapping in databases.mappings:
         stated = []
         for index, refers in enumerate(mapping.table_map.refers):
-            source = databases.plan.sources.index(mapping.source)
-            table = mapping.source.tables.index(mapping.table_map)
-            reference = _stated(databases, mapping, refers, ("source", source, "table", table, "refers", index))
+            loc = (*plan_place(databases.plan, mapping), "refers", index)
+            reference = _stated(databases, mapping, refers, loc)
             if isinstance(reference, StatedReference):
                 stated.append(reference)
             else:
-                databases.problems.append(mistake_in_plan(databases.plan, reference, CRITERION))
+                mistakes[mistake_in_plan(databases.plan, reference, CRITERION)] = None
         mappings.append(replace(mapping, refers=tuple(stated)))
     databases.mappings = mappings
+    databases.problems += mistakes
     for mapping in databases.mappings:
         _count_rows(databases, mapping)
     databases.problems += _without_key(databases)
@@ -62,6 +65,13 @@ def _without_key(databases: InspectedDatabases) -> Iterator[Problem]:
             fact = f"column {reference.columns[0]} refers to {into}, which has no unique key of {key} in the target."
             hint = "Declare that key in the target (create), or remove refers."
             yield Problem("refers-no-key", reference.child.subject, fact, hint, criterion=CRITERION)
+
+
+def plan_place(plan: Plan, mapping: TableMapping) -> tuple[str | int, ...]:
+    """Return the key path of a table in the plan as its file states it."""
+    entry, name = mapping.source.entry, mapping.table_map.name
+    source = next(index for index, stated in enumerate(plan.stated.sources) if stated is entry)
+    return "source", source, "table", next(index for index, table in enumerate(entry.tables) if table.name == name)
 
 
 def check_staged_conditions(databases: InspectedDatabases) -> Iterator[Problem]:

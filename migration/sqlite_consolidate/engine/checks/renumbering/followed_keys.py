@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
@@ -82,6 +83,14 @@ class FollowedKeys:
             followed._add_references(databases)
             followed._find_owners()
         return followed
+
+    @cached_property
+    def by_source(self) -> dict[str, list[TableMapping]]:
+        """Return the moved tables of each source, both in plan order."""
+        tables: dict[str, list[TableMapping]] = {}
+        for (source, _), mapping in self.mappings.items():
+            tables.setdefault(source, []).append(mapping)
+        return tables
 
     def cases(self, mapping: TableMapping, column: str) -> tuple[Case, ...]:
         """Return which key the values of a column follow, for each condition on its rows."""

@@ -60,10 +60,10 @@ def shift_keys(databases: InspectedDatabases, limits: Limits) -> None:
     if not followed.keys:
         return
     offsets = _Offsets(databases, followed)
-    for source in dict.fromkeys(mapping.source.name for mapping in databases.mappings):
+    for source, mappings in followed.by_source.items():
         limits.deadline.start_step(f"the keys of {databases.sources[source].file}")
         try:
-            offsets.add_source(source)
+            offsets.add_source(mappings)
         except sqlite3.Error as error:
             file = databases.sources[source].file
             databases.problems.append(replace(read_problem(file, error), criterion="keys-free"))
@@ -112,9 +112,8 @@ class _Offsets:
                     self._take(place, largest)
                     self._take(place, _mark(target.marks, table.name) if folded(table.alias) == name else None)
 
-    def add_source(self, source: str) -> None:
+    def add_source(self, mappings: list[TableMapping]) -> None:
         """Compute the offsets of the keys of one source, and take its numbers."""
-        mappings = [mapping for mapping in self.followed.mappings.values() if mapping.source.name == source]
         waiting = [(mapping, column) for mapping in mappings for column, _ in mapping.columns]
         keys = [(mapping, key) for mapping in mappings for key in self.followed.own_keys(mapping)]
         for added in (None, *keys):
@@ -237,7 +236,8 @@ class _Offsets:
         """Return the problem that a key, or a reference to one, is not stored as an integer."""
         if folded(mapping.table.alias) == folded(column):
             return None
-        allowed = "('integer')" if is_key else "('integer', 'null')"
+        is_primary = is_key and mapping.table.primary_key == (column,)
+        allowed = "('integer')" if is_primary else "('integer', 'null')"
         condition = f"typeof({column_of(column)}) NOT IN {allowed} AND {when.over('s') if when else '1'}"
         query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} AS s WHERE {condition}"
         count = int(self._reader(mapping).execute(query).fetchone()[0])
@@ -263,7 +263,8 @@ class _Offsets:
             text = "gets keys above 2^53, which JavaScript does not read exactly."
             self.databases.findings.append(Finding.of("keys-large", mapping.subject, text))
         if rows and offset:
-            text = f"of {mapping.into.name} {'has' if rows == 1 else 'have'} the key of the source plus {offset}."
+            noun = "key" if mapping.table.primary_key == (key,) else f"{key}"
+            text = f"of {mapping.into.name} {'has' if rows == 1 else 'have'} the {noun} of the source plus {offset}."
             self.databases.findings.append(Finding.of("keys-renumbered", mapping.subject, text, count=rows, noun="row"))
 
     def _reader(self, mapping: TableMapping) -> sqlite3.Connection:

@@ -43,8 +43,17 @@ def key_text(rows: int, offset: int, taken: int = 0) -> str:
 
 def key_subject(mapping: TableMapping, key: str) -> str:
     """Return the subject of an entry about a renumbered key."""
-    is_primary = mapping.table.primary_key == (key,)
-    return f"{mapping.subject}{'' if is_primary else f' ({key})'} -> {mapping.into.name}"
+    return subject_of(mapping.subject, mapping.into.name, key_column(mapping, key))
+
+
+def subject_of(source: str, into: str, column: str) -> str:
+    """Return the subject of such an entry by names, as the evidence has them."""
+    return f"{source} -> {into}{f'.{column}' if column else ''}"
+
+
+def key_column(mapping: TableMapping, key: str) -> str:
+    """Return the name in the target of a key that is not the primary key, else an empty text."""
+    return "" if mapping.table.primary_key == (key,) else mapping.renamed[key]
 
 
 def keys_mapped(compared: TargetComparison) -> list[Observation]:
@@ -78,8 +87,7 @@ class _Proof:
     def observe_keys(self) -> Iterator[Observation]:
         """Yield an observation for each renumbered table, in plan order."""
         self._take_target()
-        for source in dict.fromkeys(name for name, _ in self.followed.mappings):
-            mappings = [mapping for mapping in self.followed.mappings.values() if mapping.source.name == source]
+        for mappings in self.followed.by_source.values():
             waiting = [(mapping, column) for mapping in mappings for column, _ in mapping.columns]
             waiting = self._take_known(waiting)
             for mapping in mappings:
@@ -88,11 +96,15 @@ class _Proof:
                     waiting = self._take_known(waiting)
 
     def observe_references(self) -> Iterator[Observation]:
-        """Yield an observation for each column of the target that refers to renumbered keys."""
+        """Yield an observation for each column of the target that refers to renumbered keys.
+
+        A renumbered column that may have NULL is one of them.
+        """
         columns: dict[tuple[str, str], None] = {}
         for mapping in self.followed.mappings.values():
             for old, new in mapping.columns:
-                if self.followed.owners(mapping, old) and not self.followed.is_own_key(mapping, old):
+                is_primary = self.followed.is_own_key(mapping, old) and not key_column(mapping, old)
+                if self.followed.owners(mapping, old) and not is_primary:
                     columns[mapping.into.name, new] = None
         for table, column in columns:
             present = self.compared.schema.table(table)

@@ -12,10 +12,22 @@ from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column
 
 
 def find_keys(mapping: TableMapping) -> tuple[list[str], list[Problem]]:
     """Return the columns of a table that are renumbered, and why others cannot be."""
+    names, problems = _primary_key(mapping)
+    for name in mapping.table_map.renumber:
+        column = mapping.table.column(name)
+        if problem := _no_unique_number(mapping, name, column):
+            problems.append(problem)
+        elif column is not None:
+            names.append(column.name)
+    return names, problems
+
+
+def _primary_key(mapping: TableMapping) -> tuple[list[str], list[Problem]]:
     if mapping.source.keys_of(mapping.table_map) != "renumber":
         return [], []
     key = mapping.table.primary_key
@@ -24,6 +36,26 @@ def find_keys(mapping: TableMapping) -> tuple[list[str], list[Problem]]:
     if mapping.table.kind != "table" or len(key) != 1 or affinity in ("TEXT", "REAL"):
         return [], [_no_number_key(mapping)] if is_stated else []
     return [key[0]] if affinity == "INTEGER" or is_stated else [], []
+
+
+def _no_unique_number(mapping: TableMapping, name: str, column: Column | None) -> Problem | None:
+    """Return the problem that a column has no unique numbers of its own, or None."""
+    if column is None:
+        fact, hint = f"has no column {name}, which the plan renumbers.", "Correct renumber."
+        return Problem("no-such-column", mapping.subject, fact, hint, criterion="keys-free")
+    table, hint = mapping.table, "Remove it from renumber."
+    if table.kind == "table" and [folded(key) for key in table.primary_key] == [folded(name)]:
+        fact, hint = f"column {name} is its primary key.", 'Write keys = "renumber", and remove it from renumber.'
+    elif table.kind != "table" or not any(
+        [folded(key) for key, _ in each] == [folded(name)] for each in keys_of(table)
+    ):
+        fact = f"column {name} is no unique key of its own, so renumber has nothing to keep apart."
+        hint += " A column that refers to a renumbered one follows without it."
+    elif column.generated or column_affinity(table, name) in ("TEXT", "REAL"):
+        fact = f"column {name} is {'generated' if column.generated else 'no column of integers'}."
+    else:
+        return None
+    return Problem("no-number-key", mapping.subject, fact, hint, criterion="keys-free")
 
 
 def is_unique(mapping: TableMapping, key: str) -> bool:

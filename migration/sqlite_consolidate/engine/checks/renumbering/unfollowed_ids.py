@@ -38,10 +38,9 @@ def _rowids_of_keys(databases: InspectedDatabases, mapping: TableMapping, parent
     """Yield a problem if the rowids of a virtual table are all keys of a renumbered one."""
     if mapping.table.kind != "virtual" or not databases.rows(mapping):
         return
-    key, table = quoted(next(iter(parent.key_shifts))), quoted(parent.table_map.name)
-    query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE rowid NOT IN (SELECT {key} FROM {table})"
-    reader = databases.sources[mapping.source.name].write_lock.reader
-    if not reader.execute(query).fetchone()[0]:
+    table, reader = quoted(parent.table_map.name), databases.sources[mapping.source.name].write_lock.reader
+    others = f"SELECT 1 FROM {quoted(mapping.table_map.name)} WHERE rowid NOT IN (SELECT {{}} FROM {table}) LIMIT 1"
+    if any(reader.execute(others.format(quoted(key))).fetchone() is None for key in parent.key_shifts):
         fact = f"each of its rowids is a key of {parent.table_map.name}, which gets new ones, and nothing follows them."
         hint = f'Leave it behind with a reason, or write keys = "keep" for {parent.table_map.name}.'
         yield Problem("rowids-unfollowed", mapping.subject, fact, hint, criterion="keys-free")

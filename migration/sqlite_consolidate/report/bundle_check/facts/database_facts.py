@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
 from sqlite_consolidate.engine.checks.derived.derived_right import CONTENTS, INTACT
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
-from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_text
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_text, subject_of
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -224,13 +224,17 @@ def _of_keys(plan: Plan, record: Record) -> Iterator[Fact]:
         (source.name, folded(table_map.name))
         for source in plan.sources
         for table_map in source.tables
-        if source.keys_of(table_map) == "renumber"
+        if source.keys_of(table_map) == "renumber" or table_map.renumber
     }
     for move in record.moves:
         for key_map in record.key_maps:
             is_same = (key_map.source, folded(key_map.table)) == (move.source, folded(move.into))
             if is_same and (move.source, folded(move.table)) in renumbered:
-                yield Fact("keys-mapped", f"{move.subject} -> {move.into}", key_text(move.rows, key_map.offset))
+                subject = subject_of(move.subject, move.into, key_map.column)
+                text = key_text(move.rows, key_map.offset)
+                if key_map.column:  # NULL is no number, and the evidence does not count it
+                    text = rf"\d+ keys?{re.escape(text.partition(' key')[2].removeprefix('s'))}"
+                yield Fact("keys-mapped", subject, text, is_pattern=bool(key_map.column))
 
 
 def _arrived(move: MoveRecord) -> Fact:

@@ -1,0 +1,94 @@
+"""Specify unique columns that are renumbered beside the primary key, or without it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sqlite_consolidate.engine.checks.references.references_kept import references_kept
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
+from sqlite_consolidate.plan.model import Refers
+from tests.support.databases import TARGET, Bench, failed_subjects, source, table
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.plan.model import Source
+
+BOOK = "CREATE TABLE book(isbn TEXT PRIMARY KEY, oid INTEGER UNIQUE, shelf INT UNIQUE, next INT REFERENCES book(oid))"
+LOAN = "CREATE TABLE loan(nr INTEGER PRIMARY KEY, item INT, shelf INT REFERENCES book(shelf))"
+
+
+@pytest.fixture
+def library(bench: Bench) -> Bench:
+    """Return a bench whose target and source have equal numbers."""
+    for file, label in ((TARGET, "t"), ("b.db", "b")):
+        books = f"('{label}1', 1, 9, 2), ('{label}2', 2, 4, NULL), ('{label}3', NULL, NULL, NULL)"
+        bench.database(file, BOOK, LOAN, f"INSERT INTO book VALUES {books}", "INSERT INTO loan VALUES (1, 2, 4)")
+    return bench
+
+
+def moved(renumber: list[str], **keys: Any) -> Source:
+    """Return a source with renumbered columns of its books."""
+    loans = table("loan", refers=[Refers(column="item", to="book.oid")], keys="renumber")
+    return source("b.db", table("book", renumber=renumber, **keys), loans)
+
+
+def test_each_column_has_an_offset_of_its_own(library: Bench) -> None:
+    """What refers to it follows, declared or stated, and NULL stays."""
+    copied = library.copied(moved(["OID", "shelf"]))
+
+    assert copied.rows("SELECT * FROM book WHERE isbn LIKE 'b%' ORDER BY 1") == [
+        ("b1", 3, 18, 4),
+        ("b2", 4, 13, None),
+        ("b3", None, None, None),
+    ]
+    assert copied.rows("SELECT * FROM loan ORDER BY 1") == [(1, 2, 4), (2, 4, 13)]
+    entries = keys_mapped(copied.compared)
+    assert [entry.subject for entry in entries][:3] == [
+        "b.db:book -> book.oid",
+        "b.db:book -> book.shelf",
+        "b.db:loan -> loan",
+    ]
+    assert failed_subjects([*entries, *references_kept(copied.compared)]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "subject"),
+    [
+        ("UPDATE book SET oid = oid + 1 WHERE isbn = 'b2'", "b.db:book -> book.oid"),
+        ("UPDATE book SET shelf = 40 WHERE isbn = 'b3'", "book.shelf"),
+        ("UPDATE book SET next = 2 WHERE isbn = 'b1'", "book.next"),
+        ("UPDATE loan SET shelf = 4 WHERE nr = 2", "loan.shelf"),
+    ],
+)
+def test_wrong_number_of_a_column_is_noticed(library: Bench, change: str, subject: str) -> None:
+    """The column itself, and columns that refer to it."""
+    copied = library.copied(moved(["oid", "shelf"]))
+    copied.con.execute(change)
+
+    assert subject in failed_subjects(keys_mapped(copied.compared))
+
+
+def test_foreign_key_to_an_unlisted_column_does_not_follow(library: Bench) -> None:
+    """Numbers that are not listed clash."""
+    problems = library.survey(moved(["oid"])).problems
+
+    assert {problem.id for problem in problems} == {"key-collision"}
+
+
+@pytest.mark.parametrize(
+    ("column", "keys", "id"),
+    [
+        ("nothing", {}, "no-such-column"),
+        ("isbn", {}, "no-number-key"),
+        ("next", {}, "no-number-key"),
+        (
+            "shelf",
+            {"into": "volume", "create": "CREATE TABLE volume(isbn PRIMARY KEY, oid, shelf, next)"},
+            "renumbered-key-lost",
+        ),
+    ],
+)
+def test_column_without_unique_numbers_is_refused(library: Bench, column: str, keys: dict[str, Any], id: str) -> None:
+    """The declarations decide."""
+    assert id in [problem.id for problem in library.survey(moved([column], **keys)).problems]
