@@ -30,6 +30,7 @@ LEVELS: dict[str, Level] = {
     "default-lost": "attention",
     "derived-stale": "attention",
     "encoding-changed": "note",
+    "exclusion-idle": "note",
     "exemption-idle": "note",
     "fault-not-planted": "attention",
     "further-column": "note",

@@ -77,15 +77,52 @@ def test_file_of_plan_in_an_environment_is_a_copy(live: Path, scratch: Path) -> 
 
 def test_copy_without_room_is_a_problem(live: Path, tmp_path: Path) -> None:
     """The size is known before a byte is written."""
-    with (live / "other/huge.bin").open("wb") as file:
-        file.truncate(shutil.disk_usage(tmp_path).total)
+    (live / "other/huge.bin").write_bytes(bytes(3_000_000))
+    files, excluding = (
+        list_workspace(plan().model_copy(update={"rehearsal": Rehearsal(exclude=exclude)}), live)
+        for exclude in ((), ("other/huge.bin",))
+    )
+    copies = shutil.disk_usage(tmp_path).total // 3_000_000 + 1
 
-    files = list_workspace(plan(), live)
-
-    [problem] = check_room(files, tmp_path)
+    [problem] = check_room(files, tmp_path, copies=copies)
     assert (problem.id, problem.criterion) == ("no-room-for-copies", "space")
-    excluding = plan().model_copy(update={"rehearsal": Rehearsal(exclude=("other/huge.bin",))})
-    assert check_room(list_workspace(excluding, live), tmp_path) == []
+    assert excluding.size + 3_000_000 == files.size
+    assert check_room(excluding, tmp_path) == []
+
+
+def test_sparse_file_stays_sparse_in_the_copy(live: Path, scratch: Path) -> None:
+    """It needs no more space than it has blocks, and has the same bytes."""
+    with (live / "other/sparse.bin").open("wb") as file:
+        for start in (5_000_000, 900_000_000):
+            file.seek(start)
+            file.write(b"x" * 5000)
+        file.truncate(shutil.disk_usage(scratch).total * 2)
+    before = list_workspace(plan(), live).entries["other/sparse.bin"].size
+    assert before < 1_000_000
+
+    copy_workspace(plan(), live, scratch)
+
+    original, copy = (root / "other/sparse.bin" for root in (live, scratch))
+    assert copy.stat().st_size == original.stat().st_size
+    assert copy.stat().st_blocks <= original.stat().st_blocks
+    for start in (0, 5_000_000, 900_000_000):
+        texts = []
+        for path in (original, copy):
+            with path.open("rb") as file:
+                file.seek(start)
+                texts.append(file.read(10_000))
+        assert texts[0] == texts[1]
+
+
+def test_pattern_that_excludes_nothing_is_a_finding(live: Path, scratch: Path) -> None:
+    """A misspelt pattern would otherwise copy what it is meant to leave out."""
+    chosen = plan().model_copy(update={"rehearsal": Rehearsal(exclude=("other/*", "medai/*"))})
+
+    findings = copy_workspace(chosen, live, scratch).findings()
+
+    assert [(finding.id, finding.subject) for finding in findings if finding.id == "exclusion-idle"] == [
+        ("exclusion-idle", "[rehearsal] exclude medai/*")
+    ]
 
 
 def test_without_programs_only_the_files_of_plan_are_copied(live: Path, scratch: Path) -> None:

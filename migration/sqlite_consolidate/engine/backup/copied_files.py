@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import re
@@ -19,13 +20,14 @@ from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN, SIDECARS,
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Identity = tuple[int, int]
 
 _ENVIRONMENT_MARKERS = frozenset({"pyvenv.cfg", "conda-meta"})  # each makes its folder a virtual environment
 NODE_MODULES = "node_modules"
 
+SPARSE_MIN = 1_000_000  # bytes from which it is worth knowing whether a file has holes
 _TEMPORARY = "consolidate-"  # how this package names its temporary folders
 _VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".bzr", ".jj", "CVS"})
 _CACHES = frozenset(
@@ -64,7 +66,7 @@ class Entry:
     Attributes:
         name: Path relative to the workspace, "/"-separated.
         kind: How it is copied.
-        size: Bytes of a file, including its ``-wal``.
+        size: Bytes that a file needs on disk, including its ``-wal``.
         is_named: Whether the plan names it or a folder that holds it. A run needs such a file.
     """
 
@@ -82,11 +84,13 @@ class CopiedFiles:
         entries: Each of them, by name.
         left_out: Names of files and folders that the copy does not have, by reason.
         unlisted: Folders that could not be listed, with the error of each.
+        idle_patterns: Patterns of the plan that leave nothing out.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     left_out: dict[Reason, list[str]] = field(default_factory=dict)
     unlisted: dict[str, OSError] = field(default_factory=dict)
+    idle_patterns: list[str] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -137,6 +141,7 @@ def list_copied_files(live: Path, named: Iterable[str], omissions: Omissions, *,
         listing.add_named(posixpath.normpath(name))
     if complete:
         listing.add_tree(".", is_named=False)
+        listing.result.idle_patterns = listing.idle_patterns
     return listing.result
 
 
@@ -148,8 +153,14 @@ class _Listing:
         self._patterns = [posixpath.normpath(pattern) for pattern in omissions.patterns]
         self._holders: set[str] = set()  # folders on the way to something that the plan names
         self._walked: set[str] = set()
+        self._used: set[str] = set()  # patterns that have left something out
         temporary, root = Path(tempfile.gettempdir()).resolve(), live.resolve()
         self._temporary = temporary.relative_to(root) / _TEMPORARY if temporary.is_relative_to(root) else None
+
+    @property
+    def idle_patterns(self) -> list[str]:
+        """Return the patterns of the plan that have left nothing out so far."""
+        return [pattern for pattern in self._patterns if pattern not in self._used]
 
     def add_named(self, name: str) -> None:
         """Add a file or tree that the plan names, with the folders and links that lead to it."""
@@ -207,8 +218,25 @@ class _Listing:
         elif not stat.S_ISREG(status.st_mode):
             self._leave_out(name, Reason.SPECIAL)
         elif (status.st_dev, status.st_ino) not in self._omissions.identities:
-            size = size_with_sidecars(self._live / name) if name in self._omissions.databases else status.st_size
+            size = (
+                size_with_sidecars(self._live / name)
+                if name in self._omissions.databases
+                else self._needed(name, status)
+            )
             self._add(Entry(name, Kind.FILE, size, is_named))
+
+    def _needed(self, name: str, status: os.stat_result) -> int:
+        """Return the bytes that the copy of a file needs.
+
+        A sparse file needs less than its size.
+        """
+        if status.st_size < SPARSE_MIN or status.st_blocks * 512 >= status.st_size:
+            return status.st_size
+        try:
+            with (self._live / name).open("rb", buffering=0) as file:
+                return sum(end - start for start, end in allocated_parts(file.fileno()))
+        except OSError:  # the copy reports why it cannot be read
+            return status.st_size
 
     def _add_link(self, name: str, *, is_named: bool) -> None:
         if self._add(Entry(name, Kind.LINK, is_named=is_named)) and is_named:
@@ -255,9 +283,9 @@ class _Listing:
             return Reason.ARCHIVE
         if self._temporary is not None and name.startswith(self._temporary.as_posix()):
             return Reason.TEMPORARY
-        if any(fnmatchcase(name, pattern) for pattern in self._patterns):
-            return Reason.EXCLUDED
-        return None
+        matching = [pattern for pattern in self._patterns if fnmatchcase(name, pattern)]
+        self._used.update(matching)
+        return Reason.EXCLUDED if matching else None
 
     def _is_sidecar(self, name: str, names: set[str]) -> bool:
         """Return whether a file belongs to a database, and count its size to that database."""
@@ -278,6 +306,24 @@ class _Listing:
     def _is_held(self, name: str) -> bool:
         status = file_status(self._live / name)
         return status is not None and (status.st_dev, status.st_ino) in self._omissions.identities
+
+
+def allocated_parts(file: int) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each part of an open file for which the disk has blocks.
+
+    Raises:
+        OSError: The file system cannot tell.
+    """
+    size, end = os.fstat(file).st_size, 0
+    while end < size:
+        try:
+            start = os.lseek(file, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole follows
+                return
+            raise
+        end = os.lseek(file, start, os.SEEK_HOLE)
+        yield start, end
 
 
 def is_passed_over(folder: str, names: set[str]) -> bool:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.copied_files import (
+    SPARSE_MIN,
     CopiedFiles,
     Entry,
     Kind,
     Omissions,
     Reason,
+    allocated_parts,
     is_database,
     is_environment,
     list_copied_files,
@@ -37,7 +39,6 @@ Identity = tuple[int, int]
 
 _CRITERIA = {"in-use": "no-other-process", "no-space": "space"}
 _OWN = frozenset({Reason.BACKUPS, Reason.REPORTS, Reason.TEMPORARY})  # of this tool, so that no application needs them
-_CLONED = 1_000_000  # bytes from which a file is cloned if the file system can
 _CHUNK = 1 << 30
 _FICLONE = 0x4004_9409  # ioctl of Linux: share the blocks of another file (linux/fs.h)
 
@@ -69,6 +70,10 @@ class WorkspaceCopy:
             link = "link leads" if len(self.links_out) == 1 else "links lead"
             text = f"{len(self.links_out)} {link} out of the workspace, to files that are not copied: {names}."
             findings.append(Finding.of("link-out-of-copy", "", text, count=len(self.links_out)))
+        findings += [
+            Finding.of("exclusion-idle", f"[rehearsal] exclude {one_line(pattern)}", "leaves no file out.")
+            for pattern in self.files.idle_patterns
+        ]
         return [*findings, *self._omissions()]
 
     def _omissions(self) -> list[Finding]:
@@ -287,7 +292,7 @@ class _Copier:
             os.link(earlier_copy, copy)
         elif is_database(original):
             _snapshot_or_nothing(original, copy)
-        elif status.st_size < _CLONED or not _clone(original, copy):
+        elif status.st_size < SPARSE_MIN or not _clone(original, copy):
             shutil.copy2(original, copy)
         else:
             shutil.copystat(original, copy)
@@ -310,13 +315,28 @@ def _clone(original: Path, copy: Path) -> bool:
         else:
             return True
         try:
-            while os.copy_file_range(source.fileno(), destination.fileno(), _CHUNK):
-                pass
+            _copy_allocated(source.fileno(), destination.fileno())
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
             return False
     return True
+
+
+def _copy_allocated(source: int, destination: int) -> None:
+    """Copy the parts of a file for which the disk has blocks, so that a sparse file stays one.
+
+    Raises:
+        OSError: The file system does not offer these calls, or the disk is full.
+    """
+    os.ftruncate(destination, os.fstat(source).st_size)
+    for start, end in allocated_parts(source):
+        done = start
+        while done < end:
+            copied = os.copy_file_range(source, destination, min(_CHUNK, end - done), done, done)
+            if not copied:  # another process has made the file shorter
+                return
+            done += copied
 
 
 def _snapshot_or_nothing(live: Path, copy: Path) -> None:
