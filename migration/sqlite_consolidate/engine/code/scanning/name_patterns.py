@@ -19,6 +19,7 @@ _SEPARATORS = re.compile(r"[/\\]+")
 _WORD_BEFORE = re.compile(r"[^\s\"'`=:;,()<>|&]*\Z")
 _DOT_BETWEEN_PARTS = re.compile(rb"\.\$?\{|\.%[s(]|\.\$\w|[\"']\.[\"']|\.[\"']\s*[+,)\]]")
 _LONGEST = 1000  # characters of a pattern
+_REMOTE = re.compile(r"\b(?:https?|ftps?|wss?):\Z")
 _LITERAL = re.compile(r"[^\W_]")
 _ANYWHERE = frozenset({"..", "~"})
 
@@ -100,8 +101,9 @@ class NamePatterns:
             word = _WORD_BEFORE.search(before)
             start = word.group() if word else ""
             *folders, name = _SEPARATORS.split(start + match.group())
-            if UNKNOWN in name:
-                is_cut = before[: len(before) - len(start)][-1:].isspace()
+            in_front = before[: len(before) - len(start)]
+            if UNKNOWN in name and not _REMOTE.search(in_front):
+                is_cut = in_front[-1:].isspace()
                 yield from self._decide(start + match.group(), folders, name, named, is_cut=is_cut)
 
     def _decide(

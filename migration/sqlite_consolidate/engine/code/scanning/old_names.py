@@ -26,6 +26,8 @@ EXCERPT_LENGTH = 120
 _READ_AROUND = 2000  # characters on both sides of a name in which secrets are looked for
 
 _SEPARATOR = r"[/\\]+"
+_ELSEWHERE = re.compile(r"\b(?:https?|ftps?|wss?)://[^\s\"'`<>()]*\Z|[\w.+-]@\Z")
+_LONGEST_URL = 500
 _BETWEEN_PIECES = b"\"'+ \t\r\n\\()"
 
 
@@ -64,6 +66,7 @@ class OldNames:
     """Recognise the file names of the old databases.
 
     A name counts as a whole, or with a sidecar's ending: ``tasks.db-wal``; not ``old_tasks.db``, not ``tasks.db.bak``.
+    In an address of the web or of mail it is no file of the workspace.
     Where the target has the same file name, as much of the path counts as tells the two apart: ``logs/tasks.db``.
 
     Args:
@@ -88,7 +91,8 @@ class OldNames:
     def find(self, text: str) -> Iterator[tuple[int, str]]:
         """Yield the offset and the name of every mention in the text."""
         for match in self._pattern.finditer(text):
-            yield match.start(), re.sub(_SEPARATOR, "/", match.group(1))
+            if not _ELSEWHERE.search(text, max(0, match.start() - _LONGEST_URL), match.start()):
+                yield match.start(), re.sub(_SEPARATOR, "/", match.group(1))
 
     def may_occur_in(self, data: bytes) -> bool:
         """Return quickly whether a file may contain one of the names in one piece."""

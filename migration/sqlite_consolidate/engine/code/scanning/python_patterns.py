@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
 from sqlite_consolidate.engine.code.scanning.prose import is_sentence
 from sqlite_consolidate.engine.code.scanning.python_values import FUNCTIONS, ConstantValues
 
@@ -29,6 +30,7 @@ class PatternExpression(NamedTuple):
     kind: MentionKind
 
 
+_LISTINGS = frozenset({"listdir", "scandir", "iterdir", "walk", "glob", "iglob", "rglob"})
 _Pending = list[tuple[ast.expr, frozenset[str]]]
 
 
@@ -43,6 +45,28 @@ def find_pattern_expressions(module: ast.Module, names: OldNames) -> list[Patter
     return _PatternFinder(module, names).expressions
 
 
+def _name_of(node: ast.Attribute | ast.Name) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id
+
+
+def _tested_endings(node: ast.AST) -> list[ast.expr]:
+    """Return the endings of ``name.endswith(...)`` or ``path.suffix == ...``."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="endswith"), args=[ending, *_]):
+            return _alternatives(ending)
+        case ast.Compare(
+            left=ast.Attribute(attr="suffix") | ast.Subscript(value=ast.Call(func=ast.Attribute(attr="splitext"))),
+            ops=[ast.Eq() | ast.In()],
+            comparators=[ending],
+        ):
+            return _alternatives(ending)
+    return []
+
+
+def _alternatives(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
+
+
 class _PatternFinder:
     """Visit the nodes of a module once, and keep the largest expression of each text."""
 
@@ -51,6 +75,9 @@ class _PatternFinder:
         self._names = names
         self._patterns = names.patterns
         self._values = ConstantValues(module)
+        self._lists_folders = any(
+            isinstance(node, ast.Attribute | ast.Name) and _name_of(node) in _LISTINGS for node in ast.walk(module)
+        )
         self._visit(module)
 
     def _visit(self, node: ast.AST) -> _Pending:
@@ -62,6 +89,12 @@ class _PatternFinder:
         below = [pending for child in ast.iter_child_nodes(node) for pending in self._visit(child)]
         if isinstance(node, FUNCTIONS):
             self._values.leave_function()
+        if isinstance(node, ast.AugAssign):
+            texts = self._values.added_texts(node)
+            below = [(node.value, texts)] if any(map(self._patterns.is_end_of, texts)) else below
+        if self._lists_folders and (endings := _tested_endings(node)):
+            texts = frozenset(UNKNOWN + text for ending in endings for text in self._values.possible_texts(ending))
+            below += [(ending, texts) for ending in endings[:1]]
         if isinstance(node, ast.Name | ast.Attribute):  # a constant is recorded where it is defined
             return [] if isinstance(node, ast.Name) else below
         if isinstance(node, ast.expr) and not isinstance(node, ast.Lambda):

@@ -115,14 +115,16 @@ class _Finder:
         names_in_parts = {name for child in ast.iter_child_nodes(node) for name in self._record_names(child, inside)}
         if isinstance(node, FUNCTIONS):
             self._values.leave_function()
-        if not isinstance(node, ast.expr):
+        if isinstance(node, ast.AugAssign):
+            texts, recorded = self._values.added_texts(node), node.value
+        elif isinstance(node, ast.expr):
+            texts, recorded = self._values.possible_texts(node), node
+        else:
             return names_in_parts
-        names_in_node = sorted(
-            {name for text in self._values.possible_texts(node) for _, name in self._names.find(text)}
-        )
+        names_in_node = sorted({name for text in texts for _, name in self._names.find(text)})
         if not isinstance(node, (ast.Name, ast.Attribute)):  # a constant is recorded where it is defined
             self.expressions += [
-                NamingExpression(node, name, self._kind(node, name, place))
+                NamingExpression(recorded, name, self._kind(recorded, name, place))
                 for name in names_in_node
                 if name not in names_in_parts
             ]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from itertools import islice, product
+from itertools import count, islice, product
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Texts = frozenset[str]
-Bindings = dict[str, list[ast.expr]]
+Value = ast.expr | ast.AugAssign
+Bindings = dict[str, list[Value]]
 
 _MAX_TEXTS = 100
 """Largest number of texts, and of name look-ups, of one expression.
@@ -23,6 +25,9 @@ Beyond it, texts are left out and names count as unknown.
 _ANY_TEXT: Texts = frozenset({UNKNOWN})
 _PATH_CALLS = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath", "join", "joinpath"})
 _SAME_FILE = frozenset({"str", "fspath", "abspath", "expanduser", "realpath", "normpath"})
+_BRACES = re.compile(r"\{(?P<name>[^{}:!]*)[^{}]*\}")
+_DOLLAR = re.compile(r"\$(?P<brace>\{)?(?P<name>\w+)(?(brace)\})")
+_PERCENT = re.compile(r"%(?:\((?P<name>\w+)\))?[-+#0-9. ]*[a-zA-Z]")
 _SEARCHES = frozenset({"glob", "iglob", "rglob"})
 _SAME_FILE_METHODS = frozenset({"resolve", "absolute", "expanduser", "as_posix"})
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -51,7 +56,7 @@ class ConstantValues:
         """Stop looking names up in the function entered last."""
         self._scopes.pop()
 
-    def possible_texts(self, node: ast.expr) -> Texts:
+    def possible_texts(self, node: Value) -> Texts:
         """Return the possible texts of an expression, with ``UNKNOWN`` for each unknown part."""
         match node:
             case ast.Constant(value=str() | bytes() as value):
@@ -60,7 +65,7 @@ class ConstantValues:
                 return self._joined_texts("", parts)
             case ast.FormattedValue(value=value, conversion=-1 | 115, format_spec=None):  # 115: !s
                 return self.possible_texts(value)
-            case ast.BinOp():
+            case ast.BinOp() | ast.AugAssign():
                 return self._operator_texts(node)
             case ast.IfExp(body=first, orelse=other):
                 return self.possible_texts(first) | self.possible_texts(other)
@@ -68,11 +73,23 @@ class ConstantValues:
                 return frozenset().union(*map(self.possible_texts, values))
             case ast.Name(id=name):
                 return self._name_texts(name)
-            case ast.Attribute(attr=name):
-                return self._bound_texts(self._attributes.get(name, []))
+            case ast.Attribute():
+                return self._attribute_texts(node)
             case ast.Call():
                 return self._call_texts(node)
         return _ANY_TEXT
+
+    def added_texts(self, node: ast.AugAssign) -> Texts:
+        """Return the possible texts of a name after ``+=``."""
+        if not isinstance(node.op, ast.Add):
+            return _ANY_TEXT
+        is_outermost = id(node) not in self._in_progress
+        self._in_progress.add(id(node))
+        try:
+            return self._joined_texts("", [node.target, node.value])
+        finally:
+            if is_outermost:
+                self._in_progress.discard(id(node))
 
     def _collect(self, node: ast.AST, scope: Bindings, *, in_class: bool) -> None:
         """Record what each name and attribute below the node is bound to.
@@ -93,7 +110,9 @@ class ConstantValues:
             else:
                 self._collect(child, scope, in_class=in_class or isinstance(child, ast.ClassDef))
 
-    def _operator_texts(self, node: ast.BinOp) -> Texts:
+    def _operator_texts(self, node: ast.BinOp | ast.AugAssign) -> Texts:
+        if isinstance(node, ast.AugAssign):
+            return self.added_texts(node)
         match node.op:
             case ast.Add():
                 return self._joined_texts("", [node.left, node.right])
@@ -101,13 +120,18 @@ class ConstantValues:
                 return self._joined_texts("/", [node.left, node.right])
             case ast.Mod():
                 values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
-                return self._formatted_texts(r"%(?:\(\w+\))?[-+#0-9. ]*[a-zA-Z]", node.left, values)
+                return self._formatted_texts(_PERCENT, node.left, values, _named_values(node.right))
         return _ANY_TEXT
+
+    def _attribute_texts(self, node: ast.Attribute) -> Texts:
+        if node.attr == "sep" and isinstance(node.value, ast.Name) and node.value.id in {"os", "path"}:
+            return frozenset({"/"})
+        return self._bound_texts(self._attributes.get(node.attr, []))
 
     def _name_texts(self, name: str) -> Texts:
         return self._bound_texts(next((scope[name] for scope in reversed(self._scopes) if name in scope), []))
 
-    def _bound_texts(self, values: list[ast.expr]) -> Texts:
+    def _bound_texts(self, values: Sequence[Value]) -> Texts:
         """Return the possible texts of all values that a name is bound to.
 
         A value that refers to itself is not followed again.
@@ -124,6 +148,17 @@ class ConstantValues:
         finally:
             self._in_progress -= {id(value) for value in fresh}
 
+    def _elements(self, node: ast.expr) -> list[ast.expr] | None:
+        """Return the elements of a list that is written there, or to which a name is bound."""
+        if isinstance(node, ast.Name):
+            bound = next((scope[node.id] for scope in reversed(self._scopes) if node.id in scope), [])
+            return self._elements_of(bound[0]) if len(bound) == 1 else None
+        return self._elements_of(node)
+
+    @staticmethod
+    def _elements_of(node: Value) -> list[ast.expr] | None:
+        return node.elts if isinstance(node, ast.List | ast.Tuple) else None
+
     def _joined_texts(self, separator: str, parts: Iterable[ast.expr]) -> Texts:
         return frozenset(
             separator.join(texts) for texts in islice(product(*map(self.possible_texts, parts)), _MAX_TEXTS)
@@ -135,17 +170,23 @@ class ConstantValues:
             case ast.Attribute(value=value, attr="with_suffix") if call.args:
                 stems = {re.sub(r"\.[^./]*$", "", text) for text in self.possible_texts(value)}
                 return frozenset(stem + suffix for stem in stems for suffix in self.possible_texts(call.args[0]))
+            case ast.Attribute(value=value, attr="with_name" | "with_stem" as method) if call.args:
+                paths, names = self.possible_texts(value), self.possible_texts(call.args[0])
+                return frozenset(_renamed(path, name, method) for path in paths for name in names)
             case ast.Attribute(value=value, attr="joinpath"):
                 return self._joined_texts("/", [value, *call.args])
-            case ast.Attribute(value=ast.Constant(value=str() as separator), attr="join") if call.args:
-                parts = call.args[0]
+            case ast.Attribute(value=value, attr="join") if len(call.args) == 1 and self._is_separator(value):
+                elements = self._elements(call.args[0])
+                separators = self.possible_texts(value)
                 return (
-                    self._joined_texts(separator, parts.elts) if isinstance(parts, ast.List | ast.Tuple) else _ANY_TEXT
+                    frozenset().union(*(self._joined_texts(separator, elements) for separator in separators))
+                    if elements
+                    else _ANY_TEXT
                 )
+            case ast.Attribute(value=ast.Name(id="str"), attr="format") if call.args:
+                return self._formatted_texts(_BRACES, call.args[0], call.args[1:], _keywords(call))
             case ast.Attribute(value=value, attr="format"):
-                return self._formatted_texts(
-                    r"\{[^{}]*\}", value, call.args or [keyword.value for keyword in call.keywords]
-                )
+                return self._formatted_texts(_BRACES, value, call.args, _keywords(call))
             case ast.Attribute(value=value, attr=name) if name in _SAME_FILE_METHODS:
                 return self.possible_texts(value)
             case ast.Attribute(attr="get" | "getenv") if len(call.args) > 1:
@@ -157,13 +198,16 @@ class ConstantValues:
     def _templated_texts(self, call: ast.Call) -> Texts:
         """Return the text that a call makes of a template, or for which it searches."""
         match call.func:
-            case ast.Attribute(value=value, attr="format_map"):
-                return self._formatted_texts(r"\{[^{}]*\}", value, [])
-            case ast.Attribute(
-                value=ast.Call(func=ast.Name(id="Template") | ast.Attribute(attr="Template"), args=[template]),
-                attr="substitute" | "safe_substitute",
-            ):
-                return self._formatted_texts(r"\$\{?\w+\}?", template, [])
+            case ast.Attribute(value=value, attr="format_map") if call.args:
+                return self._formatted_texts(_BRACES, value, [], _named_values(call.args[0]))
+            case ast.Name(id="Template") | ast.Attribute(attr="Template") if call.args:
+                return self._formatted_texts(_DOLLAR, call.args[0])
+            case ast.Attribute(value=value, attr="substitute" | "safe_substitute"):
+                named = _keywords(call) | (_named_values(call.args[0]) if call.args else {})
+                match value:
+                    case ast.Call(func=ast.Name(id="Template") | ast.Attribute(attr="Template"), args=[template]):
+                        return self._formatted_texts(_DOLLAR, template, [], named)
+                return self.possible_texts(value)
             case ast.Attribute(attr="strftime") | ast.Name(id="glob" | "iglob" | "strftime") if call.args:
                 return self.possible_texts(call.args[0])
             case ast.Attribute(value=value, attr=name) if name in _SEARCHES and call.args:
@@ -171,23 +215,63 @@ class ConstantValues:
                 return self._joined_texts("/", [*folder, call.args[0]])
         return _ANY_TEXT
 
-    def _formatted_texts(self, place: str, template: ast.expr, values: list[ast.expr]) -> Texts:
-        """Return the template with the values in its placeholders, in order."""
+    def _is_separator(self, node: ast.expr) -> bool:
+        """Return whether the method ``join`` of an expression is that of a text."""
+        return isinstance(node, ast.Constant) or self.possible_texts(node) != _ANY_TEXT
 
-        def _filled(texts: tuple[str, ...]) -> str:
-            left = iter(texts[1:])
-            return re.sub(place, lambda _: next(left, UNKNOWN), texts[0])
+    def _formatted_texts(
+        self,
+        place: re.Pattern[str],
+        template: ast.expr,
+        values: Sequence[ast.expr] = (),
+        named: Mapping[str, ast.expr] = MappingProxyType({}),
+    ) -> Texts:
+        """Return the template with the values in its placeholders."""
+        keys = [*range(len(values)), *named]
+        parts = map(self.possible_texts, [template, *values, *named.values()])
 
-        return frozenset(map(_filled, islice(product(*map(self.possible_texts, [template, *values])), _MAX_TEXTS)))
+        def _filled(text: str, *known: str) -> str:
+            by_key: dict[object, str] = dict(zip(keys, known, strict=True))
+            numbers = count()
+
+            def _value(match: re.Match[str]) -> str:
+                name = match["name"] or ""
+                key: object = next(numbers) if not name else int(name) if name.isdecimal() else name
+                return by_key.get(key, UNKNOWN)
+
+            return place.sub(_value, text)
+
+        return frozenset(_filled(*texts) for texts in islice(product(*parts), _MAX_TEXTS))
 
 
-def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
+def _keywords(call: ast.Call) -> dict[str, ast.expr]:
+    return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+
+
+def _named_values(node: ast.expr) -> dict[str, ast.expr]:
+    """Return the values of a dictionary that is written there."""
+    pairs = zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ()
+    return {key.value: value for key, value in pairs if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+
+
+def _renamed(path: str, name: str, method: str) -> str:
+    """Return the path that ``with_name`` or ``with_stem`` makes of another."""
+    folder, slash, file = path.rpartition("/")
+    if UNKNOWN in file and not slash:
+        folder, slash = UNKNOWN, "/"
+    suffix = re.search(rf"\.[^.{UNKNOWN}]*$|{UNKNOWN}$|$", file) if method == "with_stem" else None
+    return folder + slash + name + (suffix.group() if suffix else "")
+
+
+def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, Value]]:
     """Yield what one node binds by assignment, default, or loop over a literal collection."""
     match node:
         case ast.Assign(targets=targets, value=value):
             yield from ((target, value) for target in targets)
         case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
             yield target, value
+        case ast.AugAssign(target=target, op=ast.Add()):
+            yield target, node
         case ast.For(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values) | ast.Set(elts=values)) | (
             ast.comprehension(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values) | ast.Set(elts=values))
         ):
