@@ -1,4 +1,7 @@
-"""Draw workspaces with equal ids, and resolve every reference by content."""
+"""Draw workspaces with equal ids, and resolve every reference by content.
+
+References are declared, or stated by the plan: for all rows, or for rows of one kind.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.plan.model import Source, TableMap
+from sqlite_consolidate.plan.model import Refers, Source, TableMap
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,6 +23,7 @@ else:
 Row = dict[str, Any]
 Contents = dict[str, list[Row]]
 References = dict[tuple[str, ...], tuple[str, tuple[str, ...]]]
+Stated = dict[tuple[str, str], tuple[str, tuple[str, ...]]]
 
 _KEYS = (
     "id INTEGER PRIMARY KEY",
@@ -36,20 +40,31 @@ class Shape:
 
     Attributes:
         refers: Columns of each reference, to the referred table and its columns.
+        stated: Column and kind of each reference that only the plan states, to the referred table and its column. An
+            empty kind means all rows.
         key: ``id``, or empty for a table without a key of one column.
+        number: ``u`` for a table with a second unique column that is renumbered, or empty.
         sql: The CREATE TABLE statement.
     """
 
     name: str
     refers: References = field(default_factory=dict)
+    stated: Stated = field(default_factory=dict)
     key: str = "id"
+    number: str = ""
     sql: str = ""
 
     @property
     def columns(self) -> list[str]:
-        """Return all columns but the label, the key first."""
+        """Return all columns but the label, the kind and the second number, the key first."""
         referring = [column for columns in self.refers for column in columns]
-        return list(dict.fromkeys([*([self.key] if self.key else []), *referring]))
+        stated = [column for column, _ in self.stated]
+        return list(dict.fromkeys([*([self.key] if self.key else []), *referring, *stated]))
+
+    @property
+    def has_kinds(self) -> bool:
+        """Return whether a reference depends on the kind of the row."""
+        return any(kind for _, kind in self.stated)
 
 
 @dataclass
@@ -100,6 +115,7 @@ def _shapes(rng: random.Random) -> dict[str, Shape]:
     if rng.random() < 0.5:
         shapes["log"] = Shape("log", key="")
         shapes["log"].refers["r0",] = (rng.choice(names), ("id",))
+    _add_stated(rng, shapes, names)
     composite = [shape for shape in shapes.values() if shape.name in names and ("r0",) in shape.refers]
     if composite and rng.random() < 0.5:
         parent = rng.choice(composite)
@@ -110,10 +126,33 @@ def _shapes(rng: random.Random) -> dict[str, Shape]:
     return shapes
 
 
+def _add_stated(rng: random.Random, shapes: dict[str, Shape], names: list[str]) -> None:
+    """Add second numbers, references to them, and references that only the plan states."""
+    for name in names:
+        shapes[name].number = "u" if rng.random() < 0.3 and name != "same" else ""
+
+    def end() -> tuple[str, tuple[str, ...]]:
+        parent = rng.choice(names)
+        return parent, (rng.choice(("id", shapes[parent].number or "id")),)
+
+    for shape in list(shapes.values()):
+        if shape.name != "link" and rng.random() < 0.4:
+            shape.stated["x0", ""] = end()
+        if shape.name != "link" and rng.random() < 0.3:
+            shape.refers["y0",] = end()
+        if shape.name != "link" and rng.random() < 0.3:
+            shape.stated |= {("x1", "a"): end(), ("x1", "b"): end()}
+    if rng.random() < 0.3:
+        shapes["twin"] = Shape("twin")
+        shapes["twin"].stated["id", ""] = (rng.choice(names), ("id",))
+
+
 def _sql(rng: random.Random, shape: Shape, *, unique: bool) -> str:
     key = rng.choice(_KEYS) if shape.key else ""
     columns = [key] if key else []
     columns += [f"{name} {rng.choice(('INTEGER', 'INT', ''))}" for name in shape.columns if name != shape.key]
+    columns += [f"{shape.number} INTEGER UNIQUE"] if shape.number else []
+    columns += ["kind TEXT"] if shape.has_kinds else []
     columns.append("label TEXT")
     if shape.name == "link":
         columns.append("PRIMARY KEY (a, b)")
@@ -127,18 +166,19 @@ def _sql(rng: random.Random, shape: Shape, *, unique: bool) -> str:
 def _rows(rng: random.Random, shapes: dict[str, Shape], file: str) -> Contents:
     low = rng.choice((1, 1, 1, 0, -3, 50))
     keys = {name: rng.sample(range(low, low + 15), rng.randint(0, 7)) for name in shapes}
-    if "same" in shapes:
-        parents = keys[shapes["same"].refers["id",][0]]
-        keys["same"] = [key for key in parents if rng.random() < 0.6]
+    for name, end in _shared_keys(shapes):
+        keys[name] = [key for key in keys[end] if rng.random() < 0.6]
+    numbers = {name: rng.sample(range(low, low + 15), 7) for name in shapes}
+    ends: dict[tuple[str, tuple[str, ...]], list[int]] = {(name, ("id",)): keys[name] for name in shapes}
+    ends |= {(name, ("u",)): numbers[name][: len(keys[name])] for name in shapes}
     contents: Contents = {}
     for shape in shapes.values():
-        rows: list[Row] = []
-        for number, key in enumerate(keys[shape.name]):
-            row: Row = {"id": key} if shape.key else {}
-            for columns, (parent, _) in shape.refers.items():
-                if len(columns) == 1 and columns[0] not in row:
-                    row[columns[0]] = _reference(rng, keys[parent])
-            rows.append({**row, "label": f"{file}.{shape.name}.{number}"})
+        rows = [
+            {**_row(rng, shape, key, ends), "label": f"{file}.{shape.name}.{number}"}
+            for number, key in enumerate(keys[shape.name])
+        ]
+        for row, number in zip(rows if shape.number else (), numbers[shape.name], strict=False):
+            row["u"] = number if rng.random() < 0.9 else None
         if shape.name == "link":
             rows = list({(row["a"], row["b"]): row for row in rows if None not in row.values()}.values())
         contents[shape.name] = rows
@@ -148,6 +188,25 @@ def _rows(rng: random.Random, shapes: dict[str, Shape], file: str) -> Contents:
             other = rng.choice(contents[parent]) if contents[parent] else {"id": None, "r0": None}
             row |= {"p": other["id"], "q": other["r0"]}
     return contents
+
+
+def _shared_keys(shapes: dict[str, Shape]) -> list[tuple[str, str]]:
+    """Return each table whose key is that of another table, with that one."""
+    same = [("same", shapes["same"].refers["id",][0])] if "same" in shapes else []
+    return same + ([("twin", shapes["twin"].stated["id", ""][0])] if "twin" in shapes else [])
+
+
+def _row(rng: random.Random, shape: Shape, key: int, ends: dict[tuple[str, tuple[str, ...]], list[int]]) -> Row:
+    row: Row = {"id": key} if shape.key else {}
+    for columns, end in shape.refers.items():
+        if len(columns) == 1 and columns[0] not in row:
+            row[columns[0]] = _reference(rng, ends[end])
+    if shape.has_kinds:
+        row["kind"] = rng.choice(("a", "b", "b", "c", None))
+    for (column, kind), end in shape.stated.items():
+        if column not in row or (kind and row["kind"] == kind):
+            row[column] = _reference(rng, ends[end])
+    return row
 
 
 def _reference(rng: random.Random, keys: list[int]) -> int | None:
@@ -191,8 +250,13 @@ def planned(keyed: Keyed) -> list[Source]:
 
 
 def _map(shape: Shape) -> TableMap:
+    refers = [
+        Refers(column=column, to=f"{parent}.{to[0]}", when=f"kind = '{kind}'" if kind else "")
+        for (column, kind), (parent, to) in shape.stated.items()
+    ]
+    table_map = TableMap(name=shape.name, renumber=[shape.number] if shape.number else [], refers=refers)
     has_rowid = not shape.key and shape.name == "log"
-    return TableMap(name=shape.name, rowids="renumber") if has_rowid else TableMap(name=shape.name)
+    return table_map.model_copy(update={"rowids": "renumber"}) if has_rowid else table_map
 
 
 def read(path: Path, keyed: Keyed) -> Contents:
@@ -228,7 +292,13 @@ def _arrives(keyed: Keyed, file: str, table: str) -> bool:
 def _wrong_references(shape: Shape, contents: Contents, rows: tuple[Row, Row], after: Contents) -> Iterator[str]:
     """Yield each reference of one row that leads to another row than before."""
     was, now = rows
-    for columns, (parent, to) in shape.refers.items():
+    stated: References = {
+        (column,): end for (column, kind), end in shape.stated.items() if kind in ("", was.get("kind"))
+    }
+    for column, _ in shape.stated:
+        if (column,) not in stated and was[column] != now[column]:
+            yield f"{was['label']} {column}: a value that refers to nothing changed"
+    for columns, (parent, to) in (shape.refers | stated).items():
         old, new = ([row[column] for column in columns] for row in (was, now))
         if None in old:
             if [value is None for value in old] != [value is None for value in new]:
