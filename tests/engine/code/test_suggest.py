@@ -155,6 +155,13 @@ def test_expression_at_several_places_is_replaced_at_all(tmp_path: Path) -> None
     assert not unlike.understood
 
 
+def test_place_of_several_databases_is_proposed_once(tmp_path: Path) -> None:
+    """One decision of the operator covers each name that the place can have."""
+    made = proposed(tmp_path, "a.py", 'def f(n):\n    return "app/logs/%s.db" % n\n\nx = "app/logs/%s.db" % y\n')
+
+    assert [(proposal.line, proposal.understood) for proposal in made] == [(2, False), (4, False)]
+
+
 def test_documentation_and_exempt_places_need_no_reference(tmp_path: Path) -> None:
     """Only what would be a failure of the run is proposed, and no sentence."""
     (tmp_path / "README.md").write_text("tasks.db\n")

@@ -57,13 +57,23 @@ def propose_references(scope: ScanScope) -> tuple[ProposedReference, ...]:
 
     A replacement keeps the expression for the folder of the old database, and continues from that folder to the target.
     It is therefore correct only if the code found the old database before. Documentation and exempt places are left
-    out. No file is written.
+    out. A place that is left to the operator is proposed once, even if it can name several databases. No file is
+    written.
     """
     by_file: dict[str, list[Mention]] = {}
     for mention in find_mentions(scope).mentions:
         if mention.kind in ("code", "config"):
             by_file.setdefault(mention.file, []).append(mention)
-    return tuple(proposal for file, mentions in by_file.items() for proposal in propose_in_file(scope, file, mentions))
+    proposals = [proposal for file, mentions in by_file.items() for proposal in propose_in_file(scope, file, mentions)]
+    return tuple({_key_of(proposal): proposal for proposal in reversed(proposals)}.values())[::-1]
+
+
+def _key_of(proposal: ProposedReference) -> object:
+    """Return what tells a proposal apart.
+
+    For an operator a place and its reason do, whatever database it can name.
+    """
+    return proposal if proposal.understood else (proposal.file, proposal.line, proposal.find, proposal.reason)
 
 
 def propose_in_file(
