@@ -185,7 +185,7 @@ def test_name_among_words_is_a_sentence(tmp_path: Path, code: str, kind: str) ->
         (".env.local", "#DB=tasks.db", "documentation"),
         ("a.ts", "// tasks.db", "documentation"),
         ("a.js", "open(x); // not tasks.db", "documentation"),
-        ("a.js", " * tasks.db", "documentation"),
+        ("a.js", "/** * tasks.db", "documentation"),
         ("a.js", "/* old */ open('tasks.db')", "code"),
         ("a.js", "open('file://tasks.db')", "code"),
         ("a.js", "open(' // tasks.db')", "code"),

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_HASH = frozenset({".sh", ".bash", ".zsh", ".ksh", ".yaml", ".yml", ".toml", ".cfg", ".conf", ".ini", ".properties"})
-_SLASHES = frozenset({".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"})
+_HASH = frozenset(
+    {".sh", ".bash", ".zsh", ".ksh", ".yaml", ".yml", ".toml", ".cfg", ".conf", ".ini", ".properties", ".env"}
+)
+_HASH_NAMES = (".env", "dockerfile", "containerfile", "makefile")
+_SHEBANG = re.compile(r"#!.*\b(?:(?:ba|z|k|da)?sh|python[\d.]*|perl|ruby)\b")
 _COMMENT_BY_HASH = re.compile(r"(?:^|(?<=\s))#(?!!)")
-_COMMENT_BY_SLASHES = re.compile(r"(?:^|(?<=[\s;{}()]))//|^\s*(?:/\*(?!.*\*/.*\S)|\*(?!/.*\S))")
 _QUOTES = "\"'`"
 
 _PUNCTUATION = ".,;:!?()"
@@ -41,15 +43,18 @@ def is_sentence(text: str, name: str) -> bool:
     return sum(bool(_WORD.fullmatch(part.strip(_PUNCTUATION))) for part in parts) > 1
 
 
-def comment_finder(file: str) -> Callable[[str], int]:
+def comment_finder(file: str, text: str = "") -> Callable[[str], int]:
     """Return a function that tells where the comment of a line of a file begins.
 
     It returns the length of a line without a comment. In languages that are not known no line has a comment.
+
+    Args:
+        file: Path of the file.
+        text: Its text, whose first line tells a script without a suffix.
     """
     path = PurePosixPath(file)
-    if path.suffix.lower() in _SLASHES:
-        return lambda line: _first_outside_quotes(_COMMENT_BY_SLASHES, line)
-    if path.suffix.lower() in _HASH or path.suffix.lower() == ".env" or path.name.startswith(".env"):
+    is_named = path.suffix.lower() in _HASH or path.name.lower().startswith(_HASH_NAMES)
+    if is_named or (not path.suffix and _SHEBANG.match(text)):
         return lambda line: _first_outside_quotes(_COMMENT_BY_HASH, line)
     return len
 

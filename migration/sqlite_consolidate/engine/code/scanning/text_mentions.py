@@ -5,9 +5,9 @@ from __future__ import annotations
 import bisect
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scanning.old_names import Mention, MentionKind, OldNames, excerpt
-from sqlite_consolidate.engine.code.scanning.prose import comment_finder
+from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, Mention, MentionKind, OldNames, excerpt
 from sqlite_consolidate.engine.code.scanning.text_patterns import computed_texts
+from sqlite_consolidate.engine.code.scanning.text_places import kinds_at
 from sqlite_consolidate.engine.code.source_files import line_starts
 
 if TYPE_CHECKING:
@@ -21,14 +21,16 @@ def text_mentions(file: str, text: str, kind: MentionKind, names: OldNames) -> l
     known. Computed names are found in shell, JavaScript, YAML and environment files.
     """
     lines = _Lines(text)
-    find_comment = comment_finder(file)
+    kind_at = kinds_at(file, text, kind)
     mentions: dict[tuple[int, str, str], Mention] = {}
     for offset, name in names.find(text):
-        number, line, column = lines.at(offset)
-        kind_here: MentionKind = "documentation" if column >= find_comment(line) else kind
-        mentions.setdefault((number, "", name), Mention(file, number, excerpt(line, name, file), name, kind_here))
+        number, line = lines.at(offset)
+        mention = Mention(file, number, excerpt(line, name, file), name, kind_at(offset, name))
+        known = mentions.setdefault((number, "", name), mention)
+        if mention.kind in KINDS_IN_USE and known.kind not in KINDS_IN_USE:
+            mentions[number, "", name] = mention
     for offset, mention in _computed_mentions(file, text, kind, names) if kind != "documentation" else ():
-        number, line, _ = lines.at(offset)
+        number, line = lines.at(offset)
         placed = Mention(file, number, excerpt(line, "", file), mention.database, mention.kind, pattern=mention.pattern)
         mentions.setdefault((number, mention.pattern, mention.database), placed)
     return sorted(mentions.values(), key=lambda mention: mention.line)
@@ -55,8 +57,8 @@ class _Lines:
         self._text = text
         self._starts = [*line_starts(text), len(text)]
 
-    def at(self, offset: int) -> tuple[int, str, int]:
-        """Return the number and the text of the line, and the column of the offset."""
+    def at(self, offset: int) -> tuple[int, str]:
+        """Return the number and the text of the line at an offset."""
         number = bisect.bisect_right(self._starts, offset, hi=len(self._starts) - 1)
         start = self._starts[number - 1]
-        return number, self._text[start : self._starts[number]], offset - start
+        return number, self._text[start : self._starts[number]]

@@ -55,6 +55,17 @@ def is_javascript(file: str) -> bool:
     return posixpath.splitext(file)[1].lower() in _JAVASCRIPT
 
 
+def is_yaml(file: str) -> bool:
+    """Return whether a file is YAML, by its name."""
+    return posixpath.splitext(file)[1].lower() in _YAML
+
+
+def is_shell(file: str, text: str) -> bool:
+    """Return whether a file is a script of a shell, by its name, or else by its first line."""
+    suffix = posixpath.splitext(file)[1].lower()
+    return suffix in _SHELL or (not suffix and bool(_SHEBANG.match(text)))
+
+
 def computed_texts(file: str, text: str, is_wanted: Callable[[str], bool]) -> Iterator[ComputedText]:
     """Return the computed texts of a file, or nothing for a language that is not known.
 
@@ -69,9 +80,9 @@ def computed_texts(file: str, text: str, is_wanted: Callable[[str], bool]) -> It
         expressions = script_expressions(text, is_wanted)
         return (ComputedText(made.start, made.end - made.start, made.texts) for made in expressions)
     is_environment = suffix == ".env" or path.name.startswith(".env")
-    if suffix in _SHELL or is_environment or (not suffix and _SHEBANG.match(text)):
+    if is_environment or is_shell(file, text):
         return read_shell(text, is_wanted)
-    return read_shell(text, is_wanted, has_variables=False) if suffix in _YAML else iter(())
+    return read_shell(text, is_wanted, has_variables=False) if is_yaml(file) else iter(())
 
 
 def read_shell(text: str, is_wanted: Callable[[str], bool], *, has_variables: bool = True) -> Iterator[ComputedText]:
