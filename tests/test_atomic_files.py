@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.atomic_files import make_private_folder, move, replace, sync_folder, write_new
+from sqlite_consolidate.atomic_files import make_private_folder, move, move_all, replace, sync_folder, write_new
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -231,3 +231,17 @@ def test_only_a_folder_is_synced_as_one(tmp_path: Path) -> None:
     sync_folder(tmp_path)
     with pytest.raises(NotADirectoryError):
         sync_folder(tmp_path / "file")
+
+
+def test_files_get_new_names_together(tmp_path: Path) -> None:
+    """If one of the new names is taken, all files have their old names."""
+    for name in ("a", "b", "taken"):
+        (tmp_path / name).write_text(name)
+
+    with pytest.raises(FileExistsError):
+        move_all([(tmp_path / "a", tmp_path / "new"), (tmp_path / "b", tmp_path / "taken")])
+    assert [(tmp_path / name).read_text() for name in ("a", "b", "taken")] == ["a", "b", "taken"]
+    (tmp_path / "taken").unlink()
+    move_all([(tmp_path / "a", tmp_path / "new"), (tmp_path / "b", tmp_path / "taken")])
+
+    assert sorted((path.name, path.read_text()) for path in tmp_path.iterdir()) == [("new", "a"), ("taken", "b")]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
@@ -64,14 +64,36 @@ def _part_of(path: Path) -> Path:
 def move(old: Path, new: Path) -> None:
     """Rename a file without opening it, and sync both folders.
 
-    The file has both names between the two steps, and never none. If ``new`` is already this very file, because a
+    See :func:`move_all`.
+    """
+    move_all([(old, new)])
+
+
+def move_all(names: Sequence[tuple[Path, Path]]) -> None:
+    """Rename files without opening them, and sync each of their folders twice.
+
+    A file has both names between the two steps, and never none. If ``new`` is already this very file, because a
     rename was cut short, only the old name is removed.
 
+    Args:
+        names: Old and new name of each file.
+
     Raises:
-        FileExistsError: ``new`` is another file. Nothing was changed.
-        ProblemError: The file system cannot give a file a second name. Nothing was changed.
+        FileExistsError: ``new`` is another file. No old name was removed.
+        ProblemError: The file system cannot give a file a second name. No old name was removed.
         OSError: A folder cannot be written, or ``old`` does not exist.
     """
+    for old, new in names:
+        _link(old, new)
+    for folder in dict.fromkeys(new.parent for _, new in names):
+        sync_folder(folder)
+    for old, _ in names:
+        old.unlink()
+    for folder in dict.fromkeys(old.parent for old, _ in names):
+        sync_folder(folder)
+
+
+def _link(old: Path, new: Path) -> None:
     try:
         os.link(old, new, follow_symlinks=False)
     except FileExistsError:
@@ -89,9 +111,6 @@ def move(old: Path, new: Path) -> None:
                 "Use a file system with hard links, and a folder on the same one.",
             )
         ) from error
-    sync_folder(new.parent)
-    old.unlink()
-    sync_folder(old.parent)
 
 
 def make_private_folder(path: Path) -> None:

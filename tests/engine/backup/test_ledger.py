@@ -198,3 +198,16 @@ def test_line_that_no_run_has_written_is_a_problem(tmp_path: Path, line: str) ->
     assert [(problem.id, problem.subject) for problem in caught.value.problems] == [
         ("bad-ledger", f"{tmp_path.name}/ledger.jsonl")
     ]
+
+
+def test_events_of_many_files_are_noted_at_once(tmp_path: Path) -> None:
+    """No event is lost if there is none, one or several of them."""
+    ledger = Ledger(tmp_path)
+
+    ledger.note_all("archiving", [])
+    ledger.note_all("archiving", [{"file": "a"}])
+    ledger.note_all("archived", [{"file": "a"}, {"file": "b"}])
+
+    assert [(event["event"], event["file"]) for event in ledger.events()] == [
+        ("archiving", "a"), ("archived", "a"), ("archived", "b"),
+    ]  # fmt: skip

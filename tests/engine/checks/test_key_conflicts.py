@@ -54,6 +54,18 @@ def test_key_collision_of_two_sources_names_both(bench: Bench) -> None:
     assert (problem.id, problem.subject, problem.others) == ("key-collision", "b.db:t", ("a.db:t",))
 
 
+@pytest.mark.parametrize("limit", [2, 400])
+def test_key_is_found_among_many_sources(bench: Bench, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """SQLite unites a limited number of queries, and a text is no number in either way."""
+    monkeypatch.setattr("sqlite_consolidate.engine.checks.key_conflicts._MAX_UNITED", limit)
+    for name, key in (("a", 1), ("b", 2), ("c", 3), ("d", 2), ("e", "3")):
+        bench.database(f"{name}.db", "CREATE TABLE t(k PRIMARY KEY, v)", values((key, 0)))
+
+    problem = conflict(bench, *(source(f"{name}.db", "t") for name in "abcde"))
+
+    assert (problem.id, problem.subject, problem.others) == ("key-collision", "d.db:t", ("b.db:t",))
+
+
 def test_a_key_that_the_target_has_is_found(bench: Bench) -> None:
     """The target's rows before the run are compared as well."""
     bench.database(TARGET, KEYED, values(("x", 1)))

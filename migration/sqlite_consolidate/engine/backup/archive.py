@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.atomic_files import move
+from sqlite_consolidate.atomic_files import move_all
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
@@ -18,6 +18,8 @@ from sqlite_consolidate.observation import Observation, equal, not_required, wit
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -32,11 +34,38 @@ def archived_name(file: str, stamp: str) -> str:
 def archive(write_lock: WriteLock, archived: Path, ledger: Ledger, *, file: str) -> None:
     """Rename one source under its exclusive lock. The caller releases the lock.
 
-    Until then no other process can read or write the archive.
+    See :func:`archive_all`.
+    """
+    archive_all([(write_lock, archived, file)], ledger)
+
+
+def archive_all(sources: Sequence[tuple[WriteLock, Path, str]], ledger: Ledger) -> None:
+    """Rename sources under their exclusive locks. The caller releases the locks.
+
+    Until then no other process can read or write the archives. The ledger has all of them before the first is renamed.
+
+    Args:
+        sources: Write lock, archive and file of each source.
+        ledger: Ledger of the run.
 
     Raises:
-        ProblemError: Another process has the source open or has written to it, a sidecar file is left, or the archived
-            name exists already.
+        ProblemError: Another process has a source open or has written to it, a sidecar file is left, or an archived
+            name exists already. No source was renamed.
+    """
+    for write_lock, archived, file in sources:
+        _require_archivable(write_lock, archived, ledger, file)
+    facts = [{"file": file, "archive": archived.name} for _, archived, file in sources]
+    ledger.note_all("archiving", facts)
+    move_all([(write_lock.path, archived) for write_lock, archived, _ in sources])
+    ledger.note_all("archived", facts)
+
+
+def _require_archivable(write_lock: WriteLock, archived: Path, ledger: Ledger, file: str) -> None:
+    """Acquire the exclusive lock of a source, and raise unless it can be renamed.
+
+    Raises:
+        ProblemError: Another process has it open or has written to it, a sidecar file is left, or the archived name
+            exists already.
     """
     write_lock.acquire_exclusive()
     journal = sidecar_path(write_lock.path, JOURNAL)
@@ -63,9 +92,6 @@ def archive(write_lock: WriteLock, archived: Path, ledger: Ledger, *, file: str)
                 "Find out which program created it, and run again.",
             )
         )
-    ledger.note("archiving", file=file, archive=archived.name)
-    move(write_lock.path, archived)
-    ledger.note("archived", file=file, archive=archived.name)
 
 
 def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:

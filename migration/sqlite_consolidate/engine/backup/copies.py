@@ -80,6 +80,7 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
     con = open_new(part, database.write_lock.limits)
     database.write_lock.limits.progress.begin(database.size, "bytes", size_reader(part))
     try:
+        con.execute("PRAGMA synchronous=OFF")  # the finished file is synced before it gets its name
         database.write_lock.reader.backup(con)
         con.execute("PRAGMA journal_mode=DELETE").fetchone()
     finally:
@@ -88,7 +89,7 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
     if not _has_same_contents(database, part):
         text = "the contents of its backup and of the database differ."
         raise ProblemError(Problem("copy-differs", database.file, text, "Check the disk, and run again."))
-    publish_file(part, final)
+    publish_file(part, final, sync_name=False)
     live = database.write_lock.path.stat()
     return DatabaseCopy(
         role="target" if database.name == "target" else "source",
@@ -102,6 +103,11 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
         mode=live.st_mode & 0o777,
         journal_mode=database.schema.header["journal_mode"],
     )
+
+
+def sync_copies(folder: Path) -> None:
+    """Sync the names of all copies in a backup set, which must precede its manifest."""
+    sync_folder(folder / "databases")
 
 
 def _has_same_contents(database: InspectedDatabase, copy: Path) -> bool:
@@ -139,7 +145,7 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
             _dump(folder / copy.copy, out, limits)
     if loaded.get("digest") != copy.digest:
         loaded = {"sha256": digest_file(part), "digest": load_contents(part, limits).digest}
-    publish_file(part, path)
+    publish_file(part, path, sync_name=False)
     return replace(copy, dump=f"databases/{path.name}", dump_sha256=loaded["sha256"], dump_digest=loaded["digest"])
 
 
@@ -182,8 +188,10 @@ def remove_unfinished_copies(folder: Path) -> None:
             path.unlink()
 
 
-def publish_file(part: Path, final: Path) -> None:
+def publish_file(part: Path, final: Path, *, sync_name: bool = True) -> None:
     """Rename a finished file to its final name.
+
+    With ``sync_name=False`` the caller has to sync the folder.
 
     Its bytes are on disk before the name is. Leftover sidecar files are deleted first, because SQLite ignores an error
     when it deletes the sidecar files of a copy that was in WAL mode. They hold no rows any more.
@@ -192,4 +200,5 @@ def publish_file(part: Path, final: Path) -> None:
         sidecar_path(part, suffix).unlink(missing_ok=True)
     sync(part)
     part.rename(final)
-    sync_folder(final.parent)
+    if sync_name:
+        sync_folder(final.parent)

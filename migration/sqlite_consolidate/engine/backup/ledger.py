@@ -11,6 +11,7 @@ from sqlite_consolidate.atomic_files import sync_folder
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 NAME = "ledger.jsonl"
@@ -44,13 +45,28 @@ class Ledger:
         Raises:
             OSError: The disk is full or broken. This event does not count, and all earlier events still do.
         """
-        line = json.dumps({"event": event, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **facts})
+        self._append(event, [facts])
+
+    def note_all(self, event: str, facts: Sequence[dict[str, Any]]) -> None:
+        """Append several events of one kind and wait once until they are on disk.
+
+        Raises:
+            OSError: The disk is full or broken. An event counts if its whole line is on disk.
+        """
+        if len(facts) == 1:
+            self.note(event, **facts[0])
+        elif facts:
+            self._append(event, facts)
+
+    def _append(self, event: str, facts: Sequence[dict[str, Any]]) -> None:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        lines = "\n".join(json.dumps({"event": event, "at": at, **each}) for each in facts)
         new = not self.path.exists()
         handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(handle).st_size
             ends_with_newline = not size or os.pread(handle, 1, size - 1) == b"\n"
-            unwritten = memoryview((b"" if ends_with_newline else b"\n") + line.encode() + b"\n")
+            unwritten = memoryview((b"" if ends_with_newline else b"\n") + lines.encode() + b"\n")
             while unwritten:  # os.write writes only a part when the disk fills up, and fails at the next call
                 unwritten = unwritten[os.write(handle, unwritten) :]
             os.fsync(handle)

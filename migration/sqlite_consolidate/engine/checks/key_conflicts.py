@@ -130,6 +130,7 @@ def _count_taken_rowids(con: sqlite3.Connection, rows: Projection) -> int:
     return int(con.execute(rows.select(["count(*)"], f"NOT {rows.clashing} AND EXISTS ({taken})")).fetchone()[0])
 
 
+_MAX_UNITED = 400  # queries in one statement
 _MAX_KEYS_SHOWN = 3  # keys of one collision
 
 
@@ -236,7 +237,8 @@ def _find_repeated_keys(
     con: sqlite3.Connection, into: Table, key: Key, key_sources: Sequence[_ProjectedRows]
 ) -> list[Problem]:
     names = ", ".join(column for column, _ in key)
-    rows = " UNION ALL ".join(_select_key(at, projection, key) for at, (_, projection) in enumerate(key_sources))
+    selects = [_select_key(at, projection, key) for at, (_, projection) in enumerate(key_sources)]
+    rows = _gathered(con, selects, ["party", *(f"k{n}" for n in range(len(key)))])
     not_null = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(key)))
     grouping = ", ".join(f"k{n} COLLATE {quoted(collation)}" for n, (_, collation) in enumerate(key))
     key_columns = ", ".join(f"k{n}" for n in range(len(key)))
@@ -256,6 +258,21 @@ def _find_repeated_keys(
             replace(_key_collision_problem(into, names, involved, count), values=_describe_keys(key, some, count))
         )
     return problems
+
+
+def _gathered(con: sqlite3.Connection, selects: Sequence[str], columns: Sequence[str]) -> str:
+    """Return a query of the rows of many queries with the same columns.
+
+    SQLite unites at most 500 (https://sqlite.org/limits.html#max_compound_select). The rows of more are gathered in a
+    temporary table, whose pages SQLite writes to a file. Its columns have no type, so that no value changes.
+    """
+    if len(selects) <= _MAX_UNITED:
+        return " UNION ALL ".join(selects)
+    con.execute("DROP TABLE IF EXISTS temp.gathered")
+    con.execute(f"CREATE TEMP TABLE gathered({', '.join(columns)})")
+    for start in range(0, len(selects), _MAX_UNITED):
+        con.execute(f"INSERT INTO temp.gathered {' UNION ALL '.join(selects[start : start + _MAX_UNITED])}")
+    return "SELECT * FROM temp.gathered"
 
 
 def _select_key(number: int, projection: Projection, key: Key) -> str:
@@ -292,11 +309,12 @@ def _key_collision_problem(into: Table, names: str, involved: list[KeySource], c
 
 
 def _find_repeated_rowids(con: sqlite3.Connection, into: Table, key_sources: Sequence[_ProjectedRows]) -> list[Problem]:
-    rows = " UNION ALL ".join(
+    selects = [
         projection.select([f"{projection.rowid.source} AS r"], by_index=True)
         for _, projection in key_sources
         if projection.rowid
-    )
+    ]
+    rows = _gathered(con, selects, ["r"])
     count = con.execute(f"SELECT count(*) FROM (SELECT r FROM ({rows}) GROUP BY r HAVING count(*) > 1)").fetchone()[0]
     if not count:
         return []

@@ -28,11 +28,10 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     """
     _copy_unattachable(databases, resources, limits)
     encoding = databases.target.schema.header["encoding"] if databases.target else "UTF-8"
-    sources = [
-        databases.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in databases.mappings)
-    ]
+    sources = [databases.sources[source.name] for source in plan.in_order if databases.mappings_of(source.name)]
     recoded = [database for database in sources if database.schema.header["encoding"] != encoding]
-    direct = [database for database in sources if database not in recoded]
+    recoded_names = {database.name for database in recoded}
+    direct = [database for database in sources if database.name not in recoded_names]
     indirect = [*recoded, *direct[MAX_DIRECT_SOURCES:]]
     if not indirect:
         return
@@ -42,14 +41,17 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     prefixes = {database.name: f"{number}.{database.name}" for number, database in enumerate(indirect, 1)}
     for database in indirect:
         databases.staged[database.name] = staging.path
-        tables = [mapping.table for mapping in databases.mappings if mapping.source.name == database.name]
+        tables = [mapping.table for mapping in databases.mappings_of(database.name)]
         parents = [key for key in parents_of_source(databases, database.name) if key.table.kind == "table"]
         tables += {
             key.table.name: key.table for key in parents if key.table.name not in {t.name for t in tables}
         }.values()
         try:
             staging.add(
-                databases.attachable_path(database), tables, prefix=prefixes[database.name], recode=database in recoded
+                databases.attachable_path(database),
+                tables,
+                prefix=prefixes[database.name],
+                recode=database.name in recoded_names,
             )
             for key in parents:
                 staging.add_index(f"{prefixes[database.name]}.{key.table.name}", key.columns, key.collations)
@@ -60,7 +62,7 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
             databases.mappings = [
                 mapping for mapping in databases.mappings if mapping.source.name != database.name
             ]  # its rows are not there
-        if database in recoded:
+        if database.name in recoded_names:
             encoding_before = database.schema.header["encoding"]
             text = f"its text is {encoding_before}, in the target {encoding}; each code point stays."
             databases.findings.append(Finding.of("encoding-changed", database.file, text))

@@ -58,6 +58,19 @@ class InspectedDatabases:
     rebuilt_indexes: list[SearchIndex] = field(default_factory=list)
     trial_copies: list[CopiedTable] = field(default_factory=list)
     without_added_rows: list[str] = field(default_factory=list)
+    _by_source: tuple[list[TableMapping], int, dict[str, list[TableMapping]]] = field(
+        default=([], 0, {}), repr=False, compare=False
+    )
+
+    def mappings_of(self, source: str) -> list[TableMapping]:
+        """Return the table mappings of a source, in the plan's order."""
+        mappings, number, by_source = self._by_source
+        if mappings is not self.mappings or number != len(mappings):
+            by_source = {}
+            for mapping in self.mappings:
+                by_source.setdefault(mapping.source.name, []).append(mapping)
+            self._by_source = self.mappings, len(self.mappings), by_source
+        return by_source.get(source, [])
 
     @property
     def databases(self) -> list[InspectedDatabase]:

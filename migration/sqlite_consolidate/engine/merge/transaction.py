@@ -158,9 +158,8 @@ class TargetTransaction:
     def copy_source(self, source: InspectedDatabase, path: Path) -> None:
         """Attach the database with a source's rows and copy its tables in the plan's order."""
         with attached(self.connection, path, f"source {source.name}") as alias:
-            for mapping in self.inspected.mappings:
-                if mapping.source.name == source.name:
-                    self._copy_table(source, mapping, alias)
+            for mapping in self.inspected.mappings_of(source.name):
+                self._copy_table(source, mapping, alias)
 
     def derive_again(self) -> None:
         """Rebuild the search indexes that the plan names."""

@@ -33,6 +33,7 @@ from sqlite_consolidate.engine.run.verdict import touch_of_workspace, verdict
 from sqlite_consolidate.engine.verbs.read_workspace import run_preflight
 from sqlite_consolidate.engine.verbs.write_backup_set import write_backup_set
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.patterns import by_entry
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import printable
 
@@ -281,11 +282,13 @@ class Run(RunResults):
     def _rename_sources(self) -> None:
         """Give each source the name of its archive, and keep its exclusive lock."""
         renamed = {event["file"] for event in self.ledger.all("archived")}
-        for facts in self.inspected.sources.values():
-            if facts.file not in renamed:
-                self.on_progress(f"archiving {facts.file}")
-                archived = self.root / self.sealed.archive[facts.file]
-                archives.archive(facts.write_lock, archived, self.ledger, file=facts.file)
+        for entry, files in by_entry(self.plan.in_order):
+            known = (self.inspected.sources.get(file.name) for file in files)
+            sources = [facts for facts in known if facts and facts.file not in renamed]
+            if sources:
+                self.on_progress(f"archiving {entry.file}")
+            locked = [(each.write_lock, self.root / self.sealed.archive[each.file], each.file) for each in sources]
+            archives.archive_all(locked, self.ledger)
 
     def _write_documents(self) -> None:
         """Write the record and the rollback instructions into the backup set."""

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import write_new
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.archive import archived_name
-from sqlite_consolidate.engine.backup.copies import copy_code, copy_database, create_backup_set, dump_database
+from sqlite_consolidate.engine.backup.copies import (
+    copy_code,
+    copy_database,
+    create_backup_set,
+    dump_database,
+    sync_copies,
+)
 from sqlite_consolidate.engine.backup.reserved_space import reserve_space
 from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
 from sqlite_consolidate.engine.code.diff import write_whole_diff
@@ -49,6 +55,7 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
         code=copy_code(run.root, [rewrite.file for rewrite in run.preflight.rewrites], run.folder),
         archive={facts.file: archived_name(facts.file, run.stamp) for facts in run.inspected.sources.values()},
     )
+    sync_copies(run.folder)
     manifest.write(run.folder, sealed)
     run.ledger.note("sealed")
     reserve_space(run.folder, disk_space_needed(run.plan, run.live).rollback)

@@ -7,6 +7,7 @@ texts of failing subtests. Its public hooks are used to correct both.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.session import Session
 
 _NAME = "sqlite-consolidate-report"
+
+_LONG = 0.3  # seconds from which drawing the page of an unfinished run has to pause
+_PAUSES = 10
 
 
 def prepare(config: pytest.Config, session: Session) -> None:
@@ -83,6 +87,7 @@ class AuditReport:
         self.path = path
         self.follows = follows
         self._drawn: tuple[object, ...] = ()
+        self._next = 0.0
         self._above: list[str] = []
         self._environment: dict[str, Any] = {}
         self._subtests: dict[str, list[pytest.SubtestReport]] = defaultdict(list)
@@ -92,11 +97,13 @@ class AuditReport:
 
         pytest-html holds both by reference.
         """
-        self._drawn = self._now()
+        self._drawn, start = self._now(), time.monotonic()
         record = self._session.record()
         self._above[:] = [render_page(record), TEST_TABLE_HEADING]
         self._environment.clear()
         self._environment.update(environment(record))
+        seconds = time.monotonic() - start
+        self._next = time.monotonic() + (_PAUSES * seconds if seconds > _LONG else 0)
 
     def _now(self) -> tuple[object, ...]:
         """Return the state that decides whether the page is drawn again.
@@ -104,6 +111,10 @@ class AuditReport:
         Drawing the page for each test would take longer than the run.
         """
         return tuple((record.id, record.outcome) for record in self._session.run.log.stages.values())
+
+    def _is_due(self) -> bool:
+        """Return whether a stage has changed, and drawing takes a small part of the run."""
+        return self._now() != self._drawn and time.monotonic() >= self._next
 
     @pytest.hookimpl(optionalhook=True, trylast=True)
     def pytest_metadata(self, metadata: dict[str, Any]) -> None:
@@ -146,7 +157,7 @@ class AuditReport:
         """Draw the page after other plugins have noted the report, before pytest-html writes."""
         if isinstance(report, pytest.SubtestReport):
             self._subtests[report.nodeid].append(report)
-        elif self.follows and report.when == "teardown" and self._now() != self._drawn:
+        elif self.follows and report.when == "teardown" and self._is_due():
             self.draw()
 
     @pytest.hookimpl(optionalhook=True)

@@ -259,7 +259,7 @@ def _orphans_before(inspected: InspectedDatabases) -> dict[tuple[str, str], int]
     for (child, parent), count in (inspected.target.orphans if inspected.target else {}).items():
         before[folded(child), folded(parent)] += count
     for name, database in inspected.sources.items():
-        into = {folded(m.table_map.name): folded(m.into.name) for m in inspected.mappings if m.source.name == name}
+        into = {folded(m.table_map.name): folded(m.into.name) for m in inspected.mappings_of(name)}
         for (child, parent), count in database.orphans.items():
             if folded(child) in into:
                 before[into[folded(child)], into.get(folded(parent), folded(parent))] += count

@@ -167,8 +167,9 @@ def parents_of_source(databases: InspectedDatabases, source: str) -> list[Referr
     """Return each key of a source that its moved tables refer to."""
     keys = [
         reference.parent
-        for reference in find_references(databases)
-        if reference.child.source.name == source and reference.parent and reference.parent.is_unique
+        for mapping in databases.mappings_of(source)
+        for reference in _references_of(databases, mapping)
+        if reference.parent and reference.parent.is_unique
     ]
     return list({(key.table.name, key.columns): key for key in keys}.values())
 

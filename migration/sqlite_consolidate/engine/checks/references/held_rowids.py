@@ -143,9 +143,9 @@ def _misled_rows(databases: InspectedDatabases, source: Source, meant: RowidUse,
         meant: The use by the object in the source.
         use: The use by the object of the target.
     """
-    for mapping in databases.mappings:
+    for mapping in databases.mappings_of(source.name):
         is_used = folded(mapping.table_map.name) in meant.others and folded(mapping.into.name) in use.others
-        rows = databases.rows(mapping) if mapping.source.name == source.name and is_used else 0
+        rows = databases.rows(mapping) if is_used else 0
         if rows:
             fact = (
                 f"{use.label} of the target would look up {counted(rows, 'row')} by the rowids of {use.table}, where"

@@ -28,8 +28,8 @@ def mapping_of(databases: InspectedDatabases, child: TableMapping, table: str) -
     return next(
         (
             mapping
-            for mapping in databases.mappings
-            if mapping.source.name == child.source.name and folded(mapping.table_map.name) == folded(table)
+            for mapping in databases.mappings_of(child.source.name)
+            if folded(mapping.table_map.name) == folded(table)
         ),
         None,
     )
@@ -38,10 +38,6 @@ def mapping_of(databases: InspectedDatabases, child: TableMapping, table: str) -
 def mapping_into(databases: InspectedDatabases, child: TableMapping, into: str) -> TableMapping | None:
     """Return the mapping of the same source that leads into a table."""
     return next(
-        (
-            mapping
-            for mapping in databases.mappings
-            if mapping.source.name == child.source.name and folded(mapping.into.name) == folded(into)
-        ),
+        (mapping for mapping in databases.mappings_of(child.source.name) if folded(mapping.into.name) == folded(into)),
         None,
     )

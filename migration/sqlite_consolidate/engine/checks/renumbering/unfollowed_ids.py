@@ -26,10 +26,9 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
         mapping for mapping in databases.mappings if any(shift.offset for shift in mapping.key_shifts.values())
     ]
     for parent in renumbered:
-        for mapping in databases.mappings:
-            if mapping.source.name == parent.source.name:
-                problems += _rowids_of_keys(databases, mapping, parent)
-                findings += _undeclared(databases, mapping, parent, followed)
+        for mapping in databases.mappings_of(parent.source.name):
+            problems += _rowids_of_keys(databases, mapping, parent)
+            findings += _undeclared(databases, mapping, parent, followed)
     findings += _literals(databases)
     return problems, findings
 
