@@ -10,7 +10,8 @@ import pytest
 
 from sqlite_consolidate.engine.apps.database_watch import quarantine_databases
 from sqlite_consolidate.engine.apps.log_watch import LogPositions, find_new_errors, record_log_positions
-from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke, smoke_observations
+from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
+from sqlite_consolidate.engine.apps.smoke_observations import smoke_observations
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new

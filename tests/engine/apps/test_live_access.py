@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.apps.runner import run_smoke, smoke_observations
+from sqlite_consolidate.engine.apps.runner import run_smoke
+from sqlite_consolidate.engine.apps.smoke_observations import smoke_observations
 from sqlite_consolidate.plan.model import Smoke
 from tests.support.thorough import thorough
 

@@ -15,13 +15,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from sqlite_consolidate.engine.apps.runner import (
-    SmokeResult,
-    only_imports,
-    run_smoke,
-    smoke_findings,
-    smoke_observations,
-)
+from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
+from sqlite_consolidate.engine.apps.smoke_observations import only_imports, smoke_findings, smoke_observations
 from sqlite_consolidate.plan.model import Expect, Smoke
 from tests.support.observations import numbers_in
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,12 @@ from sqlite_consolidate.engine.apps.file_watch import FileChange, FileWatch
 from sqlite_consolidate.engine.apps.kept_files import KeptFiles
 from sqlite_consolidate.engine.apps.live_watch import LiveWatch
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
+from sqlite_consolidate.engine.apps.side_effects import (
+    Difference,
+    old_database_observation,
+    spoiled_observation,
+    table_difference,
+)
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.copied_files import Kind, is_archive
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, list_workspace, require_complete
@@ -32,25 +38,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan, Smoke
 
 Identity = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class _Difference:
-    """Describe what one database, or one table of the target, was and is now.
-
-    Attributes:
-        subject: The file, or target and table.
-        name: The file, or the table.
-        noun: ``database`` or ``table``.
-        change: ``created``, ``changed`` or ``removed``.
-    """
-
-    subject: str
-    before: str
-    after: str
-    name: str
-    noun: str
-    change: str
 
 
 class Applications:
@@ -96,7 +83,7 @@ class Applications:
         self._before: dict[str, TableDigest] = {}
         self._databases: dict[str, database_watch.Fingerprint] = {}
         self._writers: list[str] = []
-        self._written: list[tuple[str, _Difference]] = []
+        self._written: list[tuple[str, Difference]] = []
         self._logged_on_copies: list[Observation] = []
 
     def record_state(
@@ -167,7 +154,7 @@ class Applications:
         The tests that may write have changed their copies only.
         """
         observations = [
-            _old_database_observation("a smoke test", difference)
+            old_database_observation("a smoke test", difference)
             if self._is_source_created_again(difference)
             else Observation(difference.subject, difference.before, difference.after, holds=False, todo=_HINT)
             for difference in self._differences(self._root, self._databases, self._before)
@@ -175,7 +162,7 @@ class Applications:
         self._note_changed_files("")
         observations += self._spoiled_files()
         observations += [
-            _old_database_observation(f"{one_line(test)}, on a copy that is gone", difference)
+            old_database_observation(f"{one_line(test)}, on a copy that is gone", difference)
             for test, difference in self._written
             if self._is_source_created_again(difference)
         ]
@@ -198,7 +185,7 @@ class Applications:
 
         What these copies did not have is a finding as well.
         """
-        groups: dict[tuple[str, str], list[tuple[str, _Difference]]] = {}
+        groups: dict[tuple[str, str], list[tuple[str, Difference]]] = {}
         for test, difference in self._written:
             groups.setdefault((difference.noun, difference.change), []).append((test, difference))
         changes = [self._on_copies(noun, change, written) for (noun, change), written in groups.items()]
@@ -226,7 +213,7 @@ class Applications:
             if change.is_relied_on:
                 subject = "backup set" if change.file in self.backed_up else one_line(change.file)
                 groups.setdefault((subject, test, change.kind), []).append(one_line(change.file))
-        return [_spoiled_observation(*group, files) for group, files in groups.items()]
+        return [spoiled_observation(*group, files) for group, files in groups.items()]
 
     def _note_changed_files(self, test: str) -> None:
         """Keep the changes since the last call, and write deleted backups and changed code again.
@@ -254,7 +241,7 @@ class Applications:
         skip = (os.path.normpath(self._plan.backups), *reports, *self._databases, *self._source_files)
         return FileWatch(root, skip=skip, relied_on=relied_on, never_open=self._held)
 
-    def _on_copies(self, noun: str, change: str, written: list[tuple[str, _Difference]]) -> Finding:
+    def _on_copies(self, noun: str, change: str, written: list[tuple[str, Difference]]) -> Finding:
         tests = list(dict.fromkeys(test for test, _ in written))
         names = {difference.name: difference for _, difference in written}
         labels = [
@@ -305,7 +292,7 @@ class Applications:
                 (test.name, observation) for observation in self._differences(copy, databases, self._before)
             ]
             self._written += [
-                (test.name, _Difference(change.file, "", change.kind, one_line(change.file), "file", change.kind))
+                (test.name, Difference(change.file, "", change.kind, one_line(change.file), "file", change.kind))
                 for change in files.changes()
                 if not self._is_log(change.file)
             ]
@@ -335,22 +322,22 @@ class Applications:
 
     def _differences(
         self, root: Path, databases: dict[str, database_watch.Fingerprint], tables: dict[str, TableDigest]
-    ) -> list[_Difference]:
+    ) -> list[Difference]:
         changes = database_watch.compare_fingerprints(databases, self._look(root))
         others = [
-            _Difference(file := one_line(change.file), _UNTOUCHED, change.kind, file, "database", change.kind)
+            Difference(file := one_line(change.file), _UNTOUCHED, change.kind, file, "database", change.kind)
             for change in changes
             if change.file != self._plan.target
         ]
         self.on_progress("reading the target again")
         now = self.reader.contents(root / self._plan.target).tables
         return others + [
-            _table_difference(self._plan.target, name, tables.get(name), now.get(name))
+            table_difference(self._plan.target, name, tables.get(name), now.get(name))
             for name in sorted({*tables, *now} - {history.TABLE})
             if tables.get(name) != now.get(name)
         ]
 
-    def _is_source_created_again(self, difference: _Difference) -> bool:
+    def _is_source_created_again(self, difference: Difference) -> bool:
         return difference.change == "created" and difference.name in self._source_files
 
     def _look(self, root: Path) -> dict[str, database_watch.Fingerprint]:
@@ -364,30 +351,6 @@ _HINT = "Correct the path that the application uses; if it is meant to write, sa
 
 def _bytes_and_mode(path: Path) -> tuple[bytes, int]:
     return path.read_bytes(), path.stat().st_mode & 0o777
-
-
-def _spoiled_observation(subject: str, test: str, kind: str, files: list[str]) -> Observation:
-    """Return that files on which the run relies are not as the run has left them."""
-    when = f"while {one_line(test)} ran" if test else "after the smoke tests"
-    observed = f"{kind} {when}" if files == [subject] else f"{kind} {when}: {list_names(files)}"
-    hint = "Find out which program changes this, and take that out of the smoke test."
-    return Observation(subject, "as the run has left it", observed, holds=False, todo=hint)
-
-
-def _old_database_observation(creator: str, difference: _Difference) -> Observation:
-    """Return that an application made an old database anew."""
-    observed = f"created again by {creator}"
-    hint = "Find the code that still opens the old database, and add a [[reference]] for it."
-    return Observation(difference.name, "not opened any more", observed, holds=False, todo=hint)
-
-
-def _table_difference(target: str, name: str, before: TableDigest | None, now: TableDigest | None) -> _Difference:
-    change = "created" if before is None else "removed" if now is None else "changed"
-    return _Difference(f"{target}: {name}", _describe_digest(before), _describe_digest(now), name, "table", change)
-
-
-def _describe_digest(digest: TableDigest | None) -> str:
-    return str(digest) if digest else "no such table"
 
 
 def _identity(path: Path) -> Identity:

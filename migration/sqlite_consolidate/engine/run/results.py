@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlite_consolidate.engine.apps.runner import smoke_findings, smoke_observations
+from sqlite_consolidate.engine.apps.smoke_observations import smoke_findings, smoke_observations
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps.live_watch import LiveWatch
 from sqlite_consolidate.engine.apps.log_watch import LogPositions
-from sqlite_consolidate.engine.apps.runner import SmokeResult, smoke_findings, smoke_observations
+from sqlite_consolidate.engine.apps.smoke_observations import smoke_findings, smoke_observations
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.backup_set import last_finished, remembered, tables_not_moved
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
+    from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.backup.backup_set import BackupSet
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.checks.aftercare import ConsolidatedTarget

@@ -6,7 +6,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.apps.runner import SmokeResult, smoke_observations
+from sqlite_consolidate.engine.apps.runner import SmokeResult
+from sqlite_consolidate.engine.apps.smoke_observations import smoke_observations
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.secret_masking import MASK
