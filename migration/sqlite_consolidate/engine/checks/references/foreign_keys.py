@@ -77,6 +77,7 @@ class Reference:
         into: The referred columns in the target, in the order of ``columns``, and then of ``constants``.
         is_declared: Whether the source declares it.
         constants: SQL literal of each further referring column of the target, whose value is the same in every row.
+        constant_columns: Names of these columns.
         is_stated: Whether only the plan states it.
         when: Condition on the rows that refer. None for all rows.
     """
@@ -89,6 +90,7 @@ class Reference:
     into: ReferredKey
     is_declared: bool = True
     constants: tuple[str, ...] = ()
+    constant_columns: tuple[str, ...] = ()
     is_stated: bool = False
     when: RowCondition | None = None
 
@@ -225,6 +227,7 @@ def _reference(
         ReferredKey(table, tuple(referred for _, referred in (*first, *fed, *constant))),
         is_declared,
         tuple(mapping.constants[column] for column, _ in constant),
+        tuple(column for column, _ in constant),
     )
 
 

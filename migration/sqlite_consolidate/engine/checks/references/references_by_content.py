@@ -56,7 +56,7 @@ def content_differs(compared: TargetComparison, group: list[Reference]) -> bool 
         return None
     if not all(reference.has_unique_keys and not reference.is_elsewhere for reference in group):
         return None
-    if any(reference.constants or _reads_numbers(reference) for reference in group):
+    if any(_reads_numbers(reference) or reference.is_divided for reference in group):
         return None
     pairs = _Pairs(compared, group)
     if len(pairs.of_child) + len(pairs.of_parent) > _MAX_VALUES or (compared.inspected.target and not pairs.before):
@@ -78,7 +78,7 @@ class _Pairs:
         self.compared, self.group, self.before = compared, group, compared.target_before
         first = group[0]
         self.child, self.into = first.child.into, first.into
-        self.columns = tuple(target_column(first.child, name) for name in first.columns)
+        self.columns = (*(target_column(first.child, name) for name in first.columns), *first.constant_columns)
         self.when = _in_target(first)
         children = [reference.child for reference in group]
         parents = [reference.parent_mapping for reference in group if reference.parent_mapping]

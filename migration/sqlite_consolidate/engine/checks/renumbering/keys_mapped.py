@@ -133,9 +133,10 @@ class _Proof:
         path = self.compared.inspected.path_of(mapping)
         with attached(con, path, f"source {mapping.source.name}") as alias:
             source = f"{quoted(alias)}.{quoted(mapping.table.name)}"
+            stated = "".join(f" AND t.{quoted(name)} IS {value}" for name, value in mapping.stated_constants.items())
             query = (
                 f"SELECT count(*) FROM (SELECT 1 FROM {source} AS s JOIN main.{quoted(into)} AS t"
-                f" ON t.{quoted(mapping.renamed[key])} = s.{quoted(key)} + ? GROUP BY s.{quoted(key)}"
+                f" ON t.{quoted(mapping.renamed[key])} = s.{quoted(key)} + ?{stated} GROUP BY s.{quoted(key)}"
                 " HAVING count(*) = 1)"
             )
             return int(con.execute(query, (offset,)).fetchone()[0])

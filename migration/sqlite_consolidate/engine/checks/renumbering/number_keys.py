@@ -59,9 +59,10 @@ def _no_unique_number(mapping: TableMapping, name: str, column: Column | None) -
 
 
 def is_unique(mapping: TableMapping, key: str) -> bool:
-    """Return whether a key alone tells the rows of the target's table apart."""
-    name = folded(target_column(mapping, key))
-    return any(len(columns) == 1 and folded(columns[0][0]) == name for columns in keys_of(mapping.into))
+    """Return whether a key tells the rows of the target apart, alone or with constants."""
+    name, stated = folded(target_column(mapping, key)), set(map(folded, mapping.stated_constants))
+    keys = [{folded(column) for column, _ in columns} for columns in keys_of(mapping.into)]
+    return any(name in columns and columns - {name} <= stated for columns in keys)
 
 
 def two_keys(mapping: TableMapping, column: str) -> Problem:
