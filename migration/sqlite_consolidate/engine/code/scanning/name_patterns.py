@@ -66,11 +66,16 @@ class NamePatterns:
         self._bare_suffixes = [
             f"{quote}{suffix.removeprefix('.')}{quote}".encode() for suffix in suffixes for quote in "\"'"
         ]
+        self._assigned_suffixes = [
+            f"={quote}{suffix.removeprefix('.')}".encode() for suffix in suffixes for quote in ("", '"', "'")
+        ]
         self._suffix_in_bytes = re.compile(rf"(?:{any_suffix})(?!\w)".encode())
 
     def may_occur_in(self, data: bytes) -> bool:
-        """Return quickly whether a file may contain a pattern."""
-        return self._has_a_suffix(data) and bool(self._suffix_in_bytes.search(data))
+        """Return quickly whether a file may contain a pattern, or assign the suffix of one."""
+        if self._has_a_suffix(data) and self._suffix_in_bytes.search(data):
+            return True
+        return any(suffix in data for suffix in self._assigned_suffixes)
 
     def may_be_built_in(self, data: bytes) -> bool:
         """Return quickly whether a program may build a name.

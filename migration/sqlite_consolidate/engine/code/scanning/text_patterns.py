@@ -25,14 +25,20 @@ _MOST_TEXTS = 50
 _MOST_STEPS = 5
 """Number of variables that are followed from one to the next."""
 
-_EXPANSION = r"\$\{\{[^{}]*\}\}|\{\{[^{}]*\}\}|\$\((?:[^()]|\([^()]*\))*\)|\$\{[^{}]*\}|\$\w+|\$[@*#?!$-]|`[^`]*`"
+# Compose takes "$$" for "$", which the shell of the container sees.
+_EXPANSION = r"\$\{\{[^{}]*\}\}|\{\{[^{}]*\}\}|\$\((?:[^()]|\([^()]*\))*\)|\$?\$\{[^{}]*\}|\$?\$\w+|\$[@*#?!$-]|`[^`]*`"
 _BRACES = r"\{[^{}\s]*\}"
 _SHELL_WORD = re.compile(rf"(?:{_EXPANSION}|{_BRACES}|\\.|[\w./~%+@^*?!\[\]\"'-])+")
 _COMMAND = re.compile(r"\$\(((?:[^()]|\([^()]*\))*)\)")
 _SHELL_TOKEN = re.compile(rf"({_EXPANSION})|({_BRACES})|\\(.)|[\"']")
-_ASSIGNMENT = re.compile(rf"(?:^|(?<=[\s;]))(?:export\s+)?(\w+)=({_SHELL_WORD.pattern})", re.MULTILINE)
-_LOOP = re.compile(r"\bfor\s+(\w+)\s+in\s+([^;\n]+)")
-_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+_ASSIGNMENT = re.compile(
+    rf"(?:^|(?<=[\s;]))(?:export\s+)?(\w+)=(\"[^\"$`\n]*\"|'[^'\n]*'|{_SHELL_WORD.pattern})", re.MULTILINE
+)
+_ARRAY = re.compile(r"\b(\w+)=\(([^()]*)\)")
+_LOOP = re.compile(r"\bfor\s+(\w+)\s+in\s+((?:\\\n|[^;\n])+)")
+_INPUT = re.compile(r"\bread\s+(?:-\w+\s+)*(\w+)")
+_SETTING = re.compile(rf"^\s*(\w+):\s+({_SHELL_WORD.pattern})\s*(?:#.*)?$", re.MULTILINE)
+_VARIABLE = re.compile(r"\$?\$\{?(\w+)(?:\[[@*\d]+\])?\}?")
 _DEFAULT = re.compile(r"\$\{(\w+):?[-=](.*)\}", re.DOTALL)
 
 
@@ -82,21 +88,23 @@ def computed_texts(file: str, text: str, is_wanted: Callable[[str], bool]) -> It
     is_environment = suffix == ".env" or path.name.startswith(".env")
     if is_environment or is_shell(file, text):
         return read_shell(text, is_wanted)
-    return read_shell(text, is_wanted, has_variables=False) if is_yaml(file) else iter(())
+    return read_shell(text, is_wanted, is_script=False) if is_yaml(file) else iter(())
 
 
-def read_shell(text: str, is_wanted: Callable[[str], bool], *, has_variables: bool = True) -> Iterator[ComputedText]:
+def read_shell(text: str, is_wanted: Callable[[str], bool], *, is_script: bool = True) -> Iterator[ComputedText]:
     """Yield each wanted word with its variables replaced.
 
-    The text is a script, an environment file or YAML. A variable has the values that the same file assigns. Any other
-    variable, a command and a range are unknown.
+    The text is a script, an environment file or YAML. A variable has the values that the same file assigns. Those of
+    YAML can be others as well. Any other variable, a command and a range are unknown.
     """
-    variables = _shell_variables(text) if has_variables else {}
+    variables = _shell_variables(text) if is_script else _yaml_variables(text)
+    endings = [name for name, words in variables.items() if any(_is_ending(word, is_wanted) for word in words)]
+    has_ending = re.compile(rf"\$\{{?(?:{'|'.join(map(re.escape, endings)) or '(?!)'})\b")
     find_comment = comment_finder(".env")
     offset = 0
     for line in text.splitlines(keepends=True):
         code = line[: find_comment(line)]
-        for start, word in _shell_words(code) if is_wanted(code) else ():
+        for start, word in _shell_words(code) if is_wanted(code) or has_ending.search(code) else ():
             texts = tuple(_expand(word.removeprefix("+"), variables))
             yield ComputedText(offset + start, len(word), texts)
         offset += len(line)
@@ -117,9 +125,29 @@ def _shell_variables(text: str) -> dict[str, list[str]]:
     variables: defaultdict[str, list[str]] = defaultdict(list)
     for match in _ASSIGNMENT.finditer(text):
         variables[match[1]].append(match[2])
-    for match in _LOOP.finditer(text):
+    for match in _ARRAY.finditer(text):
         variables[match[1]] += [word.group() for word in _SHELL_WORD.finditer(match[2])]
+    for match in _INPUT.finditer(text):
+        variables[match[1]].append(UNKNOWN)
+    for match in _LOOP.finditer(text):
+        for word in _SHELL_WORD.finditer(match[2]):
+            variables[match[1]] += [part for known in _expand(word.group(), variables) for part in known.split()]
     return variables
+
+
+def _yaml_variables(text: str) -> dict[str, list[str]]:
+    """Return values of the variables of YAML, each of which can have any other."""
+    settings = [*_ASSIGNMENT.finditer(text), *_SETTING.finditer(text)] if "$" in text else []
+    variables: defaultdict[str, list[str]] = defaultdict(lambda: [UNKNOWN])
+    for match in settings:
+        variables[match[1]].append(match[2])
+    return variables
+
+
+def _is_ending(word: str, is_wanted: Callable[[str], bool]) -> bool:
+    """Return whether a value is the suffix of a database, with or without the dot."""
+    ending = word.strip("\"'")
+    return bool(ending) and is_wanted(f"a.{ending.removeprefix('.')}")
 
 
 def _expand(word: str, variables: dict[str, list[str]], steps: int = _MOST_STEPS) -> Iterator[str]:
