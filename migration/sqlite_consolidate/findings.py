@@ -40,6 +40,7 @@ LEVELS: dict[str, Level] = {
     "index-lost": "attention",
     "index-unexplained": "attention",
     "key-lost": "attention",
+    "ids-elsewhere": "note",
     "keys-large": "note",
     "keys-renumbered": "note",
     "left-out-of-copy": "note",

@@ -17,19 +17,29 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
+_NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
+_LIST = "{0} GLOB '[0-9]*[,;|]*[0-9]*' AND {0} NOT GLOB '*[^0-9,;| ]*'"
+_JSON = "{0} GLOB '[[{{]*[1-9]*' AND json_valid({0})"
+
 
 def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tuple[list[Problem], list[Finding]]:
     """Return the search indexes and the columns that would refer to other rows."""
     problems: list[Problem] = []
     findings: list[Finding] = []
-    renumbered = [
-        mapping for mapping in databases.mappings if any(shift.offset for shift in mapping.key_shifts.values())
-    ]
-    for parent in renumbered:
-        for mapping in databases.mappings_of(parent.source.name):
-            problems += _rowids_of_keys(databases, mapping, parent)
-            findings += _undeclared(databases, mapping, parent, followed)
+    tables: dict[str, list[TableMapping]] = {}
+    for mapping in databases.mappings:
+        tables.setdefault(mapping.source.name, []).append(mapping)
+    for mappings in tables.values():
+        renumbered = [m for m in mappings if any(shift.offset for shift in m.key_shifts.values())]
+        for mapping in mappings:
+            for parent in renumbered:
+                problems += _rowids_of_keys(databases, mapping, parent)
+            findings += _undeclared(databases, mapping, renumbered, followed)
+            findings += _texts(databases, mapping)
     findings += _literals(databases)
+    if any(mapping.shifted for mapping in databases.mappings):
+        text = "Numbers in code, in settings and outside of the workspace that mean renumbered rows are not examined."
+        findings.append(Finding.of("ids-elsewhere", databases.plan.target, text))
     return problems, findings
 
 
@@ -46,21 +56,63 @@ def _rowids_of_keys(databases: InspectedDatabases, mapping: TableMapping, parent
 
 
 def _undeclared(
-    databases: InspectedDatabases, mapping: TableMapping, parent: TableMapping, followed: FollowedKeys
+    databases: InspectedDatabases, mapping: TableMapping, renumbered: list[TableMapping], followed: FollowedKeys
 ) -> Iterator[Finding]:
-    """Yield a finding for each column that has the name of an undeclared reference."""
-    names = {folded(f"{parent.table_map.name}{end}") for end in ("_id", "id")}
+    """Yield a finding for each column that has the name of a reference and follows nothing.
+
+    Its text has the lines of the plan that would state the reference.
+    """
+    named = {name: (parent, key) for parent in renumbered for name, key in _names_of_references(parent).items()}
+    stated = {folded(reference.column) for reference in mapping.refers}
     for column, _ in mapping.columns if mapping.table.kind == "table" else ():
-        if folded(column) not in names or followed.owners(mapping, column) or _is_key(mapping, column):
+        parent, key = named.get(folded(column), (mapping, ""))
+        is_known = folded(column) in stated or column in mapping.key_shifts or followed.owners(mapping, column)
+        if not key or is_known or (parent is mapping and folded(key) == folded(column)):
             continue
         reader = databases.sources[mapping.source.name].write_lock.reader
         query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE typeof({quoted(column)}) = 'integer'"
         if rows := int(reader.execute(query).fetchone()[0]):
             text = (
                 f"{counted(rows, 'row')} {'has' if rows == 1 else 'have'} a number in column {column} that no FOREIGN"
-                f" KEY declares as a reference. It stays while the keys of {parent.table_map.name} change."
+                f" KEY declares as a reference. It stays while the keys of {parent.table_map.name} change. If it is"
+                f' one, add [[source.table.refers]] with column = "{column}" and to = "{parent.table_map.name}.{key}".'
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=rows)
+
+
+def _names_of_references(parent: TableMapping) -> dict[str, str]:
+    """Return the folded names that a reference may have, each with the key that it means."""
+    names: dict[str, str] = {}
+    table = folded(parent.table_map.name)
+    forms = [table, table.removesuffix("s"), re.sub("ies$", "y", table), re.sub("(?<=[sxh])es$", "", table)]
+    for key, shift in parent.key_shifts.items():
+        if shift.offset:
+            names |= dict.fromkeys([f"{form}{end}" for form in forms for end in ("_id", "id", f"_{folded(key)}")], key)
+            names |= {} if folded(key) in _NAMES_OF_ANY_KEY else {folded(key): key}
+    return names
+
+
+def _texts(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Finding]:
+    """Yield a finding for each column of texts in which numbers may be ids.
+
+    Only tables are read that refer to renumbered rows, or that are renumbered themselves.
+    """
+    columns = [name for name, _ in mapping.columns if name not in mapping.shifted]
+    if not mapping.shifted or mapping.table.kind != "table" or not columns:
+        return
+    texts = {name: f"iif(typeof({quoted(name)}) = 'text', {quoted(name)}, '')" for name in columns}
+    reader = databases.sources[mapping.source.name].write_lock.reader
+    for at in range(0, len(columns), 500):
+        part = columns[at : at + 500]
+        counts = [f"total(({_LIST.format(texts[name])}) OR ({_JSON.format(texts[name])}))" for name in part]
+        rows = reader.execute(f"SELECT {', '.join(counts)} FROM {quoted(mapping.table_map.name)}").fetchone()
+        for name, count in zip(part, map(int, rows), strict=True):
+            if count:
+                text = (
+                    f"{counted(count, 'row')} {'has' if count == 1 else 'have'} JSON or a list of numbers in column"
+                    f" {name}, of a table with new numbers. Ids in these texts stay."
+                )
+                yield Finding.of("id-unfollowed", mapping.subject, text, count=count)
 
 
 def _literals(databases: InspectedDatabases) -> Iterator[Finding]:
@@ -85,17 +137,19 @@ def _literals(databases: InspectedDatabases) -> Iterator[Finding]:
 
 
 def _compares(name: str, sql: str) -> bool:
-    column = _word(name)
-    number = r"[1-9]\d*"
-    after = rf"{column}\s*(?:==?|<>|!=|\bis(?:\s+not)?\b|\b(?:not\s+)?in\s*\()\s*{number}"
-    stated = rf"{number}\s*(?:==?|<>|!=)\s*(?:\w+\.)?{column}|{column}[^,]*\bdefault\s+\(?{number}"
-    return bool(re.search(f"{after}|{stated}", sql, re.IGNORECASE))
+    """Return whether a statement compares a column with a number above 0.
+
+    A default is a comparison as well.
+    """
+    column, number = _word(name), r"'?(?<![\w.])[1-9]\d*'?(?![\w.])"
+    operator = r"(?:==?|<>|!=|<=?|>=?|\bis(?:\s+not)?\b|\b(?:not\s+)?between\b)"
+    after = rf"{column}\s*(?:{operator}\s*{number}|\b(?:not\s+)?in\s*\([^()]*{number})"
+    before = rf"{number}\s*(?:==?|<>|!=|<=?|>=?)\s*(?:\w+\.)?{column}"
+    case = rf"\bcase\s+(?:\w+\.)?{column}\s+when\s+{number}"
+    default = rf"{column}[^,]*\bdefault\s+\(?{number}"
+    return bool(re.search(f"{after}|{before}|{case}|{default}", sql, re.IGNORECASE))
 
 
 def _word(name: str) -> str:
     """Return the pattern of a name in SQL, quoted or not."""
     return rf"""(?<!\w)["`\[]?{re.escape(name)}(?!\w)["`\]]?"""
-
-
-def _is_key(mapping: TableMapping, column: str) -> bool:
-    return any(folded(key) == folded(column) for key in mapping.key_shifts)

@@ -1,0 +1,90 @@
+"""Specify what is reported of ids that nothing declares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sqlite_consolidate.plan.model import Refers
+from tests.support.databases import TARGET, Bench, source, table
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.plan.model import TableMap
+
+SITES = "CREATE TABLE sites(id INTEGER PRIMARY KEY, code INTEGER UNIQUE)"
+
+
+def unfollowed(bench: Bench, *tables: str | TableMap, **keys: Any) -> list[tuple[str, int]]:
+    """Return subject and count of each finding about an id that stays."""
+    renumbered = table("sites", keys="renumber", renumber=["code"])
+    inspected = bench.survey(source("b.db", renumbered, *tables, **keys))
+    assert inspected.problems == []
+    return [(finding.subject, finding.count) for finding in inspected.findings if finding.id == "id-unfollowed"]
+
+
+def create(bench: Bench, *statements: str) -> None:
+    """Create a target and a source whose sites have equal ids."""
+    for file in (TARGET, "b.db"):
+        bench.database(file, SITES, "INSERT INTO sites VALUES (1, 7), (2, 8)")
+    bench.execute("b.db", *statements)
+
+
+@pytest.mark.parametrize("column", ["site_id", "sitesId", "siteid", "Sites_ID", "site_code", "code"])
+def test_undeclared_reference_is_a_finding(bench: Bench, column: str) -> None:
+    """A column that is named like one, and whose numbers stay."""
+    create(
+        bench,
+        f"CREATE TABLE visit(nr TEXT PRIMARY KEY, {column} INT)",
+        "INSERT INTO visit VALUES ('a', 1), ('b', NULL)",
+    )
+
+    assert unfollowed(bench, "visit") == [("b.db:visit", 1)]
+
+
+def test_stated_reference_is_no_finding(bench: Bench) -> None:
+    """The plan has the lines that the finding offers."""
+    create(bench, "CREATE TABLE visit(nr TEXT PRIMARY KEY, site_id INT)", "INSERT INTO visit VALUES ('a', 1)")
+
+    assert unfollowed(bench, table("visit", refers=[Refers(column="site_id", to="sites.id")])) == []
+
+
+@pytest.mark.parametrize("column", ["id_of_site", "site", "website_id"])
+def test_other_names_are_no_finding(bench: Bench, column: str) -> None:
+    """Most columns of numbers are no references."""
+    create(bench, f"CREATE TABLE visit(nr TEXT PRIMARY KEY, {column} INT)", "INSERT INTO visit VALUES ('a', 1)")
+
+    assert unfollowed(bench, "visit") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[1, 2]", 1),
+        ('{"site": 12}', 1),
+        ("1,2,3", 1),
+        ("4; 5|6", 1),
+        ('{"role": "user"}', 0),
+        ("[1, 2", 0),
+        ("12", 0),
+        ("2020-01-02", 0),
+        ("12:30", 0),
+    ],
+)
+def test_ids_in_texts_are_a_finding(bench: Bench, text: str, expected: int) -> None:
+    """Only in tables that refer to renumbered rows, or are renumbered."""
+    visit = "CREATE TABLE visit(nr TEXT PRIMARY KEY, site INT REFERENCES sites(id), note)"
+    create(bench, visit, f"INSERT INTO visit VALUES ('a', 1, '{text}'), ('b', 1, NULL), ('c', 2, 5)")
+    bench.execute("b.db", "CREATE TABLE memo(nr TEXT PRIMARY KEY, note)", f"INSERT INTO memo VALUES ('a', '{text}')")
+
+    assert unfollowed(bench, "visit", "memo") == [("b.db:visit", 1)] * expected
+
+
+def test_ids_in_code_are_said_to_be_unexamined(bench: Bench) -> None:
+    """A first file, which keeps its ids, needs no such note."""
+    create(bench)
+    inspected = bench.survey(source("b.db", table("sites", keys="renumber", renumber=["code"])))
+    assert "ids-elsewhere" in {finding.id for finding in inspected.findings}
+
+    inspected = bench.survey(source("b.db", table("sites", into="places", keys="renumber")))
+    assert "ids-elsewhere" not in {finding.id for finding in inspected.findings}
