@@ -11,8 +11,9 @@ import pytest
 from sqlite_consolidate.engine.apps.database_watch import quarantine_databases
 from sqlite_consolidate.engine.apps.log_watch import LogPositions, find_new_errors, record_log_positions
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
-from sqlite_consolidate.engine.apps.smoke_observations import smoke_observations
+from sqlite_consolidate.engine.apps.smoke_observations import remarks_on, smoke_observations
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
+from sqlite_consolidate.engine.backup.copied_files import Reason
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
@@ -133,6 +134,24 @@ def test_smoke_observations_have_these_sentences(
     fields = {"name": "x", "command": ("./run",), "seconds": 1.5, **result}
 
     assert _sentences(list(smoke_observations(test, SmokeResult(**fields)))) == sentences  # type: ignore[arg-type]
+
+
+def test_remarks_on_a_failure_have_these_sentences() -> None:
+    """Each is about the surroundings of the smoke test."""
+    result = SmokeResult("x", ("./run",), exit=1, stderr="git: cannot read media/a.jpg and old.db")
+    left_out = {Reason.EXCLUDED: ["media"], Reason.VERSION_CONTROL: [".git"]}
+
+    assert remarks_on(result, left_out, ["data/old.db"]) == (
+        "The copy on which it ran lacks media (what the plan excludes). Narrow [rehearsal] exclude.",
+        "The copy on which it ran lacks .git (version control).",
+        (
+            "Its output names data/old.db, which no longer had its old name. "
+            "Find the code that opens it, and add a [[reference]] for it."
+        ),
+    )
+    assert remarks_on(result, {}, ["data/other.db"]) == (
+        "While it ran, no old database had its old name. By hand, before the migration, each has.",
+    )
 
 
 def test_ended_program_has_these_sentences(tmp_path: Path) -> None:

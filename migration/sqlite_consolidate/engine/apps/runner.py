@@ -97,6 +97,7 @@ class SmokeResult:
         used: Files of the live workspace that it opened while it ran on a copy; None when it did not run on one.
         remaining: Names of the processes that outlived it. They were ended.
         live: Files of the live workspace that changed while it ran on a copy; None when they were not watched.
+        remarks: Facts about its surroundings that can explain why it failed, a sentence each.
     """
 
     name: str
@@ -111,6 +112,7 @@ class SmokeResult:
     used: tuple[str, ...] | None = None
     remaining: tuple[str, ...] = ()
     live: LiveChanges | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:

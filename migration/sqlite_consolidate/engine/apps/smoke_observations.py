@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 import shlex
 import signal
@@ -11,19 +12,22 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps.live_watch import WORKSPACE_CHANGED
 from sqlite_consolidate.engine.apps.runner import POLL_SECONDS
+from sqlite_consolidate.engine.backup.copied_files import Reason
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, Relation, equal
 from sqlite_consolidate.secret_masking import mask_secrets
 from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlite_consolidate.engine.apps.live_watch import LiveChanges
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.plan.model import Smoke
 
 _SHOWN_HEAD, _SHOWN_TAIL = 80, 220  # characters of an output in an observation
+_SHOWN_LINES = 300  # characters of the last lines of each output of a test that failed
+_SEARCHED = 100_000  # characters at the end of an output in which names are searched for
 _MAX_SUBJECT = 120
 _MAX_FILES_NAMED = 5  # files
 
@@ -84,8 +88,47 @@ def _does_nothing(node: ast.stmt) -> bool:
 
 
 def smoke_observations(test: Smoke, result: SmokeResult) -> list[Observation]:
-    """Observe that the test ran, ended in time, and gave the expected status and output."""
-    return list(_observations(test, result))
+    """Observe that the test ran, ended in time, and gave the expected status and output.
+
+    The first observation that does not hold has the remarks of the result.
+    """
+    observations = list(_observations(test, result))
+    failed = next((index for index, observation in enumerate(observations) if not observation.holds), None)
+    if failed is not None and result.remarks:
+        hint = " ".join((*result.remarks, observations[failed].todo))
+        observations[failed] = replace(observations[failed], todo=hint)
+    return observations
+
+
+def remarks_on(result: SmokeResult, left_out: Mapping[Reason, Sequence[str]], hidden: Sequence[str]) -> tuple[str, ...]:
+    """Return what can explain why a smoke test failed, a sentence for each fact.
+
+    Args:
+        result: The result of the test.
+        left_out: Files that the copy on which it ran does not have, by reason.
+        hidden: Old databases that did not have their old names while it ran.
+    """
+    output = f"{result.stdout[-_SEARCHED:]}\n{result.stderr[-_SEARCHED:]}"
+    remarks = []
+    for reason, files in left_out.items():
+        if named := [one_line(file) for file in files if _is_named(file, output)]:
+            hint = " Narrow [rehearsal] exclude." if reason is Reason.EXCLUDED else ""
+            remarks.append(f"The copy on which it ran lacks {list_names(named)} ({reason.value}).{hint}")
+    if named := [one_line(file) for file in hidden if _is_named(file, output)]:
+        hint = "Find the code that opens it, and add a [[reference]] for it."
+        remarks.append(f"Its output names {list_names(named)}, which no longer had its old name. {hint}")
+    elif hidden:
+        remarks.append("While it ran, no old database had its old name. By hand, before the migration, each has.")
+    return tuple(remarks)
+
+
+def _is_named(file: str, output: str) -> bool:
+    """Return whether an output names a file, its Python module, or the program that keeps it."""
+    name = posixpath.basename(file)
+    if name.startswith("."):
+        return re.search(rf"\b{re.escape(name.lstrip('.'))}\b", output) is not None
+    texts = (name, file.removesuffix(".py").replace("/", "."))
+    return any(text in output and re.search(rf"(?<![\w-]){re.escape(text)}(?![\w-])", output) for text in texts)
 
 
 def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
@@ -165,7 +208,26 @@ def _exit_observation(subject: str, test: Smoke, result: SmokeResult) -> Observa
 
 
 def _output_excerpt(result: SmokeResult) -> str:
-    return _shortened(result.stderr) or _shortened(result.stdout) or "(no output)"
+    """Return the last lines of both outputs of a test that failed."""
+    errors, output = _last_lines(result.stderr), _last_lines(result.stdout)
+    if errors and output:
+        return f"{errors}; standard output: {output}"
+    return errors or output or "(no output)"
+
+
+def _last_lines(text: str) -> str:
+    """Return the last lines of an output without secrets in one printable line.
+
+    Lines that only mark a place in the line above are left out.
+    """
+    lines = [line.rstrip() for line in mask_secrets(text).splitlines() if line.strip(" ^~")]
+    shown: list[str] = []
+    while lines and len("\n".join(shown)) + len(lines[-1]) < _SHOWN_LINES:
+        shown.insert(0, lines.pop())
+    if lines and not shown:
+        shown.insert(0, lines.pop()[-_SHOWN_LINES:])
+        lines.append("")
+    return ("… " if lines else "") + one_line("\n".join(shown).lstrip() if not lines else "\n".join(shown))
 
 
 def _shortened(text: str) -> str:

@@ -21,6 +21,7 @@ from sqlite_consolidate.engine.apps.side_effects import (
     spoiled_observation,
     table_difference,
 )
+from sqlite_consolidate.engine.apps.smoke_observations import remarks_on
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.copied_files import Kind, is_archive
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, list_workspace, require_complete
@@ -31,9 +32,9 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
+    from sqlite_consolidate.engine.backup.copied_files import CopiedFiles, Reason
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.plan.model import Plan, Smoke
 
@@ -65,6 +66,7 @@ class Applications:
         reports: Path | None = None,
         reader: ContentsCache | None = None,
         live_watch: LiveWatch | None = None,
+        left_out: Mapping[Reason, Sequence[str]] | None = None,
     ) -> None:
         self.is_state_recorded = False
         self.reader = reader or ContentsCache()
@@ -75,7 +77,7 @@ class Applications:
         self._texts: dict[str, tuple[bytes, int]] = {}
         self.backed_up: dict[str, str] = {}
         self._held, self._marks = held, marks
-        self._reports, self._live_watch = reports, live_watch
+        self._reports, self._live_watch, self._left_out = reports, live_watch, dict(left_out or {})
         self._copy_findings: list[Finding] = []
         self._files: FileWatch | None = None
         self._kept: KeptFiles | None = None
@@ -133,7 +135,8 @@ class Applications:
         if not test.writes:
             result = run_smoke(test, root=self._root, live_root=self._live)
             self._note_changed_files(test.name)
-            return replace(result, live=self._live_watch.changes() if self._live_watch else None)
+            result = replace(result, live=self._live_watch.changes() if self._live_watch else None)
+            return self._explained(result, self._left_out)
         self._writers.append(test.name)
         with TemporaryDirectory(prefix="consolidate-writes-") as folder:
             result = self._run_on_copy(test, Path(folder).resolve())
@@ -279,12 +282,14 @@ class Applications:
         return [file for file in new if not is_archive(file) and _identity(self._root / file) in self._held]
 
     def _run_on_copy(self, test: Smoke, copy: Path) -> SmokeResult:
-        watch = self._live_watch_of(self._copy(copy))
+        copied = self._copy(copy)
+        watch = self._live_watch_of(copied)
         settings = self._plan.logs
         marks, databases = log_watch.record_log_positions(copy, settings.files), self._look(copy)
         files = self._watch(copy)
         result = run_smoke(test, root=copy, live_root=self._live)
         result = replace(result, live=watch.changes() if watch else None)
+        result = self._explained(result, {**self._left_out, **copied.left_out})
         errors = log_watch.find_new_errors(copy, marks, settings.files, settings.errors)
         self._logged_on_copies += [observation for observation in errors if not observation.holds]
         if self.is_state_recorded:
@@ -297,6 +302,14 @@ class Applications:
                 if not self._is_log(change.file)
             ]
         return result
+
+    def _explained(self, result: SmokeResult, left_out: Mapping[Reason, Sequence[str]]) -> SmokeResult:
+        """Add what can explain a failure.
+
+        Only a run that has recorded its state has hidden the old databases.
+        """
+        hidden = [source.file for source in self._plan.sources] if self.is_state_recorded else []
+        return replace(result, remarks=remarks_on(result, left_out, hidden))
 
     def _live_watch_of(self, files: CopiedFiles) -> LiveWatch | None:
         """Return the watch of a test that runs on its own copy.

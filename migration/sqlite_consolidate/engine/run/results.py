@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.apps.live_watch import LiveWatch
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.apps.smoke_tests import Applications
+    from sqlite_consolidate.engine.backup.copied_files import Reason
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult
     from sqlite_consolidate.engine.code.rewrite import Rewrite
@@ -98,6 +99,7 @@ class Preflight:
         unexamined_processes: Number of processes of other users, which could not be examined.
         mentions: Mentions of old databases in the code as it will be after the rewrites.
         copied: Files and bytes of a copy of the workspace, in words. It is empty if the run makes no copy.
+        left_out: Files that the copy on which the run works does not have, by reason.
     """
 
     survey: InspectedDatabases
@@ -106,6 +108,7 @@ class Preflight:
     unexamined_processes: int
     mentions: ScanResult
     copied: str = ""
+    left_out: Mapping[Reason, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -264,6 +264,7 @@ class Run(RunResults):
             reports=self.request.settings.reports,
             reader=self.reader,
             live_watch=self._live_watch,
+            left_out=self.preflight.left_out,
         )
         if self._live_watch:
             self._live_watch.note_others()

@@ -132,7 +132,16 @@ class ReadOnlyRun(Pipeline):
         self.log.note(*copy.findings())
         watch.note_others()
         marks, progress = LogPositions(()), self.on_progress
-        return Applications(plan, scratch, live, held=frozenset(), marks=marks, on_progress=progress, live_watch=watch)
+        return Applications(
+            plan,
+            scratch,
+            live,
+            held=frozenset(),
+            marks=marks,
+            on_progress=progress,
+            live_watch=watch,
+            left_out=files.left_out,
+        )
 
     def run_application(self, name: str) -> list[Observation]:
         """Run a smoke test on the copy, and observe whether its result is as expected."""

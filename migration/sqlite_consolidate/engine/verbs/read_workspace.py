@@ -80,4 +80,5 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
-    return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""))
+    left_out = files.left_out if files and run.is_rehearsal else {}
+    return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""), left_out)
