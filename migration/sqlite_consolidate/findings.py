@@ -70,6 +70,7 @@ LEVELS: dict[str, Level] = {
     "rows-added-since": "attention",
     "rows-changed-since": "attention",
     "rows-left": "note",
+    "rows-left-out": "note",
     "rows-newer": "attention",
     "rows-not-moved": "attention",
     "rows-replaced": "attention",
@@ -101,7 +102,7 @@ LEVELS: dict[str, Level] = {
 }
 """Id of each kind of finding to its level. The file docs/findings.md explains each id."""
 
-_NEVER_MERGED = frozenset({"rows-newer", "rows-not-moved", "rows-replaced", "rows-skipped"})
+_NEVER_MERGED = frozenset({"rows-left-out", "rows-newer", "rows-not-moved", "rows-replaced", "rows-skipped"})
 """Kinds whose text states several numbers, which belong to one subject."""
 
 

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.run.criteria import CRITERIA, FAULTLESS, SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
-from sqlite_consolidate.faults import derived_data, renumbering
+from sqlite_consolidate.faults import chosen_rows, derived_data, renumbering
 from sqlite_consolidate.faults.after_commit import smoke_test_faults
 from sqlite_consolidate.faults.catalogue import FAULTS
 from sqlite_consolidate.faults.chosen_rows import choice_faults
@@ -22,7 +22,12 @@ from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
 from tests.support.fault_trials import trial_on, try_fault
 from tests.support.thorough import thorough
-from tests.support.workspaces.one_source import add_derived_data, add_renumbered_tables, build_one_source
+from tests.support.workspaces.one_source import (
+    add_chosen_rows,
+    add_derived_data,
+    add_renumbered_tables,
+    build_one_source,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +97,8 @@ def test_fault_in_a_run_fails_its_criterion_first(workspace: Workspace, fault: F
         add_renumbered_tables(workspace)
     if fault.plant.__module__ == derived_data.__name__:
         add_derived_data(workspace)
+    if fault.plant.__module__ == chosen_rows.__name__:
+        add_chosen_rows(workspace)
     result = try_fault(workspace, fault)
 
     assert result.planted, result
@@ -112,6 +119,18 @@ def test_faulty_application_fails_its_own_criterion(workspace: Workspace, index:
 
     assert (result.exit, result.failed, result.changed) == (ExitCode.FAILED, (f"{SMOKE}{SMOKE_TEST}",), ())
     assert plan == load(workspace.plan)
+
+
+def test_row_that_follows_none_is_noticed(workspace: Workspace) -> None:
+    """The fault belongs to plans with follows."""
+    add_chosen_rows(workspace)
+    (fault,) = choice_faults(load(workspace.plan))
+
+    result = try_fault(workspace, fault)
+
+    assert result.planted, result
+    assert result.failed[0] == fault.criterion
+    assert judge_fault(fault, result).holds
 
 
 def test_older_row_that_stays_is_noticed(workspace: Workspace) -> None:

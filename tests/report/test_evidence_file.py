@@ -61,7 +61,7 @@ def of_schema_1(record: Record) -> dict[str, Any]:
     ]
     document["findings"] = [finding["text"] for finding in document["findings"]]
     document["stages"] = [{key: stage[key] for key in stage if key != "reason"} for stage in document["stages"]]
-    later = ("method", "identical", "rowids", "constants")
+    later = ("method", "identical", "rowids", "constants", "left", "unfollowed")
     document["moves"] = [{key: move[key] for key in move if key not in later} for move in document["moves"]]
     document["criteria"] = [
         {

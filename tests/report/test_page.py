@@ -197,7 +197,7 @@ def test_page_one_lists_unexamined_criteria_with_reason(refused: Record) -> None
     first_page = _Parsed(html[: html.index('<nav class="contents"')])
 
     text = first_page.text
-    assert "Not examined, and why not examined keys-mapped , references-kept ," in text
+    assert "Not examined, and why not examined rows-chosen , keys-mapped , references-kept ," in text
     assert ": not run: 50-verify failed Not required" in text
     assert "Not required, and why not required rehearsed : the plan demands no rehearsal" in text
     assert "1 criterion not required" in text

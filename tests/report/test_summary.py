@@ -47,7 +47,7 @@ def test_refusal_names_failed_and_unexamined_criteria(refused: Record) -> None:
 
     assert text.startswith("sqlite-consolidate: REFUSED")
     assert "FAILED rows-exact: task_queue:tasks: expected 85 rows, observed 84 rows, 1 missing" in text
-    assert "NOT EXAMINED: keys-mapped, references-kept, no-duplicates" in text
+    assert "NOT EXAMINED: rows-chosen, keys-mapped, references-kept, no-duplicates" in text
     assert text.count("FAILED") == 1
 
 

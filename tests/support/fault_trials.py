@@ -29,6 +29,7 @@ NOT_PLANTED = {
     "can-fail:logs-clean": "not planted: the plan names no log",
     "can-fail:still-no-stale-references": "not planted: the plan scans no folder",
     "can-fail:keys-mapped": "not planted: the plan gives no row a new key",
+    "can-fail:rows-chosen": "not planted: where leaves no row behind; the plan moves no row by where or follows",
     "can-fail:derived-right": "not planted: the plan rebuilds no search index",
     "can-fail:final-references": "not planted: the plan scans no folder",
     "can-fail:references-kept": "not planted: the plan gives no row a new key;"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.merge.copy_rows import existing_rows_digest
 from sqlite_consolidate.engine.sqlite.connections import attached
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import quoted
@@ -13,16 +15,81 @@ from sqlite_consolidate.faults.fault import Fault, not_planted
 if TYPE_CHECKING:
     import sqlite3
 
+    from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.verbs.consolidate import Run
     from sqlite_consolidate.plan.model import Plan
 
 
 def choice_faults(plan: Plan) -> tuple[Fault, ...]:
-    """Return the faults of a plan that chooses between rows, or moves some rows only."""
+    """Return the faults of a plan that decides between rows, or lets rows follow others."""
     tables = [table for source in plan.sources for table in source.tables]
+    newer = Fault.in_run("rows-exact", "the older of two rows stays", _keep_an_older_row)
+    follows = Fault.in_run("rows-chosen", "a row that follows no row was moved", move_an_unfollowed_row)
     has_newer = any(table.on_conflict == "prefer-newer" for table in tables)
-    return (Fault.in_run("rows-exact", "the older of two rows stays", _keep_an_older_row),) * has_newer
+    return (newer,) * has_newer + (follows,) * any(table.follows for table in tables)
+
+
+def move_a_left_row(run: Run) -> None:
+    """Move a row for which ``where`` does not hold, as if it had to move."""
+    _move_too(run, "IS NOT NULL", "where leaves no row behind")
+
+
+def move_an_unfollowed_row(run: Run) -> None:
+    """Move a row whose reference leads to no moved row, as if it had to move."""
+    _move_too(run, "IS NULL", "follows leaves no row behind")
+
+
+def leave_a_row(run: Run) -> None:
+    """Take a row away that had to move, as if it were left behind."""
+    con = run.target.connection
+    for index, copied in enumerate(run.target.copied_tables):
+        mapping = copied.mapping
+        if not mapping.chosen or not copied.inserted or copied.skipped or copied.replaced:
+            continue
+        path = run.inspected.path_of(mapping)
+        with attached(con, path, f"source {mapping.source.name}") as alias, without_triggers(con, mapping.into):
+            rows = mapping.projection(alias)
+            before = existing_rows_digest(con, mapping)
+            row = f"{rows.select(rows.source_row())} LIMIT 1"
+            names = ", ".join(column.target for column in rows.row)
+            target = f"main.{quoted(mapping.into.name)}"
+            con.execute(f"DELETE FROM {target} AS t WHERE ({names}) IN ({row})")
+            _count_as_copied(run, index, existing_rows_digest(con, mapping) - before)
+            return
+    raise not_planted("the plan moves no row by where or follows")
+
+
+def _move_too(run: Run, is_of_kind: str, reason: str) -> None:
+    con = run.target.connection
+    for index, copied in enumerate(run.target.copied_tables):
+        mapping = copied.mapping
+        if not mapping.chosen or not copied.left.rows:
+            continue
+        path = run.inspected.path_of(mapping)
+        with attached(con, path, f"source {mapping.source.name}") as alias, without_triggers(con, mapping.into):
+            rows = replace(mapping.projection(alias), where="")
+            where = f"{mapping.chosen.left()} AND ({mapping.chosen.over()}) {is_of_kind} AND NOT {rows.clashing}"
+            before = existing_rows_digest(con, mapping)
+            con.execute(f"{rows.insert(where, is_empty=False)} LIMIT 1")
+            change = existing_rows_digest(con, mapping) - before
+            if change.rows:
+                _count_as_copied(run, index, change)
+                return
+    raise not_planted(reason)
+
+
+def _count_as_copied(run: Run, index: int, change: TableDigest) -> None:
+    """Count rows as if the copy had added or left them."""
+    copied = run.target.copied_tables[index]
+    left = replace(copied.left, by_where=copied.left.by_where - change.rows)
+    run.target.copied_tables[index] = replace(
+        copied,
+        inserted=copied.inserted + change.rows,
+        moved=copied.moved + change,
+        change=copied.change + change,
+        left=left,
+    )
 
 
 def _keep_an_older_row(run: Run) -> None:

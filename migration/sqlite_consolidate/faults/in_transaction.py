@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.checks.references.mapped_names import target_colu
 from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
-from sqlite_consolidate.faults import derived_data, renumbering
+from sqlite_consolidate.faults import chosen_rows, derived_data, renumbering
 from sqlite_consolidate.faults.database_edits import (
     change_a_value,
     drop_last_row,
@@ -218,6 +218,8 @@ TRANSACTION_FAULTS = (
     Fault.in_run("rows-exact", "a value has another type and the same bytes", _change_a_type),
     Fault.in_run("rows-exact", "the AUTOINCREMENT mark of new keys is too low", renumbering.lower_a_mark),
     Fault.in_run("rows-exact", "the digest of what arrived leaves out a column", _shorten_the_digest),
+    Fault.in_run("rows-chosen", "a row that where leaves behind was moved", chosen_rows.move_a_left_row),
+    Fault.in_run("rows-chosen", "a row that had to move was left behind", chosen_rows.leave_a_row),
     Fault.in_run("keys-mapped", "the offset of one row is off by one", renumbering.change_a_key),
     Fault.in_run("keys-mapped", "two rows have one id", renumbering.give_one_id_twice),
     Fault.in_run("keys-mapped", "a reference to no row has an offset", renumbering.move_a_sentinel),

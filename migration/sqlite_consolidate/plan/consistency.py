@@ -44,6 +44,7 @@ def find_mistakes(data: Data) -> list[Problem]:
         _constants,
         _newer,
         _stated_references,
+        _chosen_rows,
         _references,
         _created,
         _created_otherwise,
@@ -223,6 +224,26 @@ def _stated_references(data: Data) -> Iterator[Problem]:
             rows = "these rows" if when else "all rows"
             fact = f"{key_path_text(first[4:])} says what this column refers to in {rows} already."
             yield mistake_at(loc, "refers-twice", fact, "Remove one of the two, or tell the rows apart (when).")
+
+
+def _chosen_rows(data: Data) -> Iterator[Problem]:
+    for source_loc, _ in _each(data, "source", ...):
+        moved = {_folded(name) for _, name in _texts(data, *source_loc, "table", ..., "name")}
+        for loc, table in _each(data, *source_loc, "table", ...):
+            if not isinstance(table, dict):
+                continue
+            if table.get("where") and not table.get("reason"):
+                fact = "where leaves rows behind, and nothing says why."
+                yield mistake_at((*loc, "reason"), "no-reason", fact, 'Write reason = "...".')
+            if table.get("reason") and not (table.get("where") or table.get("follows")):
+                fact = "reason says why rows are left behind, and neither where nor follows leaves any."
+                yield mistake_at((*loc, "reason"), "no-effect", fact, "Remove reason, or add where or follows.")
+            followed = table.get("follows")
+            for name in followed if isinstance(followed, list) else [followed]:
+                if isinstance(name, str) and name and _folded(name) not in moved:
+                    fact = f"{in_quotes(name)} is no table that this source moves, so no row can follow its rows."
+                    hint = "Name a table that has a [[source.table]] of the same source."
+                    yield mistake_at((*loc, "follows"), "follows-nothing", fact, hint)
 
 
 def _references(data: Data) -> Iterator[Problem]:

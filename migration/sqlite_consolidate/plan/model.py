@@ -8,7 +8,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from sqlite_consolidate.plan.constants import Constant, fill_in
-from sqlite_consolidate.plan.values import FileInside, FolderName, KeyName, Name, PathInside, Pattern, Patterns, Seconds
+from sqlite_consolidate.plan.values import (
+    FileInside,
+    FolderName,
+    KeyName,
+    Name,
+    Names,
+    PathInside,
+    Pattern,
+    Patterns,
+    Seconds,
+)
 from sqlite_consolidate.text import fits_name
 
 ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source", "prefer-newer"]
@@ -53,6 +63,10 @@ class TableMap(Part):
         rows: Number of rows that the plan expects in the source, or None.
         on_conflict: What happens to a source row whose key already exists in the target.
         newer: Column of the target that tells which of two rows is newer. ``prefer-newer`` needs it.
+        where: SQL condition on the columns of a row. Only the rows for which it holds are moved. It needs a ``reason``.
+        reason: Why the other rows are left behind.
+        follows: Tables of the same source. A row is moved only if each of its references to them that is not NULL leads
+            to a row that is moved.
         columns: Renamed columns, from the name in the source to the name in the target.
         create: DDL of the target table. If it is empty, the schema, indexes and triggers of the source are used.
         rowids: With ``keep`` implicit rowids arrive unchanged, or the run refuses. With ``renumber`` they may change.
@@ -68,6 +82,9 @@ class TableMap(Part):
     rows: Annotated[int, Field(ge=0)] | None = None
     on_conflict: ConflictPolicy = "refuse"
     newer: str = ""
+    where: str = ""
+    reason: str = ""
+    follows: Names = ()
     columns: dict[str, str] = {}
     create: str = ""
     rowids: Literal["keep", "renumber"] = "keep"
@@ -79,6 +96,11 @@ class TableMap(Part):
     def into(self) -> str:
         """Return the name of the table in the target."""
         return self.target_name or self.name
+
+    @property
+    def moves_some_rows(self) -> bool:
+        """Return whether rows may be left behind, by ``where`` or ``follows``."""
+        return bool(self.where or self.follows)
 
 
 LeftKind = Literal["tables", "views", "triggers", "indexes"]

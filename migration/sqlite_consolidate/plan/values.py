@@ -85,3 +85,12 @@ Patterns = Annotated[
     BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v, json_schema_input_type=list[Name]),
 ]
 """Shell patterns of names, such as ``agent_*``."""
+
+Names = Annotated[
+    tuple[Name, ...],
+    BeforeValidator(
+        lambda v: (v,) if isinstance(v, str) else tuple(v) if isinstance(v, list) else v,
+        json_schema_input_type=Name | list[Name],
+    ),
+]
+"""One name, or a list of names."""

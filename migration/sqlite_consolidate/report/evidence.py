@@ -124,6 +124,8 @@ class MoveRecord:
         identical: Number of skipped and replaced rows that are identical to the row that stays; None if unknown.
         rowids: ``kept`` where implicit rowids are compared although the rows have a key; otherwise empty.
         constants: Columns of the target that the plan fills, to their values as SQL literals.
+        left: Rows that the plan leaves behind, by ``where`` and ``follows``.
+        unfollowed: Number of these that ``follows`` leaves behind.
     """
 
     source: str
@@ -138,6 +140,8 @@ class MoveRecord:
     identical: int | None = None
     rowids: str = ""
     constants: dict[str, str] = field(default_factory=dict)
+    left: int = 0
+    unfollowed: int = 0
 
 
 @dataclass(frozen=True)

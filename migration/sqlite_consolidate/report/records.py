@@ -202,6 +202,8 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
                 identical=table.identical,
                 rowids="kept" if table.mapping.compares_rowids_of_keys else "",
                 constants=table.mapping.stated_constants,
+                left=table.left.rows,
+                unfollowed=table.left.unfollowed,
             )
             for table in run.transaction.copied_tables
         )

@@ -136,3 +136,11 @@ def add_derived_data(workspace: Workspace) -> None:
     workspace.execute("main.db", f"{_NOTES} INSERT INTO notes VALUES (1, 'held');")
     workspace.execute("old.db", f"{_NOTES} INSERT INTO notes VALUES (2, 'moved'), (3, 'moved as well');")
     workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{_DERIVED}')
+
+
+def add_chosen_rows(workspace: Workspace) -> None:
+    """Let some tasks and the tags of these tasks move."""
+    chosen = '  rows = 3\n  where = "hours > 0"\n  reason = "without hours"\n'
+    workspace.edit("consolidation.toml", "  rows = 3\n", chosen)
+    workspace.execute("old.db", "INSERT INTO tags VALUES('c', 'green')")
+    workspace.edit("consolidation.toml", '  name = "tags"\n', '  name = "tags"\n  follows = "tasks"\n')

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.checks.chosen.row_filters import choose_rows, left_row_findings
 from sqlite_consolidate.engine.checks.conversions import find_value_changes
 from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_from
 from sqlite_consolidate.engine.checks.derived.bypassed_triggers import find_bypassed_triggers
@@ -114,6 +115,7 @@ def inspect_databases(
         if plan.target not in databases.unread:
             _plan_target_schema(plan, databases, tables, limits)
             state_references(databases)
+            choose_rows(databases, limits)
             shift_keys(databases, limits)
         stage_sources(plan, databases, write_locks, limits)
         databases.problems += check_staged_conditions(databases)
@@ -152,6 +154,7 @@ def _list_unmoved(databases: InspectedDatabases) -> None:
             databases.findings += findings
             left_views = databases.target_schema.left_views.get(source.name, set())
             databases.findings += find_left_objects(source, database, left_views)
+    databases.findings += left_row_findings(databases)
 
 
 def _read_databases(

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.chosen.followed_rows import leave_unfollowed
 from sqlite_consolidate.engine.checks.references.foreign_keys import parents_of_source
+from sqlite_consolidate.engine.merge.rows.row_filter import marker_name
 from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingDatabase
 from sqlite_consolidate.engine.sqlite.attachable import attachable
 from sqlite_consolidate.findings import Finding
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.plan.model import Plan
 
 
@@ -31,8 +35,10 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     sources = [databases.sources[source.name] for source in plan.in_order if databases.mappings_of(source.name)]
     recoded = [database for database in sources if database.schema.header["encoding"] != encoding]
     recoded_names = {database.name for database in recoded}
-    direct = [database for database in sources if database.name not in recoded_names]
-    indirect = [*recoded, *direct[MAX_DIRECT_SOURCES:]]
+    following = [d for d in sources if d.name not in recoded_names and _follows(databases, d.name)]
+    indirect_names = recoded_names | {database.name for database in following}
+    direct = [database for database in sources if database.name not in indirect_names]
+    indirect = [*recoded, *following, *direct[MAX_DIRECT_SOURCES:]]
     if not indirect:
         return
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
@@ -52,6 +58,7 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
                 tables,
                 prefix=prefixes[database.name],
                 recode=database.name in recoded_names,
+                markers=_markers(databases, database.name),
             )
             for key in parents:
                 staging.add_index(f"{prefixes[database.name]}.{key.table.name}", key.columns, key.collations)
@@ -66,13 +73,36 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
             encoding_before = database.schema.header["encoding"]
             text = f"its text is {encoding_before}, in the target {encoding}; each code point stays."
             databases.findings.append(Finding.of("encoding-changed", database.file, text))
-    staging.close()
     databases.mappings = [
-        replace(mapping, table=replace(mapping.table, name=f"{prefixes[mapping.source.name]}.{mapping.table.name}"))
-        if mapping.source.name in databases.staged
-        else mapping
+        _as_staged(mapping, prefixes[mapping.source.name]) if mapping.source.name in databases.staged else mapping
         for mapping in databases.mappings
     ]
+    leave_unfollowed(staging.connection, databases)
+    staging.close()
+
+
+def _follows(databases: InspectedDatabases, source: str) -> bool:
+    """Return whether rows of a source have to follow rows of another table."""
+    return any(mapping.chosen and mapping.chosen.follows for mapping in databases.mappings_of(source))
+
+
+def _markers(databases: InspectedDatabases, source: str) -> dict[str, tuple[str, str]]:
+    """Return the name and the SQL of the marker of each table whose rows do not all move."""
+    return {
+        mapping.table.name: (_marker_of(mapping.table), f"iif({mapping.chosen.over()}, 1, 0)")
+        for mapping in databases.mappings_of(source)
+        if mapping.chosen
+    }
+
+
+def _marker_of(table: Table) -> str:
+    return marker_name([column.name for column in table.columns])
+
+
+def _as_staged(mapping: TableMapping, prefix: str) -> TableMapping:
+    """Return a mapping that reads its rows from the staging database."""
+    chosen = replace(mapping.chosen, marker=_marker_of(mapping.table)) if mapping.chosen else None
+    return replace(mapping, table=replace(mapping.table, name=f"{prefix}.{mapping.table.name}"), chosen=chosen)
 
 
 def _copy_unattachable(databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:

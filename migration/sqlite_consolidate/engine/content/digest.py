@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.projection import Projection
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
@@ -35,6 +35,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
@@ -111,6 +112,15 @@ def _sum(con: sqlite3.Connection, query: RowQuery) -> TableDigest:
             progress.counted += PROGRESS_ROWS
         total += from_bytes(sha256(dumps(row, _MARSHAL_VERSION)).digest(), "little")
     return TableDigest(rows, total % _MODULUS)
+
+
+def digest_rows(rows: Iterable[tuple[Any, ...]]) -> TableDigest:
+    """Digest rows that were read losslessly."""
+    number, total = 0, 0
+    for row in rows:
+        number += 1
+        total += int.from_bytes(hashlib.sha256(marshal.dumps(row, _MARSHAL_VERSION)).digest(), "little")
+    return TableDigest(number, total % _MODULUS)
 
 
 def digest_table(

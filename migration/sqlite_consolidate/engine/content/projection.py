@@ -281,15 +281,17 @@ class Staging:
     Attributes:
         table: Table of the source.
         name: Name of the scratch table.
+        marker: A further column and the SQL of its value over the source row ``s``, or empty.
     """
 
     table: Table
     name: str
+    marker: tuple[str, str] | tuple[()] = ()
 
     @property
     def create(self) -> str:
         """Return the statement that creates the scratch table."""
-        return f"CREATE TABLE main.{quoted(self.name)}({identifier_list(self._columns)})"
+        return f"CREATE TABLE main.{quoted(self.name)}({identifier_list([*self._columns, *self.marker[:1]])})"
 
     def copy(self, database: str) -> list[str]:
         """Return the statements that copy all rows from the database attached as ``database``.
@@ -297,30 +299,36 @@ class Staging:
         The last value of a row that one SELECT cannot return is set by a second statement.
         """
         source = f"{quoted(database)}.{quoted(self.table.name)}"
-        names = self._row[:MAX_VALUES]
-        insert = f"{self._insert(names)} SELECT {identifier_list(names)} FROM {source}"
+        names, values = self._targets[:MAX_VALUES], [*self.marker[1:], *(f"s.{quoted(name)}" for name in self._row)]
+        insert = f"{self._insert(names)} SELECT {', '.join(values[:MAX_VALUES])} FROM {source} AS s"
         rowid = quoted(self.table.rowid)
         return [insert] + [
             f"UPDATE main.{quoted(self.name)} AS t SET {quoted(late)} ="
             f" (SELECT s.{quoted(late)} FROM {source} AS s WHERE s.{rowid} = t.{rowid})"
-            for late in self._row[MAX_VALUES:]
+            for late in self._targets[MAX_VALUES:]
         ]
 
     @property
     def insert_values(self) -> str:
         """Return the statement that inserts one row of bound values."""
-        return f"{self._insert(self._row)} VALUES({', '.join('?' for _ in self._row)})"
+        return f"{self._insert(self._targets)} VALUES({', '.join('?' for _ in self._targets)})"
 
     @property
     def select_stored(self) -> RowQuery:
         """Return the query of all values of each row, followed by the stored bytes of each text."""
-        raw = [f"iif(typeof({quoted(c)}) = 'text', CAST({quoted(c)} AS BLOB), NULL)" for c in self._row]
-        values = [*(quoted(name) for name in self._row), *raw]
-        return select_rows(values, f"FROM {quoted(self.table.name)}", self._order)
+        row = [f"s.{quoted(name)}" for name in self._row]
+        raw = ["NULL" for _ in self.marker[1:]]
+        raw += [f"iif(typeof({value}) = 'text', CAST({value} AS BLOB), NULL)" for value in row]
+        return select_rows([*self.marker[1:], *row, *raw], f"FROM {quoted(self.table.name)} AS s", self._order)
 
     @property
     def _order(self) -> str:
-        return quoted(self.table.rowid) if self.table.rowid else identifier_list(self.table.primary_key)
+        return f"s.{quoted(self.table.rowid)}" if self.table.rowid else identifier_list(self.table.primary_key)
+
+    @property
+    def _targets(self) -> list[str]:
+        """Return the columns that rows are inserted into."""
+        return [*self.marker[:1], *self._row]
 
     def _insert(self, names: list[str]) -> str:
         return f"INSERT INTO main.{quoted(self.name)}({identifier_list(names)})"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.chosen import rows_chosen as chosen
 from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours, compare_structure, compare_triggers
 from sqlite_consolidate.engine.checks.derived import derived_right as derived
 from sqlite_consolidate.engine.checks.references import references_kept as references
@@ -73,6 +74,11 @@ def keys_mapped(run: Compares) -> list[Observation]:
     return mapped.keys_mapped(run.compared)
 
 
+def rows_chosen(run: Compares) -> list[Observation]:
+    """Observe that exactly the rows moved that the plan chooses."""
+    return chosen.rows_chosen(run.compared)
+
+
 def references_kept(run: Compares) -> list[Observation]:
     """Observe that each moved row reaches the row that its parent became."""
     return references.references_kept(run.compared)
@@ -137,6 +143,7 @@ CHECKS = {
     "rows-counted": rows_counted,
     "rows-expected": rows_expected,
     "rows-exact": rows_exact,
+    "rows-chosen": rows_chosen,
     "keys-mapped": keys_mapped,
     "references-kept": references_kept,
     "no-duplicates": no_duplicates,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.merge.conflict_log import claimed_target_rows, cl
 from sqlite_consolidate.engine.merge.rows.insert_rows import insert_rows
 from sqlite_consolidate.engine.merge.rows.newer_rows import NewerRows, newer_rows_digests, require_decided
 from sqlite_consolidate.engine.merge.rows.record_copy import try_record_copy
+from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.errors import is_statement_error
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -39,6 +40,8 @@ class CopiedTable:
         method: Whether whole records or columns were copied.
         seconds: Duration of the copy.
         identical: Number of skipped or replaced rows that are identical to the row that stays.
+        moved: Digest of the source rows that were to move, with those that the conflict policy skipped.
+        left: Rows of the source that ``where`` and ``follows`` leave behind.
     """
 
     mapping: TableMapping
@@ -50,6 +53,8 @@ class CopiedTable:
     method: CopyMethod
     seconds: float
     identical: int = 0
+    moved: TableDigest = field(default_factory=TableDigest)
+    left: LeftRows = field(default_factory=LeftRows)
 
 
 def copy_rows(
@@ -71,7 +76,7 @@ def copy_rows(
     Args:
         con: The target's connection, inside the transaction.
         mapping: The table mapping to copy.
-        source: Digest of the whole source table, under the target's column names.
+        source: Digest of the rows that move, under the target's column names.
         alias: Name under which the source is attached.
         execute: Function that executes each statement that writes. The default is ``con.execute``.
 
@@ -101,7 +106,9 @@ def copy_rows(
         raise ProblemError(Problem("row-refused", mapping.subject, text, hint)) from error
     change = source - skipped - replaced
     seconds = time.monotonic() - began
-    return CopiedTable(mapping, source.rows, inserted, skipped.rows, replaced.rows, change, method, seconds)
+    return CopiedTable(
+        mapping, source.rows, inserted, skipped.rows, replaced.rows, change, method, seconds, moved=source
+    )
 
 
 def _resolve_conflicts(

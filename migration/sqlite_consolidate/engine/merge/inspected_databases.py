@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows
 from sqlite_consolidate.engine.merge.target_schema import TargetSchema
 from sqlite_consolidate.engine.sqlite.sql import folded
 
@@ -40,6 +41,7 @@ class InspectedDatabases:
         rebuilt_indexes: The search indexes that the run rebuilds, in the plan's order.
         trial_copies: The copies into a scratch table that the preflight has made of tables from which something may be
             derived. Of the target's own rows as well.
+        left_rows: Source name and name of each table whose rows do not all move, to the rows that are left behind.
         without_added_rows: Names of the tables from which something is derived, and which the rows of the sources do
             not change.
     """
@@ -58,6 +60,7 @@ class InspectedDatabases:
     rebuilt_indexes: list[SearchIndex] = field(default_factory=list)
     trial_copies: list[CopiedTable] = field(default_factory=list)
     without_added_rows: list[str] = field(default_factory=list)
+    left_rows: dict[tuple[str, str], LeftRows] = field(default_factory=dict)
     _by_source: tuple[list[TableMapping], int, dict[str, list[TableMapping]]] = field(
         default=([], 0, {}), repr=False, compare=False
     )
@@ -103,10 +106,14 @@ class InspectedDatabases:
         return self.attachable.get(database.file, database.write_lock.path)
 
     def rows(self, mapping: TableMapping) -> int:
-        """Return the number of rows in the source table of a mapping."""
+        """Return the number of rows in the source table of a mapping that move."""
         database = self.sources[mapping.source.name]
         table = database.schema.table(mapping.table_map.name)
-        return database.digests[table.name].rows if table else 0
+        return database.digests[table.name].rows - self.left_of(mapping).rows if table else 0
+
+    def left_of(self, mapping: TableMapping) -> LeftRows:
+        """Return the rows in the source table of a mapping that are left behind."""
+        return self.left_rows.get((mapping.source.name, mapping.table_map.name), LeftRows())
 
     def expected_digest(self, mapping: TableMapping) -> TableDigest | None:
         """Return the digest of a mapping's rows in the target, or None if it is unknown.

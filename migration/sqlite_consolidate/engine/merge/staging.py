@@ -22,7 +22,8 @@ from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -45,7 +46,15 @@ class StagingDatabase:
         self._con.execute(f"PRAGMA encoding='{encoding}'")
         self._con.execute("PRAGMA synchronous=OFF")  # a crash ends the run, and the file is deleted with it
 
-    def add(self, source: Path, tables: Sequence[Table], *, prefix: str, recode: bool) -> None:
+    def add(
+        self,
+        source: Path,
+        tables: Sequence[Table],
+        *,
+        prefix: str,
+        recode: bool,
+        markers: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
         """Copy tables of one source.
 
         Args:
@@ -53,17 +62,19 @@ class StagingDatabase:
             tables: Tables to copy.
             prefix: Tables are named ``<prefix>.<name>`` here. No two sources may have the same prefix.
             recode: Whether the source has another text encoding. Its rows are then decoded and encoded by this process.
+            markers: Name of a table to a further column, and the SQL of its value over the source row ``s``.
 
         Raises:
             ProblemError: A text cannot be expressed in the other encoding.
         """
+        marked = markers or {}
+        staged = [Staging(table, f"{prefix}.{table.name}", marked.get(table.name, ())) for table in tables]
         if recode:
-            for table in tables:
-                self._recode(source, Staging(table, f"{prefix}.{table.name}"))
+            for staging in staged:
+                self._recode(source, staging)
             return
         attach(self._con, source, "src")
-        for table in tables:
-            staging = Staging(table, f"{prefix}.{table.name}")
+        for staging in staged:
             self._con.execute(staging.create)
             for statement in staging.copy("src"):
                 self._con.execute(statement)
@@ -81,6 +92,11 @@ class StagingDatabase:
         terms = [f"{quoted(column)} COLLATE {quoted(coll)}" for column, coll in zip(columns, collations, strict=True)]
         # No staged table begins like this name.
         self._con.execute(f"CREATE INDEX {quoted(f'key {number}')} ON {quoted(table)}({', '.join(terms)})")
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """Return the connection to this database, which is open until it is closed."""
+        return self._con
 
     def close(self) -> None:
         """Close the connection and keep the file."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.merge.rows.key_shift import ColumnShift
+    from sqlite_consolidate.engine.merge.rows.row_filter import RowFilter
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
     from sqlite_consolidate.plan.model import ConflictPolicy, Plan, Source, TableMap
@@ -57,6 +58,7 @@ class TableMapping:
         rowid_users: Labels of the triggers and views of the target that use the implicit rowid of the target table.
         shifts: Folded name of each source column whose integers get an offset, to how they arrive.
         refers: The references of its rows that the plan states.
+        chosen: Which rows move. None if all of them do.
     """
 
     plan: Plan = field(compare=False, repr=False)
@@ -71,6 +73,7 @@ class TableMapping:
     rowid_users: tuple[str, ...] = ()
     shifts: Mapping[str, ColumnShift] = field(default_factory=dict, hash=False)
     refers: tuple[StatedReference, ...] = ()
+    chosen: RowFilter | None = None
 
     @property
     def subject(self) -> str:
@@ -176,6 +179,7 @@ class TableMapping:
             rowid=rowid,
             rowid_counts=self.rowid_counts,
             carries_rowid=self.carries_rowid,
+            where=self.chosen.over() if self.chosen else "",
         )
 
 

@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.merge.copy_rows import (
 )
 from sqlite_consolidate.engine.merge.derived.search_index import RebuiltIndex, rebuild
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
+from sqlite_consolidate.engine.merge.rows.left_rows import log_left_rows
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
@@ -284,7 +285,10 @@ class TargetTransaction:
             self.conflict_findings.append(conflict_finding(mapping, conflicts, self.folder.name))
         expected = self.inspected.expected_digest(mapping) or source_digest(con, mapping, alias)
         copied = copy_rows(con, mapping, expected, alias, execute=self._execute)
-        self.copied_tables.append(replace(copied, identical=conflicts.identical))
+        left = log_left_rows(con, mapping, self.inspected.left_of(mapping), alias, self.folder)
+        self.copied_tables.append(
+            replace(copied, identical=conflicts.identical, rows=copied.rows + left.rows, left=left)
+        )
         raise_autoincrement(con, mapping, self.inspected.autoincrement_value(mapping))
 
     def _state(self) -> tuple[object, ...]:

@@ -207,6 +207,8 @@ _CRITERIA = (
               Question.COUNTED, Step.COPIED, relations=_EQUAL),
     Criterion("rows-exact", VERIFY, "Every row arrived with its values, types and bytes, as often as in its source.",
               Question.EXACT, Step.COMPARED, by_originals=True, relations=(*_EQUAL, Relation.AT_LEAST)),
+    Criterion("rows-chosen", VERIFY, "Exactly the rows moved that the plan chooses by where and follows.",
+              Question.EXACT, Step.COMPARED, relations=_EQUAL),
     Criterion("keys-mapped", VERIFY, "New keys are above all that were taken, and each reference has the same offset.",
               Question.EXACT, Step.COMPARED, relations=_EQUAL),
     Criterion("references-kept", VERIFY, "Each moved row reaches the row that its parent became.",

@@ -82,10 +82,10 @@ def rows_counted(compared: TargetComparison) -> list[Observation]:
         for mapping, row_match in compared.row_matches
     ]
     for table in compared.copied:
-        not_inserted = f" ({table.skipped} not moved, {table.replaced} replaced, as the plan says)"
-        expected = f"{counted(table.rows, 'row')}{not_inserted if table.skipped or table.replaced else ''}"
+        settled = settled_text(table.skipped, table.replaced, table.left.rows)
+        expected = f"{counted(table.rows, 'row')}{settled}"
         observed = f"{counted(table.inserted, 'row')} arrived in {table.seconds:.2f} s"
-        holds = table.inserted + table.skipped == table.rows
+        holds = table.inserted + table.skipped + table.left.rows == table.rows
         observations.append(
             Observation(f"{table.mapping.subject} -> {table.mapping.into.name}", expected, observed, holds)
         )
@@ -95,6 +95,13 @@ def rows_counted(compared: TargetComparison) -> list[Observation]:
         observations.append(with_differences(row_count, partial(compared.explain, name)))
     observations += compared.unread_originals
     return observations or [not_required("target", "the sources bring no table")]
+
+
+def settled_text(skipped: int, replaced: int, left: int) -> str:
+    """Return the words about rows that the plan does not move or replaces, or nothing."""
+    parts = [f"{skipped} not moved", f"{replaced} replaced"] if skipped or replaced else []
+    parts += [f"{left} left behind"] if left else []
+    return f" ({', '.join(parts)}, as the plan says)" if parts else ""
 
 
 def _under_other_keys(mapping: TableMapping, row_match: RowMatch) -> Observation | None:

@@ -20,9 +20,11 @@ from sqlite_consolidate.engine.content.table_differences import (
     table_side,
 )
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED, ColumnShift, shift_from_json
+from sqlite_consolidate.engine.merge.rows.row_filter import RowFilter
 from sqlite_consolidate.engine.merge.table_mapping import match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.engine.sqlite.schema.row_conditions import row_condition
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.row_differences import RowDifferences
 
@@ -117,7 +119,8 @@ class OriginalRows:
                 mapping, problems = match_columns(self.plan, source, table_map, table, into, new=is_new)
                 if problems:
                     raise rows_unavailable(mapping.subject, f"its rows do not fit {into.name} as it is now.")
-                mappings.append((con, replace(mapping, shifts=shifts.get(mapping.subject, {}))))
+                chosen = _chosen(con, mapping) if table_map.moves_some_rows else None
+                mappings.append((con, replace(mapping, shifts=shifts.get(mapping.subject, {}), chosen=chosen)))
         return mappings
 
     def _shifts(self) -> dict[str, dict[str, ColumnShift]]:
@@ -137,3 +140,17 @@ class OriginalRows:
         if path is None:
             raise rows_unavailable(file, NOT_AVAILABLE)
         return opened.enter_context(open_for_inspection(path, self.limits))
+
+
+def _chosen(con: sqlite3.Connection, mapping: TableMapping) -> RowFilter:
+    """Return which rows of a backup move.
+
+    Raises:
+        ProblemError: That depends on rows of other tables.
+    """
+    if mapping.table_map.follows:
+        raise rows_unavailable(mapping.subject, "which of its rows move depends on rows of other tables.")
+    condition = row_condition(con, mapping.table, mapping.table_map.where)
+    if isinstance(condition, str):
+        raise rows_unavailable(mapping.subject, f"where cannot choose its rows: {condition}.")
+    return RowFilter(condition)

@@ -100,6 +100,8 @@ def _keeps_its_parents(reference: Reference, sources: list[KeySource]) -> bool:
     mapping, parent = reference.parent_mapping, reference.parent
     if mapping is None or parent is None or reference.is_elsewhere or has_contest(sources):
         return False
+    if mapping.chosen is not None:
+        return False
     into, number = reference.into, len(parent.columns)
     names = [folded(target_column(mapping, name)) for name in parent.columns]
     return (
@@ -145,7 +147,9 @@ def _problems(reference: Reference, strays: Strays) -> Iterator[Problem]:
         if reference.parent_mapping is None:
             yield _left_behind(reference, strays)
         else:
-            yield _elsewhere(reference, strays) if reference.is_elsewhere else _dropped(reference, strays)
+            leaves_parents = reference.parent_mapping.chosen is not None
+            dropped = _left_out if leaves_parents else _dropped
+            yield _elsewhere(reference, strays) if reference.is_elsewhere else dropped(reference, strays)
     if strays.adopted:
         yield _adopted(reference, strays)
 
@@ -182,6 +186,16 @@ def _dropped(reference: Reference, strays: Strays) -> Problem:
     )
     hint = f"{_mend(reference)}, or {_apart(reference)}."
     return Problem("parents-differ", reference.child.subject, text, hint, criterion="parents-follow")
+
+
+def _left_out(reference: Reference, strays: Strays) -> Problem:
+    parent, into = reference.parent_name, reference.into.table.name
+    text = (
+        f"{_refer(strays.differing + strays.lost, reference)} rows of {parent} that the target would not have, or has"
+        f" under another key, because the plan moves only some rows of {parent}: {_reach(strays, into)}."
+    )
+    hint = f'Leave them behind as well: follows = "{parent}", or move these rows of {parent} too.'
+    return Problem("parents-left-out", reference.child.subject, text, hint, criterion="parents-follow")
 
 
 def _mend(reference: Reference) -> str:

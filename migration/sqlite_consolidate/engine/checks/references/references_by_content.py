@@ -58,6 +58,8 @@ def content_differs(compared: TargetComparison, group: list[Reference]) -> bool 
         return None
     if any(_reads_numbers(reference) or reference.is_divided for reference in group):
         return None
+    if any(mapping.chosen for mapping in children):
+        return None
     pairs = _Pairs(compared, group)
     if len(pairs.of_child) + len(pairs.of_parent) > _MAX_VALUES or (compared.inspected.target and not pairs.before):
         return None

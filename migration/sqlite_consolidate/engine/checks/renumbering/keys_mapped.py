@@ -118,6 +118,9 @@ class _Proof:
         place, name = self._place(mapping, key), f"FROM {quoted(mapping.table_map.name)}"
         query = f"SELECT count({quoted(key)}), ifnull(min({quoted(key)}), 1) {name}"
         rows, first = self._reader(mapping).execute(query).fetchone()
+        if mapping.chosen:
+            query = f"SELECT count({quoted(key)}) {name} {_chosen(mapping)}"
+            rows = int(self._reader(mapping).execute(query).fetchone()[0])
         offset = max(self._taken[place], 0) + 1 - min(1, first) if place in self._taken else 0
         self._offsets[column_id(mapping, key)] = offset
         stated = mapping.shifts[folded(key)].offset if folded(key) in mapping.shifts else 0
@@ -161,7 +164,7 @@ class _Proof:
             if folded(mapping.into.name) == folded(table):
                 old = next((old for old, new in mapping.columns if folded(new) == folded(column)), None)
                 value = self._number(mapping, old) if old else mapping.constants[column]
-                query = f"SELECT {value} FROM {quoted(mapping.table_map.name)} AS s NOT INDEXED"
+                query = f"SELECT {value} FROM {quoted(mapping.table_map.name)} AS s NOT INDEXED {_chosen(mapping)}"
                 digest += digest_query(self._reader(mapping), query)
         return digest
 
@@ -252,3 +255,8 @@ class _Proof:
 
     def _reader(self, mapping: TableMapping) -> sqlite3.Connection:
         return self.compared.inspected.sources[mapping.source.name].write_lock.reader
+
+
+def _chosen(mapping: TableMapping) -> str:
+    """Return the clause that selects the rows of a source table that the plan moves."""
+    return f"WHERE ({mapping.table_map.where}\n)" if mapping.table_map.where else ""

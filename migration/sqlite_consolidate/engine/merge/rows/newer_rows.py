@@ -116,7 +116,7 @@ def _crossing(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRows) 
     beside = _count(con, rows, clashing) if len(rows.keys) > 1 else 0
     several = _count(con, rows, f"({rows.select_target(['count(*)'], rows.same_keys, by_index=True)}) > 1")
     key = ", ".join(f"{column.source} COLLATE {quoted(coll)}" for column, coll in rows.keys[0])
-    groups = rows.select(["count(*) AS n"], newer.standing("1")) + f" GROUP BY {key} HAVING n > 1"
+    groups = rows.select(["count(*) AS n"], newer.standing("1")) + f" GROUP BY {key} HAVING count(*) > 1"
     repeated = int(con.execute(f"SELECT coalesce(sum(n), 0) FROM ({groups})").fetchone()[0])
     parts = [
         f"{beside} have another key of a row of {into} that stands under another {names}" if beside else "",

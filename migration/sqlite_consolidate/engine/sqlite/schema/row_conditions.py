@@ -90,6 +90,7 @@ def row_condition(con: sqlite3.Connection, table: Table, text: str) -> RowCondit
     try:
         with calls.recorded(con):
             con.execute(f"EXPLAIN SELECT ({text}\n) FROM main.{quoted(table.name)}").close()
+            con.execute(f"EXPLAIN SELECT 1 FROM main.{quoted(table.name)} WHERE ({text}\n)").close()  # no aggregate
             condition = RowCondition(text, table.name, calls.columns)
             row = ", ".join(f"NULL AS {quoted(name)}" for name in calls.columns) or "1"
             con.execute(f"EXPLAIN SELECT {condition.over('s')} FROM (SELECT {row}) AS s").close()

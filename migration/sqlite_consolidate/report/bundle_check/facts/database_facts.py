@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.backup.ledger import RECORDED
+from sqlite_consolidate.engine.checks.comparison.compare import settled_text
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
 from sqlite_consolidate.engine.checks.derived.derived_right import CONTENTS, INTACT
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
@@ -142,8 +143,8 @@ def _without_added_rows(plan: Plan, record: Record) -> str:
     added: dict[str, int] = {}
     for move in record.moves:
         table_map = table_map_of(plan, move)
-        replaces = table_map is not None and table_map.on_conflict == "prefer-source"
-        identical = (move.identical or 0) if move.replaced and replaces else 0
+        skips_identical = table_map is not None and table_map.on_conflict == "prefer-newer"
+        identical = (move.identical or 0) if move.replaced and not skips_identical else 0
         added[move.into] = added.get(move.into, 0) + max((move.arrived or 0) - identical, 0)
     names = "|".join(re.escape(name) for name, rows in added.items() if not rows)
     return rf"(?i:; 0 rows are added to ({names})((, | and )({names}))*)?" if names else ""
@@ -187,6 +188,9 @@ def _of_moves(plan: Plan, record: Record) -> Iterator[Fact]:
     for move in record.moves:
         by_target.setdefault(move.into, []).append(move)
         yield _arrived(move)
+        table_map = table_map_of(plan, move)
+        if table_map and table_map.moves_some_rows:
+            yield _chosen(move)
     yield from _of_stated_rows(plan, record)
     yield from _of_keys(plan, record)
     for into, moves in by_target.items():
@@ -231,17 +235,27 @@ def _of_keys(plan: Plan, record: Record) -> Iterator[Fact]:
             is_same = (key_map.source, folded(key_map.table)) == (move.source, folded(move.into))
             if is_same and (move.source, folded(move.table)) in renumbered:
                 subject = subject_of(move.subject, move.into, key_map.column)
-                text = key_text(move.rows, key_map.offset)
+                text = key_text(move.rows - move.left, key_map.offset)
                 if key_map.column:  # NULL is no number, and the evidence does not count it
                     text = rf"\d+ keys?{re.escape(text.partition(' key')[2].removeprefix('s'))}"
                 yield Fact("keys-mapped", subject, text, is_pattern=bool(key_map.column))
 
 
 def _arrived(move: MoveRecord) -> Fact:
-    settled = f" ({move.skipped} not moved, {move.replaced} replaced, as the plan says)"
-    expected = f"{counted(move.rows, 'row')}{settled if move.skipped or move.replaced else ''}"
+    expected = f"{counted(move.rows, 'row')}{settled_text(move.skipped, move.replaced, move.left)}"
     observed = rf"{counted(move.arrived or 0, 'row')} arrived in \d+\.\d\d s"
     return Fact("rows-counted", f"{move.subject} -> {move.into}", expected, observed, is_pattern=True)
+
+
+def _chosen(move: MoveRecord) -> Fact:
+    """Return what the entry about the chosen rows of a table must state.
+
+    Their digest is nowhere else in the evidence.
+    """
+    moved = move.rows - move.left
+    digest = ", [0-9a-f]{64}" if moved else ""
+    text = f"{counted(moved, 'row')}{digest} of {counted(move.rows, 'row')}"
+    return Fact("rows-chosen", f"{move.subject} -> {move.into}", text, is_pattern=True)
 
 
 def _exact(plan: Plan, moves: list[MoveRecord], content: TableContent) -> Fact:

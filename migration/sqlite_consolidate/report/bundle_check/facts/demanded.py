@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.plan.patterns import backup_names
-from sqlite_consolidate.report.bundle_check.facts.database_facts import moved_rows, uncompared_indexes
+from sqlite_consolidate.report.bundle_check.facts.database_facts import moved_rows, table_map_of, uncompared_indexes
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
@@ -118,6 +118,9 @@ def _of_tables(plan: Plan, record: Record) -> Iterator[Demand]:
     for move in record.moves:
         by_target[move.into].append(move)
         yield Demand("rows-counted", f"{move.subject} -> {move.into}")
+        table_map = table_map_of(plan, move)
+        if table_map and table_map.moves_some_rows:
+            yield Demand("rows-chosen", f"{move.subject} -> {move.into}")
     for stated, _ in moved_rows(plan, record):
         yield Demand("rows-as-stated", stated.subject)
         yield Demand("rows-expected", stated.subject)

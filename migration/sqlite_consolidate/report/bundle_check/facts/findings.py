@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.chosen.row_filters import left_text
 from sqlite_consolidate.engine.checks.preflight import find_unmapped_tables
 from sqlite_consolidate.engine.checks.table_matching import find_absent_tables
 from sqlite_consolidate.engine.merge.conflict_log import ConflictCounts, conflict_text
@@ -11,6 +12,7 @@ from sqlite_consolidate.engine.merge.declaration_differences import (
     DeclarationDifference,
     findings_of_declaration_differences,
 )
+from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import LEVELS, Finding, merge_findings
 from sqlite_consolidate.report.bundle_check.facts.database_facts import table_map_of
@@ -50,8 +52,9 @@ def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
     ]
     tables = {source.name: set(map(folded, source.rows)) for source in record.sources}
     lacking = find_absent_tables(plan, tables)[1]
-    known = merge_findings([*left, *absent, *lacking, *_differences(record)])
-    yield from _compared(known, record, ("rows-left", "source-absent", "table-absent", *_OF_COLUMNS))
+    known = merge_findings([*left, *absent, *lacking, *_left_out(plan, record), *_differences(record)])
+    ids = ("rows-left", "rows-left-out", "source-absent", "table-absent", *_OF_COLUMNS)
+    yield from _compared(known, record, ids)
     yield from _resolved_conflicts(plan, record)
 
 
@@ -61,6 +64,15 @@ def _unmapped_tables(plan: Plan, record: Record) -> tuple[list[str], list[Findin
     results = [find_unmapped_tables(source, rows[source.name]) for source in plan.sources if source.name in rows]
     forgotten = [problem.subject for problems, _ in results for problem in problems]
     return forgotten, [finding for _, findings in results for finding in findings]
+
+
+def _left_out(plan: Plan, record: Record) -> Iterator[Finding]:
+    """Yield the finding for each table of which the plan leaves rows behind."""
+    for move in record.moves:
+        table_map = table_map_of(plan, move)
+        if table_map and move.left:
+            text = left_text(table_map, LeftRows(move.left - move.unfollowed, move.unfollowed))
+            yield Finding.of("rows-left-out", move.subject, text, count=move.left)
 
 
 def _differences(record: Record) -> list[Finding]:

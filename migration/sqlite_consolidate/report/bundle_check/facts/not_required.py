@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.chosen.rows_chosen import ALL_ROWS_MOVE
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
 from sqlite_consolidate.engine.checks.derived.derived_right import NOTHING_DERIVED
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import NO_NEW_KEY
@@ -14,7 +15,12 @@ from sqlite_consolidate.engine.code.remaining import NOTHING_SCANNED, SCANNED
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.plan.patterns import stated_rows
-from sqlite_consolidate.report.bundle_check.facts.database_facts import databases_before, moved_rows, tables_after
+from sqlite_consolidate.report.bundle_check.facts.database_facts import (
+    databases_before,
+    moved_rows,
+    table_map_of,
+    tables_after,
+)
 from sqlite_consolidate.report.bundle_check.facts.fact import Fact
 from sqlite_consolidate.report.bundle_check.facts.file_facts import rewritten_files
 from sqlite_consolidate.text import printable
@@ -98,6 +104,9 @@ def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
     stated_keys = any(table.keys_ == "renumber" or table.renumber for source in plan.sources for table in source.tables)
     is_kept = not (record.key_maps or (stated_keys and record.moves))
     yield _Reason(is_kept, ("keys-mapped",), "plan", NO_NEW_KEY)
+    maps = (table_map_of(plan, move) for move in record.moves)
+    moves_all = not any(table_map and table_map.moves_some_rows for table_map in maps)
+    yield _Reason(moves_all, ("rows-chosen",), "plan", ALL_ROWS_MOVE)
     none = "the sources bring no table"
     yield _Reason(not record.moves, ("rows-counted", "rows-exact", "references-kept", "no-duplicates"), "target", none)
     known = {source.name for source in record.sources}

@@ -97,6 +97,8 @@ def _moves(plan: Plan, record: Record) -> Iterator[_Pair]:
         policy = table_map.on_conflict if table_map else "refuse"
         settled = {
             "skipped": (move.skipped, policy in ("skip-identical", "prefer-target", "prefer-newer")),
+            "left": (move.left, table_map is not None and table_map.moves_some_rows),
+            "unfollowed": (move.unfollowed, table_map is not None and bool(table_map.follows)),
             "replaced": (move.replaced, policy in ("prefer-source", "prefer-newer")),
         }
         for name, (rows, is_allowed) in settled.items():

@@ -1,0 +1,1 @@
+"""Choose the rows that move, and prove that they were these."""
