@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from sqlite_consolidate.plan import model as models
 from sqlite_consolidate.plan.loader import load, sha256
-from sqlite_consolidate.plan.model import Part
+from sqlite_consolidate.plan.parts import programs
+from sqlite_consolidate.plan.values import Part
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def test_full_plan_has_every_key_without_default_values(tmp_path: Path) -> None:
     stated = {(type(part), name) for part in parts_of(plan) for name in part.model_fields_set if differs(part, name)}
 
     keys = {(type(part), name) for part in parts_of(plan) for name in type(part).model_fields}
-    assert {model for model, _ in keys} == {model for model in vars(models).values() if is_part(model)}
+    assert {model for model, _ in keys} == {
+        model for module in (models, programs) for model in vars(module).values() if is_part(model)
+    }
     assert keys - stated == set()
 
 

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.apps.runner import SmokeResult
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import Evidence
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.plan.model import Smoke
+from sqlite_consolidate.plan.parts.programs import Smoke
 from sqlite_consolidate.report.bundle_check.parse import schema_errors
 from sqlite_consolidate.report.evidence import Attempt, DatabaseRecord, Finding, Record
 from sqlite_consolidate.report.evidence_json import LEFT_OUT, record_from_json, to_json

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.faults.database_edits import drop_last_row, first, open_unchecked, tables_with_rows
 from sqlite_consolidate.faults.fault import Fault, not_planted
-from sqlite_consolidate.plan.model import Smoke
+from sqlite_consolidate.plan.parts.programs import Smoke
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from sqlite_consolidate.plan.model import Part
-from sqlite_consolidate.plan.values import Name
+from sqlite_consolidate.plan.values import Name, Part
 
 _SCHEMES = ("tcp://", "tls://")
 

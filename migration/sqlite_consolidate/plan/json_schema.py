@@ -11,7 +11,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.plan.model import Part, Plan
+from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.plan.values import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

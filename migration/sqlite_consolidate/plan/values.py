@@ -6,7 +6,7 @@ import posixpath
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 # The second argument of a ValueError is the hint of its problem.
@@ -94,3 +94,9 @@ Names = Annotated[
     ),
 ]
 """One name, or a list of names."""
+
+
+class Part(BaseModel):
+    """Define the base of every part, frozen, strictly typed, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.results import FinalReading
-    from sqlite_consolidate.plan.model import Plan, Smoke, Source
+    from sqlite_consolidate.plan.model import Plan, Source
+    from sqlite_consolidate.plan.parts.programs import Smoke
     from sqlite_consolidate.report.evidence import Attempt, Place
 else:
     from sqlite_utils.utils import sqlite3

@@ -17,7 +17,8 @@ from sqlite_consolidate.engine.backup.copied_files import Reason
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
-from sqlite_consolidate.plan.model import Expect, Plan, Smoke, Source
+from sqlite_consolidate.plan.model import Plan, Source
+from sqlite_consolidate.plan.parts.programs import Expect, Smoke
 
 if TYPE_CHECKING:
     from pathlib import Path

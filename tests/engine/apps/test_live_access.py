@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.apps.runner import run_smoke
 from sqlite_consolidate.engine.apps.smoke_observations import smoke_observations
-from sqlite_consolidate.plan.model import Smoke
+from sqlite_consolidate.plan.parts.programs import Smoke
 from tests.support.thorough import thorough
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import pytest
 
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
 from sqlite_consolidate.engine.apps.smoke_observations import only_imports, smoke_findings, smoke_observations
-from sqlite_consolidate.plan.model import Expect, Smoke
+from sqlite_consolidate.plan.parts.programs import Expect, Smoke
 from tests.support.observations import numbers_in
 
 if TYPE_CHECKING:

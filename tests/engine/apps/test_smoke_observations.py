@@ -7,7 +7,7 @@ import pytest
 from sqlite_consolidate.engine.apps.runner import SmokeResult
 from sqlite_consolidate.engine.apps.smoke_observations import remarks_on, smoke_observations
 from sqlite_consolidate.engine.backup.copied_files import Reason
-from sqlite_consolidate.plan.model import Expect, Smoke
+from sqlite_consolidate.plan.parts.programs import Expect, Smoke
 
 TRACEBACK = """Traceback (most recent call last):
   File "app.py", line 5, in <module>

@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.files import file_problems
-from sqlite_consolidate.plan.model import Scan
+from sqlite_consolidate.plan.parts.programs import Scan
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import make_database
 from tests.support.processes import unrelated_process

@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.code.scanning.scan import (
 )
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.source_files import read_code_file
-from sqlite_consolidate.plan.model import Exemption, Insert, Reference
+from sqlite_consolidate.plan.parts.programs import Exemption, Insert, Reference
 from sqlite_consolidate.problem import ProblemError
 from tests.support.scanned_trees import DATABASES, write
 

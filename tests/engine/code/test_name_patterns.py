@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.code.scanning.scan import (
 )
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.findings import merge_findings
-from sqlite_consolidate.plan.model import Exemption
+from sqlite_consolidate.plan.parts.programs import Exemption
 from tests.support.scanned_trees import write
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.code.remaining import (
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.plan.model import Exemption, Reference
+from sqlite_consolidate.plan.parts.programs import Exemption, Reference
 from tests.support.observations import numbers_in
 from tests.support.scanned_trees import DATABASES, write
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
-from sqlite_consolidate.plan.model import Reference
+from sqlite_consolidate.plan.parts.programs import Reference
 from tests.support.scanned_trees import write
 
 if TYPE_CHECKING:

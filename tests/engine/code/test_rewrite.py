@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.code.rewrite import (
     replacement_observations,
 )
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.plan.model import Insert, Reference
+from sqlite_consolidate.plan.parts.programs import Insert, Reference
 from tests.support.observations import numbers_in
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions, mention_findings, stale_observations
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.plan.model import Exemption
+from sqlite_consolidate.plan.parts.programs import Exemption
 from tests.support.observations import numbers_in
 from tests.support.scanned_trees import DATABASES, scan, write
 

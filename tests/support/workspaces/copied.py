@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_existing
-from sqlite_consolidate.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
+from sqlite_consolidate.plan.model import Plan, Source
+from sqlite_consolidate.plan.parts.programs import Insert, Logs, Reference, Scan, Smoke
 from tests.support.database_files import make_database
 
 if TYPE_CHECKING:

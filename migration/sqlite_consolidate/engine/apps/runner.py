@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.apps.live_watch import LiveChanges
-    from sqlite_consolidate.plan.model import Smoke
+    from sqlite_consolidate.plan.parts.programs import Smoke
 
 
 _KEPT_VARIABLES = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT"})  # and LC_*

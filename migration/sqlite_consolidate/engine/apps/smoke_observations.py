@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.apps.live_watch import LiveChanges
     from sqlite_consolidate.engine.apps.runner import SmokeResult
-    from sqlite_consolidate.plan.model import Smoke
+    from sqlite_consolidate.plan.parts.programs import Smoke
 
 _SHOWN_HEAD, _SHOWN_TAIL = 80, 220  # characters of an output in an observation
 _SHOWN_LINES = 300  # characters of the last lines of each output of a test that failed

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.copied_files import CopiedFiles, Reason
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.plan.model import Plan, Smoke
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.plan.parts.programs import Smoke
 
 Identity = tuple[int, int]
 

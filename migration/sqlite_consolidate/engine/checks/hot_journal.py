@@ -24,7 +24,7 @@ from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, FileProblem, h
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
 from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, sidecar_path
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.plan.model import Logs, Scan
+from sqlite_consolidate.plan.parts.programs import Logs, Scan
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:

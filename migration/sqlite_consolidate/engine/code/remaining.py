@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.rewrite import Rewrite
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
     from sqlite_consolidate.engine.code.suggest import ProposedReference
-    from sqlite_consolidate.plan.model import Reference
+    from sqlite_consolidate.plan.parts.programs import Reference
 
 SCANNED = "scanned files"
 NONE_REMAINS = "each mention of an old database is replaced or exempt"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.code.source_files import Span
-    from sqlite_consolidate.plan.model import Insert, Reference
+    from sqlite_consolidate.plan.parts.programs import Insert, Reference
 
 
 @dataclass(frozen=True)

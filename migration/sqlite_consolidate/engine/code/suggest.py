@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.code.scanning.old_names import OldNames
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.source_files import CodeFile, is_python, read_code_file
 from sqlite_consolidate.engine.code.suggest_python import DatabasePaths, python_changes, text_changes
-from sqlite_consolidate.plan.model import Reference
+from sqlite_consolidate.plan.parts.programs import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,7 @@ from sqlite_consolidate.inventory.proposal import LeftOut
 from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearse
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
 from sqlite_consolidate.plan.loader import load
-from sqlite_consolidate.plan.model import Scan
+from sqlite_consolidate.plan.parts.programs import Scan
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.plan.loader import load, sha256
-from sqlite_consolidate.plan.model import Scan
+from sqlite_consolidate.plan.parts.programs import Scan
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:

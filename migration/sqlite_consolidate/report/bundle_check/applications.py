@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.run.run_log import Evidence
     from sqlite_consolidate.observation import Observation
-    from sqlite_consolidate.plan.model import Plan, Smoke
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.plan.parts.programs import Smoke
     from sqlite_consolidate.report.evidence import Record, SmokeRecord
 
 _EXIT = re.compile(r"exit status (-?\d+)")

@@ -31,7 +31,7 @@ from sqlite_consolidate.text import join_first_names, one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlite_consolidate.plan.model import Exemption
+    from sqlite_consolidate.plan.parts.programs import Exemption
 
 _MAX_LINES_SHOWN = 10
 _HEAD_BYTES = 4096  # a NUL in the first bytes: not text

@@ -16,7 +16,8 @@ from sqlite_consolidate.engine.code.source_files import is_database
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlite_consolidate.plan.model import Exemption, Plan
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.plan.parts.programs import Exemption
 
 MAX_FILE_BYTES = 5_000_000
 

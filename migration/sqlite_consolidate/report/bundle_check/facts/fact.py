@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.plan.model import Part
+from sqlite_consolidate.plan.values import Part
 from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:

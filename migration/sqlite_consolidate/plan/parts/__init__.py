@@ -1,0 +1,1 @@
+"""Define the parts of a plan that have a subject of their own."""
