@@ -17,6 +17,7 @@ from sqlite_consolidate.faults.catalogue import FAULTS
 from sqlite_consolidate.faults.chosen_rows import choice_faults
 from sqlite_consolidate.faults.fault import Fault, Moment, not_planted
 from sqlite_consolidate.faults.in_transaction import constant_faults
+from sqlite_consolidate.faults.renumbering import stated_faults
 from sqlite_consolidate.faults.trials.trial import TrialResult, judge_fault, judge_faultless
 from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
@@ -26,6 +27,7 @@ from tests.support.workspaces.one_source import (
     add_chosen_rows,
     add_derived_data,
     add_renumbered_tables,
+    add_stated_references,
     build_one_source,
 )
 
@@ -140,6 +142,20 @@ def test_older_row_that_stays_is_noticed(workspace: Workspace) -> None:
     workspace.execute("main.db", "UPDATE tasks SET hours = 0.5 WHERE id = 'a'")
     workspace.edit("consolidation.toml", "  rows = 3\n", '  on_conflict = "prefer-newer"\n  newer = "hours"\n')
     (fault,) = choice_faults(load(workspace.plan))
+
+    result = try_fault(workspace, fault)
+
+    assert result.planted, result
+    assert result.failed[0] == fault.criterion
+    assert judge_fault(fault, result).holds
+
+
+@pytest.mark.parametrize("index", [2, *thorough(0, 1)], ids=["old id", "off by one", "sentinel"])
+def test_faulty_stated_reference_is_noticed(workspace: Workspace, index: int) -> None:
+    """The faults belong to plans with new keys and stated references."""
+    assert stated_faults(load(workspace.plan)) == ()
+    add_stated_references(workspace)
+    fault = stated_faults(load(workspace.plan))[index]
 
     result = try_fault(workspace, fault)
 

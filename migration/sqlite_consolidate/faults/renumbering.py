@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
+from sqlite_consolidate.engine.merge.rows.key_shift import ConditionalShift
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.faults.database_edits import first, without_triggers
-from sqlite_consolidate.faults.fault import not_planted
+from sqlite_consolidate.faults.fault import Fault, not_planted
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.verbs.consolidate import Run
+    from sqlite_consolidate.plan.model import Plan
 
 _NO_KEY = "the plan gives no row a new key"
 
@@ -48,36 +52,63 @@ def give_one_id_twice(run: Run) -> None:
 
 def move_a_sentinel(run: Run) -> None:
     """Add the offset to a reference that leads to no row and has to stay."""
-    first(_renumbered(run), _NO_KEY)
-    con = run.target.connection
-    for reference, column, offset in _shifted_references(run):
-        table, name = f"main.{quoted(reference.child.into.name)}", quoted(column)
-        with without_triggers(con, reference.child.into):
-            change = f"UPDATE {table} SET {name} = {name} + {offset} WHERE {name} <= 0"
-            if con.execute(change).rowcount:
-                return
-    raise not_planted("no reference to a renumbered key is at or below 0")
+    _move_a_sentinel(run, is_stated=False)
 
 
 def leave_a_child(run: Run) -> None:
     """Give a reference its number of the source, if that leads to other values."""
+    _leave_a_child(run, is_stated=False)
+
+
+def stated_faults(plan: Plan) -> tuple[Fault, ...]:
+    """Return the faults of a plan that renumbers keys and states references."""
+    tables = [(source, table) for source in plan.sources for table in source.tables]
+    is_renumbered = any(source.keys_of(table) == "renumber" or table.renumber for source, table in tables)
+    if not is_renumbered or not any(table.refers for _, table in tables):
+        return ()
+    return (
+        Fault.in_run("keys-mapped", "a stated reference is off by one", _shift_a_stated_child),
+        Fault.in_run("keys-mapped", "a stated reference to no row has an offset", _move_a_stated_sentinel),
+        Fault.in_run("references-kept", "a stated reference leads to the old id", _leave_a_stated_child),
+    )
+
+
+def _shift_a_stated_child(run: Run) -> None:
+    """Add one to a reference that the plan states."""
+    for shifted in _shifted_references(run, is_stated=True):
+        if shifted.change("+ 1", f"{shifted.name} > 0"):
+            return
+    raise not_planted("no moved row refers to a renumbered row by a stated reference")
+
+
+def _move_a_stated_sentinel(run: Run) -> None:
+    _move_a_sentinel(run, is_stated=True)
+
+
+def _leave_a_stated_child(run: Run) -> None:
+    _leave_a_child(run, is_stated=True)
+
+
+def _move_a_sentinel(run: Run, *, is_stated: bool) -> None:
     first(_renumbered(run), _NO_KEY)
-    con = run.target.connection
-    for reference, column, offset in _shifted_references(run):
-        into, child = reference.into, reference.child
-        mapping = reference.parent_mapping
+    for shifted in _shifted_references(run, is_stated=is_stated):
+        if shifted.change(f"+ {shifted.offset}", f"{shifted.name} <= 0"):
+            return
+    raise not_planted("no reference to a renumbered key is at or below 0")
+
+
+def _leave_a_child(run: Run, *, is_stated: bool) -> None:
+    first(_renumbered(run), _NO_KEY)
+    for shifted in _shifted_references(run, is_stated=is_stated):
+        into, mapping = shifted.reference.into, shifted.reference.parent_mapping
         shifts = mapping.shifts if mapping else {}
         values = [new for old, new in mapping.columns if folded(old) not in shifts] if mapping else []
-        if len(reference.columns) > 1 or not values:
+        if len(shifted.reference.columns) > 1 or not values:
             continue
-        table, name, key = f"main.{quoted(child.into.name)}", quoted(column), quoted(into.columns[0])
-        row = f"SELECT {identifier_list(values)} FROM main.{quoted(into.table.name)} AS p WHERE p.{key} = c.{name}"
-        other = f"({row}) IS NOT ({row} - {offset})"
-        with without_triggers(con, child.into):
-            number = con.execute(f"SELECT {name} FROM {table} AS c WHERE {name} > 0 AND {other} LIMIT 1").fetchone()
-            if number:
-                con.execute(f"UPDATE {table} SET {name} = {name} - {offset} WHERE {name} = ?", number)
-                return
+        name, key = shifted.name, quoted(into.columns[0])
+        row = f"SELECT {identifier_list(values)} FROM main.{quoted(into.table.name)} AS p WHERE p.{key} = {name}"
+        if shifted.change(f"- {shifted.offset}", f"{name} > 0 AND ({row}) IS NOT ({row} - {shifted.offset})"):
+            return
     raise not_planted("no moved row refers to a renumbered row with values")
 
 
@@ -99,9 +130,51 @@ def _key(mapping: TableMapping) -> str:
     return quoted(mapping.renamed[next(iter(mapping.key_shifts))])
 
 
-def _shifted_references(run: Run) -> Iterator[tuple[Reference, str, int]]:
-    """Yield each reference whose numbers have an offset, with its column in the target."""
+@dataclass(frozen=True)
+class _Shifted:
+    """Hold a reference whose numbers have an offset.
+
+    Attributes:
+        column: Its column in the target.
+    """
+
+    con: sqlite3.Connection
+    reference: Reference
+    column: str
+    offset: int
+
+    @property
+    def name(self) -> str:
+        """Return the SQL of the referring value in the row ``c``."""
+        return f"c.{quoted(self.column)}"
+
+    def change(self, change: str, where: str) -> bool:
+        """Change the number of one value of the target, if a row with it refers to the key.
+
+        Args:
+            change: SQL after the value.
+            where: Condition on the row ``c`` of the target.
+        """
+        child = self.reference.child
+        table = f"main.{quoted(child.into.name)}"
+        when = f" AND {self.reference.when.renamed(child.renamed).over('c')}" if self.reference.when else ""
+        with without_triggers(self.con, child.into):
+            query = f"SELECT {self.name} FROM {table} AS c WHERE ({where}){when} ORDER BY 1 DESC LIMIT 1"
+            number = self.con.execute(query).fetchone()
+            if number:
+                value = quoted(self.column)
+                edit = f"UPDATE {table} AS c SET {value} = {value} {change} WHERE {self.name} = ?{when}"
+                self.con.execute(edit, number)
+        return bool(number)
+
+
+def _shifted_references(run: Run, *, is_stated: bool) -> Iterator[_Shifted]:
+    """Yield each reference whose numbers have an offset."""
     for reference in find_references(run.inspected):
         shift = reference.child.shifts.get(folded(reference.columns[0]))
-        if shift and shift.offset and not shift.is_key and run.inspected.rows(reference.child):
-            yield reference, target_column(reference.child, reference.columns[0]), shift.offset
+        if isinstance(shift, ConditionalShift):
+            shift = next((each for when, each in shift.cases if when == reference.when), None)
+        is_followed = shift and shift.offset and not shift.is_key and run.inspected.rows(reference.child)
+        if shift and is_followed and reference.is_stated == is_stated:
+            column = target_column(reference.child, reference.columns[0])
+            yield _Shifted(run.target.connection, reference, column, shift.offset)

@@ -113,6 +113,37 @@ def add_renumbered_tables(workspace: Workspace) -> None:
     workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{_RENUMBERED}')
 
 
+_CARDS = "CREATE TABLE cards(id INTEGER PRIMARY KEY, kind TEXT, subject INT, text);"
+_CARD_ROWS = (
+    "INSERT INTO cards VALUES (1, 'owner', 2, 'a'), (2, 'pet', 2, 'b'), (3, 'pet', -1, 'c'), (4, 'owner', -1, 'd');"
+)
+_STATED = (
+    _RENUMBERED
+    + """
+  [[source.table]]
+  name = "cards"
+  keys = "renumber"
+
+    [[source.table.refers]]
+    column = "subject"
+    to = "owners.id"
+    when = "kind = 'owner'"
+
+    [[source.table.refers]]
+    column = "subject"
+    to = "pets.id"
+    when = "kind = 'pet'"
+"""
+)
+
+
+def add_stated_references(workspace: Workspace) -> None:
+    """Add renumbered tables, and one that refers to each of them by kind."""
+    workspace.execute("main.db", _OWNERS + _OF_TARGET + _CARDS + _CARD_ROWS.replace("-1", "0"))
+    workspace.execute("old.db", _OWNERS + _OF_SOURCE + _CARDS + _CARD_ROWS)
+    workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{_STATED}')
+
+
 _NOTES = """
 CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT);
 CREATE VIRTUAL TABLE notes_fts USING fts5(body, content=notes, content_rowid=id);
