@@ -46,6 +46,7 @@ WITH_SQL_OF_ROWS = {
     "stated_references.py": "counts rows for which no condition or more than one holds",
     "row_conditions.py": "compiles a condition and reads no row",
     "derivations.py": "fires triggers and rebuilds indexes of an empty schema in memory",
+    "refresh.py": "sets columns that belong to no table mapping",
     "search_index.py": "fills a search index, which belongs to no table mapping",
     "derived_right.py": "proves what a search index finds, and takes no SQL from its rebuild",
     "wide_rows.py": "divides the values that a projection names among several queries",

@@ -93,6 +93,7 @@ class Copied:
             digests_before=self.digests_before,
             copied=self.copied_tables,
             target_before=self.target_before,
+            refreshed=self.transaction.refreshed_tables if self.transaction else {},
             undone=self.transaction.undone if self.transaction else nullcontext,
         )
 
@@ -174,7 +175,7 @@ class Bench:
         for name in dict.fromkeys(mapping.source.name for mapping in preflight.mappings):
             target.copy_source(preflight.sources[name], preflight.path_of_source(name))
         target.derive_again()
-        target.create_triggers_and_views()
+        target.create_triggers()
         copied_tables = target.copied_tables
         return Copied(
             target.connection, plan, preflight, target.digests_before, copied_tables, target.sql, before, target

@@ -30,7 +30,7 @@ NOT_PLANTED = {
     "can-fail:still-no-stale-references": "not planted: the plan scans no folder",
     "can-fail:keys-mapped": "not planted: the plan gives no row a new key",
     "can-fail:rows-chosen": "not planted: where leaves no row behind; the plan moves no row by where or follows",
-    "can-fail:derived-right": "not planted: the plan rebuilds no search index",
+    "can-fail:derived-right": "not planted: the plan sets no column again; the plan rebuilds no search index",
     "can-fail:final-references": "not planted: the plan scans no folder",
     "can-fail:references-kept": "not planted: the plan gives no row a new key;"
     " no moved row refers to a row with a value that could be changed",

@@ -61,6 +61,10 @@ def _names(data: Data) -> Iterator[Problem]:
                 f"{in_quotes(name)} is the name of {key_path_text(first[:2])} already.",
                 "Give it another name.",
             )
+    for at, table in _texts(data, "refresh", ..., "table"):
+        for loc, _, name in _repeated(_texts(data, *at[:2], "columns", ...), _folded):
+            fact = f"{in_quotes(name)} of {in_quotes(table)} is named twice."
+            yield mistake_at(loc, "name-twice", fact, "Remove one of the two.")
     for loc, first, name in _repeated(_texts(data, "rebuild", ..., "table"), _folded):
         fact = f"{in_quotes(name)} is rebuilt by {key_path_text(first[:2])} already."
         yield mistake_at(loc, "name-twice", fact, "Remove one of the two.")

@@ -208,6 +208,24 @@ class Stale(Part):
     reason: Name
 
 
+class Refresh(Part):
+    """Set columns of a table of the target again after the rows have arrived.
+
+    Attributes:
+        table: Table of the target.
+        columns: The columns that are set. All others are proved unchanged.
+        set_: TOML key ``set``. SQL after SET of an UPDATE, which may read all tables of the target.
+        where: SQL condition of the rows that are set. If it is empty, all are.
+        reason: Why the columns do not arrive right.
+    """
+
+    table: Name
+    columns: Annotated[list[Name], Field(min_length=1)]
+    set_: Name = Field(alias="set")
+    where: str = ""
+    reason: Name
+
+
 class Rebuild(Part):
     """Rebuild a search index of the target after the rows have arrived.
 
@@ -274,6 +292,7 @@ class Plan(Part):
     references: list[Reference] = Field(default=[], alias="reference")
     inserts: list[Insert] = Field(default=[], alias="insert")
     rehearsal: Rehearsal = Rehearsal()
+    refreshes: list[Refresh] = Field(default=[], alias="refresh")
     rebuilds: list[Rebuild] = Field(default=[], alias="rebuild")
     stale: list[Stale] = []
     scan: Scan = Scan()

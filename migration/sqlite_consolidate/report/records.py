@@ -37,11 +37,12 @@ from sqlite_consolidate.text import escaped
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
+    from sqlite_consolidate.engine.merge.transaction import TargetTransaction
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.results import FinalReading
     from sqlite_consolidate.plan.model import Plan, Source
@@ -208,11 +209,16 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
             )
             for table in run.transaction.copied_tables
         )
-        fields["derived"] = tuple(
-            DerivedRecord(rebuilt.index.name, "rebuild", rebuilt.rows) for rebuilt in run.transaction.rebuilt_indexes
-        )
+        fields["derived"] = tuple(_derived_records(run.transaction))
         fields["sql"] = tuple(run.transaction.sql)
     return fields
+
+
+def _derived_records(target: TargetTransaction) -> Iterator[DerivedRecord]:
+    for refresh, rows in zip(target.inspected.refreshes, target.refreshed_rows, strict=False):
+        yield DerivedRecord(refresh.name, "refresh", rows, refresh.columns, refresh.reason)
+    for rebuilt in target.rebuilt_indexes:
+        yield DerivedRecord(rebuilt.index.name, "rebuild", rebuilt.rows)
 
 
 def _fields_of_preflight(run: RunResults) -> dict[str, Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
+    from sqlite_consolidate.engine.merge.derived.refresh import Refresh
     from sqlite_consolidate.engine.merge.derived.search_index import SearchIndex
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.files import FileProblem
@@ -39,6 +40,7 @@ class InspectedDatabases:
         stale_indexes: Folded names of the search indexes that show rows of receiving tables, and whose staleness the
             plan accepts.
         rebuilt_indexes: The search indexes that the run rebuilds, in the plan's order.
+        refreshes: The columns that the run sets again, in the plan's order.
         trial_copies: The copies into a scratch table that the preflight has made of tables from which something may be
             derived. Of the target's own rows as well.
         left_rows: Source name and name of each table whose rows do not all move, to the rows that are left behind.
@@ -58,6 +60,7 @@ class InspectedDatabases:
     unread: dict[str, str] = field(default_factory=dict)
     stale_indexes: set[str] = field(default_factory=set)
     rebuilt_indexes: list[SearchIndex] = field(default_factory=list)
+    refreshes: list[Refresh] = field(default_factory=list)
     trial_copies: list[CopiedTable] = field(default_factory=list)
     without_added_rows: list[str] = field(default_factory=list)
     left_rows: dict[tuple[str, str], LeftRows] = field(default_factory=dict)

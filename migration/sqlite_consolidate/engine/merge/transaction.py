@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.merge.copy_rows import (
     raise_autoincrement,
     source_digest,
 )
+from sqlite_consolidate.engine.merge.derived.refresh import RefreshedTable, refresh_tables
 from sqlite_consolidate.engine.merge.derived.search_index import RebuiltIndex, rebuild
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
 from sqlite_consolidate.engine.merge.rows.left_rows import log_left_rows
@@ -85,6 +86,8 @@ class TargetTransaction:
         connection: The one connection that writes to the target.
         digests_before: Table to the digest of the rows that it had before.
         copied_tables: The result of each copied table.
+        refreshed_tables: Folded name of each table whose columns were set again, to its digests.
+        refreshed_rows: Number of rows that each refresh of the plan has changed.
         rebuilt_indexes: The search indexes that were rebuilt.
         verified: Table to the digest that the comparisons before COMMIT have read.
         digests: Digests of the tables in the open transaction.
@@ -101,6 +104,8 @@ class TargetTransaction:
     connection: sqlite3.Connection
     digests_before: dict[str, TableDigest] = field(default_factory=dict)
     copied_tables: list[CopiedTable] = field(default_factory=list)
+    refreshed_tables: dict[str, RefreshedTable] = field(default_factory=dict)
+    refreshed_rows: list[int] = field(default_factory=list)
     rebuilt_indexes: list[RebuiltIndex] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
     digests: DigestCache = field(default_factory=DigestCache)
@@ -149,7 +154,7 @@ class TargetTransaction:
     def create_schema(self) -> None:
         """Create the planned tables and indexes.
 
-        The target's triggers on tables that receive rows are dropped first, so that none fires during the copy.
+        The target's triggers on tables that receive rows or are set again are dropped first, so that none fires.
         """
         for trigger in self._receiving_triggers():
             self._execute(f"DROP TRIGGER {quoted(trigger.name)}")
@@ -163,17 +168,29 @@ class TargetTransaction:
                 self._copy_table(source, mapping, alias)
 
     def derive_again(self) -> None:
-        """Rebuild the search indexes that the plan names."""
+        """Set columns again and rebuild the search indexes, as the plan states.
+
+        A moved view can be the content of an index. Views are created before, because no statement fires them.
+        """
+        for statement in self.inspected.target_schema.after_rows:
+            if statement.kind == "view":
+                self._execute(statement.sql)
+        counting = {folded(copied.mapping.into.name): copied.mapping.rowid_counts for copied in self.copied_tables}
+        if self.inspected.refreshes:
+            self.report_progress("setting columns again")
+        refreshed = refresh_tables(self.connection, self.inspected.refreshes, counting, self._execute)
+        self.refreshed_tables, self.refreshed_rows = refreshed
         for index in self.inspected.rebuilt_indexes:
             self.report_progress(f"rebuilding {index.name}")
             self.rebuilt_indexes.append(rebuild(index, self._execute))
 
-    def create_triggers_and_views(self) -> None:
-        """Create the dropped triggers again, and the planned triggers and views."""
+    def create_triggers(self) -> None:
+        """Create the dropped triggers again, and the planned triggers."""
         for trigger in self._receiving_triggers():
             self._execute(trigger.sql)
         for statement in self.inspected.target_schema.after_rows:
-            self._execute(statement.sql)
+            if statement.kind != "view":
+                self._execute(statement.sql)
 
     @contextlib.contextmanager
     def undone(self) -> Iterator[None]:
@@ -210,9 +227,9 @@ class TargetTransaction:
             arrived[name] = arrived.get(name, self.digests_before.get(name, TableDigest())) + copied.change
         counting = {copied.mapping.into.name: copied.mapping.rowid_counts for copied in self.copied_tables}
         before = {folded(name): digest for name, digest in self._target_digests().items()}
-        expected, uncompared = {}, self.inspected.uncompared_indexes
+        expected, uncompared = {}, self.inspected.uncompared_indexes | self.refreshed_tables.keys()
         for name, table in tables.items():
-            if name in arrived and counting[name] == table.counts_rowid:
+            if name in arrived and counting[name] == table.counts_rowid and folded(name) not in uncompared:
                 expected[name] = arrived[name]
             elif name not in arrived and folded(name) in before and folded(name) not in uncompared:
                 expected[name] = before[folded(name)]
@@ -300,8 +317,9 @@ class TargetTransaction:
         return self.inspected.target.digests if self.inspected.target else {}
 
     def _receiving_triggers(self) -> list[TriggerOrView]:
-        """Return the target's own triggers on tables that receive rows."""
+        """Return the target's own triggers on tables that receive rows or are set again."""
         receiving = {folded(mapping.into.name) for mapping in self.inspected.mappings if not mapping.new}
+        receiving |= {folded(refresh.name) for refresh in self.inspected.refreshes}
         triggers = self.inspected.target.schema.triggers if self.inspected.target else ()
         return [trigger for trigger in triggers if folded(trigger.table) in receiving]
 

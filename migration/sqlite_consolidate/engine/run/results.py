@@ -254,6 +254,7 @@ class RunResults(Pipeline):
             copied=target.copied_tables,
             digest=target.digests,
             explain=partial(self.rows_before.differences_in_table, target.connection),
+            refreshed=target.refreshed_tables,
             undone=target.undone,
             target_before=self.folder / copy.copy if copy else None,
         )

@@ -201,7 +201,7 @@ class Run(RunResults):
                 database = self.inspected.sources[source.name]
                 self.target.copy_source(database, self.inspected.path_of_source(source.name))
         self.target.derive_again()
-        self.target.create_triggers_and_views()
+        self.target.create_triggers()
         self.log.note(*self.target.conflict_findings)
         expected = self.target.expected_digests()
         row = history.Row(

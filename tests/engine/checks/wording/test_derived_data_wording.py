@@ -34,14 +34,23 @@ WORDED = {
         'from = "SELECT ..." [derived-undeclared]'
     ),
     (SUM, COUNTS): (
-        "target.db:total: trigger fires does not fire for 2 rows of t, so what it would write here is missing. Move "
-        "the rows into a table of another name (into), or accept that total is stale: [[stale]] with name = "
-        '"total" and a reason. [derived-undeclared]'
+        "target.db:total: trigger fires does not fire for 2 rows of t, so what it would write here is missing. Paste "
+        "these lines into the plan with the queries of these columns. Or move the rows into a table of another name "
+        '(into), or accept that total is stale: [[stale]] with name = "total" and a reason.\n[[refresh]]\n'
+        'table = "total"\ncolumns = ["n"]\nset = "n = (SELECT ...)"\nreason = "kept by trigger fires" '
+        "[derived-undeclared]"
     ),
     (SUM, COUNTS, COUNTS.replace("fires", "more")): (
         "target.db:total: triggers fires and more do not fire for 2 rows of t, so what they would write here is "
-        "missing. Move the rows into a table of another name (into), or accept that total is stale: [[stale]] with "
-        'name = "total" and a reason. [derived-undeclared]'
+        "missing. Paste these lines into the plan with the queries of these columns. Or move the rows into a table of "
+        'another name (into), or accept that total is stale: [[stale]] with name = "total" and a reason.\n'
+        '[[refresh]]\ntable = "total"\ncolumns = ["n"]\nset = "n = (SELECT ...)"\n'
+        'reason = "kept by triggers fires and more" [derived-undeclared]'
+    ),
+    (SUM, COUNTS.replace("UPDATE total SET n = n + 1", "INSERT INTO total VALUES(new.id, 1)")): (
+        "target.db:total: trigger fires does not fire for 2 rows of t, so what it would write here is missing. Move "
+        "the rows into a table of another name (into), or accept that total is stale: [[stale]] with name = "
+        '"total" and a reason. [derived-undeclared]'
     ),
 }
 

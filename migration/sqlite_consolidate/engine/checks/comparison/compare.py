@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,12 +35,13 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
+    from sqlite_consolidate.engine.merge.derived.refresh import RefreshedTable
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Key
@@ -58,6 +59,7 @@ class TargetComparison(SchemaComparison):
         arrivals: What became of the rows of each table map, where others have made it.
         digest: Digests a table.
         explain: Names the rows in which a table differs from what it was to hold.
+        refreshed: Folded name of each table whose columns the run has set again, to its digests.
         undone: Rolls back what a proof writes.
         target_before: Backup of the target. None if there was no target, or if it is not at hand.
     """
@@ -69,6 +71,7 @@ class TargetComparison(SchemaComparison):
     digest: Callable[..., TableDigest] = digest_table
     explain: Callable[[str], RowDifferences | None] = no_row_differences
     target_before: Path | None = None
+    refreshed: Mapping[str, RefreshedTable] = field(default_factory=dict)
     undone: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
@@ -135,6 +138,8 @@ def rows_expected(compared: TargetComparison) -> list[Observation]:
 def rows_exact(compared: TargetComparison) -> list[Observation]:
     """Observe that the digest of each table is its digest before plus that of the copied rows.
 
+    Rows of a table whose columns were set again are those right before that. Its other columns have not changed since.
+
     If an application may have used the target since, each row is matched with its original. Rows changed since are
     counted. Differences that only a wrong copy can explain are failures.
     """
@@ -150,11 +155,14 @@ def rows_exact(compared: TargetComparison) -> list[Observation]:
         expected = compared.digests_before.get(name, TableDigest())
         for copied_table in mappings:
             expected = expected + copied_table.change
-        observed = compared.digest(compared.con, table, with_rowid=mappings[0].mapping.rowid_counts)
+        refreshed = compared.refreshed.get(folded(name))
+        counts = mappings[0].mapping.rowid_counts
+        observed = refreshed.before if refreshed else compared.digest(compared.con, table, with_rowid=counts)
         subject = f"{name} <- {', '.join(copied_table.mapping.subject for copied_table in mappings)}"
         observations.append(
             with_differences(equal(subject, expected.full, observed.full), partial(compared.explain, name))
         )
+        observations += [refreshed.observe_others(compared.con, table)] if refreshed else []
     return observations or [not_required("target", "the sources bring no table")]
 
 

@@ -39,6 +39,10 @@ def neighbours(compared: TargetComparison) -> list[Observation]:
         for name, digest in target.digests.items()
         if folded(name) not in receiving
     ]
+    for name, refreshed in compared.refreshed.items():
+        table = compared.schema.table(name)
+        if table is not None and name not in receiving:
+            observations.append(refreshed.observe_others(compared.con, table))
     return observations + [
         _header_observation(compared, name, target.schema.header[name])
         for name in ("user_version", "application_id", "encoding")
@@ -49,7 +53,8 @@ def _neighbour_observation(compared: TargetComparison, name: str, before: TableD
     table, planned = compared.schema.table(name), compared.inspected.target_schema.schema.table(name)
     if table is None or planned is None:
         return Observation(name, before.full, "no such table", holds=False)
-    observed_digest = compared.digest(compared.con, table)
+    refreshed = compared.refreshed.get(folded(name))
+    observed_digest = refreshed.before if refreshed else compared.digest(compared.con, table)
     differences = ""
     if compared.changed_since:
         changed_kinds = list_schema_differences(compared, planned, table)

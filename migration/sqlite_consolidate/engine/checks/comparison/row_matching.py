@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.expected_rows import Rows, Shape, digest_values, place_of_newer, row_shape
 from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_rows
+from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
-from sqlite_consolidate.engine.sqlite.sql import quoted
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
 
 if TYPE_CHECKING:
@@ -119,7 +120,9 @@ def _comparison(
 
 
 def _columns(mapping: TableMapping, table: Table) -> tuple[ProjectedColumn, ...]:
-    return mapping.projection().within(table).columns
+    refreshed = refreshed_columns(mapping.plan, table.name)
+    columns = mapping.projection().within(table).columns
+    return tuple(column for column in columns if folded(column.name) not in refreshed)
 
 
 def _row_match(comparison: Comparison, all_rows: Comparison, mapping: TableMapping, table: Table) -> RowMatch:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.sqlite.schema.derivations import SEARCH_MODULES
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
@@ -72,20 +73,55 @@ class ArrivingRows:
         UPDATE. With ``prefer-newer`` the copy updates it.
         """
         policies = {mapping.table_map.on_conflict for mapping in self.into(table)}
+        refresh = ("REFRESH",) if folded(table) in self.refreshed else ()
         if "prefer-source" in policies:
-            return ("INSERT", "UPDATE", "DELETE")
-        return ("INSERT", "UPDATE") if "prefer-newer" in policies else ("INSERT",)
+            return ("INSERT", "UPDATE", "DELETE", *refresh)
+        return ("INSERT", "UPDATE", *refresh) if "prefer-newer" in policies else ("INSERT", *refresh)
+
+    @cached_property
+    def refreshed(self) -> dict[str, set[str]]:
+        """Return the folded columns that the plan sets again, by folded table."""
+        plan = self.databases.plan
+        return {folded(entry.table): refreshed_columns(plan, entry.table) for entry in plan.refreshes}
+
+    @property
+    def tables(self) -> list[str]:
+        """Return the tables of the target that receive rows or are set again."""
+        names = [mappings[0].into.name for mappings in self.mappings.values()]
+        refreshed = map(self.databases.target_schema.schema.table, self.refreshed)
+        return [*names, *(table.name for table in refreshed if table and folded(table.name) not in self.mappings)]
 
     def count(self, table: str, event: str = "INSERT") -> int:
-        """Return the number of rows for which triggers of one event do not fire."""
+        """Return the number of rows for which triggers of one event do not fire.
+
+        How many of the rows a refresh changes is not known before the run.
+        """
+        if event == "REFRESH":
+            return self._rows_before(table) + sum(map(self.added, self.into(table)))
         count = self.added if event == "INSERT" else self._replaced
         return sum(map(count, self.into(table)))
 
     def count_of(self, derivation: Derivation) -> int:
         """Return the number of rows that a derivation lacks."""
         if derivation.is_index:
-            return sum(map(self._indexed, self.into(derivation.over)))
+            over = derivation.over
+            return max(sum(map(self._indexed, self.into(over))), self.count(over, "REFRESH") * self._sets(derivation))
         return self.count(derivation.over, derivation.event)
+
+    def reaches(self, derivation: Derivation) -> bool:
+        """Return whether rows of the content of an index arrive or are set again."""
+        return bool(self.into(derivation.over)) or self._sets(derivation)
+
+    def _sets(self, derivation: Derivation) -> bool:
+        """Return whether the plan sets a column again that an index reads."""
+        columns = self.refreshed.get(folded(derivation.over), set())
+        return bool(columns & derivation.columns if derivation.columns else columns)
+
+    def _rows_before(self, table: str) -> int:
+        """Return the number of rows that a table of the target has before the run."""
+        target = self.databases.target
+        before = target.schema.table(table) if target else None
+        return target.digests[before.name].rows if target and before else 0
 
     def has_fired(self, table: str, name: str) -> bool:
         """Return whether each source that adds rows has the trigger on their table."""
@@ -132,7 +168,9 @@ class ArrivingRows:
 
 def describe_rows(count: int, event: str) -> str:
     """Return the rows for which triggers of one event do not fire."""
-    return counted(count, "row" if event == "INSERT" else "replaced row")
+    nouns = {"INSERT": "row", "REFRESH": "row that is set again"}
+    plurals = {"REFRESH": "rows that are set again"}
+    return counted(count, nouns.get(event, "replaced row"), plurals.get(event, ""))
 
 
 def _identical(copied: CopiedTable) -> int:

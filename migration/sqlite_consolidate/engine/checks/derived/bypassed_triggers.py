@@ -29,13 +29,14 @@ def find_bypassed_triggers(databases: InspectedDatabases, limits: Limits) -> lis
     schema = databases.target_schema.schema
     if not any(map(_raises, schema.triggers)):
         return []
-    arriving, reader = ArrivingRows(databases, limits), DerivationReader(schema, limits)
+    arriving = ArrivingRows(databases, limits)
+    reader = DerivationReader(schema, limits, arriving.refreshed)
     try:
         return [
             finding
-            for mappings in arriving.mappings.values()
-            for event in arriving.events(mappings[0].into.name)
-            for finding in _bypassed(arriving, reader, mappings[0].into.name, event)
+            for table in arriving.tables
+            for event in arriving.events(table)
+            for finding in _bypassed(arriving, reader, table, event)
         ]
     finally:
         reader.close()

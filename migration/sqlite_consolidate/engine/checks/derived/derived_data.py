@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.derived.arriving_rows import ArrivingRows, describe_rows
 from sqlite_consolidate.engine.checks.derived.declared_rebuilds import CRITERION, plan_rebuilds, rebuild_lines
+from sqlite_consolidate.engine.checks.derived.declared_refreshes import plan_refreshes, refresh_lines
 from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation, DerivationReader
 from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -25,26 +26,28 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Stale
 
 _KEEPS_EACH_ROW = ("refuse", "skip-identical")
-_APART = "Move the rows into a table of another name (into), or"
+_MOVE_APART = "move the rows into a table of another name (into)"
 
 
 def add_stale_data(databases: InspectedDatabases, limits: Limits) -> None:
     """Add a problem for what would be stale, and a finding for what the plan accepts."""
-    reader, arriving = DerivationReader(databases.target_schema.schema, limits), ArrivingRows(databases, limits)
+    arriving = ArrivingRows(databases, limits)
+    reader = DerivationReader(databases.target_schema.schema, limits, arriving.refreshed)
     try:
         derivations = [
-            *(entry for entry in reader.of_indexes() if arriving.into(entry.over)),
+            *(entry for entry in reader.of_indexes() if arriving.reaches(entry)),
             *_of_triggers(reader, arriving),
         ]
         databases.rebuilt_indexes, problems = plan_rebuilds(reader, databases.plan.rebuilds)
+        databases.refreshes, refused = plan_refreshes(reader, databases.plan.refreshes)
         unexplained = _unexplained(reader, databases)
     finally:
         reader.close()
-    databases.problems += problems
+    databases.problems += [*refused, *problems]
     rebuilt = {folded(entry.table) for entry in databases.plan.rebuilds}
     stale = []
     for derivation in derivations:
-        if folded(derivation.table) in rebuilt:
+        if folded(derivation.table) in rebuilt or _is_set_again(arriving, derivation):
             continue
         if derivation.is_index:
             stale.append(derivation)
@@ -60,13 +63,18 @@ def add_stale_data(databases: InspectedDatabases, limits: Limits) -> None:
 
 
 def _of_triggers(reader: DerivationReader, arriving: ArrivingRows) -> list[Derivation]:
-    tables = [mappings[0].into.name for mappings in arriving.mappings.values()]
     return [
         derivation
-        for table in tables
+        for table in arriving.tables
         for event in arriving.events(table)
         for derivation in reader.of_triggers(table, event)
     ]
+
+
+def _is_set_again(arriving: ArrivingRows, derivation: Derivation) -> bool:
+    """Return whether triggers only update columns that the plan sets again."""
+    columns = arriving.refreshed.get(folded(derivation.table), set())
+    return derivation.ways == {"UPDATE"} and derivation.columns <= columns
 
 
 def _is_unchanged(arriving: ArrivingRows, table: str) -> bool:
@@ -123,7 +131,9 @@ def _assumed(arriving: ArrivingRows, derivation: Derivation) -> list[Finding]:
     arrive = "arrives" if rows == 1 else "arrive"
     which = f" that {arrive}" if derivation.event == "INSERT" else ""
     text = f"trigger {derivation.name} does not fire for {describe_rows(rows, derivation.event)}{which}"
-    if derivation.of_new_row:
+    if derivation.event == "REFRESH":
+        text += "; it changes only the row itself."
+    elif derivation.of_new_row:
         text += "; it changes only the new row, and each row arrives as its source has it."
     else:
         text += f"; the rows that it wrote into {derivation.table} come from the same sources."
@@ -172,22 +182,29 @@ def _add_table(arriving: ArrivingRows, table: str, derivations: Sequence[Derivat
         return
     if checked:
         fact += " SQLite's integrity_check reports a stale FTS4 index as malformed, so a [[stale]] cannot accept it."
-    hint = _hint(databases, table, is_index=is_index, checked=checked)
+    hint = _hint(databases, table, lacking, checked=checked)
     others = tuple(mapping.subject for over in read_tables for mapping in arriving.bringing(over))
     databases.problems.append(Problem("derived-undeclared", subject, fact, hint, criterion=CRITERION, others=others))
 
 
-def _hint(databases: InspectedDatabases, table: str, *, is_index: bool, checked: bool) -> str:
-    """Return what the operator can do, with the lines that rebuild an index."""
+def _hint(databases: InspectedDatabases, table: str, derivations: Sequence[Derivation], *, checked: bool) -> str:
+    """Return what the operator can do, with the lines to paste."""
     accept = f'accept that {table} is stale: [[stale]] with name = "{table}" and a reason'
     if checked:
         return f"Paste these lines into the plan, and the run rebuilds it:\n{rebuild_lines(table)}"
-    if is_index:
+    if any(derivation.is_index for derivation in derivations):
         return f"Paste these lines into the plan, and the run rebuilds it. Or {accept}.\n{rebuild_lines(table)}"
     if _is_contentless(databases, table):
         paste = "Paste these lines into the plan with the query of its rowid and its columns"
         return f"{paste}, and the run rebuilds it. Or {accept}.\n{rebuild_lines(table, query='SELECT ...')}"
-    return f"{_APART} {accept}."
+    declared = databases.target_schema.schema.table(table)
+    if declared and all(derivation.ways == {"UPDATE"} for derivation in derivations):
+        names = {name for derivation in derivations for name in derivation.columns}
+        columns = [column.name for column in declared.columns if folded(column.name) in names]
+        triggers = list(dict.fromkeys(derivation.name for derivation in derivations))
+        paste = f"Paste these lines into the plan with the queries of these columns. Or {_MOVE_APART}, or {accept}."
+        return f"{paste}\n{refresh_lines(table, columns, triggers)}"
+    return f"M{_MOVE_APART[1:]}, or {accept}."
 
 
 def _accepting(entries: Sequence[Stale], table: str, derivations: Sequence[Derivation]) -> list[Stale]:

@@ -1,15 +1,17 @@
 """Prove before COMMIT that what the run has derived again is right.
 
-An index with external content is compared with that content by its own integrity-check. An index without content is
-compared with a second one, which the rows of its query give. Nothing of that stays in the target.
+Columns are set a second time, which must change nothing. An index with external content is compared with that content
+by its own integrity-check. An index without content is compared with a second one, which the rows of its query give.
+Nothing of that stays in the target.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_query, digest_table
 from sqlite_consolidate.engine.sqlite.errors import is_damaged
 from sqlite_consolidate.engine.sqlite.sql import quoted, virtual_table_statement
 from sqlite_consolidate.observation import Observation, equal, not_required
@@ -17,8 +19,10 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
+    from sqlite_consolidate.engine.merge.derived.refresh import Refresh
     from sqlite_consolidate.engine.merge.derived.search_index import SearchIndex
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 else:
@@ -51,7 +55,7 @@ class _Contents:
 
 
 def derived_right(compared: TargetComparison) -> list[Observation]:
-    """Observe that each rebuilt index is that of its content."""
+    """Observe that columns that were set again, and rebuilt indexes, are those of their rows."""
     observations = []
     for index in compared.inspected.rebuilt_indexes:
         table = compared.schema.table(index.name)
@@ -60,7 +64,37 @@ def derived_right(compared: TargetComparison) -> list[Observation]:
             continue
         with compared.undone():
             observations.append(_index_observation(compared.con, table, index))
-    return observations or [not_required("plan", NOTHING_DERIVED)]
+    return [*_refreshed(compared), *observations] or [not_required("plan", NOTHING_DERIVED)]
+
+
+def _refreshed(compared: TargetComparison) -> Iterator[Observation]:
+    """Yield that each table is as its refresh left it, and that another changes nothing."""
+    refreshed = compared.refreshed.values()
+    present = {each.name: table for each in refreshed if (table := compared.schema.table(each.name))}
+    before = {name: compared.digest(compared.con, table) for name, table in present.items()}
+    with compared.undone() if present else nullcontext():
+        errors = {refresh.name: _set_again(compared.con, refresh) for refresh in compared.inspected.refreshes}
+        again = {name: digest_table(compared.con, table) for name, table in present.items()}
+    for each in refreshed:
+        if each.name not in present:
+            yield Observation(each.name, "in the target", "no such table", holds=False)
+            continue
+        yield equal(each.name, each.after.full, before[each.name].full)
+        second = errors[each.name] or again[each.name].full
+        yield equal(f"{each.name} ({', '.join(each.columns)})", before[each.name].full, second)
+
+
+def _set_again(con: sqlite3.Connection, refresh: Refresh) -> str:
+    """Set the columns of a plan's refresh a second time, and return why SQLite refuses that."""
+    where = f"WHERE (\n{refresh.where}\n)" if refresh.where else ""
+    drop = "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE"
+    for (trigger,) in con.execute(drop, (refresh.name,)).fetchall():
+        con.execute(f"DROP TRIGGER main.{quoted(trigger)}")
+    try:
+        con.execute(f"UPDATE main.{quoted(refresh.name)} SET {refresh.assignments}\n{where}")
+    except sqlite3.IntegrityError as error:
+        return f"SQLite refuses to set them again: {error}"
+    return ""
 
 
 def _index_observation(con: sqlite3.Connection, table: Table, index: SearchIndex) -> Observation:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
@@ -59,7 +60,7 @@ def count_strays(con: sqlite3.Connection, reference: Reference, source: str, int
     has_parent, is_same = "0", "0"
     if parent is not None:
         joined = f"LEFT JOIN {_place(source, parent)} AS s ON {_matches('s', parent, reference)}"
-        has_parent, is_same = f"s.{quoted(parent.columns[0])} IS NOT NULL", _same_row(reference.row)
+        has_parent, is_same = f"s.{quoted(parent.columns[0])} IS NOT NULL", _same_row(_kept_pairs(reference))
     place, matches = _place(into, reference.into), _matches("t", reference.into, reference)
     arrived, reached = f"t.{quoted(reference.into.columns[0])} IS NOT NULL", f"LEFT JOIN {place} AS t ON {matches}"
     if reference.is_divided:  # any of the rows that it reaches may be another one
@@ -124,7 +125,7 @@ def count_merged_parents(con: sqlite3.Connection, reference: Reference, source: 
         f"SELECT coalesce(sum(k.n), 0) FROM ({_referenced_keys(reference, source, kept)}) AS k"
         f" JOIN {_place(source, parent)} AS s ON {_matches('s', parent, reference)}"
         f" JOIN {_place(into, reference.into)} AS t ON {_matches('t', reference.into, reference)}"
-        f" WHERE NOT ({_same_row(reference.row)})"
+        f" WHERE NOT ({_same_row(_kept_pairs(reference))})"
         f" AND EXISTS (SELECT 1 FROM {_place(source, parent)} AS o WHERE ({shared or 0}) AND {is_other})"
     )
     return int(con.execute(query).fetchone()[0])
@@ -178,7 +179,9 @@ def kept_rows(mapping: TableMapping, source: str) -> str:
     """
     rows = mapping.projection(source)
     stated = mapping.stated_constants
-    pairs = [(column.target, column.source) for column in rows.columns if column.origin or column.name in stated]
+    refreshed = refreshed_columns(mapping.plan, mapping.into.name)
+    columns = [column for column in rows.columns if folded(column.name) not in refreshed]
+    pairs = [(column.target, column.source) for column in columns if column.origin or column.name in stated]
     free, present = [], []
     for key in rows.keys:
         same_key = [f"{column.target} = {column.source} COLLATE {quoted(coll)}" for column, coll in key]
@@ -273,6 +276,12 @@ def _with_affinity(value: str, wanted: str, present: str) -> str:
         return f"iif(typeof({value}) IN ('integer', 'real'), CAST({value} AS TEXT), {value})"
     number = f"CAST({value} AS NUMERIC)"
     return f"iif(typeof({value}) = 'text' AND {number} = {value}, {number}, {value})"
+
+
+def _kept_pairs(reference: Reference) -> list[tuple[str, str]]:
+    """Return the pairs of a parent without columns that the plan sets again."""
+    refreshed = refreshed_columns(reference.child.plan, reference.into.table.name)
+    return [pair for pair in reference.row if folded(pair[0]) not in {f"t.{quoted(name)}" for name in refreshed}]
 
 
 def _same_row(pairs: Sequence[tuple[str, str]]) -> str:

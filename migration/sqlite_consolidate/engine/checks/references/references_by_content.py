@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.checks.references.following import key_condition
 from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
+from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
+    from sqlite_consolidate.plan.model import Plan
 
 _MAX_VALUES = 2000  # columns of one SELECT
 
@@ -84,8 +86,8 @@ class _Pairs:
         self.when = _in_target(first)
         children = [reference.child for reference in group]
         parents = [reference.parent_mapping for reference in group if reference.parent_mapping]
-        self.of_child = _unshifted(self.child, children)
-        self.of_parent = _unshifted(self.into.table, parents)
+        self.of_child = _unshifted(first.child.plan, self.child, children)
+        self.of_parent = _unshifted(first.child.plan, self.into.table, parents)
         for reference in group:
             if reference.parent_mapping is None:
                 same = _origins(reference)
@@ -137,10 +139,12 @@ class _Pairs:
         return digest_query(con, f"SELECT {', '.join(values) or '1'} FROM main.{quoted(table.name)} AS c {join}")
 
 
-def _unshifted(table: Table, mappings: Sequence[TableMapping]) -> list[str]:
-    """Return the columns of a target table that each mapping feeds with unchanged values."""
-    columns = []
+def _unshifted(plan: Plan, table: Table, mappings: Sequence[TableMapping]) -> list[str]:
+    """Return the columns of a target table that each mapping feeds with values that stay."""
+    columns, refreshed = [], refreshed_columns(plan, table.name)
     for column in table.stored:
+        if folded(column.name) in refreshed:
+            continue
         origins = [next((o for o, new in m.columns if folded(new) == folded(column.name)), None) for m in mappings]
         if all(o is not None and folded(o) not in m.shifts for o, m in zip(origins, mappings, strict=True)):
             columns.append(column.name)
@@ -162,7 +166,9 @@ def _in_target(reference: Reference) -> RowCondition | None:
 
 def _reads_numbers(reference: Reference) -> bool:
     """Return whether a condition reads a column whose values change, or that is not stored."""
-    stored = {folded(name) for name in reference.child.renamed} - set(map(folded, reference.child.shifts))
+    refreshed = refreshed_columns(reference.child.plan, reference.child.into.name)
+    stored = {folded(old) for old, new in reference.child.columns if folded(new) not in refreshed}
+    stored -= set(map(folded, reference.child.shifts))
     return reference.when is not None and not set(map(folded, reference.when.columns)) <= stored
 
 

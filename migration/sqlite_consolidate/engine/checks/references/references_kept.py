@@ -16,7 +16,9 @@ from sqlite_consolidate.engine.checks.references.foreign_keys import find_refere
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, key_sources
 from sqlite_consolidate.engine.checks.references.references_by_content import content_differs, group_references
+from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.sqlite.connections import attached
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.text import counted
 
@@ -39,7 +41,7 @@ def references_kept(compared: TargetComparison) -> list[Observation]:
     mappings = compared.inspected.mappings
     if not mappings:
         return [not_required("target", "the sources bring no table")]
-    references = find_references(compared.inspected)
+    references = [each for each in find_references(compared.inspected) if not _is_set_again(each)]
     observations = [_observation(compared, reference) for reference in references if _can_be_followed(reference)]
     observations += _by_content(compared, references)
     none = replace(equal("target: references", NO_STRAY, NO_STRAY), examined=len(mappings))
@@ -56,6 +58,12 @@ def _by_content(compared: TargetComparison, references: Sequence[Reference]) -> 
             rows = sum(compared.inspected.rows(reference.child) for reference in group)
             observation = equal(subject, NO_STRAY, "rows reach another row" if differs else NO_STRAY)
             yield replace(observation, examined=max(1, rows))
+
+
+def _is_set_again(reference: Reference) -> bool:
+    """Return whether the plan sets a referring column again, so that it refers to another row."""
+    refreshed = refreshed_columns(reference.child.plan, reference.child.into.name)
+    return any(folded(target_column(reference.child, name)) in refreshed for name in reference.columns)
 
 
 def _can_be_followed(reference: Reference) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
+from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.observation import Observation, equal, not_required
@@ -102,9 +103,11 @@ class _Proof:
         """
         columns: dict[tuple[str, str], None] = {}
         for mapping in self.followed.mappings.values():
+            refreshed = refreshed_columns(mapping.plan, mapping.into.name)
             for old, new in mapping.columns:
                 is_primary = self.followed.is_own_key(mapping, old) and not key_column(mapping, old)
-                if self.followed.owners(mapping, old) and not is_primary:
+                is_refreshed = folded(new) in refreshed
+                if self.followed.owners(mapping, old) and not is_primary and not is_refreshed:
                     columns[mapping.into.name, new] = None
         for table, column in columns:
             present = self.compared.schema.table(table)

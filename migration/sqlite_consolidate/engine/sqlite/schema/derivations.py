@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.dependencies import Access, compile_accesses, record_accesses
+from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, strip_literals
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
@@ -44,9 +45,10 @@ class Derivation:
         name: Name of the trigger or of the search index.
         table: The table that the trigger writes, or the search index itself.
         over: The table from whose rows it is derived.
-        event: What fires the trigger: ``INSERT``, ``UPDATE`` or ``DELETE``.
+        event: What fires the trigger: ``INSERT``, ``UPDATE`` or ``DELETE``. ``REFRESH`` is an UPDATE by the plan.
         ways: How the trigger writes, by ``INSERT``, ``UPDATE``, ``DELETE`` or ``REPLACE``. Empty for an index.
         of_new_row: Whether the trigger only updates the row that fires it.
+        columns: Folded names of the columns that the trigger updates, or that an index reads. Empty if not known.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Derivation:
     ways: frozenset[str] = frozenset()
     of_new_row: bool = False
     event: str = "INSERT"
+    columns: frozenset[str] = frozenset()
 
     @property
     def is_index(self) -> bool:
@@ -68,9 +71,18 @@ class DerivationReader:
     SQLite compiles the statements there, and its authorizer names what they access.
     """
 
-    def __init__(self, schema: Schema, limits: Limits | None = None) -> None:
-        """Create the copy, without the objects that only the application can create."""
+    def __init__(
+        self, schema: Schema, limits: Limits | None = None, refreshed: Mapping[str, Collection[str]] | None = None
+    ) -> None:
+        """Create the copy, without the objects that only the application can create.
+
+        Args:
+            schema: The schema.
+            limits: Limits of what SQLite executes in memory.
+            refreshed: Folded name of each table that the plan sets again, to the folded names of its columns.
+        """
         self.schema = schema
+        self.refreshed = refreshed or {}
         self.con = open_memory(limits)
         for statement in schema_statements(schema):
             with contextlib.suppress(sqlite3.Error):  # a problem of its own
@@ -87,7 +99,10 @@ class DerivationReader:
                 is_own = folded(written) == folded(table)
                 writing = [each for each in fired if _writes(each, written, writes)] if is_own else []
                 of_new_row = is_own and all(self._updates_new_row(each, table, ways) for each in writing)
-                yield Derivation(fired[0].name, written, table, ways, of_new_row=of_new_row, event=event)
+                columns = _updated_columns(fired, written, writes)
+                yield Derivation(
+                    fired[0].name, written, table, ways, of_new_row=of_new_row, event=event, columns=columns
+                )
 
     def fired_triggers(self, table: str, event: str) -> list[list[TriggerOrView]]:
         """Return each trigger of a table at one event, followed by those that it fires."""
@@ -99,7 +114,7 @@ class DerivationReader:
         for access in self.compile(self._statement(table, event)):
             if access.inside is not None and access.action != "READ":
                 writes.setdefault(folded(access.inside), []).append(access)
-        for trigger in triggers_of(self.schema, table, [event]):
+        for trigger in triggers_of(self.schema, table, ["UPDATE" if event == "REFRESH" else event]):
             fired = [trigger]
             for current in fired:  # grows meanwhile
                 for access in writes.get(folded(current.name), ()):
@@ -115,7 +130,12 @@ class DerivationReader:
         if event == "DELETE":
             return f"DELETE FROM {quoted(table)}"
         declared = self.schema.table(table)
-        columns = [quoted(column.name) for column in declared.stored] if declared else []
+        refreshed = self.refreshed.get(folded(table), ()) if event == "REFRESH" else None
+        columns = [
+            quoted(column.name)
+            for column in (declared.stored if declared else ())
+            if refreshed is None or folded(column.name) in refreshed
+        ]
         return f"UPDATE {quoted(table)} SET {', '.join(f'{column} = {column}' for column in columns)}"
 
     def of_indexes(self) -> Iterator[Derivation]:
@@ -126,8 +146,11 @@ class DerivationReader:
         """
         for table in self.schema.tables.values():
             if table.module in SEARCH_MODULES:
-                for content in self.content_of(table):
-                    yield Derivation(table.name, table.name, content)
+                contents = self.content_of(table)
+                is_direct = len(contents) == 1 and self._names_content(table, contents[0])
+                columns = frozenset(folded(column.name) for column in table.stored) if is_direct else frozenset()
+                for content in contents:
+                    yield Derivation(table.name, table.name, content, columns=columns)
 
     def contentless_indexes(self) -> list[str]:
         """Return the FTS4 and FTS5 tables that store no content, and read none.
@@ -141,6 +164,11 @@ class DerivationReader:
             and self.schema.table(f"{table.name}_content") is None
             and not self.content_of(table)
         ]
+
+    def _names_content(self, table: Table, content: str) -> bool:
+        """Return whether a search index reads a table itself, and no view over it."""
+        named = module_arguments(table.sql).options.get("content", "")
+        return folded(named) == folded(content)
 
     def content_of(self, table: Table) -> list[str]:
         """Return the ordinary tables that a search index reads as its external content."""
@@ -225,6 +253,13 @@ def _same_row(table: Table) -> str:
                 rf"(?:new|old)\.{name}{equals}(?:\w+\.)?{name}\b",
             ]
     return "|".join(patterns) or r"\b\B"
+
+
+def _updated_columns(fired: list[TriggerOrView], table: str, writes: dict[str, list[Access]]) -> frozenset[str]:
+    """Return the folded names of the columns of a table that triggers update."""
+    accesses = (access for trigger in fired for access in writes.get(folded(trigger.name), ()))
+    updates = (access for access in accesses if access.action == "UPDATE" and folded(access.table) == folded(table))
+    return frozenset(folded(access.column) for access in updates)
 
 
 def _writes(trigger: TriggerOrView, table: str, writes: dict[str, list[Access]]) -> bool:

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.checks.derived.derived_right import CONTENTS, INT
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_text, subject_of
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
+from sqlite_consolidate.engine.merge.derived.refresh import others_text
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import NO_PROBLEM
@@ -38,7 +39,7 @@ def facts_of_databases(plan: Plan, record: Record) -> Iterator[Fact]:
     yield from _of_copies(plan, record)
     yield from _of_moves(plan, record)
     yield from _of_target(plan, record)
-    yield from _of_derived_data(plan)
+    yield from _of_derived_data(plan, record)
     yield from _of_archives(record)
     yield from _of_record(plan, record)
     if record.mode is Mode.REHEARSAL:
@@ -75,6 +76,11 @@ def uncompared_indexes(record: Record) -> set[str]:
         for entry in record.criteria
         if entry.criterion == "neighbours-unchanged" and entry.observed in (STALE_INDEX, REBUILT_INDEX)
     }
+
+
+def refreshed_tables(plan: Plan) -> set[str]:
+    """Return the folded names of the tables whose columns the plan sets again."""
+    return {folded(entry.table) for entry in plan.refreshes}
 
 
 def table_map_of(plan: Plan, move: MoveRecord) -> TableMap | None:
@@ -261,15 +267,14 @@ def _chosen(move: MoveRecord) -> Fact:
 def _exact(plan: Plan, moves: list[MoveRecord], content: TableContent) -> Fact:
     """Return what a table must hold.
 
-    The digest of the moved rows is not known if it has no rowids although they may change, or if it has those of rows
-    with a key.
+    The digest of the moved rows is not known if it has no rowids although they may change, if it has those of rows with
+    a key, or if columns were set again afterwards.
     """
     subject = f"{moves[0].into} <- {', '.join(move.subject for move in moves)}"
     maps = [table_map_of(plan, move) for move in moves]
-    kept = any(move.rowids for move in moves)
+    kept = any(move.rowids for move in moves) or folded(moves[0].into) in refreshed_tables(plan)
     if kept or any(table_map and table_map.rowids == "renumber" for table_map in maps):
-        digest = ", [0-9a-f]{64}" if content.rows else ""
-        return Fact("rows-exact", subject, f"{counted(content.rows, 'row')}{digest}", is_pattern=True)
+        return Fact("rows-exact", subject, _any_digest(content), is_pattern=True)
     return Fact("rows-exact", subject, content_text(content))
 
 
@@ -290,13 +295,27 @@ def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
     yield from (Fact("neighbours-unchanged", f"target: {name}", target.versions.get(name, "")) for name in _HEADER)
 
 
-def _of_derived_data(plan: Plan) -> Iterator[Fact]:
-    """Yield what entries about rebuilt indexes must state.
+def _of_derived_data(plan: Plan, record: Record) -> Iterator[Fact]:
+    """Yield what entries about data that was derived again must state.
 
-    The digest of the terms of an index without content is nowhere else in the evidence.
+    Digests of some columns, and of the terms of an index without content, are nowhere else in the evidence.
     """
+    after, receiving = tables_after(record), {folded(move.into) for move in record.moves}
+    for table in dict.fromkeys(folded(entry.table) for entry in plan.refreshes):
+        content = after.get(table)
+        columns = [column for entry in plan.refreshes if folded(entry.table) == table for column in entry.columns]
+        if content is not None:
+            criterion = "rows-exact" if table in receiving else "neighbours-unchanged"
+            yield Fact(criterion, others_text(table, columns), _any_digest(content), is_pattern=True)
+            yield Fact("derived-right", table, content_text(content))
+            yield Fact("derived-right", f"{table} ({', '.join(columns)})", content_text(content))
     for entry in plan.rebuilds:
         yield Fact("derived-right", entry.table, CONTENTS if entry.from_ else INTACT, is_pattern=bool(entry.from_))
+
+
+def _any_digest(content: TableContent) -> str:
+    """Return the pattern of an entry about a table whose digest is not known."""
+    return f"{counted(content.rows, 'row')}{', [0-9a-f]{64}' if content.rows else ''}"
 
 
 def _of_archives(record: Record) -> Iterator[Fact]:

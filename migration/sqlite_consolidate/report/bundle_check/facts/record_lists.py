@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.run.request import estimates_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.report.bundle_check.facts.database_facts import (
     databases_before,
+    refreshed_tables,
     stamp_of,
     table_map_of,
     uncompared_indexes,
@@ -33,7 +34,8 @@ def contradictions_of_record(plan: Plan, record: Record) -> Iterator[_Pair]:
     yield from _databases(plan, record)
     for database in databases_before(record):
         yield from _copies(plan, database)
-    yield from _neighbours(record)
+    yield from _neighbours(plan, record)
+    yield from _derived(plan, record)
     yield from _moves(plan, record)
     yield from _constants(plan, record)
     yield from _names(plan, record)
@@ -64,11 +66,27 @@ def _copies(plan: Plan, database: DatabaseRecord) -> Iterator[_Pair]:
         yield from _differing(f"{database.name}: contents: {place}", live, contents_of(database, place))
 
 
-def _neighbours(record: Record) -> Iterator[_Pair]:
+def _derived(plan: Plan, record: Record) -> Iterator[_Pair]:
+    """Yield each refresh or rebuild that record and plan do not have in common."""
+    stated = [
+        (folded(entry.table), "refresh", tuple(map(folded, entry.columns)), entry.reason) for entry in plan.refreshes
+    ]
+    stated += [(folded(entry.table), "rebuild", (), "") for entry in plan.rebuilds]
+    listed = [
+        (folded(each.table), each.action, tuple(map(folded, each.columns)), each.reason) for each in record.derived
+    ]
+    for table, action, columns, reason in [each for each in stated if each not in listed]:
+        yield f"derived: {table}", " ".join([action, *columns, reason]).strip(), "missing"
+    for table, action, columns, reason in [each for each in listed if each not in stated]:
+        yield f"derived: {table}", "as the plan states it", " ".join([action, *columns, reason]).strip()
+
+
+def _neighbours(plan: Plan, record: Record) -> Iterator[_Pair]:
     """Yield each table that changed although nothing was moved into it."""
     if record.target is None:
         return
     receiving = {folded(move.into) for move in record.moves} | {HISTORY} | uncompared_indexes(record)
+    receiving |= refreshed_tables(plan)
     before, after = (
         {name: content for name, content in contents_of(record.target, place).items() if name not in receiving}
         for place in _BEFORE_AND_AFTER

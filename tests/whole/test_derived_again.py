@@ -1,4 +1,4 @@
-"""Test that a search index of the target is refused, accepted as stale or rebuilt."""
+"""Test that derived data is refused, accepted as stale or derived again."""
 
 from __future__ import annotations
 
@@ -115,6 +115,53 @@ def test_rebuilt_indexes_are_reported_and_rolled_back(workspace: Workspace, tmp_
     assert failing_subjects(tmp_path, dict(read_bundle(bundle).files)) == {}
     files = dict(read_bundle(bundle).files)
     edit(files, _forge_a_digest)
+    assert "evidence-consistent" in failing_subjects(tmp_path, files)
+    assert workspace.run("verify").exit == 0
+    assert workspace.run("rollback").exit == 0
+
+
+COUNTED = """
+[[refresh]]
+table = "total"
+columns = ["n"]
+set = "n = (SELECT count(*) FROM t)"
+reason = "kept by a trigger"
+
+[[refresh]]
+table = "T"
+columns = ["Body"]
+set = "body = upper(body)"
+reason = "searched in upper case"
+"""
+
+
+def _forget_the_refresh(document: Any) -> None:
+    del document["derived"][0]
+
+
+def test_refreshed_columns_are_reported_and_rolled_back(workspace: Workspace, tmp_path: Path) -> None:
+    """A table that receives rows, and a neighbour, are set again."""
+    execute(workspace.root / "main.db", "CREATE TABLE total(id INTEGER PRIMARY KEY, n, note)")
+    execute(workspace.root / "main.db", "INSERT INTO total VALUES(1, 0, 'rows of t')")
+    counts = "CREATE TRIGGER counts AFTER INSERT ON t BEGIN UPDATE total SET n = n + 1; END"
+    execute(workspace.root / "main.db", counts)
+    (workspace.root / "consolidation.toml").write_text(PLAN_OF_T + COUNTED, "utf-8")
+
+    ran = workspace.run("migrate")
+
+    assert ran.exit == 0, ran.text
+    assert [(each["table"], each["columns"], each["rows"]) for each in ran.evidence["derived"]] == [
+        ("total", ["n"], 1),
+        ("t", ["body"], 3),
+    ]
+    with open_for_inspection(workspace.root / "main.db") as con:
+        assert con.execute("SELECT n, note FROM total").fetchall() == [(3, "rows of t")]
+        assert con.execute("SELECT body FROM t WHERE id = 2").fetchall() == [("TWO",)]
+    assert ran.folder is not None
+    bundle = ran.folder.with_suffix(".zip")
+    assert failing_subjects(tmp_path, dict(read_bundle(bundle).files)) == {}
+    files = dict(read_bundle(bundle).files)
+    edit(files, _forget_the_refresh)
     assert "evidence-consistent" in failing_subjects(tmp_path, files)
     assert workspace.run("verify").exit == 0
     assert workspace.run("rollback").exit == 0
