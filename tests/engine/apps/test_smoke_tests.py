@@ -228,6 +228,27 @@ def test_an_archive_is_nothing_that_an_application_made(root: Path, applications
     assert applications.renamed_sources() == []
 
 
+def test_backup_that_is_opened_to_others_is_private_again(root: Path, applications: Applications) -> None:
+    """The criterion fails, because others may have read the copies meanwhile."""
+    private = [root / name for name in ("backups/set/databases/a.db", "backups/set/ledger.jsonl")]
+    for path in private:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(0o600)
+    for folder in (root / "backups", root / "backups/set"):
+        folder.chmod(0o700)
+    with open_for_inspection(root / "main.db") as con:
+        digests = {str(path.relative_to(root)): digest_file(path) for path in private}
+        applications.record_state(digest_tables(con, read_schema(con)), {}, digests)
+
+    applications.run(Smoke(name="it opens", run=["chmod", "-R", "777", "backups"]))
+
+    [observation] = applications.side_effects()
+    applications.close()
+    assert (observation.subject, observation.holds) == ("backup set", False)
+    modes = {path.stat().st_mode & 0o777 for path in (root / "backups").rglob("*") if path.is_dir()}
+    assert (modes, {path.stat().st_mode & 0o777 for path in private}) == ({0o700}, {0o600})
+
+
 @pytest.mark.parametrize(
     "harm",
     [

@@ -32,7 +32,7 @@ class FileChange:
     """
 
     file: str
-    kind: Literal["created", "changed", "removed"]
+    kind: Literal["created", "changed", "removed", "given other permissions"]
     is_relied_on: bool = False
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import ExitStack
+import stat
+from contextlib import ExitStack, suppress
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import make_private_folders
@@ -33,6 +35,8 @@ class KeptFiles:
             digests: Files relative to it, the most important first, with the digest of each.
         """
         self._root, self._digests = root, dict(digests)
+        folders = {folder.as_posix() for name in digests for folder in PurePosixPath(name).parents} - {"."}
+        self._modes = {name: stat.S_IMODE((root / name).lstat().st_mode) for name in sorted({*digests, *folders})}
         self._resources = ExitStack()
         self._files = {name: self._resources.enter_context((root / name).open("rb")) for name in [*digests][:_MOST]}
 
@@ -52,6 +56,25 @@ class KeptFiles:
             if digest_file(path) == self._digests[name]:
                 restored.append(name)
         return restored
+
+    def restore_modes(self) -> list[str]:
+        """Give each file and folder its permissions again, and return the names that had others.
+
+        A folder comes before its files, which can only be examined through it.
+        """
+        changed = []
+        for name, mode in self._modes.items():
+            path = self._root / name
+            with suppress(OSError):  # a file that is missing is noticed as such
+                now = path.lstat().st_mode
+                if stat.S_IMODE(now) != mode and not stat.S_ISLNK(now):
+                    changed.append(name)
+                    path.chmod(mode)
+        return changed
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether this is one of the files, or a folder that holds one."""
+        return name in self._modes
 
     def close(self) -> None:
         """Close the files."""

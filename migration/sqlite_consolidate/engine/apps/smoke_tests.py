@@ -215,18 +215,20 @@ class Applications:
         groups: dict[tuple[str, str, str], list[str]] = {}
         for test, change in self._changed_files:
             if change.is_relied_on:
-                subject = "backup set" if change.file in self.backed_up else one_line(change.file)
+                subject = "backup set" if self._kept and change.file in self._kept else one_line(change.file)
                 groups.setdefault((subject, test, change.kind), []).append(one_line(change.file))
         return [spoiled_observation(*group, files) for group, files in groups.items()]
 
     def _note_changed_files(self, test: str) -> None:
-        """Keep the changes since the last call, and write deleted backups and changed code again.
+        """Keep the changes since the last call, and restore backups and changed code.
 
         A rollback refuses code that is not as the run has left it, because an operator may have edited it. Here it is
         known who did.
         """
         if self._files is None or self._kept is None:
             return
+        opened = [FileChange(name, "given other permissions", is_relied_on=True) for name in self._kept.restore_modes()]
+        self._changed_files += [(test, change) for change in opened]
         changes = [change for change in self._files.changes() if change.is_relied_on or not self._is_log(change.file)]
         self._changed_files += [(test, change) for change in changes]
         for change in changes:
