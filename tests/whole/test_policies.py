@@ -70,3 +70,28 @@ def test_each_resolved_conflict_is_listed_by_its_key(
     files = dict(read_bundle(ran.folder.with_suffix(".zip")).files)
     edit(files, lambda document: document["moves"][0].update(identical=2))
     assert "findings: old.db:t" in failing_subjects(tmp_path, files)["evidence-consistent"]
+
+
+@pytest.mark.thorough
+def test_rows_left_behind_are_counted_by_the_bundle(tmp_path: Path) -> None:
+    """The check of a bundle finds other numbers, and a choice that the plan does not make."""
+    root = tmp_path / "workspace"
+    root.mkdir()
+    chosen = 'where = "v"\nreason = "short"\nfollows = "t"\n'
+    (root / "consolidation.toml").write_text(PLAN_OF_T + chosen, "utf-8")
+    execute(root / "old.db", "CREATE TABLE t(k INTEGER PRIMARY KEY, v, up REFERENCES t(k))")
+    execute(root / "old.db", "INSERT INTO t VALUES (1, 1, NULL), (2, 0, NULL), (3, 1, 2), (4, 1, 3), (5, 1, 1)")
+    workspace = Workspace(root, tmp_path / "reports")
+
+    ran = workspace.run("migrate")
+
+    assert ran.exit == 0, ran.text
+    [move] = ran.evidence["moves"]
+    assert (move["rows"], move["arrived"], move["left"], move["unfollowed"]) == (5, 2, 3, 2)
+    assert ran.folder is not None
+    bundle = dict(read_bundle(ran.folder.with_suffix(".zip")).files)
+    assert failing_subjects(tmp_path, dict(bundle)) == {}
+    for change in ({"left": 2}, {"unfollowed": 1}):
+        files = dict(bundle)
+        edit(files, lambda document: document["moves"][0].update(change))  # noqa: B023 -- called at once
+        assert failing_subjects(tmp_path, files) != {}

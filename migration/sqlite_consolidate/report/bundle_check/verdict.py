@@ -87,8 +87,8 @@ def _moved(record: Record) -> Iterator[_Pair]:
     before = {(source.name, folded(table)): rows for source in record.sources for table, rows in source.rows.items()}
     for move in record.moves:
         name = f"{move.source}: {move.table}"
-        accounted = (move.arrived or 0) + move.skipped
-        yield f"{name}: rows moved or skipped", str(move.rows), str(accounted)
+        accounted = (move.arrived or 0) + move.skipped + move.left
+        yield f"{name}: rows moved, skipped or left", str(move.rows), str(accounted)
         yield f"{name}: rows in the source", str(move.rows), str(before.get((move.source, folded(move.table))))
 
 
