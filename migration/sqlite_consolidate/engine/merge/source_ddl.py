@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, Statement
-from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, Statement, words_of
+from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.plan.ddl import statements
 from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
@@ -27,7 +27,11 @@ NOT_MOVED = " (not moved)"
 
 
 def planned_statements(
-    table_map: TableMap, schema: Schema, source_maps: Sequence[TableMap] = (), limits: Limits | None = None
+    table_map: TableMap,
+    schema: Schema,
+    source_maps: Sequence[TableMap] = (),
+    limits: Limits | None = None,
+    renamed_views: Mapping[str, str] | None = None,
 ) -> list[Statement]:
     """Return the DDL statements for the target table of one table map.
 
@@ -39,6 +43,7 @@ def planned_statements(
         schema: The source's schema.
         source_maps: All table maps of the source. Foreign keys and triggers follow the renames of each of them.
         limits: Limits of what SQLite executes in memory.
+        renamed_views: Folded name of each view that has another name in the target, to that name.
 
     Raises:
         sqlite3.Error: The source's schema needs a collation, a function or a module that only its application has.
@@ -50,7 +55,7 @@ def planned_statements(
         raise ValueError(f"no table {table_map.name}")
     maps = [table_map, *(each for each in source_maps if folded(each.name) != folded(table_map.name))]
     if any(each.columns or (each.target_name and each.target_name != each.name) for each in maps):
-        return _renamed(maps, table, schema, limits)
+        return _renamed(maps, table, schema, limits, renamed_views or {})
     return _source_statements(table, schema)
 
 
@@ -72,11 +77,13 @@ def _source_statements(table: Table, schema: Schema) -> list[Statement]:
     return planned + [Statement("trigger", trigger.name, table.name, trigger.sql) for trigger in triggers]
 
 
-def _renamed(maps: list[TableMap], table: Table, schema: Schema, limits: Limits | None) -> list[Statement]:
+def _renamed(
+    maps: list[TableMap], table: Table, schema: Schema, limits: Limits | None, renamed_views: Mapping[str, str]
+) -> list[Statement]:
     """Return the statements of a table after SQLite has applied the renames.
 
     ALTER TABLE rewrites indexes, triggers, checks and foreign keys as well. All tables of the source are created first,
-    because a trigger may mention any of them.
+    because a trigger may mention any of them. So are tables that stand in for the views that its triggers mention.
     """
     con = open_memory(limits)
     try:
@@ -86,15 +93,76 @@ def _renamed(maps: list[TableMap], table: Table, schema: Schema, limits: Limits 
                     con.execute(other.sql)
         for statement in _source_statements(table, schema):
             con.execute(statement.sql)
+        _add_stand_ins(con, table, schema)
         if any("sqlite_stat" in folded(trigger.sql) for trigger in schema.triggers):
             con.execute("ANALYZE")  # SQLite renames nothing beside a trigger whose table does not exist
         common_names = rename_tables(con, maps, schema)
+        rename_stand_ins(con, schema, renamed_views)
         return [
             replace(statement, sql=with_common_names(statement.sql, common_names))
             for statement in _read_statements(con, maps[0].into)
         ]
     finally:
         con.close()
+
+
+def _add_stand_ins(con: sqlite3.Connection, table: Table, schema: Schema) -> None:
+    """Create tables for the views that the triggers of a table mention.
+
+    SQLite renames nothing beside a trigger whose view does not exist.
+    """
+    texts = [trigger.sql for trigger in schema.triggers if folded(trigger.table) == folded(table.name)]
+    words = {word for sql in texts for word in words_of(sql)}
+    if not any(folded(view.name) in words for view in schema.views):
+        return
+    for sql in view_stand_ins(con, schema, words):
+        con.execute(sql)
+
+
+def view_stand_ins(con: sqlite3.Connection, schema: Schema, names: Collection[str]) -> list[str]:
+    """Return the statements of tables that have the names and the columns of views.
+
+    Args:
+        con: Database in memory with the tables of the schema. It is the same afterwards.
+        schema: Schema with the views.
+        names: Folded names of the views that count.
+    """
+    statements = []
+    con.execute("SAVEPOINT views")
+    for view in schema.views:
+        with contextlib.suppress(sqlite3.Error):  # the plan of the views reports it
+            con.execute(view.sql)
+    for view in schema.views:
+        with contextlib.suppress(sqlite3.Error):
+            if folded(view.name) in names:
+                statements.append(stand_in(view.name, column_names(con, view.name)))
+    con.execute("ROLLBACK TO views")
+    con.execute("RELEASE views")
+    return statements
+
+
+def stand_in(view: str, columns: list[str]) -> str:
+    """Return the statement that creates a table with the name and the columns of a view."""
+    return f"CREATE TABLE {quoted(view)}({identifier_list(columns)})"
+
+
+def rename_stand_ins(con: sqlite3.Connection, schema: Schema, renamed_views: Mapping[str, str]) -> None:
+    """Rename the tables that stand in for views.
+
+    Args:
+        con: Database in memory with them.
+        schema: Schema with the views.
+        renamed_views: Folded name of each view that has another name in the target, to that name.
+    """
+    for view in schema.views:
+        name = renamed_views.get(folded(view.name))
+        if name and has_table(con, view.name):
+            con.execute(f"ALTER TABLE {quoted(view.name)} RENAME TO {quoted(name)}")
+
+
+def column_names(con: sqlite3.Connection, name: str) -> list[str]:
+    """Return the names of the columns of a table or a view."""
+    return [row[1] for row in con.execute(f"PRAGMA main.table_xinfo({quoted(name)})").fetchall()]
 
 
 def tables_together(source: Source) -> list[list[TableMap]]:

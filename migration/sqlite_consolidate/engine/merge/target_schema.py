@@ -11,10 +11,12 @@ with a reason, the trigger stays in the archive as well. A foreign key cannot be
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, create_statements, describe_together, tables_together
+from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, create_statements, planned_statements
+from sqlite_consolidate.engine.merge.views.arriving_triggers import ArrivingTriggers, Origin
 from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
 from sqlite_consolidate.engine.merge.views.planned_views import ViewPlanner
 from sqlite_consolidate.engine.merge.views.source_names import SourceNames
@@ -22,7 +24,6 @@ from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_object_kind
 from sqlite_consolidate.engine.sqlite.integrity import uncheckable_tables
-from sqlite_consolidate.engine.sqlite.schema import dependencies
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import (
     Statement,
@@ -36,7 +37,7 @@ from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.plan.model import LeftKind, Plan, Source, TableMap
@@ -54,6 +55,7 @@ class TargetSchema:
         schema: The whole schema of the target after the run.
         created_tables: Folded names of the tables that the run creates.
         left_views: Source name to the folded names of its views that stay in the archive.
+        renamed_views: Source name to its views with other names in the target, by folded name.
     """
 
     before_rows: list[Statement] = field(default_factory=list)
@@ -63,25 +65,7 @@ class TargetSchema:
     schema: Schema = field(default_factory=lambda: Schema({}, (), ()))
     created_tables: set[str] = field(default_factory=set)
     left_views: dict[str, set[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """Hold where a statement comes from, for messages.
-
-    Source and schema are None for the plan's own tables.
-    """
-
-    subject: str
-    source: Source | None = None
-    schema: Schema | None = None
-
-    def leave_reason(self, table: str) -> str | None:
-        """Return the plan's reason to leave a table or view of this source behind, or None."""
-        if self.source is None:
-            return None
-        reason = self.source.leave_reason("tables", table)
-        return self.source.leave_reason("views", table) if reason is None else reason
+    renamed_views: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class TargetSchemaBuilder:
@@ -111,11 +95,14 @@ class TargetSchemaBuilder:
         self.target_schema = TargetSchema()
         # Folded names of the tables with a CREATE TABLE of their own. The others are parts of virtual tables.
         self._own_tables: set[str] = set()
-        self._triggers: list[tuple[_Origin, Statement]] = []
-        self._created: list[tuple[_Origin, str]] = []
+        self._triggers: list[tuple[Origin, Statement]] = []
+        self._created: list[tuple[Origin, str]] = []
         self._names = SourceNames(self.con, self._owners.written)
-        # Source name to the folded target names of its tables, and to those that keep their name and columns.
-        self._moved_tables: dict[str, set[str]] = {}
+        planned = self.target_schema
+        self._judge = ArrivingTriggers(
+            self.con, self._owners, planned.created_tables, problems=planned.problems, findings=planned.findings
+        )
+        # Source name to the folded names of its tables that keep their name and columns.
         self._unchanged_tables: dict[str, set[str]] = {}
         for statement in schema_statements(target or Schema({}, (), ())):
             try:
@@ -157,8 +144,8 @@ class TargetSchemaBuilder:
             planned: The statements of :func:`planned_statements`, the table's first.
             schema: The source's schema. It shows which tables were missing in the source already.
         """
-        origin = _Origin(f"{source.file}:{table_map.name}", source, schema)
-        self._moved_tables.setdefault(source.name, set()).add(folded(table_map.into))
+        origin = Origin(f"{source.file}:{table_map.name}", source, schema)
+        self._judge.moved_tables.setdefault(source.name, set()).add(folded(table_map.into))
         if not table_map.columns and not table_map.create and folded(table_map.into) == folded(table_map.name):
             self._unchanged_tables.setdefault(source.name, set()).add(folded(table_map.name))
         self._add(origin, [each for each in planned if table_map.create or not _is_left(source, each)])
@@ -170,7 +157,7 @@ class TargetSchemaBuilder:
 
     def require_table(self, name: str, sql: str) -> None:
         """Add a table that the target must have, with its indexes and triggers."""
-        origin = _Origin(f"the plan's table {name}")
+        origin = Origin(f"the plan's table {name}")
         planned = create_statements(sql, limits_of(self.con))
         known = self._find("table", name)
         if known is not None and known.kind == "table" and not same_statement(known.sql, planned[0].sql):
@@ -190,10 +177,27 @@ class TargetSchemaBuilder:
         self.target_schema.findings += planner.findings
         if planner.left:
             self.target_schema.left_views[source.name] = planner.left
-        origin = _Origin(source.file, source, schema)
+        self._use_views(source, schema, mapper.renamed)
+        origin = Origin(source.file, source, schema)
         self._triggers += [(origin, trigger) for trigger in planner.triggers if not _is_left(source, trigger)]
 
-    def _add(self, origin: _Origin, planned: Sequence[Statement]) -> None:
+    def _use_views(self, source: Source, schema: Schema, renamed: Mapping[str, str]) -> None:
+        """Let triggers of tables use the views of their source under their names in the target."""
+        if not renamed:
+            return
+        self.target_schema.renamed_views[source.name] = renamed
+        rewritten: dict[tuple[str, str], Statement] = {}
+        for table_map in source.tables:
+            if not table_map.create and folded(table_map.into) not in self._owners.written:
+                with contextlib.suppress(sqlite3.Error, ValueError):  # a problem of its own
+                    planned = planned_statements(table_map, schema, source.tables, limits_of(self.con), renamed)
+                    rewritten |= {(each.kind, folded(each.name)): each for each in planned}
+        self._triggers = [
+            (origin, rewritten.get(("trigger", folded(trigger.name)), trigger) if origin.source is source else trigger)
+            for origin, trigger in self._triggers
+        ]
+
+    def _add(self, origin: Origin, planned: Sequence[Statement]) -> None:
         for statement in planned:
             if statement.kind == "trigger":
                 self._triggers.append((origin, statement))
@@ -202,7 +206,7 @@ class TargetSchemaBuilder:
             elif not self._add_table(origin, statement):
                 return
 
-    def _add_table(self, origin: _Origin, statement: Statement) -> bool:
+    def _add_table(self, origin: Origin, statement: Statement) -> bool:
         known = self._find("table", statement.name)
         if known is None:
             if not self._execute(origin, statement, self.target_schema.before_rows):
@@ -221,7 +225,7 @@ class TargetSchemaBuilder:
         self._problem(origin.subject, text, _RENAME_MAP, id="name-taken")
         return False
 
-    def _add_object(self, origin: _Origin, statement: Statement) -> None:
+    def _add_object(self, origin: Origin, statement: Statement) -> None:
         """Create an index, a trigger or a view of a ``create`` text under an unused name."""
         is_left, findings = self._names.of_object(origin.source, origin.schema, statement, origin.subject)
         self.target_schema.findings += findings
@@ -254,66 +258,21 @@ class TargetSchemaBuilder:
         ):
             self._problem(origin.subject, f"{clash}, and {name} is taken as well.", _RENAME_INDEX, id="name-taken")
 
-    def _create(self, origin: _Origin, statement: Statement) -> bool:
+    def _create(self, origin: Origin, statement: Statement) -> bool:
         """Create an index, a trigger or a view, and return whether the target will have it."""
         if statement.kind != "trigger":
             is_index, planned = statement.kind == "index", self.target_schema
             return self._execute(origin, statement, planned.before_rows if is_index else planned.after_rows)
         self.con.execute("SAVEPOINT trial")
         is_created = self._execute(origin, statement, self.target_schema.after_rows)
-        if is_created and not self._trigger_works(origin, statement):
+        if is_created and not self._judge.accept(origin, statement):
             is_created = False
             self.target_schema.after_rows.pop()
             self.con.execute("ROLLBACK TO trial")
         self.con.execute("RELEASE trial")
         return is_created
 
-    def _trigger_works(self, origin: _Origin, statement: Statement) -> bool:
-        needs = dependencies.trigger_dependencies(self.con, statement.name, statement.table)
-        label = f"trigger {statement.name} of {statement.table}"
-        missing = needs.missing.removesuffix(NOT_MOVED)
-        if missing and (reason := origin.leave_reason(missing)) is not None:
-            text = f"{label} stays in the archive: it uses {missing}, which the plan leaves behind ({reason})."
-            self._finding("trigger-left-with-table", origin, text)
-            return False
-        if needs.broken and not (origin.source and needs.whole_file):
-            broken = needs.broken.removesuffix(NOT_MOVED)
-            text = f"{label} cannot work in the target: {broken}. Every change that fires it would fail."
-            self._problem(origin.subject, text, _MOVE_TOO, "nothing-left-behind", id="broken-trigger")
-            return False
-        if reason := self._other_meaning(origin, statement.table, needs):
-            self._finding("trigger-left", origin, f"{label} stays in the archive, because {reason}.")
-            return False
-        foreign = sorted(needs.tables - self._moved_tables.get(origin.source.name, set())) if origin.source else []
-        if foreign:
-            text = f"{label} now uses {', '.join(foreign)} of the target, which is not moved from this source."
-            self._finding("trigger-uses-target", origin, text)
-        return True
-
-    def _other_meaning(self, origin: _Origin, table: str, needs: dependencies.Dependencies) -> str:
-        """Return why a trigger of ``table`` would mean something else, or an empty text."""
-        if origin.source and needs.whole_file:
-            return needs.whole_file
-        if together := self._together(origin, table, needs.tables):
-            return f"{together}, and it would use the rows of each as those of all"
-        is_of_view = (known := self._find("table", table)) is not None and known.kind == "view"
-        view_reads = dependencies.view_dependencies(self.con, table).tables if is_of_view else frozenset()
-        if is_of_view and (rows := self._owners.shared_out(needs.tables | view_reads)):
-            return f"it would pair rows of two databases: {rows}"
-        is_created = folded(table) in self.target_schema.created_tables
-        others = self._owners.others(table, needs.tables) if is_created else {}
-        rows = "; ".join(f"{name} also holds rows of {', '.join(files)}" for name, files in others.items())
-        return f"it would use rows of other databases: {rows}" if others else ""
-
-    def _together(self, origin: _Origin, table: str, used: frozenset[str]) -> str:
-        """Return in words which tables of a source go into one table that a trigger uses."""
-        if origin.source is None or folded(table) in self._owners.written:
-            return ""
-        names = {folded(table), *used}
-        groups = tables_together(origin.source)
-        return next((describe_together(group) for group in groups if folded(group[0].into) in names), "")
-
-    def _check_foreign_keys(self, origin: _Origin, table: str) -> None:
+    def _check_foreign_keys(self, origin: Origin, table: str) -> None:
         """Report each foreign key whose parent table is missing.
 
         SQLite refuses every insert into its table when foreign keys are enforced.
@@ -360,7 +319,7 @@ class TargetSchemaBuilder:
         inner = row[0] == "table" and folded(row[1]) not in self._own_tables
         return Statement("part of a virtual table" if inner else row[0], *row[1:])
 
-    def _execute(self, origin: _Origin, statement: Statement, order: list[Statement]) -> bool:
+    def _execute(self, origin: Origin, statement: Statement, order: list[Statement]) -> bool:
         try:
             self.con.execute(statement.sql)
         except sqlite3.Error as error:
@@ -375,7 +334,7 @@ class TargetSchemaBuilder:
     def _problem(self, subject: str, text: str, hint: str, criterion: str = "names-free", *, id: str) -> None:
         self.target_schema.problems.append(Problem(id, subject, text, hint, criterion=criterion))
 
-    def _finding(self, id: str, origin: _Origin, text: str) -> None:
+    def _finding(self, id: str, origin: Origin, text: str) -> None:
         self.target_schema.findings.append(Finding.of(id, origin.subject, text))
 
 
@@ -390,9 +349,6 @@ _FOREIGN = "It uses a collation, function or module that only the application ha
 _CORRECT = "Correct the plan's create text, or leave the object behind with a reason."
 _RENAME_MAP = 'Give the table another name in the target: into = "...".'
 _RENAME_INDEX = 'Rename it, or set index_clash = "rename" in the plan.'
-_MOVE_TOO = (
-    "Move what it uses as well; or leave that behind with a reason, and the trigger stays in the archive with it."
-)
 _NO_KEY = (
     "Give the table a create text whose foreign key refers to a key of its parent, or a text without that foreign key."
 )

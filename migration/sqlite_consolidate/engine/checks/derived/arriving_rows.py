@@ -155,8 +155,9 @@ class ArrivingRows:
         """Return how many triggers of the source table of a mapping have the same text."""
         schema = self.databases.sources[mapping.source.name].schema
         table_map = mapping.table_map.model_copy(update={"create": ""})
+        views = self.databases.target_schema.renamed_views.get(mapping.source.name)
         try:
-            statements = planned_statements(table_map, schema, mapping.source.tables, self.limits)
+            statements = planned_statements(table_map, schema, mapping.source.tables, self.limits, views)
         except sqlite3.Error:  # it uses something that only the application has
             return 0
         return sum(

@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import (
+    column_names,
     describe_together,
-    has_table,
+    rename_stand_ins,
     rename_tables,
+    stand_in,
     tables_together,
     with_common_names,
 )
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema import dependencies
-from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, Statement
+from sqlite_consolidate.engine.sqlite.schema.statements import Statement, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted, rename_in_statement
 
 if TYPE_CHECKING:
@@ -39,19 +41,10 @@ _INSTEAD_OF, _BEFORE = re.compile(r"\bINSTEAD\s+OF\b", re.IGNORECASE), re.compil
 def in_order_of_use(views: Collection[TriggerOrView]) -> Iterator[TriggerOrView]:
     """Yield each view after the views that it mentions."""
     pending = {folded(view.name): view for view in views}
-    mentions = {name: _names(view.sql) - {name} for name, view in pending.items()}
+    mentions = {name: set(words_of(view.sql)) - {name} for name, view in pending.items()}
     while pending:
         name = next((name for name in pending if not mentions[name] & pending.keys()), next(iter(pending)))
         yield pending.pop(name)
-
-
-def _names(sql: str) -> set[str]:
-    """Return each word of a statement, and each text in quotes, as a folded name."""
-    return {
-        folded(token["word"] or (token["name"] or token["text"])[1:-1])
-        for token in TOKEN.finditer(sql)
-        if not token["gap"]
-    }
 
 
 @dataclass
@@ -79,7 +72,7 @@ class ViewMapper:
             for view in self.schema.views:
                 self._reads[folded(view.name)] = dependencies.view_dependencies(con, view.name)
                 with contextlib.suppress(sqlite3.Error):
-                    self._columns[folded(view.name)] = _column_names(con, view.name)
+                    self._columns[folded(view.name)] = column_names(con, view.name)
 
     def reads(self, view: str) -> dependencies.Dependencies:
         """Return the tables of the source that a view reads, also through other views."""
@@ -96,7 +89,7 @@ class ViewMapper:
             view: View of the source.
             names: Folded names of other views.
         """
-        for name in sorted(_names(view.sql) & set(names)):
+        for name in sorted(set(words_of(view.sql)) & set(names)):
             others = [other for other in self.schema.views if folded(other.name) not in (name, folded(view.name))]
             with contextlib.closing(self._open([view], stand_ins=others)) as con:
                 missing = dependencies.view_dependencies(con, view.name).missing
@@ -112,7 +105,7 @@ class ViewMapper:
     def together(self, view: TriggerOrView) -> str:
         """Return which tables go into one table of those that a view reads, in words."""
         reads = self.reads(view.name)
-        names = reads.tables | (_names(view.sql) if reads.broken else set())
+        names = reads.tables | (set(words_of(view.sql)) if reads.broken else set())
         groups = tables_together(self.source)
         return next((describe_together(group) for group in groups if names & {folded(m.name) for m in group}), "")
 
@@ -140,7 +133,7 @@ class ViewMapper:
             con.execute(view.sql)
             self._rename(con)
             sql = _sql(con, "view", view.name)
-            names, wanted = _column_names(con, view.name), self._columns[folded(view.name)]
+            names, wanted = column_names(con, view.name), self._columns[folded(view.name)]
         sql = rename_in_statement(sql, name)
         return sql if names == wanted else _with_columns(sql, name, wanted)
 
@@ -171,7 +164,7 @@ class ViewMapper:
         statements += [index.sql for table in self.schema.movable for index in table.indexes if index.sql]
         statements += [view.sql for view in views]
         statements += [
-            f"CREATE TABLE {quoted(view.name)}({identifier_list(self._columns[folded(view.name)])})"
+            stand_in(view.name, self._columns[folded(view.name)])
             for view in stand_ins
             if folded(view.name) in self._columns
         ]
@@ -182,19 +175,12 @@ class ViewMapper:
 
     def _rename(self, con: sqlite3.Connection) -> dict[str, str]:
         common_names = rename_tables(con, self.source.tables, self.schema)
-        for view in self.schema.views:
-            name = self.renamed.get(folded(view.name))
-            if name and has_table(con, view.name):
-                con.execute(f"ALTER TABLE {quoted(view.name)} RENAME TO {quoted(name)}")
+        rename_stand_ins(con, self.schema, self.renamed)
         return common_names
 
 
 def _is_renamed(table_map: TableMap) -> bool:
     return bool(table_map.columns) or folded(table_map.into) != folded(table_map.name)
-
-
-def _column_names(con: sqlite3.Connection, name: str) -> list[str]:
-    return [row[1] for row in con.execute(f"PRAGMA main.table_xinfo({quoted(name)})").fetchall()]
 
 
 def _sql(con: sqlite3.Connection, kind: str, name: str) -> str:

@@ -50,6 +50,7 @@ class ViewPlanner:
     triggers: list[Statement] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     left: set[str] = field(default_factory=set)
+    _instead: list[tuple[TriggerOrView, str]] = field(default_factory=list)
 
     def plan(self, unchanged: Collection[str]) -> None:
         """Plan each view of the source.
@@ -65,6 +66,8 @@ class ViewPlanner:
                 self.left.add(folded(view.name))
                 text = f"view {view.name} stays in the archive: {reason}."
                 self.findings.append(Finding.of("view-left", source.file, text))
+        # A trigger may use views that are planned after its own.
+        self.triggers = [self._rewritten_trigger(trigger, view) for trigger, view in self._instead]
 
     def _add_view(self, view: TriggerOrView, unchanged: Collection[str]) -> str:
         """Add a view and return an empty text, or return why it stays in the archive."""
@@ -86,7 +89,7 @@ class ViewPlanner:
         else:
             reason = self._unmoved_reason(view) or self._other_meaning(view, view.name, view.sql)
         if not reason:
-            self.triggers += [self._rewritten_trigger(each, view.name) for each in triggers]
+            self._instead += [(each, view.name) for each in triggers]
         return reason
 
     def _rewritten_trigger(self, trigger: TriggerOrView, view: str) -> Statement:
@@ -103,7 +106,8 @@ class ViewPlanner:
             return reason
         try:
             sql = self.mapper.rewrite(view, name)
-            statements = [self.mapper.rewrite_trigger(trigger, name) for trigger in triggers]
+            for trigger in triggers:
+                self.mapper.rewrite_trigger(trigger, name)
         except (sqlite3.Error, ValueError) as error:
             return f"SQLite cannot rewrite it for the renamed tables ({error})"
         known, targets = self.find("view", name), self.mapper.targets(view.name)
@@ -119,7 +123,7 @@ class ViewPlanner:
             self.mapper.renamed[folded(view.name)] = name
             text = f"view {view.name} is created as {name}, because it reads {', '.join(sorted(targets))}."
             self.findings.append(Finding.of("name-changed", self.mapper.source.file, text))
-        self.triggers += statements
+        self._instead += [(trigger, name) for trigger in triggers]
         return ""
 
     def _mapped_name(self, view: TriggerOrView) -> str:

@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.sqlite.schema.dependencies import (
     record_accesses,
 )
 from sqlite_consolidate.engine.sqlite.schema.derivations import DerivationReader
-from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN
+from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, rename_in_statement
 from sqlite_consolidate.text import join_names
 
@@ -254,7 +254,7 @@ class ResolvedNames:
             if pair
             and {folded(each.name) for each in pair[0].columns} != {folded(each.name) for each in pair[1].columns}
         ]
-        if "natural" not in _words(sql) or not others:
+        if "natural" not in words_of(sql) or not others:
             return ""
         return f"its NATURAL JOIN may compare other columns, because those of {join_names(others)} are not the same"
 
@@ -275,7 +275,7 @@ class ResolvedNames:
 
     def _compared_otherwise(self, sql: str, become: Sequence[Access]) -> str:
         """Return in words which columns a text may compare otherwise in the target."""
-        if not _COMPARES & set(_words(sql)):
+        if not _COMPARES & set(words_of(sql)):
             return ""
         differing: dict[str, str] = {}
         for access in become:
@@ -357,18 +357,9 @@ def _trial(con: sqlite3.Connection, *statements: str) -> Iterator[None]:
         con.execute("RELEASE compared")
 
 
-def _words(sql: str) -> list[str]:
-    """Return the folded tokens of a statement without quotes around names."""
-    return [
-        folded(token["word"] or (token["name"] or token["text"])[1:-1])
-        for token in TOKEN.finditer(sql)
-        if not token["gap"]
-    ]
-
-
 def _inserts_by_position(sql: str) -> set[str]:
     """Return the folded names of the tables that a trigger inserts into by position."""
-    words, tables = [*_words(sql), "", "", "", ""], set()
+    words, tables = [*words_of(sql), "", "", "", ""], set()
     for index, word in enumerate(words[:-4]):
         if word == "into":
             place = index + 3 if words[index + 2] == "." else index + 1
@@ -380,7 +371,7 @@ def _inserts_by_position(sql: str) -> set[str]:
 
 def _returns_all(sql: str, further: set[str]) -> bool:
     """Return whether further columns can only come by ``*`` and change no row."""
-    words = set(_words(sql))
+    words = set(words_of(sql))
     return "*" in words and not words & (_SETS | {folded(label.partition(".")[2]) for label in further})
 
 

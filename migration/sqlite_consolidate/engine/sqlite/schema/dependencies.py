@@ -96,6 +96,12 @@ def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Depe
     return Dependencies(_tables(con, names) - {folded(table)}, broken, own_tables)
 
 
+def is_view(con: sqlite3.Connection, name: str) -> bool:
+    """Return whether a database has a view of this name."""
+    query = "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ? COLLATE NOCASE"
+    return con.execute(query, (name,)).fetchone() is not None
+
+
 def concerns_schema(error: str) -> bool:
     """Return whether an error of the compiler is about the schema.
 

@@ -41,6 +41,15 @@ def same_except_defaults(left: str, right: str) -> bool:
     return tokens is not None and tokens == _tokens_without_defaults(right)
 
 
+def words_of(sql: str) -> list[str]:
+    """Return the folded tokens of a statement without quotes around names and texts."""
+    return [
+        folded(token["word"] or (token["name"] or token["text"])[1:-1])
+        for token in TOKEN.finditer(sql)
+        if not token["gap"]
+    ]
+
+
 def _tokens(sql: str) -> list[str]:
     tokens = []
     for token in TOKEN.finditer(sql):

@@ -1,0 +1,116 @@
+"""Judge whether triggers work in the target, and mean what they mean in their source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, describe_together, tables_together
+from sqlite_consolidate.engine.sqlite.schema import dependencies
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection
+
+    from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+    from sqlite_consolidate.engine.sqlite.schema.statements import Statement
+    from sqlite_consolidate.plan.model import Source
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Hold where a statement comes from, for messages.
+
+    Source and schema are None for the plan's own tables.
+    """
+
+    subject: str
+    source: Source | None = None
+    schema: Schema | None = None
+
+    def leave_reason(self, table: str) -> str | None:
+        """Return the plan's reason to leave a table or view of this source behind, or None."""
+        if self.source is None:
+            return None
+        reason = self.source.leave_reason("tables", table)
+        return self.source.leave_reason("views", table) if reason is None else reason
+
+
+@dataclass
+class ArrivingTriggers:
+    """Judge each trigger that the run would create.
+
+    Attributes:
+        con: Database in memory with the tables and views of the target.
+        owners: The databases whose rows each table will hold.
+        created_tables: Folded names of the tables that the run creates, to which others are added later.
+        moved_tables: Source name to the folded target names of its tables.
+        problems: Triggers that cannot work.
+        findings: Triggers that stay in the archive, or use tables that are not moved.
+    """
+
+    con: sqlite3.Connection
+    owners: TableOwners
+    created_tables: Collection[str]
+    moved_tables: dict[str, set[str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def accept(self, origin: Origin, statement: Statement) -> bool:
+        """Return whether a trigger that has been created in ``con`` may stay there."""
+        needs = dependencies.trigger_dependencies(self.con, statement.name, statement.table)
+        label = f"trigger {statement.name} of {statement.table}"
+        missing = needs.missing.removesuffix(NOT_MOVED)
+        if missing and (reason := origin.leave_reason(missing)) is not None:
+            text = f"{label} stays in the archive: it uses {missing}, which the plan leaves behind ({reason})."
+            self._find("trigger-left-with-table", origin, text)
+            return False
+        if needs.broken and not (origin.source and needs.whole_file):
+            broken = needs.broken.removesuffix(NOT_MOVED)
+            text = f"{label} cannot work in the target: {broken}. Every change that fires it would fail."
+            self.problems.append(
+                Problem("broken-trigger", origin.subject, text, _MOVE_TOO, criterion="nothing-left-behind")
+            )
+            return False
+        if reason := self._other_meaning(origin, statement.table, needs):
+            self._find("trigger-left", origin, f"{label} stays in the archive, because {reason}.")
+            return False
+        foreign = sorted(needs.tables - self.moved_tables.get(origin.source.name, set())) if origin.source else []
+        if foreign:
+            text = f"{label} now uses {', '.join(foreign)} of the target, which is not moved from this source."
+            self._find("trigger-uses-target", origin, text)
+        return True
+
+    def _other_meaning(self, origin: Origin, table: str, needs: dependencies.Dependencies) -> str:
+        """Return why a trigger of ``table`` would mean something else, or an empty text."""
+        if origin.source and needs.whole_file:
+            return needs.whole_file
+        if together := self._together(origin, table, needs.tables):
+            return f"{together}, and it would use the rows of each as those of all"
+        is_of_view = dependencies.is_view(self.con, table)
+        view_reads = dependencies.view_dependencies(self.con, table).tables if is_of_view else frozenset()
+        if is_of_view and (rows := self.owners.shared_out(needs.tables | view_reads)):
+            return f"it would pair rows of two databases: {rows}"
+        others = self.owners.others(table, needs.tables) if folded(table) in self.created_tables else {}
+        rows = "; ".join(f"{name} also holds rows of {', '.join(files)}" for name, files in others.items())
+        return f"it would use rows of other databases: {rows}" if others else ""
+
+    def _together(self, origin: Origin, table: str, used: frozenset[str]) -> str:
+        """Return in words which tables of a source go into one table that a trigger uses."""
+        if origin.source is None or folded(table) in self.owners.written:
+            return ""
+        names = {folded(table), *used}
+        groups = tables_together(origin.source)
+        return next((describe_together(group) for group in groups if folded(group[0].into) in names), "")
+
+    def _find(self, id: str, origin: Origin, text: str) -> None:
+        self.findings.append(Finding.of(id, origin.subject, text))
+
+
+_MOVE_TOO = (
+    "Move what it uses as well; or leave that behind with a reason, and the trigger stays in the archive with it."
+)
