@@ -151,7 +151,10 @@ def test_remarks_on_a_failure_have_these_sentences() -> None:
         ),
     )
     assert remarks_on(result, {}, ["data/other.db"]) == (
-        "While it ran, no old database had its old name. By hand, before the migration, each has.",
+        (
+            "While it ran, no old database had its old name, and each archive was locked. "
+            "By hand, before the migration, none of that is so."
+        ),
     )
 
 

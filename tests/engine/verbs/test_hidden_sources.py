@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OPEN_OLD = "import sqlite3; sqlite3.connect('logs/' + 'tasks' + '.db')"
 READ_OLD = f"{OPEN_OLD}.execute('SELECT * FROM tasks').fetchall()"
 CREATE_OLD = f"{OPEN_OLD}.execute('CREATE TABLE IF NOT EXISTS tasks(id)')"
+WRITE_TEXT = "open('logs/' + 'tasks' + '.db', 'w').write('no database')"
 LIST = "import os; print(*sorted(os.listdir('logs')))"
 
 
@@ -40,7 +41,9 @@ def perform_all(root: Path, mode: Mode = Mode.MIGRATE) -> Run:
 
 @pytest.mark.parametrize("mode", [Mode.MIGRATE, Mode.REHEARSAL])
 @pytest.mark.parametrize(
-    ("python", "failed"), [(READ_OLD, "smoke:it"), (CREATE_OLD, "no-side-effects")], ids=["reads", "creates"]
+    ("python", "failed"),
+    [(READ_OLD, "smoke:it"), (CREATE_OLD, "no-side-effects"), (WRITE_TEXT, "no-side-effects")],
+    ids=["reads", "creates", "writes a text"],
 )
 def test_application_that_opens_an_old_database_is_refused(root: Path, mode: Mode, python: str, failed: str) -> None:
     """A name that no scan finds is found by the test, and everything is as before."""

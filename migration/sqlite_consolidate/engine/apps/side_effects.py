@@ -39,11 +39,11 @@ def spoiled_observation(subject: str, test: str, kind: str, files: list[str]) ->
     return Observation(subject, "as the run has left it", observed, holds=False, todo=hint)
 
 
-def old_database_observation(creator: str, difference: Difference) -> Observation:
+def created_again_observation(file: str, creator: str) -> Observation:
     """Return that an application made an old database anew."""
     observed = f"created again by {creator}"
     hint = "Find the code that still opens the old database, and add a [[reference]] for it."
-    return Observation(difference.name, "not opened any more", observed, holds=False, todo=hint)
+    return Observation(one_line(file), "not opened any more", observed, holds=False, todo=hint)
 
 
 def table_difference(target: str, name: str, before: TableDigest | None, now: TableDigest | None) -> Difference:

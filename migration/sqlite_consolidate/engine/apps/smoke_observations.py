@@ -118,7 +118,10 @@ def remarks_on(result: SmokeResult, left_out: Mapping[Reason, Sequence[str]], hi
         hint = "Find the code that opens it, and add a [[reference]] for it."
         remarks.append(f"Its output names {list_names(named)}, which no longer had its old name. {hint}")
     elif hidden:
-        remarks.append("While it ran, no old database had its old name. By hand, before the migration, each has.")
+        remarks.append(
+            "While it ran, no old database had its old name, and each archive was locked. "
+            "By hand, before the migration, none of that is so."
+        )
     return tuple(remarks)
 
 

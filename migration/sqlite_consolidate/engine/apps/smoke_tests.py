@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.apps.live_watch import LiveWatch
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
 from sqlite_consolidate.engine.apps.side_effects import (
     Difference,
-    old_database_observation,
+    created_again_observation,
     spoiled_observation,
     table_difference,
 )
@@ -75,6 +75,7 @@ class Applications:
         self._plan, self._root, self._live = plan, root, live
         self._source_files = frozenset(os.path.normpath(source.file) for source in plan.sources)
         self._relied_on = 0
+        self._free_names: list[str] = []  # of old databases, which have the names of their archives
         self._texts: dict[str, tuple[bytes, int]] = {}
         self.backed_up: dict[str, str] = {}
         self._held, self._marks = held, marks
@@ -106,6 +107,7 @@ class Applications:
         self._files = self._watch(self._root, {**backed_up, **rewritten})
         self._texts = {name: _bytes_and_mode(self._root / name) for name in rewritten if (self._root / name).is_file()}
         self._relied_on = len(rewritten) + len(backed_up)
+        self._free_names = [file for file in sorted(self._source_files) if not os.path.lexists(self._root / file)]
         self.is_state_recorded = True
 
     def close(self) -> None:
@@ -158,15 +160,19 @@ class Applications:
         The tests that may write have changed their copies only.
         """
         observations = [
-            old_database_observation("a smoke test", difference)
+            created_again_observation(difference.name, "a smoke test")
             if self._is_source_created_again(difference)
             else Observation(difference.subject, difference.before, difference.after, holds=False, todo=_HINT)
             for difference in self._differences(self._root, self._databases, self._before)
         ]
         self._note_changed_files("")
         observations += self._spoiled_files()
+        known = {observation.subject for observation in observations}
         observations += [
-            old_database_observation(f"{one_line(test)}, on a copy that is gone", difference)
+            created_again_observation(file, "a smoke test") for file in self._created_again() if file not in known
+        ]
+        observations += [
+            created_again_observation(difference.name, f"{one_line(test)}, on a copy that is gone")
             for test, difference in self._written
             if self._is_source_created_again(difference)
         ]
@@ -270,8 +276,13 @@ class Applications:
         sources = {source.file for source in self._plan.sources}
         ours = self._databases.keys() - sources | {self._plan.target}
         files = [change.file for change in database_watch.compare_fingerprints(self._databases, self._look(self._root))]
-        files = [file for file in files if file not in ours and (self._root / file).exists()]
+        files = [file for file in dict.fromkeys((*files, *self._created_again())) if file not in ours]
+        files = [file for file in files if (self._root / file).exists()]
         return [file for file in files if _identity(self._root / file) not in self._held]
+
+    def _created_again(self) -> list[str]:
+        """Return the old names of sources that a file has again, which need not be a database."""
+        return [file for file in self._free_names if os.path.lexists(self._root / file)]
 
     def renamed_sources(self) -> list[str]:
         """Return the new names of sources that an application has renamed.
