@@ -6,7 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite import errors as sqlite_errors
-from sqlite_consolidate.engine.sqlite.files import network_file_system, synchronized_folder, uses_wal
+from sqlite_consolidate.engine.sqlite.files import (
+    mounted_file_systems,
+    network_file_system,
+    synchronized_folder,
+    uses_wal,
+)
+from sqlite_consolidate.engine.sqlite.limits import lift_descriptor_limit
 from sqlite_consolidate.engine.sqlite.processes import find_holders, is_in_container
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -20,6 +26,12 @@ if TYPE_CHECKING:
 
 DATABASE_OPEN = "database-open"
 """Id of the finding that a rehearsal makes of a database that is open in another process."""
+
+
+_DESCRIPTORS, _DESCRIPTORS_OF_WAL = 3, 7
+"""Files that a locked database keeps open: two connections, and what SQLite cannot close while they hold a lock."""
+
+_OTHER_DESCRIPTORS = 250
 
 
 @dataclass(frozen=True)
@@ -88,6 +100,22 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
     return OpenDatabases(tuple(problems), tuple(findings), others.unseen, users)
 
 
+def find_descriptor_problem(plan: Plan, root: Path) -> Problem | None:
+    """Return a problem if this process cannot keep the locks of all databases.
+
+    Otherwise its limit of open files is high enough afterwards.
+    """
+    needed = _OTHER_DESCRIPTORS + sum(
+        _DESCRIPTORS_OF_WAL if uses_wal(path) else _DESCRIPTORS for path in _databases(plan, root)
+    )
+    limit = lift_descriptor_limit(needed)
+    if not limit:
+        return None
+    fact = f"the locks of {len(plan.sources)} databases need {needed} open files, and this process may have {limit}."
+    hint = f"Raise the hard limit, such as by ulimit -n {needed} of root, or move the files in several runs."
+    return Problem("too-many-files", plan.name, fact, hint, criterion="sources-readable")
+
+
 def locked_problem(file: str, path: Path) -> Problem:
     """Return the problem that a database is locked, with the processes that have it open."""
     problem = sqlite_errors.in_use_problem(file)
@@ -138,8 +166,9 @@ def _check_locations(plan: Plan, live: Path) -> tuple[list[Problem], list[Findin
     all.
     """
     problems, findings = [], []
+    mounted = mounted_file_systems()
     for path, file in _databases(plan, live).items():
-        kind = network_file_system(path)
+        kind = network_file_system(path, mounted)
         if kind and uses_wal(path):
             fact = f"is in WAL mode on a network file system ({kind}): who else writes to it cannot be seen."
             hint = "Copy the workspace to a local disk and run there (https://sqlite.org/wal.html#noshm)."

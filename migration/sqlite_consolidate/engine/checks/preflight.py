@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.checks.derived.shared_triggers import find_shared
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from sqlite_consolidate.engine.checks.left_objects import find_left_objects
+from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
 from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources
@@ -104,6 +105,10 @@ def inspect_databases(
         Databases, mappings and the planned schema, as far as they could be read, with every problem.
     """
     databases, limits = InspectedDatabases(plan), limits or Limits()
+    if too_many := find_descriptor_problem(plan, root):
+        databases.problems.append(too_many)
+        databases.unread = dict.fromkeys([plan.target, *(source.file for source in plan.sources)], "too many files")
+        return databases
     skip = _add_unread(plan, databases, unread)
     for problem in file_problems(plan, root, skip=skip):
         databases.add_file_problem(problem)

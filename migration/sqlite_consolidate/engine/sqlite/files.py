@@ -323,14 +323,23 @@ _SYNCHRONIZED_FOLDERS = re.compile(
 )
 
 
-def network_file_system(path: Path) -> str:
+def mounted_file_systems() -> dict[str, str]:
+    """Return the type of each mounted file system by its mount point."""
+    import psutil
+
+    return {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)}
+
+
+def network_file_system(path: Path, mounted: dict[str, str] | None = None) -> str:
     """Return the type of the network file system of ``path``.
 
     It is empty on a local file system or where the type is unknown.
-    """
-    import psutil
 
-    kind = file_system_type(path.resolve(), {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)})
+    Args:
+        path: A file or folder.
+        mounted: The mounted file systems, if they are known already.
+    """
+    kind = file_system_type(path.resolve(), mounted_file_systems() if mounted is None else mounted)
     return kind if kind in NETWORK_FILE_SYSTEMS else ""
 
 

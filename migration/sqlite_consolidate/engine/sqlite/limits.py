@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import resource
 import threading
 import time
 from dataclasses import dataclass, field
@@ -182,3 +183,16 @@ class Limits:
     def must_stop(self) -> bool:
         """Return whether a running statement has to end."""
         return self.interrupted.is_set() or self.deadline.passed
+
+
+def lift_descriptor_limit(needed: int) -> int:
+    """Raise the limit of open files, and return the limit if it is still too low.
+
+    A process may raise its soft limit up to the hard limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY in (soft, hard) or needed > hard:
+        return 0 if resource.RLIM_INFINITY in (soft, hard) else hard
+    if needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    return 0
