@@ -45,6 +45,7 @@ class Shape:
         key: ``id``, or empty for a table without a key of one column.
         number: ``u`` for a table with a second unique column that is renumbered, or empty.
         sql: The CREATE TABLE statement.
+        divided: That of the target in a workspace whose target tells the rows of files apart.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Shape:
     key: str = "id"
     number: str = ""
     sql: str = ""
+    divided: str = ""
 
     @property
     def columns(self) -> list[str]:
@@ -76,12 +78,14 @@ class Keyed:
         files: Each source file, in the order of the plan.
         moved: Source file to the tables that are moved from it.
         contents: File to the rows of its tables. The target is among them if it exists.
+        is_divided: Whether a constant column is part of all keys and references of the target.
     """
 
     shapes: dict[str, Shape]
     files: list[str]
     moved: dict[str, list[str]]
     contents: dict[str, Contents]
+    is_divided: bool = False
 
 
 def draw(seed: int) -> Keyed:
@@ -94,7 +98,10 @@ def draw(seed: int) -> Keyed:
     moved = {file: [name for name in names if rng.random() < 0.93 or shapes[name].key] for file in files}
     for tables in moved.values():
         rng.shuffle(tables)
-    return Keyed(shapes, files, moved, contents)
+    is_divided = rng.random() < 0.3
+    for rows in contents.get("target.db", {}).values() if is_divided else ():
+        rows[:] = [{**row, "dev": "target"} for row in rows]
+    return Keyed(shapes, files, moved, contents, is_divided)
 
 
 def _shapes(rng: random.Random) -> dict[str, Shape]:
@@ -122,7 +129,8 @@ def _shapes(rng: random.Random) -> dict[str, Shape]:
         shapes["pair"] = Shape("pair")
         shapes["pair"].refers["p", "q"] = (parent.name, ("id", "r0"))
     for shape in shapes.values():
-        shape.sql = _sql(rng, shape, unique="pair" in shapes and shapes["pair"].refers["p", "q"][0] == shape.name)
+        unique = "pair" in shapes and shapes["pair"].refers["p", "q"][0] == shape.name
+        shape.sql, shape.divided = _sql(rng, shape, unique=unique), _divided_sql(shape, unique=unique)
     return shapes
 
 
@@ -161,6 +169,21 @@ def _sql(rng: random.Random, shape: Shape, *, unique: bool) -> str:
         columns.append(f"FOREIGN KEY ({', '.join(names)}) REFERENCES {parent}({', '.join(to)}){rng.choice(_DEFERRED)}")
     without = key and "AUTOINCREMENT" not in key and rng.random() < 0.3
     return f"CREATE TABLE {shape.name}({', '.join(columns)}){' WITHOUT ROWID' if without else ''}"
+
+
+def _divided_sql(shape: Shape, *, unique: bool) -> str:
+    """Return the statement with a further column in all keys and references."""
+    columns = ["dev TEXT", *(f"{name} INTEGER" for name in shape.columns)]
+    columns += [f"{shape.number} INTEGER"] if shape.number else []
+    columns += ["kind TEXT"] if shape.has_kinds else []
+    columns.append("label TEXT")
+    columns += [f"UNIQUE (dev, {shape.number})"] if shape.number else []
+    columns += ["PRIMARY KEY (dev, id)"] if shape.key else []
+    columns += ["PRIMARY KEY (dev, a, b)"] if shape.name == "link" else []
+    columns += ["UNIQUE (dev, id, r0)"] if unique else []
+    for names, (parent, to) in shape.refers.items():
+        columns.append(f"FOREIGN KEY (dev, {', '.join(names)}) REFERENCES {parent}(dev, {', '.join(to)})")
+    return f"CREATE TABLE {shape.name}({', '.join(columns)})"
 
 
 def _rows(rng: random.Random, shapes: dict[str, Shape], file: str) -> Contents:
@@ -224,7 +247,7 @@ def write(keyed: Keyed, root: Path) -> None:
         with closing(sqlite3.connect(root / file, isolation_level=None)) as con:
             con.execute("PRAGMA synchronous=OFF")
             for shape in keyed.shapes.values():
-                con.execute(shape.sql)
+                con.execute(shape.divided if keyed.is_divided and file == "target.db" else shape.sql)
             for name, rows in contents.items():
                 for row in rows:
                     places = ", ".join("?" for _ in row)
@@ -239,7 +262,8 @@ def planned(keyed: Keyed) -> list[Source]:
                 "name": file.removesuffix(".db"),
                 "file": file,
                 "keys": "renumber",
-                "table": [_map(keyed.shapes[name]) for name in keyed.moved[file]],
+                "constants": {"dev": "{name}"} if keyed.is_divided else {},
+                "table": [_map(keyed.shapes[name], is_divided=keyed.is_divided) for name in keyed.moved[file]],
                 "leave": [{"tables": [n for n in keyed.shapes if n not in keyed.moved[file]], "reason": "drawn"}]
                 if len(keyed.moved[file]) < len(keyed.shapes)
                 else [],
@@ -249,12 +273,13 @@ def planned(keyed: Keyed) -> list[Source]:
     ]
 
 
-def _map(shape: Shape) -> TableMap:
+def _map(shape: Shape, *, is_divided: bool) -> TableMap:
     refers = [
         Refers(column=column, to=f"{parent}.{to[0]}", when=f"kind = '{kind}'" if kind else "")
         for (column, kind), (parent, to) in shape.stated.items()
     ]
-    table_map = TableMap(name=shape.name, renumber=[shape.number] if shape.number else [], refers=refers)
+    renumber, create = [shape.number] if shape.number else [], shape.divided if is_divided else ""
+    table_map = TableMap(name=shape.name, renumber=renumber, refers=refers, create=create)
     has_rowid = not shape.key and shape.name == "log"
     return table_map.model_copy(update={"rowids": "renumber"}) if has_rowid else table_map
 
@@ -285,6 +310,33 @@ def wrong_rows(keyed: Keyed, after: Contents) -> Iterator[str]:
             yield f"{row['label']}: a row of the target changed"
 
 
+def sentinels_at_rows(keyed: Keyed) -> Iterator[str]:
+    """Yield each moved reference up to 0 that has no row in its file, and one in another file.
+
+    Such a number stays, and so may reach that row. Where a constant divides the rows it reaches none.
+    """
+    for file, tables in keyed.moved.items() if not keyed.is_divided else ():
+        for name in tables:
+            for row in keyed.contents[file][name]:
+                for (column, *more), (parent, (to, *_)) in _references_of(keyed.shapes[name], row).items():
+                    number = 1 if row[column] is None else row[column]
+                    files = {
+                        other
+                        for other, tables_of in keyed.contents.items()
+                        if any(each[to] == number for each in tables_of[parent])
+                    }
+                    if not more and number <= 0 and files and file not in files:
+                        yield f"{row['label']} {column}"
+
+
+def _references_of(shape: Shape, row: Row) -> References:
+    """Return the references of one row, by its kind."""
+    stated: References = {
+        (column,): end for (column, kind), end in shape.stated.items() if kind in ("", row.get("kind"))
+    }
+    return shape.refers | stated
+
+
 def _arrives(keyed: Keyed, file: str, table: str) -> bool:
     return file == "target.db" or table in keyed.moved[file]
 
@@ -292,20 +344,22 @@ def _arrives(keyed: Keyed, file: str, table: str) -> bool:
 def _wrong_references(shape: Shape, contents: Contents, rows: tuple[Row, Row], after: Contents) -> Iterator[str]:
     """Yield each reference of one row that leads to another row than before."""
     was, now = rows
-    stated: References = {
-        (column,): end for (column, kind), end in shape.stated.items() if kind in ("", was.get("kind"))
-    }
+    references = _references_of(shape, was)
     for column, _ in shape.stated:
-        if (column,) not in stated and was[column] != now[column]:
+        if (column,) not in references and was[column] != now[column]:
             yield f"{was['label']} {column}: a value that refers to nothing changed"
-    for columns, (parent, to) in (shape.refers | stated).items():
+    for columns, (parent, to) in references.items():
         old, new = ([row[column] for column in columns] for row in (was, now))
         if None in old:
             if [value is None for value in old] != [value is None for value in new]:
                 yield f"{was['label']} {columns}: NULL"
             continue
         parents = [row["label"] for row in contents[parent] if [row[column] for column in to] == old]
-        reached = [row["label"] for row in after.get(parent, []) if [row[column] for column in to] == new]
+        reached = [
+            row["label"]
+            for row in after.get(parent, [])
+            if [row[column] for column in to] == new and row.get("dev") == now.get("dev")
+        ]
         if reached != parents:
             yield f"{was['label']} {columns}: {parents} became {reached}"
         if not parents and all(value <= 0 for value in old) and old != new:

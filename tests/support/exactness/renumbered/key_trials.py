@@ -10,7 +10,7 @@ from tests.support.exactness.accepting import consolidate
 from tests.support.exactness.exact import files
 from tests.support.exactness.random_run import run_of
 from tests.support.exactness.reference_trials import ReferenceTotals
-from tests.support.exactness.renumbered.drawn_keys import draw, planned, read, write, wrong_rows
+from tests.support.exactness.renumbered.drawn_keys import draw, planned, read, sentinels_at_rows, write, wrong_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ def _trial(keyed: Keyed, folder: Path) -> str:
 
     Raises:
         AssertionError: A row of an accepted run is not as it was or reaches another row, or a refused run changed a
-            file or was refused after the preflight.
+            file, was refused after the preflight, or was refused without need.
     """
     root = folder / "workspace"
     root.mkdir()
@@ -49,5 +49,6 @@ def _trial(keyed: Keyed, folder: Path) -> str:
     assert verdict.untouched, verdict.words
     assert files(root) == before, verdict.words
     criteria = {entry.criterion for entry in verdict.problems}
-    assert criteria == {"parents-follow"}, verdict.words  # a sentinel, or a reference to no row, would reach a row
+    assert criteria == {"parents-follow"}, verdict.words
+    assert any(sentinels_at_rows(keyed)), verdict.words
     return "refused for references"

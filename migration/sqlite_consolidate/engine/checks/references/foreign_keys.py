@@ -281,7 +281,9 @@ def _stated_reference(
     parent_mapping, parent = mapping_of(databases, mapping, stated.table), _parent(databases, mapping, declared)
     into = parent_mapping.into if parent_mapping else databases.target_schema.schema.table(stated.table)
     to = target_column(parent_mapping, stated.to) if parent_mapping else stated.to
-    pairs = _mapped_pairs(mapping, declared, parent_mapping, parent) or [(target_column(mapping, stated.column), to)]
+    table = databases.sources[mapping.source.name].schema.table(stated.table)
+    key = ReferredKey(table, declared.to) if table else None  # without rows, too
+    pairs = _mapped_pairs(mapping, declared, parent_mapping, key) or [(target_column(mapping, stated.column), to)]
     if into is not None and into.column(to) is not None:
         reference = _reference(mapping, declared, (parent, parent_mapping), (into, pairs), is_declared=False)
         yield replace(reference, is_stated=True, when=stated.when)
