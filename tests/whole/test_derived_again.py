@@ -165,3 +165,23 @@ def test_refreshed_columns_are_reported_and_rolled_back(workspace: Workspace, tm
     assert "evidence-consistent" in failing_subjects(tmp_path, files)
     assert workspace.run("verify").exit == 0
     assert workspace.run("rollback").exit == 0
+
+
+def test_search_index_of_a_source_comes_along(workspace: Workspace, tmp_path: Path) -> None:
+    """No row of it is copied, and its trigger follows later rows."""
+    execute(workspace.root / "old.db", "CREATE VIRTUAL TABLE words USING fts5(body, content=t, content_rowid=id)")
+    execute(workspace.root / "old.db", WRITES)
+    index = '[[source.table]]\nname = "words"\n[[rebuild]]\ntable = "words"\n'
+    (workspace.root / "consolidation.toml").write_text(PLAN_OF_T + index, "utf-8")
+
+    ran = workspace.run("migrate")
+
+    assert ran.exit == 0, ran.text
+    assert [(move["table"], move["arrived"]) for move in ran.evidence["moves"]] == [("t", 3)]
+    assert ran.folder is not None
+    assert failing_subjects(tmp_path, dict(read_bundle(ran.folder.with_suffix(".zip")).files)) == {}
+    execute(workspace.root / "main.db", "INSERT INTO t VALUES(8, 'eight')")
+    with open_for_inspection(workspace.root / "main.db") as con:
+        assert con.execute("SELECT rowid FROM words WHERE words MATCH 'two OR eight'").fetchall() == [(2,), (8,)]
+    assert workspace.run("verify").exit == 0
+    assert workspace.run("rollback", discard_changes=True).exit == 0

@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_fr
 from sqlite_consolidate.engine.checks.derived.bypassed_triggers import find_bypassed_triggers
 from sqlite_consolidate.engine.checks.derived.computed_values import find_uncomputable_rows
 from sqlite_consolidate.engine.checks.derived.derived_data import add_stale_data
+from sqlite_consolidate.engine.checks.derived.moved_indexes import index_problem, is_moved_index
 from sqlite_consolidate.engine.checks.derived.shared_out import find_shared_out
 from sqlite_consolidate.engine.checks.derived.shared_triggers import find_shared_triggers
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
@@ -230,7 +231,11 @@ def _mapped_tables(plan: Plan, databases: InspectedDatabases) -> list[MappedTabl
             if history.is_reserved(table_map.into):
                 databases.problems.append(history.reserved_name(f"{source.file}:{table_map.name}"))
                 continue
-            table = find_movable_table(source, table_map, databases.sources[source.name].schema)
+            schema = databases.sources[source.name].schema
+            if is_moved_index(plan, table_map, schema):
+                databases.moved_indexes.append((source, index))
+                continue
+            table = find_movable_table(source, table_map, schema)
             if not isinstance(table, Problem):
                 tables.append((source, index, table))
             elif not source.is_of_pattern or table.id != "no-such-table":
@@ -275,6 +280,7 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
             planned.append((source, index, table))
         except sqlite3.Error as error:
             databases.problems.append(read_problem(f"{source.file}:{table_map.name}", error))
+    _add_indexes(databases, builder, creates, limits)
     databases.problems += [
         history.reserved_name(table.name) for table in plan.tables if history.is_reserved(table.name)
     ]
@@ -287,6 +293,22 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
     databases.problems += databases.target_schema.problems
     databases.findings += databases.target_schema.findings
     match_tables(databases, planned, limits)
+
+
+def _add_indexes(
+    databases: InspectedDatabases, builder: TargetSchemaBuilder, creates: dict[str, str], limits: Limits
+) -> None:
+    """Plan the search indexes that are moved as a declaration."""
+    for source, index in databases.moved_indexes:
+        table_map, schema = _with_create(creates, source.tables[index]), databases.sources[source.name].schema
+        try:
+            if problem := index_problem(databases, source, table_map, limits):
+                databases.problems.append(problem)
+            else:
+                statements = planned_statements(table_map, schema, source.tables, limits)
+                builder.add_table(source, table_map, statements, schema)
+        except sqlite3.Error as error:
+            databases.problems.append(read_problem(f"{source.file}:{table_map.name}", error))
 
 
 def _create_texts(plan: Plan) -> dict[str, str]:

@@ -83,9 +83,11 @@ def match_tables(databases: InspectedDatabases, tables: list[MappedTable], limit
             databases.mappings.append(mapping)
             databases.findings += declaration_findings(mapping)
             _add_lost_constraints(databases, mapping, limits)
+    indexes = {folded(source.tables[index].name) for source, index in databases.moved_indexes}
     for entry, files in by_entry(databases.plan.sources):
         mappings = [mapping for source in files for mapping in matched.get(source.name, [])]
-        if {folded(mapping.table_map.name) for mapping in mappings} == {folded(each.name) for each in entry.tables}:
+        named = {folded(each.name) for each in entry.tables} - indexes
+        if {folded(mapping.table_map.name) for mapping in mappings} == named:
             databases.problems += find_idle_constants(databases.plan, entry, mappings)
     _mark_rows_without_key(databases)
     mark_held_rowids(databases, limits)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.findings import Finding
-    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.plan.model import Plan, Source
     from sqlite_consolidate.problem import Problem
 
 
@@ -39,6 +39,7 @@ class InspectedDatabases:
         unread: File of each database of the plan that exists and could not be read, to a short reason.
         stale_indexes: Folded names of the search indexes that show rows of receiving tables, and whose staleness the
             plan accepts.
+        moved_indexes: Source and number of each table mapping of a search index, which is moved as a declaration.
         rebuilt_indexes: The search indexes that the run rebuilds, in the plan's order.
         refreshes: The columns that the run sets again, in the plan's order.
         trial_copies: The copies into a scratch table that the preflight has made of tables from which something may be
@@ -59,6 +60,7 @@ class InspectedDatabases:
     attachable: dict[str, Path] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     stale_indexes: set[str] = field(default_factory=set)
+    moved_indexes: list[tuple[Source, int]] = field(default_factory=list)
     rebuilt_indexes: list[SearchIndex] = field(default_factory=list)
     refreshes: list[Refresh] = field(default_factory=list)
     trial_copies: list[CopiedTable] = field(default_factory=list)

@@ -246,6 +246,7 @@ def _read_statements(con: sqlite3.Connection, table: str | None = None) -> list[
         "SELECT type, name, tbl_name, sql FROM sqlite_schema"
         " WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
         " AND (?1 IS NULL OR tbl_name = ?1 COLLATE NOCASE)"
+        " AND name NOT IN (SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow')"
         " ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, rowid",
         (table,),
     )

@@ -344,13 +344,12 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
         return Problem("inner-table", subject, text, "Move the virtual table instead.", criterion="sources-readable")
     if table.kind == "virtual" and (table.module not in _MODULES or _OPTION.search(strip_literals(table.sql))):
         text = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
-        return Problem(
-            "virtual-table",
-            subject,
-            text,
-            "Leave it behind with a reason and create it again in the target.",
-            criterion="values-fit",
-        )
+        hint = "Leave it behind with a reason and create it again in the target."
+        if table.module in ("fts4", "fts5") and _OPTION.search(strip_literals(table.sql)):
+            hint = (
+                "Name it in a [[rebuild]] as well, and the run creates and fills it. Or leave it behind with a reason."
+            )
+        return Problem("virtual-table", subject, text, hint, criterion="values-fit")
     return table
 
 

@@ -71,7 +71,8 @@ def uncompared_indexes(record: Record) -> set[str]:
 
     A [[stale]] or a [[rebuild]] of the plan allows it.
     """
-    return {
+    rebuilt = {folded(derived.table) for derived in record.derived if derived.action == "rebuild"}
+    return rebuilt | {
         folded(entry.subject)
         for entry in record.criteria
         if entry.criterion == "neighbours-unchanged" and entry.observed in (STALE_INDEX, REBUILT_INDEX)

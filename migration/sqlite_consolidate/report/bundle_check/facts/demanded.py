@@ -80,12 +80,14 @@ def absent_moves(plan: Plan, record: Record) -> list[str]:
     """
     known = {source.name: set(map(folded, source.rows)) for source in record.sources}
     moved = {(move.source, folded(move.table), folded(move.into)) for move in record.moves}
+    rebuilt = {_compared_name(entry.table) for entry in plan.rebuilds}  # no row of an index is copied
     return [
         f"{source.file}:{table.name}"
         for source in plan.sources
         if printable(source.name) in known
         for table in source.tables
         if (printable(source.name), _compared_name(table.name), _compared_name(table.into)) not in moved
+        and _compared_name(table.into) not in rebuilt
         and not (source.is_of_pattern and _compared_name(table.name) not in known[printable(source.name)])
     ]
 
