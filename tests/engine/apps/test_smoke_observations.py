@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sqlite_consolidate.engine.apps.live_watch import LiveChanges
 from sqlite_consolidate.engine.apps.runner import SmokeResult
 from sqlite_consolidate.engine.apps.smoke_observations import remarks_on, smoke_observations
 from sqlite_consolidate.engine.backup.copied_files import Reason
@@ -90,3 +91,13 @@ def test_remarks_come_with_the_first_failure_only() -> None:
 
     assert [remarks[0] in observation.todo for observation in failed if not observation.holds] == [True, False]
     assert not any(observation.todo for observation in passed)
+
+
+def test_change_of_the_workspace_needs_no_remark() -> None:
+    """The file that changed explains itself."""
+    result = result_of(exit=0, live=LiveChanges(3, ("a.txt",)), remarks=("It ran on a copy.",))
+
+    [failure] = [entry for entry in smoke_observations(Smoke(name="x", run=["./run"]), result) if not entry.holds]
+
+    assert "a.txt" in failure.observed
+    assert "It ran on a copy." not in failure.todo

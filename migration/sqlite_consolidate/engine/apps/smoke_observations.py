@@ -90,10 +90,11 @@ def _does_nothing(node: ast.stmt) -> bool:
 def smoke_observations(test: Smoke, result: SmokeResult) -> list[Observation]:
     """Observe that the test ran, ended in time, and gave the expected status and output.
 
-    The first observation that does not hold has the remarks of the result.
+    The first observation that its output does not satisfy has the remarks of the result.
     """
     observations = list(_observations(test, result))
-    failed = next((index for index, observation in enumerate(observations) if not observation.holds), None)
+    failures = [index for index, observation in enumerate(observations) if not observation.holds]
+    failed = next((index for index in failures if observations[index].program_output), None)
     if failed is not None and result.remarks:
         hint = " ".join((*result.remarks, observations[failed].todo))
         observations[failed] = replace(observations[failed], todo=hint)
