@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 
+_NOT_PYTHON = "a constant of another module makes it, or it cannot be read as Python."
+
+
 @dataclass(frozen=True)
 class ProposedReference:
     """Hold a mention of an old database and the reference that replaces it.
@@ -101,7 +104,7 @@ def propose_in_file(
             continue
         line_changes = [change for change in changes if (change.line, change.name) == (mention.line, mention.database)]
         proposals += [_proposed(mention, change) for change in line_changes] or [
-            _by_hand(mention, "it cannot be read as Python." if is_python(file) else "variables of the file make it.")
+            _by_hand(mention, _NOT_PYTHON if is_python(file) else "variables of the file make it.")
         ]
     planned = {(reference.find, reference.replace) for reference in references}
     further = [proposal for proposal in proposals if (proposal.find, proposal.replace) not in planned]

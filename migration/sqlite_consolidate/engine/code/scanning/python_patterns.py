@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.code.scanning.name_patterns import NamePattern
     from sqlite_consolidate.engine.code.scanning.old_names import MentionKind, OldNames
+    from sqlite_consolidate.engine.code.scanning.python_values import Lookup
 
 
 class PatternExpression(NamedTuple):
@@ -34,7 +35,9 @@ _LISTINGS = frozenset({"listdir", "scandir", "iterdir", "walk", "glob", "iglob",
 _Pending = list[tuple[ast.expr, frozenset[str]]]
 
 
-def find_pattern_expressions(module: ast.Module, names: OldNames) -> list[PatternExpression]:
+def find_pattern_expressions(
+    module: ast.Module, names: OldNames, lookup: Lookup | None = None
+) -> list[PatternExpression]:
     """Return the expressions of a module that can produce the name of an old database.
 
     An expression that names one for certain is left out, and so is a docstring.
@@ -42,7 +45,7 @@ def find_pattern_expressions(module: ast.Module, names: OldNames) -> list[Patter
     Raises:
         RecursionError: The module is nested too deeply.
     """
-    return _PatternFinder(module, names).expressions
+    return _PatternFinder(module, names, lookup).expressions
 
 
 def _name_of(node: ast.Attribute | ast.Name) -> str:
@@ -70,11 +73,11 @@ def _alternatives(node: ast.expr) -> list[ast.expr]:
 class _PatternFinder:
     """Visit the nodes of a module once, and keep the largest expression of each text."""
 
-    def __init__(self, module: ast.Module, names: OldNames) -> None:
+    def __init__(self, module: ast.Module, names: OldNames, lookup: Lookup | None) -> None:
         self.expressions: list[PatternExpression] = []
         self._names = names
         self._patterns = names.patterns
-        self._values = ConstantValues(module)
+        self._values = ConstantValues(module, lookup)
         self._lists_folders = any(
             isinstance(node, ast.Attribute | ast.Name) and _name_of(node) in _LISTINGS for node in ast.walk(module)
         )

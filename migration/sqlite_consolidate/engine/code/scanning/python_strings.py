@@ -23,6 +23,8 @@ from sqlite_consolidate.engine.code.syntax import parse_tree
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlite_consolidate.engine.code.scanning.python_values import Lookup
+
 
 _EXECUTE = frozenset(
     {"system", "popen", "Popen", "run", "call", "check_call", "check_output", "getoutput", "getstatusoutput"}
@@ -38,7 +40,9 @@ class NamingExpression(NamedTuple):
     kind: MentionKind
 
 
-def find_naming_expressions(module: ast.Module, names: OldNames) -> list[NamingExpression]:
+def find_naming_expressions(
+    module: ast.Module, names: OldNames, lookup: Lookup | None = None
+) -> list[NamingExpression]:
     """Return the smallest expressions of a module that name an old database.
 
     An expression is returned where it builds the name, and not where the code uses the result.
@@ -46,16 +50,17 @@ def find_naming_expressions(module: ast.Module, names: OldNames) -> list[NamingE
     Raises:
         RecursionError: The module is nested too deeply.
     """
-    return _Finder(module, names).expressions
+    return _Finder(module, names, lookup).expressions
 
 
-def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
+def python_mentions(file: str, text: str, names: OldNames, lookup: Lookup | None = None) -> list[Mention]:
     """Return every mention in Python source, ordered by line.
 
     A line that has a name twice counts once, as code if it is that in one place. Strings count as code, also if they
     are built by f-strings, ``+``, ``%``, ``format``, ``/`` between paths, ``join``, ``Path``, ``with_suffix`` or
-    constants of the same module. A string in which the name is a word among others counts as a sentence, unless a call
-    executes it. Comments, and strings that stand alone (docstrings), count as documentation.
+    constants of the same module, or of those that ``lookup`` finds. A string in which the name is a word among others
+    counts as a sentence, unless a call executes it. Comments, and strings that stand alone (docstrings), count as
+    documentation.
 
     Raises:
         SyntaxError: The text is not Python, or nested too deeply.
@@ -64,13 +69,13 @@ def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
     mentions: dict[tuple[int, str], Mention] = {}
     try:
         module = parse_tree(text)
-        expressions = find_naming_expressions(module, names)
+        expressions = find_naming_expressions(module, names, lookup)
         for node, name, kind in sorted(expressions, key=lambda naming: naming.kind not in KINDS_IN_USE):
             number = line_of_name(node, name, lines, names)
             mentions.setdefault(
                 (number, name), Mention(file, number, excerpt(lines[number - 1], name, file), name, kind)
             )
-        for mention in _computed_mentions(file, module, lines, names):
+        for mention in _computed_mentions(file, module, lines, names, lookup):
             mentions.setdefault((mention.line, f"{mention.pattern}: {mention.database}"), mention)
     except RecursionError:
         raise SyntaxError("too deeply nested") from None
@@ -80,12 +85,14 @@ def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
     return sorted(mentions.values(), key=lambda mention: mention.line)
 
 
-def _computed_mentions(file: str, module: ast.Module, lines: list[str], names: OldNames) -> Iterator[Mention]:
+def _computed_mentions(
+    file: str, module: ast.Module, lines: list[str], names: OldNames, lookup: Lookup | None
+) -> Iterator[Mention]:
     """Yield a mention for each database that a computed name can be.
 
     An open pattern is one mention.
     """
-    for node, pattern, kind in find_pattern_expressions(module, names):
+    for node, pattern, kind in find_pattern_expressions(module, names, lookup):
         numbers = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         number = next((line for line in numbers if names.patterns.is_end_of(lines[line - 1])), node.lineno)
         text = excerpt(lines[number - 1], "", file)
@@ -98,10 +105,10 @@ def _computed_mentions(file: str, module: ast.Module, lines: list[str], names: O
 class _Finder:
     """Visit the nodes of a module once, inner expressions first."""
 
-    def __init__(self, module: ast.Module, names: OldNames) -> None:
+    def __init__(self, module: ast.Module, names: OldNames, lookup: Lookup | None) -> None:
         self.expressions: list[NamingExpression] = []
         self._names = names
-        self._values = ConstantValues(module)
+        self._values = ConstantValues(module, lookup)
         self._record_names(module, _Place())
 
     def _record_names(self, node: ast.AST, place: _Place) -> set[str]:

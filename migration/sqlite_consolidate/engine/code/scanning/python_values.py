@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from itertools import count, islice, product
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Texts = frozenset[str]
+Lookup = Callable[[str, int, tuple[str, ...]], Texts]
+"""Find the possible texts of a name of a module, whose import has a number of dots."""
 Value = ast.expr | ast.AugAssign
 Bindings = dict[str, list[Value]]
 
@@ -38,9 +41,12 @@ class ConstantValues:
 
     Args:
         module: Its tree.
+        lookup: Finds what it imports from other modules of the workspace.
     """
 
-    def __init__(self, module: ast.Module) -> None:
+    def __init__(self, module: ast.Module, lookup: Lookup | None = None) -> None:
+        self._lookup = lookup
+        self._imports: dict[str, tuple[str, int, tuple[str, ...]]] = {}
         self._scopes: list[Bindings] = [{}]
         self._of_function: dict[ast.AST, Bindings] = {}
         self._attributes: Bindings = {}
@@ -55,6 +61,13 @@ class ConstantValues:
     def leave_function(self) -> None:
         """Stop looking names up in the function entered last."""
         self._scopes.pop()
+
+    def texts_of_module(self, names: tuple[str, ...]) -> Texts:
+        """Return the possible texts of a name of the module, or of an attribute of it; or nothing."""
+        if names[0] in self._imports:
+            return self._imported_texts(*names)
+        values = self._scopes[0].get(names[0], []) if len(names) == 1 else self._attributes.get(names[-1], [])
+        return self._bound_texts(values) if values else frozenset()
 
     def possible_texts(self, node: Value) -> Texts:
         """Return the possible texts of an expression, with ``UNKNOWN`` for each unknown part."""
@@ -105,6 +118,7 @@ class ConstantValues:
                             self._attributes.setdefault(name, []).append(value)
                     case ast.Attribute(attr=name):
                         self._attributes.setdefault(name, []).append(value)
+            self._imports |= _imported_names(child) if self._lookup else {}
             if isinstance(child, FUNCTIONS):
                 self._collect(child, self._of_function.setdefault(child, {}), in_class=False)
             else:
@@ -126,10 +140,26 @@ class ConstantValues:
     def _attribute_texts(self, node: ast.Attribute) -> Texts:
         if node.attr == "sep" and isinstance(node.value, ast.Name) and node.value.id in {"os", "path"}:
             return frozenset({"/"})
+        imported = _dotted_name(node)
+        if imported[:1] and (texts := self._imported_texts(*imported)):
+            return texts
         return self._bound_texts(self._attributes.get(node.attr, []))
 
+    def _imported_texts(self, *names: str) -> Texts:
+        """Return the possible texts of an imported name, or of an attribute of it; or nothing."""
+        if self._lookup is None or names[0] not in self._imports:
+            return frozenset()
+        module, level, path = self._imports[names[0]]
+        wanted = (*path, *names[1:])
+        if not path and module.startswith(f"{names[0]}."):  # import a.b binds a
+            return frozenset().union(
+                *(self._lookup(".".join(wanted[:end]), 0, wanted[end:]) for end in range(1, len(wanted)))
+            )
+        return self._lookup(module, level, wanted) if wanted else frozenset()
+
     def _name_texts(self, name: str) -> Texts:
-        return self._bound_texts(next((scope[name] for scope in reversed(self._scopes) if name in scope), []))
+        values = next((scope[name] for scope in reversed(self._scopes) if name in scope), [])
+        return (self._imported_texts(name) if not values else frozenset()) or self._bound_texts(values)
 
     def _bound_texts(self, values: Sequence[Value]) -> Texts:
         """Return the possible texts of all values that a name is bound to.
@@ -242,6 +272,25 @@ class ConstantValues:
             return place.sub(_value, text)
 
         return frozenset(_filled(*texts) for texts in islice(product(*parts), _MAX_TEXTS))
+
+
+def _imported_names(node: ast.AST) -> dict[str, tuple[str, int, tuple[str, ...]]]:
+    """Return the module, its dots and the name behind each name that a node imports."""
+    match node:
+        case ast.ImportFrom(module=module, names=names, level=level):
+            return {alias.asname or alias.name: (module or "", level, (alias.name,)) for alias in names}
+        case ast.Import(names=names):
+            return {alias.asname or alias.name.partition(".")[0]: (alias.name, 0, ()) for alias in names}
+    return {}
+
+
+def _dotted_name(node: ast.expr) -> tuple[str, ...]:
+    """Return the parts of a name such as ``settings.Names.EXT``, or nothing."""
+    if isinstance(node, ast.Name):
+        return (node.id,)
+    if isinstance(node, ast.Attribute) and (before := _dotted_name(node.value)):
+        return (*before, node.attr)
+    return ()
 
 
 def _keywords(call: ast.Call) -> dict[str, ast.expr]:

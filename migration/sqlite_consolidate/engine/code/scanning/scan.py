@@ -21,7 +21,8 @@ from sqlite_consolidate.engine.code.scanning.old_names import (
 from sqlite_consolidate.engine.code.scanning.python_strings import python_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, list_scanned_files
 from sqlite_consolidate.engine.code.scanning.text_mentions import text_mentions
-from sqlite_consolidate.engine.code.scanning.text_patterns import is_javascript
+from sqlite_consolidate.engine.code.scanning.text_patterns import is_javascript, is_yaml
+from sqlite_consolidate.engine.code.scanning.workspace_constants import WorkspaceConstants
 from sqlite_consolidate.engine.code.source_files import encoding_of, is_python
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required
@@ -29,7 +30,7 @@ from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import join_first_names, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlite_consolidate.plan.parts.programs import Exemption
 
@@ -65,9 +66,10 @@ def find_mentions(scope: ScanScope, planned: Mapping[str, bytes] | None = None) 
     names = OldNames(scope.databases, scope.target)
     trees = list_scanned_files(scope)
     planned, root = planned or {}, os.fspath(scope.root)
-    mentions: list[Mention] = []
+    mentions: dict[str, list[Mention]] = {}
     unread = list(trees.not_scanned)
-    files_read = 0
+    suffix_constants: set[bytes] = set()
+    constants = WorkspaceConstants(trees.files, lambda file: _text_of(root, file, planned))
     for file in trees.files:
         try:
             data = _text_bytes(f"{root}/{file}", planned.get(file))
@@ -75,11 +77,36 @@ def find_mentions(scope: ScanScope, planned: Mapping[str, bytes] | None = None) 
             unread.append(Mention(file, 0, f"it cannot be read: {error.strerror}", "", "unreadable"))
             continue
         if data is not None:
-            files_read += 1
-            mentions += mentions_in(file, data, names)
-    return ScanResult(
-        tuple(_apply_exemptions(mention, scope.exempt) for mention in mentions), files_read, tuple(unread)
-    )
+            mentions[file] = mentions_in(file, data, names, constants)
+            suffix_constants |= names.patterns.suffix_constants(data) if is_python(file) else set()
+    for file in trees.files if suffix_constants else ():
+        if is_python(file) and mentions.get(file) == []:
+            mentions[file] = _by_imported_suffix(
+                file, _text_of(root, file, planned), names, constants, suffix_constants
+            )
+    exempted = (_apply_exemptions(mention, scope.exempt) for of_file in mentions.values() for mention in of_file)
+    return ScanResult(tuple(exempted), len(mentions), tuple(unread))
+
+
+def _text_of(root: str, file: str, planned: Mapping[str, bytes]) -> str | None:
+    """Return the text of a file, or None if it has none."""
+    try:
+        data = _text_bytes(f"{root}/{file}", planned.get(file))
+    except OSError:
+        return None
+    return None if data is None else _decoded(file, data)
+
+
+def _by_imported_suffix(
+    file: str, text: str | None, names: OldNames, constants: WorkspaceConstants, suffixes: Collection[bytes]
+) -> list[Mention]:
+    """Return the mentions of a module that imports a constant, which is the suffix of a database."""
+    if text is None or "import" not in text or not any(suffix.decode("latin-1") in text for suffix in suffixes):
+        return []
+    try:
+        return python_mentions(file, text, names, constants.of(file))
+    except SyntaxError:
+        return []
 
 
 def stale_observations(result: ScanResult) -> list[Observation]:
@@ -217,18 +244,27 @@ def _text_bytes(path: str, planned: bytes | None) -> bytes | None:
         return None if b"\0" in head else head + opened.read()
 
 
-def mentions_in(file: str, data: bytes, names: OldNames) -> list[Mention]:
-    """Return every mention in the content of a file."""
+def mentions_in(file: str, data: bytes, names: OldNames, constants: WorkspaceConstants | None = None) -> list[Mention]:
+    """Return every mention in the content of a file.
+
+    Args:
+        file: Its path.
+        data: Its content.
+        names: Names to look for.
+        constants: What it can import from other files.
+    """
     if not is_python(file):
         patterns = names.patterns
         may_compute = patterns.may_be_built_in if is_javascript(file) else patterns.may_occur_in
-        may_occur = names.may_occur_in(data) or may_compute(data)
-        return text_mentions(file, _decoded(file, data), _kind(file), names) if may_occur else []
+        if not (names.may_occur_in(data) or may_compute(data)):
+            return []
+        environment = constants.environment_beside(file) if constants and is_yaml(file) else ""
+        return text_mentions(file, _decoded(file, data), _kind(file), names, environment)
     if not names.may_be_assembled_in(data):
         return []
     text = _decoded(file, data)
     try:
-        return python_mentions(file, text, names)
+        return python_mentions(file, text, names, constants.of(file) if constants else None)
     except SyntaxError:  # a template, or Python of another version: its text still counts
         return text_mentions(file, text, "code", names)
 

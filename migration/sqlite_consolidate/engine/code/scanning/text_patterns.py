@@ -72,13 +72,16 @@ def is_shell(file: str, text: str) -> bool:
     return suffix in _SHELL or (not suffix and bool(_SHEBANG.match(text)))
 
 
-def computed_texts(file: str, text: str, is_wanted: Callable[[str], bool]) -> Iterator[ComputedText]:
+def computed_texts(
+    file: str, text: str, is_wanted: Callable[[str], bool], environment: str = ""
+) -> Iterator[ComputedText]:
     """Return the computed texts of a file, or nothing for a language that is not known.
 
     Args:
         file: Its path.
         text: Its text, whose first line tells a script without a suffix.
         is_wanted: Whether a word as it is written is of interest.
+        environment: Text of the settings that a file of YAML has beside it.
     """
     path = PurePosixPath(file)
     suffix = path.suffix.lower()
@@ -88,16 +91,20 @@ def computed_texts(file: str, text: str, is_wanted: Callable[[str], bool]) -> It
     is_environment = suffix == ".env" or path.name.startswith(".env")
     if is_environment or is_shell(file, text):
         return read_shell(text, is_wanted)
-    return read_shell(text, is_wanted, is_script=False) if is_yaml(file) else iter(())
+    if is_yaml(file):
+        return read_shell(text, is_wanted, _yaml_variables(f"{text}\n{environment}") if "$" in text else {})
+    return iter(())
 
 
-def read_shell(text: str, is_wanted: Callable[[str], bool], *, is_script: bool = True) -> Iterator[ComputedText]:
+def read_shell(
+    text: str, is_wanted: Callable[[str], bool], variables: dict[str, list[str]] | None = None
+) -> Iterator[ComputedText]:
     """Yield each wanted word with its variables replaced.
 
-    The text is a script, an environment file or YAML. A variable has the values that the same file assigns. Those of
-    YAML can be others as well. Any other variable, a command and a range are unknown.
+    The text is a script, an environment file or YAML. A variable has the values that are given, or else those that the
+    same file assigns. Any other variable, a command and a range are unknown.
     """
-    variables = _shell_variables(text) if is_script else _yaml_variables(text)
+    variables = _shell_variables(text) if variables is None else variables
     endings = [name for name, words in variables.items() if any(_is_ending(word, is_wanted) for word in words)]
     has_ending = re.compile(rf"\$\{{?(?:{'|'.join(map(re.escape, endings)) or '(?!)'})\b")
     find_comment = comment_finder(".env")
@@ -137,7 +144,7 @@ def _shell_variables(text: str) -> dict[str, list[str]]:
 
 def _yaml_variables(text: str) -> dict[str, list[str]]:
     """Return values of the variables of YAML, each of which can have any other."""
-    settings = [*_ASSIGNMENT.finditer(text), *_SETTING.finditer(text)] if "$" in text else []
+    settings = [*_ASSIGNMENT.finditer(text), *_SETTING.finditer(text)]
     variables: defaultdict[str, list[str]] = defaultdict(lambda: [UNKNOWN])
     for match in settings:
         variables[match[1]].append(match[2])
