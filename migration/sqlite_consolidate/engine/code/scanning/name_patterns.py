@@ -68,9 +68,9 @@ class NamePatterns:
         ]
         self._quoted_ends = [end for suffix in self._bare_suffixes for end in (suffix[1:], b"." + suffix[1:])]
         bare = "|".join(re.escape(suffix.removeprefix(".")) for suffix in suffixes) or "(?!)"
-        bound = r"^(?:(\w+)|[ \t]+([A-Z_]\w*))[ \t]*(?::[^=\n]*)?="
+        names = r"(?:(?P<dotted>\w+)(?=[^=\n]*=\s*[\"']\.)|[ \t]*(?P<bare>[A-Z_][A-Z_\d]*))[ \t]*(?::[^=\n]*)?"
         self._suffix_constant = re.compile(
-            rf"{bound}[ \t]*[\"']\.?(?:{bare})[\"'][ \t]*(?:#.*)?\r?$".encode(), re.MULTILINE
+            rf"^{names}=[ \t]*[\"']\.?(?:{bare})[\"'][ \t]*(?:#.*)?\r?$".encode(), re.MULTILINE
         )
         self._assigned_suffixes = [
             f"={quote}{suffix.removeprefix('.')}".encode() for suffix in suffixes for quote in ("", '"', "'")
@@ -84,10 +84,13 @@ class NamePatterns:
         return any(suffix in data for suffix in self._assigned_suffixes)
 
     def suffix_constants(self, data: bytes) -> set[bytes]:
-        """Return the names to which a Python module binds the suffix of a database."""
+        """Return the names to which a Python module binds the suffix of a database.
+
+        A word without a dot is a suffix if the name is that of a constant.
+        """
         if not any(end in data for end in self._quoted_ends):
             return set()
-        return {match[1] or match[2] for match in self._suffix_constant.finditer(data)}
+        return {match["dotted"] or match["bare"] for match in self._suffix_constant.finditer(data)}
 
     def may_be_built_in(self, data: bytes) -> bool:
         """Return quickly whether a program may build a name.

@@ -63,7 +63,7 @@ class ConstantValues:
         self._scopes.pop()
 
     def texts_of_module(self, names: tuple[str, ...]) -> Texts:
-        """Return the possible texts of a name of the module, or of an attribute of it; or nothing."""
+        """Return the possible texts of a name of the module or of its attribute, or nothing."""
         if names[0] in self._imports:
             return self._imported_texts(*names)
         values = self._scopes[0].get(names[0], []) if len(names) == 1 else self._attributes.get(names[-1], [])
@@ -146,16 +146,18 @@ class ConstantValues:
         return self._bound_texts(self._attributes.get(node.attr, []))
 
     def _imported_texts(self, *names: str) -> Texts:
-        """Return the possible texts of an imported name, or of an attribute of it; or nothing."""
+        """Return the possible texts of an imported name or of its attribute, or nothing."""
         if self._lookup is None or names[0] not in self._imports:
             return frozenset()
         module, level, path = self._imports[names[0]]
         wanted = (*path, *names[1:])
+        if not wanted or not wanted[-1].isupper():  # a constant is in capitals, and what is not is mostly none
+            return frozenset()
         if not path and module.startswith(f"{names[0]}."):  # import a.b binds a
             return frozenset().union(
                 *(self._lookup(".".join(wanted[:end]), 0, wanted[end:]) for end in range(1, len(wanted)))
             )
-        return self._lookup(module, level, wanted) if wanted else frozenset()
+        return self._lookup(module, level, wanted)
 
     def _name_texts(self, name: str) -> Texts:
         values = next((scope[name] for scope in reversed(self._scopes) if name in scope), [])

@@ -22,7 +22,7 @@ from sqlite_consolidate.engine.code.scanning.python_strings import python_mentio
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, list_scanned_files
 from sqlite_consolidate.engine.code.scanning.text_mentions import text_mentions
 from sqlite_consolidate.engine.code.scanning.text_patterns import is_javascript, is_yaml
-from sqlite_consolidate.engine.code.scanning.workspace_constants import WorkspaceConstants
+from sqlite_consolidate.engine.code.scanning.workspace_constants import WorkspaceConstants, module_path
 from sqlite_consolidate.engine.code.source_files import encoding_of, is_python
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required
@@ -68,7 +68,7 @@ def find_mentions(scope: ScanScope, planned: Mapping[str, bytes] | None = None) 
     planned, root = planned or {}, os.fspath(scope.root)
     mentions: dict[str, list[Mention]] = {}
     unread = list(trees.not_scanned)
-    suffix_constants: set[bytes] = set()
+    suffix_constants: set[tuple[str, str]] = set()
     constants = WorkspaceConstants(trees.files, lambda file: _text_of(root, file, planned))
     for file in trees.files:
         try:
@@ -78,7 +78,9 @@ def find_mentions(scope: ScanScope, planned: Mapping[str, bytes] | None = None) 
             continue
         if data is not None:
             mentions[file] = mentions_in(file, data, names, constants)
-            suffix_constants |= names.patterns.suffix_constants(data) if is_python(file) else set()
+            if is_python(file):
+                module = module_path(file).rpartition("/")[2]
+                suffix_constants |= {(module, name.decode()) for name in names.patterns.suffix_constants(data)}
     for file in trees.files if suffix_constants else ():
         if is_python(file) and mentions.get(file) == []:
             mentions[file] = _by_imported_suffix(
@@ -98,10 +100,18 @@ def _text_of(root: str, file: str, planned: Mapping[str, bytes]) -> str | None:
 
 
 def _by_imported_suffix(
-    file: str, text: str | None, names: OldNames, constants: WorkspaceConstants, suffixes: Collection[bytes]
+    file: str, text: str | None, names: OldNames, constants: WorkspaceConstants, suffixes: Collection[tuple[str, str]]
 ) -> list[Mention]:
-    """Return the mentions of a module that imports a constant, which is the suffix of a database."""
-    if text is None or "import" not in text or not any(suffix.decode("latin-1") in text for suffix in suffixes):
+    """Return the mentions of a module that imports the suffix of a database.
+
+    Args:
+        file: Its path.
+        text: Its text, or None if it has none.
+        names: Names to look for.
+        constants: What it can import.
+        suffixes: Modules with a constant that is a suffix, and the name of the constant.
+    """
+    if text is None or not any(module in text and name in text for module, name in suffixes):
         return []
     try:
         return python_mentions(file, text, names, constants.of(file))

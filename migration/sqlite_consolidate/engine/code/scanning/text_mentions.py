@@ -61,9 +61,10 @@ def text_mentions(file: str, text: str, kind: MentionKind, names: OldNames, envi
         environment: Text of the settings that a file of YAML has beside it.
     """
     lines = _Lines(text)
-    kind_at = _kinds_at(file, text, kind)
+    named = list(names.find(text))
+    kind_at = _kinds_at(file, text, kind if named else "documentation")
     mentions: dict[tuple[int, str, str], Mention] = {}
-    for offset, name in names.find(text):
+    for offset, name in named:
         number = lines.number(offset)
         line = lines[number]
         mention = Mention(file, number + 1, excerpt(line, name, file), name, kind_at(offset, name))

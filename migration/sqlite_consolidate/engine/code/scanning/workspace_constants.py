@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _MOST_STEPS = 5
 """Number of modules that are followed from one to the next."""
 _MOST_MODULES = 3
+_MOST_NAMES = 3
+_ASSIGNED = re.compile(r"""^[ \t]*(\w+)[ \t]*(?::[^=\n]*)?=(?=[^=\n]*["'(+%/])""", re.MULTILINE)
+_IMPORTED = re.compile(r"^[ \t]*from[ \t][^\n]*?import[ \t]+(\([^()]*\)|[^\n]*)", re.MULTILINE)
+_WORD = re.compile(r"\w+")
 
 
 class WorkspaceConstants:
@@ -37,7 +41,8 @@ class WorkspaceConstants:
             if posixpath.basename(file) == ".env":
                 self._environments.add(file)
             elif is_python(file):
-                self._files.setdefault(_module_path(file).rpartition("/")[2], []).append(file)
+                self._files.setdefault(module_path(file).rpartition("/")[2], []).append(file)
+        self._bound_names: dict[str, frozenset[str]] = {}
         self._constants: dict[str, ConstantValues | None] = {}
         self._in_progress: list[tuple[str, tuple[str, ...]]] = []
 
@@ -59,6 +64,8 @@ class WorkspaceConstants:
             level: Number of dots before it.
             names: The name, and an attribute of it.
         """
+        if len(names) > _MOST_NAMES:
+            return frozenset()
         texts: set[str] = set()
         for other in self._modules(file, module, level):
             texts |= self._texts(other, names)
@@ -72,10 +79,20 @@ class WorkspaceConstants:
             return frozenset()
         self._in_progress.append((file, names))
         try:
-            constants = self._constants_of(file)
+            constants = self._constants_of(file) if self._may_bind(file, names) else None
             return constants.texts_of_module(names) if constants else frozenset()
         finally:
             self._in_progress.pop()
+
+    def _may_bind(self, file: str, names: tuple[str, ...]) -> bool:
+        """Return quickly whether a module may bind a name, so that most modules are not parsed."""
+        if file not in self._bound_names:
+            text = self._read(file) or ""
+            self._bound_names[file] = frozenset(
+                _ASSIGNED.findall(text) + _WORD.findall(" ".join(_IMPORTED.findall(text)))
+            )
+        bound = self._bound_names[file]
+        return names[-1] in bound or names[0] in bound
 
     def _constants_of(self, file: str) -> ConstantValues | None:
         if file not in self._constants:
@@ -95,12 +112,13 @@ class WorkspaceConstants:
         if level:
             folder = posixpath.normpath(posixpath.join(posixpath.dirname(file) or ".", *[".."] * (level - 1)))
             wanted = posixpath.normpath(posixpath.join(folder, path))
-            return [other for other in files if _module_path(other) == wanted]
-        fitting = [other for other in files if f"/{_module_path(other)}".endswith(f"/{path}")]
+            return [other for other in files if module_path(other) == wanted]
+        fitting = [other for other in files if f"/{module_path(other)}".endswith(f"/{path}")]
         by_nearness = {other: len(posixpath.commonprefix([file, other])) for other in fitting}
         nearest = max(by_nearness.values(), default=0)
         return [other for other, nearness in by_nearness.items() if nearness == nearest][:_MOST_MODULES]
 
 
-def _module_path(file: str) -> str:
+def module_path(file: str) -> str:
+    """Return the path of a file without what a module's name lacks."""
     return re.sub(r"(?:/__init__)?\.pyi?$", "", file)
