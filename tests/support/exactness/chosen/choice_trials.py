@@ -1,0 +1,68 @@
+"""Run over workspaces of which some rows move, and compare with the oracle."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.support.exactness.accepting import consolidate
+from tests.support.exactness.chosen.drawn_choices import RefusedError, draw, planned, predict, read, write
+from tests.support.exactness.exact import files
+from tests.support.exactness.random_run import run_of
+from tests.support.exactness.reference_trials import ReferenceTotals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.support.exactness.chosen.drawn_choices import Contents, Scenario
+
+_CRITERIA = {"clash": "keys-free", "newer": "keys-free", "adopted": "parents-follow", "stray": "parents-follow"}
+
+
+def choice_trials(seeds: Iterable[int], folder: str) -> ReferenceTotals:
+    """Run one trial for each seed, in this process."""
+    totals = ReferenceTotals()
+    for seed in seeds:
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            try:
+                totals.ends[_trial(draw(seed), Path(scratch))] += 1
+            except Exception as error:  # noqa: BLE001 -- each failure is reported with its seed, and the others go on
+                totals.failures.append(f"seed {seed}: {type(error).__name__}: {error}")
+    return totals
+
+
+def _trial(scenario: Scenario, folder: Path) -> str:
+    """Run over a workspace, and return how that ended.
+
+    Raises:
+        AssertionError: An accepted target is not as predicted, a refusal has another reason, or a refused run changed a
+            file or was refused after the preflight.
+    """
+    root = folder / "workspace"
+    root.mkdir()
+    write(scenario, root)
+    before = files(root)
+    verdict = consolidate(run_of(root, planned(scenario)))
+    expected, reason = _predicted(scenario)
+    if not reason:
+        assert verdict.accepted, verdict.words
+        assert _comparable(read(root / "target.db")) == _comparable(expected)
+        return "accepted"
+    assert not verdict.accepted, f"accepted in spite of {reason}"
+    assert verdict.untouched, verdict.words
+    assert files(root) == before, verdict.words
+    assert _CRITERIA[reason] in {entry.criterion for entry in verdict.problems}, verdict.words
+    return f"refused for {reason}"
+
+
+def _predicted(scenario: Scenario) -> tuple[Contents, str]:
+    """Return the predicted target, and the reason why the plan has to be refused."""
+    try:
+        return predict(scenario), ""
+    except RefusedError as error:
+        return {}, str(error)
+
+
+def _comparable(contents: Contents) -> dict[str, list[str]]:
+    return {table: sorted(map(repr, rows.values())) for table, rows in contents.items()}
