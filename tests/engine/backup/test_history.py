@@ -197,3 +197,16 @@ def test_stamp_of_text_that_is_not_utf8_is_read(target: Path) -> None:
     execute(target, f"UPDATE {history.TABLE} SET run = CAST(x'ff' AS TEXT) WHERE run = '{ROW.run}'")
 
     assert history.is_committed(target, "20260101_000000")
+
+
+def test_new_keys_have_a_column_of_their_own(target: Path) -> None:
+    """A run without new keys needs none, and an earlier release ignores it."""
+    keys = {"offsets": {"b": {"site.id": 5}}}
+    write(target, ROW)
+    with closing(open_existing(target)) as con:
+        assert history.keys_of_run(con, ROW.run) == {}
+        history.write(con, replace(ROW, run="20250201_120000"), keys)
+        history.write(con, replace(ROW, run="20250202_120000"))
+
+        assert [history.keys_of_run(con, run) for run in history.runs(con)] == [{}, keys, {}]
+    assert problems(target) == []

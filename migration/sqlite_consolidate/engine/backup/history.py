@@ -55,19 +55,40 @@ class Row:
 
 COLUMNS = tuple(field.name for field in fields(Row))
 
+KEYS = "keys"
+"""Column that a run adds if it gives rows new keys. NULL for a run that does not."""
+
 _STAMP = re.compile(r"\d{8}_\d{6}")
 
 
-def write(con: sqlite3.Connection, row: Row) -> None:
+def write(con: sqlite3.Connection, row: Row, keys: dict[str, Any] | None = None) -> None:
     """Add the run's row inside the open transaction.
 
     The first consolidation creates the table.
+
+    Args:
+        con: The connection of the transaction.
+        row: The row of the run.
+        keys: How the run gave rows new keys. None if it did not. Earlier releases ignore its column.
     """
     if not _kind(con):
         con.execute(CREATE)
-    values = [json.dumps(value) if isinstance(value, dict) else value for value in astuple(row)]
+    if keys and KEYS not in map(folded, _columns(con)):
+        con.execute(f"ALTER TABLE {TABLE} ADD COLUMN {KEYS} TEXT")
+    names = (*COLUMNS, *([KEYS] if keys else []))
+    values = [json.dumps(value) if isinstance(value, dict) else value for value in (*astuple(row), keys)]
     # Columns by name, because a later release may have added one.
-    con.execute(f"INSERT INTO {TABLE}({', '.join(COLUMNS)}) VALUES({', '.join('?' * len(COLUMNS))})", values)
+    statement = f"INSERT INTO {TABLE}({', '.join(names)}) VALUES({', '.join('?' * len(names))})"
+    con.execute(statement, values[: len(names)])
+
+
+def keys_of_run(con: sqlite3.Connection, run: str) -> dict[str, Any]:
+    """Return how a run gave rows new keys, or nothing if its row does not say it."""
+    if KEYS not in map(folded, _columns(con)):
+        return {}
+    stored = con.execute(f"SELECT {KEYS} FROM {TABLE} WHERE run = ?", (run,)).fetchone()
+    keys = json.loads(stored[0]) if stored and stored[0] else {}
+    return keys if isinstance(keys, dict) else {}
 
 
 def runs(con: sqlite3.Connection) -> list[str]:

@@ -211,7 +211,12 @@ class TargetTransaction:
 
     def write_history(self, row: history.Row) -> None:
         """Write the run's row of history, the last write before COMMIT."""
-        history.write(self.connection, row)
+        offsets: dict[str, dict[str, int]] = {}
+        for mapping in self.inspected.mappings:
+            for key, shift in mapping.key_shifts.items():
+                name = f"{mapping.into.name}.{mapping.renamed[key]}"
+                offsets.setdefault(mapping.source.name, {})[name] = shift.offset
+        history.write(self.connection, row, {"offsets": offsets} if offsets else None)
         self._last_write = self._state()
 
     def expected_digests(self) -> dict[str, TableDigest]:

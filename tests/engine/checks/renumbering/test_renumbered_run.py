@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.run.stages import TRANSFER, VERIFY
 from sqlite_consolidate.plan.model import Source
 from sqlite_consolidate.report.evidence import KeyMapRecord
@@ -70,6 +71,14 @@ def test_only_the_row_that_differs_is_named(run: Run) -> None:
     assert entry.rows is not None
     (row,) = entry.rows.first
     assert (row.kind, [key.value for key in row.key]) == (DifferenceKind.CHANGED, ["5"])
+
+
+def test_history_row_has_the_offset_of_each_key(run: Run) -> None:
+    """By source, and by table and column of the target."""
+    con = run.target.connection
+    (stamp,) = history.runs(con)
+
+    assert history.keys_of_run(con, stamp) == {"offsets": {"b": {"loan.id": 3, "site.id": 5}}}
 
 
 def test_evidence_has_the_offset_of_each_key(run: Run) -> None:
