@@ -22,6 +22,9 @@ OPEN_OLD = "import sqlite3; sqlite3.connect('logs/' + 'tasks' + '.db')"
 READ_OLD = f"{OPEN_OLD}.execute('SELECT * FROM tasks').fetchall()"
 CREATE_OLD = f"{OPEN_OLD}.execute('CREATE TABLE IF NOT EXISTS tasks(id)')"
 WRITE_TEXT = "open('logs/' + 'tasks' + '.db', 'w').write('no database')"
+OLD = "import glob, os; old = 'logs/' + 'tasks' + '.db'; archive, = glob.glob(old + '.archived_*')"
+LINKS = (f"{OLD}; os.symlink(os.path.basename(archive), old)", f"{OLD}; os.link(archive, old)")
+MAKE_FOLDER = f"{OLD}; os.mkdir(old)"
 LIST = "import os; print(*sorted(os.listdir('logs')))"
 
 
@@ -42,8 +45,11 @@ def perform_all(root: Path, mode: Mode = Mode.MIGRATE) -> Run:
 @pytest.mark.parametrize("mode", [Mode.MIGRATE, Mode.REHEARSAL])
 @pytest.mark.parametrize(
     ("python", "failed"),
-    [(READ_OLD, "smoke:it"), (CREATE_OLD, "no-side-effects"), (WRITE_TEXT, "no-side-effects")],
-    ids=["reads", "creates", "writes a text"],
+    [
+        (READ_OLD, "smoke:it"),
+        *((python, "no-side-effects") for python in (CREATE_OLD, WRITE_TEXT, *LINKS, MAKE_FOLDER)),
+    ],
+    ids=["reads", "creates", "writes a text", "links", "links hard", "makes a folder"],
 )
 def test_application_that_opens_an_old_database_is_refused(root: Path, mode: Mode, python: str, failed: str) -> None:
     """A name that no scan finds is found by the test, and everything is as before."""
@@ -105,3 +111,15 @@ def test_sources_keep_their_names_without_a_smoke_test(root: Path) -> None:
     run.perform(ARCHIVE)
     assert (root / ARCHIVED).exists()
     run.end()
+
+
+def test_old_database_that_another_test_removes_is_noticed(root: Path) -> None:
+    """The first test has opened it nevertheless."""
+    add_smoke_test(root, CREATE_OLD)
+    file = root / "consolidation.toml"
+    file.write_text(f'{file.read_text()}\n[[smoke]]\nname = "cleaner"\nrun = ["rm", "logs/tasks.db"]\n')
+
+    run = perform_all(root)
+
+    assert run.log.outcome("no-side-effects") is Outcome.FAILED
+    assert [entry.subject for entry in run.log.results["no-side-effects"].evidence] == ["logs/tasks.db"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.atomic_files import make_private_folder, move
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, WAL
+from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -100,19 +102,34 @@ def quarantine_databases(root: Path, files: Iterable[str], folder: Path) -> list
     sentences = []
     for file in files:
         try:
-            if not (root / file).exists():
+            if not os.path.lexists(root / file):
                 continue
             if not folder.exists():
                 make_private_folder(folder)
             for suffix in (*SIDECARS, ""):
-                if (root / (file + suffix)).exists():
-                    move(root / (file + suffix), folder / (file + suffix).replace("/", "__"))
+                if os.path.lexists(root / (file + suffix)):
+                    _move_away(root / (file + suffix), folder / (file + suffix).replace("/", "__"))
             sentences.append(f"moved {one_line(file)}, which an application made, into {folder.name} of the backup set")
-        except OSError as error:
-            sentences.append(
-                f"{one_line(file)}, which an application made, is still there ({error.strerror}): remove it"
-            )
+        except (OSError, ProblemError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error.problems[0].what
+            sentences.append(f"{one_line(file)}, which an application made, is still there ({reason}): remove it")
     return sentences
+
+
+def _move_away(path: Path, destination: Path) -> None:
+    """Move a file, a link, or a folder, which can have no second name.
+
+    Raises:
+        FileExistsError: The destination exists.
+        ProblemError: The file system cannot give a file a second name.
+        OSError: A folder cannot be written.
+    """
+    if path.is_symlink() or not path.is_dir():
+        move(path, destination)
+    elif os.path.lexists(destination):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(destination))
+    else:
+        path.rename(destination)
 
 
 def _files(root: Path, passed_over: frozenset[str]) -> Iterator[os.DirEntry[str]]:

@@ -75,6 +75,7 @@ class Applications:
         self._plan, self._root, self._live = plan, root, live
         self._source_files = frozenset(os.path.normpath(source.file) for source in plan.sources)
         self._relied_on = 0
+        self._again: dict[str, str] = {}  # old name that a file had again, to the smoke test after which it was there
         self._free_names: list[str] = []  # of old databases, which have the names of their archives
         self._texts: dict[str, tuple[bytes, int]] = {}
         self.backed_up: dict[str, str] = {}
@@ -160,17 +161,13 @@ class Applications:
         The tests that may write have changed their copies only.
         """
         observations = [
-            created_again_observation(difference.name, "a smoke test")
-            if self._is_source_created_again(difference)
-            else Observation(difference.subject, difference.before, difference.after, holds=False, todo=_HINT)
+            Observation(difference.subject, difference.before, difference.after, holds=False, todo=_HINT)
             for difference in self._differences(self._root, self._databases, self._before)
+            if not self._is_source_created_again(difference)
         ]
         self._note_changed_files("")
         observations += self._spoiled_files()
-        known = {observation.subject for observation in observations}
-        observations += [
-            created_again_observation(file, "a smoke test") for file in self._created_again() if file not in known
-        ]
+        observations += [created_again_observation(file, test) for file, test in self._again.items()]
         observations += [
             created_again_observation(difference.name, f"{one_line(test)}, on a copy that is gone")
             for test, difference in self._written
@@ -233,6 +230,8 @@ class Applications:
         """
         if self._files is None or self._kept is None:
             return
+        for file in self._created_again():
+            self._again.setdefault(file, one_line(test) or "a smoke test")
         opened = [FileChange(name, "given other permissions", is_relied_on=True) for name in self._kept.restore_modes()]
         self._changed_files += [(test, change) for change in opened]
         changes = [change for change in self._files.changes() if change.is_relied_on or not self._is_log(change.file)]
@@ -277,8 +276,15 @@ class Applications:
         ours = self._databases.keys() - sources | {self._plan.target}
         files = [change.file for change in database_watch.compare_fingerprints(self._databases, self._look(self._root))]
         files = [file for file in dict.fromkeys((*files, *self._created_again())) if file not in ours]
-        files = [file for file in files if (self._root / file).exists()]
-        return [file for file in files if _identity(self._root / file) not in self._held]
+        return [file for file in files if os.path.lexists(self._root / file) and not self._is_held(file)]
+
+    def _is_held(self, file: str) -> bool:
+        """Return whether a name is that of a database of the run.
+
+        A link to one is not.
+        """
+        status = (self._root / file).lstat()
+        return (status.st_dev, status.st_ino) in self._held
 
     def _created_again(self) -> list[str]:
         """Return the old names of sources that a file has again, which need not be a database."""
@@ -292,8 +298,8 @@ class Applications:
         if not self.is_state_recorded:
             return []
         files = [change.file for change in database_watch.compare_fingerprints(self._databases, self._look(self._root))]
-        new = [file for file in files if file not in self._databases and (self._root / file).exists()]
-        return [file for file in new if not is_archive(file) and _identity(self._root / file) in self._held]
+        new = [file for file in files if file not in self._databases and os.path.lexists(self._root / file)]
+        return [file for file in new if not is_archive(file) and file not in self._free_names and self._is_held(file)]
 
     def _run_on_copy(self, test: Smoke, copy: Path) -> SmokeResult:
         copied = self._copy(copy)
