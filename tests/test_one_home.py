@@ -49,6 +49,12 @@ WITH_SQL_OF_ROWS = {
     "refresh.py": "sets columns that belong to no table mapping",
     "search_index.py": "fills a search index, which belongs to no table mapping",
     "derived_right.py": "proves what a search index finds, and takes no SQL from its rebuild",
+    "levels.py": "orders the rows of a tree, and reads their keys only",
+    "key_maps.py": "compares the rows that projections give with those that stand in the target",
+    "standing_rows.py": "holds the rows that stand in the target beside those that projections give",
+    "update_rows.py": "updates rows of the target with the values that projections give",
+    "matched_rows_proof.py": "proves what projections give, and takes no SQL from them",
+    "source_rows.py": "names the rows that a proof reads, and takes no SQL from projections",
     "wide_rows.py": "divides the values that a projection names among several queries",
 }
 IN_REPORT = "report/file_names.py"

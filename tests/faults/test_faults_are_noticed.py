@@ -17,6 +17,7 @@ from sqlite_consolidate.faults.catalogue import FAULTS
 from sqlite_consolidate.faults.chosen_rows import choice_faults
 from sqlite_consolidate.faults.fault import Fault, Moment, not_planted
 from sqlite_consolidate.faults.in_transaction import constant_faults
+from sqlite_consolidate.faults.matched_rows import match_faults
 from sqlite_consolidate.faults.renumbering import stated_faults
 from sqlite_consolidate.faults.trials.trial import TrialResult, judge_fault, judge_faultless
 from sqlite_consolidate.faults.trials.trial_run import run_trial
@@ -26,6 +27,7 @@ from tests.support.thorough import thorough
 from tests.support.workspaces.one_source import (
     add_chosen_rows,
     add_derived_data,
+    add_matched_tables,
     add_renumbered_tables,
     add_stated_references,
     build_one_source,
@@ -147,6 +149,20 @@ def test_older_row_that_stays_is_noticed(workspace: Workspace) -> None:
 
     assert result.planted, result
     assert result.failed[0] == fault.criterion
+    assert judge_fault(fault, result).holds
+
+
+@pytest.mark.parametrize("index", [0, *thorough(1, 2)], ids=["another row", "no line", "old id"])
+def test_fault_in_matched_rows_is_noticed(workspace: Workspace, index: int) -> None:
+    """The faults belong to plans with match."""
+    assert match_faults(load(workspace.plan)) == ()
+    add_matched_tables(workspace)
+    fault = match_faults(load(workspace.plan))[index]
+
+    result = try_fault(workspace, fault)
+
+    assert result.planted, result
+    assert (result.failed[0], result.changed) == (fault.criterion, ())
     assert judge_fault(fault, result).holds
 
 

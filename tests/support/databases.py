@@ -63,6 +63,7 @@ class Copied:
         sql: The statements of ``sql.log``.
         target_before: Copy of the target from before. None if there was none.
         transaction: The open transaction.
+        key_map: Database of the keys of matched rows, or None.
     """
 
     con: sqlite3.Connection
@@ -73,6 +74,7 @@ class Copied:
     sql: list[str] = field(default_factory=list)
     target_before: Path | None = None
     transaction: TargetTransaction | None = None
+    key_map: Path | None = None
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on the target."""
@@ -95,6 +97,7 @@ class Copied:
             target_before=self.target_before,
             refreshed=self.transaction.refreshed_tables if self.transaction else {},
             undone=self.transaction.undone if self.transaction else nullcontext,
+            key_map=self.key_map,
         )
 
 
@@ -176,15 +179,24 @@ class Bench:
             target.copy_source(preflight.sources[name], preflight.path_of_source(name))
         target.derive_again()
         target.create_triggers()
-        copied_tables = target.copied_tables
+        target.write_key_map()
         return Copied(
-            target.connection, plan, preflight, target.digests_before, copied_tables, target.sql, before, target
+            target.connection,
+            plan,
+            preflight,
+            target.digests_before,
+            target.copied_tables,
+            target.sql,
+            before,
+            target,
+            target.key_map,
         )
 
     def _copy_of_target(self, *sources: Source) -> Path | None:
         """Copy the target for a plan that renumbers keys, as the backup of a run would."""
         is_renumbered = any(
-            "renumber" in (source.keys_, *(t.keys_ for t in source.tables)) or any(t.renumber for t in source.tables)
+            "renumber" in (source.keys_, *(t.keys_ for t in source.tables))
+            or any(t.renumber or t.match for t in source.tables)
             for source in sources
         )
         if not is_renumbered or not (self.root / TARGET).exists():

@@ -10,6 +10,7 @@ from sqlite_consolidate.faults.before_run import BEFORE_RUN_FAULTS, INVENTORY_FA
 from sqlite_consolidate.faults.chosen_rows import choice_faults
 from sqlite_consolidate.faults.in_backup import BACKUP_FAULTS
 from sqlite_consolidate.faults.in_transaction import TRANSACTION_FAULTS, constant_faults
+from sqlite_consolidate.faults.matched_rows import match_faults
 from sqlite_consolidate.faults.renumbering import stated_faults
 
 if TYPE_CHECKING:
@@ -28,4 +29,5 @@ FAULTS = (
 
 def faults_of(plan: Plan) -> tuple[Fault, ...]:
     """Return every fault for a plan, with those that depend on what it states."""
-    return (*FAULTS, *constant_faults(plan), *stated_faults(plan), *choice_faults(plan), *smoke_test_faults(plan))
+    stated = (*constant_faults(plan), *stated_faults(plan), *choice_faults(plan), *match_faults(plan))
+    return (*FAULTS, *stated, *smoke_test_faults(plan))

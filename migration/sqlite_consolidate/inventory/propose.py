@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
-from sqlite_consolidate.engine.merge.table_mapping import find_movable_table
+from sqlite_consolidate.engine.merge.movable_tables import find_movable_table
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded

@@ -43,6 +43,7 @@ def find_mistakes(data: Data) -> list[Problem]:
         _renumbered_twice,
         _constants,
         _newer,
+        _match,
         _stated_references,
         _chosen_rows,
         _references,
@@ -214,6 +215,23 @@ def _newer(data: Data) -> Iterator[Problem]:
         elif table.get("newer") and not prefers_newer:
             fact = 'newer is used by on_conflict = "prefer-newer" only.'
             yield mistake_at((*loc, "newer"), "no-effect", fact, 'Remove newer, or write "prefer-newer".')
+
+
+def _match(data: Data) -> Iterator[Problem]:
+    for loc, table in _each(data, "source", ..., "table", ...):
+        names = table.get("match") if isinstance(table, dict) else None
+        if not isinstance(names, list) or not names:
+            continue
+        if "*" in names and len(names) > 1:
+            fact = "* compares the whole row, so no other column can be beside it."
+            yield mistake_at((*loc, "match"), "no-effect", fact, 'Write match = ["*"], or name the columns.')
+        for place, first, name in _repeated(_texts(data, *loc, "match", ...), _folded):
+            fact = f"{in_quotes(name)} is the same column as {key_path_text(first)}."
+            yield mistake_at(place, "name-twice", fact, "Keep one of the two.")
+        if table.get("on_conflict") == "refuse":
+            fact = "with match a row that the target has already is not refused."
+            hint = 'Remove on_conflict, which means "skip-identical" then, or remove match.'
+            yield mistake_at((*loc, "on_conflict"), "no-effect", fact, hint)
 
 
 def _stated_references(data: Data) -> Iterator[Problem]:

@@ -70,6 +70,7 @@ class TableMap(Part):
             None takes the value of the source.
         renumber: Further integer columns of unique numbers that get new values, as the primary key does by ``keys``.
         refers: References of its rows that the schema does not declare.
+        match: Columns of the target by which a row is the same row under another key. ``*`` alone means the whole row.
     """
 
     name: Name
@@ -86,6 +87,7 @@ class TableMap(Part):
     keys_: Keys | None = Field(default=None, alias="keys")
     renumber: list[Name] = []
     refers: list[Refers] = []
+    match: list[Name] = []
 
     @property
     def into(self) -> str:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.results import FinalReading
@@ -245,11 +246,7 @@ def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
             )
             for mapping in preflight.mappings
         ),
-        "key_maps": tuple(
-            KeyMapRecord(mapping.source.name, mapping.into.name, shift.offset, column=key_column(mapping, key))
-            for mapping in preflight.mappings
-            for key, shift in mapping.key_shifts.items()
-        ),
+        "key_maps": tuple(key_map for mapping in preflight.mappings for key_map in _key_maps(mapping)),
         "differences": tuple(
             SchemaDifference(
                 difference.subject, difference.column, difference.aspect, difference.source, difference.target
@@ -258,6 +255,18 @@ def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
             for difference in declaration_differences(mapping)
         ),
     }
+
+
+def _key_maps(mapping: TableMapping) -> Iterator[KeyMapRecord]:
+    """Yield how the keys of a table arrive, with the number of matched rows."""
+    matched = mapping.matched.rows if mapping.matched else 0
+    if mapping.matched and not any(not key_column(mapping, key) for key in mapping.key_shifts):
+        yield KeyMapRecord(mapping.source.name, mapping.into.name, 0, matched)
+    for key, shift in mapping.key_shifts.items():
+        column = key_column(mapping, key)
+        yield KeyMapRecord(
+            mapping.source.name, mapping.into.name, shift.offset, 0 if column else matched, column=column
+        )
 
 
 def _database_record(facts: InspectedDatabase, run: RunResults, source: Source | None = None) -> DatabaseRecord:

@@ -7,7 +7,8 @@ from contextlib import closing
 import pytest
 
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_differences, declaration_findings
-from sqlite_consolidate.engine.merge.table_mapping import TableMapping, find_movable_table, match_columns
+from sqlite_consolidate.engine.merge.movable_tables import find_movable_table
+from sqlite_consolidate.engine.merge.table_mapping import TableMapping, match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.schema.objects import Table
 from sqlite_consolidate.problem import Problem

@@ -144,6 +144,36 @@ def add_stated_references(workspace: Workspace) -> None:
     workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{_STATED}')
 
 
+_SITES = """
+CREATE TABLE sites(id INTEGER PRIMARY KEY, code TEXT UNIQUE, note TEXT);
+CREATE TABLE visits(id INTEGER PRIMARY KEY, site INT REFERENCES sites(id), day TEXT);
+"""
+_SITES_OF_TARGET = (
+    "INSERT INTO sites VALUES (1, 'RIDGE', 'a'), (2, 'LAKE', 'b'); INSERT INTO visits VALUES (1, 1, 'mon');"
+)
+_SITES_OF_SOURCE = """
+INSERT INTO sites VALUES (1, 'LAKE', 'b'), (2, 'SWAMP', 'c');
+INSERT INTO visits VALUES (1, 1, 'tue'), (2, 2, 'wed');
+"""
+_MATCHED = """
+  [[source.table]]
+  name = "sites"
+  keys = "renumber"
+  match = ["code"]
+
+  [[source.table]]
+  name = "visits"
+  keys = "renumber"
+"""
+
+
+def add_matched_tables(workspace: Workspace) -> None:
+    """Add two tables with equal ids to target and source, and match the rows of one."""
+    workspace.execute("main.db", _SITES + _SITES_OF_TARGET)
+    workspace.execute("old.db", _SITES + _SITES_OF_SOURCE)
+    workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{_MATCHED}')
+
+
 _NOTES = """
 CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT);
 CREATE VIRTUAL TABLE notes_fts USING fts5(body, content=notes, content_rowid=id);

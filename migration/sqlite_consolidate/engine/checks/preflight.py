@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.checks.derived.shared_triggers import find_shared
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from sqlite_consolidate.engine.checks.left_objects import find_left_objects
+from sqlite_consolidate.engine.checks.matching.key_maps import match_rows
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
 from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
@@ -30,8 +31,8 @@ from sqlite_consolidate.engine.checks.staged_sources import stage_sources
 from sqlite_consolidate.engine.checks.table_matching import MappedTable, find_absent_tables, match_tables
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
 from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+from sqlite_consolidate.engine.merge.movable_tables import find_movable_table
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
-from sqlite_consolidate.engine.merge.table_mapping import find_movable_table
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
 from sqlite_consolidate.engine.sqlite.files import FileProblem, existing_sources, file_problems
@@ -125,6 +126,7 @@ def inspect_databases(
             shift_keys(databases, limits)
         stage_sources(plan, databases, write_locks, limits)
         databases.problems += check_staged_conditions(databases)
+        match_rows(databases, limits)
         _try_rows(databases, limits)
         if plan.target not in databases.unread:
             add_stale_data(databases, limits)

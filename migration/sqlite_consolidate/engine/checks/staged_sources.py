@@ -35,10 +35,11 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     sources = [databases.sources[source.name] for source in plan.in_order if databases.mappings_of(source.name)]
     recoded = [database for database in sources if database.schema.header["encoding"] != encoding]
     recoded_names = {database.name for database in recoded}
-    following = [d for d in sources if d.name not in recoded_names and _follows(databases, d.name)]
-    indirect_names = recoded_names | {database.name for database in following}
+    matched = {mapping.source.name for mapping in databases.mappings if mapping.table_map.match}
+    needed = [d for d in sources if d.name not in recoded_names and (d.name in matched or _follows(databases, d.name))]
+    indirect_names = recoded_names | {database.name for database in needed}
     direct = [database for database in sources if database.name not in indirect_names]
-    indirect = [*recoded, *following, *direct[MAX_DIRECT_SOURCES:]]
+    indirect = [*recoded, *needed, *direct[MAX_DIRECT_SOURCES:]]
     if not indirect:
         return
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))

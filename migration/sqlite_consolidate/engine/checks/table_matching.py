@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.merge.lost_constraints import (
     loses_autoincrement,
     lost_constraints,
 )
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.merge.table_mapping import match_columns
 from sqlite_consolidate.engine.sqlite.schema.keyless_rows import rows_without_key
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, computed_keys, keys_of
@@ -140,7 +141,7 @@ def _has_rows_without_key(databases: InspectedDatabases, mapping: TableMapping) 
 def _without_effect(subject: str, table_map: TableMap, into: Table) -> list[Problem]:
     """Return a problem for each key of a table mapping that can have no effect."""
     problems = []
-    if table_map.on_conflict != "refuse" and not keys_of(into):
+    if clash_policy_of(table_map) != "refuse" and not keys_of(into):
         other = " but partial ones and those on expressions" if computed_keys(into) else ""
         fact = f"{into.name} has no unique key in the target{other}, so on_conflict has nothing to compare."
         hint = "Remove on_conflict, or give the table a key of columns in create."

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.expected_rows import digest_values
 from sqlite_consolidate.engine.content.literals import literal
+from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW
 from sqlite_consolidate.engine.merge.rows.newer_rows import NewerRows
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of, policy_of
 from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
 from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.findings import Finding
@@ -17,10 +19,11 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.projection import Projection
+    from sqlite_consolidate.engine.merge.rows.matched_rows import MatchedRows
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.wide_rows import RowQuery
 
@@ -44,11 +47,13 @@ class ResolvedConflict:
         key: Values of its key as SQL literals.
         is_identical: Whether the row that stays is the same row, byte by byte.
         is_replaced: Whether it is a row of the target that ``prefer-newer`` replaces, while the policy drops others.
+        standing: Key of the row that stands in the target, if other columns match.
     """
 
     key: list[str]
     is_identical: bool
     is_replaced: bool = False
+    standing: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: st
     the copy will skip. With ``prefer-newer`` they are both. Call this before the copy, because the copy changes the
     answer. With ``skip-identical`` rows are not compared here, because the copy refuses the run if one differs.
     """
-    rows, policy = mapping.projection(alias), mapping.table_map.on_conflict
+    rows, policy = mapping.projection(alias), clash_policy_of(mapping.table_map)
     if policy == "refuse" or not rows.keys:
         return
     affected, staying = clashing_source_rows(rows), claimed_target_rows(rows)
@@ -101,12 +106,25 @@ def resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: st
         con.text_factory = text_factory
 
 
+def matched_conflicts(con: sqlite3.Connection, matched: MatchedRows, alias: str) -> Iterator[ResolvedConflict]:
+    """Yield each row of a source that matches a row of the target, in the order of the source."""
+    text_factory = con.text_factory
+    read_text_losslessly(con)
+    try:
+        for old, new, identical in con.execute(
+            f"SELECT old, new, identical FROM {matched.place(alias)} ORDER BY row"
+        ).fetchall():
+            yield ResolvedConflict([literal(old)], bool(identical), standing=literal(new))
+    finally:
+        con.text_factory = text_factory
+
+
 def count_identical(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> int:
     """Return the number of target rows that ``prefer-source`` replaces by identical rows.
 
     Call this before the copy, because the copy changes the answer.
     """
-    if mapping.table_map.on_conflict != "prefer-source":
+    if clash_policy_of(mapping.table_map) != "prefer-source":
         return 0
     return sum(conflict.is_identical for conflict in resolved_conflicts(con, mapping, alias))
 
@@ -126,12 +144,15 @@ def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias
 
     Only the operator can read the log. The rows themselves are in the backups. Call this right before the copy.
     """
-    if mapping.table_map.on_conflict == "refuse":
+    conflicts = resolved_conflicts(con, mapping, alias)
+    if mapping.matched:
+        conflicts = matched_conflicts(con, mapping.matched, alias)
+    elif clash_policy_of(mapping.table_map) == "refuse":
         return ConflictCounts()
-    policy, number, replaced = mapping.table_map.on_conflict, {True: 0, False: 0}, 0
+    policy, number, replaced = policy_of(mapping.table_map), {True: 0, False: 0}, 0
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(folder / CONFLICT_LOG, flags, 0o600), "w", encoding="ascii") as file:
-        for conflict in resolved_conflicts(con, mapping, alias):
+        for conflict in conflicts:
             number[conflict.is_identical] += 1
             replaced += conflict.is_replaced
             entry = {
@@ -143,8 +164,15 @@ def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias
             }
             if policy == "prefer-newer":
                 entry["replaced"] = conflict.is_replaced
+            if mapping.matched:
+                entry |= {"match": mapping.table_map.match, "standing": conflict.standing}
             file.write(json.dumps(entry) + "\n")
     return ConflictCounts(number[True], number[False], replaced)
+
+
+def matched_text(matched: int, identical: int) -> str:
+    """Return the numbers of rows that were not inserted, because the target had them."""
+    return f" ({identical} matched and identical, {matched - identical} matched and different)" if matched else ""
 
 
 def conflict_finding(mapping: TableMapping, counts: ConflictCounts, folder: str) -> Finding:
@@ -155,13 +183,21 @@ def conflict_finding(mapping: TableMapping, counts: ConflictCounts, folder: str)
         counts: The affected rows.
         folder: Name of the backup set.
     """
-    policy = mapping.table_map.on_conflict
-    text = f"{conflict_text(policy, counts)}; the keys are in {folder}/{CONFLICT_LOG}."
+    policy, match = policy_of(mapping.table_map), mapping.table_map.match
+    text = f"{conflict_text(policy, counts, match)}; the keys are in {folder}/{CONFLICT_LOG}."
     return Finding.of(_POLICY_FINDINGS[policy][0], mapping.subject, text, count=counts.rows)
 
 
-def conflict_text(policy: str, counts: ConflictCounts) -> str:
-    """Return the sentence about affected rows, without the place of their keys."""
+def conflict_text(policy: str, counts: ConflictCounts, match: Sequence[str] = ()) -> str:
+    """Return the sentence about affected rows, without the place of their keys.
+
+    Args:
+        policy: The policy that decides about them.
+        counts: Their numbers.
+        match: Columns under which the target has them. Empty if it has their keys.
+    """
+    if match:
+        return _match_text(policy, counts, match)
     _, fact, which = _POLICY_FINDINGS[policy]
     if policy == "prefer-newer":
         return _newer_text(counts)
@@ -185,3 +221,14 @@ def _newer_text(counts: ConflictCounts) -> str:
         f"{counts.rows} {have} that the target already has (prefer-newer): {', '.join(numbers)}; {gone} nowhere in"
         " the target now"
     )
+
+
+def _match_text(policy: str, counts: ConflictCounts, match: Sequence[str]) -> str:
+    columns = "the whole row" if list(match) == WHOLE_ROW else ", ".join(match)
+    rows = f"{counted(counts.rows, 'row')} {'was' if counts.rows == 1 else 'were'} in the target already"
+    identical = f"{counts.identical} {'is' if counts.identical == 1 else 'are'} identical to the row that stands"
+    fact = "updated it" if policy == "prefer-source" else "is nowhere in the target now"
+    if counts.different != 1:
+        fact = "updated theirs" if policy == "prefer-source" else "are nowhere in the target now"
+    different = f"{counts.different} {'differs' if counts.different == 1 else 'differ'} and {fact}"
+    return f"{rows}, by {columns} ({policy}): {identical}, {different}"

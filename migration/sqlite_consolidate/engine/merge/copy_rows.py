@@ -11,8 +11,10 @@ from sqlite_consolidate.engine.content.expected_rows import Rows, digest_values
 from sqlite_consolidate.engine.merge.conflict_log import claimed_target_rows, clashing_source_rows
 from sqlite_consolidate.engine.merge.rows.insert_rows import insert_rows
 from sqlite_consolidate.engine.merge.rows.newer_rows import NewerRows, newer_rows_digests, require_decided
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.merge.rows.record_copy import try_record_copy
 from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows
+from sqlite_consolidate.engine.merge.rows.update_rows import update_matched_rows
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.errors import is_statement_error
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -34,7 +36,7 @@ class CopiedTable:
     Attributes:
         rows: Number of rows in the source.
         inserted: Number of rows that the target got, those that replace one of its rows included.
-        skipped: Number of source rows that were not copied because of the conflict policy.
+        skipped: Number of source rows that were not copied, because they matched or by the conflict policy.
         replaced: Number of target rows that were deleted or updated because of the conflict policy.
         change: Digest of the inserted rows minus the digest of the replaced rows.
         method: Whether whole records or columns were copied.
@@ -76,7 +78,7 @@ def copy_rows(
     Args:
         con: The target's connection, inside the transaction.
         mapping: The table mapping to copy.
-        source: Digest of the rows that move, under the target's column names.
+        source: Digest of the rows that move and do not match, under the target's column names.
         alias: Name under which the source is attached.
         execute: Function that executes each statement that writes. The default is ``con.execute``.
 
@@ -89,10 +91,11 @@ def copy_rows(
     rows = mapping.projection(alias)
     skipped, replaced, where = _resolve_conflicts(con, mapping, rows, execute)
     try:
+        updated = update_matched_rows(con, mapping, alias, execute)
         records = try_record_copy(con, mapping, rows, execute)
         method: CopyMethod = records.method if records else "columns"
         inserted = records.rows if records else insert_rows(con, rows, where, execute)
-        if replaced.rows and mapping.table_map.on_conflict == "prefer-newer":
+        if replaced.rows and clash_policy_of(mapping.table_map) == "prefer-newer":
             # After the INSERT, because an UPDATE may give a row the value of a unique key that a new row has as well.
             inserted += execute(NewerRows.of(mapping, rows).update).rowcount
     except sqlite3.Error as error:
@@ -104,11 +107,10 @@ def copy_rows(
             text = f"SQLite cannot compute what {mapping.into.name} declares for a row: {error}."
         hint = "Correct the rows, or move them under another name (into). No policy decides about this constraint."
         raise ProblemError(Problem("row-refused", mapping.subject, text, hint)) from error
-    change = source - skipped - replaced
-    seconds = time.monotonic() - began
-    return CopiedTable(
-        mapping, source.rows, inserted, skipped.rows, replaced.rows, change, method, seconds, moved=source
-    )
+    change = source - skipped - replaced + updated
+    seconds, matched = time.monotonic() - began, mapping.matched.rows if mapping.matched else 0
+    number, left_out = source.rows + matched, skipped.rows + matched
+    return CopiedTable(mapping, number, inserted, left_out, replaced.rows, change, method, seconds, moved=source)
 
 
 def _resolve_conflicts(
@@ -124,18 +126,19 @@ def _resolve_conflicts(
         ProblemError: Rows under one key differ, and the policy is ``skip-identical``, or cannot decide.
     """
     skipped, replaced = TableDigest(), TableDigest()
-    if mapping.table_map.on_conflict == "refuse":
+    policy = clash_policy_of(mapping.table_map)
+    if policy == "refuse":
         return skipped, replaced, ""
-    if mapping.table_map.on_conflict == "prefer-source":
+    if policy == "prefer-source":
         replaced = digest_query(con, claimed_target_rows(rows))
         execute(rows.delete_claimed)
         return skipped, replaced, ""
-    if mapping.table_map.on_conflict == "prefer-newer":
+    if clash_policy_of(mapping.table_map) == "prefer-newer":
         newer = NewerRows.of(mapping, rows)
         require_decided(con, mapping, newer)
         return *newer_rows_digests(con, newer), f"NOT {rows.clashing}"
     skipped = digest_query(con, clashing_source_rows(rows))
-    if mapping.table_map.on_conflict == "skip-identical":
+    if policy == "skip-identical":
         _require_identical(con, mapping, rows, skipped)
     return skipped, replaced, f"NOT {rows.clashing}"
 

@@ -120,6 +120,10 @@ class InspectedDatabases:
         """Return the rows in the source table of a mapping that are left behind."""
         return self.left_rows.get((mapping.source.name, mapping.table_map.name), LeftRows())
 
+    def unmatched_rows(self, mapping: TableMapping) -> int:
+        """Return the number of rows of a mapping that the target does not have under other keys."""
+        return self.rows(mapping) - (mapping.matched.rows if mapping.matched else 0)
+
     def expected_digest(self, mapping: TableMapping) -> TableDigest | None:
         """Return the digest of a mapping's rows in the target, or None if it is unknown.
 

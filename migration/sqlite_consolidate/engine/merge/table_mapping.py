@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection, column_of
 from sqlite_consolidate.engine.merge.column_types import constant_literal, default_is_constant, stored_default
 from sqlite_consolidate.engine.merge.rows.key_shift import KeyShift
-from sqlite_consolidate.engine.sqlite.sql import folded, strip_literals
+from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, look_up
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.merge.rows.key_shift import ColumnShift
+    from sqlite_consolidate.engine.merge.rows.matched_rows import Lookup, MatchedRows
     from sqlite_consolidate.engine.merge.rows.row_filter import RowFilter
-    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
     from sqlite_consolidate.plan.model import ConflictPolicy, Plan, Source, TableMap
 
@@ -59,6 +61,9 @@ class TableMapping:
         shifts: Folded name of each source column whose integers get an offset, to how they arrive.
         refers: The references of its rows that the plan states.
         chosen: Which rows move. None if all of them do.
+        matched: The rows that the target has under other keys. None if the plan states no ``match``.
+        lookups: Folded name of each source column that refers to matched rows, to where their keys are.
+        updated: Folded names of the columns of the target in which a source may update rows of another one.
     """
 
     plan: Plan = field(compare=False, repr=False)
@@ -74,6 +79,9 @@ class TableMapping:
     shifts: Mapping[str, ColumnShift] = field(default_factory=dict, hash=False)
     refers: tuple[StatedReference, ...] = ()
     chosen: RowFilter | None = None
+    matched: MatchedRows | None = None
+    lookups: Mapping[str, tuple[Lookup, ...]] = field(default_factory=dict, hash=False)
+    updated: frozenset[str] = frozenset()
 
     @property
     def subject(self) -> str:
@@ -151,13 +159,48 @@ class TableMapping:
 
     @property
     def shifted(self) -> tuple[str, ...]:
-        """Return the source columns whose integers change."""
-        return tuple(old for old, _ in self.columns if (shift := self.shifts.get(folded(old))) and shift.offset)
+        """Return the source columns whose values change."""
+        return tuple(
+            old
+            for old, _ in self.columns
+            if folded(old) in self.lookups or ((shift := self.shifts.get(folded(old))) and shift.offset)
+        )
 
-    def arriving(self, column: str) -> str:
-        """Return the SQL of a value of a column of the source row ``s`` as it arrives."""
+    @cached_property
+    def match_columns(self) -> tuple[str, ...]:
+        """Return the columns of the target that ``match`` names, as the target spells them."""
+        if self.table_map.match == WHOLE_ROW:
+            return tuple(column.name for column in self.into.stored)
+        columns = (self.into.column(name) for name in self.table_map.match)
+        return tuple(column.name for column in columns if column and not column.generated)
+
+    @property
+    def matched_key(self) -> str:
+        """Return the key of the source that differs between matched rows.
+
+        It is empty if the primary key has several columns, or if ``match`` names it.
+        """
+        key = self.table.primary_key
+        if not self.table_map.match or len(key) != 1 or self.renamed.get(key[0]) in (None, *self.match_columns):
+            return ""
+        return key[0]
+
+    def arriving(self, column: str, database: str = "main") -> str:
+        """Return the SQL of a value of a column of the source row ``s`` as it arrives.
+
+        Args:
+            column: The source column.
+            database: Name of the database with the source rows on the connection.
+        """
         shift = self.shifts.get(folded(column))
-        return shift.value(column_of(column)) if shift else column_of(column)
+        value = shift.value(column_of(column)) if shift else column_of(column)
+        return look_up(self.lookups.get(folded(column), ()), database, column_of(column), value)
+
+    def _where(self, database: str) -> str:
+        """Return the SQL condition over ``s`` of the rows that are added to the target."""
+        conditions = [self.chosen.over()] if self.chosen else []
+        conditions += [self.matched.unmatched(database)] if self.matched else []
+        return " AND ".join(conditions)
 
     def projection(self, database: str = "main") -> Projection:
         """Return the SQL of the rows as they have to arrive.
@@ -165,7 +208,7 @@ class TableMapping:
         Args:
             database: Name of the database with the source rows on the connection.
         """
-        columns = [ProjectedColumn(new, self.arriving(old), old) for old, new in self.columns]
+        columns = [ProjectedColumn(new, self.arriving(old, database), old) for old, new in self.columns]
         columns += [ProjectedColumn(name, f"({literal})") for name, literal in self.constants.items()]
         rowid = None
         if self.table.rowid and self.into.rowid:
@@ -179,7 +222,7 @@ class TableMapping:
             rowid=rowid,
             rowid_counts=self.rowid_counts,
             carries_rowid=self.carries_rowid,
-            where=self.chosen.over() if self.chosen else "",
+            where=self._where(database),
         )
 
 
@@ -205,7 +248,7 @@ class KeySource:
     @property
     def policy(self) -> ConflictPolicy:
         """Return the policy for a row whose key the target already has."""
-        return self.mapping.table_map.on_conflict
+        return clash_policy_of(self.mapping.table_map)
 
 
 def mapping_of_target_rows(plan: Plan, table: Table, into: Table, *, rowids: bool) -> TableMapping:
@@ -312,45 +355,6 @@ def _columns_without_value(subject: str, into: Table, fed: set[str]) -> list[Pro
         hint = "Give the column a constant default in the target, or move the table under another name."
         problems.append(Problem("no-value-for-column", subject, text, hint, criterion="values-fit"))
     return problems
-
-
-_MODULES = ("fts5", "rtree", "rtree_i32")
-# FTS5 with this option stores the text elsewhere or not at all. A column may be named content.
-_OPTION = re.compile(r"[(,]\s*content\s*=")
-
-
-def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> Table | Problem:
-    """Return the table that a table map names, or the problem why it cannot be moved."""
-    subject = f"{source.file}:{table_map.name}"
-    table = schema.table(table_map.name)
-    if table is None:
-        if any(folded(view.name) == folded(table_map.name) for view in schema.views):
-            text = "is a view, not a table. The tables that it reads would be left behind."
-            return Problem(
-                "view-named",
-                subject,
-                text,
-                "Move the tables it reads. The run then creates the view as well.",
-                criterion="sources-readable",
-            )
-        tables = (
-            ", ".join(sorted(table.name for table in schema.movable)[:12]) or "no table at all (the database is empty)"
-        )
-        return Problem(
-            "no-such-table", subject, "no such table.", f"The database has: {tables}.", criterion="sources-readable"
-        )
-    if table.kind == "shadow":
-        text = "belongs to a virtual table and holds its inner state, not rows."
-        return Problem("inner-table", subject, text, "Move the virtual table instead.", criterion="sources-readable")
-    if table.kind == "virtual" and (table.module not in _MODULES or _OPTION.search(strip_literals(table.sql))):
-        text = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
-        hint = "Leave it behind with a reason and create it again in the target."
-        if table.module in ("fts4", "fts5") and _OPTION.search(strip_literals(table.sql)):
-            hint = (
-                "Name it in a [[rebuild]] as well, and the run creates and fills it. Or leave it behind with a reason."
-            )
-        return Problem("virtual-table", subject, text, hint, criterion="values-fit")
-    return table
 
 
 def _computed_columns(mapping: TableMapping) -> tuple[ProjectedColumn, ...]:

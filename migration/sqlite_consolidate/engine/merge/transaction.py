@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.merge.copy_rows import (
 )
 from sqlite_consolidate.engine.merge.derived.refresh import RefreshedTable, refresh_tables
 from sqlite_consolidate.engine.merge.derived.search_index import RebuiltIndex, rebuild
+from sqlite_consolidate.engine.merge.rows.key_map_file import write_key_map
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
 from sqlite_consolidate.engine.merge.rows.left_rows import log_left_rows
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
@@ -93,6 +94,7 @@ class TargetTransaction:
         digests: Digests of the tables in the open transaction.
         sql: The executed statements, with names and without values.
         conflict_findings: Findings about rows that a conflict policy affected.
+        key_map: Database of the keys of matched rows, or None.
     """
 
     path: Path
@@ -111,6 +113,7 @@ class TargetTransaction:
     digests: DigestCache = field(default_factory=DigestCache)
     sql: list[str] = field(default_factory=list)
     conflict_findings: list[Finding] = field(default_factory=list)
+    key_map: Path | None = None
     _last_write: tuple[object, ...] = ()
 
     @classmethod
@@ -208,6 +211,10 @@ class TargetTransaction:
             self.digests.forget()
             if is_last:
                 self._last_write = self._state()
+
+    def write_key_map(self) -> None:
+        """Write the keys of matched rows into the backup set, if the plan matches rows."""
+        self.key_map = write_key_map(self.inspected, self.folder)
 
     def write_history(self, row: history.Row) -> None:
         """Write the run's row of history, the last write before COMMIT."""

@@ -257,6 +257,7 @@ class RunResults(Pipeline):
             refreshed=target.refreshed_tables,
             undone=target.undone,
             target_before=self.folder / copy.copy if copy else None,
+            key_map=target.key_map,
         )
 
     @property

@@ -202,6 +202,7 @@ class Run(RunResults):
                 self.target.copy_source(database, self.inspected.path_of_source(source.name))
         self.target.derive_again()
         self.target.create_triggers()
+        self.target.write_key_map()
         self.log.note(*self.target.conflict_findings)
         expected = self.target.expected_digests()
         row = history.Row(

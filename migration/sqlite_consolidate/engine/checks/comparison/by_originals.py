@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
 from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch, match_rows
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.inspection import read_problem
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_for_inspection
 from sqlite_consolidate.engine.sqlite.errors import result_code
@@ -220,7 +221,7 @@ def damaged_target_problem(target: str, error: sqlite3.Error) -> Problem:
 
 
 def _replaces_target_rows(mapping: TableMapping) -> bool:
-    return mapping.table_map.on_conflict in ("prefer-source", "prefer-newer")
+    return clash_policy_of(mapping.table_map) in ("prefer-source", "prefer-newer")
 
 
 def changed_row_findings(

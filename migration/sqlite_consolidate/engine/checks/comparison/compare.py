@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.checks.comparison.compare_structure import (
     SchemaComparison,
 )
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
+from sqlite_consolidate.engine.merge.conflict_log import matched_text
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, count_orphans
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -62,6 +63,7 @@ class TargetComparison(SchemaComparison):
         refreshed: Folded name of each table whose columns the run has set again, to its digests.
         undone: Rolls back what a proof writes.
         target_before: Backup of the target. None if there was no target, or if it is not at hand.
+        key_map: Database of the keys of matched rows. None if no row can match.
     """
 
     con: sqlite3.Connection
@@ -73,6 +75,7 @@ class TargetComparison(SchemaComparison):
     target_before: Path | None = None
     refreshed: Mapping[str, RefreshedTable] = field(default_factory=dict)
     undone: Callable[[], AbstractContextManager[None]] = nullcontext
+    key_map: Path | None = None
 
 
 def rows_counted(compared: TargetComparison) -> list[Observation]:
@@ -85,7 +88,9 @@ def rows_counted(compared: TargetComparison) -> list[Observation]:
         for mapping, row_match in compared.row_matches
     ]
     for table in compared.copied:
+        match = table.mapping.table_map.match
         settled = settled_text(table.skipped, table.replaced, table.left.rows)
+        settled = matched_text(table.skipped, table.identical) if match else settled
         expected = f"{counted(table.rows, 'row')}{settled}"
         observed = f"{counted(table.inserted, 'row')} arrived in {table.seconds:.2f} s"
         holds = table.inserted + table.skipped + table.left.rows == table.rows
@@ -108,11 +113,19 @@ def settled_text(skipped: int, replaced: int, left: int) -> str:
 
 
 def _under_other_keys(mapping: TableMapping, row_match: RowMatch) -> Observation | None:
-    """Return that rows were not examined if they are not at the keys that they would get."""
-    if not mapping.shifted or not (row_match.missing or row_match.systematic):
+    """Return that rows were not examined if they are not at the keys that they would get.
+
+    Neither are they if the plan lets rows match, and not all of them are as this release would leave them.
+    """
+    if not (row_match.missing or row_match.systematic):
         return None
+    subject = f"{mapping.subject} -> {mapping.into.name}"
+    if mapping.matched or mapping.lookups or mapping.updated:
+        return not_examined(
+            subject, "the plan lets rows match, and not all of them are as this release would leave them"
+        )
     reason = "the plan gives its rows new keys, and not all of them are at the keys that this release would give"
-    return not_examined(f"{mapping.subject} -> {mapping.into.name}", reason)
+    return not_examined(subject, reason) if mapping.shifted else None
 
 
 def _rows_counted_observation(mapping: TableMapping, row_match: RowMatch) -> Observation:

@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.content.table_differences import (
     table_side,
 )
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED, ColumnShift, shift_from_json
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.merge.rows.row_filter import RowFilter
 from sqlite_consolidate.engine.merge.table_mapping import match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
@@ -81,13 +82,15 @@ class OriginalRows:
         target_table = read_schema(con).table(name)
         if target_table is None:
             return RowDifferences(note=f"The target has no table {name}.")
+        if any(table_map.match for source in self.plan.sources for table_map in source.tables):
+            return RowDifferences(note="The plan lets rows match, and such rows are not compared one by one.")
         with ExitStack() as opened:
             before = self._table_before(name, opened)
             mappings = self._list_mappings(target_table, opened, is_new=before is None)
             counts = mappings[0][1].rowid_counts if mappings else target_table.counts_rowid
             expected = [table_side(*before, counts=counts)] if before else []
             expected += [
-                Side(source, mapping.projection(), mapping.table_map.on_conflict, mapping.table_map.newer)
+                Side(source, mapping.projection(), clash_policy_of(mapping.table_map), mapping.table_map.newer)
                 for source, mapping in mappings
             ]
             return compare_sides(name, expected, table_side(con, target_table, counts=counts))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.content.expected_rows import Rows, Shape, digest_values, place_of_newer, row_shape
 from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_rows
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
@@ -109,7 +110,7 @@ def _comparison(
     for (original, mapping), source in zip(originals, sources, strict=True):
         values = [*(source[column.name] for column in columns), *_rowid(mapping.table, "s")]
         query = mapping.projection().select_values(values)
-        policy = mapping.table_map.on_conflict if len(originals) > 1 else "refuse"
+        policy = clash_policy_of(mapping.table_map) if len(originals) > 1 else "refuse"
         newer = place_of_newer(mapping.into, [column.name for column in columns], mapping.table_map.newer)
         expected.append(Rows(original, query, policy, newer))
     values = [*(column.target for column in columns), *_rowid(table, "t")]

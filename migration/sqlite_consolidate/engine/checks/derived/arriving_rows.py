@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of, policy_of
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.sqlite.schema.derivations import SEARCH_MODULES
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
@@ -72,7 +73,7 @@ class ArrivingRows:
         With ``prefer-source`` the copy replaces a row by DELETE and INSERT, and an application would also do it by
         UPDATE. With ``prefer-newer`` the copy updates it.
         """
-        policies = {mapping.table_map.on_conflict for mapping in self.into(table)}
+        policies = {policy_of(mapping.table_map) for mapping in self.into(table)}
         refresh = ("REFRESH",) if folded(table) in self.refreshed else ()
         if "prefer-source" in policies:
             return ("INSERT", "UPDATE", "DELETE", *refresh)
@@ -131,10 +132,12 @@ class ArrivingRows:
     def added(self, mapping: TableMapping) -> int:
         """Return the number of rows that the target will have and has not had."""
         copied = self._copied.get(_target_of(mapping))
-        return self.databases.rows(mapping) if copied is None else copied.inserted - _identical(copied)
+        return self.databases.unmatched_rows(mapping) if copied is None else copied.inserted - _identical(copied)
 
     def _replaced(self, mapping: TableMapping) -> int:
         """Return the number of rows of the target that a different row replaces."""
+        if mapping.matched:
+            return mapping.matched.different if policy_of(mapping.table_map) == "prefer-source" else 0
         copied = self._copied.get(_target_of(mapping))
         return 0 if copied is None else copied.replaced - _identical(copied)
 
@@ -176,7 +179,7 @@ def describe_rows(count: int, event: str) -> str:
 
 def _identical(copied: CopiedTable) -> int:
     """Return the number of rows that replace an identical row."""
-    return copied.identical if copied.mapping.table_map.on_conflict == "prefer-source" else 0
+    return copied.identical if clash_policy_of(copied.mapping.table_map) == "prefer-source" else 0
 
 
 def _target_of(mapping: TableMapping) -> tuple[str, str]:

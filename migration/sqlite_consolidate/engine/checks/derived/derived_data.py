@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.derived.arriving_rows import ArrivingRows, describe_rows
 from sqlite_consolidate.engine.checks.derived.declared_rebuilds import CRITERION, plan_rebuilds, rebuild_lines
 from sqlite_consolidate.engine.checks.derived.declared_refreshes import plan_refreshes, refresh_lines
+from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation, DerivationReader
 from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -90,7 +91,7 @@ def _comes_along(arriving: ArrivingRows, derivation: Derivation) -> bool:
     """
     mappings = [*arriving.into(derivation.over), *arriving.into(derivation.table)]
     return (
-        all(mapping.new and mapping.table_map.on_conflict == "refuse" for mapping in mappings)
+        all(mapping.new and policy_of(mapping.table_map) == "refuse" for mapping in mappings)
         and len({mapping.source.name for mapping in mappings}) == 1
         and bool(arriving.into(derivation.table))
         and arriving.has_fired(derivation.over, derivation.name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
@@ -60,7 +61,7 @@ def count_strays(con: sqlite3.Connection, reference: Reference, source: str, int
     has_parent, is_same = "0", "0"
     if parent is not None:
         joined = f"LEFT JOIN {_place(source, parent)} AS s ON {_matches('s', parent, reference)}"
-        has_parent, is_same = f"s.{quoted(parent.columns[0])} IS NOT NULL", _same_row(_kept_pairs(reference))
+        has_parent, is_same = f"s.{quoted(parent.columns[0])} IS NOT NULL", _same_parent(reference, source)
     place, matches = _place(into, reference.into), _matches("t", reference.into, reference)
     arrived, reached = f"t.{quoted(reference.into.columns[0])} IS NOT NULL", f"LEFT JOIN {place} AS t ON {matches}"
     if reference.is_divided:  # any of the rows that it reaches may be another one
@@ -125,7 +126,7 @@ def count_merged_parents(con: sqlite3.Connection, reference: Reference, source: 
         f"SELECT coalesce(sum(k.n), 0) FROM ({_referenced_keys(reference, source, kept)}) AS k"
         f" JOIN {_place(source, parent)} AS s ON {_matches('s', parent, reference)}"
         f" JOIN {_place(into, reference.into)} AS t ON {_matches('t', reference.into, reference)}"
-        f" WHERE NOT ({_same_row(_kept_pairs(reference))})"
+        f" WHERE NOT ({_same_row(_kept_pairs(reference, source))})"
         f" AND EXISTS (SELECT 1 FROM {_place(source, parent)} AS o WHERE ({shared or 0}) AND {is_other})"
     )
     return int(con.execute(query).fetchone()[0])
@@ -193,12 +194,13 @@ def kept_rows(mapping: TableMapping, source: str) -> str:
 
 def _referenced_keys(reference: Reference, source: str, kept: str) -> str:
     """Return the query of each distinct key, with the number of rows that refer to it."""
-    table = reference.child.table
+    child, table = reference.child, reference.child.table
     values = [f"s.{quoted(column)}" for column in reference.columns]
     every = (*values, *(f"({literal})" for literal in reference.constants))
     columns = [f"{value} COLLATE BINARY AS k{place}" for place, value in enumerate(every)]
-    shifted = [place for place, column in enumerate(reference.columns) if folded(column) in reference.child.shifts]
-    arriving = [reference.child.arriving(reference.columns[place]) for place in shifted]
+    moved = {*child.shifts, *child.lookups}
+    shifted = [place for place, column in enumerate(reference.columns) if folded(column) in moved]
+    arriving = [child.arriving(reference.columns[place], source) for place in shifted]
     columns += [f"{value} AS a{place}" for place, value in zip(shifted, arriving, strict=True)]
     # A column without affinity can hold 1 and 1.0, which are one key of a number and two keys of a text.
     untyped = [c for c in reference.columns if column_affinity(table, c) == "BLOB"]
@@ -210,9 +212,7 @@ def _referenced_keys(reference: Reference, source: str, kept: str) -> str:
     referring = values[: len(reference.parent.columns)] if reference.parent else values
     conditions = [*(f"{value} IS NOT NULL" for value in referring), *([f"({kept})"] if kept else [])]
     conditions += [reference.when.over("s")] if reference.when else []
-    query = reference.child.projection(source).select(
-        [*columns, "count(*) AS n"], " AND ".join(conditions), by_index=True
-    )
+    query = child.projection(source).select([*columns, "count(*) AS n"], " AND ".join(conditions), by_index=True)
     return f"{query} GROUP BY {', '.join(grouping)}"
 
 
@@ -258,8 +258,9 @@ def _values(key: ReferredKey, reference: Reference) -> list[str]:
     present += ["BLOB"] * len(reference.constants)
     values = [f"k.k{place}" for place in range(len(present))]
     if key is reference.into:
+        moved = {*child.shifts, *child.lookups}
         for place, column in enumerate(reference.columns):
-            values[place] = f"k.a{place}" if folded(column) in child.shifts else values[place]
+            values[place] = f"k.a{place}" if folded(column) in moved else values[place]
     # The parent of the source is referred to by the first columns only.
     return [
         _with_affinity(value, wanted, affinity)
@@ -278,10 +279,27 @@ def _with_affinity(value: str, wanted: str, present: str) -> str:
     return f"iif(typeof({value}) = 'text' AND {number} = {value}, {number}, {value})"
 
 
-def _kept_pairs(reference: Reference) -> list[tuple[str, str]]:
+def _kept_pairs(reference: Reference, source: str) -> list[tuple[str, str]]:
     """Return the pairs of a parent without columns that the plan sets again."""
     refreshed = refreshed_columns(reference.child.plan, reference.into.table.name)
-    return [pair for pair in reference.row if folded(pair[0]) not in {f"t.{quoted(name)}" for name in refreshed}]
+    names = {f"t.{quoted(name)}" for name in refreshed}
+    return [pair for pair in reference.row(source) if folded(pair[0]) not in names]
+
+
+def _same_parent(reference: Reference, source: str) -> str:
+    """Return the SQL condition that a row is the row that the parent became.
+
+    A row that stands under other keys has equal values in the columns that match.
+    """
+    pairs, mapping = _kept_pairs(reference, source), reference.parent_mapping
+    if mapping is None or mapping.matched is None:
+        return _same_row(pairs)
+    values = {column.name: column.source for column in mapping.projection(source).columns}
+    matched = " AND ".join(
+        f"t.{quoted(name)} COLLATE {quoted(column_collation(mapping.into, name))} IS {values[name]}"
+        for name in mapping.match_columns
+    )
+    return f"iif({mapping.matched.unmatched(source)}, {_same_row(pairs)}, {matched})"
 
 
 def _same_row(pairs: Sequence[tuple[str, str]]) -> str:

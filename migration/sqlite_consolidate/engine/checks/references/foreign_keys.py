@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.checks.references.mapped_names import (
     target_column,
 )
 from sqlite_consolidate.engine.merge.column_types import affinity
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -126,24 +127,32 @@ class Reference:
             return False
         return self.parent is not None and self.parent.is_unique and _identity(mapping, self.into) is not None
 
-    @property
-    def row(self) -> list[tuple[str, str]]:
+    def row(self, source: str) -> list[tuple[str, str]]:
         """Return the pairs of SQL in which a parent must not differ.
 
         The first is over the row ``t`` of the target, the second over the row ``s`` of the source. A constant of the
         plan belongs to the parent's identity in the target.
+
+        Args:
+            source: Name of the database with the rows of the source.
         """
         if self.parent is None:
             return []
-        if self.parent_mapping is not None and self.parent_mapping.table_map.on_conflict == "prefer-newer":
+        if self.parent_mapping is not None and clash_policy_of(self.parent_mapping.table_map) == "prefer-newer":
             # Two rows under one key are versions of one parent, and the newer one stays.
             return [(column.target, column.source) for column, _ in self.parent_mapping.projection().keys[0]]
         if self.parent_mapping is not None:
             stated = self.parent_mapping.stated_constants
             pairs = [
-                (f"t.{quoted(new)}", self.parent_mapping.arriving(old)) for old, new in self.parent_mapping.columns
+                (f"t.{quoted(new)}", self.parent_mapping.arriving(old, source))
+                for old, new in self.parent_mapping.columns
+                if folded(new) not in self.parent_mapping.updated
             ]
-            return pairs + [(f"t.{quoted(name)}", literal) for name, literal in stated.items()]
+            return pairs + [
+                (f"t.{quoted(name)}", literal)
+                for name, literal in stated.items()
+                if folded(name) not in self.parent_mapping.updated
+            ]
         names = {folded(column.name): column.name for column in self.into.table.stored}
         return [
             (f"t.{quoted(names[folded(column.name)])}", f"s.{quoted(column.name)}")

@@ -98,7 +98,7 @@ def _strays(databases: InspectedDatabases, target: PredictedTarget, reference: R
 def _keeps_its_parents(reference: Reference, sources: list[KeySource]) -> bool:
     """Return whether every parent arrives in the referred table, under an equal key."""
     mapping, parent = reference.parent_mapping, reference.parent
-    if mapping is None or parent is None or reference.is_elsewhere or has_contest(sources):
+    if mapping is None or parent is None or reference.is_elsewhere or mapping.matched or has_contest(sources):
         return False
     if mapping.chosen is not None:
         return False

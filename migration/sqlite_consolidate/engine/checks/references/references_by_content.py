@@ -9,12 +9,15 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.matching.source_rows import SourceRows
 from sqlite_consolidate.engine.checks.references.following import key_condition
 from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
-from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
@@ -62,8 +65,12 @@ def content_differs(compared: TargetComparison, group: list[Reference]) -> bool 
         return None
     if any(mapping.chosen for mapping in children):
         return None
+    if any(m.matched and policy_of(m.table_map) == "prefer-source" for m in children):
+        return None  # rows of the target refer to other parents afterwards
     pairs = _Pairs(compared, group)
     if len(pairs.of_child) + len(pairs.of_parent) > _MAX_VALUES or (compared.inspected.target and not pairs.before):
+        return None
+    if not pairs.of_parent and pairs.matched:
         return None
     expected = sum((pairs.of_source(reference) for reference in group), pairs.of_target_before())
     return expected != pairs.of_target(compared.con, compared.schema.tables)
@@ -88,6 +95,9 @@ class _Pairs:
         parents = [reference.parent_mapping for reference in group if reference.parent_mapping]
         self.of_child = _unshifted(first.child.plan, self.child, children)
         self.of_parent = _unshifted(first.child.plan, self.into.table, parents)
+        self.matched = [parent for parent in parents if parent.matched]
+        for parent in self.matched:
+            self.of_parent = [name for name in self.of_parent if _stays_equal(parent, name)]
         for reference in group:
             if reference.parent_mapping is None:
                 same = _origins(reference)
@@ -103,14 +113,35 @@ class _Pairs:
         if table is None:
             return TableDigest()
         if parent is None or reference.parent is None:
-            nothing = ["NULL" for _ in self.of_parent]
-            return self._digest(inspected.write_lock.reader, [*values, *nothing], table, "")
-        origins = _origins(reference)
-        values += [f"p.{quoted(origins[folded(name)])}" for name in self.of_parent]
-        key = ReferredKey(parent, reference.parent.columns)
-        return self._digest(
-            inspected.write_lock.reader, values, table, _join(key, table, reference.columns, reference.when)
-        )
+            values += ["NULL" for _ in self.of_parent]
+            join = ""
+        else:
+            origins = _origins(reference)
+            values += [self._of_parent(origins[folded(name)]) for name in self.of_parent]
+            key = ReferredKey(parent, reference.parent.columns)
+            join = _join(key, table, reference.columns, reference.when)
+        if reference.child.matched:
+            return self._of_new_rows(reference.child, values, table, join)
+        return self._digest(inspected.write_lock.reader, values, table, join)
+
+    def _of_new_rows(self, child: TableMapping, values: list[str], table: Table, join: str) -> TableDigest:
+        """Digest the pairs of the rows of a source without a line in the key map."""
+        inspected, key_map = self.compared.inspected.sources[child.source.name], self.compared.key_map
+        if key_map is None:
+            return TableDigest()
+        con = inspected.write_lock.reader
+        with attached(con, key_map, "key map") as alias:
+            is_matched = SourceRows(con, "", alias).is_matched(child, "c")
+            return self._digest(con, values, table, f"{join} WHERE NOT {is_matched}")
+
+    def _of_parent(self, column: str) -> str:
+        """Return the SQL of a value of a parent.
+
+        If parents can match, equal numbers have one storage class.
+        """
+        value = f"p.{quoted(column)}"
+        number = f"CAST({value} AS INTEGER)"
+        return f"iif(typeof({value}) = 'real' AND {value} = {number}, {number}, {value})" if self.matched else value
 
     def of_target_before(self) -> TableDigest:
         """Digest the pairs that the target had."""
@@ -131,7 +162,7 @@ class _Pairs:
         values = [f"c.{quoted(name)}" for name in self.of_child]
         if parent is None:
             return self._digest(con, [*values, *("NULL" for _ in self.of_parent)], table, "")
-        values += [f"p.{quoted(name)}" for name in self.of_parent]
+        values += [self._of_parent(name) for name in self.of_parent]
         key = ReferredKey(parent, self.into.columns)
         return self._digest(con, values, table, _join(key, table, self.columns, self.when))
 
@@ -146,9 +177,18 @@ def _unshifted(plan: Plan, table: Table, mappings: Sequence[TableMapping]) -> li
         if folded(column.name) in refreshed:
             continue
         origins = [next((o for o, new in m.columns if folded(new) == folded(column.name)), None) for m in mappings]
-        if all(o is not None and folded(o) not in m.shifts for o, m in zip(origins, mappings, strict=True)):
+        if all(
+            o is not None and folded(o) not in (*m.shifts, *m.lookups) for o, m in zip(origins, mappings, strict=True)
+        ):
             columns.append(column.name)
     return columns
+
+
+def _stays_equal(parent: TableMapping, name: str) -> bool:
+    """Return whether matched rows have equal values in a column of the target."""
+    if folded(name) in map(folded, parent.match_columns):
+        return folded(column_collation(parent.into, name)) == "binary"
+    return policy_of(parent.table_map) == "skip-identical"
 
 
 def _origins(reference: Reference) -> dict[str, str]:

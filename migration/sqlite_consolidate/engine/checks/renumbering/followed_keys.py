@@ -60,12 +60,14 @@ class FollowedKeys:
 
     Attributes:
         mappings: The moved tables in plan order.
-        keys: Renumbered keys to their columns, as the source spells them.
+        keys: Keys that change, to their columns as the source spells them. They are renumbered or matched.
+        kept: Those of these keys that change only in matched rows.
         problems: Why a key cannot be renumbered.
     """
 
     mappings: dict[TableId, TableMapping] = field(default_factory=dict)
     keys: dict[ColumnOfSource, str] = field(default_factory=dict)
+    kept: set[ColumnOfSource] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     _parents: dict[ColumnOfSource, list[Parent]] = field(default_factory=dict)
     _cases: dict[ColumnOfSource, tuple[Case, ...]] = field(default_factory=dict)
@@ -79,6 +81,10 @@ class FollowedKeys:
             names, problems = find_keys(mapping)
             followed.keys |= {(table, folded(name)): name for name in names}
             followed.problems += problems
+            matched = column_id(mapping, mapping.matched_key)
+            if mapping.matched_key and matched not in followed.keys:
+                followed.keys[matched] = mapping.matched_key
+                followed.kept.add(matched)
         if followed.keys:
             followed._add_references(databases)
             followed._find_owners()

@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed_ids import find_unf
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.content.projection import column_of
 from sqlite_consolidate.engine.merge.rows.key_shift import ConditionalShift, KeyShift
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -127,17 +128,18 @@ class _Offsets:
 
     def _add_key(self, mapping: TableMapping, key: str) -> None:
         place, name = self.followed.place(mapping, key), mapping.table_map.name
-        offset = offset_above(self._taken.get(place), self._smallest(mapping, key))
+        is_kept = column_id(mapping, key) in self.followed.kept
+        offset = 0 if is_kept else offset_above(self._taken.get(place), self._smallest(mapping, key))
         self._by_key[column_id(mapping, key)] = KeyShift(offset, is_key=True)
         largest = 0
         if folded(mapping.table.alias) == folded(key):
             largest = _mark(self.databases.sources[mapping.source.name].marks, name) or 0
         for follower, column, when in self.followed.columns_of(column_id(mapping, key)):
             is_key = follower is mapping and column == key
-            if problem := self._integers_problem(follower, column, when, is_key=is_key):
+            if not is_kept and (problem := self._integers_problem(follower, column, when, is_key=is_key)):
                 self.databases.problems.append(problem)
                 continue
-            shift = KeyShift(offset, is_key, None if is_key else self._kept(follower, column, when))
+            shift = KeyShift(offset, is_key, None if is_key or is_kept else self._kept(follower, column, when))
             self._shifts[column_id(follower, column), Case(when, column_id(mapping, key))] = shift
             conditions = [when] if when else []
             number = _largest(self._reader(mapping), follower.table_map.name, column_of(column), conditions)
@@ -277,7 +279,7 @@ def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
     shifted = {folded(mapping.into.name) for mapping in mappings if mapping.shifts}
     problems = []
     for mapping in mappings:
-        policy = mapping.table_map.on_conflict
+        policy = clash_policy_of(mapping.table_map)
         if policy != "refuse" and folded(mapping.into.name) in shifted:
             fact = (
                 f'on_conflict = "{policy}" cannot decide in {mapping.into.name}, whose rows get new keys or references.'

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.matching.matched_rows_proof import MatchedRowsProof, copied_exactly
+from sqlite_consolidate.engine.checks.matching.source_rows import SourceRows, updates_rows
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.observation import Observation, equal, not_required
@@ -62,12 +66,30 @@ def keys_mapped(compared: TargetComparison) -> list[Observation]:
 
     The offsets are computed a second time.
     """
-    if not any(mapping.shifts for mapping in compared.inspected.mappings):
+    if not any(mapping.shifts or mapping.matched for mapping in compared.inspected.mappings):
         return [not_required("plan", NO_NEW_KEY)]
     with ExitStack() as opened:
         before = opened.enter_context(open_for_inspection(compared.target_before)) if compared.target_before else None
-        proof = _Proof(compared, FollowedKeys.of(compared.inspected), before)
-        return [*proof.observe_keys(), *proof.observe_references()]
+        proof = _Proof(compared, FollowedKeys.of(compared.inspected), before, _staged_rows(compared, opened))
+        return [*proof.observe_keys(), *proof.observe_matched_rows(), *proof.observe_references()]
+
+
+def _staged_rows(compared: TargetComparison, opened: ExitStack) -> dict[str, SourceRows]:
+    """Return the rows of each source beside the key map.
+
+    Sources of which rows can match are read from the staging database.
+    """
+    if compared.key_map is None:
+        return {}
+    matched = [mapping for mapping in compared.inspected.mappings if mapping.matched]
+    con = opened.enter_context(open_for_inspection(compared.inspected.path_of(matched[0])))
+    rows = SourceRows(con, "main", opened.enter_context(attached(con, compared.key_map, "key map")))
+    staged = {mapping.source.name: rows for mapping in matched}
+    for source in compared.inspected.sources.keys() - staged.keys():
+        reader = compared.inspected.sources[source].write_lock.reader
+        if source not in compared.inspected.staged:  # else it may have another encoding, and no row is matched there
+            staged[source] = SourceRows(reader, "", opened.enter_context(attached(reader, compared.key_map, "key map")))
+    return staged
 
 
 @dataclass
@@ -76,11 +98,13 @@ class _Proof:
 
     Attributes:
         before: Connection to the backup of the target. None if there was no target.
+        staged: Each source of which rows can match, with the key map.
     """
 
     compared: TargetComparison
     followed: FollowedKeys
     before: sqlite3.Connection | None
+    staged: dict[str, SourceRows]
     _same_numbers: dict[ColumnOfTarget, set[ColumnOfTarget]] = field(default_factory=dict)
     _taken: dict[ColumnOfTarget, int] = field(default_factory=dict)
     _offsets: dict[ColumnOfSource, int] = field(default_factory=dict)
@@ -93,8 +117,35 @@ class _Proof:
             waiting = self._take_known(waiting)
             for mapping in mappings:
                 for key in self.followed.own_keys(mapping):
-                    yield self._observe_key(mapping, key)
+                    if column_id(mapping, key) in self.followed.kept:
+                        self._offsets[column_id(mapping, key)] = 0
+                    else:
+                        yield self._observe_key(mapping, key)
                     waiting = self._take_known(waiting)
+
+    def observe_matched_rows(self) -> Iterator[Observation]:
+        """Yield the observations for each table of which rows can match."""
+        con, inspected = self.compared.con, self.compared.inspected
+        matched = [mapping for mapping in inspected.mappings if mapping.matched]
+        for place, mapping in enumerate(matched):
+            if self.compared.schema.table(mapping.into.name) is None or self.compared.key_map is None:
+                yield Observation(mapping.subject, "a table and a key map", "none", holds=False)
+                continue
+            original = inspected.sources[mapping.source.name]
+            table = original.schema.table(mapping.table_map.name)
+            staged = self.staged[mapping.source.name]
+            yield copied_exactly(mapping, staged, original.digests[table.name].full if table else "no such table")
+            later = [
+                other
+                for other in matched[place + 1 :]
+                if other.into.name == mapping.into.name and policy_of(other.table_map) == "prefer-source"
+            ]
+            with (
+                attached(con, inspected.path_of(mapping), f"source {mapping.source.name}") as alias,
+                attached(con, self.compared.key_map, "key map") as key_map,
+            ):
+                rows = SourceRows(con, alias, key_map)
+                yield MatchedRowsProof(mapping, rows, partial(self._arriving, rows, mapping), later).observe()
 
     def observe_references(self) -> Iterator[Observation]:
         """Yield an observation for each column of the target that refers to renumbered keys.
@@ -118,12 +169,10 @@ class _Proof:
             yield equal(f"{table}.{column}", self._expected(table, column).full, digest.full)
 
     def _observe_key(self, mapping: TableMapping, key: str) -> Observation:
-        place, name = self._place(mapping, key), f"FROM {quoted(mapping.table_map.name)}"
-        query = f"SELECT count({quoted(key)}), ifnull(min({quoted(key)}), 1) {name}"
-        rows, first = self._reader(mapping).execute(query).fetchone()
-        if mapping.chosen:
-            query = f"SELECT count({quoted(key)}) {name} {_chosen(mapping)}"
-            rows = int(self._reader(mapping).execute(query).fetchone()[0])
+        source, place = self._rows(mapping), self._place(mapping, key)
+        is_new = f"s.{quoted(key)} IS NOT NULL AND NOT {source.is_matched(mapping)} AND {_chosen(mapping)}"
+        query = f"SELECT ifnull(sum({is_new}), 0), ifnull(min({quoted(key)}), 1) FROM {source.table(mapping)} AS s"
+        rows, first = source.con.execute(query).fetchone()
         offset = max(self._taken[place], 0) + 1 - min(1, first) if place in self._taken else 0
         self._offsets[column_id(mapping, key)] = offset
         stated = mapping.shifts[folded(key)].offset if folded(key) in mapping.shifts else 0
@@ -137,13 +186,17 @@ class _Proof:
         """Return the number of source keys that lead to exactly one row of the target."""
         con, into = self.compared.con, mapping.into.name
         path = self.compared.inspected.path_of(mapping)
-        with attached(con, path, f"source {mapping.source.name}") as alias:
+        with ExitStack() as opened:
+            alias = opened.enter_context(attached(con, path, f"source {mapping.source.name}"))
+            key_map = self.compared.key_map
+            lines = opened.enter_context(attached(con, key_map, "key map")) if key_map and mapping.matched else ""
+            is_matched = SourceRows(con, alias, lines).is_matched(mapping)
             source = f"{quoted(alias)}.{quoted(mapping.table.name)}"
             stated = "".join(f" AND t.{quoted(name)} IS {value}" for name, value in mapping.stated_constants.items())
             query = (
                 f"SELECT count(*) FROM (SELECT 1 FROM {source} AS s JOIN main.{quoted(into)} AS t"
-                f" ON t.{quoted(mapping.renamed[key])} = s.{quoted(key)} + ?{stated} GROUP BY s.{quoted(key)}"
-                " HAVING count(*) = 1)"
+                f" ON t.{quoted(mapping.renamed[key])} = s.{quoted(key)} + ?{stated} AND NOT {is_matched}"
+                f" GROUP BY s.{quoted(key)} HAVING count(*) = 1)"
             )
             return int(con.execute(query, (offset,)).fetchone()[0])
 
@@ -161,17 +214,35 @@ class _Proof:
         """Return the digest that a column must have."""
         inspected, digest = self.compared.inspected.target, TableDigest()
         present = inspected.schema.table(table) if inspected else None
+        into = [mapping for mapping in self.followed.mappings.values() if folded(mapping.into.name) == folded(table)]
+        updating = [mapping for mapping in into if folded(column) in mapping.updated and updates_rows(mapping)]
         if self.before is not None and present is not None and present.column(column) is not None:
-            digest = digest_query(self.before, f"SELECT {quoted(column)} FROM {quoted(present.name)} NOT INDEXED")
-        for mapping in self.followed.mappings.values():
-            if folded(mapping.into.name) == folded(table):
-                old = next((old for old, new in mapping.columns if folded(new) == folded(column)), None)
-                value = self._number(mapping, old) if old else mapping.constants[column]
-                query = f"SELECT {value} FROM {quoted(mapping.table_map.name)} AS s NOT INDEXED {_chosen(mapping)}"
-                digest += digest_query(self._reader(mapping), query)
+            with ExitStack() as opened:
+                rows = SourceRows(self.before)
+                if updating and self.compared.key_map:
+                    alias = opened.enter_context(attached(self.before, self.compared.key_map, "key map"))
+                    rows = SourceRows(self.before, "", alias)
+                stays = rows.is_not_updated(updating, f"t.{quoted(updating[0].matched_key)}" if updating else "")
+                query = f"SELECT t.{quoted(column)} FROM {quoted(present.name)} AS t NOT INDEXED WHERE {stays}"
+                digest = digest_query(self.before, query)
+        for place, mapping in enumerate(into):
+            old = next((old for old, new in mapping.columns if folded(new) == folded(column)), None)
+            rows, later = self._rows(mapping), [each for each in updating if each in into[place + 1 :]]
+            value = self._arriving(rows, mapping, old) if old else mapping.constants[column]
+            key = mapping.matched_key or next(iter(mapping.table.primary_key), "")
+            arriving_key = self._arriving(rows, mapping, key) if later else ""
+            stays = f"{rows.is_not_updated(later, arriving_key)} AND {_chosen(mapping)}"
+            query = f"SELECT {value} FROM {rows.table(mapping)} AS s NOT INDEXED WHERE"
+            digest += digest_query(rows.con, f"{query} NOT {rows.is_matched(mapping)} AND {stays}")
+            if mapping in updating:
+                digest += digest_query(rows.con, f"{query} {rows.is_last_update(mapping, later)}")
         return digest
 
-    def _number(self, mapping: TableMapping, column: str) -> str:
+    def _arriving(self, rows: SourceRows, mapping: TableMapping, column: str) -> str:
+        """Return the SQL of a value as it has to arrive, by the key map and by the offsets."""
+        return self._number(rows, mapping, column, is_mapped=True)
+
+    def _number(self, rows: SourceRows, mapping: TableMapping, column: str, *, is_mapped: bool = False) -> str:
         """Return the SQL of a value as it has to arrive.
 
         A number up to 0 has the offset only if it is a key.
@@ -180,14 +251,23 @@ class _Proof:
         arriving = value
         for when, owner in reversed(self.followed.cases(mapping, column)):
             number = value
-            if owner is not None:
-                is_key = self._is_key(mapping, column, value, (), when)
+            if owner is not None and owner not in self.followed.kept:
+                is_key = self._is_key(rows, mapping, column, value, (), when)
                 number = f"CASE WHEN {value} > 0 OR {is_key} THEN {value} + {self._offsets[owner]} ELSE {value} END"
+            parent = self.followed.mappings[owner[0]] if owner else None
+            if is_mapped and parent and parent.matched and not self.followed.is_own_key(mapping, column):
+                number = f"coalesce({rows.standing_key(parent, value)}, {number})"
             arriving = f"CASE WHEN {when.over('s')} THEN {number} ELSE {arriving} END" if when else number
         return arriving
 
     def _is_key(
-        self, mapping: TableMapping, column: str, value: str, way: tuple[str, ...], when: RowCondition | None = None
+        self,
+        rows: SourceRows,
+        mapping: TableMapping,
+        column: str,
+        value: str,
+        way: tuple[str, ...],
+        when: RowCondition | None = None,
     ) -> str:
         """Return the SQL condition that a value leads from row to row to a renumbered key."""
         if self.followed.is_own_key(mapping, column):
@@ -196,8 +276,8 @@ class _Proof:
         for parent, referred in self.followed.parents_of(mapping, column, when):
             place = f"{parent.subject}.{referred}"
             if place not in way:
-                table, name = quoted(parent.table_map.name), quoted(referred)
-                further = self._is_key(parent, referred, value, (*way, place))
+                table, name = rows.table(parent), quoted(referred)
+                further = self._is_key(rows, parent, referred, value, (*way, place))
                 conditions.append(f"(EXISTS (SELECT 1 FROM {table} AS p WHERE p.{name} = {value}) AND {further})")
         return f"({' OR '.join(conditions) or '0'})"
 
@@ -216,7 +296,8 @@ class _Proof:
                 column = table_before.column(place[1]) if table_before else None
                 if self.before is not None and inspected.target and table_before and column:
                     conditions = self.followed.target_rows_with(table_before, place[1], places)
-                    largest = self._largest(self.before, table_before.name, f"s.{quoted(column.name)}", conditions)
+                    name = quoted(table_before.name)
+                    largest = self._largest(self.before, name, f"s.{quoted(column.name)}", conditions)
                     self._take(key_place, largest)
                     if folded(table_before.alias) == place[1]:
                         self._take(key_place, inspected.target.marks.get(table_before.name) or None)
@@ -236,15 +317,16 @@ class _Proof:
             for key_place, places in self._same_numbers.items():
                 if self._place(mapping, column) in places:
                     conditions = self.followed.rows_with(mapping, column, places)
-                    number, name = self._number(mapping, column), mapping.table_map.name
-                    self._take(key_place, self._largest(self._reader(mapping), name, number, conditions))
+                    rows = self._rows(mapping)
+                    number, table = self._number(rows, mapping, column), rows.table(mapping)
+                    self._take(key_place, self._largest(rows.con, table, number, conditions))
                     self._take(key_place, mark + max((self._offsets[o] for o in owners), default=0) if mark else None)
         return later
 
     @staticmethod
     def _largest(con: sqlite3.Connection, table: str, value: str, conditions: Iterable[RowCondition]) -> int | None:
         rows = " OR ".join(condition.over("s") for condition in conditions) or "1"
-        numbers = f"SELECT {value} AS v FROM {quoted(table)} AS s WHERE {rows}"
+        numbers = f"SELECT {value} AS v FROM {table} AS s WHERE {rows}"
         query = f"SELECT CAST(max(v) AS INTEGER) FROM ({numbers}) WHERE typeof(v) IN ('integer', 'real')"
         largest: int | None = con.execute(query).fetchone()[0]
         return largest
@@ -256,10 +338,12 @@ class _Proof:
     def _place(self, mapping: TableMapping, column: str) -> ColumnOfTarget:
         return folded(mapping.into.name), folded(mapping.renamed[column])
 
-    def _reader(self, mapping: TableMapping) -> sqlite3.Connection:
-        return self.compared.inspected.sources[mapping.source.name].write_lock.reader
+    def _rows(self, mapping: TableMapping) -> SourceRows:
+        """Return the source of a mapping, or its staged rows if some of them can match."""
+        reader = self.compared.inspected.sources[mapping.source.name].write_lock.reader
+        return self.staged.get(mapping.source.name, SourceRows(reader))
 
 
 def _chosen(mapping: TableMapping) -> str:
-    """Return the clause that selects the rows of a source table that the plan moves."""
-    return f"WHERE ({mapping.table_map.where}\n)" if mapping.table_map.where else ""
+    """Return the condition on the rows of a source table that the plan moves."""
+    return f"({mapping.table_map.where}\n)" if mapping.table_map.where else "1"

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.content.digest import digest_query
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.statements import same_except_defaults
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
@@ -105,7 +106,7 @@ def _keeps_rows_and_rowids(mapping: TableMapping) -> bool:
     """Return whether a copy of whole records keeps every row and every rowid."""
     # Without an index, SQLite assigns new implicit rowids when it copies whole records.
     keeps_rowids = bool(mapping.into.alias or mapping.into.without_rowid or mapping.into.indexes)
-    return mapping.new and mapping.table_map.on_conflict == "refuse" and keeps_rowids
+    return mapping.new and clash_policy_of(mapping.table_map) == "refuse" and keeps_rowids
 
 
 @dataclass(frozen=True)

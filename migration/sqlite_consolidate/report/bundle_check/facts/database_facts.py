@@ -12,9 +12,15 @@ from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.checks.comparison.compare import settled_text
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
 from sqlite_consolidate.engine.checks.derived.derived_right import CONTENTS, INTACT
+from sqlite_consolidate.engine.checks.matching.matched_rows_proof import (
+    copied_subject,
+    matched_rows_text,
+    matched_subject,
+)
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_text, subject_of
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
+from sqlite_consolidate.engine.merge.conflict_log import matched_text
 from sqlite_consolidate.engine.merge.derived.refresh import others_text
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -194,8 +200,8 @@ def _of_moves(plan: Plan, record: Record) -> Iterator[Fact]:
     by_target: dict[str, list[MoveRecord]] = {}
     for move in record.moves:
         by_target.setdefault(move.into, []).append(move)
-        yield _arrived(move)
         table_map = table_map_of(plan, move)
+        yield _arrived(move, is_matched=bool(table_map and table_map.match))
         if table_map and table_map.moves_some_rows:
             yield _chosen(move)
     yield from _of_stated_rows(plan, record)
@@ -242,14 +248,28 @@ def _of_keys(plan: Plan, record: Record) -> Iterator[Fact]:
             is_same = (key_map.source, folded(key_map.table)) == (move.source, folded(move.into))
             if is_same and (move.source, folded(move.table)) in renumbered:
                 subject = subject_of(move.subject, move.into, key_map.column)
-                text = key_text(move.rows - move.left, key_map.offset)
+                text = key_text(move.rows - move.left - key_map.matched, key_map.offset)
                 if key_map.column:  # NULL is no number, and the evidence does not count it
                     text = rf"\d+ keys?{re.escape(text.partition(' key')[2].removeprefix('s'))}"
                 yield Fact("keys-mapped", subject, text, is_pattern=bool(key_map.column))
+        table_map = table_map_of(plan, move)
+        if table_map and table_map.match:
+            subject = matched_subject(move.subject, move.into, table_map.match)
+            yield Fact("keys-mapped", subject, matched_rows_text(move.skipped))
+            yield Fact("keys-mapped", copied_subject(move.subject), _content_of(record, move))
 
 
-def _arrived(move: MoveRecord) -> Fact:
-    expected = f"{counted(move.rows, 'row')}{settled_text(move.skipped, move.replaced, move.left)}"
+def _content_of(record: Record, move: MoveRecord) -> str:
+    """Return the rows and the digest of the source table of a move."""
+    tables = (contents_of(source, "live") for source in record.sources if source.name == move.source)
+    content = next((each[folded(move.table)] for each in tables if folded(move.table) in each), None)
+    return content_text(content) if content else "no such table"
+
+
+def _arrived(move: MoveRecord, *, is_matched: bool) -> Fact:
+    settled = settled_text(move.skipped, move.replaced, move.left)
+    settled = matched_text(move.skipped, move.identical or 0) if is_matched else settled
+    expected = f"{counted(move.rows, 'row')}{settled}"
     observed = rf"{counted(move.arrived or 0, 'row')} arrived in \d+\.\d\d s"
     return Fact("rows-counted", f"{move.subject} -> {move.into}", expected, observed, is_pattern=True)
 

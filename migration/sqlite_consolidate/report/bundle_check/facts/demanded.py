@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
+from sqlite_consolidate.engine.checks.matching.matched_rows_proof import matched_subject
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.modes import Mode
@@ -123,6 +124,8 @@ def _of_tables(plan: Plan, record: Record) -> Iterator[Demand]:
         table_map = table_map_of(plan, move)
         if table_map and table_map.moves_some_rows:
             yield Demand("rows-chosen", f"{move.subject} -> {move.into}")
+        if table_map and table_map.match:
+            yield Demand("keys-mapped", matched_subject(move.subject, move.into, table_map.match))
     for stated, _ in moved_rows(plan, record):
         yield Demand("rows-as-stated", stated.subject)
         yield Demand("rows-expected", stated.subject)

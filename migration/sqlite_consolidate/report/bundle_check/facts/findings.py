@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.merge.declaration_differences import (
     DeclarationDifference,
     findings_of_declaration_differences,
 )
+from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import LEVELS, Finding, merge_findings
@@ -119,9 +120,9 @@ def _counted_apart(plan: Plan, move: MoveRecord, text: str) -> Iterator[_Pair]:
     Evidence of older releases does not count them apart.
     """
     table_map = table_map_of(plan, move)
-    if table_map is None or table_map.on_conflict == "refuse" or move.identical is None:
+    if table_map is None or policy_of(table_map) == "refuse" or move.identical is None:
         return
     counts = ConflictCounts(move.identical, move.skipped + move.replaced - move.identical, move.replaced)
-    expected = conflict_text(table_map.on_conflict, counts)
+    expected = conflict_text(policy_of(table_map), counts, table_map.match)
     if counts.different < 0 or counts.identical < 0 or not text.startswith(f"{expected};"):
         yield f"findings: {move.subject}", expected, text or "missing"

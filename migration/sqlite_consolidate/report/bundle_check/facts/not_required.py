@@ -101,7 +101,9 @@ def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
     for rebuild in plan.rebuilds:
         yield _Reason(holds=True, criteria=("neighbours-unchanged",), subject=rebuild.table, reason=REBUILT_INDEX)
     yield _Reason(not (plan.rebuilds or plan.refreshes), ("derived-right",), "plan", NOTHING_DERIVED)
-    stated_keys = any(table.keys_ == "renumber" or table.renumber for source in plan.sources for table in source.tables)
+    stated_keys = any(
+        table.keys_ == "renumber" or table.renumber or table.match for source in plan.sources for table in source.tables
+    )
     is_kept = not (record.key_maps or (stated_keys and record.moves))
     yield _Reason(is_kept, ("keys-mapped",), "plan", NO_NEW_KEY)
     maps = (table_map_of(plan, move) for move in record.moves)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.merge.column_types import constant_literal
+from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import estimates_of
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -112,12 +113,13 @@ def _moves(plan: Plan, record: Record) -> Iterator[_Pair]:
     """Yield each move that resolved conflicts otherwise than its policy."""
     for move in record.moves:
         table_map = table_map_of(plan, move)
-        policy = table_map.on_conflict if table_map else "refuse"
+        policy = policy_of(table_map) if table_map else "refuse"
+        is_matched = bool(table_map and table_map.match)
         settled = {
-            "skipped": (move.skipped, policy in ("skip-identical", "prefer-target", "prefer-newer")),
+            "skipped": (move.skipped, is_matched or policy in ("skip-identical", "prefer-target", "prefer-newer")),
             "left": (move.left, table_map is not None and table_map.moves_some_rows),
             "unfollowed": (move.unfollowed, table_map is not None and bool(table_map.follows)),
-            "replaced": (move.replaced, policy in ("prefer-source", "prefer-newer")),
+            "replaced": (move.replaced, policy in ("prefer-source", "prefer-newer") and not is_matched),
         }
         for name, (rows, is_allowed) in settled.items():
             if rows and not is_allowed:

@@ -1,0 +1,278 @@
+"""Find the rows of each source that the target has under other keys, and map their keys.
+
+The maps are tables of the staging database. The rows of file N are compared with the target as it stands before that
+file, earlier files included.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.matching.levels import Levels
+from sqlite_consolidate.engine.checks.matching.matchable import find_unmatchable, staged_rowid, standing_key
+from sqlite_consolidate.engine.checks.matching.standing_rows import StandingRows, same_values
+from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id, table_id
+from sqlite_consolidate.engine.content.inspection import read_problem
+from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, Lookup, MatchedRows, identity, joined
+from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.sqlite.connections import attached, open_existing
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import TableId
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+def match_rows(databases: InspectedDatabases, limits: Limits) -> None:
+    """Leave out the rows of sources that the target has, and map the references to them."""
+    matching = [mapping for mapping in databases.mappings if mapping.table_map.match]
+    if not matching:
+        return
+    followed = FollowedKeys.of(databases)
+    problems = list(find_unmatchable(databases.mappings, followed))
+    databases.problems += problems
+    if problems or followed.problems:
+        return
+    path = databases.staged[matching[0].source.name]
+    with closing(open_existing(path, limits)) as con:
+        try:
+            _KeyMaps(databases, followed, con, limits).compute()
+        except sqlite3.Error as error:
+            databases.problems.append(replace(read_problem(matching[0].subject, error), criterion="keys-free"))
+
+
+@dataclass
+class _KeyMaps:
+    """Compute the maps of one source after the other.
+
+    Attributes:
+        con: Connection to the staging database.
+    """
+
+    databases: InspectedDatabases
+    followed: FollowedKeys
+    con: sqlite3.Connection
+    limits: Limits
+    _names: dict[TableId, str] = field(default_factory=dict)
+    _standing: dict[str, StandingRows] = field(default_factory=dict)
+
+    def compute(self) -> None:
+        """Set which rows of each mapping are matched, and how references to them arrive."""
+        self.con.execute("BEGIN")
+        self._name_maps()
+        self._read_target()
+        for source in self.databases.plan.in_order:
+            mappings_of_source = [mapping for mapping in self.databases.mappings if mapping.source.name == source.name]
+            matching = [mapping for mapping in mappings_of_source if mapping.table_map.match]
+            for mapping in self._in_order(matching):
+                self.limits.deadline.start_step(f"the rows of {mapping.subject} that match")
+                self._match(mapping)
+            for mapping in matching:
+                self._compare(mapping)
+            for mapping in self.databases.mappings:
+                if mapping.source.name == source.name and folded(mapping.into.name) in self._standing:
+                    self._add(mapping)
+        self.con.execute("COMMIT")
+
+    def _name_maps(self) -> None:
+        """Create the maps without lines, and let references look up their keys there."""
+        lookups: dict[TableId, dict[str, tuple[Lookup, ...]]] = {}
+        for mapping in self.databases.mappings:
+            if not mapping.table_map.match:
+                continue
+            table = table_id(mapping)
+            name = self._names[table] = f"matched rows {len(self._names) + 1}"
+            key = mapping.matched_key
+            collation = quoted(column_collation(mapping.table, key) if key else "binary")
+            columns = f"row INTEGER PRIMARY KEY, old COLLATE {collation}, new, standing, second, identical"
+            self.con.execute(f"CREATE TABLE main.{quoted(name)}({columns})")
+            for column in ("old", "new", "standing"):
+                self.con.execute(f"CREATE INDEX main.{quoted(f'{name} by {column}')} ON {quoted(name)}({column})")
+            for follower, column, when in self.followed.columns_of(column_id(mapping, key)):
+                if not self.followed.is_own_key(follower, column):
+                    columns_of = lookups.setdefault(table_id(follower), {})
+                    columns_of[folded(column)] = (*columns_of.get(folded(column), ()), Lookup(name, when))
+        updated: dict[str, frozenset[str]] = {}
+        for mapping in self.databases.mappings:
+            if mapping.table_map.match and policy_of(mapping.table_map) == "prefer-source":
+                into, kept = folded(mapping.into.name), {*mapping.match_columns, standing_key(mapping)}
+                names = {folded(column.name) for column in mapping.into.stored if column.name not in kept}
+                updated[into] = updated.get(into, frozenset()) | names
+        self.databases.mappings = [
+            replace(
+                mapping,
+                lookups=lookups.get(table_id(mapping), {}),
+                updated=updated.get(folded(mapping.into.name), frozenset()),
+            )
+            for mapping in self.databases.mappings
+        ]
+
+    def _read_target(self) -> None:
+        """Read the rows of the target that may match."""
+        target = self.databases.target
+        for mapping in self.databases.mappings:
+            name = folded(mapping.into.name)
+            if not mapping.table_map.match:
+                continue
+            if name not in self._standing:
+                self._standing[name] = StandingRows(self.con, mapping.into, f"standing rows {len(self._standing) + 1}")
+                if target and target.schema.table(mapping.into.name):
+                    with attached(self.con, self.databases.attachable_path(target), "target") as alias:
+                        self._standing[name].create(alias)
+                else:
+                    self._standing[name].create("")
+            self._standing[name].add_index(mapping.match_columns)
+
+    def _in_order(self, matching: Sequence[TableMapping]) -> list[TableMapping]:
+        """Return the tables of a source, parents first.
+
+        A parent is a table that the columns of ``match`` of another one refer to.
+        """
+        waiting = {table_id(mapping): mapping for mapping in matching}
+        ordered: list[TableMapping] = []
+        while waiting:
+            ready = [
+                mapping for table, mapping in waiting.items() if not (self._owners(mapping) - {table}) & waiting.keys()
+            ]
+            if not ready:
+                self._add_circle(list(waiting.values()))
+                return ordered
+            ordered += ready
+            waiting = {table: mapping for table, mapping in waiting.items() if mapping not in ready}
+        return ordered
+
+    def _owners(self, mapping: TableMapping) -> set[TableId]:
+        """Return the tables whose keys the columns of ``match`` hold."""
+        return {owner[0] for column in _origins(mapping) for owner in self.followed.owners(mapping, column)}
+
+    def _add_circle(self, mappings: list[TableMapping]) -> None:
+        first, *others = (mapping.subject for mapping in mappings)
+        fact = "its columns of match refer to rows of other tables whose columns of match refer back to its own rows."
+        hint = "Name columns in match that do not refer to each other."
+        problem = Problem("match-circle", first, fact, hint, criterion="keys-free", others=tuple(others))
+        self.databases.problems.append(problem)
+
+    def _match(self, mapping: TableMapping) -> None:
+        """Add a line to the map for each row that a standing row matches."""
+        upward = [
+            column
+            for column in _origins(mapping)
+            if column_id(mapping, mapping.matched_key) in self.followed.owners(mapping, column)
+            and column != mapping.matched_key
+        ]
+        if not upward:
+            self.con.execute(self._lines(mapping))
+            return
+        levels = Levels(self.con, mapping, staged_rowid(mapping), upward, f"{self._names[table_id(mapping)]} by level")
+        for level in levels.compute():
+            joined = f"JOIN main.{quoted(levels.name)} AS l ON l.row = s.{quoted(staged_rowid(mapping))}"
+            self.con.execute(self._lines(mapping, f"{joined} WHERE l.level = {level}"))
+        if count := levels.count_circular():
+            fact = (
+                f"{counted(count, 'row')} {'refers' if count == 1 else 'refer'} by {', '.join(upward)} in a circle,"
+                " or to rows that do, so match cannot compare the rows level by level."
+            )
+            hint = "Correct these rows in the source."
+            self.databases.problems.append(Problem("match-circle", mapping.subject, fact, hint, criterion="keys-free"))
+
+    def _lines(self, mapping: TableMapping, further: str = "") -> str:
+        """Return the statement that adds the lines of rows of the source."""
+        standing, rows = self._standing[folded(mapping.into.name)], mapping.projection()
+        matches = standing.matching(mapping.match_columns, rows)
+        first = f"SELECT t.rowid FROM {standing.place} AS t WHERE {matches} ORDER BY t.rowid LIMIT 1"
+        rowid, of_target = staged_rowid(mapping), standing_key(mapping)
+        key = [of_target] if of_target else mapping.into.primary_key
+        new = joined([f"t.{standing.column(name)}" for name in key])
+        new = f"(SELECT {new} FROM {standing.place} AS t WHERE t.rowid = standing)"
+        second = f"({first} OFFSET 1)" if mapping.table_map.match != WHOLE_ROW else "NULL"
+        query = (
+            f"SELECT s.{quoted(rowid)} AS row, {identity(mapping.table, 's')} AS old, ({first}) AS standing,"
+            f" {second} AS second FROM main.{quoted(mapping.table.name)} AS s {further}"
+        )
+        return (
+            f"INSERT INTO main.{quoted(self._names[table_id(mapping)])}(row, old, new, standing, second)"
+            f" SELECT row, old, {new}, standing, second FROM ({query})"
+            " WHERE standing IS NOT NULL"
+        )
+
+    def _compare(self, mapping: TableMapping) -> None:
+        """Compare the remaining columns of matched rows, and state the result in the mapping."""
+        name = f"main.{quoted(self._names[table_id(mapping)])}"
+        standing, rowid = self._standing[folded(mapping.into.name)], staged_rowid(mapping)
+        pairs = [(f"t.{column}", value) for column, value in standing.compared(mapping, mapping.projection())]
+        same = (
+            f"SELECT {same_values(pairs)} FROM main.{quoted(mapping.table.name)} AS s, {standing.place} AS t"
+            f" WHERE s.{quoted(rowid)} = x.row AND t.rowid = x.standing"
+        )
+        self.con.execute(f"UPDATE {name} AS x SET identical = ({same})")
+        query = f"SELECT count(*), ifnull(sum(identical), 0) FROM {name}"
+        count, identical = self.con.execute(query).fetchone()
+        matched = MatchedRows(
+            self._names[table_id(mapping)], rowid, standing_key(mapping), identical, count - identical
+        )
+        self.databases.mappings = [
+            replace(other, matched=matched) if table_id(other) == table_id(mapping) else other
+            for other in self.databases.mappings
+        ]
+        self._judge(mapping, name, matched)
+
+    def _judge(self, mapping: TableMapping, name: str, matched: MatchedRows) -> None:
+        columns, into = ", ".join(mapping.match_columns), mapping.into.name
+        (several,) = self.con.execute(f"SELECT count(second) FROM {name}").fetchone()
+        if several:
+            verb = "matches" if several == 1 else "match"
+            self._add_ambiguous(mapping, f"{counted(several, 'row')} {verb} several rows of {into} by {columns}.")
+        if mapping.table_map.match == WHOLE_ROW:
+            return
+        shared = f"SELECT count(*) AS n FROM {name} GROUP BY standing HAVING n > 1"
+        rows, standing = self.con.execute(f"SELECT ifnull(sum(n), 0), count(*) FROM ({shared})").fetchone()
+        if rows:
+            self._add_ambiguous(mapping, f"{rows} rows match {counted(standing, 'row')} of {into} by {columns}.")
+        if matched.different and policy_of(mapping.table_map) == "skip-identical":
+            number, has = matched.different, "differs" if matched.different == 1 else "differ"
+            fact = (
+                f"{number} of {counted(matched.rows, 'row')} that {into} has by {columns} {has} in other columns, and"
+                ' the policy is "skip-identical".'
+            )
+            hint = 'Correct the rows, or choose "prefer-target" or "prefer-source".'
+            self.databases.problems.append(Problem("rows-differ", mapping.subject, fact, hint, criterion="keys-free"))
+        (empty,) = self.con.execute(f"SELECT count(*) FROM {name} WHERE old IS NULL OR new IS NULL").fetchone()
+        if empty and mapping.matched_key:
+            fact = f"{counted(empty, 'matched row')} {'has' if empty == 1 else 'have'} a key of NULL at one end."
+            hint = "Give these rows keys."
+            self.databases.problems.append(
+                Problem("match-ambiguous", mapping.subject, fact, hint, criterion="keys-free")
+            )
+
+    def _add_ambiguous(self, mapping: TableMapping, fact: str) -> None:
+        hint = "Name columns in match that identify one row, or correct the rows."
+        self.databases.problems.append(Problem("match-ambiguous", mapping.subject, fact, hint, criterion="keys-free"))
+
+    def _add(self, mapping: TableMapping) -> None:
+        """Let the rows of a source stand before the next one."""
+        standing = self._standing[folded(mapping.into.name)]
+        if mapping.matched and policy_of(mapping.table_map) == "prefer-source":
+            standing.update(mapping, mapping.matched)
+        if mapping.source.name in self.databases.staged:
+            standing.add(mapping.projection())
+            return
+        with attached(self.con, self.databases.path_of(mapping), f"source {mapping.source.name}") as alias:
+            standing.add(mapping.projection(alias))
+
+
+def _origins(mapping: TableMapping) -> list[str]:
+    """Return the source columns that feed the columns of ``match``."""
+    names = {folded(name) for name in mapping.match_columns}
+    return [old for old, new in mapping.columns if folded(new) in names]

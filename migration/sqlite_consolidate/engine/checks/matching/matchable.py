@@ -1,0 +1,131 @@
+"""Find tables for which the declarations rule out that rows are matched by other columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.renumbering.followed_keys import column_id
+from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW
+from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import join_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+_MAX_COLUMNS = 1900  # of a table whose rows are compared within SQL
+
+
+def find_unmatchable(mappings: Sequence[TableMapping], followed: FollowedKeys) -> Iterator[Problem]:
+    """Yield a problem for each table that ``match`` cannot be applied to.
+
+    Only declarations count, never rows.
+    """
+    for mapping in mappings:
+        if mapping.table_map.match:
+            yield from _missing_columns(mapping)
+            for fact, hint in (*_of_table(mapping), *_of_key(mapping, followed), *_of_others(mapping, mappings)):
+                yield Problem("match-impossible", mapping.subject, fact, hint, criterion="keys-free")
+
+
+def _missing_columns(mapping: TableMapping) -> Iterator[Problem]:
+    for name in mapping.table_map.match if mapping.table_map.match != WHOLE_ROW else ():
+        column = mapping.into.column(name)
+        if column is None or column.generated or column.hidden:
+            reason = "has no column" if column is None else "computes column"
+            fact = f"{mapping.into.name} in the target {reason} {name}, which match names."
+            hint = "Name stored columns of the target in match."
+            yield Problem("no-such-column", mapping.subject, fact, hint, criterion="keys-free")
+
+
+def _of_table(mapping: TableMapping) -> Iterator[tuple[str, str]]:
+    hint = "Remove match, or leave this table behind with a reason."
+    if mapping.table.kind != "table" or mapping.into.kind != "table":
+        yield "is a virtual table, and match takes ordinary tables.", hint
+    elif len(mapping.into.columns) > _MAX_COLUMNS or not staged_rowid(mapping):
+        yield f"has more than {_MAX_COLUMNS} columns, or columns with all names of a rowid.", hint
+
+
+def _of_key(mapping: TableMapping, followed: FollowedKeys) -> Iterator[tuple[str, str]]:
+    key = mapping.table.primary_key
+    names = {folded(name) for name in mapping.match_columns}
+    matched = [name for name in key if folded(mapping.renamed.get(name, "")) in names]
+    if len(key) > 1 and len(matched) < len(key):
+        fact = f"its primary key {join_names(key)} has several columns, and match does not name all of them."
+        yield fact, "Name each column of the primary key in match."
+    elif matched and column_id(mapping, key[0]) in followed.keys:
+        fact = f"match compares its key {key[0]}, which gets new values."
+        yield fact, f"Name in match the columns that identify a row without {key[0]}."
+    elif mapping.matched_key and not _is_unique(mapping, mapping.renamed[mapping.matched_key]):
+        fact = f"{mapping.into.name} in the target has no unique key of {mapping.renamed[mapping.matched_key]} alone."
+        yield fact, "Declare that key in the target."
+    elif mapping.matched_key and not followed.is_own_key(mapping, mapping.matched_key):
+        fact = f"its key {key[0]} is a reference to another table, and match does not name it."
+        yield fact, f'Write match = ["{mapping.renamed[key[0]]}"].'
+    if mapping.table_map.renumber or any(followed.cases(mapping, old)[0].when for old in _matched(mapping)):
+        fact = "match together with renumber = [...], or with a column that refers by when, is not supported."
+        yield fact, "Remove match or the other key."
+    if policy_of(mapping.table_map) == "prefer-newer":
+        yield 'match takes on_conflict = "prefer-newer" not yet.', 'Choose "prefer-source" or "prefer-target".'
+    if policy_of(mapping.table_map) != "skip-identical" and mapping.table_map.match == WHOLE_ROW:
+        fact = (
+            f'match compares the whole row, so on_conflict = "{mapping.table_map.on_conflict}" has nothing to decide.'
+        )
+        yield fact, "Remove on_conflict."
+    elif policy_of(mapping.table_map) == "prefer-source" and not standing_key(mapping):
+        fact = 'on_conflict = "prefer-source" updates rows, and the target has no primary key of one column for them.'
+        yield fact, 'Choose "skip-identical" or "prefer-target".'
+
+
+def _of_others(mapping: TableMapping, mappings: Sequence[TableMapping]) -> Iterator[tuple[str, str]]:
+    chosen = [table.name for table in mapping.source.tables if table.moves_some_rows]
+    if chosen:
+        fact = (
+            f"where or follows moves some rows of {join_names(chosen)} in this source only, which match does not take."
+        )
+        yield fact, "Remove match, or where and follows."
+    if any(folded(refresh.table) == folded(mapping.into.name) for refresh in mapping.plan.refreshes):
+        yield (
+            "a [[refresh]] sets columns of its table again, which match does not take.",
+            "Remove match or the refresh.",
+        )
+    for other in mappings:
+        if other is mapping or folded(other.into.name) != folded(mapping.into.name):
+            continue
+        if other.source.name == mapping.source.name:
+            fact = f"{other.table_map.name} of the same source is moved to {mapping.into.name} as well."
+            yield fact, "Move one of the two tables under another name (into)."
+        elif not other.table_map.match and other.table_map.on_conflict != "refuse":
+            fact = f'{other.subject} is moved to {mapping.into.name} by on_conflict = "{other.table_map.on_conflict}".'
+            yield fact, "Write match for both, or remove that on_conflict."
+
+
+def _is_unique(mapping: TableMapping, column: str) -> bool:
+    return any(len(key) == 1 and folded(key[0][0]) == folded(column) for key in keys_of(mapping.into))
+
+
+def _matched(mapping: TableMapping) -> list[str]:
+    names = {folded(name) for name in mapping.match_columns}
+    return [old for old, new in mapping.columns if folded(new) in names]
+
+
+def standing_key(mapping: TableMapping) -> str:
+    """Return the column of the target that identifies a standing row, or an empty text."""
+    if mapping.matched_key:
+        return mapping.renamed[mapping.matched_key]
+    key = mapping.into.primary_key
+    return key[0] if len(key) == 1 else ""
+
+
+def staged_rowid(mapping: TableMapping) -> str:
+    """Return a name of the rowid of a staged row.
+
+    It is empty if columns have all names of a rowid.
+    """
+    taken = {folded(column.name) for column in mapping.table.columns}
+    return next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), "")

@@ -1,0 +1,124 @@
+"""Hold the rows of one table of the target as they stand before each source.
+
+They are in a table of the staging database whose columns have no type, so that each value keeps its storage class. It
+has the rows of the target, and receives those of each source in the order of the plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlite_consolidate.engine.content.projection import Projection
+    from sqlite_consolidate.engine.merge.rows.matched_rows import MatchedRows
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+
+
+@dataclass(frozen=True)
+class StandingRows:
+    """Hold the standing rows of one table, which SQL names ``t``.
+
+    Attributes:
+        con: Connection to the staging database.
+        into: The table of the target.
+        name: Name of the table in the staging database.
+    """
+
+    con: sqlite3.Connection
+    into: Table
+    name: str
+
+    def create(self, target: str) -> None:
+        """Create the table with the rows of the target.
+
+        Args:
+            target: Name of the attached target. Empty if it does not have the table.
+        """
+        columns = [f"c{place}" for place in range(len(self.into.stored))]
+        self.con.execute(f"CREATE TABLE {self.place}({', '.join(columns)})")
+        if target:
+            values = ", ".join(quoted(column.name) for column in self.into.stored)
+            self.con.execute(f"INSERT INTO {self.place} SELECT {values} FROM {quoted(target)}.{quoted(self.into.name)}")
+
+    def add_index(self, columns: tuple[str, ...]) -> None:
+        """Create an index by which SQLite finds rows under these columns of the target."""
+        terms = ", ".join(f"{self.column(name)} COLLATE {self._collation(name)}" for name in columns)
+        name = f"{self.name} by {', '.join(map(self.column, columns))}"
+        self.con.execute(f"CREATE INDEX IF NOT EXISTS {quoted(name)} ON {quoted(self.name)}({terms})")
+
+    def add(self, rows: Projection) -> None:
+        """Add the rows that a source brings."""
+        arriving = _expressions(rows)
+        values = (arriving[folded(column.name)] for column in self.into.stored)
+        self.con.execute(f"INSERT INTO {self.place} {rows.select(values)}")
+
+    def update(self, mapping: TableMapping, matched: MatchedRows) -> None:
+        """Give each row the values of the different row that matches it."""
+        rows = mapping.projection()
+        pairs = self.compared(mapping, rows)
+        if pairs:
+            columns, values = (", ".join(pair[at] for pair in pairs) for at in (0, 1))
+            line = f"{matched.place('main')} AS x"
+            row = f"SELECT {values} FROM main.{quoted(mapping.table.name)} AS s, {line}"
+            row += f" WHERE x.row = s.{quoted(matched.rowid)} AND x.standing = t.rowid"
+            different = f"SELECT x.standing FROM {line} WHERE NOT x.identical"
+            self.con.execute(f"UPDATE {self.place} AS t SET ({columns}) = ({row}) WHERE t.rowid IN ({different})")
+
+    def matching(self, columns: tuple[str, ...], rows: Projection) -> str:
+        """Return the SQL condition that a row ``t`` matches a row ``s`` of a source."""
+        arriving = _expressions(rows)
+        return " AND ".join(
+            f"t.{self.column(name)} COLLATE {self._collation(name)} IS {arriving[folded(name)]}" for name in columns
+        )
+
+    def compared(self, mapping: TableMapping, rows: Projection) -> list[tuple[str, str]]:
+        """Return each column that is compared, with the SQL of its arriving value.
+
+        Neither the key of the row nor the columns that match are compared.
+        """
+        left_out = {folded(name) for name in mapping.match_columns}
+        left_out |= {folded(mapping.renamed[mapping.matched_key])} if mapping.matched_key else set()
+        arriving = _expressions(rows)
+        names = (column.name for column in self.into.stored if folded(column.name) not in left_out)
+        return [(self.column(name), arriving[folded(name)]) for name in names]
+
+    def column(self, name: str) -> str:
+        """Return the name of a column of the target in this table."""
+        places = (place for place, column in enumerate(self.into.stored) if folded(column.name) == folded(name))
+        return f"c{next(places)}"
+
+    @property
+    def place(self) -> str:
+        """Return this table as SQL names it."""
+        return f"main.{quoted(self.name)}"
+
+    def _collation(self, name: str) -> str:
+        return quoted(column_collation(self.into, name))
+
+
+def _expressions(rows: Projection) -> dict[str, str]:
+    """Return the folded name of each arriving column to its SQL over ``s``."""
+    return {folded(column.name): column.source for column in rows.columns}
+
+
+def same_values(pairs: list[tuple[str, str]]) -> str:
+    """Return the SQL condition that each pair has one storage class and one value.
+
+    SQL takes -0.0 for 0.0, so a REAL is compared as a text as well.
+    """
+    if not pairs:
+        return "1"
+    target, source = ([pair[at] for pair in pairs] for at in (0, 1))
+    values = f"({', '.join(f'{value} COLLATE BINARY' for value in target)}) IS ({', '.join(source)})"
+    kinds = [
+        ", ".join(f"CASE typeof({value}) WHEN 'real' THEN quote({value}) ELSE typeof({value}) END" for value in side)
+        for side in (target, source)
+    ]
+    return f"{values} AND ({kinds[0]}) IS ({kinds[1]})"

@@ -1,0 +1,64 @@
+"""Write the keys of matched rows into a database of the backup set, which people can read."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.atomic_files import sync_folder
+from sqlite_consolidate.engine.sqlite.connections import attached, encoding_of, open_new
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+KEY_MAP = "key-map.sqlite"
+"""File of the backup set with a line for each source row that the target has under another key."""
+
+_CREATE = (
+    "CREATE TABLE matched(source TEXT, source_table TEXT, target_table TEXT, old, new, identical INTEGER)",
+    "CREATE INDEX matched_by_old ON matched(source, source_table, old)",
+    "CREATE TABLE offsets(source TEXT, source_table TEXT, target_table TEXT, source_column TEXT, number INTEGER)",
+)
+
+
+def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
+    """Write the key map, and return it. Without a table that can match, return None.
+
+    It is on disk before the transaction on the target ends.
+
+    Args:
+        inspected: All databases as the preflight has read them.
+        folder: The backup set.
+    """
+    matched = [mapping for mapping in inspected.mappings if mapping.matched]
+    if not matched:
+        return None
+    path, staged = folder / KEY_MAP, inspected.path_of(matched[0])
+    with closing(open_new(path)) as con:
+        con.execute(f"PRAGMA encoding='{encoding_of(staged)}'")
+        con.execute("PRAGMA synchronous=FULL")
+        for statement in _CREATE:
+            con.execute(statement)
+        with attached(con, staged, "staged") as alias:
+            con.execute("BEGIN")
+            for mapping in inspected.mappings:
+                _write_mapping(con, mapping, alias)
+            con.execute("COMMIT")
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    sync_folder(folder)
+    return path
+
+
+def _write_mapping(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> None:
+    names = (mapping.source.name, mapping.table_map.name, mapping.into.name)
+    if mapping.matched:
+        lines = f"SELECT ?, ?, ?, old, new, identical FROM {mapping.matched.place(alias)} ORDER BY row"
+        con.execute(f"INSERT INTO matched {lines}", names)
+    for column, shift in mapping.key_shifts.items():
+        con.execute("INSERT INTO offsets VALUES(?, ?, ?, ?, ?)", (*names, column, shift.offset))

@@ -1,0 +1,99 @@
+"""Plant faults into the keys of matched rows and into what refers to them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
+from sqlite_consolidate.engine.checks.references.mapped_names import target_column
+from sqlite_consolidate.engine.sqlite.connections import open_existing
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.faults.database_edits import without_triggers
+from sqlite_consolidate.faults.fault import Fault, not_planted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.verbs.consolidate import Run
+    from sqlite_consolidate.plan.model import Plan
+
+_NO_LINE = "no row of a source matches a row of the target"
+_LINES = "FROM matched WHERE source = ? AND source_table = ?"
+
+
+def match_faults(plan: Plan) -> tuple[Fault, ...]:
+    """Return the faults of a plan whose rows can match."""
+    faults = (
+        Fault.in_run("keys-mapped", "a row is matched with another row", _lead_to_another_row),
+        Fault.in_run("keys-mapped", "the line of a matched row is missing", _drop_a_line),
+        Fault.in_run("references-kept", "a child of a matched row refers to its old id", _leave_a_child),
+    )
+    return faults if any(table.match for source in plan.sources for table in source.tables) else ()
+
+
+def _lead_to_another_row(run: Run) -> None:
+    """Let a line of the key map lead to another row of the target."""
+    target = run.target.connection
+
+    def edit(con: sqlite3.Connection, mapping: TableMapping) -> bool:
+        line = con.execute(f"SELECT rowid, new {_LINES}", _names(mapping)).fetchone()
+        key = quoted(mapping.matched.key) if mapping.matched else ""
+        if line is None or not key or key == quoted(""):
+            return False
+        others = f"SELECT {key} FROM main.{quoted(mapping.into.name)} WHERE {key} IS NOT ? LIMIT 1"
+        other = target.execute(others, line[1:]).fetchone()
+        if other:
+            con.execute("UPDATE matched SET new = ? WHERE rowid = ?", (*other, line[0]))
+        return other is not None
+
+    _edit_lines(run, edit)
+
+
+def _drop_a_line(run: Run) -> None:
+    """Delete a line of the key map."""
+
+    def edit(con: sqlite3.Connection, mapping: TableMapping) -> bool:
+        first = f"SELECT min(rowid) {_LINES}"
+        return con.execute(f"DELETE FROM matched WHERE rowid = ({first})", _names(mapping)).rowcount > 0
+
+    _edit_lines(run, edit)
+
+
+def _leave_a_child(run: Run) -> None:
+    """Give a reference to a matched row the id that the row has in its source."""
+    target = run.target.connection
+
+    def edit(con: sqlite3.Connection, mapping: TableMapping) -> bool:
+        for reference in find_references(run.inspected):
+            name, child = reference.columns[0], reference.child
+            if reference.parent_mapping is not mapping or folded(name) not in child.lookups:
+                continue
+            column = quoted(target_column(child, name))
+            for old, new in con.execute(f"SELECT old, new {_LINES} AND old IS NOT new", _names(mapping)).fetchall():
+                update = f"UPDATE main.{quoted(child.into.name)} SET {column} = ? WHERE {column} = ?"
+                with without_triggers(target, child.into):
+                    if target.execute(update, (old, new)).rowcount:
+                        return True
+        return False
+
+    _edit_lines(run, edit)
+
+
+def _edit_lines(run: Run, edit: Callable[[sqlite3.Connection, TableMapping], bool]) -> None:
+    """Call a function for the lines of each mapping, until it has planted a fault.
+
+    Raises:
+        ProblemError: It has planted none.
+    """
+    if run.target.key_map is None:
+        raise not_planted(_NO_LINE)
+    with closing(open_existing(run.target.key_map)) as con:
+        if not any(edit(con, mapping) for mapping in run.inspected.mappings if mapping.matched):
+            raise not_planted(_NO_LINE)
+
+
+def _names(mapping: TableMapping) -> tuple[str, str]:
+    return mapping.source.name, mapping.table_map.name

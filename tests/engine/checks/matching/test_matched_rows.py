@@ -1,0 +1,123 @@
+"""Test which rows match, what happens to them, and when a plan is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
+from tests.support.databases import TARGET, failed_subjects, source, table
+
+if TYPE_CHECKING:
+    from tests.support.databases import Bench
+
+SITE = "CREATE TABLE site(id INTEGER PRIMARY KEY, code TEXT COLLATE NOCASE, note)"
+VISIT = "CREATE TABLE visit(id INTEGER PRIMARY KEY, site INT REFERENCES site(id), day TEXT)"
+
+
+def ids_of(bench: Bench, *sites: str, policy: str = "refuse", match: tuple[str, ...] = ("code",)) -> list[str]:
+    """Return the ids of the problems of one table."""
+    bench.database("a.db", SITE, *sites)
+    site = table("site", match=list(match), on_conflict=policy, keys="renumber")
+    return [problem.id for problem in bench.survey(source("a.db", site)).problems]
+
+
+def test_children_follow_the_row_that_stands(bench: Bench) -> None:
+    """NULL matches NULL, and texts are compared by the collation of the target."""
+    bench.database(TARGET, SITE, VISIT, "INSERT INTO site VALUES (1, 'LAKE', 0), (2, NULL, 1)")
+    bench.database("a.db", SITE, VISIT, "INSERT INTO site VALUES (1, NULL, 1), (2, 'lake', 0), (3, 'new', 2)")
+    bench.execute("a.db", "INSERT INTO visit VALUES (5, 1, 'x'), (6, 2, 'y'), (7, 3, 'z'), (8, NULL, '-')")
+
+    copied = bench.copied(source("a.db", table("visit"), table("site", keys="renumber", match=["code"])))
+
+    assert copied.rows("SELECT * FROM site ORDER BY id") == [(1, "LAKE", 0), (2, None, 1), (5, "new", 2)]
+    assert copied.rows("SELECT site, day FROM visit ORDER BY day") == [(None, "-"), (2, "x"), (1, "y"), (5, "z")]
+    (copied_sites,) = [each for each in copied.copied_tables if each.mapping.into.name == "site"]
+    assert (copied_sites.rows, copied_sites.inserted, copied_sites.skipped, copied_sites.identical) == (3, 1, 2, 2)
+    assert failed_subjects(keys_mapped(copied.compared)) == []
+
+
+def test_earlier_source_is_matched_by_the_next(bench: Bench) -> None:
+    """The target does not have to exist. A key of any type is mapped without new keys."""
+    tag = "CREATE TABLE tag(key TEXT PRIMARY KEY, name, up TEXT REFERENCES tag(key))"
+    bench.database("a.db", tag, "INSERT INTO tag VALUES ('a1', 'top', NULL), ('a2', 'low', 'a1')")
+    bench.database("b.db", tag, "INSERT INTO tag VALUES ('b1', 'top', NULL), ('b2', 'low', 'b1'), ('b3', 'x', 'b2')")
+    match = table("tag", match=["name", "up"])
+
+    copied = bench.copied(source("a.db", match), source("b.db", match))
+
+    assert copied.rows("SELECT * FROM tag ORDER BY 1") == [("a1", "top", None), ("a2", "low", "a1"), ("b3", "x", "a2")]
+    assert failed_subjects(keys_mapped(copied.compared)) == []
+
+
+@pytest.mark.parametrize(("policy", "note"), [("prefer-target", "old"), ("prefer-source", "new")])
+def test_policy_decides_about_the_other_columns(bench: Bench, policy: str, note: str) -> None:
+    """The row keeps its key and the columns that match."""
+    bench.database(TARGET, SITE, "INSERT INTO site VALUES (7, 'LAKE', 'old')")
+    bench.database("a.db", SITE, "INSERT INTO site VALUES (1, 'lake', 'new')")
+
+    copied = bench.copied(source("a.db", table("site", match=["code"], on_conflict=policy)))
+
+    assert copied.rows("SELECT * FROM site") == [(7, "LAKE", note)]
+    assert failed_subjects(keys_mapped(copied.compared)) == []
+
+
+def test_whole_rows_of_one_file_are_repeated(bench: Bench) -> None:
+    """Only rows that stand before the source begins are left out."""
+    log = "CREATE TABLE log(at, value)"
+    bench.database(TARGET, log, "INSERT INTO log VALUES (1, 2.0), (1, 2.0)")
+    bench.database("a.db", log, "INSERT INTO log VALUES (1, 2.0), (3, NULL), (3, NULL)")
+
+    copied = bench.copied(source("a.db", table("log", match=["*"], rowids="renumber")))
+
+    assert copied.rows("SELECT * FROM log") == [(1, 2.0), (1, 2.0), (3, None), (3, None)]
+    assert failed_subjects(keys_mapped(copied.compared)) == []
+
+
+def test_rows_must_match_one_to_one(bench: Bench) -> None:
+    """Two rows of either side may not match one row of the other."""
+    bench.database(TARGET, SITE, "INSERT INTO site VALUES (1, 'a', 0), (2, 'b', 0), (3, 'B', 0)")
+
+    assert ids_of(bench, "INSERT INTO site VALUES (1, 'A', 0), (2, 'a', 0), (3, 'b', 0)") == ["match-ambiguous"] * 2
+
+
+def test_different_rows_need_a_policy(bench: Bench) -> None:
+    """A storage class is a difference."""
+    bench.database(TARGET, SITE, "INSERT INTO site VALUES (1, 'a', 0)")
+
+    assert ids_of(bench, "INSERT INTO site VALUES (1, 'A', 0.0)") == ["rows-differ"]
+
+
+def test_rows_in_a_circle_are_refused(bench: Bench) -> None:
+    """No level of the tree has them."""
+    tag = "CREATE TABLE tag(id INTEGER PRIMARY KEY, name, up REFERENCES tag(id))"
+    bench.database("a.db", tag, "INSERT INTO tag VALUES (1, 'a', 2), (2, 'b', 1), (3, 'c', NULL)")
+
+    assert [p.id for p in bench.survey(source("a.db", table("tag", match=["name", "up"]))).problems] == ["match-circle"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "match"),
+    [("refuse", ("id",)), ("prefer-source", ("*",)), ("prefer-newer", ("code",)), ("refuse", ("*",))],
+    ids=["own key", "policy of whole rows", "newer", "key of whole rows"],
+)
+def test_match_that_cannot_be_applied_is_refused(bench: Bench, policy: str, match: tuple[str, ...]) -> None:
+    """Declarations and the plan decide, not the rows."""
+    assert set(ids_of(bench, policy=policy, match=match)) == {"match-impossible"}
+
+
+def test_columns_of_match_must_be_stored(bench: Bench) -> None:
+    """A column that the target does not have is named."""
+    assert ids_of(bench, match=("kode",)) == ["no-such-column"]
+
+
+def test_another_unique_key_is_refused(bench: Bench) -> None:
+    """Rows that do not match may not have it twice."""
+    create = "CREATE TABLE site(id INTEGER PRIMARY KEY, code TEXT, number UNIQUE)"
+    bench.database(TARGET, create, "INSERT INTO site VALUES (1, 'a', 5)")
+    bench.database("a.db", create, "INSERT INTO site VALUES (1, 'b', 5)")
+
+    problems = bench.survey(source("a.db", table("site", keys="renumber", match=["code"]))).problems
+
+    assert [problem.id for problem in problems] == ["key-collision"]
