@@ -125,6 +125,7 @@ class TargetSchemaBuilder:
         """
         for origin, statement in self._triggers:
             self._add_object(origin, statement)
+        self._judge.check_views()
         for origin, table in self._created:
             self._check_foreign_keys(origin, table)
         self._check_keys_of_target()
@@ -177,6 +178,7 @@ class TargetSchemaBuilder:
         self.target_schema.findings += planner.findings
         if planner.left:
             self.target_schema.left_views[source.name] = planner.left
+            self._judge.find_left_views(source, schema, planner.left)
         self._use_views(source, schema, mapper.renamed)
         origin = Origin(source.file, source, schema)
         self._triggers += [(origin, trigger) for trigger in planner.triggers if not _is_left(source, trigger)]
@@ -229,7 +231,7 @@ class TargetSchemaBuilder:
         """Create an index, a trigger or a view of a ``create`` text under an unused name."""
         is_left, findings = self._names.of_object(origin.source, origin.schema, statement, origin.subject)
         self.target_schema.findings += findings
-        if is_left:
+        if is_left or (statement.kind == "trigger" and self._judge.uses_left_view(origin, statement)):
             return
         known = self._find(statement.kind, statement.name)
         if known is None:

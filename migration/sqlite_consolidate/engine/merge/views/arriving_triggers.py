@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, describe_together, tables_together
+from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.schema import dependencies
+from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
+from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -49,6 +53,8 @@ class ArrivingTriggers:
         owners: The databases whose rows each table will hold.
         created_tables: Folded names of the tables that the run creates, to which others are added later.
         moved_tables: Source name to the folded target names of its tables.
+        left_views: Source name to the folded name of each trigger that uses a view which stays behind, with that view.
+        accepted: The triggers that have been created.
         problems: Triggers that cannot work.
         findings: Triggers that stay in the archive, or use tables that are not moved.
     """
@@ -57,8 +63,57 @@ class ArrivingTriggers:
     owners: TableOwners
     created_tables: Collection[str]
     moved_tables: dict[str, set[str]] = field(default_factory=dict)
+    left_views: dict[str, dict[str, str]] = field(default_factory=dict)
+    accepted: list[tuple[Origin, Statement]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+
+    def find_left_views(self, source: Source, schema: Schema, left: Collection[str]) -> None:
+        """Find the triggers of a source that use views which stay behind.
+
+        Args:
+            source: As the plan has it.
+            schema: Its schema.
+            left: Folded names of its views that stay behind.
+        """
+        names = set(left)
+        triggers = [trigger for trigger in schema.triggers if names & set(words_of(trigger.sql))]
+        if not triggers:
+            return
+        with contextlib.closing(UseReader(schema, limits_of(self.con))) as reader:
+            used = {folded(each.name): sorted(reader.views_of(each) & names) for each in triggers}
+        self.left_views[source.name] = {name: views[0] for name, views in used.items() if views}
+
+    def uses_left_view(self, origin: Origin, statement: Statement) -> bool:
+        """Return whether a trigger would use another object in place of a view that stays behind.
+
+        Without an object of that name it cannot work, which is found when it has been created.
+
+        Args:
+            origin: Where it comes from.
+            statement: The trigger under the name that it has in the source.
+        """
+        if origin.source is None or folded(statement.table) in self.owners.written:
+            return False
+        view = self.left_views.get(origin.source.name, {}).get(folded(statement.name), "")
+        if not view or not dependencies.has_object(self.con, view):
+            return False
+        text = (
+            f"trigger {statement.name} of {statement.table} stays in the archive, because it uses the view {view},"
+            " which stays in the archive, and the target has another object of that name."
+        )
+        self._find("trigger-left", origin, text)
+        return True
+
+    def check_views(self) -> None:
+        """Report each trigger that changes a view which no trigger of the target lets change.
+
+        All triggers exist now.
+        """
+        for origin, statement in self.accepted:
+            view = dependencies.unwritable_view(self.con, statement.table) if origin.source else ""
+            if view and folded(view) in words_of(statement.sql):
+                self._report_broken(origin, statement, f"it changes the view {view}, which has no such trigger")
 
     def accept(self, origin: Origin, statement: Statement) -> bool:
         """Return whether a trigger that has been created in ``con`` may stay there."""
@@ -70,11 +125,7 @@ class ArrivingTriggers:
             self._find("trigger-left-with-table", origin, text)
             return False
         if needs.broken and not (origin.source and needs.whole_file):
-            broken = needs.broken.removesuffix(NOT_MOVED)
-            text = f"{label} cannot work in the target: {broken}. Every change that fires it would fail."
-            self.problems.append(
-                Problem("broken-trigger", origin.subject, text, _MOVE_TOO, criterion="nothing-left-behind")
-            )
+            self._report_broken(origin, statement, needs.broken.removesuffix(NOT_MOVED))
             return False
         if reason := self._other_meaning(origin, statement.table, needs):
             self._find("trigger-left", origin, f"{label} stays in the archive, because {reason}.")
@@ -83,6 +134,7 @@ class ArrivingTriggers:
         if foreign:
             text = f"{label} now uses {', '.join(foreign)} of the target, which is not moved from this source."
             self._find("trigger-uses-target", origin, text)
+        self.accepted.append((origin, statement))
         return True
 
     def _other_meaning(self, origin: Origin, table: str, needs: dependencies.Dependencies) -> str:
@@ -106,6 +158,15 @@ class ArrivingTriggers:
         names = {folded(table), *used}
         groups = tables_together(origin.source)
         return next((describe_together(group) for group in groups if folded(group[0].into) in names), "")
+
+    def _report_broken(self, origin: Origin, statement: Statement, broken: str) -> None:
+        text = (
+            f"trigger {statement.name} of {statement.table} cannot work in the target: {broken}."
+            " Every change that fires it would fail."
+        )
+        self.problems.append(
+            Problem("broken-trigger", origin.subject, text, _MOVE_TOO, criterion="nothing-left-behind")
+        )
 
     def _find(self, id: str, origin: Origin, text: str) -> None:
         self.findings.append(Finding.of(id, origin.subject, text))

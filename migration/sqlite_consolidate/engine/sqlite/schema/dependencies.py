@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of
+from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.text import list_names
 
@@ -26,6 +27,7 @@ _ACTIONS = {
 }
 # Errors that do not concern the schema. The application defines these functions, or the view has no such trigger.
 _OTHER_ERRORS = re.compile(r"no such (function|collation|module)|unsafe use of|cannot modify|wrong number of arguments")
+_UNWRITABLE = re.compile(r"cannot modify (?P<name>.+) because it is a view", re.DOTALL)
 _MISSING = re.compile(r"no such table: (?:main\.)?(?P<name>.+)", re.DOTALL)
 
 
@@ -93,12 +95,29 @@ def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Depe
     changes = firing_statements(con, table)
     names, error = _compile(con, changes, lambda inside: inside is not None and folded(inside) == folded(name))
     broken, own_tables = "" if _OTHER_ERRORS.match(error) else error, frozenset(filter(is_own_table, names))
+    for view in _views_of(con, name, changes) - {folded(table)}:
+        names |= view_dependencies(con, view).tables
     return Dependencies(_tables(con, names) - {folded(table)}, broken, own_tables)
+
+
+def unwritable_view(con: sqlite3.Connection, table: str) -> str:
+    """Return the name of a view that a trigger changes and that no trigger lets change.
+
+    It is empty without such a view.
+    """
+    _, errors = compile_accesses(con, firing_statements(con, table))
+    names = (match["name"] for error in errors if (match := _UNWRITABLE.match(error)))
+    return next((name for name in names if folded(name) != folded(table)), "")
 
 
 def is_view(con: sqlite3.Connection, name: str) -> bool:
     """Return whether a database has a view of this name."""
-    query = "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ? COLLATE NOCASE"
+    return folded(name) in _views(con)
+
+
+def has_object(con: sqlite3.Connection, name: str) -> bool:
+    """Return whether a database has a table, a view or an index of this name."""
+    query = "SELECT 1 FROM sqlite_schema WHERE type <> 'trigger' AND name = ? COLLATE NOCASE"
     return con.execute(query, (name,)).fetchone() is not None
 
 
@@ -173,6 +192,33 @@ def _error(con: sqlite3.Connection, statement: str) -> str:
     except sqlite3.Error as error:
         return str(error)
     return ""
+
+
+def _views_of(con: sqlite3.Connection, name: str, changes: list[str]) -> set[str]:
+    """Return the folded names of the views that a trigger uses."""
+    (sql,) = con.execute("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", (name,)).fetchone()
+    views = _views(con) & set(words_of(sql))
+    return views & mentioned_names(name, sql, compile_accesses(con, changes)[0]) if views else set()
+
+
+def mentioned_names(name: str, sql: str, accesses: list[Access]) -> set[str]:
+    """Return the folded names of the tables and views that a trigger itself mentions.
+
+    SQLite may name no access to a view of which no column is needed, but each one inside of it.
+
+    Args:
+        name: Name of the trigger.
+        sql: Its statement.
+        accesses: Accesses of statements that fire it.
+    """
+    within = [access for access in accesses if access.inside is not None]
+    direct = {folded(access.table) for access in within if folded(access.inside or "") == folded(name)}
+    return direct | {folded(access.inside or "") for access in within} & set(words_of(sql))
+
+
+def _views(con: sqlite3.Connection) -> set[str]:
+    """Return the folded names of the views."""
+    return {folded(name) for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'view'").fetchall()}
 
 
 def _tables(con: sqlite3.Connection, names: set[str]) -> frozenset[str]:

@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema.dependencies import firing_statements, reading_statement
+from sqlite_consolidate.engine.sqlite.schema.dependencies import firing_statements, mentioned_names, reading_statement
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, DerivationReader, unquoted
+from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
@@ -61,6 +62,16 @@ class UseReader(DerivationReader):
         tables = (self.schema.table(access.table) for access in self._accesses(trigger))
         return {folded(table.name) for table in tables if table is not None}
 
+    def views_of(self, trigger: TriggerOrView) -> set[str]:
+        """Return the folded names of the views that a trigger uses, without its own."""
+        names = {folded(view.name) for view in self.schema.views} - {folded(trigger.table)}
+        if not names & set(words_of(trigger.sql)):
+            return set()
+        accesses = [
+            each for statement in firing_statements(self.con, trigger.table) for each in self.compile(statement)
+        ]
+        return names & mentioned_names(trigger.name, trigger.sql, accesses)
+
     def joined_by_view(self, view: str) -> set[str]:
         """Return the folded names of the tables that a view reads, also through other views.
 
@@ -77,6 +88,7 @@ class UseReader(DerivationReader):
         appended = {access.table for access in accesses if access.action == "INSERT"}
         appended -= {access.table for access in accesses if access.action != "INSERT"}
         used = self._joined([access for access in accesses if access.table not in appended])
+        used |= {table for view in self.views_of(trigger) for table in self.joined_by_view(view)}
         is_of_table = self.schema.table(trigger.table) is not None
         return used | ({folded(trigger.table)} if is_of_table else self.joined_by_view(trigger.table))
 
