@@ -80,6 +80,19 @@ def test_every_file_name_can_be_attached(tmp_path: Path, name: str) -> None:
     con.close()
 
 
+def test_databases_whose_names_differ_in_case_are_attached(tmp_path: Path) -> None:
+    """SQLite compares their names without case, and those that were read stay attached."""
+    paths = {name: make_database(tmp_path / f"{number}.db", "DELETE", name) for number, name in enumerate("sS")}
+    con = open_memory()
+
+    con.execute("BEGIN")
+    for name in ("s", "S", "s"):
+        with attached(con, paths[name], name) as alias:
+            assert con.execute(f'SELECT v FROM "{alias}".t').fetchone() == (name,)
+
+    con.close()
+
+
 def test_missing_file_is_error_and_is_not_made(tmp_path: Path) -> None:
     """Neither opening nor attaching makes an empty database of a mistyped name."""
     con = open_memory()

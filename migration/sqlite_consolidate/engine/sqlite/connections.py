@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.sidecars import existing_sidecars, remove_created_sidecars
-from sqlite_consolidate.engine.sqlite.sql import quoted
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -108,14 +109,16 @@ def attached(con: sqlite3.Connection, path: Path, alias: str) -> Iterator[str]:
     """Attach a source while it is needed, and yield the name under which it is attached.
 
     SQLite cannot detach a database that the open transaction has read. It then stays attached until the connection is
-    closed, and is used again under its name.
+    closed, and is used again under its name. SQLite does not tell these names apart by case, so a name that is taken
+    gets a number.
     """
-    attached_names = [
-        name for _, name, file in con.execute("PRAGMA database_list") if file and name != "main" and path.samefile(file)
-    ]
-    used = attached_names[0] if attached_names else alias
+    databases = con.execute("PRAGMA database_list").fetchall()
+    attached_names = [name for _, name, file in databases if file and name != "main" and path.samefile(file)]
+    taken = {folded(name) for _, name, _ in databases}
+    numbered = (f"{alias} {number}" if number else alias for number in itertools.count())
+    used = attached_names[0] if attached_names else next(name for name in numbered if folded(name) not in taken)
     if not attached_names:
-        attach(con, path, alias)
+        attach(con, path, used)
     try:
         yield used
     finally:
