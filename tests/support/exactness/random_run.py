@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
@@ -34,9 +34,12 @@ def run_over(root: Path, tables: Mapping[str, Sequence[str]], *, policy: str = "
     return run_of(root, sources)
 
 
-def run_of(root: Path, sources: list[Source]) -> Run:
-    """Return a run of planned sources that has not begun. The target is ``target.db``."""
-    plan = Plan(format=1, name="random", target="target.db", sources=sources)
+def run_of(root: Path, sources: list[Source], **keys: Any) -> Run:
+    """Return a run of planned sources that has not begun, with further keys of the plan.
+
+    The target is ``target.db``.
+    """
+    plan = Plan(format=1, name="random", target="target.db", sources=sources, **keys)
     plan_file = root.with_name("plan.toml")  # beside the workspace, which is compared byte by byte
     plan_file.write_text("# kept in the backup set\n")
     settings = Settings(root, plan_file, root.with_name("reports"))

@@ -1,0 +1,176 @@
+"""Draw databases with search indexes and sums that triggers keep."""
+
+from __future__ import annotations
+
+import random
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+WORDS = ("harbour", "light", "boats", "sea", "Ähre", "o'clock", "x1", "3", "lights", "SEA")
+OWNER = """CREATE TABLE owner(id INTEGER PRIMARY KEY, name TEXT UNIQUE, note TEXT, n INT NOT NULL DEFAULT 0, last INT,
+size INT NOT NULL DEFAULT 0)"""
+ITEM = "CREATE TABLE item(id INTEGER PRIMARY KEY, owner INT REFERENCES owner(id), tag TEXT UNIQUE, body, extra)"
+SHOWN = "CREATE VIEW shown AS SELECT id, upper(body) AS body FROM item WHERE owner IS NOT NULL"
+COUNTS = """CREATE TRIGGER counts AFTER INSERT ON item BEGIN UPDATE owner SET n = n + 1,
+last = max(ifnull(last, 0), new.id), size = size + length(coalesce(new.body, '')) WHERE id = new.owner; END"""
+SET = """n = (SELECT count(*) FROM item WHERE item.owner = owner.id),
+last = (SELECT max(id) FROM item WHERE item.owner = owner.id),
+size = ifnull((SELECT sum(length(coalesce(body, ''))) FROM item WHERE item.owner = owner.id), 0)"""
+COUNTED = ["n", "last", "size"]
+
+
+@dataclass(frozen=True)
+class Index:
+    """Hold one search index with its trigger.
+
+    Attributes:
+        query: Query of its rows, for an index without content.
+    """
+
+    name: str
+    sql: str
+    trigger: str
+    query: str = ""
+
+    @property
+    def is_fts4(self) -> bool:
+        """Return whether no [[stale]] can accept it."""
+        return "fts4" in self.sql
+
+
+@dataclass(frozen=True)
+class Database:
+    """Hold the rows of one database by table."""
+
+    file: str
+    owners: Sequence[tuple[Any, ...]]
+    items: Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Hold a drawn workspace and what its plan states.
+
+    Attributes:
+        target: The target, or None if the run creates it.
+        indexes: The search indexes that the target will have.
+        comes_along: Whether the sources bring the indexes, and the target has none of its own.
+        keys: ``keep`` or ``renumber``.
+        policy: What happens to an owner that the target has already.
+        plan: ``complete``, or what is wrong with the entries about derived data.
+        lacking: The entry that the plan leaves out, or a name that it accepts as stale.
+    """
+
+    target: Database | None
+    sources: Sequence[Database]
+    indexes: Sequence[Index]
+    comes_along: bool
+    keys: str
+    policy: str
+    plan: str
+    lacking: str
+
+    @property
+    def databases(self) -> list[Database]:
+        """Return all databases, the target first."""
+        return [*([self.target] if self.target else []), *self.sources]
+
+
+def draw(seed: int) -> Scenario:
+    """Draw a workspace by its seed."""
+    rng = random.Random(seed)  # noqa: S311 -- no secret depends on it
+    keys = rng.choice(["keep", "renumber"])
+    has_target = rng.random() < 0.7
+    numbers = range(rng.randint(1, 3))
+    drawn = [_database(rng, f"s{number}.db", number + 1, keys) for number in numbers]
+    target = _database(rng, "target.db", 0, keys) if has_target else None
+    indexes = rng.sample(_indexes(rng), rng.randint(1, 3))
+    plan = rng.choice([*("complete",) * 5, "lacking", "lacking", "stale", "changing"])
+    comes_along = not has_target or rng.random() < 0.3
+    names = [index.name for index in indexes]
+    acceptable = [index.name for index in indexes if not index.is_fts4]
+    if plan == "stale" and (comes_along or not acceptable):
+        plan = "complete"
+    lacking = {"lacking": rng.choice([*names, "owner"]), "stale": rng.choice(acceptable or [""])}.get(plan, "")
+    policy = "refuse" if keys == "renumber" else "prefer-target"
+    is_alone = not target and len(drawn) == 1 and policy == "refuse"
+    if plan == "lacking" and (comes_along if lacking != "owner" else is_alone):
+        plan = "left"  # the index stays in the archive, or the sums of one source are right
+    return Scenario(target, drawn, indexes, comes_along, keys, policy, plan, lacking)
+
+
+def _database(rng: random.Random, file: str, number: int, keys: str) -> Database:
+    shared = keys == "keep"
+    names = [f"owner {at}" if shared else f"{file} {at}" for at in range(1, 4)]
+    owners = [(at, name, rng.choice(["a", None]) if not shared else "shared") for at, name in enumerate(names, 1)]
+    first = number * 1000 if shared else 0
+    count = rng.randint(1, 12)
+    ids = rng.sample(range(first + 1, first + 40), count)
+    items = [(id_, rng.choice([1, 2, 3, None]), f"{file} {id_}", _value(rng), _value(rng)) for id_ in ids]
+    return Database(file, owners, items)
+
+
+def _value(rng: random.Random) -> Any:
+    text = " ".join(rng.choices(WORDS, k=rng.randint(0, 5)))
+    return rng.choice([text, text, text, None, rng.randint(-3, 3), 2.5, text.encode()])
+
+
+def _indexes(rng: random.Random) -> list[Index]:
+    """Return one index of each kind."""
+    options = rng.choice(
+        ["", ", tokenize='porter'", ", detail=none", ", detail=column", ", columnsize=0", ", prefix='1 2'"]
+    )
+    bare = rng.choice(["", ", detail=none", ", tokenize='porter unicode61'", ", prefix='2'"])
+    if sqlite3.sqlite_version_info >= (3, 43) and rng.random() < 0.3:
+        bare += ", contentless_delete=1"
+    both = "(rowid, body, extra) VALUES(new.id, new.body, new.extra)"
+    return [
+        Index(
+            "words",
+            f"CREATE VIRTUAL TABLE words USING fts5(body, extra, content=item, content_rowid=id{options})",
+            f"CREATE TRIGGER words_ai AFTER INSERT ON item BEGIN INSERT INTO words{both}; END",
+        ),
+        Index(
+            "old_words",
+            'CREATE VIRTUAL TABLE old_words USING fts4(body, extra, content="item")',
+            f"CREATE TRIGGER old_ai AFTER INSERT ON item BEGIN INSERT INTO old_words{both}; END",
+        ),
+        Index(
+            "bare",
+            f"CREATE VIRTUAL TABLE bare USING fts5(body, extra, content=''{bare})",
+            f"CREATE TRIGGER bare_ai AFTER INSERT ON item BEGIN INSERT INTO bare{both}; END",
+            "SELECT id, body, extra FROM item",
+        ),
+        Index(
+            "loud",
+            "CREATE VIRTUAL TABLE loud USING fts5(body, content=shown, content_rowid=id)",
+            "CREATE TRIGGER loud_ai AFTER INSERT ON item WHEN new.owner IS NOT NULL"
+            " BEGIN INSERT INTO loud(rowid, body) VALUES(new.id, upper(new.body)); END",
+        ),
+    ]
+
+
+def write(scenario: Scenario, root: Path) -> None:
+    """Write all databases, whose triggers keep sums and indexes."""
+    for database in scenario.databases:
+        has_indexes = scenario.comes_along != (database is scenario.target)
+        create(root / database.file, scenario.indexes if has_indexes else (), database.owners, database.items)
+
+
+def create(path: Path, indexes: Sequence[Index], owners: Sequence[Any], items: Sequence[Any]) -> None:
+    """Create one database as an application would."""
+    statements = [OWNER, ITEM, SHOWN, COUNTS, *(sql for index in indexes for sql in (index.sql, index.trigger))]
+    with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("PRAGMA synchronous=OFF")
+        for statement in statements:
+            con.execute(statement)
+        con.executemany("INSERT INTO owner(id, name, note) VALUES(?, ?, ?)", owners)
+        con.executemany("INSERT INTO item VALUES(?, ?, ?, ?, ?)", items)
