@@ -24,6 +24,7 @@ CREATE_OLD = f"{OPEN_OLD}.execute('CREATE TABLE IF NOT EXISTS tasks(id)')"
 WRITE_TEXT = "open('logs/' + 'tasks' + '.db', 'w').write('no database')"
 OLD = "import glob, os; old = 'logs/' + 'tasks' + '.db'; archive, = glob.glob(old + '.archived_*')"
 LINKS = (f"{OLD}; os.symlink(os.path.basename(archive), old)", f"{OLD}; os.link(archive, old)")
+SPOIL = f"{OLD}; open(archive, 'r+b').write(bytes(5000))"
 MAKE_FOLDER = f"{OLD}; os.mkdir(old)"
 LIST = "import os; print(*sorted(os.listdir('logs')))"
 
@@ -47,9 +48,9 @@ def perform_all(root: Path, mode: Mode = Mode.MIGRATE) -> Run:
     ("python", "failed"),
     [
         (READ_OLD, "smoke:it"),
-        *((python, "no-side-effects") for python in (CREATE_OLD, WRITE_TEXT, *LINKS, MAKE_FOLDER)),
+        *((python, "no-side-effects") for python in (CREATE_OLD, WRITE_TEXT, *LINKS, MAKE_FOLDER, SPOIL)),
     ],
-    ids=["reads", "creates", "writes a text", "links", "links hard", "makes a folder"],
+    ids=["reads", "creates", "writes a text", "links", "links hard", "makes a folder", "spoils"],
 )
 def test_application_that_opens_an_old_database_is_refused(root: Path, mode: Mode, python: str, failed: str) -> None:
     """A name that no scan finds is found by the test, and everything is as before."""

@@ -88,13 +88,14 @@ def compare_fingerprints(before: Mapping[str, Fingerprint], after: Mapping[str, 
     ]
 
 
-def quarantine_databases(root: Path, files: Iterable[str], folder: Path) -> list[str]:
+def quarantine_databases(root: Path, files: Iterable[str], folder: Path, *, deed: str = "made") -> list[str]:
     """Move databases with their sidecar files into ``folder`` and delete nothing.
 
     Args:
         root: The workspace.
         files: Relative to it; a file that no longer exists is skipped.
         folder: Created if there is something to move.
+        deed: What an application did to them, for the sentences.
 
     Returns:
         One sentence for each database. A database that could not be moved is named, and stays.
@@ -109,10 +110,12 @@ def quarantine_databases(root: Path, files: Iterable[str], folder: Path) -> list
             for suffix in (*SIDECARS, ""):
                 if os.path.lexists(root / (file + suffix)):
                     _move_away(root / (file + suffix), folder / (file + suffix).replace("/", "__"))
-            sentences.append(f"moved {one_line(file)}, which an application made, into {folder.name} of the backup set")
+            sentences.append(
+                f"moved {one_line(file)}, which an application {deed}, into {folder.name} of the backup set"
+            )
         except (OSError, ProblemError) as error:
             reason = error.strerror if isinstance(error, OSError) else error.problems[0].what
-            sentences.append(f"{one_line(file)}, which an application made, is still there ({reason}): remove it")
+            sentences.append(f"{one_line(file)}, which an application {deed}, is still there ({reason}): remove it")
     return sentences
 
 

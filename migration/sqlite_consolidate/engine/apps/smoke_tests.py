@@ -32,7 +32,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlite_consolidate.engine.backup.copied_files import CopiedFiles, Reason
     from sqlite_consolidate.engine.content.digest import TableDigest
@@ -277,6 +277,11 @@ class Applications:
         files = [change.file for change in database_watch.compare_fingerprints(self._databases, self._look(self._root))]
         files = [file for file in dict.fromkeys((*files, *self._created_again())) if file not in ours]
         return [file for file in files if os.path.lexists(self._root / file) and not self._is_held(file)]
+
+    def changed_databases(self, files: Collection[str]) -> list[str]:
+        """Return which of these databases are not as they were before the first application."""
+        changes = database_watch.compare_fingerprints(self._databases, self._look(self._root))
+        return [change.file for change in changes if change.kind == "changed" and change.file in files]
 
     def _is_held(self, file: str) -> bool:
         """Return whether a name is that of a database of the run.

@@ -98,6 +98,9 @@ class Run(RunResults):
         renamed = self._applications.renamed_sources() if self._applications else []
         move_away = partial(bystanders.quarantine_databases, self.root, folder=self.folder / "made-by-applications")
         moved = move_away(created)
+        if self._applications and not self.is_archived:  # the archives were locked, so that any change is damage
+            spoiled = self._applications.changed_databases(self.sealed.archive.values())
+            moved += move_away(spoiled, deed="changed")
         done = rollback.roll_back(self.root, self.folder, proved, self.limits)
         done.steps[:0] = [*moved, *move_away(renamed)]
         return done
