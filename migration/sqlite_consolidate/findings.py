@@ -54,6 +54,7 @@ LEVELS: dict[str, Level] = {
     "not-copied": "attention",
     "not-null-lost": "attention",
     "not-scanned": "attention",
+    "offsets-changed": "note",
     "open-name-pattern": "attention",
     "object-added-since": "attention",
     "object-changed-since": "attention",

@@ -126,7 +126,8 @@ def _rehearsal(record: Record) -> Rehearsal:
         for database in databases
         if "live" in database.contents
     }
-    return Rehearsal(record.run, _parse_time(record.finished), digests, tables, seconds)
+    offsets = {(key_map.source, key_map.table, key_map.column): key_map.offset for key_map in record.key_maps}
+    return Rehearsal(record.run, _parse_time(record.finished), digests, tables, seconds, offsets)
 
 
 def _parse_time(text: str) -> datetime:

@@ -63,6 +63,7 @@ class Rehearsal:
         digests: Content digest of each database that it copied, by path inside the workspace.
         tables: Rows and digest of each table of these databases, by path and table.
         seconds: Time that each stage took, by stage id.
+        offsets: Number that it added to each renumbered key, by source, and table and column of the target.
     """
 
     run: str
@@ -70,6 +71,7 @@ class Rehearsal:
     digests: dict[str, str]
     tables: dict[str, dict[str, tuple[int, str]]]
     seconds: dict[str, float]
+    offsets: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

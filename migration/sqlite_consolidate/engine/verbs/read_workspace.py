@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_wor
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import changed_offsets
 from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
 from sqlite_consolidate.engine.code.remaining import remaining_mentions, unreferenced_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
@@ -77,6 +78,10 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     inspected.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
     archives = [archived_name(facts.file, run.stamp) for facts in inspected.sources.values()]
     inspected.findings += archive_findings(run.live, archives)
+    if run.rehearsal.passed and not run.is_rehearsal:
+        inspected.findings += changed_offsets(
+            inspected.mappings, run.rehearsal.passed.run, run.rehearsal.passed.offsets
+        )
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]

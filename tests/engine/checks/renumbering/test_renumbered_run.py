@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import changed_offsets
 from sqlite_consolidate.engine.run.stages import TRANSFER, VERIFY
 from sqlite_consolidate.plan.model import Source
 from sqlite_consolidate.report.evidence import KeyMapRecord
@@ -71,6 +72,15 @@ def test_only_the_row_that_differs_is_named(run: Run) -> None:
     assert entry.rows is not None
     (row,) = entry.rows.first
     assert (row.kind, [key.value for key in row.key]) == (DifferenceKind.CHANGED, ["5"])
+
+
+def test_other_offsets_than_in_the_rehearsal_are_noted(run: Run) -> None:
+    """A key that the rehearsal did not have is not compared."""
+    rehearsed = {("b", "loan", ""): 3, ("b", "site", ""): 4, ("c", "site", ""): 7}
+
+    findings = list(changed_offsets(run.inspected.mappings, "20250101_000000-verify", rehearsed))
+
+    assert [(finding.id, finding.subject) for finding in findings] == [("offsets-changed", "b.db:site")]
 
 
 def test_history_row_has_the_offset_of_each_key(run: Run) -> None:

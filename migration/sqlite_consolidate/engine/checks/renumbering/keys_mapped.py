@@ -19,12 +19,13 @@ from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, ColumnOfTarget
@@ -59,6 +60,28 @@ def subject_of(source: str, into: str, column: str) -> str:
 def key_column(mapping: TableMapping, key: str) -> str:
     """Return the name in the target of a key that is not the primary key, else an empty text."""
     return "" if mapping.table.primary_key == (key,) else mapping.renamed[key]
+
+
+def changed_offsets(
+    mappings: Iterable[TableMapping], rehearsal: str, rehearsed: Mapping[tuple[str, str, str], int]
+) -> Iterator[Finding]:
+    """Yield a finding for each key that has another offset than in the rehearsal.
+
+    Args:
+        mappings: The moved tables.
+        rehearsal: Id of the rehearsal.
+        rehearsed: Its offsets, by source, and by table and column of the target as its evidence has them.
+    """
+    for mapping in mappings:
+        for key, shift in mapping.key_shifts.items():
+            names = (mapping.source.name, mapping.into.name, key_column(mapping, key))
+            offset = rehearsed.get(tuple(map(printable, names)))  # type: ignore[arg-type] # of three names
+            if offset is not None and offset != shift.offset:
+                text = (
+                    f"gets {key} plus {shift.offset}. The rehearsal {rehearsal} added {offset}, on databases that have"
+                    " changed since."
+                )
+                yield Finding.of("offsets-changed", mapping.subject, text)
 
 
 def keys_mapped(compared: TargetComparison) -> list[Observation]:
