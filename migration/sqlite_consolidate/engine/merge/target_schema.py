@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, create_statements, planned_statements
 from sqlite_consolidate.engine.merge.views.arriving_triggers import ArrivingTriggers, Origin
+from sqlite_consolidate.engine.merge.views.constant_keys import reasons_by_constants
 from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
 from sqlite_consolidate.engine.merge.views.planned_views import ViewPlanner
 from sqlite_consolidate.engine.merge.views.source_names import SourceNames
@@ -168,11 +169,14 @@ class TargetSchemaBuilder:
 
     def add_views(self, source: Source, schema: Schema) -> None:
         """Add the views of a source with their triggers, as far as all that they read is moved."""
+        reasons = reasons_by_constants(source, schema, self.con, self._owners)
+        self._judge.reasons[source.name] = {name: text for (kind, name), text in reasons.items() if kind == "trigger"}
         if not schema.views:
             return
         mapper = ViewMapper(source, schema, limits_of(self.con))
         names = self._names.of_views(source, schema, mapper.renamed)
-        planner = ViewPlanner(mapper, self.con, self._find, self._owners.shared_out, names)
+        stays = {name: text for (kind, name), text in reasons.items() if kind == "view"}
+        planner = ViewPlanner(mapper, self.con, self._find, self._owners.shared_out, names, stays)
         planner.plan(self._unchanged_tables.get(source.name, set()))
         self.target_schema.after_rows += planner.statements
         self.target_schema.findings += planner.findings
@@ -231,7 +235,7 @@ class TargetSchemaBuilder:
         """Create an index, a trigger or a view of a ``create`` text under an unused name."""
         is_left, findings = self._names.of_object(origin.source, origin.schema, statement, origin.subject)
         self.target_schema.findings += findings
-        if is_left or (statement.kind == "trigger" and self._judge.uses_left_view(origin, statement)):
+        if is_left or (statement.kind == "trigger" and self._judge.stays(origin, statement)):
             return
         known = self._find(statement.kind, statement.name)
         if known is None:

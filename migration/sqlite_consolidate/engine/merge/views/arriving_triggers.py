@@ -54,6 +54,7 @@ class ArrivingTriggers:
         created_tables: Folded names of the tables that the run creates, to which others are added later.
         moved_tables: Source name to the folded target names of its tables.
         left_views: Source name to the folded name of each trigger that uses a view which stays behind, with that view.
+        reasons: Source name to the folded name of each trigger that stays behind for another reason, with that reason.
         accepted: The triggers that have been created.
         problems: Triggers that cannot work.
         findings: Triggers that stay in the archive, or use tables that are not moved.
@@ -64,6 +65,7 @@ class ArrivingTriggers:
     created_tables: Collection[str]
     moved_tables: dict[str, set[str]] = field(default_factory=dict)
     left_views: dict[str, dict[str, str]] = field(default_factory=dict)
+    reasons: dict[str, dict[str, str]] = field(default_factory=dict)
     accepted: list[tuple[Origin, Statement]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -84,10 +86,11 @@ class ArrivingTriggers:
             used = {folded(each.name): sorted(reader.views_of(each) & names) for each in triggers}
         self.left_views[source.name] = {name: views[0] for name, views in used.items() if views}
 
-    def uses_left_view(self, origin: Origin, statement: Statement) -> bool:
-        """Return whether a trigger would use another object in place of a view that stays behind.
+    def stays(self, origin: Origin, statement: Statement) -> bool:
+        """Return whether a trigger stays behind, as far as its source shows.
 
-        Without an object of that name it cannot work, which is found when it has been created.
+        It may use a view that stays behind. Without an object of that name in the target it cannot work, which is found
+        when it has been created.
 
         Args:
             origin: Where it comes from.
@@ -95,15 +98,17 @@ class ArrivingTriggers:
         """
         if origin.source is None or folded(statement.table) in self.owners.written:
             return False
-        view = self.left_views.get(origin.source.name, {}).get(folded(statement.name), "")
-        if not view or not dependencies.has_object(self.con, view):
-            return False
-        text = (
-            f"trigger {statement.name} of {statement.table} stays in the archive, because it uses the view {view},"
-            " which stays in the archive, and the target has another object of that name."
-        )
-        self._find("trigger-left", origin, text)
-        return True
+        name = folded(statement.name)
+        reason = self.reasons.get(origin.source.name, {}).get(name, "")
+        view = self.left_views.get(origin.source.name, {}).get(name, "")
+        if view and dependencies.has_object(self.con, view):
+            reason = (
+                f"it uses the view {view}, which stays in the archive, and the target has another object of that name"
+            )
+        if reason:
+            text = f"trigger {statement.name} of {statement.table} stays in the archive, because {reason}."
+            self._find("trigger-left", origin, text)
+        return bool(reason)
 
     def check_views(self) -> None:
         """Report each trigger that changes a view which no trigger of the target lets change.

@@ -13,7 +13,7 @@ from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
     from sqlite_consolidate.engine.merge.views.resolved_names import ResolvedNames
@@ -35,6 +35,7 @@ class ViewPlanner:
         find: Returns the object of a kind and name in ``con``, or None.
         shared_out: Returns in words which database has rows in some of several tables, and keeps another one apart.
         names: Compares what the views mean in the source and in the target.
+        reasons: Folded name of each view that stays behind for another reason, to that reason.
         statements: The planned views.
         triggers: Their INSTEAD OF triggers.
         findings: Which views stay, and which have other names.
@@ -46,6 +47,7 @@ class ViewPlanner:
     find: Callable[[str, str], Statement | None]
     shared_out: Callable[[Collection[str]], str]
     names: ResolvedNames
+    reasons: Mapping[str, str] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
     triggers: list[Statement] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -77,6 +79,8 @@ class ViewPlanner:
             return f"{together}, and it would read the rows of each as those of all"
         if rows := self.shared_out(self.mapper.targets(view.name)):
             return f"it would pair rows of two databases ({rows})"
+        if reason := self.reasons.get(folded(view.name)):
+            return reason
         known = self.find("view", view.name)
         is_known = known is not None and same_statement(known.sql, view.sql)
         if not is_known and (whole_file := self.mapper.reads(view.name).whole_file):

@@ -6,6 +6,7 @@ spells it, and the column of an INTEGER PRIMARY KEY by the name of that column.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,11 +17,14 @@ from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.dependencies import Access
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
+else:
+    from sqlite_utils.utils import sqlite3
 
 _ROWID = rf"(?:{'|'.join(ROWIDS)})"
 _ROWID_WORD = re.compile(rf"\b{_ROWID}\b")
@@ -59,7 +63,7 @@ class UseReader(DerivationReader):
 
     def tables_of(self, trigger: TriggerOrView) -> set[str]:
         """Return the folded names of the tables that a trigger reads or writes."""
-        tables = (self.schema.table(access.table) for access in self._accesses(trigger))
+        tables = (self.schema.table(access.table) for access in self.accesses_of(trigger))
         return {folded(table.name) for table in tables if table is not None}
 
     def views_of(self, trigger: TriggerOrView) -> set[str]:
@@ -71,6 +75,18 @@ class UseReader(DerivationReader):
             each for statement in firing_statements(self.con, trigger.table) for each in self.compile(statement)
         ]
         return names & mentioned_names(trigger.name, trigger.sql, accesses)
+
+    def pairs_rows(self, view: str) -> bool:
+        """Return whether a view reads rows of two tables together, or of one table twice."""
+        text = next((each.sql for each in self.schema.views if folded(each.name) == folded(view)), "")
+        if "union" in words_of(text) and not {"join", "where"} & set(words_of(text)):
+            return False
+        self.compile(reading_statement(view))  # defines what only the application defines
+        roots = {root for (root,) in self.con.execute("SELECT rootpage FROM sqlite_schema WHERE type = 'table'")}
+        with contextlib.suppress(sqlite3.Error):
+            program = self.con.execute(f"EXPLAIN {reading_statement(view)}").fetchall()
+            return len([root for _, opcode, _, root, *_ in program if opcode == "OpenRead" and root in roots]) > 1
+        return len(self.joined_by_view(view)) > 1
 
     def joined_by_view(self, view: str) -> set[str]:
         """Return the folded names of the tables that a view reads, also through other views.
@@ -84,7 +100,7 @@ class UseReader(DerivationReader):
 
         A table that receives new rows only, such as a log, is none of them.
         """
-        accesses = self._accesses(trigger)
+        accesses = self.accesses_of(trigger)
         appended = {access.table for access in accesses if access.action == "INSERT"}
         appended -= {access.table for access in accesses if access.action != "INSERT"}
         used = self._joined([access for access in accesses if access.table not in appended])
@@ -111,7 +127,7 @@ class UseReader(DerivationReader):
                 yield from self._uses_of_trigger(trigger)
 
     def _uses_of_trigger(self, trigger: TriggerOrView) -> Iterator[RowidUse]:
-        accesses = self._accesses(trigger)
+        accesses = self.accesses_of(trigger)
         others = {folded(access.table) for access in accesses} - {folded(trigger.table)}
         if others and others <= self._indexes_over(trigger.table):
             return
@@ -131,7 +147,7 @@ class UseReader(DerivationReader):
                 used[table.name] = None
         return (RowidUse(kind, entry.name, name, frozenset(tables - {folded(name)})) for name in used)
 
-    def _accesses(self, trigger: TriggerOrView) -> list[Access]:
+    def accesses_of(self, trigger: TriggerOrView) -> list[Access]:
         """Return the accesses of the body of a trigger."""
         statements = firing_statements(self.con, trigger.table)
         return [access for each in statements for access in self.compile(each) if self._is_inside(access, trigger)]
