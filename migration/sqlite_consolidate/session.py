@@ -42,7 +42,7 @@ from sqlite_consolidate.report.html.faults_table import FAULTS_FILE, faults_tabl
 from sqlite_consolidate.report.html.index import write_index
 from sqlite_consolidate.report.records import RecordContext, build_record, versions
 from sqlite_consolidate.report.rehearsals import last_rehearsal
-from sqlite_consolidate.text import one_line
+from sqlite_consolidate.text import list_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.report.evidence import Attempt, Record
 
+_MOST_NAMED = 100  # sources in the rollback instructions, which list each archive
 _ROLLBACK = """\
 # Rollback
 
@@ -362,7 +363,7 @@ def _documents(run: RunResults, record_context: RecordContext) -> dict[str, byte
     )
     text = _ROLLBACK.format(
         run=run.stamp,
-        sources=one_line(", ".join(source.file for source in record.sources)) or "nothing",
+        sources=one_line(list_names([source.file for source in record.sources], _MOST_NAMED)) or "nothing",
         target=target,
         command=one_line(run.request.command("rollback")),
         by_hand=f"{by_hand}\n    databases/target.db  ->  {target}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -319,6 +320,18 @@ class Plan(Part):
         plan = self.model_copy(update={"sources": sources})
         plan._stated = self.stated  # noqa: SLF001 -- of the same class
         return plan
+
+    def source_named(self, name: str) -> Source | None:
+        """Return the source of a name, or None."""
+        sources, by_name = self._sources_by_name
+        if sources is not self.sources:  # of the plan of which this one is a copy
+            del self._sources_by_name
+            by_name = self._sources_by_name[1]
+        return by_name.get(name)
+
+    @cached_property
+    def _sources_by_name(self) -> tuple[list[Source], dict[str, Source]]:
+        return self.sources, {source.name: source for source in reversed(self.sources)}
 
     @property
     def stated(self) -> Plan:

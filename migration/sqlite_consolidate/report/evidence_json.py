@@ -5,7 +5,6 @@ Other programs may rely on the format, which is schema 2.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import asdict, fields, is_dataclass, replace
 from operator import is_
@@ -27,6 +26,7 @@ from sqlite_consolidate.report.evidence import (
     SmokeRecord,
     TableContent,
 )
+from sqlite_consolidate.report.folded_files import dump, fold_document, unfold_document
 from sqlite_consolidate.row_differences import RowDifferences, row_differences_from
 from sqlite_consolidate.text import printable
 
@@ -93,11 +93,12 @@ def to_json(record: Record) -> str:
         **({} if record.moves else {"planned": _objects(MoveRecord, record.planned)}),
         **record.extra,
     }
-    return json.dumps(printable_texts(document), indent=2) + "\n"
+    return dump(fold_document(printable_texts(document))) + "\n"
 
 
 def record_from_json(document: dict[str, Any]) -> Record:
     """Return the record in a document of schema 1 or 2, without what ``LEFT_OUT`` names."""
+    document = unfold_document(document)
     values: dict[str, Any] = {name: document[name] for name in _UNCHANGED}
     for name, kind in _LISTS.items():
         values[name] = tuple(_read(kind, item) for item in _items(document, name))
@@ -111,6 +112,26 @@ def record_from_json(document: dict[str, Any]) -> Record:
         target=_database_from(document["target"]) if document["target"] else None,
         extra={key: value for key, value in document.items() if key not in (*_UNCHANGED, *_LISTS, *_OTHER_KEYS)},
     )
+
+
+def entries_to_json(entries: Iterable[Evidence]) -> list[dict[str, Any]]:
+    """Return entries as the objects of ``evidence.json``."""
+    return _objects(Evidence, entries)
+
+
+def entries_from_json(items: Iterable[dict[str, Any]]) -> list[Evidence]:
+    """Return the entries in objects of ``evidence.json``."""
+    return [_read(Evidence, item) for item in items]
+
+
+def moves_to_json(moves: Iterable[MoveRecord]) -> list[dict[str, Any]]:
+    """Return moves as the objects of ``evidence.json``."""
+    return _objects(MoveRecord, moves)
+
+
+def moves_from_json(items: Iterable[dict[str, Any]]) -> list[MoveRecord]:
+    """Return the moves in objects of ``evidence.json``, without their subjects."""
+    return [_read(MoveRecord, {**item, "subject": ""}) for item in items]
 
 
 def printable_texts(value: Any) -> Any:

@@ -18,7 +18,7 @@ from sqlite_consolidate.report.formatting import (
     verdict_word,
 )
 from sqlite_consolidate.report.questions import counts
-from sqlite_consolidate.text import counted, one_line
+from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _MOST_FAILURES = 3
 _WIDTH = 240
 _LEVELS: tuple[tuple[str, Level], ...] = (("To review:", "attention"), ("Notes:    ", "note"))
+
+_MOST_SOURCES = 100
 
 
 def summary(record: Record, evidence_sha256: str) -> str:
@@ -46,7 +48,7 @@ def summary(record: Record, evidence_sha256: str) -> str:
         f"People:    {_people(record)}",
         f"When:      {_when(record)}",
         f"Plan:      {_or_dash(record.plan.get('path'))}  sha256 {_or_dash(record.plan.get('sha256'))}",
-        f"Sources:   {_or_dash(', '.join(source.file for source in record.sources))}",
+        f"Sources:   {_or_dash(list_names([source.file for source in record.sources], _MOST_SOURCES))}",
         f"Target:    {_target(record.target)}",
         criteria_line(counts(record)),
         *_failures(record),

@@ -105,8 +105,8 @@ def test_migration_demands_an_entry_for_each_action() -> None:
         "rows-counted": of(
             "a.db:Tasks -> tasks", "b.db:tasks -> tasks", "b.db:log -> log", "target: tasks", "target: log"
         ),
-        "rows-as-stated": of("a.db:Tasks"),
-        "rows-expected": of("a.db:Tasks"),
+        "rows-as-stated": of("a.db:tasks"),
+        "rows-expected": of("a.db:tasks"),
         "tables-created": of("tasks", "log", "made"),
         "rows-exact": of("tasks <- a.db:Tasks, b.db:tasks", "log <- b.db:log"),
         "references-kept": of(""),

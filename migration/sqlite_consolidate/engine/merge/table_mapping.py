@@ -89,6 +89,11 @@ class TableMapping:
         return f"{self.source.file}:{self.table_map.name}"
 
     @property
+    def entry_subject(self) -> str:
+        """Return the file, or the pattern of the file, and the table."""
+        return f"{self.source.entry.file}:{self.table_map.name}"
+
+    @property
     def renamed(self) -> dict[str, str]:
         """Return source column to target column."""
         return dict(self.columns)

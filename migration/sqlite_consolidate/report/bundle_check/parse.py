@@ -15,6 +15,7 @@ from sqlite_consolidate.plan.patterns import expand_by_names
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.evidence_json import SCHEMA, record_from_json
 from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, PLAN
+from sqlite_consolidate.report.folded_files import unfold_document
 from sqlite_consolidate.report.past_runs import parse_manifest
 from sqlite_consolidate.text import printable
 
@@ -116,7 +117,11 @@ def _evidence(text: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         document = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         return {}, [(EVIDENCE, f"no JSON: {error}" if text else "missing or empty")]
-    return document, schema_errors(document)
+    errors = schema_errors(document)
+    try:
+        return (document if errors else unfold_document(document)), errors
+    except ValueError as error:
+        return {}, [(EVIDENCE, f"{error}")]
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -30,11 +30,14 @@ from sqlite_consolidate.report.html.charts import bars, flow, timeline
 from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.code import diff_lines, sql_lines
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
+from sqlite_consolidate.report.html.many_files import sum_up_files
 from sqlite_consolidate.report.html.table_contents import database_tables
 from sqlite_consolidate.report.html.template_environment import load_template
 from sqlite_consolidate.report.questions import answers, counts, unexamined
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jinja2 import Template
 
     from sqlite_consolidate.findings import Finding
@@ -60,7 +63,7 @@ def render_page(record: Record) -> str:
 
     Every text of the record is made printable and escaped. There is no script, no event handler and nothing remote.
     """
-    return _template().render(_context(record))
+    return _template().render(_context(*sum_up_files(record)))
 
 
 def compile_templates() -> None:
@@ -72,10 +75,14 @@ def compile_templates() -> None:
     sql_lines(("",))
 
 
-def _context(record: Record) -> dict[str, Any]:
+def _context(record: Record, files: Mapping[str, int]) -> dict[str, Any]:
     """Return everything that the templates show.
 
     The templates decide only where to show it.
+
+    Args:
+        record: The record, with the files of patterns summed up.
+        files: Number of files of each source that stands for several.
     """
     all_lines = criteria_lines(record)
     by_outcome: defaultdict[Outcome, list[Line]] = defaultdict(list)
@@ -93,7 +100,7 @@ def _context(record: Record) -> dict[str, Any]:
         "elapsed": seconds_taken(record),
         "rollback_command": _rollback_command(record),
         "estimate": sum(estimates) if estimates else None,
-        "moved": _describe_moves(record),
+        "moved": _describe_moves(record, files),
         "stages": [(stage, stage_does(stage.id)) for stage in record.stages],
         "answers": _answers(record),
         "phases": [] if record.already else checklist(record),
@@ -114,7 +121,7 @@ def _context(record: Record) -> dict[str, Any]:
         "sql": sql_lines(record.sql),
         "each_output": _LONG_OUTPUT // max(1, 2 * len(record.smoke)),
         "attempts": [_attempt_row(attempt) for attempt in reversed(record.attempts)][:_MOST_ATTEMPTS],
-        **_pictures(record),
+        **_pictures(record, files),
         "inventory": inventory.inventory_context(record.extra.get("inventory")),
     }
 
@@ -133,15 +140,15 @@ def _by_stage(lines: list[Line]) -> list[tuple[str, str, list[Line]]]:
     return groups
 
 
-def _pictures(record: Record) -> dict[str, Any]:
+def _pictures(record: Record, files: Mapping[str, int]) -> dict[str, Any]:
     return {
-        "flow": flow.build_flow(record),
+        "flow": flow.build_flow(record, files),
         "timeline": timeline.build_timeline(record),
         "charts": [
             (id_, title, chart)
             for id_, title, chart in (
                 ("rows", "Rows of the target's tables, before and after", bars.rows_chart(record)),
-                ("sizes", "Sizes of the files, before and after", bars.sizes_chart(record)),
+                ("sizes", "Sizes of the files, before and after", bars.sizes_chart(record, files)),
             )
             if chart
         ],
@@ -157,14 +164,14 @@ def _rollback_command(record: Record) -> str:
     return record.rollback.get("command", "") if can_roll_back else ""
 
 
-def _describe_moves(record: Record) -> str:
+def _describe_moves(record: Record, files: Mapping[str, int]) -> str:
     """Return what was moved, or was to be moved, in half a sentence.
 
     The text is empty if the record does not know it.
     """
     if not record.flow:
         return ""
-    sources = len({move.source for move in record.flow})
+    sources = sum(files.get(name, 1) for name in {move.source for move in record.flow})
     rows = sum(move.rows if move.arrived is None else move.arrived for move in record.flow)
     into = record.target.file if record.target else "the target"
     counted = (

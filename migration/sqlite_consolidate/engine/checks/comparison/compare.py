@@ -171,7 +171,8 @@ def rows_exact(compared: TargetComparison) -> list[Observation]:
         refreshed = compared.refreshed.get(folded(name))
         counts = mappings[0].mapping.rowid_counts
         observed = refreshed.before if refreshed else compared.digest(compared.con, table, with_rowid=counts)
-        subject = f"{name} <- {', '.join(copied_table.mapping.subject for copied_table in mappings)}"
+        subjects = dict.fromkeys(copied_table.mapping.entry_subject for copied_table in mappings)
+        subject = f"{name} <- {', '.join(subjects)}"
         observations.append(
             with_differences(equal(subject, expected.full, observed.full), partial(compared.explain, name))
         )

@@ -30,11 +30,11 @@ from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, 
 from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.plan.model import Plan, TableMap
     from sqlite_consolidate.plan.patterns import StatedRows
-    from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
+    from sqlite_consolidate.report.evidence import DatabaseRecord, KeyMapRecord, MoveRecord, Record, TableContent
 
 _HEADER = ("user_version", "application_id", "encoding")
 
@@ -92,16 +92,22 @@ def refreshed_tables(plan: Plan) -> set[str]:
 
 def table_map_of(plan: Plan, move: MoveRecord) -> TableMap | None:
     """Return the table of the plan that a move follows."""
-    return next(
-        (
-            table_map
-            for source in plan.sources
-            if source.name == move.source
-            for table_map in source.tables
-            if folded(table_map.name) == folded(move.table)
-        ),
-        None,
-    )
+    source = plan.source_named(move.source)
+    tables = source.tables if source else ()
+    return next((table_map for table_map in tables if folded(table_map.name) == folded(move.table)), None)
+
+
+def moved_into(plan: Plan, moves: Sequence[MoveRecord]) -> str:
+    """Return the subject of the comparison of a target table.
+
+    A pattern stands for its files.
+    """
+    subjects = []
+    for move in moves:
+        source = plan.source_named(move.source)
+        is_of_pattern = source is not None and source.is_of_pattern
+        subjects.append(f"{printable(source.entry.file)}:{move.table}" if source and is_of_pattern else move.subject)
+    return f"{moves[0].into} <- {', '.join(dict.fromkeys(subjects))}"
 
 
 def _of_preflight(plan: Plan, record: Record) -> Iterator[Fact]:
@@ -243,10 +249,12 @@ def _of_keys(plan: Plan, record: Record) -> Iterator[Fact]:
         for table_map in source.tables
         if source.keys_of(table_map) == "renumber" or table_map.renumber
     }
+    maps: dict[tuple[str, str], list[KeyMapRecord]] = {}
+    for key_map in record.key_maps:
+        maps.setdefault((key_map.source, folded(key_map.table)), []).append(key_map)
     for move in record.moves:
-        for key_map in record.key_maps:
-            is_same = (key_map.source, folded(key_map.table)) == (move.source, folded(move.into))
-            if is_same and (move.source, folded(move.table)) in renumbered:
+        for key_map in maps.get((move.source, folded(move.into)), ()):
+            if (move.source, folded(move.table)) in renumbered:
                 subject = subject_of(move.subject, move.into, key_map.column)
                 text = key_text(move.rows - move.left - key_map.matched, key_map.offset)
                 if key_map.column:  # NULL is no number, and the evidence does not count it
@@ -291,7 +299,7 @@ def _exact(plan: Plan, moves: list[MoveRecord], content: TableContent) -> Fact:
     The digest of the moved rows is not known if it has no rowids although they may change, if it has those of rows with
     a key, or if columns were set again afterwards.
     """
-    subject = f"{moves[0].into} <- {', '.join(move.subject for move in moves)}"
+    subject = moved_into(plan, moves)
     maps = [table_map_of(plan, move) for move in moves]
     kept = any(move.rowids for move in moves) or folded(moves[0].into) in refreshed_tables(plan)
     if kept or any(table_map and table_map.rowids == "renumber" for table_map in maps):

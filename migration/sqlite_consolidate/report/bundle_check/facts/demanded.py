@@ -13,11 +13,16 @@ from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.plan.patterns import backup_names
-from sqlite_consolidate.report.bundle_check.facts.database_facts import moved_rows, table_map_of, uncompared_indexes
+from sqlite_consolidate.report.bundle_check.facts.database_facts import (
+    moved_into,
+    moved_rows,
+    table_map_of,
+    uncompared_indexes,
+)
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.report.evidence import MoveRecord, Record
@@ -38,6 +43,14 @@ class Demand:
     subject: str
     number: int = 1
     begins: bool = False
+
+    def is_met_at_once(self, known: Collection[tuple[str, str]]) -> bool:
+        """Return whether one entry is enough and is among the known ones.
+
+        Args:
+            known: Criterion and folded subject of each entry that passed.
+        """
+        return self.number == 1 and (self.criterion, folded(printable(self.subject))) in known
 
     def is_met_by(self, subjects: Iterable[str]) -> bool:
         """Return whether enough passed entries of the criterion have this subject.
@@ -132,7 +145,7 @@ def _of_tables(plan: Plan, record: Record) -> Iterator[Demand]:
     for into, moves in by_target.items():
         yield Demand("tables-created", into)
         yield Demand("rows-counted", f"target: {into}")
-        yield Demand("rows-exact", f"{into} <- {', '.join(move.subject for move in moves)}")
+        yield Demand("rows-exact", moved_into(plan, moves))
         yield Demand("no-duplicates", f"{into} (", begins=True)
     if record.moves:
         yield Demand("references-kept", "")

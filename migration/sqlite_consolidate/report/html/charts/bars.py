@@ -6,13 +6,14 @@ One chart shows the rows of the target's tables, the other the sizes of the file
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.report.formatting import size
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlite_consolidate.report.evidence import Record
 
@@ -22,6 +23,8 @@ SPACE = 480  # of the longest bar; its figure stands behind it
 ROW = 36
 
 _MOST = 12
+
+_NO_FILES: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,22 @@ def rows_chart(record: Record) -> Chart | None:
     return _chart(numbers, _rows, description + (after_description if target.rows_after else "."))
 
 
-def sizes_chart(record: Record) -> Chart | None:
+def sizes_chart(record: Record, files: Mapping[str, int] = _NO_FILES) -> Chart | None:
     """Return the sizes of the database files.
 
     After the run, the sources do not exist under their old names.
+
+    Args:
+        record: The record.
+        files: Number of files of each source that stands for several.
     """
     databases = [*record.sources, *([record.target] if record.target else [])]
     numbers = [(database.file, database.size, database.size_after) for database in databases[-_MOST:]]
     if not any(before or after for _, before, after in numbers):
         return None
     total = sum(database.size or 0 for database in databases)
-    description = f"{counted(len(databases), 'database')} had {size(total)} before"
+    number = sum(files.get(database.name, 1) for database in databases)
+    description = f"{counted(number, 'database')} had {size(total)} before"
     after = record.target.size_after if record.target else None
     description += f"; the target has {size(after)} after." if after is not None else "."
     if len(databases) > _MOST:

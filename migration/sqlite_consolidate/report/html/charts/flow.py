@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlite_consolidate.report.evidence import MoveRecord, Record
 
 WIDTH = 960  # units of the drawing; the page scales it
@@ -20,6 +23,8 @@ _LEAST_THICKNESS = 1.5  # a table without rows still has a line
 _MOST_TABLES = 12
 _MOST_SOURCES = 8
 _COLOURS = 6
+
+_NO_FILES: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,13 @@ class _Stream:
     rows: int
 
 
-def build_flow(record: Record) -> Flow | None:
-    """Return the chart, or None if nothing is to be moved."""
+def build_flow(record: Record, files: Mapping[str, int] = _NO_FILES) -> Flow | None:
+    """Return the chart, or None if nothing is to be moved.
+
+    Args:
+        record: The record.
+        files: Number of files of each source that stands for several.
+    """
     if not record.flow:
         return None
     streams = [*_planned_streams(record.flow), *_existing_streams(record)]
@@ -81,7 +91,7 @@ def build_flow(record: Record) -> Flow | None:
     height = max(node.y + max(node.height, _SLOT) for node in (*left, *right)) + 16
     rows = sum(move.rows for move in record.flow)
     into = record.target.file if record.target else "the target"
-    databases = len({move.source for move in record.flow})
+    databases = sum(files.get(name, 1) for name in {move.source for move in record.flow})
     tables_text = f"{count_of(len(record.flow), 'table')} in {count_of(databases, 'database')}"
     description = f"{count_of(rows)} of {tables_text} into {into}."
     bands = tuple(_bands(streams, sources, tables, left, right, scale))

@@ -1,0 +1,317 @@
+"""Sum up what evidence states of the files of a pattern, and keep each value.
+
+An entry about each of 10,000 files would repeat the same text. One item stands for all of them: ``{file}``, ``{base}``,
+``{backup}`` and ``{digest}`` in its texts are those of each file, numbers are sums, and ``each`` has the values that
+differ, in the order of the files. Nothing is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.plan.patterns import backup_names
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+Item = dict[str, Any]
+
+_MOST_UNFOLDED = 2_000_000  # 10,000 files with 50 tables have fewer
+_MOST_LISTED = 3
+"""Number of files up to which each has items of its own."""
+
+_SUMMED = ("rows", "arrived", "skipped", "replaced", "identical", "left", "unfollowed", "matched", "examined")
+_NEVER_FOLDED = ("limit", "number")
+_TEXTS = ("expected", "observed")
+_BY_MOVE = ("source", "table", "into")
+_LISTS = ("criteria", "moves", "planned", "key_maps")
+_ROWS = re.compile(r"(\d+) rows?\b")
+_AS_LIVE = "live"
+
+
+@dataclass(frozen=True)
+class _File:
+    """Hold a file of a pattern.
+
+    Attributes:
+        entry: Name of its source in the plan.
+        position: Its place among the files of that source.
+        texts: What stands for each of its texts, to the text.
+    """
+
+    entry: str
+    position: int
+    texts: dict[str, str]
+
+    def generic(self, item: Item) -> Item | None:
+        """Return an entry with names for what is of this file, or None if that loses something."""
+        texts = {}
+        for key in ("subject", *_TEXTS):
+            text = item[key]
+            for token, value in self.texts.items():
+                text = text.replace(value, token) if value else text
+            texts[key] = text
+        is_same = all(self.specific(text) == item[key] for key, text in texts.items())
+        return item | texts if is_same else None
+
+    def specific(self, text: str) -> str:
+        """Return a text of this file."""
+        return re.sub(r"\{(?:file|base|backup|digest)\}", lambda match: self.texts[match[0]] or match[0], text)
+
+
+class FilesOfPatterns:
+    """Know the files of each pattern that has many.
+
+    Attributes:
+        numbers: Name of a source in the plan to the number of its files.
+    """
+
+    def __init__(self, sources: Sequence[tuple[str, str, str]]) -> None:
+        """Prepare the names by which evidence mentions a file.
+
+        Args:
+            sources: Name, path and digest of each source, in the order of the evidence.
+        """
+        backups = backup_names(name for name, _, _ in sources)
+        self.numbers: dict[str, int] = defaultdict(int)
+        self._by_label: dict[str, _File] = {}
+        self._by_name: dict[str, _File] = {}
+        for label, file, digest in sources:
+            entry, colon, path = label.partition(":")
+            if colon and path == file:
+                names = {"{file}": file, "{base}": file.rpartition("/")[2], "{backup}": backups[label]}
+                known = _File(entry, self.numbers[entry], names | {"{digest}": digest})
+                self.numbers[entry] += 1
+                self._by_label[label] = self._by_name[file] = self._by_name[backups[label]] = known
+        self._by_place = {(file.entry, file.position): file for file in self._by_label.values()}
+
+    @property
+    def are_many(self) -> bool:
+        """Return whether a pattern has so many files that its items are summed up."""
+        return any(number > _MOST_LISTED for number in self.numbers.values())
+
+    def of_subject(self, subject: str) -> _File | None:
+        """Return the file that a subject of an entry names."""
+        copy = subject.rpartition("/")[2].rpartition(".")[0]
+        names = [subject, subject.rpartition(".archived_")[0], copy]
+        names += [subject[: match.start()] for match in re.finditer(":", subject)]
+        return next((file for name in names if (file := self._by_name.get(name))), None)
+
+    def of_label(self, label: str) -> _File | None:
+        """Return the file whose source has this name."""
+        return self._by_label.get(label)
+
+    def at(self, entry: str, position: int) -> _File:
+        """Return a file by its place.
+
+        Raises:
+            KeyError: There is no such file.
+        """
+        return self._by_place[entry, position]
+
+
+def fold_entries(items: Iterable[Item], files: FilesOfPatterns) -> list[Item]:
+    """Return entries of criteria, with one for all files of a pattern where possible."""
+    return _fold(_generic_entries(items, files), files)
+
+
+def fold_moves(items: Iterable[Item], files: FilesOfPatterns) -> list[Item]:
+    """Return moves or key maps, with one for all files of a pattern and each table."""
+    placed = ((item, files.of_label(item["source"])) for item in items)
+    return _fold(((item | {"source": file.entry} if file else item, file) for item, file in placed), files)
+
+
+def fold_document(document: Item) -> Item:
+    """Return a document of evidence with the files of patterns summed up."""
+    files = _files_of(document)
+    if not files.are_many:
+        return document
+    folded = document | {
+        name: (fold_entries if name == "criteria" else fold_moves)(document[name], files)
+        for name in _LISTS
+        if name in document
+    }
+    return folded | {"sources": [_with_live_contents(source, files) for source in document["sources"]]}
+
+
+def unfold_document(document: Item) -> Item:
+    """Return a document of evidence with an item for each file.
+
+    Raises:
+        ValueError: A folded item is not one of this release, or there are too many.
+    """
+    files = _files_of(document)
+    number = sum(
+        len(_positions(item["each"], files)) for name in _LISTS for item in document.get(name, ()) if "each" in item
+    )
+    if number > _MOST_UNFOLDED:
+        raise ValueError(f"{number} items of files are too many")
+    unfolded = {
+        name: [item for folded in document[name] for item in _unfold(folded, files)]
+        for name in _LISTS
+        if name in document
+    }
+    return document | unfolded | {"sources": [_with_all_contents(source) for source in document["sources"]]}
+
+
+def dump(document: Item) -> str:
+    """Return a document as indented JSON in ASCII, with one line for each file of a pattern."""
+    lines: list[str] = []
+
+    def compact(value: Any) -> str:
+        lines.append(json.dumps(value))
+        return f"\0{len(lines) - 1}"  # no text of evidence has this character
+
+    whole = document | {
+        "sources": [compact(source) if ":" in source["name"] else source for source in document["sources"]]
+    }
+    for name in _LISTS:
+        if name in whole:
+            whole[name] = [
+                item | {"each": {key: compact(value) for key, value in item["each"].items()}}
+                if "each" in item
+                else item
+                for item in whole[name]
+            ]
+    text = json.dumps(whole, indent=2)
+    return re.sub(r'"\\u0000(\d+)"', lambda match: lines[int(match[1])], text)
+
+
+def _files_of(document: Item) -> FilesOfPatterns:
+    return FilesOfPatterns(
+        [(source["name"], source["file"], source["before"]["digest"]) for source in document["sources"]]
+    )
+
+
+def _generic_entries(items: Iterable[Item], files: FilesOfPatterns) -> Iterator[tuple[Item, _File | None]]:
+    for item in items:
+        is_special = item["todo"] or "rows" in item or any(item.get(key) is not None for key in _NEVER_FOLDED)
+        file = None if is_special or item["outcome"] == "failed" else files.of_subject(item["subject"])
+        generic = file.generic(item) if file else None
+        yield (generic, file) if generic is not None else (item, None)
+
+
+def _fold(items: Iterable[tuple[Item, _File | None]], files: FilesOfPatterns) -> list[Item]:
+    groups: dict[object, list[tuple[Item, _File | None]]] = {}
+    for number, (item, file) in enumerate(items):
+        key: object = number
+        if file and files.numbers[file.entry] > _MOST_LISTED:
+            names = _BY_MOVE if "source" in item else ("id", "subject", "outcome", "relation")
+            key = (file.entry, *(item.get(name) for name in names))
+        groups.setdefault(key, []).append((item, file))
+    return [folded for group in groups.values() for folded in _fold_group(group, files)]
+
+
+def _fold_group(group: list[tuple[Item, _File | None]], files: FilesOfPatterns) -> list[Item]:
+    positions = [file.position for _, file in group if file]
+    items = [item for item, _ in group]
+    if len(items) == 1 or len(set(positions)) < len(items) or group[0][1] is None:
+        return [_as_it_was(item, file) for item, file in group]
+    entry = group[0][1].entry
+    each: Item = {"source": entry}
+    if positions != list(range(files.numbers[entry])):
+        each["files"] = positions
+    folded = dict(items[0])
+    for key in dict.fromkeys(key for item in items for key in item):
+        values = [item.get(key) for item in items]
+        if key in _SUMMED and any(values):
+            folded[key], each[key] = sum(value or 0 for value in values), values
+        elif any(value != values[0] for value in values):
+            folded[key], each[key] = _summary(key, values), values
+    if each.get("observed") is not None and each["observed"] == each.get("expected"):
+        each["observed"] = "expected"
+    return [folded | {"each": each}]
+
+
+def _as_it_was(item: Item, file: _File | None) -> Item:
+    if file is None:
+        return item
+    texts = {key: file.specific(item[key]) for key in ("subject", *_TEXTS) if key in item}
+    return item | texts | ({"source": f"{file.entry}:{file.texts['{file}']}"} if "source" in item else {})
+
+
+def _summary(key: str, values: Sequence[Any]) -> Any:
+    """Return a value for all files.
+
+    It is a sum of rows if each text begins with a number of rows.
+    """
+    if key not in _TEXTS:
+        return max(values) if all(isinstance(value, int) for value in values) else values[0]
+    matches = [_ROWS.match(value) for value in values]
+    number = sum(int(match[1]) for match in matches if match)
+    return f"{counted(number, 'row')} in all files" if all(matches) else "as listed for each file"
+
+
+def _unfold(item: Item, files: FilesOfPatterns) -> Iterator[Item]:
+    each = item.get("each")
+    if each is None:
+        yield item
+        return
+    positions, entry = _positions(each, files), each["source"]
+    values = {key: value for key, value in each.items() if key not in ("source", "files")}
+    if values.get("observed") == "expected":
+        values["observed"] = values["expected"]
+    for key, column in values.items():
+        if not _fits(key, column, item.get(key), len(positions)):
+            raise ValueError(f"{key} of each file does not fit the item")
+    base = {key: value for key, value in item.items() if key != "each"}
+    for number, position in enumerate(positions):
+        own_values = {key: column[number] for key, column in values.items()}
+        absent = {key for key, value in own_values.items() if value is None and key not in ("arrived", "identical")}
+        yield _as_it_was(
+            {key: value for key, value in (base | own_values).items() if key not in absent}, files.at(entry, position)
+        )
+
+
+def _positions(each: Item, files: FilesOfPatterns) -> Sequence[int]:
+    """Return the places of the files that an item is about.
+
+    Raises:
+        ValueError: There are no such files.
+    """
+    number = files.numbers.get(each["source"], 0)
+    positions: Sequence[int] = each.get("files", range(number))
+    if not positions or len(set(positions)) < len(positions) or not 0 <= min(positions) <= max(positions) < number:
+        raise ValueError("an item names a file that is no source")
+    return positions
+
+
+def _fits(key: str, column: Any, outer: Any, number: int) -> bool:
+    """Return whether a value for each file has the form of the value for all of them."""
+    if not isinstance(column, list) or len(column) != number:
+        return False
+    if isinstance(outer, dict):
+        return all(
+            isinstance(value, dict) and all(isinstance(text, str) for text in value.values()) for value in column
+        )
+    least = None if key == "offset" else 0
+    return all(
+        value is None
+        or (type(value) is type(outer) and (not isinstance(value, int) or least is None or value >= least))
+        for value in column
+    )
+
+
+def _with_live_contents(source: Item, files: FilesOfPatterns) -> Item:
+    """Return a database in which places that hold what the live file held refer to it."""
+    contents = source.get("contents", {})
+    if not files.of_label(source["name"]) or _AS_LIVE not in contents:
+        return source
+    live = contents[_AS_LIVE]
+    same = {place: _AS_LIVE for place, tables in contents.items() if place != _AS_LIVE and tables == live}
+    return source | {"contents": contents | same}
+
+
+def _with_all_contents(source: Item) -> Item:
+    contents = source.get("contents", {})
+    if not any(isinstance(tables, str) for tables in contents.values()):
+        return source
+    live = contents[_AS_LIVE]
+    return source | {
+        "contents": {place: live if isinstance(tables, str) else tables for place, tables in contents.items()}
+    }

@@ -1,0 +1,129 @@
+"""Sum up the files of each pattern of a record.
+
+A page about thousands of files stays readable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, SchemaDifference, TableContent
+from sqlite_consolidate.report.evidence_json import entries_from_json, entries_to_json, moves_from_json, moves_to_json
+from sqlite_consolidate.report.folded_files import FilesOfPatterns, fold_entries, fold_moves
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlite_consolidate.report.evidence import Evidence, Place, Record
+
+_DIGEST = "the content digest of each file"
+
+
+def sum_up_files(record: Record) -> tuple[Record, dict[str, int]]:
+    """Return a record with one source for all files of a pattern that has many.
+
+    Returns:
+        The record, and the number of files of each source that stands for several.
+    """
+    files = FilesOfPatterns([(source.name, source.file, source.digest) for source in record.sources])
+    if not files.are_many:
+        return record, {}
+    by_entry: dict[str, list[DatabaseRecord]] = {}
+    for source in record.sources:
+        file = files.of_label(source.name)
+        by_entry.setdefault(file.entry if file else source.name, []).append(source)
+    labels = {entry: f"{entry} ({counted(len(each), 'file')})" for entry, each in by_entry.items() if len(each) > 1}
+    moves, planned = (_moves(items, files, labels) for items in (record.moves, record.planned))
+    archive = {}
+    for name, archived in record.archive.items():
+        known = files.of_subject(name)
+        if known is None or known.position == 0:
+            archive[f"{name}{_others(files, known.entry) if known else ''}"] = archived
+    summed = replace(
+        record,
+        sources=tuple(_database(each, labels.get(entry, entry)) for entry, each in by_entry.items()),
+        criteria=tuple(_entries(record.criteria, files)),
+        moves=moves,
+        planned=planned,
+        differences=tuple(_differences(record.differences, files)),
+        archive=archive,
+    )
+    return summed, {labels[entry]: len(each) for entry, each in by_entry.items() if entry in labels}
+
+
+def _others(files: FilesOfPatterns, entry: str) -> str:
+    number = files.numbers[entry] - 1
+    return f" and {counted(number, 'more file')}" if number else ""
+
+
+def _database(databases: list[DatabaseRecord], name: str) -> DatabaseRecord:
+    """Return several databases as one, with a digest of all their digests."""
+    first = databases[0]
+    if len(databases) == 1:
+        return first
+    places: dict[Place, None] = {place: None for database in databases for place in database.contents}
+    return replace(
+        first,
+        name=name,
+        file=f"{first.file} and {counted(len(databases) - 1, 'more file')}",
+        size=sum(database.size or 0 for database in databases),
+        digest="",
+        rows=dict(sum((Counter(database.rows) for database in databases), Counter[str]())),
+        contents={place: _contents([database.contents.get(place, {}) for database in databases]) for place in places},
+    )
+
+
+def _contents(databases: list[dict[str, TableContent]]) -> dict[str, TableContent]:
+    tables: dict[str, list[TableContent]] = {}
+    for contents in databases:
+        for name, content in contents.items():
+            tables.setdefault(name, []).append(content)
+    return {
+        name: TableContent(
+            sum(content.rows for content in contents),
+            hashlib.sha256(" ".join(content.digest for content in contents).encode()).hexdigest(),
+        )
+        for name, contents in tables.items()
+    }
+
+
+def _entries(entries: Iterable[Evidence], files: FilesOfPatterns) -> Iterator[Evidence]:
+    items = fold_entries(entries_to_json(entries), files)
+    for entry, item in zip(entries_from_json(items), items, strict=True):
+        if each := item.get("each"):
+            positions = each.get("files", range(files.numbers[each["source"]]))
+            first = files.at(each["source"], positions[0])
+            more = f" and {counted(len(positions) - 1, 'more file')}"
+            texts = [first.specific(text.replace("{digest}", _DIGEST)) for text in (entry.expected, entry.observed)]
+            subject = first.specific(entry.subject)
+            yield replace(entry, subject=f"{subject}{more}", expected=texts[0], observed=texts[1])
+        else:
+            yield entry
+
+
+def _moves(moves: Iterable[MoveRecord], files: FilesOfPatterns, labels: dict[str, str]) -> tuple[MoveRecord, ...]:
+    items = fold_moves(moves_to_json(moves), files)
+    for item in items:
+        if "each" in item:
+            item["source"] = labels[item["source"]]
+    subjects = {(move.source, move.table): move.subject for move in moves}
+    return tuple(
+        replace(move, subject=subjects.get((move.source, move.table), f"{move.source}:{move.table}"))
+        for move in moves_from_json(items)
+    )
+
+
+def _differences(differences: Iterable[SchemaDifference], files: FilesOfPatterns) -> Iterator[SchemaDifference]:
+    groups: dict[object, list[SchemaDifference]] = {}
+    for number, difference in enumerate(differences):
+        file = files.of_subject(difference.subject)
+        table = difference.subject[len(file.texts["{file}"]) :] if file else ""
+        alike = (table, difference.column, difference.aspect, difference.source, difference.target)
+        groups.setdefault((file.entry, *alike) if file else number, []).append(difference)
+    for group in groups.values():
+        more = f" and {counted(len(group) - 1, 'more file')}" if len(group) > 1 else ""
+        yield replace(group[0], subject=f"{group[0].subject}{more}")
