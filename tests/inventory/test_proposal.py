@@ -51,6 +51,21 @@ def test_target_is_the_database_with_most_points(refined: RefinedProposal) -> No
     assert len(refined.proposal.target_reasons) == 2
 
 
+def test_source_of_an_open_pattern_is_a_question(tmp_path: Path) -> None:
+    """The question names the place.
+
+    A database whose name is computed for certain needs none.
+    """
+    code = 'A = f"{day}.db"\nB = f"lo{n}.db"\nC = "main.db"\n'
+    (tmp_path / "store.py").write_text(code)
+    sql = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1)"
+
+    refined = proposal_of(tmp_path, main=sql.format("m"), logs=sql.format("l"), days=sql.format("d"))
+
+    assert source(refined, "logs.db").questions == ()
+    assert ["store.py:1" in question for question in source(refined, "days.db").questions] == [True]
+
+
 def test_name_main_is_a_point_for_a_target(tmp_path: Path) -> None:
     """All other points are equal."""
     sql = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1)"

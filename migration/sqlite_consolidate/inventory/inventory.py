@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.code.scanning.name_patterns import fits_open_pattern
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
@@ -34,6 +35,7 @@ class Entry:
         twin: File of the database whose content it has, or empty.
         mentions: Places in code and configuration that have its file name.
         open_in: Processes that have it open.
+        computed: Places whose computed name can be that of any database, and so of this one.
     """
 
     database: Database
@@ -42,6 +44,7 @@ class Entry:
     twin: str
     mentions: tuple[Mention, ...]
     open_in: tuple[Holder, ...]
+    computed: tuple[Mention, ...] = ()
 
     @property
     def file(self) -> str:
@@ -139,6 +142,7 @@ def _entries(
     for mention in scanned:
         if mention.kind in KINDS_IN_USE:
             by_name[mention.database].append(mention)
+    open_patterns = [mention for mention in scanned if mention.kind == "open pattern"]
     return tuple(
         Entry(
             database,
@@ -146,6 +150,7 @@ def _entries(
             twins.get(database.file, ""),
             tuple(by_name[database.file.rpartition("/")[2]]),
             tuple(holder for holder in held if holder.file == root / database.file),
+            tuple(mention for mention in open_patterns if fits_open_pattern(mention.pattern, database.file)),
         )
         for database in databases
     )

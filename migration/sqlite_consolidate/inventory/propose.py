@@ -93,6 +93,10 @@ _UNREFERENCED = (
     "no code is seen to open this file: how does your application reach it? "
     "Change that code by a [[reference]], or leave this source out if nothing reads it."
 )
+_ONLY_COMPUTED = (
+    "only a computed name that can be that of any database, {pattern} ({place}), can open this file: does it? "
+    "Change that code by a [[reference]], or leave this source out if nothing reads it."
+)
 
 
 def propose_plan(inventory: Inventory) -> Proposal | None:
@@ -226,8 +230,16 @@ def _source(entry: Entry, name: str, naming: TableNaming, inventory: Inventory) 
         elif table.rows != 0:
             question = f"{table.name} {problem.what} It is left out. Rebuild it in the target, or confirm the reason."
             leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))
-    questions = () if entry.mentions or not inventory.has_code else (_UNREFERENCED,)
+    questions = () if entry.mentions or not inventory.has_code else (_ask_who_opens(entry),)
     return ProposedSource(name, database.file, _notes(entry), tuple(maps), tuple(leaves), questions)
+
+
+def _ask_who_opens(entry: Entry) -> str:
+    """Return the question about a database that no code is seen to open for certain."""
+    if not entry.computed:
+        return _UNREFERENCED
+    first = entry.computed[0]
+    return _ONLY_COMPUTED.format(pattern=first.pattern, place=f"{first.file}:{first.line}")
 
 
 def _needed_tables(database: Database) -> list[CountedTable]:

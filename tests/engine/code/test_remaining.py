@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sqlite_consolidate.engine.code.remaining import (
     remaining_mentions,
     remaining_observations,
@@ -150,6 +152,26 @@ def test_source_that_no_code_opens_is_a_finding(tmp_path: Path) -> None:
     findings = unreferenced_findings(scope, remaining_mentions(scope, rewrites), rewrites)
 
     assert [(finding.id, finding.subject) for finding in findings] == [("source-unreferenced", "logs/task_queue.db")]
+
+
+@pytest.mark.parametrize(
+    ("code", "unreferenced"),
+    [
+        ('x = f"logs/{n}.db"\n', []),
+        ('x = n + ".db"\n', []),
+        ('x = [f for f in os.listdir(d) if f.endswith(".db")]\n', []),
+        ('x = LOGS / f"task_{n}.db"\n', ["logs/tasks.db"]),
+        ('x = f"cache/{n}.db"\n', ["logs/task_queue.db", "logs/tasks.db"]),
+    ],
+)
+def test_source_with_a_computed_name_is_no_finding(tmp_path: Path, code: str, unreferenced: list[str]) -> None:
+    """The pattern is refused, or has a finding of its own."""
+    write(tmp_path, "a.py", code)
+    scope = ScanScope(tmp_path, ["."], DATABASES, "main.db")
+
+    findings = unreferenced_findings(scope, remaining_mentions(scope, []), [])
+
+    assert [finding.subject for finding in findings] == unreferenced
 
 
 def test_secret_is_neither_quoted_nor_proposed(tmp_path: Path) -> None:

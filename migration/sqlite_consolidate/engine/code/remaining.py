@@ -7,6 +7,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.code.scanning.name_patterns import fits_open_pattern
 from sqlite_consolidate.engine.code.scanning.old_names import (
     KINDS_IN_USE,
     Mention,
@@ -75,6 +76,8 @@ def remaining_observations(scope: ScanScope, result: ScanResult, references: Seq
 def unreferenced_findings(scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite]) -> list[Finding]:
     """Return a finding for each old database that no scanned code is seen to open.
 
+    An open pattern that can be its name has a finding of its own.
+
     Args:
         scope: What was scanned.
         result: The mentions that remain after the planned rewrites.
@@ -83,11 +86,13 @@ def unreferenced_findings(scope: ScanScope, result: ScanResult, rewrites: Sequen
     names = OldNames(scope.databases, scope.target)
     before = [mention for rewrite in rewrites for mention in mentions_in(rewrite.file, rewrite.before, names)]
     opened = {mention.database for mention in (*result.mentions, *before) if mention.kind in (*KINDS_IN_USE, "exempt")}
+    open_patterns = {mention.pattern for mention in (*result.mentions, *before) if mention.kind == "open pattern"}
     text = "no scanned code is seen to open it. Find out how the application reaches it."
     return [
         Finding.of("source-unreferenced", database, text)
         for database in (scope.databases if result.files_read else ())
         if distinguishing_name(database, scope.target) not in opened
+        and not any(fits_open_pattern(pattern, database) for pattern in open_patterns)
     ]
 
 

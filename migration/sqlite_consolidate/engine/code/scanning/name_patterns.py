@@ -143,6 +143,11 @@ class NamePatterns:
             yield NamePattern(word, further)
 
 
+def fits_open_pattern(shown: str, database: str) -> bool:
+    """Return whether an open pattern, as it is shown, can be the file name of a database."""
+    return bool(re.fullmatch(".*".join(map(re.escape, shown.split("*"))), PurePosixPath(database).name, re.DOTALL))
+
+
 def _stated_folders(folders: Sequence[str], parents: Sequence[str], *, is_cut: bool) -> int | None:
     """Return the number of folders of a path that the pattern states.
 
