@@ -78,6 +78,8 @@ LEVELS: dict[str, Level] = {
     "rows-skipped": "note",
     "run-cut-short": "attention",
     "sentinels-kept": "note",
+    "setup-failed": "attention",
+    "setup-used": "note",
     "smoke-changed-copy": "note",
     "smoke-changed-file": "note",
     "smoke-left-process": "attention",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from sqlite_consolidate.inventory.session import (
     only_looked,
     plan_proposed,
 )
-from sqlite_consolidate.plan.loader import sha256
+from sqlite_consolidate.plan.loader import load, sha256
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,6 +62,13 @@ class InventoryRun(Pipeline):
     def has_acted(self) -> bool:
         """Return whether a plan was written."""
         return self.session.written is not None
+
+    def prepare_connections(self) -> None:
+        """Load the function that prepares each connection, if there is a plan that names one."""
+        settings = self.request.settings
+        if self.connections.setup is None and settings.plan.is_file():
+            with contextlib.suppress(ProblemError):  # a plan with a mistake is no reason to find no database
+                self.load_setup(load(settings.plan), settings.workspace)
 
     def _take(self) -> None:
         self.session.inspect_workspace()

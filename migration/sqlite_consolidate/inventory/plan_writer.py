@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import write_new
+from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup
 from sqlite_consolidate.text import join_first_names, literal_pattern, one_line, toml_string
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ _TEMPLATE = "plan.toml.j2"
 def render_plan(proposal: Proposal, date: str) -> str:
     """Return the text of the plan file.
 
+    It names the function by which this process prepares its connections, if an earlier plan does.
+
     Args:
         proposal: The proposed plan.
         date: Date of the inventory, for the first line.
     """
-    return _template().render(plan=proposal, date=date, schema=f"./{SCHEMA}") + "\n"
+    return _template().render(plan=proposal, date=date, schema=f"./{SCHEMA}", setup=current_setup()) + "\n"
 
 
 def write_plan(text: str, wanted: Path) -> Path:

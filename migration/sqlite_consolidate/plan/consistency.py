@@ -280,11 +280,14 @@ def _references(data: Data) -> Iterator[Problem]:
 
 
 def _created(data: Data) -> Iterator[Problem]:
+    has_setup = any(True for _ in _texts(data, "connection", "setup"))
     for loc, table in (*_each(data, "source", ..., "table", ...), *_each(data, "table", ...)):
         if not isinstance(table, dict):
             continue
         sql, name = table.get("create"), table.get("into") or table.get("name")
-        if isinstance(sql, str) and isinstance(name, str) and sql and (fact := validate_create(sql, name)):
+        if not (isinstance(sql, str) and isinstance(name, str) and sql):
+            continue
+        if fact := validate_create(sql, name, has_setup=has_setup):
             hint = f"Write one CREATE TABLE for {in_quotes(name)}, and its indexes and triggers if it has any."
             yield mistake_at((*loc, "create"), "bad-create", fact, hint)
 

@@ -20,6 +20,7 @@ from sqlite_consolidate.plan.values import (
     PathInside,
     Patterns,
     Seconds,
+    SetupFunction,
 )
 from sqlite_consolidate.text import fits_name
 
@@ -255,6 +256,19 @@ class Estimates(Part):
     archive: Seconds = 0.0
 
 
+class ConnectionPart(Part):
+    """Name the function of the application that prepares each connection of a run.
+
+    Attributes:
+        setup: A Python file inside the workspace and a function in it, such as ``tools/setup.py:register``. It is
+            called with an object that adds collations, functions and extensions to a connection.
+        path: Folders inside the workspace from which the file imports.
+    """
+
+    setup: SetupFunction = ""
+    path: list[PathInside] = []
+
+
 class Plan(Part):
     """Describe a whole consolidation in format 1.
 
@@ -294,6 +308,7 @@ class Plan(Part):
     tables: list[RequiredTable] = Field(default=[], alias="table")
     references: list[Reference] = Field(default=[], alias="reference")
     inserts: list[Insert] = Field(default=[], alias="insert")
+    connection: ConnectionPart = ConnectionPart()
     rehearsal: Rehearsal = Rehearsal()
     refreshes: list[Refresh] = Field(default=[], alias="refresh")
     rebuilds: list[Rebuild] = Field(default=[], alias="rebuild")

@@ -69,6 +69,13 @@ def _key_name(value: str) -> str:
     return value
 
 
+def _setup(value: str) -> str:
+    file, colon, name = value.rpartition(":")
+    if value and not (colon and file.endswith(".py") and name.isidentifier()):
+        raise ValueError("this is no Python file with a function", 'Write it like "tools/setup.py:register".')
+    return f"{inside(file)}:{name}" if value else value
+
+
 # For the JSON Schema a duration is a number, or a text that the validator reads.
 _Duration = Annotated[str, StringConstraints(pattern=rf"^(?=.){_DURATION.pattern}$")] | Annotated[float, Field(ge=0)]
 Seconds = Annotated[
@@ -76,6 +83,7 @@ Seconds = Annotated[
 ]
 PathInside = Annotated[str, StringConstraints(min_length=1), AfterValidator(inside)]
 FileInside = Annotated[PathInside, AfterValidator(_file)]
+SetupFunction = Annotated[str, AfterValidator(_setup)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Name = Annotated[str, StringConstraints(min_length=1)]

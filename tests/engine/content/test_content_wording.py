@@ -41,7 +41,7 @@ def _database(path: Path, *statements: str) -> Path:
             error_with_code("no such collation sequence: x", sqlite3.SQLITE_ERROR),
             (
                 "uses a collation that only its application defines (no such collation sequence: x)."
-                " Move its tables with the application, or remove the source from the plan. [own-collation]"
+                ' Name a function that defines it: setup = "tools/setup.py:register" of [connection]. [own-collation]'
             ),
         ),
         (

@@ -116,7 +116,8 @@ def list_workspace(
     """
     databases = _databases(plan)
     names = [reference.file for reference in plan.references] + [insert.file for insert in plan.inserts]
-    names += [*plan.scan.paths, *(path for test in plan.smoke for path in test.path)]
+    names += [plan.connection.setup.rpartition(":")[0]] if plan.connection.setup else []
+    names += [*plan.connection.path, *plan.scan.paths, *(path for test in plan.smoke for path in test.path)]
     names += [str(path.relative_to(live)) for pattern in plan.logs.files for path in _matching(live, pattern)]
     names += [str(path.relative_to(live)) for path in extra_files if path.is_relative_to(live)]
     omissions = Omissions(

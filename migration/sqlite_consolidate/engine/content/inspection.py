@@ -165,7 +165,7 @@ def read_problem(file: str, error: Exception) -> Problem:
             "own-collation",
             file,
             fact,
-            "Move its tables with the application, or remove the source from the plan.",
+            'Name a function that defines it: setup = "tools/setup.py:register" of [connection].',
             criterion="sources-readable",
         )
     if is_damaged(error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from sqlite_consolidate.engine.sqlite.application.connection_setup import ENVIRONMENT, current_setup
 from sqlite_consolidate.engine.sqlite.errors import error_with_code, interrupted_error
 from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -56,7 +58,9 @@ class ReadWorker:
             else ["-m", "sqlite_consolidate.engine.content.worker_main"]
         )
         command = [sys.executable, *program, task, *map(str, arguments)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        setup = current_setup()
+        environment = {**os.environ, ENVIRONMENT: setup.for_process} if setup else None
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
     def __enter__(self) -> Self:
         return self

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import digest_lower_halves, file_digests, load_contents, pages_equal
 from sqlite_consolidate.engine.content.cost import examine_database
+from sqlite_consolidate.engine.sqlite.application.connection_setup import use_setup_of_parent
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.errors import result_code
 from sqlite_consolidate.engine.sqlite.integrity import check_integrity
@@ -36,6 +37,7 @@ def main() -> None:
     threading.Thread(target=_watch_input, args=(complete,), daemon=True).start()
     name, path, *more = sys.argv[1:]
     try:
+        use_setup_of_parent()
         answer = {"result": _tasks(complete)[name](Path(path), *more)}
     except sqlite3.Error as error:
         answer = {"error": str(error), "code": result_code(error)}

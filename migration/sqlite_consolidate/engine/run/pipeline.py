@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.run.criteria import criteria_in, criterion_named
 from sqlite_consolidate.engine.run.run_log import RunLog
 from sqlite_consolidate.engine.run.stages import stage_named, stages_of
+from sqlite_consolidate.engine.sqlite.application.connection_setup import (
+    ConnectionSetup,
+    ConnectionSetups,
+    connections_of,
+)
 from sqlite_consolidate.engine.sqlite.limits import Limits
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_examined
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import printable
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.run_log import CheckResult, UndoResult
     from sqlite_consolidate.engine.run.stages import Stage
+    from sqlite_consolidate.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -46,6 +53,7 @@ class Pipeline(ABC):
         request: Request of the run.
         log: Results of the stages and criteria so far.
         on_progress: Called with a short text before each part of a long step.
+        connections: The function of the application that prepares each connection, if the plan names one.
         limits: Ends a long statement of this run, and counts how much was read.
     """
 
@@ -53,6 +61,7 @@ class Pipeline(ABC):
         self.request = request
         self.on_progress = on_progress
         plan = request.plan
+        self.connections = ConnectionSetups()
         self.limits = Limits(reader_seconds=max(Limits.reader_seconds, plan.deadline)) if plan else Limits()
         smoke = [test.name for test in plan.smoke] if plan else []
         self.log = RunLog(
@@ -95,7 +104,9 @@ class Pipeline(ABC):
         self.log.require_ready(stage)
         self.log.begin(stage)
         try:
-            self.actions[stage]()
+            with connections_of(self.connections):
+                self.prepare_connections()
+                self.actions[stage]()
         except EXPECTED_ERRORS as error:
             if self.log.interrupted is None:  # otherwise the signal has ended the statement
                 self.log.fail(stage, failure_message(error))
@@ -116,7 +127,8 @@ class Pipeline(ABC):
         stage = self._stage_of(criterion)
         known = criterion_named(criterion)
         try:
-            observations = list(self.look(known))
+            with connections_of(self.connections):
+                observations = list(self.look(known))
         except EXPECTED_ERRORS as error:
             if self.log.interrupted is not None:
                 raise
@@ -138,9 +150,32 @@ class Pipeline(ABC):
         """
         self.limits.interrupted.clear()  # the signal that ended the run must not end its rollback
         try:
-            self.log.rolled_back = self.log.rolled_back or self.roll_back_unless_accepted()
+            with connections_of(self.connections):
+                self.log.rolled_back = self.log.rolled_back or self.roll_back_unless_accepted()
         finally:
             self.close()
+
+    def prepare_connections(self) -> None:
+        """Load the function of the plan that prepares each connection, before a stage.
+
+        Raises:
+            ProblemError: It cannot be loaded.
+        """
+        if self.connections.setup is None and self.request.plan is not None:
+            self.load_setup(self.request.plan, self.workspace)
+
+    def load_setup(self, plan: Plan, root: Path) -> None:
+        """Load the function that a plan names from a workspace, or its copy, and note its digest.
+
+        Raises:
+            ProblemError: It cannot be loaded.
+        """
+        if not plan.connection.setup:
+            return
+        folders = tuple(plan.connection.path)
+        self.connections.setup = setup = ConnectionSetup.load(root, plan.connection.setup, folders)
+        text = f"{setup.name} prepares each connection (sha256 of the file: {setup.sha256})."
+        self.log.note(Finding.of("setup-used", setup.file, text))
 
     def roll_back_unless_accepted(self) -> UndoResult | None:
         """Roll back the changes of a run that was not accepted, and return the result.

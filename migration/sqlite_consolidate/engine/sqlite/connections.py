@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup, setup_problem
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.sidecars import existing_sidecars, remove_created_sidecars
@@ -181,13 +182,31 @@ def _open(path: Path, mode: str, limits: Limits | None) -> Connection:
 
 
 def _harden(con: Connection, limits: Limits) -> None:
-    """Distrust the schema of the file, and let long statements end.
+    """Prepare a connection, distrust the schema, and let long statements end.
 
+    The settings come after the setup, whose extensions could have changed them.
     See https://sqlite.org/security.html, section 1.2.
+
+    Raises:
+        ProblemError: The setup fails, or a setting has no effect after it.
     """
-    con.execute("PRAGMA trusted_schema=OFF")
-    con.execute("PRAGMA cell_size_check=ON")
+    setup = current_setup()
+    settings = {"trusted_schema": 0, "cell_size_check": 1}
+    if setup is not None:
+        # SQLite would call no function of the application in a CHECK, a generated column or an index.
+        settings["trusted_schema"] = 1
+        try:
+            setup.prepare(con)
+        except ProblemError:
+            con.close()
+            raise
+        con.text_factory, con.row_factory, con.isolation_level = str, None, None
+    for name, value in settings.items():
+        con.execute(f"PRAGMA {name}={value}")
     con.execute("PRAGMA mmap_size=0")
+    if setup is not None and any(pragma(con, name) != value for name, value in settings.items()):
+        con.close()
+        raise setup_problem(setup.file, "leaves a connection on which PRAGMA has no effect")
     con.limits = limits
     con.set_progress_handler(limits.must_stop, _INSTRUCTIONS_PER_CHECK)
 

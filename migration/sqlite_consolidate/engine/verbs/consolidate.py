@@ -166,6 +166,9 @@ class Run(RunResults):
                 return False
         return True
 
+    def prepare_connections(self) -> None:
+        """Do nothing, because the preflight loads the setup, from the copy in a rehearsal."""
+
     def _run_preflight(self) -> None:
         """Read databases, code, logs and processes.
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
     from sqlite_consolidate.engine.sqlite.files import FileProblem
+    from sqlite_consolidate.problem import Problem
 
 
 def copy_for_rehearsal(run: RunResults, files: CopiedFiles) -> tuple[FileProblem, ...]:
@@ -58,6 +59,7 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
         files = list_workspace(plan, run.live, extra_files=(run.plan_file,), reports=reports)
     if run.is_rehearsal and files is not None:
         unread += copy_for_rehearsal(run, files)
+    setup_problems = _load_setup(run)
     others = find_open_databases(plan, run.live, rehearsal=run.is_rehearsal)
     marks = logs.record_log_positions(run.root, plan.logs.files, never_open=run.databases())
     known = {problem.file for problem in unread}
@@ -73,6 +75,7 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     if files is not None and not run.is_rehearsal:
         inspected.problems += check_room(files, Path(tempfile.gettempdir()))
     inspected.problems = [*others.merge_problems([*inspected.problems, *journals.problems]), *marks.problems, *unfit]
+    inspected.problems += setup_problems
     inspected.findings[:0] = journals.findings
     inspected.findings += others.other_findings(inspected.problems)
     inspected.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
@@ -87,3 +90,12 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
     left_out = files.left_out if files and run.is_rehearsal else {}
     return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""), left_out)
+
+
+def _load_setup(run: RunResults) -> list[Problem]:
+    """Load the function that prepares each connection, and return why that failed."""
+    try:
+        run.load_setup(run.plan, run.root)
+    except ProblemError as error:
+        return list(error.problems)
+    return []

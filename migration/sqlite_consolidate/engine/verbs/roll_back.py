@@ -126,6 +126,13 @@ class RollbackRun(Pipeline):
         text = f"Not everything is as it was before the migration: {self.backup_set} has the copies."
         return UndoResult(text, complete=False)
 
+    def prepare_connections(self) -> None:
+        """Load the function that prepares each connection. Without it the rollback goes on."""
+        try:
+            super().prepare_connections()
+        except ProblemError as error:
+            self.log.note(*(Finding.of("setup-failed", each.subject, each.what) for each in error.problems))
+
     def _put_back(self) -> None:
         self.on_progress("rolling everything back")
         self._require_unused()

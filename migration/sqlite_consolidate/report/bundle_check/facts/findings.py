@@ -57,6 +57,10 @@ def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
     ids = ("rows-left", "rows-left-out", "source-absent", "table-absent", *_OF_COLUMNS)
     yield from _compared(known, record, ids)
     yield from _resolved_conflicts(plan, record)
+    used = {finding.subject for finding in record.findings if finding.id == "setup-used"}
+    stated = {plan.connection.setup.rpartition(":")[0]} - {""}
+    if used != stated:
+        yield "findings: setup-used", ", ".join(stated) or "none", ", ".join(used) or "none"
 
 
 def _unmapped_tables(plan: Plan, record: Record) -> tuple[list[str], list[Finding]]:

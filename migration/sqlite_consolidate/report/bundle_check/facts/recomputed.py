@@ -35,12 +35,14 @@ if TYPE_CHECKING:
 NOT_COMPARED = (
     "priority, risk, reason and optional of sources that were there",
     "columns, and create where the target had the table",
+    "newer, and which rows where and follows choose",
     "index_clash, deadline and record_copy",
     "code of [[insert]]",
     "paths and exempt of [scan]",
     "errors where there was no log",
     "require_rehearsal of a rehearsal",
     "answers, path and interpreter of [[smoke]]",
+    "function and path of [connection]",
 )
 """Parts of a plan that no entry of its run repeats, so a change of them contradicts nothing."""
 _STATED_REASON = "a reason that the plan gives"

@@ -1,0 +1,1 @@
+"""Give connections what only the application of a database has."""
