@@ -226,7 +226,7 @@ _CRITERIA = (
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL, is_open=True),
     Criterion("derived-right", VERIFY,
               "What the run has derived again is what its content gives.",
-              Question.EXACT, Step.COMPARED, relations=_EQUAL),
+              Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("size-reasonable", VERIFY, "The size of the target is within the limit for the rows that were moved.",
               step=Step.COMPARED, relations=_AT_MOST),
     Criterion("committed", COMMIT, "COMMIT returned, and a new connection reads the run's row of history.",

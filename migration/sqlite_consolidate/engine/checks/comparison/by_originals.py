@@ -7,8 +7,9 @@ present target is compared with both. Nothing is written to the workspace.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
@@ -114,7 +115,21 @@ def compare_with_originals(
         row_matches=arrivals,
         changed_since=True,
         unread_tables=unread_tables,
+        undone=partial(_undone, connection),
     )
+
+
+@contextmanager
+def _undone(copy: sqlite3.Connection) -> Iterator[None]:
+    """Roll back what a proof writes into the private copy of the target."""
+    copy.execute("PRAGMA query_only=OFF")
+    copy.execute("SAVEPOINT proof")
+    try:
+        yield
+    finally:
+        copy.execute("ROLLBACK TO proof")
+        copy.execute("RELEASE proof")
+        copy.execute("PRAGMA query_only=ON")
 
 
 def _inspect_originals(plan: Plan, scratch: Path, resources: ExitStack, limits: Limits | None) -> InspectedDatabases:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query, digest_table
-from sqlite_consolidate.engine.sqlite.errors import is_damaged
-from sqlite_consolidate.engine.sqlite.sql import quoted, virtual_table_statement
+from sqlite_consolidate.engine.sqlite.errors import is_damaged, is_statement_error
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted, virtual_table_statement
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.text import counted
 
@@ -62,26 +62,36 @@ def derived_right(compared: TargetComparison) -> list[Observation]:
         if table is None:
             observations.append(Observation(index.name, "in the target", "no such table", holds=False))
             continue
+        if table.module != index.table.module:
+            expected, observed = (f"module {module or 'none'}" for module in (index.table.module, table.module))
+            observations.append(equal(index.name, expected, observed))
+            continue
         with compared.undone():
             observations.append(_index_observation(compared.con, table, index))
     return [*_refreshed(compared), *observations] or [not_required("plan", NOTHING_DERIVED)]
 
 
 def _refreshed(compared: TargetComparison) -> Iterator[Observation]:
-    """Yield that each table is as its refresh left it, and that another changes nothing."""
-    refreshed = compared.refreshed.values()
-    present = {each.name: table for each in refreshed if (table := compared.schema.table(each.name))}
+    """Yield that each table is as its refresh left it, and that another changes nothing.
+
+    An application may have used the target of another tool since, so only the second is known there.
+    """
+    columns: dict[str, list[str]] = {}
+    for refresh in compared.inspected.refreshes:
+        columns.setdefault(refresh.name, []).extend(refresh.columns)
+    present = {name: table for name in columns if (table := compared.schema.table(name))}
     before = {name: compared.digest(compared.con, table) for name, table in present.items()}
     with compared.undone() if present else nullcontext():
-        errors = {refresh.name: _set_again(compared.con, refresh) for refresh in compared.inspected.refreshes}
+        refreshes = [refresh for refresh in compared.inspected.refreshes if refresh.name in present]
+        errors = {refresh.name: error for refresh in refreshes if (error := _set_again(compared.con, refresh))}
         again = {name: digest_table(compared.con, table) for name, table in present.items()}
-    for each in refreshed:
-        if each.name not in present:
-            yield Observation(each.name, "in the target", "no such table", holds=False)
+    for name, names in columns.items():
+        if name not in present:
+            yield Observation(name, "in the target", "no such table", holds=False)
             continue
-        yield equal(each.name, each.after.full, before[each.name].full)
-        second = errors[each.name] or again[each.name].full
-        yield equal(f"{each.name} ({', '.join(each.columns)})", before[each.name].full, second)
+        if refreshed := compared.refreshed.get(folded(name)):
+            yield equal(name, refreshed.after.full, before[name].full)
+        yield equal(f"{name} ({', '.join(names)})", before[name].full, errors.get(name) or again[name].full)
 
 
 def _set_again(con: sqlite3.Connection, refresh: Refresh) -> str:
@@ -92,7 +102,9 @@ def _set_again(con: sqlite3.Connection, refresh: Refresh) -> str:
         con.execute(f"DROP TRIGGER main.{quoted(trigger)}")
     try:
         con.execute(f"UPDATE main.{quoted(refresh.name)} SET {refresh.assignments}\n{where}")
-    except sqlite3.IntegrityError as error:
+    except sqlite3.Error as error:
+        if not isinstance(error, sqlite3.IntegrityError) and not is_statement_error(error):
+            raise
         return f"SQLite refuses to set them again: {error}"
     return ""
 
@@ -116,7 +128,7 @@ def _integrity_check(con: sqlite3.Connection, table: Table) -> str:
     try:
         con.execute(rank if table.module == "fts5" else plain)
     except sqlite3.DatabaseError as error:
-        if not is_damaged(error):
+        if not is_damaged(error) and not is_statement_error(error):
             raise
         return f"integrity-check with the content: {error}"
     return INTACT
