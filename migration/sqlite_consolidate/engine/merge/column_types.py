@@ -1,4 +1,4 @@
-"""Determine the type affinity of a column, and what it stores for a default or a constant."""
+"""Determine how a column compares, and what it stores for a default or a constant."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.sql import strip_literals
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
+from sqlite_consolidate.engine.sqlite.sql import folded, strip_literals
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Column
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
 else:
     from sqlite_utils.utils import sqlite3
+
+_BINARY = "binary"
 
 
 def affinity(column: Column) -> str:
@@ -95,3 +98,22 @@ def stored_constant(column: Column, value: float | str, *, strict: bool) -> str:
 def constant_literal(value: Any) -> str:
     """Return a value as an SQL literal that is one in each encoding of a database."""
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else literal(value)
+
+
+def comparison(table: Table, column: Column) -> tuple[str, str]:
+    """Return what determines how SQLite compares the values of a column.
+
+    Each numeric affinity converts the other value alike.
+    """
+    kind = "BLOB" if table.strict and column.type == "ANY" else affinity(column)
+    return "NUMERIC" if kind in ("INTEGER", "REAL") else kind, _collation(table, column)
+
+
+def _collation(table: Table, column: Column) -> str:
+    return column_collation(table, column.name) if "collate" in folded(table.sql) else _BINARY
+
+
+def description(table: Table, column: Column) -> str:
+    """Return type and collation of a column, for messages."""
+    collation = _collation(table, column)
+    return (column.type or "no type") + ("" if collation == _BINARY else f" COLLATE {collation}")

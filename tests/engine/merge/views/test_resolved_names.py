@@ -198,6 +198,27 @@ def test_column_that_compares_otherwise_is_told(bench: Bench, declared: str) -> 
     assert all("m.b (TEXT in the source, " in finding.text for finding in target_schema.findings)
 
 
+NESTED = "CREATE VIEW n AS SELECT id, b FROM m"
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("CREATE VIEW v AS SELECT id FROM n WHERE b = 'x'", ["meaning-differs"]),
+        ("CREATE VIEW v AS SELECT nullif(b, 'x') FROM m", ["meaning-differs"]),
+        ("CREATE VIEW v AS SELECT b FROM n WHERE id = 1", ["meaning-differs"]),
+        ("CREATE VIEW v AS SELECT id FROM n WHERE id = 1", []),
+        ("CREATE TRIGGER t UPDATE ON m BEGIN DELETE FROM m WHERE id IN (SELECT id FROM n WHERE b = 'x'); END", [""]),
+    ],
+)
+def test_column_compared_through_a_view_is_told(bench: Bench, sql: str, expected: list[str]) -> None:
+    """SQLite uses the collation of the column behind a view."""
+    target_schema = examined(bench, (M.replace("TEXT", "TEXT COLLATE NOCASE"),), (M, NESTED, sql))
+
+    assert len(found(target_schema)) == len(expected)
+    assert {finding.id for finding in target_schema.findings} <= {"meaning-differs"}
+
+
 @pytest.mark.parametrize(
     ("declared", "view"),
     [("BLOB", "CREATE VIEW v AS SELECT b FROM m"), ("VARCHAR", "CREATE VIEW v AS SELECT id FROM m WHERE b = 'x'")],

@@ -12,8 +12,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.column_types import affinity
-from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
+from sqlite_consolidate.engine.merge.column_types import comparison, description
 from sqlite_consolidate.engine.sqlite.schema.dependencies import (
     Access,
     compile_accesses,
@@ -32,20 +31,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table, TriggerOrView
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
     from sqlite_consolidate.engine.sqlite.schema.statements import Statement
     from sqlite_consolidate.plan.model import Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
 
 _ROWID = "ROWID"  # as SQLite names the implicit rowid, and no folded name of a column
-_NUMERIC = ("INTEGER", "REAL")
 _COMPARES = frozenset(
-    "= < > ! in is like glob between order group distinct union except intersect min max case using natural".split()  # noqa: SIM905
+    (
+        *("=", "<", ">", "!", "in", "is", "like", "glob", "between", "order", "group", "distinct", "union", "except"),
+        *("intersect", "min", "max", "nullif", "case", "using", "natural"),
+    )
 )
 _SETS = frozenset(("natural", "distinct", "union", "except", "intersect", "group"))
 _TRIAL = "~trial"
-_BINARY = "binary"
 
 _Name = tuple[str, str, str]  # action, folded table and folded column in the target
 
@@ -108,7 +108,8 @@ class ResolvedNames:
         reads = _accesses(source, [reading_statement(view.name)], view.name)
         become = _accesses(target, [reading_statement(name)], name)
         columns, changed = _column_names(source.con, view.name), _column_names(target.con, name)
-        if not reads or not self._touches(become):
+        nested = self._in_views(target.compile(reading_statement(name)), name)
+        if not reads or not self._touches([*become, *nested]):
             return "", ""
         further = self._further(become, reads)
         if further and _returns_all(view.sql, further) and _is_within(columns, changed):
@@ -118,7 +119,7 @@ class ResolvedNames:
         reason = self._reason(reads, become) or self._natural_reason(view.sql, become)
         if not reason and list(map(folded, columns)) != list(map(folded, changed)):
             reason = f"its columns would be {join_names(changed)}, and are {join_names(columns)} in the source"
-        return reason, "" if reason else self._compared_otherwise(view.sql, become)
+        return reason, "" if reason else self._compared_otherwise(view.sql, [*become, *nested])
 
     def trigger_reason(self, trigger: TriggerOrView, statement: Statement) -> tuple[str, str]:
         """Return why a trigger means something else in the target.
@@ -134,12 +135,14 @@ class ResolvedNames:
         source, target = self._open()
         with _trial(source.con, trigger.sql), _trial(target.con, statement.sql):
             reads = _accesses(source, firing_statements(source.con, trigger.table), trigger.name)
-            become = _accesses(target, firing_statements(target.con, statement.table), statement.name)
-        if not reads or not self._touches(become):
+            changes = firing_statements(target.con, statement.table)
+            become = _accesses(target, changes, statement.name)
+            nested = self._in_views([access for each in changes for access in target.compile(each)], statement.name)
+        if not reads or not self._touches([*become, *nested]):
             return "", ""
         reason = self._reason(reads, become) or self._insert_reason(trigger, become)
         reason = reason or self._natural_reason(trigger.sql, become)
-        return reason, "" if reason else self._compared_otherwise(trigger.sql, become)
+        return reason, "" if reason else self._compared_otherwise(trigger.sql, [*become, *nested])
 
     def index_reason(self, sql: str, statement: Statement) -> str:
         """Return why an index means something else in the target, or an empty text.
@@ -172,13 +175,31 @@ class ResolvedNames:
         """Return whether a name can mean another column, or a column compares otherwise."""
         if table.sql == into.sql:
             return bool(self._maps[folded(table.name)].columns)
-        wanted = [(self._column(table.name, each.name), _comparison(table, each)) for each in table.columns]
-        present = [(folded(each.name), _comparison(into, each)) for each in into.columns]
+        wanted = [(self._column(table.name, each.name), comparison(table, each)) for each in table.columns]
+        present = [(folded(each.name), comparison(into, each)) for each in into.columns]
         is_renamed = bool(self._maps[folded(table.name)].columns) or folded(into.name) != folded(table.name)
         return is_renamed or wanted != present or bool(table.alias) != bool(into.alias)
 
     def _touches(self, accesses: Sequence[Access]) -> bool:
         return any(folded(access.table) in self.differing for access in accesses)
+
+    def _in_views(self, accesses: Sequence[Access], name: str) -> list[Access]:
+        """Return the accesses inside the views that an object uses, without unused columns.
+
+        SQLite resolves each column of a view. One that a view returns under its name is needed if it is read there.
+        """
+        _, target = self._open()
+        read = {(folded(access.table), folded(access.column)) for access in accesses}
+        inside = [access for access in accesses if access.inside is not None and folded(access.inside) != folded(name)]
+        returned = {
+            each: set(map(folded, _column_names(target.con, each))) for each in {a.inside or "" for a in inside}
+        }
+        return [
+            access
+            for access in inside
+            if folded(access.column) not in returned[access.inside or ""]
+            or (folded(access.inside or ""), folded(access.column)) in read
+        ]
 
     def _column(self, table: str, column: str) -> str:
         """Return the folded name that a column of the source has in the target."""
@@ -282,28 +303,10 @@ class ResolvedNames:
             if (pair := self._pairs.get(folded(access.table))) and access.action == "READ":
                 declared = {self._column(pair[0].name, column.name): column for column in pair[0].columns}
                 column, planned = declared.get(folded(access.column)), pair[1].column(access.column)
-                if column and planned and _comparison(pair[0], column) != _comparison(pair[1], planned):
-                    was, becomes = _description(pair[0], column), _description(pair[1], planned)
+                if column and planned and comparison(pair[0], column) != comparison(pair[1], planned):
+                    was, becomes = description(pair[0], column), description(pair[1], planned)
                     differing[_label(access)] = f"{_label(access)} ({was} in the source, {becomes} in the target)"
         return f"uses {join_names(list(differing.values()))}, so what it compares may differ" if differing else ""
-
-
-def _comparison(table: Table, column: Column) -> tuple[str, str]:
-    """Return what determines how SQLite compares the values of a column.
-
-    Each numeric affinity converts the other value alike.
-    """
-    kind = "BLOB" if table.strict and column.type == "ANY" else affinity(column)
-    return "NUMERIC" if kind in _NUMERIC else kind, _collation(table, column)
-
-
-def _collation(table: Table, column: Column) -> str:
-    return column_collation(table, column.name) if "collate" in folded(table.sql) else _BINARY
-
-
-def _description(table: Table, column: Column) -> str:
-    collation = _collation(table, column)
-    return (column.type or "no type") + ("" if collation == _BINARY else f" COLLATE {collation}")
 
 
 def _label(access: Access) -> str:
