@@ -78,7 +78,16 @@ def test_view_is_moved_if_another_source_lacks_table(bench: Bench) -> None:
     bench.database("b.db", POSTS, "INSERT INTO posts VALUES (2, 1)")
     inspected = bench.survey(source("a.db", "users", "posts"), source("b.db", "posts"))
 
-    assert findings(inspected, "view-left") == []
+    assert findings(inspected, "view-left", "view-shared") == [("view-shared", "attention", f"{TARGET}:pu")]
+
+
+def test_view_is_no_finding_where_no_database_has_both(bench: Bench) -> None:
+    """It can only be meant for posts of one database and users of the other."""
+    bench.database("a.db", USERS, POSTS, VIEW, "INSERT INTO users VALUES (1, 'a')")
+    bench.database("b.db", POSTS, "INSERT INTO posts VALUES (2, 1)")
+    inspected = bench.survey(source("a.db", "users", "posts"), source("b.db", "posts"))
+
+    assert findings(inspected, "view-left", "view-shared") == []
 
 
 def test_view_stays_behind_if_other_table_is_left(bench: Bench) -> None:

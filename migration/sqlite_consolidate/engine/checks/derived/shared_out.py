@@ -2,11 +2,13 @@
 
 A view of the target that joins posts to users shows the posts of a source under users of the target, if the posts of
 the source are merged with those of the target and its users are kept apart. A view of a source stays in the archive
-then. A view of the target is not changed by the run, so it is a finding.
+then. A view of the target is not changed by the run, so it is a finding. If the source has no table of users, its posts
+may be meant for those of the target, so a view of either is a finding.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
@@ -22,15 +24,14 @@ if TYPE_CHECKING:
 
 def find_shared_out(databases: InspectedDatabases, limits: Limits) -> list[Finding]:
     """Return a finding for each object of the target that pairs rows of two databases."""
-    before = databases.target.schema if databases.target else None
-    if before is None or not (before.views or before.triggers):
-        return []
     owners = TableOwners.of(databases.plan, {each.file: each.rows for each in databases.databases})
-    reader = UseReader(before, limits)
-    try:
-        return list(_findings(databases.plan.target, reader, owners))
-    finally:
-        reader.close()
+    findings: list[Finding] = []
+    before = databases.target.schema if databases.target else None
+    for schema, find in ((before, _findings), (databases.target_schema.schema, _findings_of_views)):
+        if schema is not None and (schema.views or schema.triggers):
+            with contextlib.closing(UseReader(schema, limits)) as reader:
+                findings += find(databases.plan.target, reader, owners)
+    return findings
 
 
 def _findings(file: str, reader: UseReader, owners: TableOwners) -> Iterator[Finding]:
@@ -42,3 +43,12 @@ def _findings(file: str, reader: UseReader, owners: TableOwners) -> Iterator[Fin
         if rows := owners.shared_out(reader.joined_by_trigger(trigger)):
             text = f"trigger {trigger.name} would act on rows of two databases together: {rows}."
             yield Finding.of("trigger-shared", f"{file}:{trigger.table}", text)
+
+
+def _findings_of_views(file: str, reader: UseReader, owners: TableOwners) -> Iterator[Finding]:
+    """Yield a finding for each view that pairs rows with those of a table of others only."""
+    for view in reader.schema.views:
+        rows = owners.without_table(reader.joined_by_view(view.name))
+        if rows and reader.pairs_rows(view.name):
+            text = f"this view may pair rows of two databases: {rows}."
+            yield Finding.of("view-shared", f"{file}:{view.name}", text)

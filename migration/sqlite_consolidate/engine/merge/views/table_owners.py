@@ -28,6 +28,7 @@ class TableOwners:
         places: File of each database to the folded names of its tables with rows, each with the table of the target
             that receives them. It is empty if they stay behind.
         names: Folded name of a table to its folded names in the databases from which it has rows.
+        tables: File of each database to the folded names of its tables.
     """
 
     moving: dict[str, set[str]] = field(default_factory=dict)
@@ -35,12 +36,14 @@ class TableOwners:
     written: set[str] = field(default_factory=set)
     places: dict[str, dict[str, str]] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=dict)
+    tables: dict[str, set[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: Plan, rows: Mapping[str, Mapping[str, int]]) -> TableOwners:
         """Return the owners by the plan and by the number of rows of each table of each file."""
         owners = cls(written={folded(table.name) for table in plan.tables})
         counts = {file: {folded(name): number for name, number in tables.items()} for file, tables in rows.items()}
+        owners.tables.update((file, set(tables)) for file, tables in counts.items())
         for name, number in counts.get(plan.target, {}).items():
             owners.names.setdefault(name, set()).add(name)
             if number:
@@ -91,4 +94,23 @@ class TableOwners:
             if shared and apart:
                 where = f"goes into the table {places[apart[0]]}" if places[apart[0]] else "stays in the archive"
                 return f"{shared[0]} also holds rows of {file}, whose {apart[0]} {where}"
+        return ""
+
+    def without_table(self, used: Collection[str]) -> str:
+        """Return in words which database has rows in some tables and never had another one.
+
+        Args:
+            used: Folded names of tables of the target that an object uses together.
+
+        Returns:
+            An empty text if no database has rows in all of these tables.
+        """
+        files = [self.with_rows.get(table, set()) for table in used]
+        if not files or not set.intersection(*files):
+            return ""
+        for file, tables in self.tables.items():
+            shared = sorted(table for table in used if file in self.with_rows.get(table, ()))
+            absent = sorted(table for table in used if not (self.names.get(table, set()) | {table}) & tables)
+            if shared and absent:
+                return f"{shared[0]} also holds rows of {file}, which has no table {absent[0]}"
         return ""
