@@ -43,6 +43,12 @@ def target_lost(workspace: Workspace) -> None:
     (workspace.root / "logs/tasks.db-wal").write_bytes(RUBBISH)
 
 
+def target_changed(workspace: Workspace) -> None:
+    """Migrate, then change the target."""
+    consolidated(workspace)
+    workspace.execute("workspace.db", "CREATE TABLE later(x)")
+
+
 def target_new(workspace: Workspace) -> None:
     """Migrate into a target that did not exist."""
     (workspace.root / "workspace.db").unlink()
@@ -60,12 +66,22 @@ JOURNEYS = {
     "rollback": CommandCase("rollback", consolidated),
     "rollback, target lost": CommandCase("rollback", target_lost),
     "rollback, target new": CommandCase("rollback", target_new),
+    "rollback, target changed": CommandCase("rollback --discard-changes", target_changed),
 }
 
 
 @pytest.mark.parametrize(
     "journey",
-    ["migrate", *thorough("rollback", "migrate, hot journal", "rollback, target lost", "rollback, target new")],
+    [
+        "migrate",
+        *thorough(
+            "rollback",
+            "migrate, hot journal",
+            "rollback, target lost",
+            "rollback, target new",
+            "rollback, target changed",
+        ),
+    ],
 )
 def test_everything_is_on_the_disk_in_time(tmp_path: Path, journey: str) -> None:
     """No name precedes its bytes, and no archive precedes the rest."""

@@ -38,7 +38,7 @@ class CommandCase:
     """Hold a command on a workspace.
 
     Attributes:
-        verb: ``migrate`` or ``rollback``.
+        verb: ``migrate`` or ``rollback``, followed by options of the command.
         prepare: Called with the workspace before the command, or None.
         spoil: Called in the process of the command before it begins, or None.
     """

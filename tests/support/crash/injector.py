@@ -157,7 +157,7 @@ def _watched(
     """
     log = workspace.reports.parent / "strace.log"
     watched = StraceSession(log, options, spoil)
-    ran = workspace.forked(verb, "--capture=no", "-p", "no:xdist", plugin=watched)
+    ran = workspace.forked(*verb.split(), "--capture=no", "-p", "no:xdist", plugin=watched)
     watched.wait()
     return ran, log.read_text("utf-8", "replace")
 
