@@ -10,6 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.checks.chosen.rows_chosen import rows_chosen
 from sqlite_consolidate.engine.checks.comparison import compare
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
 from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS
 from tests.support.databases import TARGET, Bench, failed_subjects, source, table
 from tests.support.observations import numbers_in
@@ -171,6 +172,20 @@ def test_rows_follow_from_table_to_table(bench: Bench, encoding: str) -> None:
         ("a.db:note", 5),
         ("a.db:tag", 3),
     ]
+
+
+def test_rows_that_follow_get_new_keys(bench: Bench) -> None:
+    """The numbers are computed a second time for exactly these rows."""
+    bench.database(TARGET, *TREE[:3], "INSERT INTO session VALUES(1, 'own')", "INSERT INTO note VALUES(4, 1, NULL)")
+    bench.database("a.db", *TREE)
+    notes, tags = table("note", follows=("session", "note")), table("tag", follows=("note",))
+
+    copied = bench.copied(source("a.db", SESSION, notes, tags, keys="renumber"))
+
+    reached = copied.rows("SELECT note.id - 4, ok FROM note LEFT JOIN session ON session.id = s ORDER BY 1")
+    assert [row for row in reached if row[0] > 0] == [(1, 1), (4, 1), (6, 1), (7, 1), (10, None)]
+    assert is_proved(copied)
+    assert failed_subjects(keys_mapped(copied.compared)) == []
 
 
 def test_child_of_a_row_that_stays_is_refused(bench: Bench) -> None:

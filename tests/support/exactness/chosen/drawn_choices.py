@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.plan.model import Source, TableMap
@@ -23,10 +23,10 @@ Rows = dict[Any, Row]
 
 Contents = dict[str, Rows]
 
-COLUMNS = {"p": ("id", "kind", "at", "v"), "c": ("id", "p", "up", "at", "v"), "l": ("c", "p", "at", "v")}
+COLUMNS = {"p": ("id", "kind", "tag", "at", "v"), "c": ("id", "p", "up", "tag", "at", "v"), "l": ("c", "p", "at", "v")}
 CREATE = {
-    "p": "CREATE TABLE p(id INTEGER PRIMARY KEY, kind TEXT COLLATE NOCASE, at, v)",
-    "c": "CREATE TABLE c(id INTEGER PRIMARY KEY, p INT REFERENCES p(id), up INT REFERENCES c(id), at, v)",
+    "p": "CREATE TABLE p(id INTEGER PRIMARY KEY, kind TEXT COLLATE NOCASE, tag, at, v)",
+    "c": "CREATE TABLE c(id INTEGER PRIMARY KEY, p INT REFERENCES p(id), up INT REFERENCES c(id), tag, at, v)",
     "l": "CREATE TABLE l(c INT REFERENCES c(id), p INT REFERENCES p(id), at, v, PRIMARY KEY(c, p)) WITHOUT ROWID",
 }
 REFERENCES = {"p": {}, "c": {"p": "p", "up": "c"}, "l": {"c": "c", "p": "p"}}
@@ -73,10 +73,15 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Hold a workspace. There is no target if ``target`` is None."""
+    """Hold a workspace. There is no target if ``target`` is None.
+
+    Attributes:
+        renumbers: Whether rows get new keys. Their tags then tell which row is which.
+    """
 
     target: Contents | None
     sources: list[Drawn] = field(default_factory=list)
+    renumbers: bool = False
 
 
 class RefusedError(Exception):
@@ -86,18 +91,25 @@ class RefusedError(Exception):
 def draw(seed: int) -> Scenario:
     """Draw a workspace."""
     drawing = random.Random(seed)  # noqa: S311 -- the workspaces of a seed have to be the same each time
+    renumbers = drawing.random() < 0.25
     target = _rows(drawing, range(1, 7), 0.0) if drawing.random() < 0.7 else None
     sources = []
     for name in "ab"[: drawing.choice((1, 1, 2))]:
         careful = drawing.random() < 0.75  # the rows refer to rows of the source, and a policy is stated where needed
         choices = {table: _choice(drawing, table, careful=careful) for table in CREATE}
+        if renumbers:
+            choices = {table: replace(choice, policy="refuse") for table, choice in choices.items()}
         start = 1 if drawing.random() < 0.6 else 20 if name == "a" else 40
         rows = _rows(drawing, range(start, start + 7), 0.0 if careful else 0.15)
         if careful and target and drawing.random() < 0.6:
             _make_alike(drawing, rows, target)
         encoding = "UTF-16le" if drawing.random() < 0.2 else "UTF-8"
         sources.append(Drawn(name, encoding, rows, choices))
-    return Scenario(target, sources)
+    for name, rows in [("t", target or {}), *((source.name, source.rows) for source in sources)]:
+        for table in rows.keys() & {"p", "c"} if renumbers else ():
+            place = COLUMNS[table].index("tag")
+            rows[table] = {key: (*row[:place], f"{name}{key}", *row[place + 1 :]) for key, row in rows[table].items()}
+    return Scenario(target, sources, renumbers)
 
 
 def _choice(drawing: random.Random, table: str, *, careful: bool) -> Choice:
@@ -120,13 +132,14 @@ def _rows(drawing: random.Random, ids: range, dangling: float) -> Contents:
     for key in ids:
         at, v = drawing.choice((1, 2, 3, 4, 5, 6, 6, None, "t")), drawing.choice((0, 1, 2, 3, 4, None, "x"))
         if drawing.random() < 0.85 or not dangling:
-            rows["p"][key] = (key, drawing.choice(("a", "A", "b", None)), at, v)
+            rows["p"][key] = (key, drawing.choice(("a", "A", "b", None)), None, at, v)
     for key in ids:
         if drawing.random() < 0.8:
             rows["c"][key] = (
                 key,
                 reference("p"),
                 reference("c"),
+                None,
                 drawing.randint(1, 9),
                 drawing.choice((0, 1, 3, "x")),
             )
@@ -179,9 +192,12 @@ def _keyed(table: str, rows: Iterator[Row]) -> Rows:
 
 def planned(scenario: Scenario) -> list[Source]:
     """Return the sources as a plan has them."""
+    keys = "renumber" if scenario.renumbers else "keep"
+    maps = [[_table_map(table, source.choices[table]) for table in CREATE] for source in scenario.sources]
+    parts = zip(scenario.sources, maps, strict=True)
     return [
-        Source(name=source.name, file=f"{source.name}.db", tables=[_table_map(t, source.choices[t]) for t in CREATE])
-        for source in scenario.sources
+        Source.model_validate({"name": source.name, "file": f"{source.name}.db", "keys": keys, "table": tables})
+        for source, tables in parts
     ]
 
 
@@ -210,6 +226,41 @@ def predict(scenario: Scenario) -> Contents:
                 if _same(rows[table][key], row):
                     _require_own_parents(source, table, row, rows)
     return rows
+
+
+def described(rows: Contents) -> dict[str, list[str]]:
+    """Return rows with the tags of the rows that they reach in place of keys."""
+    tags = {table: {key: row[COLUMNS[table].index("tag")] for key, row in rows[table].items()} for table in ("p", "c")}
+    texts: dict[str, list[str]] = {table: [] for table in CREATE}
+    for table, of_table in rows.items():
+        for row in of_table.values():
+            values = dict(zip(COLUMNS[table], row, strict=True))
+            values.pop("id", None)
+            for column, parent in REFERENCES[table].items():
+                key = values[column]
+                none = "a number up to 0" if key is not None and key <= 0 else "no row"
+                values[column] = None if key is None else tags[parent].get(key, none)
+            texts[table].append(repr(values))
+    return {table: sorted(of_table) for table, of_table in texts.items()}
+
+
+def predict_renumbered(scenario: Scenario) -> dict[str, list[str]]:
+    """Return the described rows of the target after an accepted run with new keys.
+
+    Raises:
+        RefusedError: A row that moves refers to a row that stays behind.
+    """
+    parts = [described(scenario.target)] if scenario.target else []
+    for source in scenario.sources:
+        moved = _moved(source)
+        for table, rows in moved.items():
+            for row in rows.values():
+                for column, parent in REFERENCES[table].items():
+                    value = row[COLUMNS[table].index(column)]
+                    if value in source.rows[parent] and value not in moved[parent]:
+                        raise RefusedError("stray")
+        parts.append(described(moved))
+    return {table: sorted(text for part in parts for text in part[table]) for table in CREATE}
 
 
 def _moved(source: Drawn) -> Contents:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ALL_ROWS_MOVE = "each row of each moved table has to move"
 """What an entry observes if the plan leaves no row behind by ``where`` or ``follows``."""
 
+_KEPT = "rows that have to move of"
 _Identity = tuple[Any, ...]
 _Row = tuple[str, _Identity]
 _Way = tuple[int, _Row]
@@ -49,6 +50,23 @@ def rows_chosen(compared: TargetComparison) -> list[Observation]:
     names = dict.fromkeys(copied.mapping.source.name for copied in chosen)
     sources = {name: _Source(compared.inspected, name, references.get(name, [])) for name in names}
     return [_observation(sources[copied.mapping.source.name], copied) for copied in chosen]
+
+
+def chosen_condition(inspected: InspectedDatabases, mapping: TableMapping) -> str:
+    """Return the SQL condition over ``s`` that a row of a source has to move.
+
+    The connection of the source keeps the identities of these rows in a temporary table.
+    """
+    name = mapping.source.name
+    source = _Source(inspected, name, _followed_references(inspected).get(name, []))
+    table = folded(mapping.table_map.name)
+    kept, identity = quoted(f"{_KEPT} {table}"), _identity(source.table_of(mapping))
+    columns = ", ".join(f"c{place}" for place, _ in enumerate(identity))
+    source.con.execute(f"DROP TABLE IF EXISTS temp.{kept}")
+    source.con.execute(f"CREATE TEMP TABLE {kept}({columns}, UNIQUE({columns}))")
+    marks = ", ".join("?" for _ in identity)
+    source.con.executemany(f"INSERT INTO temp.{kept} VALUES({marks})", source.chosen(table))
+    return f"({', '.join(f's.{column}' for column in identity)}) IN (SELECT {columns} FROM temp.{kept})"
 
 
 def _followed_references(inspected: InspectedDatabases) -> dict[str, list[Reference]]:
@@ -103,7 +121,7 @@ class _Source:
 
     def digest(self, mapping: TableMapping, rows: set[_Identity]) -> TableDigest:
         """Digest the rows of a table that have to move, as they have to arrive."""
-        table = self._table(mapping)
+        table = self.table_of(mapping)
         projection = replace(mapping, table=table, chosen=None).projection()
         identity = [f"s.{name}" for name in _identity(table)]
         query = projection.select_values([*projection.source_row(), *identity])
@@ -144,7 +162,7 @@ class _Source:
                 waiting += referring[way[1]]
 
     def _by_where(self, mapping: TableMapping) -> set[_Identity]:
-        return self._rows_where(self._table(mapping), mapping.table_map.where)
+        return self._rows_where(self.table_of(mapping), mapping.table_map.where)
 
     def _rows_where(self, table: Table, condition: str) -> set[_Identity]:
         where = f"WHERE ({condition}\n)" if condition else ""
@@ -154,7 +172,7 @@ class _Source:
     def _ways(self, reference: Reference) -> Iterator[tuple[_Identity, _Identity | None]]:
         """Yield each row that refers, with each row that it refers to, or None for no row."""
         schema = self.inspected.sources[self.name].schema
-        child, parent = self._table(reference.child), schema.table(reference.parent_name)
+        child, parent = self.table_of(reference.child), schema.table(reference.parent_name)
         columns = reference.columns[: len(reference.parent.columns)] if reference.parent else reference.columns
         referring = ", ".join(f"c.{quoted(name)}" for name in columns)
         identity = ", ".join(f"c.{name}" for name in _identity(child))
@@ -176,7 +194,7 @@ class _Source:
             if None not in values and not (is_dangling and _stands_for_none(values)):
                 yield row[:width], None if is_dangling else reached
 
-    def _table(self, mapping: TableMapping) -> Table:
+    def table_of(self, mapping: TableMapping) -> Table:
         """Return the table of the source itself, which may be staged."""
         table = self.inspected.sources[self.name].schema.table(mapping.table_map.name)
         return table or mapping.table

@@ -286,10 +286,6 @@ def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
             )
             hint = 'Remove on_conflict, or write keys = "keep" for this table and for those that it refers to.'
             problems.append(Problem("renumber-and-policy", mapping.subject, fact, hint, criterion="keys-free"))
-        if mapping.shifts and mapping.table_map.follows:
-            fact = "follows cannot be combined with new keys or references of the same table yet."
-            hint = 'Write keys = "keep" for this table and for those that it refers to, or remove follows.'
-            problems.append(Problem("renumber-and-policy", mapping.subject, fact, hint, criterion="keys-free"))
     return problems
 
 

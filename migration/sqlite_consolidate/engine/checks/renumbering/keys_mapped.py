@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.chosen.rows_chosen import chosen_condition
 from sqlite_consolidate.engine.checks.matching.matched_rows_proof import MatchedRowsProof, copied_exactly
 from sqlite_consolidate.engine.checks.matching.source_rows import SourceRows, updates_rows
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id
@@ -130,6 +131,7 @@ class _Proof:
     staged: dict[str, SourceRows]
     _same_numbers: dict[ColumnOfTarget, set[ColumnOfTarget]] = field(default_factory=dict)
     _taken: dict[ColumnOfTarget, int] = field(default_factory=dict)
+    _chosen_rows: dict[str, str] = field(default_factory=dict)
     _offsets: dict[ColumnOfSource, int] = field(default_factory=dict)
 
     def observe_keys(self) -> Iterator[Observation]:
@@ -193,7 +195,7 @@ class _Proof:
 
     def _observe_key(self, mapping: TableMapping, key: str) -> Observation:
         source, place = self._rows(mapping), self._place(mapping, key)
-        is_new = f"s.{quoted(key)} IS NOT NULL AND NOT {source.is_matched(mapping)} AND {_chosen(mapping)}"
+        is_new = f"s.{quoted(key)} IS NOT NULL AND NOT {source.is_matched(mapping)} AND {self._chosen(mapping)}"
         query = f"SELECT ifnull(sum({is_new}), 0), ifnull(min({quoted(key)}), 1) FROM {source.table(mapping)} AS s"
         rows, first = source.con.execute(query).fetchone()
         offset = max(self._taken[place], 0) + 1 - min(1, first) if place in self._taken else 0
@@ -254,7 +256,7 @@ class _Proof:
             value = self._arriving(rows, mapping, old) if old else mapping.constants[column]
             key = mapping.matched_key or next(iter(mapping.table.primary_key), "")
             arriving_key = self._arriving(rows, mapping, key) if later else ""
-            stays = f"{rows.is_not_updated(later, arriving_key)} AND {_chosen(mapping)}"
+            stays = f"{rows.is_not_updated(later, arriving_key)} AND {self._chosen(mapping)}"
             query = f"SELECT {value} FROM {rows.table(mapping)} AS s NOT INDEXED WHERE"
             digest += digest_query(rows.con, f"{query} NOT {rows.is_matched(mapping)} AND {stays}")
             if mapping in updating:
@@ -366,7 +368,11 @@ class _Proof:
         reader = self.compared.inspected.sources[mapping.source.name].write_lock.reader
         return self.staged.get(mapping.source.name, SourceRows(reader))
 
-
-def _chosen(mapping: TableMapping) -> str:
-    """Return the condition on the rows of a source table that the plan moves."""
-    return f"({mapping.table_map.where}\n)" if mapping.table_map.where else "1"
+    def _chosen(self, mapping: TableMapping) -> str:
+        """Return the condition on the rows of a source table that the plan moves."""
+        if mapping.table_map.follows:
+            place = mapping.subject
+            if place not in self._chosen_rows:
+                self._chosen_rows[place] = chosen_condition(self.compared.inspected, mapping)
+            return self._chosen_rows[place]
+        return f"({mapping.table_map.where}\n)" if mapping.table_map.where else "1"
