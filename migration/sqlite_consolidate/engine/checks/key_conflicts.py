@@ -312,6 +312,9 @@ def _key_collision_problem(into: Table, names: str, involved: list[KeySource], c
     hint = (
         'Keep each: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
     )
+    if any(key_source.mapping.key_shifts or key_source.mapping.matched for key_source in involved):
+        columns = ", ".join(f'"{name}"' for name in names.split(", "))
+        hint = f"Say that these are the same rows: match = [{columns}]; or correct the rows."
     return Problem("key-collision", subjects[-1], fact, hint, criterion="keys-free", others=subjects[:-1])
 
 

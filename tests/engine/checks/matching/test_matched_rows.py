@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.checks.references.references_kept import references_kept
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
+from sqlite_consolidate.plan.model import TableMap
 from tests.support.databases import TARGET, failed_subjects, source, table
 
 if TYPE_CHECKING:
@@ -118,6 +120,65 @@ def test_another_unique_key_is_refused(bench: Bench) -> None:
     bench.database(TARGET, create, "INSERT INTO site VALUES (1, 'a', 5)")
     bench.database("a.db", create, "INSERT INTO site VALUES (1, 'b', 5)")
 
-    problems = bench.survey(source("a.db", table("site", keys="renumber", match=["code"]))).problems
+    (problem,) = bench.survey(source("a.db", table("site", keys="renumber", match=["code"]))).problems
 
-    assert [problem.id for problem in problems] == ["key-collision"]
+    assert problem.id == "key-collision"
+    assert 'match = ["number"]' in problem.hint
+
+
+def test_source_of_another_encoding_is_matched(bench: Bench) -> None:
+    """Its rows are compared after they have been decoded."""
+    bench.database(TARGET, SITE, VISIT, "INSERT INTO site VALUES (1, 'Zürich', 0)")
+    bench.database("a.db", "PRAGMA encoding='UTF-16le'", SITE, VISIT, "INSERT INTO site VALUES (4, 'Zürich', 0)")
+    bench.execute("a.db", "INSERT INTO site VALUES (5, 'Bern', 0)", "INSERT INTO visit VALUES (1, 4, 'x'), (2, 5, 'y')")
+    visit = table("visit", keys="renumber", match=["site", "day"])
+
+    copied = bench.copied(source("a.db", visit, table("site", keys="renumber", match=["code"])))
+
+    assert copied.rows("SELECT code, day FROM visit JOIN site ON site.id = site ORDER BY 1") == [
+        ("Bern", "y"),
+        ("Zürich", "x"),
+    ]
+    assert failed_subjects([*keys_mapped(copied.compared), *references_kept(copied.compared)]) == []
+
+
+def test_stated_references_follow_matched_rows(bench: Bench) -> None:
+    """Each of two conditions leads to the rows of one table."""
+    pet = "CREATE TABLE pet(id INTEGER PRIMARY KEY, name TEXT)"
+    card = "CREATE TABLE card(kind TEXT, subject INT, text)"
+    bench.database(TARGET, SITE, pet, card, "INSERT INTO site VALUES (8, 'a', 0)", "INSERT INTO pet VALUES (9, 'a')")
+    bench.database("a.db", SITE, pet, card, "INSERT INTO site VALUES (1, 'a', 0), (2, 'b', 0)")
+    bench.execute("a.db", "INSERT INTO pet VALUES (1, 'b'), (2, 'a')")
+    bench.execute(
+        "a.db", "INSERT INTO card VALUES ('site', 1, 'sa'), ('site', 2, 'sb'), ('pet', 1, 'pb'), ('pet', 2, 'pa')"
+    )
+    refers = [
+        {"column": "subject", "to": "site.id", "when": "kind = 'site'"},
+        {"column": "subject", "to": "pet.id", "when": "kind = 'pet'"},
+    ]
+    maps = (
+        table("site", keys="renumber", match=["code"]),
+        table("pet", keys="renumber", match=["name"]),
+        TableMap.model_validate({"name": "card", "refers": refers, "rowids": "renumber"}),
+    )
+
+    copied = bench.copied(source("a.db", *maps))
+
+    parents = "SELECT 'site' AS kind, id, code FROM site UNION ALL SELECT 'pet', id, name FROM pet"
+    query = f"SELECT text, code FROM card JOIN ({parents}) AS p ON p.kind = card.kind AND p.id = subject ORDER BY 1"
+    assert copied.rows(query) == [("pa", "a"), ("pb", "b"), ("sa", "a"), ("sb", "b")]
+    assert failed_subjects([*keys_mapped(copied.compared), *references_kept(copied.compared)]) == []
+
+
+def test_constants_of_a_source_take_part(bench: Bench) -> None:
+    """The same code of another device is another row."""
+    create = "CREATE TABLE site(id INTEGER PRIMARY KEY, code TEXT, device TEXT)"
+    bench.database(TARGET, create, "INSERT INTO site VALUES (1, 'a', 'x'), (2, 'a', 'y')")
+    bench.database("a.db", "CREATE TABLE site(id INTEGER PRIMARY KEY, code TEXT)", "INSERT INTO site VALUES (1, 'a')")
+    bench.execute("a.db", "INSERT INTO site VALUES (2, 'b')")
+    site = table("site", keys="renumber", match=["code", "device"])
+
+    copied = bench.copied(source("a.db", site, constants={"device": "y"}))
+
+    assert copied.rows("SELECT * FROM site ORDER BY 1") == [(1, "a", "x"), (2, "a", "y"), (4, "b", "y")]
+    assert failed_subjects(keys_mapped(copied.compared)) == []

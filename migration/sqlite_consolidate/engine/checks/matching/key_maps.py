@@ -246,7 +246,10 @@ class _KeyMaps:
                 f"{number} of {counted(matched.rows, 'row')} that {into} has by {columns} {has} in other columns, and"
                 ' the policy is "skip-identical".'
             )
-            hint = 'Correct the rows, or choose "prefer-target" or "prefer-source".'
+            hint = (
+                'Correct the rows, or choose "prefer-target" or "prefer-source". Values of two rows are never combined,'
+                " such as by or-ing bits or by taking the larger one."
+            )
             self.databases.problems.append(Problem("rows-differ", mapping.subject, fact, hint, criterion="keys-free"))
         (empty,) = self.con.execute(f"SELECT count(*) FROM {name} WHERE old IS NULL OR new IS NULL").fetchone()
         if empty and mapping.matched_key:

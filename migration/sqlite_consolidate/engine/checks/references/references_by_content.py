@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.checks.references.mapped_names import target_colu
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
-from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection
+from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection, pragma
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
@@ -67,6 +67,8 @@ def content_differs(compared: TargetComparison, group: list[Reference]) -> bool 
         return None
     if any(m.matched and policy_of(m.table_map) == "prefer-source" for m in children):
         return None  # rows of the target refer to other parents afterwards
+    if any(m.matched and _has_other_encoding(compared, m) for m in children):
+        return None  # SQLite cannot attach the key map to such a source
     pairs = _Pairs(compared, group)
     if len(pairs.of_child) + len(pairs.of_parent) > _MAX_VALUES or (compared.inspected.target and not pairs.before):
         return None
@@ -182,6 +184,11 @@ def _unshifted(plan: Plan, table: Table, mappings: Sequence[TableMapping]) -> li
         ):
             columns.append(column.name)
     return columns
+
+
+def _has_other_encoding(compared: TargetComparison, mapping: TableMapping) -> bool:
+    encoding = compared.inspected.sources[mapping.source.name].schema.header["encoding"]
+    return encoding != pragma(compared.con, "encoding")
 
 
 def _stays_equal(parent: TableMapping, name: str) -> bool:
