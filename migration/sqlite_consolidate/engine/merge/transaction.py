@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import sync_folder
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_file, digest_table
 from sqlite_consolidate.engine.merge.conflict_log import conflict_finding, log_resolved_conflicts
 from sqlite_consolidate.engine.merge.copy_rows import (
     CopiedTable,
@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.merge.copy_rows import (
 )
 from sqlite_consolidate.engine.merge.derived.refresh import RefreshedTable, refresh_tables
 from sqlite_consolidate.engine.merge.derived.search_index import RebuiltIndex, rebuild
-from sqlite_consolidate.engine.merge.rows.key_map_file import write_key_map
+from sqlite_consolidate.engine.merge.rows.key_map_file import MAPPED, write_key_map
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
 from sqlite_consolidate.engine.merge.rows.left_rows import log_left_rows
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
@@ -95,6 +95,7 @@ class TargetTransaction:
         sql: The executed statements, with names and without values.
         conflict_findings: Findings about rows that a conflict policy affected.
         key_map: Database of the keys of matched rows, or None.
+        key_map_sha256: Digest of its bytes.
     """
 
     path: Path
@@ -114,6 +115,7 @@ class TargetTransaction:
     sql: list[str] = field(default_factory=list)
     conflict_findings: list[Finding] = field(default_factory=list)
     key_map: Path | None = None
+    key_map_sha256: str = ""
     _last_write: tuple[object, ...] = ()
 
     @classmethod
@@ -215,6 +217,9 @@ class TargetTransaction:
     def write_key_map(self) -> None:
         """Write the keys of matched rows into the backup set, if the plan matches rows."""
         self.key_map = write_key_map(self.inspected, self.folder)
+        if self.key_map:
+            self.key_map_sha256 = digest_file(self.key_map)
+            self.ledger.note(MAPPED, file=self.key_map.name, sha256=self.key_map_sha256)
 
     def write_history(self, row: history.Row) -> None:
         """Write the run's row of history, the last write before COMMIT."""
@@ -223,7 +228,9 @@ class TargetTransaction:
             for key, shift in mapping.key_shifts.items():
                 name = f"{mapping.into.name}.{mapping.renamed[key]}"
                 offsets.setdefault(mapping.source.name, {})[name] = shift.offset
-        history.write(self.connection, row, {"offsets": offsets} if offsets else None)
+        keys: dict[str, Any] = {"offsets": offsets} if offsets else {}
+        keys |= {"key_map_sha256": self.key_map_sha256} if self.key_map else {}
+        history.write(self.connection, row, keys or None)
         self._last_write = self._state()
 
     def expected_digests(self) -> dict[str, TableDigest]:

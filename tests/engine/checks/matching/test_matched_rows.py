@@ -123,7 +123,6 @@ def test_another_unique_key_is_refused(bench: Bench) -> None:
     (problem,) = bench.survey(source("a.db", table("site", keys="renumber", match=["code"]))).problems
 
     assert problem.id == "key-collision"
-    assert 'match = ["number"]' in problem.hint
 
 
 def test_source_of_another_encoding_is_matched(bench: Bench) -> None:
@@ -135,10 +134,8 @@ def test_source_of_another_encoding_is_matched(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db", visit, table("site", keys="renumber", match=["code"])))
 
-    assert copied.rows("SELECT code, day FROM visit JOIN site ON site.id = site ORDER BY 1") == [
-        ("Bern", "y"),
-        ("Zürich", "x"),
-    ]
+    visits = copied.rows("SELECT code, day FROM visit JOIN site ON site.id = site ORDER BY 1")
+    assert visits == [("Bern", "y"), ("Zürich", "x")]
     assert failed_subjects([*keys_mapped(copied.compared), *references_kept(copied.compared)]) == []
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.matching.levels import Levels
 from sqlite_consolidate.engine.checks.matching.matchable import find_unmatchable, staged_rowid, standing_key
+from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits
 from sqlite_consolidate.engine.checks.matching.standing_rows import StandingRows, same_values
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id, table_id
 from sqlite_consolidate.engine.content.inspection import read_problem
@@ -70,6 +71,7 @@ class _KeyMaps:
 
     def compute(self) -> None:
         """Set which rows of each mapping are matched, and how references to them arrive."""
+        add_real_bits(self.con)
         self.con.execute("BEGIN")
         self._name_maps()
         self._read_target()

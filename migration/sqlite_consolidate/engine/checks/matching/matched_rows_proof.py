@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits, exact_kind
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, identity
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
@@ -67,6 +68,7 @@ class MatchedRowsProof:
 
     def observe(self) -> Observation:
         """Return the observation about the matched rows."""
+        add_real_bits(self.rows.con)
         mapping, matched = self.mapping, self.mapping.matched
         number = matched.rows if matched else 0
         subject = matched_subject(mapping.subject, mapping.into.name, mapping.table_map.match)
@@ -111,7 +113,7 @@ class MatchedRowsProof:
             return 0
         left, right = ", ".join(f"t.{quoted(name)}" for name, _ in values), ", ".join(value for _, value in values)
         kinds = [
-            ", ".join(_kind(value) for value in side)
+            ", ".join(exact_kind(value) for value in side)
             for side in ([f"t.{quoted(name)}" for name, _ in values], [value for _, value in values])
         ]
         same = f"(({left}) IS ({right}) AND ({kinds[0]}) IS ({kinds[1]}))"
@@ -184,7 +186,3 @@ def copied_exactly(mapping: TableMapping, rows: SourceRows, expected: str) -> Ob
     counts = mapping.table.counts_rowid
     digest = digest_table(rows.con, table, rows.staged, with_rowid=counts)
     return equal(copied_subject(mapping.subject), expected, digest.full)
-
-
-def _kind(value: str) -> str:
-    return f"CASE typeof({value}) WHEN 'real' THEN quote({value}) ELSE typeof({value}) END"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.matching.real_bits import exact_kind
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
@@ -109,16 +110,10 @@ def _expressions(rows: Projection) -> dict[str, str]:
 
 
 def same_values(pairs: list[tuple[str, str]]) -> str:
-    """Return the SQL condition that each pair has one storage class and one value.
-
-    SQL takes -0.0 for 0.0, so a REAL is compared as a text as well.
-    """
+    """Return the SQL condition that each pair has one storage class and one value."""
     if not pairs:
         return "1"
     target, source = ([pair[at] for pair in pairs] for at in (0, 1))
     values = f"({', '.join(f'{value} COLLATE BINARY' for value in target)}) IS ({', '.join(source)})"
-    kinds = [
-        ", ".join(f"CASE typeof({value}) WHEN 'real' THEN quote({value}) ELSE typeof({value}) END" for value in side)
-        for side in (target, source)
-    ]
+    kinds = [", ".join(map(exact_kind, side)) for side in (target, source)]
     return f"{values} AND ({kinds[0]}) IS ({kinds[1]})"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 KEY_MAP = "key-map.sqlite"
 """File of the backup set with a line for each source row that the target has under another key."""
 
+MAPPED = "keys-mapped"
+"""Event of the ledger that states the digest of the key map before COMMIT."""
+
 _CREATE = (
     "CREATE TABLE matched(source TEXT, source_table TEXT, target_table TEXT, old, new, identical INTEGER)",
     "CREATE INDEX matched_by_old ON matched(source, source_table, old)",
