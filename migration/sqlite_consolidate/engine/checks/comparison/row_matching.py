@@ -11,7 +11,14 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.content.expected_rows import Rows, Shape, digest_values, place_of_newer, row_shape
+from sqlite_consolidate.engine.content.expected_rows import (
+    Rows,
+    Shape,
+    digest_values,
+    dropped_rows,
+    place_of_newer,
+    row_shape,
+)
 from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_rows
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
@@ -82,11 +89,12 @@ def match_rows(
         originals: The mappings into the table, with the planned schema, and the target's own rows before. Each with a
             connection to the database that its rows are read from.
     """
-    all_rows = _comparison(table, target, originals)
+    shape, expected, observed = _rows(table, target, originals)
+    all_rows = compare_rows(shape, expected, observed, pairs=_MAX_PAIRS)
     row_matches = []
-    for original_rows in originals:
+    for original_rows, dropped in zip(originals, dropped_rows(shape, expected), strict=True):
         original, mapping = original_rows
-        comparison = all_rows if len(originals) == 1 else _comparison(table, target, [original_rows])
+        comparison = all_rows if len(originals) == 1 else _comparison(table, target, original_rows, dropped)
         in_place = comparison.exact
         if mapping.rowid_counts and table.rowid:
             in_place = _count_unmoved(original, mapping, target, table)
@@ -100,9 +108,23 @@ def match_rows(
 
 
 def _comparison(
-    table: Table, target: sqlite3.Connection, originals: Sequence[tuple[sqlite3.Connection, TableMapping]]
+    table: Table,
+    target: sqlite3.Connection,
+    original_rows: tuple[sqlite3.Connection, TableMapping],
+    dropped: frozenset[bytes],
 ) -> Comparison:
-    """Compare rows by their key, or by content without a key, and name each by its rowid."""
+    """Compare the rows of one original, without those that the plan drops for others."""
+    shape, [expected], observed = _rows(table, target, [original_rows])
+    return compare_rows(shape, [replace(expected, dropped=dropped)], observed, pairs=_MAX_PAIRS)
+
+
+def _rows(
+    table: Table, target: sqlite3.Connection, originals: Sequence[tuple[sqlite3.Connection, TableMapping]]
+) -> tuple[Shape, list[Rows], Rows]:
+    """Return how rows are compared, by their key or by content, and where both sides are read.
+
+    Each row has its rowid as a further value.
+    """
     first_mapping = originals[0][1]
     sources = [{column.name: column.source for column in _columns(mapping, table)} for _, mapping in originals]
     columns = [column for column in _columns(first_mapping, table) if all(column.name in source for source in sources)]
@@ -117,7 +139,7 @@ def _comparison(
     query = first_mapping.projection().within(table).select_target_values(values)
     observed = Rows(target, query)
     shape = row_shape(table.name, [column.name for column in columns], keys_of(first_mapping.into))
-    return compare_rows(shape, expected, observed, pairs=_MAX_PAIRS)
+    return shape, expected, observed
 
 
 def _columns(mapping: TableMapping, table: Table) -> tuple[ProjectedColumn, ...]:
