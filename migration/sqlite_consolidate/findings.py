@@ -37,6 +37,7 @@ LEVELS: dict[str, Level] = {
     "file-appeared": "attention",
     "hot-journal-rolled-back": "attention",
     "id-unfollowed": "attention",
+    "index-lags": "note",
     "index-lost": "attention",
     "index-unexplained": "attention",
     "key-lost": "attention",

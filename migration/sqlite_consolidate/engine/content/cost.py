@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_existing, open_memory
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
+from sqlite_consolidate.engine.sqlite.integrity import integrity_lines
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.schema.dependencies import trigger_dependencies
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
@@ -157,8 +158,8 @@ def _damage(con: sqlite3.Connection) -> list[str]:
     A violated CHECK is no damage, because a row may be older than its CHECK.
     """
     limits_of(con).deadline.start_step("integrity_check")
-    lines = (str(row[0]) for row in con.execute(f"PRAGMA integrity_check({_ALL_LINES})"))
-    damage = (line for line in lines if line != "ok" and not line.startswith("CHECK constraint failed in "))
+    lines = integrity_lines(con, _ALL_LINES)
+    damage = (line for line in lines if not line.startswith("CHECK constraint failed in "))
     return list(itertools.islice(damage, _MAX_LINES))
 
 

@@ -15,7 +15,11 @@ from sqlite_consolidate.plan.model import Rebuild, Stale
 from tests.support.databases import TARGET, Bench, failed_subjects, source
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from tests.support.databases import Copied
+else:
+    from sqlite_utils.utils import sqlite3
 
 ROWS = "CREATE TABLE t(id INTEGER PRIMARY KEY, body, note)"
 HELD = "INSERT INTO t VALUES(7, 'seven', 'of the target')"
@@ -187,6 +191,22 @@ def test_index_that_no_row_reaches_may_be_rebuilt(bench: Bench) -> None:
 
     assert found(result, "seven") == [7]
     assert failed_subjects(derived_right(result.compared)) == []
+
+
+@pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 44), reason="this SQLite does not ask FTS4")
+def test_index_that_lags_behind_is_no_damage(bench: Bench) -> None:
+    """It stays as it is, and a [[rebuild]] brings it up to date."""
+    bench.database(TARGET, ROWS, HELD, FTS4, "CREATE TABLE u(x)")
+    bench.database("a.db", "CREATE TABLE u(x)", "INSERT INTO u VALUES(1)")
+    moved = source("a.db", "u")
+    inspected = bench.survey(moved)
+    assert [(each.id, each.subject) for each in inspected.findings] == [("index-lags", "target.db:words")]
+
+    result = bench.copied(moved)
+
+    assert found(result, "seven") == []
+    assert failed_subjects(compare.integrity(result.con)) == []
+    assert bench.survey(moved, **rebuilt()).findings == []
 
 
 def test_index_that_was_dropped_is_noticed(bench: Bench) -> None:

@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.checks.comparison.compare_structure import (
 )
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.merge.conflict_log import matched_text
-from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, count_orphans
+from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, count_orphans, integrity_lines
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.observation import (
@@ -298,8 +298,7 @@ def _orphans_before(inspected: InspectedDatabases) -> dict[tuple[str, str], int]
 def integrity(con: sqlite3.Connection) -> list[Observation]:
     """Observe that SQLite's full integrity_check of the target reports no error."""
     con.execute(f"PRAGMA main.cache_size=-{CHECK_CACHE_KB}")
-    lines = [str(row[0]) for row in con.execute("PRAGMA main.integrity_check(20)").fetchall()]
-    return [equal("target: integrity_check", "ok", "; ".join(lines))]
+    return [equal("target: integrity_check", "ok", "; ".join(integrity_lines(con, 20)) or "ok")]
 
 
 def marks_carried(compared: TargetComparison) -> list[Observation]:

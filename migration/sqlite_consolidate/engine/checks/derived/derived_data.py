@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.checks.derived.arriving_rows import ArrivingRows,
 from sqlite_consolidate.engine.checks.derived.declared_rebuilds import CRITERION, plan_rebuilds, rebuild_lines
 from sqlite_consolidate.engine.checks.derived.declared_refreshes import plan_refreshes, refresh_lines
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.sqlite.integrity import lagging_indexes
 from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation, DerivationReader
 from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -58,7 +59,7 @@ def add_stale_data(databases: InspectedDatabases, limits: Limits) -> None:
             else:
                 stale.append(derivation)
     _add_tables(arriving, stale)
-    databases.findings += unexplained
+    databases.findings += [*unexplained, *_lagging(databases)]
     watched = dict.fromkeys(derivation.over for derivation in derivations)
     databases.without_added_rows += [table for table in watched if _is_unchanged(arriving, table)]
 
@@ -123,6 +124,18 @@ def _unexplained(reader: DerivationReader, databases: InspectedDatabases) -> lis
         Finding.of("index-unexplained", f"{databases.plan.target}:{name}", text)
         for name in contentless
         if name not in written
+    ]
+
+
+def _lagging(databases: InspectedDatabases) -> list[Finding]:
+    """Return a finding for each index that lags behind its content before the run."""
+    target, rebuilt = databases.target, {folded(index.name) for index in databases.rebuilt_indexes}
+    names = lagging_indexes(target.write_lock.reader, target.schema) if target else []
+    text = "this search index does not have the rows of its content. A [[rebuild]] of the plan brings it up to date."
+    return [
+        Finding.of("index-lags", f"{databases.plan.target}:{name}", text)
+        for name in names
+        if folded(name) not in rebuilt
     ]
 
 
