@@ -99,7 +99,7 @@ def _add_lost_constraints(databases: InspectedDatabases, mapping: TableMapping, 
     if constraints := lost_constraints(mapping, source.schema, databases.target_schema.schema, limits):
         databases.findings.append(constraint_finding(mapping, constraints))
     mark = source.marks.get(mapping.table.name, 0)
-    if loses_autoincrement(mapping) and mark > _largest_id(databases, mapping):
+    if loses_autoincrement(mapping) and mark > max(0, _largest_id(databases, mapping)):
         fact = f"its AUTOINCREMENT mark is {mark}, and {mapping.into.name} has none: SQLite would give ids out again."
         hint = "Declare AUTOINCREMENT in the target, or move the table under another name."
         databases.problems.append(Problem("mark-lost", mapping.subject, fact, hint, criterion="values-fit"))

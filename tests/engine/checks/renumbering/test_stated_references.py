@@ -73,6 +73,27 @@ def test_reference_at_another_row_is_noticed(library: Bench, kind: str, number: 
     assert any(subject.startswith("target: loan (item)") for subject in by_content)
 
 
+def test_stated_reference_leads_to_the_matched_row(library: Bench) -> None:
+    """Rows of a source that can match are read from a copy without collations."""
+    library.execute("b.db", "UPDATE book SET title = 't1' WHERE id = 2")
+    matched = table("book", match=["title"])
+
+    copied = library.copied(source("b.db", matched, "film", loans(OF_BOOKS, OF_FILMS), keys="renumber"))
+
+    assert copied.rows("SELECT who, item FROM loan WHERE who LIKE 'b%'") == [("ba", 1), ("bb", 14), ("bc", None)]
+    assert failed_subjects([*keys_mapped(copied.compared), *references_kept(copied.compared)]) == []
+
+
+def test_condition_with_another_type_is_refused_in_a_copy(library: Bench) -> None:
+    """Columns of the copy have no type, so that a text is no number."""
+    of_books = Refers(column="item", to="book.id", when="nr = '1'")
+    matched = table("book", match=["title"])
+
+    inspected = library.survey(source("b.db", matched, "film", loans(of_books), keys="renumber"))
+
+    assert [problem.id for problem in inspected.problems] == ["condition-differs"]
+
+
 def test_rows_without_a_key_are_counted(library: Bench) -> None:
     """They keep their values."""
     inspected = library.survey(moved(OF_BOOKS))

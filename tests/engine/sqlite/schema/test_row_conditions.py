@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def test_condition_keeps_the_rules_of_its_columns(
 
     assert isinstance(condition, RowCondition)
     assert condition.columns == columns
-    assert RowCondition.from_json(condition.as_json()) == condition
+    assert RowCondition.from_json(json.loads(json.dumps(condition.as_json()))) == condition
     query = f"SELECT {condition.over('s')} FROM loan AS s LEFT JOIN other AS t ON t.n = s.n"
     assert con.execute(query).fetchone() == (holds,)
 
@@ -64,6 +65,16 @@ def test_condition_is_read_under_other_names(con: sqlite3.Connection) -> None:
 
     assert isinstance(condition, RowCondition)
     assert con.execute(f"SELECT {condition.renamed({'kind': 'n'}).over('o')} FROM other AS o").fetchone() == (1,)
+
+
+def test_condition_compares_a_copy_by_its_collation(con: sqlite3.Connection) -> None:
+    """Columns of a copy of the rows have no type and no collation."""
+    condition = condition_of(con, "kind = 'book'")
+    con.execute("CREATE TEMP TABLE copied AS SELECT CAST(kind AS BLOB) AS kind FROM loan")
+    con.execute("UPDATE copied SET kind = 'BOOK'")
+
+    assert isinstance(condition, RowCondition)
+    assert con.execute(f"SELECT {condition.over('s')} FROM copied AS s").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(

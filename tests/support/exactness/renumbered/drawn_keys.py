@@ -95,7 +95,10 @@ def draw(seed: int) -> Keyed:
     files = [f"s{number}.db" for number in range(rng.randint(1, 4))]
     contents = {file: _rows(rng, shapes, file) for file in [*files, *(["target.db"] if rng.random() < 0.8 else [])]}
     names = list(shapes)
-    moved = {file: [name for name in names if rng.random() < 0.93 or shapes[name].key] for file in files}
+    moved = {
+        file: [name for name in names if rng.random() < 0.93 or shapes[name].key or shapes[name].stated]
+        for file in files
+    }
     for tables in moved.values():
         rng.shuffle(tables)
     is_divided = rng.random() < 0.3

@@ -215,7 +215,7 @@ def _reads_numbers(reference: Reference) -> bool:
     """Return whether a condition reads a column whose values change, or that is not stored."""
     refreshed = refreshed_columns(reference.child.plan, reference.child.into.name)
     stored = {folded(old) for old, new in reference.child.columns if folded(new) not in refreshed}
-    stored -= set(map(folded, reference.child.shifts))
+    stored -= {*map(folded, reference.child.shifts), *map(folded, reference.child.lookups)}
     return reference.when is not None and not set(map(folded, reference.when.columns)) <= stored
 
 

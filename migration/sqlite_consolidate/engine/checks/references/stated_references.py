@@ -91,10 +91,8 @@ def check_staged_conditions(databases: InspectedDatabases) -> Iterator[Problem]:
         with open_for_inspection(path) as con:
             copied = digest_query(con, f"{query}{quoted(mapping.table.name)} AS s")
         if copied != digest_query(reader, f"{query}{quoted(mapping.table_map.name)} AS s"):
-            fact = (
-                "a condition (when) gives another answer for rows that are copied without their types and collations."
-            )
-            hint = "Compare values of one type in when, and state COLLATE where it matters."
+            fact = "a condition (when) gives another answer for rows that are copied without their types."
+            hint = "Compare values of one type in when."
             yield Problem("condition-differs", mapping.subject, fact, hint, criterion=CRITERION)
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, quoted_names, strip_literals
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ class RowCondition:
         table: Name of the table by which the condition may qualify its columns.
         columns: The columns that the condition reads, as the table spells them.
         stored: Names that these columns have where the rows are read. Empty if they are the same.
+        collations: How the table compares each of these columns. A copy of its rows may have no collations.
     """
 
     text: str
     table: str
     columns: tuple[str, ...]
     stored: tuple[str, ...] = ()
+    collations: tuple[str, ...] = ()
 
     def renamed(self, names: Mapping[str, str]) -> RowCondition:
         """Return the condition on rows whose columns have other names.
@@ -58,18 +61,22 @@ class RowCondition:
         Args:
             row: Name of the row in the query.
         """
-        pairs = zip(self.stored or self.columns, self.columns, strict=True)
-        values = [f"{row}.{quoted(stored)} AS {quoted(name)}" for stored, name in pairs]
+        collations = self.collations or ("BINARY",) * len(self.columns)
+        values = [
+            f"{row}.{quoted(stored)}{'' if folded(coll) == 'binary' else f' COLLATE {quoted(coll)}'} AS {quoted(name)}"
+            for stored, name, coll in zip(self.stored or self.columns, self.columns, collations, strict=True)
+        ]
         return f"(SELECT ({self.text}\n) FROM (SELECT {', '.join(values) or '1'}) AS {quoted(self.table)})"
 
     def as_json(self) -> dict[str, Any]:
         """Return the condition as the ledger keeps it."""
-        return {"text": self.text, "table": self.table, "columns": list(self.columns)}
+        return {"text": self.text, "table": self.table, "columns": self.columns, "collations": self.collations}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> RowCondition:
         """Return the condition that the ledger keeps."""
-        return cls(value["text"], value["table"], tuple(value["columns"]))
+        collations = tuple(value["collations"])
+        return cls(value["text"], value["table"], tuple(value["columns"]), collations=collations)
 
 
 def row_condition(con: sqlite3.Connection, table: Table, text: str) -> RowCondition | str:
@@ -91,7 +98,8 @@ def row_condition(con: sqlite3.Connection, table: Table, text: str) -> RowCondit
         with calls.recorded(con):
             con.execute(f"EXPLAIN SELECT ({text}\n) FROM main.{quoted(table.name)}").close()
             con.execute(f"EXPLAIN SELECT 1 FROM main.{quoted(table.name)} WHERE ({text}\n)").close()  # no aggregate
-            condition = RowCondition(text, table.name, calls.columns)
+            collations = tuple(column_collation(table, name) for name in calls.columns)
+            condition = RowCondition(text, table.name, calls.columns, collations=collations)
             row = ", ".join(f"NULL AS {quoted(name)}" for name in calls.columns) or "1"
             con.execute(f"EXPLAIN SELECT {condition.over('s')} FROM (SELECT {row}) AS s").close()
     except sqlite3.Error as error:
