@@ -51,12 +51,14 @@ def leave_a_row(run: Run) -> None:
         with attached(con, path, f"source {mapping.source.name}") as alias, without_triggers(con, mapping.into):
             rows = mapping.projection(alias)
             before = existing_rows_digest(con, mapping)
-            row = f"{rows.select(rows.source_row())} LIMIT 1"
-            names = ", ".join(column.target for column in rows.row)
-            target = f"main.{quoted(mapping.into.name)}"
-            con.execute(f"DELETE FROM {target} AS t WHERE ({names}) IN ({row})")
-            _count_as_copied(run, index, existing_rows_digest(con, mapping) - before)
-            return
+            values = (f"{column.source} AS v{place}" for place, column in enumerate(rows.row))
+            same = " AND ".join(f"{column.target} IS r.v{place}" for place, column in enumerate(rows.row))
+            row = f"SELECT 1 FROM ({rows.select(values)} LIMIT 1) AS r WHERE {same}"
+            con.execute(f"DELETE FROM main.{quoted(mapping.into.name)} AS t WHERE EXISTS ({row})")
+            change = existing_rows_digest(con, mapping) - before
+            if change.rows:
+                _count_as_copied(run, index, change)
+                return
     raise not_planted("the plan moves no row by where or follows")
 
 

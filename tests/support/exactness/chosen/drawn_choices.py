@@ -310,6 +310,13 @@ def _staying(table: str, choice: Choice, standing: Row | None, row: Row) -> Row:
     return row if ours > theirs else standing
 
 
+def _is_newer(table: str, row: Row | None, other: Row | None) -> bool:
+    place = COLUMNS[table].index("at")
+    if row is None or other is None or row[place] is None:
+        return False
+    return type(row[place]) is type(other[place]) and bool(other[place] > row[place])
+
+
 def _same(row: Row, other: Row) -> bool:
     return [(type(value), value) for value in row] == [(type(value), value) for value in other]
 
@@ -320,9 +327,9 @@ def _require_own_parents(source: Drawn, table: str, row: Row, after: Contents) -
         if value is None:
             continue
         before, reached = source.rows[parent].get(value), after[parent].get(value)
-        is_version = source.choices[parent].policy == "prefer-newer"
+        is_newer = source.choices[parent].policy == "prefer-newer" and _is_newer(parent, before, reached)
         if before is None:
             if reached is not None and source.rows[parent]:
                 raise RefusedError("adopted")
-        elif reached is None or not (is_version or _same(before, reached)):
+        elif reached is None or not (is_newer or _same(before, reached)):
             raise RefusedError("stray")

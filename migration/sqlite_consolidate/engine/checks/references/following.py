@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -292,6 +293,8 @@ def _same_parent(reference: Reference, source: str) -> str:
     A row that stands under other keys has equal values in the columns that match.
     """
     pairs, mapping = _kept_pairs(reference, source), reference.parent_mapping
+    if mapping is not None and clash_policy_of(mapping.table_map) == "prefer-newer":
+        return f"(({_same_row(pairs)}) OR ({_is_newer(mapping, source)}))"
     if mapping is None or mapping.matched is None:
         return _same_row(pairs)
     values = {column.name: column.source for column in mapping.projection(source).columns}
@@ -300,6 +303,19 @@ def _same_parent(reference: Reference, source: str) -> str:
         for name in mapping.match_columns
     )
     return f"iif({mapping.matched.unmatched(source)}, {_same_row(pairs)}, {matched})"
+
+
+def _is_newer(mapping: TableMapping, source: str) -> str:
+    """Return the SQL condition that a row of the target is a newer version of a parent.
+
+    Two rows under one key are versions of one parent.
+    """
+    name = folded(mapping.table_map.newer)
+    column = next(column for column in mapping.projection(source).columns if folded(column.name) == name)
+    if name in map(folded, refreshed_columns(mapping.plan, mapping.into.name)):
+        return "1"  # its value of now does not tell which version it is
+    later = f"{column.target} > {column.source} COLLATE {quoted(column_collation(mapping.into, column.name))}"
+    return f"typeof({column.target}) = typeof({column.source}) AND {later}"
 
 
 def _same_row(pairs: Sequence[tuple[str, str]]) -> str:

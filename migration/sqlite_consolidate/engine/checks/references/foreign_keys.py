@@ -14,7 +14,6 @@ from sqlite_consolidate.engine.checks.references.mapped_names import (
     target_column,
 )
 from sqlite_consolidate.engine.merge.column_types import affinity
-from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -138,9 +137,6 @@ class Reference:
         """
         if self.parent is None:
             return []
-        if self.parent_mapping is not None and clash_policy_of(self.parent_mapping.table_map) == "prefer-newer":
-            # Two rows under one key are versions of one parent, and the newer one stays.
-            return [(column.target, column.source) for column, _ in self.parent_mapping.projection().keys[0]]
         if self.parent_mapping is not None:
             stated = self.parent_mapping.stated_constants
             pairs = [
