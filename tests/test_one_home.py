@@ -42,6 +42,7 @@ WITH_SQL_OF_ROWS = {
     "keys_mapped.py": "proves what projections give, and takes no SQL from them",
     "references_by_content.py": "proves what projections give, and takes no SQL from them",
     "unfollowed_ids.py": "counts rows of a column that belongs to no projection",
+    "compared_keys.py": "asks whether a column has a number of a key",
     "dependencies.py": "compiles a view and reads no row of it",
     "stated_references.py": "counts rows for which no condition or more than one holds",
     "row_conditions.py": "compiles a condition and reads no row",

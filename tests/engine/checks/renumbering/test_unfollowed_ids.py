@@ -30,7 +30,10 @@ def create(bench: Bench, *statements: str) -> None:
     bench.execute("b.db", *statements)
 
 
-@pytest.mark.parametrize("column", ["site_id", "sitesId", "siteid", "Sites_ID", "site_code", "code"])
+@pytest.mark.parametrize(
+    "column",
+    ["site_id", "sitesId", "siteid", "Sites_ID", "site_code", "code", "site_fk", "id_site", "old_site_id"],
+)
 def test_undeclared_reference_is_a_finding(bench: Bench, column: str) -> None:
     """A column that is named like one, and whose numbers stay."""
     create(
@@ -88,3 +91,45 @@ def test_ids_in_code_are_said_to_be_unexamined(bench: Bench) -> None:
 
     inspected = bench.survey(source("b.db", table("sites", into="places", keys="renumber")))
     assert "ids-elsewhere" not in {finding.id for finding in inspected.findings}
+
+
+def test_reference_that_another_source_declares_is_a_finding(bench: Bench) -> None:
+    """One file has the FOREIGN KEY, and the other one has not."""
+    declared = "CREATE TABLE visit(nr TEXT PRIMARY KEY, at INT REFERENCES sites)"
+    create(bench, declared.replace(" REFERENCES sites", ""), "INSERT INTO visit VALUES ('b', 1)")
+    bench.database("c.db", SITES, declared, "INSERT INTO sites VALUES (1, 9)", "INSERT INTO visit VALUES ('c', 1)")
+    sites = table("sites", keys="renumber", renumber=["code"])
+
+    inspected = bench.survey(source("b.db", sites, "visit"), source("c.db", sites, "visit"))
+
+    assert [each.subject for each in inspected.findings if each.id == "id-unfollowed"] == ["b.db:visit"]
+
+
+VISIT = "CREATE TABLE visit(nr TEXT PRIMARY KEY, at INT, n INT, sure INT REFERENCES sites)"
+NOTE = "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT)"
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("CREATE VIEW o AS SELECT v.nr, s.code FROM visit v JOIN sites s ON s.id = v.at", 1),
+        ("CREATE VIEW o AS SELECT nr FROM visit WHERE at IN (SELECT id FROM sites)", 1),
+        ("CREATE VIEW o AS SELECT s.code FROM sites s, note n WHERE s.id = n.id", 1),
+        ("CREATE VIEW o AS SELECT v.nr FROM visit v, sites s WHERE s.id = json_extract(v.nr, '$.site')", 1),
+        ("CREATE TRIGGER o AFTER DELETE ON sites BEGIN DELETE FROM visit WHERE at = old.id; END", 1),
+        ("CREATE VIEW o AS SELECT v.nr, v.at, s.code FROM visit v JOIN sites s ON s.id = v.sure", 0),
+        ("CREATE VIEW o AS SELECT s.id, v.n FROM visit v JOIN sites s ON v.nr = s.code", 0),
+        ("CREATE VIEW o AS SELECT id, code FROM sites WHERE id > code", 0),
+        ("CREATE VIEW o AS SELECT id, 'site' FROM sites UNION ALL SELECT at, nr FROM visit", 0),
+        ("CREATE TRIGGER o AFTER UPDATE ON sites BEGIN UPDATE sites SET code = new.code WHERE id = new.id; END", 0),
+        ("CREATE TRIGGER o AFTER DELETE ON sites BEGIN INSERT INTO note(text) VALUES (old.id); END", 0),
+    ],
+)
+def test_key_that_may_be_compared_is_a_finding(bench: Bench, sql: str, expected: int) -> None:
+    """No column that follows the key is read with it, and another one has its numbers."""
+    rows = """INSERT INTO visit VALUES ('{"site":1}', 1, 77, NULL)""", "INSERT INTO note VALUES (2, 'x')"
+    create(bench, VISIT, NOTE, sql, *rows)
+
+    findings = unfollowed(bench, "visit", "note")
+
+    assert [subject for subject, _ in findings if subject == TARGET] == [TARGET] * expected

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.compared_keys import find_compared_keys
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import Case, FollowedKeys, column_id, table_id
 from sqlite_consolidate.engine.checks.renumbering.unfollowed_ids import find_unfollowed
 from sqlite_consolidate.engine.content.inspection import read_problem
@@ -74,7 +75,7 @@ def shift_keys(databases: InspectedDatabases, limits: Limits) -> None:
     databases.problems += _policy_problems(databases.mappings)
     problems, findings = find_unfollowed(databases, followed)
     databases.problems += problems
-    databases.findings += findings
+    databases.findings += [*findings, *find_compared_keys(databases, followed, limits)]
 
 
 @dataclass

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.references.mapped_names import source_column
+from sqlite_consolidate.engine.checks.renumbering.followed_keys import column_id
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -13,7 +15,7 @@ from sqlite_consolidate.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, FollowedKeys
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
@@ -62,10 +64,14 @@ def _undeclared(
 
     Its text has the lines of the plan that would state the reference.
     """
-    named = {name: (parent, key) for parent in renumbered for name, key in _names_of_references(parent).items()}
+    named: dict[ColumnOfSource | str, tuple[TableMapping, str]] = {
+        name: (parent, key) for parent in renumbered for name, key in _names_of_references(parent).items()
+    }
+    named |= _references_of_others(databases, mapping, renumbered, followed)
     stated = {folded(reference.column) for reference in mapping.refers}
     for column, _ in mapping.columns if mapping.table.kind == "table" else ():
-        parent, key = named.get(folded(column), (mapping, ""))
+        names = [column_id(mapping, column), *_ends(column)]
+        parent, key = next((named[name] for name in names if name in named), (mapping, ""))
         is_known = folded(column) in stated or column in mapping.key_shifts or followed.owners(mapping, column)
         if not key or is_known or (parent is mapping and folded(key) == folded(column)):
             continue
@@ -87,9 +93,33 @@ def _names_of_references(parent: TableMapping) -> dict[str, str]:
     forms = [table, table.removesuffix("s"), re.sub("ies$", "y", table), re.sub("(?<=[sxh])es$", "", table)]
     for key, shift in parent.key_shifts.items():
         if shift.offset:
-            names |= dict.fromkeys([f"{form}{end}" for form in forms for end in ("_id", "id", f"_{folded(key)}")], key)
+            ends = ("_id", "id", f"_{folded(key)}", "_fk", "_ref")
+            names |= dict.fromkeys([f"{form}{end}" for form in forms for end in ends], key)
+            names |= dict.fromkeys([f"{start}{form}" for form in forms for start in ("id_", "fk_")], key)
             names |= {} if folded(key) in _NAMES_OF_ANY_KEY else {folded(key): key}
     return names
+
+
+def _references_of_others(
+    databases: InspectedDatabases, mapping: TableMapping, renumbered: list[TableMapping], followed: FollowedKeys
+) -> dict[ColumnOfSource | str, tuple[TableMapping, str]]:
+    """Return the columns of a table that refer to renumbered rows in another database."""
+    keys = {followed.place(parent, key): (parent, key) for parent in renumbered for key in parent.key_shifts}
+    columns: dict[ColumnOfSource | str, tuple[TableMapping, str]] = {}
+    for other in databases.mappings if keys else ():
+        if other.into.name == mapping.into.name and other.source.name != mapping.source.name:
+            for column, into in other.columns:
+                places = (followed.place(followed.mappings[end[0]], end[1]) for end in followed.owners(other, column))
+                ends = [keys[place] for place in places if place in keys and column not in other.key_shifts]
+                columns |= dict.fromkeys([column_id(mapping, source_column(mapping, into))], ends[0]) if ends else {}
+    return columns
+
+
+def _ends(column: str) -> list[str]:
+    """Return the folded name of a column, and its ends that may name an id."""
+    name = folded(column)
+    rest = [name[at + 1 :] for at, character in enumerate(name) if character == "_" and name.endswith("id")]
+    return [name, *(end for end in rest if end != "id")]
 
 
 def _texts(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Finding]:

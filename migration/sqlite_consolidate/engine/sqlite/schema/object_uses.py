@@ -81,12 +81,13 @@ class UseReader(DerivationReader):
         text = next((each.sql for each in self.schema.views if folded(each.name) == folded(view)), "")
         if "union" in words_of(text) and not {"join", "where"} & set(words_of(text)):
             return False
-        self.compile(reading_statement(view))  # defines what only the application defines
+        if len(self.joined_by_view(view)) > 1:
+            return True
         roots = {root for (root,) in self.con.execute("SELECT rootpage FROM sqlite_schema WHERE type = 'table'")}
         with contextlib.suppress(sqlite3.Error):
             program = self.con.execute(f"EXPLAIN {reading_statement(view)}").fetchall()
             return len([root for _, opcode, _, root, *_ in program if opcode == "OpenRead" and root in roots]) > 1
-        return len(self.joined_by_view(view)) > 1
+        return False
 
     def joined_by_view(self, view: str) -> set[str]:
         """Return the folded names of the tables that a view reads, also through other views.
