@@ -15,6 +15,7 @@ from tests.support.crash.injector import Call, calls_of, why_no_injection
 from tests.support.crash.syncs import Sync, note, skip, syncs
 from tests.support.processes import die_in_a_transaction
 from tests.support.thorough import thorough
+from tests.support.workspaces.two_sources import CREATE_TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,15 @@ def target_changed(workspace: Workspace) -> None:
     workspace.execute("workspace.db", "CREATE TABLE later(x)")
 
 
+def matching_rows(workspace: Workspace) -> None:
+    """Give the target a row that a row of the source matches, so that the run writes a key map."""
+    workspace.execute("workspace.db", CREATE_TASKS)
+    workspace.execute("workspace.db", "INSERT INTO tasks VALUES(7, 'two')")
+    plan = workspace.root / "consolidation.toml"
+    matched = '  name = "tasks"\n  keys = "renumber"\n  match = ["title"]\n'
+    plan.write_text(plan.read_text("utf-8").replace('  name = "tasks"\n', matched), "utf-8")
+
+
 def target_new(workspace: Workspace) -> None:
     """Migrate into a target that did not exist."""
     (workspace.root / "workspace.db").unlink()
@@ -63,6 +73,7 @@ def hot_journal(workspace: Workspace) -> None:
 JOURNEYS = {
     "migrate": CommandCase(),
     "migrate, hot journal": CommandCase("migrate", hot_journal),
+    "migrate, matching rows": CommandCase("migrate", matching_rows),
     "rollback": CommandCase("rollback", consolidated),
     "rollback, target lost": CommandCase("rollback", target_lost),
     "rollback, target new": CommandCase("rollback", target_new),
