@@ -51,7 +51,10 @@ def target_changed(workspace: Workspace) -> None:
 
 
 def matching_rows(workspace: Workspace) -> None:
-    """Give the target a row that a row of the source matches, so that the run writes a key map."""
+    """Let a row of the source match a row of the target.
+
+    The run then writes a key map.
+    """
     workspace.execute("workspace.db", CREATE_TASKS)
     workspace.execute("workspace.db", "INSERT INTO tasks VALUES(7, 'two')")
     plan = workspace.root / "consolidation.toml"
