@@ -1,0 +1,33 @@
+"""Test random files of a pattern, with new keys and constants, against an oracle of plain SQL.
+
+Names have wildcards, quotes and braces. Some files lack a column or a table, and some targets have rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.exactness.pattern_trials import pattern_trials
+from tests.support.thorough import thorough
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("number", [3, *thorough(25)])
+def test_random_files_of_a_pattern_are_moved(scratch: Path, number: int) -> None:
+    """Each of them is accepted, and a rollback leaves each byte as it was."""
+    totals = pattern_trials(range(number), scratch)
+
+    assert totals.failures == []
+    assert totals.ends["accepted"] >= number * 2 / 3
+
+
+@pytest.mark.long
+def test_five_hundred_random_patterns_are_moved(scratch: Path) -> None:
+    """The oracle reads each row with the content of the rows that it refers to."""
+    totals = pattern_trials(range(1000, 1500), scratch)
+
+    assert totals.failures == []
