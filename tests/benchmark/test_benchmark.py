@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.benchmark.measuring import Measured, measured
 from tests.support.benchmark.results import Result
 from tests.support.benchmark.workloads import blobs, build, narrow, statements, tasks, without_key, without_rowid
+from tests.support.workspaces.pattern_plans import create_phones
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +74,23 @@ def test_best_run_by_hand_and_memory(pairs: Pairs, rows: int) -> None:
     pairs.results.append(peak)
     not_twice(peak)
     as_by_hand(result, rows)
+
+
+def test_many_files_cost_as_much_each(pairs: Pairs) -> None:
+    """Four times as many files of a pattern take at most four times as long."""
+    few, many = pairs.folder / "few", pairs.folder / "many"
+    create_phones(few, 125)
+    create_phones(many, 500)
+
+    result = pairs.compare(
+        "500 files of a pattern",
+        lambda: pairs.ours("migrate", many),
+        "125 files",
+        lambda: pairs.ours("migrate", few),
+        4.0,
+    )
+
+    assert result.ratio <= 5.0
 
 
 def test_rehearsal_against_a_migration(pairs: Pairs, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Test random files of a pattern, with new keys and constants, against an oracle of plain SQL.
+"""Test random files of a pattern with new keys against an oracle of plain SQL.
 
 Names have wildcards, quotes and braces. Some files lack a column or a table, and some targets have rows.
 """

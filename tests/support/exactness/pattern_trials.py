@@ -1,4 +1,4 @@
-"""Consolidate random files of a pattern, and compare the target with an oracle of plain SQL."""
+"""Consolidate random files of a pattern, and compare with an oracle of plain SQL."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _create(draw: random.Random, path: Path, calls: int, *, standing: bool = Fal
 
 
 def _oracle(root: Path, files: list[str], *, has_target: bool) -> Rows:
-    """Return the rows that the target has to have, each with the content of those that it refers to."""
+    """Return the rows of the target, each with the content of those that it has to refer to."""
     rows: Rows = Counter()
     for file in [*(["phones/all.db"] if has_target else []), *files]:
         stem = PurePosixPath(file).stem
@@ -158,7 +158,7 @@ def _content(con: sqlite3.Connection) -> Rows:
 
 
 def _digests(root: Path) -> dict[str, str]:
-    """Return the digest of each file, and of the statements of the target, which SQLite restores."""
+    """Return the digest of each file, and the statements of the target."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and "backups" not in path.parts)
     digests = {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     if "phones/all.db" in digests:
