@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
+_SECONDS_OF_SOURCE = 0.1  # each source costs some, however small it is
+
 
 def find_unmapped_tables(source: Source, tables: Mapping[str, int]) -> tuple[list[Problem], list[Finding]]:
     """Return a problem for each table with rows that the plan does not mention.
@@ -208,7 +210,8 @@ def _limit_total_time(plan: Plan, databases: InspectedDatabases, deadline: Deadl
     """
     size = sum(database.size for database in (*databases.sources.values(), databases.target) if database)
     try:
-        with deadline.within(reading_seconds(size, plan.deadline), plan.target):
+        seconds = reading_seconds(size, plan.deadline) + _SECONDS_OF_SOURCE * len(databases.sources)
+        with deadline.within(seconds, plan.target):
             yield
     except ProblemError as error:
         if "out-of-proportion" not in error.ids:
