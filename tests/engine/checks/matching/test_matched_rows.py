@@ -179,3 +179,14 @@ def test_constants_of_a_source_take_part(bench: Bench) -> None:
 
     assert copied.rows("SELECT * FROM site ORDER BY 1") == [(1, "a", "x"), (2, "a", "y"), (4, "b", "y")]
     assert failed_subjects(keys_mapped(copied.compared)) == []
+
+
+def test_column_that_nothing_declares_is_a_finding(bench: Bench) -> None:
+    """It has the name of a reference to rows that may stand under other keys."""
+    note = "CREATE TABLE note(site_id INTEGER, text)"
+    bench.database(TARGET, SITE, note, "INSERT INTO site VALUES (7, 'a', 0)")
+    bench.database("a.db", SITE, note, "INSERT INTO site VALUES (1, 'a', 0)", "INSERT INTO note VALUES (1, 'x')")
+
+    findings = bench.survey(source("a.db", table("note", rowids="renumber"), table("site", match=["code"]))).findings
+
+    assert [finding.id for finding in findings] == ["id-unfollowed"]

@@ -52,11 +52,11 @@ class SourceRows:
         """Return the SQL condition that the map has a line for a row of the source."""
         if mapping.matched is None or not self.key_map:
             return "0"
-        return f"EXISTS (SELECT 1 {self.lines(mapping)} AND m.old IS {identity(mapping.table, row)})"
+        return f"EXISTS (SELECT 1 {self.lines(mapping)} AND m.old IS +{identity(mapping.table, row)})"
 
     def is_not_updated(self, mappings: Sequence[TableMapping], key: str) -> str:
         """Return the SQL condition that no row of some mappings has updated the row of a key."""
-        lines = (f"SELECT 1 {self.lines(mapping)} AND m.new IS {key} AND NOT m.identical" for mapping in mappings)
+        lines = (f"SELECT 1 {self.lines(mapping)} AND m.new IS +{key} AND NOT m.identical" for mapping in mappings)
         return " AND ".join(f"NOT EXISTS ({line})" for line in lines) or "1"
 
     def is_last_update(self, mapping: TableMapping, later: Sequence[TableMapping]) -> str:

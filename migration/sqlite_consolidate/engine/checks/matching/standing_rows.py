@@ -68,7 +68,7 @@ class StandingRows:
             columns, values = (", ".join(pair[at] for pair in pairs) for at in (0, 1))
             line = f"{matched.place('main')} AS x"
             row = f"SELECT {values} FROM main.{quoted(mapping.table.name)} AS s, {line}"
-            row += f" WHERE x.row = s.{quoted(matched.rowid)} AND x.standing = t.rowid"
+            row += f" WHERE x.row = s.{quoted(matched.rowid)} AND x.standing = +t.rowid"
             different = f"SELECT x.standing FROM {line} WHERE NOT x.identical"
             self.con.execute(f"UPDATE {self.place} AS t SET ({columns}) = ({row}) WHERE t.rowid IN ({different})")
 

@@ -32,7 +32,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     for mapping in databases.mappings:
         tables.setdefault(mapping.source.name, []).append(mapping)
     for mappings in tables.values():
-        renumbered = [m for m in mappings if any(shift.offset for shift in m.key_shifts.values())]
+        renumbered = [m for m in mappings if m.matched_key or any(shift.offset for shift in m.key_shifts.values())]
         for mapping in mappings:
             for parent in renumbered:
                 problems += _rowids_of_keys(databases, mapping, parent)
@@ -92,7 +92,7 @@ def _names_of_references(parent: TableMapping) -> dict[str, str]:
     table = folded(parent.table_map.name)
     forms = [table, table.removesuffix("s"), re.sub("ies$", "y", table), re.sub("(?<=[sxh])es$", "", table)]
     for key, shift in parent.key_shifts.items():
-        if shift.offset:
+        if shift.offset or parent.matched_key == key:
             ends = ("_id", "id", f"_{folded(key)}", "_fk", "_ref")
             names |= dict.fromkeys([f"{form}{end}" for form in forms for end in ends], key)
             names |= dict.fromkeys([f"{start}{form}" for form in forms for start in ("id_", "fk_")], key)

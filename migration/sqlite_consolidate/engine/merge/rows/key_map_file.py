@@ -25,6 +25,7 @@ MAPPED = "keys-mapped"
 _CREATE = (
     "CREATE TABLE matched(source TEXT, source_table TEXT, target_table TEXT, old, new, identical INTEGER)",
     "CREATE INDEX matched_by_old ON matched(source, source_table, old)",
+    "CREATE INDEX matched_by_new ON matched(source, source_table, new)",
     "CREATE TABLE offsets(source TEXT, source_table TEXT, target_table TEXT, source_column TEXT, number INTEGER)",
 )
 

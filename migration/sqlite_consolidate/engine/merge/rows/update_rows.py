@@ -51,7 +51,7 @@ def update_matched_rows(con: sqlite3.Connection, mapping: TableMapping, alias: s
     values = f"SELECT {', '.join(column.source for column in changed)} FROM {line} JOIN {source} ON {of_row}"
     execute(
         f"UPDATE main.{quoted(mapping.into.name)} AS t SET ({identifier_list([column.name for column in changed])}) ="
-        f" ({values} WHERE m.new = {key} AND NOT m.identical)"
+        f" ({values} WHERE m.new = +{key} AND NOT m.identical)"
         f" WHERE {key} IN (SELECT m.new FROM {line} WHERE NOT m.identical)"
     )
     return expected - before
