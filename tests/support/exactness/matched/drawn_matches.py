@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.plan.model import Source, TableMap
@@ -35,6 +36,7 @@ class Shape:
         refers: Referring column to the referred table.
         unique: Columns of a further unique key.
         renumbered: Whether the rows get new keys.
+        stated: Whether the plan states the references, and no FOREIGN KEY does.
         sql: The CREATE TABLE statement.
     """
 
@@ -47,6 +49,7 @@ class Shape:
     refers: dict[str, str] = field(default_factory=dict)
     unique: tuple[str, ...] = ()
     renumbered: bool = True
+    stated: bool = False
     sql: str = ""
 
 
@@ -71,7 +74,7 @@ class Drawn:
 def draw(seed: int) -> Drawn:
     """Draw the workspace of a seed."""
     rng = random.Random(seed)  # noqa: S311 -- reproducible, and no secret
-    shapes = {shape.name: shape for shape in _shapes(rng)}
+    shapes = {shape.name: _stated(shape) if rng.random() < 0.2 else shape for shape in _shapes(rng)}
     files = [TARGET, *(f"s{number}.db" for number in range(rng.randint(1, 3)))]
     same = rng.random() < 0.6
     notes = ("n",) if same else _NOTES
@@ -126,6 +129,12 @@ def _shape(name: str, columns: dict[str, str], *, primary: str = "", key: str = 
     every = (*([key] if key else []), *columns)
     sql = f"CREATE TABLE {name}({', '.join(parts)})"
     return Shape(name, every, key=key, collations=collations, sql=sql, **keys)
+
+
+def _stated(shape: Shape) -> Shape:
+    """Return a table whose references only the plan states."""
+    sql = re.sub(r", FOREIGN KEY \(\w+\) REFERENCES \w+\(id\)", "", shape.sql)
+    return replace(shape, stated=bool(shape.refers), sql=sql)
 
 
 def _rows(
@@ -208,6 +217,8 @@ def _map(shape: Shape) -> TableMap:
         keys["on_conflict"] = shape.policy
     if shape.key and shape.renumbered:
         keys["keys"] = "renumber"
+    if shape.stated:
+        keys["refers"] = [{"column": column, "to": f"{parent}.id"} for column, parent in shape.refers.items()]
     if shape.name == "log":
         keys["rowids"] = "renumber"
     return TableMap.model_validate(keys)
