@@ -169,6 +169,33 @@ def test_new_keys_and_derived_values_go_together(bench: Bench) -> None:
     assert failed_subjects(keys_mapped(result.compared)) == []
 
 
+@pytest.mark.parametrize("policy", ["skip-identical", "prefer-target", "prefer-source"])
+def test_matched_rows_differ_in_refreshed_columns_only(bench: Bench, policy: str) -> None:
+    """They are identical, and children follow the row that stands."""
+    bench.database(TARGET, CHAT, MESSAGE, COUNTS, CHATS, HELD)
+    bench.database("a.db", CHAT, MESSAGE, COUNTS, CHATS.replace("(1,", "(5,"), ARRIVE.replace(", 1,", ", 5,"))
+    chats = table("chat", match=["subject"], on_conflict=policy)
+
+    result = bench.copied(source("a.db", chats, "message"), refreshes=[refresh()])
+
+    assert counts(result) == RIGHT
+    assert failures(result) == {}
+    assert failed_subjects(references_kept(result.compared)) == []
+    assert failed_subjects(keys_mapped(result.compared)) == []
+
+
+def test_column_by_which_rows_match_cannot_be_refreshed(bench: Bench) -> None:
+    """Matched rows could not be found again."""
+    databases(bench)
+    keys = {"columns": ["messages", "last", "subject"], "set_": f"subject = 'x', {SET}"}
+
+    problems = bench.survey(
+        source("a.db", table("chat", match=["subject"]), "message"), refreshes=[refresh(**keys)]
+    ).problems
+
+    assert ("match-impossible", "a.db:chat") in [(each.id, each.subject) for each in problems]
+
+
 def test_triggers_of_a_refreshed_neighbour_do_not_fire(bench: Bench) -> None:
     """What they would have written is judged like any other derived data."""
     log = "CREATE TABLE log(x)"

@@ -77,7 +77,7 @@ def _trial(scenario: Scenario, folder: Path) -> str:
 def _planned(scenario: Scenario, source: Database) -> Source:
     indexes = scenario.indexes if scenario.comes_along else []
     maps = [
-        {"name": "owner", "on_conflict": scenario.policy},
+        {"name": "owner", "on_conflict": scenario.policy, **({"match": ["name"]} if scenario.keys == "match" else {})},
         {"name": "item"},
         *({"name": index.name} for index in indexes if index.name != scenario.lacking),
     ]
@@ -88,7 +88,7 @@ def _planned(scenario: Scenario, source: Database) -> Source:
             "name": source.file.removesuffix(".db"),
             "file": source.file,
             "table": [TableMap.model_validate(table) for table in maps],
-            "keys": scenario.keys,
+            "keys": "keep" if scenario.keys == "keep" else "renumber",
             "leave": left if is_left else [],
         }
     )

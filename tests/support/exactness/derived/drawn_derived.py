@@ -63,7 +63,7 @@ class Scenario:
         target: The target, or None if the run creates it.
         indexes: The search indexes that the target will have.
         comes_along: Whether the sources bring the indexes, and the target has none of its own.
-        keys: ``keep`` or ``renumber``.
+        keys: ``keep``, ``renumber``, or ``match`` where owners of one name are one row.
         policy: What happens to an owner that the target has already.
         plan: ``complete``, or what is wrong with the entries about derived data.
         lacking: The entry that the plan leaves out, or a name that it accepts as stale.
@@ -87,7 +87,7 @@ class Scenario:
 def draw(seed: int) -> Scenario:
     """Draw a workspace by its seed."""
     rng = random.Random(seed)  # noqa: S311 -- no secret depends on it
-    keys = rng.choice(["keep", "renumber"])
+    keys = rng.choice(["keep", "renumber", "match"])
     has_target = rng.random() < 0.7
     numbers = range(rng.randint(1, 3))
     drawn = [_database(rng, f"s{number}.db", number + 1, keys) for number in numbers]
@@ -100,7 +100,8 @@ def draw(seed: int) -> Scenario:
     if plan == "stale" and (comes_along or not acceptable):
         plan = "complete"
     lacking = {"lacking": rng.choice([*names, "owner"]), "stale": rng.choice(acceptable or [""])}.get(plan, "")
-    policy = "refuse" if keys == "renumber" else "prefer-target"
+    matched = rng.choice(["skip-identical", "prefer-target", "prefer-source"])
+    policy = {"renumber": "refuse", "keep": "prefer-target", "match": matched}[keys]
     is_alone = not target and len(drawn) == 1 and policy == "refuse"
     if plan == "lacking" and (comes_along if lacking != "owner" else is_alone):
         plan = "left"  # the index stays in the archive, or the sums of one source are right
@@ -108,13 +109,15 @@ def draw(seed: int) -> Scenario:
 
 
 def _database(rng: random.Random, file: str, number: int, keys: str) -> Database:
-    shared = keys == "keep"
+    shared = keys != "renumber"
     names = [f"owner {at}" if shared else f"{file} {at}" for at in range(1, 4)]
-    owners = [(at, name, rng.choice(["a", None]) if not shared else "shared") for at, name in enumerate(names, 1)]
-    first = number * 1000 if shared else 0
+    numbers = rng.sample(range(1, 9), 3) if keys == "match" else [1, 2, 3]
+    notes = ["shared" if shared else rng.choice(["a", None]) for _ in names]
+    owners = list(zip(numbers, names, notes, strict=True))
+    first = number * 1000 if keys == "keep" else 0
     count = rng.randint(1, 12)
     ids = rng.sample(range(first + 1, first + 40), count)
-    items = [(id_, rng.choice([1, 2, 3, None]), f"{file} {id_}", _value(rng), _value(rng)) for id_ in ids]
+    items = [(id_, rng.choice([*numbers, None]), f"{file} {id_}", _value(rng), _value(rng)) for id_ in ids]
     return Database(file, owners, items)
 
 

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.derived.arriving_rows import ArrivingRows, describe_rows
 from sqlite_consolidate.engine.checks.derived.declared_rebuilds import CRITERION, plan_rebuilds, rebuild_lines
-from sqlite_consolidate.engine.checks.derived.declared_refreshes import plan_refreshes, refresh_lines
+from sqlite_consolidate.engine.checks.derived.declared_refreshes import (
+    plan_refreshes,
+    refresh_lines,
+)
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.sqlite.integrity import lagging_indexes
 from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation, DerivationReader

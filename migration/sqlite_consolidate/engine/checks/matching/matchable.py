@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import column_id
+from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
@@ -89,11 +90,11 @@ def _of_others(mapping: TableMapping, mappings: Sequence[TableMapping]) -> Itera
             f"where or follows moves some rows of {join_names(chosen)} in this source only, which match does not take."
         )
         yield fact, "Remove match, or where and follows."
-    if any(folded(refresh.table) == folded(mapping.into.name) for refresh in mapping.plan.refreshes):
-        yield (
-            "a [[refresh]] sets columns of its table again, which match does not take.",
-            "Remove match or the refresh.",
-        )
+    if names := [
+        name for name in mapping.match_columns if folded(name) in refreshed_columns(mapping.plan, mapping.into.name)
+    ]:
+        fact = f"a [[refresh]] sets {join_names(names)} again, by which rows match."
+        yield fact, "Match by other columns, or leave these out of the refresh."
     for other in mappings:
         if other is mapping or folded(other.into.name) != folded(mapping.into.name):
             continue

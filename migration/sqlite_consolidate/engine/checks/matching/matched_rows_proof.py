@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits, exact_kind
 from sqlite_consolidate.engine.content.digest import digest_table
+from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, identity
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
@@ -140,6 +141,7 @@ class MatchedRowsProof:
         mapping = self.mapping
         matching = {folded(name) for name in mapping.match_columns}
         left_out = {folded(mapping.renamed[mapping.matched_key])} if mapping.matched_key else set()
+        left_out |= refreshed_columns(mapping.plan, mapping.into.name)
         sources = {folded(new): self.arriving(old) for old, new in mapping.columns}
         sources |= {folded(name): literal for name, literal in mapping.constants.items()}
         return [

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.matching.real_bits import exact_kind
+from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
@@ -82,9 +83,10 @@ class StandingRows:
     def compared(self, mapping: TableMapping, rows: Projection) -> list[tuple[str, str]]:
         """Return each column that is compared, with the SQL of its arriving value.
 
-        Neither the key of the row nor the columns that match are compared.
+        Neither the key of the row, the columns that match, nor those that the plan sets again are compared.
         """
         left_out = {folded(name) for name in mapping.match_columns}
+        left_out |= refreshed_columns(mapping.plan, mapping.into.name)
         left_out |= {folded(mapping.renamed[mapping.matched_key])} if mapping.matched_key else set()
         arriving = _expressions(rows)
         names = (column.name for column in self.into.stored if folded(column.name) not in left_out)
