@@ -224,3 +224,10 @@ def test_rename_to_same_name_is_a_mistake(new: str) -> None:
     text = HEAD + QUEUE + TASKS + f'columns = {{ a = "{new}" }}\n'
 
     assert mistakes(text) == [("no-effect", "source 1, table 1, columns, a")]
+
+
+@pytest.mark.parametrize("column", ["v COLLATE unicase", "v DEFAULT (twice(1))", "v CHECK(twice(v) > 0)"])
+def test_setup_may_define_what_a_create_text_needs(column: str) -> None:
+    """The preflight tries the text on connections that have it. Other mistakes stay mistakes."""
+    assert validate_create(f"CREATE TABLE t(k, {column})", "t", has_setup=True) == ""
+    assert validate_create("CREATE TABLE t(k, , v)", "t", has_setup=True) != ""

@@ -48,10 +48,12 @@ def test_every_verb_uses_the_functions_of_the_application(tmp_path: Path) -> Non
     """The report has the digest of the file. A rehearsal loads it from its copy."""
     workspace = build(tmp_path)
 
-    for verb in ("verify", "migrate", "verify", "rollback"):
+    for verb in ("inventory", "verify", "migrate", "verify", "rollback"):
         ran = workspace.run(verb)
         assert ran.exit == 0, ran.text
         assert [finding.subject for finding in ran.findings if finding.id == "setup-used"] == ["tools/setup.py"]
+        if verb == "inventory":
+            assert "tools/setup.py:register" in (workspace.root / "consolidation.proposed.toml").read_text("utf-8")
         if verb == "migrate":
             assert ran.folder is not None
             bundle = dict(read_bundle(ran.folder.with_suffix(".zip")).files)
