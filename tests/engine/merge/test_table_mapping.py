@@ -183,6 +183,14 @@ def test_declaration_differences_are_listed_by_column(bench: Bench) -> None:
     ]
 
 
+@pytest.mark.parametrize("default", ["'x'", '"x"', "( 'x' )", "'y'"])
+def test_default_of_other_spelling_is_no_difference(bench: Bench, default: str) -> None:
+    """SQLite stores one value for each of them but the last."""
+    mapping = mapping_of(bench, "CREATE TABLE t(b DEFAULT x)", f"CREATE TABLE t(b DEFAULT {default})")
+
+    assert [finding.id for finding in declaration_findings(mapping)] == ["default-lost"] * (default == "'y'")
+
+
 def test_columns_with_one_difference_share_a_finding(bench: Bench) -> None:
     """It counts all columns and names the first three. A new default is not a loss."""
     names = [f"c{number}" for number in range(20)]

@@ -191,6 +191,14 @@ def test_sidecar_without_its_target_is_finding(root: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+def test_empty_sidecar_without_its_target_is_nothing(root: Path, suffix: str) -> None:
+    """No row can be in it."""
+    (root / f"new.db{suffix}").touch()
+
+    assert problems_of(root, "a.db", target="new.db") == []
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
 @pytest.mark.parametrize("role", ["source", "target"])
 def test_sidecar_of_empty_database_is_refused(root: Path, suffix: str, role: str) -> None:
     """SQLite would delete it as soon as it opens the database."""

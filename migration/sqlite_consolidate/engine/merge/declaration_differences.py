@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.merge.column_types import default_is_constant, stored_default
 from sqlite_consolidate.engine.merge.table_mapping import columns_by_name
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def declaration_differences(mapping: TableMapping) -> list[DeclarationDifference
             ("default", declared.default or "none", planned.default or "none"),
             ("place in primary key", str(declared.key or "none"), places.get(planned.name, "none")),
         ):
-            if was != becomes:
+            if was != becomes and not (aspect == "default" and _have_one_default(declared, planned, mapping)):
                 differences.append(DeclarationDifference(mapping.subject, label, aspect, was, becomes))
     return differences
 
@@ -121,6 +123,14 @@ def _difference_finding(subject: str, into: str, id: str, names: list[str]) -> F
     most = len(names) if id in _NAMED_IN_FULL else _MOST_NAMED
     number = f"{counted(len(names), noun, 'indexes' if noun == 'index' else '')} {has if len(names) == 1 else have}"
     return Finding.of(id, subject, f"{number} {fact} target table {into}: {list_names(names, most)}.", count=len(names))
+
+
+def _have_one_default(declared: Column, planned: Column, mapping: TableMapping) -> bool:
+    """Return whether two defaults give one value, however they are written."""
+    if not (declared.default and planned.default and default_is_constant(declared) and default_is_constant(planned)):
+        return False
+    stored = stored_default(declared, strict=mapping.table.strict)
+    return stored == stored_default(planned, strict=mapping.into.strict)
 
 
 def _places_in_key(mapping: TableMapping) -> dict[str, str]:

@@ -184,7 +184,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _existing_content_sidecars(path: Path) -> list[str]:
-    return [s for s in CONTENT_SIDECARS if os.path.lexists(sidecar_path(path, s))]
+    """Return the suffixes of the sidecar files that may hold a part of a database."""
+    paths = {suffix: sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS}
+    statuses = {suffix: file_status(sidecar) for suffix, sidecar in paths.items() if os.path.lexists(sidecar)}
+    return [suffix for suffix, status in statuses.items() if status is None or status.st_size]
 
 
 def _target_problems(plan: Plan, target: Path, root: Path) -> list[FileProblem]:
