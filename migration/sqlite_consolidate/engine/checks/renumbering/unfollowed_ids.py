@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.mapped_names import source_column
+from sqlite_consolidate.engine.checks.renumbering.compared_literals import compares_with_number
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import column_id
+from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -158,10 +160,14 @@ def _literals(databases: InspectedDatabases) -> Iterator[Finding]:
         objects.append((f"table {table.name}", table.sql))
     shifted: dict[str, set[str]] = {}
     for mapping in databases.mappings:
-        shifted.setdefault(mapping.into.name, set()).update(mapping.renamed[name] for name in mapping.shifted)
+        names = {mapping.renamed[name] for name in mapping.shifted}
+        has_rowid = mapping.into.alias in names
+        shifted.setdefault(mapping.into.name, set()).update(names, ROWIDS if has_rowid else ())
     for table_name, names in shifted.items():
         for label, sql in objects if names else ():
-            if re.search(_word(table_name), sql, re.IGNORECASE) and any(_compares(name, sql) for name in names):
+            if re.search(_word(table_name), sql, re.IGNORECASE) and (
+                any(_compares(name, sql) for name in names) or compares_with_number(sql, set(map(folded, names)))
+            ):
                 text = f"{label} compares a column of {table_name}, which gets new numbers, with a literal that stays."
                 yield Finding.of("id-unfollowed", databases.plan.target, text)
 
