@@ -150,6 +150,21 @@ def test_hot_journal_of_source_is_rolled_back(root: Path, event: str) -> None:
     assert state(root) == before
 
 
+def test_recovery_is_tried_again_beside_a_hot_journal(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails can keep SQLite from rolling it back, so that nothing is restored yet."""
+    before = state(root)
+    run_until_killed(root, "committing", 1)
+    with monkeypatch.context() as failing:
+        failing.setattr(rollback, "has_hot_journal", lambda path: path == root / "workspace.db")
+        rollback.roll_back(root, root / SET)
+    assert [each.folder for each in interrupted_sets(root, plan_of(root))] == [root / SET]
+
+    recover(root, plan_of(root))
+
+    assert interrupted_sets(root, plan_of(root)) == []
+    assert state(root) == before
+
+
 @pytest.mark.parametrize("name", ["workspace.db", *thorough("logs/notes.db")])
 def test_journal_without_synced_header_is_deleted(root: Path, name: str) -> None:
     """SQLite ignores it and does not delete it."""

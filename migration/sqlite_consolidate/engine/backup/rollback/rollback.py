@@ -24,6 +24,7 @@ from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult, Step
 from sqlite_consolidate.engine.backup.rollback.target_state import TargetState, read_target_state
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.sqlite.files import has_hot_journal
 from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -92,7 +93,8 @@ def roll_back(
         _restore_modes(root, sealed)
         remove_unfinished_copies(folder)
     result.observations.extend(restored_observations(root, folder, sealed, digests, limits))
-    if not ledger.has("put-back"):
+    # While a hot journal is left, because the disk has failed, the next command has to try again.
+    if not ledger.has("put-back") and not has_hot_journal(root / sealed.target):
         ledger.note("put-back", steps=result.steps, exact=result.holds)
     return result
 
