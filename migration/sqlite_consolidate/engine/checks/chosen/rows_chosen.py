@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
-from sqlite_consolidate.engine.content.digest import TableDigest, digest_rows
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_query, digest_rows
 from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
@@ -81,8 +81,7 @@ def _followed_references(inspected: InspectedDatabases) -> dict[str, list[Refere
 
 def _observation(source: _Source, copied: CopiedTable) -> Observation:
     mapping = copied.mapping
-    rows = source.chosen(folded(mapping.table_map.name))
-    expected = source.digest(mapping, rows)
+    expected = source.digest(mapping) if mapping.table_map.follows else source.digest_by_where(mapping)
     subject = f"{mapping.subject} -> {mapping.into.name}"
     text, observed = (f"{digest.full} of {counted(copied.rows, 'row')}" for digest in (expected, copied.moved))
     return replace(equal(subject, text, observed), examined=max(1, copied.rows))
@@ -119,9 +118,20 @@ class _Source:
             self.con.text_factory = before
         return self._remaining[table]
 
-    def digest(self, mapping: TableMapping, rows: set[_Identity]) -> TableDigest:
-        """Digest the rows of a table that have to move, as they have to arrive."""
+    def digest_by_where(self, mapping: TableMapping) -> TableDigest:
+        """Digest the rows of a table for which ``where`` holds, as they have to arrive.
+
+        SQLite chooses them, so this process keeps no list of rows.
+        """
         table = self.table_of(mapping)
+        projection, identity = replace(mapping, table=table, chosen=None).projection(), _identity(table)
+        rows = f"SELECT {', '.join(identity)} FROM {quoted(table.name)} WHERE ({mapping.table_map.where}\n)"
+        condition = f"({', '.join(f's.{name}' for name in identity)}) IN ({rows})"
+        return digest_query(self.con, projection.select_row(condition))
+
+    def digest(self, mapping: TableMapping) -> TableDigest:
+        """Digest the rows of a table that have to move, as they have to arrive."""
+        rows, table = self.chosen(folded(mapping.table_map.name)), self.table_of(mapping)
         projection = replace(mapping, table=table, chosen=None).projection()
         identity = [f"s.{name}" for name in _identity(table)]
         query = projection.select_values([*projection.source_row(), *identity])
