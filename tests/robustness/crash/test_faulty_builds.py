@@ -50,16 +50,21 @@ def target_changed(workspace: Workspace) -> None:
     workspace.execute("workspace.db", "CREATE TABLE later(x)")
 
 
-def matching_rows(workspace: Workspace) -> None:
-    """Let a row of the source match a row of the target.
+def chosen_rows(workspace: Workspace) -> None:
+    """Let a row match a row of the target, and another one stay behind.
 
-    The run then writes a key map.
+    The run then writes a key map, and a log of each decision.
     """
     workspace.execute("workspace.db", CREATE_TASKS)
     workspace.execute("workspace.db", "INSERT INTO tasks VALUES(7, 'two')")
     plan = workspace.root / "consolidation.toml"
-    matched = '  name = "tasks"\n  keys = "renumber"\n  match = ["title"]\n'
-    plan.write_text(plan.read_text("utf-8").replace('  name = "tasks"\n', matched), "utf-8")
+    text = plan.read_text("utf-8")
+    for table, keys in {
+        "tasks": 'keys = "renumber"\n  match = ["title"]',
+        "notes": 'where = "id <> \'a\'"\n  reason = "old"',
+    }.items():
+        text = text.replace(f'  name = "{table}"\n', f'  name = "{table}"\n  {keys}\n')
+    plan.write_text(text, "utf-8")
 
 
 def target_new(workspace: Workspace) -> None:
@@ -76,7 +81,7 @@ def hot_journal(workspace: Workspace) -> None:
 JOURNEYS = {
     "migrate": CommandCase(),
     "migrate, hot journal": CommandCase("migrate", hot_journal),
-    "migrate, matching rows": CommandCase("migrate", matching_rows),
+    "migrate, chosen rows": CommandCase("migrate", chosen_rows),
     "rollback": CommandCase("rollback", consolidated),
     "rollback, target lost": CommandCase("rollback", target_lost),
     "rollback, target new": CommandCase("rollback", target_new),
@@ -91,6 +96,7 @@ JOURNEYS = {
         *thorough(
             "rollback",
             "migrate, hot journal",
+            "migrate, chosen rows",
             "rollback, target lost",
             "rollback, target new",
             "rollback, target changed",

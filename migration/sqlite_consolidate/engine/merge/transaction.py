@@ -6,10 +6,10 @@ import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.atomic_files import sync_folder
+from sqlite_consolidate.atomic_files import sync, sync_folder
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_file, digest_table
-from sqlite_consolidate.engine.merge.conflict_log import conflict_finding, log_resolved_conflicts
+from sqlite_consolidate.engine.merge.conflict_log import CONFLICT_LOG, conflict_finding, log_resolved_conflicts
 from sqlite_consolidate.engine.merge.copy_rows import (
     CopiedTable,
     copy_rows,
@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.merge.derived.refresh import RefreshedTable, refr
 from sqlite_consolidate.engine.merge.derived.search_index import RebuiltIndex, rebuild
 from sqlite_consolidate.engine.merge.rows.key_map_file import MAPPED, write_key_map
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
-from sqlite_consolidate.engine.merge.rows.left_rows import log_left_rows
+from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS, log_left_rows
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
@@ -232,6 +232,7 @@ class TargetTransaction:
         keys |= {"key_map_sha256": self.key_map_sha256} if self.key_map else {}
         history.write(self.connection, row, keys or None)
         self._last_write = self._state()
+        self._sync_logs()
 
     def expected_digests(self) -> dict[str, TableDigest]:
         """Return the digest that each table must have at COMMIT.
@@ -326,6 +327,13 @@ class TargetTransaction:
             replace(copied, identical=conflicts.identical, rows=copied.rows + left.rows, left=left)
         )
         raise_autoincrement(con, mapping, self.inspected.autoincrement_value(mapping))
+
+    def _sync_logs(self) -> None:
+        """Wait until the logs about single rows are on disk, because they explain what COMMIT leaves."""
+        for log in (self.folder / CONFLICT_LOG, self.folder / LEFT_ROWS):
+            if log.exists():
+                sync(log)
+                sync_folder(self.folder)
 
     def _state(self) -> tuple[object, ...]:
         """Return the counters that every statement changes when it writes to the target."""
