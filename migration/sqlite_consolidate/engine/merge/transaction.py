@@ -329,7 +329,10 @@ class TargetTransaction:
         raise_autoincrement(con, mapping, self.inspected.autoincrement_value(mapping))
 
     def _sync_logs(self) -> None:
-        """Wait until the logs about single rows are on disk, because they explain what COMMIT leaves."""
+        """Wait until the logs about single rows are on disk.
+
+        They explain what COMMIT leaves.
+        """
         for log in (self.folder / CONFLICT_LOG, self.folder / LEFT_ROWS):
             if log.exists():
                 sync(log)
