@@ -67,11 +67,15 @@ def test_other_names_are_no_finding(bench: Bench, column: str) -> None:
         ('{"site": 12}', 1),
         ("1,2,3", 1),
         ("4; 5|6", 1),
+        ("/1/2/", 1),
+        ("/2", 1),
         ('{"role": "user"}', 0),
         ("[1, 2", 0),
         ("12", 0),
         ("2020-01-02", 0),
         ("12:30", 0),
+        ("1/2/2020", 0),
+        ("/1/x", 0),
     ],
 )
 def test_ids_in_texts_are_a_finding(bench: Bench, text: str, expected: int) -> None:

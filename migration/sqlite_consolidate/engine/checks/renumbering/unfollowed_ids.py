@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
 _LIST = "{0} GLOB '[0-9]*[,;|]*[0-9]*' AND {0} NOT GLOB '*[^0-9,;| ]*'"
+_PATH = "{0} GLOB '/[0-9]*' AND {0} NOT GLOB '*[^0-9/]*' AND {0} NOT GLOB '*//*'"
 _JSON = "{0} GLOB '[[{{]*[1-9]*' AND json_valid({0})"
 
 
@@ -136,7 +137,8 @@ def _texts(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Fin
     reader = databases.sources[mapping.source.name].write_lock.reader
     for at in range(0, len(columns), 500):
         part = columns[at : at + 500]
-        counts = [f"total(({_LIST.format(texts[name])}) OR ({_JSON.format(texts[name])}))" for name in part]
+        forms = [[form.format(texts[name]) for form in (_LIST, _PATH, _JSON)] for name in part]
+        counts = [f"total(({') OR ('.join(conditions)}))" for conditions in forms]
         rows = reader.execute(f"SELECT {', '.join(counts)} FROM {quoted(mapping.table_map.name)}").fetchone()
         for name, count in zip(part, map(int, rows), strict=True):
             if count:
