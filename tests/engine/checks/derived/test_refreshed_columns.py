@@ -278,3 +278,26 @@ def test_value_that_a_constraint_refuses_is_reported(bench: Bench) -> None:
         copied(bench, set_="messages = (SELECT sum(1) FROM message WHERE chat = -1), last = 0")
 
     assert refusal.value.ids == ("refresh-refused",)
+
+
+@pytest.mark.parametrize(
+    ("declared", "changed"),
+    [
+        ("name TEXT PRIMARY KEY COLLATE NOCASE, messages INT, last) WITHOUT ROWID", 1),
+        ("rowid, _rowid_, oid, name, messages INT, last)", 2),
+        ("name, messages INT, last)", 1),
+    ],
+    ids=["key of text", "no identity", "rowid"],
+)
+def test_changed_rows_are_counted_by_their_identity(bench: Bench, declared: str, changed: int) -> None:
+    """One of two rows has its value already."""
+    bench.database(TARGET, f"CREATE TABLE sums({declared}", "INSERT INTO sums(name, messages) VALUES('a', 0), ('b', 3)")
+    bench.database("a.db", MESSAGE, "INSERT INTO message VALUES(1, NULL, 'x'), (2, NULL, 'y'), (3, NULL, 'z')")
+    counted = refresh(table="sums", columns=["messages"], set_="messages = (SELECT count(*) FROM message)")
+
+    result = bench.copied(source("a.db", "message"), required={"chat": CHAT}, refreshes=[counted])
+
+    assert result.rows("SELECT name, messages FROM sums ORDER BY name") == [("a", 3), ("b", 3)]
+    assert result.transaction is not None
+    assert result.transaction.refreshed_rows == [changed]
+    assert failures(result) == {}

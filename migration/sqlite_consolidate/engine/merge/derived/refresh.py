@@ -151,20 +151,17 @@ def digest_without(con: sqlite3.Connection, table: Table, columns: Collection[st
 
 
 def _refresh(con: sqlite3.Connection, refresh: Refresh, execute: Callable[[str], sqlite3.Cursor]) -> int:
-    """Set columns of one table again, and return the number of rows that have changed."""
+    """Set columns of one table again, and return the number of rows that have changed.
+
+    Rows that nothing identifies are counted whether they have changed or not.
+    """
     identity = [refresh.table.rowid] if refresh.table.rowid else list(refresh.table.primary_key)
+    if not identity:
+        return _set(con, refresh, execute)
     names = [f"{quoted(name)} AS i{at}" for at, name in enumerate(identity)]
     names += [f"{quoted(name)} AS c{at}" for at, name in enumerate(refresh.columns)]
     con.execute(f"CREATE TEMP TABLE {_BEFORE} AS SELECT {', '.join(names)} FROM main.{quoted(refresh.name)}")
-    try:
-        with refresh.authorized(con):
-            execute(refresh.statement())
-    except sqlite3.Error as error:
-        if not isinstance(error, sqlite3.IntegrityError) and not is_statement_error(error):
-            raise
-        hint = "Correct set of the [[refresh]], or the rows that it reads. ifnull(sum(n), 0) is 0 where sum(n) is NULL."
-        fact = f"SQLite refuses to set {join_names(refresh.columns)} again: {error}."
-        raise ProblemError(Problem("refresh-refused", refresh.name, fact, hint)) from error
+    _set(con, refresh, execute)
     same_row = " AND ".join(f"t.{quoted(name)} = b.i{at}" for at, name in enumerate(identity))
     differs = " OR ".join(
         f"t.{quoted(name)} COLLATE BINARY IS NOT b.c{at} OR typeof(t.{quoted(name)}) <> typeof(b.c{at})"
@@ -176,3 +173,16 @@ def _refresh(con: sqlite3.Connection, refresh: Refresh, execute: Callable[[str],
     (changed,) = con.execute(query).fetchone()
     con.execute(f"DROP TABLE temp.{_BEFORE}")
     return int(changed)
+
+
+def _set(con: sqlite3.Connection, refresh: Refresh, execute: Callable[[str], sqlite3.Cursor]) -> int:
+    """Execute the UPDATE of a refresh, and return the number of rows that it sets."""
+    try:
+        with refresh.authorized(con):
+            return execute(refresh.statement()).rowcount
+    except sqlite3.Error as error:
+        if not isinstance(error, sqlite3.IntegrityError) and not is_statement_error(error):
+            raise
+        hint = "Correct set of the [[refresh]], or the rows that it reads. ifnull(sum(n), 0) is 0 where sum(n) is NULL."
+        fact = f"SQLite refuses to set {join_names(refresh.columns)} again: {error}."
+        raise ProblemError(Problem("refresh-refused", refresh.name, fact, hint)) from error
