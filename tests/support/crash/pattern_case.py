@@ -15,5 +15,9 @@ FILES = 50
 
 def fill_with_phones(workspace: Workspace) -> None:
     """Replace a workspace by one of 50 files whose keys are renumbered."""
-    shutil.rmtree(workspace.root)
+    for path in workspace.root.iterdir():  # the folder itself may be a disk
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     create_phones(workspace.root, FILES)
