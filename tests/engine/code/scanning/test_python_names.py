@@ -48,6 +48,8 @@ CORPUS = {
         'for n in ("old", "new"): open(n + ".db")',
         'def f(n="old"): return n + ".db"',
         'x = DATA.glob("ol*.db")',
+        'x = Path(".").glob("data/**/*.db")',
+        'x = glob.glob("data/**/*.db", recursive=True)',
         'x = [f for f in os.listdir(d) if f.endswith("ld.db")]',
     ),
     "attention": (

@@ -22,6 +22,8 @@ _LONGEST = 1000  # characters of a pattern
 _REMOTE = re.compile(r"\b(?:https?|ftps?|wss?):\Z")
 _LITERAL = re.compile(r"[^\W_]")
 _ANYWHERE = frozenset({"..", "~"})
+_ANY_DEPTH = UNKNOWN * 2
+"""Folder that stands for any number of folders, none included."""
 
 
 class NamePattern(NamedTuple):
@@ -117,7 +119,7 @@ class NamePatterns:
             named: Names of old databases that the same place names for certain. If there is one, it is no open pattern.
         """
         for match in self._end.finditer(text):
-            before = _WILDCARDS.sub(UNKNOWN, text[max(0, match.start() - _LONGEST) : match.start()])
+            before = _WILDCARDS.sub(_unknown, text[max(0, match.start() - _LONGEST) : match.start()])
             word = _WORD_BEFORE.search(before)
             start = word.group() if word else ""
             *folders, name = _SEPARATORS.split(start + match.group())
@@ -148,6 +150,10 @@ def fits_open_pattern(shown: str, database: str) -> bool:
     return bool(re.fullmatch(".*".join(map(re.escape, shown.split("*"))), PurePosixPath(database).name, re.DOTALL))
 
 
+def _unknown(wildcard: re.Match[str]) -> str:
+    return _ANY_DEPTH if wildcard.group().startswith("**") else UNKNOWN
+
+
 def _stated_folders(folders: Sequence[str], parents: Sequence[str], *, is_cut: bool) -> int | None:
     """Return the number of folders of a path that the pattern states.
 
@@ -161,6 +167,8 @@ def _stated_folders(folders: Sequence[str], parents: Sequence[str], *, is_cut: b
     number = 0
     remaining = list(parents)
     for place, folder in reversed(list(enumerate(folders))):
+        if folder == _ANY_DEPTH and place and folders[place - 1] in remaining:
+            return number + 1
         if folder in _ANYWHERE or UNKNOWN in folder:
             return number
         if folder in ("", "."):

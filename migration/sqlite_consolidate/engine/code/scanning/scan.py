@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -21,7 +22,7 @@ from sqlite_consolidate.engine.code.scanning.old_names import (
 from sqlite_consolidate.engine.code.scanning.python_strings import python_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, list_scanned_files
 from sqlite_consolidate.engine.code.scanning.text_mentions import text_mentions
-from sqlite_consolidate.engine.code.scanning.text_patterns import is_javascript, is_yaml
+from sqlite_consolidate.engine.code.scanning.text_patterns import is_javascript, is_yaml, lists_a_folder
 from sqlite_consolidate.engine.code.scanning.workspace_constants import WorkspaceConstants, module_path
 from sqlite_consolidate.engine.code.source_files import encoding_of, is_python
 from sqlite_consolidate.findings import Finding
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.parts.programs import Exemption
 
 _MAX_LINES_SHOWN = 10
+_FIRST_LINE = 200
+_SHEBANG_OF_PYTHON = re.compile(rb"#!.*\b(?:python[\d.]*|pypy[\d.]*|uv)\b")
 _HEAD_BYTES = 4096  # a NUL in the first bytes: not text
 _DOCUMENTATION = frozenset({".md", ".rst", ".txt", ".adoc", ".log"})
 _IGNORE_FILES = frozenset({".gitignore", ".dockerignore", ".gitattributes", ".ignore"})
@@ -263,10 +266,8 @@ def mentions_in(file: str, data: bytes, names: OldNames, constants: WorkspaceCon
         names: Names to look for.
         constants: What it can import from other files.
     """
-    if not is_python(file):
-        patterns = names.patterns
-        may_compute = patterns.may_be_built_in if is_javascript(file) else patterns.may_occur_in
-        if not (names.may_occur_in(data) or may_compute(data)):
+    if not _is_python_program(file, data):
+        if not (names.may_occur_in(data) or _may_compute(file, data, names)):
             return []
         environment = constants.environment_beside(file) if constants and is_yaml(file) else ""
         return text_mentions(file, _decoded(file, data), _kind(file), names, environment)
@@ -277,6 +278,19 @@ def mentions_in(file: str, data: bytes, names: OldNames, constants: WorkspaceCon
         return python_mentions(file, text, names, constants.of(file) if constants else None)
     except SyntaxError:  # a template, or Python of another version: its text still counts
         return text_mentions(file, text, "code", names)
+
+
+def _is_python_program(file: str, data: bytes) -> bool:
+    """Return whether a file is in Python, by its name, or else by its first line."""
+    has_suffix = bool(PurePosixPath(file).suffix)
+    return is_python(file) or (not has_suffix and bool(_SHEBANG_OF_PYTHON.match(data)))
+
+
+def _may_compute(file: str, data: bytes, names: OldNames) -> bool:
+    """Return quickly whether a file other than Python may compute the name of a database."""
+    if is_javascript(file, data[:_FIRST_LINE].decode("latin-1")):
+        return names.patterns.may_be_built_in(data) or lists_a_folder(data)
+    return names.patterns.may_occur_in(data)
 
 
 def _decoded(file: str, data: bytes) -> str:

@@ -110,7 +110,7 @@ def _kinds_at(file: str, text: str, kind: MentionKind) -> KindAt:
     """
     if kind == "documentation":
         return lambda _offset, _name: kind
-    if is_javascript(file):
+    if is_javascript(file, text):
         return _in_javascript(text, kind)
     lines = _Lines(text)
     find_comment = comment_finder(file, text)

@@ -9,7 +9,7 @@ from itertools import islice, product
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.scanning.javascript import script_expressions
+from sqlite_consolidate.engine.code.scanning.javascript import script_expressions, script_tokens
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
 from sqlite_consolidate.engine.code.scanning.prose import comment_finder
 
@@ -20,6 +20,11 @@ _SHELL = frozenset({".sh", ".bash", ".zsh", ".ksh"})
 _YAML = frozenset({".yaml", ".yml"})
 _JAVASCRIPT = frozenset({".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"})
 _SHEBANG = re.compile(r"#!.*\b(?:ba|z|k|da)?sh\b")
+_SHEBANG_OF_JAVASCRIPT = re.compile(r"#!.*\b(?:node|nodejs|deno|bun|tsx|ts-node|zx)\b")
+
+_LISTING = re.compile(rb"\b(?:readdir|opendir)")
+_TESTS = frozenset({"endsWith", "extname"})
+_ENDING_EXPRESSION = re.compile(r"/.*\\\.(?:\((?:\?:)?)?(?P<endings>[\w|]+)\)?\$/\w*")
 
 _MOST_TEXTS = 50
 _MOST_STEPS = 5
@@ -56,9 +61,10 @@ class ComputedText(NamedTuple):
     texts: tuple[str, ...]
 
 
-def is_javascript(file: str) -> bool:
-    """Return whether a file is in JavaScript or TypeScript, by its name."""
-    return posixpath.splitext(file)[1].lower() in _JAVASCRIPT
+def is_javascript(file: str, text: str) -> bool:
+    """Return whether a file is in JavaScript, by its name or else by its first line."""
+    suffix = posixpath.splitext(file)[1].lower()
+    return suffix in _JAVASCRIPT or (not suffix and bool(_SHEBANG_OF_JAVASCRIPT.match(text)))
 
 
 def is_yaml(file: str) -> bool:
@@ -85,15 +91,44 @@ def computed_texts(
     """
     path = PurePosixPath(file)
     suffix = path.suffix.lower()
-    if is_javascript(file):
-        expressions = script_expressions(text, is_wanted)
-        return (ComputedText(made.start, made.end - made.start, made.texts) for made in expressions)
+    if is_javascript(file, text):
+        return _javascript_texts(text, is_wanted)
     is_environment = suffix == ".env" or path.name.startswith(".env")
     if is_environment or is_shell(file, text):
         return read_shell(text, is_wanted)
     if is_yaml(file):
         return read_shell(text, is_wanted, _yaml_variables(f"{text}\n{environment}") if "$" in text else {})
     return iter(())
+
+
+def lists_a_folder(data: bytes) -> bool:
+    """Return quickly whether a program in JavaScript may list a folder."""
+    return bool(_LISTING.search(data))
+
+
+def _javascript_texts(text: str, is_wanted: Callable[[str], bool]) -> Iterator[ComputedText]:
+    for made in script_expressions(text, is_wanted):
+        yield ComputedText(made.start, made.end - made.start, made.texts)
+    for place in _tested_endings(text) if lists_a_folder(text.encode()) else ():
+        if any(map(is_wanted, place.texts)):
+            yield place
+
+
+def _tested_endings(text: str) -> Iterator[ComputedText]:
+    r"""Yield the ends of names for which a program in JavaScript tests.
+
+    These are the argument of ``endsWith``, a regular expression such as ``/\.db$/``, and a suffix beside ``extname``.
+    """
+    tokens = [token for token in script_tokens(text) if token.kind != "comment"]
+    words = {token.text for token in tokens if token.kind == "name"}
+    for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        endings: list[str] = []
+        if match := _ENDING_EXPRESSION.fullmatch(token.text):
+            endings = [f".{ending}" for ending in match["endings"].split("|")]
+        elif token.kind == "string" and words & _TESTS and "+" not in {before.text, after.text}:
+            endings = [token.text[1:-1]] if token.text[1:2] == "." or before.text == "(" else []
+        if endings:
+            yield ComputedText(token.start, len(token.text), tuple(UNKNOWN + ending for ending in endings))
 
 
 def read_shell(
