@@ -174,7 +174,8 @@ def _shifted_references(run: Run, *, is_stated: bool) -> Iterator[_Shifted]:
         shift = reference.child.shifts.get(folded(reference.columns[0]))
         if isinstance(shift, ConditionalShift):
             shift = next((each for when, each in shift.cases if when == reference.when), None)
-        is_followed = shift and shift.offset and not shift.is_key and run.inspected.rows(reference.child)
+        has_rows = reference.child.into.kind == "table" and run.inspected.rows(reference.child)
+        is_followed = has_rows and shift and shift.offset and not shift.is_key
         if shift and is_followed and reference.is_stated == is_stated:
             column = target_column(reference.child, reference.columns[0])
             yield _Shifted(run.target.connection, reference, column, shift.offset)

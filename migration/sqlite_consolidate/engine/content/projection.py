@@ -101,9 +101,15 @@ class Projection:
     @property
     def is_unchanged(self) -> bool:
         """Return whether all source rows arrive, each value under its own name."""
-        return not self.where and all(
-            column.source == column_of(column.origin) and folded(column.origin) == folded(column.name)
-            for column in self.columns
+        stored = {column_of(self.table.rowid), *(column.source for column in self.columns[:1])}
+        keeps_rowids = self.rowid is None or self.rowid.source in stored
+        return (
+            not self.where
+            and keeps_rowids
+            and all(
+                column.source == column_of(column.origin) and folded(column.origin) == folded(column.name)
+                for column in self.columns
+            )
         )
 
     @property

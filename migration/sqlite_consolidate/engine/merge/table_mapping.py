@@ -190,6 +190,12 @@ class TableMapping:
             return ""
         return key[0]
 
+    @property
+    def rowid_column(self) -> str:
+        """Return the rowid of the source table, or the column that an R-tree has for it."""
+        is_rtree = all(table.module.startswith("rtree") for table in (self.table, self.into))
+        return self.columns[0][0] if is_rtree else self.table.rowid
+
     def arriving(self, column: str, database: str = "main") -> str:
         """Return the SQL of a value of a column of the source row ``s`` as it arrives.
 
@@ -217,7 +223,7 @@ class TableMapping:
         columns += [ProjectedColumn(name, f"({literal})") for name, literal in self.constants.items()]
         rowid = None
         if self.table.rowid and self.into.rowid:
-            rowid = ProjectedColumn(self.into.rowid, column_of(self.table.rowid))
+            rowid = ProjectedColumn(self.into.rowid, self.arriving(self.rowid_column, database))
         return Projection(
             table=self.table,
             database=database,

@@ -9,6 +9,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
 
 def target_column(mapping: TableMapping, name: str) -> str:
@@ -21,6 +22,13 @@ def source_column(mapping: TableMapping, name: str) -> str:
     """Return the source's name of a target column, which may be a generated one."""
     names = {folded(new): old for old, new in (*mapping.table_map.columns.items(), *mapping.columns)}
     return names.get(folded(name), name)
+
+
+def stored_name(table: Table, name: str) -> str:
+    """Return the name of a column or of the rowids of a search index, or an empty text."""
+    column = table.column(name)
+    is_rowid = table.kind == "virtual" and folded(table.rowid) == folded(name)
+    return column.name if column else table.rowid if is_rowid else ""
 
 
 def mapping_of(databases: InspectedDatabases, child: TableMapping, table: str) -> TableMapping | None:

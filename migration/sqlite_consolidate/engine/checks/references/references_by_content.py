@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.matching.source_rows import SourceRows
 from sqlite_consolidate.engine.checks.references.following import key_condition
 from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey
-from sqlite_consolidate.engine.checks.references.mapped_names import target_column
+from sqlite_consolidate.engine.checks.references.mapped_names import stored_name, target_column
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
@@ -159,7 +159,7 @@ class _Pairs:
         by_name = {folded(name): table for name, table in tables.items()}
         table, parent = by_name.get(folded(self.child.name)), by_name.get(folded(self.into.table.name))
         read = (*self.columns, *self.of_child, *(self.when.stored if self.when else ()))
-        if table is None or not all(table.column(name) for name in read):
+        if table is None or not all(stored_name(table, name) for name in read):
             return TableDigest()
         values = [f"c.{quoted(name)}" for name in self.of_child]
         if parent is None:

@@ -101,26 +101,34 @@ def _stated(
 ) -> StatedReference | Problem:
     """Return a reference of the plan by the names of its source, or the mistake."""
     database = databases.sources[mapping.source.name]
-    column, parent = mapping.table.column(refers.column), _referred(database.schema, refers.to)
-    if column is None:
+    column, parent = _referring(mapping, refers.column), _referred(database.schema, refers.to)
+    if not column:
         return _no_column(mapping, refers.column, loc)
     if parent is None:
         fact = f"{in_quotes(mapping.source.name)} has no table with the column {in_quotes(refers.to)}."
         return mistake_at(loc, "refers-unknown", fact, _NAMES)
     table, to = parent
-    if (folded(table.name), folded(to)) == (folded(mapping.table_map.name), folded(column.name)):
-        return mistake_at(loc, "no-effect", f"column {column.name} would refer to itself.", "Remove refers.")
+    if (folded(table.name), folded(to)) == (folded(mapping.table_map.name), folded(column)):
+        return mistake_at(loc, "no-effect", f"column {column} would refer to itself.", "Remove refers.")
     if not any(len(key) == 1 and folded(key[0][0]) == folded(to) for key in keys_of(table)):
         fact = f"{table.name} of {in_quotes(mapping.source.name)} has no unique key of {to} alone."
         return mistake_at(loc, "refers-no-key", fact, "Refer to a column that tells the rows of its table apart.")
-    if by := _declared_by(databases, mapping, column.name, table.name, to):
-        fact = f"a FOREIGN KEY of {by} declares already that {column.name} refers to {table.name}."
+    if by := _declared_by(databases, mapping, column, table.name, to):
+        fact = f"a FOREIGN KEY of {by} declares already that {column} refers to {table.name}."
         return mistake_at(loc, "no-effect", fact, "Remove refers, because declared references follow without it.")
     condition = row_condition(database.write_lock.reader, mapping.table, refers.when) if refers.when.strip() else None
     if isinstance(condition, str):
         hint = f"Compare columns of {mapping.table.name} with values."
         return mistake_at(loc, "bad-condition", f"when is no condition on one row: {condition}.", hint)
-    return StatedReference(column.name, table.name, to, condition)
+    return StatedReference(column, table.name, to, condition)
+
+
+def _referring(mapping: TableMapping, name: str) -> str:
+    """Return the referring column, or the rowid of a search index, or an empty text."""
+    table, column = mapping.table, mapping.table.column(name)
+    if column is None and table.kind == "virtual" and folded(name) in _ROWIDS:
+        return mapping.rowid_column
+    return column.name if column else ""
 
 
 def _referred(schema: Schema, to: str) -> tuple[Table, str] | None:

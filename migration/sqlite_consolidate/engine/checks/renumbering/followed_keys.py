@@ -120,6 +120,13 @@ class FollowedKeys:
         ends = dict.fromkeys(parent.column for parent in parents if when in (None, parent.when))
         return [(self.mappings[end[0]], end[1]) for end in ends if end]
 
+    @staticmethod
+    def columns(mapping: TableMapping) -> list[str]:
+        """Return the columns of a table that may follow a key, with the rowids of a search index."""
+        stored = [column for column, _ in mapping.columns]
+        rowids = {stated.column for stated in mapping.refers} - set(stored)
+        return [*stored, *rowids]
+
     def own_keys(self, mapping: TableMapping) -> list[str]:
         """Return the keys of a table that get an offset of their own."""
         return [column for column, _ in mapping.columns if self.is_own_key(mapping, column)]
@@ -218,7 +225,7 @@ class FollowedKeys:
 
     def _find_owners(self) -> None:
         for table, mapping in self.mappings.items():
-            for column, _ in mapping.columns:
+            for column in self.columns(mapping):
                 cases = self._cases_of((table, folded(column)))
                 if cases is None:
                     self.problems.append(two_keys(mapping, column))
@@ -252,7 +259,7 @@ class FollowedKeys:
 
     def _computed_references(self) -> Iterator[Problem]:
         """Yield a problem for each generated column that refers to renumbered keys."""
-        stored = {(table, folded(name)) for table, mapping in self.mappings.items() for name, _ in mapping.columns}
+        stored = {(table, folded(name)) for table, mapping in self.mappings.items() for name in self.columns(mapping)}
         for place in self._parents.keys() - stored:
             if self._owners_of(place) != {None}:
                 yield computed(self.mappings[place[0]], place[1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.references.mapped_names import stored_name
 from sqlite_consolidate.engine.checks.renumbering.compared_keys import find_compared_keys
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import Case, FollowedKeys, column_id, table_id
 from sqlite_consolidate.engine.checks.renumbering.unfollowed_ids import find_unfollowed
@@ -107,16 +108,16 @@ class _Offsets:
         for place, columns in self._columns.items() if target else ():
             for table_name, name in columns:
                 table = target.schema.table(table_name) if target else None
-                column = table.column(name) if table else None
+                column = stored_name(table, name) if table else ""
                 if target and table and column:
                     conditions = self.followed.target_rows_with(table, name, columns)
-                    largest = _largest(target.write_lock.reader, table.name, column_of(column.name), conditions)
+                    largest = _largest(target.write_lock.reader, table.name, column_of(column), conditions)
                     self._take(place, largest)
                     self._take(place, _mark(target.marks, table.name) if folded(table.alias) == name else None)
 
     def add_source(self, mappings: list[TableMapping]) -> None:
         """Compute the offsets of the keys of one source, and take its numbers."""
-        waiting = [(mapping, column) for mapping in mappings for column, _ in mapping.columns]
+        waiting = [(mapping, column) for mapping in mappings for column in self.followed.columns(mapping)]
         keys = [(mapping, key) for mapping in mappings for key in self.followed.own_keys(mapping)]
         for added in (None, *keys):
             if added:
@@ -237,7 +238,7 @@ class _Offsets:
         self, mapping: TableMapping, column: str, when: RowCondition | None, *, is_key: bool
     ) -> Problem | None:
         """Return the problem that a key, or a reference to one, is not stored as an integer."""
-        if folded(mapping.table.alias) == folded(column):
+        if folded(column) in (folded(mapping.table.alias), folded(mapping.table.rowid)):
             return None
         is_primary = is_key and mapping.table.primary_key == (column,)
         allowed = "('integer')" if is_primary else "('integer', 'null')"

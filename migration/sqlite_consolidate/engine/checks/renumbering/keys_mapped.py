@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.chosen.rows_chosen import chosen_condition
 from sqlite_consolidate.engine.checks.matching.matched_rows_proof import MatchedRowsProof, copied_exactly
 from sqlite_consolidate.engine.checks.matching.source_rows import SourceRows, updates_rows
+from sqlite_consolidate.engine.checks.references.mapped_names import stored_name, target_column
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
@@ -138,7 +139,7 @@ class _Proof:
         """Yield an observation for each renumbered table, in plan order."""
         self._take_target()
         for mappings in self.followed.by_source.values():
-            waiting = [(mapping, column) for mapping in mappings for column, _ in mapping.columns]
+            waiting = [(mapping, column) for mapping in mappings for column in self.followed.columns(mapping)]
             waiting = self._take_known(waiting)
             for mapping in mappings:
                 for key in self.followed.own_keys(mapping):
@@ -180,14 +181,15 @@ class _Proof:
         columns: dict[tuple[str, str], None] = {}
         for mapping in self.followed.mappings.values():
             refreshed = refreshed_columns(mapping.plan, mapping.into.name)
-            for old, new in mapping.columns:
+            for old in self.followed.columns(mapping):
+                new = target_column(mapping, old)
                 is_primary = self.followed.is_own_key(mapping, old) and not key_column(mapping, old)
                 is_refreshed = folded(new) in refreshed
                 if self.followed.owners(mapping, old) and not is_primary and not is_refreshed:
                     columns[mapping.into.name, new] = None
         for table, column in columns:
             present = self.compared.schema.table(table)
-            if present is None or present.column(column) is None:
+            if present is None or not stored_name(present, column):
                 yield Observation(f"{table}.{column}", "the numbers that it had to get", "no such column", holds=False)
                 continue
             digest = digest_query(self.compared.con, f"SELECT {quoted(column)} FROM main.{quoted(table)} NOT INDEXED")
@@ -241,7 +243,7 @@ class _Proof:
         present = inspected.schema.table(table) if inspected else None
         into = [mapping for mapping in self.followed.mappings.values() if folded(mapping.into.name) == folded(table)]
         updating = [mapping for mapping in into if folded(column) in mapping.updated and updates_rows(mapping)]
-        if self.before is not None and present is not None and present.column(column) is not None:
+        if self.before is not None and present is not None and stored_name(present, column):
             with ExitStack() as opened:
                 rows = SourceRows(self.before)
                 if updating and self.compared.key_map:
@@ -251,7 +253,7 @@ class _Proof:
                 query = f"SELECT t.{quoted(column)} FROM {quoted(present.name)} AS t NOT INDEXED WHERE {stays}"
                 digest = digest_query(self.before, query)
         for place, mapping in enumerate(into):
-            old = next((old for old, new in mapping.columns if folded(new) == folded(column)), None)
+            old = next((old for old in self.followed.columns(mapping) if self._is_fed(mapping, old, column)), None)
             rows, later = self._rows(mapping), [each for each in updating if each in into[place + 1 :]]
             value = self._arriving(rows, mapping, old) if old else mapping.constants[column]
             key = mapping.matched_key or next(iter(mapping.table.primary_key), "")
@@ -318,11 +320,11 @@ class _Proof:
         for key_place, places in self._same_numbers.items():
             for place in places:
                 table_before = schema.table(place[0]) if schema else None
-                column = table_before.column(place[1]) if table_before else None
+                column = stored_name(table_before, place[1]) if table_before else ""
                 if self.before is not None and inspected.target and table_before and column:
                     conditions = self.followed.target_rows_with(table_before, place[1], places)
                     name = quoted(table_before.name)
-                    largest = self._largest(self.before, name, f"s.{quoted(column.name)}", conditions)
+                    largest = self._largest(self.before, name, f"s.{quoted(column)}", conditions)
                     self._take(key_place, largest)
                     if folded(table_before.alias) == place[1]:
                         self._take(key_place, inspected.target.marks.get(table_before.name) or None)
@@ -360,8 +362,12 @@ class _Proof:
         if number is not None:
             self._taken[key] = max(number, self._taken.get(key, number))
 
+    @staticmethod
+    def _is_fed(mapping: TableMapping, old: str, new: str) -> bool:
+        return folded(target_column(mapping, old)) == folded(new)
+
     def _place(self, mapping: TableMapping, column: str) -> ColumnOfTarget:
-        return folded(mapping.into.name), folded(mapping.renamed[column])
+        return self.followed.place(mapping, column)
 
     def _rows(self, mapping: TableMapping) -> SourceRows:
         """Return the source of a mapping, or its staged rows if some of them can match."""

@@ -50,13 +50,13 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
 
 def _rowids_of_keys(databases: InspectedDatabases, mapping: TableMapping, parent: TableMapping) -> Iterator[Problem]:
     """Yield a problem if the rowids of a virtual table are all keys of a renumbered one."""
-    if mapping.table.kind != "virtual" or not databases.rows(mapping):
+    if mapping.table.kind != "virtual" or mapping.refers or not databases.rows(mapping):
         return
     table, reader = quoted(parent.table_map.name), databases.sources[mapping.source.name].write_lock.reader
     others = f"SELECT 1 FROM {quoted(mapping.table_map.name)} WHERE rowid NOT IN (SELECT {{}} FROM {table}) LIMIT 1"
     if any(reader.execute(others.format(quoted(key))).fetchone() is None for key in parent.key_shifts):
         fact = f"each of its rowids is a key of {parent.table_map.name}, which gets new ones, and nothing follows them."
-        hint = f'Leave it behind with a reason, or write keys = "keep" for {parent.table_map.name}.'
+        hint = 'Say so with refers and column = "rowid", or leave it behind with a reason.'
         yield Problem("rowids-unfollowed", mapping.subject, fact, hint, criterion="keys-free")
 
 

@@ -1,0 +1,64 @@
+"""Specify rowids of search indexes that are ids of renumbered rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from sqlite_consolidate.engine.checks.comparison.compare import rows_exact
+from sqlite_consolidate.engine.checks.references.references_kept import references_kept
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
+from sqlite_consolidate.plan.model import Refers
+from tests.support.databases import TARGET, Bench, failed_subjects, source, table
+
+NOTE = "CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT)"
+TEXTS = "CREATE VIRTUAL TABLE texts USING fts5(body)"
+AREAS = "CREATE VIRTUAL TABLE areas USING rtree(id, low, high)"
+
+
+@pytest.fixture
+def indexed(bench: Bench) -> Bench:
+    """Return a bench whose search indexes have the ids of notes as rowids."""
+    for file, label in ((TARGET, "t"), ("b.db", "b")):
+        bench.database(file, NOTE, TEXTS, AREAS, f"INSERT INTO note VALUES (1, '{label}1'), (3, '{label}3')")
+        bench.execute(file, f"INSERT INTO texts(rowid, body) VALUES (1, '{label}1'), (3, '{label}3')")
+        bench.execute(file, "INSERT INTO areas VALUES (1, 1, 2), (3, 3, 4)")
+    return bench
+
+
+@pytest.mark.parametrize("column", ["rowid", "ROWID"])
+def test_rowids_follow_the_key_that_the_plan_states(indexed: Bench, column: str) -> None:
+    """An R-tree, an FTS5 table with its own content, and their proofs."""
+    indexed.execute(TARGET, "INSERT INTO texts(rowid, body) VALUES (8, 'no note')")
+    refers = [Refers(column=column, to="note.id")]
+    texts, areas = table("texts", refers=refers), table("areas", refers=refers)
+
+    copied = indexed.copied(source("b.db", texts, table("note", keys="renumber"), areas))
+
+    assert copied.rows("SELECT id FROM note") == [(1,), (3,), (9,), (11,)]
+    assert copied.rows("SELECT rowid FROM texts WHERE body LIKE 'b%'") == [(9,), (11,)]
+    new_areas = copied.rows("SELECT id, rowid, low FROM areas WHERE id > 3")
+    assert new_areas == [(9, 9, 1.0), (11, 11, 3.0)]
+    entries = [*keys_mapped(copied.compared), *references_kept(copied.compared), *rows_exact(copied.compared)]
+    assert failed_subjects(entries) == []
+    assert {"texts.rowid", "areas.id"} <= {entry.subject for entry in entries}
+
+
+def test_document_at_another_rowid_is_noticed(indexed: Bench) -> None:
+    """By the numbers and by content."""
+    refers = [Refers(column="rowid", to="note.id")]
+    texts = table("texts", refers=refers)
+    copied = indexed.copied(source("b.db", texts, table("note", keys="renumber"), leave={"areas": "not wanted"}))
+    copied.con.execute("UPDATE texts SET rowid = 20 WHERE rowid = 6")
+
+    assert failed_subjects(keys_mapped(copied.compared)) == ["texts.rowid"]
+    assert "target: texts (rowid) -> note" in failed_subjects(references_kept(copied.compared))
+
+
+def test_rowids_that_nothing_states_are_refused(indexed: Bench) -> None:
+    """The message names the way out."""
+    problems = indexed.survey(source("b.db", "texts", table("note", keys="renumber"), "areas")).problems
+
+    assert {problem.subject for problem in problems if problem.id == "rowids-unfollowed"} == {
+        "b.db:texts",
+        "b.db:areas",
+    }
