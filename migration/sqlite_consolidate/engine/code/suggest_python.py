@@ -9,6 +9,7 @@ from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlite_consolidate.engine.code.path_places import can_climb_from, can_resolve, may_be_a_path
 from sqlite_consolidate.engine.code.scanning.python_strings import find_naming_expressions, line_of_name
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, line_starts
 from sqlite_consolidate.engine.code.syntax import PythonCode, normalized_dump, parse_tree
@@ -18,6 +19,7 @@ from sqlite_consolidate.problem import ProblemError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from sqlite_consolidate.engine.code.path_places import Parents
     from sqlite_consolidate.engine.code.scanning.old_names import OldNames
     from sqlite_consolidate.engine.code.source_files import Span
 
@@ -168,13 +170,7 @@ def _unique(text: str, piece: _Piece, others: Sequence[_Piece]) -> tuple[str, st
     return (line, new) if text.count(line) == 1 else ("", "")
 
 
-_KEEPS_A_NAME = (ast.JoinedStr, ast.FormattedValue, ast.BinOp, ast.BoolOp, ast.IfExp, ast.Tuple, ast.keyword)
-_TAKES_A_NAME = frozenset(
-    {"with_name", "with_stem", "with_suffix", "endswith", "startswith", "removesuffix", "removeprefix", "match"}
-)
 _NEEDS_NO_PARENTHESES = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
-
-Parents = dict[ast.AST, ast.AST]
 
 
 class _Exchange(NamedTuple):
@@ -236,10 +232,12 @@ def _change(
 
     What to find is empty if the mention is not understood.
     """
-    if not _may_be_a_path(node, parents):
+    if not may_be_a_path(node, parents):
         return _Options(mention._replace(reason="only a name may stand there, and no path."))
     path = _whole_path(node, parents)
     exchange = _replace_text(node, mention.name, parents, place) if path is node else _replace_joined_path(path, place)
+    if exchange and ".resolve()" in exchange.new and not can_resolve(source.text, path):
+        exchange = None
     if exchange is None:
         reason = f"it is put together from parts, or does not lead to {place.old} for certain."
         return _Options(mention._replace(reason=reason))
@@ -283,27 +281,6 @@ def _whole_path(node: ast.expr, parents: Parents) -> ast.expr:
     return node
 
 
-def _may_be_a_path(node: ast.expr, parents: Parents) -> bool:
-    """Return whether the code allows a path where an expression names a file.
-
-    For ``with_name`` there is a replacement of the whole call.
-    """
-    inner: ast.AST = node
-    around = parents[node]
-    while isinstance(around, _KEEPS_A_NAME):
-        if isinstance(around, ast.BinOp) and isinstance(around.op, ast.Div):
-            return True
-        inner, around = around, parents[around]
-    match around:
-        case ast.Call(func=ast.Attribute(attr="with_name"), args=[only], keywords=[]):
-            return only is node and isinstance(node, ast.Constant)
-        case ast.Call(func=ast.Attribute(attr=method)) if inner is not around.func:
-            return method not in _TAKES_A_NAME
-        case ast.Compare(left=left, comparators=others):
-            return not any(isinstance(side, ast.Attribute) and side.attr == "name" for side in (left, *others))
-    return True
-
-
 def _replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | None:
     """Return the replacement of a path that is joined from a folder and constant parts."""
     base, parts = _split(node)
@@ -311,6 +288,8 @@ def _replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | No
     if base is None or folder is None:
         return None
     steps = PurePosixPath(place.path_to_target(folder)).parts
+    if ".." in steps and not can_climb_from(base):
+        return None
     reason = f"{ast.unparse(base)} is the folder that leads to {place.old}."
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "join":
         joined = f"{ast.unparse(node.func)}({', '.join([ast.unparse(base), *map(repr, steps)])})"
@@ -357,12 +336,16 @@ def _replace_text(node: ast.expr, name: str, parents: Parents, place: DatabasePa
     in_a_sentence = any(map(str.isspace, source)) if isinstance(node, ast.Constant) else False
     if in_a_sentence or source.count(name) != 1 or SIDECAR.match(source, end):
         return None
+    base: ast.expr = node
     match parents[node]:
-        case ast.BinOp(op=ast.Add(), right=right) if right is node:
+        case ast.BinOp(left=left, op=ast.Add(), right=right) if right is node:
+            base = left
             variable = "}"  # folder + "/x.db" is as f"{folder}/x.db"
         case _:
             variable = ""
     made = replace_path_end(variable + source[prefix + quotes : end], place)
+    if made and made.new.count("..") > made.old.count("..") and not can_climb_from(base):
+        return None
     return made and _Exchange(node, source[: end - len(made.old)] + made.new + source[end:], made.reason)
 
 
