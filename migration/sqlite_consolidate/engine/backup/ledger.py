@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import sync_folder
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.regular_files import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,27 +82,30 @@ class Ledger:
         A line that a crash has left incomplete does not count.
 
         Raises:
-            ProblemError: A line is complete, and no run has written it so (``bad-ledger``).
+            ProblemError: The file cannot be read, or has a complete line that no run writes (``bad-ledger``).
         """
         if not self.path.exists():
             return []
         events = []
-        for number, line in enumerate(self.path.read_bytes().split(b"\n")[:-1], 1):
+        for number, line in enumerate(self._read().split(b"\n")[:-1], 1):
             try:
                 event = json.loads(line)
             except (ValueError, RecursionError):
                 continue
             if not _is_event(event):
-                raise ProblemError(
-                    Problem(
-                        "bad-ledger",
-                        f"{self.path.parent.name}/{NAME}",
-                        f"line {number} is not an event of a run.",
-                        "Restore the file from another copy, or move the whole set out of the backups folder.",
-                    )
-                )
+                raise self._problem(f"line {number} is not an event of a run.")
             events.append(event)
         return events
+
+    def _read(self) -> bytes:
+        try:
+            return read_regular(self.path)
+        except OSError as error:
+            raise self._problem(f"cannot be read ({error.strerror}).") from error
+
+    def _problem(self, fact: str) -> ProblemError:
+        hint = "Restore the file from another copy, or move the whole set out of the backups folder."
+        return ProblemError(Problem("bad-ledger", f"{self.path.parent.name}/{NAME}", fact, hint))
 
     def has(self, *events: str) -> bool:
         """Return whether the ledger has one of these events."""

@@ -12,6 +12,7 @@ from sqlite_consolidate.atomic_files import replace
 from sqlite_consolidate.plan.patterns import expand_by_names
 from sqlite_consolidate.plan.values import inside
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.regular_files import read_regular
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def read(folder: Path, root: Path | None = None) -> Manifest | None:
     if not path.exists():
         return None
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_regular(path))
         if not isinstance(document, dict) or document.pop("format", None) != 1:
             raise _unreadable(folder, "it has another format")
         sealed = _MANIFEST.validate_python(document)
@@ -169,6 +170,8 @@ def read(folder: Path, root: Path | None = None) -> Manifest | None:
         raise ProblemError(*_mistakes(folder, error)) from error
     except (ValueError, RecursionError) as error:
         raise _unreadable(folder, "it is not JSON") from error
+    except OSError as error:
+        raise _unreadable(folder, f"{error.strerror}") from error
     if problems := list(_paths_outside(folder, root, sealed)):
         raise ProblemError(*problems)
     return sealed

@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal, uses_
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
 from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.regular_files import open_regular
 
 if TYPE_CHECKING:
     import sqlite3
@@ -59,7 +60,7 @@ def not_copied(file: Path, error: OSError) -> Problem:
 
 
 def _is_copied_as_files(live: Path) -> bool:
-    with live.open("rb") as file:
+    with open_regular(live) as file:
         head = file.read(_HEADER_BYTES)
     if not head.startswith(MAGIC) or len(head) < _HEADER_BYTES:
         return True

@@ -26,6 +26,7 @@ from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, sidecar_path
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.parts.programs import Logs, Scan
 from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.regular_files import open_regular
 
 if TYPE_CHECKING:
     import sqlite3
@@ -199,7 +200,7 @@ def _journal(database: Path) -> Path:
 
 def _names_super_journal(database: Path) -> bool:
     try:
-        with _journal(database).open("rb") as file:
+        with open_regular(_journal(database)) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - len(JOURNAL_MAGIC)))
             return file.read() == JOURNAL_MAGIC
     except FileNotFoundError:  # its transaction has ended meanwhile

@@ -168,6 +168,8 @@ def _open_elsewhere_problem(path: Path, reason: str) -> Problem:
 
 
 def _open(path: Path, mode: str, limits: Limits | None) -> Connection:
+    if path.is_fifo():  # SQLite would wait until another process writes to it
+        raise sqlite3.OperationalError("unable to open database file: it is a named pipe")
     con = sqlite3.connect(
         database_uri(path, mode),
         uri=True,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, JOURNAL, WAL, sidecar_path
 from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.regular_files import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -138,7 +139,7 @@ def has_hot_journal(path: Path) -> bool:
     """
     journal = sidecar_path(path, JOURNAL)
     try:
-        with journal.open("rb") as file:
+        with open_regular(journal) as file:
             return file.read(len(JOURNAL_MAGIC)) == JOURNAL_MAGIC
     except OSError:
         return False
@@ -150,7 +151,7 @@ def uses_wal(path: Path) -> bool:
     It does so if the header says so, or if a ``-wal`` exists.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEADER_BYTES)
     except OSError:
         return False

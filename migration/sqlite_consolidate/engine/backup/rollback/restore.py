@@ -27,6 +27,7 @@ from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use
 from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal
 from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.regular_files import open_regular
 
 if TYPE_CHECKING:
     import sqlite3
@@ -62,7 +63,7 @@ def existing_sidecars(path: Path) -> list[Path]:
 
 def write_version(database: Path) -> int:
     """Return 1 in rollback mode, 2 in WAL mode, and 0 if the file is empty or no database."""
-    with database.open("rb") as file:
+    with open_regular(database) as file:
         head = file.read(_WRITE_VERSION + 1)
     return head[_WRITE_VERSION] if head.startswith(MAGIC) and len(head) > _WRITE_VERSION else 0
 
