@@ -201,8 +201,8 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
                 "Name it with --workspace=DIR.",
             )
         )
-    _require_inside(settings.workspace, settings.reports)
-    settings = replace(settings, reports=settings.reports.resolve())
+    reports = _real_folder(settings.workspace, settings.reports)
+    settings = replace(settings, reports=reports)
     if verb == Mode.INVENTORY.verb:  # it needs no plan, and does not depend on earlier runs
         from sqlite_consolidate.inventory.inventory_run import InventoryRun
 
@@ -211,16 +211,25 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
     return _open_by_plan(settings, verb, hooks)
 
 
-def _require_inside(root: Path, folder: Path) -> None:
-    """Refuse a folder of the workspace that is outside because of a symbolic link.
+def _real_folder(root: Path, folder: Path) -> Path:
+    """Return the real path of a folder to write to, which may not exist yet.
 
     Raises:
-        ProblemError: The path is in the workspace, and the folder is not (``outside``).
+        ProblemError: The path is in the workspace, and the folder is not (``outside``). Or it is no folder, or its
+            links lead in a circle (``not-a-folder``).
     """
-    if folder.is_relative_to(root) and not folder.resolve().is_relative_to(root.resolve()):
-        name = folder.relative_to(root).as_posix()
-        text = f"is outside the workspace, because a symbolic link leads to {folder.resolve()}."
+    name = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
+    try:
+        real = folder.resolve()
+    except RuntimeError:  # pathlib reports a circle of links so (https://docs.python.org/3.11/library/pathlib.html)
+        text = "is no folder, because its symbolic links lead in a circle."
+        raise ProblemError(Problem("not-a-folder", name, text, "Remove the link, or name another folder.")) from None
+    if folder.is_relative_to(root) and not real.is_relative_to(root.resolve()):
+        text = f"is outside the workspace, because a symbolic link leads to {real}."
         raise ProblemError(Problem("outside", name, text, "Name the real folder, inside the workspace."))
+    if real.exists() and not real.is_dir():
+        raise ProblemError(Problem("not-a-folder", name, "is a file.", "Remove it, or name another folder."))
+    return real
 
 
 def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
@@ -235,7 +244,7 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
         if request.mode in (Mode.ROLLBACK, Mode.SELFTEST):
             raise
         return _with_mistakes(replace(request, plan_problems=refused.problems), hooks)
-    _require_inside(settings.workspace, settings.workspace / request.valid_plan.backups)
+    _real_folder(settings.workspace, settings.workspace / request.valid_plan.backups)
     attempts = earlier_attempts(settings, request.plan)
     resources = ExitStack()
     try:

@@ -75,3 +75,19 @@ def test_folder_that_a_link_leads_outside_is_refused(root: Path, folder: str) ->
 
     assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("outside", folder)]
     assert bytes_below(root.parent) == before
+
+
+@pytest.mark.parametrize("folder", ["backups", "reports"])
+@pytest.mark.parametrize("kind", ["file", "circle"])
+def test_place_that_can_be_no_folder_is_refused(root: Path, folder: str, kind: str) -> None:
+    """A file and a link to itself stay as they are."""
+    if kind == "file":
+        (root / folder).touch()
+    else:
+        (root / folder).symlink_to(folder)
+
+    with pytest.raises(ProblemError) as caught:
+        consolidate(load_plan(root / "consolidation.toml"), workspace=root, reports=root / "reports")
+
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("not-a-folder", folder)]
+    assert os.path.lexists(root / folder)
