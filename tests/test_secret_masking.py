@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.secret_masking import is_secret_key, mask_secrets
+from sqlite_consolidate.secret_masking import MASK, is_secret_key, mask_secrets
 from tests.support.thorough import sampled
 
 # No value is a real one. Each is divided, so that no service that looks for leaked tokens finds it here.
@@ -173,6 +173,23 @@ def test_key_of_a_secret_is_known_by_its_words(key: str, is_secret: bool) -> Non
 )  # fmt: skip
 def test_long_line_is_read_once(text: str, in_code: bool) -> None:
     """A line in which a pattern began again everywhere would keep the run busy for hours."""
-    masked = mask_secrets(f"token:\n{text * 5_000}token:x", in_code=in_code)
+    line = (text * 9_000)[:9_000]
+    masked = mask_secrets("\n".join(["token:", *[f"{line}token:x"] * 9]), in_code=in_code)
 
     assert mask_secrets(masked, in_code=in_code) == masked
+
+
+def test_longer_line_is_withheld_whole() -> None:
+    """It is not searched, but a private key that begins in it goes on in the next lines."""
+    text = f"A=1\n{'https://a:' * 200_000}\n{'x' * 20_000}{BEGIN}\nabc\n{END}\nB=2"
+
+    first, withheld, begin, body, end, last = mask_secrets(text).split("\n")
+
+    assert (first, body, end, last) == ("A=1", MASK, END, "B=2")
+    assert "2,000,000" in withheld
+    assert begin.startswith("[20,0")
+
+
+def test_long_line_without_hint_is_shown() -> None:
+    """Minified data has no word of a secret."""
+    assert mask_secrets("ab " * 10_000) == "ab " * 10_000

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 MASK = "***"
 """What a text has in place of a secret."""
+_LONGEST_LINE = 10_000  # characters. A pattern that begins again at each place of a longer line would read for hours.
 
 # Each pattern is the shape of a secret. Only its group "secret" is masked, or else all of it.
 _SHAPES = tuple(
@@ -23,7 +25,11 @@ _SHAPES = tuple(
         r"(?<![A-Za-z0-9])SG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid
         r"(?<![A-Za-z0-9])eyJ[\w-]{8,}(?:\.[\w-]*){2,4}",  # JSON Web Token
         r"\b(?i:bearer|basic)\s+(?P<secret>(?=[\w.~+/=-]{1,99}[0-9A-Z=])[\w.~+/=-]{8,})",
-        r"://[^\s:/@\"'<>]*:(?!\d*/)(?P<secret>[^\s\"'<>]{1,1000})@",  # the password of a connection string
+        # The password of a connection string goes on to the last @.
+        (
+            r"://[^\s:/@\"'<>]{0,1000}+:(?!\d{0,9}/)"
+            r"(?P<secret>[^\s\"'<>@]{0,1000}+(?:@[^\s\"'<>@]{0,1000}+(?=@)){0,99}+)@"
+        ),
         r"://(?P<secret>[\w-]{20,200})@",  # a token instead of a user
         r"[?&]sig=(?P<secret>[^\s&\"']+)",  # Azure
         r":thin:[^/\s]{1,200}/(?P<secret>[^@\s]{1,200})@",  # Oracle
@@ -161,12 +167,14 @@ def mask_secrets(text: str, *, in_code: bool = False) -> str:
     Args:
         text: Whole lines, because a secret can begin in an earlier line.
         in_code: Whether the text is of a language in which only a literal can be a value. A name or call after a key
-            is then no secret.
+            is then no secret. A line of more than 10,000 characters is withheld if it has a word that may belong to a
+            secret.
     """
     masking = _Masking(in_code=in_code)
     return "\n".join(masking.line(line) for line in text.split("\n"))
 
 
+@lru_cache(maxsize=10_000)
 def is_secret_key(key: str) -> bool:
     """Return whether the value of a key with this name is a secret."""
     if key in ("PWD", "OLDPWD"):
@@ -227,6 +235,8 @@ class _Masking:
     def _by_shape_and_key(self, line: str) -> str:
         if not _HINT.search(line) and not self.names_secret:
             return line
+        if len(line) > _LONGEST_LINE:
+            return self._withheld(line)
         for pattern in _SHAPES:
             line = pattern.sub(_replace, line)
         if block := _KEY_BLOCK.search(line):
@@ -244,6 +254,14 @@ class _Masking:
         for place in _IN_CODE if self.in_code else _ELSEWHERE:
             line = self._by_key(line, place)
         return line
+
+    def _withheld(self, line: str) -> str:
+        """Say that a line is too long, and note whether a private key goes on behind it."""
+        *_, begin = (-1, *(block.start() for block in _KEY_BLOCK.finditer(line)))
+        if begin >= 0 and not _KEY_BLOCK_END.search(line, begin):
+            self.end = _KEY_BLOCK_END
+        self.names_secret = False
+        return f"[{len(line):,} characters in one line are not shown, because they may have a secret]"
 
     def _without_key(self, line: str, start: int) -> str:
         """Mask the private key that begins in a line, and note whether it goes on."""
