@@ -99,6 +99,53 @@ DOCKERFILE = {
     "note": ("# old.db is copied",),
     "nothing": ("COPY data/old.db.bak /srv/",),
 }
+INI = {
+    "mention": ("db = old.db", "db = old.db ; the old one", "[x]\n  db: data/old.db", "! = old.db"),
+    "attention": (),
+    "note": ("; comment old.db", "  ;old.db", "# old.db", "[x]\n; data/old.db"),
+    "nothing": ("; bold.db",),
+}
+PROPERTIES = {
+    "mention": ("db=old.db", "; db=old.db"),
+    "attention": (),
+    "note": ("! old.db is read", "# old.db"),
+    "nothing": (),
+}
+TOML = {"mention": ('db = "old.db"',), "attention": (), "note": ("# old.db", 'x = "#" # old.db'), "nothing": ()}
+UNIT = {
+    "mention": ("[Service]\nExecStart=/bin/x data/old.db", "Environment=DB=old.db # no comment"),
+    "attention": (),
+    "note": ("; old.db", "# old.db"),
+    "nothing": (),
+}
+HTML = {
+    "mention": (
+        '<a href="data/old.db">x</a>',
+        "<p data-x='>' data-db='old.db'>x</p>",
+        '<p>x</p><script>open("old.db")</script>',
+        '<p>{{ rows("old.db") }}</p>',
+        '{% set db = "old.db" %}',
+        '<?php open("old.db") ?>',
+    ),
+    "attention": (),
+    "note": ("<p>see old.db</p>", "<!-- data/old.db -->", "<p>\n  <code>data/old.db</code>\n</p>"),
+    "nothing": ("<p>see bold.db</p>",),
+}
+NOTEBOOK = {
+    "mention": (
+        '{"cells": [{"cell_type": "code", "source": ["open(\\"old.db\\")"]}]}',
+        '{"cells": [{"cell_type": "code", "source": "old.db"}, {"cell_type": "markdown", "source": "old.db"}]}',
+        '{"cells": [{"cell_type": "markdown", "source": ["x"]}], "metadata": {"db": "old.db"}}',
+        '{"cells": "See old.db"}',
+    ),
+    "attention": (),
+    "note": (
+        '{"cells": [{"cell_type": "markdown", "source": ["See old.db"]}]}',
+        '{"cells": [{"cell_type": "markdown", "source": "# Ä\\nSee data/old.db"}]}',
+        '{"cells": [{"cell_type": "raw", "source": ["x\\n", "\\u00e4 old.db"]}]}',
+    ),
+    "nothing": (),
+}
 SCRIPT = {
     "mention": ("#!/bin/sh\nsqlite3 old.db",),
     "attention": ('#!/bin/sh\necho "The file old.db is gone"',),
@@ -115,6 +162,12 @@ SCRIPT = {
         ("compose.yaml", YAML),
         (".env", ENVIRONMENT),
         ("Dockerfile", DOCKERFILE),
+        ("a.ini", INI),
+        ("a.properties", PROPERTIES),
+        ("a.toml", TOML),
+        ("a.service", UNIT),
+        ("a.html", HTML),
+        ("a.ipynb", NOTEBOOK),
         ("a", SCRIPT),
     ],
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scanning.javascript import script_tokens
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, Mention, MentionKind, OldNames, excerpt
-from sqlite_consolidate.engine.code.scanning.prose import comment_finder, is_sentence
+from sqlite_consolidate.engine.code.scanning.prose import comment_finder, is_sentence, text_finder
 from sqlite_consolidate.engine.code.scanning.text_patterns import computed_texts, is_javascript, is_shell, is_yaml
 from sqlite_consolidate.engine.code.source_files import line_starts
 
@@ -113,13 +113,13 @@ def _kinds_at(file: str, text: str, kind: MentionKind) -> KindAt:
     if is_javascript(file, text):
         return _in_javascript(text, kind)
     lines = _Lines(text)
-    find_comment = comment_finder(file, text)
+    find_comment, is_for_people = comment_finder(file, text), text_finder(file, text)
     is_said = _is_yaml_sentence if is_yaml(file) else _is_said_by_shell if is_shell(file, text) else None
 
     def _kind_at(offset: int, name: str) -> MentionKind:
         number = lines.number(offset)
         comment = find_comment(lines[number])
-        if offset - lines.starts[number] >= comment:
+        if offset - lines.starts[number] >= comment or is_for_people(offset):
             return "documentation"
         return "sentence" if is_said and is_said(lines, number, name) else kind
 
