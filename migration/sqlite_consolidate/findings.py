@@ -45,6 +45,7 @@ LEVELS: dict[str, Level] = {
     "keys-large": "note",
     "keys-renumbered": "note",
     "left-out-of-copy": "note",
+    "link-not-scanned": "attention",
     "link-out-of-copy": "attention",
     "meaning-differs": "attention",
     "mention-exempt": "note",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.scanning.old_names import Mention
-from sqlite_consolidate.engine.code.scanning.scan import find_mentions, stale_observations
+from sqlite_consolidate.engine.code.scanning.scan import attention_findings, find_mentions, stale_observations
 from sqlite_consolidate.engine.code.scanning.scanned_files import MAX_FILE_BYTES, ScanScope
 from tests.support.scanned_trees import DATABASES, scan, write
 
@@ -258,6 +258,54 @@ def test_what_is_not_the_applications_text_is_not_read(tmp_path: Path) -> None:
     assert inside == ["outside/a.py"]
     assert result.files_read == 2
     assert result.not_scanned == ()
+
+
+def test_code_behind_a_link_is_scanned_once(tmp_path: Path) -> None:
+    """It has its own path. What is outside the workspace asks for attention."""
+    root = tmp_path / "workspace"
+    write(root, "real/a.py", "'tasks.db'")
+    write(root, "real/more/b.py", "'tasks.db'")
+    write(root, "env/pyvenv.cfg", "")
+    write(root, "env/c.py", "'tasks.db'")
+    write(root, "backups/d.py", "'tasks.db'")
+    write(root, "src/own.py", "1")
+    write(tmp_path, "outside/o.py", "'tasks.db'")
+    write(tmp_path, "outside/x.db", "tasks.db")
+    links: dict[str, str | Path] = {
+        "linked.py": "../real/a.py",
+        "folder": "../real/more",
+        "again": "folder",
+        "above": "..",
+        "environment": "../env",
+        "kept": "../backups",
+        "absent": "../none",
+        "loop": "loop",
+        "out.py": tmp_path / "outside/o.py",
+        "out": tmp_path / "outside",
+        "data": tmp_path / "outside/x.db",
+    }
+    for name, place in links.items():
+        (root / "src" / name).symlink_to(place)
+
+    result = find_mentions(ScanScope(root, ["src"], DATABASES, excluded=frozenset({"backups"})))
+
+    assert sorted(mention.file for mention in result.mentions) == ["real/a.py", "real/more/b.py"]
+    assert result.files_read == 3
+    assert sorted((finding.id, finding.subject) for finding in attention_findings(result)) == [
+        ("link-not-scanned", "src/out"),
+        ("link-not-scanned", "src/out.py"),
+    ]
+
+
+def test_link_of_a_copy_may_lead_to_the_workspace(tmp_path: Path) -> None:
+    """What is scanned is the copy of what it leads to."""
+    write(tmp_path, "live/real/a.py", "1")
+    write(tmp_path, "copy/real/a.py", "'tasks.db'")
+    (write(tmp_path, "copy/src/b.py", "1").parent / "a.py").symlink_to(tmp_path / "live/real/a.py")
+
+    result = find_mentions(ScanScope(tmp_path / "copy", ["src"], DATABASES, repository=tmp_path / "live"))
+
+    assert [mention.file for mention in result.mentions] == ["real/a.py"]
 
 
 def test_no_database_is_opened(tmp_path: Path) -> None:

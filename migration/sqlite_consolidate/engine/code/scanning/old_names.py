@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MentionKind = Literal[
-    "code", "config", "sentence", "open pattern", "documentation", "exempt", "not scanned", "unreadable"
+    "code", "config", "sentence", "open pattern", "documentation", "exempt", "not scanned", "link outside", "unreadable"
 ]
 
 KINDS_IN_USE = frozenset({"code", "config"})
@@ -43,7 +43,7 @@ class Mention:
         kind: ``code`` and ``config`` are still in use; ``sentence`` is a text for people in code, and an ``open
             pattern`` can produce the name of any database, so both have to be judged; ``documentation`` (prose,
             comments, docstrings) is only listed, and so are ``exempt`` (the plan says why) and ``not scanned`` (too
-            large); ``unreadable`` could not be looked at though it had to be.
+            large) or ``link outside`` (of the workspace); ``unreadable`` could not be looked at though it had to be.
         reason: Why the plan exempts it.
         pattern: Pattern of the computed name that can be that of the database; empty if the database is named.
     """

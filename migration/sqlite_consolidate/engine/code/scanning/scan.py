@@ -137,8 +137,8 @@ def stale_observations(result: ScanResult) -> list[Observation]:
         observed += f"; {kinds['documentation']} mentions in documentation"
     if kinds["exempt"]:
         observed += f"; {kinds['exempt']} mentions that the plan exempts"
-    if result.not_scanned:
-        observed += f"; {len(result.not_scanned)} files not read: too large"
+    if too_large := sum(mention.kind == "not scanned" for mention in result.not_scanned):
+        observed += f"; {too_large} files not read: too large"
     if not result.files_read:
         return [not_required("scanned files", f"there is no text file to scan; {observed}")]
     examined = result.files_read
@@ -201,7 +201,7 @@ def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Fi
 def attention_findings(result: ScanResult) -> list[Finding]:
     """Return a finding for each sentence that names an old database.
 
-    Each open pattern is a finding as well.
+    Each open pattern is a finding as well, and so is a link that was not followed.
     """
     findings = []
     for mention in result.mentions:
@@ -211,6 +211,11 @@ def attention_findings(result: ScanResult) -> list[Finding]:
         elif mention.kind == "open pattern":
             text = f"{mention.pattern} can be the name of any database. Check that it opens no old one."
             findings.append(Finding.of("open-name-pattern", place, text))
+    findings += [
+        Finding.of("link-not-scanned", mention.file, f"not examined: {mention.text}.")
+        for mention in result.not_scanned
+        if mention.kind == "link outside"
+    ]
     return list(dict.fromkeys(findings))
 
 

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.code.scanning.old_names import Mention, MentionKi
 from sqlite_consolidate.engine.code.source_files import is_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.plan.parts.programs import Exemption
@@ -98,7 +98,8 @@ class ScannedFiles:
 def list_scanned_files(scope: ScanScope) -> ScannedFiles:
     """Return the files of the trees that can hold code, configuration or documentation.
 
-    Databases, caches, virtual environments, ``node_modules``, links and ignored files are left out silently.
+    Databases, caches, virtual environments, ``node_modules`` and ignored files are left out silently. What a link leads
+    to has its own path.
     Environment files (``.env``) and paths that the plan names are kept even if git ignores them.
     """
     root = scope.root.resolve()
@@ -111,11 +112,57 @@ def list_scanned_files(scope: ScanScope) -> ScannedFiles:
             entries[path] = _not_scanned(path, misplaced)
         else:
             entries.update(_entries(scope, top, path))
+    _follow_links(scope, root, entries)
     unwanted = ignored_files(scope.repository or root, [*entries, *paths])
     named = [PurePosixPath(path) for path in paths if path in unwanted]
     kept = {file: reason for file, reason in entries.items() if file not in unwanted or _is_kept(file, named)}
     files = tuple(file for file, reason in kept.items() if reason is None)
     return ScannedFiles(files, tuple(reason for reason in kept.values() if reason))
+
+
+def _follow_links(scope: ScanScope, root: Path, entries: dict[str, Mention | None]) -> None:
+    """Replace each link by what it leads to, unless that is outside the workspace."""
+    links = _links(entries)
+    followed: set[str] = set()
+    while links:
+        link = links.pop()
+        place = _place_behind(scope, root, link)
+        if place is None:
+            continue
+        entries.pop(link, None)
+        if place and place not in followed:
+            followed.add(place)
+            behind = dict(_entries(scope, os.fspath(root), place))
+            links += _links(behind)
+            entries.update(behind)
+
+
+def _links(entries: Mapping[str, Mention | None]) -> list[str]:
+    return [file for file, reason in entries.items() if reason and reason.kind == "link outside"]
+
+
+def _place_behind(scope: ScanScope, root: Path, link: str) -> str | None:
+    """Return the path that a link leads to, relative to the workspace.
+
+    It is None outside the workspace, and empty if there is nothing that is to be scanned. A link of a copy may lead to
+    the workspace itself.
+    """
+    try:
+        real = (root / link).resolve(strict=True)
+    except (OSError, RuntimeError):
+        return ""
+    top = next((top for top in (root, (scope.repository or root).resolve()) if real.is_relative_to(top)), None)
+    if top is None:
+        return "" if is_database(real.name) else None
+    place = real.relative_to(top)
+    parents = [folder.as_posix() for folder in (place, *place.parents)]
+    is_left_out = (
+        not SKIPPED_FOLDERS.isdisjoint(place.parts)
+        or not scope.excluded.isdisjoint(parents)
+        or any((root / folder / "pyvenv.cfg").exists() for folder in parents)
+        or (root / link).parent.resolve().is_relative_to(root / place)
+    )
+    return "" if is_left_out or not os.path.lexists(root / place) else place.as_posix()
 
 
 def _path_error(root: Path, path: str) -> str:
@@ -150,6 +197,8 @@ def _entries(scope: ScanScope, root: str, file: str) -> Iterator[tuple[str, Ment
             inside = "" if file == "." else f"{file}/"
             for name in sorted(_names(path)):
                 yield from _entries(scope, root, inside + name)
+        elif stat.S_ISLNK(facts.st_mode):
+            yield file, _not_scanned(file, "it is a link that leads out of the workspace", "link outside")
         elif stat.S_ISREG(facts.st_mode) and not is_database(file.rpartition("/")[2]):
             size = f"it is larger than {MAX_FILE_BYTES // 1_000_000} MB"
             yield file, _not_scanned(file, size, "not scanned") if facts.st_size > MAX_FILE_BYTES else None
