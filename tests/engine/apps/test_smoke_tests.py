@@ -212,6 +212,30 @@ sqlite3.connect("data/main.db").execute("CREATE TABLE tasks(id)")
     assert applications.created_databases() == ["data/main.db"]
 
 
+@pytest.mark.parametrize(
+    ("statement", "subject"),
+    [
+        ("PRAGMA user_version=5", "user_version"),
+        ("PRAGMA application_id=7", "application_id"),
+        ("PRAGMA journal_mode=wal", "journal_mode"),
+        ("CREATE INDEX titles ON tasks(title)", "index titles"),
+        ("CREATE VIEW titles AS SELECT title FROM tasks", "view titles"),
+        ("DROP TRIGGER tasks_seen", "trigger tasks_seen"),
+        ("DELETE FROM sqlite_sequence", "AUTOINCREMENT mark of tasks"),
+    ],
+)
+def test_change_of_the_target_beside_its_rows_fails(applications: Applications, statement: str, subject: str) -> None:
+    """A rollback would refuse the target. On a copy it is allowed."""
+    python = f"import sqlite3; sqlite3.connect('main.db', isolation_level=None).execute({statement!r})"
+    applications.run(writing(python))
+    assert failing(applications.side_effects()) == []
+
+    applications.run(Smoke(name="it changes", python=python))
+
+    failures = [observation for observation in applications.side_effects() if not observation.holds]
+    assert [observation.subject for observation in failures] == [f"main.db: {subject}"]
+
+
 def test_source_that_was_renamed_is_named(root: Path, applications: Applications) -> None:
     """The rollback restores the source under its old name, so that this file is left over."""
     (root / "app/old.db").rename(root / "other.db")

@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.rollback.target_objects import object_changes, objects_of
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.text import list_names, one_line
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlite_consolidate.engine.content.digest import TableDigest
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+
+_JOURNAL_MODE = "journal_mode"
 
 
 @dataclass(frozen=True)
@@ -54,3 +61,38 @@ def table_difference(target: str, name: str, before: TableDigest | None, now: Ta
 
 def _describe_digest(digest: TableDigest | None) -> str:
     return str(digest) if digest else "no such table"
+
+
+class TargetObjects:
+    """Observe which objects of the target applications change.
+
+    Args:
+        root: The workspace.
+        target: Path of the target, relative to it.
+        limits: Of what is read.
+    """
+
+    def __init__(self, root: Path, target: str, limits: Limits) -> None:
+        self._path, self._target, self._limits = root / target, one_line(target), limits
+        self._before = self._read()
+
+    def changes(self) -> list[Observation]:
+        """Observe each object, version and mode of the target that is not as the run has left it.
+
+        A rollback would refuse such a target. Tables are compared by their rows.
+        """
+        hint = "If the program is meant to do that, say writes = true in its [[smoke]]. Otherwise take it out."
+        return [
+            Observation(
+                f"{self._target}: {name}",
+                "as the run has left it",
+                change.replace(" since the migration", " while applications ran"),
+                holds=False,
+                todo=hint,
+            )
+            for name, change in object_changes(self._before, self._read()).items()
+        ]
+
+    def _read(self) -> dict[str, str]:
+        with open_for_inspection(self._path, self._limits) as con:
+            return objects_of(con) | {_JOURNAL_MODE: str(con.execute("PRAGMA journal_mode").fetchone()[0])}

@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.apps.live_watch import LiveWatch
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
 from sqlite_consolidate.engine.apps.side_effects import (
     Difference,
+    TargetObjects,
     created_again_observation,
     spoiled_observation,
     table_difference,
@@ -86,6 +87,7 @@ class Applications:
         self._kept: KeptFiles | None = None
         self._changed_files: list[tuple[str, FileChange]] = []
         self._before: dict[str, TableDigest] = {}
+        self._objects: TargetObjects | None = None
         self._databases: dict[str, database_watch.Fingerprint] = {}
         self._writers: list[str] = []
         self._written: list[tuple[str, Difference]] = []
@@ -103,6 +105,7 @@ class Applications:
         """
         self.backed_up = dict(backed_up)
         self._before = target
+        self._objects = TargetObjects(self._root, self._plan.target, self.reader.limits)
         self._databases = self._look(self._root)
         self._kept = KeptFiles(self._root, backed_up)
         self._files = self._watch(self._root, {**backed_up, **rewritten})
@@ -165,6 +168,7 @@ class Applications:
             for difference in self._differences(self._root, self._databases, self._before)
             if not self._is_source_created_again(difference)
         ]
+        observations += self._objects.changes() if self._objects else []
         self._note_changed_files("")
         observations += self._spoiled_files()
         observations += [created_again_observation(file, test) for file, test in self._again.items()]
