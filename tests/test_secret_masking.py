@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.secret_masking import MASK, is_secret_key, mask_secrets
+from sqlite_consolidate.secret_keys import is_secret_key
+from sqlite_consolidate.secret_masking import MASK, mask_secrets
 from tests.support.thorough import sampled
 
 # No value is a real one. Each is divided, so that no service that looks for leaked tokens finds it here.
@@ -12,6 +13,7 @@ GITHUB, OPENAI, AMAZON = "ghp_" + "a1" * 18, "sk-" + "proj-b2" * 4, "AKIA" + "C3
 SLACK, GITLAB, STRIPE = "xoxb-" + "123456-abcdef", "glpat-" + "e5f6" * 5, "sk_live_" + "g7h8" * 5
 JWT = "eyJ" + "hbGciOiJIUzI1NiJ9." + "eyJ" + "zdWIiOiIxIn0.abc-DEF_1"
 BEGIN, END = "-----BEGIN RSA " + "PRIVATE KEY-----", "-----END RSA " + "PRIVATE KEY-----"
+SSH2 = "---- BEGIN SSH2 ENCRYPTED " + "PRIVATE KEY ----"
 
 CONFIGURATION = [
     ("SECRET_KEY=hunter2 and more", "SECRET_KEY=***"),
@@ -56,6 +58,23 @@ CONFIGURATION = [
     ("password => abc", "password => ***"),
     ("_auth=abc", "_auth=***"),
     ("machine db login app password abc", "machine db login app password ***"),
+    ("PASSWORD+=abc", "PASSWORD+=***"),
+    ("X=1 PASSWORD:=abc", "X=1 PASSWORD:=***"),
+    ("DB=old.db;PASSWORD=two words", "DB=old.db;PASSWORD=***"),
+    ("AUTH=abc", "AUTH=***"),
+    ("OTP_SEED=abc", "OTP_SEED=***"),
+    ("DB=old.db USER_PIN=483920", "DB=old.db USER_PIN=***"),
+    ("SECRET_KEY=\\\nabc\nA=1", "SECRET_KEY=\\\n***\nA=1"),
+    ("[secrets]\nvalue = 'abc d'\nx=1y\n[other]\nvalue = e", "[secrets]\nvalue = '***'\nx=***\n[other]\nvalue = e"),
+    ("secrets:\n  db: abc\n  file: ./x\nother:\n  db: abc", "secrets:\n  db: ***\n  file: ./x\nother:\n  db: abc"),
+    ('[secrets]\nvalue = """\nabc\n"""\nx = d', '[secrets]\nvalue = """\n***\n"""\nx = ***'),
+    ("secrets:\n  x: |\n    abc\n  y: d", "secrets:\n  x: |\n    ***\n  y: ***"),
+    ('"secrets": {\n  "db": "abc",\n},\n"x": "y"', '"secrets": {\n  "db": "***",\n},\n"x": "y"'),
+    ('- {name: DB_PASSWORD, value: "abc", x: 1}', '- {name: DB_PASSWORD, value: "***", x: 1}'),
+    ("- {name: DB_PASSWORD, value: abc}", "- {name: DB_PASSWORD, value: ***}"),
+    ('X = os.environ.get("PASSWORD", "abc")', 'X = os.environ.get("PASSWORD", "***")'),
+    ('f(x); PASSWORD = os.environ.get("PASSWORD", "abc")', 'f(x); PASSWORD = os.environ.get("PASSWORD", "***")'),
+    ('connect("old.db", password=b"abc")', 'connect("old.db", password=b"***")'),
     ("mysql --password abc --token=def -v", "mysql --password *** --token=*** -v"),
 ]
 
@@ -68,6 +87,23 @@ OUTPUT = [
     ("curl -u app:abc https://example.org", "curl -u app:*** https://example.org"),
     ("CREATE USER app IDENTIFIED BY 'abc'", "CREATE USER app IDENTIFIED BY '***'"),
     ("https://" + "a1" * 10 + "@example.org/x?sv=1&sig=abc", "https://***@example.org/x?sv=1&sig=***"),
+    (f"private_key:\n{BEGIN}\nabc\ndef\n{END}\nx", f"private_key:\n{BEGIN}\n***\n***\n{END}\nx"),
+    (f"password:\nabc\n{BEGIN}\ndef\n{END}\nx", f"password:\nabc\n{BEGIN}\n***\n{END}\nx"),
+    ("\x1b[31mPASSWORD\x1b[0m=\x1b[32mabc\x1b[0m", "PASSWORD=***"),
+    ("PAX\bSSWORD=abc", "PASSWORD=***"),
+    ("\0P\0A\0S\0S\0W\0O\0R\0D\0=\0a\0b", "PASSWORD=***"),
+    ("PASS\u200bWORD=abc", "PASSWORD=***"),
+    ("sqlite:///old.db?key=abc&x=1", "sqlite:///old.db?key=***&x=1"),
+    ("PRAGMA key = 'abc';", "PRAGMA key = '***';"),
+    ("PRAGMA main.rekey = \"x'2DD2'\";", "PRAGMA main.rekey = \"x'***'\";"),
+    ("got " + "hvs." + "a1" * 20 + " " + "shpat_" + "b2" * 16 + " GOCSPX" + "-" + "c3" * 14, "got *** *** ***"),
+    ("bot 123456789:" + "AA" + "d4" * 17, "bot ***"),
+    ("https://discord.com/api/webhooks/" + "123/abc-D", "https://discord.com/api/webhooks/123/***"),
+    ("AGE-SECRET-" + "KEY-1" + "Q9" * 29, "***"),
+    ("bob:$6" + "$salt$" + "e5" * 43 + ":1", "bob:***:1"),
+    ("bob:$apr1" + "$salt$" + "f6" * 11, "bob:***"),
+    ("Private-Lines: 1\nAAAB3\nPrivate-MAC: ab", "Private-Lines: 1\n***\nPrivate-MAC: ab"),
+    (f"{SSH2}\nabc\n{SSH2.replace('BEGIN', 'END')}\nx", f"{SSH2}\n***\n{SSH2.replace('BEGIN', 'END')}\nx"),
     ("{'password': 'a\"b', 'x': 1}", "{'password': '***', 'x': 1}"),
 ]
 
@@ -84,6 +120,16 @@ LEFT = [
     "SESSION_COOKIE_SECURE=True",
     "max_tokens: 512",
     "secret=",
+    "tests/test_secret.py::test_x[param] PASSED [ 50%]",
+    "src/password.py:12: AssertionError",
+    "credentials: 4 rows moved",
+    "table password: 12 rows",
+    "token: FAILED",
+    "bearer: ok",
+    "cookie: 3 jars",
+    "\x1b[32mkey\x1b[0m",
+    "secrets:\n  db_password:\n    file: ./db_password.txt",
+    "GPIO_PIN=x",
     "PWD=/srv/shop",
     "bypass=1 compass=north tokenizer=bert monkey=x key=value",
     "sha256: " + "0123456789abcdef" * 4,
@@ -157,7 +203,8 @@ def test_code_without_secret_stays(text: str) -> None:
 @pytest.mark.parametrize(
     ("key", "is_secret"),
     [("SECRET_KEY", True), ("apiKey", True), ("DB_PASS", True), ("PASSWORD_2", True), ("pass", False),
-     ("primary_key", False), ("token_url", False), ("KEY", False), ("OLDPWD", False), ("_", False)],
+     ("primary_key", False), ("password.py", False),
+     ("token_url", False), ("KEY", False), ("OLDPWD", False), ("_", False)],
 )  # fmt: skip
 def test_key_of_a_secret_is_known_by_its_words(key: str, is_secret: bool) -> None:
     """A part of a word does not count."""

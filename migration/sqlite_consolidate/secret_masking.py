@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
+
+from sqlite_consolidate.secret_keys import SECRET_WORDS, is_no_secret, is_secret, is_secret_key
 
 MASK = "***"
 """What a text has in place of a secret."""
@@ -31,47 +31,35 @@ _SHAPES = tuple(
             r"(?P<secret>[^\s\"'<>@]{0,1000}+(?:@[^\s\"'<>@]{0,1000}+(?=@)){0,99}+)@"
         ),
         r"://(?P<secret>[\w-]{20,200})@",  # a token instead of a user
-        r"[?&]sig=(?P<secret>[^\s&\"']+)",  # Azure
+        r"[?&](?:sig|key)=(?P<secret>[^\s&\"']+)",  # Azure, SQLCipher
+        r"(?i:\bpragma\s+(?:\w{1,80}\.)?(?:hex|text)?(?:re)?key)\s*[=(]\s*\\?[\"']?x?\\?[\"'](?P<secret>[^\"'\\]{1,400})",
+        r"(?<![A-Za-z0-9])(?:hv[sbr]\.[\w-]{20,}|shp(?:at|ca|pa|ss)_[A-Za-z0-9]{20,}|GOCSPX-[\w-]{16,})",  # Vault
+        r"(?<!\d)\d{6,12}:AA[\w-]{30,}",  # Telegram
+        r"discord(?:app)?\.com/api/webhooks/\d+/(?P<secret>[\w-]+)",
+        r"AGE-SECRET-KEY-1[A-Za-z0-9]{20,}",
+        r"\$(?:1|2[abxy]|5|6|7|y|apr1|argon2id?)\$[\w./=,$+-]{20,}",  # hashes of passwords
         r":thin:[^/\s]{1,200}/(?P<secret>[^@\s]{1,200})@",  # Oracle
         r"\bcurl\b.{0,200}?\s(?:-u|--user)[ =][\"']?[^\s:\"']{1,200}:(?P<secret>[^\s\"']+)",
         r"\blogin\s+\S{1,200}\s+password\s+(?P<secret>\S+)",  # .netrc
         r"(?i:\bidentified\s+by|\bpassword)\s+'(?P<secret>[^']+)'",  # SQL
     )
 )
-_KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----")
-_KEY_BLOCK_END = re.compile(r"-----END [A-Z ]*PRIVATE KEY( BLOCK)?-----")
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_SECRET_WORDS = _words(
-    "accesskey apikey apitoken authorization authtoken bearer cookie credential credentials passcode passphrase passwd "
-    "kennwort password passwords passwort privatekey pw pwd salt secret secretkey secrets token tokens"
+_KEY_BLOCK = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|---- BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY ----"
 )
-_NUMBERS_ARE_SECRET = frozenset(
-    {"passcode", "passphrase", "passwd", "password", "passwords", "pwd", "secret", "secrets"}
+_KEY_BLOCK_END = re.compile(
+    r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|---- END [A-Z0-9 ]{0,40}PRIVATE KEY ----"
 )
-_KINDS_OF_KEYS = _words(
-    "access account admin aes api app auth cipher client consumer crypto deploy encryption fernet hmac jwt license "
-    "master private root rsa secret service session shared signature signing ssh storage subscription webhook"
+_PUTTY_BLOCK = re.compile(r"^\s*Private-Lines:\s*\d+\s*$")
+_PUTTY_BLOCK_END = re.compile(r"^(?!\s*[A-Za-z0-9+/=]+\s*$)")
+# What colours a text, or is not visible, may stand within a key.
+_INVISIBLE = re.compile(
+    r"\x1b\[[0-?]*+[ -/]*+[@-~]|\x1b\][^\x07\x1b]*+(?:\x07|\x1b\\)?|\x1b.?"
+    r"|[^\x08]\x08|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2060\ufeff]"
 )
-# A key that ends with one of them says something about a secret.
-_ABOUT_A_SECRET = _words(
-    "age algorithm at backend class column count dir domain enabled endpoint engine error errors expires expiry field "
-    "file format hasher hashers header hint httponly id ids label length limit max message min name path placeholder "
-    "policy prefix prompt provider required rounds samesite secure size table timeout ttl type uri url validator "
-    "validators version"
-)
-_NO_SECRET = re.compile(
-    r"(?i:true|false|null|none|nil|undefined|yes|no|on|off)|\W{0,3}|-?\*+"
-    r"|\$\{?[A-Z_][A-Z0-9_]*\}?|\$\{[\w.]+\}|\$\d|\$\(.*\)?|`.*|\$?\{\{.*|\{[^{}]*\}|%\(\w+\)s|%[sdr]|%\w+%|<[\w -]+>"
-)
-_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 _KEY = r"(?<![A-Za-z0-9_])(?P<key>[A-Za-z_][\w.-]{0,80})(?P<close>\\{0,3}[\"']?\]?)"
+_SIGN = r"\s*(?:\+?=>?|:=|:(?!//))\s*"
 _QUOTED = re.compile(
     r"[rRbBuUfF@]{0,2}(?P<quote>\"\"\"|'''|\\{0,3}[\"'`])(?P<secret>(?:(?!(?P=quote))(?:\\.|.))*)(?P<end>(?P=quote))?"
 )
@@ -93,7 +81,7 @@ class _Place:
     value: re.Pattern[str]
 
 
-_IN_QUOTES = _Place(re.compile(_KEY + r"\s*(?:=>|:=|={1,3}|!==?|:(?!//)|\|\||\?\?)\s*"), _QUOTED)
+_IN_QUOTES = _Place(re.compile(_KEY + r"\s*(?:=>|:=|\+=|={1,3}|!==?|:(?!//)|\|\||\?\?)\s*"), _QUOTED)
 _AS_DEFAULT = _Place(
     re.compile(r"(?:get|getenv|setdefault|setenv|putenv|config|env|set|define)\(\s*[\"']" + _KEY + r"\s*,\s*"), _QUOTED
 )
@@ -115,11 +103,10 @@ _IN_CODE = (
     _Place(re.compile(r"^\s*(?:#|//|--|\*)\s*(?P<key>\w{1,80})\s*[:=]\s+"), re.compile(r"(?P<secret>\S+)$")),
 )
 _ELSEWHERE = (
+    _Place(re.compile(r"(?<=;)(?P<key>[\w. -]{1,80})="), re.compile(r"(?P<secret>[^\s;&\"'][^;\"']*)")),
     _AS_PARAMETER,
     _Place(
-        re.compile(
-            r"^[\s#;/+-]*(?:(?:export|set|declare -x|ENV|ARG)\s+)?(?:Environment=)?" + _KEY + r"\s*(?:=>?|:(?!//))\s*"
-        ),
+        re.compile(r"^[\s#;/+-]*(?:(?:export|set|declare -x|ENV|ARG)\s+)?(?:Environment=)?" + _KEY + _SIGN),
         re.compile(r"(?P<secret>(?![\"'\[{]|\\[\"']|[&!]?\w*\s*[|>])\S.*)$"),  # to the end of the line
     ),
     _Place(re.compile(r"^\s*(?:ENV|setx)\s+(?P<key>\w{1,80})\s+"), re.compile(r"(?P<secret>[^\s=].*)$")),
@@ -128,17 +115,20 @@ _ELSEWHERE = (
     _AS_LIST,
     _Place(_IN_QUOTES.key, _OPEN_BRACKET),
     _Place(re.compile(r"(?:key|name)=[\"'](?P<key>[\w.-]{1,80})[\"']\s*>"), re.compile(r"(?P<secret>[^<]+)")),
+    _Place(
+        re.compile(r"\bname[\"']?\s*:\s*[\"']?(?P<key>[\w.-]{1,80})[\"']?\s*,\s*[\"']?value[\"']?\s*:\s*"),
+        re.compile(r"[\"']?(?P<secret>[^\"',}\]]+)"),
+    ),
     _Place(re.compile(r"(?:key|name)=[\"']" + _KEY + r"\s+value="), _QUOTED),  # XML
     _Place(re.compile(r"<(?P<key>[A-Za-z_][\w.-]{0,80})(?:\s[^<>]{0,200})?>"), re.compile(r"(?P<secret>[^<]+)")),
     _Place(re.compile(r"\$\{(?P<key>\w{1,80}):?[-=]"), re.compile(r"(?P<secret>[^}]*)")),  # a default in a shell
     _Place(re.compile(r"(?<![\w-])--(?P<key>[\w-]{1,80})[ =]"), _TO_SPACE),
     _Place(
-        re.compile(_KEY + r"\s*(?:=>?|:(?!//))\s*"),
-        re.compile(r"(?P<secret>[^\s,;&\"'`<>()\[\]{}\\][^\s,;&\"'<>)\]}]*)"),
+        re.compile(_KEY + _SIGN),
+        re.compile(r"(?![rRbBuUfF@]{1,2}[\"'])(?P<secret>[^\s,;&\"'`<>()\[\]{}\\][^\s,;&\"'<>)\]}]*)"),
     ),
 )
 _CLOSING = {"[": r"\]", "(": r"\)"}
-_PARSER_SAYS = re.compile(r"\b(?:unrecognized|unexpected|illegal)\s+$", re.IGNORECASE)  # "unrecognized token: ..."
 _BLOCK = re.compile(
     r"^(?P<indent>\s*(?:- )?)[\"']?(?P<key>[\w.-]{1,80})[\"']?\s*:\s*(?:[&!][\w-]+\s+)*[|>][+-]?\d?\s*$"
 )
@@ -148,11 +138,26 @@ _NAME_LINE = re.compile(
 _VALUE_LINE = re.compile(r"^\s*(?:[\"']?value[\"']?\s*:\s*|<string>)(?P<secret>\S.*?)(?:</string>)?$")
 _EMPTY_LINE_OF_KEY = re.compile(r"^(?P<indent>\s*(?:- )?)[\"']?(?P<key>[\w.-]{1,80})[\"']?\s*:\s*$")
 _LINE_BELOW = re.compile(r"^\s*(?:- +)?(?!\s|-\s|[\"']?[\w.-]{1,80}[\"']?\s*:(?:\s|$))(?P<secret>\S.*?),?$")
+_SECTION = re.compile(r"^\s*\[{1,2}\s*[\"']?(?P<key>[\w.-]{1,80})[\"']?\s*\]{1,2}\s*(?:[#;].*)?$")
+_KEY_OF_SECTION = re.compile(r"^(?P<indent>\s*)[\"']?(?P<key>[\w.-]{1,80})[\"']?\s*+[:=]\s*+\{?\s*+$")
+_SECTIONS = frozenset({"credentials", "passwords", "secret", "secrets"})
+_MEMBER = re.compile(
+    r"^\s*(?:- )?[\"']?(?P<key>[\w.-]{1,80})[\"']?(?P<sign>\s*(?:=|:(?=\s))\s*)"
+    r"(?P<quote>[\"']?)(?P<secret>[^\s{\[].*?)(?P=quote),?$"
+)
+_NO_MEMBERS = frozenset(
+    {"driver", "environment", "external", "file", "from_secret", "host", "key", "labels", "mode", "name", "path"}
+    | {"port", "secretname", "source", "target", "type", "url", "user", "username"}
+)
+_BEGINS_BLOCK = re.compile(r"[|>][+-]?\d?$")
+_OPEN_QUOTE = re.compile(r"(?P<quote>\"\"\"|\'\'\'|[\"'])")
+_CONTINUED = re.compile(_KEY + r"\s*\+?=\s*(?P<secret>\S*)\\$")
 _NAMES = "secrets"  # a list of names in a Compose file
 # A line without any of them has no secret. Most lines have none.
 _HINT = re.compile(
     "key|auth|pass|pw|://|:thin:|sig=|curl|login|identified|basic|begin|github|glpat|gh[oprsu]_|[spr]k[-_]|whsec|a[ksbc][ic]a"
-    r"|xox|xapp|slack|aiza|ya29|npm_|pypi-|hf_|dop_|sg\.|eyj|" + "|".join(sorted(_SECRET_WORDS)),
+    r"|xox|xapp|slack|aiza|ya29|npm_|pypi-|hf_|dop_|sg\.|eyj|hv[sbr]\.|shp|gocspx|:aa|discord|\$[1-9ya]|private-lines|seed|pin\b|"
+    + "|".join(sorted(SECRET_WORDS)),
     re.IGNORECASE,
 )
 
@@ -174,20 +179,6 @@ def mask_secrets(text: str, *, in_code: bool = False) -> str:
     return "\n".join(masking.line(line) for line in text.split("\n"))
 
 
-@lru_cache(maxsize=10_000)
-def is_secret_key(key: str) -> bool:
-    """Return whether the value of a key with this name is a secret."""
-    if key in ("PWD", "OLDPWD"):
-        return False
-    words = [word.lower() for word in _WORD.findall(key)]
-    if not words or words[-1] in _ABOUT_A_SECRET:
-        return False
-    is_kind_of_key = any(kind in _KINDS_OF_KEYS and word == "key" for kind, word in pairwise(words))
-    is_named = not _SECRET_WORDS.isdisjoint(words) or any(word.endswith(("password", "passwd")) for word in words)
-    is_abbreviated = (len(words) > 1 or key.startswith("_")) and ("pass" in words or words[-1] == "auth")
-    return is_kind_of_key or is_named or is_abbreviated
-
-
 @dataclass
 class _Masking:
     """Mask one line after the other.
@@ -197,6 +188,8 @@ class _Masking:
         end: Pattern that ends a secret of several lines, or None outside of one.
         indent: Indentation of the key of a block of lines, or None outside of one.
         below: Indentation of the key of a secret whose values follow, or None outside of such lines.
+        section: Indentation of the key of a section of secrets, -1 for one of an INI file, or None outside of one.
+        continues: Whether the line before ends with a backslash within a secret.
         names_secret: Whether the line before names the secret whose value follows.
     """
 
@@ -204,12 +197,16 @@ class _Masking:
     end: re.Pattern[str] | None = None
     indent: int | None = None
     below: int | None = None
+    section: int | None = None
+    continues: bool = False
     names_secret: bool = False
 
     def line(self, line: str) -> str:
         """Return a line with its secrets masked."""
         text = line.rstrip()
-        return self._masked(text) + line[len(text) :]
+        visible = _INVISIBLE.sub("", text)
+        masked = self._masked(visible)
+        return line if masked == visible else masked + line[len(text) :]
 
     def _masked(self, line: str) -> str:
         if self.end is not None:
@@ -217,20 +214,55 @@ class _Masking:
                 return MASK if line.strip() else line
             self.end = None
             return (MASK if line[: match.start()].strip() else "") + self._by_shape_and_key(line[match.start() :])
-        if self.indent is not None:
-            if not line.strip():
-                return line
+        if self.continues:
+            self.continues = line.endswith("\\")
+            return MASK if line.strip() else line
+        if line.strip():
             indent = len(line) - len(line.lstrip())
-            if indent > self.indent:
-                return line[:indent] + MASK
-            self.indent = None
-        if self.below is not None and line.strip():
-            indent = len(line) - len(line.lstrip())
-            if indent < self.below or (indent == self.below and not line.lstrip().startswith("-")):
-                self.below = None
-            elif value := _LINE_BELOW.search(line):
-                return _replace(value)
+            if (masked := self._in_block(line, indent)) is not None:
+                return masked
+            if not _KEY_BLOCK.search(line):
+                masked = self._in_section(line, indent) or self._below_key(line, indent)
+                if masked is not None:
+                    return masked
         return self._by_shape_and_key(line)
+
+    def _in_block(self, line: str, indent: int) -> str | None:
+        if self.indent is not None and indent > self.indent:
+            return line[:indent] + MASK
+        self.indent = None
+        return None
+
+    def _in_section(self, line: str, indent: int) -> str | None:
+        """Mask a member of a section of secrets, and note where it begins and ends."""
+        if self.in_code or len(line) > _LONGEST_LINE:
+            return None
+        if section := _SECTION.search(line):
+            self.section = -1 if section["key"].lower() in _SECTIONS else None
+            return None
+        if self.section is not None and indent <= self.section:
+            self.section = None
+        if (key := _KEY_OF_SECTION.search(line)) and key["key"].lower() in _SECTIONS:
+            self.section = indent
+        member = _MEMBER.search(line) if self.section is not None else None
+        if member is None or member["key"].lower() in _NO_MEMBERS or member["secret"].isdecimal():
+            return None
+        if _BEGINS_BLOCK.match(member["secret"]):
+            self.indent = indent
+            return line
+        if (quote := _OPEN_QUOTE.match(line, member.end("sign"))) and quote["quote"] not in line[quote.end() :]:
+            self.end = re.compile(re.escape(quote["quote"]))
+            return line[: quote.end()] + (MASK if line[quote.end() :] else "")
+        return _replace(member)
+
+    def _below_key(self, line: str, indent: int) -> str | None:
+        if self.below is None:
+            return None
+        if indent < self.below or (indent == self.below and not line.lstrip().startswith("-")):
+            self.below = None
+        elif value := _LINE_BELOW.search(line):
+            return _replace(value)
+        return None
 
     def _by_shape_and_key(self, line: str) -> str:
         if not _HINT.search(line) and not self.names_secret:
@@ -241,23 +273,36 @@ class _Masking:
             line = pattern.sub(_replace, line)
         if block := _KEY_BLOCK.search(line):
             line = self._without_key(line, block.end())
+        if _PUTTY_BLOCK.search(line):
+            self.end = _PUTTY_BLOCK_END
         if not self.in_code:
-            if (block := _BLOCK.search(line)) and is_secret_key(block["key"]):
-                self.indent = len(block["indent"])
+            line = self._after_name(line)
+            self._note_what_follows(line)
+            if self.indent is not None:
                 return line
-            if (empty := _EMPTY_LINE_OF_KEY.search(line)) and empty["key"] != _NAMES and is_secret_key(empty["key"]):
-                self.below = len(empty["indent"])
-            if self.names_secret and (match := _VALUE_LINE.search(line)):
-                line = _replace(match) if match["secret"] else line
-            named = _NAME_LINE.search(line)
-            self.names_secret = named is not None and is_secret_key(named["key"])
         for place in _IN_CODE if self.in_code else _ELSEWHERE:
             line = self._by_key(line, place)
         return line
 
+    def _after_name(self, line: str) -> str:
+        if self.names_secret and (match := _VALUE_LINE.search(line)):
+            return _replace(match) if match["secret"] else line
+        return line
+
+    def _note_what_follows(self, line: str) -> None:
+        """Note that the next lines are the value of a key in this one."""
+        named = _NAME_LINE.search(line)
+        self.names_secret = named is not None and is_secret_key(named["key"])
+        if line.endswith("\\") and (continued := _CONTINUED.search(line)) and is_secret_key(continued["key"]):
+            self.continues = True
+        if (block := _BLOCK.search(line)) and is_secret_key(block["key"]):
+            self.indent = len(block["indent"])
+        elif (empty := _EMPTY_LINE_OF_KEY.search(line)) and empty["key"] != _NAMES and is_secret_key(empty["key"]):
+            self.below = len(empty["indent"])
+
     def _withheld(self, line: str) -> str:
         """Say that a line is too long, and note whether a private key goes on behind it."""
-        *_, begin = (-1, *(block.start() for block in _KEY_BLOCK.finditer(line)))
+        begin = max((block.start() for block in _KEY_BLOCK.finditer(line)), default=-1)
         if begin >= 0 and not _KEY_BLOCK_END.search(line, begin):
             self.end = _KEY_BLOCK_END
         self.names_secret = False
@@ -266,7 +311,8 @@ class _Masking:
     def _without_key(self, line: str, start: int) -> str:
         """Mask the private key that begins in a line, and note whether it goes on."""
         if _KEY_BLOCK_END.search(line, start):
-            return line[:start] + MASK + line[line.rindex("-----END") :]
+            end = max(match.start() for match in _KEY_BLOCK_END.finditer(line, start))
+            return line[:start] + MASK + line[end:]
         self.end = _KEY_BLOCK_END
         return line[:start] + (MASK if line[start:].strip("\"' \\") else line[start:])
 
@@ -278,7 +324,7 @@ class _Masking:
             if value is None:
                 continue
             self._note_open_quote(value)
-            if _is_secret(line, key, value["secret"]):
+            if is_secret(line, key, value):
                 parts += [line[at : value.start("secret")], MASK]
                 at = value.end("secret")
                 searched = value.end()
@@ -291,21 +337,11 @@ class _Masking:
             self.end = re.compile(re.escape(groups["quote"]) if "quote" in groups else _CLOSING[groups["open"]])
 
 
-def _is_secret(line: str, key: re.Match[str], value: str) -> bool:
-    name = key["key"]
-    if _NO_SECRET.fullmatch(value):
-        return False
-    if name.lower() == "token" and _PARSER_SAYS.search(line, 0, key.start()):
-        return False
-    words = {word.lower() for word in _WORD.findall(name)}
-    return not _NUMBER.fullmatch(value) or "pass" in words or not words.isdisjoint(_NUMBERS_ARE_SECRET)
-
-
 def _replace(match: re.Match[str]) -> str:
     """Return a match with its secret masked."""
     if "secret" not in match.re.groupindex:
         return MASK
-    if _NO_SECRET.fullmatch(match["secret"]):
+    if is_no_secret(match["secret"]):
         return match[0]
     start, end = (at - match.start() for at in match.span("secret"))
     return match[0][:start] + MASK + match[0][end:]
