@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlite_consolidate.secret_keys import SECRET_WORDS, is_no_secret, is_secret, is_secret_key
+from sqlite_consolidate.secret_statements import ANNOTATION, Statements
 
 MASK = "***"
 """What a text has in place of a secret."""
@@ -58,7 +59,7 @@ _INVISIBLE = re.compile(
     r"|[^\x08]\x08|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2060\ufeff]"
 )
 
-_KEY = r"(?<![A-Za-z0-9_])(?P<key>[A-Za-z_][\w.-]{0,80})(?P<close>\\{0,3}[\"']?\]?)"
+_KEY = r"(?<![A-Za-z0-9_])(?P<key>[A-Za-z_][\w.-]{0,80}+)(?P<close>\\{0,3}[\"']?\]?)"
 _SIGN = r"\s*(?:\+?=>?|:=|:(?!//))\s*"
 _QUOTED = re.compile(
     r"[rRbBuUfF@]{0,2}(?P<quote>\"\"\"|'''|\\{0,3}[\"'`])(?P<secret>(?:(?!(?P=quote))(?:\\.|.))*)(?P<end>(?P=quote))?"
@@ -92,7 +93,7 @@ _IN_CODE = (
     _AS_DEFAULT,
     _AS_PARAMETER,
     _AS_LIST,
-    _Place(re.compile(_KEY + r"\s*:\s*[\w\[\], .|&*<>?!']{1,40}=\s*"), _QUOTED),  # annotated
+    _Place(re.compile(_KEY + ANNOTATION + r"=\s*"), _QUOTED),  # annotated
     _Place(
         re.compile(_KEY + r"\s*=\s*[^=\"']{0,99}(?:[\"'][^\"']{0,99}[\"'])?[^=\"']{0,99}(?:\bor\b|\|\||\?\?)\s*"),
         _QUOTED,
@@ -101,6 +102,10 @@ _IN_CODE = (
     _Place(re.compile(r"(?<!\w)(?P<key>set_?\w{1,80})\(\s*"), _QUOTED),
     _Place(re.compile(r"^\s*#\s*define\s+(?P<key>\w{1,80})\s+"), _QUOTED),
     _Place(re.compile(r"^\s*(?:#|//|--|\*)\s*(?P<key>\w{1,80})\s*[:=]\s+"), re.compile(r"(?P<secret>\S+)$")),
+    _Place(
+        re.compile(r"(?:(?:^|\s)(?:#|//|--)|^\s*\*\s)\s*(?:export\s+)?(?P<key>\w{1,80})\s*\+?=(?!=)\s*"),
+        re.compile(r"(?P<secret>[^\s\"'(\[{]+)"),
+    ),
 )
 _ELSEWHERE = (
     _Place(re.compile(r"(?<=;)(?P<key>[\w. -]{1,80})="), re.compile(r"(?P<secret>[^\s;&\"'][^;\"']*)")),
@@ -191,6 +196,7 @@ class _Masking:
         section: Indentation of the key of a section of secrets, -1 for one of an INI file, or None outside of one.
         continues: Whether the line before ends with a backslash within a secret.
         names_secret: Whether the line before names the secret whose value follows.
+        statements: What is known about the statement of a program that a line is in.
     """
 
     in_code: bool
@@ -200,6 +206,7 @@ class _Masking:
     section: int | None = None
     continues: bool = False
     names_secret: bool = False
+    statements: Statements = field(default_factory=Statements)
 
     def line(self, line: str) -> str:
         """Return a line with its secrets masked."""
@@ -265,7 +272,8 @@ class _Masking:
         return None
 
     def _by_shape_and_key(self, line: str) -> str:
-        if not _HINT.search(line) and not self.names_secret:
+        is_assigned = self.in_code and self.statements.indent is not None
+        if not _HINT.search(line) and not self.names_secret and not is_assigned:
             return line
         if len(line) > _LONGEST_LINE:
             return self._withheld(line)
@@ -282,7 +290,7 @@ class _Masking:
                 return line
         for place in _IN_CODE if self.in_code else _ELSEWHERE:
             line = self._by_key(line, place)
-        return line
+        return self.statements.line(line, MASK) if self.in_code and self.end is None else line
 
     def _after_name(self, line: str) -> str:
         if self.names_secret and (match := _VALUE_LINE.search(line)):
