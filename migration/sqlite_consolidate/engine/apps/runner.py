@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,9 +15,11 @@ from typing import IO, TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps.live_access import AUDIT_HOOK_FOLDER, LiveAccessWatch
 from sqlite_consolidate.engine.apps.process_tree import ProcessTree
+from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.apps.live_watch import LiveChanges
@@ -73,6 +77,81 @@ def build_environment(test: Smoke, root: Path, access_watch: LiveAccessWatch | N
     watched = access_watch.environment() if access_watch else {}
     return kept | path | watched | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
 
+
+def absent_programs(tests: Sequence[Smoke], root: Path, live_root: Path) -> list[Problem]:
+    """Return a problem for each smoke test whose program, script or module does not exist.
+
+    Args:
+        tests: From the plan.
+        root: The workspace, or a copy of it.
+        live_root: The workspace. What only its copy lacks may be left out there, and is no problem yet.
+    """
+    problems = []
+    for test in tests:
+        if absent := _absent_program(test, root, live_root):
+            fact, hint = f"{one_line(absent)} does not exist.", "Correct its `run`, or install what it starts."
+            problems.append(Problem("no-program", one_line(test.name), fact, hint, criterion="references-found"))
+    return problems
+
+
+def _absent_program(test: Smoke, root: Path, live_root: Path) -> str:
+    program, *arguments = build_command(test, live_root)
+    is_there = _exists_in(root, live_root, program) if os.sep in program else bool(shutil.which(program))
+    if not is_there:
+        return test.interpreter or (test.run or [program])[0]
+    if not _PYTHON.fullmatch(os.path.basename(program)):  # noqa: PTH119 -- a text
+        return ""
+    option, argument = _started_by_python(arguments)
+    if option == "-m":
+        return "" if _has_module(test, program, argument, root, live_root) else f"module {argument}"
+    return "" if option or _exists_in(root, live_root, argument) else argument
+
+
+def _exists_in(root: Path, live_root: Path, file: str) -> bool:
+    return any(os.path.lexists(folder / file) for folder in (root, live_root))
+
+
+def _started_by_python(arguments: Sequence[str]) -> tuple[str, str]:
+    """Return the option by which Python starts a program, and its script or module."""
+    place = 0
+    while place < len(arguments) and arguments[place].startswith("-"):
+        if arguments[place] in _STARTING or arguments[place].startswith("--"):
+            return arguments[place], "".join(arguments[place + 1 : place + 2])
+        place += 2 if arguments[place] in _WITH_VALUE else 1
+    return ("", arguments[place]) if place < len(arguments) else ("-", "")
+
+
+def _has_module(test: Smoke, interpreter: str, module: str, root: Path, live_root: Path) -> bool:
+    """Return whether Python finds a module.
+
+    Of a package that is not in the workspace only the name is looked for, because that runs no code of it.
+    """
+    path = module.replace(".", "/")
+    folders = ["", *(f"{folder}/" for folder in test.path)]
+    if any(_exists_in(root, live_root, f"{folder}{path}{end}") for folder in folders for end in ("", ".py")):
+        return True
+    command = (interpreter, "-c", _LOOK_FOR, module.partition(".")[0])
+    try:
+        looked = subprocess.run(
+            command,
+            cwd=live_root,
+            env=build_environment(test, live_root, None),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LONGEST_LOOK,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return True
+    return looked.returncode != _IS_ABSENT
+
+
+_PYTHON = re.compile(r"python[\d.]*")
+_STARTING = frozenset({"-", "-c", "-m"})
+_WITH_VALUE = frozenset({"-W", "-X"})
+_IS_ABSENT = 3
+_LOOK_FOR = f"import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None and {_IS_ABSENT})"
+_LONGEST_LOOK = 10.0  # seconds
 
 POLL_SECONDS = 0.1  # seconds between two looks at a program that runs
 _MAX_OUTPUT_BYTES = 100_000_000  # bytes of output; it waits on a disk, which may be a small one in memory

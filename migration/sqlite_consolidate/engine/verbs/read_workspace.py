@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps import log_watch as logs
+from sqlite_consolidate.engine.apps.runner import absent_programs
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
@@ -75,7 +76,7 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     if files is not None and not run.is_rehearsal:
         inspected.problems += check_room(files, Path(tempfile.gettempdir()))
     inspected.problems = [*others.merge_problems([*inspected.problems, *journals.problems]), *marks.problems, *unfit]
-    inspected.problems += setup_problems
+    inspected.problems += [*setup_problems, *absent_programs(plan.smoke, run.root, run.live)]
     inspected.findings[:0] = journals.findings
     inspected.findings += others.other_findings(inspected.problems)
     inspected.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
