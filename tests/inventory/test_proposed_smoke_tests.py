@@ -119,11 +119,21 @@ def test_proposed_smoke_test_reads_rows_if_it_can(tmp_path: Path, source: str, c
         ("pytest.ini", "[pytest]\n", ("python", "-m", "pytest")),
         ("pyproject.toml", "[tool.pytest.ini_options]\n", ("python", "-m", "pytest")),
         ("pyproject.toml", "[project]\n", ()),
-        ("package.json", '{"scripts": {"test": "jest"}}', ()),
+        ("package.json", '{"scripts": {"test": "jest"}, "devDependencies": {"jest": "1"}}', ()),
+        ("package.json", '{"scripts": {"test": "node test.js"}}', ("npm", "test")),
+        ("package.json", '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}', ()),
+        ("package.json", '{"scripts": []}', ()),
+        ("package.json", "{", ()),
+        ("tests/test_a.py", "def test_a(): pass\n", ("python", "-m", "pytest")),
+        ("tests/test_a.py", "import unittest\n", ()),
     ],
 )
-def test_test_command_is_proposed_if_it_can_run(tmp_path: Path, file: str, text: str, command: tuple[str, ...]) -> None:
-    """Without ``node_modules`` the tests of a Node package cannot run."""
+def test_test_command_is_proposed_if_it_can_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str, command: tuple[str, ...]
+) -> None:
+    """Without ``node_modules`` the tests of a package of Node that needs others cannot run."""
+    monkeypatch.setattr("shutil.which", lambda program: program)
+    (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(text)
 
     assert propose_test_command(tmp_path) == command

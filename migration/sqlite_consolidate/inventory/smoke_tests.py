@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import keyword
 import re
 import shutil
@@ -111,9 +112,9 @@ def _imported(tree: ast.Module) -> Iterable[str]:
 
 def propose_test_command(root: Path) -> tuple[str, ...]:
     """Return the command that runs the tests of a workspace, if there is one."""
-    if _configures_pytest(root) and not _interpreter(root):
+    if (_configures_pytest(root) or _has_pytest_files(root)) and not _interpreter(root):
         return ("python", "-m", "pytest")
-    if '"test":' in _text(root / "package.json") and (root / "node_modules").is_dir() and shutil.which("npm"):
+    if _npm_can_test(root) and shutil.which("npm"):
         return ("npm", "test")
     if re.search(r"^test\s*:", _text(root / "Makefile"), re.MULTILINE) and shutil.which("make"):
         return ("make", "test")
@@ -123,6 +124,23 @@ def propose_test_command(root: Path) -> tuple[str, ...]:
 def _configures_pytest(root: Path) -> bool:
     sections = (("pyproject.toml", "[tool.pytest"), ("pytest.ini", "[pytest]"), ("tox.ini", "[pytest]"))
     return any(section in _text(root / file) for file, section in (*sections, ("setup.cfg", "[tool:pytest]")))
+
+
+def _has_pytest_files(root: Path) -> bool:
+    files = sorted((root / "tests").glob("test_*.py"))
+    return any(re.search(r"^(?:async )?def test_", _text(file), re.MULTILINE) for file in files)
+
+
+def _npm_can_test(root: Path) -> bool:
+    """Return whether a package of Node has a test script, and what it needs is installed."""
+    try:
+        package = json.loads(_text(root / "package.json") or "{}")
+        script = str(package.get("scripts", {}).get("test", ""))
+        needs_packages = bool({*package.get("dependencies", {}), *package.get("devDependencies", {})})
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return False
+    is_installed = (root / "node_modules").is_dir()
+    return bool(script) and "no test specified" not in script and (is_installed or not needs_packages)
 
 
 def _text(path: Path) -> str:
