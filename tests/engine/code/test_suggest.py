@@ -52,6 +52,14 @@ def rewritten(root: Path, file: str, text: str) -> str:
         ("x = f\"sqlite:///{LOGS / 'tasks.db'}\"", "x = f\"sqlite:///{LOGS.resolve().parents[1] / 'main.db'}\""),
         ('x = f"{logs}/tasks.db?mode=ro"', 'x = f"{logs}/../../main.db?mode=ro"'),
         ('x = LOGS + "/tasks.db"', 'x = LOGS + "/../../main.db"'),
+        (
+            'x = ("a", *"app/logs/tasks.db")\ny = "app/logs/tasks.db"',
+            'x = ("a", *"main.db")\ny = "main.db"',
+        ),
+        (
+            'x = t[:"app/logs/tasks.db"]\ny = "app/logs/tasks.db"',
+            'x = t[:"main.db"]\ny = "main.db"',
+        ),
         ('x = tmp_path / "app" / "logs" / "tasks.db"', 'x = tmp_path / "main.db"'),
         ('x = "sqlite:///app/logs/tasks.db"', 'x = "sqlite:///main.db"'),
         ("x = Path('logs/tasks.db')", "x = Path('../main.db')"),

@@ -170,6 +170,7 @@ def _unique(text: str, piece: _Piece, others: Sequence[_Piece]) -> tuple[str, st
     return (line, new) if text.count(line) == 1 else ("", "")
 
 
+_NO_EXPRESSION_ALONE = (ast.FormattedValue, ast.Starred, ast.Slice)
 _NEEDS_NO_PARENTHESES = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 
 
@@ -355,7 +356,7 @@ def _enclosing_expressions(made: _Exchange, parents: Parents) -> Iterator[tuple[
     new = parse_tree(made.new, "eval").body
     around = parents[made.node]
     while isinstance(around, ast.expr | ast.keyword | ast.FormattedValue):
-        if isinstance(around, ast.expr) and not isinstance(around, ast.FormattedValue):
+        if isinstance(around, ast.expr) and not isinstance(around, _NO_EXPRESSION_ALONE):
             yield ast.unparse(around), ast.unparse(deepcopy(around, {id(made.node): new}))
         around = parents[around]
 
