@@ -44,16 +44,16 @@ def _reference(find: str, replace: str = "new()", import_: str = "", file: str =
             b"x",
             [_reference("a b")],
             (
-                "code.py: `find` is not a Python expression (invalid syntax): a b Put parentheses around what"
-                " spans several lines. [bad-find]"
+                "code.py: `find` is not a Python expression (invalid syntax): a b Write one expression, in"
+                " parentheses if it spans several lines. [bad-find]"
             ),
         ),
         (
             b"x",
             [_reference("x", "y = 1")],
             (
-                "code.py: `replace` is not a Python expression (invalid syntax): y = 1 Put parentheses around"
-                " what spans several lines. [bad-find]"
+                "code.py: `replace` is not a Python expression (invalid syntax): y = 1 Write one expression, in"
+                " parentheses if it spans several lines. [bad-find]"
             ),
         ),
         (

@@ -81,7 +81,9 @@ def parse_expression(code: str) -> ast.Expression:
         return parse_tree(code.strip(), "eval")
     except SyntaxError as error:
         fact = f"is not a Python expression ({error.msg}): {code.strip()}"
-        raise code_problem("bad-find", fact, "Put parentheses around what spans several lines.") from None
+        raise code_problem(
+            "bad-find", fact, "Write one expression, in parentheses if it spans several lines."
+        ) from None
 
 
 class PlainText:
