@@ -19,7 +19,11 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.html.faults_table import faults_table
 from sqlite_consolidate.session import Hooks, Session, open_session
 from tests.support.fault_trials import NOT_PLANTED, strip, try_fault
-from tests.support.workspaces.one_source import add_matched_tables, add_renumbered_tables
+from tests.support.workspaces.one_source import (
+    add_chosen_rows,
+    add_derived_data,
+    add_renumbered_tables,
+)
 
 if TYPE_CHECKING:
     from tests.support.workspaces.whole_run import Workspace
@@ -44,7 +48,8 @@ def selftest(workspace: Workspace) -> Session:
 def test_selftest_notices_every_fault_and_changes_no_file(workspace: Workspace) -> None:
     """The run is accepted, and its table has yes for each fault."""
     add_renumbered_tables(workspace)
-    add_matched_tables(workspace)
+    add_derived_data(workspace)
+    add_chosen_rows(workspace)
     faults = faults_of(load(workspace.plan))
     before = workspace.files()
 

@@ -217,7 +217,6 @@ sqlite3.connect("data/main.db").execute("CREATE TABLE tasks(id)")
     [
         ("PRAGMA user_version=5", "user_version"),
         ("PRAGMA application_id=7", "application_id"),
-        ("PRAGMA journal_mode=wal", "journal_mode"),
         ("CREATE INDEX titles ON tasks(title)", "index titles"),
         ("CREATE VIEW titles AS SELECT title FROM tasks", "view titles"),
         ("DROP TRIGGER tasks_seen", "trigger tasks_seen"),

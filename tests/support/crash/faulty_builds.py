@@ -11,10 +11,10 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import rollback, steps
 from sqlite_consolidate.engine.code import rewrite as rewriting
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
-from sqlite_consolidate.engine.verbs import consolidate as run
+from sqlite_consolidate.engine.verbs import write_backup_set
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -70,27 +70,24 @@ def seal_before_the_code_is_copied() -> None:
         for path, data in held.items():
             durable.write_new(path, data)
 
-    _patch(run, "copy_code", _copy)
+    _patch(write_backup_set, "copy_code", _copy)
     _patch(manifest, "write", _write)
 
 
 def archive_before_commit() -> None:
     """Rename a source while the transaction is still open."""
-    commit, archived = TargetTransaction.commit, archive.archive
+    commit, archived = TargetTransaction.commit, archive.archive_all
 
     def _archive_and_commit(target: TargetTransaction, stamp: str) -> bool:
         first = next(iter(target.inspected.sources.values()))
         durable.move(first.write_lock.path, target.path.parent / archive.archived_name(first.file, stamp))
         return commit(target, stamp)
 
-    def _archive_the_others(write_lock: WriteLock, name: Path, ledger: Ledger, *, file: str) -> None:
-        if name.exists():
-            write_lock.release()
-        else:
-            archived(write_lock, name, ledger, file=file)
+    def _archive_the_others(sources: Sequence[tuple[WriteLock, Path, str]], ledger: Ledger) -> None:
+        archived([source for source in sources if not source[1].exists()], ledger)
 
     type.__setattr__(TargetTransaction, "commit", _archive_and_commit)
-    _patch(archive, "archive", _archive_the_others)
+    _patch(archive, "archive_all", _archive_the_others)
 
 
 def say_finished_after_commit() -> None:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.sqlite.limits import Limits
 
-_JOURNAL_MODE = "journal_mode"
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -77,9 +75,10 @@ class TargetObjects:
         self._before = self._read()
 
     def changes(self) -> list[Observation]:
-        """Observe each object, version and mode of the target that is not as the run has left it.
+        """Observe each object and version of the target that is not as the run has left it.
 
-        A rollback would refuse such a target. Tables are compared by their rows.
+        A rollback would refuse such a target. Tables are compared by their rows. The journal mode may change, because
+        many programs set it when they connect.
         """
         hint = "If the program is meant to do that, say writes = true in its [[smoke]]. Otherwise take it out."
         return [
@@ -95,4 +94,4 @@ class TargetObjects:
 
     def _read(self) -> dict[str, str]:
         with open_for_inspection(self._path, self._limits) as con:
-            return objects_of(con) | {_JOURNAL_MODE: str(con.execute("PRAGMA journal_mode").fetchone()[0])}
+            return objects_of(con)
