@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
 from sqlite_consolidate.engine.checks.references.references_kept import references_kept
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
 from sqlite_consolidate.plan.model import TableMap
@@ -75,6 +76,41 @@ def test_whole_rows_of_one_file_are_repeated(bench: Bench) -> None:
 
     assert copied.rows("SELECT * FROM log") == [(1, 2.0), (1, 2.0), (3, None), (3, None)]
     assert failed_subjects(keys_mapped(copied.compared)) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "match", "ids"),
+    [
+        ("prefer-source", ["day"], ["orphans-adopted"]),
+        ("refuse", ["day"], ["orphans-adopted"]),
+        ("prefer-target", ["day"], []),
+        ("prefer-target", ["day", "site"], ["orphans-adopted"]),
+    ],
+)
+def test_matched_row_without_parent_gets_no_other(bench: Bench, policy: str, match: list[str], ids: list[str]) -> None:
+    """Its number stands for no row of the source, and is a key of the target."""
+    bench.database(
+        TARGET, SITE, VISIT, "INSERT INTO site VALUES (0, 'zero', 0)", "INSERT INTO visit VALUES (1, 0, 'x')"
+    )
+    bench.database("a.db", SITE, VISIT, "INSERT INTO site VALUES (4, 'four', 0)")
+    bench.execute("a.db", "INSERT INTO visit VALUES (5, 0, 'x')")
+    visit = table("visit", match=match, on_conflict=policy)
+
+    surveyed = bench.survey(source("a.db", table("site", keys="renumber"), visit))
+
+    problems, _ = check_parents(surveyed)
+    assert [problem.id for problem in problems] == ids
+
+
+def test_file_without_the_parents_gets_none_of_another_file(bench: Bench) -> None:
+    """The parents of the other file get new keys, so its numbers mean something else."""
+    bench.database("a.db", SITE, VISIT, "INSERT INTO site VALUES (2, 'two', 0)", "INSERT INTO visit VALUES (5, 2, 'x')")
+    bench.database("b.db", VISIT, "INSERT INTO visit VALUES (5, 2, 'y')")
+    sites, visits = table("site", keys="renumber"), table("visit", keys="renumber")
+
+    problems, _ = check_parents(bench.survey(source("a.db", sites, visits), source("b.db", visits)))
+
+    assert [(problem.id, problem.subject) for problem in problems] == [("orphans-adopted", "b.db:visit")]
 
 
 def test_rows_must_match_one_to_one(bench: Bench) -> None:

@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.checks.references.predicted_strays import (
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, predicted_target
 from sqlite_consolidate.engine.checks.references.target_children import check_target_children
 from sqlite_consolidate.engine.content.inspection import read_problem
+from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
@@ -48,11 +49,12 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
         for reference in find_references(databases):
             limits_of(target.con).deadline.start_step(f"the references of {reference.child.subject}")
             try:
-                strays = _strays(databases, target, reference)
+                strays = _strays(databases, target, _of_all_rows(reference))
             except sqlite3.Error as error:
                 problems.append(replace(read_problem(reference.child.subject, error), criterion="parents-follow"))
                 continue
-            if reference.parent is not None or reference.is_shifted:
+            gets_new_keys = any(each.mapping.key_shifts for each in target.key_sources(reference.into.table))
+            if reference.parent is not None or reference.is_shifted or gets_new_keys:
                 problems += _problems(reference, strays)
             elif strays.adopted:
                 findings.append(_parents_found(reference, strays))
@@ -64,6 +66,20 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
             else:
                 findings.append(message)
     return problems, findings
+
+
+def _of_all_rows(reference: Reference) -> Reference:
+    """Return the reference as the rows have it that the target holds already, as well.
+
+    Such a row is updated, or has to be identical. With ``prefer-target`` it keeps a reference by which it does not
+    match.
+    """
+    child = reference.child
+    compared = {folded(name) for name in child.match_columns}
+    is_compared = any(folded(child.renamed.get(name, "")) in compared for name in reference.columns)
+    if child.matched is None or (policy_of(child.table_map) == "prefer-target" and not is_compared):
+        return reference
+    return replace(reference, child=replace(child, matched=None))
 
 
 def _parents_found(reference: Reference, strays: Strays) -> Finding:
