@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import sync_folder
+from sqlite_consolidate.plan.values import inside
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.regular_files import read_regular
 
@@ -116,6 +117,10 @@ class Ledger:
         return [entry for entry in self.events() if entry["event"] == event]
 
 
+_PATHS = ("file", "archive", "kept", "removed")
+"""Facts that are paths of the workspace or of the backup set where an event has them."""
+
+
 def _is_event(event: object) -> bool:
     """Return whether a run can have written an event, by the facts that readers use."""
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
@@ -125,4 +130,12 @@ def _is_event(event: object) -> bool:
     objects = event.get("objects", {})
     if not all(isinstance(text, str) for text in texts) or not isinstance(objects, dict):
         return False
-    return all(isinstance(value, str) for value in objects.values())
+    paths = [event[name] for name in _PATHS if name in event]
+    return all(isinstance(value, str) for value in objects.values()) and all(map(_is_inside, paths))
+
+
+def _is_inside(path: object) -> bool:
+    try:
+        return isinstance(path, str) and bool(inside(path))
+    except ValueError:
+        return False
