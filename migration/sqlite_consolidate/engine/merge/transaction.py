@@ -329,14 +329,15 @@ class TargetTransaction:
         raise_autoincrement(con, mapping, self.inspected.autoincrement_value(mapping))
 
     def _sync_logs(self) -> None:
-        """Wait until the logs about single rows are on disk.
+        """Wait until the key map and the logs about single rows are on disk.
 
         They explain what COMMIT leaves.
         """
-        for log in (self.folder / CONFLICT_LOG, self.folder / LEFT_ROWS):
-            if log.exists():
-                sync(log)
-                sync_folder(self.folder)
+        logs = [log for log in (self.folder / CONFLICT_LOG, self.folder / LEFT_ROWS) if log.exists()]
+        for log in logs:
+            sync(log)
+        if logs or self.key_map:
+            sync_folder(self.folder)
 
     def _state(self) -> tuple[object, ...]:
         """Return the counters that every statement changes when it writes to the target."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.atomic_files import sync_folder
 from sqlite_consolidate.engine.sqlite.connections import attached, encoding_of, open_new
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ _CREATE = (
 def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
     """Write the key map, and return it. Without a table that can match, return None.
 
-    It is on disk before the transaction on the target ends.
+    SQLite has synced its bytes. The caller syncs the folder.
 
     Args:
         inspected: All databases as the preflight has read them.
@@ -53,9 +51,6 @@ def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
             for mapping in inspected.mappings:
                 _write_mapping(con, mapping, alias)
             con.execute("COMMIT")
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    sync_folder(folder)
     return path
 
 
