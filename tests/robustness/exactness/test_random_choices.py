@@ -5,26 +5,22 @@ An accepted target has exactly the predicted rows, and the oracle gives the same
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.exactness.chosen.choice_trials import choice_trials
-from tests.support.exactness.reference_trials import ReferenceTotals
+from tests.support.exactness.chosen.choice_trials import choice_trial
+from tests.support.exactness.seeded_trials import run_many_trials, run_trials
 from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROCESSES, CHUNK = 2, 50
-
 
 @pytest.mark.parametrize("number", [10, *thorough(60)])
 def test_sample_of_random_choices_is_as_predicted(scratch: Path, number: int) -> None:
     """Workspaces end in both ways."""
-    totals = choice_trials(range(number), str(scratch))
+    totals = run_trials(choice_trial, range(number), scratch)
 
     assert totals.failures == []
     assert totals.ends["accepted"] >= number / 4
@@ -33,12 +29,7 @@ def test_sample_of_random_choices_is_as_predicted(scratch: Path, number: int) ->
 @pytest.mark.long
 def test_two_thousand_random_choices_are_as_predicted(scratch: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The oracle is plain Python over the drawn rows."""
-    totals = ReferenceTotals()
-    chunks = [range(start, start + CHUNK) for start in range(0, 2000, CHUNK)]
-    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for chunk in pool.map(choice_trials, chunks, [str(scratch)] * len(chunks)):
-            totals.ends += chunk.ends
-            totals.failures += chunk.failures
+    totals = run_many_trials(choice_trial, range(2000), scratch)
 
     with capsys.disabled():
         print(totals.ends)  # noqa: T201 -- a long run is made for its figures

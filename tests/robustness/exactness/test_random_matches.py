@@ -6,26 +6,22 @@ and each policy, in one to three sources.
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.exactness.matched.match_trials import match_trials
-from tests.support.exactness.reference_trials import ReferenceTotals
+from tests.support.exactness.matched.match_trials import match_trial
+from tests.support.exactness.seeded_trials import run_many_trials, run_trials
 from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROCESSES, CHUNK = 2, 50
-
 
 @pytest.mark.parametrize("number", [8, *thorough(60)])
 def test_sample_of_random_matches_is_mapped(scratch: Path, number: int) -> None:
     """Most workspaces are accepted."""
-    totals = match_trials(range(number), str(scratch))
+    totals = run_trials(match_trial, range(number), scratch)
 
     assert totals.failures == []
     assert totals.ends["accepted"] >= number / 2
@@ -34,12 +30,7 @@ def test_sample_of_random_matches_is_mapped(scratch: Path, number: int) -> None:
 @pytest.mark.long
 def test_two_thousand_random_matches_are_mapped(scratch: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The oracle predicts each row, and which workspaces are refused for what reason."""
-    totals = ReferenceTotals()
-    chunks = [range(start, start + CHUNK) for start in range(0, 2000, CHUNK)]
-    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for chunk in pool.map(match_trials, chunks, [str(scratch)] * len(chunks)):
-            totals.ends += chunk.ends
-            totals.failures += chunk.failures
+    totals = run_many_trials(match_trial, range(2000), scratch)
 
     with capsys.disabled():
         print(totals.ends)  # noqa: T201 -- a long run is made for its figures

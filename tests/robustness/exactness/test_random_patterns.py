@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.exactness.pattern_trials import pattern_trials
+from tests.support.exactness.pattern_trials import pattern_trial
+from tests.support.exactness.seeded_trials import run_trials
 from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("number", [3, *thorough(25)])
 def test_random_files_of_a_pattern_are_moved(scratch: Path, number: int) -> None:
     """Each of them is accepted, and a rollback leaves each byte as it was."""
-    totals = pattern_trials(range(number), scratch)
+    totals = run_trials(pattern_trial, range(number), scratch)
 
     assert totals.failures == []
     assert totals.ends["accepted"] >= number * 2 / 3
@@ -28,6 +29,6 @@ def test_random_files_of_a_pattern_are_moved(scratch: Path, number: int) -> None
 @pytest.mark.long
 def test_five_hundred_random_patterns_are_moved(scratch: Path) -> None:
     """The oracle reads each row with the content of the rows that it refers to."""
-    totals = pattern_trials(range(1000, 1500), scratch)
+    totals = run_trials(pattern_trial, range(1000, 1500), scratch)
 
     assert totals.failures == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.exactness.accepting import consolidate
@@ -19,36 +17,23 @@ from tests.support.exactness.chosen.drawn_choices import (
 )
 from tests.support.exactness.exact import files
 from tests.support.exactness.random_run import run_of
-from tests.support.exactness.reference_trials import ReferenceTotals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
     from tests.support.exactness.chosen.drawn_choices import Contents, Scenario
 
 _CRITERIA = {"clash": "keys-free", "newer": "keys-free", "adopted": "parents-follow", "stray": "parents-follow"}
 
 
-def choice_trials(seeds: Iterable[int], folder: str) -> ReferenceTotals:
-    """Run one trial for each seed, in this process."""
-    totals = ReferenceTotals()
-    for seed in seeds:
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            try:
-                totals.ends[_trial(draw(seed), Path(scratch))] += 1
-            except Exception as error:  # noqa: BLE001 -- each failure is reported with its seed, and the others go on
-                totals.failures.append(f"seed {seed}: {type(error).__name__}: {error}")
-    return totals
-
-
-def _trial(scenario: Scenario, folder: Path) -> str:
-    """Run over a workspace, and return how that ended.
+def choice_trial(seed: int, folder: Path) -> list[str]:
+    """Run over the workspace of a seed, and return how that ended.
 
     Raises:
         AssertionError: An accepted target is not as predicted, a refusal has another reason, or a refused run changed a
             file or was refused after the preflight.
     """
-    root = folder / "workspace"
+    scenario, root = draw(seed), folder / "workspace"
     root.mkdir()
     write(scenario, root)
     before = files(root)
@@ -58,12 +43,12 @@ def _trial(scenario: Scenario, folder: Path) -> str:
         assert verdict.accepted, verdict.words
         after = read(root / "target.db")
         assert (described(after) if scenario.renumbers else _listed(after)) == expected
-        return "accepted"
+        return ["accepted"]
     assert not verdict.accepted, f"accepted in spite of {reason}"
     assert verdict.untouched, verdict.words
     assert files(root) == before, verdict.words
     assert _CRITERIA[reason] in {entry.criterion for entry in verdict.problems}, verdict.words
-    return f"refused for {reason}"
+    return [f"refused for {reason}"]
 
 
 def _predicted(scenario: Scenario) -> tuple[dict[str, list[str]], str]:

@@ -6,11 +6,7 @@ The oracle is a fresh database. Its triggers see each row that the target has to
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.plan.model import Leave, Rebuild, Refresh, Source, Stale, TableMap
@@ -21,7 +17,7 @@ from tests.support.exactness.random_run import run_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from pathlib import Path
 
     from tests.support.exactness.derived.drawn_derived import Database, Scenario
 else:
@@ -30,33 +26,13 @@ else:
 _NEW = (9000, 1, "new", "harbour boats new", None)
 
 
-@dataclass
-class DerivedTotals:
-    """Count how runs ended, and hold each failure with its seed."""
-
-    ends: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-
-
-def derived_trials(seeds: Iterable[int], folder: str) -> DerivedTotals:
-    """Run one trial for each seed, in this process."""
-    totals = DerivedTotals()
-    for seed in seeds:
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            try:
-                totals.ends[_trial(draw(seed), Path(scratch))] += 1
-            except Exception as error:  # noqa: BLE001 -- each failure is reported with its seed, and the others go on
-                totals.failures.append(f"seed {seed}: {type(error).__name__}: {error}")
-    return totals
-
-
-def _trial(scenario: Scenario, folder: Path) -> str:
-    """Run over a workspace, and return how that ended.
+def derived_trial(seed: int, folder: Path) -> list[str]:
+    """Run over the workspace of a seed, and return how that ended.
 
     Raises:
         AssertionError: It ended otherwise than its plan demands, or derived data is not that of an application.
     """
-    root = folder / "workspace"
+    scenario, root = draw(seed), folder / "workspace"
     root.mkdir()
     write(scenario, root)
     before = files(root)
@@ -64,14 +40,14 @@ def _trial(scenario: Scenario, folder: Path) -> str:
     if scenario.plan in ("complete", "stale", "left"):
         assert verdict.accepted, verdict.words
         _compare(scenario, root / "target.db", folder)
-        return f"accepted, {scenario.plan}"
+        return [f"accepted, {scenario.plan}"]
     kept = {name: data for name, data in files(root).items() if not name.startswith("backups/")}
     assert kept == before, verdict.words
     criteria = {entry.criterion for entry in verdict.wrong}
     wanted = "derived-declared" if scenario.plan == "lacking" else "derived-right"
     assert wanted in criteria, verdict.words
     assert verdict.untouched == (scenario.plan == "lacking")
-    return f"refused, {scenario.plan}"
+    return [f"refused, {scenario.plan}"]
 
 
 def _planned(scenario: Scenario, source: Database) -> Source:

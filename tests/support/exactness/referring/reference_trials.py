@@ -2,61 +2,38 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
 from tests.support.exactness.accepting import consolidate
-from tests.support.exactness.drawn_references import draw, write
 from tests.support.exactness.exact import files
-from tests.support.exactness.followed_references import (
+from tests.support.exactness.random_run import run_of
+from tests.support.exactness.referring.drawn_references import draw, write
+from tests.support.exactness.referring.followed_references import (
     NotPredictedError,
     predict,
     read_rows,
     strays,
     triggers_on_others,
 )
-from tests.support.exactness.random_run import run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
     from tests.support.exactness.accepting import Verdict
-    from tests.support.exactness.drawn_references import Drawn, Scenario
-    from tests.support.exactness.followed_references import Contents
+    from tests.support.exactness.referring.drawn_references import Drawn, Scenario
+    from tests.support.exactness.referring.followed_references import Contents
 
 
-@dataclass
-class ReferenceTotals:
-    """Count how runs ended, and hold each failure with its seed."""
-
-    ends: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-
-
-def reference_trials(seeds: Iterable[int], folder: str) -> ReferenceTotals:
-    """Run one trial for each seed, in this process."""
-    totals = ReferenceTotals()
-    for seed in seeds:
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            try:
-                totals.ends.update(_trial(draw(seed), Path(scratch)))
-            except Exception as error:  # noqa: BLE001 -- each failure is reported with its seed, and the others go on
-                totals.failures.append(f"seed {seed}: {type(error).__name__}: {error}")
-    return totals
-
-
-def _trial(scenario: Scenario, folder: Path) -> list[str]:
-    """Run over a workspace, and return how that ended.
+def reference_trial(seed: int, folder: Path) -> list[str]:
+    """Run over the workspace of a seed, and return how that ended.
 
     Raises:
         AssertionError: A child of an accepted run reaches another row, a refusal has no reason or another subject, or
             a refused run changed a file.
     """
-    root = folder / "workspace"
+    scenario, root = draw(seed), folder / "workspace"
     root.mkdir()
     write(scenario, root)
     bytes_before = files(root)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.exactness.drawn_references import Drawn, Link, Move, Row, Scenario, Shape
+    from tests.support.exactness.referring.drawn_references import Drawn, Link, Move, Row, Scenario, Shape
 else:
     from sqlite_utils.utils import sqlite3
 
