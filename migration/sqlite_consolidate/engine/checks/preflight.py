@@ -118,26 +118,34 @@ def inspect_databases(
         databases.add_file_problem(problem)
         skip.add(problem.file)
     _read_databases(plan, root, databases, write_locks, limits, skip=skip)
-    tables = _mapped_tables(plan, databases)
-    _count_rows(databases, tables)
     with _limit_total_time(plan, databases, limits.deadline):
-        if plan.target not in databases.unread:
-            _plan_target_schema(plan, databases, tables, limits)
-            state_references(databases)
-            choose_rows(databases, limits)
-            shift_keys(databases, limits)
-        stage_sources(plan, databases, write_locks, limits)
-        databases.problems += check_staged_conditions(databases)
-        match_rows(databases, limits)
-        _try_rows(databases, limits)
-        if plan.target not in databases.unread:
-            add_stale_data(databases, limits)
-            databases.findings += find_bypassed_triggers(databases, limits)
-            databases.findings += find_shared_triggers(databases, limits)
-            databases.findings += find_shared_out(databases, limits)
+        _plan_copy(plan, databases, write_locks, limits)
     _list_unmoved(databases)
     databases.problems += check_disk_space(plan, root, live or root)
     return databases
+
+
+def _plan_copy(plan: Plan, databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
+    """Plan where each row goes, try it, and find what the copy would make stale.
+
+    If the target cannot be read, the sources alone are examined.
+    """
+    tables, knows_target = _mapped_tables(plan, databases), plan.target not in databases.unread
+    _count_rows(databases, tables)
+    if knows_target:
+        _plan_target_schema(plan, databases, tables, limits)
+        state_references(databases)
+        choose_rows(databases, limits)
+        shift_keys(databases, limits)
+    stage_sources(plan, databases, resources, limits)
+    databases.problems += check_staged_conditions(databases)
+    match_rows(databases, limits)
+    _try_rows(databases, limits)
+    if knows_target:
+        add_stale_data(databases, limits)
+        databases.findings += find_bypassed_triggers(databases, limits)
+        databases.findings += find_shared_triggers(databases, limits)
+        databases.findings += find_shared_out(databases, limits)
 
 
 def _try_rows(databases: InspectedDatabases, limits: Limits) -> None:

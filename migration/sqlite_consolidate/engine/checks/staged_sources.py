@@ -16,8 +16,10 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from contextlib import ExitStack
 
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -33,13 +35,8 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     _copy_unattachable(databases, resources, limits)
     encoding = databases.target.schema.header["encoding"] if databases.target else "UTF-8"
     sources = [databases.sources[source.name] for source in plan.in_order if databases.mappings_of(source.name)]
-    recoded = [database for database in sources if database.schema.header["encoding"] != encoding]
-    recoded_names = {database.name for database in recoded}
-    matched = {mapping.source.name for mapping in databases.mappings if mapping.table_map.match}
-    needed = [d for d in sources if d.name not in recoded_names and (d.name in matched or _follows(databases, d.name))]
-    indirect_names = recoded_names | {database.name for database in needed}
-    direct = [database for database in sources if database.name not in indirect_names]
-    indirect = [*recoded, *needed, *direct[MAX_DIRECT_SOURCES:]]
+    recoded = [database.name for database in sources if database.schema.header["encoding"] != encoding]
+    indirect = _indirect(databases, sources, recoded)
     if not indirect:
         return
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
@@ -48,38 +45,64 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     prefixes = {database.name: f"{number}.{database.name}" for number, database in enumerate(indirect, 1)}
     for database in indirect:
         databases.staged[database.name] = staging.path
-        tables = [mapping.table for mapping in databases.mappings_of(database.name)]
-        parents = [key for key in parents_of_source(databases, database.name) if key.table.kind == "table"]
-        tables += {
-            key.table.name: key.table for key in parents if key.table.name not in {t.name for t in tables}
-        }.values()
-        try:
-            staging.add(
-                databases.attachable_path(database),
-                tables,
-                prefix=prefixes[database.name],
-                recode=database.name in recoded_names,
-                markers=_markers(databases, database.name),
-            )
-            for key in parents:
-                staging.add_index(f"{prefixes[database.name]}.{key.table.name}", key.columns, key.collations)
-        except ProblemError as error:
-            databases.problems += (
-                replace(problem, subject=database.file, criterion="values-fit") for problem in error.problems
-            )
-            databases.mappings = [
-                mapping for mapping in databases.mappings if mapping.source.name != database.name
-            ]  # its rows are not there
-        if database.name in recoded_names:
-            encoding_before = database.schema.header["encoding"]
-            text = f"its text is {encoding_before}, in the target {encoding}; each code point stays."
-            databases.findings.append(Finding.of("encoding-changed", database.file, text))
+        _stage(databases, database, staging, prefixes[database.name], recode=database.name in recoded)
+        if database.name in recoded:
+            databases.findings.append(_recoded_finding(database, encoding))
     databases.mappings = [
         _as_staged(mapping, prefixes[mapping.source.name]) if mapping.source.name in databases.staged else mapping
         for mapping in databases.mappings
     ]
     leave_unfollowed(staging.connection, databases)
     staging.close()
+
+
+def _indirect(
+    databases: InspectedDatabases, sources: Sequence[InspectedDatabase], recoded: Collection[str]
+) -> list[InspectedDatabase]:
+    """Return the sources whose rows are copied, in the order of their copies.
+
+    SQLite cannot attach a source with another encoding, nor more than some others. Rows that match or follow are looked
+    up in the copy.
+    """
+    matched = {mapping.source.name for mapping in databases.mappings if mapping.table_map.match}
+    needed = [source for source in sources if source.name in matched or _follows(databases, source.name)]
+    first = [source for source in sources if source.name in recoded]
+    first += [source for source in needed if source.name not in recoded]
+    names = {source.name for source in first}
+    direct = [source for source in sources if source.name not in names]
+    return [*first, *direct[MAX_DIRECT_SOURCES:]]
+
+
+def _stage(
+    databases: InspectedDatabases, database: InspectedDatabase, staging: StagingDatabase, prefix: str, *, recode: bool
+) -> None:
+    """Copy the moved tables of a source and their parents, or add the problems of the copy."""
+    tables = {mapping.table.name: mapping.table for mapping in databases.mappings_of(database.name)}
+    parents = [key for key in parents_of_source(databases, database.name) if key.table.kind == "table"]
+    for key in parents:
+        tables.setdefault(key.table.name, key.table)
+    try:
+        staging.add(
+            databases.attachable_path(database),
+            [*tables.values()],
+            prefix=prefix,
+            recode=recode,
+            markers=_markers(databases, database.name),
+        )
+        for key in parents:
+            staging.add_index(f"{prefix}.{key.table.name}", key.columns, key.collations)
+    except ProblemError as error:
+        databases.problems += (
+            replace(problem, subject=database.file, criterion="values-fit") for problem in error.problems
+        )
+        # The rows of this source are not there.
+        databases.mappings = [mapping for mapping in databases.mappings if mapping.source.name != database.name]
+
+
+def _recoded_finding(database: InspectedDatabase, encoding: str) -> Finding:
+    before = database.schema.header["encoding"]
+    text = f"its text is {before}, in the target {encoding}; each code point stays."
+    return Finding.of("encoding-changed", database.file, text)
 
 
 def _follows(databases: InspectedDatabases, source: str) -> bool:

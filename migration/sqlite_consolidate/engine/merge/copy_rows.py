@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.rows.record_copy import CopyMethod, Execute
@@ -90,7 +92,7 @@ def copy_rows(
     execute = execute or con.execute
     rows = mapping.projection(alias)
     skipped, replaced, where = _resolve_conflicts(con, mapping, rows, execute)
-    try:
+    with _refused_rows_as_problems(con, mapping):
         updated = update_matched_rows(con, mapping, alias, execute)
         records = try_record_copy(con, mapping, rows, execute)
         method: CopyMethod = records.method if records else "columns"
@@ -98,6 +100,17 @@ def copy_rows(
         if replaced.rows and clash_policy_of(mapping.table_map) == "prefer-newer":
             # After the INSERT, because an UPDATE may give a row the value of a unique key that a new row has as well.
             inserted += execute(NewerRows.of(mapping, rows).update).rowcount
+    change = source - skipped - replaced + updated
+    seconds, matched = time.monotonic() - began, mapping.matched.rows if mapping.matched else 0
+    number, left_out = source.rows + matched, skipped.rows + matched
+    return CopiedTable(mapping, number, inserted, left_out, replaced.rows, change, method, seconds, moved=source)
+
+
+@contextlib.contextmanager
+def _refused_rows_as_problems(con: sqlite3.Connection, mapping: TableMapping) -> Iterator[None]:
+    """Raise a problem where SQLite refuses a row."""
+    try:
+        yield
     except sqlite3.Error as error:
         if not isinstance(error, sqlite3.IntegrityError) and not is_statement_error(error):
             raise
@@ -107,10 +120,6 @@ def copy_rows(
             text = f"SQLite cannot compute what {mapping.into.name} declares for a row: {error}."
         hint = "Correct the rows, or move them under another name (into). No policy decides about this constraint."
         raise ProblemError(Problem("row-refused", mapping.subject, text, hint)) from error
-    change = source - skipped - replaced + updated
-    seconds, matched = time.monotonic() - began, mapping.matched.rows if mapping.matched else 0
-    number, left_out = source.rows + matched, skipped.rows + matched
-    return CopiedTable(mapping, number, inserted, left_out, replaced.rows, change, method, seconds, moved=source)
 
 
 def _resolve_conflicts(
