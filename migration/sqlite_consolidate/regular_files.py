@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular file to read its bytes.
 
-    A FIFO, a socket and a device are refused at once. Opening a FIFO otherwise waits until another process writes to
-    it.
+    A FIFO, a socket and a device are refused without waiting. Opening a FIFO otherwise waits until another process
+    writes to it.
 
     Raises:
         OSError: The file cannot be opened, or is not a regular file.

@@ -93,5 +93,5 @@ def test_rows_left_behind_are_counted_by_the_bundle(tmp_path: Path) -> None:
     assert failing_subjects(tmp_path, dict(bundle)) == {}
     for change in ({"left": 2}, {"unfollowed": 1}):
         files = dict(bundle)
-        edit(files, lambda document: document["moves"][0].update(change))  # noqa: B023 -- called at once
+        edit(files, lambda document: document["moves"][0].update(change))  # noqa: B023 -- called before the next change
         assert failing_subjects(tmp_path, files) != {}

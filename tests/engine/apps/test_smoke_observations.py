@@ -41,7 +41,7 @@ def test_last_lines_of_both_outputs_are_shown() -> None:
 
 @pytest.mark.parametrize("number", [50, 5000])
 def test_excerpt_begins_with_a_whole_line(number: int) -> None:
-    """It is cut only within a line that is too long by itself."""
+    """It is cut only within a line that is longer than the excerpt."""
     shown = excerpt(result_of(stderr=f"{'x' * number}\n" * 20 + "the end\n"))
 
     lines = shown.removeprefix("… ").split("\\n")

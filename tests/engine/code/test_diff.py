@@ -82,7 +82,7 @@ def moved(file: str, text: bytes) -> Rewrite:
 
 
 def test_report_shows_only_changed_lines_of_configuration(tmp_path: Path) -> None:
-    """Nothing of it is masked, so git applies it without context."""
+    """No value is masked, so git applies it without context."""
     (tmp_path / ".env").write_bytes(ENVIRONMENT)
     (tmp_path / "code.py").write_bytes(b"a\nold.db\nb\n")
 

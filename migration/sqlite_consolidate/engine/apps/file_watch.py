@@ -88,7 +88,7 @@ class FileWatch:
         self._states[name] = _state(path.lstat())
 
     def has_changed(self, ignored: Collection[str] = ()) -> bool:
-        """Return whether any other file has changed since :meth:`changes` was called.
+        """Return whether any other file has changed since the last call of ``changes``.
 
         The call does not begin a new period.
         """

@@ -43,7 +43,7 @@ class LiveWatch:
 
     It opens none of them. The status of a file has the time of its last change of status, which no program can set. It
     does not name the process that made a change. Another process may use the workspace during a rehearsal. Therefore a
-    file that such a process has open, or that changed while no program of the rehearsal ran, is told apart.
+    file that such a process has open, or that changed while no program of the rehearsal ran, is reported as such.
     """
 
     def __init__(self, live: Path, *, skip: Collection[Path] = (), folders: Sequence[str] = ("",)) -> None:

@@ -53,7 +53,7 @@ def failures(result: Copied) -> list[str]:
     ids=["FTS5", "FTS4", "contentless", "view"],
 )
 def test_index_of_a_source_finds_rows_of_all(bench: Bench, index: tuple[str, ...], query: str) -> None:
-    """Its trigger comes along, so that it follows later rows."""
+    """Its trigger is created as well, so that it follows later rows."""
     bench.database(TARGET, ROWS, FIRST)
     bench.database("a.db", ROWS, *index, INDEXES, SECOND)
 

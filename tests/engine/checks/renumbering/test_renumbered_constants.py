@@ -41,7 +41,7 @@ def device(name: str, keys: str = "renumber") -> Source:
 
 
 def test_reference_with_a_constant_column_follows(devices: Bench) -> None:
-    """Each column of the reference is mapped by itself."""
+    """Each column of the reference is mapped separately."""
     copied = devices.copied(device("a"), device("b"))
 
     assert copied.rows("SELECT device, id FROM report WHERE device <> 't'") == [("a", 3), ("a", 5), ("b", 6), ("b", 8)]

@@ -12,7 +12,7 @@ _FUNCTION = "consolidation_real_bits"
 
 
 def add_real_bits(con: sqlite3.Connection) -> None:
-    """Let a connection execute the SQL of :func:`exact_kind`."""
+    """Let a connection execute the SQL of ``exact_kind``."""
     con.create_function(_FUNCTION, 1, _bits, deterministic=True)
 
 
