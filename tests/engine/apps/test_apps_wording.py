@@ -152,8 +152,8 @@ def test_remarks_on_a_failure_have_these_sentences() -> None:
     )
     assert remarks_on(result, {}, ["data/other.db"]) == (
         (
-            "While it ran, no old database had its old name, and each archive was locked. "
-            "By hand, before the migration, none of that is so."
+            "While it ran, each old database was locked and had the name of its archive. "
+            "If you run it by hand before the migration, it finds them under their old names."
         ),
     )
 

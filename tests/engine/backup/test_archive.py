@@ -31,7 +31,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def archive_of(write_lock: WriteLock, ledger: Ledger) -> None:
     """Archive the locked database."""
     new = write_lock.path.with_name(archive.archived_name(write_lock.path.name, STAMP))
-    archive.archive(write_lock, new, ledger, file=f"logs/{write_lock.path.name}")
+    archive.archive_all([(write_lock, new, f"logs/{write_lock.path.name}")], ledger)
     write_lock.release()
 
 

@@ -363,7 +363,7 @@ def test_problem_of_taken_archive_name_is_worded(root: Path, tmp_path: Path) -> 
     lock = WriteLock(root / "logs/tasks.db")
 
     with pytest.raises(ProblemError) as caught:
-        archive.archive(lock, archived, Ledger(tmp_path), file="logs/tasks.db")
+        archive.archive_all([(lock, archived, "logs/tasks.db")], Ledger(tmp_path))
     lock.release()
 
     assert str(caught.value) == WORDING["archive-name-taken"]

@@ -58,11 +58,11 @@ class LiveWatch:
         temporary = Path(tempfile.gettempdir()).resolve()
         self._skip = {os.fspath(path) for path in (*skip, temporary)}
         self._busy: set[str] = set()
-        self._states = self._look()
+        self._states = self._read_states()
 
     def note_others(self) -> None:
         """Note that all changes since the last call of any method are those of other processes."""
-        before, self._states = self._states, self._look()
+        before, self._states = self._states, self._read_states()
         for name in _changed(before, self._states):
             self._busy.add(_database(name))
             if (name in before) != (name in self._states):
@@ -70,7 +70,7 @@ class LiveWatch:
 
     def changes(self) -> LiveChanges:
         """Return the changes since the last call of any method."""
-        before, self._states = self._states, self._look()
+        before, self._states = self._states, self._read_states()
         names = _changed(before, self._states)
         held = self._held(names) if names else set()
         others = {
@@ -88,7 +88,7 @@ class LiveWatch:
         files = {self._live / _database(name): _database(name) for name in names}
         return {files[holder.file] for holder in find_holders([*files]).entries}
 
-    def _look(self) -> dict[str, tuple[int, ...]]:
+    def _read_states(self) -> dict[str, tuple[int, ...]]:
         return dict(self._entries())
 
     def _entries(self) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -108,13 +108,13 @@ class LiveWatch:
                 except OSError:  # gone since the folder was listed
                     continue
                 if stat.S_ISDIR(status.st_mode):
-                    if not self._is_passed_over(entry):
+                    if not self._is_skipped(entry):
                         folders.append(name)
                         yield f"{name}/", (status.st_ino, status.st_mode)
                 elif not _is_empty_sidecar(name, status.st_size):
                     yield name, _state(status)
 
-    def _is_passed_over(self, entry: os.DirEntry[str]) -> bool:
+    def _is_skipped(self, entry: os.DirEntry[str]) -> bool:
         name = entry.name
         is_ours = entry.path in self._skip
         return is_ours or is_cache(name) or is_version_control(name) or name in _LIBRARY_CACHES

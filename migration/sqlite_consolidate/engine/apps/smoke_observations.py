@@ -120,8 +120,8 @@ def remarks_on(result: SmokeResult, left_out: Mapping[Reason, Sequence[str]], hi
         remarks.append(f"Its output names {list_names(named)}, which no longer had its old name. {hint}")
     elif hidden:
         remarks.append(
-            "While it ran, no old database had its old name, and each archive was locked. "
-            "By hand, before the migration, none of that is so."
+            "While it ran, each old database was locked and had the name of its archive. "
+            "If you run it by hand before the migration, it finds them under their old names."
         )
     return tuple(remarks)
 

@@ -31,14 +31,6 @@ def archived_name(file: str, stamp: str) -> str:
     return f"{file}.archived_{stamp}"
 
 
-def archive(write_lock: WriteLock, archived: Path, ledger: Ledger, *, file: str) -> None:
-    """Rename one source under its exclusive lock. The caller releases the lock.
-
-    See :func:`archive_all`.
-    """
-    archive_all([(write_lock, archived, file)], ledger)
-
-
 def archive_all(sources: Sequence[tuple[WriteLock, Path, str]], ledger: Ledger) -> None:
     """Rename sources under their exclusive locks. The caller releases the locks.
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.rollback.target_objects import object_changes, objects_of
 from sqlite_consolidate.engine.checks.open_files import locked_problem
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
-from sqlite_consolidate.engine.content.digest import digest_tables
+from sqlite_consolidate.engine.content.digest import digest_file, digest_tables
 from sqlite_consolidate.engine.content.table_differences import compare_databases
+from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP
 from sqlite_consolidate.engine.sqlite import integrity as sqlite_checks
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.errors import is_in_use
@@ -97,11 +98,23 @@ class ConsolidatedTarget:
 
 
 def read_consolidated_target(
-    root: Path, sealed: Manifest, limits: Limits | None = None, *, committed: Mapping[str, str] | None = None
+    root: Path,
+    sealed: Manifest,
+    limits: Limits | None = None,
+    *,
+    committed: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> ConsolidatedTarget:
     """Read the target through a read-only connection.
 
     A target that is missing, or that is not a database, is reported as damage.
+
+    Args:
+        root: The workspace.
+        sealed: The manifest of the backup set.
+        limits: Of what is read.
+        committed: Each object of the target at COMMIT to its digest, if they are known.
+        folder: The backup set, whose key map is compared with the history. None compares none.
 
     Raises:
         ProblemError: Another process has it locked: nothing can be told of its content.
@@ -115,7 +128,7 @@ def read_consolidated_target(
                 row = history.row_of(con, sealed.run)
             except ProblemError:
                 return ConsolidatedTarget(digest_tables(con, schema), damage, None, changes, _UNREADABLE_ROW)
-            changes |= _history_changes(row, sealed)
+            changes |= _history_changes(row, sealed) | _key_map_changes(history.keys_of_run(con, sealed.run), folder)
             return ConsolidatedTarget(digest_tables(con, schema), damage, row, changes)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
@@ -133,6 +146,19 @@ def _history_changes(row: history.Row | None, sealed: Manifest) -> dict[str, str
     changed += ["sources"] if row.sources != sources else []
     text = f"was changed since the migration ({', '.join(changed)})"
     return {f"the row of run {row.run} in {history.TABLE}": text} if changed else {}
+
+
+def _key_map_changes(keys: Mapping[str, Any], folder: Path | None) -> dict[str, str]:
+    """Return the change of the key map since COMMIT.
+
+    There is none if the run has written no key map, or if its backup set was deleted.
+    """
+    sha256 = keys.get("key_map_sha256")
+    if sha256 is None or folder is None or not folder.is_dir():
+        return {}
+    path = folder / KEY_MAP
+    change = "was deleted" if not path.is_file() else "was changed" if digest_file(path) != sha256 else ""
+    return {f"{KEY_MAP} of the backup set": f"{change} since the migration"} if change else {}
 
 
 def archives_unchanged(

@@ -218,8 +218,9 @@ class CheckRun(ReadOnlyRun):
     @cached_property
     def target_now(self) -> ConsolidatedTarget:
         """Return the target in its current state."""
-        committed = committed_objects(Ledger(self.backup_set.folder))
-        return check.read_consolidated_target(self.root, self.sealed, self.limits, committed=committed)
+        folder = self.backup_set.folder
+        committed = committed_objects(Ledger(folder))
+        return check.read_consolidated_target(self.root, self.sealed, self.limits, committed=committed, folder=folder)
 
     def _read_target(self) -> None:
         """Read the target before any criterion is checked.

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.checks.aftercare import read_consolidated_target
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.merge.conflict_log import CONFLICT_LOG
 from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP
-from sqlite_consolidate.engine.run.stages import TRANSFER
+from sqlite_consolidate.engine.run.stages import COMMIT, TRANSFER, VERIFY
 from sqlite_consolidate.plan.model import Source
 from sqlite_consolidate.report.evidence import KeyMapRecord
 from sqlite_consolidate.report.records import RecordContext, build_record
 from tests.support.exactness.random_run import run_of
-from tests.support.workspaces.two_sources import reach
+from tests.support.workspaces.two_sources import accept, reach
 
 if TYPE_CHECKING:
     import sqlite3
@@ -64,12 +65,29 @@ def test_key_map_has_both_keys_of_each_row(run: Run) -> None:
 
 
 def test_history_and_ledger_have_the_digest_of_the_map(run: Run) -> None:
-    """Another map is then noticed."""
+    """A check of the target compares them later."""
     con, digest = run.target.connection, digest_file(run.folder / KEY_MAP)
     (stamp,) = history.runs(con)
 
     assert history.keys_of_run(con, stamp)["key_map_sha256"] == digest
     assert [event["sha256"] for event in run.ledger.all("keys-mapped")] == [digest]
+
+
+@pytest.mark.parametrize(("content", "change"), [(None, "was deleted"), (b"", "was changed")])
+def test_later_check_notices_another_key_map(run: Run, content: bytes | None, change: str) -> None:
+    """The digest in the row of history tells it. A deleted backup set is no change."""
+    for stage in (VERIFY, COMMIT):
+        accept(run, stage)
+    path = run.folder / KEY_MAP
+    assert read_consolidated_target(run.root, run.sealed, folder=run.folder).object_changes == {}
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+    changes = read_consolidated_target(run.root, run.sealed, folder=run.folder).object_changes
+
+    assert changes == {f"{KEY_MAP} of the backup set": f"{change} since the migration"}
+    assert read_consolidated_target(run.root, run.sealed, folder=run.folder / "deleted").object_changes == {}
 
 
 def test_matched_rows_are_counted_apart(run: Run) -> None:

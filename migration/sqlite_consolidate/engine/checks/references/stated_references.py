@@ -193,7 +193,7 @@ def _count_rows(databases: InspectedDatabases, mapping: TableMapping) -> None:
         number = f"({' + '.join(holds)})"
         value = column_of(column)
         if rows := count(f"{number} > 1") if len(holds) > 1 else 0:
-            fact = f"for {counted(rows, 'row')} more than one condition holds that says what column {column} refers to."
+            fact = f"several conditions (when) of column {column} hold for {counted(rows, 'row')}."
             hint = "Correct when, so that at most one condition holds for each row."
             databases.problems.append(Problem("refers-overlap", mapping.subject, fact, hint, criterion=CRITERION))
         if rows := count(f"{value} IS NOT NULL AND {number} = 0") if "1" not in holds else 0:
