@@ -21,11 +21,11 @@ def test_soft_limit_of_open_files_is_raised(tmp_path: Path, files: int, *, is_re
     """A hard limit that is too low is a problem, which has the number that is needed."""
     plan = expand(plan_of_pattern("a/*.db"), lambda _: [f"a/{number}.db" for number in range(files)])
 
-    def look() -> None:
+    def judge_under_limits() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 512))
         problem = find_descriptor_problem(plan, tmp_path)
         assert (problem.id if problem else "") == ("too-many-files" if is_refused else "")
         assert problem is None or str(250 + 3 * (files + 1)) in problem.what
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == (64 if is_refused else 250 + 3 * (files + 1))
 
-    assert run_in_child(look) == 0
+    assert run_in_child(judge_under_limits) == 0

@@ -29,7 +29,7 @@ else:
 class BlindRun(Run):
     """A run whose checks return no observations."""
 
-    def look(self, criterion: Criterion) -> Sequence[Observation]:  # noqa: ARG002 -- the pipeline's
+    def observations_of(self, criterion: Criterion) -> Sequence[Observation]:  # noqa: ARG002 -- the pipeline's
         """Return nothing."""
         return []
 
@@ -43,7 +43,7 @@ class BrokenRun(Run):
 
     error: BaseException = OSError(errno.EIO, "Input/output error")
 
-    def look(self, criterion: Criterion) -> Sequence[Observation]:  # noqa: ARG002 -- the pipeline's
+    def observations_of(self, criterion: Criterion) -> Sequence[Observation]:  # noqa: ARG002 -- the pipeline's
         """Raise the error."""
         raise self.error
 

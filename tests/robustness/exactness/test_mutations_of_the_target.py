@@ -81,7 +81,11 @@ def _failing_criteria(run: Run, stages: Iterable[Stage]) -> list[str]:
     """Return the criteria of these stages that fail now, without changing the run's log."""
     run.target.digests = DigestCache()  # SQLite does not count the rollback of a savepoint as a change
     criteria = [criterion_named(id) for stage in stages for id in run.log.demanded(stage)]
-    return [criterion.id for criterion in criteria if not all(observation.holds for observation in run.look(criterion))]
+    return [
+        criterion.id
+        for criterion in criteria
+        if not all(observation.holds for observation in run.observations_of(criterion))
+    ]
 
 
 def _unnoticed(run: Run, number: int, seed: int) -> list[str]:

@@ -90,7 +90,7 @@ class ScriptedRun(Pipeline):
         """Return no check, because the script has the observations."""
         return {}
 
-    def look(self, criterion: Criterion) -> Sequence[Observation]:
+    def observations_of(self, criterion: Criterion) -> Sequence[Observation]:
         """Return the observations of the script."""
         return self.script.observations.get(criterion.id, [_as_expected(criterion)])
 

@@ -16,7 +16,7 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 Identity = tuple[int, int]
 
@@ -54,7 +54,7 @@ class DatabaseChange:
 
 
 def fingerprint_databases(
-    root: Path, *, never_open: frozenset[Identity], skip: frozenset[Path] = frozenset()
+    root: Path, *, never_open: frozenset[Identity], skip: Collection[Path] = ()
 ) -> dict[str, Fingerprint]:
     """Return the fingerprint of each SQLite database below ``root``, by relative path.
 

@@ -62,11 +62,11 @@ class FileWatch:
         """
         self._root, self._skip, self._never_open = root, frozenset(skip), never_open
         self._relied_on = dict(relied_on or {})
-        self._states = self._first = self._look()
+        self._states = self._first = self._read_states()
 
     def changes(self) -> list[FileChange]:
         """Return the changes since the last call, or since the watch began, by name."""
-        before, self._states = self._states, self._look()
+        before, self._states = self._states, self._read_states()
         names = sorted(before.keys() | self._states.keys() | self._relied_on.keys())
         changes = [self._change(name, before.get(name), self._states.get(name)) for name in names]
         happened = [change for change in changes if change is not None]
@@ -92,7 +92,7 @@ class FileWatch:
 
         The call does not begin a new period.
         """
-        now = self._look()
+        now = self._read_states()
         names = (now.keys() | self._states.keys()) - set(ignored)
         return any(self._change(name, self._states.get(name), now.get(name)) for name in names)
 
@@ -136,7 +136,7 @@ class FileWatch:
             return False
         return (status.st_dev, status.st_ino) in self._never_open or is_database(self._root / name)
 
-    def _look(self) -> dict[str, tuple[int, ...]]:
+    def _read_states(self) -> dict[str, tuple[int, ...]]:
         states = {name: _state(entry.stat(follow_symlinks=False)) for name, entry in self._entries()}
         for name in self._relied_on:
             try:

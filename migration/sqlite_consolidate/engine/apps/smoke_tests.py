@@ -106,7 +106,7 @@ class Applications:
         self.backed_up = dict(backed_up)
         self._before = target
         self._objects = TargetObjects(self._root, self._plan.target, self.reader.limits)
-        self._databases = self._look(self._root)
+        self._databases = self._fingerprints(self._root)
         self._kept = KeptFiles(self._root, backed_up)
         self._files = self._watch(self._root, {**backed_up, **rewritten})
         self._texts = {name: _bytes_and_mode(self._root / name) for name in rewritten if (self._root / name).is_file()}
@@ -278,14 +278,13 @@ class Applications:
             return []
         sources = {source.file for source in self._plan.sources}
         ours = self._databases.keys() - sources | {self._plan.target}
-        files = [change.file for change in database_watch.compare_fingerprints(self._databases, self._look(self._root))]
+        files = [change.file for change in self._database_changes()]
         files = [file for file in dict.fromkeys((*files, *self._created_again())) if file not in ours]
         return [file for file in files if os.path.lexists(self._root / file) and not self._is_held(file)]
 
     def changed_databases(self, files: Collection[str]) -> list[str]:
         """Return which of these databases are not as they were before the first application."""
-        changes = database_watch.compare_fingerprints(self._databases, self._look(self._root))
-        return [change.file for change in changes if change.kind == "changed" and change.file in files]
+        return [each.file for each in self._database_changes() if each.kind == "changed" and each.file in files]
 
     def _is_held(self, file: str) -> bool:
         """Return whether a name is that of a database of the run.
@@ -306,15 +305,14 @@ class Applications:
         """
         if not self.is_state_recorded:
             return []
-        files = [change.file for change in database_watch.compare_fingerprints(self._databases, self._look(self._root))]
+        files = [change.file for change in self._database_changes()]
         new = [file for file in files if file not in self._databases and os.path.lexists(self._root / file)]
         return [file for file in new if not is_archive(file) and file not in self._free_names and self._is_held(file)]
 
     def _run_on_copy(self, test: Smoke, copy: Path) -> SmokeResult:
         copied = self._copy(copy)
-        watch = self._live_watch_of(copied)
-        settings = self._plan.logs
-        marks, databases = log_watch.record_log_positions(copy, settings.files), self._look(copy)
+        watch, settings = self._live_watch_of(copied), self._plan.logs
+        marks, databases = log_watch.record_log_positions(copy, settings.files), self._fingerprints(copy)
         files = self._watch(copy)
         result = run_smoke(test, root=copy, live_root=self._live)
         result = replace(result, live=watch.changes() if watch else None)
@@ -365,7 +363,7 @@ class Applications:
     def _differences(
         self, root: Path, databases: dict[str, database_watch.Fingerprint], tables: dict[str, TableDigest]
     ) -> list[Difference]:
-        changes = database_watch.compare_fingerprints(databases, self._look(root))
+        changes = database_watch.compare_fingerprints(databases, self._fingerprints(root))
         others = [
             Difference(file := one_line(change.file), _UNTOUCHED, change.kind, file, "database", change.kind)
             for change in changes
@@ -382,9 +380,11 @@ class Applications:
     def _is_source_created_again(self, difference: Difference) -> bool:
         return difference.change == "created" and difference.name in self._source_files
 
-    def _look(self, root: Path) -> dict[str, database_watch.Fingerprint]:
-        skip = frozenset({root / self._plan.backups})
-        return database_watch.fingerprint_databases(root, never_open=self._held, skip=skip)
+    def _database_changes(self) -> list[database_watch.DatabaseChange]:
+        return database_watch.compare_fingerprints(self._databases, self._fingerprints(self._root))
+
+    def _fingerprints(self, root: Path) -> dict[str, database_watch.Fingerprint]:
+        return database_watch.fingerprint_databases(root, never_open=self._held, skip={root / self._plan.backups})
 
 
 _UNTOUCHED = "no database created, changed or removed"

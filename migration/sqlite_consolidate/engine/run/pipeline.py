@@ -128,7 +128,7 @@ class Pipeline(ABC):
         known = criterion_named(criterion)
         try:
             with connections_of(self.connections):
-                observations = list(self.look(known))
+                observations = list(self.observations_of(known))
         except EXPECTED_ERRORS as error:
             if self.log.interrupted is not None:
                 raise
@@ -138,7 +138,7 @@ class Pipeline(ABC):
             observations.append(not_examined("", f"requires {', '.join(blockers)}, which did not pass"))
         return self.log.add(stage, criterion, observations)
 
-    def look(self, criterion: Criterion) -> Sequence[Observation]:
+    def observations_of(self, criterion: Criterion) -> Sequence[Observation]:
         """Return the observations of a criterion, or nothing if this run has no check for it."""
         check = self.checks.get(criterion.id)
         return check() if check else ()

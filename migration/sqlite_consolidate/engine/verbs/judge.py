@@ -307,14 +307,14 @@ class OriginalsRun(ReadOnlyRun):
         """Return the action of the stage, which copies and reads originals and target."""
         return {ORIGINALS: self._lay_out}
 
-    def look(self, criterion: Criterion) -> Sequence[Observation]:
+    def observations_of(self, criterion: Criterion) -> Sequence[Observation]:
         """Return the observations of a criterion.
 
         Raises:
             ProblemError: The target is damaged.
         """
         try:
-            return super().look(criterion)
+            return super().observations_of(criterion)
         except sqlite3.DatabaseError as error:
             if not is_damaged(error):
                 raise
