@@ -8,7 +8,7 @@ import pytest
 
 from sqlite_consolidate.engine.sqlite.schema.derivations import reads_rows, trigger_event
 from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
-from sqlite_consolidate.plan.model import Stale
+from sqlite_consolidate.plan.model import Rebuild, Stale
 from tests.support.databases import TARGET, Bench, source, table
 from tests.support.observations import numbers_in
 from tests.support.thorough import thorough
@@ -105,6 +105,33 @@ def test_search_index_knows_identical_rows_by_rowid(bench: Bench) -> None:
 
     assert judged(bench, "prefer-source") == ([("derived-undeclared", "target.db:words")], [])
     assert judged(bench, "skip-identical") == ([], [])
+
+
+INDEXES = {
+    "FTS5": FTS5,
+    "FTS5 over a view": FTS5.replace("content=t", "content=v"),
+    "FTS4": 'CREATE VIRTUAL TABLE words USING fts4(body, content="t")',
+}
+
+
+@pytest.mark.parametrize("index", INDEXES)
+def test_matched_row_that_is_updated_makes_an_index_stale(bench: Bench, index: str) -> None:
+    """No row is added, and the row that stands gets another text."""
+    view, other = "CREATE VIEW v AS SELECT id, body FROM t", "INSERT INTO t VALUES(7, 'ONE', 'a'), (8, 'two', 'b')"
+    bench.database(TARGET, ROWS, OLD, view, INDEXES[index], "INSERT INTO words(words) VALUES('rebuild')")
+    bench.database("a.db", ROWS, other)
+
+    def derived(policy: str, **keys: Any) -> list[tuple[str, str, int]]:
+        inspected = bench.survey(source("a.db", table("t", match=["name"], on_conflict=policy)), **keys)
+        findings = [(each.id, each.subject, each.count) for each in inspected.findings if each.id == "derived-stale"]
+        return [(each.id, each.subject, 0) for each in inspected.problems] + findings
+
+    stale = [Stale(name="words", reason="rebuilt by hand")]
+    assert derived("prefer-source") == [("derived-undeclared", "target.db:words", 0)]
+    accepted = ("derived-undeclared", 0) if index == "FTS4" else ("derived-stale", 1)
+    assert [(id_, count) for id_, _, count in derived("prefer-source", stale=stale)] == [accepted]
+    assert derived("prefer-source", rebuilds=[Rebuild(table="words")]) == []
+    assert derived("prefer-target") == []
 
 
 def test_refusal_counts_added_and_replaced_rows(bench: Bench) -> None:

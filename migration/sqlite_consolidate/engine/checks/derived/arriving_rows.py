@@ -148,7 +148,9 @@ class ArrivingRows:
         """
         copied = self._copied.get(_target_of(mapping))
         keeps_rowid = bool(mapping.into.alias) or mapping.rowid_counts
-        return self.added(mapping) if copied is None or keeps_rowid else copied.inserted
+        if copied is None or keeps_rowid:
+            return self.added(mapping) + (self._replaced(mapping) if mapping.matched else 0)
+        return copied.inserted
 
     def has_trigger(self, mapping: TableMapping, trigger: TriggerOrView) -> bool:
         """Return whether the source table of a mapping has a trigger under any name."""
