@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sqlite_consolidate.secret_masking import MASK
 from sqlite_consolidate.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+
+_Item = TypeVar("_Item", bound=Any)
 
 MASKED = "(masked)"
 
@@ -245,10 +248,25 @@ class Disclosure:
     Attributes:
         show_values: Whether the evidence contains values of rows, such as colliding keys.
         withhold_output: Whether the evidence omits the output of applications and logs.
+        hidden: Secrets of the plan, which no text shows.
     """
 
     show_values: bool = False
     withhold_output: bool = False
+    hidden: tuple[str, ...] = ()
+
+    def of_text(self, text: str) -> str:
+        """Return a text without the secrets of the plan."""
+        for secret in self.hidden:
+            text = text.replace(secret, MASK)
+        return text
+
+    def of_texts(self, item: _Item) -> _Item:
+        """Return a dataclass whose texts are without the secrets of the plan."""
+        if not self.hidden:
+            return item
+        values = {field.name: getattr(item, field.name) for field in fields(item)}
+        return replace(item, **{name: self.of_text(value) for name, value in values.items() if type(value) is str})
 
     def of_rows(self, rows: RowDifferences | None) -> RowDifferences | None:
         """Return differences of rows as reports may show them."""

@@ -67,6 +67,8 @@ _QUOTED = re.compile(
 _IN_BRACKETS = re.compile(r"(?P<open>[\[(])\s*(?P<secret>[rbuf]?[\"'][^\])]*)(?P<end>[\])])?")
 _OPEN_BRACKET = re.compile(r"(?P<open>[\[(])(?P<secret>)\s*(?P<end>(?!))?$")
 _TO_SPACE = re.compile(r"(?P<secret>[^\s\"'-][^\s\"']*)")
+_FLAG = re.compile(r"(?<![\w-])--(?P<key>[\w-]{1,80})[ =]")
+_WORD_BEFORE = re.compile(r"[\"']--?(?P<key>[\w-]{1,80})[\"']\s*,\s*(?![\"']-)")  # of a list of arguments
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,15 @@ class _Place:
     value: re.Pattern[str]
 
 
-_IN_QUOTES = _Place(re.compile(_KEY + r"\s*(?:=>|:=|\+=|={1,3}|!==?|:(?!//)|\|\||\?\?)\s*"), _QUOTED)
+_IN_QUOTES = _Place(re.compile(_KEY + r"\s*(?:=>|:=|\+=|={1,3}|!==?|<>|:(?!//)|\|\||\?\?)\s*"), _QUOTED)
 _AS_DEFAULT = _Place(
     re.compile(r"(?:get|getenv|setdefault|setenv|putenv|config|env|set|define)\(\s*[\"']" + _KEY + r"\s*,\s*"), _QUOTED
 )
 _AS_LIST = _Place(_IN_QUOTES.key, _IN_BRACKETS)
 _AS_PARAMETER = _Place(re.compile(r"(?<=[;?&])(?P<key>[\w. -]{1,80})="), re.compile(r"(?P<secret>[^\s;&\"']+)"))
+_AS_ARGUMENT = (_Place(_FLAG, _TO_SPACE), _Place(_FLAG, _QUOTED), _Place(_WORD_BEFORE, _QUOTED))
 _IN_CODE = (
+    *_AS_ARGUMENT,
     _IN_QUOTES,
     _AS_DEFAULT,
     _AS_PARAMETER,
@@ -127,7 +131,7 @@ _ELSEWHERE = (
     _Place(re.compile(r"(?:key|name)=[\"']" + _KEY + r"\s+value="), _QUOTED),  # XML
     _Place(re.compile(r"<(?P<key>[A-Za-z_][\w.-]{0,80})(?:\s[^<>]{0,200})?>"), re.compile(r"(?P<secret>[^<]+)")),
     _Place(re.compile(r"\$\{(?P<key>\w{1,80}):?[-=]"), re.compile(r"(?P<secret>[^}]*)")),  # a default in a shell
-    _Place(re.compile(r"(?<![\w-])--(?P<key>[\w-]{1,80})[ =]"), _TO_SPACE),
+    *_AS_ARGUMENT,
     _Place(
         re.compile(_KEY + _SIGN),
         re.compile(r"(?![rRbBuUfF@]{1,2}[\"'])(?P<secret>[^\s,;&\"'`<>()\[\]{}\\][^\s,;&\"'<>)\]}]*)"),

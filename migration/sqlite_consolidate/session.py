@@ -34,6 +34,7 @@ from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun, find_set_to_undo
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import load, sha256
+from sqlite_consolidate.plan.parts.masked_plan import mask_plan
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.report.attempts import earlier_attempts
 from sqlite_consolidate.report.bundle import begin_bundle, update_latest, write_bundle
@@ -165,7 +166,7 @@ class Session:
         record = self.record()
         if record.mode is Mode.SELFTEST:
             write_private(self.request.folder / FAULTS_FILE, faults_table(record).encode("utf-8"))
-        write_bundle(self.request.folder, record, plan=self.request.plan_text)
+        write_bundle(self.request.folder, record, plan=mask_plan(self.request.plan_text))
         kept = self.request.settings.workspace / record.backup_set / RECORD
         if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
             # Stage 95 wrote it before the verdict was known.

@@ -24,7 +24,7 @@ class Position(NamedTuple):
     column: int
 
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r'''(?P<string>"""(?:\\[\s\S]|[^\\])*?"{3,5}|\'{3}[\s\S]*?\'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*')'''
     r"""|(?P<comment>\#[^\n]*)|(?P<mark>[\n\[\]{}=,.])|(?P<bare>[^\s\[\]{}=,.\#"']+)"""
 )
@@ -174,7 +174,7 @@ def _tokens(text: str) -> list[_Token]:
     """
     tokens = []
     line, last_newline, counted = 1, -1, 0
-    for match in _TOKEN.finditer(text):
+    for match in TOKEN.finditer(text):
         start = match.start()
         line += text.count("\n", counted, start)
         last_newline = max(last_newline, text.rfind("\n", counted, start))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, fields, is_dataclass, replace
+from enum import StrEnum
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,6 @@ from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from enum import StrEnum
 
 SCHEMA = 2
 LEFT_OUT: dict[type, tuple[str, ...]] = {
@@ -148,33 +148,39 @@ def printable_texts(value: Any) -> Any:
     return value
 
 
-def printable_record(record: Record) -> Record:
+def printable_record(record: Record, shown: Callable[[str], str] = str) -> Record:
     """Return a record with every text as ``evidence.json`` has it.
 
     What is drawn from either is then the same. Only the diff stays unchanged, because its surrogates stand for bytes of
     files.
+
+    Args:
+        record: The record of a run.
+        shown: Returns a text as reports may show it.
     """
-    texts = {field.name: _printable_fields(getattr(record, field.name)) for field in fields(record)}
-    return replace(record, **texts | {"diff": record.diff})
+    texts = {field.name: _printable_fields(getattr(record, field.name), shown) for field in fields(record)}
+    return replace(record, **texts | {"diff": shown(record.diff)})
 
 
-def _printable_fields(value: Any) -> Any:
+def _printable_fields(value: Any, shown: Callable[[str], str]) -> Any:
     """Return a value with every text printable, those in dataclasses included.
 
     Nearly all texts are printable, and a value of such texts is returned as it is.
     """
+    if isinstance(value, StrEnum):
+        return value
     if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, tuple):
-        items = tuple(map(_printable_fields, value))
+        return printable(shown(value))
+    if isinstance(value, (tuple, list)):
+        items = type(value)(_printable_fields(item, shown) for item in value)
         return value if all(map(is_, items, value)) else items
     if isinstance(value, dict):
-        return {printable(str(key)): _printable_fields(item) for key, item in value.items()}
+        return {printable(shown(str(key))): _printable_fields(item, shown) for key, item in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         before = {field.name: getattr(value, field.name) for field in fields(value)}
-        after = {name: _printable_fields(item) for name, item in before.items()}
+        after = {name: _printable_fields(item, shown) for name, item in before.items()}
         return value if all(map(is_, after.values(), before.values())) else replace(value, **after)
-    return printable_texts(value)
+    return value
 
 
 def _objects(kind: type, items: Iterable[Any]) -> list[dict[str, Any]]:

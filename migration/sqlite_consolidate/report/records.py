@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import getpass
 import platform
-import shlex
 import sys
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import sqlite_consolidate
+from sqlite_consolidate.engine.apps.smoke_observations import command_text
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_column
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_differences
 from sqlite_consolidate.engine.run.criteria import SMOKE
@@ -19,6 +20,7 @@ from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.engine.verbs.judge import CheckRun, ReadOnlyRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.findings import STAGE_ERROR, Finding, merge_findings
+from sqlite_consolidate.plan.parts.masked_plan import mask_plan
 from sqlite_consolidate.report.evidence import (
     DatabaseRecord,
     DerivedRecord,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
     from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.results import FinalReading
     from sqlite_consolidate.plan.model import Plan, Source
     from sqlite_consolidate.plan.parts.programs import Smoke
@@ -145,7 +148,7 @@ def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Re
         host=platform.node(),
         user=getpass.getuser(),
         versions=dict(context.versions),
-        plan={"path": settings.plan.name if uses_plan else "", "sha256": request.plan_sha256},
+        plan={"path": settings.plan.name if uses_plan else "", **_plan_digests(request)},
         change=plan.change.model_dump() if plan else {},
         workspace=settings.workspace.name if uses_plan else "",
         workspace_id=workspace_id(settings.evidence_workspace) if uses_plan else "",
@@ -161,7 +164,17 @@ def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Re
         extra=dict(log.extra),
         **_fields_of_run(run, context),
     )
-    return printable_record(record)
+    return printable_record(record, log.disclosure.of_text)
+
+
+def _plan_digests(request: RunRequest) -> dict[str, str]:
+    """Return the digest of the plan.
+
+    If secrets in it are masked, the digest of the plan that is shown comes with it.
+    """
+    shown = mask_plan(request.plan_text)
+    masked = {"shown_sha256": sha256(shown).hexdigest()} if shown != request.plan_text else {}
+    return {"sha256": request.plan_sha256, **masked}
 
 
 def _fields_of_run(run: Pipeline, context: RecordContext) -> dict[str, Any]:
@@ -313,14 +326,12 @@ def _smoke_records(run: RunResults | ReadOnlyRun) -> tuple[SmokeRecord, ...]:
 def smoke_record(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
     """Return what an application did.
 
-    The command is that of the plan, because the path of an interpreter belongs to this machine. The output may hold
-    values of rows: where it is to be withheld, only its lines are counted. Secrets in it are masked. It is escaped, so
-    that the check of a bundle can judge the same text again.
+    The output may hold values of rows: where it is to be withheld, only its lines are counted. Secrets in it are
+    masked. It is escaped, so that the check of a bundle can judge the same text again.
     """
-    command = shlex.join(["python", "-c", test.python] if test.python else test.run)
     return SmokeRecord(
         name=test.name,
-        command=command,
+        command=command_text(test),
         ended=result.problem or result.ended or f"exit status {result.exit}",
         seconds=result.seconds,
         lines=len(result.stdout.splitlines()),

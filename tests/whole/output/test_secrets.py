@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 import zipfile
@@ -21,6 +22,7 @@ KEY_BODY = "MIIEvQIBADANBgkqhkiG9w0BAQ" + "EFAASCBKcwggSj"
 TOKEN, CLOUD = "ghp_" + "Zx9" * 12, "AKIA" + "Q7W2" * 4
 SECRETS = ("django-insecure-5f0c", "p4ss-of-the-database", "value-of-an-api-key", KEY_BODY, TOKEN, CLOUD)
 PRINTED, LOGGED = "sk-" + "live-8a7b" * 4, "xoxb-" + "99887766-loggedtoken"
+PLANNED = ("hunter2-in-a-comment", "hunter2-as-argument", "PGPASSWORD=hunter2 with words")
 ENVIRONMENT = f"""\
 SECRET_KEY={SECRETS[0]}
 DATABASE_URL=postgres://shop:{SECRETS[1]}@db.example/shop
@@ -45,7 +47,10 @@ def workspace(tmp_path: Path) -> Workspace:
     workspace.edit("consolidation.toml", "[scan]", reference)
     (workspace.root / "app/tell.py").write_text(f"print('connecting with {PRINTED}')\n")
     with workspace.plan.open("a") as plan:
+        plan.write(f"# DB_PASSWORD={PLANNED[0]}\n")
         plan.write("[[smoke]]\nname = 'tells'\npython = 'import app.tell'\npath = ['.']\n")
+        told = f"run = ['python', '-c', 'import sys; print(sys.argv)', '--password', '{PLANNED[1]}', '{PLANNED[2]}']"
+        plan.write(f"[[smoke]]\nname = 'asks'\n{told}\nexpect = {{ stdout = '--password' }}\n")
     return workspace
 
 
@@ -68,7 +73,8 @@ def test_no_secret_is_in_report_bundle_or_terminal(workspace: Workspace) -> None
     ran = workspace.forked("migrate")
 
     assert (ran.exit, ran.failed) == (1, {"logs-clean"}), ran.text
-    assert [(secret, leaks(ran, secret)) for secret in (*SECRETS, PRINTED, LOGGED) if leaks(ran, secret)] == []
+    leaked = {secret: leaks(ran, secret) for secret in (*SECRETS, PRINTED, LOGGED, *PLANNED)}
+    assert {secret: files for secret, files in leaked.items() if files} == {}
     assert "ERROR refused: ***" in ran.text
     assert ran.folder is not None
     shown = (ran.folder / "code.diff").read_text()
@@ -89,3 +95,15 @@ def test_accepted_bundle_with_masked_output_is_accepted(workspace: Workspace) ->
     outputs = {application["name"]: application["stdout"] for application in ran.evidence["smoke"]}
     assert outputs["tells"] == "connecting with ***\n"
     assert PRINTED not in json.dumps(ran.evidence["smoke"])
+
+
+@pytest.mark.thorough
+def test_plan_with_secrets_is_rehearsed_and_undone(workspace: Workspace) -> None:
+    """The digest of the plan is that of the file, which the backup set has whole."""
+    ran = [workspace.run("verify"), workspace.run("migrate"), workspace.run("verify"), workspace.run("rollback")]
+
+    assert [each.exit for each in ran] == [0, 0, 0, 0]
+    assert [[secret for secret in PLANNED if leaks(each, secret)] for each in ran] == [[], [], [], []]
+    digest = hashlib.sha256(workspace.plan.read_bytes()).hexdigest()
+    assert {each.evidence["plan"]["sha256"] for each in ran} == {digest}
+    assert (workspace.sets()[0] / "plan.toml").read_bytes() == workspace.plan.read_bytes()

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.apps.runner import POLL_SECONDS
 from sqlite_consolidate.engine.backup.copied_files import Reason
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, Relation, equal
+from sqlite_consolidate.plan.parts.masked_plan import masked_smoke
 from sqlite_consolidate.secret_masking import mask_secrets
 from sqlite_consolidate.text import counted, list_names, one_line
 
@@ -157,7 +158,7 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
     shown = _shortened(result.stdout) or "(no output)"
     if test.expect.stdout:
         is_match = re.search(test.expect.stdout, result.stdout, re.MULTILINE) is not None
-        expected = f"output matches {one_line(test.expect.stdout)}"
+        expected = f"output matches {one_line(masked_smoke(test).expect.stdout)}"
         observed = f"output {'matches' if is_match else 'does not match'} ({counted(len(result.stdout), 'character')})"
         yield Observation(subject, expected, observed, is_match, "" if is_match else compare, shown)
     if test.expect.lines is not None:
@@ -244,8 +245,17 @@ def _shortened(text: str) -> str:
     return line if len(line) <= _SHOWN_HEAD + _SHOWN_TAIL else f"{line[:_SHOWN_HEAD]} … {line[-_SHOWN_TAIL:]}"
 
 
+def command_text(test: Smoke) -> str:
+    """Return the command of a smoke test as a plan states it, without its secrets.
+
+    The path of an interpreter belongs to this machine.
+    """
+    shown = masked_smoke(test)
+    return shlex.join(["python", "-c", shown.python] if shown.python else shown.run)
+
+
 def _subject(test: Smoke) -> str:
-    line = one_line(shlex.join(["python", "-c", test.python] if test.python else test.run))
+    line = one_line(command_text(test))
     return line if len(line) <= _MAX_SUBJECT else line[: _MAX_SUBJECT - 1] + "…"
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run import stages
+from sqlite_consolidate.plan.parts.masked_plan import hidden_values
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import Disclosure
 
@@ -132,7 +133,7 @@ class RunRequest:
     @property
     def disclosure(self) -> Disclosure:
         """Return what reports may show of rows and outputs."""
-        return Disclosure(self.settings.show_values, self.settings.withhold_output)
+        return Disclosure(self.settings.show_values, self.settings.withhold_output, hidden_values(self.plan_text))
 
     @property
     def estimates(self) -> dict[str, float | None]:

@@ -214,7 +214,7 @@ class RunLog:
 
     def note(self, *findings: Finding) -> None:
         """Keep findings."""
-        self._findings += findings
+        self._findings += map(self.disclosure.of_texts, findings)
 
     def require_ready(self, stage: Stage) -> None:
         """Raise unless every earlier stage was performed and all of its criteria hold.
@@ -272,7 +272,7 @@ class RunLog:
 
     def fail(self, stage: Stage, error: str) -> None:
         """Note that a stage failed for a reason that its evidence does not state."""
-        self.errors.append(printable(f"{stage.id}: {error}"))
+        self.errors.append(printable(f"{stage.id}: {self.disclosure.of_text(error)}"))
         if stage.id not in self.stages:
             self.begin(stage)
         self.stages[stage.id] = replace(self._timed(stage.id), outcome="failed")
@@ -282,7 +282,7 @@ class RunLog:
 
         A check without observations has examined nothing.
         """
-        kept = tuple(observations) or (not_examined("", "the check examined nothing"),)
+        kept = tuple(map(self.disclosure.of_texts, observations)) or (not_examined("", "the check examined nothing"),)
         self.program_output += [
             f"{criterion}: {observation.subject}: {observation.program_output}"
             for observation in kept

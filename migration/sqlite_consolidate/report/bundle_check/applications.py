@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps.runner import SmokeResult
-from sqlite_consolidate.engine.apps.smoke_observations import smoke_observations
+from sqlite_consolidate.engine.apps.smoke_observations import command_text, smoke_observations
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.plan.parts.masked_plan import masked_smoke
 from sqlite_consolidate.secret_masking import MASK
 from sqlite_consolidate.text import printable, unescaped
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _EXIT = re.compile(r"exit status (-?\d+)")
 _STARTED_WITH = re.compile(r"ended after \d+\.\d\d s, started with (.*)", re.DOTALL)
+_PATTERN_OF_MASK = re.escape(MASK)
 _CUT = re.compile(r"\(\d+ characters before are left out\)\n")
 
 _Pair = tuple[str, str, str]
@@ -48,7 +49,7 @@ def contradictions_of_applications(plan: Plan, record: Record) -> Iterator[_Pair
 
 def _contradictions(test: Smoke, application: SmokeRecord, record: Record) -> Iterator[_Pair]:
     name = f"smoke: {application.name}"
-    command = printable(shlex.join(["python", "-c", test.python] if test.python else test.run))
+    command = printable(command_text(test))
     if application.command != command:
         yield f"{name}: command", command, application.command
     for key, text in (("lines", application.stdout), ("error_lines", application.stderr)):
@@ -67,7 +68,8 @@ def _differences(
     """Yield each entry that differs from the one that a result would have given."""
     withheld = application.lines and not application.stdout
     # An output that is not known, or in which a secret is masked, is not judged again.
-    if withheld or _CUT.match(application.stdout) or MASK in application.stdout:
+    masked = MASK in application.stdout or masked_smoke(test).expect.stdout != test.expect.stdout
+    if withheld or _CUT.match(application.stdout) or masked or _PATTERN_OF_MASK in test.expect.stdout:
         test = test.model_copy(update={"expect": test.expect.model_copy(update={"stdout": "", "lines": None})})
     for observation in smoke_observations(test, result):
         expected = printable(observation.expected)

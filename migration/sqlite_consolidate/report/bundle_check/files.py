@@ -10,6 +10,7 @@ import hashlib
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.plan.parts.masked_plan import mask_plan
 from sqlite_consolidate.report.bundle_check.agreement import agreement, not_of_known_schema
 from sqlite_consolidate.report.bundle_check.pytest_files.reported_tests import contradictions_of_tests
 from sqlite_consolidate.report.bundle_check.run_identity import contradictions_of_identity
@@ -79,13 +80,25 @@ def check_agreement(contents: BundleContents) -> list[Observation]:
         *_summary(contents, record),
         *contradictions_of_tests(contents, record),
         *contradictions_of_identity(contents, record),
+        *_plan(contents.bundle.files.get(PLAN, b""), record),
     ]
-    if digest := record.plan["sha256"]:
-        pairs.append((f"{PLAN}: sha256", digest, hashlib.sha256(contents.bundle.files.get(PLAN, b"")).hexdigest()))
     return [agreement(subject, expected, observed) for subject, expected, observed in pairs]
 
 
 _Pair = tuple[str, str, str]
+
+
+def _plan(plan: bytes, record: Record) -> Iterator[_Pair]:
+    """Yield the digest of the plan beside that of the evidence.
+
+    A masked plan is another file than the plan, and nothing more is to be masked in it.
+    """
+    name = "shown_sha256" if "shown_sha256" in record.plan else "sha256"
+    if digest := record.plan[name]:
+        yield f"{PLAN}: {name}", digest, hashlib.sha256(plan).hexdigest()
+    if name == "shown_sha256":
+        is_masked = mask_plan(plan) == plan and record.plan["shown_sha256"] != record.plan["sha256"]
+        yield f"{PLAN}: secrets", "masked", "masked" if is_masked else "not masked"
 
 
 def _manifest(attempt: Attempt, record: Record) -> Iterator[_Pair]:
