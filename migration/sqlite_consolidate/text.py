@@ -80,9 +80,14 @@ def literal_pattern(name: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", name)
 
 
+def lower_ascii(name: str) -> str:
+    """Return a name in the form in which SQLite compares names."""
+    return name.translate(_ASCII_LOWER)
+
+
 def fits_name(pattern: str, name: str) -> bool:
     """Return whether a pattern fits a name. Like SQLite, it ignores the case of ASCII letters."""
-    return fnmatchcase(name.translate(_ASCII_LOWER), pattern.translate(_ASCII_LOWER))
+    return fnmatchcase(lower_ascii(name), lower_ascii(pattern))
 
 
 _NAMED = 3

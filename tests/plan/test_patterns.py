@@ -117,7 +117,7 @@ def test_files_of_a_run_are_found_by_label(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ["phones/a.db", "phones/b.db"])
     names = {source.name: source.file for source in plan.sources}
 
-    assert expand_by_names(plan.stated, names).in_order == plan.in_order
+    assert expand_by_names(plan.stated, names, {}).in_order == plan.in_order
 
 
 def test_backups_of_a_pattern_are_numbered() -> None:

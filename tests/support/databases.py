@@ -51,6 +51,11 @@ def source(file: str, *tables: str | TableMap, leave: dict[str, str] | None = No
     return Source(name=file.removesuffix(".db"), file=file, tables=maps, leave=left, **keys)
 
 
+def whole_source(file: str, *tables: str | TableMap, leave: dict[str, str] | None = None, **keys: Any) -> Source:
+    """Return a [[source]] that moves all of its tables, and lists some of them."""
+    return source(file, *tables, leave=leave, **keys).model_copy(update={"all_tables": "*"})
+
+
 @dataclass
 class Copied:
     """Hold the result of a copy whose transaction is still open.

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.backup.backup_set import last_finished
-from sqlite_consolidate.engine.backup.manifest import NAME
+from sqlite_consolidate.engine.backup.manifest import NAME, expand_by_manifest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.faults.database_edits import first, open_unchecked
@@ -33,7 +33,8 @@ def _create_a_table_in_an_archive(copy: WorkspaceCopy) -> None:
 
 
 def _drop_a_table(copy: WorkspaceCopy) -> None:
-    names = [table_map.into for source in copy.plan.in_order for table_map in source.tables]
+    plan = expand_by_manifest(copy.plan, _manifest(copy))
+    names = [table_map.into for source in plan.in_order for table_map in source.tables]
     with open_unchecked(copy.root / copy.plan.target) as con:
         present = {name for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         name = first((name for name in names if name in present), "the plan moves no table")

@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.sql import identifier_list, quoted
 from sqlite_consolidate.faults.database_edits import drop_last_row, first, open_unchecked, tables_with_rows
 from sqlite_consolidate.faults.fault import Fault, not_planted
+from sqlite_consolidate.plan.patterns import name_all_tables
 
 if TYPE_CHECKING:
     import sqlite3
@@ -95,7 +96,8 @@ def _fill_the_disk(copy: WorkspaceCopy) -> None:
 
 
 def _add_a_table(copy: WorkspaceCopy) -> None:
-    with open_unchecked(copy.root / first(_present_sources(copy), "no source exists").file) as con:
+    sources = [source for source in _present_sources(copy) if not source.all_tables]
+    with open_unchecked(copy.root / first(sources, "every source moves all of its tables").file) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
         con.execute("INSERT INTO selftest_fault VALUES (1)")
 
@@ -232,7 +234,17 @@ def _present_sources(copy: WorkspaceCopy) -> list[Source]:
 
 
 def _table_maps(copy: WorkspaceCopy) -> Iterator[tuple[Source, TableMap]]:
-    return ((source, table_map) for source in _present_sources(copy) for table_map in source.tables)
+    plan = name_all_tables(copy.plan, {source.name: _table_names(copy, source) for source in _present_sources(copy)})
+    present = {source.name for source in _present_sources(copy)}
+    return ((source, table_map) for source in plan.in_order if source.name in present for table_map in source.tables)
+
+
+def _table_names(copy: WorkspaceCopy, source: Source) -> list[str]:
+    """Return the tables of a source of which all are moved."""
+    if not source.all_tables:
+        return []
+    with open_unchecked(copy.root / source.file) as con:
+        return [table.name for table in read_schema(con).movable]
 
 
 def _prepend(path: Path, text: str) -> None:

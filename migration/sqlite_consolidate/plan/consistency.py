@@ -36,6 +36,7 @@ def find_mistakes(data: Data) -> list[Problem]:
         _backups,
         _tables,
         _left_too,
+        _all_tables,
         _leaves_nothing,
         _idle,
         _renames,
@@ -134,6 +135,24 @@ def _left_too(data: Data) -> Iterator[Problem]:
                     )
 
 
+def _all_tables(data: Data) -> Iterator[Problem]:
+    """Yield each contradiction to a source that moves all of its tables."""
+    for part_loc, source in _each(data, "source", ...):
+        if isinstance(source, dict) and source.get("tables") == []:
+            fact = "an empty list of tables moves nothing."
+            yield mistake_at((*part_loc, "tables"), "bad-value", fact, 'Write tables = "*", or remove it.')
+        if not _moves_all(source):
+            continue
+        for loc, pattern in _texts(data, *part_loc, "leave", ..., "tables", ...):
+            if not pattern.strip("*"):
+                fact = f'{in_quotes(pattern)} leaves every table behind, but tables = "*" moves them.'
+                yield mistake_at(loc, "moved-and-left", fact, "Make the pattern narrower, or remove tables.")
+
+
+def _moves_all(source: object) -> bool:
+    return isinstance(source, dict) and source.get("tables") == "*"
+
+
 def _leaves_nothing(data: Data) -> Iterator[Problem]:
     kinds = get_args(LeftKind)
     for loc, entry in _each(data, "source", ..., "leave", ...):
@@ -148,7 +167,9 @@ def _idle(data: Data) -> Iterator[Problem]:
         parts = (
             {key: value for key, value in source.items() if key != "constants"} if isinstance(source, dict) else None
         )
-        if parts is not None and not any(isinstance(value, list | dict) and value for value in parts.values()):
+        if parts is None or "tables" in parts:
+            continue
+        if not any(isinstance(value, list | dict) and value for value in parts.values()):
             hint = "Add a [[source.table]] for each table to move, or a [[source.leave]] with the reason."
             yield mistake_at(loc, "idle-source", "this source moves nothing and leaves nothing.", hint)
 
@@ -249,7 +270,7 @@ def _stated_references(data: Data) -> Iterator[Problem]:
 
 
 def _chosen_rows(data: Data) -> Iterator[Problem]:
-    for source_loc, _ in _each(data, "source", ...):
+    for source_loc, source in _each(data, "source", ...):
         moved = {_folded(name) for _, name in _texts(data, *source_loc, "table", ..., "name")}
         for loc, table in _each(data, *source_loc, "table", ...):
             if not isinstance(table, dict):
@@ -262,10 +283,17 @@ def _chosen_rows(data: Data) -> Iterator[Problem]:
                 yield mistake_at((*loc, "reason"), "no-effect", fact, "Remove reason, or add where or follows.")
             followed = table.get("follows")
             for name in followed if isinstance(followed, list) else [followed]:
+                if _moves_all(source) and not _leaves(data, source_loc, name):
+                    continue
                 if isinstance(name, str) and name and _folded(name) not in moved:
                     fact = f"{in_quotes(name)} is no table that this source moves, so no row can follow its rows."
                     hint = "Name a table that has a [[source.table]] of the same source."
                     yield mistake_at((*loc, "follows"), "follows-nothing", fact, hint)
+
+
+def _leaves(data: Data, source_loc: Loc, name: object) -> bool:
+    patterns = _texts(data, *source_loc, "leave", ..., "tables", ...)
+    return isinstance(name, str) and any(fits_name(pattern, name) for _, pattern in patterns)
 
 
 def _references(data: Data) -> Iterator[Problem]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from sqlite_consolidate.plan.constants import Constant, fill_in
 from sqlite_consolidate.plan.parts.programs import Insert, Logs, Reference, Scan, Smoke
@@ -22,7 +22,10 @@ from sqlite_consolidate.plan.values import (
     Seconds,
     SetupFunction,
 )
-from sqlite_consolidate.text import fits_name
+from sqlite_consolidate.text import fits_name, lower_ascii
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source", "prefer-newer"]
 Keys = Literal["keep", "renumber"]
@@ -120,6 +123,11 @@ class Leave(Part):
         return any(fits_name(pattern, name) for pattern in getattr(self, kind))
 
 
+def _none_of_maps(value: object) -> object:
+    """Return None for a list of mappings, which Python code passes as ``tables``."""
+    return None if isinstance(value, list) and all(isinstance(each, TableMap) for each in value) else value
+
+
 class Source(Part):
     """Describe one source database.
 
@@ -133,6 +141,8 @@ class Source(Part):
             a column keeps the values of the source. In a text, ``{stem}``, ``{name}`` and ``{file}`` stand for the name
             of the file without its ending, the name of the source, and the path.
         keys_: TOML key ``keys``. What happens to the integer primary keys of its tables, unless a table states it.
+        all_tables: TOML key ``tables``. With ``*`` every table is moved, also one without rows, except those of
+            ``leave``. A table that is listed as well has the keys of its entry.
     """
 
     name: FolderName
@@ -144,6 +154,7 @@ class Source(Part):
     estimate: Seconds | None = None
     constants: dict[Name, Constant] = {}
     keys_: Keys = Field(default="keep", alias="keys")
+    all_tables: Annotated[Literal["*"] | None, BeforeValidator(_none_of_maps)] = Field(default=None, alias="tables")
     tables: list[TableMap] = Field(default=[], alias="table")
     leave: list[Leave] = []
 
@@ -159,6 +170,22 @@ class Source(Part):
         source._entry = self  # noqa: SLF001 -- of the same class
         return source
 
+    def with_tables(self, names: Iterable[str]) -> Source:
+        """Return this source with a table mapping for each of its tables, the listed ones first.
+
+        Args:
+            names: Names of all tables that the database has.
+        """
+        listed = {lower_ascii(table.name) for table in self.tables}
+        added = [
+            TableMap.model_construct(name=name)
+            for name in names
+            if lower_ascii(name) not in listed and self.leave_reason("tables", name) is None
+        ]
+        source = self.model_copy(update={"tables": [*self.tables, *added]})
+        source._entry = self.entry  # noqa: SLF001 -- of the same class
+        return source
+
     @property
     def entry(self) -> Source:
         """Return the source as the plan states it, which is the pattern of a file."""
@@ -167,7 +194,7 @@ class Source(Part):
     @property
     def is_of_pattern(self) -> bool:
         """Return whether this is the source of one file of a pattern."""
-        return self._entry is not None
+        return self.name != self.entry.name
 
     @property
     def constant_values(self) -> dict[str, int | float | str]:
@@ -331,7 +358,7 @@ class Plan(Part):
         return self._file
 
     def with_sources(self, sources: list[Source]) -> Plan:
-        """Return this plan with a source for each file of its patterns."""
+        """Return this plan with the sources of a run, such as one for each file of its patterns."""
         plan = self.model_copy(update={"sources": sources})
         plan._stated = self.stated  # noqa: SLF001 -- of the same class
         return plan

@@ -1,6 +1,6 @@
-"""Replace each pattern of files in a plan by a source for each file.
+"""Replace each pattern of files in a plan by sources, and ``tables = "*"`` by tables.
 
-All other modules see sources of one file only.
+All other modules see sources of one file only, with each table that they move.
 """
 
 from __future__ import annotations
@@ -65,12 +65,28 @@ def expand(plan: Plan, files_of: Callable[[str], Iterable[str] | None]) -> Plan:
     return plan.stated.with_sources(sources)
 
 
-def expand_by_names(plan: Plan, files: Mapping[str, str]) -> Plan:
+def name_all_tables(plan: Plan, tables: Mapping[str, Iterable[str]]) -> Plan:
+    """Return a plan in which ``tables = "*"`` is replaced by a mapping for each table.
+
+    Args:
+        plan: The plan with a source for each file.
+        tables: Name of each source that was read, to the names of its tables.
+    """
+    sources = [
+        source.with_tables(tables[source.name]) if source.all_tables and source.name in tables else source
+        for source in plan.sources
+    ]
+    is_unchanged = all(new is source for new, source in zip(sources, plan.sources, strict=True))
+    return plan if is_unchanged else plan.with_sources(sources)
+
+
+def expand_by_names(plan: Plan, files: Mapping[str, str], tables: Mapping[str, Iterable[str]]) -> Plan:
     """Return a plan with the sources that a run has had.
 
     Args:
         plan: The plan as its file states it.
         files: Name of each source of the run to its file.
+        tables: Name of each source of the run to the names of its tables.
     """
     of_entry: dict[str, list[str]] = {}
     for name, file in files.items():
@@ -78,7 +94,7 @@ def expand_by_names(plan: Plan, files: Mapping[str, str]) -> Plan:
         if colon and path == file:
             of_entry.setdefault(entry, []).append(file)
     by_pattern = {source.file: of_entry.get(source.name) for source in plan.stated.sources}
-    return expand(plan, lambda pattern: by_pattern[pattern])
+    return name_all_tables(expand(plan, lambda pattern: by_pattern[pattern]), tables)
 
 
 @dataclass(frozen=True)

@@ -81,9 +81,16 @@ def limits(plan: Plan) -> tuple[str, ...]:
     sentences += [
         f"{source.name}: the number of rows was not compared with the plan, because it states none for {names}."
         for source in plan.stated.sources
-        if (names := ", ".join(table.name for table in source.tables if table.rows is None))
+        if (names := ", ".join(_uncounted_tables(source)))
     ]
     return tuple(sentences)
+
+
+def _uncounted_tables(source: Source) -> Iterator[str]:
+    """Yield the tables of which the plan states no number of rows."""
+    yield from (table.name for table in source.tables if table.rows is None)
+    if source.all_tables:
+        yield "other tables" if source.tables else "any table"
 
 
 _LONGEST_OUTPUT = 20_000  # characters of one stream of one application

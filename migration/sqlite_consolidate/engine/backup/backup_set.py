@@ -235,17 +235,18 @@ def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:
     plan_of_run = finished.folder / manifest.PLAN
     if not plan_of_run.is_file():
         return []
-    moved = _table_maps(load(plan_of_run))
-    return [subject for subject, into in _table_maps(plan).items() if moved.get(subject) != into]
+    moved = _table_maps(manifest.expand_by_manifest(load(plan_of_run), finished.sealed))
+    wanted = _table_maps(manifest.expand_by_manifest(plan, finished.sealed))
+    return [subject for subject, into in wanted.items() if moved.get(subject) != into]
 
 
 def _table_maps(plan: Plan) -> dict[str, str]:
     """Return the folded target name of each source table.
 
-    The keys are ``file:table``.
+    The keys are ``file:table``, of a pattern ``pattern:table``.
     """
-    sources = plan.stated.sources
-    return {f"{source.file}:{table.name}": folded(table.into) for source in sources for table in source.tables}
+    sources = [*plan.stated.sources, *(source for source in plan.sources if source.all_tables)]
+    return {f"{source.entry.file}:{table.name}": folded(table.into) for source in sources for table in source.tables}
 
 
 def _folders(root: Path, plan: Plan) -> list[Path]:

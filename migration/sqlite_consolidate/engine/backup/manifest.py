@@ -129,8 +129,9 @@ class Manifest:
 
 def expand_by_manifest(plan: Plan, sealed: Manifest | None) -> Plan:
     """Return a plan with a source for each file of its patterns that a run has backed up."""
-    copies = sealed.databases if sealed else ()
-    return expand_by_names(plan, {copy.name: copy.file for copy in copies if copy.role == "source"})
+    copies = [copy for copy in sealed.databases if copy.role == "source"] if sealed else []
+    tables = {copy.name: list(copy.tables) for copy in copies}
+    return expand_by_names(plan, {copy.name: copy.file for copy in copies}, tables)
 
 
 def write(folder: Path, manifest: Manifest) -> None:

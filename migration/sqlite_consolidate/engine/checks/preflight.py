@@ -40,7 +40,7 @@ from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.plan.patterns import stated_rows
+from sqlite_consolidate.plan.patterns import by_entry, name_all_tables, stated_rows
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
 
@@ -118,11 +118,28 @@ def inspect_databases(
         databases.add_file_problem(problem)
         skip.add(problem.file)
     _read_databases(plan, root, databases, write_locks, limits, skip=skip)
+    plan = databases.plan = _name_all_tables(databases)
     with _limit_total_time(plan, databases, limits.deadline):
         _plan_copy(plan, databases, write_locks, limits)
     _list_unmoved(databases)
     databases.problems += check_disk_space(plan, root, live or root)
     return databases
+
+
+def _name_all_tables(databases: InspectedDatabases) -> Plan:
+    """Return the plan with each table of the sources whose tables are all moved.
+
+    A source without such a table is a problem.
+    """
+    names = {name: [table.name for table in each.schema.movable] for name, each in databases.sources.items()}
+    plan = name_all_tables(databases.plan, names)
+    for entry, files in by_entry(plan.in_order):
+        read = [file for file in files if file.name in names]
+        if entry.all_tables and read and not any(file.tables for file in read):
+            fact = 'tables = "*" moves no table, because there is none, or the plan leaves every one behind.'
+            hint = "Correct the file, or remove the [[source]]."
+            databases.problems.append(Problem("no-such-table", entry.file, fact, hint, criterion="sources-readable"))
+    return plan
 
 
 def _plan_copy(plan: Plan, databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:

@@ -87,7 +87,8 @@ def match_tables(databases: InspectedDatabases, tables: list[MappedTable], limit
     indexes = {folded(source.tables[index].name) for source, index in databases.moved_indexes}
     for entry, files in by_entry(databases.plan.sources):
         mappings = [mapping for source in files for mapping in matched.get(source.name, [])]
-        named = {folded(each.name) for each in entry.tables} - indexes
+        maps = [*entry.tables, *(table_map for source in files for table_map in source.tables)]
+        named = {folded(each.name) for each in maps} - indexes
         if {folded(mapping.table_map.name) for mapping in mappings} == named:
             databases.problems += find_idle_constants(databases.plan, entry, mappings)
     _mark_rows_without_key(databases)

@@ -178,6 +178,7 @@ class Run(RunResults):
         if self.plan.smoke and original != self.root:
             self._live_watch = LiveWatch(original, skip=[self.request.settings.reports])
         self._preflight = run_preflight(self, self._resources)
+        self.plan = self.plan.with_sources(self.inspected.plan.sources)
         self.log.note(*self.inspected.findings)
         if not self.inspected.mappings:
             self.log.headline_suffix = NO_TABLE_MOVED

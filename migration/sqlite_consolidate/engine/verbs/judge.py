@@ -370,6 +370,7 @@ class OriginalsRun(ReadOnlyRun):
         where = self.request.settings.originals or scratch
         target = originals.copy_originals(self.plan, where, self.root, scratch)
         self._compared = originals.compare_with_originals(self.plan, scratch, target, self._resources, self.limits)
+        self.plan = self.plan.with_sources(self._compared.inspected.plan.sources)
         self.problems = tuple(self._compared.inspected.problems)
         self.log.note(*originals.changed_row_findings(self._compared.row_matches, self.log.disclosure))
         self.log.note(*originals.added_row_findings(self._compared.row_matches, self.log.disclosure))

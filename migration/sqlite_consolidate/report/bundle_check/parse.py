@@ -17,7 +17,7 @@ from sqlite_consolidate.report.evidence_json import SCHEMA, record_from_json
 from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, PLAN
 from sqlite_consolidate.report.folded_files import unfold_document
 from sqlite_consolidate.report.past_runs import parse_manifest
-from sqlite_consolidate.text import printable
+from sqlite_consolidate.text import fits_name, printable
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -153,9 +153,27 @@ def _plan(text: str, record: Record | None) -> Plan | None:
     """Return the plan with the files that the run has had."""
     try:
         plan = Plan.model_validate(tomllib.loads(text), by_alias=True, by_name=False)
-        return expand_by_names(plan, {source.name: source.file for source in record.sources}) if record else plan
+        return _with_sources(plan, record) if record else plan
     except (ValueError, RecursionError, ProblemError):
         return None
+
+
+def _with_sources(plan: Plan, record: Record) -> Plan:
+    """Return a plan with the files and tables of a record, whose names are printable."""
+    files = {source.name: source.file for source in record.sources}
+    left = {
+        source.name: [printable(pattern) for entry in source.leave for pattern in entry.tables]
+        for source in plan.sources
+    }
+    tables = {
+        source.name: [
+            name
+            for name in source.rows
+            if not any(fits_name(pattern, name) for pattern in left.get(source.name.partition(":")[0], ()))
+        ]
+        for source in record.sources
+    }
+    return expand_by_names(plan, files, tables)
 
 
 def _smoke_tests(plan: str) -> list[dict[str, Any]]:

@@ -96,7 +96,7 @@ def compare_with_originals(
         ProblemError: The target as it is now is damaged.
     """
     databases = _inspect_originals(plan, scratch, resources, limits)
-    unread_tables = _find_unread_tables(plan, databases)
+    unread_tables = _find_unread_tables(databases.plan, databases)
     if unread_tables:  # because the table that a trigger needs may be one that no original has
         databases.problems = [problem for problem in databases.problems if problem.id != "broken-trigger"]
     try:
@@ -141,23 +141,23 @@ def _inspect_originals(plan: Plan, scratch: Path, resources: ExitStack, limits: 
         databases = inspect_databases(plan, scratch, first, limits)
         if plan.target not in databases.unread:
             resources.enter_context(first.pop_all())
-            return _merge_original_problems(plan, databases)
+            return _merge_original_problems(databases)
     damaged = [problem for problem in databases.problems if problem.subject == plan.target]
     (scratch / plan.target).unlink()
     databases = inspect_databases(plan, scratch, resources, limits)
     databases.problems[:0] = damaged
     databases.unread[plan.target] = "damaged"
-    return _merge_original_problems(plan, databases)
+    return _merge_original_problems(databases)
 
 
-def _merge_original_problems(plan: Plan, databases: InspectedDatabases) -> InspectedDatabases:
+def _merge_original_problems(databases: InspectedDatabases) -> InspectedDatabases:
     """Keep one problem for each original that is damaged or empty.
 
     Its hint says what the operator can do about an original.
     """
     hint = "Put an undamaged copy of it, from before the consolidation, among the originals."
     problems: dict[str, Problem] = {}
-    files = {f"{source.file}:{table.name}": source for source in plan.sources for table in source.tables}
+    files = {f"{source.file}:{table.name}": source for source in databases.plan.sources for table in source.tables}
     empty = {name for name, database in databases.sources.items() if not database.schema.movable}
     for number, problem in enumerate(databases.problems):
         source = files.get(problem.subject)
