@@ -44,9 +44,8 @@ def test_renumbered_source_moves_all_tables(bench: Bench) -> None:
 
     copied = bench.copied(whole_source("a.db", table("bill", keys="keep"), keys_="renumber"))
 
-    assert copied.rows("SELECT bill.id, customer, name FROM bill JOIN customer ON customer.id = bill.customer") == [
-        (4, 2, "Ada")
-    ]
+    joined = copied.rows("SELECT bill.id, customer, name FROM bill JOIN customer ON customer.id = bill.customer")
+    assert joined == [(4, 2, "Ada")]
     assert copied.rows("SELECT text FROM log") == [("x",)]
 
 
