@@ -11,8 +11,8 @@ from sqlite_consolidate.engine.apps.log_watch import record_log_positions
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.content.digest import digest_file, digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
-from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 from sqlite_consolidate.plan.model import Plan, Source
 from sqlite_consolidate.plan.parts.programs import Logs, Smoke
 from tests.support.observations import numbers_in

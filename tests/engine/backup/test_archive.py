@@ -9,7 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import archive, manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
+from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
 from tests.support.workspaces.two_sources import SET, STAMP, execute
 

@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, ro
 from sqlite_consolidate.engine.backup.rollback.target_objects import object_changes
 from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
-from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
+from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
 from tests.support.processes import other_process
 from tests.support.workspaces.killed_runs import run_until_killed
@@ -347,6 +347,7 @@ def test_problems_of_copies_are_worded(root: Path, tmp_path: Path) -> None:
             copy_database(notes, folder)
         (folder / copy.copy).unlink()
         with closing(sqlite3.connect(":memory:")) as other:
+            assert isinstance(notes.write_lock, WriteLock)
             notes.write_lock.reader.close()
             notes.write_lock.reader = other
             with pytest.raises(ProblemError) as differs:

@@ -28,6 +28,7 @@ from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content.contents import digest_or_reason, load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.run.stages import BACKUP
+from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
 from tests.support.processes import die, run_in_child
 from tests.support.workspaces.two_sources import a_run, consolidate, execute, plan_of
@@ -105,6 +106,7 @@ def test_copy_with_other_contents_is_not_published(notes: InspectedDatabase, fol
     """A backup that differs from its database never gets its final name."""
     with sqlite3.connect(":memory:") as other:
         other.execute("CREATE TABLE notes(id TEXT PRIMARY KEY, body TEXT)")
+        assert isinstance(notes.write_lock, WriteLock)
         notes.write_lock.reader.close()
         notes.write_lock.reader = other
 
@@ -125,6 +127,7 @@ def test_copy_without_rows_of_the_wal_differs(
     monkeypatch.setattr(backup, "PARALLEL_MIN_BYTES", 0)
     (tmp_path / "without.db").write_bytes(notes.write_lock.path.read_bytes())
     with closing(sqlite3.connect(tmp_path / "without.db")) as without:
+        assert isinstance(notes.write_lock, WriteLock)
         notes.write_lock.reader.close()
         notes.write_lock.reader = without
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
+from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import KEPT_READERS
 from sqlite_consolidate.plan.patterns import expand
 from tests.support.processes import run_in_child
 from tests.support.workspaces.pattern_plans import plan_of_pattern
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(("files", "is_refused"), [(40, False), (400, True)])
 def test_soft_limit_of_open_files_is_raised(tmp_path: Path, files: int, *, is_refused: bool) -> None:
-    """A hard limit that is too low is a problem, which has the number that is needed."""
+    """A hard limit that is too low is a problem, which has the number that is needed.
+
+    A file of a pattern needs one descriptor.
+    """
+    needed = 250 + KEPT_READERS + 3 + files
     plan = expand(plan_of_pattern("a/*.db"), lambda _: [f"a/{number}.db" for number in range(files)])
 
     def judge_under_limits() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 512))
         problem = find_descriptor_problem(plan, tmp_path)
         assert (problem.id if problem else "") == ("too-many-files" if is_refused else "")
-        assert problem is None or str(250 + 3 * (files + 1)) in problem.what
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == (64 if is_refused else 250 + 3 * (files + 1))
+        assert problem is None or str(needed) in problem.what
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == (64 if is_refused else needed)
 
     assert run_in_child(judge_under_limits) == 0

@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem
 from sqlite_consolidate.engine.sqlite.files import file_problems
 from sqlite_consolidate.engine.sqlite.limits import Deadline
-from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
+from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.plan.model import Plan, Source
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import make_database

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.manifest import CodeCopy, Manifest
     from sqlite_consolidate.engine.backup.rollback.steps import Step
-    from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
+    from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
     from sqlite_consolidate.problem import Problem
 
 

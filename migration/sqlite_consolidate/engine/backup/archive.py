@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
+    from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
 
 
 def archived_name(file: str, stamp: str) -> str:
@@ -31,7 +31,7 @@ def archived_name(file: str, stamp: str) -> str:
     return f"{file}.archived_{stamp}"
 
 
-def archive_all(sources: Sequence[tuple[WriteLock, Path, str]], ledger: Ledger) -> None:
+def archive_all(sources: Sequence[tuple[DatabaseLock, Path, str]], ledger: Ledger) -> None:
     """Rename sources under their exclusive locks. The caller releases the locks.
 
     Until then no other process can read or write the archives. The ledger has all of them before the first is renamed.
@@ -52,7 +52,7 @@ def archive_all(sources: Sequence[tuple[WriteLock, Path, str]], ledger: Ledger) 
     ledger.note_all("archived", facts)
 
 
-def _require_archivable(write_lock: WriteLock, archived: Path, ledger: Ledger, file: str) -> None:
+def _require_archivable(write_lock: DatabaseLock, archived: Path, ledger: Ledger, file: str) -> None:
     """Acquire the exclusive lock of a source, and raise unless it can be renamed.
 
     Raises:

@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.sqlite.files import (
     uses_wal,
 )
 from sqlite_consolidate.engine.sqlite.limits import lift_descriptor_limit
+from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import KEPT_READERS, is_lockable_by_descriptor
 from sqlite_consolidate.engine.sqlite.processes import find_holders, is_in_container
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -29,7 +30,10 @@ DATABASE_OPEN = "database-open"
 
 
 _DESCRIPTORS, _DESCRIPTORS_OF_WAL = 3, 7
-"""Files that a locked database keeps open: two connections, and what SQLite cannot close while they hold a lock."""
+"""Files that a locked database keeps open: two connections, and what SQLite cannot close while they hold a lock.
+
+One of many has a single descriptor.
+"""
 
 _OTHER_DESCRIPTORS = 250
 
@@ -105,9 +109,13 @@ def find_descriptor_problem(plan: Plan, root: Path) -> Problem | None:
 
     Otherwise its limit of open files is high enough afterwards.
     """
-    needed = _OTHER_DESCRIPTORS + sum(
-        _DESCRIPTORS_OF_WAL if uses_wal(path) else _DESCRIPTORS for path in _databases(plan, root)
-    )
+    singles = {root / plan.target, *(root / source.file for source in plan.sources if not source.is_of_pattern)}
+    needed = _OTHER_DESCRIPTORS + KEPT_READERS
+    for path in _databases(plan, root):
+        if path in singles or not is_lockable_by_descriptor(path):
+            needed += _DESCRIPTORS_OF_WAL if uses_wal(path) else _DESCRIPTORS
+        else:
+            needed += 1
     limit = lift_descriptor_limit(needed)
     if not limit:
         return None

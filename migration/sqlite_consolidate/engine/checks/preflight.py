@@ -37,6 +37,7 @@ from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
 from sqlite_consolidate.engine.sqlite.files import FileProblem, existing_sources, file_problems
 from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
+from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import RecentReaders
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
@@ -203,15 +204,17 @@ def _read_databases(
     if databases.target:
         databases.problems += history.problems(databases.target.write_lock.reader, plan.target)
     present_sources = {source.name for source in existing_sources(plan, root)}
+    readers = RecentReaders()
     for source in plan.in_order:
         if source.file in skip:
             continue
         if source.name not in present_sources:
             text = "absent, and optional in the plan; nothing is moved from it."
             databases.findings.append(Finding.of("source-absent", source.file, text))
-        elif facts := _add_result(
-            databases, inspect_database(source.name, source.file, root, write_locks, plan.deadline, limits)
-        ):
+            continue
+        shared = readers if source.is_of_pattern else None
+        result = inspect_database(source.name, source.file, root, write_locks, plan.deadline, limits, readers=shared)
+        if facts := _add_result(databases, result):
             databases.sources[source.name] = facts
 
 

@@ -12,8 +12,9 @@ from sqlite_consolidate.engine.sqlite.errors import is_damaged, missing_object_k
 from sqlite_consolidate.engine.sqlite.files import FileProblem, has_hot_journal, size_with_sidecars
 from sqlite_consolidate.engine.sqlite.integrity import check_integrity, count_orphans
 from sqlite_consolidate.engine.sqlite.limits import Limits, out_of_proportion_problem, reading_seconds
+from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock, RecentReaders, lock_one_of_many
+from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_autoincrement_marks, read_schema
-from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class InspectedDatabase:
 
     name: str
     file: str
-    write_lock: WriteLock
+    write_lock: DatabaseLock
     schema: Schema
     digests: dict[str, TableDigest]
     marks: dict[str, int]
@@ -57,7 +58,14 @@ class InspectedDatabase:
 
 
 def inspect_database(
-    name: str, file: str, root: Path, write_locks: ExitStack, seconds: float, limits: Limits | None = None
+    name: str,
+    file: str,
+    root: Path,
+    write_locks: ExitStack,
+    seconds: float,
+    limits: Limits | None = None,
+    *,
+    readers: RecentReaders | None = None,
 ) -> InspectedDatabase | FileProblem:
     """Lock one live database against writers and read it.
 
@@ -68,6 +76,7 @@ def inspect_database(
         write_locks: Receives the write lock.
         seconds: Time that reading may take, in addition to the time for its size.
         limits: Limits of the connections.
+        readers: Connections to the databases of which this is one of many. None for a database of its own.
 
     Returns:
         The database, or the problem that prevents reading it.
@@ -80,7 +89,7 @@ def inspect_database(
         return FileProblem(file, Problem("hot-journal", file, fact, hint, criterion="sources-readable"))
     try:
         with limits.deadline.within(reading_seconds(size_with_sidecars(path), seconds), file):
-            write_lock = WriteLock(path, limits)
+            write_lock = WriteLock(path, limits) if readers is None else lock_one_of_many(path, limits, readers)
             write_locks.callback(write_lock.release)
             return _check_and_read(name, file, write_lock)
     except ProblemError as error:
@@ -91,7 +100,7 @@ def inspect_database(
         return FileProblem(file, read_problem(file, error), error)
 
 
-def _check_and_read(name: str, file: str, write_lock: WriteLock) -> InspectedDatabase | FileProblem:
+def _check_and_read(name: str, file: str, write_lock: DatabaseLock) -> InspectedDatabase | FileProblem:
     """Check and read a database, a large one in two processes at the same time.
 
     A second process examines a database whose schema may expand a small file into very large values. This process reads
@@ -137,7 +146,7 @@ def _damage_problem(file: str, lines: list[str]) -> FileProblem | None:
     return FileProblem(file, Problem("damaged", file, fact, hint, criterion="integrity-before"))
 
 
-def _read_database(name: str, file: str, write_lock: WriteLock) -> InspectedDatabase:
+def _read_database(name: str, file: str, write_lock: DatabaseLock) -> InspectedDatabase:
     con = write_lock.reader
     schema = read_schema(con)
     content = read_contents(con, schema=schema)

@@ -81,6 +81,19 @@ def open_existing(path: Path, limits: Limits | None = None) -> Connection:
     return _open(path, "rw", limits)
 
 
+def open_unlocked(path: Path, mode: str, limits: Limits | None = None) -> Connection:
+    """Open an existing database without any lock of SQLite.
+
+    This process must hold a lock that excludes writers, by other means than SQLite (https://sqlite.org/uri.html).
+
+    Args:
+        path: The database.
+        mode: ``ro`` or ``rw``.
+        limits: Limits of the connection.
+    """
+    return _open(path, f"{mode}&nolock=1", limits)
+
+
 def open_new(path: Path, limits: Limits | None = None) -> Connection:
     """Create a database file with mode 0600 and open it.
 

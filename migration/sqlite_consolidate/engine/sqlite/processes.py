@@ -126,13 +126,23 @@ def range_lock_owner(descriptor: int, start: int, length: int) -> int | None:
     A ``length`` of 0 extends to the end of the file, however far it grows. 0 as a result means that the kernel does not
     name the process.
     """
-    if _DARWIN:
-        probe = _FLOCK.pack(start, length, 0, fcntl.F_WRLCK, os.SEEK_SET)
-    else:
-        probe = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+    probe = lock_request(fcntl.F_WRLCK, start, length)
     fields = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, probe))
     kind, pid = (fields[3], fields[2]) if _DARWIN else (fields[0], fields[4])
     return None if kind == fcntl.F_UNLCK else max(pid, 0)
+
+
+def lock_request(kind: int, start: int, length: int) -> bytes:
+    """Return the ``struct flock`` of a request for ``fcntl``.
+
+    Args:
+        kind: ``F_RDLCK``, ``F_WRLCK`` or ``F_UNLCK``.
+        start: The first byte.
+        length: Number of bytes. 0 extends to the end of the file, however far it grows.
+    """
+    if _DARWIN:
+        return _FLOCK.pack(start, length, 0, kind, os.SEEK_SET)
+    return _FLOCK.pack(kind, os.SEEK_SET, start, length, 0)
 
 
 def _identities(files: Sequence[Path]) -> Iterator[tuple[tuple[int, int], Path]]:

@@ -38,14 +38,11 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping
 
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.stages import Stage
-    from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
-else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
 
 
 class Run(RunResults):
@@ -86,9 +83,7 @@ class Run(RunResults):
         self.close_target()
         guarded = self.inspected.databases if self.has_preflight else []
         # Guarded databases are read first, because other processes may write again once the write locks are released.
-        proved = {
-            facts.file: read_contents(facts.write_lock.writer).digest for facts in guarded if _holds(facts.write_lock)
-        }
+        proved = {facts.file: _digest_under_lock(facts.write_lock) for facts in guarded if facts.write_lock.is_held}
         for facts in guarded:
             facts.write_lock.release()
         if not self.is_sealed:
@@ -311,12 +306,6 @@ class Run(RunResults):
         self._rolled_back = self.put_back()
 
 
-def _holds(write_lock: WriteLock) -> bool:
-    """Return whether the write lock has excluded writers without interruption.
-
-    Its database must still be the same file.
-    """
-    try:
-        return write_lock.writer.in_transaction and write_lock.holds_current_file
-    except sqlite3.ProgrammingError:  # closed
-        return False
+def _digest_under_lock(write_lock: DatabaseLock) -> str:
+    with write_lock.held_reader() as con:
+        return read_contents(con).digest

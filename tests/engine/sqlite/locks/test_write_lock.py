@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_for_inspection, open_readonly, pragma
-from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
+from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import bytes_in, make_database
 from tests.support.processes import connected

@@ -14,6 +14,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from pathlib import Path
 
 else:
@@ -44,7 +45,7 @@ class WriteLock:
         self.path, self.limits = path, limits or Limits()
         if path.exists() and not os.access(path, os.W_OK):
             # SQLite would open it read-only and begin a transaction that excludes no other process.
-            raise _not_writable(path, "no write permission")
+            raise not_writable(path, "no write permission")
         self._sidecars_before = existing_sidecars(path)
         self.reader: sqlite3.Connection = open_readonly(path, self.limits)
         try:
@@ -53,7 +54,7 @@ class WriteLock:
             self.writer.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self.release()
-            raise _translate_error(path, error) from error
+            raise translate_error(path, error) from error
         except BaseException:
             self.release()
             raise
@@ -61,12 +62,20 @@ class WriteLock:
         self._file = path.stat()
 
     @property
-    def holds_current_file(self) -> bool:
-        """Return whether the locked file still has this name."""
+    def is_held(self) -> bool:
+        """Return whether the lock has excluded writers without interruption.
+
+        The locked file must still have this name.
+        """
         try:
-            return os.path.samestat(self.path.stat(), self._file)
-        except FileNotFoundError:
+            return self.writer.in_transaction and has_status(self.path, self._file)
+        except sqlite3.ProgrammingError:  # closed
             return False
+
+    @contextlib.contextmanager
+    def held_reader(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection that reads the database, even if the lock is exclusive."""
+        yield self.writer
 
     def acquire_exclusive(self) -> sqlite3.Connection:
         """Acquire the exclusive lock as the only connection, and leave WAL mode.
@@ -83,7 +92,7 @@ class WriteLock:
         try:
             self.writer.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            raise _translate_error(self.path, error) from error
+            raise translate_error(self.path, error) from error
         if pragma(self.writer, "data_version") != self._data_version:
             raise ProblemError(
                 Problem(
@@ -109,15 +118,25 @@ class WriteLock:
         remove_created_sidecars(self.path, self._sidecars_before)
 
 
-def _translate_error(path: Path, error: sqlite3.Error) -> Exception:
+def has_status(path: Path, status: os.stat_result) -> bool:
+    """Return whether a path leads to the file of which ``status`` was read."""
+    try:
+        return os.path.samestat(path.stat(), status)
+    except FileNotFoundError:
+        return False
+
+
+def translate_error(path: Path, error: sqlite3.Error) -> Exception:
+    """Return the problem that explains why a lock was not acquired, or the error itself."""
     if is_in_use(error):
         return ProblemError(in_use_problem(path.name))
     if is_read_only(error):
-        return _not_writable(path, str(error))
+        return not_writable(path, str(error))
     return error
 
 
-def _not_writable(path: Path, reason: str) -> ProblemError:
+def not_writable(path: Path, reason: str) -> ProblemError:
+    """Return the error that a database cannot be written."""
     fact = f"cannot be written ({reason})."
     hint = "Give the user who runs this write permission on the file and its folder."
     return ProblemError(Problem("read-only", path.name, fact, hint))

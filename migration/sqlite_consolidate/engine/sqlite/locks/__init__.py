@@ -1,0 +1,1 @@
+"""Lock the databases of a run against other processes."""
