@@ -145,7 +145,8 @@ class DescriptorLock:
     def _acquire(self, reader: sqlite3.Connection) -> None:
         """Acquire the lock inside a transaction of a reader.
 
-        The transaction keeps other processes from writing pages. Without it, SQLite would take a hot journal that is left meanwhile for that of the process with the lock.
+        The transaction keeps other processes from writing pages until the lock is held. Otherwise SQLite would take a
+        hot journal of a process that has died for the journal of the process with the lock.
         """
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
