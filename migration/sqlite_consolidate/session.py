@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate import atomic_files
@@ -47,7 +49,6 @@ from sqlite_consolidate.text import list_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.report.evidence import Attempt, Record
@@ -219,13 +220,14 @@ def _real_folder(root: Path, folder: Path) -> Path:
         ProblemError: The path is in the workspace, and the folder is not (``outside``). Or it is no folder, or its
             links lead in a circle (``not-a-folder``).
     """
-    name = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
+    is_in_workspace = Path(os.path.normpath(folder)).is_relative_to(root)
+    name = folder.relative_to(root).as_posix() if is_in_workspace else str(folder)
     try:
         real = folder.resolve()
     except RuntimeError:  # pathlib reports a circle of links so (https://docs.python.org/3.11/library/pathlib.html)
         text = "is no folder, because its symbolic links lead in a circle."
         raise ProblemError(Problem("not-a-folder", name, text, "Remove the link, or name another folder.")) from None
-    if folder.is_relative_to(root) and not real.is_relative_to(root.resolve()):
+    if is_in_workspace and not real.is_relative_to(root.resolve()):
         text = f"is outside the workspace, because a symbolic link leads to {real}."
         raise ProblemError(Problem("outside", name, text, "Name the real folder, inside the workspace."))
     if real.exists() and not real.is_dir():

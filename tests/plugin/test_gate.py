@@ -253,18 +253,45 @@ def test_collect_only_numbers_and_describes_the_stages(project: StagedProject) -
 
 
 @pytest.mark.parametrize(
-    ("expression", "verbs"),
+    ("args", "id", "hint"),
     [
-        ("migrate or verify", ["migrate", "verify"]),
-        ("not slow", []),
-        *thorough(("migrate", []), ("Migrate", ["migrate"])),
+        (["-m", "migrat"], "unknown-verb", "pytest -m migrate?"),
+        (["-m", "migrate and not slow"], "verb-in-expression", "pytest -m migrate"),
+        (["-m", "migrate or verify"], "verb-in-expression", "pytest -m migrate or pytest -m verify"),
+        (["--workspace=shop"], "no-verb", "-m migrate, -m verify"),
+        *thorough(
+            (["-m", "Migrate"], "verb-in-expression", "pytest -m migrate"),
+            (["-m", "not verify"], "verb-in-expression", "pytest -m verify"),
+            (["-m", "rollbak"], "unknown-verb", "pytest -m rollback?"),
+            (["-m", "rehearse", "--workspace=shop"], "no-verb", "-m migrate, -m verify"),
+            (["--bundle=x.zip"], "no-verb", "-m migrate, -m verify"),
+            (["--fleet=fleet.toml", "-m", "rehearse"], "no-verb", "-m migrate, -m verify"),
+        ),
     ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_expression_around_a_verb_gets_a_hint(project: StagedProject, expression: str, verbs: list[str]) -> None:
-    """Exit code 5 alone would not explain the reason."""
+def test_mistaken_verb_is_refused_before_collection(
+    project: StagedProject, args: list[str], id: str, hint: str
+) -> None:
+    """A test that cannot be collected would otherwise hide the answer."""
+    (project.root / "tests/test_broken.py").write_text("this is no Python")
+
+    ran = project.pytest(*args)
+
+    assert ran.exit == 4, ran.text
+    assert f"[{id}]" in ran.text
+    assert hint in ran.text
+    assert "test_broken" not in ran.text
+
+
+@pytest.mark.parametrize(("expression", "code"), [("slow", 5), *thorough(("not slow", 0), ("vary", 5))])
+def test_expression_of_the_project_is_no_mistake(project: StagedProject, expression: str, code: int) -> None:
+    """A mark that the project registers may resemble a verb."""
+    (project.root / "tox.ini").write_text("[pytest]\nmarkers =\n    slow: takes long\n    vary: changes\n")
+
     ran = project.pytest("-m", expression)
 
-    assert re.findall(r": pytest -m (\w+)$", ran.text, re.MULTILINE) == verbs
+    assert ran.exit == code, ran.text
 
 
 def test_without_the_conftest_no_stage_can_run(project: StagedProject) -> None:

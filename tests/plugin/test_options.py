@@ -48,7 +48,7 @@ def test_option_paths_are_relative_to_the_start_folder(
     monkeypatch.chdir(root / "below")
 
     chosen = settings(
-        pytester.parseconfig(*PLUGINS, "--workspace=../shop", "--plan", "p.toml", "--reports=out", "--discard-changes")
+        pytester.parseconfig(*PLUGINS, "--workspace=../shop", "--plan=p.toml", "--reports=out", "--discard-changes")
     )
 
     assert chosen.workspace == root / "shop"
@@ -90,7 +90,7 @@ def test_command_line_wins_over_the_configuration(pytester: pytest.Pytester, roo
     """An option that is not given keeps its configured value."""
     configure(root, "workspace = shop\nreports = out")
 
-    chosen = settings(pytester.parseconfig(*PLUGINS, "--workspace", "other"))
+    chosen = settings(pytester.parseconfig(*PLUGINS, "--workspace=other"))
 
     assert chosen.workspace == root / "other"
     assert chosen.plan == root / "other/consolidation.toml"

@@ -146,11 +146,24 @@ def test_tests_out_of_order_have_this_sentence(project: StagedProject) -> None:
 
 
 def test_hint_has_the_exact_command(project: StagedProject) -> None:
-    """An expression around a verb starts nothing."""
-    text = project.pytest("-m", "migrate or slow").text
+    """A mistaken verb starts nothing."""
+    calls = (["-m", "migrate or slow"], ["-m", "migrat"], ["--workspace=shop", "-m", "slow"], ["--workspace=shop"])
+    texts = [project.pytest(*args).text for args in calls]
 
-    assert [line for line in text.splitlines() if line.endswith("-m migrate")] == [
-        "To start the run, use exactly: pytest -m migrate",
+    assert [line for text in texts for line in text.splitlines() if line.startswith("- ")] == [
+        (
+            "- -m 'migrate or slow' is no verb, and a part of a run cannot be run."
+            " To start the run, use exactly: pytest -m migrate [verb-in-expression]"
+        ),
+        "- -m migrat is no verb. Did you mean pytest -m migrate? [unknown-verb]",
+        (
+            "- --workspace needs one verb, and -m 'slow' is none."
+            " Use one of -m migrate, -m verify, -m rollback, -m inventory, -m selftest. [no-verb]"
+        ),
+        (
+            "- --workspace needs one verb, and no -m is given."
+            " Use one of -m migrate, -m verify, -m rollback, -m inventory, -m selftest. [no-verb]"
+        ),
     ]
 
 

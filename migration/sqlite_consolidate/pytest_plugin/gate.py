@@ -7,7 +7,6 @@ The decision of each layer is a function beside its hook, because mutation testi
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,13 @@ import pytest
 from sqlite_consolidate.engine.run.modes import VERBS, Mode
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.pytest_plugin.options import settings
-from sqlite_consolidate.pytest_plugin.refusals import is_stage_folder, named_stages, refusals, stage_folder
+from sqlite_consolidate.pytest_plugin.refusals import (
+    is_stage_folder,
+    named_stages,
+    refusals,
+    stage_folder,
+    verb_mistakes,
+)
 from sqlite_consolidate.pytest_plugin.selection import is_of_stage, lineup_problems
 from sqlite_consolidate.pytest_plugin.state import SESSION
 from sqlite_consolidate.text import one_line, printable, with_message_id
@@ -97,7 +102,8 @@ def _apply_gate(config: pytest.Config) -> int | None:
     verb = config.option.markexpr.strip()
     fleet = config.getoption("consolidate_fleet", None) is not None
     if verb not in VERBS:
-        _refuse(_CLOSED, [*named_stages(config), *(["--fleet needs one of these verbs."] if fleet else [])])
+        _refuse(_CLOSED, named_stages(config))
+        _refuse("No run was started. Nothing was touched:", verb_mistakes(config))
         return None
     _refuse(f"The run ({verb}) was not started. Nothing was touched:", refusals(config, verb))
     if fleet:
@@ -112,14 +118,10 @@ def _apply_gate(config: pytest.Config) -> int | None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Describe the run or the listing in the header.
-
-    If the expression contains a verb but is not exactly a verb, the header names the right command.
-    """
+    """Describe the run or the listing in the header."""
     mode = gate_mode(config)
     if mode is None:
-        words = re.findall(r"\w+", config.option.markexpr.lower())
-        return [f"To start the run, use exactly: pytest -m {verb}" for verb in VERBS if verb in words]
+        return []
     from sqlite_consolidate.engine.sqlite.connections import sqlite_version_text
 
     chosen = settings(config)

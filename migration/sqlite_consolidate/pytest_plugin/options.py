@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.run.modes import VERBS
 from sqlite_consolidate.engine.run.request import DEFAULT_PLAN, Settings
 from sqlite_consolidate.pytest_plugin.refusals import refusal
+from sqlite_consolidate.pytest_plugin.rootdir import PATHS
 
 if TYPE_CHECKING:
     import pytest
@@ -22,11 +23,6 @@ _MARKS = (
 )
 
 
-_PATHS = (  # each is a key of the configuration as well
-    ("workspace", "DIR", "Folder that holds target, sources and code (default: the bundled sample workspace)"),
-    ("plan", "FILE", f"What is to be consolidated (default: {DEFAULT_PLAN} in the workspace)"),
-    ("reports", "DIR", "Where every run writes a folder of its own (default: reports in the root folder)"),
-)
 _OPTIONS = (  # an option without a metavar is a switch
     (
         "originals",
@@ -54,13 +50,11 @@ _OPTIONS = (  # an option without a metavar is a switch
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register options and the configuration keys of the same names."""
+    """Register the options."""
     group = parser.getgroup(
         "sqlite-consolidate", "consolidation of SQLite databases (-m inventory, verify, migrate, rollback, selftest)"
     )
-    for name, _metavar, text in _PATHS:
-        parser.addini(name, f"{text}; relative to the root folder", default="")
-    for name, metavar, text in (*_PATHS, *_OPTIONS):
+    for name, metavar, text in (*PATHS, *_OPTIONS):
         # A path has no default, so that None means "not given" and the configuration is read.
         keys: dict[str, Any] = {"metavar": metavar, "type": _path_argument} if metavar else {"action": "store_true"}
         group.addoption(f"--{name}", dest=f"consolidate_{name.replace('-', '_')}", help=text, **keys)

@@ -4,6 +4,7 @@ A conftest.py names this module to run consolidations, in this or in another rep
 """
 
 pytest_plugins = (
+    "sqlite_consolidate.pytest_plugin.rootdir",
     "sqlite_consolidate.pytest_plugin.options",
     "sqlite_consolidate.pytest_plugin.gate",
     "sqlite_consolidate.pytest_plugin.outcome",

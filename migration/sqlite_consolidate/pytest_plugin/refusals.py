@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import pytest
 
 import sqlite_consolidate
+from sqlite_consolidate.engine.run.modes import VERBS
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.text import printable, with_message_id
 
 _NAMES = (("tests", "stages"), ("sqlite_consolidate", "stages"))
-_SHIPPED = Path(sqlite_consolidate.__file__).parent / "stages"  # in a wheel; pyproject.toml puts them there
+_PACKAGE = Path(sqlite_consolidate.__file__).parent
+_PACKAGE_STAGES = _PACKAGE / "stages"  # in a wheel, where pyproject.toml puts them
+SOURCE_STAGES = _PACKAGE.parents[1] / "tests" / "stages"
+"""The folder of the stages beside the package in the source tree."""
+
+_SHIPPED = _PACKAGE_STAGES if _PACKAGE_STAGES.is_dir() else SOURCE_STAGES
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,8 @@ class IncompatibleOption:
     effect: str
     harmless: tuple[object, ...] = ()
 
+
+_NAMES_A_RUN = ("workspace", "bundle", "originals", "fleet")
 
 _PART = "it would leave out tests of the run"
 _ORDER = "it would change the order of the stages"
@@ -111,6 +121,30 @@ def named_stages(config: pytest.Config) -> list[str]:
     if config.args_source is not config.ArgsSource.ARGS:
         return []
     return [arg for arg in config.args if any(map(is_stage_folder, (path := _path(config, arg), path.parent)))]
+
+
+def verb_mistakes(config: pytest.Config) -> list[str]:
+    """Return why the expression of ``-m``, which is no verb, was probably meant as one.
+
+    The expression may contain a verb or resemble one, or an option may name what a run works on. Each reason is one
+    line with a hint. A mark that the project registers is no mistake.
+    """
+    expression = config.option.markexpr.strip()
+    words = re.findall(r"\w+", expression)
+    if contained := [verb for verb in VERBS if verb in map(str.lower, words)]:
+        commands = " or ".join(f"pytest -m {verb}" for verb in contained)
+        fact = f"-m {expression!r} is no verb, and a part of a run cannot be run."
+        return [with_message_id(fact, f"To start the run, use exactly: {commands}", id="verb-in-expression")]
+    marks = {re.split(r"\W", line)[0] for line in config.getini("markers")}
+    is_mark = [expression] != words or expression in marks
+    if not is_mark and (similar := get_close_matches(expression.lower(), VERBS, n=1)):
+        fact = f"-m {expression} is no verb."
+        return [with_message_id(fact, f"Did you mean pytest -m {similar[0]}?", id="unknown-verb")]
+    given = [f"--{name}" for name in _NAMES_A_RUN if config.getoption(f"consolidate_{name}", None) is not None]
+    if given:
+        fact = f"{given[0]} needs one verb, and {f'-m {expression!r} is none' if expression else 'no -m is given'}."
+        return [with_message_id(fact, f"Use one of -m {', -m '.join(VERBS)}.", id="no-verb")]
+    return []
 
 
 def refusals(config: pytest.Config, verb: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Run consolidations in another repository, with a conftest of three lines."""
+"""Run consolidations in another repository, which need not name the plugin."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.thorough import thorough
 from tests.support.workspaces.installed import copy_package
 from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace
 
@@ -26,7 +27,6 @@ def repository(tmp_path: Path) -> Path:
     """Return another repository with its own tests, one in a folder named like ours."""
     root = tmp_path / "repository"
     (root / "tests" / "stages").mkdir(parents=True)
-    (root / "conftest.py").write_text(CONFTEST)
     (root / "tests" / "test_theirs.py").write_text("def test_theirs():\n    pass\n")
     (root / "tests" / "stages" / "test_acts.py").write_text("def test_of_a_play():\n    pass\n")
     return root
@@ -44,8 +44,11 @@ def pytest_in(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_consolidation_runs_from_another_repository(repository: Path, workspace: Workspace) -> None:
+@pytest.mark.parametrize("conftest", ["", *thorough(CONFTEST)], ids=lambda text: "conftest" if text else "none")
+def test_consolidation_runs_from_another_repository(repository: Path, workspace: Workspace, conftest: str) -> None:
     """The package has the stages, and the report is in that repository."""
+    (repository / "conftest.py").write_text(conftest)
+
     ran = pytest_in(repository, "-m", "migrate", "--workspace", str(workspace.root))
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -70,9 +73,10 @@ def test_style_option_in_two_words_is_no_test_path(repository: Path, workspace: 
 @pytest.mark.thorough
 def test_bare_pytest_runs_only_the_own_tests(repository: Path, workspace: Workspace) -> None:
     """It migrates nothing, and a folder with the same name as ours belongs to that repository."""
+    (repository / "pytest.ini").write_text(f"[pytest]\nworkspace = {workspace.root}\n")
     before = workspace.files()
 
-    ran = pytest_in(repository, f"--workspace={workspace.root}", "-q")
+    ran = pytest_in(repository, "-q")
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "2 passed" in ran.stdout

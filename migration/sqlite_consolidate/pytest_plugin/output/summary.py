@@ -54,7 +54,7 @@ def summary_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
         ("report", str(session.request.folder / PAGE)),
         ("bundle", str(zip_of(session.request.folder))),
         ("backup set", record.backup_set if log.mode is not Mode.REHEARSAL else ""),
-        ("next", _next(session, record)),
+        ("next", next_command(session, record)),
         ("limits", " ".join(record.limits) if log.mode is Mode.BUNDLE else ""),
     ):
         if words:
@@ -98,7 +98,8 @@ def _not_held(record: Record) -> list[list[str]]:
     return problems
 
 
-def _next(session: Session, record: Record) -> str:
+def next_command(session: Session, record: Record) -> str:
+    """Return the shell command that follows a run, or an empty text."""
     from sqlite_consolidate.engine.run.modes import Mode
 
     request, log = session.request, session.run.log

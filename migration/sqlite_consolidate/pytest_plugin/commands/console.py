@@ -1,0 +1,180 @@
+"""Run a verb from the command line, as ``pytest -m VERB`` does.
+
+The command ``sqlite-consolidate VERB [OPTION ...]`` is the same call with two differences. It reads neither the
+configuration nor the conftest.py of the folder in which it is started, so that a project there cannot change a run.
+Its default workspace is that folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import sqlite_consolidate
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import VERBS
+from sqlite_consolidate.pytest_plugin.rootdir import with_equals_signs
+from sqlite_consolidate.pytest_plugin.state import SESSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+USAGE = 64
+"""Exit code of a mistake on the command line, where pytest has 4 (EX_USAGE of sysexits.h)."""
+
+SYNONYMS = {"check": "verify"}
+"""Further names of a verb: a check is a ``verify`` after a migration."""
+
+_PLUGIN = "sqlite_consolidate.pytest_plugin.plugin"
+_CONFIGURATION = Path(__file__).with_name("console.ini")
+_NAMES_A_RUN = ("--workspace", "--bundle", "--fleet")
+_HELP = """usage: sqlite-consolidate VERB [--workspace DIR] [OPTION ...]
+
+  inventory  find the databases of a workspace, and propose a plan
+  verify     rehearse on copies; after a migration, check the result (also: check)
+  migrate    consolidate for real, all or nothing
+  rollback   restore the state before the last migration
+  selftest   plant faults into runs on copies, to show that every check can fail
+
+options: --workspace DIR (default: this folder), --plan FILE, --reports DIR, --json, --version, every option of pytest
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, and return its exit code.
+
+    The exit codes are those of ``pytest -m VERB``. A mistake on the command line has exit code 64.
+
+    Args:
+        arguments: Arguments without the name of the program; those of this process if None.
+    """
+    given, *options = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
+    if {"-h", "--help"} & {given, *options}:
+        sys.stdout.write(_HELP)
+        return ExitCode.ACCEPTED
+    if given == "--version":
+        sys.stdout.write(f"{version_text()}\n")
+        return ExitCode.ACCEPTED
+    verb = SYNONYMS.get(given, given)
+    if verb not in VERBS:
+        sys.stderr.write(f"sqlite-consolidate: {_mistaken_verb(given)}\n\n{_HELP}")
+        return USAGE
+    as_json = "--json" in options
+    return run_verb(verb, [option for option in options if option != "--json"], as_json=as_json)
+
+
+def version_text() -> str:
+    """Return the versions of this package and of SQLite in one line."""
+    from sqlite_consolidate.engine.sqlite.connections import sqlite_version_text
+
+    return f"sqlite-consolidate {sqlite_consolidate.__version__}, SQLite {sqlite_version_text()}"
+
+
+def run_verb(verb: str, options: Sequence[str], *, as_json: bool = False) -> int:
+    """Run a verb by pytest in this process, and return its exit code.
+
+    Args:
+        verb: A key of :data:`VERBS`.
+        options: Options of pytest and of this plugin.
+        as_json: Whether standard output gets one JSON object, and standard error everything else.
+    """
+    call = Call()
+    with _standard_output(as_json=as_json) as write:
+        code = int(pytest.main(command_line(verb, options), plugins=[call]))
+        if as_json:
+            write(f"{call.summary(code)}\n")
+    return USAGE if code == ExitCode.REFUSED and not call.is_understood else code
+
+
+def command_line(verb: str, options: Sequence[str]) -> list[str]:
+    """Return the arguments of pytest for a verb.
+
+    The workspace is the current folder if the options name neither a workspace nor a bundle nor a fleet.
+    """
+    joined = with_equals_signs(options)
+    is_named = any(option.partition("=")[0] in _NAMES_A_RUN for option in joined)
+    return [
+        *("-c", str(_CONFIGURATION), "--rootdir=.", "--noconftest", "-p", _PLUGIN, "-m", verb),
+        *([] if is_named else [f"--workspace={Path.cwd()}"]),
+        *joined,
+    ]
+
+
+class Call:
+    """Observe a call of pytest as a plugin.
+
+    Attributes:
+        is_understood: Whether pytest understood the command line. Its exit code 4 is then a refused run.
+    """
+
+    def __init__(self) -> None:
+        self.is_understood = False
+        self._config: pytest.Config | None = None
+        self._refusal = ""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
+        """Note that the command line was understood, and the sentences of a refusal."""
+        self.is_understood, self._config = True, config
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            self._refusal = str(error)
+            raise
+
+    def summary(self, code: int) -> str:
+        """Return the result of the call as one JSON object.
+
+        A run that was refused before it began has its exit code and the sentences of the refusal.
+        """
+        from sqlite_consolidate.pytest_plugin.output.json_summary import json_summary
+        from sqlite_consolidate.pytest_plugin.output.summary import next_command
+        from sqlite_consolidate.report.bundle import zip_of
+        from sqlite_consolidate.report.file_names import PAGE
+
+        session = self._config.stash.get(SESSION, None) if self._config else None
+        if session is None:
+            word = "refused" if self._refusal else "not run"
+            return json.dumps({"verdict": word, "exit_code": code, "refusal": self._refusal.splitlines()}, indent=2)
+        folder, record = session.request.folder, session.record()
+        return json_summary(
+            record, report=folder / PAGE, bundle=zip_of(folder), next_command=next_command(session, record)
+        )
+
+
+@contextmanager
+def _standard_output(*, as_json: bool) -> Iterator[Callable[[str], object]]:
+    """Yield what writes to standard output, to which nothing else is written for JSON.
+
+    The file descriptor is replaced, because pytest and the applications of smoke tests write to it.
+    """
+    if not as_json:
+        yield sys.stdout.write
+        return
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as original:
+        os.dup2(2, 1)
+        try:
+            yield original.write
+        finally:
+            sys.stdout.flush()
+            original.flush()
+            os.dup2(original.fileno(), 1)
+
+
+def _mistaken_verb(given: str) -> str:
+    if given.startswith("-"):
+        return f"the verb comes first, and {given} is none."
+    similar = get_close_matches(given.lower(), [*VERBS, *SYNONYMS], n=1)
+    return f"{given!r} is no verb." + (f" Did you mean {similar[0]}?" if similar else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""Specify the command ``sqlite-consolidate``, and what it makes of a command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import sqlite_consolidate
+from sqlite_consolidate.engine.run.modes import VERBS
+from sqlite_consolidate.pytest_plugin.commands import console
+from sqlite_consolidate.pytest_plugin.commands.console import command_line, main
+from sqlite_consolidate.pytest_plugin.commands.consolidate_command import register_commands
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder."""
+    command = [sys.executable, "-m", console.__name__, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_help_names_every_verb_in_ten_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without arguments the help is shown as well."""
+    codes = [main(arguments) for arguments in ([], ["--help"], ["migrate", "-h"])]
+
+    text = capsys.readouterr().out
+    assert codes == [0, 0, 0]
+    assert len(text.splitlines()) <= 30
+    assert all(text.count(f"\n  {verb}") == 3 for verb in VERBS)
+
+
+def test_version_names_package_and_sqlite(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bug report needs both."""
+    assert main(["--version"]) == 0
+
+    text = capsys.readouterr().out
+    assert text.startswith(f"sqlite-consolidate {sqlite_consolidate.__version__}, SQLite 3.")
+    assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["migrat"], "Did you mean migrate?"),
+        (["chek"], "Did you mean check?"),
+        (["frobnicate"], "'frobnicate' is no verb."),
+        (["--workspace=shop", "verify"], "the verb comes first"),
+    ],
+)
+def test_mistaken_verb_has_exit_code_64(arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The help follows the mistake."""
+    assert main(arguments) == 64
+
+    text = capsys.readouterr().err
+    assert hint in text.splitlines()[0]
+    assert "usage:" in text
+
+
+def test_workspace_is_the_current_folder_unless_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle and a fleet need no workspace."""
+    monkeypatch.chdir(tmp_path)
+    named = [[], ["--workspace", "shop"], ["--bundle=x.zip"], ["--fleet", "fleet.toml"]]
+
+    given = [[word for word in command_line("verify", options) if "space" in word] for options in named]
+
+    assert given == [[f"--workspace={tmp_path}"], ["--workspace=shop"], [], []]
+
+
+def test_option_of_nobody_is_usage_and_refusal_is_not(tmp_path: Path) -> None:
+    """Both have exit code 4 in pytest, and a script could not tell them apart."""
+    usage = call(tmp_path, "verify", "--frobnicate")
+    refused = call(tmp_path, "rollback", "--json")
+
+    assert (usage.returncode, refused.returncode) == (64, 4)
+    assert "--frobnicate" in usage.stderr
+    answer = json.loads(refused.stdout)
+    assert (answer["verdict"], answer["exit_code"]) == ("refused", 4)
+    assert "[no-plan-file]" in answer["refusal"][-1]
+
+
+def test_project_of_the_folder_does_not_change_a_run(tmp_path: Path) -> None:
+    """Its configuration, its conftest.py and its marks belong to its own tests."""
+    (tmp_path / "conftest.py").write_text("raise SystemExit(77)\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --frobnicate\n")
+
+    ran = call(tmp_path, "inventory", "--json")
+
+    answer = json.loads(ran.stdout)
+    assert (ran.returncode, answer["mode"], answer["verdict"]) == (answer["exit_code"], "inventory", answer["verdict"])
+    assert (tmp_path / "reports" / answer["run"] / "evidence.json").is_file()
+
+
+def test_command_of_sqlite_utils_is_the_same_call() -> None:
+    """Its arguments are handed over as they are."""
+    group = click.Group()
+    register_commands(group)
+
+    helped = CliRunner().invoke(group, ["consolidate", "--help"])
+    mistaken = CliRunner().invoke(group, ["consolidate", "migrat", "--workspace", "shop"])
+
+    assert (helped.exit_code, mistaken.exit_code) == (0, 64)
+    assert helped.output.startswith("usage: sqlite-consolidate VERB")
