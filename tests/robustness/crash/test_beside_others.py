@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite import connections, write_lock
+from sqlite_consolidate.engine.sqlite import connections
+from sqlite_consolidate.engine.sqlite.locks import write_lock
 from tests.support.processes import other_process
 from tests.support.thorough import thorough
 from tests.support.workspaces.one_source import build_one_source
