@@ -41,7 +41,7 @@ class IncompatibleOption:
     harmless: tuple[object, ...] = ()
 
 
-_NAMES_A_RUN = ("workspace", "bundle", "originals", "fleet")
+_NAMES_A_RUN = ("--workspace", "--bundle", "--originals", "--fleet")
 
 _PART = "it would leave out tests of the run"
 _ORDER = "it would change the order of the stages"
@@ -140,7 +140,7 @@ def verb_mistakes(config: pytest.Config) -> list[str]:
     if not is_mark and (similar := get_close_matches(expression.lower(), VERBS, n=1)):
         fact = f"-m {expression} is no verb."
         return [with_message_id(fact, f"Did you mean pytest -m {similar[0]}?", id="unknown-verb")]
-    given = [f"--{name}" for name in _NAMES_A_RUN if config.getoption(f"consolidate_{name}", None) is not None]
+    given = [name for name in _NAMES_A_RUN if config.getoption(name, None) is not None]
     if given:
         fact = f"{given[0]} needs one verb, and {f'-m {expression!r} is none' if expression else 'no -m is given'}."
         return [with_message_id(fact, f"Use one of -m {', -m '.join(VERBS)}.", id="no-verb")]

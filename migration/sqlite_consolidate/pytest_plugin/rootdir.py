@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.run.modes import VERBS
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
 _PATH_OPTIONS = ("--workspace", "--plan", "--reports", "--originals", "--bundle", "--fleet")
 _NAMES_A_RUN = ("--workspace", "--bundle", "--fleet")
-_VERBS = ("inventory", "verify", "migrate", "rollback", "selftest")  # spelled out: the engine is not imported here
 _PLUGIN = "sqlite_consolidate.pytest_plugin.plugin"
 _FILES_OF_OTHERS = ("--css", "--html", "--junitxml", "--junit-xml", "--log-file")
 
@@ -86,7 +87,7 @@ def names_a_run(early_config: pytest.Config, args: Sequence[str]) -> bool:
     """
     if any(str(arg).partition("=")[0] in _NAMES_A_RUN for arg in args):
         return True
-    is_verb = early_config.known_args_namespace.markexpr.strip() in _VERBS
+    is_verb = early_config.known_args_namespace.markexpr.strip() in VERBS
     return is_verb and bool(str(early_config.getini("workspace")).strip())
 
 

@@ -50,10 +50,7 @@ def json_summary(record: Record, *, report: Path, bundle: Path, next_command: st
             {"id": item.finding.id, "level": str(item.finding.level), "text": item.sentence}
             for item in (*list_findings(record.findings, "attention"), *list_findings(record.findings, "note"))
         ],
-        "backup_set": record.backup_set,
-        "rollback": record.rollback.get("command", ""),
-        "report": str(report),
-        "bundle": str(bundle),
-        "next": next_command,
+        "files": {"report": str(report), "bundle": str(bundle), "backup_set": record.backup_set},
+        "commands": {"next": next_command, "rollback": record.rollback.get("command", "")},
     }
     return json.dumps(summary, indent=2)
