@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.atomic_files import make_private_folder, move, move_all, replace, sync_folder, write_new
+from sqlite_consolidate.atomic_files import (
+    let_owner_use_new_files,
+    make_private_folder,
+    move,
+    move_all,
+    replace,
+    sync_folder,
+    write_new,
+)
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -245,3 +253,15 @@ def test_files_get_new_names_together(tmp_path: Path) -> None:
     move_all([(tmp_path / "a", tmp_path / "new"), (tmp_path / "b", tmp_path / "taken")])
 
     assert sorted((path.name, path.read_text()) for path in tmp_path.iterdir()) == [("new", "a"), ("taken", "b")]
+
+
+@pytest.mark.parametrize(("umask", "expected"), [(0, 0), (0o022, 0o022), (0o777, 0o077), (0o320, 0o020)], ids=oct)
+def test_umask_takes_nothing_from_the_owner(umask: int, expected: int) -> None:
+    """Other bits of it stay."""
+    before = os.umask(umask)
+    try:
+        let_owner_use_new_files()
+    finally:
+        changed = os.umask(before)
+
+    assert changed == expected

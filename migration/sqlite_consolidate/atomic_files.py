@@ -113,6 +113,17 @@ def _link(old: Path, new: Path) -> None:
         ) from error
 
 
+_OTHERS = 0o077  # bits of a umask that take nothing from the owner
+
+
+def let_owner_use_new_files() -> None:
+    """Let the umask of this process take no permission from the owner of a new file.
+
+    With a umask such as 0777 this process could not open what it has just made. Other umasks stay as they are.
+    """
+    os.umask(os.umask(_OTHERS) & _OTHERS)
+
+
 def make_private_folder(path: Path) -> None:
     """Make a new folder that only its owner can enter (0700), and sync its name.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.atomic_files import let_owner_use_new_files
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages
@@ -327,6 +328,7 @@ class _Progress:
 def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Options) -> Result:
     """Open a run, perform its stages, and end it."""
     progress = _Progress(options.on_progress)
+    let_owner_use_new_files()
     with tempfile.TemporaryDirectory(prefix="consolidate-reports-") as scratch:
         reports = Path(options.reports or scratch).absolute()
         settings = Settings(

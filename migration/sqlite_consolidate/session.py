@@ -188,6 +188,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
         sqlite3.Error: SQLite cannot read a database.
     """
     hooks = hooks or Hooks()
+    atomic_files.let_owner_use_new_files()
     if settings.bundle is not None:
         return _open_bundle(settings, settings.bundle, verb, hooks)
     if settings.sample and not settings.workspace.exists() and verb != "rollback":

@@ -20,7 +20,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 import sqlite_consolidate
-from sqlite_consolidate.atomic_files import make_private_folders
+from sqlite_consolidate.atomic_files import let_owner_use_new_files, make_private_folders
 from sqlite_consolidate.fleet.bundle_summary import BundleSummary, read_new_bundle
 
 _MAX_READ_BYTES = 20_000  # bytes that are read from the end of the output
@@ -118,6 +118,7 @@ def run_workspace(job: Job) -> WorkspaceRun:
     No exception is raised. A run that cannot be started has the reason in its result.
     """
     host, reports = platform.node(), Path(job.reports)
+    let_owner_use_new_files()
     try:
         make_private_folders(reports)
         before = set(reports.iterdir())

@@ -22,16 +22,16 @@ def root(tmp_path: Path) -> Path:
     return build_one_source(tmp_path).root
 
 
-@pytest.fixture
-def no_umask() -> Iterator[None]:
-    """Let each program choose the modes of its files."""
-    before = os.umask(0)
+@pytest.fixture(params=[0, pytest.param(0o777, marks=pytest.mark.thorough)], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let each program choose the modes of its files, or take every permission from them."""
+    before = os.umask(request.param)
     yield
     os.umask(before)
 
 
-@pytest.mark.usefixtures("no_umask")
-def test_written_files_are_private_without_a_umask(root: Path) -> None:
+@pytest.mark.usefixtures("umask")
+def test_written_files_are_private_whatever_the_umask(root: Path) -> None:
     """Folders have mode 0700 and files 0600, as have the parents of the reports."""
     reports = root.parent / "made/for/reports"
     plan = load_plan(root / "consolidation.toml")
@@ -49,7 +49,7 @@ def test_written_files_are_private_without_a_umask(root: Path) -> None:
 
 
 def test_git_ignores_the_backup_sets(root: Path) -> None:
-    """An existing ``.gitignore`` stays."""
+    """An existing ``.gitignore`` stays, and the set then has one of its own."""
     plan = load_plan(root / "consolidation.toml")
     consolidate(plan, workspace=root, reports=root / "reports")
     ignore = root / "backups/.gitignore"
@@ -60,6 +60,9 @@ def test_git_ignores_the_backup_sets(root: Path) -> None:
     consolidate(plan, workspace=root, reports=root / "reports")
 
     assert ignore.read_text() == "!kept\n"
+    sets = sorted(path for path in ignore.parent.iterdir() if path.is_dir())
+    assert [(path / ".gitignore").exists() for path in sets] == [False, True]
+    assert (sets[1] / ".gitignore").read_text().splitlines()[-1] == "*"
 
 
 @pytest.mark.parametrize("folder", ["backups", "reports"])

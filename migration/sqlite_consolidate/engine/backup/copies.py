@@ -26,6 +26,7 @@ from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN, SIDECARS, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.regular_files import read_regular
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,6 +37,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
+_IGNORE = ".gitignore"
 _IGNORE_ALL = b"# Copies of databases: all their rows are in this folder.\n*\n"
 """Content of the ``.gitignore`` in the folder of backup sets."""
 
@@ -50,11 +52,25 @@ def create_backup_set(folder: Path) -> None:
     """
     make_private_folders(folder.parent)
     sync_folder(folder.parent.parent)  # the lock of the run has made the folder without this
-    if not (ignore := folder.parent / ".gitignore").exists():
+    if not (ignore := folder.parent / _IGNORE).exists():
         write_private(ignore, _IGNORE_ALL)
     make_private_folder(folder)
+    ignore_folder(folder)
     make_private_folder(folder / "databases")
     make_private_folder(folder / "code")
+
+
+def ignore_folder(folder: Path) -> None:
+    """Let git ignore a folder of copies if the file beside it that is to do that has other rules.
+
+    The rules of an inner folder precede those of an outer one (https://git-scm.com/docs/gitignore).
+    """
+    try:
+        is_ours = read_regular(folder.parent / _IGNORE) == _IGNORE_ALL
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        write_private(folder / _IGNORE, _IGNORE_ALL)
 
 
 def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> DatabaseCopy:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import make_private_folders, sync, sync_folder
+from sqlite_consolidate.engine.backup.copies import ignore_folder
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
@@ -154,6 +155,7 @@ def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
         make_private_folders(keep.parent)
         sync_folder(keep.parent.parent)
         keep.mkdir(mode=0o700, exist_ok=True)
+        ignore_folder(keep)
         for file in (database, _journal(database)):
             copy = keep / file.name
             shutil.copyfile(file, copy)
