@@ -94,7 +94,7 @@ class Ledger:
             except (ValueError, RecursionError):
                 continue
             if not _is_event(event):
-                raise self._problem(f"line {number} is not an event of a run.")
+                raise ProblemError(self.problem(f"line {number} is not an event of a run."))
             events.append(event)
         return events
 
@@ -102,11 +102,12 @@ class Ledger:
         try:
             return read_regular(self.path)
         except OSError as error:
-            raise self._problem(f"cannot be read ({error.strerror}).") from error
+            raise ProblemError(self.problem(f"cannot be read ({error.strerror}).")) from error
 
-    def _problem(self, fact: str) -> ProblemError:
+    def problem(self, fact: str) -> Problem:
+        """Return the problem that a fact about the file is."""
         hint = "Restore the file from another copy, or move the whole set out of the backups folder."
-        return ProblemError(Problem("bad-ledger", f"{self.path.parent.name}/{NAME}", fact, hint))
+        return Problem("bad-ledger", f"{self.path.parent.name}/{NAME}", fact, hint)
 
     def has(self, *events: str) -> bool:
         """Return whether the ledger has one of these events."""

@@ -221,3 +221,17 @@ def test_manifest_with_path_outside_is_refused(root: Path, entry: str) -> None:
 
     assert victim.read_bytes() == b"theirs"
     assert victim.stat() == before
+
+
+@pytest.mark.parametrize("event", ["committed", "rewriting", "archiving"])
+def test_ledger_without_its_end_is_refused(root: Path, event: str) -> None:
+    """It does not tell which of the changed code files the run has written."""
+    ledger = Ledger(root / SET)
+    lines = ledger.path.read_text().splitlines(keepends=True)
+    kept = next(number for number, line in enumerate(lines) if json.loads(line)["event"] == event)
+    ledger.path.write_text("".join(lines[: kept + (event != "archiving")]))
+
+    if event == "archiving":
+        assert roll_back(root, root / SET).holds
+    else:
+        refused(root, ("bad-ledger", f"{SET_NAME}/ledger.jsonl"))

@@ -27,6 +27,7 @@ from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal
 from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,6 +81,7 @@ def roll_back(
     if not ledger.has("put-back"):
         checked = [
             *_archive_steps(root, folder, sealed, digests, limits),
+            *_ledger_problems(root, sealed, ledger),
             *_code_steps(root, folder, sealed, ledger),
             *_target_steps(root, folder, sealed, ledger, digests, limits),
         ]
@@ -206,6 +208,26 @@ def _damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Pro
             f"is {'not as it was sealed' if path.is_file() else 'missing'}. Nothing was restored from it.",
             "Restore this file of the backup set from another copy, then roll back again.",
         )
+
+
+def _ledger_problems(root: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Problem]:
+    """Yield a problem if a ledger without its end cannot tell whether the run wrote a changed code file.
+
+    A run renames its sources after it has rewritten the code, and notes both before.
+    """
+    noted = {event.get("file") for event in ledger.all("archiving")}
+    written = {event["file"] for event in ledger.all("rewriting")}
+    if all(file in noted or not os.path.lexists(root / archive) for file, archive in sealed.archive.items()):
+        return
+    changed = [code for code in sealed.code if code.file not in written and _has_changed(root / code.file, code.sha256)]
+    if changed:
+        names = join_first_names([code.file for code in changed])
+        verb = "differs" if len(changed) == 1 else "differ"
+        yield ledger.problem(f"lacks steps that the run has taken, and {names} {verb} from the backup set.")
+
+
+def _has_changed(path: Path, sha256: str) -> bool:
+    return not path.is_file() or digest_file(path) != sha256
 
 
 def _code_steps(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Step | Problem]:
