@@ -331,12 +331,7 @@ def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Option
     let_owner_use_new_files()
     with tempfile.TemporaryDirectory(prefix="consolidate-reports-") as scratch:
         reports = Path(options.reports or scratch).absolute()
-        settings = Settings(
-            workspace=Path(workspace).resolve(),
-            plan=_file_of(plan),
-            reports=reports,
-            discard_changes=options.discard_changes,
-        )
+        settings = Settings(Path(workspace).resolve(), _file_of(plan), reports, discard_changes=options.discard_changes)
         session = open_session(settings, verb, Hooks(on_progress=progress))
         try:
             _refuse_another_mode(session, options.only)

@@ -61,7 +61,7 @@ def create_backup_set(folder: Path) -> None:
 
 
 def ignore_folder(folder: Path) -> None:
-    """Let git ignore a folder of copies if the file beside it that is to do that has other rules.
+    """Let git ignore a folder of copies if the file beside it has other rules.
 
     The rules of an inner folder precede those of an outer one (https://git-scm.com/docs/gitignore).
     """

@@ -211,9 +211,10 @@ def _damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Pro
 
 
 def _ledger_problems(root: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Problem]:
-    """Yield a problem if a ledger without its end cannot tell whether the run wrote a changed code file.
+    """Yield a problem if the end of the ledger is missing that a rollback needs.
 
-    A run renames its sources after it has rewritten the code, and notes both before.
+    Without it nothing tells whether the run wrote a changed code file. A run renames its sources after it has rewritten
+    the code, and notes both before.
     """
     noted = {event.get("file") for event in ledger.all("archiving")}
     written = {event["file"] for event in ledger.all("rewriting")}
