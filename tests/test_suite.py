@@ -104,7 +104,7 @@ def test_every_test_name_is_a_claim_with_a_sentence() -> None:
 @pytest.mark.parametrize("mark", LEFT_OUT)
 def test_tests_left_out_by_default_have_a_command(mark: str) -> None:
     """No test is silently excluded."""
-    assert f"pytest -m {mark}" in (ROOT / "README.md").read_text("utf-8")
+    assert f"pytest -m {mark}" in (ROOT / "docs" / "explanation" / "tests.md").read_text("utf-8")
 
 
 def test_module_has_a_test_in_a_bare_run() -> None:

@@ -25,7 +25,7 @@ PROSE = [
     *MODULES,
     *sorted((ROOT / "migration").rglob("*.j2")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 FIRST_LINE_LENGTH = 88
 TEST_NAME_WORDS = 9

@@ -1,4 +1,4 @@
-"""Run the commands of the README, and compare its output and tables with the code."""
+"""Run the commands of the README and the docs, and compare their tables with the code."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
+DOCS = [path.read_text("utf-8") for path in sorted((REPOSITORY / "docs").rglob("*.md"))]
+TEXT = "\n".join([README, *DOCS])
 BLOCKS = re.findall(r"^```\w*\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 TOML = re.findall(r"^```toml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SHOP_TARGET = "CREATE TABLE shops(id INTEGER PRIMARY KEY, town TEXT); INSERT INTO shops VALUES (1, 'Ulm');"
@@ -38,13 +40,24 @@ INSERT INTO orders SELECT i, 'item ' || i, i / 4.0 FROM n;
 
 def said(verb: str) -> list[str]:
     """Return the commands of the README for a verb, without comments, in order."""
-    lines = [line.partition(" #")[0].strip() for block in BLOCKS for line in block.splitlines()]
-    return [line for line in lines if re.match(rf"pytest -m {verb}\b", line)]
+    return [line for line in _lines(README) if re.match(rf"pytest -m {verb}\b", line)]
+
+
+def documented(option: str) -> str:
+    """Return the only command of the docs with an option."""
+    (command,) = {line for line in _lines("\n".join(DOCS)) if line.startswith("pytest -m verify ") and option in line}
+    return command
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of all code blocks without comments."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
 
 
 def table(heading: str) -> list[list[str]]:
     """The rows of the table whose first column has this heading."""
-    rows = re.search(rf"^\| {heading} \|.*\n\| ---.*\n((?:\|.*\n)+)", README, re.MULTILINE)
+    rows = re.search(rf"^\| {heading} \|.*\n\| ---.*\n((?:\|.*\n)+)", TEXT, re.MULTILINE)
     assert rows, heading
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[1].splitlines()]
 
@@ -113,7 +126,7 @@ def test_python_example_is_the_one_of_the_docstring() -> None:
     """That of the package, which is run where the library is specified."""
     example = textwrap.dedent((sqlite_consolidate.__doc__ or "").partition("Example::")[2]).strip()
 
-    assert f"{example}\n" in BLOCKS
+    assert f"```python\n{example}\n```" in TEXT
 
 
 @pytest.mark.thorough
@@ -121,7 +134,8 @@ def test_plan_of_ten_lines_works_with_its_commands(project: Path, tmp_path: Path
     """Every command that the README has for a workspace exits with 0."""
     workspace = shop(tmp_path / "shop")
     shutil.copytree(workspace, tmp_path / "shop-before")
-    rehearse, check, by_originals, bundle = said("verify")
+    rehearse, check = said("verify")
+    by_originals, bundle = documented("--originals"), documented("--bundle")
     (migrate,), (rollback,) = said("migrate"), said("rollback")
     assert len(TOML[0].strip().splitlines()) <= 11
 
@@ -143,7 +157,7 @@ def test_plan_of_ten_lines_works_with_its_commands(project: Path, tmp_path: Path
 
 def test_table_of_exit_codes_is_complete() -> None:
     """Each code has a row."""
-    assert [row[0] for row in table("exit code")] == ["0", "1", "2 / 143 / 129", "3", "4", "5"]
+    assert [row[0] for row in table("exit code")] == ["0", "1", "2 / 143 / 129", "3", "4", "5", "64"]
 
 
 @pytest.mark.thorough
@@ -168,7 +182,7 @@ def test_the_table_of_stages_is_that_of_the_code() -> None:
 
 def test_listing_of_the_tree_names_exactly_every_folder() -> None:
     """A missing or additional folder misleads a newcomer."""
-    listing = next(block for block in BLOCKS if block.startswith("conftest.py"))
+    listing = TEXT[TEXT.index("```\nconftest.py") + 4 :].partition("```")[0]
     named = {line.split()[0] for line in listing.splitlines()}
     rooms = {
         path.name
@@ -184,8 +198,8 @@ def test_listing_of_the_tree_names_exactly_every_folder() -> None:
 
 def test_benchmark_figures_are_those_of_one_run() -> None:
     """Table and plot are what the same run wrote."""
-    assert markdown(read(REPOSITORY / "docs" / "benchmark.json")) in README
-    assert "docs/benchmark.svg" in README
+    assert markdown(read(REPOSITORY / "docs" / "benchmark.json")) in TEXT
+    assert "](../benchmark.svg)" in TEXT
 
 
 def test_every_key_of_a_plan_is_documented() -> None:
