@@ -75,6 +75,14 @@ def test_plan_with_mistakes_is_masked_by_lines() -> None:
     assert b"hunter2" not in mask_plan(plan)
 
 
+def test_plan_that_is_valid_once_masked_is_masked_again() -> None:
+    """A control character within a secret is no TOML."""
+    plan = b"# token=hunter2\x00\nrun = ['app', '--token=x hunter2']"
+
+    assert b"hunter2" not in mask_plan(plan)
+    assert mask_plan(mask_plan(plan)) == mask_plan(plan)
+
+
 def test_values_are_hidden_that_no_other_text_has() -> None:
     """A word, and a value that the plan states elsewhere, could be meant otherwise."""
     plan = (

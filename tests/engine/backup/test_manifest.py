@@ -107,11 +107,12 @@ def test_kill_while_sealing_leaves_no_partial_manifest(tmp_path: Path) -> None:
         lambda data: json.dumps(data | {"code": [data["code"][0] | {"mode": "rwx"}]}).encode(),
         lambda data: json.dumps(data | {"code": [data["code"][0] | {"mode": 0o100_777}]}).encode(),
         lambda data: json.dumps(data | {"databases": [data["databases"][0] | {"tables": {"tasks": [1]}}]}).encode(),
+        lambda data: json.dumps(data | {"databases": [data["databases"][0] | {"tables": {"t": [1, "x"]}}]}).encode(),
         lambda _data: b"[" * 100_000,
     ],
     ids=[
         *("empty", "cut off", "no text", "a list", "another format", "a key missing", "a key too many"),
-        *("no pairs", "mode is text", "mode of a folder", "table without digest", "nested deeply"),
+        *("no pairs", "mode is text", "mode of a folder", "table without digest", "no digest", "nested deeply"),
     ],
 )
 def test_broken_manifest_is_a_problem(tmp_path: Path, spoil: Callable[[dict[str, Any]], bytes]) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # A constraint on the length would refuse names that are not UTF-8.
 _Path = Annotated[str, AfterValidator(inside)]
 _Count = Annotated[int, Strict(), Field(ge=0)]
+_TableDigest = Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]
 _Mode = Annotated[int, Strict(), Field(ge=0, le=0o7777)]
 
 NAME = "manifest.json"
@@ -72,7 +73,7 @@ class DatabaseCopy:
     size: _Count
     sha256: str
     digest: str
-    tables: dict[str, tuple[_Count, str]]
+    tables: dict[str, tuple[_Count, _TableDigest]]
     mode: _Mode
     journal_mode: str
     dump: _Path = ""

@@ -76,7 +76,9 @@ def mask_plan(plan: bytes) -> bytes:
     """
     text = _decoded(plan)
     masked = _mask_toml(text) if _is_toml(text) else mask_secrets(text)
-    return plan if masked == text else masked.encode("utf-8", "surrogateescape")
+    if masked == text:
+        return plan
+    return mask_plan(masked.encode("utf-8", "surrogateescape"))  # what was no TOML may be TOML without a secret
 
 
 def _decoded(plan: bytes) -> str:

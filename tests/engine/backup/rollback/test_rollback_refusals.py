@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -235,3 +236,16 @@ def test_ledger_without_its_end_is_refused(root: Path, event: str) -> None:
         assert roll_back(root, root / SET).holds
     else:
         refused(root, ("bad-ledger", f"{SET_NAME}/ledger.jsonl"))
+
+
+def test_pipe_in_place_of_an_archive_is_refused(root: Path) -> None:
+    """The source is restored from the backup set once the pipe is gone."""
+    (root / ARCHIVED).unlink()
+    os.mkfifo(root / ARCHIVED)
+
+    with pytest.raises(ProblemError) as caught:
+        roll_back(root, root / SET)
+
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("not-a-file", ARCHIVED)]
+    (root / ARCHIVED).unlink()
+    assert roll_back(root, root / SET).holds

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -126,7 +127,14 @@ def _steps_for_archive(
             f"Move {copy.file} away (its rows are in no backup), then roll back again.",
         )
         return
-    if os.path.lexists(new):
+    if os.path.lexists(new) and not stat.S_ISREG(new.lstat().st_mode):
+        yield Problem(
+            "not-a-file",
+            archived,
+            "is not a regular file. It was not touched.",
+            f"Move it away, then roll back again. {copy.file} is then restored from the backup set.",
+        )
+    elif os.path.lexists(new):
         yield from _archive_sidecar_steps(new, folder, copy.digest, limits)
         # If both names exist, a rename was interrupted, and the sidecar files belong to this database.
         if not os.path.lexists(old):
