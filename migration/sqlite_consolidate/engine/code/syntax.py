@@ -6,6 +6,7 @@ import ast
 import contextlib
 import re
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sqlite_consolidate.engine.code.quotes import respelled
@@ -186,6 +187,7 @@ def _placed(text: str, span: Span, code: str) -> str:
         return in_parentheses
 
 
+@lru_cache(maxsize=16)  # rewriting a file and checking it read the same text
 def _expressions(text: str, file: str) -> list[tuple[Span, libcst.CSTNode]]:
     """Return every expression of the text with its place, in order.
 
