@@ -125,6 +125,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         gc.set_threshold(50_000, 20, 20)
 
 
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Free the parsed modules of the package after the tests of this folder.
+
+    They follow each other, and most of them read all modules.
+    """
+    if item.path.parent == _HERE and (nextitem is None or nextitem.path.parent != _HERE):
+        from tests.support.sources import forget
+
+        forget()
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """Lend a workspace of one source, with a target, a code file, a log and a smoke test."""

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits, Progress
-from tests.support.sources import MODULES, PACKAGE, ROOT, forget, imports, name_of, nodes_of
+from tests.support.sources import MODULES, PACKAGE, ROOT, imports, name_of, nodes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
 BASE, TOP = "modules that every room uses", "modules that use every room"
@@ -63,13 +63,6 @@ LINES_OF_A_MODULE = 400
 BESIDE_MODULES = {"__init__.py", "conftest.py"}
 READ_IN_ORDER = ROOT / "tests" / "stages"
 OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _forgotten() -> Iterator[None]:
-    """Free what was parsed after the tests of this file."""
-    yield
-    forget()
 
 
 def breaches(rule: Callable[[Path], Collection[str]], paths: list[Path] = MODULES) -> dict[str, Collection[str]]:

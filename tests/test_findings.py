@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import RunLog
 from sqlite_consolidate.findings import LEVELS, Finding, list_findings, merge_findings
+from tests.support.sources import MODULES, ROOT, nodes_of
 
-ROOT = Path(__file__).parents[1]
 ROWS = re.findall(r"^\| `([^`]+)` \| (\S+) \|", (ROOT / "docs" / "findings.md").read_text("utf-8"), re.MULTILINE)
-MODULES = [
-    path
-    for path in (ROOT / "migration" / "sqlite_consolidate").rglob("*.py")
-    if "tree" not in path.relative_to(ROOT).parts
-]
 
 
 def left(subject: str, rows: int, reason: str = "old") -> Finding:
@@ -43,16 +37,16 @@ def test_each_kind_is_made_somewhere() -> None:
     No module makes a finding of an unlisted kind.
     """
     texts = [
-        {node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)}
+        {node.value for node in nodes_of(path) if isinstance(node, ast.Constant)}
         for path in MODULES
         if path.name != "findings.py"
     ]
     made = [
-        ast.unparse(node.func)
+        path.name
         for path in MODULES
         if "sqlite_consolidate.findings import" in path.read_text("utf-8")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding"
+        for node in nodes_of(path)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding"
     ]
 
     assert {id for id in LEVELS if not any(id in names for names in texts)} == {"stage-error"}

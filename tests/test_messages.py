@@ -10,15 +10,14 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).parents[1]
+from tests.support.sources import MODULES, ROOT, nodes_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PAGE = ROOT / "docs" / "troubleshooting.md"
-MODULES = [
-    path
-    for path in (ROOT / "migration" / "sqlite_consolidate").rglob("*.py")
-    if "tree" not in path.relative_to(ROOT).parts
-]
 # What makes a message: the positions of its id, its sentence of fact, and what to do.
 MAKERS = {"Problem": (0, 2, 3), "mistake_at": (1, 2, 3), "code_problem": (0, 1, 2)}
 
@@ -55,7 +54,7 @@ def _calls() -> list[Message]:
     return [
         Message(f"{path.relative_to(ROOT)}:{node.lineno}", node, ids)
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call)
         if (ids := _ids(node)) or _name(node) == "pytest.UsageError"
         if _name(node) != "pytest.param"
@@ -122,20 +121,15 @@ def test_every_refusal_of_the_harness_has_an_id() -> None:
 
 def test_no_message_states_that_nothing_was_changed() -> None:
     """The headline and the heading of a refusal state it once for all messages."""
-    holders = {
-        path.name
-        for path in MODULES
-        for text in _texts(ast.parse(path.read_text("utf-8")))
-        if "nothing was changed" in text.lower()
-    }
+    holders = {path.name for path in MODULES for text in _texts(path) if "nothing was changed" in text.lower()}
 
     assert holders == {"startup.py", "fleet.py", "page.py", "verdict.py"}
 
 
-def _texts(tree: ast.Module) -> list[str]:
+def _texts(path: Path) -> list[str]:
     """Return every text of a module that is no docstring."""
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings]
+    docstrings = {id(node.value) for node in nodes_of(path) if isinstance(node, ast.Expr)}
+    constants = [node for node in nodes_of(path) if isinstance(node, ast.Constant) and id(node) not in docstrings]
     return [node.value for node in constants if isinstance(node.value, str)]
 
 

@@ -9,7 +9,6 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,10 +16,7 @@ from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.run.criteria import criterion_named
 from sqlite_consolidate.engine.run.modes import VERBS, Mode
 from sqlite_consolidate.engine.run.stages import STAGES
-from tests.support.sources import MODULES, PACKAGE, ROOT, forget, name_of, nodes_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.sources import MODULES, PACKAGE, ROOT, name_of, nodes_of
 
 HOME_OF_MODES = PACKAGE / "engine" / "run" / "modes.py"
 OF_NO_STAGE = {"fleet_file.py": ["fleet-valid"]}  # a fleet file is refused before any run has stages
@@ -82,15 +78,17 @@ def _listed(path: Path) -> list[set[str]]:
 
     The list ``__all__`` is left out, because it lists functions.
     """
-    exported = {
-        id(node.value) for node in nodes_of(path) if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node)
-    }
+    exported = {id(node.value) for node in nodes_of(path) if isinstance(node, ast.Assign) and _is_named_all(node)}
     texts = []
     for node in nodes_of(path):
         if id(node) not in exported:
             members = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
             texts.append({str(member.value) for member in members if isinstance(member, ast.Constant)})
     return texts
+
+
+def _is_named_all(node: ast.Assign) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets)
 
 
 @cache
@@ -135,13 +133,6 @@ def _sql_of_rows(path: Path) -> list[str]:
     """Return each string of a module that lists the columns of a row."""
     templates = [_template(node) for node in nodes_of(path)]
     return [text for text in templates if SQL_OF_ROWS.search(text)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _forgotten() -> Iterator[None]:
-    """Free what was parsed after the tests of this file."""
-    yield
-    forget()
 
 
 def test_modes_and_stages_are_listed_once() -> None:

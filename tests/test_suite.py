@@ -9,15 +9,11 @@ import ast
 import re
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import LEFT_OUT
-from tests.support.sources import forget, tree_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.sources import tree_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -81,13 +77,6 @@ def room_of(path: Path) -> str:
     """Return the folder of a test, and that in ``engine``."""
     parts = path.relative_to(HERE).parts[:-1]
     return "/".join(parts[: 2 if parts[:1] == ("engine",) else 1])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _forgotten() -> Iterator[None]:
-    """Free what was parsed after the tests of this file."""
-    yield
-    forget()
 
 
 def test_every_test_name_is_a_claim_with_a_sentence() -> None:
