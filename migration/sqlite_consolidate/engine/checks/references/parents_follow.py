@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.following import count_strays_elsewhere
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity, find_references
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.checks.references.missing_parents import find_missing_parents
 from sqlite_consolidate.engine.checks.references.predicted_strays import (
@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.checks.references.predicted_strays import (
     compare_rows,
     kept_condition,
 )
-from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, predicted_target
+from sqlite_consolidate.engine.checks.references.predicted_target import predicted_target
 from sqlite_consolidate.engine.checks.references.target_children import check_target_children
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.checks.references.following import Strays
-    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
+    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
     from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
-    from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
@@ -53,8 +53,7 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
             except sqlite3.Error as error:
                 problems.append(replace(read_problem(reference.child.subject, error), criterion="parents-follow"))
                 continue
-            gets_new_keys = any(each.mapping.key_shifts for each in target.key_sources(reference.into.table))
-            if reference.parent is not None or reference.is_shifted or gets_new_keys:
+            if reference.parent is not None or reference.is_shifted or _gets_new_keys(target, reference):
                 problems += _problems(reference, strays)
             elif strays.adopted:
                 findings.append(_parents_found(reference, strays))
@@ -66,6 +65,11 @@ def check_parents(databases: InspectedDatabases, limits: Limits | None = None) -
             else:
                 findings.append(message)
     return problems, findings
+
+
+def _gets_new_keys(target: PredictedTarget, reference: Reference) -> bool:
+    """Return whether a source gives new keys to rows of the referred table."""
+    return any(source.mapping.key_shifts for source in target.key_sources(reference.into.table))
 
 
 def _of_all_rows(reference: Reference) -> Reference:
@@ -98,8 +102,7 @@ def _strays(databases: InspectedDatabases, target: PredictedTarget, reference: R
     """Count the child rows that would not reach the row that their parent becomes."""
     if not databases.rows(reference.child):
         return NO_STRAYS
-    sources = target.key_sources(reference.into.table)
-    keeps = _keeps_its_parents(reference, sources)
+    keeps = _keeps_its_parents(reference, target)
     if keeps and _has_no_orphan(databases, reference):
         return NO_STRAYS
     if keeps or reference.is_elsewhere or reference.parent is None:
@@ -111,12 +114,12 @@ def _strays(databases: InspectedDatabases, target: PredictedTarget, reference: R
     return compare_rows(target, reference) if reference.has_unique_keys or reference.is_divided else NO_STRAYS
 
 
-def _keeps_its_parents(reference: Reference, sources: list[KeySource]) -> bool:
+def _keeps_its_parents(reference: Reference, target: PredictedTarget) -> bool:
     """Return whether every parent arrives in the referred table, under an equal key."""
     mapping, parent = reference.parent_mapping, reference.parent
-    if mapping is None or parent is None or reference.is_elsewhere or mapping.matched or has_contest(sources):
+    if mapping is None or parent is None or reference.is_elsewhere or mapping.matched:
         return False
-    if mapping.chosen is not None:
+    if mapping.chosen is not None or target.has_contest(reference.into.table):
         return False
     into, number = reference.into, len(parent.columns)
     names = [folded(target_column(mapping, name)) for name in parent.columns]
@@ -125,7 +128,7 @@ def _keeps_its_parents(reference: Reference, sources: list[KeySource]) -> bool:
         and names == [folded(name) for name in into.columns[:number]]
         and parent.collations == into.collations[:number]
         and _constants_of(mapping, into.columns[number:]) == reference.constants
-        and all(_affinities(source, into) == into.affinities for source in sources)
+        and target.stores_unchanged(into)
     )
 
 
@@ -133,21 +136,6 @@ def _constants_of(mapping: TableMapping, columns: Sequence[str]) -> tuple[str, .
     """Return the constant of a mapping in each of some columns, or an empty text."""
     constants = {folded(name): literal for name, literal in mapping.constants.items()}
     return tuple(constants.get(folded(name), "") for name in columns)
-
-
-def _affinities(source: KeySource, key: ReferredKey) -> tuple[str, ...]:
-    """Return the affinity that the values of each column have before they arrive.
-
-    A constant is one that its column stores unchanged.
-    """
-    origins = {folded(column.name): column.origin for column in source.mapping.projection().columns}
-    stated = set(map(folded, source.mapping.stated_constants))
-    return tuple(
-        column_affinity(key.table, name)
-        if folded(name) in stated
-        else column_affinity(source.mapping.table, origins.get(folded(name), ""))
-        for name in key.columns
-    )
 
 
 def _has_no_orphan(databases: InspectedDatabases, reference: Reference) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.following import Strays, count_strays, kept_rows, keys_of_table
-from sqlite_consolidate.engine.checks.references.predicted_target import has_contest
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def compare_rows(target: PredictedTarget, reference: Reference) -> Strays:
 
 def kept_condition(target: PredictedTarget, mapping: TableMapping) -> str | None:
     """Return the SQL condition of the rows that stay, or None if it is unknown."""
-    if not has_contest(target.key_sources(mapping.into)):
+    if not target.has_contest(mapping.into):
         return ""
     return kept_rows(mapping, target.source_alias(mapping)) if target.database_of(mapping.into) else None
 
@@ -64,7 +63,7 @@ def brought_keys(target: PredictedTarget, key: ReferredKey) -> list[str] | None:
 
 def keys_after_copy(target: PredictedTarget, key: ReferredKey) -> list[str] | None:
     """Return queries of all keys of the referred table, or None if they are unknown."""
-    contested = has_contest(target.key_sources(key.table))
+    contested = target.has_contest(key.table)
     return _copied_keys(target, key) if contested else brought_keys(target, key)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows
 from sqlite_consolidate.engine.merge.table_mapping import KeySource, mapping_of_target_rows
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -59,6 +61,8 @@ class PredictedTarget:
         self._aliases: dict[Path, str] = {}
         self._key_sources: dict[str, list[KeySource]] = {}
         self._copied: dict[str, bool] = {}
+        self._contests: dict[str, bool] = {}
+        self._unchanged: dict[tuple[str, tuple[str, ...]], bool] = {}
 
     def alias_of(self, path: Path) -> str:
         """Return the name under which a database is attached."""
@@ -77,6 +81,21 @@ class PredictedTarget:
         if name not in self._key_sources:
             self._key_sources[name] = key_sources(self._databases, into)
         return self._key_sources[name]
+
+    def has_contest(self, into: Table) -> bool:
+        """Return whether a conflict policy may decide which of several rows of a table stays."""
+        name = folded(into.name)
+        if name not in self._contests:
+            self._contests[name] = has_contest(self.key_sources(into))
+        return self._contests[name]
+
+    def stores_unchanged(self, key: ReferredKey) -> bool:
+        """Return whether the columns of a key have the affinity of each column that feeds them."""
+        name = folded(key.table.name), tuple(map(folded, key.columns))
+        if name not in self._unchanged:
+            sources = self.key_sources(key.table)
+            self._unchanged[name] = all(_affinities(source, key) == key.affinities for source in sources)
+        return self._unchanged[name]
 
     def database_of(self, into: Table) -> str:
         """Return the name of a database that has the rows of a table after the copy.
@@ -108,6 +127,21 @@ class PredictedTarget:
                 self.con.execute("ROLLBACK")
             return False
         return True
+
+
+def _affinities(source: KeySource, key: ReferredKey) -> tuple[str, ...]:
+    """Return the affinity that the values of each column have before they arrive.
+
+    A constant is one that its column stores unchanged.
+    """
+    origins = {folded(column.name): column.origin for column in source.mapping.projection().columns}
+    stated = set(map(folded, source.mapping.stated_constants))
+    return tuple(
+        column_affinity(key.table, name)
+        if folded(name) in stated
+        else column_affinity(source.mapping.table, origins.get(folded(name), ""))
+        for name in key.columns
+    )
 
 
 @contextmanager

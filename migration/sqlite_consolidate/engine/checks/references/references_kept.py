@@ -42,10 +42,21 @@ def references_kept(compared: TargetComparison) -> list[Observation]:
     if not mappings:
         return [not_required("target", "the sources bring no table")]
     references = [each for each in find_references(compared.inspected) if not _is_set_again(each)]
-    observations = [_observation(compared, reference) for reference in references if _can_be_followed(reference)]
+    contests = _contests(compared, references)
+    observations = [
+        _observation(compared, reference, has_contest=contests[reference.child.into.name])
+        for reference in references
+        if _can_be_followed(reference)
+    ]
     observations += _by_content(compared, references)
     none = replace(equal("target: references", NO_STRAY, NO_STRAY), examined=len(mappings))
     return observations or [none]
+
+
+def _contests(compared: TargetComparison, references: Sequence[Reference]) -> dict[str, bool]:
+    """Return each referring table of the target, to whether a policy decides about its rows."""
+    tables = {reference.child.into.name: reference.child.into for reference in references}
+    return {name: has_contest(key_sources(compared.inspected, into)) for name, into in tables.items()}
 
 
 def _by_content(compared: TargetComparison, references: Sequence[Reference]) -> Iterator[Observation]:
@@ -73,20 +84,20 @@ def _can_be_followed(reference: Reference) -> bool:
     )
 
 
-def _observation(compared: TargetComparison, reference: Reference) -> Observation:
+def _observation(compared: TargetComparison, reference: Reference, *, has_contest: bool) -> Observation:
     missing = [table for table in (reference.into.table, reference.child.into) if not compared.schema.table(table.name)]
     if missing:
         return equal(reference.subject, NO_STRAY, f"the target has no table {missing[0].name}")
-    strays = _count(compared, reference)
+    strays = _count(compared, reference, has_contest=has_contest)
     verb = "reaches" if strays.rows == 1 else "reach"
     observed = f"{counted(strays.rows, 'row')} {verb} another row"
     return replace(equal(reference.subject, NO_STRAY, observed), examined=max(1, strays.keys))
 
 
-def _count(compared: TargetComparison, reference: Reference) -> Strays:
+def _count(compared: TargetComparison, reference: Reference, *, has_contest: bool) -> Strays:
     con, inspected, child = compared.con, compared.inspected, reference.child
     with attached(con, inspected.path_of(child), f"source {child.source.name}") as source:
-        kept = kept_rows(child, source) if has_contest(key_sources(inspected, child.into)) else ""
+        kept = kept_rows(child, source) if has_contest else ""
         if reference.is_elsewhere:
             reached = [keys_of_table("main", reference.into)]
             return count_strays_elsewhere(con, reference, source, reached, kept)

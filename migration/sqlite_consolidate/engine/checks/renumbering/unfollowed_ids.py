@@ -17,10 +17,14 @@ from sqlite_consolidate.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, FollowedKeys
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, ColumnOfTarget, FollowedKeys
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
+_ColumnsThatRefer = dict[str, dict[tuple[str, "ColumnOfTarget"], set[str]]]
+"""Name of a target table to its referring columns, each with the column referred to, to names of sources."""
+
+_ENOUGH = 2
 _NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
 _LIST = "{0} GLOB '[0-9]*[,;|]*[0-9]*' AND {0} NOT GLOB '*[^0-9,;| ]*'"
 _PATH = "{0} GLOB '/[0-9]*' AND {0} NOT GLOB '*[^0-9/]*' AND {0} NOT GLOB '*//*'"
@@ -34,12 +38,13 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     tables: dict[str, list[TableMapping]] = {}
     for mapping in databases.mappings:
         tables.setdefault(mapping.source.name, []).append(mapping)
+    elsewhere = _columns_that_refer(databases, followed)
     for mappings in tables.values():
         renumbered = [m for m in mappings if m.matched_key or any(shift.offset for shift in m.key_shifts.values())]
         for mapping in mappings:
             for parent in renumbered:
                 problems += _rowids_of_keys(databases, mapping, parent)
-            findings += _undeclared(databases, mapping, renumbered, followed)
+            findings += _undeclared(databases, mapping, renumbered, followed, elsewhere)
             findings += _texts(databases, mapping)
     findings += _literals(databases)
     if any(mapping.shifted for mapping in databases.mappings):
@@ -61,7 +66,11 @@ def _rowids_of_keys(databases: InspectedDatabases, mapping: TableMapping, parent
 
 
 def _undeclared(
-    databases: InspectedDatabases, mapping: TableMapping, renumbered: list[TableMapping], followed: FollowedKeys
+    databases: InspectedDatabases,
+    mapping: TableMapping,
+    renumbered: list[TableMapping],
+    followed: FollowedKeys,
+    elsewhere: _ColumnsThatRefer,
 ) -> Iterator[Finding]:
     """Yield a finding for each column that has the name of a reference and follows nothing.
 
@@ -70,7 +79,7 @@ def _undeclared(
     named: dict[ColumnOfSource | str, tuple[TableMapping, str]] = {
         name: (parent, key) for parent in renumbered for name, key in _names_of_references(parent).items()
     }
-    named |= _references_of_others(databases, mapping, renumbered, followed)
+    named |= _references_of_others(elsewhere, mapping, renumbered, followed)
     stated = {folded(reference.column) for reference in mapping.refers}
     for column, _ in mapping.columns if mapping.table.kind == "table" else ():
         names = [column_id(mapping, column), *_ends(column)]
@@ -104,18 +113,32 @@ def _names_of_references(parent: TableMapping) -> dict[str, str]:
 
 
 def _references_of_others(
-    databases: InspectedDatabases, mapping: TableMapping, renumbered: list[TableMapping], followed: FollowedKeys
+    elsewhere: _ColumnsThatRefer, mapping: TableMapping, renumbered: list[TableMapping], followed: FollowedKeys
 ) -> dict[ColumnOfSource | str, tuple[TableMapping, str]]:
     """Return the columns of a table that refer to renumbered rows in another database."""
     keys = {followed.place(parent, key): (parent, key) for parent in renumbered for key in parent.key_shifts}
     columns: dict[ColumnOfSource | str, tuple[TableMapping, str]] = {}
-    for other in databases.mappings if keys else ():
-        if other.into.name == mapping.into.name and other.source.name != mapping.source.name:
-            for column, into in other.columns:
-                places = (followed.place(followed.mappings[end[0]], end[1]) for end in followed.owners(other, column))
-                ends = [keys[place] for place in places if place in keys and column not in other.key_shifts]
-                columns |= dict.fromkeys([column_id(mapping, source_column(mapping, into))], ends[0]) if ends else {}
+    for (into, place), sources in elsewhere.get(mapping.into.name, {}).items():
+        if place in keys and sources != {mapping.source.name}:
+            columns[column_id(mapping, source_column(mapping, into))] = keys[place]
     return columns
+
+
+def _columns_that_refer(databases: InspectedDatabases, followed: FollowedKeys) -> _ColumnsThatRefer:
+    """Return the columns of each table that refer to a key in some source.
+
+    Two sources are enough for all, because one of them is not the source of a table.
+    """
+    tables: _ColumnsThatRefer = {}
+    for mapping in databases.mappings:
+        columns = tables.setdefault(mapping.into.name, {})
+        for column, into in mapping.columns:
+            owners = followed.owners(mapping, column) if column not in mapping.key_shifts else ()
+            for table, key in owners:
+                sources = columns.setdefault((into, followed.place(followed.mappings[table], key)), set())
+                if len(sources) < _ENOUGH:
+                    sources.add(mapping.source.name)
+    return tables
 
 
 def _ends(column: str) -> list[str]:
