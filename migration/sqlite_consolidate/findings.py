@@ -66,6 +66,7 @@ LEVELS: dict[str, Level] = {
     "parents-replaced": "attention",
     "processes-elsewhere": "attention",
     "processes-unexamined": "attention",
+    "rebuild-differs": "attention",
     "recovery-inexact": "attention",
     "refers-none": "attention",
     "rollback-step": "note",

@@ -120,6 +120,15 @@ SHAPES = {
     "statistics": ("CREATE TABLE t(a)", "CREATE INDEX i ON t(a)", "INSERT INTO t VALUES(1)", "ANALYZE"),
     "FTS5": ("CREATE VIRTUAL TABLE f USING fts5(a, b UNINDEXED)", "INSERT INTO f(rowid, a, b) VALUES(7, 'x y', 1)"),
     "FTS4": ("CREATE VIRTUAL TABLE f USING fts4(a)", "INSERT INTO f(docid, a) VALUES(7, 'x y')"),
+    "FTS3": ("CREATE VIRTUAL TABLE f USING fts3(a)", "INSERT INTO f(docid, a) VALUES(7, 'x y')"),
+    "FTS4 without content": (
+        "CREATE VIRTUAL TABLE f USING fts4(a, content='')",
+        "INSERT INTO f(docid, a) VALUES(7, 'x')",
+    ),
+    "FTS5 without content and lengths": (
+        "CREATE VIRTUAL TABLE f USING fts5(a, content='', columnsize=0)",
+        "INSERT INTO f(rowid, a) VALUES(7, 'x')",
+    ),
     "two external FTS5, one named as the other and more": (
         "CREATE TABLE p(id INTEGER PRIMARY KEY, t)",
         "CREATE VIRTUAL TABLE f USING fts5(t, content='p', content_rowid='id')",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.schema.index_content import TEXT_MODULES, content_kind
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.faults.database_edits import change_a_value, first, last_row_condition, without_triggers
 from sqlite_consolidate.faults.fault import not_planted
@@ -57,18 +58,31 @@ def remove_a_document(run: Run) -> None:
     first(run.inspected.rebuilt_indexes, _NO_INDEX)
     con = run.target.connection
     for index in run.inspected.rebuilt_indexes:
-        name = quoted(index.name)
         for rowid, *values in con.execute(_documents(index)):
-            if not any(isinstance(value, str) and any(map(str.isalnum, value)) for value in values):
+            if index.table.module in TEXT_MODULES and not any(map(_has_word, values)):
                 continue
-            if index.table.module == "fts4":
-                con.execute(f"DELETE FROM main.{name} WHERE docid = ?", (rowid,))
-            else:
-                columns = f"{name}, rowid, {identifier_list([column.name for column in index.table.stored])}"
-                marks = ", ".join("?" for _ in values)
-                con.execute(f"INSERT INTO main.{name}({columns}) VALUES('delete', ?, {marks})", (rowid, *values))
+            statement = _removal(index, len(values))
+            con.execute(statement, (rowid, *values) if statement.count("?") > 1 else (rowid,))
             return
     raise not_planted("no rebuilt search index has a document with a word")
+
+
+def _has_word(value: object) -> bool:
+    return isinstance(value, str) and any(map(str.isalnum, value))
+
+
+def _removal(index: SearchIndex, values: int) -> str:
+    """Return the statement that removes a document with a rowid and that number of values.
+
+    FTS4 without content can only forget the lengths of one.
+    """
+    name, kind = quoted(index.name), content_kind(index.table)
+    if index.table.module == "fts4" and kind == "none":
+        return f"DELETE FROM main.{quoted(f'{index.name}_docsize')} WHERE docid = ?"
+    if index.table.module == "fts4" or kind == "own":
+        return f"DELETE FROM main.{name} WHERE rowid = ?"
+    columns = f"{name}, rowid, {identifier_list([column.name for column in index.table.stored])}"
+    return f"INSERT INTO main.{name}({columns}) VALUES('delete', ?{', ?' * values})"
 
 
 def empty_an_index(run: Run) -> None:
@@ -79,9 +93,9 @@ def empty_an_index(run: Run) -> None:
         if con.execute(_documents(index)).fetchone():
             name = quoted(index.name)
             is_fts4 = index.table.module == "fts4"
-            con.execute(
-                f"DELETE FROM main.{name}" if is_fts4 else f"INSERT INTO main.{name}({name}) VALUES('delete-all')"
-            )
+            clear = f"DELETE FROM main.{name}" if is_fts4 else f"INSERT INTO main.{name}({name}) VALUES('delete-all')"
+            for statement in index.statements()[:-1] if index.query else [clear]:
+                con.execute(statement)
             return
     raise not_planted("no rebuilt search index has a document")
 

@@ -261,9 +261,9 @@ class Rebuild(Part):
     """Rebuild a search index of the target after the rows have arrived.
 
     Attributes:
-        table: FTS4 or FTS5 table of the target.
-        from_: TOML key ``from``. Query of the rowid and of all columns in their order, for an FTS5 table without
-            content. Empty for a table that reads its content from another one.
+        table: FTS3, FTS4, FTS5, R-tree or Geopoly table of the target.
+        from_: TOML key ``from``. Query of the rowid and of all columns in their order. Empty for a table that reads its
+            content from another one.
     """
 
     table: Name

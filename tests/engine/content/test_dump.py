@@ -137,7 +137,11 @@ def test_ordinary_reals_are_read_exactly_by_shell(tmp_path: Path) -> None:
     back.close()
 
 
-@pytest.mark.parametrize("create", ["fts5(a, content='')", 'fts4(a, content="")'])
+CONTENTLESS = ["fts5(a, content='')", "fts5(a, content='', columnsize=0)", 'fts4(a, content="")']
+WITH_VALUES = ["fts5(a, b UNINDEXED, content='', contentless_unindexed=1)"]
+
+
+@pytest.mark.parametrize("create", [*CONTENTLESS, *(WITH_VALUES if sqlite3.sqlite_version_info >= (3, 47) else [])])
 def test_full_text_index_without_content_is_restored(create: str) -> None:
     """It cannot return its text, but the restored index finds the same rows."""
     con = filled(f"CREATE VIRTUAL TABLE f USING {create}", "INSERT INTO f(rowid, a) VALUES(7, 'needle'), (9, 'hay')")

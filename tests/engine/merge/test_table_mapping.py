@@ -273,7 +273,7 @@ def test_object_without_movable_rows_is_refused(bench: Bench, name: str, id: str
         "CREATE VIRTUAL TABLE docs USING fts5(title, content, tokenize = 'porter ascii')",
         "CREATE VIRTUAL TABLE kept USING fts5(a, content = 'docs')",
         "CREATE TABLE own(n)",
-        "CREATE VIRTUAL TABLE words USING fts4(a)",
+        "CREATE VIRTUAL TABLE words USING fts4(a, languageid='l')",
         "CREATE VIEW titles AS SELECT * FROM own",
     )
     moved = source("a.db", name)

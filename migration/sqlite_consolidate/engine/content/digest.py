@@ -29,7 +29,8 @@ from sqlite_consolidate.engine.content.projection import Projection
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
 from sqlite_consolidate.engine.sqlite.errors import result_code
 from sqlite_consolidate.engine.sqlite.limits import PROGRESS_ROWS
-from sqlite_consolidate.engine.sqlite.sql import strip_trailing_comments
+from sqlite_consolidate.engine.sqlite.schema.index_content import can_be_scanned, inner_names
+from sqlite_consolidate.engine.sqlite.sql import quoted, strip_trailing_comments
 from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.text import counted
 
@@ -141,9 +142,26 @@ def digest_table(
         where: SQL condition of the rows that count. Empty counts all rows.
     """
     limits_of(con).deadline.start_step(f"the rows of {table.name}")
+    if not can_be_scanned(table):
+        return _digest_inner_tables(con, table, database)
     counts = table.counts_rowid if with_rowid is None else with_rowid
     rows = Projection.of_table(table, database, with_rowid=counts)
     return digest_query(con, rows.select_row(where))
+
+
+def _digest_inner_tables(con: sqlite3.Connection, table: Table, database: str) -> TableDigest:
+    """Digest the inner tables of a search index without content whose rows SQLite cannot read.
+
+    Its rows are its documents, or else entries of its directory of terms.
+    """
+    rows, total = {}, TableDigest()
+    for name in inner_names(table):
+        exists = f"SELECT 1 FROM {quoted(database)}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
+        if con.execute(exists, (name,)).fetchone():
+            suffix = name.rpartition("_")[2]
+            inner = digest_query(con, f"SELECT '{suffix}', * FROM {quoted(database)}.{quoted(name)}")
+            rows[suffix], total = inner.rows, total + inner
+    return TableDigest(rows.get("docsize", max(rows.get("segdir", 0), rows.get("idx", 0))), total.total)
 
 
 def digest_tables(con: sqlite3.Connection, schema: Schema, database: str = "main") -> dict[str, TableDigest]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sqlite_consolidate.engine.content.literals import literal, text_literal
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
+from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind
 from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.engine.sqlite.wide_rows import MAX_VALUES, fetch_rows, select_rows
@@ -150,7 +151,7 @@ def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextI
 def _content_tables(schema: Schema, table: Table) -> list[Table]:
     """Return the tables through which the rows of ``table`` are read and written.
 
-    This is the table itself, except for a full-text table without its own ``_content``. Such a table cannot return the
+    This is the table itself, except for a full-text table that does not store its text. Such a table cannot return the
     text that it has indexed, so its shadow tables are dumped.
     """
     prefix = f"{folded(table.name)}_"
@@ -162,10 +163,7 @@ def _content_tables(schema: Schema, table: Table) -> list[Table]:
         for shadow in schema.tables.values()
         if shadow.kind == "shadow" and (name := folded(shadow.name)).startswith(prefix) and not name.startswith(longer)
     ]
-    indexes_only = table.module.startswith("fts") and not any(
-        folded(shadow.name) == f"{prefix}content" for shadow in inner
-    )
-    return inner if indexes_only else [table]
+    return inner if content_kind(table) in ("external", "none") else [table]
 
 
 def _terminated(sql: str) -> str:

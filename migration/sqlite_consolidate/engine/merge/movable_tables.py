@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.sql import folded, strip_literals
+from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind, unseen_option
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.plan.model import Source, TableMap
 
-_MODULES = ("fts5", "rtree", "rtree_i32")
-# FTS5 with this option stores the text elsewhere or not at all. A column may be named content.
-_OPTION = re.compile(r"[(,]\s*content\s*=")
+_MODULES = ("fts3", "fts4", "fts5", "rtree", "rtree_i32")
 
 
 def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> Table | Problem:
@@ -40,12 +38,16 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
     if table.kind == "shadow":
         text = "belongs to a virtual table and holds its inner state, not rows."
         return Problem("inner-table", subject, text, "Move the virtual table instead.", criterion="sources-readable")
-    if table.kind == "virtual" and (table.module not in _MODULES or _OPTION.search(strip_literals(table.sql))):
+    if table.kind == "virtual" and not _stores_its_rows(table):
         text = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
         hint = "Leave it behind with a reason and create it again in the target."
-        if table.module in ("fts4", "fts5") and _OPTION.search(strip_literals(table.sql)):
+        if content_kind(table):
             hint = (
                 "Name it in a [[rebuild]] as well, and the run creates and fills it. Or leave it behind with a reason."
             )
         return Problem("virtual-table", subject, text, hint, criterion="values-fit")
     return table
+
+
+def _stores_its_rows(table: Table) -> bool:
+    return table.module in _MODULES and content_kind(table) == "own" and not unseen_option(table)

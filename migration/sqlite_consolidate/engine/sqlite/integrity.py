@@ -28,6 +28,9 @@ Measured with a database of 700 MB: less cache, or more up to a tenth of the dat
 
 
 _DIFFERS = re.compile(r"malformed inverted index for FTS4 table main\.(?P<name>.+)", re.DOTALL)
+_UNREADABLE = re.compile(
+    r"unable to validate the inverted index for FTS4 table main\.(?P<name>.+): SQL logic error", re.DOTALL
+)
 
 _ALL_LINES = 0x7FFFFFFF  # the largest number that the pragma takes
 
@@ -45,15 +48,15 @@ def check_integrity(con: sqlite3.Connection) -> list[str]:
 
 
 def integrity_lines(con: sqlite3.Connection, most: int) -> list[str]:
-    """Return the errors of integrity_check, without those of indexes that lag behind.
+    """Return the errors of integrity_check, without those of indexes that can be rebuilt.
 
     Since SQLite 3.44 it compares an FTS4 table with the table whose rows it indexes. Such an index can be rebuilt, and
-    no row is damaged. Each adds one line to those that are asked for.
+    no row is damaged. It cannot compare an FTS4 table without content. Each adds one line to those that are asked for.
     """
     virtual = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0"
     number = min(most + int(con.execute(virtual).fetchone()[0]), _ALL_LINES)
     lines = (str(row[0]) for row in con.execute(f"PRAGMA main.integrity_check({number})").fetchall())
-    return [line for line in lines if line != "ok" and not _lagging_index(con, line)]
+    return [line for line in lines if line != "ok" and not (_lagging_index(con, line) or _is_contentless(con, line))]
 
 
 def lagging_indexes(con: sqlite3.Connection, schema: Schema) -> list[str]:
@@ -65,10 +68,20 @@ def lagging_indexes(con: sqlite3.Connection, schema: Schema) -> list[str]:
 
 def _lagging_index(con: sqlite3.Connection, line: str) -> str:
     """Return the index of which a line says that it differs from its external content."""
-    match = _DIFFERS.fullmatch(line)
+    name, content = _content_of(con, _DIFFERS.fullmatch(line))
+    return name if content else ""
+
+
+def _is_contentless(con: sqlite3.Connection, line: str) -> bool:
+    """Return whether a line says that SQLite cannot compare an index that has no content."""
+    return _content_of(con, _UNREADABLE.fullmatch(line))[1] == ""
+
+
+def _content_of(con: sqlite3.Connection, match: re.Match[str] | None) -> tuple[str, str | None]:
+    """Return the index that a line names, and the value of its option ``content``."""
     query = "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?"
     row = con.execute(query, (match["name"],)).fetchone() if match else None
-    return match["name"] if match and row and module_arguments(str(row[0])).options.get("content") else ""
+    return (match["name"], module_arguments(str(row[0])).options.get("content")) if match and row else ("", None)
 
 
 def violated_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.derived.search_index import SearchIndex
-from sqlite_consolidate.engine.sqlite.schema.derivations import SEARCH_MODULES
+from sqlite_consolidate.engine.sqlite.schema.index_content import (
+    content_kind,
+    index_columns,
+    inner_names,
+    unseen_option,
+)
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import toml_string
+from sqlite_consolidate.text import join_names, toml_string
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,9 +26,7 @@ else:
 
 CRITERION = "derived-declared"
 
-_NAME_ANOTHER = (
-    "Name an FTS4 or FTS5 table with external content, or an FTS5 table without content and its rows (from)."
-)
+_NAME_ANOTHER = "Name an FTS3, FTS4, FTS5, R-tree or Geopoly table."
 _ONLY_STALE = "Accept that it is stale: [[stale]] with its name and a reason."
 
 
@@ -39,7 +42,8 @@ def plan_rebuilds(reader: DerivationReader, entries: Sequence[Rebuild]) -> tuple
         table = reader.schema.table(entry.table)
         fact, hint = _unfit(reader, entry, table)
         if table is not None and not fact:
-            index = SearchIndex(table, entry.from_.strip())
+            inner = tuple(name for name in inner_names(table) if reader.schema.table(name))
+            index = SearchIndex(table, entry.from_.strip(), inner)
             fact, hint = _refusal(reader, index), "Correct the columns of the index and its content, or from."
         if table is None or fact:
             problems.append(Problem("bad-rebuild", f"[[rebuild]] {entry.table}", fact, hint, criterion=CRITERION))
@@ -58,19 +62,19 @@ def _unfit(reader: DerivationReader, entry: Rebuild, table: Table | None) -> tup
     """Return why a table cannot be rebuilt as the plan states it, and what to do."""
     if table is None:
         return "the target will have no such table.", "Correct the name, or remove the [[rebuild]]."
-    if table.module not in SEARCH_MODULES:
-        return "is no FTS4 or FTS5 table.", _NAME_ANOTHER
+    kind = content_kind(table)
+    if not kind:
+        return "is no search index.", _NAME_ANOTHER
     if reader.content_of(table):
         remove = "Remove from, or remove content= from the declaration of the index."
         return ("has external content, which it reads itself.", remove) if entry.from_ else ("", "")
-    if table.name not in reader.contentless_indexes():
-        fact = "has content of its own: a rebuild reads that, and adds no row."
-        return fact, f"{_ONLY_STALE} Or move its rows."
-    if table.module == "fts4":
-        return "is an FTS4 table without content, and SQLite has no command that empties it.", _ONLY_STALE
+    if option := unseen_option(table):
+        return f"is an FTS4 table with {option}=, and a row of it is more than its columns.", _ONLY_STALE
     if not entry.from_.strip():
-        hint = 'State its rowid and its columns: from = "SELECT id, ... FROM ...".'
-        return "has no content, so nothing says from which rows it is derived.", hint
+        stores = "has content of its own" if kind == "own" else "has no content"
+        columns = join_names(index_columns(table))
+        hint = f'State the query of {columns}: from = "SELECT id, ... FROM ...".'
+        return f"{stores}, so nothing says from which rows it is derived.", hint
     return "", ""
 
 

@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.checks.derived.declared_refreshes import (
     plan_refreshes,
     refresh_lines,
 )
+from sqlite_consolidate.engine.checks.derived.kept_rows import add_lost_rows
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.sqlite.integrity import lagging_indexes
 from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation, DerivationReader
@@ -49,6 +50,7 @@ def add_stale_data(databases: InspectedDatabases, limits: Limits) -> None:
     finally:
         reader.close()
     databases.problems += [*refused, *problems]
+    add_lost_rows(databases)
     rebuilt = {folded(entry.table) for entry in databases.plan.rebuilds}
     stale = []
     for derivation in derivations:

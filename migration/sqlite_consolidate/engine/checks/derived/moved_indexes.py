@@ -9,8 +9,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
-from sqlite_consolidate.engine.sqlite.schema.derivations import SEARCH_MODULES, DerivationReader
-from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
+from sqlite_consolidate.engine.sqlite.schema.derivations import DerivationReader
+from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import Problem
@@ -28,16 +28,12 @@ _KEYS_OF_INDEX = {"name", "target_name", "create"}
 def is_moved_index(plan: Plan, table_map: TableMap, schema: Schema) -> bool:
     """Return whether a table mapping names a search index that the plan rebuilds.
 
-    One with content of its own has rows that are copied.
+    The rows of one with its own content are copied, unless the plan states a query of them.
     """
     table = schema.table(table_map.name)
-    rebuilt = {folded(entry.table) for entry in plan.rebuilds}
-    return (
-        table is not None
-        and folded(table_map.into) in rebuilt
-        and table.module in SEARCH_MODULES
-        and "content" in module_arguments(table.sql).options
-    )
+    entry = next((each for each in plan.rebuilds if folded(each.table) == folded(table_map.into)), None)
+    kind = content_kind(table) if table and entry else ""
+    return kind in ("external", "none") or (kind == "own" and bool(entry and entry.from_))
 
 
 def index_problem(databases: InspectedDatabases, source: Source, table_map: TableMap, limits: Limits) -> Problem | None:

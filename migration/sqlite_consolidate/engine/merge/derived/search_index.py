@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind, index_columns
 from sqlite_consolidate.engine.sqlite.sql import identifier_list, quoted
 
 if TYPE_CHECKING:
@@ -16,15 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchIndex:
-    """Hold an FTS4 or FTS5 table that the run rebuilds.
+    """Hold a search index that the run rebuilds.
 
     Attributes:
         table: The table, as the target will have it.
-        query: Query of the rowid and of all columns, for a table without content. Empty for one with external content.
+        query: Query of the rowid and of all columns. Empty for an index with external content.
+        inner: Names of the tables of an FTS4 table without content, which has no command that empties it.
     """
 
     table: Table
     query: str = ""
+    inner: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -38,9 +41,18 @@ class SearchIndex:
         """
         if not self.query:
             return [self._command("rebuild")]
-        columns = identifier_list(["rowid", *(column.name for column in self.table.stored)])
+        columns = identifier_list(index_columns(self.table))
         insert = f"INSERT INTO main.{quoted(self.name)}({columns}) SELECT * FROM (\n{self.query}\n)"
-        return [self._command("delete-all"), insert]
+        return [*self._emptying(), insert]
+
+    def _emptying(self) -> list[str]:
+        """Return the statements that remove all rows."""
+        if content_kind(self.table) == "own":
+            return [f"DELETE FROM main.{quoted(self.name)}"]
+        if self.table.module == "fts5":
+            return [self._command("delete-all")]
+        # FTS4 does the same before it indexes the rows of an external content again.
+        return [f"DELETE FROM main.{quoted(name)}" for name in self.inner]
 
     def _command(self, command: str) -> str:
         return f"INSERT INTO main.{quoted(self.name)}({quoted(self.name)}) VALUES('{command}')"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.dependencies import Access, compile_accesses, record_accesses
+from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind
 from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, strip_literals
@@ -160,9 +161,7 @@ class DerivationReader:
         return [
             table.name
             for table in self.schema.tables.values()
-            if table.module in SEARCH_MODULES
-            and self.schema.table(f"{table.name}_content") is None
-            and not self.content_of(table)
+            if content_kind(table) in ("external", "none") and not self.content_of(table)
         ]
 
     def _names_content(self, table: Table, content: str) -> bool:

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.checks.comparison.compare import settled_text
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
-from sqlite_consolidate.engine.checks.derived.derived_right import CONTENTS, INTACT
+from sqlite_consolidate.engine.checks.derived.rebuilt_contents import CONTENTS, INTACT
 from sqlite_consolidate.engine.checks.matching.matched_rows_proof import (
     copied_subject,
     matched_rows_text,
