@@ -29,8 +29,14 @@ WORDED = {
     ),
     (CONTENTLESS, INDEXES): (
         "target.db:words: trigger fires does not fire for 2 rows of t, so what it would write here is missing. Paste "
-        "these lines into the plan with the query of its rowid and its columns, and the run rebuilds it. Or accept "
-        'that words is stale: [[stale]] with name = "words" and a reason.\n[[rebuild]]\ntable = "words"\n'
+        "these lines into the plan, and the run rebuilds it. Or accept that words is stale: [[stale]] with name = "
+        '"words" and a reason.\n[[rebuild]]\ntable = "words"\n'
+        'from = "SELECT new.id, new.body FROM t AS new" [derived-undeclared]'
+    ),
+    (CONTENTLESS, INDEXES.replace("VALUES(new.id, new.body)", "SELECT id, body FROM t WHERE id = new.id")): (
+        "target.db:words: trigger fires does not fire for 2 rows of t, so what it would write here is missing. Paste "
+        "these lines into the plan with the query of rowid and body, and the run rebuilds it. Or accept that words is "
+        'stale: [[stale]] with name = "words" and a reason.\n[[rebuild]]\ntable = "words"\n'
         'from = "SELECT ..." [derived-undeclared]'
     ),
     (SUM, COUNTS): (

@@ -18,17 +18,19 @@ from sqlite_consolidate.engine.checks.derived.kept_rows import add_lost_rows
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.sqlite.integrity import lagging_indexes
 from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation, DerivationReader
-from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
+from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind, index_columns, unseen_option
+from sqlite_consolidate.engine.sqlite.schema.index_queries import query_by_triggers
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import join_names
+from sqlite_consolidate.text import join_names, toml_string
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.plan.model import Stale
 
 _KEEPS_EACH_ROW = ("refuse", "skip-identical")
@@ -136,9 +138,9 @@ def _lagging(databases: InspectedDatabases) -> list[Finding]:
     """Return a finding for each index that lags behind its content before the run."""
     target, rebuilt = databases.target, {folded(index.name) for index in databases.rebuilt_indexes}
     names = lagging_indexes(target.write_lock.reader, target.schema) if target else []
-    text = "this search index does not have the rows of its content. A [[rebuild]] of the plan brings it up to date."
+    text = "this search index does not have the rows of its content. These lines of the plan rebuild it: [[rebuild]]"
     return [
-        Finding.of("index-lags", f"{databases.plan.target}:{name}", text)
+        Finding.of("index-lags", f"{databases.plan.target}:{name}", f"{text} table = {toml_string(name)}")
         for name in names
         if folded(name) not in rebuilt
     ]
@@ -213,10 +215,10 @@ def _hint(databases: InspectedDatabases, table: str, derivations: Sequence[Deriv
         return f"Paste these lines into the plan, and the run rebuilds it:\n{rebuild_lines(table)}"
     if any(derivation.is_index for derivation in derivations):
         return f"Paste these lines into the plan, and the run rebuilds it. Or {accept}.\n{rebuild_lines(table)}"
-    if _is_contentless(databases, table):
-        paste = "Paste these lines into the plan with the query of its rowid and its columns"
-        return f"{paste}, and the run rebuilds it. Or {accept}.\n{rebuild_lines(table, query='SELECT ...')}"
-    declared = databases.target_schema.schema.table(table)
+    schema = databases.target_schema.schema
+    declared = schema.table(table)
+    if declared and content_kind(declared) and not unseen_option(declared):
+        return _rebuild_hint(schema, declared, accept)
     if declared and all(derivation.ways == {"UPDATE"} for derivation in derivations):
         names = {name for derivation in derivations for name in derivation.columns}
         columns = [column.name for column in declared.columns if folded(column.name) in names]
@@ -224,6 +226,14 @@ def _hint(databases: InspectedDatabases, table: str, derivations: Sequence[Deriv
         paste = f"Paste these lines into the plan with the queries of these columns. Or {_MOVE_APART}, or {accept}."
         return f"{paste}\n{refresh_lines(table, columns, triggers)}"
     return f"M{_MOVE_APART[1:]}, or {accept}."
+
+
+def _rebuild_hint(schema: Schema, table: Table, accept: str) -> str:
+    """Return the lines that rebuild an index from the query that its triggers state."""
+    query = query_by_triggers(schema, table)
+    of_rows = "" if query else f" with the query of {join_names(index_columns(table))}"
+    text = f"Paste these lines into the plan{of_rows}, and the run rebuilds it. Or {accept}."
+    return f"{text}\n{rebuild_lines(table.name, query=query or 'SELECT ...')}"
 
 
 def _accepting(entries: Sequence[Stale], table: str, derivations: Sequence[Derivation]) -> list[Stale]:
@@ -258,17 +268,7 @@ def _rows_of(arriving: ArrivingRows, derivations: Sequence[Derivation]) -> str:
     )
 
 
-def _is_contentless(databases: InspectedDatabases, table: str) -> bool:
-    """Return whether a table is a search index without content that can be filled again."""
-    declared = databases.target_schema.schema.table(table)
-    return (
-        declared is not None
-        and declared.module == "fts5"
-        and module_arguments(declared.sql).options.get("content") == ""
-    )
-
-
 def _is_compared_by_integrity_check(databases: InspectedDatabases, table: str) -> bool:
     """Return whether integrity_check compares a search index with its external content."""
     declared = databases.target_schema.schema.table(table)
-    return declared is not None and declared.module == "fts4"
+    return declared is not None and declared.module == "fts4" and content_kind(declared) == "external"

@@ -1,0 +1,127 @@
+"""Read from INSERT triggers which query gives the rows of a search index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, trigger_event
+from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind, index_columns
+from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
+
+_ROWID_NAMES = {*ROWIDS, "docid"}
+_PLAIN = r"abcdefghijklmnopqrstuvwxyz_0123456789"
+
+
+class _Token(NamedTuple):
+    text: str
+    start: int
+    end: int
+
+
+def query_by_triggers(schema: Schema, table: Table) -> str:
+    """Return the query of the rows that INSERT triggers write into an index, or an empty text.
+
+    The query names its table ``new``, so that it has the expressions of the trigger as they stand. It is empty if a
+    trigger writes in another way than by one INSERT with VALUES, or if the index reads its content itself.
+    """
+    if content_kind(table) not in ("own", "none"):
+        return ""
+    queries = []
+    for trigger in schema.triggers:
+        owner = schema.table(trigger.table)
+        if owner is None or trigger_event(trigger) != "INSERT":
+            continue
+        statements = [each for each in _statements(trigger) if _inserts_into(each, table)]
+        if not statements:
+            continue
+        query = _query(trigger, statements[0], table, owner) if len(statements) == 1 else ""
+        if not query:
+            return ""
+        queries.append(query)
+    return " UNION ALL ".join(queries)
+
+
+def _tokens(sql: str) -> list[_Token]:
+    return [_Token(folded(match[0]), *match.span()) for match in TOKEN.finditer(sql) if not match["gap"]]
+
+
+def _statements(trigger: TriggerOrView) -> Iterator[list[_Token]]:
+    """Yield the tokens of each statement of a trigger."""
+    tokens = _tokens(trigger.sql)
+    begin = next((at for at, token in enumerate(tokens) if token.text == "begin"), len(tokens))
+    statement: list[_Token] = []
+    for token in tokens[begin + 1 :]:
+        if token.text == ";":
+            yield statement
+            statement = []
+        else:
+            statement.append(token)
+
+
+def _inserts_into(statement: Sequence[_Token], table: Table) -> bool:
+    texts = [_unquoted(token.text) for token in statement]
+    return "into" in texts[:4] and folded(table.name) in texts[texts.index("into") + 1 :][:3]
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if text[:1] in {'"', "`", "[", "'"} else text
+
+
+def _query(trigger: TriggerOrView, statement: Sequence[_Token], table: Table, owner: Table) -> str:
+    """Return the query of the rows that one statement of a trigger writes, or an empty text."""
+    texts = [_unquoted(token.text) for token in statement]
+    named = texts.index(folded(table.name), texts.index("into")) + 1
+    names = [column.name for column in table.stored]
+    if texts[named : named + 1] == ["("]:
+        lists, end = _list(statement, named)
+        names = [_unquoted(trigger.sql[start:stop].strip()) for start, stop in lists]
+        named = end
+    if texts[named : named + 1] != ["values"]:
+        return ""
+    values, end = _list(statement, named + 1)
+    if end != len(statement) or len(values) != len(names):
+        return ""
+    written = {
+        _column(name): trigger.sql[start:stop].strip() for name, (start, stop) in zip(names, values, strict=True)
+    }
+    columns = [written.get(_column(name), "NULL") for name in index_columns(table)]
+    if written.keys() - {_column(name) for name in index_columns(table)} or columns[0] == "NULL":
+        return ""
+    where = _condition(trigger)
+    return f"SELECT {', '.join(columns)} FROM {_spelled(owner.name)} AS new{f' WHERE {where}' if where else ''}"
+
+
+def _column(name: str) -> str:
+    return "rowid" if folded(name) in _ROWID_NAMES else folded(name)
+
+
+def _list(statement: Sequence[_Token], at: int) -> tuple[list[tuple[int, int]], int]:
+    """Return the places of the items in a parenthesis, and the number of the next token."""
+    depth, start, places = 0, statement[at].end if at < len(statement) else 0, []
+    for number, token in enumerate(statement[at:], at):
+        depth += (token.text == "(") - (token.text == ")")
+        if depth == 0 or (depth == 1 and token.text == ","):
+            places.append((start, token.start))
+            start = token.end
+        if depth == 0:
+            return places, number + 1
+    return [], -1
+
+
+def _condition(trigger: TriggerOrView) -> str:
+    """Return the condition of a trigger, or an empty text."""
+    tokens = _tokens(trigger.sql)
+    texts = [token.text for token in tokens]
+    head = texts[: texts.index("begin")] if "begin" in texts else []
+    return trigger.sql[tokens[head.index("when")].end : tokens[len(head)].start].strip() if "when" in head else ""
+
+
+def _spelled(name: str) -> str:
+    """Return a name without quotes where it needs none, as a person would write it."""
+    return name if folded(name).strip(_PLAIN) == "" and not name[:1].isdigit() else quoted(name)
