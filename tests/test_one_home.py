@@ -47,6 +47,7 @@ WITH_SQL_OF_ROWS = {
     "search_index.py": "fills a search index, which belongs to no table mapping",
     "rebuilt_contents.py": "proves what a search index finds, and takes no SQL from its rebuild",
     "kept_rows.py": "compares rows of a search index with those of a query of the plan",
+    "index_queries.py": "writes the query that a trigger states, and reads no row",
     "digest.py": "reads the inner tables of a search index that has no rows",
     "levels.py": "orders the rows of a tree, and reads their keys only",
     "key_maps.py": "compares the rows that projections give with those that stand in the target",
