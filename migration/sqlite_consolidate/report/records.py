@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlite_consolidate
 from sqlite_consolidate.engine.apps.smoke_observations import command_text
-from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_column
+from sqlite_consolidate.engine.checks.renumbering.key_texts import key_column
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_differences
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.results import RunResults

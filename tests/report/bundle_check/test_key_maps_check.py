@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sqlite_consolidate.engine.checks.renumbering.keys_mapped import NO_NEW_KEY, key_text
+from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY, key_text
 from sqlite_consolidate.engine.run.run_log import Evidence
 from sqlite_consolidate.observation import Outcome, Relation
 from sqlite_consolidate.plan.model import Plan

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.literals import format_value
 from sqlite_consolidate.engine.merge.conflict_log import count_identical
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
-from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.merge.rows.policies import updates_matched_rows
 from sqlite_consolidate.engine.sqlite.connections import (
     attach,
     attached,
@@ -206,14 +206,11 @@ def _needs_trial(into: Table, key_sources: Sequence[KeySource], only: TableMappi
     That is so for computed keys, and for several sources with a conflict policy.
     """
     has_policy = len(key_sources) > 1 and any(
-        key_source.policy != "refuse" or _updates_rows(key_source.mapping) for key_source in key_sources
+        key_source.policy != "refuse" or updates_matched_rows(key_source.mapping.table_map)
+        for key_source in key_sources
     )
     source_indexes = {index.sql for index in only.table.indexes} if only and not only.shifted else set()
     return has_policy or any(index.sql not in source_indexes for index in computed_keys(into))
-
-
-def _updates_rows(mapping: TableMapping) -> bool:
-    return mapping.matched is not None and policy_of(mapping.table_map) == "prefer-source"
 
 
 def _mixed_identity_problem(into: Table, mappings: Sequence[TableMapping]) -> Problem:

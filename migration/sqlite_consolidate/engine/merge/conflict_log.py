@@ -111,10 +111,9 @@ def matched_conflicts(con: sqlite3.Connection, matched: MatchedRows, alias: str)
     text_factory = con.text_factory
     read_text_losslessly(con)
     try:
-        for old, new, identical in con.execute(
-            f"SELECT old, new, identical FROM {matched.place(alias)} ORDER BY row"
-        ).fetchall():
-            yield ResolvedConflict([literal(old)], bool(identical), standing=literal(new))
+        lines = f"SELECT old, new, identical, updates FROM {matched.place(alias)} ORDER BY row"
+        for old, new, identical, updates in con.execute(lines).fetchall():
+            yield ResolvedConflict([literal(old)], bool(identical), bool(updates), literal(new))
     finally:
         con.text_factory = text_factory
 
@@ -231,4 +230,8 @@ def _match_text(policy: str, counts: ConflictCounts, match: Sequence[str]) -> st
     if counts.different != 1:
         fact = "updated theirs" if policy == "prefer-source" else "are nowhere in the target now"
     different = f"{counts.different} {'differs' if counts.different == 1 else 'differ'} and {fact}"
+    if policy == "prefer-newer":
+        older, newer = counts.different - counts.replaced, counts.replaced
+        different = f"{older} {'is older and was' if older == 1 else 'are older and were'} not moved,"
+        different += f" {newer} {'is newer and has updated it' if newer == 1 else 'are newer and have updated theirs'}"
     return f"{rows}, by {columns} ({policy}): {identical}, {different}"

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_wor
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
-from sqlite_consolidate.engine.checks.renumbering.keys_mapped import changed_offsets
+from sqlite_consolidate.engine.checks.renumbering.key_texts import changed_offsets
 from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
 from sqlite_consolidate.engine.code.remaining import remaining_mentions, unreferenced_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.checks.renumbering.keys_mapped import changed_offsets
+from sqlite_consolidate.engine.checks.renumbering.key_texts import changed_offsets
 from sqlite_consolidate.engine.run.stages import TRANSFER, VERIFY
 from sqlite_consolidate.plan.model import Source
 from sqlite_consolidate.report.evidence import KeyMapRecord

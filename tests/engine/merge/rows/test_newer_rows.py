@@ -67,6 +67,20 @@ def test_standing_row_keeps_its_implicit_rowid(bench: Bench) -> None:
     assert rows_are_exact(copied)
 
 
+def test_column_of_the_target_alone_stays_as_it_is(bench: Bench) -> None:
+    """It makes no difference between two rows. A new row has its DEFAULT."""
+    bench.database(TARGET, "CREATE TABLE t(k INTEGER PRIMARY KEY, v, at, extra DEFAULT 'E')")
+    bench.execute(TARGET, "INSERT INTO t VALUES(1, 'old', 1, 'kept'), (2, 'same', 5, 'kept'), (3, 'new', 9, 'kept')")
+    bench.database("a.db", CREATE, rows=insert((1, "newer", 2), (2, "same", 5), (3, "older", 8), (4, "added", 1)))
+
+    copied = bench.copied(source("a.db", table("t", **NEWER)))
+
+    rows = [(1, "newer", "kept"), (2, "same", "kept"), (3, "new", "kept"), (4, "added", "E")]
+    assert copied.rows("SELECT k, v, extra FROM t") == rows
+    assert rows_are_exact(copied)
+    assert failed_subjects(compare.rows_counted(copied.compared)) == []
+
+
 @pytest.mark.parametrize(("policy", "stays"), [("COLLATE NOCASE", "b"), ("", "a")])
 def test_values_are_compared_by_collation_of_target(bench: Bench, policy: str, stays: str) -> None:
     """'B' is larger than 'a' only where case does not count."""

@@ -7,12 +7,13 @@ this process follows the references from row to row.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query, digest_rows
-from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
+from sqlite_consolidate.engine.sqlite.connections import open_existing, read_text_losslessly
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.observation import Observation, equal, not_required
@@ -52,21 +53,48 @@ def rows_chosen(compared: TargetComparison) -> list[Observation]:
     return [_observation(sources[copied.mapping.source.name], copied) for copied in chosen]
 
 
-def chosen_condition(inspected: InspectedDatabases, mapping: TableMapping) -> str:
+def chosen_condition(inspected: InspectedDatabases, mapping: TableMapping, con: sqlite3.Connection) -> str:
     """Return the SQL condition over ``s`` that a row of a source has to move.
 
-    The connection of the source keeps the identities of these rows in a temporary table.
+    Args:
+        inspected: All databases.
+        mapping: The table of the source.
+        con: Connection that reads the rows. It keeps the identities of those that move in a temporary table.
     """
     name = mapping.source.name
     source = _Source(inspected, name, _followed_references(inspected).get(name, []))
     table = folded(mapping.table_map.name)
-    kept, identity = quoted(f"{_KEPT} {table}"), _identity(source.table_of(mapping))
+    kept, identity = quoted(f"{_KEPT} {name} {table}"), _identity(source.table_of(mapping))
     columns = ", ".join(f"c{place}" for place, _ in enumerate(identity))
-    source.con.execute(f"DROP TABLE IF EXISTS temp.{kept}")
-    source.con.execute(f"CREATE TEMP TABLE {kept}({columns}, UNIQUE({columns}))")
+    con.execute(f"DROP TABLE IF EXISTS temp.{kept}")
+    con.execute(f"CREATE TEMP TABLE {kept}({columns}, UNIQUE({columns}))")
     marks = ", ".join("?" for _ in identity)
-    source.con.executemany(f"INSERT INTO temp.{kept} VALUES({marks})", source.chosen(table))
+    con.executemany(f"INSERT INTO temp.{kept} VALUES({marks})", source.chosen(table))
     return f"({', '.join(f's.{column}' for column in identity)}) IN (SELECT {columns} FROM temp.{kept})"
+
+
+def chosen_by_function(inspected: InspectedDatabases, mapping: TableMapping, con: sqlite3.Connection) -> str:
+    """Return the SQL condition over ``s`` that a row has to move, without writing a table.
+
+    This process tells it by the rowid. Rows of a table without rowids have the marker that the copy uses, which
+    ``rows-chosen`` compares.
+
+    Args:
+        inspected: All databases.
+        mapping: The table of the source.
+        con: Connection that reads the rows and must not write.
+    """
+    name = mapping.source.name
+    source = _Source(inspected, name, _followed_references(inspected).get(name, []))
+    if not source.table_of(mapping).rowid:
+        return mapping.chosen.over() if mapping.chosen else "1"
+    rowids = {rowid for (rowid,) in source.chosen(folded(mapping.table_map.name))}
+    number = [(each.source.name, each.table_map.name) for each in inspected.mappings].index(
+        (name, mapping.table_map.name)
+    )
+    function = f"consolidation_moves_{number}"
+    con.create_function(function, 1, lambda rowid: rowid in rowids, deterministic=True)
+    return f"{function}(s.{_identity(source.table_of(mapping))[0]})"
 
 
 def _followed_references(inspected: InspectedDatabases) -> dict[str, list[Reference]]:
@@ -81,10 +109,23 @@ def _followed_references(inspected: InspectedDatabases) -> dict[str, list[Refere
 
 def _observation(source: _Source, copied: CopiedTable) -> Observation:
     mapping = copied.mapping
-    expected = source.digest(mapping) if mapping.table_map.follows else source.digest_by_where(mapping)
+    if mapping.matched or mapping.lookups:
+        expected = _digest_staged(source.inspected, mapping)
+    else:
+        expected = source.digest(mapping) if mapping.table_map.follows else source.digest_by_where(mapping)
     subject = f"{mapping.subject} -> {mapping.into.name}"
     text, observed = (f"{digest.full} of {counted(copied.rows, 'row')}" for digest in (expected, copied.moved))
     return replace(equal(subject, text, observed), examined=max(1, copied.rows))
+
+
+def _digest_staged(inspected: InspectedDatabases, mapping: TableMapping) -> TableDigest:
+    """Digest the staged rows that have to move and do not match, as they have to arrive.
+
+    Only the staging database has the keys of matched rows. The rows are chosen in the source itself.
+    """
+    with closing(open_existing(inspected.path_of(mapping))) as con:
+        rows = replace(mapping, chosen=None).projection()
+        return digest_query(con, rows.select_row(chosen_condition(inspected, mapping, con)))
 
 
 @dataclass
@@ -217,4 +258,5 @@ def _stands_for_none(values: tuple[Any, ...]) -> bool:
 
 def _identity(table: Table) -> list[str]:
     """Return the SQL of the columns that tell each row of a table from the others."""
-    return [quoted(table.rowid)] if table.rowid else [quoted(name) for name in table.primary_key]
+    rowid = table.alias or table.rowid  # a copy of the rows has the alias, and rowids of its own
+    return [quoted(rowid)] if rowid else [quoted(name) for name in table.primary_key]

@@ -137,7 +137,7 @@ class ArrivingRows:
     def _replaced(self, mapping: TableMapping) -> int:
         """Return the number of rows of the target that a different row replaces."""
         if mapping.matched:
-            return mapping.matched.different if policy_of(mapping.table_map) == "prefer-source" else 0
+            return mapping.matched.updating
         copied = self._copied.get(_target_of(mapping))
         return 0 if copied is None else copied.replaced - _identical(copied)
 

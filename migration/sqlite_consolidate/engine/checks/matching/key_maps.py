@@ -16,8 +16,16 @@ from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits
 from sqlite_consolidate.engine.checks.matching.standing_rows import StandingRows, same_values
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id, table_id
 from sqlite_consolidate.engine.content.inspection import read_problem
-from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, Lookup, MatchedRows, identity, joined
-from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.merge.rows.matched_rows import (
+    WHOLE_ROW,
+    Lookup,
+    MatchedNumber,
+    MatchedRows,
+    identity,
+    joined,
+)
+from sqlite_consolidate.engine.merge.rows.policies import policy_of, updates_matched_rows
+from sqlite_consolidate.engine.merge.rows.update_rows import updated_columns
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import TableId
+    from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -42,7 +51,7 @@ def match_rows(databases: InspectedDatabases, limits: Limits) -> None:
     if not matching:
         return
     followed = FollowedKeys.of(databases)
-    problems = list(find_unmatchable(databases.mappings, followed))
+    problems = list(find_unmatchable(databases, followed))
     databases.problems += problems
     if problems or followed.problems:
         return
@@ -96,21 +105,19 @@ class _KeyMaps:
                 continue
             table = table_id(mapping)
             name = self._names[table] = f"matched rows {len(self._names) + 1}"
-            key = mapping.matched_key
-            collation = quoted(column_collation(mapping.table, key) if key else "binary")
-            columns = f"row INTEGER PRIMARY KEY, old COLLATE {collation}, new, standing, second, identical"
-            self.con.execute(f"CREATE TABLE main.{quoted(name)}({columns})")
-            for column in ("old", "new", "standing"):
-                self.con.execute(f"CREATE INDEX main.{quoted(f'{name} by {column}')} ON {quoted(name)}({column})")
-            for follower, column, when in self.followed.columns_of(column_id(mapping, key)):
-                if not self.followed.is_own_key(follower, column):
-                    columns_of = lookups.setdefault(table_id(follower), {})
-                    columns_of[folded(column)] = (*columns_of.get(folded(column), ()), Lookup(name, when))
+            numbers = self._numbers(mapping)
+            self._create_map(mapping, name, numbers)
+            keys = [(mapping.matched_key, "old", "new"), *((each.column, each.old, each.new) for each in numbers)]
+            for key, old, new in keys:
+                for follower, column, when in self.followed.columns_of(column_id(mapping, key)):
+                    if not self.followed.is_own_key(follower, column):
+                        columns_of = lookups.setdefault(table_id(follower), {})
+                        lookup = Lookup(name, when, old, new)
+                        columns_of[folded(column)] = (*columns_of.get(folded(column), ()), lookup)
         updated: dict[str, frozenset[str]] = {}
         for mapping in self.databases.mappings:
-            if mapping.table_map.match and policy_of(mapping.table_map) == "prefer-source":
-                into, kept = folded(mapping.into.name), {*mapping.match_columns, standing_key(mapping)}
-                names = {folded(column.name) for column in mapping.into.stored if column.name not in kept}
+            if updates_matched_rows(mapping.table_map):
+                into, names = folded(mapping.into.name), {folded(column.name) for column in updated_columns(mapping)}
                 updated[into] = updated.get(into, frozenset()) | names
         self.databases.mappings = [
             replace(
@@ -120,6 +127,21 @@ class _KeyMaps:
             )
             for mapping in self.databases.mappings
         ]
+
+    def _numbers(self, mapping: TableMapping) -> tuple[MatchedNumber, ...]:
+        """Return the renumbered columns of a table beside its key."""
+        columns = [column for column in self.followed.own_keys(mapping) if column != mapping.matched_key]
+        return tuple(MatchedNumber(column, f"old{n}", f"new{n}") for n, column in enumerate(columns, 1))
+
+    def _create_map(self, mapping: TableMapping, name: str, numbers: Sequence[MatchedNumber]) -> None:
+        """Create the map of one table without lines."""
+        key = mapping.matched_key
+        collation = quoted(column_collation(mapping.table, key) if key else "binary")
+        columns = [f"row INTEGER PRIMARY KEY, old COLLATE {collation}, new, standing, second, identical, updates"]
+        columns += [f"{number.old}, {number.new}" for number in numbers]
+        self.con.execute(f"CREATE TABLE main.{quoted(name)}({', '.join(columns)})")
+        for column in ("old", "new", "standing", *(number.old for number in numbers)):
+            self.con.execute(f"CREATE INDEX main.{quoted(f'{name} by {column}')} ON {quoted(name)}({column})")
 
     def _read_target(self) -> None:
         """Read the rows of the target that may match."""
@@ -168,22 +190,24 @@ class _KeyMaps:
 
     def _match(self, mapping: TableMapping) -> None:
         """Add a line to the map for each row that a standing row matches."""
+        key = column_id(mapping, mapping.matched_key)
         upward = [
-            column
+            (column, case.when)
             for column in _origins(mapping)
-            if column_id(mapping, mapping.matched_key) in self.followed.owners(mapping, column)
-            and column != mapping.matched_key
+            for case in self.followed.cases(mapping, column)
+            if case.owner == key and column != mapping.matched_key
         ]
         if not upward:
             self.con.execute(self._lines(mapping))
             return
         levels = Levels(self.con, mapping, staged_rowid(mapping), upward, f"{self._names[table_id(mapping)]} by level")
         for level in levels.compute():
-            joined = f"JOIN main.{quoted(levels.name)} AS l ON l.row = s.{quoted(staged_rowid(mapping))}"
-            self.con.execute(self._lines(mapping, f"{joined} WHERE l.level = {level}"))
+            of_level = f"JOIN main.{quoted(levels.name)} AS l ON l.row = s.{quoted(staged_rowid(mapping))}"
+            self.con.execute(self._lines(mapping, f"{of_level} AND l.level = {level}"))
         if count := levels.count_circular():
             fact = (
-                f"{counted(count, 'row')} {'refers' if count == 1 else 'refer'} by {', '.join(upward)} in a circle,"
+                f"{counted(count, 'row')} {'refers' if count == 1 else 'refer'} by"
+                f" {', '.join(dict.fromkeys(column for column, _ in upward))} in a circle,"
                 " or to rows that do, so match cannot compare the rows level by level."
             )
             hint = "Correct these rows in the source."
@@ -196,16 +220,22 @@ class _KeyMaps:
         first = f"SELECT t.rowid FROM {standing.place} AS t WHERE {matches} ORDER BY t.rowid LIMIT 1"
         rowid, of_target = staged_rowid(mapping), standing_key(mapping)
         key = [of_target] if of_target else mapping.into.primary_key
-        new = joined([f"t.{standing.column(name)}" for name in key])
-        new = f"(SELECT {new} FROM {standing.place} AS t WHERE t.rowid = standing)"
+        new = [joined([f"t.{standing.column(name)}" for name in key])]
+        numbers, moves = self._numbers(mapping), mapping.chosen.over() if mapping.chosen else "1"
+        new += [f"t.{standing.column(mapping.renamed[number.column])}" for number in numbers]
+        new = [f"(SELECT {value} FROM {standing.place} AS t WHERE t.rowid = standing)" for value in new]
+        old = [f"{identity(mapping.table, 's')} AS old"]
+        old += [f"s.{quoted(number.column)} AS {number.old}" for number in numbers]
+        columns = ["old", *(number.old for number in numbers), "new", *(number.new for number in numbers)]
+        values = [*columns[: len(old)], *new]
         second = f"({first} OFFSET 1)" if mapping.table_map.match != WHOLE_ROW else "NULL"
         query = (
-            f"SELECT s.{quoted(rowid)} AS row, {identity(mapping.table, 's')} AS old, ({first}) AS standing,"
-            f" {second} AS second FROM main.{quoted(mapping.table.name)} AS s {further}"
+            f"SELECT s.{quoted(rowid)} AS row, {', '.join(old)}, ({first}) AS standing,"
+            f" {second} AS second FROM main.{quoted(mapping.table.name)} AS s {further} WHERE {moves}"
         )
         return (
-            f"INSERT INTO main.{quoted(self._names[table_id(mapping)])}(row, old, new, standing, second)"
-            f" SELECT row, old, {new}, standing, second FROM ({query})"
+            f"INSERT INTO main.{quoted(self._names[table_id(mapping)])}(row, standing, second, {', '.join(columns)})"
+            f" SELECT row, standing, second, {', '.join(values)} FROM ({query})"
             " WHERE standing IS NOT NULL"
         )
 
@@ -213,22 +243,60 @@ class _KeyMaps:
         """Compare the remaining columns of matched rows, and state the result in the mapping."""
         name = f"main.{quoted(self._names[table_id(mapping)])}"
         standing, rowid = self._standing[folded(mapping.into.name)], staged_rowid(mapping)
-        pairs = [(f"t.{column}", value) for column, value in standing.compared(mapping, mapping.projection())]
-        same = (
-            f"SELECT {same_values(pairs)} FROM main.{quoted(mapping.table.name)} AS s, {standing.place} AS t"
+        rows = mapping.projection()
+        pairs = [(f"t.{column}", value) for column, value in standing.compared(mapping, rows)]
+        both = (
+            f"FROM main.{quoted(mapping.table.name)} AS s, {standing.place} AS t"
             f" WHERE s.{quoted(rowid)} = x.row AND t.rowid = x.standing"
         )
-        self.con.execute(f"UPDATE {name} AS x SET identical = ({same})")
-        query = f"SELECT count(*), ifnull(sum(identical), 0) FROM {name}"
-        count, identical = self.con.execute(query).fetchone()
+        self.con.execute(f"UPDATE {name} AS x SET identical = (SELECT {same_values(pairs)} {both})")
+        updates = {"prefer-source": "1", "prefer-newer": f"(SELECT {self._is_newer(mapping, rows)} {both})"}
+        wins = updates.get(policy_of(mapping.table_map), "0")
+        self.con.execute(f"UPDATE {name} AS x SET updates = NOT identical AND ({wins}) IS TRUE")
+        if policy_of(mapping.table_map) == "prefer-newer" and mapping.table_map.newer:
+            self._judge_newer(mapping, f"FROM {name} AS x, {both.removeprefix('FROM ')} AND NOT x.identical")
+        query = f"SELECT count(*), ifnull(sum(identical), 0), ifnull(sum(updates), 0) FROM {name}"
+        count, identical, updating = self.con.execute(query).fetchone()
         matched = MatchedRows(
-            self._names[table_id(mapping)], rowid, standing_key(mapping), identical, count - identical
+            self._names[table_id(mapping)],
+            rowid,
+            standing_key(mapping),
+            identical,
+            count - identical,
+            updating,
+            self._numbers(mapping),
         )
         self.databases.mappings = [
             replace(other, matched=matched) if table_id(other) == table_id(mapping) else other
             for other in self.databases.mappings
         ]
         self._judge(mapping, name, matched)
+
+    def _is_newer(self, mapping: TableMapping, rows: Projection) -> str:
+        """Return the SQL condition that a row of a source is newer than the row that it matches."""
+        newer = mapping.table_map.newer
+        return self._standing[folded(mapping.into.name)].is_newer(newer, rows) if newer else "0"
+
+    def _judge_newer(self, mapping: TableMapping, pairs: str) -> None:
+        """Add the problem that it is not known which of two rows is newer.
+
+        Args:
+            mapping: The mapping.
+            pairs: FROM and WHERE of the rows that match and differ.
+        """
+        standing, into = self._standing[folded(mapping.into.name)], mapping.into.name
+        reasons = standing.undecided(mapping.table_map.newer, mapping.projection())
+        sums = ", ".join(f"ifnull(sum({condition}), 0)" for condition in reasons.values())
+        numbers = dict(zip(reasons, self.con.execute(f"SELECT {sums} {pairs}").fetchone(), strict=True))
+        parts = [f"in {number} {words}" for words, number in numbers.items() if number]
+        if parts:
+            fact = (
+                f"{counted(sum(numbers.values()), 'row')} that {into} has by {', '.join(mapping.match_columns)} cannot"
+                f" be told to be newer or older: {', '.join(parts)}."
+            )
+            hint = f'Correct {mapping.table_map.newer} of these rows, or choose "prefer-target" or "prefer-source".'
+            problem = Problem("newer-undecided", mapping.subject, fact, hint, criterion="keys-free")
+            self.databases.problems.append(problem)
 
     def _judge(self, mapping: TableMapping, name: str, matched: MatchedRows) -> None:
         columns, into = ", ".join(mapping.match_columns), mapping.into.name
@@ -253,8 +321,10 @@ class _KeyMaps:
                 " such as by or-ing bits or by taking the larger one."
             )
             self.databases.problems.append(Problem("rows-differ", mapping.subject, fact, hint, criterion="keys-free"))
-        (empty,) = self.con.execute(f"SELECT count(*) FROM {name} WHERE old IS NULL OR new IS NULL").fetchone()
-        if empty and mapping.matched_key:
+        empty_ends = ["old IS NULL OR new IS NULL"] if mapping.matched_key else []
+        empty_ends += [f"({number.old} IS NULL) <> ({number.new} IS NULL)" for number in matched.numbers]
+        (empty,) = self.con.execute(f"SELECT count(*) FROM {name} WHERE {' OR '.join(empty_ends) or 0}").fetchone()
+        if empty:
             fact = f"{counted(empty, 'matched row')} {'has' if empty == 1 else 'have'} a key of NULL at one end."
             hint = "Give these rows keys."
             self.databases.problems.append(
@@ -268,7 +338,7 @@ class _KeyMaps:
     def _add(self, mapping: TableMapping) -> None:
         """Let the rows of a source stand before the next one."""
         standing = self._standing[folded(mapping.into.name)]
-        if mapping.matched and policy_of(mapping.table_map) == "prefer-source":
+        if mapping.matched and mapping.matched.updating:
             standing.update(mapping, mapping.matched)
         if mapping.source.name in self.databases.staged:
             standing.add(mapping.projection())

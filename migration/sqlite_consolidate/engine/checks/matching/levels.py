@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,14 @@ class Levels:
         con: Connection to the staging database.
         mapping: The table mapping.
         rowid: Name of the rowid of a staged row.
-        columns: The columns that refer to the key of the table.
+        columns: The columns that refer to the key of the table, each with the condition on its rows, or None.
         name: Name of the table of levels.
     """
 
     con: sqlite3.Connection
     mapping: TableMapping
     rowid: str
-    columns: Sequence[str]
+    columns: Sequence[tuple[str, RowCondition | None]]
     name: str
 
     def compute(self) -> Iterator[int]:
@@ -40,17 +41,18 @@ class Levels:
         place = f"main.{quoted(self.name)}"
         self.con.execute(f"CREATE TABLE {place}(row INTEGER PRIMARY KEY, level)")
         self.con.execute(f"CREATE INDEX main.{quoted(f'{self.name} index')} ON {quoted(self.name)}(level)")
-        for number, column in enumerate([self.mapping.matched_key, *self.columns]):
+        names = dict.fromkeys([self.mapping.matched_key, *(column for column, _ in self.columns)])
+        for number, column in enumerate(names):
             index = f"{self.name} column {number}"
             self.con.execute(
                 f"CREATE INDEX main.{quoted(index)} ON {quoted(self.mapping.table.name)}({quoted(column)})"
             )
         key = quoted(self.mapping.matched_key)
-        roots = " AND ".join(f"NOT EXISTS ({self._parent(column)})" for column in self.columns)
+        roots = " AND ".join(f"NOT EXISTS ({self._parent(*column)})" for column in self.columns)
         query = f"SELECT s.{quoted(self.rowid)}, 0 FROM {self._source} AS s WHERE {roots}"
         level, count = 0, self.con.execute(f"INSERT INTO {place} {query}").rowcount
         placed = " AND ".join(
-            f"NOT EXISTS ({self._parent(column)} AND p.{quoted(self.rowid)} NOT IN (SELECT row FROM {place}))"
+            f"NOT EXISTS ({self._parent(*column)} AND p.{quoted(self.rowid)} NOT IN (SELECT row FROM {place}))"
             for column in self.columns
         )
         while count:
@@ -58,23 +60,24 @@ class Levels:
             children = " UNION ".join(
                 f"SELECT s.{quoted(self.rowid)} AS row FROM {place} AS l JOIN {self._source} AS q"
                 f" ON q.{quoted(self.rowid)} = l.row JOIN {self._source} AS s ON s.{quoted(column)} = q.{key}"
-                f" WHERE l.level = {level} AND {placed}"
-                for column in self.columns
+                f" WHERE l.level = {level} AND {placed} AND {when.over('s') if when else '1'}"
+                for column, when in self.columns
             )
             level += 1
             rows = f"SELECT row, {level} FROM ({children}) WHERE row NOT IN (SELECT row FROM {place})"
             count = self.con.execute(f"INSERT INTO {place} {rows}").rowcount
 
     def count_circular(self) -> int:
-        """Return the number of rows that no level has."""
+        """Return the number of rows that move and that no level has."""
         levels = f"SELECT row FROM main.{quoted(self.name)}"
         query = f"SELECT count(*) FROM {self._source} AS s WHERE s.{quoted(self.rowid)} NOT IN ({levels})"
+        query += f" AND {self.mapping.chosen.over()}" if self.mapping.chosen else ""
         return int(self.con.execute(query).fetchone()[0])
 
     @property
     def _source(self) -> str:
         return f"main.{quoted(self.mapping.table.name)}"
 
-    def _parent(self, column: str) -> str:
-        key = quoted(self.mapping.matched_key)
-        return f"SELECT 1 FROM {self._source} AS p WHERE p.{key} = s.{quoted(column)}"
+    def _parent(self, column: str, when: RowCondition | None) -> str:
+        key, rows = quoted(self.mapping.matched_key), f" AND {when.over('s')}" if when else ""
+        return f"SELECT 1 FROM {self._source} AS p WHERE p.{key} = s.{quoted(column)}{rows}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import column_id
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW
-from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.merge.rows.policies import policy_of, updates_matched_rows
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import Problem
@@ -16,21 +17,25 @@ from sqlite_consolidate.text import join_names
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
 _MAX_COLUMNS = 1900  # of a table whose rows are compared within SQL
 
 
-def find_unmatchable(mappings: Sequence[TableMapping], followed: FollowedKeys) -> Iterator[Problem]:
+def find_unmatchable(databases: InspectedDatabases, followed: FollowedKeys) -> Iterator[Problem]:
     """Yield a problem for each table that ``match`` cannot be applied to.
 
     Only declarations count, never rows.
     """
-    for mapping in mappings:
+    references = find_references(databases)
+    for mapping in databases.mappings:
         if mapping.table_map.match:
             yield from _missing_columns(mapping)
-            for fact, hint in (*_of_table(mapping), *_of_key(mapping, followed), *_of_others(mapping, mappings)):
+            of_key = (*_of_key(mapping, followed), *_of_divided_key(mapping, references), *_of_policy(mapping))
+            for fact, hint in (*_of_table(mapping), *of_key, *_of_others(mapping, databases.mappings)):
                 yield Problem("match-impossible", mapping.subject, fact, hint, criterion="keys-free")
 
 
@@ -56,10 +61,12 @@ def _of_key(mapping: TableMapping, followed: FollowedKeys) -> Iterator[tuple[str
     key = mapping.table.primary_key
     names = {folded(name) for name in mapping.match_columns}
     matched = [name for name in key if folded(mapping.renamed.get(name, "")) in names]
-    if len(key) > 1 and len(matched) < len(key):
-        fact = f"its primary key {join_names(key)} has several columns, and match does not name all of them."
-        yield fact, "Name each column of the primary key in match."
-    elif matched and column_id(mapping, key[0]) in followed.keys:
+    numbers = [old for old in _matched(mapping) if followed.is_own_key(mapping, old) and old != mapping.matched_key]
+    numbers = [old for old in numbers if column_id(mapping, old) not in followed.kept]
+    if numbers:
+        fact = f"match compares {join_names(numbers)}, whose new values are above all that the target has."
+        yield fact, f"Name in match the columns that identify a row without {join_names(numbers)}."
+    elif len(key) == 1 and matched and column_id(mapping, key[0]) in followed.keys:
         fact = f"match compares its key {key[0]}, which gets new values."
         yield fact, f"Name in match the columns that identify a row without {key[0]}."
     elif mapping.matched_key and not _is_unique(mapping, mapping.renamed[mapping.matched_key]):
@@ -68,28 +75,47 @@ def _of_key(mapping: TableMapping, followed: FollowedKeys) -> Iterator[tuple[str
     elif mapping.matched_key and not followed.is_own_key(mapping, mapping.matched_key):
         fact = f"its key {key[0]} is a reference to another table, and match does not name it."
         yield fact, f'Write match = ["{mapping.renamed[key[0]]}"].'
-    if mapping.table_map.renumber or any(followed.cases(mapping, old)[0].when for old in _matched(mapping)):
-        fact = "match together with renumber = [...], or with a column that refers by when, is not supported."
-        yield fact, "Remove match or the other key."
-    if policy_of(mapping.table_map) == "prefer-newer":
-        yield 'match takes on_conflict = "prefer-newer" not yet.', 'Choose "prefer-source" or "prefer-target".'
+
+
+def _of_divided_key(mapping: TableMapping, references: Sequence[Reference]) -> Iterator[tuple[str, str]]:
+    """Yield why rows cannot follow a key of which ``match`` names some columns.
+
+    Each column of a reference is mapped by itself, and no column tells alone which row stands.
+    """
+    key, names = mapping.table.primary_key, {folded(name) for name in mapping.match_columns}
+    free = [name for name in key if folded(mapping.renamed.get(name, "")) not in names]
+    if not (free and len(key) > 1):
+        return
+    children = [each.child.table_map.name for each in references if _refers_to(each, mapping, free)]
+    if children:
+        fact = (
+            f"rows of {join_names(list(dict.fromkeys(children)))} refer to its primary key {join_names(key)}, of which"
+            f" match does not name {join_names(free)}. Each column of a reference is mapped by itself, and no column"
+            " alone tells which row stands."
+        )
+        yield fact, f"Name {join_names(free)} in match, or refer to one column that is unique."
+
+
+def _refers_to(reference: Reference, mapping: TableMapping, columns: Sequence[str]) -> bool:
+    parent, wanted = reference.parent_mapping, {folded(mapping.renamed.get(name, name)) for name in columns}
+    return parent is mapping and bool(wanted & set(map(folded, reference.into.columns)))
+
+
+def _of_policy(mapping: TableMapping) -> Iterator[tuple[str, str]]:
     if policy_of(mapping.table_map) != "skip-identical" and mapping.table_map.match == WHOLE_ROW:
         fact = (
             f'match compares the whole row, so on_conflict = "{mapping.table_map.on_conflict}" has nothing to decide.'
         )
         yield fact, "Remove on_conflict."
-    elif policy_of(mapping.table_map) == "prefer-source" and not standing_key(mapping):
-        fact = 'on_conflict = "prefer-source" updates rows, and the target has no primary key of one column for them.'
-        yield fact, 'Choose "skip-identical" or "prefer-target".'
+    elif updates_matched_rows(mapping.table_map) and not mapping.into.primary_key:
+        fact = (
+            f'on_conflict = "{mapping.table_map.on_conflict}" updates a row under its own key, and {mapping.into.name}'
+            " of the target has no primary key."
+        )
+        yield fact, 'Choose "skip-identical" or "prefer-target", or declare a primary key in the target.'
 
 
 def _of_others(mapping: TableMapping, mappings: Sequence[TableMapping]) -> Iterator[tuple[str, str]]:
-    chosen = [table.name for table in mapping.source.tables if table.moves_some_rows]
-    if chosen:
-        fact = (
-            f"where or follows moves some rows of {join_names(chosen)} in this source only, which match does not take."
-        )
-        yield fact, "Remove match, or where and follows."
     if names := [
         name for name in mapping.match_columns if folded(name) in refreshed_columns(mapping.plan, mapping.into.name)
     ]:

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, identity
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.observation import Observation, equal
@@ -59,12 +60,14 @@ class MatchedRowsProof:
         mapping: The mapping.
         rows: Its source, on the connection of the target.
         arriving: Function that returns the SQL of a source column as it has to arrive.
+        moves: SQL condition over a row of the source that the plan moves it.
         later: Mappings whose rows may update the same rows of the target afterwards.
     """
 
     mapping: TableMapping
     rows: SourceRows
     arriving: Callable[[str], str]
+    moves: str
     later: Sequence[TableMapping]
 
     def observe(self) -> Observation:
@@ -102,6 +105,7 @@ class MatchedRowsProof:
         right = "c >= 1" if self.mapping.table_map.match == WHOLE_ROW else "n = 1 AND c = 1"
         rows = (
             f"SELECT {of_source}, 1 AS n, {self.rows.is_matched(self.mapping)} AS l, 0 AS c FROM {self._source}"
+            f" WHERE {self.moves}"
             f" UNION ALL SELECT {of_target}, 0, 0, 1 FROM {self._target}"
         )
         query = f"SELECT sum(n) AS n, sum(l) AS l, sum(c) AS c FROM ({rows}) GROUP BY {grouping} HAVING sum(n) > 0"
@@ -118,36 +122,49 @@ class MatchedRowsProof:
             for side in ([f"t.{quoted(name)}" for name, _ in values], [value for _, value in values])
         ]
         same = f"(({left}) IS ({right}) AND ({kinds[0]}) IS ({kinds[1]}))"
-        wanted = "1" if policy_of(self.mapping.table_map) == "prefer-source" else "m.identical"
+        # What the line says must be what the policy says, and the row must be what the line says.
+        policy, newer = policy_of(self.mapping.table_map), self.mapping.table_map.newer
+        right = "NOT m.updated"
+        if policy == "prefer-source":
+            right = "m.updated IS NOT m.identical"
+        elif policy == "prefer-newer":
+            right = f"iif(m.identical OR m.updated, m.identical IS NOT m.updated, {self._is_older(newer)})"
         unchanged = " AND ".join(
             f"NOT EXISTS (SELECT 1 {self.rows.lines(other, 'o')} AND o.new IS m.new)" for other in self.later
         )
         query = (
-            f"SELECT count(*) FROM (SELECT m.old, m.new, m.identical {self.rows.lines(self.mapping)}) AS m"
+            f"SELECT count(*) FROM (SELECT m.old, m.new, m.identical, m.updated {self.rows.lines(self.mapping)}) AS m"
             f" CROSS JOIN {self._source} CROSS JOIN {self._target} WHERE {self._of_line} AND {self._at_standing}"
-            f" AND {same} IS NOT {wanted} AND {unchanged or 1}"
+            f" AND NOT ({same} IS (m.identical OR m.updated) AND {right}) AND {unchanged or 1}"
         )
         return self._number(query)
+
+    def _is_older(self, newer: str) -> str:
+        """Return the SQL condition that a row of the source is older than the row of the target."""
+        name, value = next(pair for pair in self._values(match=None) if folded(pair[0]) == folded(newer))
+        column = f"t.{quoted(name)}"
+        return f"(typeof({column}) = typeof({value}) AND {column} COLLATE {self._collation(name)} > {value})"
 
     def _number(self, query: str) -> int:
         return int(self.rows.con.execute(query).fetchone()[0])
 
-    def _values(self, *, match: bool) -> list[tuple[str, str]]:
+    def _values(self, *, match: bool | None) -> list[tuple[str, str]]:
         """Return columns of the target with the SQL of what must arrive.
 
         Args:
-            match: Whether to return the columns that match. Otherwise those that are compared are returned.
+            match: Whether to return the columns that match. Otherwise those that are compared are returned, or all
+                columns if it is None.
         """
         mapping = self.mapping
         matching = {folded(name) for name in mapping.match_columns}
-        left_out = {folded(mapping.renamed[mapping.matched_key])} if mapping.matched_key else set()
-        left_out |= refreshed_columns(mapping.plan, mapping.into.name)
+        left_out = kept_columns(mapping) | refreshed_columns(mapping.plan, mapping.into.name)
         sources = {folded(new): self.arriving(old) for old, new in mapping.columns}
         sources |= {folded(name): literal for name, literal in mapping.constants.items()}
         return [
             (column.name, sources[folded(column.name)])
             for column in mapping.into.stored
-            if (folded(column.name) in matching) == match and (match or folded(column.name) not in left_out)
+            if match is None
+            or ((folded(column.name) in matching) == match and (match or folded(column.name) not in left_out))
         ]
 
     @property

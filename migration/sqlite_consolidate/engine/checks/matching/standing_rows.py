@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.matching.real_bits import exact_kind
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns, updated_columns
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
@@ -63,15 +64,14 @@ class StandingRows:
 
     def update(self, mapping: TableMapping, matched: MatchedRows) -> None:
         """Give each row the values of the different row that matches it."""
-        rows = mapping.projection()
-        pairs = self.compared(mapping, rows)
+        pairs = [(self.column(column.name), column.source) for column in updated_columns(mapping)]
         if pairs:
             columns, values = (", ".join(pair[at] for pair in pairs) for at in (0, 1))
             line = f"{matched.place('main')} AS x"
             row = f"SELECT {values} FROM main.{quoted(mapping.table.name)} AS s, {line}"
-            row += f" WHERE x.row = s.{quoted(matched.rowid)} AND x.standing = +t.rowid"
-            different = f"SELECT x.standing FROM {line} WHERE NOT x.identical"
-            self.con.execute(f"UPDATE {self.place} AS t SET ({columns}) = ({row}) WHERE t.rowid IN ({different})")
+            row += f" WHERE x.row = s.{quoted(matched.rowid)} AND x.standing = +t.rowid AND x.updates"
+            updated = f"SELECT x.standing FROM {line} WHERE x.updates"
+            self.con.execute(f"UPDATE {self.place} AS t SET ({columns}) = ({row}) WHERE t.rowid IN ({updated})")
 
     def matching(self, columns: tuple[str, ...], rows: Projection) -> str:
         """Return the SQL condition that a row ``t`` matches a row ``s`` of a source."""
@@ -83,14 +83,28 @@ class StandingRows:
     def compared(self, mapping: TableMapping, rows: Projection) -> list[tuple[str, str]]:
         """Return each column that is compared, with the SQL of its arriving value.
 
-        Neither the key of the row, the columns that match, nor those that the plan sets again are compared.
+        A column is not compared if a standing row keeps it in any case, or if the plan sets it again.
         """
-        left_out = {folded(name) for name in mapping.match_columns}
-        left_out |= refreshed_columns(mapping.plan, mapping.into.name)
-        left_out |= {folded(mapping.renamed[mapping.matched_key])} if mapping.matched_key else set()
+        left_out = kept_columns(mapping) | refreshed_columns(mapping.plan, mapping.into.name)
         arriving = _expressions(rows)
         names = (column.name for column in self.into.stored if folded(column.name) not in left_out)
         return [(self.column(name), arriving[folded(name)]) for name in names]
+
+    def is_newer(self, name: str, rows: Projection) -> str:
+        """Return the SQL condition that a row ``s`` has a larger value than a row ``t``."""
+        return f"t.{self.column(name)} COLLATE {self._collation(name)} < {_expressions(rows)[folded(name)]}"
+
+    def undecided(self, name: str, rows: Projection) -> dict[str, str]:
+        """Return the SQL of each reason why a column does not tell which of two rows is newer."""
+        standing, arriving = f"t.{self.column(name)}", _expressions(rows)[folded(name)]
+        has_null = f"({standing} IS NULL OR {arriving} IS NULL)"
+        same_class = f"typeof({standing}) = typeof({arriving})"
+        return {
+            f"{name} is NULL": has_null,
+            f"the values of {name} are of different storage classes": f"NOT {has_null} AND NOT {same_class}",
+            f"{name} is equal and the rows differ": f"NOT {has_null} AND {same_class}"
+            f" AND {standing} COLLATE {self._collation(name)} = {arriving}",
+        }
 
     def column(self, name: str) -> str:
         """Return the name of a column of the target in this table."""

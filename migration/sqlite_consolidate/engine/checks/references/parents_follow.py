@@ -75,14 +75,16 @@ def _gets_new_keys(target: PredictedTarget, reference: Reference) -> bool:
 def _of_all_rows(reference: Reference) -> Reference:
     """Return the reference as the rows have it that the target holds already, as well.
 
-    Such a row is updated, or has to be identical. With ``prefer-target`` it keeps a reference by which it does not
-    match.
+    Such a row is updated, or has to be identical. With ``prefer-target``, and with ``prefer-newer`` where it is newer,
+    it keeps a reference by which it does not match.
     """
     child = reference.child
     compared = {folded(name) for name in child.match_columns}
     is_compared = any(folded(child.renamed.get(name, "")) in compared for name in reference.columns)
     if child.matched is None or (policy_of(child.table_map) == "prefer-target" and not is_compared):
         return reference
+    if policy_of(child.table_map) == "prefer-newer" and not is_compared:
+        return replace(reference, child=replace(child, matched=replace(child.matched, only_kept=True)))
     return replace(reference, child=replace(child, matched=None))
 
 

@@ -15,7 +15,8 @@ from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name, target_column
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
-from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of, policy_of, updates_matched_rows
+from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns
 from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection, pragma
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -63,12 +64,8 @@ def content_differs(compared: TargetComparison, group: list[Reference]) -> bool 
         return None
     if any(_reads_numbers(reference) or reference.is_divided for reference in group):
         return None
-    if any(mapping.chosen for mapping in children):
+    if any(_arrives_in_part(compared, mapping) for mapping in children):
         return None
-    if any(m.matched and policy_of(m.table_map) == "prefer-source" for m in children):
-        return None  # rows of the target refer to other parents afterwards
-    if any(m.matched and _has_other_encoding(compared, m) for m in children):
-        return None  # SQLite cannot attach the key map to such a source
     pairs = _Pairs(compared, group)
     if len(pairs.of_child) + len(pairs.of_parent) > _MAX_VALUES or (compared.inspected.target and not pairs.before):
         return None
@@ -76,6 +73,16 @@ def content_differs(compared: TargetComparison, group: list[Reference]) -> bool 
         return None
     expected = sum((pairs.of_source(reference) for reference in group), pairs.of_target_before())
     return expected != pairs.of_target(compared.con, compared.schema.tables)
+
+
+def _arrives_in_part(compared: TargetComparison, child: TableMapping) -> bool:
+    """Return whether the rows of a mapping are not added as they are.
+
+    Some stay behind, or update rows of the target. SQLite cannot attach the key map to a source of another encoding.
+    """
+    if child.chosen or clash_policy_of(child.table_map) != "refuse" or updates_matched_rows(child.table_map):
+        return True
+    return child.matched is not None and _has_other_encoding(compared, child)
 
 
 class _Pairs:
@@ -195,7 +202,7 @@ def _stays_equal(parent: TableMapping, name: str) -> bool:
     """Return whether matched rows have equal values in a column of the target."""
     if folded(name) in map(folded, parent.match_columns):
         return folded(column_collation(parent.into, name)) == "binary"
-    return policy_of(parent.table_map) == "skip-identical"
+    return policy_of(parent.table_map) == "skip-identical" and folded(name) not in kept_columns(parent)
 
 
 def _origins(reference: Reference) -> dict[str, str]:

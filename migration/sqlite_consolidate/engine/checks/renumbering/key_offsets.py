@@ -276,17 +276,21 @@ class _Offsets:
 
 
 def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
-    """Return a problem for each conflict policy in a table with shifted columns."""
+    """Return a problem for each conflict policy in a table whose rows get new keys.
+
+    Such a row meets a standing row under another unique key only, which is refused whatever the policy.
+    """
     mappings = list(mappings)
-    shifted = {folded(mapping.into.name) for mapping in mappings if mapping.shifts}
+    shifted = {folded(mapping.into.name) for mapping in mappings if mapping.key_shifts}
     problems = []
     for mapping in mappings:
         policy = clash_policy_of(mapping.table_map)
         if policy != "refuse" and folded(mapping.into.name) in shifted:
             fact = (
-                f'on_conflict = "{policy}" cannot decide in {mapping.into.name}, whose rows get new keys or references.'
+                f'on_conflict = "{policy}" has nothing to decide in {mapping.into.name}: rows with new keys meet no'
+                " standing row under their own key, and under another unique key they are refused whatever the policy."
             )
-            hint = 'Remove on_conflict, or write keys = "keep" for this table and for those that it refers to.'
+            hint = 'Say by which columns rows are the same (match = [...]), remove on_conflict, or write keys = "keep".'
             problems.append(Problem("renumber-and-policy", mapping.subject, fact, hint, criterion="keys-free"))
     return problems
 

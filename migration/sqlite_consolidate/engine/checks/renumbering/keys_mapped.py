@@ -11,79 +11,29 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.chosen.rows_chosen import chosen_condition
+from sqlite_consolidate.engine.checks.chosen.rows_chosen import chosen_by_function, chosen_condition
 from sqlite_consolidate.engine.checks.matching.matched_rows_proof import MatchedRowsProof, copied_exactly
 from sqlite_consolidate.engine.checks.matching.source_rows import SourceRows, updates_rows
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name, target_column
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id
+from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY, key_column, key_subject, key_text
+from sqlite_consolidate.engine.checks.renumbering.staying_values import staying_values
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
-from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.merge.rows.matched_rows import joined
+from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of, updates_matched_rows
 from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required
-from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, ColumnOfTarget
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
-
-NO_NEW_KEY = "no table of the plan gets new keys"
-"""What an entry observes if the plan renumbers no key."""
-
-
-def key_text(rows: int, offset: int, taken: int = 0) -> str:
-    """Return the text of an entry about the keys of one table.
-
-    Args:
-        rows: Number of keys that lead to exactly one row.
-        offset: Number that is added to each.
-        taken: Number of rows that the target had at or above the first new key.
-    """
-    return f"{counted(rows, 'key')} plus {offset}, each at 1 row, and {counted(taken, 'row')} there before"
-
-
-def key_subject(mapping: TableMapping, key: str) -> str:
-    """Return the subject of an entry about a renumbered key."""
-    return subject_of(mapping.subject, mapping.into.name, key_column(mapping, key))
-
-
-def subject_of(source: str, into: str, column: str) -> str:
-    """Return the subject of such an entry by names, as the evidence has them."""
-    return f"{source} -> {into}{f'.{column}' if column else ''}"
-
-
-def key_column(mapping: TableMapping, key: str) -> str:
-    """Return the name in the target of a key that is not the primary key, else an empty text."""
-    return "" if mapping.table.primary_key == (key,) else mapping.renamed[key]
-
-
-def changed_offsets(
-    mappings: Iterable[TableMapping], rehearsal: str, rehearsed: Mapping[tuple[str, str, str], int]
-) -> Iterator[Finding]:
-    """Yield a finding for each key that has another offset than in the rehearsal.
-
-    Args:
-        mappings: The moved tables.
-        rehearsal: Id of the rehearsal.
-        rehearsed: Its offsets, by source, and by table and column of the target as its evidence has them.
-    """
-    for mapping in mappings:
-        for key, shift in mapping.key_shifts.items():
-            names = (mapping.source.name, mapping.into.name, key_column(mapping, key))
-            offset = rehearsed.get(tuple(map(printable, names)))  # type: ignore[arg-type] # of three names
-            if offset is not None and offset != shift.offset:
-                text = (
-                    f"gets {key} plus {shift.offset}. The rehearsal {rehearsal} added {offset}, on databases that have"
-                    " changed since."
-                )
-                yield Finding.of("offsets-changed", mapping.subject, text)
 
 
 def keys_mapped(compared: TargetComparison) -> list[Observation]:
@@ -132,7 +82,7 @@ class _Proof:
     staged: dict[str, SourceRows]
     _same_numbers: dict[ColumnOfTarget, set[ColumnOfTarget]] = field(default_factory=dict)
     _taken: dict[ColumnOfTarget, int] = field(default_factory=dict)
-    _chosen_rows: dict[str, str] = field(default_factory=dict)
+    _chosen_rows: dict[tuple[int, str], tuple[sqlite3.Connection, str]] = field(default_factory=dict)
     _offsets: dict[ColumnOfSource, int] = field(default_factory=dict)
 
     def observe_keys(self) -> Iterator[Observation]:
@@ -164,14 +114,15 @@ class _Proof:
             later = [
                 other
                 for other in matched[place + 1 :]
-                if other.into.name == mapping.into.name and policy_of(other.table_map) == "prefer-source"
+                if other.into.name == mapping.into.name and updates_matched_rows(other.table_map)
             ]
             with (
                 attached(con, inspected.path_of(mapping), f"source {mapping.source.name}") as alias,
                 attached(con, self.compared.key_map, "key map") as key_map,
             ):
                 rows = SourceRows(con, alias, key_map)
-                yield MatchedRowsProof(mapping, rows, partial(self._arriving, rows, mapping), later).observe()
+                arriving, moves = partial(self._arriving, rows, mapping), self._chosen(mapping, rows)
+                yield MatchedRowsProof(mapping, rows, arriving, moves, later).observe()
 
     def observe_references(self) -> Iterator[Observation]:
         """Yield an observation for each column of the target that refers to renumbered keys.
@@ -197,7 +148,7 @@ class _Proof:
 
     def _observe_key(self, mapping: TableMapping, key: str) -> Observation:
         source, place = self._rows(mapping), self._place(mapping, key)
-        is_new = f"s.{quoted(key)} IS NOT NULL AND NOT {source.is_matched(mapping)} AND {self._chosen(mapping)}"
+        is_new = f"s.{quoted(key)} IS NOT NULL AND NOT {source.is_matched(mapping)} AND {self._chosen(mapping, source)}"
         query = f"SELECT ifnull(sum({is_new}), 0), ifnull(min({quoted(key)}), 1) FROM {source.table(mapping)} AS s"
         rows, first = source.con.execute(query).fetchone()
         offset = max(self._taken[place], 0) + 1 - min(1, first) if place in self._taken else 0
@@ -240,30 +191,38 @@ class _Proof:
     def _expected(self, table: str, column: str) -> TableDigest:
         """Return the digest that a column must have."""
         inspected, digest = self.compared.inspected.target, TableDigest()
+        mappings = [each for each in self.followed.mappings.values() if folded(each.into.name) == folded(table)]
+        if any(clash_policy_of(mapping.table_map) != "refuse" for mapping in mappings):
+            return staying_values(self.compared, mappings, column, self._arriving, self._chosen)
         present = inspected.schema.table(table) if inspected else None
-        into = [mapping for mapping in self.followed.mappings.values() if folded(mapping.into.name) == folded(table)]
-        updating = [mapping for mapping in into if folded(column) in mapping.updated and updates_rows(mapping)]
+        updating = [mapping for mapping in mappings if folded(column) in mapping.updated and updates_rows(mapping)]
         if self.before is not None and present is not None and stored_name(present, column):
             with ExitStack() as opened:
                 rows = SourceRows(self.before)
                 if updating and self.compared.key_map:
                     alias = opened.enter_context(attached(self.before, self.compared.key_map, "key map"))
                     rows = SourceRows(self.before, "", alias)
-                stays = rows.is_not_updated(updating, f"t.{quoted(updating[0].matched_key)}" if updating else "")
+                stays = rows.is_not_updated(updating, _standing_key(updating[0]) if updating else "")
                 query = f"SELECT t.{quoted(column)} FROM {quoted(present.name)} AS t NOT INDEXED WHERE {stays}"
                 digest = digest_query(self.before, query)
-        for place, mapping in enumerate(into):
+        for place, mapping in enumerate(mappings):
             old = next((old for old in self.followed.columns(mapping) if self._is_fed(mapping, old, column)), None)
-            rows, later = self._rows(mapping), [each for each in updating if each in into[place + 1 :]]
+            rows, later = self._rows(mapping), [each for each in updating if each in mappings[place + 1 :]]
             value = self._arriving(rows, mapping, old) if old else mapping.constants[column]
-            key = mapping.matched_key or next(iter(mapping.table.primary_key), "")
-            arriving_key = self._arriving(rows, mapping, key) if later else ""
-            stays = f"{rows.is_not_updated(later, arriving_key)} AND {self._chosen(mapping)}"
+            arriving_key = self._arriving_key(rows, mapping) if later else ""
+            stays = f"{rows.is_not_updated(later, arriving_key)} AND {self._chosen(mapping, rows)}"
             query = f"SELECT {value} FROM {rows.table(mapping)} AS s NOT INDEXED WHERE"
             digest += digest_query(rows.con, f"{query} NOT {rows.is_matched(mapping)} AND {stays}")
             if mapping in updating:
                 digest += digest_query(rows.con, f"{query} {rows.is_last_update(mapping, later)}")
         return digest
+
+    def _arriving_key(self, rows: SourceRows, mapping: TableMapping) -> str:
+        """Return the SQL of the primary key of a row as it has to arrive."""
+        sources = {folded(new): old for old, new in mapping.columns}
+        constants = {folded(name): literal for name, literal in mapping.constants.items()}
+        key = [folded(name) for name in mapping.into.primary_key]
+        return joined([self._arriving(rows, mapping, sources[n]) if n in sources else constants[n] for n in key])
 
     def _arriving(self, rows: SourceRows, mapping: TableMapping, column: str) -> str:
         """Return the SQL of a value as it has to arrive, by the key map and by the offsets."""
@@ -282,8 +241,8 @@ class _Proof:
                 is_key = self._is_key(rows, mapping, column, value, (), when)
                 number = f"CASE WHEN {value} > 0 OR {is_key} THEN {value} + {self._offsets[owner]} ELSE {value} END"
             parent = self.followed.mappings[owner[0]] if owner else None
-            if is_mapped and parent and parent.matched and not self.followed.is_own_key(mapping, column):
-                number = f"coalesce({rows.standing_key(parent, value)}, {number})"
+            if is_mapped and owner and parent and parent.matched and not self.followed.is_own_key(mapping, column):
+                number = f"coalesce({rows.standing_key(parent, self.followed.keys[owner], value)}, {number})"
             arriving = f"CASE WHEN {when.over('s')} THEN {number} ELSE {arriving} END" if when else number
         return arriving
 
@@ -374,11 +333,23 @@ class _Proof:
         reader = self.compared.inspected.sources[mapping.source.name].write_lock.reader
         return self.staged.get(mapping.source.name, SourceRows(reader))
 
-    def _chosen(self, mapping: TableMapping) -> str:
-        """Return the condition on the rows of a source table that the plan moves."""
-        if mapping.table_map.follows:
-            place = mapping.subject
-            if place not in self._chosen_rows:
-                self._chosen_rows[place] = chosen_condition(self.compared.inspected, mapping)
-            return self._chosen_rows[place]
-        return f"({mapping.table_map.where}\n)" if mapping.table_map.where else "1"
+    def _chosen(self, mapping: TableMapping, rows: SourceRows) -> str:
+        """Return the condition on the rows of a source table that the plan moves.
+
+        A copy without types is not asked ``where``, because it may answer otherwise.
+        """
+        if not mapping.table_map.moves_some_rows:
+            return "1"
+        if not rows.staged and not mapping.table_map.follows:
+            return f"({mapping.table_map.where}\n)"
+        place = id(rows.con), mapping.subject
+        if place not in self._chosen_rows:
+            choose = chosen_by_function if rows.con is self.compared.con else chosen_condition
+            # The connection is kept, so that no other one gets its id.
+            self._chosen_rows[place] = rows.con, choose(self.compared.inspected, mapping, rows.con)
+        return self._chosen_rows[place][1]
+
+
+def _standing_key(mapping: TableMapping) -> str:
+    """Return the SQL of the primary key of a row ``t`` of the target."""
+    return joined([f"t.{quoted(name)}" for name in mapping.into.primary_key])

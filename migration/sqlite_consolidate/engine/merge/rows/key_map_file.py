@@ -21,9 +21,11 @@ MAPPED = "keys-mapped"
 """Event of the ledger that states the digest of the key map before COMMIT."""
 
 _CREATE = (
-    "CREATE TABLE matched(source TEXT, source_table TEXT, target_table TEXT, old, new, identical INTEGER)",
+    "CREATE TABLE matched(source TEXT, source_table TEXT, target_table TEXT, old, new, identical INT, updated INT)",
     "CREATE INDEX matched_by_old ON matched(source, source_table, old)",
     "CREATE INDEX matched_by_new ON matched(source, source_table, new)",
+    "CREATE TABLE numbers(source TEXT, source_table TEXT, target_table TEXT, source_column TEXT, old, new)",
+    "CREATE INDEX numbers_by_old ON numbers(source, source_table, source_column, old)",
     "CREATE TABLE offsets(source TEXT, source_table TEXT, target_table TEXT, source_column TEXT, number INTEGER)",
 )
 
@@ -57,7 +59,11 @@ def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
 def _write_mapping(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> None:
     names = (mapping.source.name, mapping.table_map.name, mapping.into.name)
     if mapping.matched:
-        lines = f"SELECT ?, ?, ?, old, new, identical FROM {mapping.matched.place(alias)} ORDER BY row"
+        place = mapping.matched.place(alias)
+        lines = f"SELECT ?, ?, ?, old, new, identical, updates FROM {place} ORDER BY row"
         con.execute(f"INSERT INTO matched {lines}", names)
+        for number in mapping.matched.numbers:
+            lines = f"SELECT ?, ?, ?, ?, {number.old}, {number.new} FROM {place} ORDER BY row"
+            con.execute(f"INSERT INTO numbers {lines}", (*names, number.column))
     for column, shift in mapping.key_shifts.items():
         con.execute("INSERT INTO offsets VALUES(?, ?, ?, ?, ?)", (*names, column, shift.offset))

@@ -1,8 +1,9 @@
 """Leave out source rows that the target has under other keys, and map their keys.
 
 The lines of the map are in the staging database, beside the rows of their source. A line has the rowid of a staged row
-(``row``), its key (``old``), the key of the row that stands in the target (``new``), and whether both are ``identical``
-but for their keys and the compared columns.
+(``row``), its key (``old``), the key of the row that stands in the target (``new``), whether both are ``identical`` but
+for their keys and the columns that match, and whether the row ``updates`` the one that stands. Numbers that are
+renumbered beside the key have two further columns each.
 """
 
 from __future__ import annotations
@@ -23,6 +24,21 @@ WHOLE_ROW = ["*"]
 
 
 @dataclass(frozen=True)
+class MatchedNumber:
+    """Hold the lines of a renumbered column beside the key.
+
+    Attributes:
+        column: The column, as the source spells it.
+        old: Column of the map with the number of a row in the source.
+        new: Column of the map with the number of the row that stands in the target.
+    """
+
+    column: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
 class MatchedRows:
     """Hold the rows of one source table that the target has under the columns of ``match``.
 
@@ -32,6 +48,9 @@ class MatchedRows:
         key: Column of the target whose value identifies the row that stands. Empty without a key of one column.
         identical: Number of rows that are identical to the row that stands.
         different: Number of rows that differ from the row that stands.
+        updating: Number of rows that update the row that stands.
+        numbers: The renumbered columns beside the key.
+        only_kept: Whether only rows are left out from which the row that stands keeps its values.
     """
 
     map_table: str
@@ -39,6 +58,9 @@ class MatchedRows:
     key: str = ""
     identical: int = 0
     different: int = 0
+    updating: int = 0
+    numbers: tuple[MatchedNumber, ...] = ()
+    only_kept: bool = False
 
     @property
     def rows(self) -> int:
@@ -47,7 +69,8 @@ class MatchedRows:
 
     def unmatched(self, database: str) -> str:
         """Return the SQL condition over ``s`` of the rows that the target does not have."""
-        return f"s.{quoted(self.rowid)} NOT IN (SELECT m.row FROM {self.place(database)} AS m)"
+        lines = f"{self.place(database)} AS m{' WHERE NOT (m.identical OR m.updates)' if self.only_kept else ''}"
+        return f"s.{quoted(self.rowid)} NOT IN (SELECT m.row FROM {lines})"
 
     def place(self, database: str) -> str:
         """Return the map as SQL names it."""
@@ -61,10 +84,14 @@ class Lookup:
     Attributes:
         map_table: Table of the staging database with the lines of the referred table.
         when: Condition on the rows that refer to it. None for all rows.
+        old: Column of the map with the number in the source.
+        new: Column of the map with the number in the target.
     """
 
     map_table: str
     when: RowCondition | None = None
+    old: str = "old"
+    new: str = "new"
 
 
 def look_up(lookups: Sequence[Lookup], database: str, expression: str, otherwise: str) -> str:
@@ -78,7 +105,8 @@ def look_up(lookups: Sequence[Lookup], database: str, expression: str, otherwise
     """
     for lookup in lookups:
         place = f"{quoted(database)}.{quoted(lookup.map_table)}"
-        value = f"coalesce((SELECT m.new FROM {place} AS m WHERE m.old = {expression}), {otherwise})"
+        number = f"SELECT m.{quoted(lookup.new)} FROM {place} AS m WHERE m.{quoted(lookup.old)} = {expression}"
+        value = f"coalesce(({number}), {otherwise})"
         otherwise = f"CASE WHEN {lookup.when.over('s')} THEN {value} ELSE {otherwise} END" if lookup.when else value
     return otherwise
 

@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.content.expected_rows import Rows, digest_values
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.engine.sqlite.wide_rows import select_rows
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
 
@@ -33,18 +34,26 @@ class NewerRows:
         rows: The rows of the source as they have to arrive.
         column: The column that tells which row is newer.
         collation: Its collation in the target.
+        kept: Columns of the target that neither the source nor a constant of the plan feeds. A standing row keeps them.
     """
 
     rows: Projection
     column: ProjectedColumn
     collation: str
+    kept: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, mapping: TableMapping, rows: Projection) -> NewerRows:
         """Return the newer rows of a mapping whose policy is ``prefer-newer``."""
         name = folded(mapping.table_map.newer)
         column = next(column for column in rows.columns if folded(column.name) == name)
-        return cls(rows, column, column_collation(mapping.into, column.name))
+        kept = frozenset(mapping.constants.keys() - mapping.stated_constants.keys())
+        return cls(rows, column, column_collation(mapping.into, column.name), kept)
+
+    @property
+    def fed(self) -> Projection:
+        """Return the rows of the source without the columns that a standing row keeps."""
+        return replace(self.rows, columns=tuple(c for c in self.rows.columns if c.name not in self.kept))
 
     @property
     def same_key(self) -> str:
@@ -80,7 +89,7 @@ class NewerRows:
     @property
     def update(self) -> str:
         """Return the statement that updates each older row of the target in place."""
-        values = ", ".join(f"{quoted(column.name)} = {column.source}" for column in self.rows.columns)
+        values = ", ".join(f"{quoted(column.name)} = {column.source}" for column in self.fed.columns)
         rows = self.rows.source_from(f"({self.same_key}) AND {self.is_newer}")
         return f"UPDATE main.{quoted(self.rows.into.name)} AS t SET {values} {rows}"
 
@@ -91,10 +100,22 @@ class NewerRows:
 
 
 def newer_rows_digests(con: sqlite3.Connection, newer: NewerRows) -> tuple[TableDigest, TableDigest]:
-    """Return the digests of the losing source rows and of the updated target rows."""
+    """Return the digests of the losing source rows and of the updated target rows.
+
+    If updated rows keep columns, the second one has the difference between these rows and the rows of the source.
+    """
     rows = newer.rows
     skipped = digest_query(con, rows.select_row(newer.losing))
-    return skipped, digest_query(con, rows.select_target_row(newer.replaced, by_index=True))
+    replaced = digest_query(con, rows.select_target_row(newer.replaced, by_index=True))
+    if newer.kept:
+        values = [column.target if column.name in newer.kept else column.source for column in rows.row]
+        beside = f"JOIN main.{quoted(rows.into.name)} AS t ON ({newer.same_key}) AND {newer.is_newer}"
+        source = f"FROM {quoted(rows.database)}.{quoted(rows.table.name)} AS s {beside}"
+        where = f" WHERE {rows.where}" if rows.where else ""
+        rowid = rows.rowid.source if rows.rowid else ""
+        replaced += digest_query(con, rows.select_row(newer.winning))
+        replaced -= digest_query(con, select_rows(values, f"{source}{where}", rowid))
+    return skipped, replaced
 
 
 def require_decided(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRows) -> None:
@@ -133,7 +154,7 @@ def _crossing(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRows) 
 
 def _undecided(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRows) -> list[Problem]:
     """Return the problem that the column does not tell which row is newer."""
-    rows, name = newer.rows, newer.column.name
+    rows, name = newer.fed, newer.column.name
     if not mapping.holds_rowids and rows.rowid_counts:  # a key identifies these rows, whatever identifies others
         rows = replace(rows, rowid_counts=False)
     ours, theirs = newer.column.source, newer.column.target

@@ -22,3 +22,8 @@ def clash_policy_of(table_map: TableMap) -> ConflictPolicy:
     Rows that match by other columns are left out before. A clash that remains is refused.
     """
     return "refuse" if table_map.match else table_map.on_conflict
+
+
+def updates_matched_rows(table_map: TableMap) -> bool:
+    """Return whether rows may update rows of the target that they match."""
+    return bool(table_map.match) and policy_of(table_map) in ("prefer-source", "prefer-newer")

@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
-from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.engine.sqlite.wide_rows import select_rows
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.content.projection import ProjectedColumn
+    from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection
     from sqlite_consolidate.engine.merge.rows.record_copy import Execute
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
 
 def update_matched_rows(con: sqlite3.Connection, mapping: TableMapping, alias: str, execute: Execute) -> TableDigest:
-    """Update each standing row that differs from its match, and return the change.
+    """Update each standing row that loses against its match, and return the change.
 
-    The row keeps its key, its rowid and the columns that match.
+    The row keeps its keys, its rowid, the columns that match, and those that the source does not have.
 
     Args:
         con: The target's connection, inside a transaction, with the source attached.
@@ -33,14 +33,13 @@ def update_matched_rows(con: sqlite3.Connection, mapping: TableMapping, alias: s
     """
     matched = mapping.matched
     changed = updated_columns(mapping, alias)
-    if matched is None or policy_of(mapping.table_map) != "prefer-source" or not matched.different or not changed:
+    if matched is None or not matched.updating or not changed:
         return TableDigest()
-    rows, key = mapping.projection(alias), f"t.{quoted(matched.key)}"
-    line = f"{matched.place(alias)} AS m"
-    source = f"{quoted(alias)}.{quoted(mapping.table.name)} AS s"
-    of_row = f"s.{quoted(matched.rowid)} = m.row"
-    pairs = f"FROM {line} JOIN {source} ON {of_row} JOIN main.{quoted(mapping.into.name)} AS t ON {key} = m.new"
-    pairs += " WHERE NOT m.identical"
+    rows = mapping.projection(alias)
+    source = f"{matched.place(alias)} AS m JOIN {quoted(alias)}.{quoted(mapping.table.name)} AS s"
+    source += f" ON s.{quoted(matched.rowid)} = m.row"
+    is_standing = f"t.{quoted(matched.key)} = m.new" if matched.key else _has_equal_columns(mapping, rows)
+    pairs = f"FROM {source} JOIN main.{quoted(mapping.into.name)} AS t ON {is_standing} WHERE m.updates"
     names = {column.name for column in changed}
     after = [column.source if column.name in names else column.target for column in rows.row]
     rowid = rows.rowid.target if rows.rowid else ""
@@ -48,17 +47,40 @@ def update_matched_rows(con: sqlite3.Connection, mapping: TableMapping, alias: s
         digest_query(con, select_rows(values, pairs, rowid))
         for values in ([column.target for column in rows.row], after)
     )
-    values = f"SELECT {', '.join(column.source for column in changed)} FROM {line} JOIN {source} ON {of_row}"
-    execute(
-        f"UPDATE main.{quoted(mapping.into.name)} AS t SET ({identifier_list([column.name for column in changed])}) ="
-        f" ({values} WHERE m.new = +{key} AND NOT m.identical)"
-        f" WHERE {key} IN (SELECT m.new FROM {line} WHERE NOT m.identical)"
-    )
+    into, columns = f"main.{quoted(mapping.into.name)} AS t", identifier_list([column.name for column in changed])
+    values = ", ".join(column.source for column in changed)
+    if matched.key:
+        key, updating = f"t.{quoted(matched.key)}", f"SELECT m.new FROM {matched.place(alias)} AS m WHERE m.updates"
+        row = f"SELECT {values} FROM {source} WHERE m.new = +{key} AND m.updates"
+        execute(f"UPDATE {into} SET ({columns}) = ({row}) WHERE {key} IN ({updating})")
+    else:
+        each = ", ".join(f"{quoted(column.name)} = {column.source}" for column in changed)
+        execute(f"UPDATE {into} SET {each} FROM {source} WHERE {is_standing} AND m.updates")
     return expected - before
+
+
+def _has_equal_columns(mapping: TableMapping, rows: Projection) -> str:
+    """Return the SQL condition that a row of the target has the columns that match."""
+    arriving = {column.name: column.source for column in rows.columns}
+    return " AND ".join(
+        f"t.{quoted(name)} COLLATE {quoted(column_collation(mapping.into, name))} IS {arriving[name]}"
+        for name in mapping.match_columns
+    )
 
 
 def updated_columns(mapping: TableMapping, alias: str = "main") -> list[ProjectedColumn]:
     """Return the columns of a standing row that get the values of the row that matches it."""
-    kept = {folded(name) for name in mapping.match_columns}
-    kept |= {folded(mapping.matched.key)} if mapping.matched else set()
-    return [column for column in mapping.projection(alias).columns if folded(column.name) not in kept]
+    return [column for column in mapping.projection(alias).columns if folded(column.name) not in kept_columns(mapping)]
+
+
+def kept_columns(mapping: TableMapping) -> set[str]:
+    """Return the folded columns that a standing row keeps, whatever row matches it.
+
+    They are its keys, the columns that match, and those that neither the source nor a constant of the plan feeds.
+    """
+    numbers = (*mapping.table.primary_key, *mapping.table_map.renumber)
+    sources = {folded(old): new for old, new in mapping.columns}
+    kept = {*mapping.match_columns, *mapping.into.primary_key}
+    kept |= {sources[folded(name)] for name in numbers if folded(name) in sources}
+    kept |= mapping.constants.keys() - mapping.stated_constants.keys()
+    return set(map(folded, kept))

@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.checks.matching.matched_rows_proof import (
     matched_subject,
 )
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
-from sqlite_consolidate.engine.checks.renumbering.keys_mapped import key_text, subject_of
+from sqlite_consolidate.engine.checks.renumbering.key_texts import key_text, subject_of
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.merge.conflict_log import matched_text
 from sqlite_consolidate.engine.merge.derived.refresh import others_text

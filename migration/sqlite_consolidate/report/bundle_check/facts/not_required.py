@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.chosen.rows_chosen import ALL_ROWS_MOVE
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
 from sqlite_consolidate.engine.checks.derived.derived_right import NOTHING_DERIVED
-from sqlite_consolidate.engine.checks.renumbering.keys_mapped import NO_NEW_KEY
+from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY
 from sqlite_consolidate.engine.code.remaining import NOTHING_SCANNED, SCANNED
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.run.modes import Mode

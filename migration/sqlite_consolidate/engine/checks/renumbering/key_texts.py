@@ -1,0 +1,64 @@
+"""Name the keys that get new values, in the evidence and in findings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.text import counted, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+NO_NEW_KEY = "no table of the plan gets new keys"
+"""What an entry observes if the plan renumbers no key."""
+
+
+def key_text(rows: int, offset: int, taken: int = 0) -> str:
+    """Return the text of an entry about the keys of one table.
+
+    Args:
+        rows: Number of keys that lead to exactly one row.
+        offset: Number that is added to each.
+        taken: Number of rows that the target had at or above the first new key.
+    """
+    return f"{counted(rows, 'key')} plus {offset}, each at 1 row, and {counted(taken, 'row')} there before"
+
+
+def key_subject(mapping: TableMapping, key: str) -> str:
+    """Return the subject of an entry about a renumbered key."""
+    return subject_of(mapping.subject, mapping.into.name, key_column(mapping, key))
+
+
+def subject_of(source: str, into: str, column: str) -> str:
+    """Return the subject of such an entry by names, as the evidence has them."""
+    return f"{source} -> {into}{f'.{column}' if column else ''}"
+
+
+def key_column(mapping: TableMapping, key: str) -> str:
+    """Return the name in the target of a key that is not the primary key, else an empty text."""
+    return "" if mapping.table.primary_key == (key,) else mapping.renamed[key]
+
+
+def changed_offsets(
+    mappings: Iterable[TableMapping], rehearsal: str, rehearsed: Mapping[tuple[str, str, str], int]
+) -> Iterator[Finding]:
+    """Yield a finding for each key that has another offset than in the rehearsal.
+
+    Args:
+        mappings: The moved tables.
+        rehearsal: Id of the rehearsal.
+        rehearsed: Its offsets, by source, and by table and column of the target as its evidence has them.
+    """
+    for mapping in mappings:
+        for key, shift in mapping.key_shifts.items():
+            names = (mapping.source.name, mapping.into.name, key_column(mapping, key))
+            offset = rehearsed.get(tuple(map(printable, names)))  # type: ignore[arg-type] # of three names
+            if offset is not None and offset != shift.offset:
+                text = (
+                    f"gets {key} plus {shift.offset}. The rehearsal {rehearsal} added {offset}, on databases that have"
+                    " changed since."
+                )
+                yield Finding.of("offsets-changed", mapping.subject, text)
