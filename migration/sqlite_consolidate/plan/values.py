@@ -40,7 +40,11 @@ def inside(value: str) -> str:
         raise ValueError("a path cannot contain a NUL character")
     if value.startswith("/"):
         raise ValueError("an absolute path is outside the workspace", _INSIDE)
-    if any(len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME for name in value.split("/")):
+    try:
+        encoded = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ValueError("a path has a surrogate that stands for no byte") from None
+    if any(len(name) > _LONGEST_NAME for name in encoded.split(b"/")):
         raise ValueError(f"a name in a path has at most {_LONGEST_NAME} bytes")
     clean = posixpath.normpath(value)
     if clean == ".." or clean.startswith("../"):

@@ -210,3 +210,16 @@ def test_new_keys_have_a_column_of_their_own(target: Path) -> None:
 
         assert [history.keys_of_run(con, run) for run in history.runs(con)] == [{}, keys, {}]
     assert problems(target) == []
+
+
+@pytest.mark.parametrize("stored", ["'['", "5", "x'ff'", "'[]'", f"'{'[' * 5000}'"], ids=lambda text: text[:5])
+def test_new_keys_that_cannot_be_read_are_a_problem(target: Path, stored: str) -> None:
+    """They were changed after the run wrote them."""
+    with closing(open_existing(target)) as con:
+        history.write(con, ROW, {"offsets": {}})
+        con.execute(f"UPDATE {history.TABLE} SET {history.KEYS} = {stored}")
+
+        with pytest.raises(ProblemError) as caught:
+            history.keys_of_run(con, ROW.run)
+
+    assert [problem.id for problem in caught.value.problems] == ["history-unreadable"]

@@ -105,14 +105,25 @@ def test_kill_while_sealing_leaves_no_partial_manifest(tmp_path: Path) -> None:
         lambda data: json.dumps(data | {"unknown": 1}).encode(),
         lambda data: json.dumps(data | {"archive": []}).encode(),
         lambda data: json.dumps(data | {"code": [data["code"][0] | {"mode": "rwx"}]}).encode(),
-        lambda data: json.dumps(data | {"code": [data["code"][0] | {"mode": 0o100_777}]}).encode(),
+        lambda data: json.dumps(data | {"code": [data["code"][0] | {"mode": 0o4_755}]}).encode(),
         lambda data: json.dumps(data | {"databases": [data["databases"][0] | {"tables": {"tasks": [1]}}]}).encode(),
         lambda data: json.dumps(data | {"databases": [data["databases"][0] | {"tables": {"t": [1, "x"]}}]}).encode(),
+        lambda data: json.dumps(data | {"archive": {"logs/tasks.db": "workspace.db"}}).encode(),
+        lambda data: json.dumps(data | {"archive": {"a.db": "b", "c.db": "b"}}).encode(),
         lambda _data: b"[" * 100_000,
     ],
     ids=[
         *("empty", "cut off", "no text", "a list", "another format", "a key missing", "a key too many"),
-        *("no pairs", "mode is text", "mode of a folder", "table without digest", "no digest", "nested deeply"),
+        *(
+            "no pairs",
+            "mode is text",
+            "mode with more bits",
+            "table without digest",
+            "no digest",
+            "taken",
+            "twice",
+            "nested deeply",
+        ),
     ],
 )
 def test_broken_manifest_is_a_problem(tmp_path: Path, spoil: Callable[[dict[str, Any]], bytes]) -> None:
@@ -125,7 +136,7 @@ def test_broken_manifest_is_a_problem(tmp_path: Path, spoil: Callable[[dict[str,
         manifest.read(tmp_path)
 
 
-@pytest.mark.parametrize("path", ["../victim.txt", "/etc/victim", "a/../../victim.txt", "a\0b", ".."])
+@pytest.mark.parametrize("path", ["../victim.txt", "/etc/victim", "a/../../victim.txt", "a\0b", "..", "\ud800"])
 @pytest.mark.parametrize("key", ["file", "copy", "dump", "target", "archive", "archived"])
 def test_path_that_leads_outside_is_refused(tmp_path: Path, key: str, path: str) -> None:
     """Each is named, and nothing else of the manifest is used."""

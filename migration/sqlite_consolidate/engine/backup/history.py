@@ -83,12 +83,21 @@ def write(con: sqlite3.Connection, row: Row, keys: dict[str, Any] | None = None)
 
 
 def keys_of_run(con: sqlite3.Connection, run: str) -> dict[str, Any]:
-    """Return how a run gave rows new keys, or nothing if its row does not say it."""
+    """Return how a run gave rows new keys, or nothing if its row does not say it.
+
+    Raises:
+        ProblemError: What the row says cannot be read (``history-unreadable``).
+    """
     if KEYS not in map(folded, _columns(con)):
         return {}
     stored = con.execute(f"SELECT {KEYS} FROM {TABLE} WHERE run = ?", (run,)).fetchone()
-    keys = json.loads(stored[0]) if stored and stored[0] else {}
-    return keys if isinstance(keys, dict) else {}
+    try:
+        keys = json.loads(stored[0]) if stored and stored[0] else {}
+    except (RecursionError, TypeError, ValueError):
+        keys = None
+    if not isinstance(keys, dict):
+        raise ProblemError(_unreadable(TABLE, run))
+    return keys
 
 
 def runs(con: sqlite3.Connection) -> list[str]:

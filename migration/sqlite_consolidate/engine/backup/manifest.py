@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _Path = Annotated[str, AfterValidator(inside)]
 _Count = Annotated[int, Strict(), Field(ge=0)]
 _TableDigest = Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]
-_Mode = Annotated[int, Strict(), Field(ge=0, le=0o7777)]
+_Mode = Annotated[int, Strict(), Field(ge=0, le=0o777)]
 
 NAME = "manifest.json"
 PLAN = "plan.toml"
@@ -176,7 +176,16 @@ def read(folder: Path, root: Path | None = None) -> Manifest | None:
         raise _unreadable(folder, f"{error.strerror}") from error
     if problems := list(_paths_outside(folder, root, sealed)):
         raise ProblemError(*problems)
+    if clash := _name_of_two_files(sealed):
+        raise _unreadable(folder, f"{clash} is the name of an archive and of another file")
     return sealed
+
+
+def _name_of_two_files(sealed: Manifest) -> str:
+    """Return a name that an archive shares with another file, or an empty text."""
+    known = {sealed.target, *(copy.file for copy in sealed.databases), *(code.file for code in sealed.code)}
+    archives = list(sealed.archive.values())
+    return next((name for name in archives if name in known or archives.count(name) > 1), "")
 
 
 _MANIFEST = TypeAdapter(Manifest)

@@ -125,10 +125,10 @@ def read_consolidated_target(
             damage = tuple([*sqlite_checks.check_integrity(con), *sqlite_checks.violated_checks(con, schema)] or ["ok"])
             changes = object_changes(committed or {}, objects_of(con))
             try:
-                row = history.row_of(con, sealed.run)
+                row, keys = history.row_of(con, sealed.run), history.keys_of_run(con, sealed.run)
             except ProblemError:
                 return ConsolidatedTarget(digest_tables(con, schema), damage, None, changes, _UNREADABLE_ROW)
-            changes |= _history_changes(row, sealed) | _key_map_changes(history.keys_of_run(con, sealed.run), folder)
+            changes |= _history_changes(row, sealed) | _key_map_changes(keys, folder)
             return ConsolidatedTarget(digest_tables(con, schema), damage, row, changes)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
