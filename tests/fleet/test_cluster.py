@@ -1,60 +1,75 @@
-"""Test the cluster in this process.
-
-No other host can reach it, and it is closed at the end.
-"""
+"""Test the workers of a fleet, on this host and behind a scheduler."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from sqlite_consolidate.fleet.cluster import connected
+from sqlite_consolidate.fleet.worker import Job, WorkspaceRun
+from sqlite_consolidate.fleet.workers import local_workers
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.fleet.conftest import Hosts
+
+DEADLINE = 60
+JOBS = [Job("fleet", "/project", "verify", f"/shops/{number}", "", "/reports") for number in range(3)]
 
 
-def listening() -> set[str]:
-    """Return the addresses on which this process listens."""
-    connections = psutil.Process().net_connections()
-    return {connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN}
+def test_local_workers_run_jobs_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each job waits until all three run."""
+    together = threading.Barrier(len(JOBS))
+
+    def run(job: Job) -> WorkspaceRun:
+        together.wait(DEADLINE)
+        return WorkspaceRun(job.workspace, 0)
+
+    monkeypatch.setattr("sqlite_consolidate.fleet.workers.run_workspace", run)
+
+    with local_workers(len(JOBS)) as workers:
+        pending = [workers.submit(job, job.workspace, "", position) for position, job in enumerate(JOBS)]
+        results = [run.result(DEADLINE) for run in pending]
+
+    assert [result.host for result in results] == [job.workspace for job in JOBS]
 
 
-def test_local_cluster_listens_on_loopback_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has one worker with the given number of threads, and leaves no file."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
+def test_one_local_worker_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order is that of the fleet file."""
+    started: list[str] = []
 
-    with connected("", 3) as cluster:
-        addresses = listening()
-        threads = [worker["nthreads"] for worker in cluster.client.scheduler_info()["workers"].values()]
+    def run(job: Job) -> WorkspaceRun:
+        started.append(job.workspace)
+        return WorkspaceRun("host", 0)
 
-    assert addresses <= {"127.0.0.1"}
-    assert threads == [3]
-    assert not listening()
-    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr("sqlite_consolidate.fleet.workers.run_workspace", run)
+
+    with local_workers(1) as workers:
+        for position, job in enumerate(JOBS):
+            workers.submit(job, job.workspace, "", position)
+
+    assert started == [job.workspace for job in JOBS]
 
 
-def test_workers_are_listed_while_the_client_polls() -> None:
+@pytest.mark.thorough
+def test_workers_are_listed_while_the_client_polls(hosts: Hosts) -> None:
     """Dask's client polls without the workers, and returns that answer to other callers."""
     finished = threading.Event()
-    with connected("", 1) as cluster:
+    with connected(hosts.scheduler) as cluster:
 
         def ask() -> None:
             while not finished.is_set():
-                cluster.client.scheduler_info(n_workers=0)
+                vars(cluster)["_client"].scheduler_info(n_workers=0)
 
         asking = threading.Thread(target=ask)
         asking.start()
-        numbers = {len(cluster.workers()) for _ in range(300)}
+        numbers = {len(cluster.addresses()) for _ in range(300)}
         finished.set()
         asking.join()
 
-    assert numbers == {1}
+    assert numbers == {2}
 
 
 def test_scheduler_without_an_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +77,7 @@ def test_scheduler_without_an_answer_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("sqlite_consolidate.fleet.cluster._CONNECT_SECONDS", 1)
     before = threading.active_count()
 
-    with pytest.raises(ProblemError, match=r"tcp://127\.0\.0\.1:9"), connected("tcp://127.0.0.1:9", None):
+    with pytest.raises(ProblemError, match=r"tcp://127\.0\.0\.1:9"), connected("tcp://127.0.0.1:9"):
         pass
 
     assert threading.active_count() <= before + 2

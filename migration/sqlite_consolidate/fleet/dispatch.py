@@ -7,16 +7,14 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.fleet.rollup import Row, not_run_row, row_from_run, unsettled_row
-from sqlite_consolidate.fleet.worker import Job, WorkspaceRun, run_workspace, stop
+from sqlite_consolidate.fleet.worker import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from distributed import Future
-
-    from sqlite_consolidate.fleet.cluster import Cluster
     from sqlite_consolidate.fleet.members import Member
+    from sqlite_consolidate.fleet.workers import PendingRun, Workers
 
 _FETCH_SECONDS = 60  # a result stays on its worker until it is fetched
 _POLL_SECONDS = 0.2  # how soon a signal is passed on and a lost worker is noticed
@@ -49,12 +47,10 @@ class FleetJob:
 class Dispatcher:
     """Run the rounds of one fleet run.
 
-    A workspace is bound to the address of its worker, not only to its name. If the worker is lost and started again,
-    Dask finds no worker for the task and does not run it twice. The row of a lost run is ``unsettled``. The next run in
-    that workspace recovers it.
+    The row of a run whose worker is lost is ``unsettled``. The next run in that workspace recovers it.
 
     Args:
-        cluster: The workers.
+        workers: What runs the workspaces.
         fleet_job: What is the same for all workspaces.
         keep_going: Go on after a workspace that is not accepted.
         interrupted: Returns whether the fleet run is to end. Running workspaces are rolled back then, and waited for.
@@ -63,14 +59,14 @@ class Dispatcher:
 
     def __init__(
         self,
-        cluster: Cluster,
+        workers: Workers,
         fleet_job: FleetJob,
         *,
         keep_going: bool,
         interrupted: Callable[[], bool],
         on_row: Callable[[Row], None],
     ) -> None:
-        self._cluster, self._fleet_job = cluster, fleet_job
+        self._workers, self._fleet_job = workers, fleet_job
         self._keep_going, self._interrupted, self._on_row = keep_going, interrupted, on_row
         self._stop_sent = self._interrupt_sent = False
         self._first_failed = ""
@@ -88,58 +84,50 @@ class Dispatcher:
         if reason := self._stop_reason():
             yield from ((member, not_run_row(member, reason)) for member in members)
             return
-        finished = SimpleQueue["Future[WorkspaceRun]"]()
-        waiting: dict[Future[WorkspaceRun], Member] = {}
+        finished = SimpleQueue["PendingRun"]()
+        waiting: dict[PendingRun, Member] = {}
         addresses = self._addresses() or {}
-        for index, member in enumerate(members):
-            if self._cluster.is_remote and member.worker not in addresses:
+        for position, member in enumerate(members):
+            if self._workers.is_remote and member.worker not in addresses:
                 self._first_failed = self._first_failed or member.name
                 yield member, not_run_row(member, f"the worker {member.worker!r} is not connected.")
             else:
-                waiting[self._submitted(member, addresses, index)] = member
-        for future in waiting:
-            future.add_done_callback(finished.put)
+                waiting[self._submitted(member, addresses, position)] = member
+        for pending in waiting:
+            pending.add_done_callback(finished.put)
         while waiting:
             try:
-                future = finished.get(timeout=_POLL_SECONDS)
+                pending = finished.get(timeout=_POLL_SECONDS)
             except Empty:
                 yield from self._give_up_lost(waiting, addresses)
             else:
-                if future in waiting:  # otherwise it was given up before
-                    member = waiting.pop(future)
-                    yield member, self._recorded(_row(future, member, self._fleet_job.verb))
+                if pending in waiting:  # otherwise it was given up before
+                    member = waiting.pop(pending)
+                    yield member, self._recorded(_row(pending, member, self._fleet_job.verb))
             self._stop_if_needed()
 
-    def _submitted(self, member: Member, addresses: dict[str, str], index: int) -> Future[WorkspaceRun]:
-        return self._cluster.client.submit(
-            run_workspace,
-            self._fleet_job.job(member),
-            key=f"{self._fleet_job.run}-{member.key}",
-            workers=[addresses[member.worker]] if self._cluster.is_remote else None,
-            allow_other_workers=False,
-            priority=-index,  # a worker with several workspaces runs them in the order of the file
-            retries=0,
-        )
+    def _submitted(self, member: Member, addresses: dict[str, str], position: int) -> PendingRun:
+        key = f"{self._fleet_job.run}-{member.key}"
+        return self._workers.submit(self._fleet_job.job(member), key, addresses.get(member.worker, ""), position)
 
     def _give_up_lost(
-        self, waiting: dict[Future[WorkspaceRun], Member], addresses: dict[str, str]
+        self, waiting: dict[PendingRun, Member], addresses: dict[str, str]
     ) -> Iterator[tuple[Member, Row]]:
         """Yield an unsettled row for each run whose worker or scheduler is lost."""
-        if not self._cluster.is_remote:
+        if not self._workers.is_remote:
             return
         connected = self._addresses()
-        reason = "the scheduler was lost." if self._cluster.is_lost else "the worker {!r} was lost."
-        for future, member in list(waiting.items()):
-            if self._cluster.is_lost or (connected is not None and addresses[member.worker] not in connected.values()):
-                del waiting[future]
-                future.release()
+        reason = "the scheduler was lost." if self._workers.is_lost else "the worker {!r} was lost."
+        for pending, member in list(waiting.items()):
+            if self._workers.is_lost or (connected is not None and addresses[member.worker] not in connected.values()):
+                del waiting[pending]
                 yield member, self._recorded(unsettled_row(member, reason.format(member.worker)))
 
     def _addresses(self) -> dict[str, str] | None:
         """Return name to address of the workers, or None while the scheduler does not answer."""
         try:
-            return self._cluster.workers()
-        except OSError:  # the client reconnects, or cancels every future
+            return self._workers.addresses()
+        except OSError:  # the client reconnects, or cancels every run
             return None
 
     def _recorded(self, row: Row) -> Row:
@@ -160,14 +148,13 @@ class Dispatcher:
         interrupt = self._interrupted()
         if (interrupt and not self._interrupt_sent) or (self._stop_reason() and not self._stop_sent):
             self._stop_sent, self._interrupt_sent = True, interrupt
-            if not self._cluster.is_lost:
-                self._cluster.client.run(stop, self._fleet_job.run, interrupt=interrupt, on_error="ignore")
+            self._workers.stop(self._fleet_job.run, interrupt=interrupt)
 
 
-def _row(future: Future[WorkspaceRun], member: Member, verb: str) -> Row:
-    if future.status == "cancelled":
+def _row(pending: PendingRun, member: Member, verb: str) -> Row:
+    if pending.cancelled():
         return unsettled_row(member, "the scheduler was lost.")
     try:
-        return row_from_run(member, verb, future.result(timeout=_FETCH_SECONDS))
+        return row_from_run(member, verb, pending.result(timeout=_FETCH_SECONDS))
     except Exception as error:  # noqa: BLE001 -- the run may have been accepted, but its result did not arrive
         return unsettled_row(member, f"{type(error).__name__}: {error}")

@@ -5,7 +5,6 @@ Dask calls these functions in the process of the worker. They do not import Dask
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import signal
@@ -19,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-import sqlite_consolidate
 from sqlite_consolidate.atomic_files import let_owner_use_new_files, make_private_folders
 from sqlite_consolidate.fleet.bundle_summary import BundleSummary, read_new_bundle
 
@@ -33,8 +31,7 @@ class Job:
 
     Attributes:
         fleet: Id of the fleet run it belongs to.
-        project: Folder whose conftest.py loads the plugin. Where this host has none, the folder of this package is
-            used.
+        project: Folder from which the fleet was started. On a host without it, the folder of the reports is used.
         verb: ``migrate``, ``verify`` or ``rollback``.
         workspace: Absolute, on this host; so are ``plan``, unless it is empty, and ``reports``.
         reports: Folder for the reports of this workspace alone.
@@ -149,19 +146,14 @@ def stop(fleet: str, *, interrupt: bool) -> None:
 def _command(job: Job) -> list[str]:
     plan = [f"--plan={job.plan}"] if job.plan else []
     options = [f"--workspace={job.workspace}", f"--reports={job.reports}", *plan]
-    return [sys.executable, "-m", "pytest", "-m", job.verb, *options, "-p", "no:cacheprovider", *job.extra]
+    plugins = ["-p", "sqlite_consolidate.pytest_plugin.plugin", "-p", "no:cacheprovider"]
+    return [sys.executable, "-m", "pytest", "-m", job.verb, *options, *plugins, *job.extra]
 
 
 def _project(job: Job) -> Path:
-    """Return the folder whose conftest.py loads the plugin.
-
-    Raises:
-        FileNotFoundError: This host has no such folder.
-    """
-    for folder in (Path(job.project), Path(sqlite_consolidate.__file__).parents[2]):
-        if (folder / "conftest.py").is_file():
-            return folder
-    raise FileNotFoundError(errno.ENOENT, "no conftest.py on this host loads the plugin", job.project)
+    """Return the folder in which pytest is started, where its configuration may be."""
+    project = Path(job.project)
+    return project if project.is_dir() else Path(job.reports)
 
 
 def _last_output(output: IO[bytes]) -> str:

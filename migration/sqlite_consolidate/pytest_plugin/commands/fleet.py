@@ -28,12 +28,14 @@ from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlite_consolidate.fleet.cluster import Cluster
     from sqlite_consolidate.fleet.fleet_file import FleetFile
     from sqlite_consolidate.fleet.members import Member
     from sqlite_consolidate.fleet.rollup import RollUp, Row
+    from sqlite_consolidate.fleet.workers import Workers
 
 _ALONE = ("--workspace", "--plan", "--originals", "--bundle")  # options that mean one workspace
 _PASSED_ON = ("discard-changes", "show-values")
@@ -53,23 +55,20 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
     """
     if verb not in FLEET_VERBS:
         raise refusal(f"--fleet can only be used with pytest -m {', -m '.join(FLEET_VERBS)}.", id="option-elsewhere")
-    if find_spec("distributed") is None:
-        fact = "--fleet needs Dask distributed. Install it: pip install 'sqlite-consolidate[fleet]'"
-        raise refusal(fact, id="no-dask")
     alone = [option for option in _ALONE if config.getoption(option) is not None]
     if alone:
         fact = f"{', '.join(alone)}: with --fleet the fleet file names the workspaces."
         raise refusal(f"{fact} Leave it out.", id="option-elsewhere")
-    from sqlite_consolidate.fleet.cluster import connected
     from sqlite_consolidate.fleet.fleet_file import load_fleet
     from sqlite_consolidate.fleet.members import find_workspaces, plan_rounds, resolve_members
+    from sqlite_consolidate.fleet.workers import local_workers
 
     with ExitStack() as resources:
         cluster = None
         try:
             file = load_fleet((config.invocation_params.dir / config.getoption("consolidate_fleet")).resolve())
             if file.fleet.scheduler:
-                cluster = resources.enter_context(connected(file.fleet.scheduler, None))
+                cluster = resources.enter_context(_connected(file.fleet.scheduler))
             groups = plan_rounds(
                 file.fleet, resolve_members(file, cluster.find_workspaces if cluster else find_workspaces)
             )
@@ -80,8 +79,22 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
         _print(*_outlook(file, verb, groups))
         if only_list:
             return 0
-        cluster = cluster or resources.enter_context(connected("", file.fleet.parallel))
-        return _FleetRun(config, file, verb).run(cluster, groups)
+        workers = cluster or resources.enter_context(local_workers(file.fleet.parallel))
+        return _FleetRun(config, file, verb).run(workers, groups)
+
+
+def _connected(scheduler: str) -> AbstractContextManager[Cluster]:
+    """Return the connection to a scheduler.
+
+    Raises:
+        pytest.UsageError: Dask is not installed.
+    """
+    if find_spec("distributed") is None:
+        fact = "a fleet with a scheduler needs Dask distributed. Install it: pip install 'sqlite-consolidate[fleet]'"
+        raise refusal(fact, id="no-dask")
+    from sqlite_consolidate.fleet.cluster import connected
+
+    return connected(scheduler)
 
 
 class _FleetRun:
@@ -110,7 +123,7 @@ class _FleetRun:
     def _folder(self) -> Path:
         return self._reports / self._id
 
-    def run(self, cluster: Cluster, groups: Sequence[tuple[Member, ...]]) -> int:
+    def run(self, workers: Workers, groups: Sequence[tuple[Member, ...]]) -> int:
         """Run all workspaces, write the roll-up, print the result, and return the exit code."""
         from sqlite_consolidate.fleet.dispatch import Dispatcher, FleetJob
         from sqlite_consolidate.fleet.rollup import roll_up
@@ -118,7 +131,7 @@ class _FleetRun:
         number = sum(map(len, groups))
         with self._signals():
             rows = Dispatcher(
-                cluster,
+                workers,
                 FleetJob(self._id, self._project, self._verb, self._reports, self._extra),
                 keep_going=self._file.fleet.keep_going,
                 interrupted=lambda: self._ended is not None,
