@@ -66,13 +66,19 @@ class Cluster:
         return matches[address]
 
     def submit(self, job: Job, key: str, address: str, position: int) -> Future[WorkspaceRun]:
-        """Give a job to the worker at an address, which runs its jobs in the order of their positions."""
+        """Give a job to the worker at an address.
+
+        The worker runs its jobs in the order of their positions.
+        """
         return self._client.submit(
             run_workspace, job, key=key, workers=[address], allow_other_workers=False, priority=-position, retries=0
         )
 
     def stop(self, fleet: str, *, interrupt: bool) -> None:
-        """Start no more jobs of a fleet run on any worker, and interrupt those that run if asked to."""
+        """Start no more jobs of a fleet run on any worker.
+
+        Those that run are interrupted if asked to.
+        """
         if not self.is_lost:
             self._client.run(stop, fleet, interrupt=interrupt, on_error="ignore")
 

@@ -1,4 +1,7 @@
-"""Run the workspaces of a fleet on this host, one thread for each workspace that runs at a time."""
+"""Run the workspaces of a fleet on this host.
+
+There is one thread for each workspace that runs at a time.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +48,16 @@ class Workers(Protocol):
         """
 
     def submit(self, job: Job, key: str, address: str, position: int) -> PendingRun:
-        """Give a job to the worker at an address, which runs its jobs in the order of their positions."""
+        """Give a job to the worker at an address.
+
+        The worker runs its jobs in the order of their positions.
+        """
 
     def stop(self, fleet: str, *, interrupt: bool) -> None:
-        """Start no more jobs of a fleet run, and interrupt those that run if asked to."""
+        """Start no more jobs of a fleet run.
+
+        Those that run are interrupted if asked to.
+        """
 
 
 class LocalWorkers:
@@ -72,7 +81,10 @@ class LocalWorkers:
         return self._pool.submit(run_workspace, job)
 
     def stop(self, fleet: str, *, interrupt: bool) -> None:
-        """Start no more jobs of a fleet run, and interrupt those that run if asked to."""
+        """Start no more jobs of a fleet run.
+
+        Those that run are interrupted if asked to.
+        """
         stop(fleet, interrupt=interrupt)
 
 
