@@ -94,6 +94,7 @@ LEVELS: dict[str, Level] = {
     "table-as-it-was": "attention",
     "table-changed-since": "note",
     "table-emptied-since": "attention",
+    "trailing-bytes": "attention",
     "trigger-bypassed": "attention",
     "trigger-left": "attention",
     "trigger-left-with-table": "note",

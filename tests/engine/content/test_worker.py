@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
+from tests.support.old_files.schemas import write_many
 from tests.support.workspaces.two_sources import a_run, accept, build_two_sources, consolidate, execute
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 else:
     from sqlite_utils.utils import sqlite3
+
+_PIPE_BYTES = 65_536  # that a pipe of Linux holds (https://man7.org/linux/man-pages/man7/pipe.7.html)
 
 
 @pytest.fixture
@@ -55,6 +59,17 @@ def test_run_of_two_processes_proves_same(root: Path) -> None:
         assert before.get(copy.file.rpartition("/")[2], copy.digest) == copy.digest
     assert verdict(run.log) == "accepted"
     assert set(psutil.Process().children()) == others
+
+
+def test_long_result_does_not_fill_the_pipe(tmp_path: Path) -> None:
+    """A pipe does not hold the digests of a thousand tables, so the reader waits."""
+    write_many(tmp_path / "many.db", 1000)
+
+    with ReadWorker("lower halves", tmp_path / "many.db") as worker:
+        result = worker.result()
+
+    assert len(result) == 1000
+    assert len(json.dumps(result)) > _PIPE_BYTES
 
 
 def test_damage_is_found_by_second_process(root: Path) -> None:

@@ -35,7 +35,7 @@ from sqlite_consolidate.engine.merge.movable_tables import find_movable_table
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
-from sqlite_consolidate.engine.sqlite.files import FileProblem, existing_sources, file_problems
+from sqlite_consolidate.engine.sqlite.files import FileProblem, existing_sources, file_problems, trailing_bytes
 from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import RecentReaders
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema
@@ -47,7 +47,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -118,6 +118,7 @@ def inspect_databases(
     for problem in file_problems(plan, root, skip=skip):
         databases.add_file_problem(problem)
         skip.add(problem.file)
+    databases.findings += _trailing_byte_findings(plan, live or root, skip)
     _read_databases(plan, root, databases, write_locks, limits, skip=skip)
     plan = databases.plan = _name_all_tables(databases)
     with _limit_total_time(plan, databases, limits.deadline):
@@ -125,6 +126,17 @@ def inspect_databases(
     _list_unmoved(databases)
     databases.problems += check_disk_space(plan, root, live or root)
     return databases
+
+
+def _trailing_byte_findings(plan: Plan, live: Path, skip: Collection[str]) -> list[Finding]:
+    """Return a finding for each database that has bytes after its last page.
+
+    A copy has none, so the workspace is read, before a connection locks its files.
+    """
+    files = [plan.target, *(source.file for source in plan.sources)]
+    sizes = {file: trailing_bytes(live / file) for file in files if file not in skip and (live / file).is_file()}
+    text = "bytes after the last page belong to no table. SQLite does not copy them, so that no backup has them."
+    return [Finding.of("trailing-bytes", file, text, count=size, noun="byte") for file, size in sizes.items() if size]
 
 
 def _name_all_tables(databases: InspectedDatabases) -> Plan:
@@ -359,7 +371,7 @@ def _with_create(creates: dict[str, str], table_map: TableMap) -> TableMap:
 def _add_key_conflicts(databases: InspectedDatabases, limits: Limits, uncomputable: set[str]) -> None:
     """Find repeated keys, except among rows for which SQLite cannot compute them."""
     for into in {mapping.into.name: mapping.into for mapping in databases.mappings}.values():
-        mappings = [mapping for mapping in databases.mappings if mapping.into.name == into.name]
+        mappings = databases.mappings_into(into.name)
         rows = key_sources(databases, into)
         if uncomputable & {key_source.subject for key_source in rows}:
             continue

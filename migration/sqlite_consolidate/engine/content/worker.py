@@ -61,6 +61,9 @@ class ReadWorker:
         setup = current_setup()
         environment = {**os.environ, ENVIRONMENT: setup.for_process} if setup else None
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self._output = b""
+        if self._process.stdout:
+            os.set_blocking(self._process.stdout.fileno(), False)
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +83,7 @@ class ReadWorker:
             self._process.stdin.flush()
 
     def result(self) -> Any:
-        """Wait for the end of the task and return its result, a small JSON value.
+        """Wait for the end of the task and return its result, a JSON value.
 
         Raises:
             sqlite3.Error: The task raised it, the run is interrupted, or its deadline has passed.
@@ -88,9 +91,9 @@ class ReadWorker:
                 (``reader-late``).
         """
         self._wait()
-        output = self._process.stdout.read() if self._process.stdout else b""
+        self._read_output()
         try:
-            answer = json.loads(output)
+            answer = json.loads(self._output)
         except ValueError:
             code = self._process.returncode
             raise ProblemError(
@@ -113,6 +116,7 @@ class ReadWorker:
         allowed = reading_seconds(sum(map(_size, self._files)), self._limits.reader_seconds)
         waited, before = 0.0, time.monotonic()
         while self._process.poll() is None:
+            self._read_output()
             if self._limits.interrupted.wait(_POLL_SECONDS) or self._limits.deadline.passed:
                 raise interrupted_error()
             now = time.monotonic()
@@ -126,6 +130,14 @@ class ReadWorker:
                         "Check whether it was stopped, or whether the disk answers, and run again.",
                     )
                 )
+
+    def _read_output(self) -> None:
+        """Read what the second process has written so far.
+
+        It waits while the pipe is full.
+        """
+        if self._process.stdout:
+            self._output += self._process.stdout.read() or b""
 
 
 def _size(path: Path) -> int:

@@ -41,7 +41,8 @@ def main() -> None:
         answer = {"result": _tasks(complete)[name](Path(path), *more)}
     except sqlite3.Error as error:
         answer = {"error": str(error), "code": result_code(error)}
-    os.write(1, json.dumps(answer).encode())
+    sys.stdout.write(json.dumps(answer))
+    sys.stdout.flush()
     os._exit(0)  # the watching thread cannot be ended otherwise
 
 

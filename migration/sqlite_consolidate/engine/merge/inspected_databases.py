@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 
+_Grouped = tuple[list["TableMapping"], int, dict[str, list["TableMapping"]]]
+
+
 @dataclass
 class InspectedDatabases:
     """Hold all that the preflight has read and planned.
@@ -66,9 +69,8 @@ class InspectedDatabases:
     trial_copies: list[CopiedTable] = field(default_factory=list)
     without_added_rows: list[str] = field(default_factory=list)
     left_rows: dict[tuple[str, str], LeftRows] = field(default_factory=dict)
-    _by_source: tuple[list[TableMapping], int, dict[str, list[TableMapping]]] = field(
-        default=([], 0, {}), repr=False, compare=False
-    )
+    _by_source: _Grouped = field(default=([], 0, {}), repr=False, compare=False)
+    _by_target: _Grouped = field(default=([], 0, {}), repr=False, compare=False)
 
     def mappings_of(self, source: str) -> list[TableMapping]:
         """Return the table mappings of a source, in the plan's order."""
@@ -79,6 +81,16 @@ class InspectedDatabases:
                 by_source.setdefault(mapping.source.name, []).append(mapping)
             self._by_source = self.mappings, len(self.mappings), by_source
         return by_source.get(source, [])
+
+    def mappings_into(self, table: str) -> list[TableMapping]:
+        """Return the mappings into a table of the target, in the plan's order."""
+        mappings, number, by_target = self._by_target
+        if mappings is not self.mappings or number != len(mappings):
+            by_target = {}
+            for mapping in self.mappings:
+                by_target.setdefault(folded(mapping.into.name), []).append(mapping)
+            self._by_target = self.mappings, len(self.mappings), by_target
+        return by_target.get(folded(table), [])
 
     @property
     def databases(self) -> list[InspectedDatabase]:

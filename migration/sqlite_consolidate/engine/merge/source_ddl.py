@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
@@ -53,10 +54,33 @@ def planned_statements(
     table = schema.table(table_map.name)
     if table is None:
         raise ValueError(f"no table {table_map.name}")
-    maps = [table_map, *(each for each in source_maps if folded(each.name) != folded(table_map.name))]
-    if any(each.columns or (each.target_name and each.target_name != each.name) for each in maps):
+    if _is_renamed(table_map) or _has_renames(_Maps(source_maps)):
+        maps = [table_map, *(each for each in source_maps if folded(each.name) != folded(table_map.name))]
         return _renamed(maps, table, schema, limits, renamed_views or {})
     return _source_statements(table, schema)
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """Identify a list of table maps, of which none changes, by its object."""
+
+    maps: Sequence[TableMap]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Maps) and self.maps is other.maps
+
+    def __hash__(self) -> int:
+        return id(self.maps)
+
+
+@lru_cache(maxsize=8)
+def _has_renames(maps: _Maps) -> bool:
+    """Return whether a table of a source has another name in the target, or a column of it."""
+    return any(map(_is_renamed, maps.maps))
+
+
+def _is_renamed(table_map: TableMap) -> bool:
+    return bool(table_map.columns or (table_map.target_name and table_map.target_name != table_map.name))
 
 
 def create_statements(text: str, limits: Limits | None = None) -> list[Statement]:

@@ -271,18 +271,39 @@ def _header_problems(file: str, path: Path) -> list[FileProblem]:
     if max(head[_READ_VERSION], head[_WRITE_VERSION]) > _NEWEST_FORMAT:
         fact = "was written by a future version of SQLite."
         return [_problem(file, fact, "Run with a newer SQLite.", id="newer-sqlite-needed")]
-    page = int.from_bytes(head[_PAGE_SIZE], "big")
-    page = _LARGEST_PAGE if page == 1 else page
-    pages = int.from_bytes(head[_PAGE_COUNT], "big")
-    size = path.stat().st_size
-    wal = sidecar_path(path, WAL)
-    has_count = head[_CHANGE_COUNTER] == head[_VALID_FOR] and pages > 0
-    whole = page >= _SMALLEST_PAGE and size % page == 0 and size >= page * pages
-    if has_count and not whole and not has_hot_journal(path) and not (wal.exists() and wal.stat().st_size):
-        fact = f"is truncated or malformed. It has {size} bytes, and its header requires {page * pages}."
+    size, stated = path.stat().st_size, _stated_size(path, head)
+    if stated is not None and (size < stated or _page_size(head) < _SMALLEST_PAGE):
+        fact = f"is truncated or malformed. It has {size} bytes, and its header requires {stated}."
         hint = "Restore it from a backup, or recover its rows with .recover of the sqlite3 shell."
         return [_problem(file, fact, hint, id="damaged")]
     return []
+
+
+def trailing_bytes(path: Path) -> int:
+    """Return the number of bytes after the last page, which belong to no table.
+
+    SQLite ignores them, does not copy them, and writes over them when the database grows.
+    """
+    with open_regular(path) as database:
+        head = database.read(_HEADER_BYTES)
+        size = os.fstat(database.fileno()).st_size
+    stated = _stated_size(path, head) if head.startswith(MAGIC) and len(head) == _HEADER_BYTES else None
+    return max(size - stated, 0) if stated else 0
+
+
+def _stated_size(path: Path, head: bytes) -> int | None:
+    """Return the size of all pages by the header, or None if the header is not valid."""
+    pages, wal = int.from_bytes(head[_PAGE_COUNT], "big"), sidecar_path(path, WAL)
+    if head[_CHANGE_COUNTER] != head[_VALID_FOR] or not pages:
+        return None
+    if has_hot_journal(path) or (wal.exists() and wal.stat().st_size):
+        return None
+    return _page_size(head) * pages
+
+
+def _page_size(head: bytes) -> int:
+    size = int.from_bytes(head[_PAGE_SIZE], "big")
+    return _LARGEST_PAGE if size == 1 else size
 
 
 def _unreadable_sidecars(file: str, path: Path) -> list[FileProblem]:

@@ -36,7 +36,7 @@ def is_derived_from(schema: Schema, table: Table) -> bool:
     """
     name = folded(table.name)
     by_trigger = any(name == folded(trigger.table) or name in folded(trigger.sql) for trigger in schema.triggers)
-    return by_trigger or any(each.module in SEARCH_MODULES for each in schema.tables.values())
+    return by_trigger or not schema.modules.isdisjoint(SEARCH_MODULES)
 
 
 class ArrivingRows:

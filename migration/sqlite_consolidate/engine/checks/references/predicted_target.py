@@ -32,7 +32,7 @@ def key_sources(databases: InspectedDatabases, into: Table) -> list[KeySource]:
 
     Sources without rows are left out.
     """
-    mappings = [mapping for mapping in databases.mappings if folded(mapping.into.name) == folded(into.name)]
+    mappings = databases.mappings_into(into.name)
     sources = [KeySource(mapping, databases.path_of(mapping)) for mapping in mappings if databases.rows(mapping)]
     target = databases.target
     before = target.schema.table(into.name) if target else None

@@ -81,8 +81,7 @@ class SourceNames:
 
     def _of_index(self, source: Source, schema: Schema, statement: Statement) -> tuple[str, str]:
         """Return why an index with an expression means something else, or empty texts."""
-        pairs = ((table, index) for table in schema.movable for index in table.indexes)
-        pair = next((each for each in pairs if folded(each[1].name) == folded(statement.name)), None)
+        pair = schema.index(statement.name)
         if pair is None or not (pair[1].partial or any(column is None for column, *_ in pair[1].terms)):
             return "", ""
         table, index = pair

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
@@ -164,10 +165,26 @@ class Schema:
 
     def table(self, name: str) -> Table | None:
         """Return the table of a name as SQLite compares names, or None."""
-        wanted = folded(name)
-        return next((table for table in self.tables.values() if folded(table.name) == wanted), None)
+        return self._tables_by_name.get(folded(name))
 
-    @property
+    def index(self, name: str) -> tuple[Table, Index] | None:
+        """Return the index of a name with its table, or None."""
+        return self._indexes_by_name.get(folded(name))
+
+    @cached_property
+    def _tables_by_name(self) -> dict[str, Table]:
+        return {folded(table.name): table for table in reversed(self.tables.values())}
+
+    @cached_property
+    def _indexes_by_name(self) -> dict[str, tuple[Table, Index]]:
+        return {folded(index.name): (table, index) for table in self.movable for index in table.indexes}
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """Return the modules of the virtual tables."""
+        return frozenset(table.module for table in self.tables.values() if table.module)
+
+    @cached_property
     def movable(self) -> tuple[Table, ...]:
         """Return the tables that hold rows of the user.
 
