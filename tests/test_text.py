@@ -15,7 +15,7 @@ from sqlite_consolidate.text import escaped, one_line, printable, toml_string, u
 # Every code point there is, surrogates included; small ones often. No examples are kept on disk.
 ANY_TEXT = st.lists(st.integers(0, 0x10FFFF) | st.integers(0, 0xFF)).map(lambda points: "".join(map(chr, points)))
 PLAIN = "abcXYZ 0189 äöü ß é Ω Ж 漢字 ∑ € \U0001f600 .,;:-_/\\'\"`[](){}<>&%$#@!?*+=|~^"
-quick = settings(max_examples=300, deadline=None, database=None)
+quick = settings(max_examples=100, deadline=None, database=None)
 
 
 @quick

@@ -119,7 +119,16 @@ TOGETHER = (
     "a table that the plan does not name",
     "a reference that is not there",
 )
-LATER = (*TOGETHER, "an unknown key", "a source that is no database", "a table that is not there")
+LATER = (
+    *TOGETHER,
+    "a malformed plan",
+    "an unknown key",
+    "a source that is no database",
+    "a table that is not there",
+    "a damaged source",
+    "a name that is taken",
+    "no rehearsal",
+)
 
 
 @pytest.mark.parametrize(
@@ -203,8 +212,7 @@ def test_a_folder_that_cannot_be_written_is_refused(workspace: Workspace) -> Non
     ("file", "sql"),
     [
         ("main.db", "SELECT * FROM people"),
-        ("old.db", "BEGIN EXCLUSIVE"),
-        ("old.db", "BEGIN IMMEDIATE"),
+        *thorough(("old.db", "BEGIN EXCLUSIVE"), ("old.db", "BEGIN IMMEDIATE")),
     ],
 )
 def test_database_in_use_is_refused_with_its_process(workspace: Workspace, file: str, sql: str) -> None:
@@ -224,7 +232,7 @@ def test_database_in_use_is_refused_with_its_process(workspace: Workspace, file:
 
 @pytest.mark.parametrize(
     ("verb", "file"),
-    [("verify", "main.db"), ("migrate", "old.db"), *thorough(("verify", "old.db"), ("migrate", "main.db"))],
+    [("migrate", "old.db"), *thorough(("verify", "main.db"), ("verify", "old.db"), ("migrate", "main.db"))],
 )
 def test_locked_database_is_named_once(workspace: Workspace, verb: str, file: str) -> None:
     """There is one failed entry, one line of the terminal and one failure in the summary."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate import Result
 
 MASKED_KEYS = frozenset({"run", "started", "finished", "seconds"})
-RUNS = ("verify", "Result", "rehearse", "rollback")  # their examples run a whole consolidation, as that of consolidate
+RUNS = ("consolidate", "verify", "Result", "rehearse", "rollback")  # their examples consolidate, as that of the package
 FUNCTIONS = [name for name in sqlite_consolidate.__all__ if inspect.isfunction(getattr(sqlite_consolidate, name))]
 
 

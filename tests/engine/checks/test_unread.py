@@ -215,8 +215,10 @@ def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mo
     ("spoil", "criterion", "id", "reason"),
     [
         (locked, "no-other-process", "in-use", "locked by another process"),
-        (closed, "sources-readable", "unreadable", "no permission"),
-        (damage, "integrity-before", "damaged", "damaged"),
+        *thorough(
+            (closed, "sources-readable", "unreadable", "no permission"),
+            (damage, "integrity-before", "damaged", "damaged"),
+        ),
     ],
 )
 def test_a_target_that_is_not_read_hides_no_source(
@@ -243,7 +245,7 @@ def test_a_target_that_is_not_read_hides_no_source(
     assert after == before
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", sampled(MODES, 0))
 def test_a_closed_wal_is_a_problem_of_its_database(root: Path, mode: Mode) -> None:
     """SQLite could not read the newest rows."""
     (root / "logs/tasks.db-wal").write_bytes(b"rows")
@@ -256,7 +258,7 @@ def test_a_closed_wal_is_a_problem_of_its_database(root: Path, mode: Mode) -> No
     assert examined.sources == {"notes"}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", sampled(MODES, 1))
 def test_a_closed_folder_is_not_taken_for_missing_files(root: Path, mode: Mode) -> None:
     """Each database in it is named, also an optional one, and the code is examined."""
     text = PLAN.replace('file = "logs/notes.db"\n', 'file = "logs/notes.db"\noptional = true\n')

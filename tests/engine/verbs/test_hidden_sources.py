@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.stages import ARCHIVE, SMOKE
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.observation import Outcome
+from tests.support.thorough import thorough
 from tests.support.workspaces.two_sources import ARCHIVED, a_run, execute, reach, state
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ OLD = "import glob, os; old = 'logs/' + 'tasks' + '.db'; archive, = glob.glob(ol
 LINKS = (f"{OLD}; os.symlink(os.path.basename(archive), old)", f"{OLD}; os.link(archive, old)")
 SPOIL = f"{OLD}; open(archive, 'r+b').write(bytes(5000))"
 MAKE_FOLDER = f"{OLD}; os.mkdir(old)"
+OPENING = {
+    "reads": (READ_OLD, "smoke:it"),
+    "creates": (CREATE_OLD, "no-side-effects"),
+    "writes a text": (WRITE_TEXT, "no-side-effects"),
+    "links": (LINKS[0], "no-side-effects"),
+    "links hard": (LINKS[1], "no-side-effects"),
+    "makes a folder": (MAKE_FOLDER, "no-side-effects"),
+    "spoils": (SPOIL, "no-side-effects"),
+}
 LIST = "import os; print(*sorted(os.listdir('logs')))"
 
 
@@ -43,17 +53,11 @@ def perform_all(root: Path, mode: Mode = Mode.MIGRATE) -> Run:
     return run
 
 
-@pytest.mark.parametrize("mode", [Mode.MIGRATE, Mode.REHEARSAL])
-@pytest.mark.parametrize(
-    ("python", "failed"),
-    [
-        (READ_OLD, "smoke:it"),
-        *((python, "no-side-effects") for python in (CREATE_OLD, WRITE_TEXT, *LINKS, MAKE_FOLDER, SPOIL)),
-    ],
-    ids=["reads", "creates", "writes a text", "links", "links hard", "makes a folder", "spoils"],
-)
-def test_application_that_opens_an_old_database_is_refused(root: Path, mode: Mode, python: str, failed: str) -> None:
+@pytest.mark.parametrize("mode", [Mode.MIGRATE, *thorough(Mode.REHEARSAL)])
+@pytest.mark.parametrize("does", ["reads", "creates", "spoils", *thorough(*list(OPENING)[2:-1])])
+def test_application_that_opens_an_old_database_is_refused(root: Path, mode: Mode, does: str) -> None:
     """A name that no scan finds is found by the test, and everything is as before."""
+    python, failed = OPENING[does]
     add_smoke_test(root, python)
     before = state(root)
 

@@ -31,7 +31,7 @@ def _many(number: int, folder: Path, first: int = 0, processes: int = PROCESSES)
     return totals
 
 
-@pytest.mark.parametrize("number", [8, *thorough(80)])
+@pytest.mark.parametrize("number", [4, *thorough(80)])
 def test_sample_of_damaged_sources_is_refused_or_exact(scratch: Path, number: int) -> None:
     """Damaged files end in both ways."""
     totals = _many(number, scratch, processes=1)

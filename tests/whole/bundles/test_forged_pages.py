@@ -56,12 +56,12 @@ def _over_the_page(text: str) -> Callable[[Files], None]:
         (in_page(r"(?<=<dt>Rows</dt><dd>)[^<]*", "5000 before"), "audit.html: tables"),
         (in_page("</body>", f"<script>{_RUNS}</script></body>"), "audit.html: scripts"),
         (_own_policy, "audit.html: scripts"),
-        (in_page("</body>", "<style>main { display: none }</style></body>"), _AROUND),
         (_over_the_page("</style ><div>All checks approved by X</div><style>"), _AROUND),
-        (in_page("</main>", "<p>All checks approved by X</p></main>"), _AROUND),
         (in_page("No log output captured.", "All checks approved by X"), "audit.html: tests"),
         (in_page(r"(?<=-&gt; tasks: )3 rows", "4 rows"), "audit.html: sql"),
         *thorough(
+            (in_page("</body>", "<style>main { display: none }</style></body>"), _AROUND),
+            (in_page("</main>", "<p>All checks approved by X</p></main>"), _AROUND),
             (in_page(r"2 databases|1 database\b", "7 databases"), "audit.html: glance"),
             (
                 in_page(r"(?s)(?<=id=\"signatures\").*?Mallory|A\. Prover(?=</td><td></td>)", "Else"),
@@ -177,10 +177,12 @@ def test_honest_bundle_passes_however_it_was_written(
     ("place", "value"),
     [
         (("moves", 0, "rows"), 10**400),
-        (("sources", 0, "before", "size"), 2**63),
-        (("stages", 0, "seconds"), 1e308),
-        (("smoke", 0, "seconds"), 2e9),
-        (("findings", 0, "count"), 10**30),
+        *thorough(
+            (("sources", 0, "before", "size"), 2**63),
+            (("stages", 0, "seconds"), 1e308),
+            (("smoke", 0, "seconds"), 2e9),
+            (("findings", 0, "count"), 10**30),
+        ),
     ],
 )
 def test_number_that_no_run_has_is_no_evidence(
@@ -221,7 +223,8 @@ def test_command_says_what_digests_cannot_prove(made: Path, tmp_path: Path) -> N
     assert DIGEST_LIMITS in (ran.folder / "audit.html").read_text("utf-8")
 
 
-@pytest.mark.parametrize("arguments", [["--css={css}"], *thorough(["--show-values"], ["--withhold-output"])])
+@pytest.mark.thorough
+@pytest.mark.parametrize("arguments", [["--css={css}"], ["--show-values"], ["--withhold-output"]])
 def test_honest_bundle_passes_whatever_was_asked_for(tmp_path: Path, arguments: list[str]) -> None:
     """Styles of the operator are counted, not compared."""
     css = tmp_path / "own.css"
@@ -254,7 +257,12 @@ expect = { stdout = "x64 ok", lines = 1 }
 
 
 def test_honest_bundle_of_odd_texts_passes(tmp_path: Path) -> None:
-    """It has a tab in statements, an output like an escape, and names differing in case."""
+    """It has tabs in statements, an output like an escape, and names differing in case.
+
+    Styles of the operator are counted, not compared.
+    """
+    css = tmp_path / "own.css"
+    css.write_text("h1 { color: green }\n")
     workspace = build_one_source(tmp_path)
     plan = workspace.root / "consolidation.toml"
     tables, smoke = _ODD.split("[[smoke]]")
@@ -267,7 +275,7 @@ def test_honest_bundle_of_odd_texts_passes(tmp_path: Path) -> None:
         "main.db", "CREATE TABLE zz(a); CREATE INDEX oi ON\tzz(a); CREATE VIEW seen AS\n\tSELECT\ta FROM zz"
     )
 
-    ran = workspace.forked("migrate")
+    ran = workspace.forked("migrate", f"--css={css}")
 
     assert ran.exit == 0, ran.text
     assert ran.folder is not None

@@ -144,6 +144,7 @@ def test_wrong_application_fails_and_is_rolled_back(workspace: Workspace, tmp_pa
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # no child holds it
 
 
+@pytest.mark.thorough
 def test_an_option_that_does_not_exist_is_seen(workspace: Workspace) -> None:
     """The application's own words are in the evidence."""
     (workspace.root / "app" / "cli.py").write_text(_CLI)
@@ -214,6 +215,7 @@ def test_first_insert_is_tried_on_a_copy(workspace: Workspace, verb: str) -> Non
         con.close()
 
 
+@pytest.mark.thorough
 def test_failed_first_insert_refuses_the_run(workspace: Workspace) -> None:
     """Every reader would succeed, but the next writer would fail."""
     workspace.execute("old.db", "CREATE TRIGGER closed BEFORE INSERT ON tasks BEGIN SELECT RAISE(ABORT, 'closed'); END")

@@ -40,7 +40,7 @@ def test_failed_rehearsal_leaves_the_workspace_unchanged(workspace: Workspace, s
     """It exits with 1 by the criterion, and no copy stays."""
     before = workspace.files()
 
-    ran = workspace.forked("verify", plugin=Before("rows-counted", _break))
+    ran = workspace.run("verify", plugin=Before("rows-counted", _break))
 
     assert ran.exit == 1, ran.text
     assert "rows-counted" in ran.failed

@@ -88,6 +88,7 @@ def test_plan_without_rehearsal_is_refused(demanding: Workspace, meddle: object,
     assert demanding.files() == before
 
 
+@pytest.mark.thorough
 def test_report_states_a_missing_rehearsal_without_the_key(workspace: Workspace) -> None:
     """No rehearsal is demanded, and a reader still learns it."""
     ran = workspace.run("migrate")

@@ -8,11 +8,13 @@ from sqlite_consolidate.engine.checks.derived.computed_values import find_uncomp
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.problem import ProblemError
 from tests.support.databases import TARGET, Bench, source, table
+from tests.support.thorough import thorough
 
 PLAIN = "CREATE TABLE m(id INTEGER PRIMARY KEY, b TEXT)"
 KEY = "json_extract(b, '$.k')"
+INDEX = "an index on an expression"
 OF_TARGET = {
-    "an index on an expression": (PLAIN, f"CREATE INDEX own ON m({KEY})", "index own"),
+    INDEX: (PLAIN, f"CREATE INDEX own ON m({KEY})", "index own"),
     "a partial index": (PLAIN, f"CREATE INDEX own ON m(id) WHERE {KEY} = 1", "index own"),
     "a unique index": (PLAIN, f"CREATE UNIQUE INDEX own ON m({KEY})", "index own"),
     "a stored column": (f"{PLAIN[:-1]}, own AS ({KEY}) STORED)", "SELECT 1", "column own"),
@@ -26,7 +28,10 @@ def refusals(bench: Bench, **keys: str) -> list[tuple[str, str, str]]:
     return [(problem.id, problem.subject, problem.what) for problem in problems]
 
 
-@pytest.mark.parametrize(("create", "further", "label"), OF_TARGET.values(), ids=OF_TARGET)
+@pytest.mark.parametrize(
+    ("create", "further", "label"),
+    [OF_TARGET[INDEX], *thorough(*(OF_TARGET[kind] for kind in OF_TARGET if kind != INDEX))],
+)
 @pytest.mark.parametrize("value", ["nojson", '{"k": 2}'])
 def test_row_that_an_expression_refuses_is_found(
     bench: Bench, create: str, further: str, label: str, value: str
@@ -41,7 +46,7 @@ def test_row_that_an_expression_refuses_is_found(
     assert all(label in fact and "malformed JSON" in fact for *_, fact in problems)
 
 
-@pytest.mark.parametrize("unique", ["", "UNIQUE "])
+@pytest.mark.parametrize("unique", ["", *thorough("UNIQUE ")])
 def test_row_of_target_that_an_index_refuses_is_found(bench: Bench, unique: str) -> None:
     """The run would fail where it creates the index of the source."""
     bench.database(TARGET, PLAIN, "INSERT INTO m VALUES(5, 'nojson')")
