@@ -11,7 +11,7 @@ from sqlite_consolidate.sample.build import build
 from tests.support.processes import other_process
 from tests.support.thorough import thorough
 from tests.support.workspaces.inventory_folder import folder
-from tests.support.workspaces.whole_run import Before, Workspace, execute
+from tests.support.workspaces.whole_run import Before, CompletedRun, Workspace, execute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,13 +25,28 @@ def mixed(tmp_path: Path) -> Workspace:
     return Workspace(folder(tmp_path / "workspace"), tmp_path / "reports")
 
 
+@pytest.fixture
+def two(tmp_path: Path) -> Workspace:
+    """A folder of two databases, without a plan."""
+    workspace = Workspace(tmp_path / "workspace", tmp_path / "reports")
+    workspace.root.mkdir()
+    for name, number in (("north", 1), ("south", 2)):
+        rows = f"CREATE TABLE sales(id INTEGER PRIMARY KEY, shop); INSERT INTO sales VALUES ({number}, '{name}')"
+        execute(workspace.root / f"{name}.db", rows)
+    return workspace
+
+
 def test_folder_of_all_kinds_gets_a_usable_plan(mixed: Workspace) -> None:
-    """Nothing else is written, open decisions are marked, and the rehearsal passes."""
+    """Nothing else is written, open decisions are marked, and the rehearsal passes.
+
+    Evidence and page have files, tables and overlaps. The bundle has the written plan.
+    """
     before = mixed.files()
 
-    ran = mixed.run("inventory")
+    ran = mixed.forked("inventory")
 
     assert ran.exit == 0, ran.text
+    assert_inventory(ran, mixed)
     assert (ran.evidence["mode"], ran.evidence["verdict"]) == ("inventory", "accepted")
     after = mixed.files()
     assert after.keys() - before.keys() == {PLAN, SCHEMA}
@@ -58,10 +73,8 @@ def test_proposed_plan_of_the_sample_passes_its_rehearsal(tmp_path: Path) -> Non
     assert "references-updated" in {entry["id"] for entry in rehearsal.evidence["criteria"]}
 
 
-def test_evidence_and_page_have_the_inventory(mixed: Workspace) -> None:
-    """They have files, tables and overlaps. The bundle has the written plan."""
-    ran = mixed.forked("inventory")
-
+def assert_inventory(ran: CompletedRun, mixed: Workspace) -> None:
+    """Assert that evidence and page have the inventory of the folder of all kinds."""
     assert ran.folder is not None
     inventory = ran.evidence["inventory"]
     assert {database["file"]: database["part"] for database in inventory["databases"] if database["part"]}[
@@ -77,16 +90,16 @@ def test_evidence_and_page_have_the_inventory(mixed: Workspace) -> None:
     assert "Tables that are in several files" in html
 
 
-def test_a_plan_that_is_there_stays(mixed: Workspace) -> None:
+def test_a_plan_that_is_there_stays(two: Workspace) -> None:
     """The proposal goes beside it, and is what the next command names."""
-    mixed.plan.write_text("# mine\n")
+    two.plan.write_text("# mine\n")
 
-    ran = mixed.run("inventory")
+    ran = two.run("inventory")
 
     assert ran.exit == 0, ran.text
-    assert mixed.plan.read_text() == "# mine\n"
-    assert (mixed.root / "consolidation.proposed.toml").is_file()
-    assert f"--plan={mixed.root}/consolidation.proposed.toml" in ran.text
+    assert two.plan.read_text() == "# mine\n"
+    assert (two.root / "consolidation.proposed.toml").is_file()
+    assert f"--plan={two.root}/consolidation.proposed.toml" in ran.text
 
 
 def test_folder_without_a_database_is_refused(tmp_path: Path) -> None:
@@ -120,16 +133,16 @@ def test_one_database_alone_gets_no_plan(tmp_path: Path) -> None:
     assert "next:" not in ran.text
 
 
-def test_process_with_an_open_database_is_named(mixed: Workspace) -> None:
+def test_process_with_an_open_database_is_named(two: Workspace) -> None:
     """Terminal, evidence and plan name it, and the database is examined all the same."""
-    with other_process(mixed.root / "south.db", "SELECT 1") as pid:
-        ran = mixed.run("inventory")
+    with other_process(two.root / "south.db", "SELECT 1") as pid:
+        ran = two.run("inventory")
 
     assert ran.exit == 0, ran.text
     assert f"open in process {pid} (" in ran.text
     [south] = [database for database in ran.evidence["inventory"]["databases"] if database["file"] == "south.db"]
     assert [who["pid"] for who in south["open_in"]] == [pid]
-    assert f"# open in process {pid} now (" in mixed.plan.read_text("utf-8")
+    assert f"# open in process {pid} now (" in two.plan.read_text("utf-8")
 
 
 FAULTS = {
@@ -139,12 +152,12 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("criterion", [*list(FAULTS)[:1], *thorough(*list(FAULTS)[1:])])
-def test_a_fault_turns_its_criterion_red(mixed: Workspace, criterion: str) -> None:
+def test_a_fault_turns_its_criterion_red(two: Workspace, criterion: str) -> None:
     """The run ends with 1 and names the criterion."""
     test, file, data = FAULTS[criterion]
-    plant = Before(test, lambda _run: (mixed.root / file).write_bytes(data) and None)
+    plant = Before(test, lambda _run: (two.root / file).write_bytes(data) and None)
 
-    ran = mixed.run("inventory", plugin=plant)
+    ran = two.run("inventory", plugin=plant)
 
     assert ran.exit == 1, ran.text
     assert ran.failed == {criterion}

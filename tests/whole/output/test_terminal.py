@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.connections import sqlite_version_text
 from sqlite_consolidate.pytest_plugin.output import heartbeat as life
 from tests.support.thorough import thorough
-from tests.support.workspaces.whole_run import Before, Workspace
+from tests.support.workspaces.whole_run import Before, CompletedRun, Workspace
 
 _COUNTED = "rows-counted"
 
@@ -37,15 +37,13 @@ class Impatient:
         life.LOG_SECONDS = 0
 
 
-def test_run_ends_with_verdict_report_and_next_command(workspace: Workspace) -> None:
+@pytest.mark.parametrize("styles", [("--color=no", "-q"), *thorough(("-v",))])
+def test_run_ends_with_verdict_report_and_next_command(workspace: Workspace, styles: tuple[str, ...]) -> None:
     """The last lines are the same in every style. The usual style has a line for each stage."""
     accepted, rolled_back = "Accepted: consolidated, every criterion passed.", "Rolled back: everything is as it was"
-    for verb, style, verdict, stages in (
-        ("migrate", "--color=no", accepted, [stage.id for stage in STAGES if "migrate" in stage.modes]),
-        ("rollback", "-q", rolled_back, []),
-        ("migrate", "-v", accepted, []),
-    ):
-        ran = workspace.forked(verb, style)
+    names = {"--color=no": [stage.id for stage in STAGES if "migrate" in stage.modes]}
+    for (verb, verdict), style in zip((("migrate", accepted), ("rollback", rolled_back)), styles, strict=False):
+        ran = workspace.forked(verb, style, "--durations=2")
 
         ending, report, bundle, backup_set, command = ran.text.rstrip().splitlines()[-6:-1]
         assert ending.startswith(verdict)
@@ -54,24 +52,28 @@ def test_run_ends_with_verdict_report_and_next_command(workspace: Workspace) -> 
         assert backup_set == f"  backup set: backups/{workspace.sets()[-1].name}"
         assert command == f"  next:       pytest -m verify --workspace={workspace.root}"
         lines = [line.split()[:2] for line in ran.text.splitlines() if " checks passed     " in line]
-        assert ["-".join(words) for words in lines] == stages
+        assert ["-".join(words) for words in lines] == names.get(style, [])
+        assert "slowest 2 durations" in ran.text
+        if verb == "migrate" and style != "-q":
+            assert_header(ran, workspace, "migrate, for real")
 
 
 def test_a_run_says_first_what_it_is(workspace: Workspace) -> None:
     """Mode, workspace, plan and library stand in the header, of a mere listing too."""
-    for args, mode in (
-        (("verify", "--collect-only"), "rehearsal, on copies: the workspace is not written to"),
-        (("migrate", "--durations=2"), "migrate, for real"),
-    ):
-        ran = workspace.forked(*args)
+    ran = workspace.forked("verify", "--collect-only")
 
-        header = ran.text.splitlines()[:8]
-        assert ran.exit == 0, ran.text
-        assert f"mode: {mode}" in header
-        assert f"workspace: {workspace.root}" in header
-        assert f"plan: {workspace.plan}" in header
-        assert f"SQLite: {sqlite_version_text()}" in header
-        assert ("slowest 2 durations" in ran.text) == ("--durations=2" in args)
+    assert ran.exit == 0, ran.text
+    assert_header(ran, workspace, "rehearsal, on copies: the workspace is not written to")
+    assert "slowest" not in ran.text
+
+
+def assert_header(ran: CompletedRun, workspace: Workspace, mode: str) -> None:
+    """Assert that the first lines name mode, workspace, plan and library."""
+    header = ran.text.splitlines()[:8]
+    assert f"mode: {mode}" in header
+    assert f"workspace: {workspace.root}" in header
+    assert f"plan: {workspace.plan}" in header
+    assert f"SQLite: {sqlite_version_text()}" in header
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_long_list_of_problems_is_cut(workspace: Workspace) -> None:
         "old.db", "".join(f"CREATE TABLE extra{n}(x); INSERT INTO extra{n} VALUES (1);" for n in range(60))
     )
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     assert ran.exit == 4, ran.text
     assert ran.text.count("1 row would be left behind") == 50
