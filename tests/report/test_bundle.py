@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.atomic_files import write_private
-from sqlite_consolidate.report.bundle import update_latest, write_bundle
+from sqlite_consolidate.report.bundle import statements_of, update_latest, write_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,3 +126,9 @@ def test_folder_called_latest_stays(tmp_path: Path) -> None:
     update_latest(tmp_path, "run")
 
     assert (tmp_path / "latest" / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["SELECT 1;\0", "CREATE TRIGGER a BEGIN\n" + ";\n" * 100_000], ids=["nul", "endless"])
+def test_statements_of_a_strange_text_are_its_lines(text: str) -> None:
+    """Another program made it, and SQLite may not find the end of a statement."""
+    assert "\n".join(statements_of(text)).rstrip("\n") == text.rstrip("\n")

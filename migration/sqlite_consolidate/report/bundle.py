@@ -156,13 +156,21 @@ def _end_statement(statement: str) -> str:
     return f"{text};" if strip_trailing_comments(text) == text else f"{text}\n;"
 
 
+_MOST_SEARCHED = 500_000_000  # characters in which the ends of statements are searched for: seconds
+
+
 def statements_of(text: str) -> Iterator[str]:
-    """Yield the statements and comments of a text that ``sql_text`` made."""
-    statement = ""
+    """Yield the statements and comments of a text that ``sql_text`` made.
+
+    A text that another program made, with an endless statement or a NUL character, may have its rest as one statement.
+    """
+    statement, readable = "", _MOST_SEARCHED if "\0" not in text else 0
     for line in text.splitlines(keepends=True):
         statement += line
-        if statement.startswith("--") or sqlite3.complete_statement(statement):
+        if statement.startswith("--") or (";" in line and readable > 0 and sqlite3.complete_statement(statement)):
             yield statement.rstrip("\n")
             statement = ""
+        elif ";" in line:
+            readable -= len(statement)
     if statement:
         yield statement

@@ -116,7 +116,8 @@ def _summary(contents: BundleContents, record: Record) -> Iterator[_Pair]:
     lines = contents.bundle.text(SUMMARY).split("\n")
     digest = hashlib.sha256(contents.bundle.files.get(EVIDENCE, b"")).hexdigest()
     if contents.of_this_release:
-        for number, pair in enumerate(zip_longest(summary(record, digest).split("\n"), lines), 1):
+        known_lines = summary(record, digest).split("\n")
+        for number, pair in enumerate(zip_longest(known_lines, lines[: len(known_lines) + 1]), 1):
             expected, observed = ("no line" if line is None else line for line in pair)
             yield f"{SUMMARY}: line {number}", expected, observed
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
@@ -249,3 +250,14 @@ def test_pipe_in_place_of_an_archive_is_refused(root: Path) -> None:
     assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("not-a-file", ARCHIVED)]
     (root / ARCHIVED).unlink()
     assert roll_back(root, root / SET).holds
+
+
+@pytest.mark.parametrize("key", ["code", "archive"])
+def test_manifest_without_a_file_of_the_ledger_is_refused(root: Path, key: str) -> None:
+    """The run has changed a file that the manifest would not restore."""
+    path = root / SET / manifest.NAME
+    document = json.loads(path.read_bytes())
+    document[key] = document[key][1:] if key == "code" else {}
+    path.write_text(json.dumps(document))
+
+    refused(root, ("bad-ledger", f"{SET_NAME}/ledger.jsonl"))

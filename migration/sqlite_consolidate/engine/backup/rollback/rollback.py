@@ -219,13 +219,15 @@ def _damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Pro
 
 
 def _ledger_problems(root: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Problem]:
-    """Yield a problem if the end of the ledger is missing that a rollback needs.
+    """Yield a problem if ledger and manifest do not fit, or the end of the ledger is missing.
 
-    Without it nothing tells whether the run wrote a changed code file. A run renames its sources after it has rewritten
-    the code, and notes both before.
+    Without its end nothing tells whether the run wrote a changed code file. A run renames its sources after it has
+    rewritten the code, and notes both before.
     """
-    noted = {event.get("file") for event in ledger.all("archiving")}
+    noted = {event.get("file", "") for event in ledger.all("archiving")}
     written = {event["file"] for event in ledger.all("rewriting")}
+    if unknown := sorted((written - {code.file for code in sealed.code}) | (noted - {"", *sealed.archive})):
+        yield ledger.problem(f"names {join_first_names(unknown)}, which the manifest of the set does not have.")
     if all(file in noted or not os.path.lexists(root / archive) for file, archive in sealed.archive.items()):
         return
     changed = [code for code in sealed.code if code.file not in written and _has_changed(root / code.file, code.sha256)]
