@@ -24,6 +24,7 @@ BASE, TOP = "modules that every room uses", "modules that use every room"
 TOP_MODULES = ("library", "session")
 ROOMS = (  # each may use itself and those before it
     BASE,
+    "page_reader",
     "plan",
     "engine.sqlite",
     "engine.content",

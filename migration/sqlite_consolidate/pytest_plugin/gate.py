@@ -123,6 +123,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if mode is None:
         return []
     from sqlite_consolidate.engine.sqlite.connections import sqlite_version_text
+    from sqlite_consolidate.page_reader.availability import page_reader_text
 
     chosen = settings(config)
     lines = [f"mode: {mode.means}"]
@@ -131,7 +132,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     else:
         lines += [f"workspace: {chosen.workspace}{' (the sample)' if chosen.sample else ''}", f"plan: {chosen.plan}"]
     lines += [f"originals: {chosen.originals}"] if chosen.originals is not None else []
-    return [one_line(line) for line in (*lines, f"SQLite: {sqlite_version_text()}")]
+    return [one_line(line) for line in (*lines, f"SQLite: {sqlite_version_text()}", page_reader_text())]
 
 
 class ClosedFolder(pytest.Directory):

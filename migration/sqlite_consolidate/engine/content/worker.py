@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlite_consolidate.engine.sqlite.application.connection_setup import ENVIRONMENT, current_setup
 from sqlite_consolidate.engine.sqlite.errors import error_with_code, interrupted_error
 from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.problem import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PARALLEL_MIN_BYTES = 16_000_000
 """Smallest database, in bytes, for which a second process saves more time than its start takes."""
@@ -22,6 +26,8 @@ PARALLEL_MIN_BYTES = 16_000_000
 _POLL_SECONDS = 0.05
 _LONGEST_POLL_SECONDS = 1.0
 """Longer steps of the clock are those of a computer or process that was stopped."""
+
+_CHUNK = 1 << 16
 
 _END_SECONDS = 5.0
 """Time for the kernel to end a process."""
@@ -32,11 +38,95 @@ _STDLIB_SQLITE_PROGRAM = (
 )
 
 
-class ReadWorker:
-    """Run one read-only task in a second process.
+class ReadProcess:
+    """Run one program that only reads, and take what it prints.
 
-    The second process watches its standard input and ends with this process, because the pipe is closed then. Used as a
-    context manager, it ends the second process in every case. A run has one at a time.
+    The program watches its standard input and ends with this process, because the pipe is closed then. Used as a
+    context manager, it ends the program in every case.
+
+    Args:
+        command: The program and its arguments.
+        files: The files that it reads. They determine how long it may take.
+        subject: What it reads, for a problem.
+        limits: They end the wait for the program, and state its deadline.
+        environment: Variables of the program. None gives it those of this process.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        files: Sequence[Path],
+        subject: str,
+        limits: Limits,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self._limits, self._files, self._subject = limits, files, subject
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        with suppress(subprocess.TimeoutExpired):  # the kernel does not end a process that waits for a disk
+            self._process.wait(_END_SECONDS)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with suppress(BrokenPipeError):  # the program has ended before it read all
+                    pipe.close()
+
+    def write(self, data: bytes) -> None:
+        """Write to the standard input of the program, which stays open."""
+        if self._process.stdin:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+
+    def output(self) -> bytes:
+        """Wait for the end of the program and return what it has printed.
+
+        It waits at most until the deadline. Only time in which this process ran counts, because both processes are
+        stopped together by Ctrl-Z.
+
+        Raises:
+            sqlite3.Error: The run is interrupted, or its deadline has passed.
+            ProblemError: The program did not finish in time (``reader-late``).
+        """
+        allowed = reading_seconds(sum(map(_size, self._files)), self._limits.reader_seconds)
+        waited, before = 0.0, time.monotonic()
+        chunks: list[bytes] = []
+        while not chunks or chunks[-1]:
+            if self._limits.interrupted.is_set() or self._limits.deadline.passed:
+                raise interrupted_error()
+            chunks += self._read_chunk()
+            now = time.monotonic()
+            waited, before = waited + min(now - before, _LONGEST_POLL_SECONDS), now
+            if waited > allowed:
+                raise ProblemError(
+                    Problem(
+                        "reader-late",
+                        self._subject,
+                        f"the reader process did not finish within {allowed:.0f} s, and was ended. It only read.",
+                        "Check whether it was stopped, or whether the disk answers, and run again.",
+                    )
+                )
+        self._process.wait()
+        return b"".join(chunks)
+
+    def _read_chunk(self) -> list[bytes]:
+        """Return what the program has printed since, nothing if it prints nothing for a while.
+
+        The last chunk is empty.
+        """
+        pipe = self._process.stdout
+        if pipe is None or not select.select([pipe], [], [], _POLL_SECONDS)[0]:
+            return []
+        return [os.read(pipe.fileno(), _CHUNK)]
+
+
+class ReadWorker(ReadProcess):
+    """Run one read-only task of this project in a second process.
+
+    A run has one at a time.
 
     Args:
         task: A name that :mod:`sqlite_consolidate.engine.content.worker_main` knows.
@@ -49,38 +139,23 @@ class ReadWorker:
     def __init__(
         self, task: str, *arguments: Path | float, use_stdlib_sqlite: bool = False, limits: Limits | None = None
     ) -> None:
-        self._limits = limits or Limits()
-        self._files = [argument for argument in arguments if isinstance(argument, Path)]
-        self._subject = Path(str(arguments[0])).name if arguments else task
         program = (
             ["-c", _STDLIB_SQLITE_PROGRAM]
             if use_stdlib_sqlite
             else ["-m", "sqlite_consolidate.engine.content.worker_main"]
         )
-        command = [sys.executable, *program, task, *map(str, arguments)]
         setup = current_setup()
-        environment = {**os.environ, ENVIRONMENT: setup.for_process} if setup else None
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-        self._output = b""
-        if self._process.stdout:
-            os.set_blocking(self._process.stdout.fileno(), False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        with suppress(subprocess.TimeoutExpired):  # the kernel does not end a process that waits for a disk
-            self._process.wait(_END_SECONDS)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                pipe.close()
+        super().__init__(
+            [sys.executable, *program, task, *map(str, arguments)],
+            [argument for argument in arguments if isinstance(argument, Path)],
+            Path(str(arguments[0])).name if arguments else task,
+            limits or Limits(),
+            {**os.environ, ENVIRONMENT: setup.for_process} if setup else None,
+        )
 
     def mark_complete(self) -> None:
         """Tell the task that the growing file which it reads is complete."""
-        if self._process.stdin:
-            self._process.stdin.write(b"complete\n")
-            self._process.stdin.flush()
+        self.write(b"complete\n")
 
     def result(self) -> Any:
         """Wait for the end of the task and return its result, a JSON value.
@@ -90,10 +165,9 @@ class ReadWorker:
             ProblemError: The second process exited without a result (``reader-ended``), or did not finish in time
                 (``reader-late``).
         """
-        self._wait()
-        self._read_output()
+        output = self.output()
         try:
-            answer = json.loads(self._output)
+            answer = json.loads(output)
         except ValueError:
             code = self._process.returncode
             raise ProblemError(
@@ -107,37 +181,6 @@ class ReadWorker:
         if "error" in answer:
             raise error_with_code(answer["error"], answer["code"])
         return answer["result"]
-
-    def _wait(self) -> None:
-        """Wait until the second process exits, at most until its deadline.
-
-        Only time in which this process ran counts, because both processes are stopped together by Ctrl-Z.
-        """
-        allowed = reading_seconds(sum(map(_size, self._files)), self._limits.reader_seconds)
-        waited, before = 0.0, time.monotonic()
-        while self._process.poll() is None:
-            self._read_output()
-            if self._limits.interrupted.wait(_POLL_SECONDS) or self._limits.deadline.passed:
-                raise interrupted_error()
-            now = time.monotonic()
-            waited, before = waited + min(now - before, _LONGEST_POLL_SECONDS), now
-            if waited > allowed:
-                raise ProblemError(
-                    Problem(
-                        "reader-late",
-                        self._subject,
-                        f"the reader process did not finish within {allowed:.0f} s, and was ended. It only read.",
-                        "Check whether it was stopped, or whether the disk answers, and run again.",
-                    )
-                )
-
-    def _read_output(self) -> None:
-        """Read what the second process has written so far.
-
-        It waits while the pipe is full.
-        """
-        if self._process.stdout:
-            self._output += self._process.stdout.read() or b""
 
 
 def _size(path: Path) -> int:

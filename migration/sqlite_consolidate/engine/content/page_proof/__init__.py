@@ -1,0 +1,1 @@
+"""Prove the pages of a database file by the page reader."""

@@ -1,0 +1,210 @@
+"""Describe the schema of a database to the page reader, in numbers alone.
+
+SQLite says what the schema is. The page reader knows no SQL and no name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlite_consolidate.engine.content.projection import Projection
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+
+_COLLATIONS = {"binary": 0, "nocase": 1, "rtrim": 2}
+_ROWID, _EXPRESSION = -1, -2  # columns of index_xinfo that are none of the table
+_VIRTUAL, _STORED = 2, 3  # values of the column "hidden" of table_xinfo for generated columns
+_STRICT_TYPES = {"int": "I", "integer": "I", "real": "R", "text": "T", "blob": "B", "any": "A"}
+_CHECK = re.compile(r"(?<![a-z0-9_])check(?![a-z0-9_])")
+"""The keyword of a CHECK. In a comment or a name it declines more than it has to."""
+
+
+class _Column(NamedTuple):
+    """Hold one row of table_xinfo."""
+
+    cid: int
+    name: str
+    type: str
+    notnull: int
+    default: str | None
+    key: int
+    hidden: int
+
+
+class _Term(NamedTuple):
+    """Hold one row of index_xinfo."""
+
+    number: int
+    cid: int
+    name: str | None
+    descending: int
+    collation: str
+    is_key: int
+
+
+class _Index(NamedTuple):
+    """Hold one row of index_list."""
+
+    number: int
+    name: str
+    unique: int
+    origin: str
+    partial: int
+
+
+@dataclass
+class Description:
+    """Hold a request to the page reader.
+
+    Attributes:
+        lines: The request.
+        tables: The name of each table of the request, in its order.
+        declined: Why SQLite has to check the integrity.
+        unreadable: Why SQLite has to read the rows.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    declined: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def describe_database(con: sqlite3.Connection, schema: Schema) -> Description:
+    """Describe the database that a connection has open.
+
+    Args:
+        con: Open connection.
+        schema: Schema of the database. Each of its tables is digested as it says.
+    """
+    description = Description()
+    entries = con.execute("SELECT type, name, tbl_name, rootpage, coalesce(sql, '') FROM main.sqlite_schema").fetchall()
+    if any(kind == "table" and not root for kind, _, _, root, _ in entries):
+        description.unreadable.append("a virtual table")
+        return description
+    listed = {name: (wr, strict) for _, name, _, _, wr, strict in con.execute("PRAGMA main.table_list")}
+    roots = {name: root for kind, name, _, root, _ in entries if kind == "index"}
+    tables = [("sqlite_schema", 1, ""), *((name, root, sql) for kind, name, _, root, sql in entries if kind == "table")]
+    for name, root, sql in tables:
+        if name not in listed:
+            description.unreadable.append("a table that SQLite does not list")
+        elif _CHECK.search(sql.lower()):
+            description.declined.append("a CHECK")
+        if name in listed:
+            without, strict = listed[name]
+            table = _Table(con, schema, name, root, without_rowid=bool(without), is_strict=bool(strict))
+            table.describe(description, roots)
+    if roots:
+        description.unreadable.append("an index without a table")
+    description.declined = list(dict.fromkeys(description.declined))
+    return description
+
+
+class _Table:
+    """Describe one table and its indexes."""
+
+    def __init__(
+        self, con: sqlite3.Connection, schema: Schema, name: str, root: int, *, without_rowid: bool, is_strict: bool
+    ) -> None:
+        self._con, self._name, self._root = con, name, root
+        self._without_rowid, self._is_strict = without_rowid, is_strict
+        self._columns = [_Column(*row) for row in con.execute(f"PRAGMA main.table_xinfo({quoted(name)})")]
+        self._indexes = [_Index(*row) for row in con.execute(f"PRAGMA main.index_list({quoted(name)})")]
+        self._digested = next((table for table in schema.movable if table.name == name), None)
+        self._key = self._terms(self._primary_key) if without_rowid else []
+        stored = [column.cid for column in self._columns if column.hidden != _VIRTUAL]
+        self._order = [term.cid for term in self._key] or stored
+        """Columns in the order of the record."""
+
+    def _terms(self, index: str) -> list[_Term]:
+        return [_Term(*row) for row in self._con.execute(f"PRAGMA main.index_xinfo({quoted(index)})")]
+
+    @property
+    def _primary_key(self) -> str:
+        return next(index.name for index in self._indexes if index.origin == "pk")
+
+    def describe(self, description: Description, roots: dict[str, int]) -> None:
+        """Add the lines of this table, and take its indexes out of the roots."""
+        if any(column.hidden == _VIRTUAL for column in self._columns):
+            description.declined.append("a virtual generated column")
+        counts = bool(self._digested and self._digested.counts_rowid)
+        head = ("table", self._root, int(self._without_rowid), len(self._order), int(counts), self._alias())
+        description.tables.append(self._name)
+        description.lines.append(" ".join(map(str, head)))
+        description.lines += [self._column_line(self._columns[cid]) for cid in self._order]
+        description.lines += [f"digest {self._order.index(cid)}" for cid in self._digest_order()]
+        if self._without_rowid:
+            if not self._is_comparable(self._key):
+                description.unreadable.append("a primary key with a collation of the application")
+            description.lines += self._index_lines("key", self._root, unique=True, terms=self._key)
+        for index in self._indexes:
+            if not (self._without_rowid and index.origin == "pk"):
+                self._describe_index(index, roots.pop(index.name), description)
+
+    def _describe_index(self, index: _Index, root: int, description: Description) -> None:
+        terms = self._terms(index.name)
+        if index.partial or not self._is_comparable(terms):
+            description.declined.append("an index that is partial, on an expression, or with another collation")
+            description.lines.append(f"opaque {root}")
+            return
+        description.lines += self._index_lines("index", root, unique=bool(index.unique), terms=terms)
+
+    def _alias(self) -> int:
+        """Return the place of the column that is the rowid, or -1."""
+        keys = [column for column in self._columns if column.key]
+        is_alias = (
+            len(keys) == 1
+            and folded(keys[0].type) == "integer"
+            and not self._without_rowid
+            and not any(index.origin == "pk" for index in self._indexes)
+        )
+        return self._order.index(keys[0].cid) if is_alias else -1
+
+    def _column_line(self, column: _Column) -> str:
+        affinity = "A" if self._is_strict and folded(column.type) == "any" else affinity_of(column.type)
+        strict = _STRICT_TYPES[folded(column.type)] if self._is_strict else "-"
+        not_null = bool(column.notnull or (self._without_rowid and column.key))
+        default_is_null = column.default is None and column.hidden != _STORED
+        return f"column {affinity} {strict} {int(not_null)} {int(default_is_null)}"
+
+    def _digest_order(self) -> list[int]:
+        """Return the columns that a row of the digest has, in its order."""
+        if self._digested is None:
+            return []
+        row = Projection.of_table(self._digested, with_rowid=False).row
+        cids = {column.name: column.cid for column in self._columns}
+        return [cids[column.name] for column in row]
+
+    def _is_comparable(self, terms: list[_Term]) -> bool:
+        """Return whether the page reader knows each column and collation of an index."""
+        return all(
+            (term.cid == _ROWID or term.cid in self._order) and folded(term.collation) in _COLLATIONS for term in terms
+        )
+
+    def _index_lines(self, kind: str, root: int, *, unique: bool, terms: list[_Term]) -> list[str]:
+        keys = sum(term.is_key for term in terms)
+        lines = [f"{kind} {root} {int(unique)} {keys} {len(terms)}"]
+        for term in terms:
+            column = _ROWID if term.cid == _ROWID else self._order.index(term.cid)
+            lines.append(f"term {column} {term.descending} {_COLLATIONS.get(folded(term.collation), 0)}")
+        return lines
+
+
+def affinity_of(declared: str) -> str:
+    """Return the affinity of a declared type, as the letter of SQLite's sources.
+
+    See https://www.sqlite.org/datatype3.html, section 3.1.
+    """
+    words = folded(declared)
+    if "int" in words:
+        return "D"
+    if any(part in words for part in ("char", "clob", "text")):
+        return "B"
+    if "blob" in words or not words:
+        return "A"
+    return "E" if any(part in words for part in ("real", "floa", "doub")) else "C"

@@ -1,0 +1,133 @@
+"""Prove the pages of a database file without SQLite, and digest its tables.
+
+The answer is believed only where it is yes. Where the page reader finds an error, or declines, SQLite and Python read
+the database.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.content.digest import TableDigest
+from sqlite_consolidate.engine.content.page_proof.description import describe_database
+from sqlite_consolidate.engine.content.worker import ReadProcess
+from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup
+from sqlite_consolidate.engine.sqlite.connections import limits_of
+from sqlite_consolidate.engine.sqlite.limits import reading_seconds
+from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, sidecar_path
+from sqlite_consolidate.page_reader.availability import PURE
+from sqlite_consolidate.page_reader.compilation import PROGRAM, first_line
+from sqlite_consolidate.problem import ProblemError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.content.page_proof.description import Description
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+
+
+@dataclass(frozen=True)
+class PageProof:
+    """Hold the answer of the page reader.
+
+    Attributes:
+        digests: Every table that holds rows of the user to its digest. It is empty where the answer is not yes.
+        errors: What is wrong with the file.
+        declined: Why SQLite has to check the integrity. The digests are right.
+        unreadable: Why SQLite has to read the rows.
+    """
+
+    digests: dict[str, TableDigest] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    declined: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def has_digests(self) -> bool:
+        """Return whether the digests are those of the file."""
+        return not self.errors and not self.unreadable
+
+    @property
+    def is_intact(self) -> bool:
+        """Return whether the pages, and each index against its rows, are proved."""
+        return self.has_digests and not self.declined
+
+
+def prove_pages(path: Path, con: sqlite3.Connection, schema: Schema, *, program: Path = PROGRAM) -> PageProof:
+    """Prove a database file, and digest its tables.
+
+    A lock of this process excludes every change of the file, and this process has changed nothing that is not
+    committed.
+
+    Args:
+        path: The database file.
+        con: Connection that has the file open. The page reader takes the schema from it.
+        schema: Schema of the database.
+        program: The page reader.
+
+    Raises:
+        sqlite3.Error: The run is interrupted, or its deadline has passed.
+    """
+    if reason := _reason_to_decline(path, program):
+        return PageProof(unreadable=(reason,))
+    description = describe_database(con, schema)
+    if description.unreadable:
+        return PageProof(unreadable=tuple(description.unreadable))
+    status = path.stat()
+    request = "\n".join((f"file {status.st_dev} {status.st_ino}", *description.lines, "end", ""))
+    return read_answer(_answer(program, path, request, limits_of(con)), description, schema)
+
+
+def _reason_to_decline(path: Path, program: Path) -> str:
+    if os.environ.get(PURE) == "1":
+        return f"{PURE}=1"
+    if not program.exists():
+        return "the page reader was not compiled"
+    if current_setup() is not None:
+        return "the application has its own functions and collations"
+    sidecars = [sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS]
+    if any(sidecar.exists() and sidecar.stat().st_size for sidecar in sidecars):
+        return "a -wal or -journal holds a part of the database"
+    return ""
+
+
+def _answer(program: Path, path: Path, request: str, limits: Limits) -> str:
+    seconds = int(reading_seconds(path.stat().st_size, limits.reader_seconds)) + 1
+    command: list[str | Path] = [program, os.path.abspath(path), str(seconds)]  # noqa: PTH100 -- no link is resolved
+    try:
+        with ReadProcess(command, [path], path.name, limits, {}) as process:
+            process.write(request.encode("ascii"))
+            return process.output().decode("ascii", "replace")
+    except (OSError, ProblemError) as error:
+        return f"{first_line()}\nunreadable {type(error).__name__}\nend\n"
+
+
+def read_answer(answer: str, description: Description, schema: Schema) -> PageProof:
+    """Return the proof that an answer of the page reader states.
+
+    An answer of other sources, or without an end, proves nothing.
+    """
+    first, *lines = answer.splitlines() or [""]
+    if first != first_line():
+        return PageProof(unreadable=("the page reader was compiled from other sources",))
+    reasons: dict[str, list[str]] = {"error": [], "declined": [*description.declined], "unreadable": []}
+    digests = []
+    for line in lines:
+        kind, _, rest = line.partition(" ")
+        if kind == "table":
+            rows, _, total = rest.partition(" ")
+            digests.append(TableDigest(int(rows), int(total, 16)))
+        elif kind in reasons:
+            reasons[kind].append(rest)
+    if not lines or lines[-1] != "end" or len(digests) != len(description.tables):
+        reasons["unreadable"].append("the page reader has ended without an answer")
+    named = dict(zip(description.tables, digests, strict=False))
+    is_readable = not reasons["error"] and not reasons["unreadable"]
+    return PageProof(
+        {table.name: named[table.name] for table in schema.movable} if is_readable else {},
+        *(tuple(texts) for texts in reasons.values()),
+    )

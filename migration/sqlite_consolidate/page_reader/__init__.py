@@ -1,0 +1,1 @@
+"""Prove the pages of a database file in C, without SQLite."""

@@ -1,0 +1,212 @@
+/* Types and functions of the page reader.
+
+The page reader reads the pages of one SQLite database file without SQLite. It proves the structure of the file and the
+content of its indexes, and computes digest format 1 of its tables. Terms are those of the file format's document,
+https://www.sqlite.org/fileformat2.html; section numbers in comments are sections of it.
+
+It accepts only what it knows. A fact that SQLite would have to judge is a reason to decline, and never a guess. */
+#ifndef PAGE_READER_H
+#define PAGE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+enum { MOST_LEVELS = 20, MOST_REASONS = 20, REASON_LENGTH = 160, HEADER_BYTES = 100 };
+
+/* A record above this size is left to SQLite, so that memory has a limit. */
+#define MOST_RECORD_BYTES ((uint64_t)64 << 20)
+
+/* ---- bytes.c: memory ---- */
+
+typedef struct Bytes {
+    uint8_t *at;
+    size_t length, room;
+} Bytes;
+
+void *allocate(size_t count, size_t size);
+void grow_bytes(Bytes *bytes, size_t more);
+
+/* ---- reasons.c: why the answer is not yes ---- */
+
+typedef struct Reasons {
+    int count;
+    char text[MOST_REASONS][REASON_LENGTH];
+} Reasons;
+
+typedef struct Verdict {
+    Reasons errors;     /* the file breaks a rule */
+    Reasons declined;   /* only SQLite can judge a rule, the digests are right */
+    Reasons unreadable; /* only SQLite can read the rows */
+} Verdict;
+
+bool add_reason(Reasons *reasons, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- request.c: what SQLite says about the schema ---- */
+
+typedef enum Collation { BINARY, NOCASE, RTRIM } Collation;
+
+enum { ROWID_TERM = -1 };
+
+typedef struct Column {
+    char affinity; /* as SQLite's sources write it: A blob, B text, C numeric, D integer, E real */
+    char strict;   /* I integer, R real, T text, B blob, A any; - in a table that is not STRICT */
+    bool not_null, default_is_null;
+} Column;
+
+typedef struct Term {
+    int column; /* place in the record of the table, or ROWID_TERM */
+    bool descending;
+    Collation collation;
+} Term;
+
+typedef struct Sum {
+    uint64_t count, part[2];
+} Sum;
+
+typedef struct Index {
+    uint32_t root;
+    bool unique;
+    int key_count, term_count;
+    Term *terms;
+    Sum of_entries, of_rows;
+} Index;
+
+typedef struct Table {
+    uint32_t root;
+    bool without_rowid, counts_rowid;
+    int column_count, digest_count, index_count, alias; /* alias: column that is the rowid, or -1 */
+    Column *columns;
+    int *digest_columns;
+    Index key; /* the primary key of a table without rowid, whose b-tree holds the rows */
+    Index *indexes;
+    uint64_t rows, digest[4];
+} Table;
+
+typedef struct Request {
+    uint64_t device, inode;
+    int table_count, opaque_count;
+    Table *tables;
+    uint32_t *opaque; /* roots of indexes that only SQLite can compare with their rows */
+} Request;
+
+bool read_request(FILE *input, Request *request);
+void free_request(Request *request);
+
+/* ---- file.c: the bytes of the file ---- */
+
+typedef struct File {
+    int descriptor;
+    uint32_t page_size, usable, page_count, lock_page, next_page, ahead_first, ahead_count;
+    int encoding; /* 1 UTF-8, 2 UTF-16le, 3 UTF-16be */
+    uint8_t header[HEADER_BYTES];
+    uint8_t *ahead; /* pages that were read in advance */
+} File;
+
+bool open_file(File *file, const char *path, const Request *request, Verdict *verdict);
+bool read_page(File *file, uint32_t page, uint8_t *into, Verdict *verdict);
+void close_file(File *file);
+
+/* ---- accounting.c: each page has one use ---- */
+
+typedef struct Accounting {
+    uint8_t *used; /* a bit for each page */
+    uint8_t *map_page;
+    uint32_t map_number;
+} Accounting;
+
+typedef enum Use { ROOT_PAGE = 1, FREE_PAGE = 2, FIRST_OVERFLOW = 3, OVERFLOW_PAGE = 4, TREE_PAGE = 5 } Use;
+
+typedef struct Reader Reader;
+
+void start_accounting(Reader *reader);
+bool use_page(Reader *reader, uint32_t page, Use use, uint32_t parent);
+bool prove_accounting(Reader *reader, uint32_t largest_root);
+
+/* ---- record.c: the values of a record ---- */
+
+typedef enum Type { NULL_VALUE, INTEGER_VALUE, REAL_VALUE, TEXT_VALUE, BLOB_VALUE } Type;
+
+typedef struct Value {
+    Type type;
+    uint32_t length;
+    int64_t integer;
+    double real;
+    const uint8_t *bytes;
+} Value;
+
+int read_record(const uint8_t *record, size_t length, Value *values, int most);
+
+/* ---- order.c: the order of keys ---- */
+
+int compare_entries(const Index *index, const Value *left, const Value *right, int terms);
+bool has_null_in_key(const Index *index, const Value *values);
+
+/* ---- index_sums.c: each index against its rows ---- */
+
+typedef struct SumKey {
+    uint64_t half[2];
+} SumKey;
+
+bool draw_key(SumKey *key);
+void add_row_to_indexes(Reader *reader, Table *table, const Value *values, int64_t rowid);
+void add_entry(Reader *reader, Sum *sum, const Value *values, int count);
+bool same_sum(const Sum *left, const Sum *right);
+
+/* ---- constraints.c: NOT NULL, STRICT and affinity ---- */
+
+bool prove_constraints(Reader *reader, const Table *table, const Value *values, uint32_t page);
+
+/* ---- digest.c: digest format 1 ---- */
+
+bool add_row_to_digest(Reader *reader, Table *table, const Value *values, int64_t rowid);
+
+/* ---- sha256.c ---- */
+
+void hash_and_add(Bytes *message, uint64_t sum[4]);
+
+/* ---- cells.c: the cells of one page ---- */
+
+typedef struct Cell {
+    const uint8_t *payload;
+    uint32_t left_child, local, first_overflow;
+    uint64_t length;
+    int64_t rowid;
+} Cell;
+
+typedef struct Page {
+    uint8_t *bytes;
+    uint32_t number, header, cell_count, pointers, right_child;
+    bool is_leaf, is_index;
+} Page;
+
+bool prove_page(Reader *reader, Page *page, bool is_index, bool is_root);
+bool read_cell(const Reader *reader, const Page *page, uint32_t number, Cell *cell);
+
+/* ---- tree.c: a b-tree and its rows or entries ---- */
+
+struct Reader {
+    File file;
+    Accounting accounting;
+    Verdict verdict;
+    Request request;
+    SumKey key;
+    Bytes record, previous, message, text, hashed;
+    uint8_t *overflow_page, *levels[MOST_LEVELS];
+    Value *values, *previous_values;
+    uint32_t pages_read;
+};
+
+bool prove_table(Reader *reader, Table *table);
+bool prove_index(Reader *reader, Table *table, Index *index);
+bool prove_opaque_index(Reader *reader, uint32_t root);
+
+/* ---- proof.c: one file from beginning to end ---- */
+
+bool prove_file(Reader *reader, const char *path);
+void print_answer(const Reader *reader);
+void free_reader(Reader *reader);
+
+#endif

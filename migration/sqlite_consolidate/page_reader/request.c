@@ -1,0 +1,187 @@
+/* The request: what SQLite says about the schema, as numbers only.
+
+    file DEVICE INODE
+    table ROOT WITHOUT_ROWID COLUMNS COUNTS_ROWID ALIAS
+    column AFFINITY STRICT NOT_NULL DEFAULT_IS_NULL
+    digest COLUMN
+    key ROOT UNIQUE KEY_TERMS TERMS
+    index ROOT UNIQUE KEY_TERMS TERMS
+    term COLUMN DESCENDING COLLATION
+    opaque ROOT
+    end
+
+A line belongs to the table, and a term to the key or index, before it. */
+#include "reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_COLUMNS = 32767 };
+
+/* What the next line belongs to, and how many of its lines are missing. */
+typedef struct Place {
+    Table *table;
+    Index *index;
+    int columns_missing, terms_missing;
+} Place;
+
+static void *grow(void *array, int count, size_t size) {
+    if ((count & (count - 1)) != 0) { /* the room is a power of two */
+        return array;
+    }
+    void *grown = allocate((size_t)(count ? 2 * count : 1), size);
+    if (count > 0) {
+        memcpy(grown, array, (size_t)count * size);
+    }
+    free(array);
+    return grown;
+}
+
+static bool read_table(const char *line, Request *request, Place *place) {
+    int without_rowid, counts_rowid;
+    if (place->columns_missing + place->terms_missing > 0) {
+        return false;
+    }
+    request->tables = grow(request->tables, request->table_count, sizeof(Table));
+    Table *table = &request->tables[request->table_count++];
+    memset(table, 0, sizeof *table);
+    if (sscanf(line, "table %u %d %d %d %d", &table->root, &without_rowid, &table->column_count, &counts_rowid, &table->alias) != 5 ||
+        table->column_count < 1 || table->column_count > MOST_COLUMNS || table->alias < -1 || table->alias >= table->column_count) {
+        table->column_count = 0;
+        return false;
+    }
+    table->without_rowid = without_rowid != 0;
+    table->counts_rowid = counts_rowid != 0;
+    table->columns = allocate((size_t)table->column_count, sizeof(Column));
+    *place = (Place){.table = table, .columns_missing = table->column_count};
+    return true;
+}
+
+static bool read_column(const char *line, Place *place) {
+    int not_null, default_is_null;
+    if (place->columns_missing == 0) {
+        return false;
+    }
+    Column *column = &place->table->columns[place->table->column_count - place->columns_missing--];
+    if (sscanf(line, "column %c %c %d %d", &column->affinity, &column->strict, &not_null, &default_is_null) != 4) {
+        return false;
+    }
+    column->not_null = not_null != 0;
+    column->default_is_null = default_is_null != 0;
+    return strchr("ABCDE", column->affinity) != NULL && strchr("-IRTBA", column->strict) != NULL;
+}
+
+static bool read_digest_column(const char *line, const Place *place) {
+    int column;
+    if (place->table == NULL || sscanf(line, "digest %d", &column) != 1 || column < 0 || column >= place->table->column_count) {
+        return false;
+    }
+    Table *table = place->table;
+    table->digest_columns = grow(table->digest_columns, table->digest_count, sizeof(int));
+    table->digest_columns[table->digest_count++] = column;
+    return true;
+}
+
+static bool read_index(const char *line, Place *place) {
+    int unique;
+    Table *table = place->table;
+    if (table == NULL || place->columns_missing + place->terms_missing > 0 || (line[0] == 'k' && table->key.terms != NULL)) {
+        return false;
+    }
+    Index *index = &table->key;
+    if (line[0] == 'i') {
+        table->indexes = grow(table->indexes, table->index_count, sizeof(Index));
+        index = &table->indexes[table->index_count++];
+    }
+    memset(index, 0, sizeof *index);
+    if (sscanf(strchr(line, ' '), "%u %d %d %d", &index->root, &unique, &index->key_count, &index->term_count) != 4 || index->term_count < 1 ||
+        index->term_count > MOST_COLUMNS || index->key_count < 1 || index->key_count > index->term_count) {
+        return false;
+    }
+    index->unique = unique != 0;
+    index->terms = allocate((size_t)index->term_count, sizeof(Term));
+    place->index = index;
+    place->terms_missing = index->term_count;
+    return true;
+}
+
+static bool read_term(const char *line, Place *place) {
+    int column, descending, collation;
+    if (place->terms_missing == 0 || sscanf(line, "term %d %d %d", &column, &descending, &collation) != 3 || column < ROWID_TERM || column >= place->table->column_count ||
+        collation < BINARY || collation > RTRIM) {
+        return false;
+    }
+    place->index->terms[place->index->term_count - place->terms_missing--] = (Term){column, descending != 0, (Collation)collation};
+    return true;
+}
+
+static bool read_opaque(const char *line, Request *request) {
+    request->opaque = grow(request->opaque, request->opaque_count, sizeof(uint32_t));
+    return sscanf(line, "opaque %u", &request->opaque[request->opaque_count++]) == 1;
+}
+
+static bool read_line(const char *line, Request *request, Place *place) {
+    if (strncmp(line, "file ", 5) == 0) {
+        unsigned long long device, inode;
+        bool is_complete = sscanf(line, "file %llu %llu", &device, &inode) == 2;
+        request->device = is_complete ? device : 0;
+        request->inode = is_complete ? inode : 0;
+        return is_complete;
+    }
+    if (strncmp(line, "table ", 6) == 0) {
+        return read_table(line, request, place);
+    }
+    if (strncmp(line, "column ", 7) == 0) {
+        return read_column(line, place);
+    }
+    if (strncmp(line, "digest ", 7) == 0) {
+        return read_digest_column(line, place);
+    }
+    if (strncmp(line, "key ", 4) == 0 || strncmp(line, "index ", 6) == 0) {
+        return read_index(line, place);
+    }
+    if (strncmp(line, "term ", 5) == 0) {
+        return read_term(line, place);
+    }
+    return strncmp(line, "opaque ", 7) == 0 && read_opaque(line, request);
+}
+
+static bool is_complete(const Request *request, const Place *place) {
+    for (int i = 0; i < request->table_count; i++) {
+        const Table *table = &request->tables[i];
+        if (table->without_rowid && table->key.term_count != table->column_count) {
+            return false;
+        }
+    }
+    return request->table_count > 0 && place->columns_missing + place->terms_missing == 0;
+}
+
+/* Read a request up to its end. Returns false if it is malformed. */
+bool read_request(FILE *input, Request *request) {
+    Place place = {0};
+    char line[128];
+    while (fgets(line, sizeof line, input) != NULL && strchr(line, '\n') != NULL) {
+        if (strcmp(line, "end\n") == 0) {
+            return is_complete(request, &place);
+        }
+        if (!read_line(line, request, &place)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+void free_request(Request *request) {
+    for (int i = 0; i < request->table_count; i++) {
+        Table *table = &request->tables[i];
+        for (int j = 0; j < table->index_count; j++) {
+            free(table->indexes[j].terms);
+        }
+        free(table->indexes);
+        free(table->key.terms);
+        free(table->columns);
+        free(table->digest_columns);
+    }
+    free(request->tables);
+    free(request->opaque);
+}

@@ -1,0 +1,241 @@
+/* A b-tree (section 1.6): its pages, the order of its keys, and its rows or entries. */
+#include "bytes.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+enum { PAGES_BETWEEN_LOOKS = 4096 };
+
+/* End this process if its parent has ended, which closes the standard input. */
+static void end_with_parent(Reader *reader) {
+    struct pollfd input = {.fd = STDIN_FILENO};
+    if (++reader->pages_read % PAGES_BETWEEN_LOOKS == 0 && poll(&input, 1, 0) == 1 && (input.revents & (POLLHUP | POLLERR))) {
+        _exit(5);
+    }
+}
+
+/* One walk through a b-tree.
+
+table: whose rows it holds, or NULL. index: whose entries it holds, or NULL. Both for a table without rowid, neither for
+an index that only SQLite can compare. */
+typedef struct Walk {
+    Reader *reader;
+    Table *table;
+    Index *index;
+    bool is_index, has_rowid, has_previous;
+    int leaf_depth; /* -1 until the first leaf */
+    int64_t rowid;  /* of the last cell */
+} Walk;
+
+/* Return the payload of a cell, from its overflow pages as well. NULL if the chain is broken. */
+static const uint8_t *whole_payload(Reader *reader, const Page *page, const Cell *cell) {
+    if (cell->first_overflow == 0 && cell->length == cell->local) {
+        return cell->payload;
+    }
+    if (cell->length > MOST_RECORD_BYTES) {
+        add_reason(&reader->verdict.unreadable, "a record of %llu bytes is too large", (unsigned long long)cell->length);
+        return NULL;
+    }
+    uint32_t next = cell->first_overflow, parent = page->number, room = reader->file.usable - 4;
+    Use use = FIRST_OVERFLOW;
+    reader->record.length = 0;
+    append(&reader->record, cell->payload, cell->local);
+    for (uint64_t left = cell->length - cell->local; left > 0;) {
+        if (!use_page(reader, next, use, parent) || !read_page(&reader->file, next, reader->overflow_page, &reader->verdict)) {
+            return NULL;
+        }
+        uint32_t part = left < room ? (uint32_t)left : room;
+        append(&reader->record, reader->overflow_page + 4, part);
+        parent = next;
+        next = big_u32(reader->overflow_page);
+        use = OVERFLOW_PAGE;
+        left -= part;
+    }
+    if (next != 0) {
+        add_reason(&reader->verdict.errors, "the overflow chain of page %u is too long", (unsigned)page->number);
+        return NULL;
+    }
+    return reader->record.at;
+}
+
+/* Add the values that a record lacks because ALTER TABLE added their columns later. */
+static bool complete_record(Reader *reader, const Table *table, int count) {
+    for (int i = count; i < table->column_count; i++) {
+        if (!table->columns[i].default_is_null) {
+            return add_reason(&reader->verdict.unreadable, "a record is older than a column with a default");
+        }
+        reader->values[i].type = NULL_VALUE;
+    }
+    return true;
+}
+
+/* Prove and count one row. Its values are those of the reader. */
+static bool prove_row(Walk *walk, int count, uint32_t page) {
+    Reader *reader = walk->reader;
+    Table *table = walk->table;
+    if (count < 0 || (table->without_rowid && count < table->key.key_count)) {
+        return add_reason(&reader->verdict.errors, "a record on page %u is malformed", (unsigned)page);
+    }
+    if (!complete_record(reader, table, count)) {
+        return false;
+    }
+    if (table->alias >= 0) {
+        reader->values[table->alias] = (Value){.type = INTEGER_VALUE, .integer = walk->rowid};
+    }
+    table->rows++;
+    add_row_to_indexes(reader, table, reader->values, walk->rowid);
+    return prove_constraints(reader, table, reader->values, page) && add_row_to_digest(reader, table, reader->values, walk->rowid);
+}
+
+/* Keep an entry, so that the next one can be compared with it. */
+static void keep_entry(Reader *reader, const uint8_t *payload, size_t length, int count) {
+    Value *before = reader->previous_values;
+    reader->previous.length = 0;
+    append(&reader->previous, payload, length);
+    for (int i = 0; i < count; i++) {
+        before[i] = reader->values[i];
+        if (before[i].type == TEXT_VALUE || before[i].type == BLOB_VALUE) {
+            before[i].bytes = reader->previous.at + (reader->values[i].bytes - payload);
+        }
+    }
+}
+
+/* Prove that an entry comes after the one before, and that a UNIQUE index has no two of a key. */
+static bool prove_order(Walk *walk, uint32_t page) {
+    Reader *reader = walk->reader;
+    const Index *index = walk->index;
+    int order = compare_entries(index, reader->previous_values, reader->values, index->key_count);
+    if (order == 0 && index->unique && !has_null_in_key(index, reader->values)) {
+        return add_reason(&reader->verdict.errors, "page %u: two entries of a UNIQUE index are equal", (unsigned)page);
+    }
+    int terms = walk->table ? index->key_count : index->term_count; /* the rest of a row is no key */
+    if (order > 0 || (order == 0 && compare_entries(index, reader->previous_values, reader->values, terms) >= 0)) {
+        return add_reason(&reader->verdict.errors, "page %u: entries are out of order", (unsigned)page);
+    }
+    return true;
+}
+
+static bool prove_entry(Walk *walk, const Page *page, const Cell *cell) {
+    Reader *reader = walk->reader;
+    Index *index = walk->index;
+    const uint8_t *payload = whole_payload(reader, page, cell);
+    if (payload == NULL || index == NULL) {
+        return payload != NULL;
+    }
+    int most = walk->table ? walk->table->column_count : index->term_count;
+    int count = read_record(payload, (size_t)cell->length, reader->values, most);
+    if (count < (walk->table ? index->key_count : index->term_count)) {
+        return add_reason(&reader->verdict.errors, "an entry on page %u is malformed", (unsigned)page->number);
+    }
+    if (index->terms[index->term_count - 1].column == ROWID_TERM && reader->values[index->term_count - 1].type != INTEGER_VALUE) {
+        return add_reason(&reader->verdict.errors, "an entry on page %u has no rowid", (unsigned)page->number);
+    }
+    if (walk->has_previous && !prove_order(walk, page->number)) {
+        return false;
+    }
+    keep_entry(reader, payload, (size_t)cell->length, walk->table ? index->key_count : count);
+    walk->has_previous = true;
+    if (walk->table) {
+        return prove_row(walk, count, page->number);
+    }
+    add_entry(reader, &index->of_entries, reader->values, count);
+    return true;
+}
+
+/* Prove a rowid. That of an interior page may be that of the last row on its left. */
+static bool prove_rowid(Walk *walk, const Page *page, int64_t rowid) {
+    bool is_after = !walk->has_rowid || (page->is_leaf ? rowid > walk->rowid : rowid >= walk->rowid);
+    if (!is_after) {
+        return add_reason(&walk->reader->verdict.errors, "page %u: rowids are out of order", (unsigned)page->number);
+    }
+    walk->rowid = rowid;
+    walk->has_rowid = true;
+    return true;
+}
+
+static bool prove_cell(Walk *walk, const Page *page, const Cell *cell) {
+    Reader *reader = walk->reader;
+    if (walk->is_index) {
+        return prove_entry(walk, page, cell);
+    }
+    if (!prove_rowid(walk, page, cell->rowid)) {
+        return false;
+    }
+    if (!page->is_leaf) {
+        return true;
+    }
+    const uint8_t *payload = whole_payload(reader, page, cell);
+    return payload != NULL &&
+           prove_row(walk, read_record(payload, (size_t)cell->length, reader->values, walk->table->column_count), page->number);
+}
+
+static bool prove_leaf_depth(Walk *walk, const Page *page, int depth) {
+    if (walk->leaf_depth < 0) {
+        walk->leaf_depth = depth;
+    }
+    return walk->leaf_depth == depth || add_reason(&walk->reader->verdict.errors, "page %u is a leaf at another depth", (unsigned)page->number);
+}
+
+/* Prove a page and all below it, in the order of keys. */
+static bool prove_subtree(Walk *walk, uint32_t number, uint32_t parent, int depth) {
+    Reader *reader = walk->reader;
+    if (depth >= MOST_LEVELS) {
+        return add_reason(&reader->verdict.errors, "the b-tree of page %u is too deep", (unsigned)number);
+    }
+    if (reader->levels[depth] == NULL) {
+        reader->levels[depth] = allocate(1, reader->file.page_size);
+    }
+    Page page = {.bytes = reader->levels[depth], .number = number};
+    end_with_parent(reader);
+    if (!use_page(reader, number, parent ? TREE_PAGE : ROOT_PAGE, parent) ||
+        !read_page(&reader->file, number, page.bytes, &reader->verdict) || !prove_page(reader, &page, walk->is_index, parent == 0)) {
+        return false;
+    }
+    if (page.is_leaf && !prove_leaf_depth(walk, &page, depth)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < page.cell_count; i++) {
+        Cell cell;
+        if (!read_cell(reader, &page, i, &cell)) {
+            return false;
+        }
+        if (!page.is_leaf && !prove_subtree(walk, cell.left_child, number, depth + 1)) {
+            return false;
+        }
+        if (!prove_cell(walk, &page, &cell)) {
+            return false;
+        }
+    }
+    return page.is_leaf || prove_subtree(walk, page.right_child, number, depth + 1);
+}
+
+bool prove_table(Reader *reader, Table *table) {
+    Walk walk = {.reader = reader, .table = table, .leaf_depth = -1};
+    if (table->without_rowid) {
+        walk.index = &table->key;
+        walk.is_index = true;
+    }
+    return prove_subtree(&walk, table->root, 0, 0);
+}
+
+/* Prove an index. Its table was proved before. */
+bool prove_index(Reader *reader, Table *table, Index *index) {
+    Walk walk = {.reader = reader, .index = index, .is_index = true, .leaf_depth = -1};
+    if (!prove_subtree(&walk, index->root, 0, 0)) {
+        return false;
+    }
+    if (table->rows != index->of_entries.count) {
+        return add_reason(&reader->verdict.errors, "the index at page %u has another number of entries than its table has rows",
+                          (unsigned)index->root);
+    }
+    if (!same_sum(&index->of_entries, &index->of_rows)) {
+        return add_reason(&reader->verdict.errors, "the index at page %u holds other values than its table", (unsigned)index->root);
+    }
+    return true;
+}
+
+/* Prove the pages of an index that only SQLite can compare with its table. */
+bool prove_opaque_index(Reader *reader, uint32_t root) {
+    Walk walk = {.reader = reader, .is_index = true, .leaf_depth = -1};
+    return prove_subtree(&walk, root, 0, 0);
+}

@@ -1,0 +1,179 @@
+"""Damage small databases, and compare the page reader with SQLite and Python.
+
+``python -m tests.support.pages.fuzz 100000`` prints the figures. The page reader has AddressSanitizer and
+UndefinedBehaviorSanitizer.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.engine.content.digest import digest_tables
+from sqlite_consolidate.engine.content.page_proof.description import Description, describe_database
+from sqlite_consolidate.engine.content.page_proof.proof import PageProof, read_answer
+from sqlite_consolidate.engine.sqlite.connections import open_readonly
+from sqlite_consolidate.engine.sqlite.integrity import check_integrity
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
+from tests.support.pages.databases import build
+from tests.support.pages.program import program_with_sanitizers
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlite_consolidate.engine.content.digest import TableDigest
+else:
+    from sqlite_utils.utils import sqlite3
+
+_KINDS: tuple[dict[str, Any], ...] = (
+    {"page_size": 512},
+    {"page_size": 1024, "auto_vacuum": 2, "reserved": 32},
+    {"page_size": 1024, "encoding": "UTF-16le"},
+    {"page_size": 4096, "encoding": "UTF-16be", "auto_vacuum": 2},
+    {"page_size": 4096},
+)
+_TELLING_BYTES = (0, 1, 2, 5, 10, 13, 0x7F, 0x80, 0xFF)
+_LONGEST_MOVE = 8
+
+
+class SanitizedReader:
+    """Ask one page reader with sanitizers about many files."""
+
+    def __init__(self, program: Path) -> None:
+        self._process = subprocess.Popen([program, "--all"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._first = self._process.stdout.readline()
+
+    def answer(self, path: Path, lines: list[str]) -> str:
+        """Return the answer about a file, with the first line of the program.
+
+        It has no end if a sanitizer has ended the program.
+        """
+        status = path.stat()
+        request = "\n".join((str(path), f"file {status.st_dev} {status.st_ino}", *lines, "end", ""))
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(request)
+        self._process.stdin.flush()
+        answer = [self._first]
+        while answer[-1] not in ("end\n", ""):
+            answer.append(self._process.stdout.readline())
+        return "".join(answer)
+
+    def close(self) -> int:
+        """End the program and return its exit code, in which a leak of memory counts."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        return self._process.wait()
+
+
+def damage(sound: bytes, random: Random, page_size: int) -> bytes:
+    """Return the bytes of a database with one damage."""
+    bytes_ = bytearray(sound)
+    at = random.randrange(len(bytes_))
+    match random.randrange(5):
+        case 0:
+            bytes_[at] ^= 1 << random.randrange(8)
+        case 1:
+            bytes_[at] = random.choice(_TELLING_BYTES)
+        case 2:  # the head of a page: its type, number of cells, free blocks and pointers
+            at = random.randrange(len(bytes_) // page_size) * page_size + random.randrange(24)
+            bytes_[at] = random.choice((*_TELLING_BYTES, random.randrange(256)))
+        case 3:
+            other, length = random.randrange(len(bytes_)), random.randint(1, _LONGEST_MOVE)
+            length = min(length, len(bytes_) - max(at, other))
+            bytes_[at : at + length] = bytes_[other : other + length]
+        case _:  # the header, whose fields count pages
+            at = random.randrange(100)
+            bytes_[at] = random.choice((*_TELLING_BYTES, random.randrange(256)))
+    return bytes(bytes_)
+
+
+class Trial:
+    """Damage databases of one seed and count what both say.
+
+    Attributes:
+        counts: How often the reader said what, beside what integrity_check said.
+        failures: What must not be, with the number of its damage.
+    """
+
+    def __init__(self, folder: Path, seed: int = 0) -> None:
+        self._random, self._path = Random(seed), folder / "damaged.db"  # noqa: S311 -- each trial can be repeated
+        self._sound = [(build(folder / f"{i}.db", **kind).read_bytes(), kind) for i, kind in enumerate(_KINDS)]
+        self._reader = SanitizedReader(program_with_sanitizers())
+        self.counts: Counter[str] = Counter()
+        self.failures: list[str] = []
+
+    def run(self, number: int) -> None:
+        """Try a number of damages, and end the reader."""
+        for place in range(number):
+            sound, kind = self._sound[place % len(self._sound)]
+            self._path.write_bytes(damage(sound, self._random, kind["page_size"]))
+            outcome, is_failure = self._judge()
+            self.counts[outcome] += 1
+            if is_failure:
+                self.failures.append(f"{place}: {outcome}")
+        if self._reader.close() != 0:
+            self.failures.append("the sanitizers have found an error")
+
+    def _judge(self) -> tuple[str, bool]:
+        """Return what SQLite and the reader say of the damaged file, and whether that must not be."""
+        try:
+            with closing(open_readonly(self._path)) as con:
+                schema = read_schema(con)
+                description = describe_database(con, schema)
+                if description.unreadable:
+                    return "not asked", False
+                proof = self._prove(description, schema)
+                return _compare(proof, con, schema)
+        except (sqlite3.Error, UnicodeDecodeError, KeyError, ValueError):
+            return "schema not read", False
+
+    def _prove(self, description: Description, schema: Schema) -> PageProof:
+        return read_answer(self._reader.answer(self._path, description.lines), description, schema)
+
+
+def _compare(proof: PageProof, con: sqlite3.Connection, schema: Schema) -> tuple[str, bool]:
+    integrity = "intact" if not _damage_of(con) else "damaged"
+    if proof.has_digests:
+        if _digests(con, schema) != proof.digests:
+            return "the digests differ", True
+        if proof.is_intact:
+            return f"yes, {integrity}", integrity == "damaged"
+        return f"declined, {integrity}", False
+    return f"{'no' if proof.errors else 'unreadable'}, {integrity}", False
+
+
+def _damage_of(con: sqlite3.Connection) -> list[str]:
+    try:
+        return check_integrity(con)
+    except sqlite3.Error as error:
+        return [str(error)]
+
+
+def _digests(con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest] | str:
+    try:
+        return digest_tables(con, schema)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return str(error)
+
+
+def main() -> None:
+    """Try as many damages as the command line says, and print the figures."""
+    number, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    with tempfile.TemporaryDirectory(prefix="page-fuzz-", dir=sys.argv[3] if len(sys.argv) > 3 else None) as folder:
+        trial = Trial(Path(folder), seed)
+        trial.run(number)
+    lines = [f"{count:8} {outcome}" for outcome, count in sorted(trial.counts.items())]
+    sys.stdout.write("\n".join((*lines, *(trial.failures or ["no failure"]), "")))
+    sys.exit(bool(trial.failures))
+
+
+if __name__ == "__main__":
+    main()

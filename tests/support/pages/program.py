@@ -1,0 +1,51 @@
+"""Compile the page reader for the tests."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.page_reader.availability import PURE, reason_without_program
+from sqlite_consolidate.page_reader.compilation import compile_program, source_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def need_page_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile the page reader in this checkout unless it is there.
+
+    Without a compiler the test is skipped.
+    """
+    monkeypatch.delenv(PURE, raising=False)
+    if not reason_without_program():
+        return
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler")
+    with _lock("page-reader.lock"):  # the workers of a run would compile it at the same time
+        if reason_without_program():
+            assert compile_program() == ""
+
+
+def program_with_sanitizers() -> Path:
+    """Return a page reader with sanitizers, or skip the test."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler")
+    with _lock("page-reader-sanitizers.lock"):
+        program = Path(tempfile.gettempdir()) / f"page-reader-{source_hash()[:16]}"
+        if not program.exists() and (reason := compile_program(program, with_sanitizers=True)):
+            pytest.skip(f"there are no sanitizers ({reason.splitlines()[0]})")
+    return program
+
+
+@contextmanager
+def _lock(name: str) -> Iterator[None]:
+    with (Path(tempfile.gettempdir()) / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
