@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, fields, is_dataclass, replace
 from enum import StrEnum
+from functools import cache
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
@@ -142,9 +143,11 @@ def printable_texts(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, dict):
-        return {printable(str(key)): printable_texts(item) for key, item in value.items()}
+        pairs = {printable(str(key)): printable_texts(item) for key, item in value.items()}
+        return value if _is_same(pairs, value) else pairs
     if isinstance(value, (list, tuple)):
-        return type(value)(printable_texts(item) for item in value)
+        items = [printable_texts(item) for item in value]
+        return value if all(map(is_, items, value)) else type(value)(items)
     return value
 
 
@@ -167,20 +170,32 @@ def _printable_fields(value: Any, shown: Callable[[str], str]) -> Any:
 
     Nearly all texts are printable, and a value of such texts is returned as it is.
     """
-    if isinstance(value, StrEnum):
-        return value
     if isinstance(value, str):
-        return printable(shown(value))
+        return value if isinstance(value, StrEnum) else printable(shown(value))
     if isinstance(value, (tuple, list)):
-        items = type(value)(_printable_fields(item, shown) for item in value)
-        return value if all(map(is_, items, value)) else items
+        items = [_printable_fields(item, shown) for item in value]
+        return value if all(map(is_, items, value)) else type(value)(items)
     if isinstance(value, dict):
-        return {printable(shown(str(key))): _printable_fields(item, shown) for key, item in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        before = {field.name: getattr(value, field.name) for field in fields(value)}
-        after = {name: _printable_fields(item, shown) for name, item in before.items()}
-        return value if all(map(is_, after.values(), before.values())) else replace(value, **after)
-    return value
+        pairs = {printable(shown(str(key))): _printable_fields(item, shown) for key, item in value.items()}
+        return value if _is_same(pairs, value) else pairs
+    kind: Any = type(value)
+    changed = {}
+    for name in _field_names(kind):
+        before = getattr(value, name)
+        if (after := _printable_fields(before, shown)) is not before:
+            changed[name] = after
+    return replace(value, **changed) if changed else value
+
+
+def _is_same(pairs: dict[Any, Any], before: dict[Any, Any]) -> bool:
+    """Return whether two dictionaries have the same objects in the same order."""
+    return len(pairs) == len(before) and all(map(is_, pairs, before)) and all(map(is_, pairs.values(), before.values()))
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Return the names of the fields of a dataclass, none for another type."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _objects(kind: type, items: Iterable[Any]) -> list[dict[str, Any]]:
