@@ -62,6 +62,23 @@ def test_first_file_keeps_its_ids(bench: Bench) -> None:
     }
 
 
+def test_undeclared_reference_does_not_move_its_own_file(bench: Bench) -> None:
+    """Another file declares it, so that its numbers are taken for the files that follow."""
+    undeclared = LOAN.replace("site INTEGER REFERENCES site(id)", "site INTEGER")
+    bench.database("a.db", SITE, undeclared, "INSERT INTO site VALUES (3, 'x')", "INSERT INTO loan VALUES (1, 40, 1)")
+    bench.database("b.db", SITE, LOAN, "INSERT INTO site VALUES (3, 'y')", "INSERT INTO loan VALUES (1, 3, 1)")
+
+    inspected = bench.survey(renumbered("a.db", "site", "loan"), renumbered("b.db", "site", "loan"))
+
+    shifts = {m.subject: {name: shift.offset for name, shift in m.shifts.items()} for m in inspected.mappings}
+    assert shifts == {
+        "a.db:site": {"id": 0},
+        "a.db:loan": {"id": 0, "parent": 0},
+        "b.db:site": {"id": 40},
+        "b.db:loan": {"id": 1, "site": 40, "parent": 1},
+    }
+
+
 def test_references_of_several_levels_follow(bench: Bench) -> None:
     """A column that refers to a key takes the offset of that key, within a table as well."""
     bench.database(TARGET, SITE, LOAN, "INSERT INTO site VALUES (5, 'a')", "INSERT INTO loan VALUES (2, 5, NULL)")

@@ -136,6 +136,17 @@ class FollowedKeys:
         key = column_id(mapping, column)
         return key in self.keys and self.cases(mapping, column) == (Case(None, key),)
 
+    def is_undeclared(self, mapping: TableMapping, column: str) -> bool:
+        """Return whether a column is no key, and refers to none in its own source.
+
+        Only another source declares what it refers to. Its numbers stay, so they do not move the keys of its own file.
+        """
+        return column_id(mapping, column) not in self._parents and self.place(mapping, column) not in self._key_places
+
+    @cached_property
+    def _key_places(self) -> set[ColumnOfTarget]:
+        return {self.place(self.mappings[table], key) for (table, _), key in self.keys.items()}
+
     def columns_of(self, owner: ColumnOfSource) -> Iterator[tuple[TableMapping, str, RowCondition | None]]:
         """Yield each column that takes the offset of a key, with the condition on its rows."""
         for table, column, when in self._followers.get(owner, ()):

@@ -117,7 +117,8 @@ class _Offsets:
 
     def add_source(self, mappings: list[TableMapping]) -> None:
         """Compute the offsets of the keys of one source, and take its numbers."""
-        waiting = [(mapping, column) for mapping in mappings for column in self.followed.columns(mapping)]
+        columns = [(mapping, column) for mapping in mappings for column in self.followed.columns(mapping)]
+        waiting = [place for place in columns if not self.followed.is_undeclared(*place)]
         keys = [(mapping, key) for mapping in mappings for key in self.followed.own_keys(mapping)]
         for added in (None, *keys):
             if added:
@@ -127,6 +128,9 @@ class _Offsets:
             for mapping, column in ready:
                 self._set_shift(mapping, column)
                 self._take_column(mapping, column)
+        for place in columns:
+            if self.followed.is_undeclared(*place):
+                self._take_column(*place)
 
     def _add_key(self, mapping: TableMapping, key: str) -> None:
         place, name = self.followed.place(mapping, key), mapping.table_map.name

@@ -89,8 +89,9 @@ class _Proof:
         """Yield an observation for each renumbered table, in plan order."""
         self._take_target()
         for mappings in self.followed.by_source.values():
-            waiting = [(mapping, column) for mapping in mappings for column in self.followed.columns(mapping)]
-            waiting = self._take_known(waiting)
+            columns = [(mapping, column) for mapping in mappings for column in self.followed.columns(mapping)]
+            undeclared = [place for place in columns if self.followed.is_undeclared(*place)]
+            waiting = self._take_known([place for place in columns if place not in undeclared])
             for mapping in mappings:
                 for key in self.followed.own_keys(mapping):
                     if column_id(mapping, key) in self.followed.kept:
@@ -98,6 +99,7 @@ class _Proof:
                     else:
                         yield self._observe_key(mapping, key)
                     waiting = self._take_known(waiting)
+            self._take_known(undeclared)
 
     def observe_matched_rows(self) -> Iterator[Observation]:
         """Yield the observations for each table of which rows can match."""
