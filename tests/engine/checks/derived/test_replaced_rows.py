@@ -134,6 +134,14 @@ def test_matched_row_that_is_updated_makes_an_index_stale(bench: Bench, index: s
     assert derived("prefer-target") == []
 
 
+def test_stale_table_may_get_no_row_this_time(bench: Bench) -> None:
+    """The plan accepts it whether rows are added or all of them stand already."""
+    bench.database(TARGET, ROWS, LOG, OLD, fires("AFTER INSERT"))
+    bench.database("a.db", ROWS, SAME)
+
+    assert judged(bench, "skip-identical", stale=[Stale(name="log", reason="none reads it")]) == ([], [])
+
+
 def test_refusal_counts_added_and_replaced_rows(bench: Bench) -> None:
     """It tells the rows that are added from those that are replaced."""
     bench.database(TARGET, ROWS, LOG, OLD, fires("AFTER INSERT"), fires("AFTER DELETE").replace("fires", "clears"))

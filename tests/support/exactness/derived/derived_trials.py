@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from tests.support.exactness.derived.drawn_derived import Database, Scenario
+    from tests.support.exactness.derived.drawn_derived import Database, Index, Scenario
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -55,7 +55,7 @@ def _planned(scenario: Scenario, source: Database) -> Source:
     maps = [
         {"name": "owner", "on_conflict": scenario.policy, **({"match": ["name"]} if scenario.keys == "match" else {})},
         {"name": "item"},
-        *({"name": index.name} for index in indexes if index.name != scenario.lacking),
+        *(_index_map(scenario, index) for index in indexes if index.name != scenario.lacking),
     ]
     left = [Leave(tables=(f"{scenario.lacking}*",), reason="drawn")]
     is_left = scenario.plan == "left" and scenario.lacking != "owner"
@@ -70,6 +70,13 @@ def _planned(scenario: Scenario, source: Database) -> Source:
     )
 
 
+def _index_map(scenario: Scenario, index: Index) -> dict[str, Any]:
+    """Return the table mapping of an index that comes along."""
+    follows = scenario.is_copied and index.stores_rows and scenario.keys == "renumber"
+    refers = [{"column": "rowid", "to": f"{index.over}.id"}]
+    return {"name": index.name, **({"refers": refers} if follows else {})}
+
+
 def _keys(scenario: Scenario) -> dict[str, Any]:
     """Return the entries of the plan about derived data."""
     changing = "n = n + 1, last = 0, size = 0"
@@ -81,7 +88,9 @@ def _keys(scenario: Scenario) -> dict[str, Any]:
     )
     names = [index.name for index in scenario.indexes]
     rebuilds = [
-        Rebuild(table=index.name, from_=index.query) for index in scenario.indexes if index.name != scenario.lacking
+        Rebuild(table=index.name, from_=index.query)
+        for index in scenario.indexes
+        if index.name != scenario.lacking and not (scenario.is_copied and index.stores_rows)
     ]
     stale = [Stale(name=scenario.lacking, reason="drawn")] if scenario.plan == "stale" else []
     assert not stale or scenario.lacking in names
@@ -92,7 +101,12 @@ def _compare(scenario: Scenario, target: Path, folder: Path) -> None:
     """Compare the target with an oracle, and once more after both have the next row."""
     ids = dict(_rows(target, "SELECT tag, id FROM item"))
     owners_by_name = dict(_rows(target, "SELECT name, id FROM owner"))
-    owners = {name: (owners_by_name[name], name, note) for each in scenario.databases for _, name, note in each.owners}
+    noted: dict[str, Any] = {}
+    for database in scenario.databases:
+        for _, name, note in database.owners:
+            if scenario.policy == "prefer-source" or name not in noted:
+                noted[name] = note
+    owners = [(owners_by_name[name], name, note) for name, note in noted.items()]
     items = []
     for database in scenario.databases:
         names = {number: name for number, name, _ in database.owners}
@@ -102,13 +116,16 @@ def _compare(scenario: Scenario, target: Path, folder: Path) -> None:
         ]
     assert len(set(ids.values())) == len(items)
     oracle = folder / "oracle.db"
-    create(oracle, scenario.indexes, list(owners.values()), items)
+    create(oracle, scenario.indexes, owners, items)
     assert _state(target, scenario) == _state(oracle, scenario)
     later = folder / "later.db"
     shutil.copyfile(target, later)
     for path in (later, oracle):
         with closing(sqlite3.connect(path, isolation_level=None)) as con:
             con.execute("INSERT INTO item VALUES(?, ?, ?, ?, ?)", _NEW)
+            for index in scenario.indexes:
+                if "fts5" in index.sql and index.name != scenario.lacking:
+                    con.execute(f"INSERT INTO {index.name}({index.name}, rank) VALUES('integrity-check', 1)")
     assert _state(later, scenario) == _state(oracle, scenario)
 
 
@@ -122,6 +139,12 @@ def _state(path: Path, scenario: Scenario) -> dict[str, Any]:
     searches = [*WORDS, "li*", '"harbour light"', "boats NOT sea"]
     for index in scenario.indexes:
         if index.name == scenario.lacking:
+            continue
+        if index.stores_rows:
+            state[f"{index.name}: rows"] = sorted(map(repr, _rows(path, f"SELECT rowid, * FROM {index.name}")))
+        if index.is_area:
+            around = f"SELECT id FROM {index.name} WHERE low <= ? AND high >= ?"
+            state |= {f"{index.name}: {at}": sorted(_rows(path, around, at, at)) for at in range(12)}
             continue
         for search in searches:
             query = f"SELECT rowid FROM {index.name} WHERE {index.name} MATCH ?"

@@ -24,26 +24,39 @@ last = max(ifnull(last, 0), new.id), size = size + length(coalesce(new.body, '')
 SET = """n = (SELECT count(*) FROM item WHERE item.owner = owner.id),
 last = (SELECT max(id) FROM item WHERE item.owner = owner.id),
 size = ifnull((SELECT sum(length(coalesce(body, ''))) FROM item WHERE item.owner = owner.id), 0)"""
+OLD_OPTIONS = ("", ", matchinfo=fts3", ", tokenize=porter", ", prefix='1,2'", ", order=desc")
 COUNTED = ["n", "last", "size"]
 
 
 @dataclass(frozen=True)
 class Index:
-    """Hold one search index with its trigger.
+    """Hold one search index with its triggers.
 
     Attributes:
-        query: Query of its rows, for an index without content.
+        query: Query of its rows, for an index without external content.
+        over: The table whose rows it has.
     """
 
     name: str
     sql: str
-    trigger: str
+    triggers: tuple[str, ...]
     query: str = ""
+    over: str = "item"
 
     @property
     def is_fts4(self) -> bool:
         """Return whether no [[stale]] can accept it."""
-        return "fts4" in self.sql
+        return 'content="item"' in self.sql
+
+    @property
+    def is_area(self) -> bool:
+        """Return whether it is an R-tree."""
+        return "rtree" in self.sql
+
+    @property
+    def stores_rows(self) -> bool:
+        """Return whether it has content of its own."""
+        return "content=" not in self.sql
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,7 @@ class Scenario:
         policy: What happens to an owner that the target has already.
         plan: ``complete``, or what is wrong with the entries about derived data.
         lacking: The entry that the plan leaves out, or a name that it accepts as stale.
+        is_copied: Whether rows of indexes with their own content are copied, and not rebuilt.
     """
 
     target: Database | None
@@ -77,6 +91,7 @@ class Scenario:
     policy: str
     plan: str
     lacking: str
+    is_copied: bool = False
 
     @property
     def databases(self) -> list[Database]:
@@ -88,31 +103,34 @@ def draw(seed: int) -> Scenario:
     """Draw a workspace by its seed."""
     rng = random.Random(seed)  # noqa: S311 -- no secret depends on it
     keys = rng.choice(["keep", "renumber", "match"])
+    matched = rng.choice(["skip-identical", "prefer-target", "prefer-source"])
+    policy = {"renumber": "refuse", "keep": "prefer-target", "match": matched}[keys]
+    differing = keys == "match" and policy != "skip-identical"
     has_target = rng.random() < 0.7
     numbers = range(rng.randint(1, 3))
-    drawn = [_database(rng, f"s{number}.db", number + 1, keys) for number in numbers]
-    target = _database(rng, "target.db", 0, keys) if has_target else None
-    indexes = rng.sample(_indexes(rng), rng.randint(1, 3))
+    drawn = [_database(rng, f"s{number}.db", number + 1, keys, differing=differing) for number in numbers]
+    target = _database(rng, "target.db", 0, keys, differing=differing) if has_target else None
+    indexes = rng.sample(_indexes(rng), rng.randint(1, 5))
     plan = rng.choice([*("complete",) * 5, "lacking", "lacking", "stale", "changing"])
     comes_along = not has_target or rng.random() < 0.3
-    names = [index.name for index in indexes]
+    # Owners that all databases share are no rows that arrive.
+    names = [index.name for index in indexes if index.over == "item" or keys == "renumber"]
     acceptable = [index.name for index in indexes if not index.is_fts4]
     if plan == "stale" and (comes_along or not acceptable):
         plan = "complete"
     lacking = {"lacking": rng.choice([*names, "owner"]), "stale": rng.choice(acceptable or [""])}.get(plan, "")
-    matched = rng.choice(["skip-identical", "prefer-target", "prefer-source"])
-    policy = {"renumber": "refuse", "keep": "prefer-target", "match": matched}[keys]
     is_alone = not target and len(drawn) == 1 and policy == "refuse"
     if plan == "lacking" and (comes_along if lacking != "owner" else is_alone):
         plan = "left"  # the index stays in the archive, or the sums of one source are right
-    return Scenario(target, drawn, indexes, comes_along, keys, policy, plan, lacking)
+    is_copied = not target and policy == "refuse" and rng.random() < 0.5
+    return Scenario(target, drawn, indexes, comes_along, keys, policy, plan, lacking, is_copied)
 
 
-def _database(rng: random.Random, file: str, number: int, keys: str) -> Database:
+def _database(rng: random.Random, file: str, number: int, keys: str, *, differing: bool) -> Database:
     shared = keys != "renumber"
     names = [f"owner {at}" if shared else f"{file} {at}" for at in range(1, 4)]
     numbers = rng.sample(range(1, 9), 3) if keys == "match" else [1, 2, 3]
-    notes = ["shared" if shared else rng.choice(["a", None]) for _ in names]
+    notes = ["shared light" if shared and not differing else rng.choice(["a sea", None, file]) for _ in names]
     owners = list(zip(numbers, names, notes, strict=True))
     first = number * 1000 if keys == "keep" else 0
     count = rng.randint(1, 12)
@@ -135,28 +153,80 @@ def _indexes(rng: random.Random) -> list[Index]:
     if sqlite3.sqlite_version_info >= (3, 43) and rng.random() < 0.3:
         bare += ", contentless_delete=1"
     both = "(rowid, body, extra) VALUES(new.id, new.body, new.extra)"
+    query = "SELECT id, body, extra FROM item"
+    modules = rng.choice(["fts3", "fts4", "fts5"])
+    unindexed = ", contentless_unindexed=1" if sqlite3.sqlite_version_info >= (3, 47) else ""
+    updates = "AFTER UPDATE OF name, note ON owner BEGIN"
+    person = "(rowid, name, note) VALUES(new.id, new.name, new.note)"
+    put, area = "BEGIN INSERT INTO areas VALUES", "new.owner / 3.0, ifnull(new.owner, 0) + 7"
+    loud = "WHEN new.owner IS NOT NULL BEGIN INSERT INTO loud(rowid, body) VALUES(new.id, upper(new.body)); END"
     return [
         Index(
             "words",
             f"CREATE VIRTUAL TABLE words USING fts5(body, extra, content=item, content_rowid=id{options})",
-            f"CREATE TRIGGER words_ai AFTER INSERT ON item BEGIN INSERT INTO words{both}; END",
+            (f"CREATE TRIGGER words_ai AFTER INSERT ON item BEGIN INSERT INTO words{both}; END",),
         ),
         Index(
             "old_words",
             'CREATE VIRTUAL TABLE old_words USING fts4(body, extra, content="item")',
-            f"CREATE TRIGGER old_ai AFTER INSERT ON item BEGIN INSERT INTO old_words{both}; END",
+            (f"CREATE TRIGGER old_ai AFTER INSERT ON item BEGIN INSERT INTO old_words{both}; END",),
         ),
         Index(
             "bare",
             f"CREATE VIRTUAL TABLE bare USING fts5(body, extra, content=''{bare})",
-            f"CREATE TRIGGER bare_ai AFTER INSERT ON item BEGIN INSERT INTO bare{both}; END",
-            "SELECT id, body, extra FROM item",
+            (f"CREATE TRIGGER bare_ai AFTER INSERT ON item BEGIN INSERT INTO bare{both}; END",),
+            query,
         ),
         Index(
             "loud",
             "CREATE VIRTUAL TABLE loud USING fts5(body, content=shown, content_rowid=id)",
-            "CREATE TRIGGER loud_ai AFTER INSERT ON item WHEN new.owner IS NOT NULL"
-            " BEGIN INSERT INTO loud(rowid, body) VALUES(new.id, upper(new.body)); END",
+            (f"CREATE TRIGGER loud_ai AFTER INSERT ON item {loud}",),
+        ),
+        Index(
+            "old_bare",
+            f"CREATE VIRTUAL TABLE old_bare USING fts4(body, extra, content=''{rng.choice(OLD_OPTIONS)})",
+            (f"CREATE TRIGGER old_bare_ai AFTER INSERT ON item BEGIN INSERT INTO old_bare{both}; END",),
+            query,
+        ),
+        Index(
+            "no_lengths",
+            "CREATE VIRTUAL TABLE no_lengths USING fts5(body, extra, content='', columnsize=0)",
+            (f"CREATE TRIGGER no_lengths_ai AFTER INSERT ON item BEGIN INSERT INTO no_lengths{both}; END",),
+            query,
+        ),
+        Index(
+            "half",
+            f"CREATE VIRTUAL TABLE half USING fts5(body, extra UNINDEXED, content=''{unindexed})",
+            (f"CREATE TRIGGER half_ai AFTER INSERT ON item BEGIN INSERT INTO half{both}; END",),
+            query,
+        ),
+        Index(
+            "stored",
+            f"CREATE VIRTUAL TABLE stored USING {modules}(body, extra)",
+            (f"CREATE TRIGGER stored_ai AFTER INSERT ON item BEGIN INSERT INTO stored{both}; END",),
+            query,
+        ),
+        Index(
+            "areas",
+            "CREATE VIRTUAL TABLE areas USING rtree(id, low, high, +label)",
+            (f"CREATE TRIGGER areas_ai AFTER INSERT ON item {put}(new.id, {area}, new.tag); END",),
+            f"SELECT id, {area.replace('new.', '')}, tag FROM item",
+        ),
+        Index(
+            "people",
+            "CREATE VIRTUAL TABLE people USING fts5(name, note, content=owner, content_rowid=id)",
+            (f"CREATE TRIGGER people_ai AFTER INSERT ON owner BEGIN INSERT INTO people{person}; END",),
+            over="owner",
+        ),
+        Index(
+            "cards",
+            "CREATE VIRTUAL TABLE cards USING fts5(name, note)",
+            (
+                f"CREATE TRIGGER cards_ai AFTER INSERT ON owner BEGIN INSERT INTO cards{person}; END",
+                f"CREATE TRIGGER cards_au {updates} UPDATE cards SET note = new.note WHERE rowid = new.id; END",
+            ),
+            "SELECT id, name, note FROM owner",
+            over="owner",
         ),
     ]
 
@@ -170,7 +240,7 @@ def write(scenario: Scenario, root: Path) -> None:
 
 def create(path: Path, indexes: Sequence[Index], owners: Sequence[Any], items: Sequence[Any]) -> None:
     """Create one database as an application would."""
-    statements = [OWNER, ITEM, SHOWN, COUNTS, *(sql for index in indexes for sql in (index.sql, index.trigger))]
+    statements = [OWNER, ITEM, SHOWN, COUNTS, *(sql for index in indexes for sql in (index.sql, *index.triggers))]
     with closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.execute("PRAGMA synchronous=OFF")
         for statement in statements:

@@ -113,7 +113,7 @@ def _is_appended(arriving: ArrivingRows, derivation: Derivation) -> bool:
     return (
         derivation.event == "INSERT"
         and derivation.ways == {"INSERT"}
-        and {mapping.source.name for mapping in brought} == sources
+        and {mapping.source.name for mapping in brought} == sources != set()
         and all(mapping.table_map.on_conflict in _KEEPS_EACH_ROW for mapping in brought)
         and arriving.has_fired(derivation.over, derivation.name)
     )
