@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
+_NO_CONTENT = "unable to validate the inverted index for FTS4 table main.old_bare"
 _NEW = (9000, 1, "new", "harbour boats new", None)
 
 
@@ -134,7 +135,7 @@ def _state(path: Path, scenario: Scenario) -> dict[str, Any]:
     state: dict[str, Any] = {
         "owner": sorted(map(repr, _rows(path, "SELECT * FROM owner"))),
         "item": sorted(map(repr, _rows(path, "SELECT * FROM item"))),
-        "integrity": _rows(path, "PRAGMA integrity_check"),
+        "integrity": [line for line in _rows(path, "PRAGMA integrity_check") if not line[0].startswith(_NO_CONTENT)],
     }
     searches = [*WORDS, "li*", '"harbour light"', "boats NOT sea"]
     for index in scenario.indexes:

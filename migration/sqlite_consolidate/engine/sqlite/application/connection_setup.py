@@ -49,6 +49,8 @@ class Registrar:
                 setattr(self, name, _forwarding(method))
 
         def load_extension(path: str | os.PathLike[str]) -> None:
+            if not hasattr(con, "enable_load_extension"):
+                raise sqlite3.NotSupportedError("this Python cannot load extensions of SQLite")
             con.enable_load_extension(True)  # noqa: FBT003 -- SQLite's own name for it
             try:
                 con.load_extension(os.fspath(path))
