@@ -48,6 +48,8 @@ class InspectedDatabases:
         trial_copies: The copies into a scratch table that the preflight has made of tables from which something may be
             derived. Of the target's own rows as well.
         left_rows: Source name and name of each table whose rows do not all move, to the rows that are left behind.
+        expected_rows: Folded name of each table of the target of which matched rows update rows, and number of a
+            mapping or -1 for the target, to the view of the staging database with its rows as they have to be at last.
         without_added_rows: Names of the tables from which something is derived, and which the rows of the sources do
             not change.
     """
@@ -71,6 +73,10 @@ class InspectedDatabases:
     left_rows: dict[tuple[str, str], LeftRows] = field(default_factory=dict)
     _by_source: _Grouped = field(default=([], 0, {}), repr=False, compare=False)
     _by_target: _Grouped = field(default=([], 0, {}), repr=False, compare=False)
+    expected_rows: dict[tuple[str, int], str] = field(default_factory=dict)
+    _by_source: tuple[list[TableMapping], int, dict[str, list[TableMapping]]] = field(
+        default=([], 0, {}), repr=False, compare=False
+    )
 
     def mappings_of(self, source: str) -> list[TableMapping]:
         """Return the table mappings of a source, in the plan's order."""

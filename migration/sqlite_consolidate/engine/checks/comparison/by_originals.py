@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
 from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch, match_rows
+from sqlite_consolidate.engine.checks.matching.standing_rows import OF_TARGET
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
@@ -25,6 +26,7 @@ from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_for_inspection
 from sqlite_consolidate.engine.sqlite.errors import result_code
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import DifferenceKind, Disclosure, RowDifferences
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
@@ -199,6 +201,9 @@ def _match_all_rows(
             lost_rows = [RowMatch(rows, exact=0, changed=0, missing=rows, doubled=0) for rows in numbers]
             row_matches += zip(mappings, lost_rows, strict=True)
             continue
+        if (folded(name), OF_TARGET) in databases.expected_rows and not mappings[0].rowid_counts:
+            row_matches += _match_updated_rows(databases, connection, table, mappings, limits)
+            continue
         with ExitStack() as opened:
             originals = []
             for mapping in mappings:
@@ -224,6 +229,31 @@ def _match_all_rows(
             and not any(_replaces_target_rows(mapping) for mapping in mappings)
         ):
             row_matches.append((originals[0][1], table_matches[0]))
+    return row_matches
+
+
+def _match_updated_rows(
+    databases: InspectedDatabases,
+    connection: sqlite3.Connection,
+    table: Table,
+    mappings: Sequence[TableMapping],
+    limits: Limits | None,
+) -> list[tuple[TableMapping, RowMatch]]:
+    """Match the rows of a table of which matched rows update some.
+
+    The staging database has the rows of each original as the updates leave them.
+    """
+    into, numbers = mappings[0].into, [databases.mappings.index(mapping) for mapping in mappings]
+    before = databases.target.schema.table(into.name) if databases.target else None
+    with open_for_inspection(databases.path_of(next(m for m in mappings if m.matched)), limits) as con:
+        originals = []
+        for origin in ([OF_TARGET] if before else []) + numbers:
+            view = replace(into, name=databases.expected_rows[folded(into.name), origin], rowid="", without_rowid=True)
+            originals.append((con, mapping_of_target_rows(databases.plan, view, into, rowids=False)))
+        table_matches = match_rows(table, connection, originals)
+    row_matches = list(zip(mappings, table_matches[-len(mappings) :], strict=True))
+    if before and table_matches[0].missing:
+        row_matches.append((originals[0][1], table_matches[0]))
     return row_matches
 
 

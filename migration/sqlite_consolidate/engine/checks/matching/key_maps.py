@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.matching.levels import Levels
 from sqlite_consolidate.engine.checks.matching.matchable import find_unmatchable, staged_rowid, standing_key
 from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits
-from sqlite_consolidate.engine.checks.matching.standing_rows import StandingRows, same_values
+from sqlite_consolidate.engine.checks.matching.standing_rows import OF_TARGET, StandingRows, same_values
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id, table_id
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.rows.matched_rows import (
@@ -95,7 +95,17 @@ class _KeyMaps:
             for mapping in self.databases.mappings:
                 if mapping.source.name == source.name and folded(mapping.into.name) in self._standing:
                     self._add(mapping)
+        self._create_views()
         self.con.execute("COMMIT")
+
+    def _create_views(self) -> None:
+        """Create a view of the rows of each origin in a table of which rows are updated."""
+        mappings = self.databases.mappings
+        updated = {folded(mapping.into.name) for mapping in mappings if mapping.matched and mapping.matched.updating}
+        for name in updated & self._standing.keys():
+            origins = [number for number, mapping in enumerate(mappings) if folded(mapping.into.name) == name]
+            for origin in (OF_TARGET, *origins):
+                self.databases.expected_rows[name, origin] = self._standing[name].create_view(origin)
 
     def _name_maps(self) -> None:
         """Create the maps without lines, and let references look up their keys there."""
@@ -337,14 +347,14 @@ class _KeyMaps:
 
     def _add(self, mapping: TableMapping) -> None:
         """Let the rows of a source stand before the next one."""
-        standing = self._standing[folded(mapping.into.name)]
+        standing, origin = self._standing[folded(mapping.into.name)], self.databases.mappings.index(mapping)
         if mapping.matched and mapping.matched.updating:
             standing.update(mapping, mapping.matched)
         if mapping.source.name in self.databases.staged:
-            standing.add(mapping.projection())
+            standing.add(mapping.projection(), origin)
             return
         with attached(self.con, self.databases.path_of(mapping), f"source {mapping.source.name}") as alias:
-            standing.add(mapping.projection(alias))
+            standing.add(mapping.projection(alias), origin)
 
 
 def _origins(mapping: TableMapping) -> list[str]:

@@ -1,7 +1,8 @@
 """Hold the rows of one table of the target as they stand before each source.
 
 They are in a table of the staging database whose columns have no type, so that each value keeps its storage class. It
-has the rows of the target, and receives those of each source in the order of the plan.
+has the rows of the target, and receives those of each source in the order of the plan. At last it has the rows that the
+run has to leave in the target.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.rows.matched_rows import MatchedRows
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
+
+
+OF_TARGET = -1
+"""Origin of a row that the target had before."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,11 @@ class StandingRows:
             target: Name of the attached target. Empty if it does not have the table.
         """
         columns = [f"c{place}" for place in range(len(self.into.stored))]
-        self.con.execute(f"CREATE TABLE {self.place}({', '.join(columns)})")
+        self.con.execute(f"CREATE TABLE {self.place}({', '.join((*columns, 'origin'))})")
         if target:
             values = ", ".join(quoted(column.name) for column in self.into.stored)
-            self.con.execute(f"INSERT INTO {self.place} SELECT {values} FROM {quoted(target)}.{quoted(self.into.name)}")
+            rows = f"SELECT {values}, {OF_TARGET} FROM {quoted(target)}.{quoted(self.into.name)}"
+            self.con.execute(f"INSERT INTO {self.place} {rows}")
 
     def add_index(self, columns: tuple[str, ...]) -> None:
         """Create an index by which SQLite finds rows under these columns of the target."""
@@ -56,11 +62,24 @@ class StandingRows:
         name = f"{self.name} by {', '.join(map(self.column, columns))}"
         self.con.execute(f"CREATE INDEX IF NOT EXISTS {quoted(name)} ON {quoted(self.name)}({terms})")
 
-    def add(self, rows: Projection) -> None:
-        """Add the rows that a source brings."""
+    def add(self, rows: Projection, origin: int) -> None:
+        """Add the rows that a source brings.
+
+        Args:
+            rows: The rows.
+            origin: Number of their mapping.
+        """
         arriving = _expressions(rows)
         values = (arriving[folded(column.name)] for column in self.into.stored)
-        self.con.execute(f"INSERT INTO {self.place} {rows.select(values)}")
+        self.con.execute(f"INSERT INTO {self.place} {rows.select([*values, str(origin)])}")
+
+    def create_view(self, origin: int) -> str:
+        """Create a view of the rows of one origin under the names of the target, and return its name."""
+        name = f"{self.name} of {origin}"
+        columns = (f"c{place} AS {quoted(column.name)}" for place, column in enumerate(self.into.stored))
+        rows = f"SELECT {', '.join(columns)} FROM {quoted(self.name)} WHERE origin = {origin}"
+        self.con.execute(f"CREATE VIEW main.{quoted(name)} AS {rows}")
+        return name
 
     def update(self, mapping: TableMapping, matched: MatchedRows) -> None:
         """Give each row the values of the different row that matches it."""
