@@ -6,6 +6,7 @@ The rows are copied into a private scratch database to find out.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import digest_query
@@ -37,7 +38,21 @@ def find_value_changes(mapping: TableMapping, live: Path, limits: Limits | None 
         return []
     with scratch_database(live, limits) as con:
         attach(con, live, "src")
-        return _copy_and_compare(con, mapping, mapping.projection("src"))
+        if problems := _copy_and_compare(con, mapping, mapping.projection("src")):
+            return problems
+    return _find_updated_values(mapping, live, limits) if mapping.matched and mapping.matched.updating else []
+
+
+def _find_updated_values(mapping: TableMapping, live: Path, limits: Limits | None) -> list[Problem]:
+    """List the values that would change as they arrive in rows of the target.
+
+    Constraints are not judged here, because such a row keeps other values of the target.
+    """
+    matched = replace(mapping.matched, only_kept=True) if mapping.matched else None
+    with scratch_database(live, limits) as con:
+        attach(con, live, "src")
+        problems = _copy_and_compare(con, mapping, replace(mapping, matched=matched).projection("src"))
+    return [problem for problem in problems if problem.id == "value-changes"]
 
 
 def needs_value_check(mapping: TableMapping) -> bool:

@@ -114,7 +114,7 @@ def _conflict_problem(
     if count := _count_taken_rowids(con, key_source.mapping.projection(alias)):
         return _rowid_problem(into, key_source.mapping, count, (key_source.subject,))
     if not key_source.is_target:
-        return replace(cause, subject=key_source.subject, what=f"{cause.what} A key collision.", criterion="keys-free")
+        return replace(cause, subject=key_source.subject, criterion="keys-free")
     fact = f"existing rows violate the new constraint of {into.name}: {error.__cause__ or cause.what}."
     hint = "Leave the new key out of the target, or mend the rows."
     return Problem("key-collision", key_source.subject, fact, hint, criterion="keys-free")

@@ -186,7 +186,8 @@ def _try_rows(databases: InspectedDatabases, limits: Limits) -> None:
     refused = {problem.subject for problem in databases.problems if problem.id == "row-refused"}
     uncomputable = find_uncomputable_rows(databases, limits)
     databases.problems += [problem for problem in uncomputable if problem.subject not in refused]
-    _add_key_conflicts(databases, limits, {problem.subject for problem in uncomputable})
+    changing = {problem.subject for problem in databases.problems if problem.id == "value-changes"}
+    _add_key_conflicts(databases, limits, changing | {problem.subject for problem in uncomputable})
     for check in (check_held_rowids, check_parents):
         problems, findings = check(databases, limits)
         databases.problems += problems
@@ -368,12 +369,15 @@ def _with_create(creates: dict[str, str], table_map: TableMap) -> TableMap:
     return table_map.model_copy(update={"create": create})
 
 
-def _add_key_conflicts(databases: InspectedDatabases, limits: Limits, uncomputable: set[str]) -> None:
-    """Find repeated keys, except among rows for which SQLite cannot compute them."""
+def _add_key_conflicts(databases: InspectedDatabases, limits: Limits, left_out: set[str]) -> None:
+    """Find repeated keys, except in tables that get rows of some subjects.
+
+    SQLite cannot compute keys of these rows, or their values would change.
+    """
     for into in {mapping.into.name: mapping.into for mapping in databases.mappings}.values():
         mappings = databases.mappings_into(into.name)
         rows = key_sources(databases, into)
-        if uncomputable & {key_source.subject for key_source in rows}:
+        if left_out & {key_source.subject for key_source in rows}:
             continue
         try:
             copied = databases.trial_copies if is_derived_from(databases.target_schema.schema, into) else None

@@ -74,9 +74,6 @@ class InspectedDatabases:
     _by_source: _Grouped = field(default=([], 0, {}), repr=False, compare=False)
     _by_target: _Grouped = field(default=([], 0, {}), repr=False, compare=False)
     expected_rows: dict[tuple[str, int], str] = field(default_factory=dict)
-    _by_source: tuple[list[TableMapping], int, dict[str, list[TableMapping]]] = field(
-        default=([], 0, {}), repr=False, compare=False
-    )
 
     def mappings_of(self, source: str) -> list[TableMapping]:
         """Return the table mappings of a source, in the plan's order."""
@@ -166,6 +163,7 @@ class InspectedDatabases:
     def autoincrement_value(self, mapping: TableMapping) -> int:
         """Return the AUTOINCREMENT value that a mapping brings, or 0 without one."""
         marks = self.sources[mapping.source.name].marks
-        value = next((mark for name, mark in marks.items() if folded(name) == folded(mapping.table_map.name)), 0)
+        name = folded(mapping.table_map.name)
+        value = next((mark for table, mark in marks.items() if folded(table) == name), None)
         shift = mapping.shifts.get(folded(mapping.table.alias))
-        return value + shift.offset if value and shift else value
+        return 0 if value is None else value + shift.offset if shift else value

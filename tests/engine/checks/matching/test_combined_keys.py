@@ -175,3 +175,20 @@ def test_policy_decides_where_only_references_are_new(bench: Bench, policy: str,
 
     assert copied.rows("SELECT * FROM loan") == rows
     assert failed(copied) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "note", "problem"),
+    [("note INT", "'007'", "value-changes"), ("note CHECK(note < 5)", "9", "row-refused")],
+    ids=["another type", "a constraint"],
+)
+def test_updating_row_has_to_fit_the_target(bench: Bench, declared: str, note: str, problem: str) -> None:
+    """It is no collision of keys."""
+    bench.database(TARGET, SITE.replace("note", declared), "INSERT INTO site VALUES (7, 'a', 0, 1)")
+    bench.database("a.db", SITE, f"INSERT INTO site VALUES (1, 'a', 0, {note})")
+    site = table("site", keys="renumber", match=["code"], on_conflict="prefer-source")
+
+    problems = bench.survey(source("a.db", site)).problems
+
+    assert [(each.id, each.subject) for each in problems] == [(problem, "a.db:site")]
+    assert "collision" not in problems[0].what

@@ -308,6 +308,17 @@ def test_marks_follow_the_offset(bench: Bench) -> None:
     assert moved.rows("SELECT name, seq FROM sqlite_sequence") == [("site", 35)]
 
 
+def test_mark_of_zero_gets_the_offset_as_well(bench: Bench) -> None:
+    """Its table has keys below zero only."""
+    bench.database(TARGET, SITE, "INSERT INTO site VALUES (5, 'a')")
+    bench.database("b.db", SITE, "INSERT INTO site VALUES (-1, 'b')")
+
+    moved = bench.copied(renumbered("b.db", "site"))
+
+    assert moved.rows("SELECT id FROM site") == [(5,), (6,)]
+    assert moved.rows("SELECT name, seq FROM sqlite_sequence") == [("site", 7)]
+
+
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [

@@ -80,8 +80,8 @@ def test_key_conflict_has_the_sentence(
             KEYED,
             "skip-identical",
             (
-                'a.db:t: on_conflict = "skip-identical", but 1 of 1 rows under a key that t already has differ. A'
-                ' key collision. Correct the rows, or choose "prefer-target" or "prefer-source". [rows-differ]'
+                'a.db:t: on_conflict = "skip-identical", but 1 of 1 rows under a key that t already has differ.'
+                ' Correct the rows, or choose "prefer-target" or "prefer-source". [rows-differ]'
             ),
         ),
     ],
@@ -121,7 +121,7 @@ def test_policy_that_cannot_decide_has_these_sentences(bench: Bench) -> None:
 
     assert [str(problem) for problem in problems] == [
         (
-            "a.db:t: a row violates a constraint of t: UNIQUE constraint failed: t.k. A key collision."
+            "a.db:t: a row violates a constraint of t: UNIQUE constraint failed: t.k."
             " Correct the rows, or move them under another name (into). No policy decides about this constraint."
             " [row-refused]"
         ),

@@ -74,7 +74,7 @@ class StandingRows:
         self.con.execute(f"INSERT INTO {self.place} {rows.select([*values, str(origin)])}")
 
     def create_view(self, origin: int) -> str:
-        """Create a view of the rows of one origin under the names of the target, and return its name."""
+        """Create a view of the rows of one origin by the names of the target, and name it."""
         name = f"{self.name} of {origin}"
         columns = (f"c{place} AS {quoted(column.name)}" for place, column in enumerate(self.into.stored))
         rows = f"SELECT {', '.join(columns)} FROM {quoted(self.name)} WHERE origin = {origin}"
