@@ -61,6 +61,7 @@ LEVELS: dict[str, Level] = {
     "object-added-since": "attention",
     "object-changed-since": "attention",
     "object-left": "note",
+    "object-unexamined": "attention",
     "parent-absent": "attention",
     "parents-found": "attention",
     "parents-replaced": "attention",
@@ -104,6 +105,7 @@ LEVELS: dict[str, Level] = {
     "uncommitted-edits": "note",
     "untracked-file": "note",
     "view-left": "attention",
+    "view-needs": "note",
     "view-shared": "attention",
     "workspace-changed": "attention",
 }

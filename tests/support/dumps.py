@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.digest import digest_database, digest_tables
 from sqlite_consolidate.engine.content.dump import load_dump, write_dump
 from sqlite_consolidate.engine.sqlite.connections import open_memory, open_readonly
-from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 
 if TYPE_CHECKING:
     import sqlite3

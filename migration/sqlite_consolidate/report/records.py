@@ -290,17 +290,17 @@ def _key_maps(mapping: TableMapping) -> Iterator[KeyMapRecord]:
 
 
 def _database_record(facts: InspectedDatabase, run: RunResults, source: Source | None = None) -> DatabaseRecord:
-    places: dict[Place, dict[str, TableContent]] = {"live": _table_contents(facts.digests)}
+    places: dict[Place, dict[str, TableContent]] = {"live": _table_contents(facts.listed)}
     for place in ("backup", "dump", "archive"):
         tables = run.contents.get(place, {}).get(facts.file)
         if tables is not None:
-            places[place] = _table_contents(tables)
+            places[place] = _table_contents({name: each for name, each in tables.items() if name in facts.listed})
     return DatabaseRecord(
         name=facts.name,
         file=facts.file,
         size=facts.size,
         digest=facts.digest,
-        rows=facts.rows,
+        rows={name: digest.rows for name, digest in facts.listed.items()},
         versions=dict(facts.schema.header),
         contents=places,
         about=describe_source(source) if source else {},

@@ -19,7 +19,8 @@ from sqlite_consolidate.engine.content.digest import (
     digest_tables,
 )
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_memory, open_new, open_readonly
-from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 
 if TYPE_CHECKING:
     import sqlite3

@@ -21,9 +21,11 @@ def test_view_is_created_with_its_triggers(bench: Bench) -> None:
     assert sql_of(target_schema, "put") == instead
 
 
-@pytest.mark.parametrize("view", ["SELECT * FROM people", "SELECT title FROM tasks, people", "SELECT frobnicate(1)"])
+@pytest.mark.parametrize(
+    "view", ["SELECT * FROM people", "SELECT title FROM tasks, people", "SELECT frobnicate(name) FROM people"]
+)
 def test_view_of_unmoved_table_stays_in_archive(bench: Bench, view: str) -> None:
-    """The plan does not move the table people, and no function is called frobnicate."""
+    """The plan does not move the table people."""
     bench.database("a.db", TASKS, "CREATE TABLE people(name)", f"CREATE VIEW titles AS {view}")
 
     target_schema = bench.target_schema(source("a.db", "tasks"))
@@ -31,6 +33,51 @@ def test_view_of_unmoved_table_stays_in_archive(bench: Bench, view: str) -> None
     assert planned_objects(target_schema) == [("table", "tasks")]
     assert [finding.id for finding in target_schema.findings] == ["view-left"]
     assert "view titles " in target_schema.findings[0].text
+    assert "people" in target_schema.findings[0].text
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "SELECT upper(frobnicate(title)) FROM tasks",
+        "SELECT frobnicate(DISTINCT title) FROM tasks",
+        "SELECT frobnicate(title) OVER (ORDER BY id) FROM tasks",
+        "SELECT title FROM tasks ORDER BY title COLLATE frobnicate",
+    ],
+)
+@pytest.mark.parametrize("into", ["tasks", "a_tasks"])
+def test_view_with_function_of_application_is_created(bench: Bench, view: str, into: str) -> None:
+    """SQLite needs functions and collations when an application reads the view."""
+    bench.database("a.db", TASKS, f"CREATE VIEW titles AS {view}")
+
+    target_schema = bench.target_schema(source("a.db", table("tasks", into=into)))
+
+    assert [kind for kind, _ in planned_objects(target_schema)] == ["table", "view"]
+    [finding] = [each for each in target_schema.findings if each.id == "view-needs"]
+    assert "frobnicate" in finding.text
+
+
+def test_trigger_with_function_of_application_is_renamed(bench: Bench) -> None:
+    """SQLite rewrites no trigger whose function it lacks."""
+    own = "CREATE TRIGGER own AFTER INSERT ON tasks BEGIN UPDATE tasks SET title = frobnicate(title); END"
+    bench.database("a.db", TASKS, own)
+
+    target_schema = bench.target_schema(source("a.db", table("tasks", into="jobs")))
+
+    assert target_schema.problems == []
+    assert 'UPDATE "jobs" SET title = frobnicate(title)' in sql_of(target_schema, "own")
+
+
+def test_trigger_with_function_of_application_needs_its_table(bench: Bench) -> None:
+    """What the function hides from the compiler is found nevertheless."""
+    log = "CREATE TRIGGER log AFTER INSERT ON tasks BEGIN INSERT INTO people VALUES(frobnicate(new.title)); END"
+    bench.database("a.db", TASKS, "CREATE TABLE people(name)", log)
+
+    alone = bench.target_schema(source("a.db", "tasks"))
+    together = bench.target_schema(source("a.db", "tasks", "people"))
+
+    assert [problem.id for problem in alone.problems] == ["broken-trigger"]
+    assert planned_objects(together) == [("table", "tasks"), ("table", "people"), ("trigger", "log")]
 
 
 def test_view_never_reads_another_table_of_that_name(bench: Bench) -> None:

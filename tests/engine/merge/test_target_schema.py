@@ -326,12 +326,13 @@ def test_collation_or_function_of_application_is_refused(bench: Bench, ddl: str,
     assert "application" in problem.hint
 
 
-def test_module_of_application_is_refused(bench: Bench) -> None:
-    """SQLite cannot read the source without it."""
+def test_module_of_application_has_to_be_left(bench: Bench) -> None:
+    """SQLite reads the other tables of the source without it."""
     virtual = "INSERT INTO sqlite_schema VALUES('table', 'u', 'u', 0, 'CREATE VIRTUAL TABLE u USING maps(x)')"
     bench.database("a.db", TASKS, "PRAGMA writable_schema=ON", virtual)
 
     [problem] = bench.survey(source("a.db", "tasks")).problems
 
-    assert (problem.criterion, problem.subject) == ("sources-readable", "a.db")
-    assert "no such module: maps" in problem.what
+    assert (problem.id, problem.subject) == ("left-behind", "a.db:u")
+    assert "the module maps" in problem.what
+    assert bench.problems(source("a.db", "tasks", leave={"u": "the application creates it"})) == []

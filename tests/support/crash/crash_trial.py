@@ -15,7 +15,8 @@ from sqlite_consolidate.engine.backup.rollback.restore import write_version
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal
-from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.crash.backup_set_checks import backup_set_problems
 from tests.support.crash.injector import Call, calls_of, run_with_fault
 from tests.support.crash.power_cut import Disk

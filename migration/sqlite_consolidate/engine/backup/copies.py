@@ -18,7 +18,7 @@ from sqlite_consolidate.atomic_files import (
     write_private,
 )
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
-from sqlite_consolidate.engine.content.contents import has_wal_frames, load_contents, read_contents
+from sqlite_consolidate.engine.content.contents import dumped_digest, has_wal_frames, load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
@@ -143,6 +143,8 @@ def _has_same_contents(database: InspectedDatabase, copy: Path) -> bool:
 def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> DatabaseCopy:
     """Write the SQL dump of a copy and record the content digest of its reload.
 
+    It is the digest of the copy if the dump has everything but what this SQLite lacks something for.
+
     A large dump is loaded by a second process while this process writes it. That process uses Python's own SQLite. If
     it fails or gets another digest, this process loads the dump again with the SQLite of the run.
 
@@ -159,10 +161,18 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
         loaded = _dump_and_load(folder / copy.copy, out, part, limits) if copy.size >= PARALLEL_MIN_BYTES else {}
         if not loaded:
             _dump(folder / copy.copy, out, limits)
-    if loaded.get("digest") != copy.digest:
+    expected = _digest_of_dump(copy, folder, limits)
+    if loaded.get("digest") != expected:
         loaded = {"sha256": digest_file(part), "digest": load_contents(part, limits).digest}
     publish_file(part, path, sync_name=False)
-    return replace(copy, dump=f"databases/{path.name}", dump_sha256=loaded["sha256"], dump_digest=loaded["digest"])
+    digest = copy.digest if loaded["digest"] == expected else loaded["digest"]
+    return replace(copy, dump=f"databases/{path.name}", dump_sha256=loaded["sha256"], dump_digest=digest)
+
+
+def _digest_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits) -> str:
+    """Return the digest that a complete dump of a copy has."""
+    with contextlib.closing(open_readonly(folder / copy.copy, limits)) as con:
+        return dumped_digest(con, copy.table_digests)
 
 
 def _dump_and_load(copy: Path, out: TextIO, part: Path, limits: Limits) -> dict[str, str]:

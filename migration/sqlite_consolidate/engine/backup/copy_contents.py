@@ -17,11 +17,12 @@ from sqlite_consolidate.engine.content.contents import (
     pages_equal,
     read_contents,
 )
-from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_file
+from sqlite_consolidate.engine.content.digest import digest_database, digest_file
 from sqlite_consolidate.engine.content.dump import load_dump
 from sqlite_consolidate.engine.content.table_differences import compare_databases_or_raise, differences_or_note
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
-from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
@@ -77,8 +78,7 @@ def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, lim
 
 
 def _recorded_contents(copy: DatabaseCopy) -> Contents:
-    tables = {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in copy.tables.items()}
-    return Contents(copy.digest, tables)
+    return Contents(copy.digest, copy.table_digests)
 
 
 def dump_differences(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> RowDifferences:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 
 from sqlite_consolidate.atomic_files import replace
+from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.plan.patterns import expand_by_names
 from sqlite_consolidate.plan.values import inside
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -61,7 +62,8 @@ class DatabaseCopy:
         journal_mode: Journal mode of the live file.
         dump: Path of the SQL dump relative to the backup set, or empty.
         dump_sha256: Digest of the bytes of the dump.
-        dump_digest: Content digest of the reloaded dump.
+        dump_digest: Content digest of the reloaded dump. ``digest`` if the dump lacks nothing but the objects for which
+            SQLite lacks something.
     """
 
     __pydantic_config__ = _EXACTLY
@@ -79,6 +81,11 @@ class DatabaseCopy:
     dump: _Path = ""
     dump_sha256: str = ""
     dump_digest: str = ""
+
+    @property
+    def table_digests(self) -> dict[str, TableDigest]:
+        """Return the digest of each table."""
+        return {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in self.tables.items()}
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.row_differences import Disclosure
-from sqlite_consolidate.text import counted, list_names
+from sqlite_consolidate.text import counted, list_names, printable
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,6 +55,12 @@ class ConsolidatedTarget:
     row: history.Row | None
     object_changes: Mapping[str, str] = field(default_factory=dict)
     absent_row: str = "none: the target was replaced or rolled back"
+    unexamined: tuple[str, ...] = ()
+
+    @property
+    def intact(self) -> str:
+        """Return the text that it is intact, with the tables that SQLite could not examine."""
+        return f"ok; not examined: {list_names(self.unexamined)}" if self.unexamined else "ok"
 
     @property
     def changed_tables(self) -> list[str]:
@@ -122,14 +128,17 @@ def read_consolidated_target(
     try:
         with open_for_inspection(root / sealed.target, limits) as con:
             schema = read_schema(con)
-            damage = tuple([*sqlite_checks.check_integrity(con), *sqlite_checks.violated_checks(con, schema)] or ["ok"])
+            damage = (*sqlite_checks.check_integrity(con), *sqlite_checks.violated_checks(con, schema))
+            unexamined = tuple(printable(table.name) for table in schema.unexamined)
             changes = object_changes(committed or {}, objects_of(con))
             try:
                 row, keys = history.row_of(con, sealed.run), history.keys_of_run(con, sealed.run)
             except ProblemError:
-                return ConsolidatedTarget(digest_tables(con, schema), damage, None, changes, _UNREADABLE_ROW)
+                digests = digest_tables(con, schema)
+                return ConsolidatedTarget(digests, damage, None, changes, _UNREADABLE_ROW, unexamined)
             changes |= _history_changes(row, sealed) | _key_map_changes(keys, folder)
-            return ConsolidatedTarget(digest_tables(con, schema), damage, row, changes)
+            now = ConsolidatedTarget(digest_tables(con, schema), damage, row, changes)
+            return replace(now, unexamined=unexamined)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
             raise ProblemError(locked_problem(sealed.target, root / sealed.target)) from error
@@ -212,7 +221,7 @@ def target_right(
         differences: Table to the rows that were changed since; they are kept as records, and fail nothing.
     """
     observations = [
-        equal(f"{sealed.target}: integrity_check", "ok", "; ".join(now.damage)),
+        equal(f"{sealed.target}: integrity_check", now.intact, "; ".join(now.damage) or now.intact),
         equal(
             f"{sealed.target}: row of history",
             sealed.run,

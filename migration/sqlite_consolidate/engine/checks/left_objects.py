@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
-    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.plan.model import Source
 
 _MOST_NAMED = 60
@@ -49,11 +49,14 @@ def _left_objects(
     owners: dict[str, str] = {}
     for name in _unmapped_tables(source, schema):
         reason = source.leave_reason("tables", name)
-        if reason is None and rows.get(name):
+        if reason is None and rows.get(name, 1):
             continue  # the run is refused
         owners[folded(name)] = reason or ""
+        table = schema.table(name)
         if reason is None:
             yield f"table {name}", ""
+        elif table and not table.is_readable:  # its rows are not counted, so no other finding names it
+            yield from ((f"table {each}", reason) for each in (name, *_inner_tables(schema, table)))
     for view in schema.views:
         if folded(view.name) not in left_views:
             continue
@@ -64,9 +67,16 @@ def _left_objects(
     yield from _left_parts(source, schema, owners)
 
 
+def _inner_tables(schema: Schema, virtual: Table) -> Iterator[str]:
+    """Yield the names of the tables that belong to a virtual table which SQLite cannot create."""
+    for table in schema.tables.values():
+        if table.owner and folded(table.owner) == folded(virtual.name):
+            yield table.name
+
+
 def _left_parts(source: Source, schema: Schema, owners: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the indexes and triggers that stay, by the plan or with their table or view."""
-    for table in schema.movable:
+    for table in (*schema.movable, *schema.lacking):
         for index in table.indexes:
             reason = source.leave_reason("indexes", index.name)
             if index.sql and (reason is not None or folded(table.name) in owners):
@@ -79,4 +89,5 @@ def _left_parts(source: Source, schema: Schema, owners: Mapping[str, str]) -> It
 
 def _unmapped_tables(source: Source, schema: Schema) -> list[str]:
     moved = {folded(table_map.name) for table_map in source.tables}
-    return [table.name for table in schema.movable if folded(table.name) not in moved]
+    tables = (*schema.movable, *schema.lacking)
+    return [table.name for table in tables if folded(table.name) not in moved]

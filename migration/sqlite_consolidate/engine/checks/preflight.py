@@ -19,6 +19,11 @@ from sqlite_consolidate.engine.checks.derived.shared_out import find_shared_out
 from sqlite_consolidate.engine.checks.derived.shared_triggers import find_shared_triggers
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
+from sqlite_consolidate.engine.checks.lacking_objects import (
+    find_receiving_problems,
+    find_unmapped_lacking,
+    unexamined_findings,
+)
 from sqlite_consolidate.engine.checks.left_objects import find_left_objects
 from sqlite_consolidate.engine.checks.matching.key_maps import match_rows
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
@@ -198,8 +203,9 @@ def _list_unmoved(databases: InspectedDatabases) -> None:
     """Report the tables that the plan forgets and the objects that stay in a source."""
     for source in databases.plan.sources:
         if database := databases.sources.get(source.name):
-            problems, findings = find_unmapped_tables(source, database.rows)
-            databases.problems += problems
+            rows = {name: digest.rows for name, digest in database.listed.items()}
+            problems, findings = find_unmapped_tables(source, rows)
+            databases.problems += problems + find_unmapped_lacking(source, database.schema)
             databases.findings += findings
             left_views = databases.target_schema.left_views.get(source.name, set())
             databases.findings += find_left_objects(source, database, left_views)
@@ -215,6 +221,7 @@ def _read_databases(
             databases, inspect_database("target", plan.target, root, write_locks, plan.deadline, limits)
         )
     if databases.target:
+        databases.findings += unexamined_findings(databases.target)
         databases.problems += history.problems(databases.target.write_lock.reader, plan.target)
     present_sources = {source.name for source in existing_sources(plan, root)}
     readers = RecentReaders()
@@ -229,6 +236,7 @@ def _read_databases(
         result = inspect_database(source.name, source.file, root, write_locks, plan.deadline, limits, readers=shared)
         if facts := _add_result(databases, result):
             databases.sources[source.name] = facts
+            databases.findings += unexamined_findings(facts)
 
 
 def _add_unread(plan: Plan, databases: InspectedDatabases, unread: Sequence[FileProblem]) -> set[str]:
@@ -286,7 +294,8 @@ def _mapped_tables(plan: Plan, databases: InspectedDatabases) -> list[MappedTabl
                 tables.append((source, index, table))
             elif not source.is_of_pattern or table.id != "no-such-table":
                 databases.problems.append(table)
-    known = {name: set(map(folded, database.digests)) for name, database in databases.sources.items()}
+    databases.problems += find_receiving_problems(databases, tables)
+    known = {name: set(map(folded, database.schema.tables)) for name, database in databases.sources.items()}
     problems, findings = find_absent_tables(plan, known)
     databases.problems += problems
     databases.findings += findings

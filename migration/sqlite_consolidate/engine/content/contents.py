@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_table, digest_tables
-from sqlite_consolidate.engine.content.dump import load_dump
+from sqlite_consolidate.engine.content.dump import dumped_schema, load_dump
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import BinaryIO
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
@@ -29,7 +30,7 @@ else:
 
 
 def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest]:
-    """Digest every table that holds rows of the user, by name, a large file in two processes.
+    """Digest every table that a content digest covers, by name, a large file in two processes.
 
     A database in WAL mode is read by this process alone, because two processes could read two states of it.
 
@@ -48,7 +49,8 @@ def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schem
         con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on no other process can commit
         with ReadWorker("lower halves", path, limits=limits_of(con)) as worker:
             upper = {
-                table.name: digest_table(con, table, where=_half_condition(con, table, ">")) for table in schema.movable
+                table.name: digest_table(con, table, where=_half_condition(con, table, ">"))
+                for table in schema.digested
             }
             lower = worker.result()
     finally:
@@ -62,7 +64,7 @@ def digest_lower_halves(con: sqlite3.Connection) -> dict[str, tuple[int, int]]:
     Returns:
         Each table to the number of its rows and the sum of their hashes.
     """
-    halves = {table: _half_condition(con, table, "<=") for table in read_schema(con).movable}
+    halves = {table: _half_condition(con, table, "<=") for table in read_schema(con).digested}
     digests = {table.name: digest_table(con, table, where=where) for table, where in halves.items() if where}
     return {name: (digest.rows, digest.total) for name, digest in digests.items()}
 
@@ -131,6 +133,24 @@ def read_contents(
     schema = schema or read_schema(database)
     tables = digest_tables_in_parallel(file, database, schema) if file else digest_tables(database, schema)
     return Contents(digest_database(schema, tables, read_autoincrement_marks(database)), tables)
+
+
+def dumped_digest(con: sqlite3.Connection, contents: Mapping[str, TableDigest]) -> str:
+    """Return the digest of what an SQL dump of a database has.
+
+    It is that of the database, unless this SQLite lacks something for an object, which the dump leaves out.
+
+    Args:
+        con: The database.
+        contents: Digests of its tables.
+    """
+    schema = dumped_schema(read_schema(con))
+    marks = read_autoincrement_marks(con)
+    return digest_database(
+        schema,
+        {name: digest for name, digest in contents.items() if schema.table(name)},
+        {name: mark for name, mark in marks.items() if schema.table(name)},
+    )
 
 
 def digest_or_reason(path: Path, reader: Callable[[Path], Contents] = read_contents) -> str:

@@ -165,8 +165,8 @@ def _digest_inner_tables(con: sqlite3.Connection, table: Table, database: str) -
 
 
 def digest_tables(con: sqlite3.Connection, schema: Schema, database: str = "main") -> dict[str, TableDigest]:
-    """Digest every table that holds rows of the user, by name."""
-    return {table.name: digest_table(con, table, database) for table in schema.movable}
+    """Digest every table that a content digest covers, by name."""
+    return {table.name: digest_table(con, table, database) for table in schema.digested}
 
 
 def digest_database(schema: Schema, tables: dict[str, TableDigest], marks: dict[str, int]) -> str:

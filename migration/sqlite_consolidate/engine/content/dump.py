@@ -7,14 +7,17 @@ The last line is COMMIT, so a truncated dump restores nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sqlite_consolidate.engine.content.literals import literal, text_literal
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind
-from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.engine.sqlite.wide_rows import MAX_VALUES, fetch_rows, select_rows
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     import sqlite3
@@ -48,9 +51,11 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
     if begins:
         con.execute("BEGIN")
     try:
-        schema = read_schema(con)
+        whole = read_schema(con)
+        schema = dumped_schema(whole)
         encoding = schema.header["encoding"]
         out.write(HEADER)
+        out.writelines(f"-- Left out: {printable(text)}.\n" for text in left_out(whole))
         # A row may be older than the CHECK that it violates. The dump restores such rows as well.
         out.write(f"PRAGMA encoding='{encoding}';\nPRAGMA foreign_keys=OFF;\nPRAGMA ignore_check_constraints=ON;\n")
         out.write("BEGIN;\n")
@@ -60,7 +65,7 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
                 if content_table is not table:
                     out.write(f"DELETE FROM {quoted(content_table.name)};\n")
                 _write_rows(con, content_table, encoding, out)
-        _write_marks(con, encoding, out)
+        _write_marks(con, schema, encoding, out)
         _write_late_objects(schema, out)
         out.write(f"PRAGMA user_version={schema.header['user_version']};\n")
         out.write(f"PRAGMA application_id={schema.header['application_id']};\n")
@@ -180,8 +185,30 @@ def _is_complete(statement: str) -> bool:
     return sqlite3.complete_statement(statement.encode("utf-8", "replace").decode())
 
 
-def _write_marks(con: sqlite3.Connection, encoding: str, out: TextIO) -> None:
-    for name, mark in sorted(read_autoincrement_marks(con).items()):
+def dumped_schema(schema: Schema) -> Schema:
+    """Return a schema without the objects that a dump leaves out."""
+    lacking = {folded(table.name) for table in schema.tables.values() if table.lacks}
+    tables = {
+        name: replace(table, indexes=tuple(index for index in table.indexes if not index.lacks))
+        for name, table in schema.tables.items()
+        if not table.lacks
+    }
+    triggers = tuple(trigger for trigger in schema.triggers if folded(trigger.table) not in lacking)
+    return replace(schema, tables=tables, triggers=triggers)
+
+
+def left_out(schema: Schema) -> list[str]:
+    """Return each object that a dump leaves out, with what this SQLite lacks for it."""
+    lacking = {folded(table.name): table.lacks for table in schema.tables.values() if table.lacks}
+    objects = [("table", table.name, table.lacks) for table in schema.tables.values() if table.lacks]
+    objects += [("index", i.name, i.lacks) for table in schema.movable for i in table.indexes if i.lacks]
+    objects += [("trigger", t.name, lacking[folded(t.table)]) for t in schema.triggers if folded(t.table) in lacking]
+    return [f"{kind} {name} needs {lacks}, which this SQLite lacks" for kind, name, lacks in objects]
+
+
+def _write_marks(con: sqlite3.Connection, schema: Schema, encoding: str, out: TextIO) -> None:
+    marks = {name: mark for name, mark in read_autoincrement_marks(con).items() if schema.table(name)}
+    for name, mark in sorted(marks.items()):
         out.write(f"DELETE FROM sqlite_sequence WHERE name={literal(name, encoding)};\n")
         out.write(f"INSERT INTO sqlite_sequence VALUES({literal(name, encoding)},{mark});\n")
 

@@ -14,7 +14,8 @@ from sqlite_consolidate.engine.sqlite.integrity import check_integrity, count_or
 from sqlite_consolidate.engine.sqlite.limits import Limits, out_of_proportion_problem, reading_seconds
 from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock, RecentReaders, lock_one_of_many
 from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ class InspectedDatabase:
     digest: str
     size: int
     orphans: dict[tuple[str, str], int]
+
+    @property
+    def listed(self) -> dict[str, TableDigest]:
+        """Return the digests of the tables that a report lists.
+
+        In a source it does not list the tables that belong to a virtual table which SQLite cannot create.
+        """
+        inner = {table.name for table in self.schema.tables.values() if table.kind == "shadow"}
+        return {name: each for name, each in self.digests.items() if self.name == "target" or name not in inner}
 
     @property
     def rows(self) -> dict[str, int]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
+from sqlite_consolidate.engine.checks.lacking_objects import intact_text
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.code.remaining import remaining_observations
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -47,8 +48,9 @@ def sources_readable(run: RunResults) -> list[Observation]:
     read = {facts.file: facts for facts in run.inspected.databases}
     for file in _files(run.plan):
         if file in read:
-            rows = sum(read[file].rows.values())
-            observed = f"{counted(len(read[file].digests), 'table')}, {counted(rows, 'row')}"
+            listed = read[file].listed
+            rows = sum(digest.rows for digest in listed.values())
+            observed = f"{counted(len(listed), 'table')}, {counted(rows, 'row')}"
             observations.append(Observation(file, "every table is read", observed, holds=True))
         elif file not in named:
             observations += _unread(run, file) or [_passed(file, "absent, and optional in the plan")]
@@ -59,9 +61,8 @@ def integrity_before(run: RunResults) -> list[Observation]:
     """Observe that SQLite's full integrity_check of each database returns ok."""
     observations = _problems(run, "integrity-before")
     named = {observation.subject for observation in observations}
-    observations += [
-        equal(facts.file, "integrity_check: ok", "integrity_check: ok") for facts in run.inspected.databases
-    ]
+    texts = {facts.file: intact_text(facts.file, run.inspected.findings) for facts in run.inspected.databases}
+    observations += [equal(file, text, text) for file, text in texts.items()]
     for file in run.inspected.unread:
         observations += [] if file in named else _unread(run, file)
     return observations or [not_required("databases", "no database of the plan exists")]
@@ -107,9 +108,10 @@ def nothing_left_behind(run: RunResults) -> list[Observation]:
         facts = run.inspected.sources.get(source.name)
         if facts is None:
             observations += _unread(run, source.file)
-        elif forgotten.isdisjoint(f"{source.file}:{table}" for table in facts.digests):
-            observed = f"{counted(len(facts.digests), 'table')}: each is moved, is left with a reason, or has no row"
-            observations.append(_passed(source.file, observed, max(1, len(facts.digests))))
+        elif forgotten.isdisjoint(f"{source.file}:{table}" for table in facts.schema.tables):
+            tables = len(facts.listed)
+            observed = f"{counted(tables, 'table')}: each is moved, is left with a reason, or has no row"
+            observations.append(_passed(source.file, observed, max(1, tables)))
     return observations or [not_required("sources", "no source of the plan exists")]
 
 
@@ -237,7 +239,7 @@ def _changed_since(run: RunResults, known: Rehearsal) -> list[str]:
     """Return the databases whose content digest or tables differ from the rehearsal."""
     digests = {printable(facts.file): facts.digest for facts in run.inspected.databases}
     tables = {
-        printable(facts.file): {printable(name): (table.rows, table.sha256) for name, table in facts.digests.items()}
+        printable(facts.file): {printable(name): (table.rows, table.sha256) for name, table in facts.listed.items()}
         for facts in run.inspected.databases
     }
     return sorted(

@@ -38,6 +38,8 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
     if table.kind == "shadow":
         text = "belongs to a virtual table and holds its inner state, not rows."
         return Problem("inner-table", subject, text, "Move the virtual table instead.", criterion="sources-readable")
+    if lacks := table.lacks or _lacking_index(source, table):
+        return lacking_problem(subject, table, lacks)
     if table.kind == "virtual" and not _stores_its_rows(table):
         text = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
         hint = "Leave it behind with a reason and create it again in the target."
@@ -51,3 +53,37 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
 
 def _stores_its_rows(table: Table) -> bool:
     return table.module in _MODULES and content_kind(table) == "own" and not unseen_option(table)
+
+
+def _lacking_index(source: Source, table: Table) -> str:
+    """Return what SQLite lacks for an index that the plan moves, or an empty text."""
+    indexes = (index for index in table.indexes if index.lacks)
+    moved = (index for index in indexes if source.leave_reason("indexes", index.name) is None)
+    return next((f"{index.lacks} for its index {index.name}" for index in moved), "")
+
+
+def lacking_problem(subject: str, table: Table, lacks: str, *, is_target: bool = False) -> Problem:
+    """Return the problem that rows of a table cannot be moved or added.
+
+    SQLite lacks something for the table or for one of its indexes.
+
+    Args:
+        subject: The table.
+        table: The table.
+        lacks: What SQLite lacks, such as ``the collation unicase``.
+        is_target: Whether the table belongs to the target and would receive rows.
+    """
+    fact = f"needs {lacks}, which only its application defines."
+    hint = 'Name a function that defines it: setup = "tools/setup.py:register" of [connection].'
+    if is_target:
+        fact = f"would receive rows, and {fact}"
+        hint += " Or move the rows under another name (into)."
+    elif lacks == table.lacks:
+        hint += " Or leave the table behind with a reason."
+    else:
+        hint += " Or leave the index behind with a reason."
+    if lacks.startswith("the collation "):
+        return Problem("own-collation", subject, fact, hint, criterion="sources-readable")
+    if lacks.startswith("the function "):
+        return Problem("own-function", subject, fact, hint, criterion="sources-readable")
+    return Problem("virtual-table", subject, fact, hint, criterion="values-fit")

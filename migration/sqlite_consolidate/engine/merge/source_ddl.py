@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.application.stand_ins import execute_with_stand_ins
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, Statement, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
@@ -181,12 +182,12 @@ def rename_stand_ins(con: sqlite3.Connection, schema: Schema, renamed_views: Map
     for view in schema.views:
         name = renamed_views.get(folded(view.name))
         if name and has_table(con, view.name):
-            con.execute(f"ALTER TABLE {quoted(view.name)} RENAME TO {quoted(name)}")
+            execute_with_stand_ins(con, f"ALTER TABLE {quoted(view.name)} RENAME TO {quoted(name)}")
 
 
 def column_names(con: sqlite3.Connection, name: str) -> list[str]:
     """Return the names of the columns of a table or a view."""
-    return [row[1] for row in con.execute(f"PRAGMA main.table_xinfo({quoted(name)})").fetchall()]
+    return [row[1] for row in execute_with_stand_ins(con, f"PRAGMA main.table_xinfo({quoted(name)})").fetchall()]
 
 
 def tables_together(source: Source) -> list[list[TableMap]]:
@@ -222,13 +223,15 @@ def rename_tables(con: sqlite3.Connection, maps: Sequence[TableMap], schema: Sch
             names[number] = f"{free}{number} in {table_map.into}"
             common_names[quoted(names[number])] = quoted(table_map.into)
         if names[number] != table.name:
-            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME TO "{free}{number}"')
+            execute_with_stand_ins(con, f'ALTER TABLE {quoted(table.name)} RENAME TO "{free}{number}"')
     for number, (_, table) in enumerate(tables):
         if names[number] == table.name:
             continue
         if has_table(con, names[number]):  # a table that is not moved must not be mistaken for the renamed one
-            con.execute(f"ALTER TABLE {quoted(names[number])} RENAME TO {quoted(names[number] + NOT_MOVED)}")
-        con.execute(f'ALTER TABLE "{free}{number}" RENAME TO {quoted(names[number])}')
+            execute_with_stand_ins(
+                con, f"ALTER TABLE {quoted(names[number])} RENAME TO {quoted(names[number] + NOT_MOVED)}"
+            )
+        execute_with_stand_ins(con, f'ALTER TABLE "{free}{number}" RENAME TO {quoted(names[number])}')
     return common_names
 
 
@@ -254,9 +257,9 @@ def _free_prefix(schema: Schema) -> str:
 def _rename_columns(con: sqlite3.Connection, table_map: TableMap, table: Table, free: str) -> None:
     columns = [(column.name, new) for old, new in table_map.columns.items() if (column := table.column(old))]
     for index, (old, _) in enumerate(columns):
-        con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO "{free}{index}"')
+        execute_with_stand_ins(con, f'ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO "{free}{index}"')
     for index, (_, new) in enumerate(columns):
-        con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN "{free}{index}" TO {quoted(new)}')
+        execute_with_stand_ins(con, f'ALTER TABLE {quoted(table.name)} RENAME COLUMN "{free}{index}" TO {quoted(new)}')
 
 
 def has_table(con: sqlite3.Connection, name: str) -> bool:

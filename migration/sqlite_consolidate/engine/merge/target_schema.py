@@ -12,7 +12,7 @@ with a reason, the trigger stays in the archive as well. A foreign key cannot be
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, create_statements, planned_statements
@@ -22,6 +22,7 @@ from sqlite_consolidate.engine.merge.views.mapped_views import ViewMapper
 from sqlite_consolidate.engine.merge.views.planned_views import ViewPlanner
 from sqlite_consolidate.engine.merge.views.source_names import SourceNames
 from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
+from sqlite_consolidate.engine.sqlite.application.stand_ins import create_schema_in_memory
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_object_kind
 from sqlite_consolidate.engine.sqlite.integrity import uncheckable_tables
@@ -30,7 +31,6 @@ from sqlite_consolidate.engine.sqlite.schema.statements import (
     Statement,
     is_same_object,
     same_statement,
-    schema_statements,
 )
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, rename_in_statement
 from sqlite_consolidate.findings import Finding
@@ -105,18 +105,9 @@ class TargetSchemaBuilder:
         )
         # Source name to the folded names of its tables that keep their name and columns.
         self._unchanged_tables: dict[str, set[str]] = {}
-        for statement in schema_statements(target or Schema({}, (), ())):
-            try:
-                self.con.execute(statement.sql)
-            except sqlite3.Error as error:
-                self._problem(
-                    f"{plan.target}:{statement.name}",
-                    f"SQLite cannot create it again: {error}.",
-                    _FOREIGN,
-                    id="cannot-create",
-                )
-            if statement.kind == "table":
-                self._own_tables.add(folded(statement.name))
+        self._target = target or Schema({}, (), ())
+        create_schema_in_memory(self.con, self._target, self._report_uncreated)
+        self._own_tables |= {folded(table.name) for table in (*self._target.movable, *self._target.lacking)}
         self._uncheckable_before = uncheckable_tables(self.con)
 
     def build(self) -> TargetSchema:
@@ -131,7 +122,10 @@ class TargetSchemaBuilder:
             self._check_foreign_keys(origin, table)
         self._check_keys_of_target()
         self._names.close()
-        self.target_schema.schema = read_schema(self.con)
+        schema = read_schema(self.con)
+        # A table stands in for each virtual table of the target that this SQLite cannot create.
+        lacking = {name: table for name, table in self._target.tables.items() if table.lacks and name in schema.tables}
+        self.target_schema.schema = replace(schema, tables=schema.tables | lacking)
         self.con.close()
         return self.target_schema
 
@@ -336,6 +330,10 @@ class TargetSchemaBuilder:
             return False
         order.append(statement)
         return True
+
+    def _report_uncreated(self, statement: Statement, error: sqlite3.Error) -> None:
+        subject, text = f"{self.plan.target}:{statement.name}", f"SQLite cannot create it again: {error}."
+        self._problem(subject, text, _FOREIGN, id="cannot-create")
 
     def _problem(self, subject: str, text: str, hint: str, criterion: str = "names-free", *, id: str) -> None:
         self.target_schema.problems.append(Problem(id, subject, text, hint, criterion=criterion))

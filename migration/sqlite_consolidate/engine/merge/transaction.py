@@ -239,7 +239,7 @@ class TargetTransaction:
 
         A digest that cannot be derived from others is read from the table.
         """
-        tables = {table.name: table for table in read_schema(self.connection).movable}
+        tables = {table.name: table for table in read_schema(self.connection).digested}
         tables.pop(history.TABLE, None)
         arrived: dict[str, TableDigest] = {}
         for copied in self.copied_tables:
@@ -263,7 +263,7 @@ class TargetTransaction:
         rows = sum(self.inspected.rows(mapping) for mapping in self.inspected.mappings)
         before = sum(self.inspected.target.rows.values()) if self.inspected.target else 0
         self.limits.progress.begin(rows + before)
-        tables = read_schema(self.connection).movable
+        tables = read_schema(self.connection).digested
         self.verified = {table.name: self.digests(self.connection, table) for table in tables}
         self.verified.pop(history.TABLE, None)
 

@@ -37,9 +37,17 @@ _INSTRUCTIONS_PER_CHECK = 20_000  # virtual machine instructions between two che
 
 
 class Connection(sqlite3.Connection):
-    """Check the limits of the run while a statement runs on this connection."""
+    """Check the limits of the run while a statement runs on this connection.
+
+    Attributes:
+        is_in_memory: Whether it holds an empty database in memory, in which statements are tried.
+        stand_ins: Folded name of each function and collation that was defined for it in place of the application's, to
+            its description.
+    """
 
     limits: Limits
+    is_in_memory: bool = False
+    stand_ins: dict[str, str]
 
 
 def limits_of(con: sqlite3.Connection) -> Limits:
@@ -106,6 +114,7 @@ def open_new(path: Path, limits: Limits | None = None) -> Connection:
 def open_memory(limits: Limits | None = None) -> Connection:
     """Open an empty database in memory."""
     con = sqlite3.connect(":memory:", isolation_level=None, cached_statements=0, factory=Connection)
+    con.is_in_memory, con.stand_ins = True, {}
     _harden(con, limits or Limits())
     return con
 

@@ -13,6 +13,9 @@ else:
     from sqlite_utils.utils import sqlite3
 
 _PRIMARY = 0xFF  # of an extended result code (https://sqlite.org/rescode.html#pve)
+_MISSING = re.compile(
+    r"(?:no such|unknown) (?P<kind>collation|function|module|tokenizer|table)(?: sequence)?: (?P<name>.+)", re.DOTALL
+)
 _IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -64,11 +67,20 @@ def is_statement_error(error: BaseException) -> bool:
 def missing_object_kind(error: BaseException) -> str:
     """Return the kind of object that SQLite does not know.
 
-    It is ``collation``, ``function``, ``module``, ``table`` or empty. Only this function parses the text of an error,
-    because SQLite has no code for these.
+    It is ``collation``, ``function``, ``module``, ``tokenizer``, ``table`` or empty. Only this module parses the text
+    of an error, because SQLite has no code for these.
     """
-    match = re.match(r"no such (\w+)", str(error)) if is_statement_error(error) else None
-    return match.group(1) if match else ""
+    match = _MISSING.match(str(error)) if is_statement_error(error) else None
+    return match["kind"] if match else ""
+
+
+def missing_object(error: BaseException) -> str:
+    """Return what this SQLite lacks by an error, such as ``the collation unicase``.
+
+    It is empty for any other error. Only the application defines such an object.
+    """
+    match = _MISSING.match(str(error)) if is_statement_error(error) else None
+    return f"the {match['kind']} {match['name'].removesuffix('()')}" if match and match["kind"] != "table" else ""
 
 
 def in_use_problem(

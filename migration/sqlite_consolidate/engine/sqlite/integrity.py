@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -10,12 +11,13 @@ from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.errors import is_statement_error
 from sqlite_consolidate.engine.sqlite.schema.declarations import check_expressions
 from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -55,15 +57,48 @@ def integrity_lines(con: sqlite3.Connection, most: int) -> list[str]:
     """
     virtual = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0"
     number = min(most + int(con.execute(virtual).fetchone()[0]), _ALL_LINES)
-    lines = (str(row[0]) for row in con.execute(f"PRAGMA main.integrity_check({number})").fetchall())
+    try:
+        lines = [str(row[0]) for row in con.execute(f"PRAGMA main.integrity_check({number})").fetchall()]
+    except sqlite3.OperationalError as error:
+        if not is_statement_error(error):
+            raise
+        lines = _lines_by_table(con, number)
     return [line for line in lines if line != "ok" and not (_lagging_index(con, line) or _is_contentless(con, line))]
+
+
+def _lines_by_table(con: sqlite3.Connection, most: int) -> list[str]:
+    """Return the errors of integrity_check for each table that SQLite can check.
+
+    The list of free pages is checked as well.
+    """
+    schema = read_schema(con)
+    uncheckable = {folded(table.name) for table in schema.unexamined if not _is_checkable(con, table)}
+    query = "SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid"
+    names = ["sqlite_schema", *(name for (name,) in con.execute(query).fetchall())]
+    checks = (_check_table(con, name) for name in names if folded(name) not in uncheckable)
+    return list(itertools.islice((line for lines in checks for line in lines if line != "ok"), most))
+
+
+def _check_table(con: sqlite3.Connection, name: str) -> list[str]:
+    return [str(line) for (line,) in con.execute(f"PRAGMA main.integrity_check({quoted(name)})").fetchall()]
+
+
+def _is_checkable(con: sqlite3.Connection, table: Table) -> bool:
+    if table.kind == "virtual":
+        return False
+    try:
+        con.execute(f"EXPLAIN PRAGMA main.integrity_check({quoted(table.name)})")
+    except sqlite3.OperationalError as error:
+        if not is_statement_error(error):
+            raise
+        return False
+    return True
 
 
 def lagging_indexes(con: sqlite3.Connection, schema: Schema) -> list[str]:
     """Return the FTS4 tables of which SQLite says that they differ from their content."""
-    names = [table.name for table in schema.tables.values() if table.module == "fts4"]
-    checks = (con.execute(f"PRAGMA main.integrity_check({quoted(name)})").fetchall() for name in names)
-    return [name for lines in checks for (line,) in lines if (name := _lagging_index(con, str(line)))]
+    names = [table.name for table in schema.tables.values() if table.module == "fts4" and not table.lacks]
+    return [name for each in names for line in _check_table(con, each) if (name := _lagging_index(con, line))]
 
 
 def _lagging_index(con: sqlite3.Connection, line: str) -> str:

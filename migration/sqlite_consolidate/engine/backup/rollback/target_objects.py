@@ -10,7 +10,8 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements
 
 if TYPE_CHECKING:

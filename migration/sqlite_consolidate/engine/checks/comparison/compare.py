@@ -19,7 +19,8 @@ from sqlite_consolidate.engine.checks.comparison.compare_structure import (
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.merge.conflict_log import matched_text
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, count_orphans, integrity_lines
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.observation import (
     Observation,
@@ -32,7 +33,7 @@ from sqlite_consolidate.observation import (
 )
 from sqlite_consolidate.plan.patterns import stated_rows
 from sqlite_consolidate.row_differences import no_row_differences
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, list_names, printable
 
 if TYPE_CHECKING:
     import sqlite3
@@ -298,7 +299,9 @@ def _orphans_before(inspected: InspectedDatabases) -> dict[tuple[str, str], int]
 def integrity(con: sqlite3.Connection) -> list[Observation]:
     """Observe that SQLite's full integrity_check of the target reports no error."""
     con.execute(f"PRAGMA main.cache_size=-{CHECK_CACHE_KB}")
-    return [equal("target: integrity_check", "ok", "; ".join(integrity_lines(con, 20)) or "ok")]
+    names = [printable(table.name) for table in read_schema(con).unexamined]
+    intact = f"ok; not examined: {list_names(names)}" if names else "ok"
+    return [equal("target: integrity_check", intact, "; ".join(integrity_lines(con, 20)) or intact)]
 
 
 def marks_carried(compared: TargetComparison) -> list[Observation]:

@@ -186,9 +186,9 @@ def schema_as_planned(compared: SchemaComparison) -> list[Observation]:
     """
     history_table = folded(history.TABLE)
     expected = {
-        folded(t.name): t for t in compared.inspected.target_schema.schema.movable if folded(t.name) != history_table
+        folded(t.name): t for t in compared.inspected.target_schema.schema.digested if folded(t.name) != history_table
     }
-    present = {folded(t.name): t for t in compared.schema.movable if folded(t.name) != history_table}
+    present = {folded(t.name): t for t in compared.schema.digested if folded(t.name) != history_table}
     if compared.changed_since:
         return _declaration_observations(compared, expected, present)
     observations = [

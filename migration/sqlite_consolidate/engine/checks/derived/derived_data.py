@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Stale
 
 _KEEPS_EACH_ROW = ("refuse", "skip-identical")
+_ACCEPT = 'accept that {0} is stale: [[stale]] with name = "{0}" and a reason'
 _MOVE_APART = "move the rows into a table of another name (into)"
 
 
@@ -193,7 +194,9 @@ def _add_table(arriving: ArrivingRows, table: str, derivations: Sequence[Derivat
     rows = sum(max(arriving.count_of(each) for each in lacking if each.over == over) for over in read_tables)
     subject, fact = f"{databases.plan.target}:{table}", _fact(arriving, lacking)
     is_index = any(derivation.is_index for derivation in lacking)
-    checked = is_index and _is_compared_by_integrity_check(databases, table)
+    declared = databases.target_schema.schema.table(table)
+    lacks = declared.lacks if declared else ""
+    checked = is_index and not lacks and _is_compared_by_integrity_check(databases, table)
     accepted = _accepting(databases.plan.stale, table, [] if is_index else lacking)
     if accepted and not checked:
         reasons = dict.fromkeys(entry.reason.rstrip(".") for entry in accepted)
@@ -203,14 +206,20 @@ def _add_table(arriving: ArrivingRows, table: str, derivations: Sequence[Derivat
         return
     if checked:
         fact += " SQLite's integrity_check reports a stale FTS4 index as malformed, so a [[stale]] cannot accept it."
-    hint = _hint(databases, table, lacking, checked=checked)
+    hint = _define(table, lacks) if lacks else _hint(databases, table, lacking, checked=checked)
     others = tuple(mapping.subject for over in read_tables for mapping in arriving.bringing(over))
     databases.problems.append(Problem("derived-undeclared", subject, fact, hint, criterion=CRITERION, others=others))
 
 
+def _define(table: str, lacks: str) -> str:
+    """Return what the operator can do about a table that needs what this SQLite lacks."""
+    setup = f'Define {lacks} in a function that the plan names: setup = "tools/setup.py:register" of [connection]'
+    return f"{setup}. Or {_ACCEPT.format(table)}."
+
+
 def _hint(databases: InspectedDatabases, table: str, derivations: Sequence[Derivation], *, checked: bool) -> str:
     """Return what the operator can do, with the lines to paste."""
-    accept = f'accept that {table} is stale: [[stale]] with name = "{table}" and a reason'
+    accept = _ACCEPT.format(table)
     if checked:
         return f"Paste these lines into the plan, and the run rebuilds it:\n{rebuild_lines(table)}"
     if any(derivation.is_index for derivation in derivations):

@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.merge.source_ddl import (
     tables_together,
     with_common_names,
 )
+from sqlite_consolidate.engine.sqlite.application.stand_ins import execute_with_stand_ins, stand_in_statement
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema import dependencies
 from sqlite_consolidate.engine.sqlite.schema.statements import Statement, words_of
@@ -149,7 +150,7 @@ class ViewMapper:
             con.execute(_INSTEAD_OF.sub("BEFORE", trigger.sql, count=1))
             common_names = self._rename(con)
             if folded(view) != folded(trigger.table) and folded(trigger.table) not in self.renamed:
-                con.execute(f"ALTER TABLE {quoted(trigger.table)} RENAME TO {quoted(view)}")
+                execute_with_stand_ins(con, f"ALTER TABLE {quoted(trigger.table)} RENAME TO {quoted(view)}")
             sql = _BEFORE.sub("INSTEAD OF", _sql(con, "trigger", trigger.name), count=1)
         return Statement("trigger", trigger.name, view, with_common_names(sql, common_names))
 
@@ -159,7 +160,8 @@ class ViewMapper:
     def _open(self, views: Collection[TriggerOrView], stand_ins: Collection[TriggerOrView] = ()) -> sqlite3.Connection:
         """Return a database in memory with tables, some views, and tables for other views."""
         con = open_memory(self.limits)
-        statements = [table.sql for table in self.schema.movable]
+        statements = [stand_in_statement(table) for table in self.schema.lacking]
+        statements += [table.sql for table in self.schema.movable]
         # A view may name an index (INDEXED BY).
         statements += [index.sql for table in self.schema.movable for index in table.indexes if index.sql]
         statements += [view.sql for view in views]
@@ -170,7 +172,7 @@ class ViewMapper:
         ]
         for statement in statements:
             with contextlib.suppress(sqlite3.Error):  # the plan of the target's schema reports it
-                con.execute(statement)
+                execute_with_stand_ins(con, statement)
         return con
 
     def _rename(self, con: sqlite3.Connection) -> dict[str, str]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.views.mapped_views import in_order_of_use
+from sqlite_consolidate.engine.sqlite.application.stand_ins import stand_ins_in
 from sqlite_consolidate.engine.sqlite.schema import dependencies
 from sqlite_consolidate.engine.sqlite.schema.statements import Statement, same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -94,7 +96,14 @@ class ViewPlanner:
             reason = self._unmoved_reason(view) or self._other_meaning(view, view.name, view.sql)
         if not reason:
             self._instead += [(each, view.name) for each in triggers]
+            self._find_needed(view, view.name)
         return reason
+
+    def _find_needed(self, view: TriggerOrView, name: str) -> None:
+        """Add a finding for a view that needs what only the application defines."""
+        if lacks := stand_ins_in(self.con, view.sql):
+            text = f"view {name} is created as it is. It needs {join_names(lacks)}, which this SQLite lacks."
+            self.findings.append(Finding.of("view-needs", self.mapper.source.file, text))
 
     def _rewritten_trigger(self, trigger: TriggerOrView, view: str) -> Statement:
         """Return a trigger of a view, for the names that its tables have in the target."""
@@ -128,6 +137,7 @@ class ViewPlanner:
             text = f"view {view.name} is created as {name}, because it reads {', '.join(sorted(targets))}."
             self.findings.append(Finding.of("name-changed", self.mapper.source.file, text))
         self._instead += [(trigger, name) for trigger in triggers]
+        self._find_needed(view, name)
         return ""
 
     def _mapped_name(self, view: TriggerOrView) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from sqlite_consolidate.engine.sqlite.application.stand_ins import MOST_STAND_INS, define_stand_in
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -161,11 +162,19 @@ def _compile(
 
 
 def compile_accesses(con: sqlite3.Connection, statements: list[str]) -> tuple[list[Access], list[str]]:
-    """Compile statements without running them, and return their accesses and errors."""
+    """Compile statements without running them, and return their accesses and errors.
+
+    A database in memory gets stand-ins for the functions and collations that only the application defines.
+    """
 
     def compile_all() -> list[str]:
         return [error for error in (_error(con, statement) for statement in statements) if error]
 
+    for _ in range(MOST_STAND_INS):
+        accesses, errors = record_accesses(con, compile_all)
+        defined = [error for error in errors if define_stand_in(con, error)]
+        if not defined:
+            return accesses, errors
     return record_accesses(con, compile_all)
 
 

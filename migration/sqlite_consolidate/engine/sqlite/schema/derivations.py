@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.application.stand_ins import create_schema_in_memory
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.dependencies import Access, compile_accesses, record_accesses
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind
 from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
-from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, strip_literals
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ SEARCH_MODULES = ("fts4", "fts5")
 """Modules of virtual tables that can have external content or none."""
 ROWIDS = ("rowid", "_rowid_", "oid")
 """Names of the implicit rowid, as far as no column of the table has them."""
-_APPLICATION_OBJECT = re.compile(r"no such (?P<kind>function|collation sequence): (?P<name>.+)", re.DOTALL)
 # SQLite does not ask the authorizer about the rows that OR REPLACE deletes.
 _REPLACES = re.compile(r"\bor\s+replace\b|\breplace\s+into\b")
 _ON_CONFLICT_REPLACE = re.compile(r"\bon\s+conflict\s+replace\b")
@@ -35,7 +34,6 @@ _ON_CONFLICT_REPLACE = re.compile(r"\bon\s+conflict\s+replace\b")
 _READS_ROWS = re.compile(r"\bfrom\b|\bin\b(?!\s*\()")
 _COMPARES = re.compile(r"\bdistinct\s+from\b")
 _EVENT = re.compile(r"(?<!\S)(?:insert|update|delete)(?!\S)")
-_OBJECTS_OF_THE_APPLICATION = 100  # more functions and collations are not tried
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class DerivationReader:
     def __init__(
         self, schema: Schema, limits: Limits | None = None, refreshed: Mapping[str, Collection[str]] | None = None
     ) -> None:
-        """Create the copy, without the objects that only the application can create.
+        """Create the copy, with stand-ins for what only the application defines.
 
         Args:
             schema: The schema.
@@ -85,9 +83,7 @@ class DerivationReader:
         self.schema = schema
         self.refreshed = refreshed or {}
         self.con = open_memory(limits)
-        for statement in schema_statements(schema):
-            with contextlib.suppress(sqlite3.Error):  # a problem of its own
-                self.con.execute(statement.sql)
+        create_schema_in_memory(self.con, schema)  # what SQLite cannot create is a problem of its own
 
     def close(self) -> None:
         """Close the copy."""
@@ -184,16 +180,7 @@ class DerivationReader:
 
     def compile(self, statement: str) -> list[Access]:
         """Return the accesses of a statement, with stand-ins for what the application defines."""
-        for _ in range(_OBJECTS_OF_THE_APPLICATION):
-            accesses, errors = compile_accesses(self.con, [statement])
-            match = _APPLICATION_OBJECT.match(errors[0]) if errors else None
-            if not match:
-                break
-            if match["kind"] == "function":
-                self.con.create_function(match["name"], -1, _nothing)
-            else:
-                self.con.create_collation(match["name"], _equal)
-        return accesses
+        return compile_accesses(self.con, [statement])[0]
 
     def _written(self, fired: list[TriggerOrView], writes: dict[str, list[Access]]) -> dict[str, frozenset[str]]:
         """Return each table that triggers write, and how."""
@@ -286,12 +273,3 @@ def unquoted(sql: str) -> str:
 
 def _replaces_by_constraint(table: Table) -> bool:
     return bool(_ON_CONFLICT_REPLACE.search(strip_literals(table.sql)))
-
-
-def _nothing(*_: object) -> None:
-    """Stand in for a function of the application."""
-
-
-def _equal(_: str, __: str) -> int:
-    """Stand in for a collation of the application."""
-    return 0

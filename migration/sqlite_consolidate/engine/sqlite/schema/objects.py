@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
+from sqlite_consolidate.engine.sqlite.application.missing_objects import MissingObjects, can_read, find_missing_objects
+from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, strip_literals, virtual_table_module
 
 if TYPE_CHECKING:
     import sqlite3
-
-    from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -52,6 +51,7 @@ class Index:
         origin: ``c`` for CREATE INDEX, ``u`` for a UNIQUE constraint, ``pk`` for a PRIMARY KEY.
         sql: The CREATE INDEX statement. Empty for an automatic index.
         terms: Column (None for an expression), descending and collation of each term of the key.
+        lacks: What this SQLite lacks for it, such as ``the function twice``. Empty if it lacks nothing.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Index:
     partial: bool
     sql: str
     terms: tuple[tuple[str | None, bool, str], ...]
+    lacks: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,10 @@ class Table:
         alias: The INTEGER PRIMARY KEY column, which is the rowid. Empty without one.
         module: Module of a virtual table, such as ``fts5`` or ``rtree``. Empty for any other table.
         foreign_keys: In the order in which they are declared.
+        lacks: What this SQLite lacks for it, such as ``the module vec0``. Empty if it lacks nothing. A shadow table
+            lacks what its virtual table lacks.
+        owner: Virtual table that a shadow table belongs to, if SQLite cannot create that.
+        is_readable: False if SQLite cannot read the rows, because it lacks something.
     """
 
     name: str
@@ -114,6 +119,14 @@ class Table:
     alias: str
     module: str
     foreign_keys: tuple[ForeignKey, ...] = ()
+    lacks: str = ""
+    is_readable: bool = True
+    owner: str = ""
+
+    @property
+    def lacks_for_writing(self) -> str:
+        """Return what this SQLite lacks to change a row, for the table itself or for an index."""
+        return self.lacks or next((index.lacks for index in self.indexes if index.lacks), "")
 
     @property
     def stored(self) -> tuple[Column, ...]:
@@ -188,9 +201,27 @@ class Schema:
     def movable(self) -> tuple[Table, ...]:
         """Return the tables that hold rows of the user.
 
-        They are ordinary and virtual tables. Shadow tables and tables of SQLite are left out.
+        They are ordinary and virtual tables, without those for which this SQLite lacks something.
         """
-        return tuple(table for table in self.tables.values() if table.kind in ("table", "virtual"))
+        return tuple(t for t in self.tables.values() if t.kind in ("table", "virtual") and not t.lacks)
+
+    @property
+    def lacking(self) -> tuple[Table, ...]:
+        """Return the ordinary and virtual tables for which this SQLite lacks something."""
+        return tuple(t for t in self.tables.values() if t.kind in ("table", "virtual") and t.lacks)
+
+    @property
+    def unexamined(self) -> tuple[Table, ...]:
+        """Return the tables of which integrity_check may not examine all."""
+        return tuple(t for t in self.tables.values() if t.kind != "shadow" and t.lacks_for_writing)
+
+    @property
+    def digested(self) -> tuple[Table, ...]:
+        """Return the tables whose rows a content digest covers.
+
+        They are the movable ones, and those that lack something and are readable, shadow tables included.
+        """
+        return self.movable + tuple(t for t in self.tables.values() if t.lacks and t.is_readable)
 
 
 _Statements = dict[tuple[str, str], str]  # kind and name of each object to its statement
@@ -208,19 +239,13 @@ def read_schema(con: sqlite3.Connection, database: str = "main") -> Schema:
     entries = con.execute(
         f"SELECT type, name, tbl_name, coalesce(sql, '') FROM {quoted(database)}.sqlite_schema ORDER BY rowid"
     ).fetchall()
-    sqls = {(kind, name): sql for kind, name, _, sql in entries}
-    tables = {}
-    listed = con.execute(f"PRAGMA {quoted(database)}.table_list").fetchall()
     limits = limits_of(con)
-    inner = _shadow_tables(
-        {name: sqls.get(("table", name), "") for _, name, kind, *_ in listed if kind == "virtual"}, listed, limits
-    )
-    for _, name, listed_as, _, without_rowid, strict in listed:
+    reader = _TableReader(con, database, entries, find_missing_objects(entries, limits))
+    tables = {}
+    for _, name, listed_as, _, without_rowid, strict in con.execute(f"PRAGMA {quoted(database)}.table_list").fetchall():
         if listed_as in ("table", "virtual", "shadow") and not folded(name).startswith("sqlite_"):
             limits.deadline.start_step(f"table {name}")
-            kind = "table" if listed_as == "shadow" and folded(name) not in inner else listed_as
-            table = _table(con, database, name, kind, sqls, without=bool(without_rowid), strict=bool(strict))
-            tables[name] = table
+            tables[name] = reader.read(name, listed_as, without=bool(without_rowid), strict=bool(strict))
     order = {name: index for index, (kind, name, _, _) in enumerate(entries) if kind == "table"}
     return Schema(
         tables=dict(sorted(tables.items(), key=lambda item: order.get(item[0], len(order)))),
@@ -230,39 +255,71 @@ def read_schema(con: sqlite3.Connection, database: str = "main") -> Schema:
     )
 
 
-def _shadow_tables(
-    virtual: dict[str, str], listed: list[tuple[str, str, str, int, int, int]], limits: Limits
-) -> set[str]:
-    """Return the folded names of the tables that virtual tables have created.
+@dataclass(frozen=True)
+class _TableReader:
+    """Read the tables of one schema."""
 
-    SQLite lists every table with the name of a shadow table as one, such as a user's ``notes_content`` beside an FTS
-    table ``notes`` that indexes it. So each virtual table is created again in memory to see which tables it creates.
-    """
-    candidates = {folded(name) for _, name, kind, *_ in listed if kind == "shadow"}
-    if not candidates:
-        return candidates
-    con = open_memory(limits)
-    try:
-        created = set()
-        for name, sql in virtual.items():
-            try:
-                con.execute(sql)
-            except sqlite3.Error:  # it needs something that is missing here, so names decide
-                created |= {shadow for shadow in candidates if shadow.startswith(f"{folded(name)}_")}
-        created |= {folded(name) for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        return candidates & created
-    finally:
-        con.close()
+    con: sqlite3.Connection
+    database: str
+    entries: list[tuple[str, str, str, str]]
+    missing: MissingObjects
+
+    @cached_property
+    def _sqls(self) -> _Statements:
+        return {(kind, name): sql for kind, name, _, sql in self.entries}
+
+    def read(self, name: str, listed_as: str, *, without: bool, strict: bool) -> Table:
+        """Return a table that SQLite lists."""
+        kind = self._kind(name, listed_as)
+        virtual = self.missing.inner.get(folded(name), name)
+        lacks = self.missing.tables.get(folded(virtual), "")
+        sql = self._sqls.get(("table", name), "")
+        try:
+            columns = _columns(self.con, self.database, name)
+            indexes = _indexes(self.con, self.database, name, self._sqls, self.missing)
+        except sqlite3.Error:
+            if not lacks:
+                raise
+            columns, indexes = (), ()
+        taken = {folded(column.name) for column in columns}
+        rowid = "" if without else next((n for n in ("rowid", "_rowid_", "oid") if n not in taken), "")
+        keys = [column for column in columns if column.key]
+        is_alias = (
+            len(keys) == 1 and keys[0].type == "INTEGER" and not without and not any(i.origin == "pk" for i in indexes)
+        )
+        return Table(
+            name=name,
+            kind=kind,
+            sql=sql,
+            without_rowid=without,
+            strict=strict,
+            columns=columns,
+            indexes=indexes,
+            rowid=rowid,
+            alias=keys[0].name if is_alias and kind == "table" else "",
+            module=virtual_table_module(sql) if kind == "virtual" else "",
+            foreign_keys=_foreign_keys(self.con, self.database, name) if columns else (),
+            lacks=lacks,
+            owner=virtual if kind == "shadow" and lacks else "",
+            is_readable=not lacks or (kind != "virtual" and can_read(self.con, self.database, name)),
+        )
+
+    def _kind(self, name: str, listed_as: str) -> str:
+        """Return the kind of a table.
+
+        SQLite lists every table with the name of a shadow table as one, such as a user's ``notes_content`` beside an
+        FTS table ``notes`` that indexes it. Each virtual table was created in memory to see which tables it creates.
+        """
+        if folded(name) in self.missing.inner:
+            return "shadow"
+        return "table" if listed_as == "shadow" and folded(name) not in self.missing.created else listed_as
 
 
-def _table(
-    con: sqlite3.Connection, database: str, name: str, kind: str, sqls: _Statements, *, without: bool, strict: bool
-) -> Table:
-    sql = sqls.get(("table", name), "")
-    columns = tuple(
+def _columns(con: sqlite3.Connection, database: str, name: str) -> tuple[Column, ...]:
+    return tuple(
         Column(
             column,
-            kind_.upper(),
+            kind.upper(),
             bool(notnull),
             default,
             key,
@@ -270,29 +327,9 @@ def _table(
             hidden=hidden == 1,
             is_stored=hidden == _STORED,
         )
-        for _, column, kind_, notnull, default, key, hidden in con.execute(
+        for _, column, kind, notnull, default, key, hidden in con.execute(
             f"PRAGMA {quoted(database)}.table_xinfo({quoted(name)})"
         ).fetchall()
-    )
-    indexes = _indexes(con, database, name, sqls)
-    taken = {folded(column.name) for column in columns}
-    rowid = "" if without else next((n for n in ("rowid", "_rowid_", "oid") if n not in taken), "")
-    keys = [column for column in columns if column.key]
-    is_alias = (
-        len(keys) == 1 and keys[0].type == "INTEGER" and not without and not any(i.origin == "pk" for i in indexes)
-    )
-    return Table(
-        name=name,
-        kind=kind,
-        sql=sql,
-        without_rowid=without,
-        strict=strict,
-        columns=columns,
-        indexes=indexes,
-        rowid=rowid,
-        alias=keys[0].name if is_alias and kind == "table" else "",
-        module=virtual_table_module(sql) if kind == "virtual" else "",
-        foreign_keys=_foreign_keys(con, database, name),
     )
 
 
@@ -313,7 +350,9 @@ def _foreign_keys(con: sqlite3.Connection, database: str, table: str) -> tuple[F
     )
 
 
-def _indexes(con: sqlite3.Connection, database: str, table: str, sqls: _Statements) -> tuple[Index, ...]:
+def _indexes(
+    con: sqlite3.Connection, database: str, table: str, sqls: _Statements, missing: MissingObjects
+) -> tuple[Index, ...]:
     indexes = []
     listed = con.execute(f"PRAGMA {quoted(database)}.index_list({quoted(table)})").fetchall()
     for _, name, unique, origin, partial in sorted(listed):
@@ -324,23 +363,10 @@ def _indexes(con: sqlite3.Connection, database: str, table: str, sqls: _Statemen
             ).fetchall()
             if is_key
         )
-        indexes.append(Index(name, table, bool(unique), origin, bool(partial), sqls.get(("index", name), ""), terms))
+        lacks = missing.indexes.get(folded(name), "")
+        sql = sqls.get(("index", name), "")
+        indexes.append(Index(name, table, bool(unique), origin, bool(partial), sql, terms, lacks))
     return tuple(indexes)
-
-
-def read_autoincrement_marks(con: sqlite3.Connection, database: str = "main") -> dict[str, int]:
-    """Return the AUTOINCREMENT marks, the largest rowid that each table ever had.
-
-    See https://sqlite.org/autoinc.html.
-    """
-    exists = con.execute(f"SELECT 1 FROM {quoted(database)}.sqlite_schema WHERE name = 'sqlite_sequence'").fetchone()
-    if not exists:
-        return {}
-    rows = con.execute(
-        f"SELECT name, seq FROM {quoted(database)}.sqlite_sequence"
-        f" WHERE name IN (SELECT name FROM {quoted(database)}.sqlite_schema WHERE type = 'table')"
-    )
-    return {name: seq for name, seq in rows if isinstance(seq, int)}
 
 
 Key = tuple[tuple[str, str], ...]

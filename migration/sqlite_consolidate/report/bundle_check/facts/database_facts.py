@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.checks.comparison.compare import settled_text
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
 from sqlite_consolidate.engine.checks.derived.rebuilt_contents import CONTENTS, INTACT
+from sqlite_consolidate.engine.checks.lacking_objects import intact_text
 from sqlite_consolidate.engine.checks.matching.matched_rows_proof import (
     copied_subject,
     matched_rows_text,
@@ -118,7 +119,7 @@ def _of_preflight(plan: Plan, record: Record) -> Iterator[Fact]:
             tables = contents_of(database, "live").values()
             observed = f"{counted(len(tables), 'table')}, {counted(sum(table.rows for table in tables), 'row')}"
             yield Fact("sources-readable", file, "every table is read", observed)
-            yield Fact("integrity-before", file, "integrity_check: ok")
+            yield Fact("integrity-before", file, intact_text(file, record.findings))
         else:
             yield Fact("sources-readable", file, NO_PROBLEM, "absent, and optional in the plan")
     for source in record.sources:
@@ -311,7 +312,7 @@ def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
     after, target = tables_after(record), record.target
     yield Fact("schema-as-planned", "target: tables", str(len(after)))
     yield Fact("final-digest", "target: tables", str(len(after)))
-    yield Fact("integrity", "target: integrity_check", "ok")
+    yield Fact("integrity", "target: integrity_check", intact_text(plan.target, record.findings, "ok"))
     yield Fact("committed", plan.target, stamp_of(record))
     for name, content in after.items():
         yield Fact("final-digest", f"target: {name}", content_text(content))

@@ -1,0 +1,114 @@
+"""Specify what a plan may do with tables that need what this SQLite lacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.checks.lacking_objects import UNEXAMINED
+from tests.support.databases import TARGET, Bench, source, table
+from tests.support.missing.kinds import INDEXES, KINDS, PLAIN, READERS, TABLES, VIRTUAL_TABLES, Kind
+from tests.support.thorough import sampled
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.problem import Problem
+
+LACKING = (*TABLES, *VIRTUAL_TABLES)
+ROW = "INSERT INTO {} VALUES(11, 'x', 1)"
+
+
+def problems(bench: Bench, *sources: object, **keys: object) -> list[Problem]:
+    """Return the problems of a plan."""
+    return bench.survey(*sources, **keys).problems  # type: ignore[arg-type]
+
+
+def expected_id(kind: Kind) -> str:
+    """Return the id of the problem for rows of a kind."""
+    return f"own-{kind.name.split()[0]}" if kind.name.split()[0] in ("collation", "function") else "virtual-table"
+
+
+@pytest.mark.parametrize("kind", sampled([*LACKING, *INDEXES], 1, 4, 7, 11, 14), ids=lambda kind: kind.name)
+def test_moving_what_sqlite_lacks_is_refused(bench: Bench, kind: Kind) -> None:
+    """The problem names the table, and proposes the setup."""
+    kind.build(bench.root / "a.db")
+
+    [problem] = problems(bench, source("a.db", "plain", "odd"))
+
+    assert (problem.id, problem.subject) == (expected_id(kind), "a.db:odd")
+    assert "[connection]" in problem.hint
+
+
+@pytest.mark.parametrize("kind", sampled(LACKING, 2, 7, 8), ids=lambda kind: kind.name)
+def test_leaving_it_with_a_reason_is_enough(bench: Bench, kind: Kind) -> None:
+    """The other table is moved, and a finding states the limit."""
+    kind.build(bench.root / "a.db")
+
+    copied = bench.copied(source("a.db", "plain", leave={"odd": "the application creates it again"}))
+
+    assert copied.rows("SELECT id FROM plain ORDER BY id") == [(1,), (2,)]
+    assert [f.subject for f in copied.inspected.findings if f.id == UNEXAMINED] == ["a.db:odd"]
+
+
+@pytest.mark.parametrize("kind", sampled(LACKING, 2, 7, 8), ids=lambda kind: kind.name)
+def test_forgotten_table_is_left_behind(bench: Bench, kind: Kind) -> None:
+    """Its rows count, or may be there."""
+    kind.build(bench.root / "a.db")
+
+    [problem] = problems(bench, source("a.db", "plain"))
+
+    assert (problem.id, problem.subject) == ("left-behind", "a.db:odd")
+
+
+@pytest.mark.parametrize("kind", sampled([*TABLES, *INDEXES], 1, 8), ids=lambda kind: kind.name)
+def test_target_table_that_receives_rows_is_refused(bench: Bench, kind: Kind) -> None:
+    """SQLite cannot add a row without what it lacks."""
+    kind.build(bench.root / TARGET)
+    bench.database(
+        "a.db", "CREATE TABLE odd(id INTEGER PRIMARY KEY, name TEXT, n INT)", "INSERT INTO odd VALUES(9, 'x', 1)"
+    )
+
+    ids = {(problem.id, problem.subject) for problem in problems(bench, source("a.db", "odd"))}
+
+    assert (expected_id(kind), f"{TARGET}:odd") in ids
+
+
+@pytest.mark.parametrize(
+    "kind", sampled([*LACKING, *INDEXES, *READERS[:2]], 0, 5, 8, 13, 15), ids=lambda kind: kind.name
+)
+def test_target_table_beside_it_receives_rows(bench: Bench, kind: Kind) -> None:
+    """No other table of the target changes."""
+    if "external" in kind.name:
+        pytest.skip("it shows the rows of the table that receives some")
+    kind.build(bench.root / TARGET)
+    bench.database("a.db", *PLAIN.split(";")[:2], ROW.format("plain"))
+
+    copied = bench.copied(source("a.db", "plain"))
+
+    assert copied.rows("SELECT id FROM plain ORDER BY id") == [(1,), (2,), (11,)]
+    assert copied.compared.schema.lacking == copied.inspected.target_schema.schema.lacking
+
+
+def test_name_of_unknown_virtual_table_is_taken(bench: Bench) -> None:
+    """A table of that name cannot be created in the target, nor one with the name of its inner tables."""
+    VIRTUAL_TABLES[0].build(bench.root / TARGET)
+    bench.database(
+        "a.db", "CREATE TABLE t(x)", "INSERT INTO t VALUES(1)", "CREATE TABLE u(x)", "INSERT INTO u VALUES(1)"
+    )
+
+    plan = source("a.db", table("t", into="odd"), table("u", into="odd_data"))
+
+    assert {problem.subject for problem in problems(bench, plan)} >= {f"{TARGET}:odd", "a.db:u"}
+
+
+def test_search_index_without_tokenizer_is_not_rebuilt(bench: Bench) -> None:
+    """The hint proposes the tokenizer or a stale index, and not a rebuild that fails."""
+    external = next(kind for kind in KINDS if "external" in kind.name)
+    external.build(bench.root / TARGET)
+    bench.database("a.db", *PLAIN.split(";")[:2], ROW.format("plain"))
+
+    [problem] = problems(bench, source("a.db", "plain"))
+
+    assert (problem.id, problem.subject) == ("derived-undeclared", f"{TARGET}:odd")
+    assert "[[rebuild]]" not in problem.hint
+    assert "[connection]" in problem.hint
