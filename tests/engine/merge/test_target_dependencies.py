@@ -59,8 +59,8 @@ def test_view_with_function_of_application_is_created(bench: Bench, view: str, i
 
 def test_trigger_with_function_of_application_is_renamed(bench: Bench) -> None:
     """SQLite rewrites no trigger whose function it lacks."""
-    own = "CREATE TRIGGER own AFTER INSERT ON tasks BEGIN UPDATE tasks SET title = frobnicate(title); END"
-    bench.database("a.db", TASKS, own)
+    trigger = "CREATE TRIGGER own AFTER INSERT ON tasks BEGIN UPDATE tasks SET title = frobnicate(title); END"
+    bench.database("a.db", TASKS, trigger)
 
     target_schema = bench.target_schema(source("a.db", table("tasks", into="jobs")))
 

@@ -161,11 +161,11 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
         loaded = _dump_and_load(folder / copy.copy, out, part, limits) if copy.size >= PARALLEL_MIN_BYTES else {}
         if not loaded:
             _dump(folder / copy.copy, out, limits)
-    expected = _digest_of_dump(copy, folder, limits)
-    if loaded.get("digest") != expected:
+    if loaded.get("digest") != copy.digest:
         loaded = {"sha256": digest_file(part), "digest": load_contents(part, limits).digest}
+    is_complete = loaded["digest"] == copy.digest or loaded["digest"] == _digest_of_dump(copy, folder, limits)
     publish_file(part, path, sync_name=False)
-    digest = copy.digest if loaded["digest"] == expected else loaded["digest"]
+    digest = copy.digest if is_complete else loaded["digest"]
     return replace(copy, dump=f"databases/{path.name}", dump_sha256=loaded["sha256"], dump_digest=digest)
 
 

@@ -90,7 +90,7 @@ def test_target_table_beside_it_receives_rows(bench: Bench, kind: Kind) -> None:
 
 
 def test_name_of_unknown_virtual_table_is_taken(bench: Bench) -> None:
-    """A table of that name cannot be created in the target, nor one with the name of its inner tables."""
+    """Neither its name nor those of its inner tables can be used again."""
     VIRTUAL_TABLES[0].build(bench.root / TARGET)
     bench.database(
         "a.db", "CREATE TABLE t(x)", "INSERT INTO t VALUES(1)", "CREATE TABLE u(x)", "INSERT INTO u VALUES(1)"
