@@ -28,6 +28,7 @@ WITH_SQL_OF_ROWS = {
     "projection.py": "the home of the rows of a table mapping",
     "dump.py": "writes a whole database as text, which belongs to no table mapping",
     "cost.py": "makes SQLite compute views and generated columns before anything is planned",
+    "missing_objects.py": "lets SQLite compile a query of a table, and runs none",
     "contents.py": "reads the least and the largest rowid, to divide a table",
     "history.py": "reads the table that the project itself owns",
     "key_conflicts.py": "groups the keys that projections give",
