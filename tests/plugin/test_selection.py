@@ -203,14 +203,14 @@ def pytest_runtestloop(session):
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("@pytest.mark.order(4020)\n", "", " none."),
         ("order(4020)", "order(4010)", "(order 4010): "),
-        ("@pytest.mark.order(4020)", "@pytest.mark.skip\n@pytest.mark.order(4020)", " 'skip'."),
-        ('stage("40-transfer")', 'stage("60-commit")', " stage('40-transfer'), and has stage('60-commit')."),
         ("pytest.mark.migrate", "pytest.mark.slow", "test_40_transfer.py::test_rows_counted"),
         ('@pytest.mark.criterion("rows-counted")', "", " 'rows-counted'."),
         ("import pytest", "import pytest, nothing_of_that_name", "40-transfer: "),
         *thorough(
+            ("@pytest.mark.order(4020)\n", "", " none."),
+            ("@pytest.mark.order(4020)", "@pytest.mark.skip\n@pytest.mark.order(4020)", " 'skip'."),
+            ('stage("40-transfer")', 'stage("60-commit")', " stage('40-transfer'), and has stage('60-commit')."),
             ("order(4020)", "order('first')", " order('first')."),
             ("order(4020)", "order(4020, 2)", " order(4020, 2)."),
             ("order(4020)", "order(4020.5)", " order(4020.5)."),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sqlite_consolidate.report.folded_files import dump, fold_document, unfold_document
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,9 +97,10 @@ def test_order_of_unfolded_items_is_stable() -> None:
     assert unfold_document(fold_document(once)) == once
 
 
-def test_evidence_of_ten_thousand_files_is_small() -> None:
+@pytest.mark.parametrize("files", [500, *thorough(10_000)])
+def test_evidence_of_many_files_is_small(files: int) -> None:
     """An item for each file would take many times as much."""
-    document = evidence(10_000)
+    document = evidence(files)
 
     assert len(dump(fold_document(document))) < len(json.dumps(document)) / 2
 

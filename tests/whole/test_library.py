@@ -362,6 +362,7 @@ def is_locked(workspace: Workspace) -> bool:
     return holder(backups) is not None or (backups / "run.lock").exists()
 
 
+@pytest.mark.thorough
 def test_runs_of_one_second_have_separate_backup_sets(workspace: Workspace) -> None:
     """No folder of reports tells them apart, and each is accepted."""
     plan, sets = load_plan(workspace.plan), set()

@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.plan.model import Plan, Source
 from sqlite_consolidate.plan.parts.programs import Logs, Smoke
 from tests.support.observations import numbers_in
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     import sqlite3
@@ -216,11 +217,13 @@ sqlite3.connect("data/main.db").execute("CREATE TABLE tasks(id)")
     ("statement", "subject"),
     [
         ("PRAGMA user_version=5", "user_version"),
-        ("PRAGMA application_id=7", "application_id"),
-        ("CREATE INDEX titles ON tasks(title)", "index titles"),
-        ("CREATE VIEW titles AS SELECT title FROM tasks", "view titles"),
         ("DROP TRIGGER tasks_seen", "trigger tasks_seen"),
-        ("DELETE FROM sqlite_sequence", "AUTOINCREMENT mark of tasks"),
+        *thorough(
+            ("PRAGMA application_id=7", "application_id"),
+            ("CREATE INDEX titles ON tasks(title)", "index titles"),
+            ("CREATE VIEW titles AS SELECT title FROM tasks", "view titles"),
+            ("DELETE FROM sqlite_sequence", "AUTOINCREMENT mark of tasks"),
+        ),
     ],
 )
 def test_change_of_the_target_beside_its_rows_fails(applications: Applications, statement: str, subject: str) -> None:

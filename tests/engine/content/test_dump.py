@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from tests.support.dumps import SHAPES, SHELL, content, dumped, filled, lines_of, load_by_shell, loaded
+from tests.support.thorough import sampled
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,7 +56,7 @@ def test_reloaded_dump_has_content_of_original(shape: str) -> None:
 
 
 @with_shell
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", sampled(SHAPES, 0, 5, 10, 15, 20))
 def test_sqlite_shell_loads_the_dump(tmp_path: Path, shape: str) -> None:
     """``sqlite3 new.db < dump.sql`` restores the same content."""
     con = filled(*SHAPES[shape])

@@ -14,6 +14,7 @@ import pytest
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.reports.tampering import edited, with_a_failure_hidden, with_other_count, zipped
+from tests.support.thorough import thorough
 from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _folder_with_fifo(files: Files, path: Path) -> None:
         (_absolute, "leads out of it"),
         (_twice, "twice"),
         (_link, "a link"),
-        (_bomb, "64 MiB"),
+        *thorough((_bomb, "64 MiB")),
         (_lying_bomb, "damaged"),
         (_many, "100 files"),
         (_encrypted, "encrypted"),

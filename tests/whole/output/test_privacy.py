@@ -197,6 +197,7 @@ def test_row_that_differs_is_named_without_its_values(workspace: Workspace) -> N
     ]
 
 
+@pytest.mark.thorough
 def test_row_that_differs_shows_its_values_on_demand(workspace: Workspace) -> None:
     """Evidence and page have them."""
     ran = workspace.forked("migrate", "--show-values", plugin=Before("50-verify", _change_a_row))

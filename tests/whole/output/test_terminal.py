@@ -79,9 +79,12 @@ def assert_header(ran: CompletedRun, workspace: Workspace, mode: str) -> None:
 @pytest.mark.parametrize(
     ("environment", "option", "coloured"),
     [
-        ({"CI": "true"}, "-v", False),
         ({"FORCE_COLOR": "1"}, "-x", True),
-        *thorough(({}, "--color=yes", True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "-q", False)),
+        *thorough(
+            ({"CI": "true"}, "-v", False),
+            ({}, "--color=yes", True),
+            ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "-q", False),
+        ),
     ],
 )
 def test_output_is_coloured_only_on_request(

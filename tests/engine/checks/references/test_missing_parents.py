@@ -201,7 +201,7 @@ VALUES = "(1), ('1'), (1.0), ('1.0'), ('01'), ('a'), ('A'), (2.5), ('2.5'), (x'3
 
 @pytest.mark.parametrize("policy", ["refuse", "prefer-source"], ids=["queried", "copied"])
 @pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le"], ids=["attached", "staged"])
-@pytest.mark.parametrize(("key", "value"), sampled([*product(TYPES, TYPES)], 0, 4, 8, 12, 16, 20, 24))
+@pytest.mark.parametrize(("key", "value"), sampled([*product(TYPES, TYPES)], 4, 8, 20))
 def test_missing_parents_are_those_that_sqlite_reports(
     bench: Bench, key: str, value: str, encoding: str, policy: str
 ) -> None:
