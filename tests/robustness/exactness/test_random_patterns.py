@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.checks import staged_sources
 from tests.support.exactness.pattern_trials import pattern_trial
 from tests.support.exactness.seeded_trials import run_trials
 from tests.support.thorough import thorough
@@ -24,6 +25,15 @@ def test_random_files_of_a_pattern_are_moved(scratch: Path, number: int) -> None
 
     assert totals.failures == []
     assert totals.ends["accepted"] >= number * 2 / 3
+
+
+def test_rows_of_very_many_files_are_shared_out(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are copied into several databases, which are attached as one would be."""
+    monkeypatch.setattr(staged_sources, "_MOST_IN_ONE", 0)
+
+    totals = run_trials(pattern_trial, range(100, 103), scratch)
+
+    assert totals.failures == []
 
 
 @pytest.mark.long

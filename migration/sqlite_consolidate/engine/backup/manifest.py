@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
@@ -132,7 +133,11 @@ class Manifest:
 
     def database(self, file: str) -> DatabaseCopy | None:
         """Return the entry of a live file, or None."""
-        return next((copy for copy in self.databases if copy.file == file), None)
+        return self._by_file.get(file)
+
+    @cached_property
+    def _by_file(self) -> dict[str, DatabaseCopy]:
+        return {copy.file: copy for copy in reversed(self.databases)}
 
 
 def expand_by_manifest(plan: Plan, sealed: Manifest | None) -> Plan:

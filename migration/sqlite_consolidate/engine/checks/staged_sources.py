@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan
 
 
+_MOST_IN_ONE = 200
+"""Sources that are copied into one database."""
+
+
 def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
     """Copy the rows of sources that cannot be attached into a scratch database.
 
@@ -36,41 +40,50 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     encoding = databases.target.schema.header["encoding"] if databases.target else "UTF-8"
     sources = [databases.sources[source.name] for source in plan.in_order if databases.mappings_of(source.name)]
     recoded = [database.name for database in sources if database.schema.header["encoding"] != encoding]
-    indirect = _indirect(databases, sources, recoded)
+    groups = _groups(databases, sources, recoded)
+    indirect = [database for group in groups for database in group]
     if not indirect:
         return
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
-    staging = StagingDatabase(folder / "gathered.db", encoding, limits)
     # The number comes first, because two sources can be told apart by dots or by case alone.
     prefixes = {database.name: f"{number}.{database.name}" for number, database in enumerate(indirect, 1)}
-    for database in indirect:
-        databases.staged[database.name] = staging.path
-        _stage(databases, database, staging, prefixes[database.name], recode=database.name in recoded)
-        if database.name in recoded:
-            databases.findings.append(_recoded_finding(database, encoding))
+    stagings = [StagingDatabase(folder / f"gathered-{number}.db", encoding, limits) for number in range(len(groups))]
+    for staging, group in zip(stagings, groups, strict=True):
+        for database in group:
+            databases.staged[database.name] = staging.path
+            _stage(databases, database, staging, prefixes[database.name], recode=database.name in recoded)
+            if database.name in recoded:
+                databases.findings.append(_recoded_finding(database, encoding))
     databases.mappings = [
         _as_staged(mapping, prefixes[mapping.source.name]) if mapping.source.name in databases.staged else mapping
         for mapping in databases.mappings
     ]
-    leave_unfollowed(staging.connection, databases)
-    staging.close()
+    leave_unfollowed(stagings[0].connection, databases)
+    for staging in stagings:
+        staging.close()
 
 
-def _indirect(
+def _groups(
     databases: InspectedDatabases, sources: Sequence[InspectedDatabase], recoded: Collection[str]
-) -> list[InspectedDatabase]:
-    """Return the sources whose rows are copied, in the order of their copies.
+) -> list[list[InspectedDatabase]]:
+    """Return the sources whose rows are copied, one list for each database.
 
     SQLite cannot attach a source with another encoding, nor more than some others. Rows that match or follow are looked
-    up in the copy.
+    up in one copy of all of them. Other rows of very many sources are shared out, because SQLite reads its list of all
+    tables for each table that it creates.
     """
     matched = {mapping.source.name for mapping in databases.mappings if mapping.table_map.match}
+    follows = any(_follows(databases, source.name) for source in sources)
     needed = [source for source in sources if source.name in matched or _follows(databases, source.name)]
     first = [source for source in sources if source.name in recoded]
     first += [source for source in needed if source.name not in recoded]
     names = {source.name for source in first}
     direct = [source for source in sources if source.name not in names]
-    return [*first, *direct[MAX_DIRECT_SOURCES:]]
+    if follows or len(direct) <= _MOST_IN_ONE:
+        together = [*first, *direct[MAX_DIRECT_SOURCES:]]
+        return [together] if together else []
+    shared = [direct[start::MAX_DIRECT_SOURCES] for start in range(MAX_DIRECT_SOURCES)]
+    return [group for group in (first, *shared) if group]
 
 
 def _stage(

@@ -43,6 +43,7 @@ class StagingDatabase:
     def __init__(self, path: Path, encoding: str, limits: Limits | None = None) -> None:
         self.path = path
         self._con = open_new(path, limits)
+        self._indexes = 0
         self._con.execute(f"PRAGMA encoding='{encoding}'")
         self._con.execute("PRAGMA synchronous=OFF")  # a crash ends the run, and the file is deleted with it
 
@@ -88,10 +89,10 @@ class StagingDatabase:
             columns: Columns of the key.
             collations: Collation of each column.
         """
-        number = self._con.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        self._indexes += 1
         terms = [f"{quoted(column)} COLLATE {quoted(coll)}" for column, coll in zip(columns, collations, strict=True)]
         # No staged table begins like this name.
-        self._con.execute(f"CREATE INDEX {quoted(f'key {number}')} ON {quoted(table)}({', '.join(terms)})")
+        self._con.execute(f"CREATE INDEX {quoted(f'key {self._indexes}')} ON {quoted(table)}({', '.join(terms)})")
 
     @property
     def connection(self) -> sqlite3.Connection:

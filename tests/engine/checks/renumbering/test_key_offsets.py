@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.checks.renumbering.key_offsets import LARGEST, offset_above
+from sqlite_consolidate.plan.model import TableMap
+from sqlite_consolidate.plan.patterns import expand
 from tests.support.databases import TARGET, Bench, source, table
+from tests.support.workspaces.pattern_plans import plan_of_pattern
 
 if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Source
@@ -77,6 +80,22 @@ def test_undeclared_reference_does_not_move_its_own_file(bench: Bench) -> None:
         "b.db:site": {"id": 40},
         "b.db:loan": {"id": 1, "site": 40, "parent": 1},
     }
+
+
+@pytest.mark.parametrize(("files", "subjects"), [(3, ["p1.db:site", "p2.db:site"]), (5, ["p*.db:site"])])
+def test_many_files_of_a_pattern_have_one_finding(bench: Bench, files: int, subjects: list[str]) -> None:
+    """It counts the rows of all files. A few files have one each."""
+    names = [f"p{number}.db" for number in range(files)]
+    for name in names:
+        bench.database(name, SITE, "INSERT INTO site VALUES (1, 'x')")
+    plan = plan_of_pattern("p*.db", tables=[TableMap(name="site")], keys_="renumber")
+
+    findings = [
+        item for item in bench.survey_of(expand(plan, lambda _: names)).findings if item.id == "keys-renumbered"
+    ]
+
+    assert [finding.subject for finding in findings] == subjects
+    assert sum(finding.count for finding in findings) == files - 1
 
 
 def test_references_of_several_levels_follow(bench: Bench) -> None:

@@ -24,7 +24,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, ColumnOfTarget, TableId
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
@@ -39,6 +39,9 @@ LARGEST = 2**63 - 1
 """Largest integer that SQLite stores."""
 
 _EXACT_IN_JAVASCRIPT = 2**53
+_MOST_LISTED = 3
+"""Number of files of a pattern up to which each has a finding of its own."""
+
 _MAX_SENTINELS = 500  # different values in one column
 
 
@@ -76,7 +79,7 @@ def shift_keys(databases: InspectedDatabases, limits: Limits) -> None:
     databases.problems += _policy_problems(databases.mappings)
     problems, findings = find_unfollowed(databases, followed)
     databases.problems += problems
-    databases.findings += [*findings, *find_compared_keys(databases, followed, limits)]
+    databases.findings += [*offsets.renumbered_findings(), *findings, *find_compared_keys(databases, followed, limits)]
 
 
 @dataclass
@@ -94,6 +97,7 @@ class _Offsets:
     _taken: dict[ColumnOfTarget, int] = field(default_factory=dict)
     _by_key: dict[ColumnOfSource, KeyShift] = field(default_factory=dict)
     _shifts: dict[tuple[ColumnOfSource, Case], KeyShift] = field(default_factory=dict)
+    _renumbered: dict[tuple[str, int, str], list[tuple[TableMapping, int, int]]] = field(default_factory=dict)
     _largest_values: dict[ColumnOfSource, int] = field(default_factory=dict)
     _kept_values: dict[tuple[ColumnOfSource, RowCondition | None], tuple[int, ...] | None] = field(default_factory=dict)
 
@@ -131,6 +135,26 @@ class _Offsets:
         for place in columns:
             if self.followed.is_undeclared(*place):
                 self._take_column(*place)
+
+    def renumbered_findings(self) -> Iterator[Finding]:
+        """Yield a finding for each key with new numbers.
+
+        There is one for all files of a pattern that has many.
+        """
+        for (subject, _, key), files in self._renumbered.items():
+            mapping = files[0][0]
+            noun, into = "key" if mapping.table.primary_key == (key,) else f"{key}", mapping.into.name
+            if len(files) > _MOST_LISTED:
+                offsets, rows = [offset for *_, offset in files], sum(rows for _, rows, _ in files)
+                text = (
+                    f"of {into} have the {noun} of their file plus the number of this file, from {min(offsets)} to"
+                    f" {max(offsets)}."
+                )
+                yield Finding.of("keys-renumbered", subject, text, count=rows, noun="row")
+                continue
+            for mapping, rows, offset in files:
+                text = f"of {into} {'has' if rows == 1 else 'have'} the {noun} of the source plus {offset}."
+                yield Finding.of("keys-renumbered", mapping.subject, text, count=rows, noun="row")
 
     def _add_key(self, mapping: TableMapping, key: str) -> None:
         place, name = self.followed.place(mapping, key), mapping.table_map.name
@@ -271,9 +295,8 @@ class _Offsets:
             text = "gets keys above 2^53, which JavaScript does not read exactly."
             self.databases.findings.append(Finding.of("keys-large", mapping.subject, text))
         if rows and offset:
-            noun = "key" if mapping.table.primary_key == (key,) else f"{key}"
-            text = f"of {mapping.into.name} {'has' if rows == 1 else 'have'} the {noun} of the source plus {offset}."
-            self.databases.findings.append(Finding.of("keys-renumbered", mapping.subject, text, count=rows, noun="row"))
+            entry = mapping.entry_subject, id(mapping.source.entry), key
+            self._renumbered.setdefault(entry, []).append((mapping, rows, offset))
 
     def _reader(self, mapping: TableMapping) -> sqlite3.Connection:
         return self.databases.sources[mapping.source.name].write_lock.reader
