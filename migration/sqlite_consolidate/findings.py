@@ -104,6 +104,7 @@ LEVELS: dict[str, Level] = {
     "trigger-uses-target": "attention",
     "uncommitted-edits": "note",
     "untracked-file": "note",
+    "version-left": "attention",
     "view-left": "attention",
     "view-needs": "note",
     "view-shared": "attention",

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.plan.model import Source
 
 _MOST_NAMED = 60
+_VERSIONS = ("application_id", "user_version")
 
 
 def find_left_objects(source: Source, database: InspectedDatabase, left_views: Collection[str]) -> list[Finding]:
@@ -33,6 +35,27 @@ def find_left_objects(source: Source, database: InspectedDatabase, left_views: C
     for label, reason in _left_objects(source, database.schema, database.rows, left_views):
         by_reason.setdefault(reason, []).append(label)
     return [_finding(source, reason, labels) for reason, labels in by_reason.items()]
+
+
+def plan_versions(databases: InspectedDatabases) -> list[Finding]:
+    """Give a new target the versions on which all of its sources agree, and report the others.
+
+    Programs tell by these two numbers of the header whether a database is theirs, and how old its schema is.
+    """
+    if databases.target is not None:
+        return []
+    names = {mapping.source.name for mapping in databases.mappings}
+    sources = [source for source in databases.sources.values() if source.name in names]
+    findings = []
+    for version in _VERSIONS:
+        values = {source.file: int(source.schema.header[version]) for source in sources}
+        if len(set(values.values())) == 1:
+            databases.target_schema.versions[version] = next(iter(values.values()))
+        elif values:
+            stated = list_names([f"{value} in {file}" for file, value in values.items()], _MOST_NAMED)
+            text = f"{version} is 0, because the sources do not agree: {stated}."
+            findings.append(Finding.of("version-left", databases.plan.target, text))
+    return findings
 
 
 def _finding(source: Source, reason: str, labels: list[str]) -> Finding:

@@ -24,7 +24,7 @@ from sqlite_consolidate.engine.checks.lacking_objects import (
     find_unmapped_lacking,
     unexamined_findings,
 )
-from sqlite_consolidate.engine.checks.left_objects import find_left_objects
+from sqlite_consolidate.engine.checks.left_objects import find_left_objects, plan_versions
 from sqlite_consolidate.engine.checks.matching.key_maps import match_rows
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
 from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
@@ -63,6 +63,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 _SECONDS_OF_SOURCE = 0.1  # each source costs some, however small it is
+_SECONDS_OF_TABLE = 0.05  # so does each table
 
 
 def find_unmapped_tables(source: Source, tables: Mapping[str, int]) -> tuple[list[Problem], list[Finding]]:
@@ -209,7 +210,7 @@ def _list_unmoved(databases: InspectedDatabases) -> None:
             databases.findings += findings
             left_views = databases.target_schema.left_views.get(source.name, set())
             databases.findings += find_left_objects(source, database, left_views)
-    databases.findings += left_row_findings(databases)
+    databases.findings += [*left_row_findings(databases), *plan_versions(databases)]
 
 
 def _read_databases(
@@ -259,7 +260,9 @@ def _limit_total_time(plan: Plan, databases: InspectedDatabases, deadline: Deadl
     """
     size = sum(database.size for database in (*databases.sources.values(), databases.target) if database)
     try:
+        tables = sum(len(database.schema.tables) for database in databases.databases)
         seconds = reading_seconds(size, plan.deadline) + _SECONDS_OF_SOURCE * len(databases.sources)
+        seconds += _SECONDS_OF_TABLE * tables
         with deadline.within(seconds, plan.target):
             yield
     except ProblemError as error:

@@ -57,6 +57,7 @@ class TargetSchema:
         created_tables: Folded names of the tables that the run creates.
         left_views: Source name to the folded names of its views that stay in the archive.
         renamed_views: Source name to its views with other names in the target, by folded name.
+        versions: ``user_version`` and ``application_id`` of a target that the run creates.
     """
 
     before_rows: list[Statement] = field(default_factory=list)
@@ -67,6 +68,7 @@ class TargetSchema:
     created_tables: set[str] = field(default_factory=set)
     left_views: dict[str, set[str]] = field(default_factory=dict)
     renamed_views: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
 
 
 class TargetSchemaBuilder:

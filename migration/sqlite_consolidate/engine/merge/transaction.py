@@ -163,6 +163,9 @@ class TargetTransaction:
         """
         for trigger in self._receiving_triggers():
             self._execute(f"DROP TRIGGER {quoted(trigger.name)}")
+        for name, value in self.inspected.target_schema.versions.items():
+            if value:
+                self._execute(f"PRAGMA main.{name}={value}")
         for statement in self.inspected.target_schema.before_rows:
             self._execute(statement.sql)
 

@@ -194,6 +194,10 @@ def schema_as_planned(compared: SchemaComparison) -> list[Observation]:
     observations = [
         equal("target: tables", len(expected), len(present)),
         *_unplanned_table_observations(expected, present),
+        *(
+            equal(f"target: {name}", value, int(compared.schema.header[name]))
+            for name, value in compared.inspected.target_schema.versions.items()
+        ),
     ]
     for name, table in expected.items():
         if name not in present:

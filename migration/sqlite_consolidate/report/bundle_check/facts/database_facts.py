@@ -311,6 +311,8 @@ def _exact(plan: Plan, moves: list[MoveRecord], content: TableContent) -> Fact:
 def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
     after, target = tables_after(record), record.target
     yield Fact("schema-as-planned", "target: tables", str(len(after)))
+    for name, value in _versions_of_new_target(record).items():
+        yield from (Fact(criterion, f"target: {name}", value) for criterion in ("schema-as-planned", "final-digest"))
     yield Fact("final-digest", "target: tables", str(len(after)))
     yield Fact("integrity", "target: integrity_check", intact_text(plan.target, record.findings, "ok"))
     yield Fact("committed", plan.target, stamp_of(record))
@@ -323,6 +325,19 @@ def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
         if name not in receiving | uncompared_indexes(record):
             yield Fact("neighbours-unchanged", name, content_text(content))
     yield from (Fact("neighbours-unchanged", f"target: {name}", target.versions.get(name, "")) for name in _HEADER)
+
+
+def _versions_of_new_target(record: Record) -> dict[str, str]:
+    """Return the versions on which the sources agree, if the run creates the target.
+
+    Sources that bring no table do not count.
+    """
+    if record.target and record.target.size is not None:
+        return {}
+    moved = {move.source for move in record.moves}
+    sources = [source for source in record.sources if source.name in moved]
+    stated = {name: {source.versions.get(name, "0") for source in sources} for name in _HEADER[:2]}
+    return {name: value for name, values in stated.items() if len(values) == 1 for value in values}
 
 
 def _of_derived_data(plan: Plan, record: Record) -> Iterator[Fact]:
