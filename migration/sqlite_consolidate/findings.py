@@ -40,6 +40,7 @@ LEVELS: dict[str, Level] = {
     "index-lags": "note",
     "index-lost": "attention",
     "index-unexplained": "attention",
+    "integrity-by-pages": "note",
     "key-lost": "attention",
     "ids-elsewhere": "note",
     "keys-large": "note",

@@ -308,6 +308,7 @@ class Plan(Part):
             database. A database that takes longer is refused.
         require_rehearsal: Maximum age in seconds of a rehearsal of the same plan on the same databases. Without it a
             migration is refused. None demands no rehearsal.
+        integrity: What proves that a large database is intact before the run: the page reader, or SQLite alone.
         record_copy: Rows may be copied as whole records while their new table has the DEFAULTs of the source. With
             false such rows are copied by columns, and no statement of the run writes the schema directly.
 
@@ -329,6 +330,7 @@ class Plan(Part):
     deadline: Seconds = 30.0
     require_rehearsal: Seconds | None = None
     record_copy: bool = True
+    integrity: Literal["pages", "sqlite"] = "pages"
     change: Change = Change()
     estimates: Estimates = Estimates()
     sources: Annotated[list[Source], Field(alias="source", min_length=1)]

@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.engine.verbs.judge import CheckRun, ReadOnlyRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.findings import STAGE_ERROR, Finding, merge_findings
+from sqlite_consolidate.page_reader.availability import page_reader_text
 from sqlite_consolidate.plan.parts.masked_plan import mask_plan
 from sqlite_consolidate.report.evidence import (
     DatabaseRecord,
@@ -118,6 +119,7 @@ def versions() -> dict[str, str]:
         "sqlite-consolidate": sqlite_consolidate.__version__,
         "SQLite": sqlite3.sqlite_version,
         "SQLite module": sqlite3.__name__,
+        "pages": page_reader_text().removeprefix("pages: "),
         "Python": sys.version.split()[0],
         "platform": platform.platform(),
         **{name: _installed(name) for name in names},

@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.content.worker import ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.page_reader.availability import PURE
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,6 +43,7 @@ ROWS = (
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Create a small file that counts as a large one."""
     monkeypatch.setattr(content, "PARALLEL_MIN_BYTES", 0)
+    monkeypatch.setenv(PURE, "1")
     with closing(open_new(tmp_path / "a.db")) as con:
         for statement in (*TABLES, *ROWS):
             con.execute(statement)

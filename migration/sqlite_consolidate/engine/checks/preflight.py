@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
@@ -34,13 +35,13 @@ from sqlite_consolidate.engine.checks.references.stated_references import check_
 from sqlite_consolidate.engine.checks.renumbering.key_offsets import shift_keys
 from sqlite_consolidate.engine.checks.staged_sources import stage_sources
 from sqlite_consolidate.engine.checks.table_matching import MappedTable, find_absent_tables, match_tables
-from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
+from sqlite_consolidate.engine.content.inspection import byte_findings, inspect_database, page_findings, read_problem
 from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
 from sqlite_consolidate.engine.merge.movable_tables import find_movable_table
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
-from sqlite_consolidate.engine.sqlite.files import FileProblem, existing_sources, file_problems, trailing_bytes
+from sqlite_consolidate.engine.sqlite.files import FileProblem, existing_sources, file_problems
 from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import RecentReaders
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema
@@ -52,7 +53,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -124,25 +125,18 @@ def inspect_databases(
     for problem in file_problems(plan, root, skip=skip):
         databases.add_file_problem(problem)
         skip.add(problem.file)
-    databases.findings += _trailing_byte_findings(plan, live or root, skip)
-    _read_databases(plan, root, databases, write_locks, limits, skip=skip)
+    files = [file for file in (plan.target, *(source.file for source in plan.sources)) if file not in skip]
+    databases.findings += byte_findings(live or root, files)
+    suffice = plan.integrity == "pages" and root == live  # a rehearsal has the time for SQLite's integrity_check
+    inspect = partial(inspect_database, root=root, write_locks=write_locks, seconds=plan.deadline, limits=limits)
+    _read_databases(plan, root, databases, partial(inspect, pages_suffice=suffice), skip)
+    databases.findings += page_findings(databases.databases)
     plan = databases.plan = _name_all_tables(databases)
     with _limit_total_time(plan, databases, limits.deadline):
         _plan_copy(plan, databases, write_locks, limits)
     _list_unmoved(databases)
     databases.problems += check_disk_space(plan, root, live or root)
     return databases
-
-
-def _trailing_byte_findings(plan: Plan, live: Path, skip: Collection[str]) -> list[Finding]:
-    """Return a finding for each database that has bytes after its last page.
-
-    A copy has none, so the workspace is read, before a connection locks its files.
-    """
-    files = [plan.target, *(source.file for source in plan.sources)]
-    sizes = {file: trailing_bytes(live / file) for file in files if file not in skip and (live / file).is_file()}
-    text = "bytes after the last page belong to no table. SQLite does not copy them, so that no backup has them."
-    return [Finding.of("trailing-bytes", file, text, count=size, noun="byte") for file, size in sizes.items() if size]
 
 
 def _name_all_tables(databases: InspectedDatabases) -> Plan:
@@ -214,13 +208,15 @@ def _list_unmoved(databases: InspectedDatabases) -> None:
 
 
 def _read_databases(
-    plan: Plan, root: Path, databases: InspectedDatabases, write_locks: ExitStack, limits: Limits, *, skip: set[str]
+    plan: Plan,
+    root: Path,
+    databases: InspectedDatabases,
+    inspect: partial[InspectedDatabase | FileProblem],
+    skip: set[str],
 ) -> None:
     """Read the target and each source, even if another database cannot be read."""
     if plan.target not in skip and (root / plan.target).exists():
-        databases.target = _add_result(
-            databases, inspect_database("target", plan.target, root, write_locks, plan.deadline, limits)
-        )
+        databases.target = _add_result(databases, inspect("target", plan.target))
     if databases.target:
         databases.findings += unexamined_findings(databases.target)
         databases.problems += history.problems(databases.target.write_lock.reader, plan.target)
@@ -234,7 +230,7 @@ def _read_databases(
             databases.findings.append(Finding.of("source-absent", source.file, text))
             continue
         shared = readers if source.is_of_pattern else None
-        result = inspect_database(source.name, source.file, root, write_locks, plan.deadline, limits, readers=shared)
+        result = inspect(source.name, source.file, readers=shared)
         if facts := _add_result(databases, result):
             databases.sources[source.name] = facts
             databases.findings += unexamined_findings(facts)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_table, digest_tables
 from sqlite_consolidate.engine.content.dump import dumped_schema, load_dump
+from sqlite_consolidate.engine.content.page_proof.proof import prove_pages
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -30,9 +31,10 @@ else:
 
 
 def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest]:
-    """Digest every table that a content digest covers, by name, a large file in two processes.
+    """Digest every table that a content digest covers, by name.
 
-    A database in WAL mode is read by this process alone, because two processes could read two states of it.
+    The page reader reads a large file, and two processes where it does not say yes. A database in WAL mode is read by
+    this process alone, because two processes could read two states of it.
 
     Args:
         path: The database file.
@@ -47,6 +49,8 @@ def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schem
     con.execute("BEGIN")
     try:
         con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on no other process can commit
+        if (proof := prove_pages(path, con, schema)).has_digests:
+            return proof.digests
         with ReadWorker("lower halves", path, limits=limits_of(con)) as worker:
             upper = {
                 table.name: digest_table(con, table, where=_half_condition(con, table, ">"))
@@ -114,6 +118,7 @@ def read_contents(
     *,
     schema: Schema | None = None,
     file: Path | None = None,
+    tables: dict[str, TableDigest] | None = None,
 ) -> Contents:
     """Read the contents of a database.
 
@@ -123,6 +128,7 @@ def read_contents(
         schema: Schema of the database, if it was read already.
         file: The file that the connection, in no transaction, has open. A second process then reads half of a large
             file.
+        tables: The digests of all tables, if they are known.
 
     Raises:
         sqlite3.Error: The file is missing, locked or not a database.
@@ -131,7 +137,8 @@ def read_contents(
         with open_for_inspection(database, limits) as con:
             return read_contents(con, file=database)
     schema = schema or read_schema(database)
-    tables = digest_tables_in_parallel(file, database, schema) if file else digest_tables(database, schema)
+    if tables is None:
+        tables = digest_tables_in_parallel(file, database, schema) if file else digest_tables(database, schema)
     return Contents(digest_database(schema, tables, read_autoincrement_marks(database)), tables)
 
 

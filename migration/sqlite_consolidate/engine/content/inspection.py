@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.cost import has_linear_cost
+from sqlite_consolidate.engine.content.page_proof.proof import prove_pages
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.errors import is_damaged, missing_object_kind
-from sqlite_consolidate.engine.sqlite.files import FileProblem, has_hot_journal, size_with_sidecars
+from sqlite_consolidate.engine.sqlite.files import FileProblem, has_hot_journal, size_with_sidecars, trailing_bytes
 from sqlite_consolidate.engine.sqlite.integrity import check_integrity, count_orphans
 from sqlite_consolidate.engine.sqlite.limits import Limits, out_of_proportion_problem, reading_seconds
 from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock, RecentReaders, lock_one_of_many
 from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
     from contextlib import ExitStack
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.digest import TableDigest
+    from sqlite_consolidate.engine.content.page_proof.proof import PageProof
 else:
     from sqlite_utils.utils import sqlite3
+
+
+BY_SQLITE, BY_PAGES = "integrity_check: ok", "page reader: ok"
+"""What a database that is intact is observed to be, by SQLite or by the page reader."""
+
+PAGES_MIN_BYTES = 64_000_000
+"""Smallest database, in bytes, of which the page reader may prove the integrity.
+
+Below it SQLite's integrity_check costs little.
+"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,7 @@ class InspectedDatabase:
         marks: AUTOINCREMENT marks by table.
         digest: Content digest of the whole database.
         orphans: Child and parent table to the number of rows without parent.
+        intact_by: What has proved that the file is intact, :data:`BY_SQLITE` or :data:`BY_PAGES`.
     """
 
     name: str
@@ -51,6 +67,7 @@ class InspectedDatabase:
     digest: str
     size: int
     orphans: dict[tuple[str, str], int]
+    intact_by: str = BY_SQLITE
 
     @property
     def listed(self) -> dict[str, TableDigest]:
@@ -67,7 +84,7 @@ class InspectedDatabase:
         return {name: digest.rows for name, digest in self.digests.items()}
 
 
-def inspect_database(
+def inspect_database(  # noqa: PLR0913 -- what determines how one database is read, each by its name
     name: str,
     file: str,
     root: Path,
@@ -76,6 +93,7 @@ def inspect_database(
     limits: Limits | None = None,
     *,
     readers: RecentReaders | None = None,
+    pages_suffice: bool = False,
 ) -> InspectedDatabase | FileProblem:
     """Lock one live database against writers and read it.
 
@@ -87,6 +105,7 @@ def inspect_database(
         seconds: Time that reading may take, in addition to the time for its size.
         limits: Limits of the connections.
         readers: Connections to the databases of which this is one of many. None for a database of its own.
+        pages_suffice: Whether the page reader may prove the integrity of a large database in SQLite's place.
 
     Returns:
         The database, or the problem that prevents reading it.
@@ -101,7 +120,7 @@ def inspect_database(
         with limits.deadline.within(reading_seconds(size_with_sidecars(path), seconds), file):
             write_lock = WriteLock(path, limits) if readers is None else lock_one_of_many(path, limits, readers)
             write_locks.callback(write_lock.release)
-            return _check_and_read(name, file, write_lock)
+            return _check_and_read(name, file, write_lock, pages_suffice=pages_suffice)
     except ProblemError as error:
         first = error.problems[0]
         problem = replace(first, subject=file, criterion=first.criterion or "no-other-process")
@@ -110,11 +129,14 @@ def inspect_database(
         return FileProblem(file, read_problem(file, error), error)
 
 
-def _check_and_read(name: str, file: str, write_lock: DatabaseLock) -> InspectedDatabase | FileProblem:
+def _check_and_read(
+    name: str, file: str, write_lock: DatabaseLock, *, pages_suffice: bool
+) -> InspectedDatabase | FileProblem:
     """Check and read a database, a large one in two processes at the same time.
 
     A second process examines a database whose schema may expand a small file into very large values. This process reads
-    it only afterwards, because the second process can be ended.
+    it only afterwards, because the second process can be ended. Where the page reader does not prove a large database,
+    SQLite's integrity_check decides.
     """
     if not has_linear_cost(write_lock.reader):
         return _damage_problem(file, examine_in_worker(write_lock.path, write_lock.limits)) or _read_database(
@@ -122,9 +144,14 @@ def _check_and_read(name: str, file: str, write_lock: DatabaseLock) -> Inspected
         )
     if size_with_sidecars(write_lock.path) < PARALLEL_MIN_BYTES:
         return _damage_problem(file, check_integrity(write_lock.reader)) or _read_database(name, file, write_lock)
+    proof = None
+    if pages_suffice and size_with_sidecars(write_lock.path) >= PAGES_MIN_BYTES:
+        with contextlib.suppress(sqlite3.DatabaseError, UnicodeDecodeError):  # SQLite's integrity_check describes it
+            if (proof := _prove_pages(write_lock)).is_intact:
+                return replace(_read_database(name, file, write_lock, proof), intact_by=BY_PAGES)
     with ReadWorker("integrity", write_lock.path, limits=write_lock.limits) as check:
         try:
-            database = _read_database(name, file, write_lock)
+            database = _read_database(name, file, write_lock, proof or _prove_pages(write_lock))
         except (sqlite3.Error, UnicodeDecodeError):
             if problem := _damage_problem(file, check.result()):
                 return problem
@@ -156,10 +183,17 @@ def _damage_problem(file: str, lines: list[str]) -> FileProblem | None:
     return FileProblem(file, Problem("damaged", file, fact, hint, criterion="integrity-before"))
 
 
-def _read_database(name: str, file: str, write_lock: DatabaseLock) -> InspectedDatabase:
+def _prove_pages(write_lock: DatabaseLock) -> PageProof:
+    """Prove the pages of a locked database."""
+    write_lock.limits.deadline.start_step("its pages")
+    con = write_lock.reader
+    return prove_pages(write_lock.path, con, read_schema(con))
+
+
+def _read_database(name: str, file: str, write_lock: DatabaseLock, proof: PageProof | None = None) -> InspectedDatabase:
     con = write_lock.reader
     schema = read_schema(con)
-    content = read_contents(con, schema=schema)
+    content = read_contents(con, schema=schema, tables=proof.digests if proof and proof.has_digests else None)
     return InspectedDatabase(
         name=name,
         file=file,
@@ -171,6 +205,27 @@ def _read_database(name: str, file: str, write_lock: DatabaseLock) -> InspectedD
         size=size_with_sidecars(write_lock.path),
         orphans=count_orphans(con),
     )
+
+
+def page_findings(databases: Iterable[InspectedDatabase]) -> list[Finding]:
+    """Return a finding for each database of which the page reader has proved the integrity."""
+    text = "the page reader has proved all pages, and each index against its rows, in place of SQLite's integrity_check"
+    by_pages = [database.file for database in databases if database.intact_by == BY_PAGES]
+    return [Finding.of("integrity-by-pages", file, f"{text}.") for file in by_pages]
+
+
+def byte_findings(root: Path, files: Iterable[str]) -> list[Finding]:
+    """Return a finding for each database that has bytes after its last page.
+
+    A copy has none, so the workspace is read, before a connection locks its files.
+
+    Args:
+        root: The workspace.
+        files: Paths of the databases relative to it.
+    """
+    sizes = {file: trailing_bytes(root / file) for file in files if (root / file).is_file()}
+    text = "bytes after the last page belong to no table. SQLite does not copy them, so that no backup has them."
+    return [Finding.of("trailing-bytes", file, text, count=size, noun="byte") for file, size in sizes.items() if size]
 
 
 def read_problem(file: str, error: Exception) -> Problem:

@@ -61,7 +61,8 @@ def integrity_before(run: RunResults) -> list[Observation]:
     """Observe that SQLite's full integrity_check of each database returns ok."""
     observations = _problems(run, "integrity-before")
     named = {observation.subject for observation in observations}
-    texts = {facts.file: intact_text(facts.file, run.inspected.findings) for facts in run.inspected.databases}
+    findings = run.inspected.findings
+    texts = {each.file: intact_text(each.file, findings, each.intact_by) for each in run.inspected.databases}
     observations += [equal(file, text, text) for file, text in texts.items()]
     for file in run.inspected.unread:
         observations += [] if file in named else _unread(run, file)

@@ -71,10 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def version_text() -> str:
-    """Return the versions of this package and of SQLite in one line."""
+    """Return the versions of this package and of SQLite, and what reads pages, in one line."""
     from sqlite_consolidate.engine.sqlite.connections import sqlite_version_text
+    from sqlite_consolidate.page_reader.availability import page_reader_text
 
-    return f"sqlite-consolidate {sqlite_consolidate.__version__}, SQLite {sqlite_version_text()}"
+    versions = f"sqlite-consolidate {sqlite_consolidate.__version__}, SQLite {sqlite_version_text()}"
+    return f"{versions}, {page_reader_text()}"
 
 
 def run_verb(verb: str, options: Sequence[str], *, as_json: bool = False) -> int:

@@ -87,6 +87,9 @@ def describe_database(con: sqlite3.Connection, schema: Schema) -> Description:
     if any(kind == "table" and not root for kind, _, _, root, _ in entries):
         description.unreadable.append("a virtual table")
         return description
+    if any(table.lacks_for_writing for table in schema.tables.values()):
+        description.unreadable.append("an object of the application that this SQLite lacks")
+        return description
     listed = {name: (wr, strict) for _, name, _, _, wr, strict in con.execute("PRAGMA main.table_list")}
     roots = {name: root for kind, name, _, root, _ in entries if kind == "index"}
     tables = [("sqlite_schema", 1, ""), *((name, root, sql) for kind, name, _, root, sql in entries if kind == "table")]

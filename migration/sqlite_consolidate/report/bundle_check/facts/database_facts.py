@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.checks.matching.matched_rows_proof import (
 )
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.checks.renumbering.key_texts import key_text, subject_of
+from sqlite_consolidate.engine.content.inspection import BY_PAGES, BY_SQLITE
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.merge.conflict_log import matched_text
 from sqlite_consolidate.engine.merge.derived.refresh import others_text
@@ -33,6 +34,7 @@ from sqlite_consolidate.text import counted, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.plan.model import Plan, TableMap
     from sqlite_consolidate.plan.patterns import StatedRows
     from sqlite_consolidate.report.evidence import DatabaseRecord, KeyMapRecord, MoveRecord, Record, TableContent
@@ -119,7 +121,7 @@ def _of_preflight(plan: Plan, record: Record) -> Iterator[Fact]:
             tables = contents_of(database, "live").values()
             observed = f"{counted(len(tables), 'table')}, {counted(sum(table.rows for table in tables), 'row')}"
             yield Fact("sources-readable", file, "every table is read", observed)
-            yield Fact("integrity-before", file, intact_text(file, record.findings))
+            yield Fact("integrity-before", file, _intact_by(plan, file, record.findings), is_pattern=True)
         else:
             yield Fact("sources-readable", file, NO_PROBLEM, "absent, and optional in the plan")
     for source in record.sources:
@@ -130,6 +132,13 @@ def _of_preflight(plan: Plan, record: Record) -> Iterator[Fact]:
     if plan.require_rehearsal is not None and record.mode is Mode.MIGRATE:
         expected = f"one that is at most {plan.require_rehearsal / 3600:g} h old"
         yield Fact("rehearsed", record.plan["path"], expected, _rehearsals(plan.require_rehearsal, record), True)  # noqa: FBT003
+
+
+def _intact_by(plan: Plan, file: str, findings: Sequence[Finding]) -> str:
+    """Return the pattern of what may have proved that a database was intact before the run."""
+    by_sqlite = re.escape(intact_text(file, findings, BY_SQLITE))
+    has_finding = any(finding.id == "integrity-by-pages" for finding in findings)
+    return f"{by_sqlite}|{BY_PAGES}" if plan.integrity == "pages" and has_finding else by_sqlite
 
 
 def _of_plan(plan: Plan, record: Record, databases: int) -> Iterator[Fact]:
