@@ -142,14 +142,17 @@ def test_empty_table_is_copied_when_another_refers_to_it(refined: RefinedProposa
     assert [table_map.name for table_map in source(refined, "crm/crm.sqlite3").maps] == ["users", "regions", "calls"]
 
 
-def test_table_that_cannot_be_copied_is_a_decision(refined: RefinedProposal) -> None:
-    """An index over another table has to be rebuilt."""
+def test_index_over_another_table_is_rebuilt(refined: RefinedProposal) -> None:
+    """Its declaration comes along, and its rows are copied from nowhere."""
     notes = source(refined, "notes.db")
 
-    assert [table_map.name for table_map in notes.maps] == ["notes", "own"]
-    assert [leave.table for leave in notes.leaves] == ["found"]
-    assert notes.leaves[0].reason.startswith("found ")
-    assert notes.leaves[0].decide
+    assert [(table_map.name, table_map.is_index) for table_map in notes.maps] == [
+        ("notes", False),
+        ("own", False),
+        ("found", True),
+    ]
+    assert notes.leaves == ()
+    assert [(rebuild.table, rebuild.query) for rebuild in refined.proposal.rebuilds] == [("found", "")]
 
 
 def test_three_tables_with_one_key_are_kept_apart(tmp_path: Path) -> None:

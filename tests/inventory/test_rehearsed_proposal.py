@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 PARENT = "CREATE TABLE customers(id INTEGER PRIMARY KEY, name); INSERT INTO customers VALUES ({}, '{}');"
 CHILD = "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers(id));"
-INDEXED = (
-    "CREATE TABLE message(id INTEGER PRIMARY KEY, body TEXT);"
-    "CREATE VIRTUAL TABLE message_fts USING fts5(body, content='message', content_rowid='id');"
-    "INSERT INTO message VALUES ({0}, 'text'); INSERT INTO message_fts(message_fts) VALUES ('rebuild')"
-)
 
 
 def unrelated(root: Path) -> Proposal:
@@ -62,11 +57,16 @@ def test_children_without_parents_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_rows_that_an_index_would_lack_are_kept_apart(tmp_path: Path) -> None:
-    """The search index of the target has the rows of its own table only."""
-    refined = proposal_of(tmp_path, main=INDEXED.format(1), phone=INDEXED.format(1001))
+    """The search index has a document of its own, which a rebuild would lose."""
+    indexed = "CREATE TABLE message(id INTEGER PRIMARY KEY, body TEXT);"
+    follows = "BEGIN INSERT INTO words(rowid, body) VALUES(new.id, new.body); END"
+    words = f"CREATE VIRTUAL TABLE words USING fts5(body); CREATE TRIGGER f AFTER INSERT ON message {follows};"
+    rows = "INSERT INTO message VALUES ({}, 'text');"
+    main = f"{indexed}{words}{rows.format(1)}INSERT INTO words(rowid, body) VALUES(99, 'help');"
+    refined = proposal_of(tmp_path, main=main, phone=f"{indexed}{rows.format(1001)}")
 
     assert [table_map.into for table_map in refined.proposal.sources[0].maps] == ["phone_message"]
-    assert (refined.objections, refined.proposal.decisions) == ((), 2)
+    assert (refined.objections, refined.proposal.decisions, refined.proposal.rebuilds) == ((), 1, ())
     assert rehearse(tmp_path, refined.proposal, lambda _words: None).failures == ()
 
 

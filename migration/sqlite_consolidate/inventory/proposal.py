@@ -27,6 +27,7 @@ class ProposedMap:
         on_conflict: Policy for rows under a key that another file has; else empty.
         collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
         is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
+        is_index: True for a search index that is moved as a declaration and rebuilt.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ProposedMap:
     on_conflict: str = ""
     collision: str = ""
     is_stamp: bool = False
+    is_index: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,18 @@ class ProposedSource:
             "To make one table of them instead, remove `into` and set `columns` or `on_conflict`."
         )
         return (*self.questions, question)
+
+
+@dataclass(frozen=True)
+class ProposedRebuild:
+    """Hold one ``[[rebuild]]``.
+
+    Attributes:
+        query: Query of its rows, as its triggers state it. Empty for an index with external content.
+    """
+
+    table: str
+    query: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +150,9 @@ class Proposal:
         scan: Folders that are scanned for references.
         untried: Files of applications that no smoke test tries.
         test_command: Command that runs the tests of the workspace, or empty.
+        rebuilds: Search indexes that are rebuilt.
+        possible_rebuilds: How each search index could be rebuilt.
+        target_tables: Tables of the target.
     """
 
     name: str
@@ -149,6 +166,9 @@ class Proposal:
     decide: tuple[str, ...] = ()
     untried: tuple[str, ...] = ()
     test_command: tuple[str, ...] = ()
+    rebuilds: tuple[ProposedRebuild, ...] = ()
+    possible_rebuilds: tuple[ProposedRebuild, ...] = ()
+    target_tables: tuple[str, ...] = ()
 
     @property
     def decisions(self) -> int:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.merge.movable_tables import find_movable_table
+from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.inspection import CountedTable
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp, stamp_question
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
+from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, left_index, moved_index
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate, related_tables
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
 from sqlite_consolidate.plan.model import Source, TableMap
@@ -27,7 +29,7 @@ from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.inventory.inspection import Database
@@ -113,7 +115,10 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     entries, postponed = _split_by_size([entry for entry in inventory.live if entry.file != target.file])
     names = _names([entry.file for entry in entries])
     naming = TableNaming(target)
-    sources = tuple(_source(entry, names[entry.file], naming, inventory) for entry in entries)
+    possible_rebuilds = find_rebuilds([target, *(entry.database for entry in entries)])
+    possible = {folded(each.table) for each in possible_rebuilds}
+    sources = tuple(_source(entry, names[entry.file], naming, inventory, possible) for entry in entries)
+    moved_indexes = {folded(each.name) for source in sources for each in source.maps if each.is_index}
     mentions = [mention for entry in entries for mention in entry.mentions]
     smoke = propose_smoke_tests(inventory.root, mentions, target.file)
     tried = {test.file for test in smoke if not test.decide}
@@ -129,6 +134,9 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
         untried=tuple(file for file in code if file not in tried),
         test_command=propose_test_command(inventory.root),
         scan=_trees([mention.file for mention in mentions]),
+        rebuilds=tuple(each for each in possible_rebuilds if folded(each.table) in moved_indexes),
+        possible_rebuilds=possible_rebuilds,
+        target_tables=tuple(table.name for table in target.tables),
     )
     return keep_related_together(proposal)
 
@@ -216,7 +224,13 @@ def _difference(first: Table, second: Table) -> str:
     return "; ".join(differences) or "types, keys or constraints"
 
 
-def _source(entry: Entry, name: str, naming: TableNaming, inventory: Inventory) -> ProposedSource:
+def _source(
+    entry: Entry, name: str, naming: TableNaming, inventory: Inventory, rebuilds: Collection[str]
+) -> ProposedSource:
+    """Return the tables of a source, and those that it leaves.
+
+    ``rebuilds`` has the folded names of the search indexes that can be rebuilt.
+    """
     database = entry.database
     maps, leaves, related = [], [], related_tables(database)
     for table in _needed_tables(database):
@@ -227,9 +241,13 @@ def _source(entry: Entry, name: str, naming: TableNaming, inventory: Inventory) 
                 leaves.append(named)
             else:
                 maps.append(replace(named, related=related.get(folded(table.name), frozenset())))
-        elif table.rows != 0:
-            question = f"{table.name} {problem.what} It is left out. Rebuild it in the target, or confirm the reason."
-            leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))
+        elif table.rows != 0 or content_kind(table.table):
+            can_rebuild = folded(table.name) in rebuilds
+            index = moved_index(table, naming.name_table(name, database.file, table)) if can_rebuild else None
+            if index:
+                maps.append(replace(index, related=related.get(folded(table.name), frozenset())))
+            else:
+                leaves.append(left_index(table.name, problem.what))
     questions = () if entry.mentions or not inventory.has_code else (_ask_who_opens(entry),)
     return ProposedSource(name, database.file, _notes(entry), tuple(maps), tuple(leaves), questions)
 

@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut
+from sqlite_consolidate.inventory.refinement.rebuilds import leave_unmovable_indexes, rebuild_stale_indexes
 from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearse
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
 from sqlite_consolidate.plan.loader import load
@@ -116,6 +117,7 @@ def _corrected(proposal: Proposal, problems: list[Problem]) -> Proposal:
 
     Rows with equal keys are skipped if they are identical. Tables get another name where that avoids a problem.
     """
+    proposal, problems = rebuild_stale_indexes(proposal, problems)
     unfit = {problem.subject: problem for problem in reversed(problems)}
     sources = tuple(_corrected_source(source, problems) for source in proposal.sources if source.file not in unfit)
     if not sources:
@@ -126,7 +128,7 @@ def _corrected(proposal: Proposal, problems: list[Problem]) -> Proposal:
         if source.file in unfit
     ]
     corrected = replace(proposal, sources=sources, left_out=(*proposal.left_out, *left_out))
-    return keep_related_together(corrected)
+    return leave_unmovable_indexes(keep_related_together(corrected), problems)
 
 
 def _without_orphans(proposal: Proposal, tables: frozenset[str]) -> Proposal:
@@ -144,7 +146,7 @@ def _without_orphans(proposal: Proposal, tables: frozenset[str]) -> Proposal:
         )
         for source in proposal.sources
     )
-    return keep_related_together(replace(proposal, sources=sources))
+    return leave_unmovable_indexes(keep_related_together(replace(proposal, sources=sources)), ())
 
 
 def _corrected_source(source: ProposedSource, problems: list[Problem]) -> ProposedSource:

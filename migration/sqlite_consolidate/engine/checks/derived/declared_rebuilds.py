@@ -25,6 +25,8 @@ else:
     from sqlite_utils.utils import sqlite3
 
 CRITERION = "derived-declared"
+SUBJECT = "[[rebuild]] "
+"""What stands before the table in the subject of a problem of the plan's entry."""
 
 _NAME_ANOTHER = "Name an FTS3, FTS4, FTS5, R-tree or Geopoly table."
 _ONLY_STALE = "Accept that it is stale: [[stale]] with its name and a reason."
@@ -46,7 +48,7 @@ def plan_rebuilds(reader: DerivationReader, entries: Sequence[Rebuild]) -> tuple
             index = SearchIndex(table, entry.from_.strip(), inner)
             fact, hint = _refusal(reader, index), "Correct the columns of the index and its content, or from."
         if table is None or fact:
-            problems.append(Problem("bad-rebuild", f"[[rebuild]] {entry.table}", fact, hint, criterion=CRITERION))
+            problems.append(Problem("bad-rebuild", f"{SUBJECT}{entry.table}", fact, hint, criterion=CRITERION))
         else:
             indexes.append(index)
     return indexes, problems
