@@ -6,13 +6,17 @@ Dependencies point down, only one room imports pytest, and the project has no fu
 from __future__ import annotations
 
 import ast
+import runpy
+import sys
 import threading
 from collections import Counter
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlite_utils.utils
 
+from sqlite_consolidate import sqlite_library
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits, Progress
 from tests.support.sources import MODULES, PACKAGE, ROOT, imports, name_of, nodes_of
 
@@ -24,6 +28,7 @@ BASE, TOP = "modules that every room uses", "modules that use every room"
 TOP_MODULES = ("library", "session")
 ROOMS = (  # each may use itself and those before it
     BASE,
+    "sqlite_library",
     "page_reader",
     "plan",
     "engine.sqlite",
@@ -131,11 +136,19 @@ def _modules_of_pytest(path: Path) -> set[str]:
 
 
 def test_there_is_one_sqlite_library_in_the_process() -> None:
-    """Modules import sqlite3 from sqlite_utils at run time.
+    """It is that of sqlite-utils, and one module chooses it.
 
     A second build of SQLite would release the locks of the first one.
     """
     assert breaches(_direct_imports_of_sqlite) == {}
+    assert sqlite_library.sqlite3 is vars(sqlite_utils.utils)["sqlite3"]
+
+
+def test_python_has_the_library_where_no_other_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own SQLite is taken without pysqlite3."""
+    monkeypatch.setitem(sys.modules, "pysqlite3", None)
+
+    assert runpy.run_path(sqlite_library.__file__)["sqlite3"] is import_module("sqlite3")
 
 
 def _direct_imports_of_sqlite(path: Path) -> list[str]:

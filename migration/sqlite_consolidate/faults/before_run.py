@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.inventory_run import InventoryRun
     from sqlite_consolidate.plan.model import Source, TableMap
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 _FAULT = "selftest_fault"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.plan.model import Plan
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 Undo = Callable[[], object]
 Plant = Callable[[Any], Undo | None]

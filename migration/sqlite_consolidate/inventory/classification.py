@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 Role = Literal["live", "copy", "backup", "template", "test", "no rows", "not read"]

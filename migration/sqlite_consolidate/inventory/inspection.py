@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.discovery import Candidate
     from sqlite_consolidate.inventory.migration_stamps import Stamp
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 Kind = Literal["database", "empty", "encrypted", "unreadable", "no database", "link"]
 

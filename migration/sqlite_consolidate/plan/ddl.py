@@ -10,7 +10,7 @@ from sqlite_consolidate.plan.mistakes import in_quotes, shortened
 if TYPE_CHECKING:
     import sqlite3
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _SPACE = r"(?>\s|--[^\n]*(?:\n|\Z)|/\*(?>[^*]|\*(?!/))*(?:\*/|\Z))"
 _EMPTY = re.compile(rf"(?>{_SPACE}|;)*+")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.request import RunRequest
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _REFUSED = "refused; nothing was changed:\n"
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.report.evidence import Record
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 def begin_bundle(folder: Path, record: Record) -> None:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.parts.programs import Smoke
     from sqlite_consolidate.report.evidence import Attempt, Place
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 DIGEST_LIMITS = (

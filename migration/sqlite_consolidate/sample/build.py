@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.sample.values import Row
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _HERE = Path(__file__).parent
 _TREE = _HERE / "tree"

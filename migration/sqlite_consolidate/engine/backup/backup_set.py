@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.plan.model import Plan, Source
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 _STAMP = re.compile(r"\d{8}_\d{6}")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 _IGNORE = ".gitignore"

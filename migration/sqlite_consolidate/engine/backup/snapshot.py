@@ -18,7 +18,7 @@ from sqlite_consolidate.regular_files import open_regular
 if TYPE_CHECKING:
     import sqlite3
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _HEADER_BYTES = 100
 _TRIES = 5

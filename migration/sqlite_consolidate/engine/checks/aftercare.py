@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.row_differences import RowDifferences
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _MASKING = Disclosure()
 _UNREADABLE_ROW = "it was changed, and cannot be read"

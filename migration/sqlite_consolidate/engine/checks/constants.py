@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Column
     from sqlite_consolidate.plan.model import Plan, Source
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 def find_unstorable_constants(mapping: TableMapping) -> Iterator[Problem]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 def find_value_changes(mapping: TableMapping, live: Path, limits: Limits | None = None) -> list[Problem]:

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Deadline
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _SECONDS_OF_SOURCE = 0.1  # each source costs some, however small it is
 _SECONDS_OF_TABLE = 0.05  # so does each table

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 MappedTable = tuple["Source", int, Table]
 """A source, the index of one of its table mappings, and the table that this mapping names."""

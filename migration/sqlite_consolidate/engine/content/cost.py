@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 _MAX_LINEAR_COUNT = 2  # two expressions cannot multiply their results; a third can multiply the result of the second

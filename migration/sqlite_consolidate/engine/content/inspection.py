@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.page_proof.proof import PageProof
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 BY_SQLITE, BY_PAGES = "integrity_check: ok", "page reader: ok"

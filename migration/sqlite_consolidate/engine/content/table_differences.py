@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 NOT_AVAILABLE = "the differing rows are not known, because the original rows are not available."
 _SAME_ROWS = "All rows are equal. Statements, AUTOINCREMENT marks or the header differ."

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.rows.record_copy import CopyMethod, Execute
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Index, Schema, Table
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _LOST = ("CHECK", "COLLATE", "generated", "ON CONFLICT", "DEFERRED")
 _CHANGED = ("ON CONFLICT",)  # the target must not declare more of these either, because they drop or replace rows

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.plan.model import LeftKind, Plan, Source, TableMap
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 @dataclass

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.plan.model import Plan
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 Check = Callable[[], Sequence[Observation]]
 """A function that examines a run and returns its observations."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from sqlite_consolidate.problem import Problem
 if TYPE_CHECKING:
     import sqlite3
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _PRIMARY = 0xFF  # of an extended result code (https://sqlite.org/rescode.html#pve)
 _MISSING = re.compile(

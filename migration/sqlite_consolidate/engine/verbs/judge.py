@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.row_differences import RowDifferences
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 class ReadOnlyRun(Pipeline):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _ASIDE = "set-aside"
 _STOP = "Stop the process that uses it and roll back again."

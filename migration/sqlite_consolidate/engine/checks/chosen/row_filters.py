@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.plan.model import TableMap
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _CRITERION = "values-fit"
 

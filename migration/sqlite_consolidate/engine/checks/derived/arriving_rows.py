@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 def is_derived_from(schema: Schema, table: Table) -> bool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Index
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _UNIQUE = re.compile(r"^\s*CREATE\s+UNIQUE\b", re.IGNORECASE)
 

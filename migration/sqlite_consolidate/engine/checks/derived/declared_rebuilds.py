@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.plan.model import Rebuild
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 CRITERION = "derived-declared"
 SUBJECT = "[[rebuild]] "

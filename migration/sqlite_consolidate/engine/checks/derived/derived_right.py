@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.engine.merge.derived.refresh import Refresh
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 NOTHING_DERIVED = "the plan derives nothing again"
 

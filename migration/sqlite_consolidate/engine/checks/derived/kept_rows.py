@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _HINT = "Add the rows to from, or move the rows of the index and remove the [[rebuild]], or leave it with a reason."
 

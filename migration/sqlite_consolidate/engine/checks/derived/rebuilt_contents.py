@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.derived.search_index import SearchIndex
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 INTACT = "integrity-check with the content: ok"
 """What an entry observes of an index that is that of its content."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.object_uses import RowidUse
     from sqlite_consolidate.plan.model import Source, TableMap
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _WAYS_OUT = (
     "Leave {users} behind with a reason (views or triggers of [[source.leave]]), if a source brings it; or move the"

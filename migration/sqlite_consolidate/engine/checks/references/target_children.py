@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 _REPLACING = ("prefer-source", "prefer-newer")

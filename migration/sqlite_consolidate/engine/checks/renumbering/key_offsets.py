@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 LARGEST = 2**63 - 1
 """Largest integer that SQLite stores."""

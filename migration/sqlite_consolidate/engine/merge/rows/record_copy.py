@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     Execute = Callable[[str], sqlite3.Cursor]
     """Function that executes a statement on the target. The one of a run also logs it for ``sql.log``."""
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 CopyMethod = Literal["columns", "records", "records-under-other-defaults"]
 """Method of a copy, by column names or by whole records."""

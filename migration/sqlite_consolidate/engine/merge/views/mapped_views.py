@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, TriggerOrView
     from sqlite_consolidate.plan.model import Source, TableMap
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _INSTEAD_OF, _BEFORE = re.compile(r"\bINSTEAD\s+OF\b", re.IGNORECASE), re.compile(r"\bBEFORE\b")
 

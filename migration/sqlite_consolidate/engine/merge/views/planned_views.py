@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.views.resolved_names import ResolvedNames
     from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 @dataclass

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.statements import Statement
     from sqlite_consolidate.plan.model import Source, TableMap
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _ROWID = "ROWID"  # as SQLite names the implicit rowid, and no folded name of a column
 _COMPARES = frozenset(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 ENVIRONMENT = "SQLITE_CONSOLIDATE_SETUP"
 """Variable that tells a second process which setup it has to use."""

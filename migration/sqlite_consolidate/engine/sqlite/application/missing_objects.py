@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _MAY_NEED = re.compile(r"\b(?:collate|check|as)\b")  # in a CREATE TABLE statement without its literals
 _INDEX_MAY_NEED = re.compile(r"\bcollate\b|\(.*\(|\bwhere\b", re.DOTALL)

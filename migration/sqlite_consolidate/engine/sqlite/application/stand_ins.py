@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _MISSING = re.compile(
     r"(?:error in .*?: )?(?:no such|unknown) (?P<kind>function|collation sequence): (?P<name>.+)", re.DOTALL

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.dependencies import Access
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _ROWID = rf"(?:{'|'.join(ROWIDS)})"
 _ROWID_WORD = re.compile(rf"\b{_ROWID}\b")

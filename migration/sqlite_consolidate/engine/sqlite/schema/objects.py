@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded, quoted, strip_literals,
 if TYPE_CHECKING:
     import sqlite3
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 _STORED = 3

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.bundle_check.parse import BundleContents
     from sqlite_consolidate.report.evidence import Record
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _DIFF = re.compile(r"^--- a/(.*)\n\+\+\+ b/\1\n@@ ", re.MULTILINE)
 _CREATES = re.compile(r"CREATE (?:UNIQUE )?(TABLE|VIRTUAL TABLE|INDEX|TRIGGER|VIEW)\b")
