@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import RECORDED, Ledger
 from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.merge.conflict_log import CONFLICT_LOG
+from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP
+from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +30,10 @@ def backup_set_problems(root: Path, sealed: set[str]) -> list[str]:
     for path in sorted((root / "backups").glob("[!.]*")):
         wrong += _of_set(path) if path.is_dir() else [f"{path.name} was left among the sets"]
     return wrong
+
+
+_OF_ROWS = {CONFLICT_LOG, LEFT_ROWS, KEY_MAP}
+"""Files that only some plans write, and that a run which dies may leave."""
 
 
 def _of_set(folder: Path) -> Iterator[str]:
@@ -53,5 +60,9 @@ def _not_as_listed(folder: Path) -> Iterator[str]:
     events = str(ledger.events())
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in copies.keys() | named | _OF_RECORDED | _OF_REFERENCES and name not in events:
+        if (
+            path.is_file()
+            and name not in copies.keys() | named | _OF_RECORDED | _OF_REFERENCES | _OF_ROWS
+            and name not in events
+        ):
             yield f"backup set {folder.name}: {name} is named neither by the manifest nor by the ledger"

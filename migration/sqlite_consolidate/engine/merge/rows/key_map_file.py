@@ -46,6 +46,7 @@ def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
     with closing(open_new(path)) as con:
         con.execute(f"PRAGMA encoding='{encoding_of(staged)}'")
         con.execute("PRAGMA synchronous=FULL")
+        con.execute("PRAGMA journal_mode=MEMORY")  # a run that dies leaves no journal beside a file of no use
         for statement in _CREATE:
             con.execute(statement)
         with attached(con, staged, "staged") as alias:

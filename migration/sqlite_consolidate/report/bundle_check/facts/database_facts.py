@@ -13,13 +13,7 @@ from sqlite_consolidate.engine.checks.comparison.compare import settled_text
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
 from sqlite_consolidate.engine.checks.derived.rebuilt_contents import CONTENTS, INTACT
 from sqlite_consolidate.engine.checks.lacking_objects import intact_text
-from sqlite_consolidate.engine.checks.matching.matched_rows_proof import (
-    copied_subject,
-    matched_rows_text,
-    matched_subject,
-)
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
-from sqlite_consolidate.engine.checks.renumbering.key_texts import key_text, subject_of
 from sqlite_consolidate.engine.content.inspection import BY_PAGES, BY_SQLITE
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.merge.conflict_log import matched_text
@@ -29,15 +23,16 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import NO_PROBLEM
 from sqlite_consolidate.plan.patterns import backup_names, stated_rows
 from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact, content_text, contents_of
+from sqlite_consolidate.report.bundle_check.facts.key_facts import facts_of_keys, table_map_of
 from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.findings import Finding
-    from sqlite_consolidate.plan.model import Plan, TableMap
+    from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.plan.patterns import StatedRows
-    from sqlite_consolidate.report.evidence import DatabaseRecord, KeyMapRecord, MoveRecord, Record, TableContent
+    from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
 
 _HEADER = ("user_version", "application_id", "encoding")
 
@@ -91,13 +86,6 @@ def uncompared_indexes(record: Record) -> set[str]:
 def refreshed_tables(plan: Plan) -> set[str]:
     """Return the folded names of the tables whose columns the plan sets again."""
     return {folded(entry.table) for entry in plan.refreshes}
-
-
-def table_map_of(plan: Plan, move: MoveRecord) -> TableMap | None:
-    """Return the table of the plan that a move follows."""
-    source = plan.source_named(move.source)
-    tables = source.tables if source else ()
-    return next((table_map for table_map in tables if folded(table_map.name) == folded(move.table)), None)
 
 
 def moved_into(plan: Plan, moves: Sequence[MoveRecord]) -> str:
@@ -219,9 +207,9 @@ def _of_moves(plan: Plan, record: Record) -> Iterator[Fact]:
         table_map = table_map_of(plan, move)
         yield _arrived(move, is_matched=bool(table_map and table_map.match))
         if table_map and table_map.moves_some_rows:
-            yield _chosen(move)
+            yield _chosen(move, is_matched=bool(table_map.match))
     yield from _of_stated_rows(plan, record)
-    yield from _of_keys(plan, record)
+    yield from facts_of_keys(plan, record)
     for into, moves in by_target.items():
         if content := after.get(folded(into)):
             yield Fact("rows-counted", f"target: {into}", counted(content.rows, "row"))
@@ -248,42 +236,6 @@ def moved_rows(plan: Plan, record: Record) -> list[tuple[StatedRows, int]]:
     return numbers
 
 
-def _of_keys(plan: Plan, record: Record) -> Iterator[Fact]:
-    """Yield what entries about new keys must state.
-
-    Those about columns that refer to keys have digests that are nowhere else in the evidence.
-    """
-    renumbered = {
-        (source.name, folded(table_map.name))
-        for source in plan.sources
-        for table_map in source.tables
-        if source.keys_of(table_map) == "renumber" or table_map.renumber
-    }
-    maps: dict[tuple[str, str], list[KeyMapRecord]] = {}
-    for key_map in record.key_maps:
-        maps.setdefault((key_map.source, folded(key_map.table)), []).append(key_map)
-    for move in record.moves:
-        for key_map in maps.get((move.source, folded(move.into)), ()):
-            if (move.source, folded(move.table)) in renumbered:
-                subject = subject_of(move.subject, move.into, key_map.column)
-                text = key_text(move.rows - move.left - key_map.matched, key_map.offset)
-                if key_map.column:  # NULL is no number, and the evidence does not count it
-                    text = rf"\d+ keys?{re.escape(text.partition(' key')[2].removeprefix('s'))}"
-                yield Fact("keys-mapped", subject, text, is_pattern=bool(key_map.column))
-        table_map = table_map_of(plan, move)
-        if table_map and table_map.match:
-            subject = matched_subject(move.subject, move.into, table_map.match)
-            yield Fact("keys-mapped", subject, matched_rows_text(move.skipped))
-            yield Fact("keys-mapped", copied_subject(move.subject), _content_of(record, move))
-
-
-def _content_of(record: Record, move: MoveRecord) -> str:
-    """Return the rows and the digest of the source table of a move."""
-    tables = (contents_of(source, "live") for source in record.sources if source.name == move.source)
-    content = next((each[folded(move.table)] for each in tables if folded(move.table) in each), None)
-    return content_text(content) if content else "no such table"
-
-
 def _arrived(move: MoveRecord, *, is_matched: bool) -> Fact:
     settled = settled_text(move.skipped, move.replaced, move.left)
     settled = matched_text(move.skipped, move.identical or 0) if is_matched else settled
@@ -292,12 +244,12 @@ def _arrived(move: MoveRecord, *, is_matched: bool) -> Fact:
     return Fact("rows-counted", f"{move.subject} -> {move.into}", expected, observed, is_pattern=True)
 
 
-def _chosen(move: MoveRecord) -> Fact:
+def _chosen(move: MoveRecord, *, is_matched: bool) -> Fact:
     """Return what the entry about the chosen rows of a table must state.
 
     Their digest is nowhere else in the evidence.
     """
-    moved = move.rows - move.left
+    moved = move.rows - move.left - (move.skipped if is_matched else 0)
     digest = ", [0-9a-f]{64}" if moved else ""
     text = f"{counted(moved, 'row')}{digest} of {counted(move.rows, 'row')}"
     return Fact("rows-chosen", f"{move.subject} -> {move.into}", text, is_pattern=True)

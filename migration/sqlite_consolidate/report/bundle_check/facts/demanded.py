@@ -16,9 +16,9 @@ from sqlite_consolidate.plan.patterns import backup_names
 from sqlite_consolidate.report.bundle_check.facts.database_facts import (
     moved_into,
     moved_rows,
-    table_map_of,
     uncompared_indexes,
 )
+from sqlite_consolidate.report.bundle_check.facts.key_facts import table_map_of
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.chosen.row_filters import left_text
@@ -16,7 +18,7 @@ from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import LEVELS, Finding, merge_findings
-from sqlite_consolidate.report.bundle_check.facts.database_facts import table_map_of
+from sqlite_consolidate.report.bundle_check.facts.key_facts import table_map_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _OF_COLUMNS = ("not-null-lost", "default-lost", "key-lost", "column-differs")
 _CONFLICT_FINDINGS = ("rows-skipped", "rows-not-moved", "rows-replaced", "rows-newer")
+
+_UPDATED = re.compile(r"(\d+) (?:is|are) newer and")
 
 _Pair = tuple[str, str, str]
 
@@ -127,6 +131,8 @@ def _counted_apart(plan: Plan, move: MoveRecord, text: str) -> Iterator[_Pair]:
     if table_map is None or policy_of(table_map) == "refuse" or move.identical is None:
         return
     counts = ConflictCounts(move.identical, move.skipped + move.replaced - move.identical, move.replaced)
+    if table_map.match and (newer := _UPDATED.search(text)):  # the record does not count these rows
+        counts = replace(counts, replaced=min(int(newer[1]), counts.different))
     expected = conflict_text(policy_of(table_map), counts, table_map.match)
     if counts.different < 0 or counts.identical < 0 or not text.startswith(f"{expected};"):
         yield f"findings: {move.subject}", expected, text or "missing"

@@ -18,11 +18,11 @@ from sqlite_consolidate.plan.patterns import stated_rows
 from sqlite_consolidate.report.bundle_check.facts.database_facts import (
     databases_before,
     moved_rows,
-    table_map_of,
     tables_after,
 )
 from sqlite_consolidate.report.bundle_check.facts.fact import Fact
 from sqlite_consolidate.report.bundle_check.facts.file_facts import rewritten_files
+from sqlite_consolidate.report.bundle_check.facts.key_facts import table_map_of
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from sqlite_consolidate.report.bundle_check.facts.database_facts import (
     databases_before,
     refreshed_tables,
     stamp_of,
-    table_map_of,
     uncompared_indexes,
 )
 from sqlite_consolidate.report.bundle_check.facts.fact import content_text, contents_of
+from sqlite_consolidate.report.bundle_check.facts.key_facts import table_map_of
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
