@@ -8,6 +8,7 @@ import pytest
 
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.plan.parts.masked_plan import hidden_values, mask_arguments, mask_plan, masked_smoke
+from sqlite_consolidate.plan.toml_file import MAX_BYTES
 
 _PLAN = """\
 # deployed with DB_PASSWORD=hunter2-comment
@@ -81,6 +82,15 @@ def test_plan_that_is_valid_once_masked_is_masked_again() -> None:
 
     assert b"hunter2" not in mask_plan(plan)
     assert mask_plan(mask_plan(plan)) == mask_plan(plan)
+
+
+def test_file_too_long_for_a_plan_is_hidden() -> None:
+    """Nothing is searched in it, and the run is refused."""
+    masked = mask_plan(b"#" * (MAX_BYTES + 1))
+
+    assert len(masked) < 100
+    assert mask_plan(masked) == masked
+    assert hidden_values(b"#" * (MAX_BYTES + 1)) == ()
 
 
 def test_values_are_hidden_that_no_other_text_has() -> None:

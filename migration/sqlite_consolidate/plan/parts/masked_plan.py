@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.plan.positions import TOKEN
+from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.secret_keys import is_no_secret, is_secret_key
 from sqlite_consolidate.secret_masking import MASK, mask_secrets
 from sqlite_consolidate.text import toml_string
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.plan.parts.programs import Smoke
 
+_TOO_LONG = f"# Not shown: the file is larger than the limit for a plan ({MAX_BYTES} bytes).\n".encode()
 _PATTERN_OF_MASK = re.escape(MASK)
 _OPTION = re.compile(r"(?P<shown>-{0,2}(?P<key>[A-Za-z_][\w.-]{0,80})=)(?P<secret>.+)", re.DOTALL)
 _FLAG = re.compile(r"--?(?P<key>[A-Za-z_][\w.-]{0,80})")
@@ -74,6 +76,8 @@ def mask_plan(plan: bytes) -> bytes:
     ``***`` is in place of each secret in its texts, commands and comments. It is still a plan. What identifies
     something in it, such as a name or a path, is unchanged.
     """
+    if len(plan) > MAX_BYTES:
+        return _TOO_LONG
     text = _decoded(plan)
     masked = _mask_toml(text) if _is_toml(text) else mask_secrets(text)
     if masked == text:
@@ -104,6 +108,8 @@ def _mask_toml(text: str) -> str:
 @lru_cache(maxsize=2)
 def hidden_values(plan: bytes) -> tuple[str, ...]:
     """Return the secrets of a plan that no other text has by chance, longest first."""
+    if len(plan) > MAX_BYTES:
+        return ()
     text, masked = _decoded(plan), _decoded(mask_plan(plan))
     if masked == text or not _is_toml(text):
         return ()
@@ -214,7 +220,8 @@ class _MaskedTokens:
 
     def _mask(self, value: str) -> str:
         if self.key == _COMMAND:
-            return mask_arguments([*self.words, value])[-1]
+            before, program = (self.words[-1], self.words[0]) if self.words else ("", value)
+            return _mask_argument(value, before, program)
         if self.key == "python":
             return _mask_code(value)
         if self.key in _PATTERNS:
