@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.projection import Projection
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
-from sqlite_consolidate.engine.sqlite.errors import result_code
+from sqlite_consolidate.engine.sqlite.errors import is_statement_error, result_code
 from sqlite_consolidate.engine.sqlite.limits import PROGRESS_ROWS
-from sqlite_consolidate.engine.sqlite.schema.index_content import can_be_scanned, inner_names
+from sqlite_consolidate.engine.sqlite.schema.index_content import can_be_scanned, content_kind, inner_names
 from sqlite_consolidate.engine.sqlite.sql import quoted, strip_trailing_comments
 from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.text import counted
@@ -146,11 +146,16 @@ def digest_table(
         return _digest_inner_tables(con, table, database)
     counts = table.counts_rowid if with_rowid is None else with_rowid
     rows = Projection.of_table(table, database, with_rowid=counts)
-    return digest_query(con, rows.select_row(where))
+    try:
+        return digest_query(con, rows.select_row(where))
+    except sqlite3.OperationalError as error:
+        if content_kind(table) != "external" or not is_statement_error(error):
+            raise
+        return _digest_inner_tables(con, table, database)  # its content is missing
 
 
 def _digest_inner_tables(con: sqlite3.Connection, table: Table, database: str) -> TableDigest:
-    """Digest the inner tables of a search index without content whose rows SQLite cannot read.
+    """Digest the inner tables of a search index whose rows SQLite cannot read.
 
     Its rows are its documents, or else entries of its directory of terms.
     """

@@ -63,7 +63,7 @@ def integrity_lines(con: sqlite3.Connection, most: int) -> list[str]:
         if not is_statement_error(error):
             raise
         lines = _lines_by_table(con, number)
-    return [line for line in lines if line != "ok" and not (_lagging_index(con, line) or _is_contentless(con, line))]
+    return [line for line in lines if line != "ok" and not (_lagging_index(con, line) or _lacks_content(con, line))]
 
 
 def _lines_by_table(con: sqlite3.Connection, most: int) -> list[str]:
@@ -107,9 +107,9 @@ def _lagging_index(con: sqlite3.Connection, line: str) -> str:
     return name if content else ""
 
 
-def _is_contentless(con: sqlite3.Connection, line: str) -> bool:
-    """Return whether a line says that SQLite cannot compare an index that has no content."""
-    return _content_of(con, _UNREADABLE.fullmatch(line))[1] == ""
+def _lacks_content(con: sqlite3.Connection, line: str) -> bool:
+    """Return whether a line says that SQLite cannot read the content of an index."""
+    return _content_of(con, _UNREADABLE.fullmatch(line))[1] is not None
 
 
 def _content_of(con: sqlite3.Connection, match: re.Match[str] | None) -> tuple[str, str | None]:

@@ -9,6 +9,7 @@ import pytest
 from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours
 from sqlite_consolidate.engine.checks.derived.derived_right import derived_right
 from sqlite_consolidate.plan.model import Rebuild
+from sqlite_consolidate.problem import ProblemError
 from tests.support.databases import TARGET, Bench, failed_subjects, source
 
 ROWS = "CREATE TABLE t(id INTEGER PRIMARY KEY, body, low REAL)"
@@ -132,6 +133,42 @@ def test_query_that_cannot_be_asked_before_is_refused(bench: Bench) -> None:
     problems = bench.survey(source("a.db", "t"), required=required, **rebuilds(words=query)).problems
 
     assert [(each.id, each.subject) for each in problems] == [("rebuild-loses", "target.db:words")]
+
+
+@pytest.mark.parametrize(
+    ("index", "query"),
+    [(WORDS.format("fts5"), "SELECT 1, body FROM t"), (AREAS, "SELECT id, 5, low, body, low FROM t WHERE id = 1")],
+)
+def test_row_that_sqlite_refuses_is_a_problem(bench: Bench, index: str, query: str) -> None:
+    """A rowid stands twice, or the bounds of an area are in the wrong order."""
+    bench.database(TARGET, ROWS, index, FIRST)
+    bench.database("a.db", ROWS, SECOND)
+    name = index.split()[3]
+
+    with pytest.raises(ProblemError) as caught:
+        bench.copied(source("a.db", "t", keys="renumber"), **rebuilds(**{name: query}))
+
+    assert [(each.id, each.subject) for each in caught.value.problems] == [("rebuild-refused", name)]
+
+
+@pytest.mark.parametrize("module", ["fts4", "fts5"])
+def test_index_whose_content_is_gone_refuses_nothing(bench: Bench, module: str) -> None:
+    """It stays as it is in the target, and a source leaves it with a reason."""
+    index = f"CREATE VIRTUAL TABLE words USING {module}(body, content='gone')"
+    fill = ["CREATE TABLE gone(body)", "INSERT INTO gone VALUES('one')", index]
+    rebuild = ["INSERT INTO words(words) VALUES('rebuild')", "DROP TABLE gone"]
+    bench.database(TARGET, ROWS, *fill, *rebuild, FIRST)
+    bench.database("a.db", ROWS, *fill, *rebuild, SECOND)
+    moved = source("a.db", "t", keys="renumber", leave={"words": "its content is gone"})
+
+    result = bench.copied(moved)
+
+    beside = compare_neighbours.neighbours(result.compared)
+    assert failed_subjects([*beside, *compare.integrity(result.con)]) == []
+    assert [each.examined for each in beside if each.subject == "words"] == [1]
+    result.con.execute("DELETE FROM words_docsize")
+    assert failed_subjects(compare_neighbours.neighbours(result.compared)) == ["words"]
+    assert [each.id for each in bench.survey(moved, **rebuilds(words="")).problems] == ["bad-rebuild"]
 
 
 def test_rows_of_a_source_index_are_not_lost(bench: Bench) -> None:

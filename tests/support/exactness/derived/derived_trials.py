@@ -135,7 +135,11 @@ def _state(path: Path, scenario: Scenario) -> dict[str, Any]:
     state: dict[str, Any] = {
         "owner": sorted(map(repr, _rows(path, "SELECT * FROM owner"))),
         "item": sorted(map(repr, _rows(path, "SELECT * FROM item"))),
-        "integrity": [line for line in _rows(path, "PRAGMA integrity_check") if not line[0].startswith(_NO_CONTENT)],
+        "integrity": [
+            line
+            for (line,) in _rows(path, "PRAGMA integrity_check")
+            if line != "ok" and not line.startswith(_NO_CONTENT)
+        ],
     }
     searches = [*WORDS, "li*", '"harbour light"', "boats NOT sea"]
     for index in scenario.indexes:

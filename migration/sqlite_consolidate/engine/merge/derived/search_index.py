@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.errors import is_statement_error
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind, index_columns
 from sqlite_consolidate.engine.sqlite.sql import identifier_list, quoted
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,20 @@ class RebuiltIndex:
 
 
 def rebuild(index: SearchIndex, execute: Callable[[str], sqlite3.Cursor]) -> RebuiltIndex:
-    """Rebuild an index, and count its rows."""
-    for statement in index.statements():
-        cursor = execute(statement)
+    """Rebuild an index, and count its rows.
+
+    Raises:
+        ProblemError: SQLite refuses a row, such as a second one with the same rowid.
+    """
+    try:
+        for statement in index.statements():
+            cursor = execute(statement)
+    except sqlite3.Error as error:
+        if not isinstance(error, sqlite3.IntegrityError) and not is_statement_error(error):
+            raise
+        hint = "Correct from of the [[rebuild]]. Each row has a rowid of its own, and bounds are in their order."
+        fact = f"SQLite refuses to rebuild it: {error}."
+        raise ProblemError(Problem("rebuild-refused", index.name, fact, hint)) from error
     if index.query:
         return RebuiltIndex(index, cursor.rowcount)
     count = f"SELECT count(*) FROM main.{quoted(index.name)}"
