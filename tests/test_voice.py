@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.sources import tree_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -51,7 +53,7 @@ def _place(path: Path, line: int, text: str) -> str:
 @lru_cache(maxsize=1)
 def _nodes(path: Path) -> list[ast.AST]:
     """Return the nodes of a module, which is parsed once for all rules."""
-    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    return list(ast.walk(tree_of(path)))
 
 
 def _is_a_sentence(line: str) -> bool:

@@ -37,7 +37,7 @@ def two(tmp_path: Path) -> Workspace:
 
 
 def test_folder_of_all_kinds_gets_a_usable_plan(mixed: Workspace) -> None:
-    """Nothing else is written, open decisions are marked, and the rehearsal passes.
+    """Nothing else is written, and open decisions are marked.
 
     Evidence and page have files, tables and overlaps. The bundle has the written plan.
     """
@@ -54,7 +54,15 @@ def test_folder_of_all_kinds_gets_a_usable_plan(mixed: Workspace) -> None:
     assert f"next:       pytest -m verify --workspace={mixed.root}" in ran.text
     assert "shop.db                target            3          7" in ran.text
 
-    rehearsal = mixed.run("verify")
+
+@pytest.mark.parametrize("kinds", ["two", *thorough("mixed")])
+def test_proposed_plan_passes_its_rehearsal(request: pytest.FixtureRequest, kinds: str) -> None:
+    """Nothing of the proposal has to be edited before."""
+    workspace: Workspace = request.getfixturevalue(kinds)
+
+    assert workspace.run("inventory").exit == 0
+
+    rehearsal = workspace.run("verify")
     assert rehearsal.exit == 0, rehearsal.text
 
 

@@ -57,6 +57,22 @@ def _accepted(ran: CompletedRun, workspace: Workspace, mode: Mode, *, bundle: se
     assert f"report:     {ran.folder / 'audit.html'}" in ran.text
 
 
+def test_sample_is_consolidated_and_rolled_back(tmp_path: Path) -> None:
+    """The report has every criterion, and afterwards all contents are as before."""
+    workspace = _sample(tmp_path)
+    contents = workspace.contents()
+
+    migrated = workspace.forked("migrate")
+    _accepted(migrated, workspace, Mode.MIGRATE)
+    target = workspace.root / "workspace.db"
+    assert (_count(target, "tasks"), _count(target, "task_queue_metadata"), _count(target, "proposals")) == (85, 5, 1)
+
+    undone = workspace.run("rollback")
+    _accepted(undone, workspace, Mode.ROLLBACK, bundle=OF_ENGINE)
+    assert workspace.contents() == contents
+
+
+@pytest.mark.thorough
 def test_sample_is_rehearsed_consolidated_checked_and_rolled_back(tmp_path: Path) -> None:
     """Each command exits with 0, proves its claim, and changes only what it should."""
     workspace = _sample(tmp_path)
