@@ -46,6 +46,13 @@ def test_matched_rows_are_none_of_those_that_are_added() -> None:
     assert subjects(record_of(7))["rows-chosen", "a.db:t -> t"] == "2 rows, [0-9a-f]{64} of 6 rows"
 
 
+def test_arrived_rows_state_which_are_left_behind() -> None:
+    """Matched rows are counted apart from those that the plan does not move."""
+    expected = "6 rows (1 matched and identical, 2 matched and different, 1 left behind)"
+
+    assert subjects(record_of(7))["rows-counted", "a.db:t -> t"] == expected
+
+
 def test_default_of_a_source_may_have_renumbered_nothing() -> None:
     """A table whose key has several columns has no offset."""
     facts = [subjects(record_of(offset)) for offset in (7, 0)]

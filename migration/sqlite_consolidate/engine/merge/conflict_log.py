@@ -169,9 +169,14 @@ def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias
     return ConflictCounts(number[True], number[False], replaced)
 
 
-def matched_text(matched: int, identical: int) -> str:
-    """Return the numbers of rows that were not inserted, because the target had them."""
-    return f" ({identical} matched and identical, {matched - identical} matched and different)" if matched else ""
+def matched_text(matched: int, identical: int, left: int = 0) -> str:
+    """Return the numbers of rows that were not inserted.
+
+    The target had some of them, and the plan leaves others behind.
+    """
+    parts = [f"{identical} matched and identical, {matched - identical} matched and different"] if matched else []
+    parts += [f"{left} left behind"] if left else []
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def conflict_finding(mapping: TableMapping, counts: ConflictCounts, folder: str) -> Finding:

@@ -91,7 +91,7 @@ def rows_counted(compared: TargetComparison) -> list[Observation]:
     for table in compared.copied:
         match = table.mapping.table_map.match
         settled = settled_text(table.skipped, table.replaced, table.left.rows)
-        settled = matched_text(table.skipped, table.identical) if match else settled
+        settled = matched_text(table.skipped, table.identical, table.left.rows) if match else settled
         expected = f"{counted(table.rows, 'row')}{settled}"
         observed = f"{counted(table.inserted, 'row')} arrived in {table.seconds:.2f} s"
         holds = table.inserted + table.skipped + table.left.rows == table.rows

@@ -238,7 +238,7 @@ def moved_rows(plan: Plan, record: Record) -> list[tuple[StatedRows, int]]:
 
 def _arrived(move: MoveRecord, *, is_matched: bool) -> Fact:
     settled = settled_text(move.skipped, move.replaced, move.left)
-    settled = matched_text(move.skipped, move.identical or 0) if is_matched else settled
+    settled = matched_text(move.skipped, move.identical or 0, move.left) if is_matched else settled
     expected = f"{counted(move.rows, 'row')}{settled}"
     observed = rf"{counted(move.arrived or 0, 'row')} arrived in \d+\.\d\d s"
     return Fact("rows-counted", f"{move.subject} -> {move.into}", expected, observed, is_pattern=True)
