@@ -12,6 +12,7 @@ from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement import refine
 from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, find_problems, refine_proposal
+from tests.support.missing.kinds import INDEXES, TABLES, VIRTUAL_TABLES, Kind
 from tests.support.workspaces.inventory_folder import proposal_of
 from tests.support.workspaces.whole_run import execute
 
@@ -264,3 +265,27 @@ def test_single_database_needs_no_plan(tmp_path: Path) -> None:
     execute(tmp_path / "a.db", "CREATE TABLE t(a); INSERT INTO t VALUES (1)")
 
     assert propose_plan(take_inventory(tmp_path, lambda _words: None)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [
+        (TABLES[2], [("tables", "odd")]),
+        (INDEXES[0], [("indexes", "odd_i")]),
+        (VIRTUAL_TABLES[0], [("tables", "odd")]),
+    ],
+    ids=["table", "index", "module"],
+)
+def test_what_sqlite_lacks_is_proposed_to_be_left(kind: Kind, left: list[tuple[str, str]], tmp_path: Path) -> None:
+    """The other tables of the file are moved, and each object is a decision."""
+    kind.build(tmp_path / "a.db", 11)
+    sql = "".join(f"CREATE TABLE {name}(x); INSERT INTO {name} VALUES(1);" for name in "xyz")
+
+    refined = proposal_of(tmp_path, main=sql)
+
+    leaves = source(refined, "a.db").leaves
+    assert [(leave.kind, leave.table) for leave in leaves] == left
+    assert all(leave.decide for leave in leaves)
+    assert "plain" in [table_map.name for table_map in source(refined, "a.db").maps]
+    assert refined.problems == ()
+    assert find_problems(tmp_path, refined.proposal) == []

@@ -113,7 +113,8 @@ class Database:
         names += [encoding] if encoding != "UTF-8" else []
         names += ["STRICT"] if any(table.table.strict for table in self.tables) else []
         names += ["WITHOUT ROWID"] if any(table.table.without_rowid for table in self.tables) else []
-        return names + sorted({table.table.module for table in self.tables if table.table.module})
+        names += sorted({table.table.module for table in self.tables if table.table.module})
+        return names + sorted({f"needs {lacks}" for each in self.tables if (lacks := each.table.lacks_for_writing)})
 
     def table(self, name: str) -> CountedTable | None:
         """Return the table with a name that SQLite takes for the same, or None."""
@@ -148,7 +149,8 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
             if not has_linear_cost(con):
                 examine_in_worker(path, limits)
             schema = read_schema(con)
-            tables = tuple(_table(con, schema, table) for table in schema.movable)
+            names = {table.name for table in (*schema.movable, *schema.lacking)}
+            tables = tuple(_table(con, schema, table) for name, table in schema.tables.items() if name in names)
             joined = tuple(_joined(con, schema, view.name) for view in schema.views)
     except ProblemError as error:
         return _database(path, candidate, "unreadable", " ".join(f"it {problem.what}" for problem in error.problems))

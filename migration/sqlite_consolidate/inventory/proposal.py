@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.text import join_first_names
 
@@ -47,11 +47,17 @@ class ProposedMap:
 
 @dataclass(frozen=True)
 class ProposedLeave:
-    """Hold one ``[[source.leave]]`` for a table with rows that cannot or need not be copied."""
+    """Hold one ``[[source.leave]]`` for what cannot or need not be copied.
+
+    Attributes:
+        table: Name of the table, or of an index.
+        kind: ``tables`` or ``indexes``.
+    """
 
     table: str
     reason: str
     decide: tuple[str, ...] = ()
+    kind: Literal["tables", "indexes"] = "tables"
 
 
 @dataclass(frozen=True)

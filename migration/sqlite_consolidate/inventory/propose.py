@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.merge.movable_tables import find_movable_table
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind
-from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
+from sqlite_consolidate.engine.sqlite.schema.objects import Index, Table, keys_of
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.inspection import CountedTable
@@ -24,7 +24,7 @@ from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLea
 from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, left_index, moved_index
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate, related_tables
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
-from sqlite_consolidate.plan.model import Source, TableMap
+from sqlite_consolidate.plan.model import Leave, Source, TableMap
 from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
 
@@ -234,13 +234,20 @@ def _source(
     database = entry.database
     maps, leaves, related = [], [], related_tables(database)
     for table in _needed_tables(database):
-        problem = find_movable_table(Source(name=name, file=database.file), TableMap(name=table.name), database.schema)
+        indexes = [] if table.table.lacks else [_left_index(index) for index in table.table.indexes if index.lacks]
+        leave = [Leave(indexes=(each.table,), reason=each.reason) for each in indexes]
+        source = Source(name=name, file=database.file, leave=leave)
+        problem = find_movable_table(source, TableMap(name=table.name), database.schema)
+        leaves += indexes
         if isinstance(problem, Table):
             named = naming.name_table(name, database.file, table)
             if isinstance(named, ProposedLeave):
                 leaves.append(named)
             else:
                 maps.append(replace(named, related=related.get(folded(table.name), frozenset())))
+        elif table.table.lacks and table.rows != 0:
+            question = f"{table.name} {problem.what} It is left out. {_DEFINE}"
+            leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))
         elif table.rows != 0 or content_kind(table.table):
             can_rebuild = folded(table.name) in rebuilds
             index = moved_index(table, naming.name_table(name, database.file, table)) if can_rebuild else None
@@ -250,6 +257,15 @@ def _source(
                 leaves.append(left_index(table.name, problem.what))
     questions = () if entry.mentions or not inventory.has_code else (_ask_who_opens(entry),)
     return ProposedSource(name, database.file, _notes(entry), tuple(maps), tuple(leaves), questions)
+
+
+_DEFINE = "Define what it needs by setup of [connection], or confirm the reason."
+
+
+def _left_index(index: Index) -> ProposedLeave:
+    reason = f"{index.name} needs {index.lacks}, which only its application defines"
+    question = f"{reason}. It is left out. {_DEFINE}"
+    return ProposedLeave(index.name, reason, (question,), "indexes")
 
 
 def _ask_who_opens(entry: Entry) -> str:

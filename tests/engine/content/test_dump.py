@@ -8,16 +8,21 @@ import random
 import struct
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sqlite_consolidate.engine.content.contents import dumped_digest
+from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.dumps import SHAPES, SHELL, content, dumped, filled, lines_of, load_by_shell, loaded
+from tests.support.missing.kinds import TABLES
 from tests.support.thorough import sampled
 
 if TYPE_CHECKING:
@@ -150,6 +155,35 @@ def test_full_text_index_without_content_is_restored(create: str) -> None:
     back = loaded(dumped(con))
 
     assert back.execute("SELECT rowid FROM f WHERE f MATCH 'needle'").fetchall() == [(7,)]
+
+
+def test_view_of_the_terms_of_an_index_is_restored() -> None:
+    """It accepts no row, and has its rows from the index."""
+    con = filled(
+        "CREATE VIRTUAL TABLE f USING fts5(body)",
+        "INSERT INTO f VALUES('two words')",
+        "CREATE VIRTUAL TABLE terms USING fts5vocab(f, 'row')",
+    )
+
+    assert content(loaded(dumped(con))) == content(con)
+
+
+def test_dump_names_what_it_leaves_out(tmp_path: Path) -> None:
+    """SQLite cannot load an object without what it lacks, and restores all others."""
+    TABLES[1].build(tmp_path / "a.db")
+    with closing(open_existing(tmp_path / "a.db")) as con:
+        con.execute("CREATE INDEX plain_case ON plain(name)")
+        con.execute("CREATE TRIGGER odd_t AFTER INSERT ON odd BEGIN SELECT 1; END")
+        dump, whole = dumped(con), dumped_digest(con, digest_tables(con, read_schema(con)))
+
+    restored = loaded(dump)
+
+    assert [line.split()[3:5] for line in lines_of(dump) if line.startswith("-- Left out")] == [
+        ["table", "odd"],
+        ["trigger", "odd_t"],
+    ]
+    assert content(restored) == whole
+    assert restored.execute("SELECT count(*) FROM plain").fetchone() == (2,)
 
 
 def test_reloaded_full_text_table_finds_its_rows() -> None:

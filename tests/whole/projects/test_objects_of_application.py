@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sqlite_consolidate.engine.content.contents import pages_equal
+from tests.support.missing.extension import SETUP as EXTENSION
+from tests.support.missing.extension import build_extension
 from tests.support.missing.kinds import INDEXES, KINDS, READERS, TABLES, VIRTUAL_TABLES, Kind
 from tests.support.missing.roles import Role, build_beside, moved_rows
 from tests.support.thorough import sampled
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+SEARCH = """
+[[source.table]]
+name = "odd_search"
+[[source.leave]]
+tables = ["odd"]
+reason = "no rows of its own"
+"""
+CONNECTION = """
+[connection]
+setup = "tools/setup.py:register"
+"""
 
 STALE = """
 [[stale]]
@@ -40,3 +59,53 @@ def test_run_beside_it_is_exact_and_undone(kind: Kind, role: Role, tmp_path: Pat
     assert workspace.run("verify").exit == 0
     assert workspace.run("rollback").exit == 0
     assert all(pages_equal(workspace.root / f"{name}.db", tmp_path / f"{name}.db") for name in ("main", "old"))
+
+
+@pytest.mark.parametrize("role", ["source", "target"])
+def test_verdict_on_work_of_another_tool_states_the_limit(role: Role, tmp_path: Path) -> None:
+    """The originals and the target are read without what SQLite lacks."""
+    workspace = build_beside(tmp_path, TABLES[1], role)
+    shutil.copytree(workspace.root, tmp_path / "originals")
+    workspace.execute("main.db", "INSERT INTO plain VALUES(11, 'x', 1), (12, 'y', 2)")
+    if role == "source":
+        workspace.execute("main.db", "UPDATE plain SET name = CASE id WHEN 11 THEN 'a' ELSE 'b' END WHERE id > 10")
+
+    judged = workspace.run("verify", originals=tmp_path / "originals")
+
+    assert judged.exit == 0, judged.text
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("role", ["source", "target"])
+@pytest.mark.parametrize("is_defined", [True, False])
+def test_module_and_tokenizer_of_an_extension(is_defined: bool, role: Role, tmp_path: Path) -> None:
+    """With the setup they are like any other, and without it the plain table is moved."""
+    kind = Kind("nothing", "CREATE TABLE odd(x);", left=("tables", "odd*") if not is_defined else ("", ""))
+    workspace = build_beside(tmp_path, kind, role, CONNECTION if is_defined else "")
+    library = build_extension(workspace.root / "tools")
+    (workspace.root / "tools" / "setup.py").write_text(EXTENSION)
+    file = workspace.root / ("old.db" if role == "source" else "main.db")
+    with closing(sqlite3.connect(file, isolation_level=None)) as con:
+        con.enable_load_extension(True)  # noqa: FBT003 -- SQLite's own name for it
+        con.load_extension(str(library))
+        con.executescript(
+            "DROP TABLE odd; CREATE VIRTUAL TABLE odd USING application(); INSERT INTO odd_rows VALUES('a'), ('b');"
+            "CREATE VIRTUAL TABLE odd_search USING fts5(body, tokenize='letters');"
+            "INSERT INTO odd_search VALUES('xyz');"
+        )
+    if is_defined and role == "source":
+        workspace.edit("consolidation.toml", CONNECTION, SEARCH + CONNECTION)
+
+    migrated = workspace.run("migrate")
+
+    assert migrated.exit == 0, migrated.text
+    assert [row[0] for row in moved_rows(workspace)] == [1, 2, 11, 12]
+    limits = {finding.subject.partition(":")[2] for finding in migrated.findings if finding.id == "object-unexamined"}
+    assert limits == (set() if is_defined else {"odd", "odd_search"})
+    if is_defined:
+        with closing(sqlite3.connect(workspace.root / "main.db")) as con:
+            con.enable_load_extension(True)  # noqa: FBT003 -- as above
+            con.load_extension(str(library))
+            assert con.execute("SELECT body FROM odd_search WHERE odd_search MATCH 'y'").fetchall() == [("xyz",)]
+    assert workspace.run("verify").exit == 0
+    assert workspace.run("rollback").exit == 0

@@ -157,7 +157,8 @@ def _content_tables(schema: Schema, table: Table) -> list[Table]:
     """Return the tables through which the rows of ``table`` are read and written.
 
     This is the table itself, except for a full-text table that does not store its text. Such a table cannot return the
-    text that it has indexed, so its shadow tables are dumped.
+    text that it has indexed, so its shadow tables are dumped. So are those of a module of an application, which may
+    accept no rows.
     """
     prefix = f"{folded(table.name)}_"
     # ``f_s_data`` belongs to ``f_s`` where both ``f`` and ``f_s`` are virtual tables.
@@ -168,7 +169,7 @@ def _content_tables(schema: Schema, table: Table) -> list[Table]:
         for shadow in schema.tables.values()
         if shadow.kind == "shadow" and (name := folded(shadow.name)).startswith(prefix) and not name.startswith(longer)
     ]
-    return inner if content_kind(table) in ("external", "none") else [table]
+    return [table] if table.kind == "table" or content_kind(table) == "own" else inner
 
 
 def _terminated(sql: str) -> str:

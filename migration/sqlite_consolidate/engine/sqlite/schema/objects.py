@@ -308,11 +308,11 @@ class _TableReader:
         """Return the kind of a table.
 
         SQLite lists every table with the name of a shadow table as one, such as a user's ``notes_content`` beside an
-        FTS table ``notes`` that indexes it. Each virtual table was created in memory to see which tables it creates.
+        FTS table ``notes`` that indexes it, and misses those of some modules. Each virtual table was created in memory
+        to see which tables it creates.
         """
-        if folded(name) in self.missing.inner:
-            return "shadow"
-        return "table" if listed_as == "shadow" and folded(name) not in self.missing.created else listed_as
+        is_inner = folded(name) in self.missing.inner or folded(name) in self.missing.created
+        return listed_as if listed_as == "virtual" else "shadow" if is_inner else "table"
 
 
 def _columns(con: sqlite3.Connection, database: str, name: str) -> tuple[Column, ...]:
