@@ -245,7 +245,7 @@ def _source(
                 leaves.append(named)
             else:
                 maps.append(replace(named, related=related.get(folded(table.name), frozenset())))
-        elif table.table.lacks and table.rows != 0:
+        elif table.table.lacks and (table.rows != 0 or content_kind(table.table)):
             question = f"{table.name} {problem.what} It is left out. {_DEFINE}"
             leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))
         elif table.rows != 0 or content_kind(table.table):
