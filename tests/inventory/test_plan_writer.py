@@ -33,7 +33,7 @@ def hostile() -> Proposal:
     """Return a proposal whose texts all try to escape from their places."""
     table_map = ProposedMap(HOSTILE, f"{HOSTILE}2", "3", (HOSTILE,), (HOSTILE,), (HOSTILE,), apart=HOSTILE)
     source = ProposedSource(
-        "source", "a\nb.db", (HOSTILE,), (table_map,), (ProposedLeave("x[*]", HOSTILE, (HOSTILE,)),)
+        "source", "a\nb.db", (HOSTILE,), (table_map,), (ProposedLeave("x[*]", HOSTILE, (HOSTILE,)),), (), (HOSTILE,)
     )
     return Proposal(
         name="name",
@@ -63,6 +63,7 @@ def test_hostile_names_stay_in_their_values(tmp_path: Path) -> None:
     assert (plan.references[0].find, plan.scan.paths) == ('"a\nb.db"', ["a\nb"])
     assert [test.name for test in plan.smoke] == ["import app.queue"]
     assert "\x1b" not in text
+    assert not plan.sources[0].all_tables
 
 
 def test_every_decision_is_counted_and_marked() -> None:

@@ -143,6 +143,17 @@ def test_empty_table_is_copied_when_another_refers_to_it(refined: RefinedProposa
     assert [table_map.name for table_map in source(refined, "crm/crm.sqlite3").maps] == ["users", "regions", "calls"]
 
 
+def test_plan_names_tables_without_rows(tmp_path: Path) -> None:
+    """One line moves them as well, so that a view or a first query finds them."""
+    sql = "CREATE TABLE {0}(id INTEGER PRIMARY KEY); INSERT INTO {0} VALUES (1); CREATE TABLE empty_{0}(a)"
+
+    refined = proposal_of(tmp_path, **{name: sql.format(f"t{name}") for name in ("a", "b")})
+
+    [proposed] = refined.proposal.sources
+    assert proposed.without_rows in {("empty_ta",), ("empty_tb",)}
+    assert '# tables = "*" # ' in render_plan(refined.proposal, "2026-11-27")
+
+
 def test_index_over_another_table_is_rebuilt(refined: RefinedProposal) -> None:
     """Its declaration comes along, and its rows are copied from nowhere."""
     notes = source(refined, "notes.db")

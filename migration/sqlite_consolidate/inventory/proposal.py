@@ -66,6 +66,7 @@ class ProposedSource:
 
     Attributes:
         questions: Decisions about the file as a whole.
+        without_rows: Its tables without rows that no ``[[source.table]]`` names.
     """
 
     name: str
@@ -74,6 +75,7 @@ class ProposedSource:
     maps: tuple[ProposedMap, ...]
     leaves: tuple[ProposedLeave, ...] = ()
     questions: tuple[str, ...] = ()
+    without_rows: tuple[str, ...] = ()
 
     @property
     def decide(self) -> tuple[str, ...]:

@@ -256,7 +256,11 @@ def _source(
             else:
                 leaves.append(left_index(table.name, problem.what))
     questions = () if entry.mentions or not inventory.has_code else (_ask_who_opens(entry),)
-    return ProposedSource(name, database.file, _notes(entry), tuple(maps), tuple(leaves), questions)
+    proposed = {folded(each.name) for each in maps} | {folded(each.table) for each in leaves}
+    empty = tuple(
+        table.name for table in database.tables if table.table.kind == "table" and folded(table.name) not in proposed
+    )
+    return ProposedSource(name, database.file, _notes(entry), tuple(maps), tuple(leaves), questions, empty)
 
 
 _DEFINE = "Define what it needs by setup of [connection], or confirm the reason."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.application.stand_ins import create_schema_in_memory
@@ -73,7 +74,7 @@ class DerivationReader:
     def __init__(
         self, schema: Schema, limits: Limits | None = None, refreshed: Mapping[str, Collection[str]] | None = None
     ) -> None:
-        """Create the copy, with stand-ins for what only the application defines.
+        """Take the schema, whose copy has stand-ins for what only the application defines.
 
         Args:
             schema: The schema.
@@ -82,12 +83,19 @@ class DerivationReader:
         """
         self.schema = schema
         self.refreshed = refreshed or {}
-        self.con = open_memory(limits)
-        create_schema_in_memory(self.con, schema)  # what SQLite cannot create is a problem of its own
+        self._limits = limits
+
+    @cached_property
+    def con(self) -> sqlite3.Connection:
+        """Return the connection to the copy, which is created at its first use."""
+        con = open_memory(self._limits)
+        create_schema_in_memory(con, self.schema)  # what SQLite cannot create is a problem of its own
+        return con
 
     def close(self) -> None:
-        """Close the copy."""
-        self.con.close()
+        """Close the copy, if it was used."""
+        if "con" in vars(self):
+            self.con.close()
 
     def of_triggers(self, table: str, event: str = "INSERT") -> Iterator[Derivation]:
         """Yield what the triggers of a table at one event write, and what these fire."""
@@ -108,6 +116,8 @@ class DerivationReader:
     def _fired(self, table: str, event: str) -> Iterator[tuple[list[TriggerOrView], dict[str, list[Access]]]]:
         """Yield each trigger with those that it fires, and with the writes of each folded name."""
         writes: dict[str, list[Access]] = {}
+        if not self.schema.triggers:
+            return
         for access in self.compile(self._statement(table, event)):
             if access.inside is not None and access.action != "READ":
                 writes.setdefault(folded(access.inside), []).append(access)
