@@ -19,6 +19,7 @@ from tests.support.exactness.exact import differences, files
 from tests.support.exactness.oracle import read_copy
 from tests.support.exactness.random_run import run_over
 from tests.support.exactness.writing import build
+from tests.support.pages.program import need_page_reader, use_pages_for_every_size
 from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
@@ -70,6 +71,17 @@ def _many(folder: Path, examples: int, *, derandomize: bool) -> Counter[str]:
 def test_sample_of_random_workspaces_is_exact_or_refused(scratch: Path, number: int) -> None:
     """At least seven of ten workspaces are accepted."""
     verdicts = _many(scratch, number, derandomize=True)
+
+    assert verdicts["accepted"] >= 0.7 * verdicts.total(), verdicts
+
+
+@pytest.mark.thorough
+def test_random_workspaces_are_exact_by_the_page_reader(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oracle, which knows no page reader, finds no difference."""
+    need_page_reader(monkeypatch)
+    use_pages_for_every_size(monkeypatch)
+
+    verdicts = _many(scratch, 10, derandomize=True)
 
     assert verdicts["accepted"] >= 0.7 * verdicts.total(), verdicts
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.content import contents, inspection
 from sqlite_consolidate.page_reader.availability import PURE, reason_without_program
 from sqlite_consolidate.page_reader.compilation import compile_program, source_hash
 
@@ -31,6 +32,13 @@ def need_page_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     with _lock("page-reader.lock"):  # the workers of a run would compile it at the same time
         if reason_without_program():
             assert compile_program() == ""
+
+
+def use_pages_for_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the page reader read every database, however small it is."""
+    for module in (contents, inspection):
+        monkeypatch.setattr(module, "PARALLEL_MIN_BYTES", 0)
+    monkeypatch.setattr(inspection, "PAGES_MIN_BYTES", 0)
 
 
 def program_with_sanitizers() -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sqlite_consolidate.engine.content.inspection import BY_PAGES
 from sqlite_consolidate.report.bundle_check.entries import check_entries
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
@@ -28,6 +29,11 @@ def _worded(document: Any) -> None:
 
 def _unrelated(document: Any) -> None:
     entry_of(document, "integrity").update(observed="row 5 missing from index x", relation=None)
+
+
+def _proved_by_pages(document: Any) -> None:
+    """State the page reader, where the evidence has no finding about it."""
+    entry_of(document, "integrity-before").update(expected=BY_PAGES, observed=BY_PAGES)
 
 
 def _written_late(document: Any) -> None:
@@ -97,6 +103,7 @@ def test_headline_that_does_not_follow_is_found(files: Files, tmp_path: Path) ->
             (_other_number, "size-reasonable: target"),
             (_exit_status, "smoke:counts lines: python -c 'print(1)'"),
             (without("integrity-before"), "integrity-before: main.db"),
+            (_proved_by_pages, "integrity-before: main.db"),
             (without("final-digest"), "final-digest: target: people"),
             (without("smoke:counts lines"), "smoke:counts lines: "),
             (without("backup-digest"), "backup-digest: main.db"),

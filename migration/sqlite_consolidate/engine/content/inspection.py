@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.cost import has_linear_cost
-from sqlite_consolidate.engine.content.page_proof.proof import prove_pages
+from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_pages
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.errors import is_damaged, missing_object_kind
 from sqlite_consolidate.engine.sqlite.files import FileProblem, has_hot_journal, size_with_sidecars, trailing_bytes
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.content.page_proof.proof import PageProof
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -187,7 +186,9 @@ def _prove_pages(write_lock: DatabaseLock) -> PageProof:
     """Prove the pages of a locked database."""
     write_lock.limits.deadline.start_step("its pages")
     con = write_lock.reader
-    return prove_pages(write_lock.path, con, read_schema(con))
+    proof = prove_pages(write_lock.path, con, read_schema(con))
+    # The page reader opens the file by its name, which another process may have given to another file.
+    return proof if write_lock.is_held else PageProof(unreadable=("the lock was lost",))
 
 
 def _read_database(name: str, file: str, write_lock: DatabaseLock, proof: PageProof | None = None) -> InspectedDatabase:

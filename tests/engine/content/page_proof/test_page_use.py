@@ -24,9 +24,11 @@ from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.files import FileProblem
+from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.page_reader.availability import PURE
 from tests.support.pages.databases import build
+from tests.support.pages.program import use_pages_for_every_size
 from tests.support.thorough import thorough
 from tests.support.workspaces.two_sources import PLAN, a_run, build_two_sources, consolidate, execute
 
@@ -42,9 +44,8 @@ else:
 @pytest.fixture(autouse=True)
 def _every_size_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count every database as a large one."""
-    for module in (content, inspection, backup):
-        monkeypatch.setattr(module, "PARALLEL_MIN_BYTES", 0)
-    monkeypatch.setattr(inspection, "PAGES_MIN_BYTES", 0)
+    use_pages_for_every_size(monkeypatch)
+    monkeypatch.setattr(backup, "PARALLEL_MIN_BYTES", 0)
 
 
 @pytest.fixture
@@ -130,6 +131,16 @@ def test_sqlite_decides_where_answer_is_not_yes(path: Path, monkeypatch: pytest.
 
     assert isinstance(database, InspectedDatabase)
     assert (database.intact_by, database.digests) == (BY_SQLITE, digests)
+
+
+def test_lost_lock_leaves_all_to_sqlite(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page reader may then have read another file of the same name."""
+    monkeypatch.setattr(WriteLock, "is_held", False)
+
+    database = inspected(path)
+
+    assert isinstance(database, InspectedDatabase)
+    assert database.intact_by == BY_SQLITE
 
 
 def test_damage_is_described_by_sqlite(path: Path) -> None:
