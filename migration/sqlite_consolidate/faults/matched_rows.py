@@ -29,6 +29,7 @@ def match_faults(plan: Plan) -> tuple[Fault, ...]:
     faults = (
         Fault.in_run("keys-mapped", "a row is matched with another row", _lead_to_another_row),
         Fault.in_run("keys-mapped", "the line of a matched row is missing", _drop_a_line),
+        Fault.in_run("keys-mapped", "a line is wrong about which row stays", _turn_an_update),
         Fault.in_run("references-kept", "a child of a matched row refers to its old id", _leave_a_child),
     )
     return faults if any(table.match for source in plan.sources for table in source.tables) else ()
@@ -58,6 +59,16 @@ def _drop_a_line(run: Run) -> None:
     def edit(con: sqlite3.Connection, mapping: TableMapping) -> bool:
         first = f"SELECT min(rowid) {_LINES}"
         return con.execute(f"DELETE FROM matched WHERE rowid = ({first})", _names(mapping)).rowcount > 0
+
+    _edit_lines(run, edit)
+
+
+def _turn_an_update(run: Run) -> None:
+    """Let a line say the opposite of whether its row updates the one that stands."""
+
+    def edit(con: sqlite3.Connection, mapping: TableMapping) -> bool:
+        update = f"UPDATE matched SET updated = NOT updated WHERE rowid = (SELECT min(rowid) {_LINES})"
+        return con.execute(update, _names(mapping)).rowcount > 0
 
     _edit_lines(run, edit)
 

@@ -115,7 +115,7 @@ class MatchedRowsProof:
         """Return the number of lines whose row in the target is not what the policy makes of it."""
         values = self._values(match=False)
         if not values:
-            return 0
+            return self._number(f"SELECT count(*) {self.rows.lines(self.mapping)} AND (m.updated OR NOT m.identical)")
         left, right = ", ".join(f"t.{quoted(name)}" for name, _ in values), ", ".join(value for _, value in values)
         kinds = [
             ", ".join(exact_kind(value) for value in side)
