@@ -37,7 +37,7 @@ class Impatient:
         life.LOG_SECONDS = 0
 
 
-@pytest.mark.parametrize("styles", [("--color=no", "-q"), *thorough(("-v",))])
+@pytest.mark.parametrize("styles", [("--color=no", "-q"), *thorough((("-v",),))])
 def test_run_ends_with_verdict_report_and_next_command(workspace: Workspace, styles: tuple[str, ...]) -> None:
     """The last lines are the same in every style. The usual style has a line for each stage."""
     accepted, rolled_back = "Accepted: consolidated, every criterion passed.", "Rolled back: everything is as it was"
