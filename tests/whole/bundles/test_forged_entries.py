@@ -103,7 +103,7 @@ def test_headline_that_does_not_follow_is_found(files: Files, tmp_path: Path) ->
             (_other_number, "size-reasonable: target"),
             (_exit_status, "smoke:counts lines: python -c 'print(1)'"),
             (without("integrity-before"), "integrity-before: main.db"),
-            (_proved_by_pages, "integrity-before: main.db"),
+            (_proved_by_pages, "integrity-before: main.db: as the record has it"),
             (without("final-digest"), "final-digest: target: people"),
             (without("smoke:counts lines"), "smoke:counts lines: "),
             (without("backup-digest"), "backup-digest: main.db"),
