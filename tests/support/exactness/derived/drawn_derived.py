@@ -158,7 +158,7 @@ def _indexes(rng: random.Random) -> list[Index]:
     unindexed = ", contentless_unindexed=1" if sqlite3.sqlite_version_info >= (3, 47) else ""
     updates = "AFTER UPDATE OF name, note ON owner BEGIN"
     person = "(rowid, name, note) VALUES(new.id, new.name, new.note)"
-    put, area = "BEGIN INSERT INTO areas VALUES", "new.owner / 3.0, ifnull(new.owner, 0) + 7"
+    put, area = "BEGIN INSERT INTO areas VALUES", "length(new.extra) / 3.0, ifnull(length(new.extra), 0) + 7"
     loud = "WHEN new.owner IS NOT NULL BEGIN INSERT INTO loud(rowid, body) VALUES(new.id, upper(new.body)); END"
     return [
         Index(
