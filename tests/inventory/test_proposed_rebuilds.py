@@ -76,6 +76,20 @@ def test_index_gets_the_rows_that_its_trigger_states(tmp_path: Path, kind: str) 
     assert proposed(tmp_path, f"{ROWS}{OWN[kind]}{row(1)}", f"{ROWS}{row(1001)}") == (["message"], ["words"], [], 0)
 
 
+def test_index_that_would_lack_rows_is_rebuilt(tmp_path: Path) -> None:
+    """Only the source has it, and it stores its rows."""
+    phone = f"{ROWS}{OWN['R-tree']}{row(1001)}"
+
+    assert proposed(tmp_path, f"{ROWS}{row(1)}", phone) == (["message", "words"], ["words"], [], 0)
+
+
+def test_index_with_further_rows_is_copied(tmp_path: Path) -> None:
+    """A rebuild would lose the row that no table has."""
+    phone = f"{ROWS}{OWN['FTS3']}{row(1001)}INSERT INTO words(rowid, body) VALUES(7, 'help');"
+
+    assert proposed(tmp_path, f"{ROWS}{row(1)}", phone) == (["message", "words"], [], [], 0)
+
+
 def test_index_of_rows_that_are_kept_apart_is_left(tmp_path: Path) -> None:
     """Its content has another name in the target."""
     phone = f"{ROWS.replace('body TEXT', 'body TEXT, more')}{FTS5}INSERT INTO message VALUES(1, 'x', 'y');"

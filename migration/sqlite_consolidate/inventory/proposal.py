@@ -28,6 +28,7 @@ class ProposedMap:
         collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
         is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
         is_index: True for a search index that is moved as a declaration and rebuilt.
+        stores_rows: True for a search index that could be copied as well, because it stores its rows.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ProposedMap:
     collision: str = ""
     is_stamp: bool = False
     is_index: bool = False
+    stores_rows: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.inspection import CountedTable
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp, stamp_question
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
-from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, left_index, moved_index
+from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, left_index, moved_index, rebuild_over_shared
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate, related_tables
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
@@ -29,11 +29,12 @@ from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
+    from sqlite_consolidate.inventory.proposal import ProposedRebuild
 
 
 _CENTRAL_NAMES = frozenset(["main", "app", "core", "workspace", "central", "master", "primary", "production", "prod"])
@@ -116,8 +117,8 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     names = _names([entry.file for entry in entries])
     naming = TableNaming(target)
     possible_rebuilds = find_rebuilds([target, *(entry.database for entry in entries)])
-    possible = {folded(each.table) for each in possible_rebuilds}
-    sources = tuple(_source(entry, names[entry.file], naming, inventory, possible) for entry in entries)
+    sources = tuple(_source(entry, names[entry.file], naming, inventory, possible_rebuilds) for entry in entries)
+    sources = tuple(rebuild_over_shared(source, possible_rebuilds, target) for source in sources)
     moved_indexes = {folded(each.name) for source in sources for each in source.maps if each.is_index}
     mentions = [mention for entry in entries for mention in entry.mentions]
     smoke = propose_smoke_tests(inventory.root, mentions, target.file)
@@ -225,12 +226,9 @@ def _difference(first: Table, second: Table) -> str:
 
 
 def _source(
-    entry: Entry, name: str, naming: TableNaming, inventory: Inventory, rebuilds: Collection[str]
+    entry: Entry, name: str, naming: TableNaming, inventory: Inventory, rebuilds: Sequence[ProposedRebuild]
 ) -> ProposedSource:
-    """Return the tables of a source, and those that it leaves.
-
-    ``rebuilds`` has the folded names of the search indexes that can be rebuilt.
-    """
+    """Return the tables of a source, and those that it leaves."""
     database = entry.database
     maps, leaves, related = [], [], related_tables(database)
     for table in _needed_tables(database):
@@ -249,7 +247,7 @@ def _source(
             question = f"{table.name} {problem.what} It is left out. {_DEFINE}"
             leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))
         elif table.rows != 0 or content_kind(table.table):
-            can_rebuild = folded(table.name) in rebuilds
+            can_rebuild = any(folded(each.table) == folded(table.name) for each in rebuilds)
             index = moved_index(table, naming.name_table(name, database.file, table)) if can_rebuild else None
             if index:
                 maps.append(replace(index, related=related.get(folded(table.name), frozenset())))

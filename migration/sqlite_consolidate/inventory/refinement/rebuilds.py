@@ -58,6 +58,24 @@ def moved_index(table: CountedTable, named: ProposedMap | ProposedLeave) -> Prop
     return ProposedMap(table.name, table.name, table.rows_text, is_index=True)
 
 
+def rebuild_over_shared(
+    source: ProposedSource, rebuilds: Sequence[ProposedRebuild], target: Database
+) -> ProposedSource:
+    """Rebuild the indexes of a source that would lack rows of the target.
+
+    They store their rows. The target has rows of a table that such an index indexes, and has no such index.
+    """
+    queries = {folded(each.table): each for each in rebuilds if each.query}
+    filled = {folded(table.name) for table in target.tables_with_rows}
+    maps = tuple(
+        replace(index, is_index=True, stores_rows=True)
+        if folded(index.name) in queries and target.table(index.name) is None and index.related & filled
+        else index
+        for index in source.maps
+    )
+    return replace(source, maps=maps)
+
+
 def left_index(name: str, fact: str) -> ProposedLeave:
     """Return the entry that leaves a search index behind, with its decision."""
     question = f"{name} {fact} It is left out. Rebuild it in the target, or confirm the reason."
@@ -96,8 +114,13 @@ def leave_unmovable_indexes(proposal: Proposal, problems: Sequence[Problem]) -> 
     sources = []
     for source in proposal.sources:
         facts = {index.name: _reason(source, index, refused, rebuilt) for index in source.maps if index.is_index}
-        leaves = [left_index(name, fact) for name, fact in facts.items() if fact]
-        kept = tuple(each for each in source.maps if not facts.get(each.name))
+        copied = {index.name for index in source.maps if index.stores_rows}
+        leaves = [left_index(name, fact) for name, fact in facts.items() if fact and name not in copied]
+        kept = tuple(
+            replace(each, is_index=False, stores_rows=False) if facts.get(each.name) else each
+            for each in source.maps
+            if not facts.get(each.name) or each.name in copied
+        )
         sources.append(replace(source, maps=kept, leaves=(*source.leaves, *leaves)))
     moved = {folded(each.name) for source in sources for each in source.maps if each.is_index}
     before = {folded(each.name) for source in proposal.sources for each in source.maps if each.is_index}
