@@ -66,7 +66,12 @@ def tables_with_rows(con: sqlite3.Connection, names: Iterable[str] | None = None
     schema = read_schema(con)
     tables = [schema.table(name) for name in names] if names is not None else list(schema.tables.values())
     for table in tables:
-        if table is None or table.kind != "table" or table.name.lower().startswith("sqlite_"):
+        if (
+            table is None
+            or table.kind != "table"
+            or table.lacks_for_writing
+            or table.name.lower().startswith("sqlite_")
+        ):
             continue
         if con.execute(f"SELECT 1 FROM main.{quoted(table.name)} LIMIT 1").fetchone():
             yield table

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.movable_tables import lacking_problem
+from sqlite_consolidate.engine.merge.movable_tables import lacking_problem, problem_of_application
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -69,6 +69,25 @@ def find_receiving_problems(databases: InspectedDatabases, tables: list[MappedTa
         for table in receiving
         if table and table.lacks_for_writing
     ]
+
+
+def find_unread_parents(databases: InspectedDatabases) -> list[Problem]:
+    """Return a problem for each moved table that refers to rows which SQLite cannot read.
+
+    It cannot be shown that such a reference leads to the same row in the target.
+    """
+    problems = []
+    for mapping in databases.mappings:
+        schema = databases.sources[mapping.source.name].schema
+        keys = [databases.target_schema.schema.table(key.parent) for key in mapping.into.foreign_keys]
+        keys += [schema.table(key.parent) for key in mapping.table.foreign_keys if mapping.into.foreign_keys]
+        keys += [schema.table(refers.to.partition(".")[0]) for refers in mapping.table_map.refers]
+        unread = next((parent for parent in keys if parent and not parent.is_readable), None)
+        if unread:
+            fact = f"refers to {unread.name}, whose rows cannot be read without {unread.lacks}."
+            hint = "Define it: setup of [connection]. Or give the table a create text without this foreign key."
+            problems.append(problem_of_application(mapping.subject, fact, hint, unread.lacks))
+    return problems
 
 
 def find_unmapped_lacking(source: Source, schema: Schema) -> list[Problem]:

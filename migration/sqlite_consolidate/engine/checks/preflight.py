@@ -23,6 +23,7 @@ from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from sqlite_consolidate.engine.checks.lacking_objects import (
     find_receiving_problems,
     find_unmapped_lacking,
+    find_unread_parents,
     unexamined_findings,
 )
 from sqlite_consolidate.engine.checks.left_objects import find_left_objects, plan_versions
@@ -347,6 +348,7 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
     databases.problems += databases.target_schema.problems
     databases.findings += databases.target_schema.findings
     match_tables(databases, planned, limits)
+    databases.problems += find_unread_parents(databases)
 
 
 def _add_indexes(

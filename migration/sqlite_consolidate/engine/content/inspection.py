@@ -77,6 +77,10 @@ class InspectedDatabase:
         inner = {table.name for table in self.schema.tables.values() if table.kind == "shadow"}
         return {name: each for name, each in self.digests.items() if self.name == "target" or name not in inner}
 
+    def rows_in(self, table: str) -> int:
+        """Return the number of rows of a table, or 0 if SQLite cannot read it."""
+        return self.digests[table].rows if table in self.digests else 0
+
     @property
     def rows(self) -> dict[str, int]:
         """Return the number of rows of each table."""

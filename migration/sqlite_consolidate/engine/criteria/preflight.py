@@ -169,7 +169,7 @@ def _rows_of(run: RunResults, source: Source, name: str) -> int | None:
     """Return the number of rows of a table of a source, or None if there is no such table."""
     facts = run.inspected.sources.get(source.name)
     table = facts.schema.table(name) if facts else None
-    return facts.digests[table.name].rows if facts and table else None
+    return facts.rows_in(table.name) if facts and table and table.name in facts.digests else None
 
 
 def _no_rows(run: RunResults, source: Source, subject: str) -> Observation:

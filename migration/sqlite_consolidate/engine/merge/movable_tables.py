@@ -82,6 +82,11 @@ def lacking_problem(subject: str, table: Table, lacks: str, *, is_target: bool =
         hint += " Or leave the table behind with a reason."
     else:
         hint += " Or leave the index behind with a reason."
+    return problem_of_application(subject, fact, hint, lacks)
+
+
+def problem_of_application(subject: str, fact: str, hint: str, lacks: str) -> Problem:
+    """Return a problem whose id depends on what SQLite lacks."""
     if lacks.startswith("the collation "):
         return Problem("own-collation", subject, fact, hint, criterion="sources-readable")
     if lacks.startswith("the function "):

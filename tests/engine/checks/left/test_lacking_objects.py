@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,11 @@ from tests.support.missing.kinds import INDEXES, KINDS, PLAIN, READERS, TABLES, 
 from tests.support.thorough import sampled
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from sqlite_consolidate.problem import Problem
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 LACKING = (*TABLES, *VIRTUAL_TABLES)
 ROW = "INSERT INTO {} VALUES(11, 'x', 1)"
@@ -87,6 +92,29 @@ def test_target_table_beside_it_receives_rows(bench: Bench, kind: Kind) -> None:
 
     assert copied.rows("SELECT id FROM plain ORDER BY id") == [(1,), (2,), (11,)]
     assert copied.compared.schema.lacking == copied.inspected.target_schema.schema.lacking
+
+
+PARENTS = {
+    "table": "CREATE TABLE odd(id INTEGER PRIMARY KEY, name TEXT, m AS ({}(id)))",
+    "child": "CREATE TABLE child(id INTEGER PRIMARY KEY, parent INT REFERENCES odd(id))",
+}
+
+
+@pytest.mark.parametrize("role", ["source", "target"])
+def test_child_of_unreadable_rows_is_refused(bench: Bench, role: str) -> None:
+    """SQLite cannot compare the parents that the two databases have under one key."""
+    for file, number in ((TARGET, 1), ("a.db", 11)):
+        function = "twice" if (file == TARGET) == (role == "target") else "abs"
+        with closing(sqlite3.connect(bench.root / file, isolation_level=None)) as con:
+            con.create_function("twice", 1, abs, deterministic=True)
+            con.execute(PARENTS["table"].format(function))
+            con.execute(PARENTS["child"])
+            con.execute("INSERT INTO odd(id, name) VALUES(1, ?)", (file,))
+            con.execute("INSERT INTO child VALUES(?, 1)", (number,))
+
+    ids = [(each.id, each.subject) for each in problems(bench, source("a.db", "child", leave={"odd": "not needed"}))]
+
+    assert ("own-function", "a.db:child") in ids
 
 
 def test_name_of_unknown_virtual_table_is_taken(bench: Bench) -> None:

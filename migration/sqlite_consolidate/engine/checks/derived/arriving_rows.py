@@ -122,7 +122,7 @@ class ArrivingRows:
         """Return the number of rows that a table of the target has before the run."""
         target = self.databases.target
         before = target.schema.table(table) if target else None
-        return target.digests[before.name].rows if target and before else 0
+        return target.rows_in(before.name) if target and before else 0
 
     def has_fired(self, table: str, name: str) -> bool:
         """Return whether each source that adds rows has the trigger on their table."""

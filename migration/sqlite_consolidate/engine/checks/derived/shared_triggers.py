@@ -118,7 +118,7 @@ def _rows_of_others(arriving: ArrivingRows, table: str, bringing: set[str]) -> d
     rows: dict[str, int] = {}
     target = arriving.databases.target
     if target and (before := target.schema.table(table)):
-        rows[target.file] = target.digests[before.name].rows
+        rows[target.file] = target.rows_in(before.name)
     for mapping in arriving.into(table):
         rows[mapping.source.file] = rows.get(mapping.source.file, 0) + arriving.added(mapping)
     return {file: number for file, number in rows.items() if number > 0 and file not in bringing}

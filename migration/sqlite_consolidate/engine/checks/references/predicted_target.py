@@ -36,7 +36,7 @@ def key_sources(databases: InspectedDatabases, into: Table) -> list[KeySource]:
     sources = [KeySource(mapping, databases.path_of(mapping)) for mapping in mappings if databases.rows(mapping)]
     target = databases.target
     before = target.schema.table(into.name) if target else None
-    if target and before and target.digests[before.name].rows:
+    if target and before and target.rows_in(before.name):
         keeps_rowids = bool(mappings) and mappings[0].rowid_counts
         mapping = mapping_of_target_rows(databases.plan, before, into, rowids=keeps_rowids)
         sources.insert(0, KeySource(mapping, databases.path_of(mapping), is_target=True))
