@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sqlite_consolidate.engine.sqlite.files import trailing_bytes
-from sqlite_consolidate.plan.model import Leave
-from tests.support.databases import TARGET, Bench, whole_source
+from tests.support.databases import TARGET, Bench, source, whole_source
 from tests.support.old_files.formats import FORMATS, write_trailing
 from tests.support.old_files.schemas import SCHEMAS, quoted_name
 from tests.support.thorough import thorough
@@ -22,9 +21,9 @@ else:
     from sqlite_utils.utils import sqlite3
 
 KINDS = FORMATS | SCHEMAS
-REFUSED_SOURCE = "renamed-table"
-"""A trigger that already fails in its source is left by a line of the plan."""
-CASES = [(kind, role) for kind in KINDS for role in ("source", "target") if (kind, role) != (REFUSED_SOURCE, "source")]
+LEFT_OF_SOURCE = "renamed-table"
+"""A trigger and a view that already fail in their source stay in it."""
+CASES = [(kind, role) for kind in KINDS for role in ("source", "target") if (kind, role) != (LEFT_OF_SOURCE, "source")]
 TELLING = [("format-1", "target"), ("trailing-pages", "source"), ("quoted-texts", "source")]
 OTHER = "CREATE TABLE other_things (id INTEGER PRIMARY KEY, x)", "INSERT INTO other_things VALUES (1, 'one'), (2, 2.5)"
 
@@ -77,10 +76,27 @@ def test_trailing_bytes_are_reported_and_ignored(bench: Bench) -> None:
     assert trailing_bytes(bench.root / TARGET) == 0
 
 
-def test_trigger_that_fails_in_its_source_is_refused(bench: Bench) -> None:
-    """A table was renamed as before SQLite 3.26, and a trigger still uses the old name."""
-    KINDS[REFUSED_SOURCE](bench.root / "a.db")
+def test_trigger_that_fails_in_its_source_is_left(bench: Bench) -> None:
+    """A table was renamed as before SQLite 3.26, and its trigger has the old name."""
+    KINDS[LEFT_OF_SOURCE](bench.root / "a.db")
 
-    assert [problem.id for problem in bench.survey(whole_source("a.db")).problems] == ["broken-trigger"]
-    left = whole_source("a.db").model_copy(update={"leave": [Leave(triggers=("keeps",), reason="fails")]})
-    assert bench.survey(left).problems == []
+    inspected = bench.survey(whole_source("a.db"))
+
+    assert inspected.problems == []
+    assert [finding.id for finding in inspected.findings] == ["view-left", "trigger-left"]
+
+
+def test_trigger_that_fails_only_in_target_is_refused(bench: Bench) -> None:
+    """The plan leaves what it uses, and another trigger of its table fails already."""
+    bench.database(
+        "a.db",
+        "CREATE TABLE t (a)",
+        "CREATE TABLE log (a)",
+        "CREATE TRIGGER x AFTER INSERT ON t BEGIN INSERT INTO log VALUES (1); END",
+        "CREATE TRIGGER y AFTER INSERT ON t BEGIN INSERT INTO gone VALUES (1); END",
+    )
+
+    inspected = bench.survey(source("a.db", "t"))
+
+    assert [problem.id for problem in inspected.problems] == ["broken-trigger"]
+    assert [finding.id for finding in inspected.findings if finding.id.startswith("trigger")] == ["trigger-left"]

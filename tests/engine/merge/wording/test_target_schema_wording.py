@@ -99,15 +99,26 @@ CASES = {
         ],
         leave={"u": "old"},
     ),
-    "broken-trigger": Case(
+    "broken in its source": Case(
         (),
         ("CREATE TABLE t(a)", TRIGGER),
+        [
+            (
+                "a.db:t: trigger g of t stays in the archive, because it fails in its source already "
+                "(no such table: main.u)."
+            )
+        ],
+    ),
+    "broken-trigger": Case(
+        (),
+        ("CREATE TABLE t(a)", "CREATE TABLE u(a)", TRIGGER),
         [
             (
                 "a.db:t: trigger g of t cannot work in the target: no such table: main.u. Every change "
                 "that fires it would fail. Move what it uses as well; or leave that behind with a "
                 "reason, and the trigger stays in the archive with it. [broken-trigger]"
-            )
+            ),
+            "a.db: 1 object stays in the archive (no row, and no reason in the plan): table u.",
         ],
     ),
     "trigger-left-with-table": Case(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, describe_together, tables_together
-from sqlite_consolidate.engine.sqlite.connections import limits_of
+from sqlite_consolidate.engine.sqlite.application.stand_ins import create_schema_in_memory
+from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.schema import dependencies
 from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
 from sqlite_consolidate.engine.sqlite.schema.statements import words_of
@@ -129,6 +130,10 @@ class ArrivingTriggers:
             text = f"{label} stays in the archive: it uses {missing}, which the plan leaves behind ({reason})."
             self._find("trigger-left-with-table", origin, text)
             return False
+        if needs.broken and self._fails_in_source(origin, statement):
+            reason = f"it fails in its source already ({needs.broken.removesuffix(NOT_MOVED)})"
+            self._find("trigger-left", origin, f"{label} stays in the archive, because {reason}.")
+            return False
         if needs.broken and not (origin.source and needs.whole_file):
             self._report_broken(origin, statement, needs.broken.removesuffix(NOT_MOVED))
             return False
@@ -141,6 +146,16 @@ class ArrivingTriggers:
             self._find("trigger-uses-target", origin, text)
         self.accepted.append((origin, statement))
         return True
+
+    def _fails_in_source(self, origin: Origin, statement: Statement) -> bool:
+        """Return whether a trigger uses an object that its source does not have either."""
+        triggers = origin.schema.triggers if origin.schema else ()
+        trigger = next((each for each in triggers if folded(each.name) == folded(statement.name)), None)
+        if origin.schema is None or trigger is None or folded(statement.table) in self.owners.written:
+            return False
+        with contextlib.closing(open_memory(limits_of(self.con))) as con:
+            create_schema_in_memory(con, replace(origin.schema, triggers=(trigger,)))
+            return bool(dependencies.trigger_dependencies(con, trigger.name, trigger.table).broken)
 
     def _other_meaning(self, origin: Origin, table: str, needs: dependencies.Dependencies) -> str:
         """Return why a trigger of ``table`` would mean something else, or an empty text."""
