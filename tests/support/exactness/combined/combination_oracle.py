@@ -47,7 +47,7 @@ def predict(drawn: Drawn) -> State:
     state: State = {name: [] for name in drawn.shapes}
     for file, contents in drawn.contents.items():
         moved = _chosen(drawn, file, contents)
-        _File(drawn, file, moved, state).add()
+        _File(drawn, file, moved, state, contents).add()
     for name, shape in drawn.shapes.items():
         _require_unique(shape, state[name])
     return state
@@ -75,12 +75,6 @@ def _chosen(drawn: Drawn, file: str, contents: Contents) -> Contents:
             break
         for name, row in left:
             chosen[name] = [each for each in chosen[name] if each is not row]
-    for shape in drawn.shapes.values():
-        for row in chosen[shape.name]:
-            for column in shape.refers:
-                refers = shape.referred(row, column)
-                if refers and _find_row(contents, refers, row[column]) and not _find_row(chosen, refers, row[column]):
-                    raise Refused("stray")
     return chosen
 
 
@@ -108,6 +102,7 @@ class _File:
     file: str
     contents: Contents
     state: State
+    of_file: Contents
     predicted: dict[int, PredictedRow] = field(default_factory=dict)
 
     def add(self) -> None:
@@ -183,6 +178,7 @@ class _File:
         return predicted_rows[0] if predicted_rows else None
 
     def _insert(self, shape: Shape, row: Row) -> None:
+        self._require_parents(shape, row, list(shape.refers))
         predicted = self.predicted[id(row)]
         for column in shape.columns:
             if column not in shape.renumbered:
@@ -191,15 +187,29 @@ class _File:
             predicted.values["extra"] = row.get("extra") if self.file == TARGET else "E"
         self.state[shape.name].append(predicted)
 
+    def _require_parents(self, shape: Shape, row: Row, columns: list[str]) -> None:
+        """Require that no parent of a row stays behind.
+
+        Raises:
+            Refused: A parent is in the file and does not move.
+        """
+        for column in columns:
+            refers = shape.referred(row, column)
+            in_file = refers and _find_row(self.of_file, refers, row[column])
+            if refers and in_file and not _find_row(self.contents, refers, row[column]):
+                raise Refused("stray")
+
     def _settle(self, shape: Shape, row: Row, predicted: PredictedRow) -> None:
         """Let the policy decide about the other columns.
 
         Raises:
             Refused: It cannot.
         """
+        self._require_parents(shape, row, self._deciding(shape))
         kept = {*shape.renumbered, *shape.key, *shape.match}
         values = {column: self._arriving(shape, row, column) for column in shape.columns if column not in kept}
         if shape.is_whole or all(_is_same(predicted.values[column], value) for column, value in values.items()):
+            self._require_parents(shape, row, list(shape.refers))
             return
         policy = self._choice(shape).policy
         if policy in ("refuse", "skip-identical"):
@@ -210,6 +220,7 @@ class _File:
                 raise Refused("newer")
             policy = "prefer-source" if ours > theirs else "prefer-target"
         if policy == "prefer-source":
+            self._require_parents(shape, row, list(shape.refers))
             predicted.values |= values
 
 
