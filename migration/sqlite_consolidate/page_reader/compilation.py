@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shlex
 import subprocess
-import sysconfig
+import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -33,8 +34,8 @@ def source_hash() -> str:
 
 
 def platform_name() -> str:
-    """Return the platform that a program is compiled for, such as ``linux-x86_64``."""
-    return sysconfig.get_platform()
+    """Return the system and the processor of a program, such as ``linux-x86_64``."""
+    return f"{sys.platform}-{platform.machine()}"
 
 
 def first_line() -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.rollback.target_objects import object_changes, objects_of
 from sqlite_consolidate.engine.checks.open_files import locked_problem
-from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
-from sqlite_consolidate.engine.content.digest import digest_file, digest_tables
+from sqlite_consolidate.engine.content.contents import digest_or_reason, digest_tables_in_parallel, read_contents
+from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP
 from sqlite_consolidate.engine.sqlite import integrity as sqlite_checks
@@ -134,10 +134,11 @@ def read_consolidated_target(
             try:
                 row, keys = history.row_of(con, sealed.run), history.keys_of_run(con, sealed.run)
             except ProblemError:
-                digests = digest_tables(con, schema)
+                digests = digest_tables_in_parallel(root / sealed.target, con, schema)
                 return ConsolidatedTarget(digests, damage, None, changes, _UNREADABLE_ROW, unexamined)
             changes |= _history_changes(row, sealed) | _key_map_changes(keys, folder)
-            now = ConsolidatedTarget(digest_tables(con, schema), damage, row, changes)
+            digests = digest_tables_in_parallel(root / sealed.target, con, schema)
+            now = ConsolidatedTarget(digests, damage, row, changes)
             return replace(now, unexamined=unexamined)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
