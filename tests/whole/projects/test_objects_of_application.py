@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
+SECOND = """
+[[source]]
+name = "second"
+file = "second.db"
+[[source.table]]
+name = "plain"
+"""
+LEAVE = """
+[[source.leave]]
+tables = ["odd"]
+reason = "the application creates it again"
+"""
 SEARCH = """
 [[source.table]]
 name = "odd_search"
@@ -73,6 +85,23 @@ def test_verdict_on_work_of_another_tool_states_the_limit(role: Role, tmp_path: 
     judged = workspace.run("verify", originals=tmp_path / "originals")
 
     assert judged.exit == 0, judged.text
+
+
+@pytest.mark.thorough
+def test_bundle_of_several_such_databases_is_consistent(tmp_path: Path) -> None:
+    """Findings of one text are merged into one."""
+    workspace = build_beside(tmp_path, TABLES[1], "target", SECOND)
+    for name in ("old", "second"):
+        (workspace.root / f"{name}.db").unlink(missing_ok=True)
+        TABLES[1].build(workspace.root / f"{name}.db", 11 if name == "old" else 21)
+    workspace.edit("consolidation.toml", SECOND, f"{LEAVE}{SECOND}{LEAVE}")
+
+    migrated = workspace.run("migrate")  # it checks the bundle as well
+
+    assert migrated.exit == 0, migrated.text
+    assert [finding.count for finding in migrated.findings if finding.id == "object-unexamined"] == [3]
+    assert [row[0] for row in moved_rows(workspace)] == [1, 2, 11, 12, 21, 22]
+    assert workspace.run("rollback").exit == 0
 
 
 @pytest.mark.thorough
