@@ -130,9 +130,9 @@ def _intact_by(plan: Plan, file: str, findings: Sequence[Finding]) -> str:
 
 
 def _intact(file: str, findings: Sequence[Finding], text: str) -> str:
-    """Return the pattern that a database is intact, with the tables that SQLite could not examine.
+    """Return the pattern of the text that a database is intact.
 
-    Findings that were merged name only some of these tables.
+    It names the tables that SQLite could not examine. Findings that were merged name only some of them.
     """
     if any(finding.id == UNEXAMINED and finding.count > 1 for finding in findings):
         return f"{re.escape(text)}(; not examined: .+)?"
