@@ -48,8 +48,8 @@ def _require_a_rehearsal(copy: WorkspaceCopy) -> None:
 
 
 def _delete_a_source(copy: WorkspaceCopy) -> None:
-    needed = [source for source in _present_sources(copy) if not source.optional]
-    (copy.root / first(needed, "every source is optional in the plan").file).unlink()
+    needed = [source for source in _present_sources(copy) if not (source.optional or source.is_of_pattern)]
+    (copy.root / first(needed, "every source is optional in the plan, or a file of a pattern").file).unlink()
 
 
 def _replace_a_source_by_text(copy: WorkspaceCopy) -> None:
@@ -123,7 +123,8 @@ def _create_an_unfit_table(copy: WorkspaceCopy) -> None:
 def _insert_a_used_key(copy: WorkspaceCopy) -> None:
     """Copy a row of a source into the target."""
     for source, table_map in _table_maps(copy):
-        if table_map.on_conflict != "refuse":
+        has_new_keys = source.keys_of(table_map) == "renumber" or table_map.renumber or table_map.match
+        if table_map.on_conflict != "refuse" or has_new_keys:
             continue
         with (
             open_unchecked(copy.root / copy.plan.target) as con,
@@ -132,7 +133,7 @@ def _insert_a_used_key(copy: WorkspaceCopy) -> None:
         ):
             if _copy_a_row(con, alias, table_map):
                 return
-    raise not_planted("no table with rows and a key has on_conflict = 'refuse'")
+    raise not_planted("no table with rows and a key has on_conflict = 'refuse' and keeps its keys")
 
 
 def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> bool:

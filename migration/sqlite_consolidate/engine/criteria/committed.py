@@ -25,6 +25,8 @@ DOCUMENTS = (manifest.NAME, manifest.PLAN, manifest.RECORD, manifest.INSTRUCTION
 
 def committed(run: RunResults) -> list[Observation]:
     """Observe that a new connection reads the history row of this run."""
+    if not (run.root / run.plan.target).exists():
+        return [Observation(run.plan.target, run.stamp, "no such file", holds=False)]
     with open_for_inspection(run.root / run.plan.target, run.limits) as con:
         runs = history.runs(con)
     return [equal(run.plan.target, run.stamp, runs[-1] if runs else "no row")]
