@@ -6,17 +6,22 @@ import json
 import re
 import signal
 import stat
+import time
 from html import unescape
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from sqlite_consolidate.pytest_plugin.output.html_report import finalise_html
+from sqlite_consolidate.pytest_plugin.output.html_report import AuditReport, finalise_html
 from sqlite_consolidate.report.html.page_file import harden
+from tests.support.reports import records
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sqlite_consolidate.report.evidence import Record
 
 _CONFTEST = """
 import os
@@ -259,3 +264,23 @@ def test_hardening_a_file_that_is_not_there_leaves_none(tmp_path: Path) -> None:
     finalise_html(tmp_path / "audit.html")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_page_of_a_running_stage_is_drawn_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short run draws it twice, however many stages it has. A long one keeps it up to date."""
+    clock, drawn, stage = [0.0], list[float](), SimpleNamespace(id="10-preflight", outcome="running")
+
+    def record() -> Record:
+        drawn.append(clock[0])
+        return records.accepted()
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    run = SimpleNamespace(log=SimpleNamespace(stages={stage.id: stage}))
+    session = SimpleNamespace(run=run, record=record)
+    report: Any = AuditReport(session, None, follows=True)  # type: ignore[arg-type]
+    report.draw()
+
+    for clock[0], stage.outcome in ((0.5, "passed"), (1.9, "failed"), (2.1, "not run"), (3.0, "not run")):
+        report.pytest_runtest_logreport(SimpleNamespace(when="teardown"))
+
+    assert drawn == [0.0, 2.1]

@@ -1,8 +1,8 @@
 """Write the record of a run into pytest-html's report, and correct that report.
 
-The page is put above pytest-html's own table. It is drawn again before every write of the file, so that the file of a
-killed run shows how far the run was. pytest-html 4.2 does not escape test ids and environment values, and loses the
-texts of failing subtests. Its public hooks are used to correct both.
+The page is put above pytest-html's own table. It is drawn at the begin and at the end, and between them at most every
+two seconds, so that the file of a killed run shows how far the run was. pytest-html 4.2 does not escape test ids and
+environment values, and loses the texts of failing subtests. Its public hooks are used to correct both.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _NAME = "sqlite-consolidate-report"
 
-_LONG = 0.3  # seconds from which drawing the page of an unfinished run has to pause
-_PAUSES = 10
+_LEAST = 2.0  # seconds between two drawings of the page of an unfinished run
+_PAUSES = 10  # such a page takes at most this part of the time
 
 
 def prepare(config: pytest.Config, session: Session) -> None:
@@ -103,7 +103,7 @@ class AuditReport:
         self._environment.clear()
         self._environment.update(environment(record))
         seconds = time.monotonic() - start
-        self._next = time.monotonic() + (_PAUSES * seconds if seconds > _LONG else 0)
+        self._next = time.monotonic() + max(_LEAST, _PAUSES * seconds)
 
     def _now(self) -> tuple[object, ...]:
         """Return the state that decides whether the page is drawn again.
