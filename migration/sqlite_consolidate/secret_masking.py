@@ -162,12 +162,11 @@ _BEGINS_BLOCK = re.compile(r"[|>][+-]?\d?$")
 _OPEN_QUOTE = re.compile(r"(?P<quote>\"\"\"|\'\'\'|[\"'])")
 _CONTINUED = re.compile(_KEY + r"\s*\+?=\s*(?P<secret>\S*)\\$")
 _NAMES = "secrets"  # a list of names in a Compose file
-# A line without any of them has no secret. Most lines have none.
+# A line without any of them in lower case has no secret. Most lines have none.
 _HINT = re.compile(
     "key|auth|pass|pw|://|:thin:|sig=|curl|login|identified|basic|begin|github|glpat|gh[oprsu]_|[spr]k[-_]|whsec|a[ksbc][ic]a"
     r"|xox|xapp|slack|aiza|ya29|npm_|pypi-|hf_|dop_|sg\.|eyj|hv[sbr]\.|shp|gocspx|:aa|discord|\$[1-9ya]|private-lines|seed|pin\b|"
-    + "|".join(sorted(SECRET_WORDS)),
-    re.IGNORECASE,
+    + "|".join(sorted(SECRET_WORDS))
 )
 
 
@@ -184,6 +183,8 @@ def mask_secrets(text: str, *, in_code: bool = False) -> str:
             is then no secret. A line of more than 10,000 characters is withheld if it has a word that may belong to a
             secret.
     """
+    if text.isprintable() and not _HINT.search(text.casefold()):
+        return text
     masking = _Masking(in_code=in_code)
     return "\n".join(masking.line(line) for line in text.split("\n"))
 
@@ -215,7 +216,7 @@ class _Masking:
     def line(self, line: str) -> str:
         """Return a line with its secrets masked."""
         text = line.rstrip()
-        visible = _INVISIBLE.sub("", text)
+        visible = text if text.isprintable() else _INVISIBLE.sub("", text)
         masked = self._masked(visible)
         return line if masked == visible else masked + line[len(text) :]
 
@@ -277,7 +278,7 @@ class _Masking:
 
     def _by_shape_and_key(self, line: str) -> str:
         is_assigned = self.in_code and self.statements.indent is not None
-        if not _HINT.search(line) and not self.names_secret and not is_assigned:
+        if not _HINT.search(line.casefold()) and not self.names_secret and not is_assigned:
             return line
         if len(line) > _LONGEST_LINE:
             return self._withheld(line)

@@ -76,6 +76,30 @@ def test_plan_with_mistakes_is_masked_by_lines() -> None:
     assert b"hunter2" not in mask_plan(plan)
 
 
+def test_argument_of_a_plan_with_mistakes_is_masked_whole() -> None:
+    """Only its quotation marks tell where it ends."""
+    plan = b"""run = ["app", "--token=x hunter2", '--secret=y "hunter2"', "--token=$TOKEN x", "TOKEN_FILE=a b" """
+
+    assert mask_plan(plan) == b"""run = ["app", "--token=***", '--secret=***', "--token=***", "TOKEN_FILE=a b" """
+
+
+def test_value_is_hidden_that_ends_like_the_text_around_it() -> None:
+    """The masked text tells where each secret ends."""
+    plan = b"[[smoke]]\nrun = ['a', 'https://u:first-v1@h https://u:second-v2@h']"
+
+    assert hidden_values(plan) == ("second-v2", "first-v1")
+
+
+def test_longest_thousand_values_are_hidden() -> None:
+    """Each of them is searched in each text of a report."""
+    words = [f"--secret=s3cret-{number:05}" for number in range(1001)]
+    plan = f"[[smoke]]\nrun = ['--secret=s3cret-longest', {', '.join(map(repr, words))}]"
+
+    hidden = hidden_values(plan.encode())
+
+    assert (hidden[0], len(hidden)) == ("s3cret-longest", 1000)
+
+
 def test_plan_that_is_valid_once_masked_is_masked_again() -> None:
     """A control character within a secret is no TOML."""
     plan = b"# token=hunter2\x00\nrun = ['app', '--token=x hunter2']"

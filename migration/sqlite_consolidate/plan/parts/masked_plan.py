@@ -27,6 +27,7 @@ _TOO_LONG = f"# Not shown: the file is larger than the limit for a plan ({MAX_BY
 _PATTERN_OF_MASK = re.escape(MASK)
 _OPTION = re.compile(r"(?P<shown>-{0,2}(?P<key>[A-Za-z_][\w.-]{0,80})=)(?P<secret>.+)", re.DOTALL)
 _FLAG = re.compile(r"--?(?P<key>[A-Za-z_][\w.-]{0,80})")
+_SINGLE_STRING = re.compile(r""""(?:\\.|[^"\\\n])*+"|'[^'\n]*'""")
 _USER = re.compile(r"(?P<shown>[^\s:/]{1,200}:).+", re.DOTALL)
 _USER_FLAGS = frozenset({"-u", "--user", "-U", "--proxy-user"})
 _SHORT_FLAG = "-p"  # of programs that take a password by it
@@ -37,6 +38,7 @@ _CONSTANTS = "constants"
 _CODE = frozenset({"code", "create", "find", "from", "import", "replace", "set", "when", "where"})
 _PROSE = frozenset({"answers", "approved_by", "id", "reason", "requested_by", "risk"})
 _PATTERNS = frozenset({"errors", "stdout"})
+_MOST_HIDDEN = 1000  # each of them is searched in each text
 # Only such a value is replaced wherever it occurs. A word could be one of a sentence of the report.
 _UNMISTAKABLE = re.compile(r"(?=.*[^A-Za-z\s]|.*[a-z][A-Z]).{6,}", re.DOTALL)
 
@@ -79,7 +81,7 @@ def mask_plan(plan: bytes) -> bytes:
     if len(plan) > MAX_BYTES:
         return _TOO_LONG
     text = _decoded(plan)
-    masked = _mask_toml(text) if _is_toml(text) else mask_secrets(text)
+    masked = _mask_toml(text) if _is_toml(text) else mask_secrets(_SINGLE_STRING.sub(_mask_option, text))
     if masked == text:
         return plan
     return mask_plan(masked.encode("utf-8", "surrogateescape"))  # what was no TOML may be TOML without a secret
@@ -97,9 +99,17 @@ def _is_toml(text: str) -> bool:
     return True
 
 
+def _mask_option(string: re.Match[str]) -> str:
+    """Mask an argument of a plan with mistakes, of which only quotation marks tell where it ends."""
+    option = _OPTION.fullmatch(string[0][1:-1])
+    if option is None or not is_secret_key(option["key"]) or is_no_secret(option["secret"]):
+        return string[0]
+    return string[0][0] + option["shown"] + MASK + string[0][-1]
+
+
 def _mask_toml(text: str) -> str:
     parts, at = [], 0
-    for token in _MaskedTokens(text).read():
+    for token in _masked_tokens(text):
         parts += [text[at : token.start], token.text]
         at = token.end
     return "".join([*parts, text[at:]])
@@ -113,8 +123,9 @@ def hidden_values(plan: bytes) -> tuple[str, ...]:
     text, masked = _decoded(plan), _decoded(mask_plan(plan))
     if masked == text or not _is_toml(text):
         return ()
-    hidden = {value for token in _MaskedTokens(text).read() for value in _removed(token.value, token.masked)}
-    return tuple(sorted((value for value in hidden if value not in masked and _is_unmistakable(value)), key=_longest))
+    removed = {value for token in _masked_tokens(text) for value in _removed(token.value, token.masked)}
+    longest = sorted(filter(_is_unmistakable, removed), key=_longest)[:_MOST_HIDDEN]
+    return tuple(value for value in longest if value not in masked)
 
 
 def _longest(value: str) -> tuple[int, str]:
@@ -127,9 +138,17 @@ def _is_unmistakable(value: str) -> bool:
 
 def _removed(value: str, masked: str) -> Iterator[str]:
     """Yield what a masked text has ``***`` in place of."""
-    pattern = re.escape(masked).replace(re.escape(_PATTERN_OF_MASK), "(.+?)").replace(_PATTERN_OF_MASK, "(.+?)")
-    if match := re.fullmatch(pattern, value, re.DOTALL):
-        yield from match.groups()
+    first, *others = masked.replace(_PATTERN_OF_MASK, MASK).split(MASK)
+    start = len(first)
+    if not others or not value.startswith(first) or not value.endswith(others[-1]):
+        return
+    for number, following in enumerate(others, 1):
+        is_last = number == len(others)
+        end = len(value) - len(following) if is_last else value.find(following, start + 1)
+        if end <= start:
+            return
+        yield value[start:end]
+        start = end + len(following)
 
 
 def _mask_code(text: str) -> str:
@@ -156,6 +175,11 @@ class _MaskedToken(NamedTuple):
     text: str
     value: str
     masked: str
+
+
+@lru_cache(maxsize=2)
+def _masked_tokens(text: str) -> tuple[_MaskedToken, ...]:
+    return tuple(_MaskedTokens(text).read())
 
 
 @dataclass
@@ -188,11 +212,12 @@ class _MaskedTokens:
                 continue
             is_key = following is not None and following[0] in ("=", ".") and kind != "comment"
             if kind == "comment":
-                value, masked, shown = match[0], mask_secrets(match[0]), mask_secrets(match[0])
+                value = match[0]
+                masked = shown = mask_secrets(value)
             elif self.in_value and not is_key and kind == "string":
                 value = _value_of(match[0])
                 masked = self._mask(value)
-                shown = _string(match[0], masked)
+                shown = match[0] if masked == value else _string(match[0], masked)
                 self.words.append(value)
             else:
                 self._name(_value_of(match[0]) if kind == "string" else match[0])
@@ -234,6 +259,8 @@ class _MaskedTokens:
 
 
 def _value_of(token: str) -> str:
+    if _SINGLE_STRING.fullmatch(token) and "\\" not in token:
+        return token[1:-1]
     value = tomllib.loads(f"value = {token}")["value"]
     return value if isinstance(value, str) else ""
 
