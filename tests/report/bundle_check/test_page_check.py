@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page, complete_record
+from sqlite_consolidate.report.bundle_check.pytest_files.page_reader import OUTSIDE, PageReader
 from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.html.page_file import environment, title
 from tests.support.reports.pages import (
@@ -73,6 +74,29 @@ def test_bundle_without_page_or_record_has_nothing_to_compare(record: Record) ->
     """With ``--html`` the page may be elsewhere."""
     assert check_page(bundle(None, whole_page(record))) == []
     assert check_page(bundle(record)) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "subject"),
+    [("<div>" * 200_001, "beginnings of elements"), ("<!--" * 3, "end"), ("<p>one</p><b a='", "end")],
+    ids=["long", "comments", "cut"],
+)
+def test_page_that_no_run_writes_is_not_read(record: Record, page: str, subject: str) -> None:
+    """Reading it could take hours."""
+    (observation,) = check_page(bundle(record, page))
+
+    assert observation.subject == f"audit.html: {subject}"
+    assert not observation.holds
+
+
+def test_comment_without_end_is_a_text() -> None:
+    """What follows it is read, and so is what a browser takes for a comment of its own."""
+    reader = PageReader("<p>a<!--b><script>c</script><![CDATA[d><!--e>f")
+
+    assert reader.sections[OUTSIDE] == [
+        *("<p>", "a", "&lt;!--b&gt;", "<script>", "c", "</script>", "&lt;![CDATA[d&gt;", "&lt;!--e&gt;", "f")
+    ]
+    assert reader.scripts == ["c"]
 
 
 def test_page_is_compared_alike_in_every_locale(record: Record) -> None:

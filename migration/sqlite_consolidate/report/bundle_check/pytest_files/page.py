@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
     from sqlite_consolidate.report.html.page_file import PytestHtmlParts
 
+_MANY_ELEMENTS = 200_000  # as many are read in seconds
 _SHOWN = 300
 _CONTEXT = 60  # characters that are shown before a difference
 _LATE = timedelta(days=1)  # between the end of a run in UTC and its page in local time
@@ -55,6 +56,8 @@ def check_page(contents: BundleContents) -> list[Observation]:
     if PAGE not in contents.bundle.files or contents.record is None:  # with --html it may be elsewhere
         return []
     text = contents.bundle.text(PAGE)
+    if endless := [*_endless(text, contents.record)]:
+        return endless
     reader = PageReader(text)
     if contents.of_this_release:
         return [
@@ -62,6 +65,16 @@ def check_page(contents: BundleContents) -> list[Observation]:
             *_active_content(text, reader),
         ]
     return [*_page_one(contents, contents.record, text, reader), *_active_content(text, reader)]
+
+
+def _endless(text: str, record: Record) -> Iterator[Observation]:
+    """Yield why a page is not read that takes much longer to read than those that runs write."""
+    if "<" in text[text.rfind(">") + 1 :]:
+        yield agreement(f"{PAGE}: end", "behind its last element", "within an element")
+    elif (number := text.count("<")) > _MANY_ELEMENTS:
+        most = max(_MANY_ELEMENTS, 2 * render_page(record).count("<"))
+        if number > most:
+            yield agreement(f"{PAGE}: beginnings of elements", f"at most {most:,}", f"{number:,}")
 
 
 def complete_record(contents: BundleContents, record: Record) -> Record:

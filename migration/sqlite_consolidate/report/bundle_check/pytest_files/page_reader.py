@@ -31,6 +31,7 @@ class PageReader(HTMLParser):
         self.scripts: list[str] = []
         self.active: list[str] = []
         self._inside, self._divisions, self._section = "", 0, OUTSIDE
+        self._is_comment_open = False
         self.feed(text)
         self.close()
 
@@ -45,6 +46,20 @@ class PageReader(HTMLParser):
         """
         del i
         return j
+
+    def parse_comment(self, i: int, report: int = 1) -> int:
+        """Return the end of a comment, or -1 if it has none.
+
+        A comment behind one without an end has none either. The parser would search the rest of the page each time.
+        """
+        end = -1 if self._is_comment_open else super().parse_comment(i, bool(report))
+        self._is_comment_open = end < 0
+        return end
+
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """Read the beginning of a section of XML as text, as no page has one."""
+        del i, report
+        return -1
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Record what could act, and the section that the following text is in."""
