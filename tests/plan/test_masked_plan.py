@@ -76,14 +76,14 @@ def test_plan_with_mistakes_is_masked_by_lines() -> None:
     assert b"hunter2" not in mask_plan(plan)
 
 
-def test_argument_of_a_plan_with_mistakes_is_masked_whole() -> None:
+def test_argument_of_a_mistaken_plan_is_masked_whole() -> None:
     """Only its quotation marks tell where it ends."""
     plan = b"""run = ["app", "--token=x hunter2", '--secret=y "hunter2"', "--token=$TOKEN x", "TOKEN_FILE=a b" """
 
     assert mask_plan(plan) == b"""run = ["app", "--token=***", '--secret=***', "--token=***", "TOKEN_FILE=a b" """
 
 
-def test_value_is_hidden_that_ends_like_the_text_around_it() -> None:
+def test_each_of_two_similar_secrets_is_hidden() -> None:
     """The masked text tells where each secret ends."""
     plan = b"[[smoke]]\nrun = ['a', 'https://u:first-v1@h https://u:second-v2@h']"
 

@@ -100,7 +100,7 @@ def _is_toml(text: str) -> bool:
 
 
 def _mask_option(string: re.Match[str]) -> str:
-    """Mask an argument of a plan with mistakes, of which only quotation marks tell where it ends."""
+    """Mask an argument of a plan with mistakes, up to its quotation mark."""
     option = _OPTION.fullmatch(string[0][1:-1])
     if option is None or not is_secret_key(option["key"]) or is_no_secret(option["secret"]):
         return string[0]

@@ -68,7 +68,7 @@ def check_page(contents: BundleContents) -> list[Observation]:
 
 
 def _endless(text: str, record: Record) -> Iterator[Observation]:
-    """Yield why a page is not read that takes much longer to read than those that runs write."""
+    """Yield why a page is not read that would take too long."""
     if "<" in text[text.rfind(">") + 1 :]:
         yield agreement(f"{PAGE}: end", "behind its last element", "within an element")
     elif (number := text.count("<")) > _MANY_ELEMENTS:
