@@ -34,8 +34,10 @@ from tests.support.workspaces.one_source import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from sqlite_consolidate.engine.verbs.consolidate import Run
     from tests.support.workspaces.whole_run import Workspace
 
 BEFORE = [fault for fault in FAULTS if fault.moment is Moment.BEFORE_RUN]
@@ -111,6 +113,31 @@ def test_fault_in_a_run_fails_its_criterion_first(workspace: Workspace, fault: F
     assert not (fault.is_undone and result.changed), result.changed
     assert outcomes_of(result) == stopped_at(fault)
     assert judge_fault(fault, result).holds
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("plant", [derived_data.remove_a_document, derived_data.empty_an_index])
+@pytest.mark.parametrize(
+    ("index", "query"),
+    [
+        ("fts3(body)", "SELECT id, body FROM notes"),
+        ("fts4(body, content='')", "SELECT id, body FROM notes"),
+        ("fts5(body, content='')", "SELECT id, body FROM notes"),
+        ("rtree(id, low, high, +body)", "SELECT id, 0, 1, body FROM notes"),
+    ],
+    ids=["own content", "FTS4 without content", "FTS5 without content", "R-tree"],
+)
+def test_fault_in_any_index_is_noticed(
+    workspace: Workspace, plant: Callable[[Run], None], index: str, query: str
+) -> None:
+    """A document is missing, or all of them."""
+    add_derived_data(workspace, index, query)
+    fault = next(fault for fault in IN_RUN if fault.plant is plant)
+
+    result = try_fault(workspace, fault)
+
+    assert result.planted, result
+    assert (result.failed[0], result.changed) == ("derived-right", ())
 
 
 @pytest.mark.parametrize("index", [0, *thorough(1)], ids=["fails", "lies"])

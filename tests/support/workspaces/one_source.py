@@ -174,9 +174,10 @@ def add_matched_tables(workspace: Workspace) -> None:
     workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{_MATCHED}')
 
 
-_NOTES = """
+_EXTERNAL = "fts5(body, content=notes, content_rowid=id)"
+_NOTES = f"""
 CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT);
-CREATE VIRTUAL TABLE notes_fts USING fts5(body, content=notes, content_rowid=id);
+CREATE VIRTUAL TABLE notes_fts USING {_EXTERNAL};
 CREATE TRIGGER notes_ai AFTER INSERT ON notes BEGIN INSERT INTO notes_fts(rowid, body) VALUES(new.id, new.body); END;
 CREATE TABLE totals(name TEXT PRIMARY KEY, number INTEGER, note TEXT);
 INSERT INTO totals VALUES ('notes', 0, 'counted by a trigger');
@@ -202,11 +203,23 @@ table = "notes_fts"
 """
 
 
-def add_derived_data(workspace: Workspace) -> None:
-    """Add a table with a search index to target and source, and rebuild the index."""
-    workspace.execute("main.db", f"{_NOTES} INSERT INTO notes VALUES (1, 'held');")
-    workspace.execute("old.db", f"{_NOTES} INSERT INTO notes VALUES (2, 'moved'), (3, 'moved as well');")
-    workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{_DERIVED}')
+def add_derived_data(workspace: Workspace, index: str = _EXTERNAL, query: str = "") -> None:
+    """Add a table with a search index to target and source, and rebuild the index.
+
+    Args:
+        workspace: The workspace.
+        index: Module of the index with its arguments.
+        query: Query of its rows, if it has no external content.
+    """
+    notes = _NOTES.replace(_EXTERNAL, index)
+    if "rtree" in index:
+        notes = notes.replace(
+            "notes_fts(rowid, body) VALUES(new.id, new.body)", "notes_fts VALUES(new.id, 0, 1, new.body)"
+        )
+    workspace.execute("main.db", f"{notes} INSERT INTO notes VALUES (1, 'held');")
+    workspace.execute("old.db", f"{notes} INSERT INTO notes VALUES (2, 'moved'), (3, 'moved as well');")
+    derived = f'{_DERIVED}from = "{query}"\n' if query else _DERIVED
+    workspace.edit("consolidation.toml", '  name = "tags"\n', f'  name = "tags"\n{derived}')
 
 
 def add_chosen_rows(workspace: Workspace) -> None:
