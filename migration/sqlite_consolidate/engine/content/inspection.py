@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import read_contents
@@ -68,7 +69,7 @@ class InspectedDatabase:
     orphans: dict[tuple[str, str], int]
     intact_by: str = BY_SQLITE
 
-    @property
+    @cached_property
     def listed(self) -> dict[str, TableDigest]:
         """Return the digests of the tables that a report lists.
 
