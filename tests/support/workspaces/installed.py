@@ -42,11 +42,11 @@ def remember_installed() -> None:
 
 
 def copy_package(source: Path, destination: Path) -> None:
-    """Copy a package with its compiled modules, which an interpreter need not compile again.
+    """Copy a package with its compiled modules and templates.
 
     Another process may be writing one of them at this moment, under a name of its own.
     """
-    shutil.copytree(source, destination, ignore=shutil.ignore_patterns("*.pyc.*"))
+    shutil.copytree(source, destination, ignore=shutil.ignore_patterns("*.pyc.*", "*.jinja.*"))
 
 
 def _distributions(**of: Any) -> Iterable[metadata.Distribution]:
