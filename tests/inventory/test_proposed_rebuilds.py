@@ -76,6 +76,7 @@ def test_index_gets_the_rows_that_its_trigger_states(tmp_path: Path, kind: str) 
     assert proposed(tmp_path, f"{ROWS}{OWN[kind]}{row(1)}", f"{ROWS}{row(1001)}") == (["message"], ["words"], [], 0)
 
 
+@pytest.mark.thorough
 def test_index_that_would_lack_rows_is_rebuilt(tmp_path: Path) -> None:
     """Only the source has it, and it stores its rows."""
     phone = f"{ROWS}{OWN['R-tree']}{row(1001)}"
@@ -83,6 +84,7 @@ def test_index_that_would_lack_rows_is_rebuilt(tmp_path: Path) -> None:
     assert proposed(tmp_path, f"{ROWS}{row(1)}", phone) == (["message", "words"], ["words"], [], 0)
 
 
+@pytest.mark.thorough
 def test_index_with_further_rows_is_copied(tmp_path: Path) -> None:
     """A rebuild would lose the row that no table has."""
     phone = f"{ROWS}{OWN['FTS3']}{row(1001)}INSERT INTO words(rowid, body) VALUES(7, 'help');"
@@ -99,6 +101,7 @@ def test_index_of_rows_that_are_kept_apart_is_left(tmp_path: Path) -> None:
     assert (tables, rebuilds, leaves, decisions) == (["phone_message"], [], ["words"], 2)
 
 
+@pytest.mark.thorough
 def test_index_without_rows_is_moved_for_its_trigger(tmp_path: Path) -> None:
     """A trigger of a table that is moved could not work without it."""
     words = "CREATE VIRTUAL TABLE words USING fts5(body, content='');"
@@ -108,6 +111,7 @@ def test_index_without_rows_is_moved_for_its_trigger(tmp_path: Path) -> None:
     assert proposed(tmp_path, f"{ROWS}{row(1)}", phone) == (["message", "words"], ["words"], [], 0)
 
 
+@pytest.mark.thorough
 def test_index_that_nothing_explains_is_left(tmp_path: Path) -> None:
     """The operator has to find out from which rows it is derived."""
     words = "CREATE VIRTUAL TABLE words USING fts5(body, content=''); INSERT INTO words(rowid, body) VALUES(1, 'x');"
