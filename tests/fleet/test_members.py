@@ -51,6 +51,21 @@ def test_pattern_does_not_match_hidden_folders(tmp_path: Path) -> None:
     assert [member.name for member in members_of(tmp_path, 'workspaces = ["shops/*"]')] == ["shops/bonn", "shops/ulm"]
 
 
+def test_link_that_a_pattern_matches_leads_nowhere_else(tmp_path: Path) -> None:
+    """Who can write beside the workspaces cannot have another consolidated.
+
+    A named link is meant.
+    """
+    shops(tmp_path, "a elsewhere/b")
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites/b").symlink_to(tmp_path / "shops/elsewhere/b", target_is_directory=True)
+
+    text = refusal(tmp_path, 'plan = ""\nworkspaces = ["sites/b*"]')
+
+    assert "[outside]" in text
+    assert [member.name for member in members_of(tmp_path, 'workspaces = ["sites/b"]')] == ["shops/elsewhere/b"]
+
+
 def test_canary_is_the_first_round(tmp_path: Path) -> None:
     """The default is one canary, and one batch of all others."""
     shops(tmp_path, "a b c d")

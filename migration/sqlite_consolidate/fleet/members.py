@@ -32,6 +32,7 @@ class WorkspaceMatch:
         folders: Absolute, sorted.
         without_plan: Those folders that have no plan file.
         is_pattern: True if a pattern matched them, and they were not named.
+        outside: Those folders that a link leads to, out of the folder that the pattern begins with.
         error: Why the host could not be asked; else empty.
     """
 
@@ -39,6 +40,7 @@ class WorkspaceMatch:
     without_plan: tuple[str, ...] = ()
     is_pattern: bool = False
     error: str = ""
+    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,18 @@ def find_workspaces(_worker: str, pattern: str) -> WorkspaceMatch:
     paths = [pattern] if named else glob.glob(pattern, recursive=True)  # noqa: PTH207 -- Path takes no absolute pattern
     folders = sorted({str(Path(path).resolve()) for path in paths if Path(path).is_dir()})
     without_plan = tuple(path for path in folders if not (Path(path) / DEFAULT_PLAN).is_file())
-    return WorkspaceMatch(tuple(folders), without_plan, is_pattern=not named)
+    if named:
+        return WorkspaceMatch(tuple(folders), without_plan)
+    begin = _beginning(Path(pattern)).resolve()
+    outside = tuple(path for path in folders if not Path(path).is_relative_to(begin))
+    return WorkspaceMatch(tuple(folders), without_plan, is_pattern=True, outside=outside)
+
+
+def _beginning(pattern: Path) -> Path:
+    """Return the folder that a pattern begins with."""
+    import glob
+
+    return next(parent for parent in pattern.parents if not glob.has_magic(str(parent)))
 
 
 def resolve_members(file: FleetFile, find: FindWorkspaces) -> tuple[Member, ...]:
@@ -158,8 +171,17 @@ def _mistakes(loc: Loc, entry: Entry, match: WorkspaceMatch, without_plan: list[
                 "Correct it. It is relative to this file.",
             )
         ]
+    outside = [
+        mistake_at(
+            loc,
+            "outside",
+            f"{in_quotes(entry.path)} matches a link that leads to {in_quotes(path)}.",
+            "Remove the link, or name that workspace without a pattern.",
+        )
+        for path in match.outside
+    ]
     hint = 'Run "pytest -m inventory --workspace DIR" to propose one, or name one with plan = "...".'
-    return [
+    return outside + [
         mistake_at(loc, "no-plan-file", f"the workspace {in_quotes(path)} has no {DEFAULT_PLAN}.", hint)
         for path in without_plan
     ]
