@@ -197,10 +197,22 @@ def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[s
         con.execute("PRAGMA synchronous=OFF")
         con.execute("PRAGMA journal_mode=OFF").fetchone()
         load_dump(con, lines)
-        return read_contents(con)
+        schema = read_schema(con)
+        return read_contents(con, schema=schema, tables=_digests_of_pages(scratch, con, schema))
     finally:
         con.close()
         scratch.unlink()
+
+
+def _digests_of_pages(path: Path, con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest] | None:
+    """Return the digests of a large file that only this process has open.
+
+    They are None where the page reader does not say yes.
+    """
+    if con.in_transaction or path.stat().st_size < PARALLEL_MIN_BYTES:
+        return None
+    proof = prove_pages(path, con, schema)
+    return proof.digests if proof.has_digests else None
 
 
 @dataclass

@@ -10,8 +10,9 @@ import pytest
 from sqlite_consolidate.engine.backup import copies as backup
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content import inspection
-from sqlite_consolidate.engine.content.contents import digest_tables_in_parallel
+from sqlite_consolidate.engine.content.contents import digest_tables_in_parallel, load_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
+from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.inspection import (
     BY_PAGES,
     BY_SQLITE,
@@ -164,6 +165,17 @@ def test_digests_of_pages_are_used(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
         assert digest_tables_in_parallel(path, con, schema) == digest_tables(con, schema)
         assert not con.in_transaction
+
+
+def test_loaded_dump_is_digested_by_its_pages(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scratch database of the load is committed, and no other process has it open."""
+    dump = path.with_suffix(".sql")
+    with closing(open_readonly(path)) as con, dump.open("w", encoding="utf-8", errors="surrogateescape") as out:
+        write_dump(con, out)
+        digests = digest_tables(con, read_schema(con))
+    monkeypatch.setattr(content, "digest_tables", pytest.fail)
+
+    assert load_contents(dump).tables == digests
 
 
 def test_other_process_cannot_commit_while_pages_are_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
