@@ -45,6 +45,23 @@ def test_each_path_of_mutmut_exists() -> None:
     assert missing == []
 
 
+def test_runs_in_another_folder_are_left_out() -> None:
+    """There mutmut would look for its configuration, and none of its tests could be measured."""
+    given = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
+    left_out = re.findall(r"\w+(?=\)| or )", given["pytest_add_cli_args"][-1])
+    functions = [
+        function
+        for path in given["pytest_add_cli_args_test_selection"]
+        if path.endswith(".py")
+        for function in ast.walk(ast.parse((ROOT / path).read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef) and "project.python(" in ast.unparse(function)
+    ]
+
+    assert functions
+    assert [item.name for item in functions if not any(words in item.name for words in left_out)] == []
+    assert [words for words in left_out if not any(words in item.name for item in functions)] == []
+
+
 def test_each_module_of_the_scores_exists() -> None:
     """A row needs its module."""
     rows = re.findall(
