@@ -100,13 +100,16 @@ def test_incomplete_line_does_not_count(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.note("sealed")
     before = ledger.path.read_bytes()
-    ledger.note("archived", file="tasks.db")
+    ledger.note("archived", file="tä.db", size=10, kept=None, objects={"view v": "0"})
     whole = ledger.path.read_bytes()
 
     for length in range(len(before), len(whole)):
         ledger.path.write_bytes(whole[:length])
-
         assert names(ledger) == ["sealed"]
+
+    for length in range(len(before), len(whole) - 1):
+        ledger.path.write_bytes(whole[:length] + b"\n" + before)
+        assert names(ledger) == ["sealed", "sealed"]
 
 
 def test_event_after_incomplete_line_begins_a_new_line(tmp_path: Path) -> None:
@@ -187,14 +190,17 @@ def test_ledger_is_private_and_follows_no_link(tmp_path: Path) -> None:
         '{"event": "archived", "at": "2025-01-31", "file": "a\\u0000b"}',
         '{"event": "committing", "at": "2025-01-31", "objects": ["view v"]}',
         '{"event": "committing", "at": "2025-01-31", "objects": {"view v": 1}}',
+        '{"event": "rewriting", "at": 2025-01-31", "file": "a.py", "after": "0"}',
+        '{"event": "rewriting", "at" "2025-01-31", "file": "a.py", "after": "0"}',
+        '{"event": "rewriting", "at": "\udcff", "file": "a.py", "after": "0"}',
     ],
 )
 def test_line_that_no_run_has_written_is_a_problem(tmp_path: Path, line: str) -> None:
     """The ledger says which steps were taken, so a run cannot go on without it."""
     ledger = Ledger(tmp_path)
     ledger.note("sealed")
-    with ledger.path.open("a") as file:
-        file.write(f"{line}\n")
+    with ledger.path.open("ab") as file:
+        file.write(line.encode("utf-8", "surrogateescape") + b"\n")
 
     with pytest.raises(ProblemError) as caught:
         ledger.events()

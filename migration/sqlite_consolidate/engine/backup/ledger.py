@@ -91,8 +91,10 @@ class Ledger:
         for number, line in enumerate(self._read().split(b"\n")[:-1], 1):
             try:
                 event = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
+            except (ValueError, RecursionError) as error:
+                if _is_incomplete(line, error):
+                    continue
+                event = None
             if not _is_event(event):
                 raise ProblemError(self.problem(f"line {number} is not an event of a run."))
             events.append(event)
@@ -116,6 +118,21 @@ class Ledger:
     def all(self, event: str) -> list[Event]:
         """Return every event of one kind, oldest first."""
         return [entry for entry in self.events() if entry["event"] == event]
+
+
+_LONGEST_WORD = len("\\u0000")
+
+
+def _is_incomplete(line: bytes, error: Exception) -> bool:
+    """Return whether a crash or a power failure can have left a line that is not JSON.
+
+    Only its end is missing, or the file system has not written all of its bytes.
+    """
+    if b"\0" in line:
+        return True
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    return error.msg.startswith("Unterminated string") or error.pos >= len(error.doc) - _LONGEST_WORD
 
 
 _PATHS = ("file", "archive", "kept", "removed")

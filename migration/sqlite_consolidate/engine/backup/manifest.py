@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 # A constraint on the length would refuse names that are not UTF-8.
 _Path = Annotated[str, AfterValidator(inside)]
 _Count = Annotated[int, Strict(), Field(ge=0)]
-_TableDigest = Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]
+_Digest = Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]
+_DigestOrEmpty = Annotated[str, Field(pattern="^[0-9a-f]{0,64}$")]
 _Mode = Annotated[int, Strict(), Field(ge=0, le=0o777)]
 
 NAME = "manifest.json"
@@ -74,14 +75,14 @@ class DatabaseCopy:
     file: _Path
     copy: _Path
     size: _Count
-    sha256: str
-    digest: str
-    tables: dict[str, tuple[_Count, _TableDigest]]
+    sha256: _Digest
+    digest: _Digest
+    tables: dict[str, tuple[_Count, _Digest]]
     mode: _Mode
     journal_mode: str
     dump: _Path = ""
-    dump_sha256: str = ""
-    dump_digest: str = ""
+    dump_sha256: _DigestOrEmpty = ""
+    dump_digest: _DigestOrEmpty = ""
 
     @property
     def table_digests(self) -> dict[str, TableDigest]:
@@ -98,7 +99,7 @@ class CodeCopy:
     file: _Path
     copy: _Path
     size: _Count
-    sha256: str
+    sha256: _Digest
     mode: _Mode
 
 
