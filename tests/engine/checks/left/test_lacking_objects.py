@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.checks.comparison.compare_neighbours import neighbours
 from sqlite_consolidate.engine.checks.lacking_objects import UNEXAMINED
 from tests.support.databases import TARGET, Bench, source, table
 from tests.support.missing.kinds import INDEXES, KINDS, PLAIN, READERS, TABLES, VIRTUAL_TABLES, Kind
@@ -92,6 +93,7 @@ def test_target_table_beside_it_receives_rows(bench: Bench, kind: Kind) -> None:
 
     assert copied.rows("SELECT id FROM plain ORDER BY id") == [(1,), (2,), (11,)]
     assert copied.compared.schema.lacking == copied.inspected.target_schema.schema.lacking
+    assert all(each.holds for each in neighbours(copied.compared))
 
 
 PARENTS = {
@@ -127,6 +129,17 @@ def test_name_of_unknown_virtual_table_is_taken(bench: Bench) -> None:
     plan = source("a.db", table("t", into="odd"), table("u", into="odd_data"))
 
     assert {problem.subject for problem in problems(bench, plan)} >= {f"{TARGET}:odd", "a.db:u"}
+
+
+def test_other_statement_of_unreadable_table_is_noticed(bench: Bench) -> None:
+    """Its rows cannot show it."""
+    VIRTUAL_TABLES[0].build(bench.root / TARGET)
+    bench.database("a.db", *PLAIN.split(";")[:2], ROW.format("plain"))
+    copied = bench.copied(source("a.db", "plain"))
+    copied.con.execute("PRAGMA writable_schema=ON")
+    copied.con.execute("UPDATE sqlite_schema SET sql = replace(sql, 'body', 'text') WHERE name = 'odd'")
+
+    assert [each.subject for each in neighbours(copied.compared) if not each.holds] == ["odd"]
 
 
 def test_search_index_without_tokenizer_is_not_rebuilt(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from sqlite_consolidate.text import counted
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.engine.content.digest import TableDigest
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
 STALE_INDEX = "a search index that shows the rows of another table; the plan accepts that it is stale"
 """Why a search index that the target had before is not compared."""
@@ -39,6 +40,7 @@ def neighbours(compared: TargetComparison) -> list[Observation]:
         for name, digest in target.digests.items()
         if folded(name) not in receiving
     ]
+    observations += _changed_statements(compared, target.schema)
     for name, refreshed in compared.refreshed.items():
         table = compared.schema.table(name)
         if table is not None and name not in receiving:
@@ -67,6 +69,19 @@ def _neighbour_observation(compared: TargetComparison, name: str, before: TableD
         return Observation(name, expected, observed, holds=not differences, changed_since=True)
     as_before = equal(name, before.full, f"{observed_digest.full}{differences}")
     return as_before if observed_digest == before else with_differences(as_before, partial(compared.explain, name))
+
+
+def _changed_statements(compared: TargetComparison, before: Schema) -> list[Observation]:
+    """Return each table that was declared anew although SQLite cannot read its rows.
+
+    The digests of rows, of which such a table has none, do not show it.
+    """
+    unread = [(table, compared.schema.table(table.name)) for table in before.lacking if not table.is_readable]
+    return [
+        equal(table.name, table.sql, present.sql if present else "no such table")
+        for table, present in unread
+        if present is None or present.sql != table.sql
+    ]
 
 
 def changed_neighbour_finding(compared: TargetComparison, neighbour: Observation) -> Finding:
