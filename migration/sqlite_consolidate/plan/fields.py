@@ -77,6 +77,8 @@ def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
             return f"{_key(loc)} cannot be {value}.", f"Write {context['expected'].replace(chr(39), chr(34))}."
         case "greater_than_equal":
             return f"{_key(loc)} cannot be {value}.", f"Write a number that is at least {context['ge']}."
+        case "less_than_equal":
+            return f"{_key(loc)} cannot be {value}.", f"Write a number that is at most {context['le']}."
         case "string_too_short":
             return f"{_key(loc)} is empty.", "Write at least one character."
         case "string_too_long":

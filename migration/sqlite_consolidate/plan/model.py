@@ -75,6 +75,7 @@ class TableMap(Part):
             None takes the value of the source.
         renumber: Further integer columns of unique numbers that get new values, as the primary key does by ``keys``.
         refers: References of its rows that the schema does not declare.
+        none: Numbers that stand for no row where its columns refer to one, beside those up to 0.
         match: Columns of the target by which a row is the same row under another key. ``*`` alone means the whole row.
     """
 
@@ -92,6 +93,7 @@ class TableMap(Part):
     keys_: Keys | None = Field(default=None, alias="keys")
     renumber: list[Name] = []
     refers: list[Refers] = []
+    none: list[Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]] = []
     match: list[Name] = []
 
     @property

@@ -74,6 +74,20 @@ def test_wrong_number_is_noticed(moved: Copied, change: str, keys: list[str], re
         assert [subject for subject in subjects if subject.startswith("target: ")] == references
 
 
+def test_number_of_none_is_proved_to_stay(bench: Bench) -> None:
+    """The proof computes by SQL of its own which rows have it, and that no number depends on it."""
+    rows = ["INSERT INTO site VALUES (7, 'x')", "INSERT INTO loan VALUES (1, 7, 1, 'x'), (2, 9999, 9999, 'none')"]
+    for file in (TARGET, "b.db", "c.db"):
+        bench.database(file, SITE, LOAN, *rows)
+    loan = table("loan", keys="renumber", none=[9999, 7])
+    moved = bench.copied(*(source(f"{name}.db", loan, table("site", keys="renumber")) for name in "bc"))
+
+    assert failed_subjects([*keys_mapped(moved.compared), *references_kept(moved.compared)]) == []
+    assert moved.rows("SELECT max(id) FROM site") == [(21,)]
+    moved.con.execute("UPDATE loan SET site = 10006 WHERE id = 4")
+    assert failed_subjects(keys_mapped(moved.compared)) == ["loan.site"]
+
+
 def test_two_rows_on_one_id_are_noticed(moved: Copied) -> None:
     """A table that lost its key could have them."""
     for statement in (

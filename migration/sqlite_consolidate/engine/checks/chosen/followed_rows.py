@@ -109,7 +109,7 @@ class _Followed:
 def _edges(reference: Reference) -> str:
     """Return the query of each row that refers, with the row that it refers to, or NULL.
 
-    A number up to 0 that is no key stands for no row, as NULL does.
+    A number up to 0, or one of ``none``, that is no key stands for no row, as NULL does.
     """
     parent = reference.parent
     columns = reference.columns[: len(parent.columns)] if parent else reference.columns
@@ -117,7 +117,9 @@ def _edges(reference: Reference) -> str:
     refers = " AND ".join(f"{value} IS NOT NULL" for value in values)
     refers += f" AND {reference.when.over('s')}" if reference.when else ""
     source = f"FROM main.{quoted(reference.child.table.name)} AS s"
-    is_sentinel = f"typeof({values[0]}) = 'integer' AND {values[0]} <= 0" if len(values) == 1 else "0"
+    none = "".join(f", {number}" for number in reference.child.table_map.none)
+    stands_for_none = f"({values[0]} <= 0 OR {values[0]} IN (0{none}))"
+    is_sentinel = f"typeof({values[0]}) = 'integer' AND {stands_for_none}" if len(values) == 1 else "0"
     if parent is None:
         return f"SELECT s.rowid, NULL {source} WHERE {refers} AND NOT ({is_sentinel})"
     matches = key_condition("p", parent, values, reference.child.table, columns)

@@ -237,12 +237,13 @@ class _Source:
         query = f"SELECT {identity}, {', '.join(referred)}, {referring} FROM {quoted(child.name)} AS c {parents}"
         end = width + len(referred)
         refers = self._rows_where(child, reference.when.text) if reference.when else None
+        none = set(reference.child.table_map.none)
         for row in self.con.execute(query):
             if refers is not None and row[:width] not in refers:
                 continue
             reached, values = row[width:end], row[end:]
             is_dangling = None in reached
-            if None not in values and not (is_dangling and _stands_for_none(values)):
+            if None not in values and not (is_dangling and _stands_for_none(values, none)):
                 yield row[:width], None if is_dangling else reached
 
     def table_of(self, mapping: TableMapping) -> Table:
@@ -251,9 +252,9 @@ class _Source:
         return table or mapping.table
 
 
-def _stands_for_none(values: tuple[Any, ...]) -> bool:
-    """Return whether a reference to no row is a number up to 0, which stands for no row."""
-    return len(values) == 1 and isinstance(values[0], int) and values[0] <= 0
+def _stands_for_none(values: tuple[Any, ...], none: set[int]) -> bool:
+    """Return whether a reference to no row is a number up to 0 or one of ``none``, which stands for no row."""
+    return len(values) == 1 and isinstance(values[0], int) and (values[0] <= 0 or values[0] in none)
 
 
 def _identity(table: Table) -> list[str]:

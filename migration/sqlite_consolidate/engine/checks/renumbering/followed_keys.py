@@ -147,6 +147,28 @@ class FollowedKeys:
     def _key_places(self) -> set[ColumnOfTarget]:
         return {self.place(self.mappings[table], key) for (table, _), key in self.keys.items()}
 
+    def none_of(self, mapping: TableMapping, column: str) -> frozenset[int]:
+        """Return the numbers that the plan names as no row, for a column that refers to rows.
+
+        A column that refers to a referring column has its numbers as well.
+        """
+        none: set[int] = set()
+        reached, waiting = {column_id(mapping, column)}, [column_id(mapping, column)]
+        while waiting:
+            place = waiting.pop()
+            parents = {parent.column for parent in self._parents.get(place, [])}
+            none |= set(self.mappings[place[0]].table_map.none) if parents else set()
+            waiting += [parent for parent in parents if parent and parent not in reached]
+            reached.update(waiting)
+        return frozenset(none)
+
+    def none_at(self, place: ColumnOfTarget) -> frozenset[int]:
+        """Return these numbers for a column of the target, of each source that feeds it."""
+        fed = [(mapping, source_column(mapping, place[1])) for mapping in self.mappings.values()]
+        return frozenset().union(
+            *(self.none_of(mapping, old) for mapping, old in fed if self.place(mapping, old) == place)
+        )
+
     def columns_of(self, owner: ColumnOfSource) -> Iterator[tuple[TableMapping, str, RowCondition | None]]:
         """Yield each column that takes the offset of a key, with the condition on its rows."""
         for table, column, when in self._followers.get(owner, ()):

@@ -115,7 +115,8 @@ class _Offsets:
                 column = stored_name(table, name) if table else ""
                 if target and table and column:
                     conditions = self.followed.target_rows_with(table, name, columns)
-                    largest = _largest(target.write_lock.reader, table.name, column_of(column), conditions)
+                    value = _referring(column_of(column), self.followed.none_at((table_name, name)))
+                    largest = _largest(target.write_lock.reader, table.name, value, conditions)
                     self._take(place, largest)
                     self._take(place, _mark(target.marks, table.name) if folded(table.alias) == name else None)
 
@@ -172,7 +173,8 @@ class _Offsets:
             shift = KeyShift(offset, is_key, None if is_key or is_kept else self._kept(follower, column, when))
             self._shifts[column_id(follower, column), Case(when, column_id(mapping, key))] = shift
             conditions = [when] if when else []
-            number = _largest(self._reader(mapping), follower.table_map.name, column_of(column), conditions)
+            value = _referring(column_of(column), self.followed.none_of(follower, column))
+            number = _largest(self._reader(mapping), follower.table_map.name, value, conditions)
             largest = max(largest, number or 0)
             if number is not None:
                 values = self._largest_values
@@ -193,7 +195,9 @@ class _Offsets:
         """Take the numbers that a column of a source brings."""
         place = self.followed.place(mapping, column)
         shift = self.shifts.get(table_id(mapping), {}).get(folded(column))
-        value = shift.value(column_of(column)) if shift else column_of(column)
+        stored = column_of(column)
+        arriving = shift.value(stored) if shift else stored
+        value = _referring(stored, self.followed.none_of(mapping, column), arriving)
         raw, mark = self._largest_values.get(column_id(mapping, column)), None
         if shift and raw and raw + shift.offset > LARGEST:
             return
@@ -218,25 +222,27 @@ class _Offsets:
     ) -> tuple[int, ...] | None:
         """Return the values of a referring column that stay.
 
-        A value stays if no row that it refers to has it, or if it stays there.
+        A value up to 0, or one that the plan names as no row, stays if no row that it refers to has it, or if it stays
+        there.
         """
         place = (column_id(child, column), when)
         if place in self._kept_values:
             return self._kept_values[place]
+        none = self.followed.none_of(child, column)
         name, moving = column_of(column), []
         for parent, referred in self.followed.parents_of(child, column, when):
             values = f"{name} IN (SELECT {quoted(referred)} FROM {quoted(parent.table_map.name)} WHERE"
             if self.followed.is_own_key(parent, referred):
-                if self._smallest(parent, referred) <= 0:
-                    moving.append(f"{values} {quoted(referred)} <= 0)")
-            elif (table_id(parent), referred) not in way and (
-                (kept := self._kept(parent, referred, None, (*way, place[0]))) is not None
-            ):
-                others = f"{quoted(referred)} NOT IN ({', '.join(map(str, kept))})"
-                moving.append(f"{values} {quoted(referred)} <= 0 AND {others})")
-        conditions = [f"{name} <= 0", *(f"NOT {condition}" for condition in moving)]
+                if none or self._smallest(parent, referred) <= 0:
+                    moving.append(f"{values} {_may_stay(quoted(referred), none)})")
+            elif (table_id(parent), referred) not in way:
+                kept = self._kept(parent, referred, None, (*way, place[0]))
+                if none or kept is not None:
+                    stays = f"{quoted(referred)} <= 0" if kept is None else _is_one_of(quoted(referred), kept)
+                    moving.append(f"{values} {_may_stay(quoted(referred), none)} AND NOT {stays})")
+        conditions = [_may_stay(name, none), *(f"NOT {condition}" for condition in moving)]
         values_kept = self._count_kept(child, column, " AND ".join([*conditions, *([when.over("s")] if when else [])]))
-        self._kept_values[place] = values_kept if moving else None
+        self._kept_values[place] = values_kept if moving or none else None
         return self._kept_values[place]
 
     def _count_kept(self, child: TableMapping, column: str, where: str) -> tuple[int, ...]:
@@ -246,10 +252,10 @@ class _Offsets:
         values = self._reader(child).execute(query).fetchall()
         if values:
             rows = sum(count for _, count in values)
-            text = f"of column {column} {'has' if rows == 1 else 'have'} a number up to 0 that is no key, and keep it."
+            text = f"of column {column} {'has' if rows == 1 else 'have'} a number that stands for no row, and keep it."
             self.databases.findings.append(Finding.of("sentinels-kept", child.subject, text, count=rows, noun="row"))
         if len(values) > _MAX_SENTINELS:
-            fact = f"column {column} has more than {_MAX_SENTINELS} different numbers up to 0 that are no key."
+            fact = f"column {column} has more than {_MAX_SENTINELS} different numbers that stand for no row."
             hint = "Correct these references in the source."
             self.databases.problems.append(
                 Problem("references-below-zero", child.subject, fact, hint, criterion="keys-free")
@@ -335,6 +341,20 @@ def _largest(con: sqlite3.Connection, table: str, value: str, conditions: Iterab
     numbers = f"SELECT {value} AS v FROM {quoted(table)} AS s{f' WHERE {rows}' if rows else ''}"
     query = f"SELECT max(v) FROM ({numbers}) WHERE typeof(v) IN ('integer', 'real')"
     return _whole(con.execute(query).fetchone()[0])
+
+
+def _referring(stored: str, none: Iterable[int], value: str = "") -> str:
+    """Return the SQL of a value, or NULL if what is stored stands for no row."""
+    return f"CASE WHEN {_is_one_of(stored, none)} THEN NULL ELSE {value or stored} END" if none else value or stored
+
+
+def _may_stay(name: str, none: Iterable[int]) -> str:
+    """Return the SQL condition that a number stands for no row unless a row has it."""
+    return f"({name} <= 0 OR {_is_one_of(name, none)})" if none else f"{name} <= 0"
+
+
+def _is_one_of(name: str, numbers: Iterable[int]) -> str:
+    return f"{name} IN ({', '.join(map(str, sorted(numbers)))})"
 
 
 def _whole(number: float | None) -> int | None:

@@ -233,7 +233,7 @@ class _Proof:
     def _number(self, rows: SourceRows, mapping: TableMapping, column: str, *, is_mapped: bool = False) -> str:
         """Return the SQL of a value as it has to arrive.
 
-        A number up to 0 has the offset only if it is a key.
+        A number that stands for no row has the offset only if it is a key.
         """
         value = f"s.{quoted(column)}"
         arriving = value
@@ -241,7 +241,8 @@ class _Proof:
             number = value
             if owner is not None and owner not in self.followed.kept:
                 is_key = self._is_key(rows, mapping, column, value, (), when)
-                number = f"CASE WHEN {value} > 0 OR {is_key} THEN {value} + {self._offsets[owner]} ELSE {value} END"
+                is_row = f"({value} > 0 AND {value} NOT IN ({self._none(self.followed.none_of(mapping, column))}))"
+                number = f"CASE WHEN {is_row} OR {is_key} THEN {value} + {self._offsets[owner]} ELSE {value} END"
             parent = self.followed.mappings[owner[0]] if owner else None
             if is_mapped and owner and parent and parent.matched and not self.followed.is_own_key(mapping, column):
                 number = f"coalesce({rows.standing_key(parent, self.followed.keys[owner], value)}, {number})"
@@ -285,7 +286,9 @@ class _Proof:
                 if self.before is not None and inspected.target and table_before and column:
                     conditions = self.followed.target_rows_with(table_before, place[1], places)
                     name = quoted(table_before.name)
-                    largest = self._largest(self.before, name, f"s.{quoted(column)}", conditions)
+                    none, number = self._none(self.followed.none_at(place)), f"s.{quoted(column)}"
+                    number = f"iif({number} IN ({none}), NULL, {number})"
+                    largest = self._largest(self.before, name, number, conditions)
                     self._take(key_place, largest)
                     if folded(table_before.alias) == place[1]:
                         self._take(key_place, inspected.target.marks.get(table_before.name) or None)
@@ -307,9 +310,15 @@ class _Proof:
                     conditions = self.followed.rows_with(mapping, column, places)
                     rows = self._rows(mapping)
                     number, table = self._number(rows, mapping, column), rows.table(mapping)
+                    none = self._none(self.followed.none_of(mapping, column))
+                    number = f"iif(s.{quoted(column)} IN ({none}), NULL, {number})"
                     self._take(key_place, self._largest(rows.con, table, number, conditions))
                     self._take(key_place, mark + max((self._offsets[o] for o in owners), default=0) if mark else None)
         return later
+
+    @staticmethod
+    def _none(numbers: Iterable[int]) -> str:
+        return ", ".join(str(number) for number in numbers)
 
     @staticmethod
     def _largest(con: sqlite3.Connection, table: str, value: str, conditions: Iterable[RowCondition]) -> int | None:
