@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.report.folded_files import dump, fold_document, unfold_document
+from sqlite_consolidate.report.folded_files import dump, fold_document, sum_of_counts, unfold_document
 from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
@@ -88,6 +88,22 @@ def test_folded_items_are_sums_of_the_files() -> None:
     assert by_id["archived"]["expected"] == "{digest}"
     assert by_id["counted"]["observed"] == "1225 rows in all files"
     assert by_id["read"]["examined"] == 1275
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["1 row", "2 rows in 0.1 s", "0 rows"], "3 rows in all files"),
+        (["2 tables, 30 rows", "1 table, 1 row"], "3 tables, 31 rows in all files"),
+        (["2 tables, 30 rows"] * 50, "100 tables, 1500 rows in all files"),
+        (["2 tables, 30 rows", "30 rows"], ""),
+        (["30 rows", "unchanged"], ""),
+        (["30 rowing"], ""),
+    ],
+)
+def test_counts_at_the_beginning_are_added(texts: list[str], expected: str) -> None:
+    """Texts that count other things have no sum."""
+    assert sum_of_counts(texts) == expected
 
 
 def test_order_of_unfolded_items_is_stable() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ _NEVER_FOLDED = ("limit", "number")
 _TEXTS = ("expected", "observed")
 _BY_MOVE = ("source", "table", "into")
 _LISTS = ("criteria", "moves", "planned", "key_maps")
-_ROWS = re.compile(r"(\d+) rows?\b")
+_COUNTS = re.compile(r"\d+ (?:tables?|rows?)\b(?:, \d+ rows?\b)?")
 _AS_LIVE = "live"
 
 
@@ -238,13 +238,26 @@ def _as_it_was(item: Item, file: _File | None) -> Item:
 def _summary(key: str, values: Sequence[Any]) -> Any:
     """Return a value for all files.
 
-    It is a sum of rows if each text begins with a number of rows.
+    It is a sum if each text begins with a number of rows, or of tables and rows.
     """
     if key not in _TEXTS:
         return max(values) if all(isinstance(value, int) for value in values) else values[0]
-    matches = [_ROWS.match(value) for value in values]
-    number = sum(int(match[1]) for match in matches if match)
-    return f"{counted(number, 'row')} in all files" if all(matches) else "as listed for each file"
+    return sum_of_counts(values) or "as listed for each file"
+
+
+def sum_of_counts(texts: Sequence[str]) -> str:
+    """Return the sums of the numbers of tables and rows with which texts begin, or nothing if one begins otherwise."""
+    sums: list[Counter[str]] = []
+    for text in texts:
+        match = _COUNTS.match(text)
+        if match is None:
+            return ""
+        parts = (part.split() for part in match[0].split(", "))
+        sums.append(Counter({noun.rstrip("s"): int(number) for number, noun in parts}))
+    nouns = {tuple(each) for each in sums}
+    if len(nouns) != 1:
+        return ""
+    return f"{', '.join(counted(sum(each[noun] for each in sums), noun) for noun in nouns.pop())} in all files"
 
 
 def _unfold(item: Item, files: FilesOfPatterns) -> Iterator[Item]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, SchemaDifference, TableContent
 from sqlite_consolidate.report.evidence_json import entries_from_json, entries_to_json, moves_from_json, moves_to_json
-from sqlite_consolidate.report.folded_files import FilesOfPatterns, fold_entries, fold_moves
+from sqlite_consolidate.report.folded_files import FilesOfPatterns, fold_entries, fold_moves, sum_of_counts
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -98,11 +98,19 @@ def _entries(entries: Iterable[Evidence], files: FilesOfPatterns) -> Iterator[Ev
             positions = each.get("files", range(files.numbers[each["source"]]))
             first = files.at(each["source"], positions[0])
             more = f" and {counted(len(positions) - 1, 'more file')}"
-            texts = [first.specific(text.replace("{digest}", _DIGEST)) for text in (entry.expected, entry.observed)]
+            texts = [
+                first.specific(_of_all(item[key], len(positions), is_listed=key in each).replace("{digest}", _DIGEST))
+                for key in ("expected", "observed")
+            ]
             subject = first.specific(entry.subject)
             yield replace(entry, subject=f"{subject}{more}", expected=texts[0], observed=texts[1])
         else:
             yield entry
+
+
+def _of_all(text: str, files: int, *, is_listed: bool) -> str:
+    """Return the text of a folded entry for all of its files, of which each has it unless it is listed."""
+    return text if is_listed else sum_of_counts([text] * files) or text
 
 
 def _moves(moves: Iterable[MoveRecord], files: FilesOfPatterns, labels: dict[str, str]) -> tuple[MoveRecord, ...]:
