@@ -246,7 +246,7 @@ def _summary(key: str, values: Sequence[Any]) -> Any:
 
 
 def sum_of_counts(texts: Sequence[str]) -> str:
-    """Return the sums of the numbers of tables and rows with which texts begin, or nothing if one begins otherwise."""
+    """Return the sums of the counts with which texts begin, or nothing without them."""
     sums: list[Counter[str]] = []
     for text in texts:
         match = _COUNTS.match(text)

@@ -109,7 +109,13 @@ def _entries(entries: Iterable[Evidence], files: FilesOfPatterns) -> Iterator[Ev
 
 
 def _of_all(text: str, files: int, *, is_listed: bool) -> str:
-    """Return the text of a folded entry for all of its files, of which each has it unless it is listed."""
+    """Return the text of a folded entry for all of its files.
+
+    Args:
+        text: Sum of the texts, or the text that each file has.
+        files: Number of the files.
+        is_listed: Whether the files have different texts.
+    """
     return text if is_listed else sum_of_counts([text] * files) or text
 
 

@@ -75,7 +75,7 @@ def test_wrong_number_is_noticed(moved: Copied, change: str, keys: list[str], re
 
 
 def test_number_of_none_is_proved_to_stay(bench: Bench) -> None:
-    """The proof computes by SQL of its own which rows have it, and that no number depends on it."""
+    """The proof computes a second time which rows have it."""
     rows = ["INSERT INTO site VALUES (7, 'x')", "INSERT INTO loan VALUES (1, 7, 1, 'x'), (2, 9999, 9999, 'none')"]
     for file in (TARGET, "b.db", "c.db"):
         bench.database(file, SITE, LOAN, *rows)

@@ -253,7 +253,7 @@ class _Source:
 
 
 def _stands_for_none(values: tuple[Any, ...], none: set[int]) -> bool:
-    """Return whether a reference to no row is a number up to 0 or one of ``none``, which stands for no row."""
+    """Return whether a reference to no row is a number that stands for no row."""
     return len(values) == 1 and isinstance(values[0], int) and (values[0] <= 0 or values[0] in none)
 
 

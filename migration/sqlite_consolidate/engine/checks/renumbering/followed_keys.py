@@ -148,7 +148,7 @@ class FollowedKeys:
         return {self.place(self.mappings[table], key) for (table, _), key in self.keys.items()}
 
     def none_of(self, mapping: TableMapping, column: str) -> frozenset[int]:
-        """Return the numbers that the plan names as no row, for a column that refers to rows.
+        """Return the numbers that stand for no row in a referring column, beside those up to 0.
 
         A column that refers to a referring column has its numbers as well.
         """
