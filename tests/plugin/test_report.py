@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from sqlite_consolidate.pytest_plugin.output.html_report import AuditReport, finalise_html
+from sqlite_consolidate.pytest_plugin.output.html_report import AuditReport, Following, finalise_html
 from sqlite_consolidate.report.html.page_file import harden
 from tests.support.reports import records
 
@@ -284,3 +284,32 @@ def test_page_of_a_running_stage_is_drawn_seldom(monkeypatch: pytest.MonkeyPatch
         report.pytest_runtest_logreport(SimpleNamespace(when="teardown"))
 
     assert drawn == [0.0, 2.1]
+
+
+def test_full_disk_below_the_report_gives_no_traceback(project: pytest.Pytester) -> None:
+    """A device stands for the full disk."""
+    full = project.path / "full.xml"
+    full.symlink_to("/dev/full")
+
+    ran = _run(project, f"--junitxml={full}")
+
+    assert "Traceback" not in ran.stdout.str() + ran.stderr.str()
+
+
+@pytest.mark.parametrize("hook", ["pytest_sessionfinish", "pytest_runtest_logreport"])
+def test_reason_of_an_unwritten_file_is_kept(hook: str) -> None:
+    """The next page that is written makes it void."""
+    report: Any = AuditReport(SimpleNamespace(), None, follows=True)  # type: ignore[arg-type]
+    hooks = report if hook == "pytest_sessionfinish" else Following(report)
+    call = getattr(hooks, hook)()
+    next(call)
+
+    with pytest.raises(StopIteration):
+        call.throw(OSError(28, "No space left on device"))
+
+    assert report.error.errno == 28
+    last = report.pytest_sessionfinish()
+    next(last)
+    with pytest.raises(StopIteration):
+        next(last)
+    assert report.error is None

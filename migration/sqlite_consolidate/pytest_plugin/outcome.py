@@ -131,10 +131,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         return (yield)
     finally:
         session.exitstatus = run_session.code
+        error = report.unwritten(session.config)
         try:
             run_session.write()
-        except OSError as error:
-            session.exitstatus = ExitCode.INTERNAL
+        except OSError as unwritten:
+            error = unwritten
+        if error is not None:
+            session.exitstatus = run_session.code or ExitCode.INTERNAL
             print(printable(f"the report could not be written: {error}"), file=sys.stderr)  # noqa: T201 -- pytest has ended
 
 

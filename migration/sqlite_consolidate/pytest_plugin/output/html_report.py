@@ -48,7 +48,9 @@ def prepare(config: pytest.Config, session: Session) -> None:
     if not getattr(option, "xmlpath", None):
         option.xmlpath = str(session.request.folder / JUNIT)
     follows = config.pluginmanager.hasplugin("html") and bool(config.getini("generate_report_on_test"))
-    config.pluginmanager.register(AuditReport(session, ours, follows=follows), _NAME)
+    report = AuditReport(session, ours, follows=follows)
+    config.pluginmanager.register(report, _NAME)
+    config.pluginmanager.register(Following(report), f"{_NAME}-following")
 
 
 def finish(config: pytest.Config) -> None:
@@ -60,6 +62,12 @@ def finish(config: pytest.Config) -> None:
     report = config.pluginmanager.get_plugin(_NAME)
     if isinstance(report, AuditReport):
         report.draw()
+
+
+def unwritten(config: pytest.Config) -> OSError | None:
+    """Return why a file of pytest could not be written, or None."""
+    report = config.pluginmanager.get_plugin(_NAME)
+    return report.error if isinstance(report, AuditReport) else None
 
 
 def finalise_html(path: Path, *, sync: bool = True) -> None:
@@ -80,7 +88,10 @@ class AuditReport:
     Attributes:
         path: File that is hardened after each write. It is None if the user has it written to another path.
         follows: Whether pytest-html writes the file after each test, and not at the end alone.
+        error: Why a last file of pytest could not be written, or None.
     """
+
+    error: OSError | None = None
 
     def __init__(self, session: Session, path: Path | None, *, follows: bool) -> None:
         self._session = session
@@ -144,12 +155,24 @@ class AuditReport:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
-        """Harden the last file, before other wrappers of this hook see it."""
-        return self._hardening((yield))
+        """Harden the last file, before other wrappers of this hook see it.
+
+        A file of pytest that cannot be written, as on a full disk, does not keep the others from their work.
+        """
+        try:
+            return self._hardening((yield))
+        except OSError as error:
+            self.error = error
+            return None
 
     def _hardening(self, result: object, *, sync: bool = True) -> object:
-        if self.path:
-            finalise_html(self.path, sync=sync)
+        try:
+            if self.path:
+                finalise_html(self.path, sync=sync)
+        except OSError as error:  # as on a full disk, where the last page may fit again
+            self.error = error
+        else:
+            self.error = None
         return result
 
     @pytest.hookimpl(trylast=True)
@@ -190,6 +213,22 @@ class AuditReport:
         data[:] = [printable(part) for part in data]
         if report.when == "call":
             data[:0] = [escape(printable(_subtest_text(subtest))) for subtest in self._subtests.pop(report.nodeid, [])]
+
+
+class Following:
+    """Let the tests go on if a report that follows them cannot be written, as on a full disk."""
+
+    def __init__(self, report: AuditReport) -> None:
+        self._report = report
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_logreport(self) -> Generator[None, object, object]:
+        """Keep the reason. The last page may fit again."""
+        try:
+            return (yield)
+        except OSError as error:
+            self._report.error = error
+            return []
 
 
 def _subtest_text(subtest: pytest.SubtestReport) -> str:
