@@ -63,35 +63,33 @@ static void add_hash(Sum *sum, const SumKey *key, const Bytes *bytes) {
     sum->count++;
 }
 
-/* Append a value so that equal keys have equal bytes. SQLite takes 1 and 1.0 as equal. */
-static void append_value(Bytes *bytes, const Value *value) {
-    double real = value->real;
+/* Append a value so that a row and its entry have equal bytes. SQLite stores a whole real of a REAL column as an integer.
+In other columns 1 and 1.0, and 0.0 and -0.0 everywhere, are other values, although SQLite takes them as equal keys. */
+static void append_value(Bytes *bytes, const Value *value, bool is_real) {
+    uint64_t bits;
     if (value->type == TEXT_VALUE || value->type == BLOB_VALUE) {
         append_byte(bytes, (uint8_t)value->type);
         append_u32(bytes, value->length);
         append(bytes, value->bytes, value->length);
-    } else if (value->type == INTEGER_VALUE) {
-        append_byte(bytes, INTEGER_VALUE);
-        append_u64(bytes, (uint64_t)value->integer);
     } else if (value->type == NULL_VALUE) {
         append_byte(bytes, NULL_VALUE);
-    } else if (real >= -9.2e18 && real <= 9.2e18 && (double)(int64_t)real == real) {
+    } else if (value->type == INTEGER_VALUE && !is_real) {
         append_byte(bytes, INTEGER_VALUE);
-        append_u64(bytes, (uint64_t)(int64_t)real);
+        append_u64(bytes, (uint64_t)value->integer);
     } else {
-        uint64_t bits;
+        double real = value->type == INTEGER_VALUE ? (double)value->integer : value->real;
         memcpy(&bits, &real, sizeof bits);
         append_byte(bytes, REAL_VALUE);
         append_u64(bytes, bits);
     }
 }
 
-void add_entry(Reader *reader, Sum *sum, const Value *values, int count) {
+void add_entry(Reader *reader, Index *index, const Value *values) {
     reader->hashed.length = 0;
-    for (int i = 0; i < count; i++) {
-        append_value(&reader->hashed, &values[i]);
+    for (int i = 0; i < index->term_count; i++) {
+        append_value(&reader->hashed, &values[i], index->terms[i].is_real);
     }
-    add_hash(sum, &reader->key, &reader->hashed);
+    add_hash(&index->of_entries, &reader->key, &reader->hashed);
 }
 
 /* Add the entry that each index of a table must have for a row. */
@@ -102,7 +100,7 @@ void add_row_to_indexes(Reader *reader, Table *table, const Value *values, int64
         reader->hashed.length = 0;
         for (int j = 0; j < index->term_count; j++) {
             int column = index->terms[j].column;
-            append_value(&reader->hashed, column == ROWID_TERM ? &rowid_value : &values[column]);
+            append_value(&reader->hashed, column == ROWID_TERM ? &rowid_value : &values[column], index->terms[j].is_real);
         }
         add_hash(&index->of_rows, &reader->key, &reader->hashed);
     }

@@ -58,7 +58,7 @@ typedef struct Column {
 
 typedef struct Term {
     int column; /* place in the record of the table, or ROWID_TERM */
-    bool descending;
+    bool descending, is_real; /* is_real: SQLite reads an integer of the column as a real */
     Collation collation;
 } Term;
 
@@ -152,7 +152,7 @@ typedef struct SumKey {
 
 bool draw_key(SumKey *key);
 void add_row_to_indexes(Reader *reader, Table *table, const Value *values, int64_t rowid);
-void add_entry(Reader *reader, Sum *sum, const Value *values, int count);
+void add_entry(Reader *reader, Index *index, const Value *values);
 bool same_sum(const Sum *left, const Sum *right);
 
 /* ---- constraints.c: NOT NULL, STRICT and affinity ---- */

@@ -111,7 +111,12 @@ static bool read_term(const char *line, Place *place) {
         collation < BINARY || collation > RTRIM) {
         return false;
     }
-    place->index->terms[place->index->term_count - place->terms_missing--] = (Term){column, descending != 0, (Collation)collation};
+    place->index->terms[place->index->term_count - place->terms_missing--] = (Term){
+        .column = column,
+        .descending = descending != 0,
+        .is_real = column != ROWID_TERM && place->table->columns[column].affinity == 'E',
+        .collation = (Collation)collation,
+    };
     return true;
 }
 

@@ -138,7 +138,7 @@ static bool prove_entry(Walk *walk, const Page *page, const Cell *cell) {
     if (walk->table) {
         return prove_row(walk, count, page->number);
     }
-    add_entry(reader, &index->of_entries, reader->values, count);
+    add_entry(reader, index, reader->values);
     return true;
 }
 

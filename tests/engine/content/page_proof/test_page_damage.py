@@ -198,6 +198,21 @@ def test_row_that_breaks_its_schema_is_found(path: Path, name: str, statement: s
     assert not is_ok
 
 
+def test_entry_with_another_zero_is_found(path: Path) -> None:
+    """SQLite takes 0.0 and -0.0 as equal, and may read rows from a covering index."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("CREATE TABLE zeros(k TEXT PRIMARY KEY, v) WITHOUT ROWID")
+        con.execute("CREATE INDEX by_zero ON zeros(v)")
+        con.execute("INSERT INTO zeros VALUES('negative', -0.0)")
+    before, _ = prove(path)
+    replace_once(path, b"negative\x80", b"negative\x00")
+
+    proof, is_ok = prove(path)
+
+    assert (before.is_intact, is_ok) == (True, True)
+    assert proof.errors
+
+
 def test_pointer_map_is_compared_with_use_of_pages(path: Path, sound: dict[int, bytes]) -> None:
     """A file that can shrink states the parent of each page."""
     path.write_bytes(sound[2])
