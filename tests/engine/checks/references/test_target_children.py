@@ -193,3 +193,27 @@ def test_orphans_of_a_source_find_no_other_source(bench: Bench) -> None:
     bench.database("b.db", PARENT, "INSERT INTO p VALUES (5, 'b')")
 
     assert refusals(bench, source("a.db", "p", "ch"), source("b.db", "p")) == [("orphans-adopted", "a.db:ch", 1)]
+
+
+@pytest.mark.parametrize(
+    ("arriving", "outcome"),
+    [
+        ("(1, 'e2', 's9')", [("parents-gone", "target.db:stock", 2)]),
+        ("(1, 'e1', 's9'), (2, 'e2', 's1')", [("parents-gone", "target.db:stock", 3)]),
+        ("(1, 'e2', 'lost')", [("orphans-adopted", "target.db:stock", 1), ("parents-gone", "target.db:stock", 2)]),
+        ("(1, 'e2', 's2'), (2, 'e3', 's9')", []),
+        ("(1, 'e1', 's9')", [("parents-gone", "target.db:stock", 1)]),
+    ],
+)
+@pytest.mark.parametrize("policy", ["prefer-source", "prefer-newer"])
+def test_children_of_a_matched_row_that_is_updated(bench: Bench, policy: str, arriving: str, outcome: Outcome) -> None:
+    """The rows match by ean, and the target's stock refers by sku."""
+    parent = "CREATE TABLE prod(id INTEGER PRIMARY KEY, ean TEXT UNIQUE, sku TEXT UNIQUE, n INTEGER DEFAULT 1)"
+    child = "CREATE TABLE stock(id INTEGER PRIMARY KEY, sku TEXT REFERENCES prod(sku))"
+    rows = "INSERT INTO stock(sku) VALUES ('s1'), ('s2'), ('s2'), ('lost'), (NULL)"
+    bench.database(TARGET, parent, child, "INSERT INTO prod VALUES (1, 'e1', 's1', 0), (2, 'e2', 's2', 0)", rows)
+    bench.database("b.db", parent, f"INSERT INTO prod(id, ean, sku) VALUES {arriving}")
+    newer = {"newer": "n"} if policy == "prefer-newer" else {}
+
+    plan = source("b.db", table("prod", keys="renumber", match=["ean"], on_conflict=policy, **newer))
+    assert refusals(bench, plan) == outcome

@@ -47,6 +47,9 @@ class Strays(NamedTuple):
         return self.differing + self.lost + self.adopted
 
 
+NO_STRAYS = Strays(0, 0, 0, 0)
+
+
 def count_strays(con: sqlite3.Connection, reference: Reference, source: str, into: str, kept: str = "") -> Strays:
     """Compare the parent row of each referenced key with the row of the target.
 
@@ -101,6 +104,32 @@ def count_strays_elsewhere(
         " coalesce(sum(iif(has AND NOT had, n, 0)), 0)"
         f" FROM (SELECT k.n, {has_parent} AS had, {arrived} AS has"
         f" FROM ({_referenced_keys(reference, source, kept)}) AS k)"
+    )
+    return Strays(*con.execute(query).fetchone())
+
+
+def count_strays_of_updates(con: sqlite3.Connection, reference: Reference, source: str, standing: str) -> Strays:
+    """Count the rows of the target whose parents are updated and get other keys.
+
+    An updated row keeps its primary key, by which it is found again.
+
+    Args:
+        con: The connection to all databases.
+        reference: The reference of rows of the target.
+        source: Name of the database with the target as it is.
+        standing: Query of the rows that the referred table will have.
+    """
+    parent, key = reference.parent, reference.into.table.primary_key
+    if parent is None:
+        return NO_STRAYS
+    had, has = f"s.{quoted(parent.columns[0])} IS NOT NULL", f"t.{quoted(reference.into.columns[0])} IS NOT NULL"
+    is_same = " AND ".join(f"t.{quoted(column)} COLLATE BINARY IS s.{quoted(column)}" for column in key)
+    query = (
+        f"SELECT count(*), coalesce(sum(iif({had} AND {has} AND NOT ({is_same}), k.n, 0)), 0),"
+        f" coalesce(sum(iif({had} AND NOT {has}, k.n, 0)), 0), coalesce(sum(iif({has} AND NOT {had}, k.n, 0)), 0)"
+        f" FROM ({_referenced_keys(reference, source, '')}) AS k"
+        f" LEFT JOIN {_place(source, parent)} AS s ON {_matches('s', parent, reference)}"
+        f" LEFT JOIN ({standing}) AS t ON {_matches('t', reference.into, reference)}"
     )
     return Strays(*con.execute(query).fetchone())
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.following import count_strays_elsewhere
+from sqlite_consolidate.engine.checks.references.following import NO_STRAYS, count_strays_elsewhere
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.checks.references.missing_parents import find_missing_parents
 from sqlite_consolidate.engine.checks.references.predicted_strays import (
-    NO_STRAYS,
     brought_keys,
     compare_rows,
     kept_condition,

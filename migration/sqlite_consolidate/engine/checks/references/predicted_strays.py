@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.following import Strays, count_strays, kept_rows, keys_of_table
+from sqlite_consolidate.engine.checks.references.following import NO_STRAYS, count_strays, kept_rows, keys_of_table
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlite_consolidate.engine.checks.references.following import Strays
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
     from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
-
-NO_STRAYS = Strays(0, 0, 0, 0)
 
 
 def compare_rows(target: PredictedTarget, reference: Reference) -> Strays:

@@ -97,6 +97,10 @@ class PredictedTarget:
             self._unchanged[name] = all(_affinities(source, key) == key.affinities for source in sources)
         return self._unchanged[name]
 
+    def expected_views(self, into: str) -> list[str]:
+        """Return the views of the staging database with the rows that a table will have after updates."""
+        return [view for (name, _), view in self._databases.expected_rows.items() if name == into]
+
     def database_of(self, into: Table) -> str:
         """Return the name of a database that has the rows of a table after the copy.
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.following import count_merged_parents, count_strays_elsewhere
+from sqlite_consolidate.engine.checks.references.following import (
+    NO_STRAYS,
+    count_merged_parents,
+    count_strays_elsewhere,
+    count_strays_of_updates,
+)
 from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
 from sqlite_consolidate.engine.checks.references.mapped_names import mapping_of, target_column
 from sqlite_consolidate.engine.checks.references.predicted_strays import (
-    NO_STRAYS,
     arriving_keys,
     can_project,
     compare_rows,
@@ -17,10 +21,12 @@ from sqlite_consolidate.engine.checks.references.predicted_strays import (
 )
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest
 from sqlite_consolidate.engine.content.inspection import read_problem
+from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.merge.rows.update_rows import updated_columns
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey
-from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted, join_first_names
@@ -70,9 +76,13 @@ class _Children:
 
     def judge(self, before: InspectedDatabase) -> Iterator[Problem | Finding]:
         """Yield what the arriving rows change for the rows that refer."""
-        strays = self._strays(before)
+        is_updated = self._is_updated
+        strays = self._strays_of_updates() if is_updated else self._strays(before)
         if strays.adopted:
             yield self._parents_found(strays) if self.reference.parent is None else self._adopted(strays)
+        if is_updated:
+            yield from self._updated(strays)
+            return
         if strays.lost:
             yield self._gone(strays)
         merged = self._merged() if strays.differing else 0
@@ -97,6 +107,25 @@ class _Children:
         alias = self.target.source_alias(self.reference.child)
         return count_strays_elsewhere(self.target.con, self.reference, alias, reached, kept)
 
+    @property
+    def _is_updated(self) -> bool:
+        """Return whether matched rows update columns that the reference leads to."""
+        names = set(map(folded, self.reference.into.columns))
+        return self.reference.has_unique_keys and any(
+            names & {folded(column.name) for column in updated_columns(source.mapping)}
+            for source in self.sources
+            if source.mapping.matched is not None and source.mapping.matched.updating
+        )
+
+    def _strays_of_updates(self) -> Strays:
+        into = folded(self.reference.into.table.name)
+        mapping = next(source.mapping for source in self.sources if source.mapping.matched is not None)
+        alias, views = self.target.source_alias(mapping), self.target.expected_views(into)
+        standing = " UNION ALL ".join(f"SELECT * FROM {alias}.{quoted(view)}" for view in views)
+        return count_strays_of_updates(
+            self.target.con, self.reference, self.target.source_alias(self.reference.child), standing
+        )
+
     def _merged(self) -> int:
         reference, target = self.reference, self.target
         into, kept = target.database_of(reference.into.table), kept_condition(target, reference.child)
@@ -110,7 +139,8 @@ class _Children:
     @property
     def _policy(self) -> str:
         """Return the policies by which rows of the referred table are replaced."""
-        policies = dict.fromkeys(source.policy for source in self.sources if source.policy in _REPLACING)
+        chosen = (policy_of(source.mapping.table_map) for source in self.sources if not source.is_target)
+        policies = dict.fromkeys(policy for policy in chosen if policy in _REPLACING)
         return ", ".join(policies)
 
     def _refer(self, rows: int) -> str:
@@ -142,6 +172,15 @@ class _Children:
             f" ({self._policy}), and would reach no row."
         )
         return self._problem(text, "Give each of these rows the same key in both databases", id="parents-gone")
+
+    def _updated(self, strays: Strays) -> Iterator[Problem]:
+        rows, columns = strays.lost + strays.differing, ", ".join(self.reference.into.columns)
+        if rows:
+            text = (
+                f"{self._refer(rows)} of {self.reference.parent_name} whose {columns} matched rows of a source"
+                f" update ({self._policy}): {strays.lost} would reach no row, and {strays.differing} another one."
+            )
+            yield self._problem(text, f"Give these rows the same {columns} in both databases", id="parents-gone")
 
     def _undecided(self, rows: int) -> Problem:
         text = (
