@@ -27,7 +27,7 @@ from sqlite_consolidate.engine.checks.lacking_objects import (
     unexamined_findings,
 )
 from sqlite_consolidate.engine.checks.left_objects import find_left_objects, plan_versions
-from sqlite_consolidate.engine.checks.matching.key_maps import match_rows
+from sqlite_consolidate.engine.checks.matching.key_maps import find_not_compared, match_rows
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
 from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
@@ -188,7 +188,8 @@ def _try_rows(databases: InspectedDatabases, limits: Limits) -> None:
     uncomputable = find_uncomputable_rows(databases, limits)
     databases.problems += [problem for problem in uncomputable if problem.subject not in refused]
     changing = {problem.subject for problem in databases.problems if problem.id == "value-changes"}
-    _add_key_conflicts(databases, limits, changing | {problem.subject for problem in uncomputable})
+    left_out = changing | {problem.subject for problem in uncomputable} | find_not_compared(databases)
+    _add_key_conflicts(databases, limits, left_out)
     for check in (check_held_rowids, check_parents):
         problems, findings = check(databases, limits)
         databases.problems += problems

@@ -145,6 +145,30 @@ def test_match_that_cannot_be_applied_is_refused(bench: Bench, policy: str, matc
     assert set(ids_of(bench, policy=policy, match=match)) == {"match-impossible"}
 
 
+def test_table_beside_one_that_cannot_match_is_not_judged(bench: Bench) -> None:
+    """Its rows were not compared, so it is unknown which keys would occur twice."""
+    other = "CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT UNIQUE)"
+    for file in (TARGET, "a.db"):
+        bench.database(file, SITE, other, "INSERT INTO site VALUES (1, 'a', 0)", "INSERT INTO tag VALUES (1, 'x')")
+
+    tables = table("site", match=["id"], keys="renumber"), table("tag", match=["name"], keys="renumber")
+    problems = bench.survey(source("a.db", *tables)).problems
+    assert [(problem.id, problem.subject) for problem in problems] == [("match-impossible", "a.db:site")]
+
+
+def test_key_that_is_a_reference_matches_by_its_parent(bench: Bench) -> None:
+    """The key gets the number of its parent, with new keys as well."""
+    person = "CREATE TABLE person(id INTEGER PRIMARY KEY REFERENCES site(id), born TEXT)"
+    bench.database(TARGET, SITE, person, "INSERT INTO site VALUES (1, 'a', 0)", "INSERT INTO person VALUES (1, '90')")
+    bench.database("a.db", SITE, person, "INSERT INTO site VALUES (1, 'b', 0), (2, 'a', 0)")
+    bench.execute("a.db", "INSERT INTO person VALUES (1, '80'), (2, '90')")
+
+    tables = table("site", match=["code"], keys="renumber"), table("person", match=["id"], keys="renumber")
+    copied = bench.copied(source("a.db", *tables))
+    assert copied.rows("SELECT code, born FROM person JOIN site USING (id) ORDER BY 1") == [("a", "90"), ("b", "80")]
+    assert failed_subjects(keys_mapped(copied.compared)) == []
+
+
 def test_columns_of_match_must_be_stored(bench: Bench) -> None:
     """A column that the target does not have is named."""
     assert ids_of(bench, match=("kode",)) == ["no-such-column"]

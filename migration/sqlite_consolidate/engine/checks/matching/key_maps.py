@@ -63,6 +63,12 @@ def match_rows(databases: InspectedDatabases, limits: Limits) -> None:
             databases.problems.append(replace(read_problem(matching[0].subject, error), criterion="keys-free"))
 
 
+def find_not_compared(databases: InspectedDatabases) -> set[str]:
+    """Return the tables of which no rows were compared, because ``match`` is refused."""
+    matching = [mapping for mapping in databases.mappings if mapping.table_map.match]
+    return {mapping.subject for mapping in matching if mapping.matched is None} if databases.problems else set()
+
+
 @dataclass
 class _KeyMaps:
     """Compute the maps of one source after the other.

@@ -108,7 +108,9 @@ def count_strays_elsewhere(
     return Strays(*con.execute(query).fetchone())
 
 
-def count_strays_of_updates(con: sqlite3.Connection, reference: Reference, source: str, standing: str) -> Strays:
+def count_strays_of_updates(
+    con: sqlite3.Connection, reference: Reference, source: str, staging: str, views: Sequence[str]
+) -> Strays:
     """Count the rows of the target whose parents are updated and get other keys.
 
     An updated row keeps its primary key, by which it is found again.
@@ -117,11 +119,13 @@ def count_strays_of_updates(con: sqlite3.Connection, reference: Reference, sourc
         con: The connection to all databases.
         reference: The reference of rows of the target.
         source: Name of the database with the target as it is.
-        standing: Query of the rows that the referred table will have.
+        staging: Name of the staging database.
+        views: Its views with the rows that the referred table will have.
     """
     parent, key = reference.parent, reference.into.table.primary_key
     if parent is None:
         return NO_STRAYS
+    standing = " UNION ALL ".join(f"SELECT * FROM {quoted(staging)}.{quoted(view)}" for view in views)
     had, has = f"s.{quoted(parent.columns[0])} IS NOT NULL", f"t.{quoted(reference.into.columns[0])} IS NOT NULL"
     is_same = " AND ".join(f"t.{quoted(column)} COLLATE BINARY IS s.{quoted(column)}" for column in key)
     query = (

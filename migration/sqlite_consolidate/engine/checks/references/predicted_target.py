@@ -98,7 +98,7 @@ class PredictedTarget:
         return self._unchanged[name]
 
     def expected_views(self, into: str) -> list[str]:
-        """Return the views of the staging database with the rows that a table will have after updates."""
+        """Return the views of the staging database with the rows of an updated table."""
         return [view for (name, _), view in self._databases.expected_rows.items() if name == into]
 
     def database_of(self, into: Table) -> str:

@@ -26,7 +26,7 @@ from sqlite_consolidate.engine.merge.rows.update_rows import updated_columns
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey
-from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted, join_first_names
@@ -120,11 +120,9 @@ class _Children:
     def _strays_of_updates(self) -> Strays:
         into = folded(self.reference.into.table.name)
         mapping = next(source.mapping for source in self.sources if source.mapping.matched is not None)
-        alias, views = self.target.source_alias(mapping), self.target.expected_views(into)
-        standing = " UNION ALL ".join(f"SELECT * FROM {alias}.{quoted(view)}" for view in views)
-        return count_strays_of_updates(
-            self.target.con, self.reference, self.target.source_alias(self.reference.child), standing
-        )
+        views = self.target.expected_views(into)
+        alias, target = self.target.source_alias(mapping), self.target.source_alias(self.reference.child)
+        return count_strays_of_updates(self.target.con, self.reference, target, alias, views)
 
     def _merged(self) -> int:
         reference, target = self.reference, self.target
