@@ -145,6 +145,43 @@ def test_derived_rows_of_one_source_come_along(bench: Bench) -> None:
     assert judged(bench, table("t", into="u", columns={"body": "text"}), "total") == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("derived", "trigger", "problems"),
+    [
+        ((SUM, "INSERT INTO total VALUES('t', 0)"), COUNTS, [("derived-undeclared", "target.db:total")]),
+        (("CREATE VIRTUAL TABLE words USING fts5(body)",), INDEXES, REFUSED),
+        ((LOG,), APPENDS, []),
+    ],
+    ids=["sum", "search index", "log"],
+)
+def test_derived_rows_of_left_rows_do_not_come_along(
+    bench: Bench, derived: tuple[str, ...], trigger: str, problems: list[tuple[str, str]]
+) -> None:
+    """A sum counts the rows that ``where`` leaves behind, and a search finds them."""
+    bench.database("a.db", ROWS, *derived, trigger, ARRIVE)
+    name = derived[0].split("(")[0].split()[2 if "VIRTUAL" not in derived[0] else 3]
+
+    assert judged(bench, table("t", where="id > 0", reason="all"), name)[0] == []
+    assert judged(bench, table("t", where="id = 1", reason="one is enough"), name)[0] == problems
+
+
+FORUM = (
+    "CREATE TABLE topic(id INTEGER PRIMARY KEY, posts INTEGER, open INTEGER)",
+    "CREATE TABLE post(id INTEGER PRIMARY KEY, topic INTEGER REFERENCES topic)",
+    "CREATE TRIGGER counts AFTER INSERT ON post BEGIN UPDATE topic SET posts = posts + 1 WHERE id = new.topic; END",
+    "INSERT INTO topic VALUES(1, 0, 1), (2, 0, 0)",
+    "INSERT INTO post(topic) VALUES(1), (2), (2)",
+)
+
+
+def test_sums_come_along_when_rows_follow_them(bench: Bench) -> None:
+    """The posts of a topic stay behind together with the topic that counts them."""
+    bench.database("a.db", *FORUM)
+    topic = table("topic", where="open", reason="closed ones stay")
+
+    assert judged(bench, topic, table("post", follows="topic")) == ([], [])
+
+
 def test_sums_of_two_sources_are_refused(bench: Bench) -> None:
     """The sum of one source does not count the rows of the other."""
     for name, key in (("a.db", 1), ("b.db", 2)):

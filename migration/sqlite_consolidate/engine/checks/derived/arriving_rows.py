@@ -129,6 +129,29 @@ class ArrivingRows:
         trigger = next(t for t in self.databases.target_schema.schema.triggers if t.name == name)
         return all(self.has_trigger(mapping, trigger) for mapping in self.bringing(table))
 
+    def is_derived_from_left(self, derivation: Derivation) -> bool:
+        """Return whether a source brings what a trigger wrote for rows that are left behind.
+
+        Rows that follow the derived table, or appended rows that follow these, stay behind together.
+        """
+        if derivation.of_new_row:
+            return False
+        derived = self.into(derivation.table)
+        return any(
+            self._is_left_apart(mapping, brought, derivation)
+            for mapping in self.into(derivation.over)
+            for brought in derived
+            if brought.source.name == mapping.source.name
+        )
+
+    def _is_left_apart(self, mapping: TableMapping, brought: TableMapping, derivation: Derivation) -> bool:
+        """Return whether rows of one table are left behind, and what is derived from them is not."""
+        left, table_map = self.databases.left_of(mapping), brought.table_map
+        if derivation.ways == {"INSERT"} and folded(mapping.table_map.name) in map(folded, table_map.follows):
+            return False
+        stays_together = {folded(table_map.name)} == set(map(folded, mapping.table_map.follows))
+        return bool(left.by_where or (left.unfollowed and not stays_together))
+
     def added(self, mapping: TableMapping) -> int:
         """Return the number of rows that the target will have and has not had."""
         copied = self._copied.get(_target_of(mapping))

@@ -104,11 +104,18 @@ def _comes_along(arriving: ArrivingRows, derivation: Derivation) -> bool:
         and len({mapping.source.name for mapping in mappings}) == 1
         and bool(arriving.into(derivation.table))
         and arriving.has_fired(derivation.over, derivation.name)
+        and not arriving.is_derived_from_left(derivation)
     )
 
 
 def _is_appended(arriving: ArrivingRows, derivation: Derivation) -> bool:
-    """Return whether a trigger only appends rows, and each source brings these."""
+    """Return whether a trigger only appends rows, and each source brings these.
+
+    A log may tell of rows that are left behind, and a search index may not find them.
+    """
+    declared = arriving.databases.target_schema.schema.table(derivation.table)
+    if declared and content_kind(declared) and arriving.is_derived_from_left(derivation):
+        return False
     sources = {mapping.source.name for mapping in arriving.bringing(derivation.over)}
     brought = [mapping for mapping in arriving.into(derivation.table) if mapping.source.name in sources]
     return (
@@ -266,7 +273,9 @@ def _fact(arriving: ArrivingRows, derivations: Sequence[Derivation]) -> str:
         named = f"triggers {join_names(names)} do" if len(names) > 1 else f"trigger {names[0]} does"
         parts.append(f"{named} not fire for {_rows_of(arriving, group)}")
     it = "they" if len({derivation.name for derivation in derivations}) > 1 else "it"
-    return f"{', and '.join(parts)}, so what {it} would write here is missing."
+    text = f"{', and '.join(parts)}, so what {it} would write here is missing."
+    left = any(map(arriving.is_derived_from_left, derivations))
+    return f"{text} What {it} wrote for rows that are left behind arrives." if left else text
 
 
 def _rows_of(arriving: ArrivingRows, derivations: Sequence[Derivation]) -> str:
