@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.patterns import by_entry
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import list_names
+from sqlite_consolidate.text import counted, list_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -60,8 +60,8 @@ def find_absent_tables(plan: Plan, tables: Mapping[str, Collection[str]]) -> tup
                 fact = "no file of the pattern has this table."
                 problems.append(Problem("no-such-table", subject, fact, hint, criterion="sources-readable"))
             elif lacking:
-                has = "file has" if len(lacking) == 1 else "files have"
-                text = f"{len(lacking)} of {len(files)} {has} no such table: {list_names(lacking)}."
+                has = "has" if len(lacking) == 1 else "have"
+                text = f"{len(lacking)} of {counted(len(files), 'file')} {has} no such table: {list_names(lacking)}."
                 findings.append(Finding.of("table-absent", subject, text, count=len(lacking)))
     return problems, findings
 

@@ -9,7 +9,9 @@ import pytest
 from sqlite_consolidate.engine.checks.references.references_kept import references_kept
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
 from sqlite_consolidate.plan.model import Refers
+from sqlite_consolidate.plan.patterns import expand
 from tests.support.databases import TARGET, Bench, failed_subjects, source, table
+from tests.support.workspaces.pattern_plans import plan_of_pattern
 
 if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Source, TableMap
@@ -151,6 +153,46 @@ def test_reference_that_is_declared_is_not_stated_again(library: Bench) -> None:
     ).problems
 
     assert [problem.id for problem in problems] == ["no-effect", "no-effect"]
+
+
+FILES_THAT_GREW = {
+    "no declaration": [BOOK, FILM, LOAN, "INSERT INTO loan VALUES (1, 'film', 1, 'x'), (2, 'Book', 1, 'x')"],
+    "a declaration": [BOOK, FILM, LOAN.replace("item INT", "item INT REFERENCES book(id)")],
+    "no column": [BOOK, FILM, LOAN.replace("item INT, ", "")],
+    "no table": [BOOK, LOAN, "INSERT INTO loan VALUES (1, 'Book', 1, 'x'), (2, 'film', NULL, 'x')"],
+    "no table of a row": [BOOK, LOAN, "INSERT INTO loan VALUES (1, 'film', 1, 'x')"],
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "refers", "expected"),
+    [
+        (["no declaration", "a declaration"], [Refers(column="item", to="book.id")], []),
+        (["a declaration", "a declaration"], [Refers(column="item", to="book.id")], ["no-effect"]),
+        (["no declaration", "no column"], [OF_BOOKS, OF_FILMS], []),
+        (["no column", "no column"], [OF_BOOKS], ["refers-unknown"]),
+        (["no declaration", "no table"], [OF_BOOKS, OF_FILMS], []),
+        (["no declaration", "no table of a row"], [OF_BOOKS, OF_FILMS], ["refers-unknown"]),
+    ],
+)
+def test_files_of_a_pattern_may_lack_what_is_stated(
+    bench: Bench, files: list[str], refers: list[Refers], expected: list[str]
+) -> None:
+    """A program that grew declares a reference later, or has its column or its table later."""
+    names = [f"p{number}.db" for number, _ in enumerate(files)]
+    bench.database(TARGET, BOOK, FILM, LOAN, "INSERT INTO book VALUES (5, 't')", "INSERT INTO film VALUES (7, 't')")
+    for name, file in zip(names, files, strict=True):
+        bench.database(name, *FILES_THAT_GREW[file], "INSERT INTO book VALUES (1, 'x')")
+    tables = [table("book"), table("film"), loans(*refers)]
+    plan = plan_of_pattern("p*.db", target=TARGET, tables=tables, keys_="renumber")
+
+    inspected = bench.survey_of(expand(plan, lambda _: names))
+
+    assert [problem.id for problem in inspected.problems] == expected
+    followed = [mapping.subject for mapping in inspected.mappings if "item" in mapping.shifts]
+    assert expected or followed == [
+        f"{name}:loan" for name, file in zip(names, files, strict=True) if file != "no column"
+    ]
 
 
 def test_two_conditions_of_one_row_are_refused(library: Bench) -> None:

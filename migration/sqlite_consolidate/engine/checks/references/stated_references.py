@@ -34,11 +34,16 @@ _NAMES = "Correct column or to. They have the names of the source."
 
 
 def state_references(databases: InspectedDatabases) -> None:
-    """Add the references that the plan states to the mappings of their tables."""
+    """Add the references that the plan states to the mappings of their tables.
+
+    A file of a pattern for which one has no effect is passed over, unless it has none for any file.
+    """
     if not any(mapping.table_map.refers for mapping in databases.mappings):
         return
     mappings = []
     mistakes: dict[Problem, None] = {}
+    without_effect: dict[Loc, list[Problem]] = {}
+    effective: set[Loc] = set()
     for mapping in databases.mappings:
         stated = []
         for index, refers in enumerate(mapping.table_map.refers):
@@ -46,14 +51,35 @@ def state_references(databases: InspectedDatabases) -> None:
             reference = _stated(databases, mapping, refers, loc)
             if isinstance(reference, StatedReference):
                 stated.append(reference)
+                effective.add(loc)
+            elif _has_no_effect(databases, mapping, refers, reference):
+                without_effect.setdefault(loc, []).append(reference)
             else:
                 mistakes[mistake_in_plan(databases.plan, reference, CRITERION)] = None
         mappings.append(replace(mapping, refers=tuple(stated)))
     databases.mappings = mappings
+    needless = (problem for loc, problems in without_effect.items() if loc not in effective for problem in problems)
+    mistakes |= dict.fromkeys(mistake_in_plan(databases.plan, problem, CRITERION) for problem in needless)
     databases.problems += mistakes
     for mapping in databases.mappings:
         _count_rows(databases, mapping)
     databases.problems += _without_key(databases)
+
+
+def _has_no_effect(databases: InspectedDatabases, mapping: TableMapping, refers: Refers, mistake: Problem) -> bool:
+    """Return whether a file of a pattern declares a reference itself, or has no row that refers."""
+    if not mapping.source.is_of_pattern or mistake.id not in ("no-effect", "refers-unknown"):
+        return False
+    column = mapping.table.column(refers.column)
+    if mistake.id == "no-effect" or column is None:
+        return folded(refers.column) not in _ROWIDS
+    reader = databases.sources[mapping.source.name].write_lock.reader
+    condition = row_condition(reader, mapping.table, refers.when) if refers.when.strip() else None
+    if isinstance(condition, str):
+        return False
+    holds = condition.over("s") if condition else "1"
+    rows = f"FROM {quoted(mapping.table_map.name)} AS s WHERE {column_of(column.name)} IS NOT NULL AND {holds}"
+    return reader.execute(f"SELECT 1 {rows} LIMIT 1").fetchone() is None
 
 
 def _without_key(databases: InspectedDatabases) -> Iterator[Problem]:
