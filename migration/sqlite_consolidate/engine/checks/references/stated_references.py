@@ -67,7 +67,7 @@ def state_references(databases: InspectedDatabases) -> None:
 
 
 def _has_no_effect(databases: InspectedDatabases, mapping: TableMapping, refers: Refers, mistake: Problem) -> bool:
-    """Return whether a file of a pattern declares a reference itself, or has no row that refers."""
+    """Return whether a file of a pattern does not need a reference of the plan."""
     if not mapping.source.is_of_pattern or mistake.id not in ("no-effect", "refers-unknown"):
         return False
     column = mapping.table.column(refers.column)
