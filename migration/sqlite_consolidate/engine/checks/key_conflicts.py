@@ -311,7 +311,12 @@ def _key_collision_problem(into: Table, names: str, involved: list[KeySource], c
     )
     if any(key_source.mapping.key_shifts or key_source.mapping.matched for key_source in involved):
         columns = ", ".join(f'"{name}"' for name in names.split(", "))
-        hint = f"Say that these are the same rows: match = [{columns}]; or correct the rows."
+        mapping = involved[-1].mapping
+        keeps_keys = not any(shift.offset for shift in mapping.key_shifts.values())
+        if mapping.table_map.match and keeps_keys and names == ", ".join(mapping.into.primary_key):
+            hint = 'Give the rows that match no row new keys: keys = "renumber"; or correct the rows.'
+        else:
+            hint = f"Say that these are the same rows: match = [{columns}]; or correct the rows."
     return Problem("key-collision", subjects[-1], fact, hint, criterion="keys-free", others=subjects[:-1])
 
 

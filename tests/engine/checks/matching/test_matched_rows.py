@@ -250,3 +250,13 @@ def test_column_that_nothing_declares_is_a_finding(bench: Bench) -> None:
     findings = bench.survey(source("a.db", table("note", rowids="renumber"), table("site", match=["code"]))).findings
 
     assert [finding.id for finding in findings] == ["id-unfollowed"]
+
+
+def test_key_that_an_unmatched_row_shares_is_renumbered(bench: Bench) -> None:
+    """To match by the key would say that two sites are one."""
+    bench.database(TARGET, SITE, "INSERT INTO site VALUES (1, 'a', 0)")
+    bench.database("a.db", SITE, "INSERT INTO site VALUES (1, 'b', 0)")
+
+    (problem,) = bench.survey(source("a.db", table("site", match=["code"]))).problems
+    assert (problem.id, problem.subject) == ("key-collision", "a.db:site")
+    assert 'keys = "renumber"' in problem.hint

@@ -341,8 +341,12 @@ class _KeyMaps:
         empty_ends += [f"({number.old} IS NULL) <> ({number.new} IS NULL)" for number in matched.numbers]
         (empty,) = self.con.execute(f"SELECT count(*) FROM {name} WHERE {' OR '.join(empty_ends) or 0}").fetchone()
         if empty:
-            fact = f"{counted(empty, 'matched row')} {'has' if empty == 1 else 'have'} a key of NULL at one end."
-            hint = "Give these rows keys."
+            keys = ", ".join(filter(None, (mapping.matched_key, *(number.column for number in matched.numbers))))
+            fact = (
+                f"{counted(empty, 'row')} and the row that stands in {into} do not both have a number in each key"
+                f" ({keys}): one of them has NULL."
+            )
+            hint = "Give these rows keys in both databases."
             self.databases.problems.append(
                 Problem("match-ambiguous", mapping.subject, fact, hint, criterion="keys-free")
             )
