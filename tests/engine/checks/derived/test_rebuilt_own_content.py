@@ -123,6 +123,18 @@ def test_query_that_gives_other_values_is_a_finding(bench: Bench) -> None:
     assert [each.count for each in bench.survey(source("a.db", "t"), **rebuilds(words=query)).findings] == [1]
 
 
+@pytest.mark.parametrize("module", ["fts4", "fts5"])
+def test_documents_without_content_that_a_query_lacks_are_counted(bench: Bench, module: str) -> None:
+    """They can be left from deleted rows, so the run goes on."""
+    index = f"CREATE VIRTUAL TABLE words USING {module}(body, content='')"
+    rows = "INSERT INTO t VALUES(3, 'tre', 3), (4, 'quattro', 4)"
+    query = f"{WORDS_FROM} WHERE id < 4"
+
+    assert ids(bench, index, INDEXES, FIRST, rows, words=query) == [("rebuild-differs", "target.db:words")]
+    assert [each.count for each in bench.survey(source("a.db", "t"), **rebuilds(words=query)).findings] == [1]
+    assert bench.survey(source("a.db", "t"), **rebuilds(words=WORDS_FROM)).findings == []
+
+
 def test_query_that_cannot_be_asked_before_is_refused(bench: Bench) -> None:
     """Nothing would show that the rows of the index stay."""
     required = {"more": "CREATE TABLE more(id, body)"}
