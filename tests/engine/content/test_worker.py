@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.backup.manifest import read
 from sqlite_consolidate.engine.content import inspection as facts
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.content.worker import ReadWorker
+from sqlite_consolidate.engine.content.worker import ReadProcess, ReadWorker
 from sqlite_consolidate.engine.run.stages import BACKUP, PREFLIGHT
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -131,6 +131,28 @@ def test_stopped_reader_process_is_ended_at_its_deadline(root: Path) -> None:
 
     assert [(problem.id, problem.subject) for problem in raised.value.problems] == [("reader-late", "endless.sql")]
     assert not child.is_running()
+
+
+def test_program_that_reads_nothing_holds_no_caller() -> None:
+    """More was written than a pipe holds."""
+    never_reads = [sys.executable, "-c", "import signal; signal.pause()"]
+    with ReadProcess(never_reads, [], "pages", Limits(reader_seconds=0.2)) as process:
+        process.write(bytes(20 * _PIPE_BYTES))
+
+        with pytest.raises(ProblemError) as raised:
+            process.output()
+
+    assert [(problem.id, problem.subject) for problem in raised.value.problems] == [("reader-late", "pages")]
+
+
+def test_long_request_reaches_the_program_whole() -> None:
+    """The program answers while it still reads."""
+    echo = "import sys; [sys.stdout.buffer.write(sys.stdin.buffer.read(4096)) for _ in range(320)]"
+    request = os.urandom(320 * 4096)
+    with ReadProcess([sys.executable, "-c", echo], [], "pages", Limits()) as process:
+        process.write(request)
+
+        assert process.output() == request
 
 
 def test_killed_reader_process_is_reported(root: Path) -> None:

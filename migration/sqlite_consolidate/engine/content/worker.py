@@ -62,6 +62,9 @@ class ReadProcess:
     ) -> None:
         self._limits, self._files, self._subject = limits, files, subject
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self._unwritten = b""
+        if self._process.stdin:
+            os.set_blocking(self._process.stdin.fileno(), False)
 
     def __enter__(self) -> Self:
         return self
@@ -76,10 +79,16 @@ class ReadProcess:
                     pipe.close()
 
     def write(self, data: bytes) -> None:
-        """Write to the standard input of the program, which stays open."""
-        if self._process.stdin:
-            self._process.stdin.write(data)
-            self._process.stdin.flush()
+        """Write to the standard input of the program, which stays open.
+
+        What the pipe does not take is written by :meth:`output`, so that a program that reads nothing holds no caller.
+
+        Raises:
+            BrokenPipeError: The program has ended.
+        """
+        self._unwritten += data
+        with suppress(BlockingIOError):
+            self._write_some()
 
     def output(self) -> bytes:
         """Wait for the end of the program and return what it has printed.
@@ -97,30 +106,46 @@ class ReadProcess:
         while not chunks or chunks[-1]:
             if self._limits.interrupted.is_set() or self._limits.deadline.passed:
                 raise interrupted_error()
-            chunks += self._read_chunk()
+            chunks += self._exchange()
             now = time.monotonic()
             waited, before = waited + min(now - before, _LONGEST_POLL_SECONDS), now
             if waited > allowed:
-                raise ProblemError(
-                    Problem(
-                        "reader-late",
-                        self._subject,
-                        f"the reader process did not finish within {allowed:.0f} s, and was ended. It only read.",
-                        "Check whether it was stopped, or whether the disk answers, and run again.",
-                    )
-                )
-        self._process.wait()
+                raise self._late(allowed)
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise self._late(allowed) from None
         return b"".join(chunks)
 
-    def _read_chunk(self) -> list[bytes]:
-        """Return what the program has printed since, nothing if it prints nothing for a while.
+    def _exchange(self) -> list[bytes]:
+        """Write what the pipe takes, and return what the program has printed since.
 
-        The last chunk is empty.
+        The last chunk is empty. There is none if the program prints nothing for a while.
         """
-        pipe = self._process.stdout
-        if pipe is None or not select.select([pipe], [], [], _POLL_SECONDS)[0]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
             return []
-        return [os.read(pipe.fileno(), _CHUNK)]
+        readable, writable, _ = select.select([stdout], [stdin] if self._unwritten else [], [], _POLL_SECONDS)
+        if writable:
+            try:
+                self._write_some()
+            except BrokenPipeError:  # the program has ended, and has perhaps printed why
+                self._unwritten = b""
+        return [os.read(stdout.fileno(), _CHUNK)] if readable else []
+
+    def _write_some(self) -> None:
+        if self._process.stdin:
+            self._unwritten = self._unwritten[os.write(self._process.stdin.fileno(), self._unwritten[:_CHUNK]) :]
+
+    def _late(self, allowed: float) -> ProblemError:
+        return ProblemError(
+            Problem(
+                "reader-late",
+                self._subject,
+                f"the reader process did not finish within {allowed:.0f} s, and was ended. It only read.",
+                "Check whether it was stopped, or whether the disk answers, and run again.",
+            )
+        )
 
 
 class ReadWorker(ReadProcess):
