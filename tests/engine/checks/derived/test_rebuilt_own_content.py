@@ -135,6 +135,17 @@ def test_documents_without_content_that_a_query_lacks_are_counted(bench: Bench, 
     assert bench.survey(source("a.db", "t"), **rebuilds(words=WORDS_FROM)).findings == []
 
 
+@pytest.mark.parametrize("content", ["t", ""])
+def test_rebuild_of_rows_that_no_trigger_indexes(bench: Bench, content: str) -> None:
+    """A rebuild from external content knows no condition, and a query has its own."""
+    index = f"CREATE VIRTUAL TABLE words USING fts5(body, content='{content}', content_rowid=id)"
+    some = INDEXES.replace("BEGIN", "WHEN new.low < 1 BEGIN")
+    query = "" if content else f"{WORDS_FROM} WHERE low < 1"
+
+    findings = [("rebuild-differs", "target.db:words")] if content else []
+    assert ids(bench, index, some, FIRST, words=query) == findings
+
+
 def test_query_that_cannot_be_asked_before_is_refused(bench: Bench) -> None:
     """Nothing would show that the rows of the index stay."""
     required = {"more": "CREATE TABLE more(id, body)"}

@@ -11,10 +11,11 @@ from sqlite_consolidate.engine.checks.derived.declared_rebuilds import CRITERION
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.errors import is_statement_error
 from sqlite_consolidate.engine.sqlite.schema.index_content import TEXT_MODULES, content_kind, index_columns
+from sqlite_consolidate.engine.sqlite.schema.index_queries import conditional_triggers
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, join_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,6 +37,7 @@ def add_lost_rows(databases: InspectedDatabases) -> None:
     A row with other values is a finding.
     """
     for index in databases.rebuilt_indexes:
+        databases.findings += _indexed_in_part(databases, index)
         for database, table in _stored_in(databases, index):
             subject = f"{database.file}:{table.name}"
             limits_of(database.write_lock.reader).deadline.start_step(f"the rows of {table.name}")
@@ -52,6 +54,15 @@ def add_lost_rows(databases: InspectedDatabases) -> None:
             elif differing:
                 text = f"from gives other values for {counted(differing, 'row')} that this search index has."
                 databases.findings.append(Finding.of("rebuild-differs", subject, text, count=differing))
+
+
+def _indexed_in_part(databases: InspectedDatabases, index: SearchIndex) -> list[Finding]:
+    """Return a finding if triggers index only some rows of the content that a rebuild reads."""
+    names = conditional_triggers(databases.target_schema.schema, index.table)
+    if content_kind(index.table) != "external" or not names:
+        return []
+    text = f"the rebuild indexes each row of its content, and {join_names(names)} only those of its condition (WHEN)."
+    return [Finding.of("rebuild-differs", f"{databases.plan.target}:{index.name}", text)]
 
 
 def _unfound(subject: str, lost: int) -> list[Finding]:

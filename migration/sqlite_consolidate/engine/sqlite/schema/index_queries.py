@@ -47,6 +47,16 @@ def query_by_triggers(schema: Schema, table: Table) -> str:
     return " UNION ALL ".join(queries)
 
 
+def conditional_triggers(schema: Schema, table: Table) -> list[str]:
+    """Return the INSERT triggers that write only some rows into a search index (WHEN)."""
+    return [
+        trigger.name
+        for trigger in schema.triggers
+        if trigger_event(trigger) == "INSERT" and _condition(trigger)
+        if any(_inserts_into(statement, table) for statement in _statements(trigger))
+    ]
+
+
 def _tokens(sql: str) -> list[_Token]:
     return [_Token(folded(match[0]), *match.span()) for match in TOKEN.finditer(sql) if not match["gap"]]
 
