@@ -68,9 +68,8 @@ class SanitizedReader:
 
     def close(self) -> int:
         """End the program and return its exit code, in which a leak of memory counts."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        return self._process.wait()
+        self._process.communicate()
+        return self._process.returncode
 
 
 def damage(sound: bytes, random: Random, page_size: int) -> bytes:
