@@ -105,7 +105,7 @@ class Trial:
     def __init__(self, folder: Path, seed: int = 0) -> None:
         self._random, self._path = Random(seed), folder / "damaged.db"  # noqa: S311 -- each trial can be repeated
         self._sound = [(build(folder / f"{i}.db", **kind).read_bytes(), kind) for i, kind in enumerate(_KINDS)]
-        self._reader = SanitizedReader(program_with_sanitizers())
+        self._reader = SanitizedReader(program_with_sanitizers(folder))
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
 

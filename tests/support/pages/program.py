@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sqlite_consolidate.engine.content import contents, inspection
 from sqlite_consolidate.page_reader.availability import PURE, reason_without_program
-from sqlite_consolidate.page_reader.compilation import compile_program, source_hash
+from sqlite_consolidate.page_reader.compilation import PROGRAM, compile_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def need_page_reader(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,7 @@ def need_page_reader(monkeypatch: pytest.MonkeyPatch) -> None:
         return
     if shutil.which("cc") is None:
         pytest.skip("there is no C compiler")
-    with _lock("page-reader.lock"):  # the workers of a run would compile it at the same time
+    with _lock(PROGRAM.parent):  # the workers of a run would compile it at the same time
         if reason_without_program():
             assert compile_program() == ""
 
@@ -41,19 +41,22 @@ def use_pages_for_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inspection, "PAGES_MIN_BYTES", 0)
 
 
-def program_with_sanitizers() -> Path:
-    """Return a page reader with sanitizers, or skip the test."""
+def program_with_sanitizers(folder: Path) -> Path:
+    """Compile a page reader with sanitizers in a folder, or skip the test."""
     if shutil.which("cc") is None:
         pytest.skip("there is no C compiler")
-    with _lock("page-reader-sanitizers.lock"):
-        program = Path(tempfile.gettempdir()) / f"page-reader-{source_hash()[:16]}"
-        if not program.exists() and (reason := compile_program(program, with_sanitizers=True)):
-            pytest.skip(f"there are no sanitizers ({reason.splitlines()[0]})")
+    program = folder / "page_reader_with_sanitizers"
+    if reason := compile_program(program, with_sanitizers=True):
+        pytest.skip(f"there are no sanitizers ({reason.splitlines()[0]})")
     return program
 
 
 @contextmanager
-def _lock(name: str) -> Iterator[None]:
-    with (Path(tempfile.gettempdir()) / name).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _lock(folder: Path) -> Iterator[None]:
+    """Lock a folder among processes, without a file in it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
