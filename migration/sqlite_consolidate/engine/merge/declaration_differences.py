@@ -57,10 +57,15 @@ _DIFFERENCES = {
     "key-lost": ("column", "has", "have", "a place in the primary key of the source, but another one or none in"),
     "index-lost": ("index", "has", "have", "no counterpart in"),
     "column-differs": ("column", "is", "are", "declared differently in"),
+    "default-refers": ("further column", "gives", "give", "each row a parent by default in"),
     "further-column": ("further column", "is", "are", "filled by default in"),
 }
 """Id of the finding to its noun, its verb in singular and plural, and its fact before the table's name."""
-_NAMED_IN_FULL = {"index-lost", "further-column"}  # the evidence lists all others among the schema differences
+_NAMED_IN_FULL = {
+    "index-lost",
+    "default-refers",
+    "further-column",
+}  # the evidence lists all others among the schema differences
 _MOST_NAMED = 3
 
 
@@ -92,7 +97,13 @@ def declaration_findings(mapping: TableMapping) -> list[Finding]:
     An index of the source that the target lacks is among them.
     """
     filled = [column for column in mapping.constants if column not in mapping.stated_constants]
-    others = {"further-column": filled, "index-lost": _lost_indexes(mapping)}
+    referring = {folded(column) for key in mapping.into.foreign_keys for column in key.columns}
+    parents = [column for column in filled if folded(column) in referring and mapping.constants[column] != "NULL"]
+    others = {
+        "default-refers": parents,
+        "further-column": [column for column in filled if column not in parents],
+        "index-lost": _lost_indexes(mapping),
+    }
     return findings_of_declaration_differences(
         mapping.subject, mapping.into.name, declaration_differences(mapping), others
     )

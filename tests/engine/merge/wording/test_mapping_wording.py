@@ -112,6 +112,14 @@ CASES = {
         ("CREATE TABLE t(a INT)",),
         ["a.db:t: 1 column is declared differently in target table t: a (type was INT, is TEXT)."],
     ),
+    "default-refers": Case(
+        ("CREATE TABLE p(id INTEGER PRIMARY KEY)", "CREATE TABLE t(a, p DEFAULT 1 REFERENCES p, q REFERENCES p)"),
+        ("CREATE TABLE t(a)",),
+        [
+            "a.db:t: 1 further column gives each row a parent by default in target table t: p.",
+            "a.db:t: 1 further column is filled by default in target table t: q.",
+        ],
+    ),
     "further-column": Case(
         ("CREATE TABLE t(a, more)",),
         ("CREATE TABLE t(a)",),
