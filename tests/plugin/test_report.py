@@ -296,6 +296,13 @@ def test_full_disk_below_the_report_gives_no_traceback(project: pytest.Pytester)
     assert "Traceback" not in ran.stdout.str() + ran.stderr.str()
 
 
+def _full_disk(module: str) -> OSError:
+    """Return the error of a module that could not write."""
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        exec("raise OSError(28, 'No space left on device')", {"__name__": module})  # noqa: S102 -- the text is above
+    return raised.value
+
+
 @pytest.mark.parametrize("hook", ["pytest_sessionfinish", "pytest_runtest_logreport"])
 def test_reason_of_an_unwritten_file_is_kept(hook: str) -> None:
     """The next page that is written makes it void."""
@@ -305,11 +312,23 @@ def test_reason_of_an_unwritten_file_is_kept(hook: str) -> None:
     next(call)
 
     with pytest.raises(StopIteration):
-        call.throw(OSError(28, "No space left on device"))
+        call.throw(_full_disk("pytest_html.basereport"))
 
     assert report.error.errno == 28
     last = report.pytest_sessionfinish()
     next(last)
     with pytest.raises(StopIteration):
         next(last)
+    assert report.error is None
+
+
+def test_error_of_another_plugin_is_not_kept() -> None:
+    """It ends the run, as in any pytest."""
+    report: Any = AuditReport(SimpleNamespace(), None, follows=True)  # type: ignore[arg-type]
+    call = Following(report).pytest_runtest_logreport()
+    next(call)
+
+    with pytest.raises(OSError, match="No space left on device"):
+        call.throw(_full_disk("dashboard"))
+
     assert report.error is None

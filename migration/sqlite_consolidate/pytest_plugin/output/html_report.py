@@ -8,6 +8,7 @@ environment values, and loses the texts of failing subtests. Its public hooks ar
 from __future__ import annotations
 
 import time
+import traceback
 from collections import defaultdict
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -223,12 +224,23 @@ class Following:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_logreport(self) -> Generator[None, object, object]:
-        """Keep the reason. The last page may fit again."""
+        """Keep the reason. The last page may fit again.
+
+        The error of another plugin is its own.
+        """
         try:
             return (yield)
         except OSError as error:
+            if not _is_of_report(error):
+                raise
             self._report.error = error
             return []
+
+
+def _is_of_report(error: OSError) -> bool:
+    """Return whether pytest-html could not write its file."""
+    modules = {str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return any(module.partition(".")[0] == "pytest_html" for module in modules)
 
 
 def _subtest_text(subtest: pytest.SubtestReport) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 else:
-    from sqlite_utils.utils import sqlite3
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 @dataclass(frozen=True)
