@@ -54,6 +54,26 @@ def test_key_collision_of_two_sources_names_both(bench: Bench) -> None:
     assert (problem.id, problem.subject, problem.others) == ("key-collision", "b.db:t", ("a.db:t",))
 
 
+@pytest.mark.parametrize(
+    ("create", "key"),
+    [
+        ("CREATE TABLE t(k INTEGER PRIMARY KEY, v)", 'keys = "renumber"'),
+        ("CREATE TABLE t(id INTEGER PRIMARY KEY, k TEXT UNIQUE)", 'match = ["k"]'),
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", 'into = "..."'),
+    ],
+    ids=["number", "unique", "text"],
+)
+def test_hint_of_a_collision_names_the_plan_key(bench: Bench, create: str, key: str) -> None:
+    """Numbers can be given again, and a further unique key can tell that rows are the same."""
+    first, second = ("(1, 'x')", "(2, 'x')") if "UNIQUE" in create else ("(1, 1)", "(1, 2)")
+    bench.database("a.db", create, f"INSERT INTO t VALUES {first}")
+    bench.database("b.db", create, f"INSERT INTO t VALUES {second}")
+
+    hint = conflict(bench, source("a.db", "t"), source("b.db", "t")).hint
+
+    assert re.findall(r'\w+ = (?:\[.*?\]|".*?")', hint)[0] == key
+
+
 @pytest.mark.parametrize("limit", [2, 400])
 def test_key_is_found_among_many_sources(bench: Bench, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     """SQLite unites a limited number of queries, and a text is no number in either way."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.references.held_rowids import collision_hint, reason_to_keep
 from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.literals import format_value
@@ -306,9 +307,7 @@ def _key_collision_problem(into: Table, names: str, involved: list[KeySource], c
         )
     subjects = tuple(key_source.subject for key_source in involved)
     fact = f"{keys} ({names}) of {into.name} would occur in more than one row: in {join_first_names(subjects)}."
-    hint = (
-        'Keep each: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
-    )
+    hint = _collision_hint(into, names)
     if any(key_source.mapping.key_shifts or key_source.mapping.matched for key_source in involved):
         columns = ", ".join(f'"{name}"' for name in names.split(", "))
         mapping = involved[-1].mapping
@@ -318,6 +317,19 @@ def _key_collision_problem(into: Table, names: str, involved: list[KeySource], c
         else:
             hint = f"Say that these are the same rows: match = [{columns}]; or correct the rows."
     return Problem("key-collision", subjects[-1], fact, hint, criterion="keys-free", others=subjects[:-1])
+
+
+def _collision_hint(into: Table, names: str) -> str:
+    """Return what the plan can say about one key that several rows have."""
+    rest = (
+        'keep each in another table: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target".'
+    )
+    if names != ", ".join(into.primary_key):
+        columns = ", ".join(f'"{name}"' for name in names.split(", "))
+        return f"If these are the same rows: match = [{columns}]; or {rest}"
+    if len(into.primary_key) == 1 and column_affinity(into, names) == "INTEGER":
+        return f'Give the rows of each source new keys: keys = "renumber"; or {rest}'
+    return rest[0].upper() + rest[1:]
 
 
 def _find_repeated_rowids(con: sqlite3.Connection, into: Table, key_sources: Sequence[_ProjectedRows]) -> list[Problem]:
