@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.support.exactness.combined.drawn_combinations import TARGET
+from tests.support.exactness.predicted_trial import Refused, collated, is_equal
 
 if TYPE_CHECKING:
     from tests.support.exactness.combined.drawn_combinations import Choice, Contents, Drawn, Refers, Row, Shape
-
-
-class Refused(Exception):  # noqa: N818 -- a prediction, and no error
-    """The run has to be refused."""
 
 
 @dataclass(eq=False)
@@ -225,20 +222,10 @@ class _File:
 
 
 def _equal(left: Any, right: Any, collation: str) -> bool:
-    """Compare two values with IS under a collation."""
+    """Compare two values or references with IS under a collation."""
     if isinstance(left, tuple) or isinstance(right, tuple):
         return isinstance(left, tuple) and isinstance(right, tuple) and left[0] is right[0]
-    if isinstance(left, str) and isinstance(right, str):
-        return _collated(left, collation) == _collated(right, collation)
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        return left == right
-    return type(left) is type(right) and bool(left == right)
-
-
-def _collated(text: str, collation: str) -> str:
-    if collation == "NOCASE":
-        return "".join(char.lower() if char.isascii() else char for char in text)
-    return text.rstrip(" ") if collation == "RTRIM" else text
+    return is_equal(left, right, collation)
 
 
 def _is_same(left: Any, right: Any) -> bool:
@@ -263,7 +250,7 @@ def _require_unique(shape: Shape, predicted_rows: list[PredictedRow]) -> None:
 def _comparable(value: Any, collation: str) -> Any:
     if isinstance(value, tuple):
         return id(value[0])
-    return _collated(value, collation) if isinstance(value, str) else value
+    return collated(value, collation) if isinstance(value, str) else value
 
 
 def numbered(drawn: Drawn, state: State, after: Contents) -> Contents:
@@ -304,13 +291,3 @@ def _row(shape: Shape, predicted: PredictedRow, numbers: dict[tuple[int, str], A
         else:
             row[column] = value
     return row
-
-
-def differences(expected: Contents, after: Contents) -> list[str]:
-    """Return the rows that only one side has, storage class by storage class."""
-    texts = []
-    for name, rows in expected.items():
-        wanted, present = (Counter(map(repr, (sorted(row.items()) for row in side))) for side in (rows, after[name]))
-        texts += [f"{name}: missing {row}" for row in wanted - present]
-        texts += [f"{name}: extra {row}" for row in present - wanted]
-    return texts

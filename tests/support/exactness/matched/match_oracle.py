@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.support.exactness.matched.drawn_matches import TARGET
+from tests.support.exactness.predicted_trial import Refused, collated, is_equal
 
 if TYPE_CHECKING:
     from tests.support.exactness.matched.drawn_matches import Contents, Drawn, Row, Shape
-
-
-class Refused(Exception):  # noqa: N818 -- a prediction, and no error
-    """The run has to be refused."""
 
 
 @dataclass(eq=False)
@@ -116,20 +113,10 @@ def _arriving(shape: Shape, row: Row, column: str, predicted_rows: dict[tuple[st
 
 
 def _equal(left: Any, right: Any, collation: str) -> bool:
-    """Compare two values with IS under a collation."""
+    """Compare two values or references with IS under a collation."""
     if isinstance(left, PredictedRow) or isinstance(right, PredictedRow):
         return left is right
-    if isinstance(left, str) and isinstance(right, str):
-        return _collated(left, collation) == _collated(right, collation)
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        return left == right
-    return type(left) is type(right) and bool(left == right)
-
-
-def _collated(text: str, collation: str) -> str:
-    if collation == "NOCASE":
-        return "".join(char.lower() if char.isascii() else char for char in text)
-    return text.rstrip(" ") if collation == "RTRIM" else text
+    return is_equal(left, right, collation)
 
 
 def _settle(
@@ -176,7 +163,7 @@ def _require_unique(shape: Shape, predicted_rows: list[PredictedRow]) -> None:
 
 
 def _comparable(value: Any, collation: str) -> Any:
-    return _collated(value, collation) if isinstance(value, str) else value
+    return collated(value, collation) if isinstance(value, str) else value
 
 
 def numbered(drawn: Drawn, state: dict[str, list[PredictedRow]], after: Contents) -> dict[str, list[Row]]:
@@ -217,13 +204,3 @@ def numbered(drawn: Drawn, state: dict[str, list[PredictedRow]], after: Contents
 
 def _number(value: Any, numbers: dict[int, int | None]) -> Any:
     return numbers.get(id(value)) if isinstance(value, PredictedRow) else value
-
-
-def differences(expected: Contents, after: Contents) -> list[str]:
-    """Return the rows that only one side has, storage class by storage class."""
-    texts = []
-    for name, rows in expected.items():
-        wanted, present = (Counter(map(repr, (sorted(row.items()) for row in side))) for side in (rows, after[name]))
-        texts += [f"{name}: missing {row}" for row in wanted - present]
-        texts += [f"{name}: extra {row}" for row in present - wanted]
-    return texts

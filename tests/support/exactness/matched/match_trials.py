@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.exactness.accepting import consolidate
-from tests.support.exactness.exact import files
 from tests.support.exactness.matched.drawn_matches import TARGET, draw, planned, read, write
-from tests.support.exactness.matched.match_oracle import Refused, differences, numbered, predict
-from tests.support.exactness.random_run import run_of
+from tests.support.exactness.matched.match_oracle import numbered, predict
+from tests.support.exactness.predicted_trial import differences, run_as_predicted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -23,19 +22,14 @@ def match_trial(seed: int, folder: Path) -> list[str]:
     drawn, root = draw(seed), folder / "workspace"
     root.mkdir()
     write(drawn, root)
-    before = files(root)
-    try:
-        state, reason = predict(drawn), ""
-    except Refused as refusal:
-        state, reason = {}, str(refusal)
-    verdict = consolidate(run_of(root, planned(drawn)))
-    if verdict.accepted:
-        assert not reason, f"accepted, and {reason}"
-        after = read(root / TARGET, drawn)
-        wrong = differences(numbered(drawn, state, after), after)
-        assert not wrong, wrong
-        return ["accepted"]
-    assert reason, verdict.words
-    assert verdict.untouched, verdict.words
-    assert files(root) == before, verdict.words
-    return [f"refused: {reason}"]
+
+    def predicted() -> Callable[[], list[str]]:
+        state = predict(drawn)
+
+        def compare() -> list[str]:
+            after = read(root / TARGET, drawn)
+            return differences(numbered(drawn, state, after), after)
+
+        return compare
+
+    return run_as_predicted(root, planned(drawn), predicted)
