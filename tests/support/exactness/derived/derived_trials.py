@@ -52,7 +52,7 @@ def derived_trial(seed: int, folder: Path) -> list[str]:
 
 
 def _planned(scenario: Scenario, source: Database) -> Source:
-    indexes = scenario.indexes if scenario.comes_along else []
+    indexes = scenario.indexes if scenario.has_arriving_indexes else []
     maps = [
         {"name": "owner", "on_conflict": scenario.policy, **({"match": ["name"]} if scenario.keys == "match" else {})},
         {"name": "item"},
@@ -72,7 +72,7 @@ def _planned(scenario: Scenario, source: Database) -> Source:
 
 
 def _index_map(scenario: Scenario, index: Index) -> dict[str, Any]:
-    """Return the table mapping of an index that comes along."""
+    """Return the table mapping of an index that arrives from a source."""
     follows = scenario.is_copied and index.stores_rows and scenario.keys == "renumber"
     refers = [{"column": "rowid", "to": f"{index.over}.id"}]
     return {"name": index.name, **({"refers": refers} if follows else {})}

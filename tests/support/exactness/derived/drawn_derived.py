@@ -59,6 +59,46 @@ class Index:
         return "content=" not in self.sql
 
 
+_ITEMS = "SELECT id, body, extra FROM item"
+_PERSON = "(rowid, name, note) VALUES(new.id, new.name, new.note)"
+_AREA = "length(new.extra) / 3.0, ifnull(length(new.extra), 0) + 7"
+_LOUD = Index(
+    "loud",
+    "CREATE VIRTUAL TABLE loud USING fts5(body, content=shown, content_rowid=id)",
+    (
+        (
+            "CREATE TRIGGER loud_ai AFTER INSERT ON item WHEN new.owner IS NOT NULL"
+            " BEGIN INSERT INTO loud(rowid, body) VALUES(new.id, upper(new.body)); END"
+        ),
+    ),
+)
+_AREAS = Index(
+    "areas",
+    "CREATE VIRTUAL TABLE areas USING rtree(id, low, high, +label)",
+    (f"CREATE TRIGGER areas_ai AFTER INSERT ON item BEGIN INSERT INTO areas VALUES(new.id, {_AREA}, new.tag); END",),
+    f"SELECT id, {_AREA.replace('new.', '')}, tag FROM item",
+)
+_PEOPLE = Index(
+    "people",
+    "CREATE VIRTUAL TABLE people USING fts5(name, note, content=owner, content_rowid=id)",
+    (f"CREATE TRIGGER people_ai AFTER INSERT ON owner BEGIN INSERT INTO people{_PERSON}; END",),
+    over="owner",
+)
+_CARDS = Index(
+    "cards",
+    "CREATE VIRTUAL TABLE cards USING fts5(name, note)",
+    (
+        f"CREATE TRIGGER cards_ai AFTER INSERT ON owner BEGIN INSERT INTO cards{_PERSON}; END",
+        (
+            "CREATE TRIGGER cards_au AFTER UPDATE OF name, note ON owner"
+            " BEGIN UPDATE cards SET note = new.note WHERE rowid = new.id; END"
+        ),
+    ),
+    "SELECT id, name, note FROM owner",
+    over="owner",
+)
+
+
 @dataclass(frozen=True)
 class Database:
     """Hold the rows of one database by table."""
@@ -75,7 +115,7 @@ class Scenario:
     Attributes:
         target: The target, or None if the run creates it.
         indexes: The search indexes that the target will have.
-        comes_along: Whether the sources bring the indexes, and the target has none of its own.
+        has_arriving_indexes: Whether the sources bring the indexes, and the target has none of its own.
         keys: ``keep``, ``renumber``, or ``match`` where owners of one name are one row.
         policy: What happens to an owner that the target has already.
         plan: ``complete``, or what is wrong with the entries about derived data.
@@ -86,7 +126,7 @@ class Scenario:
     target: Database | None
     sources: Sequence[Database]
     indexes: Sequence[Index]
-    comes_along: bool
+    has_arriving_indexes: bool
     keys: str
     policy: str
     plan: str
@@ -112,18 +152,18 @@ def draw(seed: int) -> Scenario:
     target = _database(rng, "target.db", 0, keys, differing=differing) if has_target else None
     indexes = rng.sample(_indexes(rng), rng.randint(1, 5))
     plan = rng.choice([*("complete",) * 5, "lacking", "lacking", "stale", "changing"])
-    comes_along = not has_target or rng.random() < 0.3
+    has_arriving_indexes = not has_target or rng.random() < 0.3
     # Owners that all databases share are no rows that arrive.
     names = [index.name for index in indexes if index.over == "item" or keys == "renumber"]
     acceptable = [index.name for index in indexes if not index.is_fts4]
-    if plan == "stale" and (comes_along or not acceptable):
+    if plan == "stale" and (has_arriving_indexes or not acceptable):
         plan = "complete"
     lacking = {"lacking": rng.choice([*names, "owner"]), "stale": rng.choice(acceptable or [""])}.get(plan, "")
     is_alone = not target and len(drawn) == 1 and policy == "refuse"
-    if plan == "lacking" and (comes_along if lacking != "owner" else is_alone):
+    if plan == "lacking" and (has_arriving_indexes if lacking != "owner" else is_alone):
         plan = "left"  # the index stays in the archive, or the sums of one source are right
     is_copied = not target and policy == "refuse" and rng.random() < 0.5
-    return Scenario(target, drawn, indexes, comes_along, keys, policy, plan, lacking, is_copied)
+    return Scenario(target, drawn, indexes, has_arriving_indexes, keys, policy, plan, lacking, is_copied)
 
 
 def _database(rng: random.Random, file: str, number: int, keys: str, *, differing: bool) -> Database:
@@ -152,89 +192,38 @@ def _indexes(rng: random.Random) -> list[Index]:
     bare = rng.choice(["", ", detail=none", ", tokenize='porter unicode61'", ", prefix='2'"])
     if sqlite3.sqlite_version_info >= (3, 43) and rng.random() < 0.3:
         bare += ", contentless_delete=1"
-    both = "(rowid, body, extra) VALUES(new.id, new.body, new.extra)"
-    query = "SELECT id, body, extra FROM item"
-    modules = rng.choice(["fts3", "fts4", "fts5"])
     unindexed = ", contentless_unindexed=1" if sqlite3.sqlite_version_info >= (3, 47) else ""
-    updates = "AFTER UPDATE OF name, note ON owner BEGIN"
-    person = "(rowid, name, note) VALUES(new.id, new.name, new.note)"
-    put, area = "BEGIN INSERT INTO areas VALUES", "length(new.extra) / 3.0, ifnull(length(new.extra), 0) + 7"
-    loud = "WHEN new.owner IS NOT NULL BEGIN INSERT INTO loud(rowid, body) VALUES(new.id, upper(new.body)); END"
+    stored = rng.choice(["fts3", "fts4", "fts5"])
     return [
-        Index(
-            "words",
-            f"CREATE VIRTUAL TABLE words USING fts5(body, extra, content=item, content_rowid=id{options})",
-            (f"CREATE TRIGGER words_ai AFTER INSERT ON item BEGIN INSERT INTO words{both}; END",),
-        ),
-        Index(
-            "old_words",
-            'CREATE VIRTUAL TABLE old_words USING fts4(body, extra, content="item")',
-            (f"CREATE TRIGGER old_ai AFTER INSERT ON item BEGIN INSERT INTO old_words{both}; END",),
-        ),
-        Index(
-            "bare",
-            f"CREATE VIRTUAL TABLE bare USING fts5(body, extra, content=''{bare})",
-            (f"CREATE TRIGGER bare_ai AFTER INSERT ON item BEGIN INSERT INTO bare{both}; END",),
-            query,
-        ),
-        Index(
-            "loud",
-            "CREATE VIRTUAL TABLE loud USING fts5(body, content=shown, content_rowid=id)",
-            (f"CREATE TRIGGER loud_ai AFTER INSERT ON item {loud}",),
-        ),
-        Index(
-            "old_bare",
-            f"CREATE VIRTUAL TABLE old_bare USING fts4(body, extra, content=''{rng.choice(OLD_OPTIONS)})",
-            (f"CREATE TRIGGER old_bare_ai AFTER INSERT ON item BEGIN INSERT INTO old_bare{both}; END",),
-            query,
-        ),
-        Index(
-            "no_lengths",
-            "CREATE VIRTUAL TABLE no_lengths USING fts5(body, extra, content='', columnsize=0)",
-            (f"CREATE TRIGGER no_lengths_ai AFTER INSERT ON item BEGIN INSERT INTO no_lengths{both}; END",),
-            query,
-        ),
-        Index(
-            "half",
-            f"CREATE VIRTUAL TABLE half USING fts5(body, extra UNINDEXED, content=''{unindexed})",
-            (f"CREATE TRIGGER half_ai AFTER INSERT ON item BEGIN INSERT INTO half{both}; END",),
-            query,
-        ),
-        Index(
-            "stored",
-            f"CREATE VIRTUAL TABLE stored USING {modules}(body, extra)",
-            (f"CREATE TRIGGER stored_ai AFTER INSERT ON item BEGIN INSERT INTO stored{both}; END",),
-            query,
-        ),
-        Index(
-            "areas",
-            "CREATE VIRTUAL TABLE areas USING rtree(id, low, high, +label)",
-            (f"CREATE TRIGGER areas_ai AFTER INSERT ON item {put}(new.id, {area}, new.tag); END",),
-            f"SELECT id, {area.replace('new.', '')}, tag FROM item",
-        ),
-        Index(
-            "people",
-            "CREATE VIRTUAL TABLE people USING fts5(name, note, content=owner, content_rowid=id)",
-            (f"CREATE TRIGGER people_ai AFTER INSERT ON owner BEGIN INSERT INTO people{person}; END",),
-            over="owner",
-        ),
-        Index(
-            "cards",
-            "CREATE VIRTUAL TABLE cards USING fts5(name, note)",
-            (
-                f"CREATE TRIGGER cards_ai AFTER INSERT ON owner BEGIN INSERT INTO cards{person}; END",
-                f"CREATE TRIGGER cards_au {updates} UPDATE cards SET note = new.note WHERE rowid = new.id; END",
-            ),
-            "SELECT id, name, note FROM owner",
-            over="owner",
-        ),
+        _over_items("words", f"fts5(body, extra, content=item, content_rowid=id{options})"),
+        _over_items("old_words", 'fts4(body, extra, content="item")'),
+        _over_items("bare", f"fts5(body, extra, content=''{bare})", _ITEMS),
+        _LOUD,
+        _over_items("old_bare", f"fts4(body, extra, content=''{rng.choice(OLD_OPTIONS)})", _ITEMS),
+        _over_items("no_lengths", "fts5(body, extra, content='', columnsize=0)", _ITEMS),
+        _over_items("half", f"fts5(body, extra UNINDEXED, content=''{unindexed})", _ITEMS),
+        _over_items("stored", f"{stored}(body, extra)", _ITEMS),
+        _AREAS,
+        _PEOPLE,
+        _CARDS,
     ]
+
+
+def _over_items(name: str, module: str, query: str = "") -> Index:
+    """Return an index of the texts of items, with the trigger that fills it."""
+    fill = f"INSERT INTO {name}(rowid, body, extra) VALUES(new.id, new.body, new.extra)"
+    return Index(
+        name,
+        f"CREATE VIRTUAL TABLE {name} USING {module}",
+        (f"CREATE TRIGGER {name}_ai AFTER INSERT ON item BEGIN {fill}; END",),
+        query,
+    )
 
 
 def write(scenario: Scenario, root: Path) -> None:
     """Write all databases, whose triggers keep sums and indexes."""
     for database in scenario.databases:
-        has_indexes = scenario.comes_along != (database is scenario.target)
+        has_indexes = scenario.has_arriving_indexes != (database is scenario.target)
         create(root / database.file, scenario.indexes if has_indexes else (), database.owners, database.items)
 
 
