@@ -64,6 +64,21 @@ def is_statement_error(error: BaseException) -> bool:
     return result_code(error) == sqlite3.SQLITE_ERROR
 
 
+def can_compile(con: sqlite3.Connection, statement: str) -> bool:
+    """Return whether SQLite can compile a statement, which is not executed.
+
+    Raises:
+        sqlite3.Error: SQLite fails for another reason than the statement and the schema that it uses.
+    """
+    try:
+        con.execute(f"EXPLAIN {statement}")
+    except sqlite3.Error as error:
+        if not is_statement_error(error):
+            raise
+        return False
+    return True
+
+
 def missing_object_kind(error: BaseException) -> str:
     """Return the kind of object that SQLite does not know.
 

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of
-from sqlite_consolidate.engine.sqlite.errors import is_statement_error
+from sqlite_consolidate.engine.sqlite.errors import can_compile, is_statement_error
 from sqlite_consolidate.engine.sqlite.schema.declarations import check_expressions
 from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
@@ -84,15 +84,7 @@ def _check_table(con: sqlite3.Connection, name: str) -> list[str]:
 
 
 def _is_checkable(con: sqlite3.Connection, table: Table) -> bool:
-    if table.kind == "virtual":
-        return False
-    try:
-        con.execute(f"EXPLAIN PRAGMA main.integrity_check({quoted(table.name)})")
-    except sqlite3.OperationalError as error:
-        if not is_statement_error(error):
-            raise
-        return False
-    return True
+    return table.kind != "virtual" and can_compile(con, f"PRAGMA main.integrity_check({quoted(table.name)})")
 
 
 def lagging_indexes(con: sqlite3.Connection, schema: Schema) -> list[str]:

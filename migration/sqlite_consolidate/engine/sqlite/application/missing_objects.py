@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.errors import is_statement_error, missing_object, missing_object_kind
+from sqlite_consolidate.engine.sqlite.errors import can_compile, missing_object, missing_object_kind
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, strip_literals, virtual_table_module
 
 if TYPE_CHECKING:
@@ -92,13 +92,7 @@ def is_virtual(entry: Entry) -> bool:
 
 def can_read(con: sqlite3.Connection, database: str, table: str) -> bool:
     """Return whether SQLite can read the rows of a table of an open or attached database."""
-    try:
-        con.execute(f"EXPLAIN SELECT * FROM {quoted(database)}.{quoted(table)} NOT INDEXED")
-    except sqlite3.Error as error:
-        if not is_statement_error(error):
-            raise
-        return False
-    return True
+    return can_compile(con, f"SELECT * FROM {quoted(database)}.{quoted(table)} NOT INDEXED")
 
 
 def _try_virtual_tables(virtual: Sequence[Entry], missing: MissingObjects, limits: Limits | None) -> None:
