@@ -155,7 +155,7 @@ def test_plan_names_tables_without_rows(tmp_path: Path) -> None:
 
 
 def test_index_over_another_table_is_rebuilt(refined: RefinedProposal) -> None:
-    """Its declaration comes along, and its rows are copied from nowhere."""
+    """Its declaration is moved, and no row is copied into it."""
     notes = source(refined, "notes.db")
 
     assert [(table_map.name, table_map.is_index) for table_map in notes.maps] == [

@@ -47,7 +47,7 @@ def compile_program(program: Path = PROGRAM, *, with_sanitizers: bool = False) -
     """Compile the page reader.
 
     Args:
-        program: Receives the program, which replaces an older one at once.
+        program: Receives the program, which replaces an older one atomically.
         with_sanitizers: Add AddressSanitizer and UndefinedBehaviorSanitizer, and let it answer many requests.
 
     Returns:

@@ -53,7 +53,7 @@ class KeptBytecode(jinja2.BytecodeCache):
             bucket.bytecode_from_string(self._path(bucket).read_bytes())
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Write the bytecode at once, so that another process never reads half of it."""
+        """Write the bytecode atomically, so that another process never reads half of it."""
         if sys.dont_write_bytecode:
             return
         path = self._path(bucket)

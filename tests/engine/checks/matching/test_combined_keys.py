@@ -109,7 +109,7 @@ def test_standing_row_keeps_its_key_of_several_columns(bench: Bench) -> None:
 
 
 def test_key_that_matches_in_part_cannot_be_followed(bench: Bench) -> None:
-    """Each of its columns would be mapped by itself."""
+    """Each of its columns would be mapped apart."""
     part = "CREATE TABLE part(box INT, no INT, name TEXT, PRIMARY KEY(box, no))"
     use = "CREATE TABLE use(box INT, no INT, FOREIGN KEY(box, no) REFERENCES part(box, no))"
     bench.database("a.db", part, use)

@@ -85,7 +85,7 @@ def _of_key(mapping: TableMapping, followed: FollowedKeys) -> Iterator[tuple[str
 def _of_divided_key(mapping: TableMapping, references: Sequence[Reference]) -> Iterator[tuple[str, str]]:
     """Yield why rows cannot follow a key of which ``match`` names some columns.
 
-    Each column of a reference is mapped by itself, and no column tells alone which row stands.
+    Each column of a reference is mapped apart, and no single column identifies the row of the target.
     """
     key, names = mapping.table.primary_key, {folded(name) for name in mapping.match_columns}
     free = [name for name in key if folded(mapping.renamed.get(name, "")) not in names]
@@ -95,8 +95,8 @@ def _of_divided_key(mapping: TableMapping, references: Sequence[Reference]) -> I
     if children:
         fact = (
             f"rows of {join_names(list(dict.fromkeys(children)))} refer to its primary key {join_names(key)}, of which"
-            f" match does not name {join_names(free)}. Each column of a reference is mapped by itself, and no column"
-            " alone tells which row stands."
+            f" match does not name {join_names(free)}. Each column of a reference is mapped apart, and no single"
+            " column identifies the row of the target."
         )
         yield fact, f"Name {join_names(free)} in match, or refer to one column that is unique."
 
