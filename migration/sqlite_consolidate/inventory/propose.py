@@ -5,10 +5,8 @@ The plan has a target, sources, table mappings, and the files that are left out.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from itertools import accumulate
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
@@ -23,13 +21,15 @@ from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp, st
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
 from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, left_index, moved_index, rebuild_over_shared
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate, related_tables
+from sqlite_consolidate.inventory.selection.source_names import name_sources, slug
+from sqlite_consolidate.inventory.selection.target import choose_target
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
 from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.inventory.inspection import Database
@@ -37,59 +37,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.proposal import ProposedRebuild
 
 
-_CENTRAL_NAMES = frozenset(["main", "app", "core", "workspace", "central", "master", "primary", "production", "prod"])
-
-
 _MAX_SOURCE_BYTES, _MAX_TABLE_BYTES = 1_500, 500  # of a plan, at most, where every table is kept apart
-
-
-def choose_target(
-    databases: Sequence[Database], mentions: Mapping[str, int], workspace: str
-) -> tuple[Database, list[str]]:
-    """Return the database that has the most points as a target, and a reason for each point.
-
-    A database gets a point for each of these: a name such as ``main`` or that of the workspace, most tables with rows,
-    most mentions in the code, and the outermost folder. Several databases may get the same point.
-    Where points are equal, the database with most rows is chosen, then the first by name.
-
-    Args:
-        databases: At least one.
-        mentions: File to the number of its mentions.
-        workspace: Name of the workspace's folder.
-    """
-    reasons: dict[str, list[str]] = {database.file: [] for database in databases}
-    for database in databases:
-        if _is_central(database.file, workspace):
-            reasons[database.file].append(f"its name is {PurePosixPath(database.file).name}")
-    _award_most(
-        reasons,
-        {database.file: len(database.tables_with_rows) for database in databases},
-        "no other database has more tables with rows ({})",
-    )
-    _award_most(reasons, mentions, "the code mentions no other database more often ({})")
-    _award_most(
-        reasons,
-        {database.file: -database.file.count("/") for database in databases},
-        "no other database is nearer to the root folder",
-    )
-    best = min(databases, key=lambda database: (-len(reasons[database.file]), -database.rows, database.file))
-    return best, reasons[best.file] or [f"it has the most rows ({best.rows})"]
-
-
-def _is_central(file: str, workspace: str) -> bool:
-    stem = folded(PurePosixPath(file).stem)
-    return stem == folded(workspace) or bool(set(re.findall(r"[a-z]+", stem)) & _CENTRAL_NAMES)
-
-
-def _award_most(reasons: dict[str, list[str]], by_file: Mapping[str, int], reason: str) -> None:
-    """Give a point to the files with the largest number.
-
-    No file gets a point when all numbers are equal.
-    """
-    most = max(by_file.values())
-    for file, number in by_file.items() if len(set(by_file.values())) > 1 else ():
-        if number == most:
-            reasons[file].append(reason.format(most))
 
 
 _UNREFERENCED = (
@@ -114,7 +62,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
         live, {entry.file: len(entry.mentions) for entry in inventory.live}, inventory.root.name
     )
     entries, postponed = _split_by_size([entry for entry in inventory.live if entry.file != target.file])
-    names = _names([entry.file for entry in entries])
+    names = name_sources([entry.file for entry in entries])
     naming = TableNaming(target)
     possible_rebuilds = find_rebuilds([target, *(entry.database for entry in entries)])
     sources = tuple(_source(entry, names[entry.file], naming, inventory, possible_rebuilds) for entry in entries)
@@ -125,7 +73,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     tried = {test.file for test in smoke if not test.decide}
     code = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code")
     proposal = Proposal(
-        name=_slug(inventory.root.name) or "consolidation",
+        name=slug(inventory.root.name) or "consolidation",
         target=target.file,
         target_reasons=tuple(reasons),
         sources=sources,
@@ -329,25 +277,3 @@ def _left_out(entry: Entry) -> LeftOut:
 def _trees(files: Sequence[str]) -> tuple[str, ...]:
     """Return the outermost folders of the files, and the files that are in no folder."""
     return tuple(sorted({file.partition("/")[0] for file in files}))
-
-
-def _names(files: Sequence[str]) -> dict[str, str]:
-    """Return a short, unique name for each file.
-
-    A name is the stem of the file, with as many folders before it as make it unique.
-    """
-    names: dict[str, str] = {}
-    for file in files:
-        *folders, stem = [_slug(part) for part in re.sub(r"\.\w+$", "", file).split("/")]
-        name = stem or "source"
-        while name in names.values() and folders:
-            name = f"{folders.pop()}_{name}".strip("_")
-        number = 2
-        while name in names.values():
-            name, number = f"{stem or 'source'}_{number}", number + 1
-        names[file] = name[:80]
-    return names
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.-")[:60]

@@ -51,7 +51,8 @@ def _tenant(number: int) -> str:
     """Return a database of the shared schema, whose keys other tenants have too."""
     return (
         "CREATE TABLE customer(id INTEGER PRIMARY KEY, email TEXT UNIQUE);"
-        "CREATE TABLE invoice(id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customer(id), total REAL);"
+        "CREATE TABLE invoice(id INTEGER PRIMARY KEY,"
+        " customer_id INTEGER NOT NULL REFERENCES customer(id), total REAL);"
         f"INSERT INTO customer VALUES (1, 'a{number}@example.org'), (2, 'b{number}@example.org');"
         f"INSERT INTO invoice VALUES (1, 1, {number}), (2, 2, 5);"
     )

@@ -1,0 +1,1 @@
+"""Choose the target, and name the sources."""
