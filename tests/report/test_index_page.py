@@ -53,8 +53,8 @@ def test_index_lists_every_run_newest_first(tmp_path: Path, accepted: Record, re
     text = _index(tmp_path)
 
     rows = re.findall(r"<tr>.*?</tr>", text, re.DOTALL)[1:]
-    assert ["Refused" in row for row in rows] == [True, False]
-    for words in ("Accepted", "migrate", "workspace", "consolidation.toml", "2026-11-22 12:06:03 UTC", "6.00 s"):
+    assert ["Failed and rolled back" in row for row in rows] == [True, False]
+    for words in ("Accepted", "migrate", "workspace", "consolidation.toml", "2026-11-22 12:06:03 UTC", "about 6 s"):
         assert words in rows[1], words
     links = [attrs["href"] for tag, attrs in Elements(text).elements if tag == "a"]
     assert links == [

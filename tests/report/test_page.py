@@ -112,7 +112,7 @@ def test_hostile_text_is_shown_as_text(hostile: Record) -> None:
     ("name", "word", "tone"),
     [
         ("accepted", "Accepted", "good"),
-        ("refused", "Refused and rolled back", "bad"),
+        ("refused", "Failed and rolled back", "bad"),
         ("unfinished", "Unfinished", "open"),
     ],
 )
@@ -154,7 +154,7 @@ def test_page_one_answers_the_change_record(accepted: Record) -> None:
         "Change CHG-1042",
         "Approved by —",
         "Started 2026-11-22 12:06:03 UTC",
-        "Took 6.00 s",
+        "Took about 6 s",
         "Estimated 1 h 5 min",
         "Run by operator",
         "On host db-host",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.report.formatting import EARLIER_WORDS, heading
 from sqlite_consolidate.report.html.charts import bars, flow, timeline
 from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.inventory import terminal_lines
 from sqlite_consolidate.report.records import limits
+from sqlite_consolidate.report.statements.endings import Ending
 from tests.support.reports import records
 
 if TYPE_CHECKING:
@@ -61,8 +61,6 @@ def _approved() -> str:
             lambda: _described(bars.sizes_chart(records.accepted())),
         ),
         ("The plan states that A. Prover approved the change", _approved),
-        ("Refused and rolled back", lambda: heading(records.refused())),
-        ("Refused, not rolled back", lambda: heading(replace(records.refused(), exit_code=3))),
         ("no plan: a consolidation needs at least two databases", lambda: list(terminal_lines(_EMPTY))[-1]),
     ],
 )
@@ -95,7 +93,9 @@ def test_limits_name_what_was_not_examined() -> None:
     )
 
 
-def test_every_earlier_word_has_a_new_one() -> None:
-    """A heading of this release is no word of an earlier one."""
-    assert EARLIER_WORDS
-    assert not set(EARLIER_WORDS) & set(EARLIER_WORDS.values())
+def test_every_ending_has_a_word_of_its_own() -> None:
+    """A reader, and the check of a bundle, tell endings apart by it."""
+    words = [ending.word for ending in Ending]
+
+    assert len(set(words)) == len(words)
+    assert not [ending for ending in Ending if ending.word in ending.earlier]

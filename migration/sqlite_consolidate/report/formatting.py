@@ -4,66 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.criteria import SMOKE, Criterion, criteria_in, criterion_named
-from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
-from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stage_named, stages_of
 from sqlite_consolidate.report.file_names import EVIDENCE
 
 if TYPE_CHECKING:
+    from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.report.evidence import Attempt, Record
 
-Tone = Literal["good", "bad", "open"]
-
-_REFUSED: dict[int, str] = {
-    ExitCode.FAILED: "Refused and rolled back",
-    ExitCode.INTERNAL: "Refused, not rolled back",
-    ExitCode.REFUSED: "Refused before anything was touched",
-}
-
-
-EARLIER_WORDS = {
-    "Rolled back": "Put back",
-    "Still intact": "Still right",
-    "Confirmed by its originals": "Right by its originals",
-    "Refused and rolled back": "Refused and put back",
-    "Refused, not rolled back": "Refused, not put back",
-}
-"""Words of a verdict, with those that earlier releases wrote for it."""
-
-
-def verdict_word(record: Record | Attempt) -> str:
-    """Return the verdict in one to three words, such as ``"Accepted"`` or ``"Interrupted"``."""
-    if not record.finished:
-        return "Unfinished"
-    if record.verdict == "accepted":
-        return "Already consolidated" if record.already else record.mode.word
-    if record.exit_code in INTERRUPTIONS:
-        return "Interrupted"
-    return "Refused" if record.verdict == "refused" else "Not shown"
-
-
-def heading(record: Record | Attempt) -> str:
-    """Return the verdict as the report's heading.
-
-    For a refused migration it says as well what became of the workspace.
-    """
-    word = verdict_word(record)
-    if word != "Refused" or record.mode is not Mode.MIGRATE:
-        return word
-    return word if record.exit_code is None else _REFUSED.get(record.exit_code, word)
-
-
-def tone(record: Record | Attempt) -> Tone:
-    """Return the tone that a verdict is shown in.
-
-    Only an acceptance is ``good``. Where nothing was decided, the tone is ``open``.
-    """
-    if record.verdict == "accepted" and record.finished:
-        return "good"
-    return "bad" if record.verdict == "refused" else "open"
+_SECONDS_COUNT = 60  # a minute, beyond which one second of error does not matter
 
 
 def known_criterion(id: str) -> Criterion | None:
@@ -116,13 +67,17 @@ def elapsed(record: Record | Attempt) -> float | None:
         return None
 
 
-def seconds_taken(record: Record) -> float | None:
-    """Return the seconds of a run, or None while it goes on.
+def time_taken(record: Record | Attempt) -> str:
+    """Return the time of a run in words, or an empty text while it goes on.
 
-    Start and end are whole seconds. The times of the stages are finer.
+    Start and end are whole seconds. Below a minute, their difference is therefore given as ``about 4 s``.
     """
-    by_clock = elapsed(record)
-    return None if by_clock is None else max(by_clock, sum(stage.seconds for stage in record.stages))
+    seconds = elapsed(record)
+    if seconds is None:
+        return ""
+    if seconds < _SECONDS_COUNT:
+        return f"about {seconds:.0f} s" if seconds else "less than 1 s"
+    return duration(seconds)
 
 
 def duration(seconds: float | None) -> str:

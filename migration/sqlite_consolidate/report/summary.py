@@ -9,15 +9,14 @@ from sqlite_consolidate.findings import list_findings
 from sqlite_consolidate.observation import Outcome, says_all
 from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.formatting import (
-    EARLIER_WORDS,
     duration,
     moment,
-    seconds_taken,
     shortened,
     size,
-    verdict_word,
+    time_taken,
 )
 from sqlite_consolidate.report.questions import counts
+from sqlite_consolidate.report.statements.endings import ending_of
 from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
@@ -67,13 +66,12 @@ def summary_line(text: str) -> str:
 
 def first_line(run: Record | Attempt) -> str:
     """Return the first line of the summary, with verdict and run."""
-    return _first_line(run, verdict_word(run))
+    return _first_line(run, ending_of(run).word)
 
 
-def first_line_of_earlier_release(run: Record) -> str:
+def first_lines_of_earlier_releases(run: Record) -> list[str]:
     """Return the first line of the summary in the words of earlier releases."""
-    word = verdict_word(run)
-    return _first_line(run, EARLIER_WORDS.get(word, word))
+    return [_first_line(run, word) for word in ending_of(run).earlier]
 
 
 def _first_line(run: Record | Attempt, word: str) -> str:
@@ -104,7 +102,7 @@ def _when(record: Record) -> str:
         return f"{moment(record.started)}, not finished"
     estimates = [stage.estimate for stage in record.stages if stage.estimate]
     estimate = f", estimated {duration(sum(estimates))}" if estimates else ""
-    return f"{moment(record.started)} to {moment(record.finished)}, took {duration(seconds_taken(record))}{estimate}"
+    return f"{moment(record.started)} to {moment(record.finished)}, took {time_taken(record)}{estimate}"
 
 
 def _target(target: DatabaseRecord | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.report.formatting import EARLIER_WORDS
+from sqlite_consolidate.report.statements.endings import earlier_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def _verdict(attempt: Attempt) -> Iterator[_Pair]:
     """
     words = "Already consolidated" if attempt.already else attempt.mode.accepted.partition(":")[0]
     accepted = attempt.verdict == "accepted"
-    known = (words, EARLIER_WORDS.get(words, words))
+    known = (words, *earlier_words(words))
     if any(attempt.headline[: len(text)] == text for text in known) != accepted:
         yield "headline", f"{words} ..." if accepted else "no acceptance", attempt.headline
     refused = attempt.verdict == "refused" and attempt.exit_code == ExitCode.ACCEPTED

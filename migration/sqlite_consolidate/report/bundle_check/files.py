@@ -22,7 +22,7 @@ from sqlite_consolidate.report.summary import (
     criteria_line,
     evidence_line,
     first_line,
-    first_line_of_earlier_release,
+    first_lines_of_earlier_releases,
     summary,
     summary_line,
 )
@@ -121,8 +121,8 @@ def _summary(contents: BundleContents, record: Record) -> Iterator[_Pair]:
             expected, observed = ("no line" if line is None else line for line in pair)
             yield f"{SUMMARY}: line {number}", expected, observed
         return
-    earlier = first_line_of_earlier_release(record)
-    first = earlier if summary_line(earlier) in lines else first_line(record)
+    earlier = (line for line in first_lines_of_earlier_releases(record) if summary_line(line) in lines)
+    first = next(earlier, first_line(record))
     known = (first, record.headline, _criteria_line(contents, record), evidence_line(digest))
     for line in map(summary_line, known):
         label = line.partition(":")[0]

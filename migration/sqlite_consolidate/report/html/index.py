@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.report.bundle import zip_of
 from sqlite_consolidate.report.file_names import PAGE
-from sqlite_consolidate.report.formatting import elapsed, tone, verdict_word
+from sqlite_consolidate.report.formatting import time_taken
 from sqlite_consolidate.report.html.template_environment import load_template
 from sqlite_consolidate.report.past_runs import past_runs
+from sqlite_consolidate.report.statements.endings import ending_of
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Row:
         run: Name of its folder.
         attempt: The run by its manifest, or None if that cannot be read.
         word: The verdict, or ``"Unreadable"``; ``style`` is its class.
-        took: Seconds, or None.
+        took: Its time in words, or empty.
         page: Link to its report, relative to the index; empty if there is none.
         bundle: Link to its zip, likewise.
     """
@@ -48,7 +49,7 @@ class Row:
     attempt: Attempt | None
     word: str
     style: str
-    took: float | None
+    took: str
     page: str
     bundle: str
 
@@ -80,9 +81,9 @@ def _row(folder: Path, attempt: Attempt | None) -> Row:
     return Row(
         run=folder.name,
         attempt=attempt,
-        word=verdict_word(attempt) if attempt else "Unreadable",
-        style=_STYLE_BY_TONE[tone(attempt)] if attempt else "not-examined",
-        took=elapsed(attempt) if attempt else None,
+        word=ending_of(attempt).word if attempt else "Unreadable",
+        style=_STYLE_BY_TONE[ending_of(attempt).tone] if attempt else "not-examined",
+        took=time_taken(attempt) if attempt else "",
         page=f"{folder.name}/{page_file.name}" if page_file.is_file() else "",
         bundle=zip_file.name if zip_file.is_file() else "",
     )

@@ -16,14 +16,11 @@ from sqlite_consolidate.findings import list_findings
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence_json import SCHEMA_1_FINDING
 from sqlite_consolidate.report.formatting import (
-    heading,
     last_characters,
-    seconds_taken,
     shortened,
     size,
     stage_does,
-    tone,
-    verdict_word,
+    time_taken,
 )
 from sqlite_consolidate.report.html import inventory
 from sqlite_consolidate.report.html.charts import bars, flow, timeline
@@ -34,6 +31,7 @@ from sqlite_consolidate.report.html.many_files import sum_up_files
 from sqlite_consolidate.report.html.table_contents import database_tables
 from sqlite_consolidate.report.html.template_environment import load_template
 from sqlite_consolidate.report.questions import answers, counts, unexamined
+from sqlite_consolidate.report.statements.endings import ending_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,11 +91,10 @@ def _context(record: Record, files: Mapping[str, int]) -> dict[str, Any]:
     estimates = [stage.estimate for stage in record.stages if stage.estimate]
     return {
         "record": record,
-        "word": heading(record),
-        "tone": tone(record),
+        "ending": ending_of(record),
         "counts": counts(record),
         "change": [(label, record.change.get(field, "")) for field, label in _CHANGE_FIELDS],
-        "elapsed": seconds_taken(record),
+        "took": time_taken(record),
         "rollback_command": _rollback_command(record),
         "estimate": sum(estimates) if estimates else None,
         "moved": _describe_moves(record, files),
@@ -182,11 +179,10 @@ def _describe_moves(record: Record, files: Mapping[str, int]) -> str:
     return f"{', '.join(counted)} into {into}"
 
 
-def _attempt_row(attempt: Attempt) -> dict[str, str]:
+def _attempt_row(attempt: Attempt) -> dict[str, Any]:
     return {
         "run": attempt.run,
-        "word": verdict_word(attempt),
-        "tone": tone(attempt),
+        "ending": ending_of(attempt),
         "started": attempt.started,
         "finished": attempt.finished,
         "outcome": attempt.cut_short or attempt.headline,

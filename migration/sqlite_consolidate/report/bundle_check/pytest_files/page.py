@@ -19,7 +19,6 @@ from sqlite_consolidate.report.bundle_check.agreement import REPLACE_BUNDLE, agr
 from sqlite_consolidate.report.bundle_check.pytest_files.page_reader import OUTSIDE, PageReader
 from sqlite_consolidate.report.evidence_json import SCHEMA, SCHEMA_1_OUTCOMES, printable_record
 from sqlite_consolidate.report.file_names import DIFF, PAGE, SQL
-from sqlite_consolidate.report.formatting import EARLIER_WORDS, heading
 from sqlite_consolidate.report.html.page import STYLES, render_page
 from sqlite_consolidate.report.html.page_file import (
     environment,
@@ -32,6 +31,7 @@ from sqlite_consolidate.report.html.page_file import (
 from sqlite_consolidate.report.html.page_scripts import has_policy, known_scripts, script_digest
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.report.records import DIGEST_LIMITS, describe_source, limits, questions_by_criterion
+from sqlite_consolidate.report.statements.endings import ending_of
 from sqlite_consolidate.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -210,9 +210,9 @@ def _page_one(contents: BundleContents, record: Record, text: str, reader: PageR
     It is not known how other releases drew the rest.
     """
     texts = reader.texts("verdict")
-    verdict = heading(record)
+    ending = ending_of(record)
     written = texts[0] if texts else "none"
-    yield agreement(f"{PAGE}: verdict", written if written == EARLIER_WORDS.get(verdict) else verdict, written)
+    yield agreement(f"{PAGE}: verdict", written if written in ending.earlier else ending.word, written)
     yield agreement(f"{PAGE}: run", record.run, record.run if record.run in text else "not named")
     number: dict[str, int] = {str(outcome): count for outcome, count in counts(record).items()}
     if contents.schema != SCHEMA:

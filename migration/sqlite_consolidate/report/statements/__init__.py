@@ -1,0 +1,1 @@
+"""State in words what a run has shown."""
