@@ -43,6 +43,7 @@ from sqlite_consolidate.report.bundle import begin_bundle, update_latest, write_
 from sqlite_consolidate.report.evidence_json import to_json
 from sqlite_consolidate.report.html.faults_table import FAULTS_FILE, faults_table
 from sqlite_consolidate.report.html.index import write_index
+from sqlite_consolidate.report.past_runs import remove_old_runs
 from sqlite_consolidate.report.records import RecordContext, build_record, versions
 from sqlite_consolidate.report.rehearsals import last_rehearsal
 from sqlite_consolidate.text import list_names, one_line
@@ -159,7 +160,7 @@ class Session:
         return self.code
 
     def write(self) -> None:
-        """Write the bundle, update the list of runs, and complete the backup set.
+        """Write the bundle, update the list of runs, remove old reports if asked, and complete the backup set.
 
         Raises:
             OSError: A file cannot be written.
@@ -172,8 +173,11 @@ class Session:
         if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
             # Stage 95 wrote it before the verdict was known.
             atomic_files.replace(kept, to_json(record).encode("utf-8"), 0o600)
-        update_latest(self.request.settings.reports, self.request.run_id)
-        write_index(self.request.settings.reports)
+        settings = self.request.settings
+        update_latest(settings.reports, self.request.run_id)
+        if settings.keep is not None:
+            remove_old_runs(settings.reports, record.workspace_id, settings.keep)
+        write_index(settings.reports)
 
 
 def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> Session:

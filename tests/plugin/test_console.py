@@ -13,9 +13,11 @@ from click.testing import CliRunner
 
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import VERBS
+from sqlite_consolidate.engine.run.request import CONSOLE, SQLITE_UTILS
 from sqlite_consolidate.pytest_plugin.commands import console
 from sqlite_consolidate.pytest_plugin.commands.console import command_line, main
 from sqlite_consolidate.pytest_plugin.commands.consolidate_command import register_commands
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +86,21 @@ def test_option_of_nobody_is_usage_and_refusal_is_not(tmp_path: Path) -> None:
     answer = json.loads(refused.stdout)
     assert (answer["verdict"], answer["exit_code"]) == ("refused", 4)
     assert "[no-plan-file]" in answer["refusal"][-1]
+
+
+@pytest.mark.parametrize("program", [CONSOLE, *thorough((SQLITE_UTILS,))])
+def test_refused_run_names_its_own_program_and_has_no_zip(tmp_path: Path, program: tuple[str, ...]) -> None:
+    """The next command is the one with which the operator began."""
+    (tmp_path / "consolidation.toml").write_text("format = 2\n")
+    script = f"import sys; from {console.__name__} import main; sys.exit(main(program={program}))"
+    command = [sys.executable, "-c", script, "verify", "--json"]
+
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+
+    answer = json.loads(ran.stdout)
+    assert (ran.returncode, answer["exit_code"], answer["files"]["bundle"]) == (4, 4, None)
+    assert answer["commands"]["next"].endswith(f"{' '.join(program)} verify --workspace={tmp_path}")
+    assert not list((tmp_path / "reports").glob("*.zip"))
 
 
 def test_project_of_the_folder_does_not_change_a_run(tmp_path: Path) -> None:

@@ -176,6 +176,7 @@ def test_shipped_plugin_registers_only_the_product(pytester: pytest.Pytester, ro
         "--withhold-output",
         "--fleet",
         "--discard-changes",
+        "--keep",
     }
     assert marks == {*VERBS, "stage", "criterion"}
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.modes import VERBS
-from sqlite_consolidate.engine.run.request import DEFAULT_PLAN, Settings
+from sqlite_consolidate.engine.run.request import DEFAULT_PLAN, PYTEST, Settings
 from sqlite_consolidate.pytest_plugin.refusals import refusal
 from sqlite_consolidate.pytest_plugin.rootdir import PATHS
+from sqlite_consolidate.pytest_plugin.state import PROGRAM
 
 if TYPE_CHECKING:
     import pytest
@@ -58,6 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         # A path has no default, so that None means "not given" and the configuration is read.
         keys: dict[str, Any] = {"metavar": metavar, "type": _path_argument} if metavar else {"action": "store_true"}
         group.addoption(f"--{name}", dest=f"consolidate_{name.replace('-', '_')}", help=text, **keys)
+    text = "Remove older reports of this workspace, but for the N newest; those of runs that changed it stay"
+    group.addoption("--keep", dest="consolidate_keep", metavar="N", type=_number_argument, help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -94,6 +97,8 @@ def settings(config: pytest.Config) -> Settings:
         withhold_output=bool(config.getoption("consolidate_withhold_output")),
         originals=(config.invocation_params.dir / originals).resolve() if originals else None,
         bundle=(config.invocation_params.dir / bundle).resolve() if bundle else None,
+        keep=config.getoption("consolidate_keep"),
+        program=config.stash.get(PROGRAM, PYTEST),
     )
 
 
@@ -109,6 +114,12 @@ def _stated_path(config: pytest.Config, name: str) -> Path | None:
         return config.invocation_params.dir / option
     key = str(config.getini(name)).strip()
     return config.rootpath / Path(key).expanduser() if key else None
+
+
+def _number_argument(value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"{value!r} is no number of runs; name a whole number from 1 on")
+    return int(value)
 
 
 def _path_argument(value: str) -> Path:

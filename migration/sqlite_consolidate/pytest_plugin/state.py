@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
+PROGRAM: pytest.StashKey[tuple[str, ...]] = pytest.StashKey()
+"""Words of the command that called pytest, if it was not started by its own."""
+
 
 def stage_of(item: pytest.Item) -> Stage | None:
     """Return the stage to which a test belongs, or None."""

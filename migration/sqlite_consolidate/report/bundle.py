@@ -11,9 +11,10 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import make_private_folders, write_private
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.sqlite.sql import strip_trailing_comments
 from sqlite_consolidate.report.evidence_json import printable_texts, to_json
-from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, MANIFEST, PLAN, SQL, SUMMARY
+from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, MANIFEST, PLAN, SQL, SUMMARY, zip_of
 from sqlite_consolidate.report.past_runs import describe_run
 from sqlite_consolidate.report.summary import summary
 from sqlite_consolidate.text import printable
@@ -40,7 +41,7 @@ def begin_bundle(folder: Path, record: Record) -> None:
 
 
 def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
-    """Write the run's files into ``folder``, and a ``.zip`` of them beside it.
+    """Write the run's files into ``folder``, and a ``.zip`` of them beside it unless the run was refused.
 
     Only the owner can read them. The manifest of all of them is written last. Files of pytest that are already in the
     folder (``audit.html``, ``junit.xml``) become private and are listed too, so call this after they are written.
@@ -68,12 +69,16 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
         write_private(folder / name, data)
     listed = _list_files(folder)
     _write_manifest(folder, record, listed)
-    write_private(zip_of(folder), _zip_files(folder, [*listed, MANIFEST]))
+    if (path := bundle_of(record, folder)) is not None:
+        write_private(path, _zip_files(folder, [*listed, MANIFEST]))
 
 
-def zip_of(folder: Path) -> Path:
-    """Return the path of the ``.zip`` beside a run's folder."""
-    return folder.with_name(f"{folder.name}.zip")
+def bundle_of(record: Record, folder: Path) -> Path | None:
+    """Return the path of the zip that a finished run has, or None for a run that was refused.
+
+    A refused run changed nothing, and is often the first of several tries. Its folder is its evidence.
+    """
+    return None if record.exit_code == ExitCode.REFUSED else zip_of(folder)
 
 
 def update_latest(reports: Path, run: str) -> None:

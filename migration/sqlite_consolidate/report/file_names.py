@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 EVIDENCE = "evidence.json"
 SUMMARY = "summary.txt"
 PLAN = "plan.toml"
@@ -10,3 +15,8 @@ SQL = "sql.log"
 PAGE = "audit.html"
 JUNIT = "junit.xml"
 MANIFEST = "manifest.json"
+
+
+def zip_of(folder: Path) -> Path:
+    """Return the path of the ``.zip`` beside a run's folder."""
+    return folder.with_name(f"{folder.name}.zip")

@@ -1,4 +1,4 @@
-"""Read the earlier runs of a reports folder from their manifests.
+"""Read the earlier runs of a reports folder from their manifests, and remove old ones.
 
 A manifest is small whatever the size of its run, so a thousand runs are read in a moment. It is first written when a
 run begins, so that a killed run is known by a manifest without an end.
@@ -10,12 +10,14 @@ import hashlib
 import json
 import platform
 import re
+import shutil
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.report.evidence import Attempt, Verdict
-from sqlite_consolidate.report.file_names import MANIFEST
+from sqlite_consolidate.report.file_names import MANIFEST, zip_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +63,28 @@ def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
     for folder in sorted(reports.iterdir()):
         if _RUN.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
             yield folder, _read_manifest(folder / MANIFEST)
+
+
+def remove_old_runs(reports: Path, workspace: str, keep: int) -> None:
+    """Remove the report folders and zips of a workspace, except for its newest runs.
+
+    A run that may have changed the workspace is evidence, and stays: each migrate and rollback that was not refused.
+    So does a run without an end, and one whose manifest cannot be read.
+
+    Args:
+        reports: Folder with one folder per run.
+        workspace: Id of the workspace, see :func:`workspace_id`.
+        keep: Number of newest runs that stay.
+
+    Raises:
+        OSError: A folder cannot be removed.
+    """
+    of_workspace = [(folder, past) for folder, past in past_runs(reports) if past and past.workspace_id == workspace]
+    for folder, past in of_workspace[:-keep]:
+        has_changed = past.mode in (Mode.MIGRATE, Mode.ROLLBACK) and past.exit_code != ExitCode.REFUSED
+        if not has_changed and not past.cut_short:
+            zip_of(folder).unlink(missing_ok=True)
+            shutil.rmtree(folder)
 
 
 def parse_manifest(manifest: bytes, report: str) -> Attempt | None:

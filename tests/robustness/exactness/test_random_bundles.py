@@ -18,6 +18,7 @@ from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.exactness.drawn_databases import Workspace, corpus_settings, workspaces
 from tests.support.exactness.oracle import read_copy
 from tests.support.exactness.writing import build
+from tests.support.workspaces.whole_run import bundle_path
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.verdict import Verdict
@@ -47,7 +48,7 @@ def _verdict_of(workspace: Workspace, folder: Path) -> Verdict:
     result = consolidate(load_plan(plan), workspace=root, reports=folder / "reports")
 
     assert result.folder is not None
-    contents = parse_bundle(read_bundle(result.folder.with_name(f"{result.folder.name}.zip")))
+    contents = parse_bundle(read_bundle(bundle_path(result.folder)))
     assert failed_observations(contents) == []
     return result.verdict
 

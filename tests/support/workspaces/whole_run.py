@@ -34,6 +34,7 @@ from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.report.bundle_check.checks import failed_observations
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from sqlite_consolidate.report.file_names import zip_of
 from sqlite_consolidate.session import open_session
 from sqlite_consolidate.text import printable
 
@@ -77,6 +78,12 @@ class CompletedRun:
     text: str
     evidence: dict[str, Any]
     folder: Path | None
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Return the files of the bundle by name, from the zip, or from the folder of a refused run."""
+        assert self.folder is not None
+        return read_bundle(bundle_path(self.folder)).files
 
     @property
     def failed(self) -> set[str]:
@@ -264,9 +271,14 @@ class Before:
                 undo()
 
 
+def bundle_path(folder: Path) -> Path:
+    """Return the zip of a run, or its folder if it was refused, which gives it no zip."""
+    return zip_of(folder) if zip_of(folder).exists() else folder
+
+
 def _assert_consistent(folder: Path) -> None:
     """Assert that the evidence follows its schema and the bundle agrees with itself."""
-    contents = parse_bundle(read_bundle(folder.with_name(f"{folder.name}.zip")))
+    contents = parse_bundle(read_bundle(bundle_path(folder)))
     wrong = failed_observations(contents)
     assert not wrong, wrong
 

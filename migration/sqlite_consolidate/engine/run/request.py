@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 DEFAULT_PLAN = "consolidation.toml"
 """Name of the plan file in a workspace, unless the operator names another one."""
 
+PYTEST = ("pytest", "-m")
+CONSOLE = ("sqlite-consolidate",)
+SQLITE_UTILS = ("sqlite-utils", "consolidate")
+PROGRAMS = (PYTEST, CONSOLE, SQLITE_UTILS)
+"""Words of a shell command before the verb. Each of them starts the same run."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -38,6 +44,8 @@ class Settings:
         bundle: Bundle of an earlier run that is to be checked, or None. Workspace and plan are not used then.
         sample: Whether the operator named no workspace, so that the bundled sample is used.
         copy_of: Workspace from which this one was copied, in a trial of the self-test. No option sets it.
+        keep: Number of newest runs of the workspace whose reports stay, or None for all.
+        program: Words before the verb by which the operator started the run, one of :data:`PROGRAMS`.
     """
 
     workspace: Path
@@ -50,6 +58,8 @@ class Settings:
     show_values: bool = False
     withhold_output: bool = False
     copy_of: Path | None = None
+    keep: int | None = None
+    program: tuple[str, ...] = PYTEST
 
     @property
     def evidence_workspace(self) -> Path:
@@ -122,8 +132,8 @@ class RunRequest:
         return self.settings.reports / self.run_id
 
     def command(self, verb: str) -> str:
-        """Return a shell command that runs ``verb`` with this workspace and plan."""
-        words = ["pytest", "-m", verb]
+        """Return a shell command that runs ``verb`` with this workspace and plan, by the program of this run."""
+        words = [*self.settings.program, verb]
         if not self.settings.sample:
             words.append(f"--workspace={self.settings.workspace}")
         if self.settings.plan != self.settings.workspace / DEFAULT_PLAN:

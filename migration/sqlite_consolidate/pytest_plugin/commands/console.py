@@ -20,8 +20,9 @@ import pytest
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import VERBS
+from sqlite_consolidate.engine.run.request import CONSOLE
 from sqlite_consolidate.pytest_plugin.rootdir import with_equals_signs
-from sqlite_consolidate.pytest_plugin.state import SESSION
+from sqlite_consolidate.pytest_plugin.state import PROGRAM, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -47,13 +48,14 @@ options: --workspace DIR (default: this folder), --plan FILE, --reports DIR, --j
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, program: tuple[str, ...] = CONSOLE) -> int:
     """Run the command line, and return its exit code.
 
     The exit codes are those of ``pytest -m VERB``. A mistake on the command line has exit code 64.
 
     Args:
         arguments: Arguments without the name of the program; those of this process if None.
+        program: Words by which the operator started this command, as the next commands are to name it.
     """
     given, *options = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
     if {"-h", "--help"} & {given, *options}:
@@ -67,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"sqlite-consolidate: {_mistaken_verb(given)}\n\n{_HELP}")
         return USAGE
     as_json = "--json" in options
-    return run_verb(verb, [option for option in options if option != "--json"], as_json=as_json)
+    return run_verb(verb, [option for option in options if option != "--json"], program=program, as_json=as_json)
 
 
 def version_text() -> str:
@@ -79,15 +81,16 @@ def version_text() -> str:
     return f"{versions}, {page_reader_text()}"
 
 
-def run_verb(verb: str, options: Sequence[str], *, as_json: bool = False) -> int:
+def run_verb(verb: str, options: Sequence[str], *, program: tuple[str, ...], as_json: bool = False) -> int:
     """Run a verb by pytest in this process, and return its exit code.
 
     Args:
         verb: A key of :data:`VERBS`.
         options: Options of pytest and of this plugin.
+        program: Words by which the operator started this command.
         as_json: Whether standard output gets one JSON object, and standard error everything else.
     """
-    call = Call()
+    call = Call(program)
     with _standard_output(as_json=as_json) as write:
         code = int(pytest.main(command_line(verb, options), plugins=[call]))
         if as_json:
@@ -116,8 +119,9 @@ class Call:
         is_understood: Whether pytest understood the command line. Its exit code 4 is then a refused run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, program: tuple[str, ...]) -> None:
         self.is_understood = False
+        self._program = program
         self._config: pytest.Config | None = None
         self._refusal = ""
 
@@ -125,6 +129,7 @@ class Call:
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
         """Note that the command line was understood, and the sentences of a refusal."""
         self.is_understood, self._config = True, config
+        config.stash[PROGRAM] = self._program
         try:
             return (yield)
         except pytest.UsageError as error:
@@ -138,7 +143,7 @@ class Call:
         """
         from sqlite_consolidate.pytest_plugin.output.json_summary import json_summary
         from sqlite_consolidate.pytest_plugin.output.summary import next_command
-        from sqlite_consolidate.report.bundle import zip_of
+        from sqlite_consolidate.report.bundle import bundle_of
         from sqlite_consolidate.report.file_names import PAGE
 
         session = self._config.stash.get(SESSION, None) if self._config else None
@@ -147,7 +152,7 @@ class Call:
             return json.dumps({"verdict": word, "exit_code": code, "refusal": self._refusal.splitlines()}, indent=2)
         folder, record = session.request.folder, session.record()
         return json_summary(
-            record, report=folder / PAGE, bundle=zip_of(folder), next_command=next_command(session, record)
+            record, report=folder / PAGE, bundle=bundle_of(record, folder), next_command=next_command(session, record)
         )
 
 

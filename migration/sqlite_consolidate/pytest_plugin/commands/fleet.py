@@ -105,10 +105,10 @@ class _FleetRun:
         configured = settings(config)
         has_own_reports = file.fleet.reports and config.getoption("consolidate_reports") is None
         self._reports = (file.path.parent / file.fleet.reports).resolve() if has_own_reports else configured.reports
-        self._project = config.rootpath
+        self._project, self._program = config.rootpath, configured.program
         self._extra = tuple(
             f"--{name}" for name in _PASSED_ON if config.getoption(f"consolidate_{name.replace('-', '_')}")
-        )
+        ) + ((f"--keep={configured.keep}",) if configured.keep is not None else ())
         self._started = datetime.now(UTC)
         while self._folder.exists():  # two runs that begin in the same second need different names
             self._started += timedelta(seconds=1)
@@ -148,7 +148,7 @@ class _FleetRun:
 
     @property
     def _again(self) -> str:
-        return shlex.join(["pytest", "-m", self._verb, f"--fleet={self._file.path}"])
+        return shlex.join([*self._program, self._verb, f"--fleet={self._file.path}"])
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.text import one_line
+from sqlite_consolidate.text import fold, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,46 +19,65 @@ _PASTED = "references-complete"
 """Criterion whose advice has lines to paste. Every other advice is one line, whatever a name in it contains."""
 
 
-def summary_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
+def summary_lines(
+    session: Session, *, brief: bool = False, width: int | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the last lines of a run, each with its markup.
 
     The rest of the terminal output names no problem. Names of plans and databases are escaped, so that they cannot
     break a line or control the terminal.
+
+    Args:
+        session: A run that has ended.
+        brief: Whether only problems, the verdict and the path of the report are wanted.
+        width: Columns to which a sentence is folded, with a hanging indent. None for no folding, because programs
+            search files and pipes line by line.
     """
     from sqlite_consolidate.engine.run.modes import Mode
-    from sqlite_consolidate.report.bundle import zip_of
-    from sqlite_consolidate.report.file_names import PAGE
     from sqlite_consolidate.report.html.faults_table import faults_table
     from sqlite_consolidate.report.html.inventory import terminal_lines
 
     record, log = session.record(), session.run.log
     yield "", {}
     yield " sqlite-consolidate ".center(80, "="), {"bold": True}
-    for words in terminal_lines(log.extra["inventory"]) if "inventory" in log.extra else ():
+    for words in terminal_lines(log.extra["inventory"]) if "inventory" in log.extra and not brief else ():
         yield f"  {one_line(words)}", {}
     if log.mode is Mode.SELFTEST:
         yield from ((f"  {words}", {}) for words in faults_table(record).splitlines())
         yield "", {}
     output = log.program_output if log.disclosure.withhold_output else []
     problems = [*([words] for words in log.errors), *_not_held(record), *([words] for words in output)]
-    for lines in problems[:_MOST_PROBLEMS]:
-        yield from ((f"  {one_line(words)}", {}) for words in lines)
+    for sentence, *pasted in problems[:_MOST_PROBLEMS]:
+        yield from ((line, {}) for line in fold(one_line(sentence), width))
+        yield from ((f"  {one_line(words)}", {}) for words in pasted)
     if len(problems) > _MOST_PROBLEMS:
         yield f"  and {len(problems) - _MOST_PROBLEMS} more: see the report", {}
     if problems:
         yield "", {}
-    yield from ((f"  {words}", {}) for words in _to_review(log.findings))
+    if not brief:
+        yield from ((line, {}) for words in _to_review(log.findings) for line in fold(words, width))
     good = record.verdict == "accepted"
     yield one_line(record.headline), {"bold": True, "green": good, "red": not good}
-    for label, words in (
-        ("report", str(session.request.folder / PAGE)),
-        ("bundle", str(zip_of(session.request.folder))),
-        ("backup set", record.backup_set if log.mode is not Mode.REHEARSAL else ""),
+    files = _files_and_commands(session, record)
+    yield from (
+        (f"  {label + ':':<12}{one_line(words)}", {}) for label, words in files[: 1 if brief else None] if words
+    )
+
+
+def _files_and_commands(session: Session, record: Record) -> list[tuple[str, str]]:
+    """Return labels and texts of what a run wrote and what follows it, the report first."""
+    from sqlite_consolidate.engine.run.modes import Mode
+    from sqlite_consolidate.report.bundle import bundle_of
+    from sqlite_consolidate.report.file_names import PAGE
+
+    folder, mode = session.request.folder, session.run.log.mode
+    return [
+        ("report", str(folder / PAGE)),
+        ("bundle", str(bundle_of(record, folder) or "")),
+        ("backup set", record.backup_set if mode is not Mode.REHEARSAL else ""),
         ("next", next_command(session, record)),
-        ("limits", " ".join(record.limits) if log.mode is Mode.BUNDLE else ""),
-    ):
-        if words:
-            yield f"  {label + ':':<12}{one_line(words)}", {}
+        ("limits", " ".join(record.limits) if mode is Mode.BUNDLE else ""),
+    ]
 
 
 def _to_review(findings: Sequence[Finding]) -> Iterator[str]:

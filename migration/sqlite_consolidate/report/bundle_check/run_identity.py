@@ -7,6 +7,7 @@ import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.run.request import PROGRAMS
 from sqlite_consolidate.report.file_names import MANIFEST, SQL
 from sqlite_consolidate.text import one_line
 
@@ -21,6 +22,9 @@ _SKEW = timedelta(hours=1)
 
 _UNMEASURED = 60.0
 """Seconds by which the stages together may exceed the run, because a clock may be set back meanwhile."""
+
+_OPTIONS: tuple[list[str], ...] = ([], ["--workspace"], ["--plan"], ["--workspace", "--plan"])
+"""Options of a rollback command, in their order."""
 
 _Pair = tuple[str, str, str]
 
@@ -75,9 +79,10 @@ def _rollback_command(record: Record) -> Iterator[_Pair]:
         words = shlex.split(command)
     except ValueError:
         words = []
-    options = [word.partition("=")[0] for word in words[3:]]
-    known = options in ([], ["--workspace"], ["--plan"], ["--workspace", "--plan"])
-    if words[:3] != ["pytest", "-m", "rollback"] or not known or shlex.join(words) != command:
+    calls = [[*program, "rollback"] for program in PROGRAMS]
+    given = [words[len(call) :] for call in calls if words[: len(call)] == call]
+    known = [[word.partition("=")[0] for word in options] in _OPTIONS for options in given]
+    if known != [True] or shlex.join(words) != command:
         yield "rollback: command", "pytest -m rollback with its workspace and plan", one_line(command)
 
 

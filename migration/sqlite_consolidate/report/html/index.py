@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import write_private
-from sqlite_consolidate.report.bundle import zip_of
-from sqlite_consolidate.report.file_names import PAGE
+from sqlite_consolidate.report.file_names import PAGE, zip_of
 from sqlite_consolidate.report.formatting import time_taken
 from sqlite_consolidate.report.html.template_environment import load_template
 from sqlite_consolidate.report.past_runs import past_runs
