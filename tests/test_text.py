@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import escaped, one_line, printable, toml_string, unescaped
+from sqlite_consolidate.text import escaped, fold, one_line, printable, toml_string, unescaped
 
 # Every code point there is, surrogates included; small ones often. No examples are kept on disk.
 ANY_TEXT = st.lists(st.integers(0, 0x10FFFF) | st.integers(0, 0xFF)).map(lambda points: "".join(map(chr, points)))
@@ -92,3 +92,16 @@ def test_toml_string_is_printable_and_restored(text: str) -> None:
 def test_toml_string_keeps_readable_text() -> None:
     """Letters and pictures are not escaped, and a byte order mark is."""
     assert toml_string("größe \U0001f4a3 \ufeff\U000e0001\x9b") == '"größe \U0001f4a3 \\ufeff\\U000e0001\\u009b"'
+
+
+def test_sentence_is_folded_with_a_hanging_indent() -> None:
+    """A path that is longer than the line stays whole. Without a terminal nothing is folded."""
+    sentence = "a.db:tasks: 2 rows would be left /behind-in/a-long/folder [rows-left]"
+
+    assert fold(sentence, 32) == [
+        "  a.db:tasks: 2 rows would be",
+        "      left",
+        "      /behind-in/a-long/folder",
+        "      [rows-left]",
+    ]
+    assert fold(sentence, None) == [f"  {sentence}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import string
+import textwrap
 import unicodedata
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -124,3 +125,19 @@ def with_message_id(*parts: str, id: str) -> str:
     An example is ``is locked. Stop it. [in-use]``.
     """
     return " ".join([*filter(None, parts), f"[{id}]"])
+
+
+def fold(sentence: str, width: int | None) -> list[str]:
+    """Return a sentence as indented lines, of which each but the first is indented further.
+
+    A word is never divided, so that names and paths can be copied.
+
+    Args:
+        sentence: Text without line ends.
+        width: Most characters of a line, or None for one line.
+    """
+    if width is None:
+        return [f"  {sentence}"]
+    folder = textwrap.TextWrapper(width, initial_indent="  ", subsequent_indent="      ")
+    folder.break_long_words = folder.break_on_hyphens = False
+    return folder.wrap(sentence)

@@ -102,6 +102,7 @@ def test_endless_statement_is_interrupted(workspace: Workspace) -> None:
 
     assert ran.exit == 2, ran.text
     assert ran.outcomes["40-transfer"] == "running"
+    assert "1 stage interrupted" in ran.text.splitlines()[-1]
     assert workspace.contents() == before
     assert workspace.run("migrate").exit == 0
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _NAME = "sqlite-consolidate-progress"
 
+_NO_RESULT = {"yellow": True}
+_MARKUP = {"passed": {"green": True}, "failed": {"red": True}}
+"""Markup of pytest's terminal for the outcome of a stage. Other outcomes are no result."""
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,10 +55,12 @@ class StageLines:
         self._stage = ""
         self._closed = False
         self._rehearsed: dict[str, float] | None = None
-        width = terminal._tw.fullwidth  # noqa: SLF001 -- tested
+        self._width: int = terminal._tw.fullwidth  # noqa: SLF001 -- tested
         from sqlite_consolidate.pytest_plugin.output.heartbeat import Heartbeat
 
-        self.heartbeat = Heartbeat(on_terminal=bool(terminal.isatty), width=width, progress=session.run.limits.progress)
+        self.heartbeat = Heartbeat(
+            on_terminal=bool(terminal.isatty), width=self._width, progress=session.run.limits.progress
+        )
 
     def pytest_sessionstart(self) -> None:
         """Start to show long steps."""
@@ -118,12 +124,15 @@ class StageLines:
         """
         stats = terminalreporter.stats
         kept = {name: stats[name] for name in ("failed", "error") if name in stats}
+        interrupted = [record for record in self._log.all_stages() if record.outcome == "running"]
         for name, reports in kept.items():
             stats[name] = [report for report in reports if not isinstance(report.longrepr, str)]
         try:
             return (yield)
         finally:
             stats.update(kept)
+            if interrupted:  # else pytest ends with the tests that passed, in green
+                terminalreporter._add_stats("stage interrupted", interrupted)  # noqa: SLF001 -- semi-private, tested
             self._close()
 
     def pytest_unconfigure(self) -> None:
@@ -136,7 +145,8 @@ class StageLines:
 
     def _close(self) -> None:
         self._closed = True
-        for words, markup in summary_lines(self._session):
+        brief, width = self._terminal.config.get_verbosity() < 0, self._width if self._terminal.isatty else None
+        for words, markup in summary_lines(self._session, brief=brief, width=width):
             self._terminal.line(words, **markup)
 
     def _close_line(self) -> None:
@@ -153,12 +163,13 @@ class StageLines:
         held = sum(entry.holds for entry in entries)
         number, _, name = self._stage.partition("-")
         estimate = f"  (estimate {duration(record.estimate)})" if record.estimate else ""
-        if record.outcome == "not run":
-            words = f"not run: {record.reason}"
-        else:
-            outcome = "interrupted" if record.outcome == "running" else record.outcome
-            words = f"{outcome:<8}{held:>4} of {len(entries):>4} checks passed {record.seconds:8.2f} s{estimate}"
-        self._terminal.line(f"  {number} {name:<12}{words}", red=record.outcome == "failed")
+        outcome, words = "not run", f": {record.reason}"
+        if record.outcome != "not run":
+            outcome = f"{'interrupted' if record.outcome == 'running' else record.outcome:<8}"
+            words = f"{held:>4} of {len(entries):>4} checks passed {record.seconds:8.2f} s{estimate}"
+        self._terminal.write(f"  {number} {name:<12}")
+        self._terminal.write(outcome, **_MARKUP.get(record.outcome, _NO_RESULT))
+        self._terminal.line(words)
         needs = next((entry.observed for entry in entries if entry.criterion == "space" and entry.holds), "")
         if needs:
             self._terminal.line(f"     disk: {needs}")
