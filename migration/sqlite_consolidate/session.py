@@ -160,7 +160,9 @@ class Session:
         return self.code
 
     def write(self) -> None:
-        """Write the bundle, update the list of runs, remove old reports if asked, and complete the backup set.
+        """Write the bundle, update the list of runs, and complete the backup set.
+
+        Old reports are removed if the operator asked for it.
 
         Raises:
             OSError: A file cannot be written.

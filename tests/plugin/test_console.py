@@ -89,7 +89,7 @@ def test_option_of_nobody_is_usage_and_refusal_is_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("program", [CONSOLE, *thorough((SQLITE_UTILS,))])
-def test_refused_run_names_its_own_program_and_has_no_zip(tmp_path: Path, program: tuple[str, ...]) -> None:
+def test_refused_run_names_its_program_without_a_zip(tmp_path: Path, program: tuple[str, ...]) -> None:
     """The next command is the one with which the operator began."""
     (tmp_path / "consolidation.toml").write_text("format = 2\n")
     script = f"import sys; from {console.__name__} import main; sys.exit(main(program={program}))"

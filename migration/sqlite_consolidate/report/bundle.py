@@ -41,10 +41,11 @@ def begin_bundle(folder: Path, record: Record) -> None:
 
 
 def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
-    """Write the run's files into ``folder``, and a ``.zip`` of them beside it unless the run was refused.
+    """Write the run's files into ``folder``, and a ``.zip`` of them beside it.
 
-    Only the owner can read them. The manifest of all of them is written last. Files of pytest that are already in the
-    folder (``audit.html``, ``junit.xml``) become private and are listed too, so call this after they are written.
+    A refused run gets no zip. Only the owner can read them. The manifest of all of them is written last. Files of
+    pytest that are already in the folder (``audit.html``, ``junit.xml``) become private and are listed too, so call
+    this after they are written.
 
     Args:
         folder: The run's folder; it is created if it does not exist.

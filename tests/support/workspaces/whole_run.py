@@ -81,7 +81,7 @@ class CompletedRun:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """Return the files of the bundle by name, from the zip, or from the folder of a refused run."""
+        """Return the files of the bundle by name."""
         assert self.folder is not None
         return read_bundle(bundle_path(self.folder)).files
 

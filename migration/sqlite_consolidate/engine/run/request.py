@@ -132,7 +132,7 @@ class RunRequest:
         return self.settings.reports / self.run_id
 
     def command(self, verb: str) -> str:
-        """Return a shell command that runs ``verb`` with this workspace and plan, by the program of this run."""
+        """Return the shell command that runs ``verb`` with this program, workspace and plan."""
         words = [*self.settings.program, verb]
         if not self.settings.sample:
             words.append(f"--workspace={self.settings.workspace}")
