@@ -112,14 +112,12 @@ def test_equal_tables_are_merged_when_keys_differ(refined: RefinedProposal) -> N
     assert table(refined, "south.db", "sales").decide == ()
 
 
-def test_tables_with_equal_keys_are_kept_apart(refined: RefinedProposal) -> None:
-    """Only the operator knows which of two rows is right."""
-    west = table(refined, "west.db", "sales")
+def test_tables_with_equal_keys_get_new_ones(refined: RefinedProposal) -> None:
+    """All rows stay, and nothing is left to decide about them."""
+    west = source(refined, "west.db")
 
-    assert west.into == "west_sales"
-    assert "north.db:sales" in west.apart
-    assert "west.db:sales" in west.apart
-    assert len(source(refined, "west.db").decide) == 1 + len(source(refined, "west.db").questions)
+    assert (west.keys, table(refined, "west.db", "sales").into) == ("renumber", "sales")
+    assert west.decide == west.questions
 
 
 def test_source_that_no_code_opens_is_a_decision(refined: RefinedProposal) -> None:
@@ -167,14 +165,14 @@ def test_index_over_another_table_is_rebuilt(refined: RefinedProposal) -> None:
     assert [(rebuild.table, rebuild.query) for rebuild in refined.proposal.rebuilds] == [("found", "")]
 
 
-def test_three_tables_with_one_key_are_kept_apart(tmp_path: Path) -> None:
-    """One round is enough, because the problem names all of them."""
+def test_three_tables_with_one_key_get_new_keys(tmp_path: Path) -> None:
+    """The problem names all of them at once."""
     sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, who); INSERT INTO t VALUES (1, '{0}')"
 
     refined = proposal_of(tmp_path, **{name: sql.format(name) for name in ("a", "b", "c")})
 
-    assert [source.maps[0].into for source in refined.proposal.sources] == ["b_t", "c_t"]
-    assert refined.problems == ()
+    assert [(source.keys, source.maps[0].into) for source in refined.proposal.sources] == [("renumber", "t")] * 2
+    assert (refined.objections, refined.proposal.decisions) == ((), 0)
 
 
 def test_identical_rows_are_skipped_without_a_decision(tmp_path: Path) -> None:

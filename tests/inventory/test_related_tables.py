@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.inventory.refinement.relations import names_key_of
+from sqlite_consolidate.inventory.references.key_names import names_key_of
 from tests.support.thorough import sampled
 from tests.support.workspaces.inventory_folder import proposal_of
 
@@ -35,11 +35,15 @@ def names(refined: RefinedProposal) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("notes", sampled([DECLARED, BY_NAME, BY_TRIGGER, BY_VIEW], 0, 3))
 def test_children_go_where_their_parents_go(tmp_path: Path, notes: str) -> None:
-    """The keys of the children do not collide, those of their parents do."""
+    """The keys of the children do not collide, those of their parents do.
+
+    Keys of text cannot get new values.
+    """
+    sql = f"{CUSTOMERS}{notes}".replace("INTEGER", "TEXT")
     refined = proposal_of(
         tmp_path,
-        app=f"{CUSTOMERS}{notes} INSERT INTO customers VALUES (1, 'Alice'); INSERT INTO notes VALUES (1, 1)",
-        shop=f"{CUSTOMERS}{notes} INSERT INTO customers VALUES (1, 'Xaver'); INSERT INTO notes VALUES (11, 1)",
+        app=f"{sql} INSERT INTO customers VALUES (1, 'Alice'); INSERT INTO notes VALUES (1, 1)",
+        shop=f"{sql} INSERT INTO customers VALUES (1, 'Xaver'); INSERT INTO notes VALUES (11, 1)",
     )
 
     assert names(refined) == [{"customers": "shop_customers", "notes": "shop_notes"}]
@@ -50,6 +54,7 @@ def test_children_go_where_their_parents_go(tmp_path: Path, notes: str) -> None:
 def test_parents_go_where_their_children_go(tmp_path: Path) -> None:
     """The children collide, and over two levels everything that they lead to stays with them."""
     sql = f"{CUSTOMERS}{DECLARED} CREATE TABLE marks(note INTEGER PRIMARY KEY REFERENCES notes(id), mark);"
+    sql = sql.replace("INTEGER", "TEXT")
     rows = "INSERT INTO customers VALUES ({0}, 'n'); INSERT INTO notes VALUES ({0}, {0}); INSERT INTO marks VALUES "
 
     refined = proposal_of(
@@ -70,7 +75,7 @@ def test_parents_go_where_their_children_go(tmp_path: Path) -> None:
 
 def test_tables_without_relation_are_merged_all_the_same(tmp_path: Path) -> None:
     """Only what leads to a table that is kept apart is kept apart."""
-    sql = f"{CUSTOMERS}CREATE TABLE logs(id INTEGER PRIMARY KEY, line);"
+    sql = f"{CUSTOMERS}CREATE TABLE logs(id INTEGER PRIMARY KEY, line);".replace("INTEGER", "TEXT")
 
     refined = proposal_of(
         tmp_path,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_
 from sqlite_consolidate.engine.sqlite.sidecars import WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.migration_stamps import read_stamp
+from sqlite_consolidate.inventory.references.unstated_references import find_unstated_references
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.inventory.discovery import Candidate
     from sqlite_consolidate.inventory.migration_stamps import Stamp
+    from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -84,6 +86,7 @@ class Database:
         changed: Time of the last change of the file or its ``-wal``, UTC, ISO 8601.
         unread_reason: Why the file was not read, for all kinds but ``database`` and ``empty``.
         joined: Folded names of the tables that each view reads, with those that its INSTEAD OF triggers use.
+        unstated: Columns that look like references, and are no declared ones.
     """
 
     file: str
@@ -94,6 +97,7 @@ class Database:
     tables: tuple[CountedTable, ...] = ()
     unread_reason: str = ""
     joined: tuple[frozenset[str], ...] = ()
+    unstated: tuple[UnstatedReference, ...] = ()
 
     @property
     def tables_with_rows(self) -> tuple[CountedTable, ...]:
@@ -152,12 +156,13 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
             names = {table.name for table in (*schema.movable, *schema.lacking)}
             tables = tuple(_table(con, schema, table) for name, table in schema.tables.items() if name in names)
             joined = tuple(_joined(con, schema, view.name) for view in schema.views)
+            unstated = find_unstated_references(con, [table.table for table in tables])
     except ProblemError as error:
         return _database(path, candidate, "unreadable", " ".join(f"it {problem.what}" for problem in error.problems))
     except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
         return _database(path, candidate, "unreadable", str(error))
     readable = _database(path, candidate, "database")
-    return Database(readable.file, "database", readable.size, readable.changed, schema, tables, joined=joined)
+    return replace(readable, schema=schema, tables=tables, joined=joined, unstated=unstated)
 
 
 def _is_utf8(file: str) -> bool:

@@ -26,6 +26,14 @@ class ProposedMap:
         follows: Table with which it is kept apart, where its own rows do not require that; else empty.
         on_conflict: Policy for rows under a key that another file has; else empty.
         collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
+        common: Number of keys that it shares with another file, as far as rows were compared.
+        identical: Number of rows under these keys that are identical.
+        has_integer_key: True if its primary key is one column of integers, which can get new values.
+        unique: Columns of a unique key beside the primary key, or none.
+        parents: Tables of the same source, folded, to whose keys its columns refer.
+        refers: Columns that refer to a key without a FOREIGN KEY, each with ``table.key``.
+        keys: ``keep`` where it keeps its keys in a source with new ones; else empty.
+        match: Columns by which its rows are the same as those of another file; else none.
         is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
         is_index: True for a search index that is moved as a declaration and rebuilt.
         stores_rows: True for a search index that could be copied as well, because it stores its rows.
@@ -42,9 +50,21 @@ class ProposedMap:
     follows: str = ""
     on_conflict: str = ""
     collision: str = ""
+    common: int = 0
+    identical: int = 0
+    has_integer_key: bool = False
+    unique: tuple[str, ...] = ()
+    parents: frozenset[str] = frozenset()
+    refers: tuple[tuple[str, str], ...] = ()
+    keys: str = ""
+    match: tuple[str, ...] = ()
     is_stamp: bool = False
     is_index: bool = False
     stores_rows: bool = False
+
+    def new_keys(self, keys: str) -> bool:
+        """Return whether its rows get new keys, if the source states ``keys``."""
+        return self.has_integer_key and (self.keys or keys) == "renumber"
 
 
 @dataclass(frozen=True)
@@ -69,6 +89,9 @@ class ProposedSource:
     Attributes:
         questions: Decisions about the file as a whole.
         without_rows: Its tables without rows that no ``[[source.table]]`` names.
+        keys: ``renumber`` where its integer keys get new values; else empty.
+        obstacle: Why its keys cannot get new values; else empty.
+        loose: Columns named like references to which no table fits, as ``table.column``.
     """
 
     name: str
@@ -78,23 +101,49 @@ class ProposedSource:
     leaves: tuple[ProposedLeave, ...] = ()
     questions: tuple[str, ...] = ()
     without_rows: tuple[str, ...] = ()
+    keys: str = ""
+    obstacle: str = ""
+    loose: tuple[str, ...] = ()
+
+    def subjects(self, table: str) -> tuple[str, ...]:
+        """Return the subjects that problems of a table have."""
+        return (f"{self.file}:{table}",)
 
     @property
     def decide(self) -> tuple[str, ...]:
-        """Return the decisions about the file, and about the tables that are kept apart."""
+        """Return the decisions about the file, one for each kind."""
         apart = [table_map for table_map in self.maps if table_map.into != table_map.name and not table_map.is_stamp]
-        if not apart:
-            return self.questions
-        tables = join_first_names([table_map.name for table_map in apart])
-        names = join_first_names([table_map.into for table_map in apart])
-        reason = next((table_map.apart for table_map in apart if not table_map.follows), apart[0].apart)
-        is_one = len(apart) == 1
-        question = (
+        return (*self.questions, *_ask_about_separate(apart), *(_ask_about_loose(self.loose) if self.keys else ()))
+
+
+def _ask_about_separate(apart: list[ProposedMap]) -> tuple[str, ...]:
+    """Return the decision about the tables that are kept apart, or none."""
+    if not apart:
+        return ()
+    tables = join_first_names([table_map.name for table_map in apart])
+    names = join_first_names([table_map.into for table_map in apart])
+    reason = next((table_map.apart for table_map in apart if not table_map.follows), apart[0].apart)
+    is_one = len(apart) == 1
+    return (
+        (
             f"{reason} {tables} {'is' if is_one else 'are'} kept apart as {names}, "
             f"so change the code that reads {'it' if is_one else 'them'}. "
             "To make one table of them instead, remove `into` and set `columns` or `on_conflict`."
-        )
-        return (*self.questions, question)
+        ),
+    )
+
+
+def _ask_about_loose(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the decision about columns that may refer to rows with new keys, or none."""
+    if not columns:
+        return ()
+    names = join_first_names(columns)
+    return (
+        (
+            f"{names} {'is' if len(columns) == 1 else 'are'} named like a reference, and no table has these numbers as "
+            "keys. If they mean rows of this file, add a [[source.table.refers]]."
+        ),
+    )
 
 
 @dataclass(frozen=True)

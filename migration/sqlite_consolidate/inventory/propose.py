@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.inspection import CountedTable
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp, stamp_question
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
+from sqlite_consolidate.inventory.refinement.new_keys import find_obstacle, loose_columns, with_keys
 from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, left_index, moved_index, rebuild_over_shared
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate, related_tables
 from sqlite_consolidate.inventory.selection.source_names import name_sources, slug
@@ -190,7 +191,8 @@ def _source(
             if isinstance(named, ProposedLeave):
                 leaves.append(named)
             else:
-                maps.append(replace(named, related=related.get(folded(table.name), frozenset())))
+                known = related.get(folded(table.name), frozenset())
+                maps.append(with_keys(replace(named, related=known), table.table, database))
         elif table.table.lacks and (table.rows != 0 or content_kind(table.table)):
             question = f"{table.name} {problem.what} It is left out. {_DEFINE}"
             leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))
@@ -206,7 +208,17 @@ def _source(
     empty = tuple(
         table.name for table in database.tables if table.table.kind == "table" and folded(table.name) not in proposed
     )
-    return ProposedSource(name, database.file, _notes(entry), tuple(maps), tuple(leaves), questions, empty)
+    return ProposedSource(
+        name,
+        database.file,
+        _notes(entry),
+        tuple(maps),
+        tuple(leaves),
+        questions,
+        empty,
+        obstacle=find_obstacle(database),
+        loose=loose_columns(database),
+    )
 
 
 _DEFINE = "Define what it needs by setup of [connection], or confirm the reason."

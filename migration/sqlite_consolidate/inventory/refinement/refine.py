@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
+from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut
+from sqlite_consolidate.inventory.refinement.new_keys import give_new_keys, withdraw_new_keys
 from sqlite_consolidate.inventory.refinement.rebuilds import leave_unmovable_indexes, rebuild_stale_indexes
 from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearse
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
+from sqlite_consolidate.inventory.refinement.shared_rows import SharedRows, count_shared_rows
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.parts.programs import Scan
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
     from sqlite_consolidate.problem import Problem
 
@@ -62,6 +64,18 @@ class RefinedProposal:
         return (*(one_line(str(problem)) for problem in self.problems), *self.failures)
 
 
+@dataclass(frozen=True)
+class CheckedProposal:
+    """Hold the result of a preflight.
+
+    Attributes:
+        shared: Subject of each collision of keys, to the rows that two files have under them.
+    """
+
+    problems: list[Problem]
+    shared: Mapping[str, SharedRows] = field(default_factory=dict)
+
+
 def refine_proposal(
     root: Path, proposal: Proposal, on_progress: Callable[[str], None], limits: Limits | None = None
 ) -> RefinedProposal:
@@ -80,8 +94,9 @@ def refine_proposal(
     rehearsal = RehearsalResult()
     for round_number in range(1, _MAX_ROUNDS + 1):
         on_progress(f"checking the proposal on copies, round {round_number}")
-        problems = find_problems(root, proposal, limits)
-        corrected = _corrected(proposal, problems)
+        checked = check_proposal(root, proposal, limits)
+        problems = checked.problems
+        corrected = _corrected(proposal, checked)
         if corrected == proposal and not problems:
             on_progress("rehearsing the proposal on copies")
             rehearsal = rehearse(root, proposal, on_progress)
@@ -96,7 +111,12 @@ def refine_proposal(
 
 
 def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) -> list[Problem]:
-    """Return the problems that the preflight has with a proposal.
+    """Return the problems that the preflight has with a proposal."""
+    return check_proposal(root, proposal, limits).problems
+
+
+def check_proposal(root: Path, proposal: Proposal, limits: Limits | None = None) -> CheckedProposal:
+    """Return the result of the preflight of a proposal.
 
     The databases are read on private copies.
     References are not checked again, because each was checked before it was proposed.
@@ -109,17 +129,23 @@ def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) 
         copy.mkdir()
         needed = plan.model_copy(update={"scan": Scan(), "smoke": [], "references": []})
         require_complete(copy_workspace(needed, root, copy).problems)
-        return inspect_databases(plan, copy, write_locks, limits).problems
+        databases = inspect_databases(plan, copy, write_locks, limits)
+        shared = count_shared_rows(databases, databases.problems, limits or Limits())
+        return CheckedProposal(databases.problems, shared)
 
 
-def _corrected(proposal: Proposal, problems: list[Problem]) -> Proposal:
+def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
     """Return the proposal without the sources that cannot be copied.
 
     Rows with equal keys are skipped if they are identical. Tables get another name where that avoids a problem.
     """
-    proposal, problems = rebuild_stale_indexes(proposal, problems)
+    proposal, problems = rebuild_stale_indexes(proposal, checked.problems)
+    checked = replace(checked, problems=problems)
+    kept = withdraw_new_keys(proposal, problems)
+    if kept != proposal:
+        return kept
     unfit = {problem.subject: problem for problem in reversed(problems)}
-    sources = tuple(_corrected_source(source, problems) for source in proposal.sources if source.file not in unfit)
+    sources = tuple(_corrected_source(source, checked) for source in proposal.sources if source.file not in unfit)
     if not sources:
         return proposal
     left_out = [
@@ -149,30 +175,46 @@ def _without_orphans(proposal: Proposal, tables: frozenset[str]) -> Proposal:
     return leave_unmovable_indexes(keep_related_together(replace(proposal, sources=sources)), ())
 
 
-def _corrected_source(source: ProposedSource, problems: list[Problem]) -> ProposedSource:
-    maps = tuple(_corrected_map(table_map, source, problems) for table_map in source.maps)
+def _corrected_source(source: ProposedSource, checked: CheckedProposal) -> ProposedSource:
+    """Return the source with the policies, new keys or other names that avoid its problems."""
+    refused = {each.name: problem for each in source.maps if (problem := _problem_of(each, source, checked.problems))}
+    collisions = {name: problem for name, problem in refused.items() if problem.criterion == "keys-free"}
+    if renewed := give_new_keys(source, collisions):
+        return renewed
+    maps = tuple(
+        _corrected_map(each, source, refused[each.name], checked.shared) if each.name in refused else each
+        for each in source.maps
+    )
     return replace(source, maps=maps)
 
 
-def _corrected_map(table_map: ProposedMap, source: ProposedSource, problems: list[Problem]) -> ProposedMap:
-    """Return the mapping without a problem, if a policy or another name avoids it.
+def _problem_of(table_map: ProposedMap, source: ProposedSource, problems: list[Problem]) -> Problem | None:
+    """Return the first problem of a mapping that a correction avoids.
 
     A mapping that has another name already stays as it is.
     """
-    subject = f"{source.file}:{table_map.name}"
-    for problem in problems:
+    subjects = set(source.subjects(table_map.name))
+    fixable = _FIXED_BY_RENAMING + (_FIXED_BY_KEEPING_APART if table_map.shared else ())
+    for problem in problems if table_map.into == table_map.name else ():
         # Of the tables with the same key, only the last is the subject of the problem.
-        concerns_map = problem.subject == subject or (table_map.shared and subject in problem.others)
-        fixable = _FIXED_BY_RENAMING + (_FIXED_BY_KEEPING_APART if table_map.shared else ())
-        if not concerns_map or problem.criterion not in fixable or table_map.into != table_map.name:
-            continue
-        if problem.id == "key-collision" and table_map.shared and not table_map.on_conflict:
-            return replace(table_map, on_conflict="skip-identical", collision=problem.what)
-        reason = f"{table_map.collision} Not all of these rows are identical." if table_map.collision else problem.what
-        if problem.criterion in _FIXED_BY_KEEPING_APART:
-            reason = f"{problem.subject}: {problem.what}"
-        return keep_separate(table_map, source.name, reason)
-    return table_map
+        is_subject = problem.subject in subjects or (table_map.shared and not subjects.isdisjoint(problem.others))
+        if is_subject and problem.criterion in fixable:
+            return problem
+    return None
+
+
+def _corrected_map(
+    table_map: ProposedMap, source: ProposedSource, problem: Problem, shared: Mapping[str, SharedRows]
+) -> ProposedMap:
+    """Return the mapping that avoids a problem by a policy or by another name."""
+    if problem.id == "key-collision" and table_map.shared and not (table_map.on_conflict or table_map.match):
+        rows = shared.get(problem.subject, SharedRows())
+        policy = replace(table_map, on_conflict="skip-identical", collision=problem.what)
+        return replace(policy, common=rows.common, identical=rows.identical)
+    reason = f"{table_map.collision} Not all of these rows are identical." if table_map.collision else problem.what
+    if problem.criterion in _FIXED_BY_KEEPING_APART:
+        reason = f"{problem.subject}: {problem.what}"
+    return keep_separate(table_map, source.name, source.obstacle or reason)
 
 
 def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.references.key_names import names_key_of, single_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
-
-_ID = re.compile(r"(?P<stem>.+?)(?:_[iI][dD]|(?<=[a-z0-9])I[dD])")
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z_]+")
 
 Names = dict[str, str]
 """Table of a source, folded, to its folded name in the target."""
@@ -35,6 +29,11 @@ def related_tables(database: Database) -> dict[str, frozenset[str]]:
     for names in database.joined:
         for name in names:
             related[name] |= names - {name}
+    for reference in database.unstated:
+        if reference.to:
+            child, parent = folded(reference.table), folded(reference.to[0])
+            related[child] |= {parent} - {child}
+            related[parent] |= {child} - {parent}
     for table in database.tables:
         columns = [column.name for column in table.table.columns]
         by_name = {
@@ -48,39 +47,6 @@ def related_tables(database: Database) -> dict[str, frozenset[str]]:
     return {name: frozenset(names) for name, names in related.items()}
 
 
-def single_keys(table: Table) -> list[str]:
-    """Return each column that is a key of a table without further columns."""
-    return [key[0][0] for key in keys_of(table) if len(key) == 1]
-
-
-def names_key_of(column: str, table: str, keys: Sequence[str] = ()) -> bool:
-    """Return whether a column is named like a reference to a table.
-
-    ``from_user_id`` and ``userId`` are named after ``users`` and ``app_users``, ``userid`` only after ``users``. So is
-    ``user_uuid`` if ``uuid`` or ``user_uuid`` is a key of ``users``.
-    """
-    words = _words(table)
-    last_words = [_words(key)[-1:] if folded(key) == folded(column) else _words(key) for key in keys]
-    if any(_is_named_after(_words(column), words, last) for last in last_words):
-        return True
-    if not folded(column).endswith("id"):
-        return False
-    if match := _ID.fullmatch(column):
-        stem = _words(match["stem"])
-        shorter, longer = sorted((stem, words), key=len)
-        return longer[-len(shorter) :] == shorter
-    return folded(column) == "".join(words) + "id"
-
-
-def _is_named_after(column: list[str], table: list[str], key: list[str]) -> bool:
-    """Return whether a column has the words of a table before those of its key."""
-    if len(column) <= len(key) or column[-len(key) :] != key:
-        return False
-    stem = column[: -len(key)]
-    shorter, longer = sorted((stem, table), key=len)
-    return longer[-len(shorter) :] == shorter
-
-
 def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedMap:
     """Return the mapping with a separate table in the target.
 
@@ -89,7 +55,8 @@ def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedM
         source: Name of its source.
         reason: Why the tables cannot be one.
     """
-    return replace(table_map, into=f"{source}_{table_map.name}", shared=(), apart=reason, on_conflict="", collision="")
+    into = f"{source}_{table_map.name}"
+    return replace(table_map, into=into, shared=(), apart=reason, on_conflict="", collision="", match=(), keys="")
 
 
 def keep_related_together(proposal: Proposal) -> Proposal:
@@ -106,14 +73,6 @@ def keep_related_together(proposal: Proposal) -> Proposal:
         sources.append(replace(source, maps=maps))
         earlier[source.file] = _names(maps)
     return replace(proposal, sources=tuple(sources))
-
-
-@cache
-def _words(name: str) -> list[str]:
-    """Return the words of a name, folded, the last of them in the singular."""
-    *words, last = [folded(word) for word in _WORDS.findall(name)] or [folded(name)]
-    singular = re.sub(r"(?<=[^s])s$", "", re.sub(r"(?<=ss|ch|sh)es$|(?<=x)es$", "", re.sub(r"ies$", "y", last)))
-    return [*words, singular]
 
 
 def _names(maps: tuple[ProposedMap, ...]) -> Names:

@@ -1,0 +1,1 @@
+"""Find references between tables by the names and values of columns."""

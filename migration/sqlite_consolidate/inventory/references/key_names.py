@@ -1,0 +1,59 @@
+"""Tell by its name whether a column refers to a table."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.sql import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+
+_ID = re.compile(r"(?P<stem>.+?)(?:_[iI][dD]|(?<=[a-z0-9])I[dD])")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z_]+")
+
+
+def single_keys(table: Table) -> list[str]:
+    """Return each column that is a key of a table without further columns."""
+    return [key[0][0] for key in keys_of(table) if len(key) == 1]
+
+
+def names_key_of(column: str, table: str, keys: Sequence[str] = ()) -> bool:
+    """Return whether a column is named like a reference to a table.
+
+    ``from_user_id`` and ``userId`` are named after ``users`` and ``app_users``, ``userid`` only after ``users``. So is
+    ``user_uuid`` if ``uuid`` or ``user_uuid`` is a key of ``users``.
+    """
+    words = words_of_name(table)
+    last_words = [words_of_name(key)[-1:] if folded(key) == folded(column) else words_of_name(key) for key in keys]
+    if any(_is_named_after(words_of_name(column), words, last) for last in last_words):
+        return True
+    if not folded(column).endswith("id"):
+        return False
+    if match := _ID.fullmatch(column):
+        stem = words_of_name(match["stem"])
+        shorter, longer = sorted((stem, words), key=len)
+        return longer[-len(shorter) :] == shorter
+    return folded(column) == "".join(words) + "id"
+
+
+def _is_named_after(column: list[str], table: list[str], key: list[str]) -> bool:
+    """Return whether a column has the words of a table before those of its key."""
+    if len(column) <= len(key) or column[-len(key) :] != key:
+        return False
+    stem = column[: -len(key)]
+    shorter, longer = sorted((stem, table), key=len)
+    return longer[-len(shorter) :] == shorter
+
+
+@cache
+def words_of_name(name: str) -> list[str]:
+    """Return the words of a name, folded, the last of them in the singular."""
+    *words, last = [folded(word) for word in _WORDS.findall(name)] or [folded(name)]
+    singular = re.sub(r"(?<=[^s])s$", "", re.sub(r"(?<=ss|ch|sh)es$|(?<=x)es$", "", re.sub(r"ies$", "y", last)))
+    return [*words, singular]

@@ -1,0 +1,166 @@
+"""Propose new integer keys for a source whose rows have the keys of other rows.
+
+Declared references follow new keys by themselves, and stated ones by ``refers``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.text import join_first_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+    from sqlite_consolidate.inventory.inspection import Database
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
+    from sqlite_consolidate.problem import Problem
+
+_AGAINST_NEW_KEYS = frozenset(
+    {
+        "key-not-integer",
+        "keys-exhausted",
+        "match-circle",
+        "no-number-key",
+        "reference-computed",
+        "references-below-zero",
+        "refers-no-key",
+        "refers-overlap",
+        "renumber-and-policy",
+        "renumbered-key-lost",
+        "rowids-unfollowed",
+        "two-maps",
+    }
+)
+
+
+def with_keys(table_map: ProposedMap, table: Table, database: Database) -> ProposedMap:
+    """Return the mapping with what is known of its keys and references."""
+    key = table.primary_key
+    primary = set(map(folded, key))
+    keys = [tuple(column for column, _ in terms) for terms in keys_of(table)]
+    stated = [(each.column, each.to) for each in database.unstated if each.to and each.table == table.name]
+    parents = {folded(parent) for parent, _ in (to for _, to in stated)}
+    return replace(
+        table_map,
+        has_integer_key=len(key) == 1 and column_affinity(table, key[0]) == "INTEGER",
+        unique=next((columns for columns in keys if set(map(folded, columns)) != primary), ()),
+        parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
+        refers=tuple((column, ".".join(to)) for column, to in stated),
+    )
+
+
+def loose_columns(database: Database) -> tuple[str, ...]:
+    """Return the columns named like references to which no table fits, as ``table.column``."""
+    loose = (each for each in database.unstated if not each.to and not each.is_empty)
+    return tuple(f"{each.table}.{each.column}" for each in loose)
+
+
+def find_obstacle(database: Database) -> str:
+    """Return why the keys of a database cannot change unseen, or an empty text.
+
+    That is so where a view or a trigger uses two tables together, and no reference is known that connects them.
+    """
+    tables = {folded(table.name): table for table in database.tables_with_rows if table.table.kind == "table"}
+    groups = _connected(database)
+    together = [names & tables.keys() for names in database.joined]
+    together += [(table.needs | {name}) & tables.keys() for name, table in tables.items()]
+    for names in together:
+        apart = sorted({groups.get(name, name): name for name in sorted(names)}.values())
+        if len(apart) > 1:
+            both = join_first_names([tables[name].name for name in apart])
+            return f"A view or a trigger uses {both} together, and no FOREIGN KEY says how they are connected."
+    return ""
+
+
+def _connected(database: Database) -> dict[str, str]:
+    """Return each table to the first of the tables that references connect with it."""
+    group: dict[str, str] = {}
+    pairs = [
+        (table.name, key.parent) for table in database.tables for key in table.table.foreign_keys if key.parent
+    ] + [(reference.table, reference.to[0]) for reference in database.unstated if reference.to]
+    for left, right in pairs:
+        first, second = (group.setdefault(folded(name), folded(name)) for name in (left, right))
+        group |= {name: first for name, known in group.items() if known == second}
+    return group
+
+
+def give_new_keys(source: ProposedSource, refused: Mapping[str, Problem]) -> ProposedSource | None:
+    """Return the source with new keys, if these avoid a collision that no policy avoids.
+
+    Args:
+        source: A source.
+        refused: Name of each of its tables whose keys collide, to the problem.
+    """
+    colliding = [each for each in source.maps if each.name in refused and each.shared and each.collision]
+    if source.keys or source.obstacle or not any(each.has_integer_key for each in colliding):
+        return None
+    if _are_versions(colliding):
+        return replace(source, obstacle=_versions_text(colliding))
+    identical = {folded(each.name) for each in source.maps if each.on_conflict and each.name not in refused}
+    while changing := {name for name in identical if _parents(source, name) - identical - {name}}:
+        identical -= changing
+    maps = tuple(_with_new_keys(each, is_kept=folded(each.name) in identical) for each in source.maps)
+    return replace(source, keys="renumber", maps=maps)
+
+
+def _parents(source: ProposedSource, name: str) -> frozenset[str]:
+    return next(each.parents for each in source.maps if folded(each.name) == name)
+
+
+def _are_versions(maps: Iterable[ProposedMap]) -> bool:
+    """Return whether at least half of the rows with equal keys are identical."""
+    maps = list(maps)
+    return 0 < sum(each.common for each in maps) <= 2 * sum(each.identical for each in maps)
+
+
+def _versions_text(maps: Iterable[ProposedMap]) -> str:
+    parts = [f"{each.name}: {each.identical} of {each.common}" for each in maps if each.identical]
+    return f"Rows with equal keys are identical in part ({join_first_names(parts)}), as in two versions of one file."
+
+
+def _with_new_keys(table_map: ProposedMap, *, is_kept: bool) -> ProposedMap:
+    """Return the mapping of a table in a source with new keys.
+
+    A table keeps its keys if its rows with equal keys are all identical, and so are those to which they refer.
+    """
+    if is_kept:
+        return replace(table_map, keys="keep" if table_map.has_integer_key else "")
+    match = table_map.unique if table_map.shared and table_map.has_integer_key else ()
+    return replace(table_map, on_conflict="", collision="", match=match)
+
+
+def withdraw_new_keys(proposal: Proposal, problems: Iterable[Problem]) -> Proposal:
+    """Return the proposal in which sources keep their keys, if new ones cause a problem."""
+    against: dict[str, str] = defaultdict(str)
+    for problem in problems:
+        if problem.id in _AGAINST_NEW_KEYS:
+            for subject in (problem.subject, *problem.others):
+                against[subject] = problem.what
+    if not against:
+        return proposal
+    sources = []
+    shared = {
+        folded(each.into) for source in proposal.sources for each in source.maps if _subject(source, each, against)
+    }
+    for source in proposal.sources:
+        facts = [against[key] for each in source.maps if (key := _subject(source, each, against))]
+        meets = any(each.new_keys(source.keys) and folded(each.into) in shared for each in source.maps)
+        withdrawn = source.keys and (facts or meets)
+        sources.append(_keeping_keys(source, (facts or ["Other sources keep their keys."])[0]) if withdrawn else source)
+    return replace(proposal, sources=tuple(sources))
+
+
+def _subject(source: ProposedSource, table_map: ProposedMap, subjects: Mapping[str, str]) -> str:
+    return next((key for key in source.subjects(table_map.name) if key in subjects), "")
+
+
+def _keeping_keys(source: ProposedSource, obstacle: str) -> ProposedSource:
+    maps = tuple(replace(each, keys="", match=()) for each in source.maps)
+    return replace(source, keys="", obstacle=obstacle, maps=maps)

@@ -1,0 +1,160 @@
+"""Test that colliding integer keys get new values, and that references follow them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.inventory.discovery import discover
+from sqlite_consolidate.inventory.inspection import inspect_file
+from sqlite_consolidate.inventory.plan_writer import render_plan
+from sqlite_consolidate.plan.loader import load
+from tests.support.thorough import sampled
+from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.whole_run import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
+    from sqlite_consolidate.plan.model import Source
+
+CUSTOMERS = "CREATE TABLE customers(id INTEGER PRIMARY KEY, name);"
+NOTES = "CREATE TABLE notes(id INTEGER PRIMARY KEY, {} INTEGER{});"
+ROWS = "INSERT INTO customers VALUES (1, '{0}a'), (2, '{0}b'); INSERT INTO notes VALUES (1, 2), (2, 1);"
+USERS = "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT UNIQUE, name);"
+
+
+def written(tmp_path: Path, refined: RefinedProposal) -> Source:
+    """Return the only source of the plan that is written."""
+    file = tmp_path / "written.toml"
+    file.write_text(render_plan(refined.proposal, "2026-11-27"), "utf-8")
+    [source] = load(file).sources
+    return source
+
+
+def both(tmp_path: Path, sql: str, rows: str = ROWS) -> RefinedProposal:
+    """Return the proposal for two databases of one schema with other rows under equal keys."""
+    return proposal_of(tmp_path, app=sql + rows.format("x"), shop=sql + rows.format("y"))
+
+
+@pytest.mark.parametrize(
+    ("column", "declared"),
+    sampled(
+        [("customer", " REFERENCES customers(id)"), ("customer_id", ""), ("customers", ""), ("from_customer_id", "")],
+        0,
+        1,
+    ),
+)
+def test_children_follow_the_new_keys_of_parents(tmp_path: Path, column: str, declared: str) -> None:
+    """A reference that no FOREIGN KEY declares is stated in the plan."""
+    refined = both(tmp_path, CUSTOMERS + NOTES.format(column, declared))
+
+    source = written(tmp_path, refined)
+    stated = [(each.column, each.to) for table in source.tables for each in table.refers]
+    assert (source.keys_, [table.into for table in source.tables]) == ("renumber", ["customers", "notes"])
+    assert stated == ([] if declared else [(column, "customers.id")])
+    assert (refined.objections, refined.proposal.decisions) == ((), 0)
+
+
+def test_column_that_no_key_explains_is_a_decision(tmp_path: Path) -> None:
+    """Its numbers are no keys of the table that it is named after."""
+    refined = both(tmp_path, CUSTOMERS + NOTES.format("customer_id", ""), ROWS.replace("(1, 2)", "(1, 77)"))
+
+    [proposed] = refined.proposal.sources
+    assert (proposed.keys, proposed.loose) == ("renumber", ("notes.customer_id",))
+    assert refined.proposal.decisions == len(proposed.decide) == 1
+
+
+def test_tables_that_only_a_view_connects_keep_their_keys(tmp_path: Path) -> None:
+    """The column in the view may hold keys, and nothing says of which table."""
+    view = "CREATE VIEW v AS SELECT name FROM notes JOIN customers ON customers.id = c;"
+    refined = both(tmp_path, CUSTOMERS + NOTES.format("c", "") + view)
+
+    [proposed] = refined.proposal.sources
+    assert (proposed.keys, [table.into for table in proposed.maps]) == ("", ["shop_customers", "shop_notes"])
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+
+
+def test_rows_with_a_unique_column_are_matched(tmp_path: Path) -> None:
+    """The same user has another number in the other file."""
+    rows = "INSERT INTO users VALUES (1, 'ada@x', 'Ada'), (2, 'bob@x', 'Bob')"
+    other = "INSERT INTO users VALUES (1, 'cleo@x', 'Cleo'), (2, 'ada@x', 'Ada')"
+    refined = proposal_of(tmp_path, app=USERS + rows, shop=USERS + other)
+
+    assert written(tmp_path, refined).tables[0].match == ["email"]
+    assert (refined.objections, refined.proposal.decisions) == ((), 0)
+
+
+def test_matched_rows_that_differ_are_a_decision(tmp_path: Path) -> None:
+    """Only a person knows which name is right."""
+    rows = "INSERT INTO users VALUES (1, 'ada@x', 'Ada'), (2, 'bob@x', 'Bob')"
+    refined = proposal_of(tmp_path, app=USERS + rows, shop=USERS + rows.replace("'Bob'", "'Rob'").replace("2", "3"))
+
+    [proposed] = refined.proposal.sources
+    assert [table.into for table in proposed.maps] == ["shop_users"]
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+
+
+def test_lookup_table_keeps_its_keys_beside_new_ones(tmp_path: Path) -> None:
+    """All its rows are identical, and new keys would double them."""
+    kinds = "CREATE TABLE kinds(id INTEGER PRIMARY KEY, word); INSERT INTO kinds VALUES (1, 'a'), (2, 'b');"
+    refined = both(tmp_path, kinds + CUSTOMERS + NOTES.format("kind", " REFERENCES kinds(id)"))
+
+    tables = {table.name: (table.keys_, table.on_conflict) for table in written(tmp_path, refined).tables}
+    assert tables["kinds"] == ("keep", "skip-identical")
+    assert tables["customers"] == (None, "refuse")
+    assert (refined.objections, refined.proposal.decisions) == ((), 0)
+
+
+def test_two_versions_of_one_file_are_a_decision(tmp_path: Path) -> None:
+    """Most of the rows are identical, so that new keys would double them."""
+    rows = "INSERT INTO customers VALUES (1, 'a'), (2, 'b'), (3, '{}')"
+    refined = proposal_of(tmp_path, app=CUSTOMERS + rows.format("c"), shop=CUSTOMERS + rows.format("d"))
+
+    [proposed] = refined.proposal.sources
+    assert (proposed.keys, proposed.maps[0].into) == ("", "shop_customers")
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+
+
+def test_keys_that_are_no_integers_stay(tmp_path: Path) -> None:
+    """The declared type says INTEGER, and one value is a text."""
+    sql = "CREATE TABLE t(id INT PRIMARY KEY, a); INSERT INTO t VALUES (1, '{0}'), ('x{0}', 1);"
+    refined = proposal_of(tmp_path, app=sql.format(1), shop=sql.format(2))
+
+    [proposed] = refined.proposal.sources
+    assert (proposed.keys, proposed.maps[0].into) == ("", "shop_t")
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        ("parent_id", "(1, NULL), (2, 1)", ("t", "id")),
+        ("t_id", "(1, 2), (2, 1)", ("t", "id")),
+        ("t_id", "(1, 2), (2, 7)", None),
+        ("chat_id", "(1, 2), (2, 7)", None),
+    ],
+)
+def test_reference_needs_values_that_are_keys(
+    tmp_path: Path, column: str, values: str, expected: tuple[str, str] | None
+) -> None:
+    """The name alone is no evidence."""
+    execute(
+        tmp_path / "a.db", f"CREATE TABLE t(id INTEGER PRIMARY KEY, {column} INTEGER); INSERT INTO t VALUES {values}"
+    )
+    [candidate] = discover(tmp_path).candidates
+
+    [reference] = inspect_file(tmp_path, candidate).unstated
+
+    assert (reference.column, reference.to) == (column, expected)
+
+
+def test_amounts_and_texts_are_no_references(tmp_path: Path) -> None:
+    """Neither a number without the name of an id counts, nor a text with it."""
+    sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, total INTEGER, t_id TEXT); INSERT INTO t VALUES (1, 1, '1')"
+    execute(tmp_path / "a.db", sql)
+    [candidate] = discover(tmp_path).candidates
+
+    assert inspect_file(tmp_path, candidate).unstated == ()
