@@ -36,6 +36,7 @@ LEVELS: dict[str, Level] = {
     "fault-not-planted": "attention",
     "further-column": "note",
     "file-appeared": "attention",
+    "file-vanished": "attention",
     "hot-journal-rolled-back": "attention",
     "id-unfollowed": "attention",
     "index-lags": "note",

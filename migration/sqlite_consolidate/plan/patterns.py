@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
     from sqlite_consolidate.problem import Problem
 
+MOST_LISTED = 3
+"""Number of files of a pattern up to which each is listed by itself."""
+
 _WILDCARDS = {"*": "[^/]*", "?": "[^/]"}
 
 

@@ -127,7 +127,8 @@ def _rehearsal(record: Record) -> Rehearsal:
         if "live" in database.contents
     }
     offsets = {(key_map.source, key_map.table, key_map.column): key_map.offset for key_map in record.key_maps}
-    return Rehearsal(record.run, _parse_time(record.finished), digests, tables, seconds, offsets)
+    sources = {source.name: source.file for source in record.sources}
+    return Rehearsal(record.run, _parse_time(record.finished), digests, tables, seconds, offsets, sources)
 
 
 def _parse_time(text: str) -> datetime:

@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.observation import Observation
-else:
-    pass
 
 
 _T = TypeVar("_T")
@@ -64,6 +62,7 @@ class Rehearsal:
         tables: Rows and digest of each table of these databases, by path and table.
         seconds: Time that each stage took, by stage id.
         offsets: Number that it added to each renumbered key, by source, and table and column of the target.
+        sources: File of each source that it read, by name.
     """
 
     run: str
@@ -72,6 +71,7 @@ class Rehearsal:
     tables: dict[str, dict[str, tuple[int, str]]]
     seconds: dict[str, float]
     offsets: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,8 @@ class LastRehearsal:
 
     Attributes:
         passed: The rehearsal, or None.
-        refusal: Why the best of the others does not count. It is empty if there is no report of a rehearsal.
-        unmet: Demand that it does not meet, which is the mode, plan, workspace, version, verdict, time, or a criterion
-            of bundles.
+        refusal: Why the best of the others does not count, or empty.
+        unmet: Demand that it does not meet, such as ``plan``, ``version`` or a criterion of bundles.
     """
 
     passed: Rehearsal | None = None

@@ -19,13 +19,19 @@ from sqlite_consolidate.engine.code.remaining import remaining_mentions, unrefer
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scan import attention_findings
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.patterns import by_entry
 from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.text import counted, list_names, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import ExitStack
 
     from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
+    from sqlite_consolidate.engine.run.results import Rehearsal
     from sqlite_consolidate.engine.sqlite.files import FileProblem
+    from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.problem import Problem
 
 
@@ -86,11 +92,30 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
         inspected.findings += changed_offsets(
             inspected.mappings, run.rehearsal.passed.run, run.rehearsal.passed.offsets
         )
+        inspected.findings += changed_files(plan, run.rehearsal.passed)
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
     left_out = files.left_out if files and run.is_rehearsal else {}
     return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""), left_out)
+
+
+def changed_files(plan: Plan, rehearsal: Rehearsal) -> Iterator[Finding]:
+    """Yield a finding for each pattern that matches other files than in the last rehearsal.
+
+    Args:
+        plan: The plan with a source for each file.
+        rehearsal: A rehearsal of the same plan.
+    """
+    for entry, sources in by_entry(plan.sources):
+        now = {printable(source.file) for source in sources if source.is_of_pattern}
+        then = {file for name, file in rehearsal.sources.items() if name == f"{printable(entry.name)}:{file}"}
+        for id, files, verb in (("file-appeared", now - then, "appeared"), ("file-vanished", then - now, "vanished")):
+            if files:
+                has = "has" if len(files) == 1 else "have"
+                since = f"{has} {verb} since the rehearsal {rehearsal.run}"
+                text = f"{counted(len(files), 'file')} {since}: {list_names(sorted(files))}."
+                yield Finding.of(id, entry.file, text, count=len(files))
 
 
 def _load_setup(run: RunResults) -> list[Problem]:

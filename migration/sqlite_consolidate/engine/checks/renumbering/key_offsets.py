@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.merge.rows.key_shift import ConditionalShift, Key
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.patterns import MOST_LISTED
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted
 
@@ -39,9 +40,6 @@ LARGEST = 2**63 - 1
 """Largest integer that SQLite stores."""
 
 _EXACT_IN_JAVASCRIPT = 2**53
-_MOST_LISTED = 3
-"""Number of files of a pattern up to which each has a finding of its own."""
-
 _MAX_SENTINELS = 500  # different values in one column
 
 
@@ -145,7 +143,7 @@ class _Offsets:
         for (subject, _, key), files in self._renumbered.items():
             mapping = files[0][0]
             noun, into = "key" if mapping.table.primary_key == (key,) else f"{key}", mapping.into.name
-            if len(files) > _MOST_LISTED:
+            if len(files) > MOST_LISTED:
                 offsets, rows = [offset for *_, offset in files], sum(rows for _, rows, _ in files)
                 text = (
                     f"of {into} have the {noun} of their file plus the number of this file, from {min(offsets)} to"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.patterns import MOST_LISTED
 from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:
@@ -47,18 +48,27 @@ def changed_offsets(
 ) -> Iterator[Finding]:
     """Yield a finding for each key that has another offset than in the rehearsal.
 
+    There is one for all files of a pattern that has many.
+
     Args:
         mappings: The moved tables.
         rehearsal: Id of the rehearsal.
         rehearsed: Its offsets, by source, and by table and column of the target as its evidence has them.
     """
+    changed: dict[tuple[str, str], list[tuple[TableMapping, int, int]]] = {}
     for mapping in mappings:
         for key, shift in mapping.key_shifts.items():
             names = (mapping.source.name, mapping.into.name, key_column(mapping, key))
             offset = rehearsed.get(tuple(map(printable, names)))  # type: ignore[arg-type] # of three names
             if offset is not None and offset != shift.offset:
-                text = (
-                    f"gets {key} plus {shift.offset}. The rehearsal {rehearsal} added {offset}, on databases that have"
-                    " changed since."
-                )
-                yield Finding.of("offsets-changed", mapping.subject, text)
+                changed.setdefault((mapping.entry_subject, key), []).append((mapping, shift.offset, offset))
+    since = "on databases that have changed since."
+    for (subject, key), files in changed.items():
+        if len(files) > MOST_LISTED:
+            into = files[0][0].into.name
+            text = f"files add another number to {key} of {into} than the rehearsal {rehearsal} did, {since}"
+            yield Finding.of("offsets-changed", subject, text, count=len(files))
+            continue
+        for mapping, now, then in files:
+            text = f"gets {key} plus {now}. The rehearsal {rehearsal} added {then}, {since}"
+            yield Finding.of("offsets-changed", mapping.subject, text)
