@@ -6,6 +6,7 @@ Other programs may rely on the format, which is schema 2.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -28,7 +29,7 @@ from sqlite_consolidate.report.evidence import (
     SmokeRecord,
     TableContent,
 )
-from sqlite_consolidate.report.folded_files import dump, fold_document, unfold_document
+from sqlite_consolidate.report.folded_files import FilesOfPatterns, dump, fold_document, unfold_document
 from sqlite_consolidate.row_differences import RowDifferences, row_differences_from
 from sqlite_consolidate.text import printable
 
@@ -81,20 +82,25 @@ _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
 
 
 def to_json(record: Record) -> str:
-    """Return the record as indented JSON in ASCII."""
+    """Return the record as indented JSON in ASCII.
+
+    What it has of each file becomes text piece by piece, because there may be very many files.
+    """
+    names = ((source.name, source.file, source.digest) for source in record.sources)
+    files = FilesOfPatterns([printable_texts(texts) for texts in names])
     document = {
         "schema": SCHEMA,
         "mode": record.mode.in_evidence,
         **{name: getattr(record, name) for name in _UNCHANGED},
         "workspace": {"name": record.workspace, "id": record.workspace_id},
-        "sources": [_database(source) for source in record.sources],
+        "sources": map(_database, record.sources),
         "target": _database(record.target) if record.target else None,
         **{name: _objects(kind, getattr(record, name)) for name, kind in _LISTS.items()},
         "not_shown": list(record.not_shown),
         **({} if record.moves else {"planned": _objects(MoveRecord, record.planned)}),
         **record.extra,
     }
-    return dump(fold_document(printable_texts(document))) + "\n"
+    return dump(fold_document(printable_texts(document), files)) + "\n"
 
 
 def record_from_json(document: dict[str, Any]) -> Record:
@@ -117,7 +123,7 @@ def record_from_json(document: dict[str, Any]) -> Record:
 
 def entries_to_json(entries: Iterable[Evidence]) -> list[dict[str, Any]]:
     """Return entries as the objects of ``evidence.json``."""
-    return _objects(Evidence, entries)
+    return list(_objects(Evidence, entries))
 
 
 def entries_from_json(items: Iterable[dict[str, Any]]) -> list[Evidence]:
@@ -127,7 +133,7 @@ def entries_from_json(items: Iterable[dict[str, Any]]) -> list[Evidence]:
 
 def moves_to_json(moves: Iterable[MoveRecord]) -> list[dict[str, Any]]:
     """Return moves as the objects of ``evidence.json``."""
-    return _objects(MoveRecord, moves)
+    return list(_objects(MoveRecord, moves))
 
 
 def moves_from_json(items: Iterable[dict[str, Any]]) -> list[MoveRecord]:
@@ -148,7 +154,7 @@ def printable_texts(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         items = [printable_texts(item) for item in value]
         return value if all(map(is_, items, value)) else type(value)(items)
-    return value
+    return map(printable_texts, value) if isinstance(value, Iterator) else value
 
 
 def printable_record(record: Record, shown: Callable[[str], str] = str) -> Record:
@@ -198,9 +204,9 @@ def _field_names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
-def _objects(kind: type, items: Iterable[Any]) -> list[dict[str, Any]]:
+def _objects(kind: type, items: Iterable[Any]) -> Iterator[dict[str, Any]]:
     names = [field.name for field in fields(kind) if field.name not in LEFT_OUT.get(kind, ())]
-    return [_object(item, names) for item in items]
+    return (_object(item, names) for item in items)
 
 
 def _object(item: Any, names: list[str]) -> dict[str, Any]:

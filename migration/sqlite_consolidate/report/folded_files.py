@@ -10,21 +10,19 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.plan.patterns import backup_names
+from sqlite_consolidate.plan.patterns import MOST_LISTED, backup_names
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 Item = dict[str, Any]
 
 _MOST_UNFOLDED = 2_000_000  # 10,000 files with 50 tables have fewer
-_MOST_LISTED = 3
-"""Number of files up to which each has items of its own."""
-
 _SUMMED = ("rows", "arrived", "skipped", "replaced", "identical", "left", "unfollowed", "matched", "examined")
 _NEVER_FOLDED = ("limit", "number")
 _TEXTS = ("expected", "observed")
@@ -93,7 +91,7 @@ class FilesOfPatterns:
     @property
     def are_many(self) -> bool:
         """Return whether a pattern has so many files that its items are summed up."""
-        return any(number > _MOST_LISTED for number in self.numbers.values())
+        return any(number > MOST_LISTED for number in self.numbers.values())
 
     def of_subject(self, subject: str) -> _File | None:
         """Return the file that a subject of an entry names."""
@@ -126,17 +124,24 @@ def fold_moves(items: Iterable[Item], files: FilesOfPatterns) -> list[Item]:
     return _fold(((item | {"source": file.entry} if file else item, file) for item, file in placed), files)
 
 
-def fold_document(document: Item) -> Item:
-    """Return a document of evidence with the files of patterns summed up."""
-    files = _files_of(document)
-    if not files.are_many:
-        return document
-    folded = document | {
-        name: (fold_entries if name == "criteria" else fold_moves)(document[name], files)
-        for name in _LISTS
-        if name in document
-    }
-    return folded | {"sources": [_with_live_contents(source, files) for source in document["sources"]]}
+def fold_document(document: Item, files: FilesOfPatterns | None = None) -> Item:
+    """Return a document of evidence with the files of patterns summed up.
+
+    Args:
+        document: The document. Its lists may be iterators, which are read once.
+        files: The files of its sources. None if the sources are a list.
+    """
+    files = files or _files_of(document)
+    folded: Item = {}
+    if files.are_many:
+        folded = {
+            name: (fold_entries if name == "criteria" else fold_moves)(document[name], files)
+            for name in _LISTS
+            if name in document
+        }
+        folded["sources"] = (_with_live_contents(source, files) for source in document["sources"])
+    rest = {name: value for name, value in document.items() if isinstance(value, Iterator) and name not in folded}
+    return document | folded | {name: list(value) for name, value in rest.items()}
 
 
 def unfold_document(document: Item) -> Item:
@@ -197,35 +202,59 @@ def _generic_entries(items: Iterable[Item], files: FilesOfPatterns) -> Iterator[
 
 
 def _fold(items: Iterable[tuple[Item, _File | None]], files: FilesOfPatterns) -> list[Item]:
-    groups: dict[object, list[tuple[Item, _File | None]]] = {}
+    groups: dict[object, _Group] = {}
     for number, (item, file) in enumerate(items):
         key: object = number
-        if file and files.numbers[file.entry] > _MOST_LISTED:
+        if file and files.numbers[file.entry] > MOST_LISTED:
             names = _BY_MOVE if "source" in item else ("id", "subject", "outcome", "relation")
-            key = (file.entry, *(item.get(name) for name in names))
-        groups.setdefault(key, []).append((item, file))
-    return [folded for group in groups.values() for folded in _fold_group(group, files)]
+            key = (file.entry, *(item.get(name) for name in names), *item)
+        if group := groups.get(key):
+            group.add(item, file)
+        else:
+            groups[key] = _Group(item, file)
+    return [folded for group in groups.values() for folded in group.fold(files)]
 
 
-def _fold_group(group: list[tuple[Item, _File | None]], files: FilesOfPatterns) -> list[Item]:
-    positions = [file.position for _, file in group if file]
-    items = [item for item, _ in group]
-    if len(items) == 1 or len(set(positions)) < len(items) or group[0][1] is None:
-        return [_as_it_was(item, file) for item, file in group]
-    entry = group[0][1].entry
-    each: Item = {"source": entry}
-    if positions != list(range(files.numbers[entry])):
-        each["files"] = positions
-    folded = dict(items[0])
-    for key in dict.fromkeys(key for item in items for key in item):
-        values = [item.get(key) for item in items]
-        if key in _SUMMED and any(values):
-            folded[key], each[key] = sum(value or 0 for value in values), values
-        elif any(value != values[0] for value in values):
-            folded[key], each[key] = _summary(key, values), values
-    if each.get("observed") is not None and each["observed"] == each.get("expected"):
-        each["observed"] = "expected"
-    return [folded | {"each": each}]
+class _Group:
+    """Hold items with the same keys, and a value for each file only where the files differ."""
+
+    def __init__(self, item: Item, file: _File | None) -> None:
+        self._first = item
+        self._files = [file]
+        self._columns: dict[str, list[Any]] = {}
+
+    def add(self, item: Item, file: _File | None) -> None:
+        """Add the item of a further file."""
+        for key, value in item.items():
+            first, column = self._first[key], self._columns.get(key)
+            if column is not None:
+                column.append(value)
+            elif type(value) is not type(first) or value != first:
+                self._columns[key] = [first] * len(self._files) + [value]
+        self._files.append(file)
+
+    def fold(self, files: FilesOfPatterns) -> Iterator[Item]:
+        """Yield one item for all files, or the item of each file if they cannot be folded."""
+        positions = [file.position for file in self._files if file]
+        if len(self._files) == 1 or len(set(positions)) < len(self._files) or self._files[0] is None:
+            for number, file in enumerate(self._files):
+                own_values = {key: column[number] for key, column in self._columns.items()}
+                yield _as_it_was(self._first | own_values, file)
+            return
+        entry = self._files[0].entry
+        folded, each = dict(self._first), Item(source=entry)
+        if positions != list(range(files.numbers[entry])):
+            each["files"] = positions
+        for key, value in self._first.items():
+            values = self._columns.get(key)
+            if key in _SUMMED and (values or value):
+                values = values or [value] * len(positions)
+                folded[key], each[key] = sum(number or 0 for number in values), values
+            elif values:
+                folded[key], each[key] = _summary(key, values), values
+        if each.get("observed") is not None and each["observed"] == each.get("expected"):
+            each["observed"] = "expected"
+        yield folded | {"each": each}
 
 
 def _as_it_was(item: Item, file: _File | None) -> Item:

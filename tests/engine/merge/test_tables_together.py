@@ -235,3 +235,15 @@ def test_target_keeps_its_own_view_and_trigger(bench: Bench) -> None:
 
     assert planned_objects(target_schema) == []
     assert left(target_schema) == [("view-left", "a.db")]
+
+
+def test_files_of_one_kind_share_a_schema(bench: Bench) -> None:
+    """Thousands of files would otherwise hold thousands of equal tables."""
+    bench.database("a.db", FIRST)
+    bench.database("b.db", FIRST)
+    bench.database("c.db", SECOND)
+
+    schemas = [database.schema for database in bench.survey(*map(source, ("a.db", "b.db", "c.db"))).databases]
+
+    assert schemas[0] is schemas[1]
+    assert schemas[0] != schemas[2]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.cost import has_linear_cost
@@ -198,7 +199,7 @@ def _prove_pages(write_lock: DatabaseLock) -> PageProof:
 
 def _read_database(name: str, file: str, write_lock: DatabaseLock, proof: PageProof | None = None) -> InspectedDatabase:
     con = write_lock.reader
-    schema = read_schema(con)
+    schema = _shared(read_schema(con))
     content = read_contents(con, schema=schema, tables=proof.digests if proof and proof.has_digests else None)
     return InspectedDatabase(
         name=name,
@@ -211,6 +212,15 @@ def _read_database(name: str, file: str, write_lock: DatabaseLock, proof: PagePr
         size=size_with_sidecars(write_lock.path),
         orphans=count_orphans(con),
     )
+
+
+_SCHEMAS: WeakValueDictionary[tuple[Any, ...], Schema] = WeakValueDictionary()
+
+
+def _shared(schema: Schema) -> Schema:
+    """Return an equal schema that is in use, because thousands of files may have the same."""
+    key = tuple(schema.tables.values()), schema.triggers, schema.views, tuple(schema.header.items())
+    return _SCHEMAS.setdefault(key, schema)
 
 
 def page_findings(databases: Iterable[InspectedDatabase]) -> list[Finding]:

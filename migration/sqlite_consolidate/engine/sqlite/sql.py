@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from sys import intern
 
 # An identifier as SQLite accepts it (https://sqlite.org/lang_keywords.html): "a", [a], `a`, 'a' or a bare word.
 _IDENTIFIER = r"""(?:"(?:[^"]|"")*"|\[[^\]]*\]|`(?:[^`]|``)*`|'(?:[^']|'')*'|(?:[A-Za-z0-9_$]|[^\x00-\x7f])+)"""
@@ -34,11 +35,11 @@ def identifier_list(names: tuple[str, ...] | list[str]) -> str:
 def folded(name: str) -> str:
     """Return ``name`` in the form in which SQLite compares names.
 
-    SQLite ignores the case of ASCII letters only.
+    SQLite ignores the case of ASCII letters only. Equal names are one object, because thousands of files have the same.
     """
     if name.isascii():
-        return name.lower()
-    return "".join(char.lower() if char.isascii() else char for char in name)
+        return intern(name.lower())
+    return intern("".join(char.lower() if char.isascii() else char for char in name))
 
 
 def strip_literals(sql: str) -> str:

@@ -1,0 +1,35 @@
+"""Specify that evidence of very many files is written with little memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+
+from sqlite_consolidate.report.evidence import DatabaseRecord, TableContent
+from sqlite_consolidate.report.evidence_json import to_json
+from tests.support.reports import records
+
+_FILES = 200
+_CRITERIA = 10
+_MOST_BYTES = 5_000  # of each file; the objects of all entries of a file take twice as much
+
+
+def test_memory_of_evidence_is_bounded_for_each_file() -> None:
+    """Entries are folded when they arise, and never lie side by side as objects."""
+    files = [f"phones/{number:05}.db" for number in range(_FILES)]
+    contents = {"call": TableContent(1, "0" * 64)}
+    sources = tuple(
+        DatabaseRecord(f"phone:{file}", file, digest=f"{number:064x}", contents={"live": contents})
+        for number, file in enumerate(files)
+    )
+    criteria = tuple(records.passed(f"c{number}", file) for number in range(_CRITERIA) for file in files)
+    record = replace(records.accepted(), sources=sources, criteria=criteria)
+    to_json(record)
+
+    tracemalloc.start()
+    text = to_json(record)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert files[-1] in text
+    assert peak < _FILES * _MOST_BYTES
