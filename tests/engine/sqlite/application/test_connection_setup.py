@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlite_utils import hookimpl
+from sqlite_utils.plugins import pm
 
 from sqlite_consolidate.engine.content.worker import ReadWorker
 from sqlite_consolidate.engine.sqlite.application.connection_setup import (
@@ -21,7 +24,6 @@ from sqlite_consolidate.problem import ProblemError
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
-    from pathlib import Path
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -64,6 +66,26 @@ def test_each_kind_of_connection_is_prepared(tmp_path: Path) -> None:
             con.execute("INSERT INTO t VALUES('ä', 2)")
     with closing(open_memory()) as con, pytest.raises(sqlite3.OperationalError):
         con.execute("SELECT twice(2)")
+
+
+def test_plugins_of_sqlite_utils_can_prepare_connections(tmp_path: Path) -> None:
+    """The file is that of the documentation. A plugin calls what a connection has."""
+    page = (Path(__file__).parents[4] / "docs" / "how-to" / "sqlite-utils.md").read_text("utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+
+    class Plugin:
+        @hookimpl
+        def prepare_connection(self, conn: sqlite3.Connection) -> None:
+            conn.enable_load_extension(True)  # noqa: FBT003 -- SQLite's own name for it
+            conn.create_function("twice", 1, lambda value: value * 2)
+            conn.enable_load_extension(False)  # noqa: FBT003
+
+    name = pm.register(Plugin())
+    try:
+        with prepared(tmp_path, code), closing(open_memory()) as con:
+            assert con.execute("SELECT twice(2)").fetchone() == (4,)
+    finally:
+        pm.unregister(name=name)
 
 
 def test_second_process_is_prepared(tmp_path: Path) -> None:

@@ -40,7 +40,9 @@ class Registrar:
     """Add collations, functions and extensions to one connection.
 
     It has ``create_function``, ``create_collation``, ``create_aggregate``, ``create_window_function`` and
-    ``load_extension``, each as a connection of Python's ``sqlite3`` has it.
+    ``load_extension``, each as a connection of Python's ``sqlite3`` has it. ``enable_load_extension`` is there for code
+    that was written for a connection, such as the plugins of sqlite-utils. It does nothing, because ``load_extension``
+    needs no permission.
     """
 
     def __init__(self, con: sqlite3.Connection) -> None:
@@ -58,6 +60,7 @@ class Registrar:
                 con.enable_load_extension(False)  # noqa: FBT003
 
         self.load_extension = load_extension
+        self.enable_load_extension = lambda _on: None
 
 
 def _forwarding(method: Callable[..., Any]) -> Callable[..., Any]:
