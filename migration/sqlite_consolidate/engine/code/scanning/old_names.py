@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
@@ -28,6 +31,7 @@ _READ_AROUND = 2000  # characters on both sides of a name in which secrets are l
 _SEPARATOR = r"[/\\]+"
 _ELSEWHERE = re.compile(r"\b(?:https?|ftps?|wss?)://[^\s\"'`<>()]*\Z|[\w.+-]@\Z")
 _LONGEST_URL = 500
+_MOST_BRANCHES = 30  # nested groups of a regular expression
 _BETWEEN_PIECES = b"\"'+ \t\r\n\\()"
 
 
@@ -79,14 +83,15 @@ class OldNames:
         self.paths = dict(files_by_name)
         self.names = tuple(self.paths)
         self.patterns = NamePatterns(files_by_name)
-        # Longer names come first, so that "tasks.db-1" is not found as "tasks.db" where both are old.
-        longest_first = sorted(self.names, key=len, reverse=True)
-        names = "|".join(_SEPARATOR.join(map(re.escape, name.split("/"))) for name in longest_first)
-        self._pattern = re.compile(rf"(?<![\w.-])({names or '(?!)'})(?:{SIDECAR_PATTERN})?(?![\w~]|[.-]\w)")
+        names = any_of(self.names).replace("/", _SEPARATOR)
+        self._pattern = re.compile(rf"(?<![\w.-])({names})(?:{SIDECAR_PATTERN})?(?![\w~]|[.-]\w)")
         files = [PurePosixPath(name) for name in self.names]
-        self._bytes = [file.name.encode() for file in files]
-        self._ends = {file.suffix.removeprefix(".").encode() or file.name.encode() for file in files}
-        self._parts = [(file.stem.encode(), _suffix_pattern(file.suffix.removeprefix("."))) for file in files]
+        self._in_bytes = _bytes_pattern([file.name for file in files])
+        self._ends = {os.fsencode(file.suffix.removeprefix(".") or file.name) for file in files}
+        stems: dict[str, list[str]] = {}
+        for file in files:
+            stems.setdefault(file.suffix.removeprefix("."), []).append(file.stem)
+        self._parts = [(_suffix_pattern(suffix), _bytes_pattern(of_suffix)) for suffix, of_suffix in stems.items()]
 
     def find(self, text: str) -> Iterator[tuple[int, str]]:
         """Yield the offset and the name of every mention in the text."""
@@ -96,7 +101,7 @@ class OldNames:
 
     def may_occur_in(self, data: bytes) -> bool:
         """Return quickly whether a file may contain one of the names in one piece."""
-        return self._has_an_end(data) and any(name in data for name in self._bytes)
+        return self._has_an_end(data) and bool(self._in_bytes.search(data))
 
     def may_be_assembled_in(self, data: bytes) -> bool:
         """Return quickly whether a program may assemble one of the names from pieces."""
@@ -104,8 +109,9 @@ class OldNames:
             return False
         if self.patterns.may_be_built_in(data):
             return True
-        squeezed = data.translate(None, _BETWEEN_PIECES)
-        return any(stem in squeezed and ending.search(data) for stem, ending in self._parts)
+        stems = [stem for ending, stem in self._parts if ending.search(data)]
+        squeezed = data.translate(None, _BETWEEN_PIECES) if stems else b""
+        return any(stem.search(squeezed) for stem in stems)
 
     def _has_an_end(self, data: bytes) -> bool:
         """Return whether the file has the suffix of a database, or the whole name of one without.
@@ -115,9 +121,34 @@ class OldNames:
         return any(end in data for end in self._ends)
 
 
+def any_of(names: Iterable[str]) -> str:
+    """Return a regular expression for any of the names, which takes the longest.
+
+    Names that begin alike are one branch, so that the time of a search hardly grows with their number.
+    """
+    return _branch(sorted(set(names)), _MOST_BRANCHES) or "(?!)"
+
+
+def _branch(names: list[str], depth: int) -> str:
+    prefix = os.path.commonprefix(names)  # noqa: RUF071 -- of characters, not of folders
+    ends = [name[len(prefix) :] for name in names]
+    further = [end for end in ends if end]
+    if not further:
+        return re.escape(prefix)
+    if depth:
+        branches = [_branch(list(alike), depth - 1) for _, alike in groupby(further, itemgetter(0))]
+    else:
+        branches = [re.escape(end) for end in sorted(further, key=len, reverse=True)]
+    return f"{re.escape(prefix)}(?:{'|'.join(branches)}){'?' if len(further) < len(ends) else ''}"
+
+
+def _bytes_pattern(names: Iterable[str]) -> re.Pattern[bytes]:
+    return re.compile(any_of(os.fsencode(name).decode("latin-1") for name in names).encode("latin-1"))
+
+
 def _suffix_pattern(suffix: str) -> re.Pattern[bytes]:
     """Return the pattern of a suffix in a program, such as ``.db`` or ``"db"``."""
-    end = re.escape(suffix.encode())
+    end = re.escape(os.fsencode(suffix))
     return re.compile(rb"\." + end + rb"(?!\w)|[\"']" + end + rb"[\"']" if end else b"")
 
 

@@ -259,7 +259,9 @@ def _text_bytes(path: str, planned: bytes | None) -> bytes | None:
         head = opened.read(_HEAD_BYTES)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return (head + opened.read()).decode("utf-16", "replace").encode()
-        return None if b"\0" in head else head + opened.read()
+        if b"\0" in head:
+            return None
+        return head + opened.read() if len(head) == _HEAD_BYTES else head
 
 
 def mentions_in(file: str, data: bytes, names: OldNames, constants: WorkspaceConstants | None = None) -> list[Mention]:
