@@ -1,12 +1,10 @@
-"""Test how databases are classified by path and content, and which are duplicates."""
+"""Test which databases are duplicates, and which tables several of them have."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
-from sqlite_consolidate.inventory.classification import classify, find_duplicates
+from sqlite_consolidate.inventory.classification import find_duplicates
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import inspect_file
 from tests.support.workspaces.whole_run import execute
@@ -17,41 +15,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.inventory import Inventory
 
 _ROWS = "CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES (1, 'x'), (2, 'y');"
-
-
-@pytest.mark.parametrize(
-    ("file", "expected"),
-    [
-        ("shop.db", "live"),
-        ("latest.db", "live"),
-        ("copyright.db", "live"),
-        ("old.db", "live"),
-        ("archive.db", "live"),
-        ("contest.db", "live"),
-        ("shop.db.bak", "backup"),
-        ("shop_copy.db", "backup"),
-        ("shop copy 2.db", "backup"),
-        ("shop (1).db", "backup"),
-        ("shop_old.db", "backup"),
-        ("shop.db.old", "backup"),
-        ("backups/2024/shop.db", "backup"),
-        ("shop.db.archived_20250131_120000", "backup"),
-        ("shop.db~", "backup"),
-        ("template.db", "template"),
-        ("templates/shop.db", "template"),
-        ("examples/shop.db", "template"),
-        ("tests/shop.db", "test"),
-        ("shop_test.db", "test"),
-        ("fixtures/shop.db", "test"),
-    ],
-)
-def test_role_follows_from_a_word_in_the_path(tmp_path: Path, file: str, expected: str) -> None:
-    """A word in the path counts only as a whole word."""
-    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-    execute(tmp_path / file, _ROWS)
-    [database] = [inspect_file(tmp_path, candidate) for candidate in discover(tmp_path).candidates]
-
-    assert classify(database)[0] == expected
 
 
 def test_equal_rows_make_a_copy_when_bytes_differ(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LEFT_OUT = {
     "Thumbs.db": "it is named like a database, and has no SQLite header",
-    "cache.db": "none of its tables has a row",
+    "cache.db": "looks like a cache: its path has the word 'cache'",
     "empty.db": "it has 0 bytes",
     "north_again.db": "it has the same content as north.db",
     "vault.db": "it has no SQLite header, and its bytes look encrypted",
@@ -33,7 +33,7 @@ LEFT_OUT = {
     ),
     "templates/new_shop.db": "looks like a template: its path has the word 'templates'",
 }
-TARGET_REASONS = ("no other database has more tables with rows (3)", "no other database is nearer to the root folder")
+TARGET_REASONS = ("it has the most tables with rows (3)",)
 SEPARATE_USERS = (
     "users is declared differently in shop.db (only in this one: phone). users is kept apart as crm_users, "
     "so change the code that reads it. "
@@ -54,8 +54,8 @@ def test_reasons_of_files_left_out_are_worded(proposal: Proposal) -> None:
     assert {file.file: file.reason for file in proposal.left_out} == LEFT_OUT
 
 
-def test_reasons_for_the_target_are_worded(proposal: Proposal) -> None:
-    """The first line of the plan has them."""
+def test_reason_for_the_target_is_worded(proposal: Proposal) -> None:
+    """The plan has it above the target."""
     assert proposal.target_reasons == TARGET_REASONS
 
 
@@ -63,9 +63,9 @@ def test_name_is_a_worded_reason_for_the_target() -> None:
     """The name is the only point when all else is equal."""
     databases = [Database(f"{name}.db", "database", 1, "") for name in ("a", "main")]
 
-    target, reasons = choose_target(databases, {"a.db": 0, "main.db": 0}, "workspace")
+    target, reason = choose_target(databases, {"a.db": 0, "main.db": 0}, "workspace")
 
-    assert (target.file, reasons) == ("main.db", ["its name is main.db"])
+    assert (target.file, reason) == ("main.db", "its name is main.db")
 
 
 def test_decision_about_separate_tables_is_worded(proposal: Proposal) -> None:

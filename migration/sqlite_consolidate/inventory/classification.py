@@ -1,15 +1,15 @@
-"""Tell what each database is for, and which databases have equal content or shared tables."""
+"""Tell which databases have equal content, and which tables several of them have."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.selection.roles import is_named_as_copy
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,50 +20,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
-
-
-Role = Literal["live", "copy", "backup", "template", "test", "no rows", "not read"]
-
-# As a whole name ("archive.db") such a word may be the subject of the rows. In the name of a folder it is not.
-_ROLE_PATTERNS: dict[Role, re.Pattern[str]] = {
-    "backup": re.compile(
-        r"(?<![a-z])(bak|snapshot|archived|copies)(?![a-z])|(backups?|copy)(?![a-z])|~$|\(\d+\)"
-        r"|[._-]o(ld|rig)(?![a-z])|(?<![a-z])(old|archives?)/"
-    ),
-    "template": re.compile(r"(?<![a-z])(templates?|tmpl|skeleton|blank|seed|examples?)(?![a-z])|(?<![a-z])samples?/"),
-    "test": re.compile(r"(?<![a-z])(tests?|testing|testdata|fixtures?|mocks?|demo)(?![a-z])"),
-}
-
-
-def classify(database: Database, twin: str = "") -> tuple[Role, str]:
-    """Return the role of a database and the reason for it, in half a sentence.
-
-    Args:
-        database: The database.
-        twin: File of a database with equal content, of which this one is the copy; else empty.
-    """
-    if database.kind != "database":
-        return "not read", database.unread_reason or "it has 0 bytes"
-    same_as = f"it has the same content as {twin}" if twin else ""
-    for named_role in _ROLE_PATTERNS:
-        if word := _role_word(named_role, database.file):
-            return named_role, f"its path has the word {word!r}" + (f", and {same_as}" if same_as else "")
-    if twin:
-        return "copy", same_as
-    return ("live", "") if database.tables_with_rows else ("no rows", "none of its tables has a row")
-
-
-def is_named_as_copy(file: str) -> bool:
-    """Return whether a path has a word for a backup, a template or a test.
-
-    Of two databases with equal content, the one with such a path is the copy.
-    """
-    return any(_role_word(named_role, file) for named_role in _ROLE_PATTERNS)
-
-
-def _role_word(named_role: Role, file: str) -> str:
-    match = _ROLE_PATTERNS[named_role].search(folded(file))
-    return match.group().strip("._-/") if match else ""
 
 
 MAX_COMPARED_ROWS = 300_000

@@ -12,9 +12,10 @@ from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
-from sqlite_consolidate.inventory.classification import Overlap, Role, classify, find_duplicates, find_overlaps
+from sqlite_consolidate.inventory.classification import Overlap, find_duplicates, find_overlaps
 from sqlite_consolidate.inventory.discovery import Discovery, discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
+from sqlite_consolidate.inventory.selection.roles import Role, classify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +52,11 @@ class Entry:
         """Return the path relative to the workspace."""
         return self.database.file
 
+    @property
+    def is_live(self) -> bool:
+        """Return whether its rows have to be moved, as those of a conflicted copy have."""
+        return self.role in ("live", "conflict")
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -78,8 +84,8 @@ class Inventory:
 
     @property
     def live(self) -> tuple[Entry, ...]:
-        """Return the databases with rows that are no copy, backup, template or test."""
-        return tuple(entry for entry in self.entries if entry.role == "live")
+        """Return the databases with rows that have to be moved, conflicted copies included."""
+        return tuple(entry for entry in self.entries if entry.is_live)
 
 
 def take_inventory(
@@ -112,7 +118,7 @@ def take_inventory(
         root=root,
         entries=entries,
         duplicates=tuple(map(tuple, duplicates)),
-        overlaps=tuple(find_overlaps([entry.database for entry in entries if entry.role in ("live", "no rows")])),
+        overlaps=tuple(find_overlaps([entry.database for entry in entries if entry.is_live or entry.role == "no rows"])),
         discovery=discovery,
         files_read=scanned.files_read,
         has_code=any(mention.kind in (*KINDS_IN_USE, "open pattern") for mention in scanned.mentions),
@@ -138,18 +144,22 @@ def _entries(
     held: Sequence[Holder],
 ) -> tuple[Entry, ...]:
     twins = {file: group[0] for group in duplicates for file in group[1:]}
+    files = frozenset(database.file for database in databases if database.kind == "database")
     by_name: dict[str, list[Mention]] = defaultdict(list)
     for mention in scanned:
         if mention.kind in KINDS_IN_USE:
             by_name[mention.database].append(mention)
+    by_holder: dict[str, list[Holder]] = defaultdict(list)
+    for holder in held:
+        by_holder[holder.file.relative_to(root).as_posix()].append(holder)
     open_patterns = [mention for mention in scanned if mention.kind == "open pattern"]
     return tuple(
         Entry(
             database,
-            *classify(database, twins.get(database.file, "")),
+            *classify(database, twins.get(database.file, ""), files),
             twins.get(database.file, ""),
             tuple(by_name[database.file.rpartition("/")[2]]),
-            tuple(holder for holder in held if holder.file == root / database.file),
+            tuple(by_holder[database.file]),
             tuple(mention for mention in open_patterns if fits_open_pattern(mention.pattern, database.file)),
         )
         for database in databases

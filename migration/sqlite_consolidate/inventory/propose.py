@@ -45,6 +45,10 @@ _UNREFERENCED = (
     "no code is seen to open this file: how does your application reach it? "
     "Change that code by a [[reference]], or leave this source out if nothing reads it."
 )
+_CONFLICTED = (
+    "{reason}: which rows are right? Set `match` or `on_conflict` for the rows that both have, "
+    "or leave this source out."
+)
 _ONLY_COMPUTED = (
     "only a computed name that can be that of any database, {pattern} ({place}), can open this file: does it? "
     "Change that code by a [[reference]], or leave this source out if nothing reads it."
@@ -59,9 +63,9 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     live = [entry.database for entry in inventory.live]
     if len(live) < 2:  # noqa: PLR2004 -- one database needs no consolidation
         return None
-    target, reasons = choose_target(
-        live, {entry.file: len(entry.mentions) for entry in inventory.live}, inventory.root.name
-    )
+    eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
+    mentions_of = {entry.file: len(entry.mentions) for entry in eligible}
+    target, reason = choose_target([entry.database for entry in eligible], mentions_of, inventory.root.name)
     entries, postponed = _split_by_size([entry for entry in inventory.live if entry.file != target.file])
     names = name_sources([entry.file for entry in entries])
     naming = TableNaming(target)
@@ -76,9 +80,12 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     proposal = Proposal(
         name=slug(inventory.root.name) or "consolidation",
         target=target.file,
-        target_reasons=tuple(reasons),
+        target_reasons=(reason,),
         sources=sources,
-        left_out=(*(_left_out(entry) for entry in inventory.entries if entry.role != "live"), *_postponed(postponed)),
+        left_out=(
+            *(_left_out(entry) for entry in inventory.entries if not entry.is_live),
+            *_postponed(postponed),
+        ),
         references=_references(inventory, [source.file for source in sources], target.file, mentions),
         smoke=smoke,
         untried=tuple(file for file in code if file not in tried),
@@ -203,7 +210,8 @@ def _source(
                 maps.append(replace(index, related=related.get(folded(table.name), frozenset())))
             else:
                 leaves.append(left_index(table.name, problem.what))
-    questions = () if entry.mentions or not inventory.has_code else (_ask_who_opens(entry),)
+    questions = [_CONFLICTED.format(reason=entry.role_reason)] if entry.role == "conflict" else []
+    questions += [] if entry.mentions or questions or not inventory.has_code else [_ask_who_opens(entry)]
     proposed = {folded(each.name) for each in maps} | {folded(each.table) for each in leaves}
     empty = tuple(
         table.name for table in database.tables if table.table.kind == "table" and folded(table.name) not in proposed
@@ -214,7 +222,7 @@ def _source(
         _notes(entry),
         tuple(maps),
         tuple(leaves),
-        questions,
+        tuple(questions),
         empty,
         obstacle=find_obstacle(database),
         loose=loose_columns(database),

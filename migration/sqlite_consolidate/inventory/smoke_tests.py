@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.source_files import is_python
-from sqlite_consolidate.inventory.classification import is_named_as_copy
 from sqlite_consolidate.inventory.proposal import ProposedSmoke
+from sqlite_consolidate.inventory.selection.roles import is_named_as_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

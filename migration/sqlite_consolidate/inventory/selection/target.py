@@ -7,46 +7,55 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlite_consolidate.inventory.inspection import Database
 
-_CENTRAL_NAMES = frozenset(["main", "app", "core", "workspace", "central", "master", "primary", "production", "prod"])
+_CENTRAL_NAMES = frozenset(["main", "app", "core", "workspace", "central", "primary", "production", "prod"])
 
 
-def choose_target(
-    databases: Sequence[Database], mentions: Mapping[str, int], workspace: str
-) -> tuple[Database, list[str]]:
-    """Return the database that has the most points as a target, and a reason for each point.
+def choose_target(databases: Sequence[Database], mentions: Mapping[str, int], workspace: str) -> tuple[Database, str]:
+    """Return the database that has the most points as a target, and the reason in one clause.
 
-    A database gets a point for each of these: a name such as ``main`` or that of the workspace, most tables with rows,
-    most mentions in the code, and the outermost folder. Several databases may get the same point.
-    Where points are equal, the database with most rows is chosen, then the first by name.
+    A database gets a point where no other database has more mentions in the code, or more tables with rows, where it is
+    in the outermost folder, and for a name such as ``main`` or that of the workspace. Where points are equal, the
+    earlier ones of this list count, then the number of rows, then the name.
 
     Args:
         databases: At least one.
         mentions: File to the number of its mentions.
         workspace: Name of the workspace's folder.
     """
-    reasons: dict[str, list[str]] = {database.file: [] for database in databases}
-    for database in databases:
-        if _is_central(database.file, workspace):
-            reasons[database.file].append(f"its name is {PurePosixPath(database.file).name}")
-    _award_most(
-        reasons,
-        {database.file: len(database.tables_with_rows) for database in databases},
-        "no other database has more tables with rows ({})",
+    tables = {database.file: len(database.tables_with_rows) for database in databases}
+    points = {
+        "mentions": _with_most(mentions),
+        "tables": _with_most(tables),
+        "path": _with_most({database.file: -database.file.count("/") for database in databases}),
+        "name": {database.file for database in databases if _is_central(database.file, workspace)},
+    }
+    best = min(
+        databases,
+        key=lambda database: (
+            -sum(database.file in files for files in points.values()),
+            [database.file not in files for files in points.values()],
+            -database.rows,
+            database.file,
+        ),
     )
-    _award_most(reasons, mentions, "the code mentions no other database more often ({})")
-    _award_most(
-        reasons,
-        {database.file: -database.file.count("/") for database in databases},
-        "no other database is nearer to the root folder",
-    )
-    best = min(databases, key=lambda database: (-len(reasons[database.file]), -database.rows, database.file))
-    return best, reasons[best.file] or [f"it has the most rows ({best.rows})"]
+    clauses: dict[str, Callable[[], str]] = {
+        "mentions": lambda: f"the code names it most often ({counted(mentions[best.file], 'place')})",
+        "tables": lambda: f"it has the most tables with rows ({tables[best.file]})",
+        "path": lambda: "it is nearest to the root folder",
+        "name": lambda: f"its name is {PurePosixPath(best.file).name}",
+    }
+    holding = {kind: files for kind, files in points.items() if best.file in files}
+    if not holding:
+        return best, f"it has the most rows ({best.rows})"
+    # A reason that fewer databases have says more.
+    return best, clauses[min(holding, key=lambda kind: len(holding[kind]))]()
 
 
 def _is_central(file: str, workspace: str) -> bool:
@@ -54,12 +63,7 @@ def _is_central(file: str, workspace: str) -> bool:
     return stem == folded(workspace) or bool(set(re.findall(r"[a-z]+", stem)) & _CENTRAL_NAMES)
 
 
-def _award_most(reasons: dict[str, list[str]], by_file: Mapping[str, int], reason: str) -> None:
-    """Give a point to the files with the largest number.
-
-    No file gets a point when all numbers are equal.
-    """
+def _with_most(by_file: Mapping[str, int]) -> set[str]:
+    """Return the files with the largest number, or none when all numbers are equal."""
     most = max(by_file.values())
-    for file, number in by_file.items() if len(set(by_file.values())) > 1 else ():
-        if number == most:
-            reasons[file].append(reason.format(most))
+    return {file for file, number in by_file.items() if number == most} if len(set(by_file.values())) > 1 else set()

@@ -1,0 +1,82 @@
+"""Tell what each database is for, by words in its path and by its content."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from sqlite_consolidate.engine.sqlite.sql import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlite_consolidate.inventory.inspection import Database
+
+Role = Literal[
+    "live", "conflict", "copy", "backup", "template", "test", "cache", "temporary file", "no rows", "not read"
+]
+
+NAMED_ROLES: dict[Role, re.Pattern[str]] = {
+    "backup": re.compile(
+        r"(?<![a-z])(bak|snapshot|archived|copies)(?![a-z])|(backups?|copy)(?![a-z])|~$"
+        r"|[._-]o(ld|rig)(?![a-z])|(?<![a-z])(old|archives?)/"
+    ),
+    "template": re.compile(r"(?<![a-z])(templates?|tmpl|skeleton|blank|seed|examples?)(?![a-z])|(?<![a-z])samples?/"),
+    "test": re.compile(r"(?<![a-z])(tests?|testing|testdata|fixtures?|mocks?|demo)(?![a-z])"),
+    "cache": re.compile(r"(?<![a-z])caches?(?![a-z])"),
+    "temporary file": re.compile(r"(?<![a-z])(tmp|temp|temporary)/|[._-]te?mp(?![a-z])"),
+}
+"""Words that tell what a database is for, whatever its rows are.
+
+As a whole name ("archive.db") such a word may be the subject of the rows. In the name of a folder it is not.
+"""
+
+_CONFLICT = re.compile(
+    r"\s*\((?:[^()/]*\bconflict(?:ed)?\b[^()/]*|\d+)\)"  # Dropbox, Nextcloud, Google Drive, browsers
+    r"|[._]sync-conflict-[\w-]+|[._-]conflict(?:ed)?(?:[._-]copy)?(?:-[\w-]+)?(?=\.|$)",  # Syncthing, ownCloud, Resilio
+    re.IGNORECASE,
+)
+
+
+def classify(database: Database, twin: str = "", files: Collection[str] = ()) -> tuple[Role, str]:
+    """Return the role of a database and the reason for it, in half a sentence.
+
+    Args:
+        database: The database.
+        twin: File of a database with equal content, of which this one is the copy; else empty.
+        files: Every database of the workspace.
+    """
+    if database.kind != "database":
+        return "not read", database.unread_reason or "it has 0 bytes"
+    same_as = f"it has the same content as {twin}" if twin else ""
+    original = find_original(database.file, files)
+    for named_role in NAMED_ROLES:
+        if word := _role_word(named_role, original or database.file):
+            return named_role, f"its path has the word {word!r}" + (f", and {same_as}" if same_as else "")
+    if twin:
+        return "copy", same_as
+    if not database.tables_with_rows:
+        return "no rows", "none of its tables has a row"
+    return ("conflict", f"it is named like a conflicted copy of {original}") if original else ("live", "")
+
+
+def find_original(file: str, files: Collection[str]) -> str:
+    """Return the database of which a file is a conflicted copy by its name, or an empty text.
+
+    Programs that synchronize folders name such copies. The original must exist.
+    """
+    original = _CONFLICT.sub("", file, count=1)
+    return original if original != file and original in files else ""
+
+
+def is_named_as_copy(file: str) -> bool:
+    """Return whether a path has a word for a file that is no source, such as a backup.
+
+    Of two databases with equal content, the one with such a path is the copy.
+    """
+    return any(_role_word(named_role, file) for named_role in NAMED_ROLES)
+
+
+def _role_word(named_role: Role, file: str) -> str:
+    match = NAMED_ROLES[named_role].search(folded(file))
+    return match.group().strip("._-/") if match else ""

@@ -1,0 +1,109 @@
+"""Test what the path of a database and its content tell about its role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.inventory.inventory import take_inventory
+from sqlite_consolidate.inventory.propose import propose_plan
+from sqlite_consolidate.inventory.selection.roles import find_original
+from tests.support.workspaces.whole_run import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROLES = {
+    "shop.db": "live",
+    "latest.db": "live",
+    "copyright.db": "live",
+    "old.db": "live",
+    "archive.db": "live",
+    "contest.db": "live",
+    "geocaching.db": "live",
+    "temperature.db": "live",
+    "shop.db.bak": "backup",
+    "shop_copy.db": "backup",
+    "shop copy 2.db": "backup",
+    "shop_old.db": "backup",
+    "shop.db.old": "backup",
+    "backups/2024/shop.db": "backup",
+    "shop.db.archived_20250131_120000": "backup",
+    "shop.db~": "backup",
+    "template.db": "template",
+    "templates/shop.db": "template",
+    "examples/shop.db": "template",
+    "tests/shop.db": "test",
+    "shop_test.db": "test",
+    "fixtures/shop.db": "test",
+    "cache/http.sqlite3": "cache",
+    ".cache/pip.db": "cache",
+    "http_cache.db": "cache",
+    "tmp/session.db": "temporary file",
+    "temp/import.db": "temporary file",
+    "import.db.tmp": "temporary file",
+    "shop (1).db": "conflict",
+    "lone (2).db": "live",
+    "backups/2024/shop (1).db": "backup",
+}
+CONFLICTED = [
+    "notes (conflicted copy).db",
+    "notes (Ada's conflicted copy 2024-05-01).db",
+    "notes (conflicted copy 2024-05-01 120000).db",
+    "notes (Case Conflict).db",
+    "notes (1).db",
+    "notes.sync-conflict-20240501-120000-ABCDEFG.db",
+    "notes_conflict-20240501-120000.db",
+    "notes.Conflict.db",
+]
+
+
+def test_role_follows_from_a_word_in_the_path(tmp_path: Path) -> None:
+    """A word counts only as a whole word.
+
+    The number of a download makes no conflicted copy where its original is not beside it.
+    """
+    for number, file in enumerate(ROLES):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        execute(tmp_path / file, f"CREATE TABLE t(a); INSERT INTO t VALUES ({number})")
+
+    inventory = take_inventory(tmp_path, lambda _words: None)
+
+    assert {entry.file: entry.role for entry in inventory.entries} == ROLES
+
+
+@pytest.mark.parametrize("file", CONFLICTED)
+def test_original_of_a_conflicted_copy_is_found(file: str) -> None:
+    """Each program that synchronizes folders has a pattern for these names."""
+    assert find_original(f"data/{file}", {"data/notes.db", "notes.db", f"data/{file}"}) == "data/notes.db"
+    assert find_original(f"data/{file}", {f"data/{file}"}) == ""
+
+
+@pytest.mark.parametrize("file", ["conflicts.db", "conflict.db", "notes.db", "notes (draft).db"])
+def test_other_names_are_no_conflicted_copies(file: str) -> None:
+    """The word can be the subject of the rows."""
+    assert find_original(file, {file, "notes.db", ".db"}) == ""
+
+
+def test_conflicted_copy_is_a_source_with_a_decision(tmp_path: Path) -> None:
+    """It is never the target, although it has more rows."""
+    sql = "CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT); INSERT INTO note VALUES (1, 'milk')"
+    execute(tmp_path / "notes.db", sql)
+    execute(tmp_path / "notes (conflicted copy).db", f"{sql}, (2, 'bread')")
+
+    proposal = propose_plan(take_inventory(tmp_path, lambda _words: None))
+
+    assert proposal is not None
+    assert proposal.target == "notes.db"
+    assert [(source.file, len(source.questions)) for source in proposal.sources] == [("notes (conflicted copy).db", 1)]
+
+
+def test_conflicted_copy_with_equal_rows_is_a_copy(tmp_path: Path) -> None:
+    """Nothing has to be decided about it."""
+    for file in ("notes.db", "notes (1).db"):
+        execute(tmp_path / file, "CREATE TABLE note(id INTEGER PRIMARY KEY); INSERT INTO note VALUES (1)")
+
+    inventory = take_inventory(tmp_path, lambda _words: None)
+
+    assert {entry.file: entry.role for entry in inventory.entries} == {"notes.db": "live", "notes (1).db": "copy"}
