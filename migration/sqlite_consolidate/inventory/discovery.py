@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.git import ignored_files
 from sqlite_consolidate.engine.code.scanning.scanned_files import SKIPPED_FOLDERS
 from sqlite_consolidate.engine.sqlite.files import MAGIC
+from sqlite_consolidate.engine.sqlite.limits import Progress
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 
 if TYPE_CHECKING:
@@ -68,14 +69,20 @@ class SkippedFolder:
 
 @dataclass(frozen=True)
 class Discovery:
-    """Hold the result of a walk through a workspace."""
+    """Hold the result of a walk through a workspace.
+
+    Attributes:
+        unsearched: Folder that could not be searched, to the reason.
+        files: Number of files in the folders that were searched.
+    """
 
     candidates: tuple[Candidate, ...]
     skipped_folders: tuple[SkippedFolder, ...]
+    unsearched: dict[str, str]
     files: int
 
 
-def discover(root: Path) -> Discovery:
+def discover(root: Path, progress: Progress | None = None) -> Discovery:
     """Walk through a workspace and read the first bytes of every file.
 
     Caches, virtual environments, ``node_modules``, folders that git ignores, and links to folders are left out.
@@ -84,35 +91,64 @@ def discover(root: Path) -> Discovery:
 
     Args:
         root: The workspace, resolved.
+        progress: Shows how many files were read.
     """
-    folders = dict(_folders(root))
-    unwanted = _outermost(_ignored(root, list(folders)))
-    files = [file for folder, names in folders.items() if not _within(folder, unwanted) for file in names]
-    skipped_folders = [
-        SkippedFolder(
-            top,
-            sum(
-                _is_named_like_database(file)
-                for parent, names in folders.items()
-                if _within(parent, [top])
-                for file in names
-            ),
-        )
-        for top in unwanted
-    ]
-    candidates = [candidate for file in files if (candidate := _candidate(root, file))]
-    return Discovery(tuple(candidates), tuple(skipped_folders), len(files))
+    progress = progress or Progress()
+    unsearched: dict[str, str] = {}
+    folders = dict(_folders(root, unsearched))
+    unwanted = frozenset(_outermost(_ignored(root, list(folders))))
+    files: list[str] = []
+    skipped = dict.fromkeys(sorted(unwanted), 0)
+    for folder, names in folders.items():
+        if top := _top_of(folder, unwanted):
+            skipped[top] += sum(map(_is_named_like_database, names))
+        else:
+            files += names
+    progress.begin(len(files), "files")
+    candidates = []
+    for file in files:
+        progress.counted += 1
+        if candidate := _candidate(root, file):
+            candidates.append(candidate)
+    skipped_folders = tuple(SkippedFolder(folder, databases) for folder, databases in skipped.items())
+    return Discovery(tuple(candidates), skipped_folders, unsearched, len(files))
 
 
-def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield every folder that may be searched, with its files, relative to the root."""
-    for directory, folders, names in os.walk(root):
+def _folders(root: Path, unsearched: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield every folder that may be searched, with its files, relative to the root.
+
+    Folders that cannot be searched are added to ``unsearched``. Links to folders are not followed.
+    """
+
+    def _note(error: OSError) -> None:
+        unsearched[_relative(root, error.filename) or "."] = f"it cannot be read: {error.strerror}"
+
+    for directory, folders, names in os.walk(root, onerror=_note):
         if "pyvenv.cfg" in names:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
-        folder = Path(directory).relative_to(root).as_posix().removeprefix(".")
-        yield folder, [f"{folder}/{name}" if folder else name for name in sorted(names)]
+        parent = _relative(root, directory)
+        inside = f"{parent}/" if parent else ""
+        for name in folders:
+            if reason := _leads_out(root, Path(directory, name)):
+                unsearched[inside + name] = reason
+        yield parent, [inside + name for name in sorted(names)]
+
+
+def _relative(root: Path, directory: str) -> str:
+    """Return a path relative to the root, which itself is empty."""
+    return directory.removeprefix(str(root)).lstrip("/")
+
+
+def _leads_out(root: Path, folder: Path) -> str:
+    """Return why a link to a folder is not searched.
+
+    The text is empty for a folder that has another path in the workspace as well.
+    """
+    if not folder.is_symlink() or folder.resolve().is_relative_to(root):
+        return ""
+    return "it is a symbolic link that leads out of the workspace"
 
 
 def _ignored(root: Path, folders: list[str]) -> frozenset[str]:
@@ -125,11 +161,14 @@ def _ignored(root: Path, folders: list[str]) -> frozenset[str]:
 
 
 def _outermost(folders: frozenset[str]) -> list[str]:
-    return [folder for folder in sorted(folders) if not any(folder.startswith(f"{other}/") for other in folders)]
+    return [folder for folder in folders if not _top_of(folder.rpartition("/")[0], folders)]
 
 
-def _within(folder: str, tops: list[str]) -> bool:
-    return any(folder == top or folder.startswith(f"{top}/") for top in tops)
+def _top_of(folder: str, tops: frozenset[str]) -> str:
+    """Return the folder of some that a folder is or is in, or an empty text."""
+    while folder and folder not in tops:
+        folder = folder.rpartition("/")[0]
+    return folder
 
 
 def _is_named_like_database(file: str) -> bool:
@@ -138,32 +177,23 @@ def _is_named_like_database(file: str) -> bool:
 
 def _candidate(root: Path, file: str) -> Candidate | None:
     """Return the file if it is a database or is named like one."""
-    path = root / file
+    path, is_named = f"{root}/{file}", _is_named_like_database(file)
     try:
-        status = path.lstat()
-    except OSError:  # removed since the folder was listed
-        return None
-    candidate = Candidate(file, status.st_size, status.st_mtime, (status.st_dev, status.st_ino), b"")
-    if stat.S_ISLNK(status.st_mode):
-        link = _unread(candidate, f"a symbolic link to {os.readlink(path)}")  # noqa: PTH115
-        return replace(link, is_link=True) if _is_named_like_database(file) else None
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    try:
-        candidate = Candidate(candidate.file, candidate.size, candidate.modified, candidate.identity, _head(path))
+        status = os.lstat(path)
+        head = _head(path) if stat.S_ISREG(status.st_mode) else b""
     except OSError as error:
-        return _unread(candidate, f"it cannot be read: {error.strerror}") if _is_named_like_database(file) else None
-    return candidate if candidate.is_database or _is_named_like_database(file) else None
+        return Candidate(file, 0, 0, (0, 0), b"", f"it cannot be read: {error.strerror}") if is_named else None
+    candidate = Candidate(file, status.st_size, status.st_mtime, (status.st_dev, status.st_ino), head)
+    if stat.S_ISLNK(status.st_mode):
+        reason = f"it is a symbolic link to {os.readlink(path)}"  # noqa: PTH115 -- a hundred thousand files
+        return replace(candidate, unread_reason=reason, is_link=True) if is_named else None
+    return candidate if stat.S_ISREG(status.st_mode) and (candidate.is_database or is_named) else None
 
 
-def _unread(candidate: Candidate, reason: str) -> Candidate:
-    return Candidate(candidate.file, candidate.size, candidate.modified, candidate.identity, b"", reason)
-
-
-def _head(path: Path) -> bytes:
+def _head(path: str) -> bytes:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        head = os.read(handle, len(MAGIC))
-        return head + os.read(handle, HEAD - len(head)) if head == MAGIC or _is_named_like_database(path.name) else head
+        head = os.read(handle, HEAD)
     finally:
         os.close(handle)
+    return head if head.startswith(MAGIC) or _is_named_like_database(path) else head[: len(MAGIC)]

@@ -6,28 +6,32 @@ Nothing in the workspace changes.
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.content.cost import has_linear_cost
 from sqlite_consolidate.engine.content.inspection import examine_in_worker
-from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
-from sqlite_consolidate.engine.sqlite.files import has_hot_journal, size_with_sidecars
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_unchanging
+from sqlite_consolidate.engine.sqlite.files import file_status, has_hot_journal, size_with_sidecars, uses_wal
 from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.engine.sqlite.schema.dependencies import trigger_dependencies, view_dependencies
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_schema
-from sqlite_consolidate.engine.sqlite.sidecars import WAL, sidecar_path
+from sqlite_consolidate.engine.sqlite.sidecars import SHM, WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.migration_stamps import read_stamp
 from sqlite_consolidate.inventory.references.unstated_references import find_unstated_references
-from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from sqlite_consolidate.engine.sqlite.connections import Connection
     from sqlite_consolidate.inventory.discovery import Candidate
     from sqlite_consolidate.inventory.migration_stamps import Stamp
     from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
@@ -147,7 +151,7 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
     try:
         with (
             limits.deadline.within(reading_seconds(candidate.size, _SECONDS), candidate.file),
-            open_for_inspection(path, limits) as con,
+            _open(path, candidate, limits) as con,
         ):
             con.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             if not has_linear_cost(con):
@@ -170,11 +174,30 @@ def _is_utf8(file: str) -> bool:
 
 
 def _database(path: Path, candidate: Candidate, kind: Kind, reason: str = "") -> Database:
-    wal = sidecar_path(path, WAL)
-    modified = max(candidate.modified, wal.stat().st_mtime if wal.is_file() else 0)
-    changed = datetime.fromtimestamp(modified, UTC).isoformat(timespec="seconds")
+    wal = file_status(sidecar_path(path, WAL))
+    modified = max(candidate.modified, wal.st_mtime if wal else 0)
     size = candidate.size if kind == "link" else size_with_sidecars(path)
+    changed = datetime.fromtimestamp(modified, UTC).isoformat(timespec="seconds")
     return Database(candidate.file, kind, size, changed, unread_reason=reason)
+
+
+def _open(path: Path, candidate: Candidate, limits: Limits) -> AbstractContextManager[Connection]:
+    """Open a database for reading.
+
+    SQLite cannot read a database in WAL mode where it may not create the sidecar files. This process reads the file
+    alone in that case, which is the whole database if no ``-wal`` has rows.
+
+    Raises:
+        ProblemError: The ``-wal`` has rows.
+    """
+    if not uses_wal(path) or os.access(path.parent, os.W_OK) or sidecar_path(path, SHM).exists():
+        return open_for_inspection(path, limits)
+    wal = file_status(sidecar_path(path, WAL))
+    if wal and wal.st_size:
+        fact = "has a -wal with rows, which SQLite reads only where this user may write to the folder."
+        hint = "Run as a user who may write there."
+        raise ProblemError(Problem("unreadable", candidate.file, fact, hint))
+    return closing(open_unchanging(path, limits))
 
 
 def _looks_encrypted(candidate: Candidate) -> bool:

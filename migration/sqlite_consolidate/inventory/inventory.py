@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,8 +12,10 @@ from sqlite_consolidate.engine.code.scanning.name_patterns import fits_open_patt
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.inventory.classification import Overlap, find_duplicates, find_overlaps
 from sqlite_consolidate.inventory.discovery import Discovery, discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
-    from sqlite_consolidate.engine.sqlite.limits import Limits
 
 _SUFFIXES = ("", *SIDECARS)
 
@@ -68,6 +71,7 @@ class Inventory:
         overlaps: Tables that more than one database has. Backups, copies and unread files do not count.
         files_read: Number of text files that were read for mentions.
         has_code: Whether code or configuration names a database, or computes the name of one.
+        unscanned: Text files that could not be read for mentions, each with the reason as its text.
         unexamined_processes: Number of processes whose open files could not be listed.
         state: Size and time of the last change of every database and its sidecar files before the inventory.
     """
@@ -79,6 +83,7 @@ class Inventory:
     discovery: Discovery
     files_read: int
     has_code: bool
+    unscanned: tuple[Mention, ...]
     unexamined_processes: int
     state: dict[str, tuple[int, int]]
 
@@ -86,6 +91,20 @@ class Inventory:
     def live(self) -> tuple[Entry, ...]:
         """Return the databases with rows that have to be moved, conflicted copies included."""
         return tuple(entry for entry in self.entries if entry.is_live)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Return a finding for each file and folder that could not be read."""
+        searched = self.discovery.unsearched.items()
+        unread = [entry.database for entry in self.entries if entry.database.kind in ("unreadable", "link")]
+        return [
+            *(
+                Finding.of("not-searched", folder, f"not searched for databases: {reason}.")
+                for folder, reason in searched
+            ),
+            *(Finding.of("database-unread", each.file, f"not read: {each.unread_reason}.") for each in unread),
+            *(Finding.of("not-scanned", each.file, f"not scanned: {each.text}.") for each in self.unscanned),
+        ]
 
 
 def take_inventory(
@@ -100,17 +119,22 @@ def take_inventory(
             relative to the workspace.
         limits: Limits of time and size for reading.
     """
+    progress = (limits or Limits()).progress
     on_progress("looking for databases")
-    discovery = discover(root)
+    discovery = discover(root, progress)
     state = file_state(root, [candidate.file for candidate in discovery.candidates])
     on_progress(f"looking into {len(discovery.candidates)} files")
-    databases = [inspect_file(root, candidate, limits) for candidate in discovery.candidates]
+    databases: list[Database] = []
+    progress.begin(len(discovery.candidates), "files", lambda: len(databases))
+    for candidate in discovery.candidates:
+        databases.append(inspect_file(root, candidate, limits))  # noqa: PERF401 -- its length is the progress
     on_progress("comparing databases")
     duplicates = find_duplicates(root, databases, limits)
     on_progress(f"reading {discovery.files} files for mentions")
     database_identities = frozenset(candidate.identity for candidate in discovery.candidates)
     names = [database.file for database in databases]
-    scanned = find_mentions(ScanScope(root, ["."], names, never_open=database_identities, excluded=frozenset(excluded)))
+    scope = ScanScope(root, ["."], names, never_open=database_identities, excluded=frozenset(excluded))
+    scanned = find_mentions(scope, progress=progress)
     on_progress("listing the processes that have them open")
     held = find_holders([root / database.file for database in databases])
     entries = _entries(root, databases, duplicates, scanned.mentions, held.entries)
@@ -118,10 +142,13 @@ def take_inventory(
         root=root,
         entries=entries,
         duplicates=tuple(map(tuple, duplicates)),
-        overlaps=tuple(find_overlaps([entry.database for entry in entries if entry.is_live or entry.role == "no rows"])),
+        overlaps=tuple(
+            find_overlaps([entry.database for entry in entries if entry.is_live or entry.role == "no rows"])
+        ),
         discovery=discovery,
         files_read=scanned.files_read,
         has_code=any(mention.kind in (*KINDS_IN_USE, "open pattern") for mention in scanned.mentions),
+        unscanned=tuple(mention for mention in scanned.not_scanned if mention.kind == "unreadable"),
         unexamined_processes=held.unseen,
         state=state,
     )
@@ -129,11 +156,12 @@ def take_inventory(
 
 def file_state(root: Path, files: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return size and time of the last change of each existing file and sidecar file."""
-    paths = [root / f"{file}{suffix}" for file in files for suffix in _SUFFIXES]
-    statuses = {path: path.lstat() for path in paths if path.exists()}
-    return {
-        path.relative_to(root).as_posix(): (status.st_size, status.st_mtime_ns) for path, status in statuses.items()
-    }
+    states = {}
+    for name in (f"{file}{suffix}" for file in files for suffix in _SUFFIXES):
+        with contextlib.suppress(OSError):  # absent, or in a folder that this user may not search
+            status = os.lstat(f"{root}/{name}")
+            states[name] = status.st_size, status.st_mtime_ns
+    return states
 
 
 def _entries(

@@ -73,7 +73,8 @@ class InventoryRun(Pipeline):
     def _take(self) -> None:
         self.session.inspect_workspace()
         self.log.extra["inventory"] = inventory_data(self.session)
-        self.log.note(*unseen_findings(self.session.inventory.unexamined_processes))
+        inventory = self.session.inventory
+        self.log.note(*unseen_findings(inventory.unexamined_processes), *inventory.findings)
         written = self.session.write_plan()
         if written is not None:
             settings = replace(self.request.settings, plan=written)

@@ -5,27 +5,31 @@ The steps are to inspect the workspace, to propose a plan, and to write it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_message
 from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
 from sqlite_consolidate.inventory.plan_writer import render_plan, write_plan
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refine_proposal
+from sqlite_consolidate.inventory.selection.roles import NAMED_ROLES
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, join_first_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from sqlite_consolidate.inventory.inventory import Entry
+    from sqlite_consolidate.inventory.proposal import Proposal
 
+_CHANGED = "Run the inventory again while no program uses this file."
 _READABLE_KINDS = frozenset({"database", "empty"})
 
 
@@ -81,15 +85,30 @@ class InventorySession:
         None is returned where fewer than two databases have rows.
 
         Raises:
-            ProblemError: A database is locked or busy.
-            OSError: The plan cannot be written.
+            ProblemError: The plan cannot be written.
         """
         proposal = propose_plan(self.inventory)
         if proposal is not None:
-            self.refined = refine_proposal(self.root, proposal, self.on_progress, self.limits)
+            self.refined = self._refined(proposal)
             date = datetime.now(UTC).strftime("%Y-%m-%d")
-            self.written = write_plan(render_plan(self.refined.proposal, date), self.plan)
+            try:
+                self.written = write_plan(render_plan(self.refined.proposal, date), self.plan)
+            except OSError as error:
+                fact = f"cannot be written: {error.strerror}."
+                hint = "Give write permission on its folder, or name a plan in another folder: --plan=FILE."
+                raise ProblemError(Problem("read-only", self.plan.name, fact, hint)) from error
         return self.written
+
+    def _refined(self, proposal: Proposal) -> RefinedProposal:
+        """Return the proposal after its rehearsal, or with the reason for having none.
+
+        A database can be changed, locked or removed after it was inspected.
+        """
+        try:
+            return refine_proposal(self.root, proposal, self.on_progress, self.limits)
+        except EXPECTED_ERRORS as error:
+            reason = f"not rehearsed: {one_line(failure_message(error))}"
+            return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)
 
     @property
     def decisions(self) -> int:
@@ -116,9 +135,7 @@ def databases_found(inventory: Inventory) -> list[Observation]:
 def plan_proposed(session: InventorySession) -> list[Observation]:
     """Observe that the plan is valid and marks every problem of its own check."""
     if session.written is None or session.refined is None:
-        live = len(session.inventory.live)
-        observed = f"{live} with rows that are no copy, backup, template or test: no plan was written"
-        return [not_required("plan", observed)]
+        return [not_required("plan", f"no plan was written: {no_plan_reason(session.inventory)}")]
     name = session.written.name
     try:
         load(session.written)
@@ -134,6 +151,22 @@ def plan_proposed(session: InventorySession) -> list[Observation]:
             name, "no problem in its own check, or a mark at each problem", observed, marked == session.decisions
         )
     ]
+
+
+def no_plan_reason(inventory: Inventory) -> str:
+    """Return why an inventory proposes no plan, and what would help."""
+    alone = f"only {inventory.live[0].file}" if inventory.live else "none"
+    reason = f"a consolidation needs two databases with rows, and here is {alone}."
+    unread = [entry.file for entry in inventory.entries if entry.database.kind in ("unreadable", "encrypted", "link")]
+    if unread:
+        reason += f" Not read: {join_first_names(unread)}. Make them readable."
+    named = [entry.file for entry in inventory.entries if entry.role in NAMED_ROLES]
+    if named:
+        reason += f" By a word in its path, {join_first_names(named)} is no source. Rename what is one."
+    ignored = [skipped.folder for skipped in inventory.discovery.skipped_folders if skipped.databases]
+    if ignored:
+        reason += f" git ignores {join_first_names(ignored)}. Name the folder that has the databases: --workspace=DIR."
+    return reason
 
 
 def only_looked(inventory: Inventory) -> list[Observation]:
@@ -152,7 +185,8 @@ def only_looked(inventory: Inventory) -> list[Observation]:
     if not now and not inventory.state:
         return [not_required("workspace", "there is no database")]
     return [
-        Observation(file, "as before", _change(file, inventory.state, now), holds=False) for file in unexpected
+        Observation(file, "as before", _change(file, inventory.state, now), holds=False, todo=_CHANGED)
+        for file in unexpected
     ] or [all_unchanged]
 
 
@@ -171,6 +205,7 @@ def inventory_data(session: InventorySession) -> dict[str, Any]:
         "processes_unseen": inventory.unexamined_processes,
         "plan": session.written.name if session.written else "",
         "target_because": list(proposal.target_reasons) if proposal else [],
+        "no_plan": "" if session.written else no_plan_reason(inventory),
         "decisions": session.decisions,
         "unrehearsed": session.refined.unrehearsed_reason if session.refined else "",
         "objections": list(session.refined.objections) if session.refined else [],

@@ -102,6 +102,14 @@ def open_unlocked(path: Path, mode: str, limits: Limits | None = None) -> Connec
     return _open(path, f"{mode}&nolock=1", limits)
 
 
+def open_unchanging(path: Path, limits: Limits | None = None) -> Connection:
+    """Open a database that no process writes to, and read nothing but the file itself.
+
+    SQLite takes no lock and reads no ``-wal`` (https://sqlite.org/uri.html).
+    """
+    return _open(path, "ro&immutable=1", limits)
+
+
 def open_new(path: Path, limits: Limits | None = None) -> Connection:
     """Create a database file with mode 0600 and open it.
 

@@ -32,9 +32,9 @@ class Progress:
     One thread writes it and another reads it. Both only set numbers.
 
     Attributes:
-        counted: Rows that were read since the part began.
-        total: Rows or bytes of the whole part. 0 if the total is not known.
-        unit: ``rows`` or ``bytes``.
+        counted: Rows or files that were read since the part began.
+        total: Rows, files or bytes of the whole part. 0 if the total is not known.
+        unit: ``rows``, ``files`` or ``bytes``.
     """
 
     counted: int = 0
@@ -46,9 +46,9 @@ class Progress:
         """Start to count another part.
 
         Args:
-            total: Rows or bytes of the whole part. 0 if the total is not known.
-            unit: ``rows`` are counted as they are read, ``bytes`` are measured.
-            measure: Returns how much is done, in any thread. Without it, the rows that were ``counted`` are done.
+            total: Rows, files or bytes of the whole part. 0 if the total is not known.
+            unit: ``rows`` and ``files`` are counted as they are read, ``bytes`` are measured.
+            measure: Returns how much is done, in any thread. Without it, what was ``counted`` is done.
         """
         self._measure = measure
         self.counted, self.total, self.unit = 0, total, unit

@@ -117,7 +117,7 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
         yield f"plan: {inventory['plan']}" + (f', {marked} to decide (look for "# decide:")' if marked else "")
         yield from _rehearsal_lines(inventory)
     else:
-        yield "no plan: a consolidation needs at least two databases"
+        yield f"no plan: {inventory.get('no_plan') or 'it was not written'}"
 
 
 def _rehearsal_lines(inventory: dict[str, Any]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from sqlite_consolidate.engine.code.scanning.text_mentions import text_mentions
 from sqlite_consolidate.engine.code.scanning.text_patterns import is_javascript, is_yaml, lists_a_folder
 from sqlite_consolidate.engine.code.scanning.workspace_constants import WorkspaceConstants, module_path
 from sqlite_consolidate.engine.code.source_files import encoding_of, is_python
+from sqlite_consolidate.engine.sqlite.limits import Progress
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.problem import Problem
@@ -59,13 +60,17 @@ class ScanResult:
     not_scanned: tuple[Mention, ...]
 
 
-def find_mentions(scope: ScanScope, planned: Mapping[str, bytes] | None = None) -> ScanResult:
+def find_mentions(
+    scope: ScanScope, planned: Mapping[str, bytes] | None = None, progress: Progress | None = None
+) -> ScanResult:
     """Return every mention of an old database's file name, without opening a database.
 
     Args:
         scope: What to read and to look for.
         planned: Content that files will have after the planned rewrites. It is scanned in place of what they have now.
+        progress: Shows how many files were read.
     """
+    progress = progress or Progress()
     names = OldNames(scope.databases, scope.target)
     trees = list_scanned_files(scope)
     planned, root = planned or {}, os.fspath(scope.root)
@@ -73,7 +78,9 @@ def find_mentions(scope: ScanScope, planned: Mapping[str, bytes] | None = None) 
     unread = list(trees.not_scanned)
     suffix_constants: set[tuple[str, str]] = set()
     constants = WorkspaceConstants(trees.files, lambda file: _text_of(root, file, planned))
+    progress.begin(len(trees.files), "files")
     for file in trees.files:
+        progress.counted += 1
         try:
             data = _text_bytes(f"{root}/{file}", planned.get(file))
         except OSError as error:
