@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
-from tests.support.workspaces.two_sources import a_request, a_run, build_two_sources, execute, state
+from tests.support.workspaces.two_sources import ARCHIVED, a_request, a_run, build_two_sources, execute, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,14 +49,9 @@ def test_complete_rollback_exits_with_0(tmp_path: Path) -> None:
 
 
 def test_rollback_that_cannot_restore_everything_exits_with_3(tmp_path: Path) -> None:
-    """The manifest states another content of a source than the archive has."""
+    """The archive of a source has lost its rows."""
     root = consolidated(tmp_path / "workspace")
-    [folder] = (root / "backups").glob("small-*")
-    sealed = manifest.read(folder)
-    assert sealed is not None
-    digest = next(database.digest for database in sealed.databases if database.role == "source")
-    path = folder / manifest.NAME
-    path.write_text(path.read_text("utf-8").replace(digest, digest[::-1]), "utf-8")
+    execute(root / ARCHIVED, "DELETE FROM tasks")
 
     run = rolled_back(root)
 

@@ -26,7 +26,7 @@ Event = dict[str, Any]
 _REQUIRED = {"rewriting": ("file", "after")}
 """Facts that the readers of an event rely on. They are texts, as are the name and the time of each event."""
 
-_TEXTS = ("run", "plan")
+_TEXTS = ("run", "plan", "sha256")
 """Facts that are texts where an event has them."""
 
 

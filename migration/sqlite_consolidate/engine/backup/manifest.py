@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 
 from sqlite_consolidate.atomic_files import replace
-from sqlite_consolidate.engine.content.digest import TableDigest
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_file
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.patterns import expand_by_names
 from sqlite_consolidate.plan.values import inside
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -148,6 +149,20 @@ def expand_by_manifest(plan: Plan, sealed: Manifest | None) -> Plan:
     return expand_by_names(plan, {copy.name: copy.file for copy in copies}, tables)
 
 
+def plan_of_run(folder: Path, sealed: Manifest) -> Plan:
+    """Return the plan as a run has executed it, which its backup set keeps.
+
+    Raises:
+        ProblemError: The file has changed since (``copy-damaged``).
+    """
+    path = folder / PLAN
+    if not path.is_file() or digest_file(path) != sealed.plan_sha256:
+        fact = "is not the plan of the run, so nothing tells what the run has moved."
+        hint = "Restore this file of the backup set from another copy."
+        raise ProblemError(Problem("copy-damaged", f"{folder.name}/{PLAN}", fact, hint))
+    return expand_by_manifest(load(path), sealed)
+
+
 def write(folder: Path, manifest: Manifest) -> None:
     """Seal the backup set by writing its manifest to disk.
 
@@ -236,11 +251,10 @@ def _outside(folder: Path, path: str) -> Problem:
 
 
 def _unreadable(folder: Path, reason: str) -> ProblemError:
-    return ProblemError(
-        Problem(
-            "bad-manifest",
-            f"{folder.name}/{NAME}",
-            f"is not a manifest of format 1, because {reason}.",
-            "Restore the file, or move the whole set out of the backups folder.",
-        )
-    )
+    return ProblemError(problem(folder, f"is not a manifest of format 1, because {reason}."))
+
+
+def problem(folder: Path, fact: str) -> Problem:
+    """Return the problem that a fact about the manifest of a backup set is."""
+    hint = "Restore the file, or move the whole set out of the backups folder."
+    return Problem("bad-manifest", f"{folder.name}/{NAME}", fact, hint)

@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.backup.copies import (
 from sqlite_consolidate.engine.backup.reserved_space import reserve_space
 from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
 from sqlite_consolidate.engine.code.diff import write_whole_diff
+from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.plan.patterns import backup_names
 
 if TYPE_CHECKING:
@@ -57,6 +58,6 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
     )
     sync_copies(run.folder)
     manifest.write(run.folder, sealed)
-    run.ledger.note("sealed")
+    run.ledger.note("sealed", sha256=digest_file(run.folder / manifest.NAME))
     reserve_space(run.folder, disk_space_needed(run.plan, run.live).rollback)
     return sealed

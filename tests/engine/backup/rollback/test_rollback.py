@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
 from sqlite_consolidate.engine.content.contents import read_contents
+from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.run.stages import BACKUP, VERIFY
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import bytes_below
@@ -234,12 +235,14 @@ def test_empty_file_under_old_name_is_removed(root: Path, before: State) -> None
 
 
 def test_restored_target_with_other_contents_is_an_error(root: Path) -> None:
-    """The manifest has another content digest than the copy."""
-    sealed = manifest.read(root / SET)
+    """The manifest and the ledger agree, and the copy has another content digest."""
+    path, ledger = root / SET / manifest.NAME, Ledger(root / SET).path
+    sealed, digest_before = manifest.read(root / SET), digest_file(path)
     assert sealed is not None
-    (root / SET / manifest.NAME).unlink()
+    path.unlink()
     databases = tuple(replace(copy, digest="0" * 64) for copy in sealed.databases)
     manifest.write(root / SET, replace(sealed, databases=databases))
+    ledger.write_text(ledger.read_text().replace(digest_before, digest_file(path)))
     digest = read_contents(root / SET / "databases/target.db").digest
 
     with pytest.raises(ProblemError) as caught:

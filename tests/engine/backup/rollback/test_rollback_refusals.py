@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
+from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.run.stages import REFERENCES
 from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.problem import ProblemError
@@ -252,12 +253,38 @@ def test_pipe_in_place_of_an_archive_is_refused(root: Path) -> None:
     assert roll_back(root, root / SET).holds
 
 
-@pytest.mark.parametrize("key", ["code", "archive"])
-def test_manifest_without_a_file_of_the_ledger_is_refused(root: Path, key: str) -> None:
-    """The run has changed a file that the manifest would not restore."""
+@pytest.mark.parametrize("key", ["digest", "sha256", "mode", "journal_mode"])
+def test_edited_manifest_is_refused(root: Path, key: str) -> None:
+    """It is a manifest, but not the one that the run has sealed."""
     path = root / SET / manifest.NAME
     document = json.loads(path.read_bytes())
-    document[key] = document[key][1:] if key == "code" else {}
+    document["databases"][0][key] = {"mode": 0o666, "journal_mode": "wal"}.get(key, "0" * 64)
     path.write_text(json.dumps(document))
+
+    problems = [("bad-manifest", f"{SET_NAME}/manifest.json")]
+    refused(root, *problems, *[DAMAGED] * (key == "sha256"))
+
+
+def test_ledger_without_one_of_its_lines_is_refused(root: Path) -> None:
+    """A rollback would leave a code file as the run has written it."""
+    ledger = Ledger(root / SET)
+    lines = ledger.path.read_text().splitlines(keepends=True)
+    ledger.path.write_text("".join(line for line in lines if "app/notes.py" not in line))
+
+    refused(root, ("bad-ledger", f"{SET_NAME}/ledger.jsonl"))
+
+
+@pytest.mark.parametrize("key", ["code", "archive"])
+def test_manifest_without_a_file_of_the_ledger_is_refused(root: Path, key: str) -> None:
+    """The run has changed a file that the manifest would not restore.
+
+    The digest in the ledger is that of the edited manifest.
+    """
+    path, ledger = root / SET / manifest.NAME, Ledger(root / SET)
+    document = json.loads(path.read_bytes())
+    document[key] = document[key][1:] if key == "code" else {}
+    sealed = digest_file(path)
+    path.write_text(json.dumps(document))
+    ledger.path.write_text(ledger.path.read_text().replace(sealed, digest_file(path)))
 
     refused(root, ("bad-ledger", f"{SET_NAME}/ledger.jsonl"))

@@ -82,6 +82,7 @@ def roll_back(
     if not ledger.has("put-back"):
         checked = [
             *_archive_steps(root, folder, sealed, digests, limits),
+            *_manifest_problems(folder, ledger),
             *_ledger_problems(root, sealed, ledger),
             *_code_steps(root, folder, sealed, ledger),
             *_target_steps(root, folder, sealed, ledger, digests, limits),
@@ -218,6 +219,16 @@ def _damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Pro
         )
 
 
+def _manifest_problems(folder: Path, ledger: Ledger) -> Iterator[Problem]:
+    """Yield a problem if the manifest is not the one that the run has sealed.
+
+    A digest in it that is wrong would be noticed only after the rollback.
+    """
+    noted = {event["sha256"] for event in ledger.all("sealed") if "sha256" in event}
+    if noted and digest_file(folder / manifest.NAME) not in noted:
+        yield manifest.problem(folder, "has changed since it was sealed.")
+
+
 def _ledger_problems(root: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Problem]:
     """Yield a problem if ledger and manifest do not fit, or the end of the ledger is missing.
 
@@ -228,7 +239,7 @@ def _ledger_problems(root: Path, sealed: Manifest, ledger: Ledger) -> Iterator[P
     written = {event["file"] for event in ledger.all("rewriting")}
     if unknown := sorted((written - {code.file for code in sealed.code}) | (noted - {"", *sealed.archive})):
         yield ledger.problem(f"names {join_first_names(unknown)}, which the manifest of the set does not have.")
-    if all(file in noted or not os.path.lexists(root / archive) for file, archive in sealed.archive.items()):
+    if not noted and not any(os.path.lexists(root / archive) for archive in sealed.archive.values()):
         return
     changed = [code for code in sealed.code if code.file not in written and _has_changed(root / code.file, code.sha256)]
     if changed:
