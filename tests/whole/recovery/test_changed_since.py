@@ -47,3 +47,18 @@ def test_table_added_to_the_plan_is_not_moved_yet(workspace: Workspace) -> None:
     assert [(entry["id"], entry["subject"]) for entry in failed] == [("target-right", "old.db:labels")]
     assert migrated.exit == 4, migrated.text
     assert not migrated.evidence["already"]
+
+
+def test_damaged_plan_of_the_backup_set_is_named(workspace: Workspace) -> None:
+    """Without it nothing tells what the run has moved. The terminal has the reason."""
+    assert workspace.run("migrate").exit == 0
+    [folder] = workspace.sets()
+    (folder / "plan.toml").write_bytes(b"\xbf")
+
+    checked = workspace.run("verify")
+
+    assert checked.exit == 1, checked.text
+    assert checked.outcomes["98-check"] == "failed"
+    assert f"target-right: {folder.name}/plan.toml" in checked.text
+    assert "[copy-damaged]" in checked.text
+    assert workspace.run("migrate").exit == 4

@@ -16,7 +16,6 @@ from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.patterns import has_wildcard, path_pattern
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -232,10 +231,9 @@ def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:
         plan: The plan as it is now.
         finished: The backup set of the consolidation, which has a copy of the plan of its run.
     """
-    plan_of_run = finished.folder / manifest.PLAN
-    if not plan_of_run.is_file():
+    if finished.sealed is None or not (finished.folder / manifest.PLAN).is_file():
         return []
-    moved = _table_maps(manifest.expand_by_manifest(load(plan_of_run), finished.sealed))
+    moved = _table_maps(manifest.plan_of_run(finished.folder, finished.sealed))
     wanted = _table_maps(manifest.expand_by_manifest(plan, finished.sealed))
     return [subject for subject, into in wanted.items() if moved.get(subject) != into]
 

@@ -135,7 +135,8 @@ class Pipeline(ABC):
             observations = [not_examined("", failure_message(error))]
         blockers = [id for id in known.requires if not self.log.outcome(id).holds]
         if blockers:
-            observations.append(not_examined("", f"requires {', '.join(blockers)}, which did not pass"))
+            reason = f"requires {', '.join(blockers)}, which did not pass"
+            observations.append(not_examined("", reason, repeats=True))
         return self.log.add(stage, criterion, observations)
 
     def observations_of(self, criterion: Criterion) -> Sequence[Observation]:

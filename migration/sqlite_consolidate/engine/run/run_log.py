@@ -343,7 +343,7 @@ class RunLog:
                     entries += self.results[criterion].evidence
                 elif not self.already_consolidated:
                     reason = self.unanswerable.get(criterion) or f"not run: {self.not_run_reason()}"
-                    entries.append(_as_evidence(criterion, not_examined("", reason)))
+                    entries.append(_as_evidence(criterion, not_examined("", reason, repeats=True)))
         return tuple(entries)
 
     def finish(self, moment: datetime) -> None:

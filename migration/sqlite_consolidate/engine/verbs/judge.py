@@ -41,7 +41,6 @@ from sqlite_consolidate.engine.sqlite.errors import is_damaged
 from sqlite_consolidate.engine.sqlite.pattern_files import files_of_patterns
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import NO_PROBLEM, Observation
-from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -270,7 +269,7 @@ class CheckRun(ReadOnlyRun):
         The plan in the workspace may have changed since.
         """
         folder = self.backup_set.folder
-        plan = manifest.expand_by_manifest(load(folder / manifest.PLAN), self.sealed)
+        plan = manifest.plan_of_run(folder, self.sealed)
         before = OriginalRows(plan, self.sealed, folder, self.root, self.limits)
         return before.differences_in_file(self.root / self.sealed.target, name)
 

@@ -102,17 +102,18 @@ def _not_held(record: Record) -> list[list[str]]:
     """Return the lines for each observation that does not hold.
 
     Lines to paste into the plan follow the first. The first has the expected state unless the observed state says all.
-    Criteria of stages that were not run have none, and neither has a subject that was not examined if another line
-    states the reason.
+    Criteria of stages that were not run have none, and neither has what was not examined if another line states the
+    reason.
     """
     from sqlite_consolidate.observation import says_all
 
     problems = []
     for entry in record.criteria:
-        if not entry.holds and entry.subject and not entry.repeats:
+        if not entry.holds and not entry.repeats:
+            subject = f"{entry.subject}: " if entry.subject else ""
             expected = "" if says_all(entry.expected) else f" (expected: {entry.expected})"
             todo, *pasted = entry.todo.splitlines() if entry.criterion == _PASTED else [entry.todo]
-            words = (f"{entry.criterion}: {entry.subject}: {entry.observed}{expected}", entry.rows_text, todo)
+            words = (f"{entry.criterion}: {subject}{entry.observed}{expected}", entry.rows_text, todo)
             problems.append([" ".join(part for part in words if part), *(f"  {line}" for line in pasted)])
     return problems
 
