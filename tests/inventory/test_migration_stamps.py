@@ -44,11 +44,11 @@ def test_migrations_that_differ_are_a_decision(tmp_path: Path, table: str, decla
 
     [stamp] = [table_map for table_map in source.maps if table_map.name == table]
     assert stamp.into == f"second_{table}"
-    assert (len(stamp.decide), source.decide, decisions) == (1, (), 1)
+    assert (len(source.decide), decisions) == (1, 1)
 
 
 def test_migrations_declared_differently_are_a_decision(tmp_path: Path) -> None:
-    """It is the decision about migrations, not the one about tables in general."""
+    """It is the decision about bookkeeping, not the one about tables in general."""
     source, decisions = propose(
         tmp_path,
         "alembic_version",
@@ -56,10 +56,9 @@ def test_migrations_declared_differently_are_a_decision(tmp_path: Path) -> None:
         f"{WITHOUT_KEY}INSERT INTO {{0}} VALUES ('1a')",
     )
 
-    assert [(table_map.into, len(table_map.decide)) for table_map in source.maps if table_map.name != "z"] == [
-        ("second_alembic_version", 1)
-    ]
-    assert (source.decide, decisions) == ((), 1)
+    [stamp] = [table_map for table_map in source.maps if table_map.name != "z"]
+    assert (stamp.into, stamp.is_stamp) == ("second_alembic_version", True)
+    assert (len(source.decide), decisions) == (1, 1)
 
 
 @pytest.mark.parametrize("versions", ["('1'), ('2')", "('2')"])
@@ -112,3 +111,27 @@ def test_text_that_is_not_utf8_is_compared_as_bytes(tmp_path: Path) -> None:
 def test_names_of_migration_tables_are_folded() -> None:
     """They are compared with folded names."""
     assert {name for name in MIGRATION_STAMPS if name != name.lower()} == set()
+
+
+def test_bookkeeping_of_a_source_is_one_decision(tmp_path: Path) -> None:
+    """Django and Alembic may be in one file."""
+    tables = f"{KEYED.format('alembic_version')}{KEYED.format('django_migrations')}"
+    rows = "INSERT INTO alembic_version VALUES ('{0}'); INSERT INTO django_migrations VALUES ('{0}');"
+    refined = proposal_of(tmp_path, main=f"{OTHER.format('x')}{tables}{rows.format(1)}", second=tables + rows.format(2))
+
+    [source] = refined.proposal.sources
+    assert [table_map.is_stamp for table_map in source.maps] == [True, True]
+    assert len(source.decide) == refined.proposal.decisions == 1
+
+
+@pytest.mark.parametrize(("others", "expected"), [(3, "second_users"), (1, "users")])
+def test_tables_of_programs_that_share_little_stay_apart(tmp_path: Path, others: int, expected: str) -> None:
+    """Programs that have at least half of their tables in common are one program."""
+    users = "CREATE TABLE users(id INTEGER PRIMARY KEY, name); INSERT INTO users VALUES ({0}, 'a');"
+    first, second = ("".join(OTHER.format(f"{name}{number}") for number in range(others)) for name in "ab")
+    refined = proposal_of(tmp_path, main=users.format(1) + first, second=users.format(2) + second)
+
+    names = {table_map.name: table_map.into for table_map in refined.proposal.sources[0].maps}
+    assert names["users"] == expected
+    assert refined.proposal.decisions == (expected != "users")
+    assert refined.objections == ()

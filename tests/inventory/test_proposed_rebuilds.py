@@ -49,7 +49,7 @@ def proposed(tmp_path: Path, main: str, phone: str) -> tuple[list[str], list[str
     plan = load(file)
     [source] = plan.sources
     leaves = [pattern for leave in source.leave for pattern in leave.tables]
-    tables = [table_map.into for table_map in source.tables]
+    tables = [table_map.into for table_map in refined.proposal.sources[0].maps]
     return tables, [entry.table for entry in plan.rebuilds], leaves, refined.proposal.decisions
 
 

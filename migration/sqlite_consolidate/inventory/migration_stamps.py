@@ -50,6 +50,7 @@ MIGRATION_STAMPS = frozenset(
         "schema_migrations",
         "schema_version",
         "sequelizemeta",
+        "settings",
         "south_migrationhistory",
         "typeorm_metadata",
         "versioninfo",
@@ -58,7 +59,7 @@ MIGRATION_STAMPS = frozenset(
         "z_primarykey",
     }
 )
-"""Names, folded, of tables that hold the migrations or the schema version of one program."""
+"""Names, folded, of tables that hold migrations, a schema version or settings of one program."""
 
 _MAX_ROWS = 10_000
 
@@ -81,11 +82,3 @@ def read_stamp(con: sqlite3.Connection, table: Table) -> Stamp | None:
     values = " || ',' || ".join(f"hex(quote({quoted(column.name)}))" for column in table.columns if not column.hidden)
     rows = con.execute(f"SELECT {values} FROM main.{quoted(table.name)} LIMIT {_MAX_ROWS + 1}").fetchall()
     return None if len(rows) > _MAX_ROWS else frozenset(row[0] for row in rows)
-
-
-def stamp_question(table: str, into: str, reason: str) -> str:
-    """Return the decision about a table of migrations that cannot be merged."""
-    return (
-        f"{table} holds the migrations of one program. {reason} It is kept apart as {into}, where no program reads it. "
-        "Move the rows that the program needs, or leave the table behind with a [[source.leave]]."
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.text import join_first_names
@@ -33,6 +33,7 @@ class ProposedMap:
         parents: Tables of the same source, folded, to whose keys its columns refer.
         refers: Columns that refer to a key without a FOREIGN KEY, each with ``table.key``.
         keys: ``keep`` where it keeps its keys in a source with new ones; else empty.
+        rowids: ``renumber`` where its rows have no key but their rowids, which others have as well; else empty.
         match: Columns by which its rows are the same as those of another file; else none.
         is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
         is_index: True for a search index that is moved as a declaration and rebuilt.
@@ -57,10 +58,22 @@ class ProposedMap:
     parents: frozenset[str] = frozenset()
     refers: tuple[tuple[str, str], ...] = ()
     keys: str = ""
+    rowids: str = ""
     match: tuple[str, ...] = ()
     is_stamp: bool = False
     is_index: bool = False
     stores_rows: bool = False
+
+    def of_file(self, earlier: tuple[str, ...], files: tuple[str, ...]) -> ProposedMap:
+        """Return the mapping of one file of a pattern, without policies and new keys.
+
+        Args:
+            earlier: The files of the pattern before it.
+            files: All files of the pattern.
+        """
+        others = tuple(file for file in self.shared if file not in files)
+        fresh = replace(self, on_conflict="", collision="", keys="", rowids="", match=())
+        return replace(fresh, rows="?", shared=(*others, *earlier) if self.shared else ())
 
     def new_keys(self, keys: str) -> bool:
         """Return whether its rows get new keys, if the source states ``keys``."""
@@ -88,9 +101,10 @@ class ProposedSource:
 
     Attributes:
         questions: Decisions about the file as a whole.
-        without_rows: Its tables without rows that no ``[[source.table]]`` names.
+        files: The files of a pattern. Empty for a source of one file.
         keys: ``renumber`` where its integer keys get new values; else empty.
         obstacle: Why its keys cannot get new values; else empty.
+        version: Decision about a conflicted copy, where none of its tables is kept apart; else empty.
         loose: Columns named like references to which no table fits, as ``table.column``.
     """
 
@@ -100,20 +114,73 @@ class ProposedSource:
     maps: tuple[ProposedMap, ...]
     leaves: tuple[ProposedLeave, ...] = ()
     questions: tuple[str, ...] = ()
-    without_rows: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     keys: str = ""
     obstacle: str = ""
+    version: str = ""
     loose: tuple[str, ...] = ()
 
-    def subjects(self, table: str) -> tuple[str, ...]:
+    @property
+    def all_files(self) -> tuple[str, ...]:
+        """Return the path of each file."""
+        return self.files or (self.file,)
+
+    @property
+    def moves_all(self) -> bool:
+        """Return whether tables are moved that need no entry of their own."""
+        return not all(map(self.needs_entry, self.maps))
+
+    def needs_entry(self, table_map: ProposedMap) -> bool:
+        """Return whether a table needs a ``[[source.table]]``."""
+        return (
+            table_map.into != table_map.name
+            or bool(
+                table_map.on_conflict or table_map.match or table_map.keys or table_map.rowids or table_map.is_index
+            )
+            or bool(table_map.notes or table_map.decide or (self.keys and table_map.refers))
+        )
+
+    def subjects(self, table: str) -> frozenset[str]:
         """Return the subjects that problems of a table have."""
-        return (f"{self.file}:{table}",)
+        return frozenset(f"{file}:{table}" for file in (self.file, *self.files))
+
+    def each_file(self) -> tuple[ProposedSource, ...]:
+        """Return a source for each file, without policies and new keys."""
+        return tuple(
+            replace(
+                self,
+                name=f"{self.name}_{number + 1}",
+                file=file,
+                files=(),
+                keys="",
+                maps=tuple(table_map.of_file(self.files[:number], self.files) for table_map in self.maps),
+            )
+            for number, file in enumerate(self.files)
+        )
 
     @property
     def decide(self) -> tuple[str, ...]:
         """Return the decisions about the file, one for each kind."""
-        apart = [table_map for table_map in self.maps if table_map.into != table_map.name and not table_map.is_stamp]
-        return (*self.questions, *_ask_about_separate(apart), *(_ask_about_loose(self.loose) if self.keys else ()))
+        apart = [table_map for table_map in self.maps if table_map.into != table_map.name]
+        stamps = [table_map for table_map in apart if table_map.is_stamp]
+        others = [table_map for table_map in apart if not table_map.is_stamp]
+        return (
+            *self.questions,
+            *(_ask_about_separate(others) or ((self.version,) if self.version else ())),
+            *_ask_about_stamps(stamps),
+            *(_ask_about_loose(self.loose) if self.keys else ()),
+        )
+
+
+def _ask_about_stamps(apart: list[ProposedMap]) -> tuple[str, ...]:
+    """Return the decision about the bookkeeping of another program, or none."""
+    if not apart:
+        return ()
+    tables = join_first_names([table_map.name for table_map in apart])
+    names = join_first_names([table_map.into for table_map in apart])
+    fact = f"{tables} {'is' if len(apart) == 1 else 'are'} bookkeeping of a program, and no union. {apart[0].apart}"
+    advice = f"Nothing reads {names}: move the rows that the program needs, or leave them behind by a [[source.leave]]."
+    return (f"{fact} {advice}",)
 
 
 def _ask_about_separate(apart: list[ProposedMap]) -> tuple[str, ...]:

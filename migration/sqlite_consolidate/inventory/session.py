@@ -193,7 +193,7 @@ def only_looked(inventory: Inventory) -> list[Observation]:
 def inventory_data(session: InventorySession) -> dict[str, Any]:
     """Return what the reports show of an inventory, as data for JSON."""
     inventory, proposal = session.inventory, session.refined.proposal if session.refined else None
-    sources = {source.file for source in proposal.sources} if proposal else set()
+    sources = {file for source in proposal.sources for file in source.all_files} if proposal else set()
     parts = {proposal.target: "target"} if proposal else {}
     parts |= dict.fromkeys(sources, "source")
     return {

@@ -96,7 +96,7 @@ def test_conflicted_copy_is_a_source_with_a_decision(tmp_path: Path) -> None:
 
     assert proposal is not None
     assert proposal.target == "notes.db"
-    assert [(source.file, len(source.questions)) for source in proposal.sources] == [("notes (conflicted copy).db", 1)]
+    assert [(source.file, len(source.decide)) for source in proposal.sources] == [("notes (conflicted copy).db", 1)]
 
 
 def test_conflicted_copy_with_equal_rows_is_a_copy(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def rebuild_stale_indexes(proposal: Proposal, problems: Sequence[Problem]) -> tu
 
 def _subjects(proposal: Proposal, rebuild: ProposedRebuild) -> set[str]:
     """Return the folded subjects of problems that are about an index or its rebuild."""
-    files = (proposal.target, *(source.file for source in proposal.sources))
+    files = (proposal.target, *(file for source in proposal.sources for file in source.all_files))
     return {folded(f"{SUBJECT}{rebuild.table}"), *(folded(f"{file}:{rebuild.table}") for file in files)}
 
 
@@ -131,8 +131,8 @@ def leave_unmovable_indexes(proposal: Proposal, problems: Sequence[Problem]) -> 
 
 def _reason(source: ProposedSource, index: ProposedMap, refused: dict[str, str], rebuilt: set[str]) -> str:
     """Return why an index cannot be moved, or an empty text."""
-    if fact := refused.get(f"{source.file}:{index.name}"):
-        return fact
+    if subject := next((each for each in sorted(source.subjects(index.name)) if each in refused), ""):
+        return refused[subject]
     if index.into != index.name or folded(index.name) not in rebuilt:
         return "is a search index whose rows are not in the target under the same names."
     return ""

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, requ
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.engine.sqlite.limits import Limits
+from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut
@@ -28,7 +29,7 @@ from sqlite_consolidate.plan.parts.programs import Scan
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
     from sqlite_consolidate.problem import Problem
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 MAX_TRIED_BYTES = 300_000_000
 """Bytes of target and sources up to which a proposal is rehearsed. A larger one is left to the operator."""
 
-_MAX_ROUNDS = 8
+_MAX_ROUNDS = 12
+_MOST_SEPARATE_FILES = 20  # of one pattern, of which a plan lists each
 _FIXED_BY_RENAMING = ("keys-free", "values-fit", "names-free")
 _FIXED_BY_KEEPING_APART = ("parents-follow", "derived-declared")
 
@@ -85,7 +87,7 @@ def refine_proposal(
         ProblemError: The plan itself has a mistake, which would be a defect of this program.
         ProblemError: A database is locked or busy.
     """
-    files = [proposal.target, *(source.file for source in proposal.sources)]
+    files = [proposal.target, *(file for source in proposal.sources for file in source.all_files)]
     size = sum(size_with_sidecars(root / file) for file in files)
     if size > MAX_TRIED_BYTES:
         reason = f"not rehearsed, because the databases have {size / 1e6:.0f} MB. Run: pytest -m verify"
@@ -124,7 +126,7 @@ def check_proposal(root: Path, proposal: Proposal, limits: Limits | None = None)
     with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder, ExitStack() as write_locks:
         file = Path(folder) / "proposal.toml"
         file.write_text(render_plan(proposal, "trial"), "utf-8")
-        plan = load(file)
+        plan = expand_by_files(load(file), root)
         copy = Path(folder).resolve() / "workspace"
         copy.mkdir()
         needed = plan.model_copy(update={"scan": Scan(), "smoke": [], "references": []})
@@ -145,7 +147,9 @@ def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
     if kept != proposal:
         return kept
     unfit = {problem.subject: problem for problem in reversed(problems)}
-    sources = tuple(_corrected_source(source, checked) for source in proposal.sources if source.file not in unfit)
+    proposal = _without_broken_patterns(proposal, unfit.keys())
+    fit = (source for source in proposal.sources if source.file not in unfit)
+    sources = tuple(each for source in fit for each in _corrected_sources(source, checked))
     if not sources:
         return proposal
     left_out = [
@@ -155,6 +159,15 @@ def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
     ]
     corrected = replace(proposal, sources=sources, left_out=(*proposal.left_out, *left_out))
     return leave_unmovable_indexes(keep_related_together(corrected), problems)
+
+
+def _without_broken_patterns(proposal: Proposal, unfit: Collection[str]) -> Proposal:
+    """Return the proposal with a source for each file of a pattern that matches an unfit file."""
+    sources = [
+        source.each_file() if source.files and any(file in unfit for file in source.files) else (source,)
+        for source in proposal.sources
+    ]
+    return replace(proposal, sources=tuple(each for some in sources for each in some))
 
 
 def _without_orphans(proposal: Proposal, tables: frozenset[str]) -> Proposal:
@@ -175,6 +188,14 @@ def _without_orphans(proposal: Proposal, tables: frozenset[str]) -> Proposal:
     return leave_unmovable_indexes(keep_related_together(replace(proposal, sources=sources)), ())
 
 
+def _corrected_sources(source: ProposedSource, checked: CheckedProposal) -> tuple[ProposedSource, ...]:
+    """Return the corrected source, or one for each file if these cannot share a table."""
+    corrected = _corrected_source(source, checked)
+    separate = [each.into != each.name for each in corrected.maps]
+    is_new = separate != [each.into != each.name for each in source.maps]
+    return source.each_file() if is_new and 0 < len(source.files) <= _MOST_SEPARATE_FILES else (corrected,)
+
+
 def _corrected_source(source: ProposedSource, checked: CheckedProposal) -> ProposedSource:
     """Return the source with the policies, new keys or other names that avoid its problems."""
     refused = {each.name: problem for each in source.maps if (problem := _problem_of(each, source, checked.problems))}
@@ -193,7 +214,7 @@ def _problem_of(table_map: ProposedMap, source: ProposedSource, problems: list[P
 
     A mapping that has another name already stays as it is.
     """
-    subjects = set(source.subjects(table_map.name))
+    subjects = source.subjects(table_map.name)
     fixable = _FIXED_BY_RENAMING + (_FIXED_BY_KEEPING_APART if table_map.shared else ())
     for problem in problems if table_map.into == table_map.name else ():
         # Of the tables with the same key, only the last is the subject of the problem.
@@ -211,6 +232,8 @@ def _corrected_map(
         rows = shared.get(problem.subject, SharedRows())
         policy = replace(table_map, on_conflict="skip-identical", collision=problem.what)
         return replace(policy, common=rows.common, identical=rows.identical)
+    if problem.id == "rowid-collision" and table_map.shared and not (table_map.on_conflict or table_map.rowids):
+        return replace(table_map, rowids="renumber")
     reason = f"{table_map.collision} Not all of these rows are identical." if table_map.collision else problem.what
     if problem.criterion in _FIXED_BY_KEEPING_APART:
         reason = f"{problem.subject}: {problem.what}"
@@ -222,20 +245,25 @@ def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:
 
     The decision stands at the table of the problem, or else at the top of the plan.
     """
-    subjects = {f"{source.file}:{table_map.name}" for source in proposal.sources for table_map in source.maps}
-    by_map: dict[str, list[str]] = {}
+    maps = {
+        subject: (source.file, table_map.name)
+        for source in proposal.sources
+        for table_map in source.maps
+        for subject in source.subjects(table_map.name)
+    }
+    by_map: dict[tuple[str, str], list[str]] = {}
     above = []
     for problem in problems:
         text = f"{problem.what} {problem.hint}"
-        if problem.subject in subjects:
-            by_map.setdefault(problem.subject, []).append(text)
+        if problem.subject in maps:
+            by_map.setdefault(maps[problem.subject], []).append(text)
         else:
             above.append(f"{problem.subject}: {text}")
     sources = [
         replace(
             source,
             maps=tuple(
-                replace(table_map, decide=(*table_map.decide, *by_map.get(f"{source.file}:{table_map.name}", ())))
+                replace(table_map, decide=(*table_map.decide, *by_map.get((source.file, table_map.name), ())))
                 for table_map in source.maps
             ),
         )

@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_mess
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.sqlite.integrity import count_orphans
+from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.inventory.plan_writer import render_plan
@@ -50,7 +51,9 @@ def rehearse(root: Path, proposal: Proposal, on_progress: Callable[[str], None])
     with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder:
         file = Path(folder) / "proposal.toml"
         file.write_text(render_plan(proposal, "rehearsal"), "utf-8")
-        plan = load(file).model_copy(update={"scan": Scan(), "smoke": [], "references": [], "dump": False})
+        plan = expand_by_files(load(file), root).model_copy(
+            update={"scan": Scan(), "smoke": [], "references": [], "dump": False}
+        )
         settings = Settings(workspace=root, plan=file, reports=Path(folder) / "reports")
         request = RunRequest(Mode.REHEARSAL, settings, plan, plan_sha256=sha256(file), plan_text=file.read_bytes())
         run = Run(request, Context(on_progress))

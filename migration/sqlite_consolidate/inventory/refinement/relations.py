@@ -56,7 +56,9 @@ def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedM
         reason: Why the tables cannot be one.
     """
     into = f"{source}_{table_map.name}"
-    return replace(table_map, into=into, shared=(), apart=reason, on_conflict="", collision="", match=(), keys="")
+    return replace(
+        table_map, into=into, shared=(), apart=reason, on_conflict="", collision="", match=(), keys="", rowids=""
+    )
 
 
 def keep_related_together(proposal: Proposal) -> Proposal:
@@ -67,7 +69,7 @@ def keep_related_together(proposal: Proposal) -> Proposal:
     sources: list[ProposedSource] = []
     earlier: dict[str, Names] = {}
     for source in proposal.sources:
-        maps = tuple(_with_earlier(table_map, earlier, proposal.target) for table_map in source.maps)
+        maps = tuple(_with_earlier(table_map, earlier, {proposal.target, *source.files}) for table_map in source.maps)
         while (separated := _separated_once(maps, source.name, earlier)) != maps:
             maps = separated
         sources.append(replace(source, maps=maps))
@@ -79,10 +81,12 @@ def _names(maps: tuple[ProposedMap, ...]) -> Names:
     return {folded(table_map.name): folded(table_map.into) for table_map in maps}
 
 
-def _with_earlier(table_map: ProposedMap, earlier: Mapping[str, Names], target: str) -> ProposedMap:
+def _with_earlier(table_map: ProposedMap, earlier: Mapping[str, Names], known: set[str]) -> ProposedMap:
     """Return the mapping with only those files whose table is still merged with it."""
     name = folded(table_map.name)
-    shared = tuple(file for file in table_map.shared if file == target or earlier.get(file, {}).get(name) == name)
+    shared = tuple(file for file in table_map.shared if file in known or earlier.get(file, {}).get(name) == name)
+    if table_map.shared and not shared:
+        return replace(table_map, shared=(), on_conflict="", collision="", match=())
     return replace(table_map, shared=shared)
 
 

@@ -1,0 +1,1 @@
+"""Propose what each source of a plan moves, and under which names."""

@@ -1,0 +1,160 @@
+"""Find the files of one schema that a pattern names, such as ``phones/*.db``."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import takewhile
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.pattern_files import matching_files
+from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements, words_of
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.plan.patterns import has_wildcard
+from sqlite_consolidate.problem import ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from sqlite_consolidate.inventory.inspection import CountedTable, Database
+    from sqlite_consolidate.inventory.inventory import Entry
+    from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
+
+_SHORTEST_NAME = 3  # letters of a name of files that says more than that of their folder
+_SMALLEST = 3
+"""Files of one schema from which on a pattern names them."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Hold the files of one ``[[source]]``.
+
+    Attributes:
+        file: The file, or the pattern of all files.
+        entries: At least one, with one schema.
+    """
+
+    file: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the path of each file."""
+        return tuple(entry.file for entry in self.entries)
+
+    @property
+    def database(self) -> Database:
+        """Return the schema of the files with the rows of all of them."""
+        first, *others = (entry.database for entry in self.entries)
+        if not others:
+            return first
+        alike = [{folded(table.name): table for table in each.tables} for each in (first, *others)]
+        tables = tuple(_united([each[folded(table.name)] for each in alike]) for table in first.tables)
+        unstated = _united_references([each.unstated for each in (first, *others)])
+        return replace(first, file=self.file, tables=tables, unstated=unstated)
+
+    @property
+    def name_path(self) -> str:
+        """Return the path from which the source gets its name."""
+        if len(self.entries) == 1:
+            return self.file
+        *folders, name = self.file.split("/")
+        starts = [re.sub(r"[-_.\d]+$", "", part.partition("*")[0]) for part in (name, *folders) if "*" in part]
+        named = [folder for folder in reversed(folders) if "*" not in folder]
+        speaking = [start for start in starts if len(start) >= _SHORTEST_NAME]
+        names = (part for part in (*speaking, *named, *starts) if part)
+        return next((f"{part}.db" for part in names), name.replace("*", "") or "files.db")
+
+
+def find_families(root: Path, entries: Iterable[Entry], target: str) -> list[Family]:
+    """Return the sources of a plan, in the order of their first files.
+
+    Files of one schema are one source if a pattern matches them, and no other file but the target.
+    """
+    rest, families = [entry for entry in entries if entry.file != target], []
+    for group_of in (_by_folder, _by_name, _by_depth):
+        groups: dict[object, list[Entry]] = defaultdict(list)
+        for entry in (entry for entry in rest if entry.role != "conflict"):
+            groups[group_of(entry.file), _schema_of(entry.database)].append(entry)
+        for group in groups.values():
+            if pattern := _pattern(root, [entry.file for entry in group], target):
+                families.append(Family(pattern, tuple(group)))
+                rest = [entry for entry in rest if entry not in group]
+    families += [Family(entry.file, (entry,)) for entry in rest if entry.is_live]
+    return sorted(families, key=lambda family: family.files[0])
+
+
+def _by_depth(file: str) -> object:
+    return file.count("/")
+
+
+def _by_folder(file: str) -> object:
+    return PurePosixPath(file).parent
+
+
+def _by_name(file: str) -> object:
+    return PurePosixPath(file).parent.parent, PurePosixPath(file).name
+
+
+def _schema_of(database: Database) -> object:
+    return frozenset((each.kind, folded(each.name), _words(each.sql)) for each in schema_statements(database.schema))
+
+
+@lru_cache(maxsize=10_000)
+def _words(sql: str) -> tuple[str, ...]:
+    return tuple(words_of(sql))
+
+
+def _pattern(root: Path, files: Sequence[str], target: str) -> str:
+    """Return the pattern that matches these files and no others, or an empty text."""
+    if len(files) < _SMALLEST or any(has_wildcard(file) for file in files):
+        return ""
+    parts = list(zip(*(file.split("/") for file in files), strict=True))
+    pattern = "/".join(_pattern_of_part(part) for part in parts)
+    try:
+        return pattern if set(matching_files(root, pattern, [target])) == set(files) else ""
+    except ProblemError:  # a folder that cannot be read
+        return ""
+
+
+def _pattern_of_part(names: Sequence[str]) -> str:
+    first = names[0]
+    if all(name == first for name in names):
+        return first
+    start = _common_start(names)
+    end = _common_start([name[len(start) :][::-1] for name in names])[::-1]
+    return f"{start}*{end}"
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    return "".join(
+        letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False))
+    )
+
+
+def _united(tables: Sequence[CountedTable]) -> CountedTable:
+    """Return a table of one file with the rows of all files."""
+    counts = [table.rows for table in tables]
+    rows = None if None in counts else sum(count or 0 for count in counts)
+    stamps = {table.stamp for table in tables if table.rows}
+    stamp = stamps.pop() if len(stamps) == 1 else None
+    has_more = any(table.has_more for table in tables)
+    return replace(tables[0], rows=rows, has_more=has_more, needs=tables[0].needs, stamp=stamp)
+
+
+def _united_references(files: Sequence[Sequence[UnstatedReference]]) -> tuple[UnstatedReference, ...]:
+    """Return each column with what its values say in all files together."""
+    by_column: dict[tuple[str, str], list[UnstatedReference]] = defaultdict(list)
+    for references in files:
+        for reference in references:
+            by_column[reference.table, reference.column].append(reference)
+    united = []
+    for known in by_column.values():
+        filled = [reference for reference in known if not reference.is_empty] or known
+        keys = {reference.to for reference in filled}
+        united.append(replace(filled[0], to=keys.pop() if len(keys) == 1 else None))
+    return tuple(united)

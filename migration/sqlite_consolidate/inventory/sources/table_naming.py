@@ -1,0 +1,117 @@
+"""Give each table of a source its name in the target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
+from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.inspection import CountedTable
+from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
+from sqlite_consolidate.inventory.proposal import ProposedLeave, ProposedMap
+from sqlite_consolidate.inventory.refinement.relations import keep_separate
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlite_consolidate.inventory.inspection import Database
+    from sqlite_consolidate.inventory.sources.families import Family
+
+
+class TableNaming:
+    """Give each table its name in the target.
+
+    Tables that are declared alike share a name. A table that is declared differently gets another name.
+    """
+
+    def __init__(self, target: Database, databases: Iterable[Database]) -> None:
+        """Take the names of the target.
+
+        Args:
+            target: The target.
+            databases: The target, and each source.
+        """
+        self._databases = {database.file: database for database in databases}
+        self._taken: dict[str, tuple[str, CountedTable]] = {
+            folded(table.name): (target.file, table) for table in target.tables
+        }
+        self._taken |= {folded(view.name): (target.file, _view_as_table(view.name)) for view in target.schema.views}
+        self._shared: dict[str, list[str]] = {}
+
+    def name_table(self, source: str, family: Family, table: CountedTable) -> ProposedMap | ProposedLeave:
+        """Return the mapping of one table of a source.
+
+        A bookkeeping table is left behind where its rows are there already and have no key.
+        """
+        inner = family.files[:1] if len(family.files) > 1 else ()
+        table_map = ProposedMap(table.name, table.name, table.rows_text, shared=inner)
+        first_file, first_table = self._taken.setdefault(folded(table.name), (family.file, table))
+        is_stamp = is_migration_stamp(table.name)
+        if first_file == family.file:
+            return replace(table_map, on_conflict="skip-identical") if is_stamp and inner else table_map
+        if not same_statement(first_table.table.sql, table.table.sql):
+            difference = _difference(first_table.table, table.table)
+            reason = f"{table.name} is declared differently in {first_file} ({difference})."
+            return _separate(table_map, source, reason)
+        if is_stamp:
+            if first_table.stamp is None or table.stamp is None or not table.stamp <= first_table.stamp:
+                return _separate(table_map, source, f"Its rows are not those of {first_file}.")
+            if not keys_of(first_table.table):
+                return ProposedLeave(table.name, f"all its rows are in {first_file} as well")
+            table_map = replace(table_map, on_conflict="skip-identical")
+        elif difference := self._difference_of_programs(first_file, family.file):
+            return _separate(table_map, source, difference)
+        shared = self._shared.setdefault(folded(table.name), [first_file])
+        shared.append(family.file)
+        return replace(table_map, shared=(*shared[:-1], *inner))
+
+    def name_empty_table(self, family: Family, table: CountedTable) -> ProposedMap | ProposedLeave:
+        """Return the mapping of a table without rows.
+
+        It is left behind where the target has another table of its name.
+        """
+        first_file, first_table = self._taken.setdefault(folded(table.name), (family.file, table))
+        is_alike = same_statement(first_table.table.sql, table.table.sql)
+        if first_file == family.file or (is_alike and not self._difference_of_programs(first_file, family.file)):
+            return ProposedMap(table.name, table.name, table.rows_text)
+        return ProposedLeave(table.name, f"it has no rows, and {first_file} has a table of this name")
+
+    def _difference_of_programs(self, first: str, second: str) -> str:
+        """Return why two files belong to different programs, or an empty text.
+
+        Files of one program have at least half of the tables of the smaller one in common.
+        """
+        tables = [
+            {folded(each.name): each.table for each in database.tables if not is_migration_stamp(each.name)}
+            for database in (self._databases[first], self._databases[second])
+        ]
+        common = sum(
+            same_statement(table.sql, tables[1][name].sql) for name, table in tables[0].items() if name in tables[1]
+        )
+        smaller = min(map(len, tables))
+        return f"{first} shares {common} of {counted(smaller, 'table')} with it." if 2 * common < smaller else ""
+
+
+def _separate(table_map: ProposedMap, source: str, reason: str) -> ProposedMap:
+    """Return the mapping with a separate name, and with its kind of decision."""
+    return replace(keep_separate(table_map, source, reason), is_stamp=is_migration_stamp(table_map.name))
+
+
+def _view_as_table(name: str) -> CountedTable:
+    view = Table(name, "view", "", False, False, (), (), "", "", "")  # noqa: FBT003 -- a view has none of these
+    return CountedTable(view, None, has_more=False, needs=frozenset())
+
+
+def _difference(first: Table, second: Table) -> str:
+    """Return the columns that only one of two tables has, or another reason why they differ."""
+    first_names, second_names = ({folded(column.name) for column in table.columns} for table in (first, second))
+    differences = (
+        [f"only in the first: {', '.join(sorted(first_names - second_names))}"] if first_names - second_names else []
+    )
+    differences += (
+        [f"only in this one: {', '.join(sorted(second_names - first_names))}"] if second_names - first_names else []
+    )
+    return "; ".join(differences) or "types, keys or constraints"

@@ -1,0 +1,114 @@
+"""Test that files of one schema become one source with a pattern."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.inventory.plan_writer import render_plan
+from tests.support.workspaces.inventory_folder import proposal_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
+
+SQL = "CREATE TABLE t(id INTEGER PRIMARY KEY, a); CREATE TABLE u(a); INSERT INTO u VALUES ({0});"
+ROWS = f"{SQL} INSERT INTO t VALUES (1, {{0}});"
+OTHER = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1), (2), (3); CREATE TABLE {0}2(a); INSERT INTO {0}2 VALUES (1);"
+MAIN = OTHER.format("m") + "CREATE TABLE m3(a); INSERT INTO m3 VALUES (1);"
+
+
+def files(*names: str) -> dict[str, str]:
+    """Return databases of one schema, without their endings."""
+    return {name: ROWS.format(number) for number, name in enumerate(names)}
+
+
+def sources(refined: RefinedProposal) -> list[tuple[str, str, int]]:
+    """Return name, file and number of files of each source."""
+    return [(source.name, source.file, len(source.all_files)) for source in refined.proposal.sources]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("phones/a", "phones/b", "phones/c"), [("phones", "phones/*.db", 3)]),
+        (("log-2025-01", "log-2025-02", "log-2025-03"), [("log", "log-2025-0*.db", 3)]),
+        (("tenants/a/data", "tenants/b/data", "tenants/c/data"), [("tenants", "tenants/*/data.db", 3)]),
+        (("a/x1", "a/x2", "a/x3", "b/y1", "b/y2", "b/y3"), [("a", "a/x*.db", 3), ("b", "b/y*.db", 3)]),
+    ],
+)
+def test_files_of_one_schema_are_one_pattern(
+    tmp_path: Path, names: tuple[str, ...], expected: list[tuple[str, str, int]]
+) -> None:
+    """It matches these files and no others."""
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+
+    refined = proposal_of(tmp_path, main=MAIN, **files(*names))
+
+    assert sources(refined) == expected
+    assert (refined.objections, refined.proposal.decisions) == ((), 0)
+
+
+@pytest.mark.parametrize("other", ["log-2025-07", "log-2025"])
+def test_pattern_matches_no_other_file(tmp_path: Path, other: str) -> None:
+    """The file in between has another schema."""
+    names = files("log-2025-05", "log-2025-06", "log-2025-08")
+
+    refined = proposal_of(tmp_path, **{"main": MAIN, other: OTHER.format("b"), **names})
+
+    assert len(sources(refined)) == (4 if other == "log-2025-07" else 2)
+    assert refined.objections == ()
+
+
+def test_target_of_the_schema_is_not_in_the_pattern(tmp_path: Path) -> None:
+    """A pattern of a plan never means its target."""
+    refined = proposal_of(tmp_path, **files("shard1", "shard2", "shard3", "shard4"))
+
+    assert (refined.proposal.target, sources(refined)) == ("shard1.db", [("shard", "shard*.db", 3)])
+    assert (refined.objections, refined.proposal.decisions) == ((), 0)
+
+
+def test_file_without_rows_is_of_the_pattern(tmp_path: Path) -> None:
+    """A new tenant has no rows yet, and the pattern matches its file."""
+    empty = SQL.partition("INSERT")[0]
+
+    refined = proposal_of(tmp_path, main=MAIN, **files("x1", "x2", "x3"), x4=empty)
+
+    assert sources(refined) == [("x", "x*.db", 4)]
+    assert refined.proposal.left_out == ()
+    assert refined.objections == ()
+
+
+def test_damaged_file_of_a_pattern_is_left_out(tmp_path: Path) -> None:
+    """The others are sources of their own, because no pattern excludes a file."""
+    schema = ROWS.replace("u(a)", "u(a NOT NULL)")
+    bad = "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE u(a NOT NULL)' WHERE name = 'u'"
+    shards = {f"x{number}": schema.format(number) for number in range(3)}
+
+    refined = proposal_of(tmp_path, main=MAIN, **shards, x3=f"{ROWS.format('NULL')} {bad}")
+
+    assert [file for _, file, _ in sources(refined)] == ["x0.db", "x1.db", "x2.db"]
+    assert [(left.file, left.decide) for left in refined.proposal.left_out] == [("x3.db", True)]
+    assert refined.objections == ()
+
+
+def test_files_that_cannot_share_a_table_are_separate_sources(tmp_path: Path) -> None:
+    """Their keys are texts, and the rows under them differ."""
+    sql = "CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', {0})"
+
+    refined = proposal_of(tmp_path, main=MAIN, **{f"x{number}": sql.format(number) for number in range(3)})
+
+    assert [source.maps[0].into for source in refined.proposal.sources] == ["t", "x_2_t", "x_3_t"]
+    assert (refined.objections, refined.proposal.decisions) == ((), 2)
+
+
+def test_plan_of_many_files_is_short(tmp_path: Path) -> None:
+    """Its length does not depend on their number, and no line is long."""
+    refined = proposal_of(tmp_path, **files(*(f"x{number}" for number in range(25))))
+
+    text = render_plan(refined.proposal, "2026-11-27")
+    assert len(text) < 2_000
+    assert max(line.count(".db") for line in text.splitlines()) <= 3
