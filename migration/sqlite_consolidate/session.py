@@ -46,6 +46,7 @@ from sqlite_consolidate.report.html.index import write_index
 from sqlite_consolidate.report.past_runs import remove_old_runs
 from sqlite_consolidate.report.records import RecordContext, build_record, versions
 from sqlite_consolidate.report.rehearsals import last_rehearsal
+from sqlite_consolidate.report.signing.ssh_signatures import sign
 from sqlite_consolidate.text import list_names, one_line
 
 if TYPE_CHECKING:
@@ -170,12 +171,12 @@ class Session:
         record = self.record()
         if record.mode is Mode.SELFTEST:
             write_private(self.request.folder / FAULTS_FILE, faults_table(record).encode("utf-8"))
-        write_bundle(self.request.folder, record, plan=mask_plan(self.request.plan_text))
-        kept = self.request.settings.workspace / record.backup_set / RECORD
+        settings, plan = self.request.settings, mask_plan(self.request.plan_text)
+        write_bundle(self.request.folder, record, plan=plan, key=settings.sign)
+        kept = settings.workspace / record.backup_set / RECORD
         if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
             # Stage 95 wrote it before the verdict was known.
             atomic_files.replace(kept, to_json(record).encode("utf-8"), 0o600)
-        settings = self.request.settings
         update_latest(settings.reports, self.request.run_id)
         if settings.keep is not None:
             remove_old_runs(settings.reports, record.workspace_id, settings.keep)
@@ -195,6 +196,8 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
     """
     hooks = hooks or Hooks()
     atomic_files.let_owner_use_new_files()
+    if settings.sign is not None:
+        sign(b"", settings.sign)  # a key that cannot sign is refused before anything is done
     if settings.bundle is not None:
         return _open_bundle(settings, settings.bundle, verb, hooks)
     if settings.sample and not settings.workspace.exists() and verb != "rollback":

@@ -177,6 +177,8 @@ def test_shipped_plugin_registers_only_the_product(pytester: pytest.Pytester, ro
         "--fleet",
         "--discard-changes",
         "--keep",
+        "--sign",
+        "--allowed-signers",
     }
     assert marks == {*VERBS, "stage", "criterion"}
 

@@ -14,8 +14,9 @@ from sqlite_consolidate.engine.backup.manifest import NAME, expand_by_manifest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.faults.database_edits import first, open_unchecked
-from sqlite_consolidate.faults.fault import Fault, not_planted
-from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, SQL, SUMMARY
+from sqlite_consolidate.faults.fault import ALLOWED_SIGNERS, Fault, not_planted
+from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, SIGNATURE, SQL, SUMMARY
+from sqlite_consolidate.report.signing.ssh_signatures import make_key, sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +105,19 @@ def _edit_the_summary(copy: WorkspaceCopy) -> None:
     _rewrite_digests(copy.root)
 
 
+def _edit_the_signed_manifest(copy: WorkspaceCopy) -> None:
+    """Sign the manifest with a new key, and then add a line end to it."""
+    key, path = copy.root.with_name("key"), copy.root / MANIFEST
+    try:
+        make_key(key)
+    except FileNotFoundError:
+        raise not_planted("there is no ssh-keygen") from None
+    signer = f"selftest {key.with_suffix('.pub').read_text('utf-8')}"
+    copy.root.with_name(ALLOWED_SIGNERS).write_text(signer, "utf-8")
+    (copy.root / SIGNATURE).write_bytes(sign(path.read_bytes(), key))
+    path.write_bytes(path.read_bytes() + b"\n")
+
+
 def _with_forged_evidence(change: Callable[[dict[str, Any]], None]) -> Callable[[WorkspaceCopy], None]:
     """Return a plant that changes the evidence and updates the digests, as a forger would."""
 
@@ -137,6 +151,7 @@ AFTER_RUN_FAULTS = (
     Fault("evidence-consistent", "an entry contradicts itself", _with_forged_evidence(_contradict_itself), Mode.BUNDLE),
     Fault("counts-add-up", "the evidence has another row count", _with_forged_evidence(_change_a_count), Mode.BUNDLE),
     Fault("files-agree", "the summary was edited", _edit_the_summary, Mode.BUNDLE),
+    Fault("bundle-signed", "the signed manifest was edited", _edit_the_signed_manifest, Mode.BUNDLE),
     Fault("restored-exact", "the manifest was edited", _edit_the_manifest, Mode.ROLLBACK),
     Fault("archives-unchanged", "a table is created in an archive", _create_a_table_in_an_archive, Mode.CHECK),
     Fault("target-right", "a table of the target is dropped", _drop_a_table, Mode.CHECK),

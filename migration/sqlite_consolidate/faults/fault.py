@@ -23,6 +23,10 @@ Undo = Callable[[], object]
 Plant = Callable[[Any], Undo | None]
 
 
+ALLOWED_SIGNERS = "allowed_signers"
+"""File beside the copy of a bundle. If it exists, the trial demands a signature of one of its signers."""
+
+
 def not_planted(reason: str) -> ProblemError:
     """Return the error for a workspace in which the fault cannot be planted.
 

@@ -45,6 +45,12 @@ _OPTIONS = (  # an option without a metavar is a switch
         "",
         "Keep what applications print, and what their logs say, out of the report: only the terminal shows it",
     ),
+    ("sign", "KEY", "Sign the manifest of the bundle with an SSH key (ssh-keygen -Y sign)"),
+    (
+        "allowed-signers",
+        "FILE",
+        "With -m verify --bundle: one of the signers in FILE must have signed the bundle (ssh-keygen -Y verify)",
+    ),
     ("fleet", "FILE", "Do the same in every workspace that FILE lists, each in a process of its own"),
     ("discard-changes", "", "Let a rollback discard what was changed in the target since the migration"),
 )
@@ -85,7 +91,8 @@ def settings(config: pytest.Config) -> Settings:
     """
     named = _configured_path(config, "workspace")
     originals: Path | None = config.getoption("consolidate_originals")
-    bundle: Path | None = config.getoption("consolidate_bundle")
+    bundle, key, signers = (config.getoption(f"consolidate_{name}") for name in ("bundle", "sign", "allowed_signers"))
+    start = config.invocation_params.dir
     workspace = named or (config.rootpath / "reports" / "sample-workspace").resolve()
     return Settings(
         workspace=workspace,
@@ -95,8 +102,10 @@ def settings(config: pytest.Config) -> Settings:
         sample=named is None,
         show_values=bool(config.getoption("consolidate_show_values")),
         withhold_output=bool(config.getoption("consolidate_withhold_output")),
-        originals=(config.invocation_params.dir / originals).resolve() if originals else None,
-        bundle=(config.invocation_params.dir / bundle).resolve() if bundle else None,
+        originals=(start / originals).resolve() if originals else None,
+        bundle=(start / bundle).resolve() if bundle else None,
+        sign=(start / key).resolve() if key else None,
+        allowed_signers=(start / signers).resolve() if signers else None,
         keep=config.getoption("consolidate_keep"),
         program=config.stash.get(PROGRAM, PYTEST),
     )

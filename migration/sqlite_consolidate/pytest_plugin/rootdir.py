@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
-_PATH_OPTIONS = ("--workspace", "--plan", "--reports", "--originals", "--bundle", "--fleet")
+_PATH_OPTIONS = (
+    *("--workspace", "--plan", "--reports", "--originals", "--bundle", "--fleet"),
+    *("--sign", "--allowed-signers"),
+)
 _NAMES_A_RUN = ("--workspace", "--bundle", "--fleet")
 _PLUGIN = "sqlite_consolidate.pytest_plugin.plugin"
 _FILES_OF_OTHERS = ("--css", "--html", "--junitxml", "--junit-xml", "--log-file")

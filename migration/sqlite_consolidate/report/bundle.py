@@ -14,8 +14,9 @@ from sqlite_consolidate.atomic_files import make_private_folders, write_private
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.sqlite.sql import strip_trailing_comments
 from sqlite_consolidate.report.evidence_json import printable_texts, to_json
-from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, MANIFEST, PLAN, SQL, SUMMARY, zip_of
+from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, MANIFEST, PLAN, SIGNATURE, SQL, SUMMARY, zip_of
 from sqlite_consolidate.report.past_runs import describe_run
+from sqlite_consolidate.report.signing.ssh_signatures import sign
 from sqlite_consolidate.report.summary import summary
 from sqlite_consolidate.text import printable
 
@@ -40,7 +41,7 @@ def begin_bundle(folder: Path, record: Record) -> None:
     _write_manifest(folder, record, {})
 
 
-def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
+def write_bundle(folder: Path, record: Record, *, plan: bytes, key: Path | None = None) -> None:
     """Write the run's files into ``folder``, and a ``.zip`` of them beside it.
 
     A refused run gets no zip. Only the owner can read them. The manifest of all of them is written last. Files of
@@ -51,9 +52,11 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
         folder: The run's folder; it is created if it does not exist.
         record: The record of the finished run.
         plan: The plan file's bytes, kept as ``plan.toml``.
+        key: SSH key that signs the manifest, or None for no signature.
 
     Raises:
         OSError: A file cannot be written.
+        ProblemError: The key cannot sign.
     """
     make_private_folders(folder)
     folder.chmod(0o700)  # independent of the umask, and of a folder that existed before
@@ -70,8 +73,12 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
         write_private(folder / name, data)
     listed = _list_files(folder)
     _write_manifest(folder, record, listed)
+    signed = []
+    if key is not None:
+        write_private(folder / SIGNATURE, sign((folder / MANIFEST).read_bytes(), key))
+        signed = [SIGNATURE]
     if (path := bundle_of(record, folder)) is not None:
-        write_private(path, _zip_files(folder, [*listed, MANIFEST]))
+        write_private(path, _zip_files(folder, [*listed, MANIFEST, *signed]))
 
 
 def bundle_of(record: Record, folder: Path) -> Path | None:
@@ -111,7 +118,7 @@ def _list_files(folder: Path) -> dict[str, Any]:
     """
     files = {}
     for path in sorted(folder.rglob("*")):
-        if path.name == MANIFEST or not stat.S_ISREG(path.lstat().st_mode):
+        if path.name in (MANIFEST, SIGNATURE) or not stat.S_ISREG(path.lstat().st_mode):
             continue
         path.chmod(0o600)
         with path.open("rb") as file:

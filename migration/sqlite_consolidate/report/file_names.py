@@ -15,6 +15,7 @@ SQL = "sql.log"
 PAGE = "audit.html"
 JUNIT = "junit.xml"
 MANIFEST = "manifest.json"
+SIGNATURE = f"{MANIFEST}.sig"
 
 
 def zip_of(folder: Path) -> Path:

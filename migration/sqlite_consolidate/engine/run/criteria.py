@@ -267,6 +267,7 @@ _CRITERIA = (
               "No entry contradicts itself or another entry, and no entry that the plan demands is missing."),
     Criterion("counts-add-up", BUNDLE, "For each table, the rows before and the rows moved add up to the rows after."),
     Criterion("files-agree", BUNDLE, "Manifest, summary, page, tests and plan agree with the evidence."),
+    Criterion("bundle-signed", BUNDLE, "One of the allowed signers signed the manifest, if a signature is demanded."),
     Criterion("restored-exact", ROLLBACK, "Databases, code and file names are as they were before the run.",
               Question.UNDONE, Step.UNDONE, relations=_EQUAL),
     Criterion("archives-unchanged", CHECK, "Each archive exists and is unchanged.",

@@ -45,6 +45,8 @@ class Settings:
         sample: Whether the operator named no workspace, so that the bundled sample is used.
         copy_of: Workspace from which this one was copied, in a trial of the self-test. No option sets it.
         keep: Number of newest runs of the workspace whose reports stay, or None for all.
+        sign: SSH key that signs the manifest of the run's bundle, or None.
+        allowed_signers: File of the signers of whom one must have signed a bundle that is checked, or None.
         program: Words before the verb by which the operator started the run, one of :data:`PROGRAMS`.
     """
 
@@ -59,6 +61,8 @@ class Settings:
     withhold_output: bool = False
     copy_of: Path | None = None
     keep: int | None = None
+    sign: Path | None = None
+    allowed_signers: Path | None = None
     program: tuple[str, ...] = PYTEST
 
     @property

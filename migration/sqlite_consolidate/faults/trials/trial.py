@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import Settings
+from sqlite_consolidate.faults.fault import ALLOWED_SIGNERS
 from sqlite_consolidate.observation import Observation
 
 if TYPE_CHECKING:
@@ -41,8 +42,11 @@ class Trial:
     @property
     def settings(self) -> Settings:
         """Return the settings with which the run is opened."""
-        bundle = self.root if self.mode is Mode.BUNDLE else None
-        return Settings(self.root, self.plan_file, self.reports, bundle=bundle, copy_of=self.original)
+        settings = Settings(self.root, self.plan_file, self.reports, copy_of=self.original)
+        if self.mode is not Mode.BUNDLE:
+            return settings
+        signers = self.root.with_name(ALLOWED_SIGNERS)
+        return replace(settings, bundle=self.root, allowed_signers=signers if signers.exists() else None)
 
 
 @dataclass(frozen=True)

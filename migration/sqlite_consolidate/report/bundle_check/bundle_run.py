@@ -15,6 +15,7 @@ from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.file_names import MANIFEST
 from sqlite_consolidate.report.past_runs import parse_manifest
+from sqlite_consolidate.report.signing.bundle_signature import check_signature
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -76,7 +77,11 @@ class BundleRun(Pipeline):
     @property
     def checks(self) -> dict[str, Check]:
         """Return the check of each criterion."""
-        return {id: partial(self._check, check) for id, check in BUNDLE_CHECKS.items()}
+        signers = self.request.settings.allowed_signers
+        return {
+            **{id: partial(self._check, check) for id, check in BUNDLE_CHECKS.items()},
+            "bundle-signed": lambda: check_signature(self.bundle.files, signers),
+        }
 
     def _check(self, check: Callable[[BundleContents], list[Observation]]) -> list[Observation]:
         return check(self.contents)

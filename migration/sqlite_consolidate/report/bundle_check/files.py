@@ -15,7 +15,7 @@ from sqlite_consolidate.report.bundle_check.agreement import agreement, not_of_k
 from sqlite_consolidate.report.bundle_check.pytest_files.reported_tests import contradictions_of_tests
 from sqlite_consolidate.report.bundle_check.run_identity import contradictions_of_identity
 from sqlite_consolidate.report.evidence_json import SCHEMA, SCHEMA_1_OUTCOMES
-from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, JUNIT, MANIFEST, PAGE, PLAN, SQL, SUMMARY
+from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, JUNIT, MANIFEST, PAGE, PLAN, SIGNATURE, SQL, SUMMARY
 from sqlite_consolidate.report.past_runs import describe_run
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.report.summary import (
@@ -49,7 +49,7 @@ def check_files(contents: BundleContents) -> list[Observation]:
         expected = f"{listed.get('size')} bytes, {listed.get('sha256')}"
         observed = "missing" if data is None else f"{len(data)} bytes, {hashlib.sha256(data).hexdigest()}"
         observations.append(agreement(name, expected, observed))
-    added = set(contents.bundle.files) - set(contents.manifest) - {MANIFEST}
+    added = set(contents.bundle.files) - set(contents.manifest) - {MANIFEST, SIGNATURE}
     absent = [name for name in _ALWAYS if name not in contents.manifest and name not in added]
     unknown = sorted(contents.manifest.keys() - _FILES) if contents.of_this_release else []
     return [

@@ -1,0 +1,1 @@
+"""Sign the manifest of a run with an SSH key, and check such signatures."""
