@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlite_consolidate.secret_masking import MASK
+from sqlite_consolidate.secret_values import replaceable_values
 from sqlite_consolidate.text import counted, one_line
 
 if TYPE_CHECKING:
@@ -248,21 +249,25 @@ class Disclosure:
     Attributes:
         show_values: Whether the evidence contains values of rows, such as colliding keys.
         withhold_output: Whether the evidence omits the output of applications and logs.
-        hidden: Secrets of the plan, which no text shows.
+        hidden: Secrets of the plan and of rewritten code, which no text shows. The longest comes first.
     """
 
     show_values: bool = False
     withhold_output: bool = False
     hidden: tuple[str, ...] = ()
 
+    def hiding(self, secrets: Iterable[str]) -> Disclosure:
+        """Return what reports may show if they show none of these secrets either."""
+        return replace(self, hidden=replaceable_values([*self.hidden, *secrets]))
+
     def of_text(self, text: str) -> str:
-        """Return a text without the secrets of the plan."""
+        """Return a text without the hidden secrets."""
         for secret in self.hidden:
             text = text.replace(secret, MASK)
         return text
 
     def of_texts(self, item: _Item) -> _Item:
-        """Return a dataclass whose texts are without the secrets of the plan."""
+        """Return a dataclass whose texts are without the hidden secrets."""
         if not self.hidden:
             return item
         values = {field.name: getattr(item, field.name) for field in fields(item)}

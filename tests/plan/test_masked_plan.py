@@ -126,6 +126,30 @@ def test_values_are_hidden_that_no_other_text_has() -> None:
     assert hidden_values(plan.encode()) == ("s3cret-v",)
 
 
+def test_secret_is_masked_where_the_plan_repeats_it() -> None:
+    """A pattern is still one, and another secret that is a name as well stays."""
+    plan = (
+        "# not s3cret-v\n[change]\nreason = 'as s3cret-v, x7-main'\n[[smoke]]\nname = 'x7-main'\n"
+        "run = ['a', '--token', 's3cret-v', '--secret', 'x7-main']\nexpect = { stdout = '^s3cret-v x7-main$' }"
+    )
+
+    masked = mask_plan(plan.encode())
+
+    assert tomllib.loads(masked.decode()) == {
+        "change": {"reason": "as ***, x7-main"},
+        "smoke": [
+            {
+                "name": "x7-main",
+                "run": ["a", "--token", "***", "--secret", "***"],
+                "expect": {"stdout": r"^\*\*\* x7-main$"},
+            }
+        ],
+    }
+    assert masked.startswith(b"# not ***\n")
+    assert mask_plan(masked) == masked
+    assert hidden_values(plan.encode()) == ("s3cret-v",)
+
+
 @pytest.mark.parametrize(
     ("words", "shown"),
     [

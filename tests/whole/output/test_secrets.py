@@ -23,6 +23,8 @@ TOKEN, CLOUD = "ghp_" + "Zx9" * 12, "AKIA" + "Q7W2" * 4
 SECRETS = ("django-insecure-5f0c", "p4ss-of-the-database", "value-of-an-api-key", KEY_BODY, TOKEN, CLOUD)
 PRINTED, LOGGED = "sk-" + "live-8a7b" * 4, "xoxb-" + "99887766-loggedtoken"
 PLANNED = ("hunter2-in-a-comment", "hunter2-as-argument", "PGPASSWORD=hunter2 with words")
+TELL = f"print('connecting with {PRINTED}', open('app/.env').read()[11:31])\n"
+"""A program that prints a token, and the value of a key of the rewritten file without the key."""
 ENVIRONMENT = f"""\
 SECRET_KEY={SECRETS[0]}
 DATABASE_URL=postgres://shop:{SECRETS[1]}@db.example/shop
@@ -39,18 +41,18 @@ CLOUD_ID={CLOUD}
 def workspace(tmp_path: Path) -> Workspace:
     """Return a workspace with six secrets in a file that the run rewrites.
 
-    A smoke test prints one more.
+    A smoke test prints one of them and one more. Another expects an argument in its output that is a secret.
     """
     workspace = build_one_source(tmp_path)
     (workspace.root / "app/.env").write_text(ENVIRONMENT)
     reference = "[[reference]]\nfile = 'app/.env'\nfind = 'STORE=old.db'\nreplace = 'STORE=main.db'\n\n[scan]"
     workspace.edit("consolidation.toml", "[scan]", reference)
-    (workspace.root / "app/tell.py").write_text(f"print('connecting with {PRINTED}')\n")
+    (workspace.root / "app/tell.py").write_text(TELL)
     with workspace.plan.open("a") as plan:
         plan.write(f"# DB_PASSWORD={PLANNED[0]}\n")
         plan.write("[[smoke]]\nname = 'tells'\npython = 'import app.tell'\npath = ['.']\n")
         told = f"run = ['python', '-c', 'import sys; print(sys.argv)', '--password', '{PLANNED[1]}', '{PLANNED[2]}']"
-        plan.write(f"[[smoke]]\nname = 'asks'\n{told}\nexpect = {{ stdout = '--password' }}\n")
+        plan.write(f"[[smoke]]\nname = 'asks'\n{told}\nexpect = {{ stdout = '{PLANNED[1]}' }}\n")
     return workspace
 
 
@@ -68,7 +70,7 @@ def leaks(ran: CompletedRun, secret: str) -> list[str]:
 def test_no_secret_is_in_report_bundle_or_terminal(workspace: Workspace) -> None:
     """The backup set has the whole diff, which only the operator can read."""
     tell = f"open('app.log', 'a').write('ERROR refused: {LOGGED}')\n"
-    (workspace.root / "app/tell.py").write_text(f"print('connecting with {PRINTED}')\n{tell}")
+    (workspace.root / "app/tell.py").write_text(f"{TELL}{tell}")
 
     ran = workspace.forked("migrate")
 
@@ -93,7 +95,7 @@ def test_accepted_bundle_with_masked_output_is_accepted(workspace: Workspace) ->
 
     assert ran.exit == 0, ran.text
     outputs = {application["name"]: application["stdout"] for application in ran.evidence["smoke"]}
-    assert outputs["tells"] == "connecting with ***\n"
+    assert outputs["tells"] == "connecting with *** ***\n"
     assert PRINTED not in json.dumps(ran.evidence["smoke"])
 
 

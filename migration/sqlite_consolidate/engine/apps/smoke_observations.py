@@ -16,7 +16,8 @@ from sqlite_consolidate.engine.backup.copied_files import Reason
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, Relation, equal
 from sqlite_consolidate.plan.parts.masked_plan import masked_smoke
-from sqlite_consolidate.secret_masking import mask_secrets
+from sqlite_consolidate.secret_masking import MASK, mask_secrets
+from sqlite_consolidate.secret_values import PATTERN_OF_MASK
 from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
     shown = _shortened(result.stdout) or "(no output)"
     if test.expect.stdout:
         is_match = re.search(test.expect.stdout, result.stdout, re.MULTILINE) is not None
-        expected = f"output matches {one_line(masked_smoke(test).expect.stdout)}"
+        pattern = masked_smoke(test).expect.stdout.replace(PATTERN_OF_MASK, MASK)
+        expected = f"output matches {one_line(pattern)}"
         observed = f"output {'matches' if is_match else 'does not match'} ({counted(len(result.stdout), 'character')})"
         yield Observation(subject, expected, observed, is_match, "" if is_match else compare, shown)
     if test.expect.lines is not None:

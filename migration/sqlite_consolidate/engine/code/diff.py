@@ -10,6 +10,7 @@ from sqlite_consolidate.atomic_files import write_new
 from sqlite_consolidate.engine.backup.manifest import DIFF
 from sqlite_consolidate.engine.code.source_files import has_only_literals, is_program_source
 from sqlite_consolidate.secret_masking import MASK, mask_secrets
+from sqlite_consolidate.secret_values import removed_values, replaceable_values
 from sqlite_consolidate.text import join_names, one_line, printable
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _OBEYED = re.compile(
 )
 _SECRETS = f"secrets are masked as {MASK}"
 _CONTROLS = "control characters are escaped"
+_LENGTH_OF_A_SECRET = 8  # characters. A shorter value of code may be a name, such as that of a test.
 _CONTEXT = 3  # lines before and after a change
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
@@ -71,6 +73,20 @@ def diff_for_reports(rewrites: Sequence[Rewrite], backup_set: str) -> str:
         remark = f"# This diff cannot be applied, because {join_names(sorted(obstacles, reverse=True))}.\n"
     whole = f"{backup_set}/{DIFF}" if backup_set else f"{DIFF} in the backup set of the consolidation"
     return "".join([remark, f"# The whole diff is {one_line(whole)}.\n" if remark else "", *lines])
+
+
+def secrets_of(rewrites: Sequence[Rewrite]) -> tuple[str, ...]:
+    """Return the secrets in rewritten files, which a program may print as well.
+
+    They include those of lines that no diff shows.
+    """
+    values: set[str] = set()
+    for rewrite in rewrites:
+        lines = _lines(rewrite.before)
+        for line, masked in zip(lines, _masked(lines, rewrite.file), strict=True):
+            if line != masked:
+                values.update(value for value in removed_values(line, masked) if len(value) >= _LENGTH_OF_A_SECRET)
+    return replaceable_values(values)
 
 
 def _both(rewrite: Rewrite) -> tuple[list[str], list[str]]:

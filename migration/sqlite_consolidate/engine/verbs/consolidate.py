@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.backup.reserved_space import release_space
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult
 from sqlite_consolidate.engine.backup.rollback.target_objects import objects_of
-from sqlite_consolidate.engine.code.diff import diff_for_reports
+from sqlite_consolidate.engine.code.diff import diff_for_reports, secrets_of
 from sqlite_consolidate.engine.code.rewrite import write_rewrites
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.criteria import backup_set, committed, preflight, target
@@ -33,6 +33,7 @@ from sqlite_consolidate.engine.run.verdict import touch_of_workspace, verdict
 from sqlite_consolidate.engine.verbs.read_workspace import run_preflight
 from sqlite_consolidate.engine.verbs.write_backup_set import write_backup_set
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.parts.masked_plan import mask_plan
 from sqlite_consolidate.plan.patterns import by_entry
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import printable
@@ -249,6 +250,10 @@ class Run(RunResults):
         """
         write_rewrites(self.root, self.preflight.rewrites, self.ledger)
         self.diff = diff_for_reports(self.preflight.rewrites, "" if self.is_rehearsal else self._set_name)
+        plan = mask_plan(self.request.plan_text).decode("utf-8", "replace")  # the check of a bundle compares it
+        self.log.disclosure = self.log.disclosure.hiding(
+            secret for secret in secrets_of(self.preflight.rewrites) if secret not in plan
+        )
 
     def _note_state_before_applications(self) -> None:
         """Record logs, databases and target content before the first application runs.

@@ -16,15 +16,15 @@ from sqlite_consolidate.plan.positions import TOKEN
 from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.secret_keys import is_no_secret, is_secret_key
 from sqlite_consolidate.secret_masking import MASK, mask_secrets
+from sqlite_consolidate.secret_values import PATTERN_OF_MASK, is_unmistakable, removed_values, replaceable_values
 from sqlite_consolidate.text import toml_string
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlite_consolidate.plan.parts.programs import Smoke
 
 _TOO_LONG = f"# Not shown: the file is larger than the limit for a plan ({MAX_BYTES} bytes).\n".encode()
-_PATTERN_OF_MASK = re.escape(MASK)
 _OPTION = re.compile(r"(?P<shown>-{0,2}(?P<key>[A-Za-z_][\w.-]{0,80})=)(?P<secret>.+)", re.DOTALL)
 _FLAG = re.compile(r"--?(?P<key>[A-Za-z_][\w.-]{0,80})")
 _SINGLE_STRING = re.compile(r""""(?:\\.|[^"\\\n])*+"|'[^'\n]*'""")
@@ -38,9 +38,6 @@ _CONSTANTS = "constants"
 _CODE = frozenset({"code", "create", "find", "from", "import", "replace", "set", "when", "where"})
 _PROSE = frozenset({"answers", "approved_by", "id", "reason", "requested_by", "risk"})
 _PATTERNS = frozenset({"errors", "stdout"})
-_MOST_HIDDEN = 1000  # each of them is searched in each text
-# Only such a value is replaced wherever it occurs. A word could be one of a sentence of the report.
-_UNMISTAKABLE = re.compile(r"(?=.*[^A-Za-z\s]|.*[a-z][A-Z]).{6,}", re.DOTALL)
 
 
 def masked_smoke(test: Smoke) -> Smoke:
@@ -108,8 +105,12 @@ def _mask_option(string: re.Match[str]) -> str:
 
 
 def _mask_toml(text: str) -> str:
+    return _with_tokens(text, _masked_tokens(text))
+
+
+def _with_tokens(text: str, tokens: Iterable[_MaskedToken]) -> str:
     parts, at = [], 0
-    for token in _masked_tokens(text):
+    for token in tokens:
         parts += [text[at : token.start], token.text]
         at = token.end
     return "".join([*parts, text[at:]])
@@ -123,32 +124,11 @@ def hidden_values(plan: bytes) -> tuple[str, ...]:
     text, masked = _decoded(plan), _decoded(mask_plan(plan))
     if masked == text or not _is_toml(text):
         return ()
-    removed = {value for token in _masked_tokens(text) for value in _removed(token.value, token.masked)}
-    longest = sorted(filter(_is_unmistakable, removed), key=_longest)[:_MOST_HIDDEN]
-    return tuple(value for value in longest if value not in masked)
+    return tuple(value for value in _replaceable(_masked_tokens(text)) if value not in masked)
 
 
-def _longest(value: str) -> tuple[int, str]:
-    return -len(value), value
-
-
-def _is_unmistakable(value: str) -> bool:
-    return _UNMISTAKABLE.fullmatch(value) is not None
-
-
-def _removed(value: str, masked: str) -> Iterator[str]:
-    """Yield what a masked text has ``***`` in place of."""
-    first, *others = masked.replace(_PATTERN_OF_MASK, MASK).split(MASK)
-    start = len(first)
-    if not others or not value.startswith(first) or not value.endswith(others[-1]):
-        return
-    for number, following in enumerate(others, 1):
-        is_last = number == len(others)
-        end = len(value) - len(following) if is_last else value.find(following, start + 1)
-        if end <= start:
-            return
-        yield value[start:end]
-        start = end + len(following)
+def _replaceable(tokens: Iterable[_MaskedToken]) -> tuple[str, ...]:
+    return replaceable_values(value for token in tokens for value in removed_values(token.value, token.masked))
 
 
 def _mask_code(text: str) -> str:
@@ -158,13 +138,13 @@ def _mask_code(text: str) -> str:
 def _mask_pattern(text: str) -> str:
     """Mask a regular expression so that it still is one."""
     masked = mask_secrets(text)
-    return text if masked == text else masked.replace(MASK, _PATTERN_OF_MASK)
+    return text if masked == text else masked.replace(MASK, PATTERN_OF_MASK)
 
 
 def _mask_if_unmistakable(text: str, masked: str) -> str:
     """Return the masked text if the report can replace what it masks wherever it occurs."""
-    removed = tuple(_removed(text, masked))
-    return masked if removed and all(map(_is_unmistakable, removed)) else text
+    removed = tuple(removed_values(text, masked))
+    return masked if removed and all(map(is_unmistakable, removed)) else text
 
 
 class _MaskedToken(NamedTuple):
@@ -179,7 +159,13 @@ class _MaskedToken(NamedTuple):
 
 @lru_cache(maxsize=2)
 def _masked_tokens(text: str) -> tuple[_MaskedToken, ...]:
-    return tuple(_MaskedTokens(text).read())
+    """Return the tokens with a secret, and those that repeat one.
+
+    A secret that the plan would still state elsewhere, such as in a name, stays in the tokens that repeat it.
+    """
+    secrets = _replaceable(_MaskedTokens(text).read())
+    masked = _with_tokens(text, _MaskedTokens(text, secrets).read())
+    return tuple(_MaskedTokens(text, tuple(value for value in secrets if value not in masked)).read())
 
 
 @dataclass
@@ -188,6 +174,7 @@ class _MaskedTokens:
 
     Attributes:
         text: Valid TOML.
+        secrets: Secrets that are masked in patterns, prose and comments as well.
         key: The key whose value is read.
         table: The innermost table that has it.
         words: Strings of the array so far.
@@ -196,6 +183,7 @@ class _MaskedTokens:
     """
 
     text: str
+    secrets: tuple[str, ...] = ()
     key: str = ""
     table: str = ""
     words: list[str] = field(default_factory=list)
@@ -213,7 +201,7 @@ class _MaskedTokens:
             is_key = following is not None and following[0] in ("=", ".") and kind != "comment"
             if kind == "comment":
                 value = match[0]
-                masked = shown = mask_secrets(value)
+                masked = shown = self._without_secrets(mask_secrets(value), MASK)
             elif self.in_value and not is_key and kind == "string":
                 value = _value_of(match[0])
                 masked = self._mask(value)
@@ -250,12 +238,19 @@ class _MaskedTokens:
         if self.key == "python":
             return _mask_code(value)
         if self.key in _PATTERNS:
-            return _mask_pattern(value)
+            return self._without_secrets(_mask_pattern(value), PATTERN_OF_MASK)
         if self.table == _CONSTANTS and is_secret_key(self.key):
             return _mask_if_unmistakable(value, MASK)
         if self.key in _CODE:
             return _mask_if_unmistakable(value, _mask_code(value))
-        return _mask_if_unmistakable(value, mask_secrets(value)) if self.key in _PROSE else value
+        if self.key in _PROSE:
+            return self._without_secrets(_mask_if_unmistakable(value, mask_secrets(value)), MASK)
+        return value
+
+    def _without_secrets(self, text: str, mask: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, mask)
+        return text
 
 
 def _value_of(token: str) -> str:

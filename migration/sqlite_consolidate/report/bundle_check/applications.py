@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.parts.masked_plan import masked_smoke
 from sqlite_consolidate.secret_masking import MASK
+from sqlite_consolidate.secret_values import PATTERN_OF_MASK
 from sqlite_consolidate.text import printable, unescaped
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _EXIT = re.compile(r"exit status (-?\d+)")
 _STARTED_WITH = re.compile(r"ended after \d+\.\d\d s, started with (.*)", re.DOTALL)
-_PATTERN_OF_MASK = re.escape(MASK)
 _CUT = re.compile(r"\(\d+ characters before are left out\)\n")
 
 _Pair = tuple[str, str, str]
@@ -69,7 +69,7 @@ def _differences(
     withheld = application.lines and not application.stdout
     # An output that is not known, or in which a secret is masked, is not judged again.
     masked = MASK in application.stdout or masked_smoke(test).expect.stdout != test.expect.stdout
-    if withheld or _CUT.match(application.stdout) or masked or _PATTERN_OF_MASK in test.expect.stdout:
+    if withheld or _CUT.match(application.stdout) or masked or PATTERN_OF_MASK in test.expect.stdout:
         test = test.model_copy(update={"expect": test.expect.model_copy(update={"stdout": "", "lines": None})})
     for observation in smoke_observations(test, result):
         expected = printable(observation.expected)
