@@ -41,6 +41,7 @@ _CALLS = (
     "CREATE TABLE call (id INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER REFERENCES person(id), note)",
     "CREATE TABLE call (id INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER REFERENCES person(id))",
     "",
+    "CREATE TABLE call (id INTEGER PRIMARY KEY AUTOINCREMENT, note)",
 )
 _NAMES = "ab A.[]{}'\"%\N{LATIN SMALL LETTER E WITH ACUTE}-"
 _NOTES: tuple[Any, ...] = (None, "", "text", 7, 7.5, b"\0\xff", "line\nfeed")
@@ -60,7 +61,7 @@ def pattern_trial(seed: int, folder: Path) -> list[str]:
     names = {"".join(draw.choices(_NAMES, k=draw.randint(1, 4))) for _ in range(draw.choice([0, 1, 2, 3, 4, 12]))}
     files = sorted((f"phones/{name}.db" for name in names - {"all"}), key=str.encode)
     for number, file in enumerate(files):
-        _create(draw, root / file, draw.choice([0, 0, 0, 1, 2]) if number else 0)
+        _create(draw, root / file, draw.choice([0, 0, 0, 1, 2, 3]) if number else 0)
     for decoy in ("phones/old.db.archived_20200101_000000", "phones/older/c.db", "phones/notes.txt"):
         _create(draw, root / decoy, 0)
     plan_file = folder / "plan.toml"
@@ -99,9 +100,10 @@ def _create(draw: random.Random, path: Path, calls: int, *, standing: bool = Fal
         if statement:
             con.execute(statement)
             for call in draw.sample(range(1, 60), draw.randint(0, 8)):
-                con.execute("INSERT INTO call(id, person) VALUES (?, ?)", (call, draw.choice([None, *people])))
-                if calls == 0:
-                    con.execute("UPDATE call SET note = ? WHERE id = ?", (draw.choice(_NOTES), call))
+                con.execute("INSERT INTO call(id) VALUES (?)", (call,))
+                values = {"person": draw.choice([None, *people]), "note": draw.choice(_NOTES)}
+                for column in values if not calls else {1: ["person"], 3: ["note"]}[calls]:
+                    con.execute(f"UPDATE call SET {column} = ? WHERE id = ?", (values[column], call))
         con.commit()
 
 
@@ -119,8 +121,8 @@ def _oracle(root: Path, files: list[str], *, has_target: bool) -> Rows:
                 rows["person", stem, name, boss, stem if boss is not None else None] += 1
             if "call" in tables:
                 columns = {row[1] for row in con.execute("PRAGMA table_info(call)")}
-                note = "c.note" if "note" in columns else "NULL"
-                query = f"SELECT p.name, {note}, typeof({note}) FROM call c LEFT JOIN person p ON p.id = c.person"
+                note, person = (f"c.{name}" if name in columns else "NULL" for name in ("note", "person"))
+                query = f"SELECT p.name, {note}, typeof({note}) FROM call c LEFT JOIN person p ON p.id = {person}"
                 for name, value, kind in con.execute(query):
                     rows["call", "phone", name, stem if name is not None else None, value, kind] += 1
     return rows

@@ -97,7 +97,13 @@ def declaration_findings(mapping: TableMapping) -> list[Finding]:
     An index of the source that the target lacks is among them.
     """
     filled = [column for column in mapping.constants if column not in mapping.stated_constants]
-    referring = {folded(column) for key in mapping.into.foreign_keys for column in key.columns}
+    names = {folded(old): new for old, new in mapping.table_map.columns.items()}
+    stated = {names.get(folded(refers.column), refers.column) for refers in mapping.table_map.refers}
+    referring = {
+        folded(column)
+        for columns in (stated, *(key.columns for key in mapping.into.foreign_keys))
+        for column in columns
+    }
     parents = [column for column in filled if folded(column) in referring and mapping.constants[column] != "NULL"]
     others = {
         "default-refers": parents,

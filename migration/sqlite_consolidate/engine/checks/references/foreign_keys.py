@@ -254,7 +254,10 @@ def _undeclared_reference(
     """Yield the reference that only the target declares, if its columns are in the source.
 
     A column that is a constant at either end refers to no column of the source. If all are, it refers to no row of it.
+    So does a column that the source lacks and that is NULL in the target.
     """
+    if any(mapping.constants.get(_spelled(mapping, column)) == "NULL" for column in planned.columns):
+        return
     into = databases.target_schema.schema.table(planned.parent)
     parent_mapping = mapping_into(databases, mapping, planned.parent)
     name = parent_mapping.table_map.name if parent_mapping else planned.parent
