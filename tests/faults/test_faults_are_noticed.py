@@ -18,7 +18,7 @@ from sqlite_consolidate.faults.chosen_rows import choice_faults
 from sqlite_consolidate.faults.fault import Fault, Moment, not_planted
 from sqlite_consolidate.faults.in_transaction import constant_faults
 from sqlite_consolidate.faults.matched_rows import match_faults
-from sqlite_consolidate.faults.renumbering import stated_faults
+from sqlite_consolidate.faults.renumbering import none_faults, stated_faults
 from sqlite_consolidate.faults.trials.trial import TrialResult, judge_fault, judge_faultless
 from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
@@ -204,6 +204,21 @@ def test_faulty_stated_reference_is_noticed(workspace: Workspace, index: int) ->
 
     assert result.planted, result
     assert result.failed[0] == fault.criterion
+    assert judge_fault(fault, result).holds
+
+
+def test_moved_number_of_none_is_noticed(workspace: Workspace) -> None:
+    """The fault belongs to plans with none."""
+    add_renumbered_tables(workspace)
+    assert none_faults(load(workspace.plan)) == ()
+    workspace.edit("consolidation.toml", '  name = "pets"\n', '  name = "pets"\n  none = [999]\n')
+    workspace.execute("old.db", "UPDATE pets SET owner = 999 WHERE owner <= 0")
+    (fault,) = none_faults(load(workspace.plan))
+
+    result = try_fault(workspace, fault)
+
+    assert result.planted, result
+    assert (result.failed[0], result.changed) == (fault.criterion, ())
     assert judge_fault(fault, result).holds
 
 

@@ -11,7 +11,7 @@ from sqlite_consolidate.faults.chosen_rows import choice_faults
 from sqlite_consolidate.faults.in_backup import BACKUP_FAULTS
 from sqlite_consolidate.faults.in_transaction import TRANSACTION_FAULTS, constant_faults
 from sqlite_consolidate.faults.matched_rows import match_faults
-from sqlite_consolidate.faults.renumbering import stated_faults
+from sqlite_consolidate.faults.renumbering import none_faults, stated_faults
 
 if TYPE_CHECKING:
     from sqlite_consolidate.faults.fault import Fault
@@ -29,5 +29,5 @@ FAULTS = (
 
 def faults_of(plan: Plan) -> tuple[Fault, ...]:
     """Return every fault for a plan, with those that depend on what it states."""
-    stated = (*constant_faults(plan), *stated_faults(plan), *choice_faults(plan), *match_faults(plan))
-    return (*FAULTS, *stated, *smoke_test_faults(plan))
+    by_plan = (constant_faults, stated_faults, none_faults, choice_faults, match_faults, smoke_test_faults)
+    return (*FAULTS, *(fault for faults in by_plan for fault in faults(plan)))

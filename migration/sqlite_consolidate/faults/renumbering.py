@@ -73,6 +73,23 @@ def stated_faults(plan: Plan) -> tuple[Fault, ...]:
     )
 
 
+def none_faults(plan: Plan) -> tuple[Fault, ...]:
+    """Return the fault of a plan that names numbers which stand for no row."""
+    if not any(table.none for source in plan.sources for table in source.tables):
+        return ()
+    return (Fault.in_run("keys-mapped", "a number of none has an offset", _move_a_number_of_none),)
+
+
+def _move_a_number_of_none(run: Run) -> None:
+    """Add the offset to a reference whose number the plan names as no row."""
+    for is_stated in (False, True):
+        for shifted in _shifted_references(run, is_stated=is_stated):
+            none = ", ".join(map(str, shifted.reference.child.table_map.none))
+            if shifted.change(f"+ {shifted.offset}", f"{shifted.name} IN ({none})"):
+                return
+    raise not_planted("no moved row refers to a renumbered key by a number of none")
+
+
 def _shift_a_stated_child(run: Run) -> None:
     """Add one to a reference that the plan states."""
     for shifted in _shifted_references(run, is_stated=True):

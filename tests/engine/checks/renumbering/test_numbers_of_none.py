@@ -77,3 +77,23 @@ def test_number_of_none_goes_from_table_to_table(bench: Bench) -> None:
 
     assert moved.rows("SELECT id FROM book ORDER BY id") == [(5,), (77,)]
     assert moved.rows("SELECT book FROM note ORDER BY id") == [(5,), (77,)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "tables", "subjects"),
+    [
+        ("renumber", [table("site", none=[9]), "loan"], ["b.db:site"]),
+        ("renumber", ["site", table("loan", none=[9])], []),
+        ("keep", ["site", table("loan", none=[9])], ["b.db:loan"]),
+        ("keep", ["site", table("loan", none=[9], follows="site")], []),
+    ],
+    ids=["no reference", "reference", "no new key", "follows"],
+)
+def test_none_without_effect_is_refused(bench: Bench, keys: str, tables: list[object], subjects: list[str]) -> None:
+    """It is judged by declarations, so no row has to have the number."""
+    bench.database("b.db", SITE, LOAN)
+    described = source("b.db", *tables).model_copy(update={"keys_": keys})  # type: ignore[arg-type]
+
+    problems = bench.survey(described).problems
+
+    assert [(problem.id, problem.subject) for problem in problems] == [("no-effect", each) for each in subjects]

@@ -31,6 +31,9 @@ _KEYS = (
     "id INT NOT NULL PRIMARY KEY",
     "id BIGINT PRIMARY KEY NOT NULL",
 )
+_NONE = 999_999
+"""A number by which an application refers to no row. No row of these workspaces gets it."""
+
 _DEFERRED = ("", " DEFERRABLE INITIALLY DEFERRED", " ON DELETE CASCADE ON UPDATE SET NULL")
 
 
@@ -44,6 +47,7 @@ class Shape:
             empty kind means all rows.
         key: ``id``, or empty for a table without a key of one column.
         number: ``u`` for a table with a second unique column that is renumbered, or empty.
+        none: Numbers that stand for no row in its references, beside those up to 0.
         sql: The CREATE TABLE statement.
         divided: That of the target in a workspace whose target tells the rows of files apart.
     """
@@ -53,6 +57,7 @@ class Shape:
     stated: Stated = field(default_factory=dict)
     key: str = "id"
     number: str = ""
+    none: tuple[int, ...] = ()
     sql: str = ""
     divided: str = ""
 
@@ -132,6 +137,8 @@ def _shapes(rng: random.Random) -> dict[str, Shape]:
         shapes["pair"] = Shape("pair")
         shapes["pair"].refers["p", "q"] = (parent.name, ("id", "r0"))
     for shape in shapes.values():
+        if (shape.refers or shape.stated) and rng.random() < 0.35:
+            shape.none = rng.choice(((_NONE,), (_NONE, _NONE + 1), (_NONE, rng.randint(1, 30))))
         unique = "pair" in shapes and shapes["pair"].refers["p", "q"][0] == shape.name
         shape.sql, shape.divided = _sql(rng, shape, unique=unique), _divided_sql(shape, unique=unique)
     return shapes
@@ -226,16 +233,18 @@ def _row(rng: random.Random, shape: Shape, key: int, ends: dict[tuple[str, tuple
     row: Row = {"id": key} if shape.key else {}
     for columns, end in shape.refers.items():
         if len(columns) == 1 and columns[0] not in row:
-            row[columns[0]] = _reference(rng, ends[end])
+            row[columns[0]] = _reference(rng, ends[end], shape.none)
     if shape.has_kinds:
         row["kind"] = rng.choice(("a", "b", "b", "c", None))
     for (column, kind), end in shape.stated.items():
         if column not in row or (kind and row["kind"] == kind):
-            row[column] = _reference(rng, ends[end])
+            row[column] = _reference(rng, ends[end], shape.none)
     return row
 
 
-def _reference(rng: random.Random, keys: list[int]) -> int | None:
+def _reference(rng: random.Random, keys: list[int], none: tuple[int, ...]) -> int | None:
+    if none and rng.random() < 0.15:
+        return rng.choice(none)
     kind = rng.random()
     if kind < 0.75 and keys:
         return rng.choice(keys)
@@ -282,7 +291,8 @@ def _map(shape: Shape, *, is_divided: bool) -> TableMap:
         for (column, kind), (parent, to) in shape.stated.items()
     ]
     renumber, create = [shape.number] if shape.number else [], shape.divided if is_divided else ""
-    table_map = TableMap(name=shape.name, renumber=renumber, refers=refers, create=create)
+    none = list(shape.none)
+    table_map = TableMap(name=shape.name, renumber=renumber, refers=refers, create=create, none=none)
     has_rowid = not shape.key and shape.name == "log"
     return table_map.model_copy(update={"rowids": "renumber"}) if has_rowid else table_map
 
@@ -314,11 +324,12 @@ def wrong_rows(keyed: Keyed, after: Contents) -> Iterator[str]:
 
 
 def sentinels_at_rows(keyed: Keyed) -> Iterator[str]:
-    """Yield each moved reference up to 0 that has no row in its file, and one in another file.
+    """Yield each moved reference to no row of its file that may reach one in the target.
 
-    Such a number stays, and so may reach that row. Where a constant divides the rows it reaches none.
+    Its number stays. Up to 0 it reaches a row with this number in another file, unless a constant divides the rows. A
+    small number above 0 may reach a row that gets it.
     """
-    for file, tables in keyed.moved.items() if not keyed.is_divided else ():
+    for file, tables in keyed.moved.items():
         for name in tables:
             for row in keyed.contents[file][name]:
                 for (column, *more), (parent, (to, *_)) in _references_of(keyed.shapes[name], row).items():
@@ -328,7 +339,9 @@ def sentinels_at_rows(keyed: Keyed) -> Iterator[str]:
                         for other, tables_of in keyed.contents.items()
                         if any(each[to] == number for each in tables_of[parent])
                     }
-                    if not more and number <= 0 and files and file not in files:
+                    is_at_row = number <= 0 and files and not keyed.is_divided
+                    may_reach = 0 < number < _NONE and number in keyed.shapes[name].none
+                    if not more and file not in files and (is_at_row or may_reach):
                         yield f"{row['label']} {column}"
 
 
@@ -365,5 +378,6 @@ def _wrong_references(shape: Shape, contents: Contents, rows: tuple[Row, Row], a
         ]
         if reached != parents:
             yield f"{was['label']} {columns}: {parents} became {reached}"
-        if not parents and all(value <= 0 for value in old) and old != new:
+        none = shape.none if len(old) == 1 else ()
+        if not parents and all(value <= 0 or value in none for value in old) and old != new:
             yield f"{was['label']} {columns}: a sentinel moved"

@@ -60,7 +60,7 @@ def offset_above(taken: int | None, smallest: int) -> int:
 def shift_keys(databases: InspectedDatabases, limits: Limits) -> None:
     """Set how the keys of renumbered tables, and references to them, arrive."""
     followed = FollowedKeys.of(databases)
-    databases.problems += followed.problems
+    databases.problems += [*followed.problems, *_idle_none(followed)]
     if not followed.keys:
         return
     offsets = _Offsets(databases, followed)
@@ -324,6 +324,25 @@ def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
             hint = 'Say by which columns rows are the same (match = [...]), remove on_conflict, or write keys = "keep".'
             problems.append(Problem("renumber-and-policy", mapping.subject, fact, hint, criterion="keys-free"))
     return problems
+
+
+def _idle_none(followed: FollowedKeys) -> Iterator[Problem]:
+    """Yield a problem for each ``none`` of a table without a column that follows other keys.
+
+    It is judged for all files of a pattern together, because an older file may lack the column.
+    """
+    needed: dict[str, bool] = {}
+    for mapping in followed.mappings.values():
+        if mapping.table_map.none:
+            is_needed = bool(mapping.table_map.follows) or any(
+                followed.owners(mapping, column) - {column_id(mapping, column)} for column in followed.columns(mapping)
+            )
+            needed[mapping.entry_subject] = needed.get(mapping.entry_subject, False) or is_needed
+    fact = "none names numbers that stand for no row, but no column refers to a row that gets a new key."
+    hint = "Remove none, or state the reference (refers)."
+    for subject, is_needed in needed.items():
+        if not is_needed:
+            yield Problem("no-effect", subject, fact, hint, criterion="keys-free")
 
 
 def _largest(con: sqlite3.Connection, table: str, value: str, conditions: Iterable[RowCondition] = ()) -> int | None:
