@@ -60,7 +60,7 @@ def build(script: Path, folder: Path, *arguments: str) -> None:
 def migrate(folder: Path) -> tuple[int, str]:
     """Migrate a built workspace in a process of its own, and return exit code and output."""
     options = [f"--workspace={folder / 'ws'}", f"--plan={folder / 'plan.toml'}", f"--reports={folder / 'reports'}"]
-    command = [sys.executable, "-m", "pytest", "-m", "migrate", "-q", "-p", "no:cacheprovider", *options]
+    command = [sys.executable, "-m", "pytest", "-m", "migrate", "-p", "no:cacheprovider", *options]
     done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
     return done.returncode, done.stdout
 
