@@ -127,3 +127,20 @@ def test_rows_that_a_policy_dropped_are_not_followed(bench: Bench) -> None:
     observations = references_kept(moved.compared)
     assert failed_subjects(observations) == []
     assert {(o.subject, o.examined) for o in observations} == {(BY_ID, 1), (BY_CODE, 1)}
+
+
+def test_new_numbers_of_chosen_rows_are_compared(bench: Bench) -> None:
+    """Rows that ``where`` leaves behind are not among them."""
+    notes = "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers(id), kind TEXT)"
+    rows = (
+        "INSERT INTO customers VALUES (1, 'Xaver', 'XAV'), (3, 'Zoe', 'ZOE')",
+        "INSERT INTO notes VALUES (11, 1, 'kept'), (12, 3, 'kept'), (13, 1, 'draft')",
+    )
+    bench.database(TARGET, CUSTOMERS, notes, "INSERT INTO customers VALUES (2, 'Bob', 'bob'), (4, 'Eve', 'eve')")
+    bench.database("b.db", CUSTOMERS, notes, *rows)
+    chosen = table("notes", where="kind <> 'draft'", reason="drafts are not kept")
+    moved = bench.copied(source("b.db", "customers", chosen).model_copy(update={"keys_": "renumber"}))
+
+    assert failed_subjects(references_kept(moved.compared)) == []
+    moved.con.execute("UPDATE notes SET customer = 2 WHERE id = (SELECT max(id) FROM notes)")
+    assert failed_subjects(references_kept(moved.compared)) == ["target: notes (customer) -> customers"]

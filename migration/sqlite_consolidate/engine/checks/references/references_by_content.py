@@ -78,9 +78,10 @@ def content_differs(compared: TargetComparison, group: list[Reference]) -> bool 
 def _arrives_in_part(compared: TargetComparison, child: TableMapping) -> bool:
     """Return whether the rows of a mapping are not added as they are.
 
-    Some stay behind, or update rows of the target. SQLite cannot attach the key map to a source of another encoding.
+    Some follow no row, or update rows of the target. SQLite cannot attach the key map to a source of another encoding.
     """
-    if child.chosen or clash_policy_of(child.table_map) != "refuse" or updates_matched_rows(child.table_map):
+    follows = child.chosen is not None and bool(child.chosen.follows)
+    if follows or clash_policy_of(child.table_map) != "refuse" or updates_matched_rows(child.table_map):
         return True
     return child.matched is not None and _has_other_encoding(compared, child)
 
@@ -129,11 +130,13 @@ class _Pairs:
             values += [self._of_parent(origins[folded(name)]) for name in self.of_parent]
             key = ReferredKey(parent, reference.parent.columns)
             join = _join(key, table, reference.columns, reference.when)
+        chosen = reference.child.chosen
+        moves = f"{join} WHERE {chosen.where.over('c') if chosen and chosen.where else 1}"
         if reference.child.matched:
-            return self._of_new_rows(reference.child, values, table, join)
-        return self._digest(inspected.write_lock.reader, values, table, join)
+            return self._of_new_rows(reference.child, values, table, moves)
+        return self._digest(inspected.write_lock.reader, values, table, moves)
 
-    def _of_new_rows(self, child: TableMapping, values: list[str], table: Table, join: str) -> TableDigest:
+    def _of_new_rows(self, child: TableMapping, values: list[str], table: Table, moves: str) -> TableDigest:
         """Digest the pairs of the rows of a source without a line in the key map."""
         inspected, key_map = self.compared.inspected.sources[child.source.name], self.compared.key_map
         if key_map is None:
@@ -141,7 +144,7 @@ class _Pairs:
         con = inspected.write_lock.reader
         with attached(con, key_map, "key map") as alias:
             is_matched = SourceRows(con, "", alias).is_matched(child, "c")
-            return self._digest(con, values, table, f"{join} WHERE NOT {is_matched}")
+            return self._digest(con, values, table, f"{moves} AND NOT {is_matched}")
 
     def _of_parent(self, column: str) -> str:
         """Return the SQL of a value of a parent.
