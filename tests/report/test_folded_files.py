@@ -99,6 +99,9 @@ def test_folded_items_are_sums_of_the_files() -> None:
         (["2 tables, 30 rows", "30 rows"], ""),
         (["30 rows", "unchanged"], ""),
         (["30 rowing"], ""),
+        (["1 row (1 left behind)", "2 rows (0 left behind)"], "3 rows (1 left behind) in all files"),
+        (["1 row (1 left behind)", "2 rows"], "3 rows in all files"),
+        ([f"1 row, {'0' * 64}"] * 3, "3 rows in all files"),
     ],
 )
 def test_counts_at_the_beginning_are_added(texts: list[str], expected: str) -> None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from posixpath import normpath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlite_consolidate.plan.constants import uses_placeholder
 from sqlite_consolidate.plan.loader import mistake_in_plan
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
     from sqlite_consolidate.problem import Problem
+
+T = TypeVar("T")
 
 MOST_LISTED = 3
 """Number of files of a pattern up to which each is listed by itself."""
@@ -146,6 +148,24 @@ def stated_rows(plan: Plan) -> list[StatedRows]:
         for index, table_map in enumerate(source.tables)
         if table_map.rows is not None
     ]
+
+
+def by_table(items: Iterable[tuple[Source, str, T]]) -> Iterator[tuple[str, list[T]]]:
+    """Yield the subject of each table with its value, or with those of all files.
+
+    The files of a pattern are taken together if there are many.
+
+    Args:
+        items: Source of a file, name of one of its tables, and a value.
+    """
+    tables: dict[tuple[int, str], list[tuple[Source, T]]] = {}
+    for source, table, value in items:
+        tables.setdefault((id(source.entry), table), []).append((source, value))
+    for (_, table), files in tables.items():
+        if len(files) > MOST_LISTED:
+            yield f"{files[0][0].entry.file}:{table}", [value for _, value in files]
+        else:
+            yield from ((f"{source.file}:{table}", [value]) for source, value in files)
 
 
 def backup_names(names: Iterable[str]) -> dict[str, str]:

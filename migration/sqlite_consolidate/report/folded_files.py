@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,12 +23,18 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 _MOST_UNFOLDED = 2_000_000  # 10,000 files with 50 tables have fewer
+LISTED = "as listed for each file"
+"""Text of an entry whose texts have no sum."""
+
 _SUMMED = ("rows", "arrived", "skipped", "replaced", "identical", "left", "unfollowed", "matched", "examined")
 _NEVER_FOLDED = ("limit", "number")
 _TEXTS = ("expected", "observed")
 _BY_MOVE = ("source", "table", "into")
 _LISTS = ("criteria", "moves", "planned", "key_maps")
 _COUNTS = re.compile(r"\d+ (?:tables?|rows?)\b(?:, \d+ rows?\b)?")
+_NUMBER = re.compile(r"(?<![\w.])(\d+)(?![\w.])(?: (row|table|value)s?\b)?")
+_SECONDS = re.compile(r" in [\d.]+ s\b")
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b|\{digest\}")
 _AS_LIVE = "live"
 
 
@@ -271,22 +277,30 @@ def _summary(key: str, values: Sequence[Any]) -> Any:
     """
     if key not in _TEXTS:
         return max(values) if all(isinstance(value, int) for value in values) else values[0]
-    return sum_of_counts(values) or "as listed for each file"
+    return sum_of_counts(values) or LISTED
 
 
 def sum_of_counts(texts: Sequence[str]) -> str:
-    """Return the sums of the counts with which texts begin, or nothing without them."""
-    sums: list[Counter[str]] = []
-    for text in texts:
-        match = _COUNTS.match(text)
-        if match is None:
-            return ""
-        parts = (part.split() for part in match[0].split(", "))
-        sums.append(Counter({noun.rstrip("s"): int(number) for number, noun in parts}))
-    nouns = {tuple(each) for each in sums}
-    if len(nouns) != 1:
+    """Return a text with the sums of the counts with which texts begin, or nothing.
+
+    Texts that differ in their numbers alone are summed up as a whole, and others by what they begin with.
+    """
+    matches = [_COUNTS.match(text) for text in texts]
+    if not all(matches):
         return ""
-    return f"{', '.join(counted(sum(each[noun] for each in sums), noun) for noun in nouns.pop())} in all files"
+    timeless = [_SECONDS.sub("", text) for text in texts]
+    whole = "" if _DIGEST.search(timeless[0]) else _sum(timeless)
+    summed = whole or _sum([match[0] for match in matches if match])
+    return f"{summed} in all files" if summed else ""
+
+
+def _sum(texts: Sequence[str]) -> str:
+    """Return a text with the sum of each number, or nothing if other words differ."""
+    if len({_NUMBER.sub(lambda match: f"# {match[2] or ''}", text) for text in texts}) > 1:
+        return ""
+    columns = zip(*([int(match[1]) for match in _NUMBER.finditer(text)] for text in texts), strict=True)
+    sums = map(sum, columns)
+    return _NUMBER.sub(lambda match: counted(next(sums), match[2]) if match[2] else str(next(sums)), texts[0])
 
 
 def _unfold(item: Item, files: FilesOfPatterns) -> Iterator[Item]:

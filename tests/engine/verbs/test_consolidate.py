@@ -216,7 +216,7 @@ def test_rows_decided_by_a_conflict_policy_are_a_finding(root: Path) -> None:
 
     assert verdict(run.log) == "accepted"
     assert execute(root / "workspace.db", "SELECT body FROM notes WHERE id = 'a'") == [("ours",)]
-    assert len(run.target.conflict_findings) == 1
+    assert len(run.target.conflicts) == 1
     [finding] = [finding for finding in run.log.findings if finding.id == "rows-not-moved"]
     assert (finding.level, finding.subject, finding.count) == ("attention", "logs/notes.db:notes", 1)
     assert [(table.skipped, table.identical) for table in run.target.copied_tables if table.skipped] == [(1, 0)]

@@ -15,11 +15,12 @@ from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of, polic
 from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
 from sqlite_consolidate.engine.sqlite.wide_rows import fetch_rows
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.patterns import by_table
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.projection import Projection
@@ -69,6 +70,11 @@ class ConflictCounts:
     identical: int = 0
     different: int = 0
     replaced: int = 0
+
+    def __add__(self, other: ConflictCounts) -> ConflictCounts:
+        return ConflictCounts(
+            self.identical + other.identical, self.different + other.different, self.replaced + other.replaced
+        )
 
     @property
     def rows(self) -> int:
@@ -179,17 +185,19 @@ def matched_text(matched: int, identical: int, left: int = 0) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def conflict_finding(mapping: TableMapping, counts: ConflictCounts, folder: str) -> Finding:
-    """Return the finding that states the affected rows, without values.
+def conflict_findings(conflicts: Iterable[tuple[TableMapping, ConflictCounts]], folder: str) -> Iterator[Finding]:
+    """Yield the finding of each table that states the affected rows, without values.
 
     Args:
-        mapping: The table mapping.
-        counts: The affected rows.
+        conflicts: Each table mapping, with its affected rows.
         folder: Name of the backup set.
     """
-    policy, match = policy_of(mapping.table_map), mapping.table_map.match
-    text = f"{conflict_text(policy, counts, match)}; the keys are in {folder}/{CONFLICT_LOG}."
-    return Finding.of(_POLICY_FINDINGS[policy][0], mapping.subject, text, count=counts.rows)
+    items = ((mapping.source, mapping.table_map.name, (mapping.table_map, counts)) for mapping, counts in conflicts)
+    for subject, files in by_table(items):
+        table_map, counts = files[0][0], sum((counts for _, counts in files), ConflictCounts())
+        policy = policy_of(table_map)
+        text = f"{conflict_text(policy, counts, table_map.match)}; the keys are in {folder}/{CONFLICT_LOG}."
+        yield Finding.of(_POLICY_FINDINGS[policy][0], subject, text, count=counts.rows)
 
 
 def conflict_text(policy: str, counts: ConflictCounts, match: Sequence[str] = ()) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.atomic_files import sync, sync_folder
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_file, digest_table
-from sqlite_consolidate.engine.merge.conflict_log import CONFLICT_LOG, conflict_finding, log_resolved_conflicts
+from sqlite_consolidate.engine.merge.conflict_log import CONFLICT_LOG, ConflictCounts, log_resolved_conflicts
 from sqlite_consolidate.engine.merge.copy_rows import (
     CopiedTable,
     copy_rows,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Table, TriggerOrView
-    from sqlite_consolidate.findings import Finding
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -93,7 +92,7 @@ class TargetTransaction:
         verified: Table to the digest that the comparisons before COMMIT have read.
         digests: Digests of the tables in the open transaction.
         sql: The executed statements, with names and without values.
-        conflict_findings: Findings about rows that a conflict policy affected.
+        conflicts: Table mappings with rows that a conflict policy affected.
         key_map: Database of the keys of matched rows, or None.
         key_map_sha256: Digest of its bytes.
     """
@@ -113,7 +112,7 @@ class TargetTransaction:
     verified: dict[str, TableDigest] = field(default_factory=dict)
     digests: DigestCache = field(default_factory=DigestCache)
     sql: list[str] = field(default_factory=list)
-    conflict_findings: list[Finding] = field(default_factory=list)
+    conflicts: list[tuple[TableMapping, ConflictCounts]] = field(default_factory=list)
     key_map: Path | None = None
     key_map_sha256: str = ""
     _last_write: tuple[object, ...] = ()
@@ -322,7 +321,7 @@ class TargetTransaction:
         self.limits.progress.begin(source.size, "bytes", size_reader(self.path, self.path.stat().st_size))
         conflicts = log_resolved_conflicts(con, mapping, alias, self.folder)
         if conflicts.rows:
-            self.conflict_findings.append(conflict_finding(mapping, conflicts, self.folder.name))
+            self.conflicts.append((mapping, conflicts))
         expected = self.inspected.expected_digest(mapping) or source_digest(con, mapping, alias)
         copied = copy_rows(con, mapping, expected, alias, execute=self._execute)
         left = log_left_rows(con, mapping, self.inspected.left_of(mapping), alias, self.folder)

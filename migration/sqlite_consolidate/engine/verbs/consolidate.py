@@ -23,6 +23,7 @@ from sqlite_consolidate.engine.code.diff import diff_for_reports, secrets_of
 from sqlite_consolidate.engine.code.rewrite import write_rewrites
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.criteria import backup_set, committed, preflight, target
+from sqlite_consolidate.engine.merge.conflict_log import conflict_findings
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.criteria import SMOKE
@@ -206,7 +207,7 @@ class Run(RunResults):
         self.target.derive_again()
         self.target.create_triggers()
         self.target.write_key_map()
-        self.log.note(*self.target.conflict_findings)
+        self.log.note(*conflict_findings(self.target.conflicts, self.folder.name))
         expected = self.target.expected_digests()
         row = history.Row(
             run=self.stamp,

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, SchemaDifference, TableContent
 from sqlite_consolidate.report.evidence_json import entries_from_json, entries_to_json, moves_from_json, moves_to_json
-from sqlite_consolidate.report.folded_files import FilesOfPatterns, fold_entries, fold_moves, sum_of_counts
+from sqlite_consolidate.report.folded_files import LISTED, FilesOfPatterns, fold_entries, fold_moves, sum_of_counts
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _entries(entries: Iterable[Evidence], files: FilesOfPatterns) -> Iterator[Ev
             first = files.at(each["source"], positions[0])
             more = f" and {counted(len(positions) - 1, 'more file')}"
             texts = [
-                first.specific(_of_all(item[key], len(positions), is_listed=key in each).replace("{digest}", _DIGEST))
+                first.specific(_of_all(item, key, len(positions)).replace("{digest}", _DIGEST))
                 for key in ("expected", "observed")
             ]
             subject = first.specific(entry.subject)
@@ -108,15 +108,23 @@ def _entries(entries: Iterable[Evidence], files: FilesOfPatterns) -> Iterator[Ev
             yield entry
 
 
-def _of_all(text: str, files: int, *, is_listed: bool) -> str:
+def _of_all(item: dict[str, Any], key: str, files: int) -> str:
     """Return the text of a folded entry for all of its files.
 
+    It is the sum of their texts, or that of the first file.
+
     Args:
-        text: Sum of the texts, or the text that each file has.
+        item: The folded entry.
+        key: Name of the text.
         files: Number of the files.
-        is_listed: Whether the files have different texts.
     """
-    return text if is_listed else sum_of_counts([text] * files) or text
+    text, each = str(item[key]), item["each"]
+    if key not in each:
+        return sum_of_counts([text] * files) or text
+    if text != LISTED:
+        return text
+    texts = each["expected"] if each[key] == "expected" else each[key]
+    return f"{texts[0]} in the first file; evidence.json has the others"
 
 
 def _moves(moves: Iterable[MoveRecord], files: FilesOfPatterns, labels: dict[str, str]) -> tuple[MoveRecord, ...]:

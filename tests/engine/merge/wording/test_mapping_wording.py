@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.engine.merge.conflict_log import conflict_finding, log_resolved_conflicts
+from sqlite_consolidate.engine.merge.conflict_log import conflict_findings, log_resolved_conflicts
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, source_digest
 from sqlite_consolidate.problem import ProblemError
 from tests.support.databases import TARGET, Bench, source, table
@@ -227,7 +227,7 @@ def test_findings_of_policies_are_worded(bench: Bench, policy: str, sentence: st
 
     counts = log_resolved_conflicts(copied.con, mapping, alias, bench.root)
 
-    assert conflict_finding(mapping, counts, "SET").sentence == sentence
+    assert [finding.sentence for finding in conflict_findings([(mapping, counts)], "SET")] == [sentence]
 
 
 REFUSED = {

@@ -11,16 +11,17 @@ from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows, RowFilter
 from sqlite_consolidate.engine.sqlite.schema.row_conditions import row_condition
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.patterns import by_table
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.plan.model import TableMap
+    from sqlite_consolidate.plan.model import Source, TableMap
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -88,11 +89,23 @@ def _unrelated(databases: InspectedDatabases) -> Iterator[Problem]:
 
 def left_row_findings(databases: InspectedDatabases) -> list[Finding]:
     """Return a finding for each table of which rows are left behind."""
-    return [
-        Finding.of("rows-left-out", mapping.subject, left_text(mapping.table_map, left), count=left.rows)
+    items = (
+        (mapping.source, mapping.table_map.name, (mapping.table_map, left))
         for mapping in databases.mappings
         if (left := databases.left_of(mapping)).rows
-    ]
+    )
+    return list(findings_of_left_rows(items))
+
+
+def findings_of_left_rows(items: Iterable[tuple[Source, str, tuple[TableMap, LeftRows]]]) -> Iterator[Finding]:
+    """Yield the finding of each table, or of a table of all files of a pattern.
+
+    Args:
+        items: Source of each table, its name, and its rows that are left behind.
+    """
+    for subject, files in by_table(items):
+        left = sum((left for _, left in files), LeftRows())
+        yield Finding.of("rows-left-out", subject, left_text(files[0][0], left), count=left.rows)
 
 
 def left_text(table_map: TableMap, left: LeftRows) -> str:

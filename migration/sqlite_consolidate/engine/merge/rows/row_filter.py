@@ -51,6 +51,9 @@ class LeftRows:
     by_where: int = 0
     unfollowed: int = 0
 
+    def __add__(self, other: LeftRows) -> LeftRows:
+        return LeftRows(self.by_where + other.by_where, self.unfollowed + other.unfollowed)
+
     @property
     def rows(self) -> int:
         """Return the number of all rows that are left behind."""

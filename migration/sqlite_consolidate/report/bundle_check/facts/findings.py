@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.chosen.row_filters import left_text
+from sqlite_consolidate.engine.checks.chosen.row_filters import findings_of_left_rows
 from sqlite_consolidate.engine.checks.preflight import find_unmapped_tables
 from sqlite_consolidate.engine.checks.table_matching import find_absent_tables
 from sqlite_consolidate.engine.merge.conflict_log import ConflictCounts, conflict_text
@@ -18,12 +18,13 @@ from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import LEVELS, Finding, merge_findings
+from sqlite_consolidate.plan.patterns import by_table
 from sqlite_consolidate.report.bundle_check.facts.key_facts import table_map_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.plan.model import Plan, Source, TableMap
     from sqlite_consolidate.report.evidence import MoveRecord, Record
 
 _OF_COLUMNS = ("not-null-lost", "default-lost", "key-lost", "column-differs")
@@ -77,11 +78,19 @@ def _unmapped_tables(plan: Plan, record: Record) -> tuple[list[str], list[Findin
 
 def _left_out(plan: Plan, record: Record) -> Iterator[Finding]:
     """Yield the finding for each table of which the plan leaves rows behind."""
+    yield from findings_of_left_rows(
+        (source, move.table, (table_map, LeftRows(move.left - move.unfollowed, move.unfollowed)))
+        for source, table_map, move in _planned_moves(plan, record)
+        if move.left
+    )
+
+
+def _planned_moves(plan: Plan, record: Record) -> Iterator[tuple[Source, TableMap, MoveRecord]]:
+    """Yield each move with its source and its table in the plan."""
     for move in record.moves:
-        table_map = table_map_of(plan, move)
-        if table_map and move.left:
-            text = left_text(table_map, LeftRows(move.left - move.unfollowed, move.unfollowed))
-            yield Finding.of("rows-left-out", move.subject, text, count=move.left)
+        source, table_map = plan.source_named(move.source), table_map_of(plan, move)
+        if source and table_map:
+            yield source, table_map, move
 
 
 def _differences(record: Record) -> list[Finding]:
@@ -117,22 +126,28 @@ def _resolved_conflicts(plan: Plan, record: Record) -> Iterator[_Pair]:
     if bool(number) != bool(listed):
         yield f"findings: {', '.join(_CONFLICT_FINDINGS)}", f"of {number} rows", f"of {listed} rows"
     texts = {finding.subject: finding.text for finding in record.findings if finding.id in _CONFLICT_FINDINGS}
-    for move in record.moves:
-        if move.identical is not None and move.skipped + move.replaced:
-            yield from _counted_apart(plan, move, texts.get(move.subject, ""))
+    items = (
+        (source, move.table, (table_map, _counts(move)))
+        for source, table_map, move in _planned_moves(plan, record)
+        if move.identical is not None and move.skipped + move.replaced and policy_of(table_map) != "refuse"
+    )
+    for subject, files in by_table(items):
+        counts = sum((counts for _, counts in files), ConflictCounts())
+        yield from _counted_apart(subject, files[0][0], counts, texts.get(subject, ""))
 
 
-def _counted_apart(plan: Plan, move: MoveRecord, text: str) -> Iterator[_Pair]:
-    """Yield a finding that does not state the identical and the different rows of a move.
+def _counts(move: MoveRecord) -> ConflictCounts:
+    identical = move.identical or 0
+    return ConflictCounts(identical, move.skipped + move.replaced - identical, move.replaced)
+
+
+def _counted_apart(subject: str, table_map: TableMap, counts: ConflictCounts, text: str) -> Iterator[_Pair]:
+    """Yield a finding that does not state the identical and the different rows of a table.
 
     Evidence of older releases does not count them apart.
     """
-    table_map = table_map_of(plan, move)
-    if table_map is None or policy_of(table_map) == "refuse" or move.identical is None:
-        return
-    counts = ConflictCounts(move.identical, move.skipped + move.replaced - move.identical, move.replaced)
     if table_map.match and (newer := _UPDATED.search(text)):  # the record does not count these rows
         counts = replace(counts, replaced=min(int(newer[1]), counts.different))
     expected = conflict_text(policy_of(table_map), counts, table_map.match)
     if counts.different < 0 or counts.identical < 0 or not text.startswith(f"{expected};"):
-        yield f"findings: {move.subject}", expected, text or "missing"
+        yield f"findings: {subject}", expected, text or "missing"
