@@ -37,6 +37,19 @@ def test_tables_without_rows_still_have_a_line(accepted: Record) -> None:
     assert [band.empty for band in picture.bands] == [True, True, False]
 
 
+def test_bands_show_the_rows_that_the_target_has(accepted: Record) -> None:
+    """Rows that stay behind or stand already have no band, and a replaced row counts once."""
+    first, *others = accepted.moves
+    chosen = replace(first, rows=first.rows + 30, skipped=20, left=10, replaced=2)
+    target = replace(accepted.target, rows={first.into: 5}) if accepted.target else None
+
+    picture = flow.build_flow(replace(accepted, moves=(chosen, *others), target=target))
+
+    assert picture
+    (node,) = (node for node in picture.tables if node.name == first.into)
+    assert node.label == f"{first.rows + 5 - 2} rows"
+
+
 def test_before_the_copy_the_planned_tables_are_drawn(accepted: Record) -> None:
     """An interrupted run shows its plan. If nothing is known, there is no picture."""
     assert flow.build_flow(replace(accepted, moves=(), planned=accepted.moves)) == flow.build_flow(accepted)

@@ -143,6 +143,11 @@ class MoveRecord:
     left: int = 0
     unfollowed: int = 0
 
+    @property
+    def arriving(self) -> int:
+        """Return the number of rows that arrived, or that are to be moved if none was copied."""
+        return self.rows if self.arrived is None else self.arrived
+
 
 @dataclass(frozen=True)
 class KeyMapRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -89,7 +89,7 @@ def build_flow(record: Record, files: Mapping[str, int] = _NO_FILES) -> Flow | N
     left = _nodes(sources, {name: [s for s in streams if s.source == name] for name in sources}, scale)
     right = _nodes(tables, {name: [s for s in streams if s.table == name] for name in tables}, scale)
     height = max(node.y + max(node.height, _SLOT) for node in (*left, *right)) + 16
-    rows = sum(move.rows for move in record.flow)
+    rows = sum(move.arriving for move in record.flow)
     into = record.target.file if record.target else "the target"
     databases = sum(files.get(name, 1) for name in {move.source for move in record.flow})
     tables_text = f"{count_of(len(record.flow), 'table')} in {count_of(databases, 'database')}"
@@ -105,31 +105,34 @@ def count_of(number: int, noun: str = "row") -> str:
 
 def _planned_streams(moves: tuple[MoveRecord, ...]) -> list[_Stream]:
     """Return the rows that are moved, with the smaller tables and sources summed up."""
-    by_rows = sorted(moves, key=lambda move: -move.rows)
+    by_rows = sorted(moves, key=lambda move: -move.arriving)
     shown_tables = {move.into for move in by_rows[:_MOST_TABLES]}
     weights: dict[str, int] = defaultdict(int)
     for move in moves:
-        weights[move.source] += move.rows
+        weights[move.source] += move.arriving
     shown_sources = set(sorted(weights, key=lambda name: -weights[name])[:_MOST_SOURCES])
     other_tables = f"{len({move.into for move in moves} - shown_tables)} other tables"
     other_sources = f"{len(set(weights) - shown_sources)} other sources"
     sums: dict[tuple[str, str], int] = defaultdict(int)
     for move in moves:
         source = move.source if move.source in shown_sources else other_sources
-        sums[source, move.into if move.into in shown_tables else other_tables] += move.rows
+        sums[source, move.into if move.into in shown_tables else other_tables] += move.arriving
     order = {other_sources: 1}
     ordered = sorted(sums, key=lambda key: (order.get(key[0], 0), key[1] == other_tables))
     return [_Stream(source, table, sums[source, table]) for source, table in ordered]
 
 
 def _existing_streams(record: Record) -> list[_Stream]:
-    """Return the rows that the target had before the run.
+    """Return the rows that the target had before the run and has still.
 
     Receiving tables have a band each, all other tables share one.
     """
-    before = record.target.rows if record.target else {}
+    before, replaced = record.target.rows if record.target else {}, Counter[str]()
+    for move in record.flow:
+        replaced[move.into] += move.replaced
     receiving = {stream.table for stream in _planned_streams(record.flow)}
-    streams = [_Stream(_EXISTING, name, rows) for name, rows in before.items() if name in receiving and rows]
+    staying = {name: rows - replaced[name] for name, rows in before.items() if name in receiving}
+    streams = [_Stream(_EXISTING, name, rows) for name, rows in staying.items() if rows > 0]
     others = [rows for name, rows in before.items() if name not in receiving]
     if others:
         streams.append(_Stream(_EXISTING, f"{count_of(len(others), 'table')} it had before", sum(others)))
