@@ -59,6 +59,8 @@ WITH_SQL_OF_ROWS = {
     "update_rows.py": "updates rows of the target with the values that projections give",
     "matched_rows_proof.py": "proves what projections give, and takes no SQL from them",
     "source_rows.py": "names the rows that a proof reads, and takes no SQL from projections",
+    "kept_key_map.py": "compares the lines of key maps, which belong to no projection",
+    "references_kept.py": "follows rows that the target had, which belong to no projection",
     "wide_rows.py": "divides the values that a projection names among several queries",
 }
 IN_REPORT = "report/file_names.py"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
+from sqlite_consolidate.engine.checks.references.references_kept import updated_references
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.faults.database_edits import without_triggers
@@ -31,6 +32,7 @@ def match_faults(plan: Plan) -> tuple[Fault, ...]:
         Fault.in_run("keys-mapped", "the line of a matched row is missing", _drop_a_line),
         Fault.in_run("keys-mapped", "a line is wrong about which row stays", _turn_an_update),
         Fault.in_run("references-kept", "a child of a matched row refers to its old id", _leave_a_child),
+        Fault.in_run("references-kept", "a row of the target loses a parent that is updated", _change_a_parent),
     )
     return faults if any(table.match for source in plan.sources for table in source.tables) else ()
 
@@ -91,6 +93,23 @@ def _leave_a_child(run: Run) -> None:
         return False
 
     _edit_lines(run, edit)
+
+
+def _change_a_parent(run: Run) -> None:
+    """Change the key of an updated row to which a row of the target refers."""
+    target = run.target.connection
+    for reference in updated_references(run.compared):
+        into, child = reference.into, reference.child
+        value, column = f"c.{quoted(reference.columns[-1])}", quoted(into.columns[-1])
+        table = f"main.{quoted(into.table.name)}"
+        referred = (
+            f"SELECT {value} FROM main.{quoted(child.into.name)} AS c WHERE {value} IN (SELECT {column} FROM {table})"
+        )
+        largest = f"(SELECT max({column}) FROM {table}) || '0'"
+        with without_triggers(target, into.table):
+            if target.execute(f"UPDATE {table} SET {column} = {largest} WHERE {column} = ({referred})").rowcount:
+                return
+    raise not_planted("no row of the target refers to a column that matched rows update")
 
 
 def _edit_lines(run: Run, edit: Callable[[sqlite3.Connection, TableMapping], bool]) -> None:

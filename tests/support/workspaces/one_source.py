@@ -145,11 +145,12 @@ def add_stated_references(workspace: Workspace) -> None:
 
 
 _SITES = """
-CREATE TABLE sites(id INTEGER PRIMARY KEY, code TEXT UNIQUE, note TEXT);
+CREATE TABLE sites(id INTEGER PRIMARY KEY, code TEXT UNIQUE, note TEXT UNIQUE);
 CREATE TABLE visits(id INTEGER PRIMARY KEY, site INT REFERENCES sites(id), day TEXT);
 """
 _SITES_OF_TARGET = (
     "INSERT INTO sites VALUES (1, 'RIDGE', 'a'), (2, 'LAKE', 'b'); INSERT INTO visits VALUES (1, 1, 'mon');"
+    "CREATE TABLE signs(id INTEGER PRIMARY KEY, note TEXT REFERENCES sites(note)); INSERT INTO signs VALUES (1, 'a');"
 )
 _SITES_OF_SOURCE = """
 INSERT INTO sites VALUES (1, 'LAKE', 'b'), (2, 'SWAMP', 'c');
@@ -160,6 +161,7 @@ _MATCHED = """
   name = "sites"
   keys = "renumber"
   match = ["code"]
+  on_conflict = "prefer-source"
 
   [[source.table]]
   name = "visits"

@@ -144,3 +144,39 @@ def test_new_numbers_of_chosen_rows_are_compared(bench: Bench) -> None:
     assert failed_subjects(references_kept(moved.compared)) == []
     moved.con.execute("UPDATE notes SET customer = 2 WHERE id = (SELECT max(id) FROM notes)")
     assert failed_subjects(references_kept(moved.compared)) == ["target: notes (customer) -> customers"]
+
+
+STOCK = (
+    "CREATE TABLE prod(id INTEGER PRIMARY KEY, ean TEXT UNIQUE, sku TEXT UNIQUE, n INTEGER)",
+    "CREATE TABLE stock(id INTEGER PRIMARY KEY, sku TEXT REFERENCES prod(sku), n INTEGER)",
+)
+UPDATES = {
+    "as before": ("UPDATE prod SET n = 9", []),
+    "no parent": ("UPDATE prod SET sku = 's9' WHERE id = 1", ["target.db:stock (sku) -> prod"]),
+    "another parent": (
+        "UPDATE OR REPLACE prod SET sku = 's1' WHERE id = 3",
+        ["target.db:stock (sku) -> prod"],
+    ),
+    "a parent for none": ("UPDATE prod SET sku = 'lost' WHERE id = 3", ["target.db:stock (sku) -> prod"]),
+    "another reference": ("UPDATE stock SET sku = 's2' WHERE id = 1", []),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), UPDATES.values(), ids=UPDATES)
+def test_rows_of_target_reach_parents_that_were_updated(bench: Bench, change: str, expected: list[str]) -> None:
+    """Rows match by ean, and the target refers by sku, which a matched row may update."""
+    rows = "INSERT INTO stock VALUES (1, 's1', 0), (2, 's2', 0), (3, 'lost', 0), (4, NULL, 0)"
+    bench.database(
+        TARGET, *STOCK, "INSERT INTO prod VALUES (1, 'e1', 's1', 0), (2, 'e2', 's2', 0), (3, 'e3', 's3', 0)", rows
+    )
+    bench.database("b.db", STOCK[0], "INSERT INTO prod VALUES (1, 'e2', 's2', 5), (2, 'e4', 's4', 5)")
+    maps = table("prod", keys="renumber", match=["ean"], on_conflict="prefer-source")
+    moved = bench.copied(source("b.db", maps))
+
+    moved.con.execute(change)
+
+    observations = references_kept(moved.compared)
+    assert failed_subjects(observations) == expected
+    assert ("target.db:stock (sku) -> prod", 3) in {
+        (each.subject, each.examined) for each in observations
+    } or not expected

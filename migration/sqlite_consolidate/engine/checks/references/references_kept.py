@@ -10,15 +10,17 @@ from sqlite_consolidate.engine.checks.references.following import (
     count_strays,
     count_strays_elsewhere,
     kept_rows,
+    key_condition,
     keys_of_table,
 )
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, key_sources
 from sqlite_consolidate.engine.checks.references.references_by_content import content_differs, group_references
+from sqlite_consolidate.engine.checks.references.target_children import references_of_target
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.sqlite.connections import attached
-from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.text import counted
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
 NO_STRAY = "0 rows reach another row"
 """What an entry observes if every followed row reaches its own parent."""
@@ -49,6 +52,7 @@ def references_kept(compared: TargetComparison) -> list[Observation]:
         if _can_be_followed(reference)
     ]
     observations += _by_content(compared, references)
+    observations += _of_target_rows(compared)
     none = replace(equal("target: references", NO_STRAY, NO_STRAY), examined=len(mappings))
     return observations or [none]
 
@@ -102,3 +106,63 @@ def _count(compared: TargetComparison, reference: Reference, *, has_contest: boo
             reached = [keys_of_table("main", reference.into)]
             return count_strays_elsewhere(con, reference, source, reached, kept)
         return count_strays(con, reference, source, "main", kept)
+
+
+def updated_references(compared: TargetComparison) -> Iterator[Reference]:
+    """Yield each reference of the target to columns that matched rows may update."""
+    inspected = compared.inspected
+    updated = {folded(mapping.into.name): mapping.updated for mapping in inspected.mappings if mapping.updated}
+    if inspected.target is None or not updated:
+        return
+    for reference in references_of_target(inspected, inspected.target):
+        columns = updated.get(folded(reference.into.table.name), frozenset())
+        if reference.parent and reference.has_unique_keys and columns & set(map(folded, reference.into.columns)):
+            yield reference
+
+
+def _of_target_rows(compared: TargetComparison) -> Iterator[Observation]:
+    """Observe that rows of the target reach their parents after an update of these.
+
+    A row that has another reference now is not followed. The plan lets a row of a source update it.
+    """
+    references = list(updated_references(compared))
+    if not references or compared.target_before is None:
+        return
+    with attached(compared.con, compared.target_before, "before") as before:
+        for reference in references:
+            rows, strays = compared.con.execute(_strays_of_target(reference, before)).fetchone()
+            verb = "reaches" if strays == 1 else "reach"
+            observation = equal(reference.subject, NO_STRAY, f"{counted(strays, 'row')} {verb} another row")
+            yield replace(observation, examined=max(1, rows))
+
+
+def _strays_of_target(reference: Reference, before: str) -> str:
+    """Return the query of how many rows refer, and how many reach another row.
+
+    A row ``c`` of before is the row ``n`` now. Its parent was the row ``s``, and now it reaches the row ``t``.
+    """
+    child, parent, into = reference.child, reference.parent, reference.into
+    if parent is None:
+        return "SELECT 0, 0"
+    same_child = [*_identity(child.table), *reference.columns]
+    now = " AND ".join(f"n.{quoted(name)} COLLATE BINARY IS c.{quoted(name)}" for name in same_child)
+    had = key_condition(
+        "s", parent, [f"c.{quoted(name)}" for name in reference.columns], child.table, reference.columns
+    )
+    has = key_condition("t", into, [f"n.{quoted(name)}" for name in reference.columns], child.into, reference.columns)
+    same_parent = " AND ".join(
+        f"s.{quoted(name)} COLLATE BINARY IS t.{quoted(name)}" for name in _identity(parent.table)
+    )
+    when = reference.when.over("c") if reference.when else "1"
+    referring = " AND ".join(f"c.{quoted(name)} IS NOT NULL" for name in reference.columns)
+    return (
+        f"SELECT count(*), coalesce(sum(NOT ({same_parent})), 0) FROM {quoted(before)}.{quoted(child.table.name)} AS c"
+        f" JOIN main.{quoted(child.into.name)} AS n ON {now}"
+        f" LEFT JOIN {quoted(before)}.{quoted(parent.table.name)} AS s ON {had}"
+        f" LEFT JOIN main.{quoted(into.table.name)} AS t ON {has} WHERE {referring} AND {when}"
+    )
+
+
+def _identity(table: Table) -> tuple[str, ...]:
+    """Return the primary key or the rowid, by which a row is found again."""
+    return table.primary_key or ((table.rowid,) if table.rowid else ())

@@ -53,7 +53,7 @@ def check_target_children(databases: InspectedDatabases, target: PredictedTarget
     """Follow each foreign key of the target's own rows from before the copy to after it."""
     if databases.target is None:
         return
-    for reference in _references(databases, databases.target):
+    for reference in references_of_target(databases, databases.target):
         sources = target.key_sources(reference.into.table)
         limits_of(target.con).deadline.start_step(f"the references of {reference.child.subject}")
         try:
@@ -196,7 +196,8 @@ class _Children:
         return Finding.of("parents-replaced", child.subject, text, count=rows, noun="row")
 
 
-def _references(databases: InspectedDatabases, before: InspectedDatabase) -> Iterator[Reference]:
+def references_of_target(databases: InspectedDatabases, before: InspectedDatabase) -> Iterator[Reference]:
+    """Yield each reference of rows that the target has, declared or stated by the plan."""
     planned = databases.target_schema.schema
     for table in before.schema.tables.values():
         keys = [(declared, None) for declared in table.foreign_keys] + _stated_keys(databases, table)
