@@ -264,3 +264,10 @@ def no_new_source_files(root: Path, sealed: Manifest) -> list[Observation]:
         for file in sealed.archive
     ]
     return observations or [not_required("sources", "this consolidation archived nothing")]
+
+
+def not_moved(subject: str, run: str) -> Observation:
+    """Return an observation that the plan names a table that the run did not move."""
+    observed = f"the plan names this table, and run {run} did not move it"
+    todo = "Take it out of the plan, or roll back and consolidate again."
+    return Observation(subject, f"moved by run {run}", observed, holds=False, todo=todo)

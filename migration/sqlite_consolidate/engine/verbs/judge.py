@@ -22,6 +22,7 @@ from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.checks.comparison import by_originals as originals
 from sqlite_consolidate.engine.checks.comparison.compare_structure import added_object_findings
 from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
+from sqlite_consolidate.engine.checks.matching.kept_key_map import KeptKeyMap, compare_key_map, find_key_map
 from sqlite_consolidate.engine.code.rewrite import replacement_observations
 from sqlite_consolidate.engine.code.scanning.scan import (
     attention_findings,
@@ -243,7 +244,7 @@ class CheckRun(ReadOnlyRun):
         self.log.note(
             *self.target_now.changes_since_commit(self.sealed.target, self.changed_since, self.log.disclosure)
         )
-        added = [_not_moved(subject, self.sealed.run) for subject in tables_not_moved(self.plan, self.backup_set)]
+        added = [check.not_moved(subject, self.sealed.run) for subject in tables_not_moved(self.plan, self.backup_set)]
         return check.target_right(self.target_now, self.sealed, self.changed_since) + added
 
     def _no_old_database(self) -> list[Observation]:
@@ -283,6 +284,7 @@ class OriginalsRun(ReadOnlyRun):
 
     problems: tuple[Problem, ...] = ()
     _compared: TargetComparison | None = None
+    _key_map: KeptKeyMap = KeptKeyMap()
 
     def __init__(
         self,
@@ -346,6 +348,7 @@ class OriginalsRun(ReadOnlyRun):
             | of_target
             | {
                 "plan-valid": self._plan_valid,
+                "keys-mapped": self._keys_mapped,
                 "references-updated": lambda: replacement_observations(self.root, self.plan.references),
                 "no-stale-references": self._no_stale_references,
             }
@@ -355,6 +358,11 @@ class OriginalsRun(ReadOnlyRun):
         """Observe that the plan is valid, and that the originals are the ones it names."""
         problems = [as_observation(problem) for problem in (*self.plan_problems, *self.problems)]
         return problems or [Observation("plan and originals", NO_PROBLEM, NO_PROBLEM, holds=True)]
+
+    def _keys_mapped(self) -> list[Observation]:
+        """Observe that the key map of the run has the lines that the originals give."""
+        problem = self._key_map.problem
+        return [as_observation(problem)] if problem else compare_key_map(self.compared.inspected, self._key_map)
 
     def _no_stale_references(self) -> list[Observation]:
         """Observe that no scanned file names an original database."""
@@ -374,16 +382,12 @@ class OriginalsRun(ReadOnlyRun):
         self.log.note(*originals.changed_row_findings(self._compared.row_matches, self.log.disclosure))
         self.log.note(*originals.added_row_findings(self._compared.row_matches, self.log.disclosure))
         self.log.note(*added_object_findings(self._compared))
+        self._key_map = find_key_map(self._compared.inspected, target, where, self.root)
+        if self._key_map.unknown:
+            self.log.unanswerable["keys-mapped"] = self._key_map.unknown
         if not self._compared.knows_neighbours:
             is_damaged = self.plan.target in self._compared.inspected.unread
             reason = (
                 "the original target cannot be read" if is_damaged else "the original target is not among the originals"
             )
             self.log.unanswerable["neighbours-unchanged"] = reason
-
-
-def _not_moved(subject: str, run: str) -> Observation:
-    """Return an observation that the plan names a table that the run did not move."""
-    observed = f"the plan names this table, and run {run} did not move it"
-    todo = "Take it out of the plan, or roll back and consolidate again."
-    return Observation(subject, f"moved by run {run}", observed, holds=False, todo=todo)

@@ -1,0 +1,145 @@
+"""Compare the key map that a run has kept with the original databases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY
+from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP
+from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection
+from sqlite_consolidate.engine.sqlite.sql import quoted
+from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
+
+CRITERION = "keys-mapped"
+_COMPUTED = "The matches are computed again from the originals."
+
+
+@dataclass(frozen=True)
+class KeptKeyMap:
+    """Hold where the key map of the last run is, if its history states one.
+
+    Attributes:
+        path: The key map with the digest of the history. None without one.
+        problem: Why there is none, although the history states it.
+        unknown: Why no map can be judged, although rows match or have new keys.
+    """
+
+    path: Path | None = None
+    problem: Problem | None = None
+    unknown: str = ""
+
+
+def find_key_map(databases: InspectedDatabases, target: Path, originals: Path, live: Path) -> KeptKeyMap:
+    """Find the key map that the history of a target states.
+
+    Args:
+        databases: The originals.
+        target: Copy of the target.
+        originals: Folder of the originals, which may be the backup set.
+        live: The workspace.
+    """
+    mappings, plan = databases.mappings, databases.plan
+    unknown = KeptKeyMap(unknown="no history of the target states a key map")
+    if not any(mapping.matched for mapping in mappings):
+        is_kept = not any(mapping.shifts or mapping.table_map.match for mapping in mappings)
+        return KeptKeyMap() if is_kept else unknown
+    try:
+        row = history.last_of_plan(target, plan.name)
+        with open_for_inspection(target) as con:
+            keys = history.keys_of_run(con, row.run) if row else {}
+    except ProblemError as error:
+        return KeptKeyMap(problem=error.problems[0])
+    if row is None or "key_map_sha256" not in keys:
+        return unknown
+    folder = row.backup_set.replace("\\", "/").rpartition("/")[2]
+    places = [originals / KEY_MAP, live / plan.backups / folder / KEY_MAP]
+    paths = [path for path in places if path.is_file()]
+    kept = next((path for path in paths if digest_file(path) == keys["key_map_sha256"]), None)
+    return KeptKeyMap(kept, None if kept else _problem(row.run, is_there=bool(paths)))
+
+
+def _problem(run: str, *, is_there: bool) -> Problem:
+    if is_there:
+        fact = f"does not have the digest that the history of the target states for run {run}. {_COMPUTED}"
+        hint = "Put the key map of that backup set among the originals."
+        return Problem("key-map-changed", KEY_MAP, fact, hint, criterion=CRITERION)
+    fact = f"of run {run} is neither among the originals nor in the backup set. {_COMPUTED}"
+    return Problem("no-key-map", KEY_MAP, fact, "Put it among the originals.", criterion=CRITERION)
+
+
+def compare_key_map(databases: InspectedDatabases, kept: KeptKeyMap) -> list[Observation]:
+    """Observe that a key map has exactly the lines that the originals give."""
+    if kept.path is None:
+        return [not_required("plan", NO_NEW_KEY)]
+    matched = [mapping for mapping in databases.mappings if mapping.matched]
+    with open_for_inspection(databases.path_of(matched[0])) as con:
+        try:
+            with attached(con, kept.path, "key map") as alias:
+                lines = _Lines(con, alias)
+                return [*(lines.observe(mapping) for mapping in matched), lines.observe_all(matched)]
+        except sqlite3.OperationalError:  # SQLite attaches no database of another encoding
+            return [not_examined(KEY_MAP, "its text encoding is not that of the original target")]
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Compare the lines of a key map with those that the originals give.
+
+    Attributes:
+        con: Connection to the staging database, with the lines that the originals give.
+        key_map: Name of the key map on it.
+    """
+
+    con: sqlite3.Connection
+    key_map: str
+
+    def observe(self, mapping: TableMapping) -> Observation:
+        """Return the observation about one table."""
+        if mapping.matched is None:
+            return not_examined(mapping.subject, "its rows were not compared")
+        names, place = (mapping.source.name, mapping.table_map.name), mapping.matched.place("main")
+        stated = f"FROM {quoted(self.key_map)}.{{}} WHERE source = ? AND source_table = ?"
+        differing = self._differ(
+            f"SELECT old, new, identical, updated {stated.format('matched')}",
+            f"SELECT old COLLATE BINARY, new, identical, updates FROM {place}",
+            names,
+        )
+        for number in mapping.matched.numbers:
+            differing += self._differ(
+                f"SELECT old, new {stated.format('numbers')} AND source_column = ?",
+                f"SELECT {number.old} COLLATE BINARY, {number.new} FROM {place}",
+                (*names, number.column),
+            )
+        lines = counted(self._number(f"SELECT count(*) {stated.format('matched')}", names), "row")
+        observed = f"{lines}; {counted(differing, 'line')} otherwise" if differing else lines
+        expected = counted(mapping.matched.rows, "row")
+        return equal(f"{KEY_MAP}: {mapping.subject} -> {mapping.into.name}", expected, observed)
+
+    def observe_all(self, matched: Sequence[TableMapping]) -> Observation:
+        """Return the observation that no line is of another table."""
+        expected = sum(mapping.matched.rows for mapping in matched if mapping.matched)
+        rows = self._number(f"SELECT count(*) FROM {quoted(self.key_map)}.matched", ())
+        return equal(KEY_MAP, counted(expected, "row"), counted(rows, "row"))
+
+    def _differ(self, stated: str, given: str, values: tuple[str, ...]) -> int:
+        """Return the number of lines that only one of two queries has."""
+        further = self._number(f"SELECT count(*) FROM ({stated} EXCEPT {given})", values)
+        return further + self._number(f"SELECT count(*) FROM ({given} EXCEPT {stated})", values)
+
+    def _number(self, query: str, values: tuple[str, ...]) -> int:
+        return int(self.con.execute(query, values).fetchone()[0])
