@@ -39,6 +39,40 @@ def databases(bench: Bench, *schema: str) -> None:
     bench.database("a.db", CHAT, MESSAGE, COUNTS, CHATS, ARRIVE)
 
 
+UPSERT = """CREATE TRIGGER counts AFTER INSERT ON message BEGIN INSERT INTO sums(chat, n) VALUES(new.chat, 1)
+ON CONFLICT(chat) DO UPDATE SET n = n + 1; END"""
+
+
+def test_values_that_an_upsert_keeps_are_set_again(bench: Bench) -> None:
+    """A refresh sets the rows that exist, and the plan accepts that the run adds none."""
+    sums = "CREATE TABLE sums(chat INTEGER PRIMARY KEY, n INT)"
+    bench.database(TARGET, sums, MESSAGE, UPSERT, HELD)
+    bench.database("a.db", MESSAGE, ARRIVE)
+    plan = source("a.db", "message")
+    (problem,) = bench.survey(plan).problems
+    again = refresh(
+        table="sums", columns=["n"], set_="n = (SELECT count(*) FROM message AS m WHERE m.chat = sums.chat)"
+    )
+    accepted = Stale(name="sums", reason="counts would add rows as well")
+
+    copied = bench.copied(plan, refreshes=[again], stale=[accepted])
+
+    assert problem.id == "derived-undeclared"
+    assert ["[[refresh]]" in problem.hint, "[[stale]]" in problem.hint, 'columns = ["n"]' in problem.hint] == [True] * 3
+    assert copied.rows("SELECT * FROM sums") == [(1, 3)]
+    assert failed_subjects(derived_right(copied.compared)) == []
+
+
+@pytest.mark.parametrize("where", ["body = 'first'", "body = 'none'"])
+def test_sum_of_rows_that_stay_behind_is_refused(bench: Bench, where: str) -> None:
+    """The counts of the source arrive, of which some or all messages stay behind."""
+    bench.database("a.db", CHAT, MESSAGE, COUNTS, CHATS, ARRIVE)
+    tables = "chat", table("message", where=where, reason="not needed")
+
+    assert [p.id for p in bench.survey(source("a.db", *tables)).problems] == ["derived-undeclared"]
+    assert bench.survey(source("a.db", *tables), refreshes=[refresh()]).problems == []
+
+
 CHAT_LEFT = {"chat": "the target has all chats"}
 
 

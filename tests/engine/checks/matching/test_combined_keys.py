@@ -40,7 +40,20 @@ def test_newer_row_updates_the_one_that_stands(bench: Bench) -> None:
     assert failed(copied) == []
 
 
-@pytest.mark.parametrize("at", ["5", "NULL", "5.5", "'5'"])
+@pytest.mark.parametrize(("at", "note"), [("5.5", "new"), ("4.5", "old")])
+def test_newer_compares_numbers_of_both_storage_classes(bench: Bench, at: str, note: str) -> None:
+    """The row that stands has an integer."""
+    site = SITE.replace("at INT", "at NUMERIC")
+    bench.database(TARGET, site, "INSERT INTO site VALUES (7, 'A', 5, 'old')")
+    bench.database("a.db", site, f"INSERT INTO site VALUES (1, 'a', {at}, 'new')")
+
+    copied = bench.copied(source("a.db", table("site", keys="renumber", **NEWER)))
+
+    assert copied.rows("SELECT note FROM site") == [(note,)]
+    assert failed_subjects(keys_mapped(copied.compared)) == []
+
+
+@pytest.mark.parametrize("at", ["5", "5.0", "NULL", "'5'"])
 def test_newer_has_to_tell_which_row_stays(bench: Bench, at: str) -> None:
     """Equal values, NULL and other storage classes do not tell it where rows differ."""
     bench.database(TARGET, SITE, "INSERT INTO site VALUES (7, 'A', 5, 'old')")

@@ -26,6 +26,30 @@ def ids_of(bench: Bench, *sites: str, policy: str = "refuse", match: tuple[str, 
     return [problem.id for problem in bench.survey(source("a.db", site)).problems]
 
 
+def test_two_tables_of_one_source_do_not_match_together(bench: Bench) -> None:
+    """A row of one table could match a row of the other, and a source matches the target only."""
+    for name in ("a", "b"):
+        bench.database("s.db", f"CREATE TABLE {name}(id INTEGER PRIMARY KEY, code TEXT)")
+    maps = [table(name, into="a", keys="renumber", match=["code"]) for name in ("a", "b")]
+
+    problems = bench.survey(source("s.db", *maps)).problems
+
+    assert {problem.id for problem in problems} == {"match-impossible"}
+
+
+@pytest.mark.parametrize(("standing", "arriving"), [("NULL", "5"), ("5", "NULL")])
+def test_matched_row_with_one_number_is_refused(bench: Bench, standing: str, arriving: str) -> None:
+    """What refers to the number would lead to no row. NULL in both rows is no reference."""
+    book = "CREATE TABLE book(id INTEGER PRIMARY KEY, oid INT UNIQUE, code TEXT)"
+    bench.database(TARGET, book, f"INSERT INTO book VALUES (1, {standing}, 'x'), (2, NULL, 'y')")
+    bench.database("a.db", book, f"INSERT INTO book VALUES (1, {arriving}, 'x'), (2, NULL, 'y')")
+
+    plan = source("a.db", table("book", keys="renumber", renumber=["oid"], match=["code"]))
+    (problem,) = bench.survey(plan).problems
+
+    assert (problem.id, problem.what.split()[0]) == ("match-ambiguous", "1")
+
+
 def test_children_follow_the_row_that_stands(bench: Bench) -> None:
     """NULL matches NULL, and texts are compared by the collation of the target."""
     bench.database(TARGET, SITE, VISIT, "INSERT INTO site VALUES (1, 'LAKE', 0), (2, NULL, 1)")

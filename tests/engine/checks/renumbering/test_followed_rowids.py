@@ -43,6 +43,19 @@ def test_rowids_follow_the_key_that_the_plan_states(indexed: Bench, column: str)
     assert {"texts.rowid", "areas.id"} <= {entry.subject for entry in entries}
 
 
+def test_docid_of_an_index_follows_as_its_rowid(bench: Bench) -> None:
+    """FTS4 calls the rowid so."""
+    index = "CREATE VIRTUAL TABLE found USING fts4(body)"
+    for file in (TARGET, "a.db"):
+        bench.database(file, "CREATE TABLE msg(id INTEGER PRIMARY KEY)", index, "INSERT INTO msg VALUES (1)")
+        bench.execute(file, f"INSERT INTO found(docid, body) VALUES (1, '{file}')")
+    refers = [Refers(column="docid", to="msg.id")]
+
+    copied = bench.copied(source("a.db", table("msg", keys="renumber"), table("found", refers=refers)))
+
+    assert copied.rows("SELECT docid, body FROM found ORDER BY 1") == [(1, TARGET), (2, "a.db")]
+
+
 def test_document_at_another_rowid_is_noticed(indexed: Bench) -> None:
     """By the numbers and by content."""
     refers = [Refers(column="rowid", to="note.id")]

@@ -45,6 +45,19 @@ def test_undeclared_reference_is_a_finding(bench: Bench, column: str) -> None:
     assert unfollowed(bench, "visit") == [("b.db:visit", 1)]
 
 
+def test_reference_declared_to_another_table_is_no_finding(bench: Bench) -> None:
+    """The column has the name of a site, and the schema says that it is a place."""
+    create(
+        bench,
+        "CREATE TABLE place(id INTEGER PRIMARY KEY)",
+        "INSERT INTO place VALUES (1)",
+        "CREATE TABLE visit(nr TEXT PRIMARY KEY, site_id INT REFERENCES place(id))",
+        "INSERT INTO visit VALUES ('a', 1)",
+    )
+
+    assert unfollowed(bench, "visit", "place") == []
+
+
 def test_stated_reference_is_no_finding(bench: Bench) -> None:
     """The plan has the lines that the finding offers."""
     create(bench, "CREATE TABLE visit(nr TEXT PRIMARY KEY, site_id INT)", "INSERT INTO visit VALUES ('a', 1)")

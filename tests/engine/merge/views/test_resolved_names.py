@@ -67,6 +67,19 @@ TRIGGERS = {
 }
 
 
+def test_reason_names_the_excluded_row_of_an_upsert(bench: Bench) -> None:
+    """SQLite writes the new name of the table in its place, which is another row."""
+    upsert = "INSERT INTO log VALUES(new.id, 1) ON CONFLICT(id) DO UPDATE SET w = w + excluded.w"
+    log = "CREATE TABLE log(id INTEGER PRIMARY KEY, w)"
+    bench.database("a.db", M, log, f"CREATE TRIGGER t AFTER INSERT ON m BEGIN {upsert}; END")
+
+    schema = bench.target_schema(source("a.db", "m", table("log", into="sums")))
+
+    (finding,) = (finding for finding in schema.findings if finding.id == "trigger-left")
+    assert (finding.subject, "excluded" in finding.text) == ("a.db:m", True)
+    assert bench.target_schema(source("a.db", table("m", into="n"), "log")).findings == []
+
+
 def examined(bench: Bench, target: tuple[str, ...], ddl: tuple[str, ...], *tables: str | TableMap) -> TargetSchema:
     """Return the planned schema of a target that receives a source without problems."""
     bench.database(TARGET, *target)

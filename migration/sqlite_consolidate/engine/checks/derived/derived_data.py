@@ -194,7 +194,7 @@ def _add_tables(arriving: ArrivingRows, stale: Sequence[Derivation]) -> None:
 
 def _add_table(arriving: ArrivingRows, table: str, derivations: Sequence[Derivation]) -> None:
     databases = arriving.databases
-    lacking = [derivation for derivation in derivations if arriving.count_of(derivation)]
+    lacking = [each for each in derivations if arriving.count_of(each) or _has_sum_of_left(arriving, each)]
     if not lacking:
         return
     read_tables = list(dict.fromkeys(derivation.over for derivation in lacking))
@@ -218,6 +218,11 @@ def _add_table(arriving: ArrivingRows, table: str, derivations: Sequence[Derivat
     databases.problems.append(Problem("derived-undeclared", subject, fact, hint, criterion=CRITERION, others=others))
 
 
+def _has_sum_of_left(arriving: ArrivingRows, derivation: Derivation) -> bool:
+    """Return whether a value arrives that a trigger has computed of rows that stay behind."""
+    return "UPDATE" in derivation.ways and arriving.is_derived_from_left(derivation)
+
+
 def _define(table: str, lacks: str) -> str:
     """Return what the operator can do about a table that needs what this SQLite lacks."""
     setup = f'Define {lacks} in a function that the plan names: setup = "tools/setup.py:register" of [connection]'
@@ -235,12 +240,17 @@ def _hint(databases: InspectedDatabases, table: str, derivations: Sequence[Deriv
     declared = schema.table(table)
     if declared and content_kind(declared) and not unseen_option(declared):
         return _rebuild_hint(schema, declared, accept)
-    if declared and all(derivation.ways == {"UPDATE"} for derivation in derivations):
-        names = {name for derivation in derivations for name in derivation.columns}
-        columns = [column.name for column in declared.columns if folded(column.name) in names]
+    names = {name for derivation in derivations for name in derivation.columns}
+    columns = [c.name for c in declared.columns if folded(c.name) in names and not c.key] if declared else []
+    if columns and all("UPDATE" in derivation.ways for derivation in derivations):
         triggers = list(dict.fromkeys(derivation.name for derivation in derivations))
+        lines = refresh_lines(table, columns, triggers)
         paste = f"Paste these lines into the plan with the queries of these columns. Or {_MOVE_APART}, or {accept}."
-        return f"{paste}\n{refresh_lines(table, columns, triggers)}"
+        if any(derivation.ways != {"UPDATE"} for derivation in derivations):
+            reason = f"{join_names(triggers)} would add rows as well"
+            paste = f"Paste these lines into the plan with the queries of these columns. Or {_MOVE_APART}."
+            lines += f"\n[[stale]]\nname = {toml_string(table)}\nreason = {toml_string(reason)}"
+        return f"{paste}\n{lines}"
     return f"M{_MOVE_APART[1:]}, or {accept}."
 
 
@@ -265,17 +275,20 @@ def _fact(arriving: ArrivingRows, derivations: Sequence[Derivation]) -> str:
     indexes = [derivation for derivation in derivations if derivation.is_index]
     if indexes:
         return f"this search index does not receive {_rows_of(arriving, indexes)}."
-    by_insert = [derivation for derivation in derivations if derivation.event == "INSERT"]
-    by_replacement = [derivation for derivation in derivations if derivation.event != "INSERT"]
+    with_rows = [derivation for derivation in derivations if arriving.count_of(derivation)]
+    by_insert = [derivation for derivation in with_rows if derivation.event == "INSERT"]
+    by_replacement = [derivation for derivation in with_rows if derivation.event != "INSERT"]
     parts = []
     for group in filter(None, (by_insert, by_replacement)):
         names = list(dict.fromkeys(derivation.name for derivation in group))
         named = f"triggers {join_names(names)} do" if len(names) > 1 else f"trigger {names[0]} does"
         parts.append(f"{named} not fire for {_rows_of(arriving, group)}")
     it = "they" if len({derivation.name for derivation in derivations}) > 1 else "it"
-    text = f"{', and '.join(parts)}, so what {it} would write here is missing."
+    text = f"{', and '.join(parts)}, so what {it} would write here is missing. " if parts else ""
     left = any(map(arriving.is_derived_from_left, derivations))
-    return f"{text} What {it} wrote for rows that are left behind arrives." if left else text
+    names = list(dict.fromkeys(derivation.name for derivation in derivations))
+    by = f"trigger{'s' if len(names) > 1 else ''} {join_names(names)}" if not text else it
+    return f"{text}What {by} wrote for rows that are left behind arrives." if left else text.rstrip()
 
 
 def _rows_of(arriving: ArrivingRows, derivations: Sequence[Derivation]) -> str:

@@ -143,7 +143,8 @@ class MatchedRowsProof:
         """Return the SQL condition that a row of the source is older than the row of the target."""
         name, value = next(pair for pair in self._values(match=None) if folded(pair[0]) == folded(newer))
         column = f"t.{quoted(name)}"
-        return f"(typeof({column}) = typeof({value}) AND {column} COLLATE {self._collation(name)} > {value})"
+        classes = [f"replace(typeof({each}), 'real', 'integer')" for each in (column, value)]
+        return f"({classes[0]} = {classes[1]} AND {column} COLLATE {self._collation(name)} > {value})"
 
     def _number(self, query: str) -> int:
         return int(self.rows.con.execute(query).fetchone()[0])

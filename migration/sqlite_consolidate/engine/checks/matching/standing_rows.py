@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.matching.real_bits import exact_kind
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.merge.rows.newer_rows import are_comparable
 from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns, updated_columns
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -117,7 +118,7 @@ class StandingRows:
         """Return the SQL of each reason why a column does not tell which of two rows is newer."""
         standing, arriving = f"t.{self.column(name)}", _expressions(rows)[folded(name)]
         has_null = f"({standing} IS NULL OR {arriving} IS NULL)"
-        same_class = f"typeof({standing}) = typeof({arriving})"
+        same_class = are_comparable(standing, arriving)
         return {
             f"{name} is NULL": has_null,
             f"the values of {name} are of different storage classes": f"NOT {has_null} AND NOT {same_class}",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.merge.rows.newer_rows import are_comparable
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
@@ -348,7 +349,7 @@ def _is_newer(mapping: TableMapping, source: str) -> str:
     if name in map(folded, refreshed_columns(mapping.plan, mapping.into.name)):
         return "1"  # its value of now does not tell which version it is
     later = f"{column.target} > {column.source} COLLATE {quoted(column_collation(mapping.into, column.name))}"
-    return f"typeof({column.target}) = typeof({column.source}) AND {later}"
+    return f"{are_comparable(column.target, column.source)} AND {later}"
 
 
 def _same_row(pairs: Sequence[tuple[str, str]]) -> str:

@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.content.digest import digest_query
 from sqlite_consolidate.engine.content.projection import column_of
 from sqlite_consolidate.engine.merge.table_mapping import StatedReference
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.schema.row_conditions import row_condition
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan, Refers
 
 CRITERION = "parents-follow"
-_ROWIDS = ("rowid", "oid", "_rowid_")
 _NAMES = "Correct column or to. They have the names of the source."
 
 
@@ -72,7 +72,7 @@ def _has_no_effect(databases: InspectedDatabases, mapping: TableMapping, refers:
         return False
     column = mapping.table.column(refers.column)
     if mistake.id == "no-effect" or column is None:
-        return folded(refers.column) not in _ROWIDS
+        return not _is_rowid(mapping.table, refers.column)
     reader = databases.sources[mapping.source.name].write_lock.reader
     condition = row_condition(reader, mapping.table, refers.when) if refers.when.strip() else None
     if isinstance(condition, str):
@@ -152,9 +152,14 @@ def _stated(
 def _referring(mapping: TableMapping, name: str) -> str:
     """Return the referring column, or the rowid of a search index, or an empty text."""
     table, column = mapping.table, mapping.table.column(name)
-    if column is None and table.kind == "virtual" and folded(name) in _ROWIDS:
+    if table.kind == "virtual" and _is_rowid(table, name) and (column is None or column.hidden):
         return mapping.rowid_column
     return column.name if column else ""
+
+
+def _is_rowid(table: Table, name: str) -> bool:
+    """Return whether SQLite takes a name for the rowid of a table."""
+    return folded(name) in ROWIDS or (table.module in ("fts3", "fts4") and folded(name) == "docid")
 
 
 def _referred(schema: Schema, to: str) -> tuple[Table, str] | None:
@@ -169,7 +174,7 @@ def _referred(schema: Schema, to: str) -> tuple[Table, str] | None:
 
 def _no_column(mapping: TableMapping, name: str, loc: Loc) -> Problem:
     table = mapping.table
-    if folded(name) not in _ROWIDS:
+    if not _is_rowid(table, name):
         return mistake_at(loc, "refers-unknown", f"{table.name} has no column {in_quotes(name)}.", _NAMES)
     if table.alias:
         fact = f"the rowid of {table.name} is its column {table.alias}."

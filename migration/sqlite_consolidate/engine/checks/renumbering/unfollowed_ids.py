@@ -81,6 +81,7 @@ def _undeclared(
     }
     named |= _references_of_others(elsewhere, mapping, renumbered, followed)
     stated = {folded(reference.column) for reference in mapping.refers}
+    stated |= {folded(column) for key in mapping.table.foreign_keys for column in key.columns}
     for column, _ in mapping.columns if mapping.table.kind == "table" else ():
         names = [column_id(mapping, column), *_ends(column)]
         parent, key = next((named[name] for name in names if name in named), (mapping, ""))

@@ -99,6 +99,12 @@ class NewerRows:
         return f"EXISTS ({query})"
 
 
+def are_comparable(first: str, second: str) -> str:
+    """Return the SQL condition that two values are both numbers, or of one storage class."""
+    numbers = " AND ".join(f"typeof({value}) IN ('integer', 'real')" for value in (first, second))
+    return f"(typeof({first}) = typeof({second}) OR ({numbers}))"
+
+
 def newer_rows_digests(con: sqlite3.Connection, newer: NewerRows) -> tuple[TableDigest, TableDigest]:
     """Return the digests of the losing source rows and of the updated target rows.
 
@@ -158,7 +164,7 @@ def _undecided(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRows)
     if not mapping.holds_rowids and rows.rowid_counts:  # a key identifies these rows, whatever identifies others
         rows = replace(rows, rowid_counts=False)
     ours, theirs = newer.column.source, newer.column.target
-    same_class = f"typeof({ours}) = typeof({theirs})"
+    same_class = are_comparable(ours, theirs)
     has_null = f"{ours} IS NULL OR {theirs} IS NULL"
     conditions = {
         f"{name} is NULL": has_null,

@@ -140,7 +140,8 @@ class ResolvedNames:
             nested = self._in_views([access for each in changes for access in target.compile(each)], statement.name)
         if not reads or not self._touches([*become, *nested]):
             return "", ""
-        reason = self._reason(reads, become) or self._insert_reason(trigger, become)
+        reason = _excluded_reason(trigger, statement) or self._reason(reads, become)
+        reason = reason or self._insert_reason(trigger, become)
         reason = reason or self._natural_reason(trigger.sql, become)
         return reason, "" if reason else self._compared_otherwise(trigger.sql, [*become, *nested])
 
@@ -311,6 +312,13 @@ class ResolvedNames:
 
 def _label(access: Access) -> str:
     return f"{access.table}.{access.column}" if access.column else access.table
+
+
+def _excluded_reason(trigger: TriggerOrView, statement: Statement) -> str:
+    """Return that SQLite renames ``excluded`` together with its table, or an empty text."""
+    if "excluded" not in set(words_of(trigger.sql)) - set(words_of(statement.sql)):
+        return ""
+    return "SQLite replaces excluded in its upsert by the new name of the table, which is another row"
 
 
 def _accesses(reader: DerivationReader, statements: Sequence[str], name: str) -> list[Access]:
