@@ -40,6 +40,22 @@ def test_newer_row_updates_the_one_that_stands(bench: Bench) -> None:
     assert failed(copied) == []
 
 
+@pytest.mark.parametrize("keys", [{"on_conflict": "prefer-source"}, {"on_conflict": "prefer-newer", "newer": "w"}])
+def test_link_of_two_keys_is_updated_from_any_file(bench: Bench, keys: dict[str, str]) -> None:
+    """The label of a file of a pattern has a dot, and so has the name of its database in SQL."""
+    link = "CREATE TABLE link(a INT REFERENCES site(id), b INT REFERENCES site(id), w REAL, PRIMARY KEY(a, b))"
+    bench.database(TARGET, SITE, link, "INSERT INTO site VALUES (1, 'A', 1, ''), (2, 'B', 1, '')")
+    bench.execute(TARGET, "INSERT INTO link VALUES (1, 2, 0.5)")
+    bench.database("a.1.db", SITE, link, "INSERT INTO site VALUES (1, 'B', 1, ''), (2, 'A', 1, '')")
+    bench.execute("a.1.db", "INSERT INTO link VALUES (2, 1, 0.75), (1, 2, 0.25)")
+
+    maps = table("site", keys="renumber", match=["code"]), table("link", match=["a", "b"], **keys)
+    copied = bench.copied(source("a.1.db", *maps))
+
+    assert copied.rows("SELECT * FROM link ORDER BY a") == [(1, 2, 0.75), (2, 1, 0.25)]
+    assert failed(copied) == []
+
+
 @pytest.mark.parametrize(("at", "note"), [("5.5", "new"), ("4.5", "old")])
 def test_newer_compares_numbers_of_both_storage_classes(bench: Bench, at: str, note: str) -> None:
     """The row that stands has an integer."""

@@ -55,7 +55,10 @@ def update_matched_rows(con: sqlite3.Connection, mapping: TableMapping, alias: s
         execute(f"UPDATE {into} SET ({columns}) = ({row}) WHERE {key} IN ({updating})")
     else:
         each = ", ".join(f"{quoted(column.name)} = {column.source}" for column in changed)
-        execute(f"UPDATE {into} SET {each} FROM {source} WHERE {is_standing} AND m.updates")
+        # SQLite does not find the columns of a JOIN here if the name of its database has a dot.
+        updating = f"s.{quoted(matched.rowid)} IN (SELECT m.row FROM {matched.place(alias)} AS m WHERE m.updates)"
+        arriving = f"FROM {quoted(alias)}.{quoted(mapping.table.name)} AS s WHERE {is_standing} AND {updating}"
+        execute(f"UPDATE {into} SET {each} {arriving}")
     return expected - before
 
 
