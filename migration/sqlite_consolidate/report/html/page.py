@@ -169,7 +169,7 @@ def _describe_moves(record: Record, files: Mapping[str, int]) -> str:
     if not record.flow:
         return ""
     sources = sum(files.get(name, 1) for name in {move.source for move in record.flow})
-    rows = sum(move.rows if move.arrived is None else move.arrived for move in record.flow)
+    rows = sum(move.moved for move in record.flow)
     into = record.target.file if record.target else "the target"
     counted = (
         flow.count_of(sources, "database"),

@@ -305,16 +305,23 @@ def _staying(table: str, choice: Choice, standing: Row | None, row: Row) -> Row:
         return row if choice.policy == "prefer-source" else standing
     place = COLUMNS[table].index("at")
     ours, theirs = row[place], standing[place]
-    if ours is None or theirs is None or type(ours) is not type(theirs) or ours == theirs:
+    if not _are_comparable(ours, theirs) or ours == theirs:
         raise RefusedError("newer")
     return row if ours > theirs else standing
+
+
+def _are_comparable(left: Any, right: Any) -> bool:
+    """Return whether two values are numbers, or of one other storage class."""
+    return all(type(value) in (int, float) for value in (left, right)) or (
+        left is not None and type(left) is type(right)
+    )
 
 
 def _is_newer(table: str, row: Row | None, other: Row | None) -> bool:
     place = COLUMNS[table].index("at")
     if row is None or other is None or row[place] is None:
         return False
-    return type(row[place]) is type(other[place]) and bool(other[place] > row[place])
+    return _are_comparable(row[place], other[place]) and bool(other[place] > row[place])
 
 
 def _same(row: Row, other: Row) -> bool:

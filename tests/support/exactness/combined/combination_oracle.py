@@ -213,7 +213,7 @@ class _File:
             raise Refused("rows differ")
         if policy == "prefer-newer":
             ours, theirs = row["at"], predicted.values["at"]
-            if ours is None or type(ours) is not type(theirs) or ours == theirs:
+            if ours is None or theirs is None or isinstance(ours, str) != isinstance(theirs, str) or ours == theirs:
                 raise Refused("newer")
             policy = "prefer-source" if ours > theirs else "prefer-target"
         if policy == "prefer-source":
