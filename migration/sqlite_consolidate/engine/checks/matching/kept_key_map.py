@@ -57,7 +57,7 @@ def find_key_map(databases: InspectedDatabases, target: Path, originals: Path, l
     unknown = KeptKeyMap(unknown="no history of the target states a key map")
     if not any(mapping.matched for mapping in mappings):
         is_kept = not any(mapping.shifts or mapping.table_map.match for mapping in mappings)
-        return KeptKeyMap() if is_kept else unknown
+        return KeptKeyMap(unknown="" if is_kept else "only the run that makes a consolidation can show new keys")
     try:
         row = history.last_of_plan(target, plan.name)
         with open_for_inspection(target) as con:
