@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
-MAX_DIRECT_SOURCES = 8
-"""Number of sources that are attached directly: ten, less the staging database, less one in reserve."""
+MAX_DIRECT_SOURCES = 7
+"""Sources that are attached directly: ten, less their copies, the key map and the backup of the target."""
 
 
 class StagingDatabase:

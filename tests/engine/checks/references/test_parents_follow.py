@@ -362,7 +362,7 @@ def test_parents_left_behind_by_a_staged_source_are_read(bench: Bench, name: str
 
 
 def test_more_sources_than_can_be_attached_are_followed(bench: Bench) -> None:
-    """The ninth and tenth are staged. Only the tenth has a parent that is dropped."""
+    """The eighth and later ones are staged. Only the tenth has a parent that is dropped."""
     bench.database(TARGET, CUSTOMERS, NOTES, "INSERT INTO customers VALUES (10, 'Alice')")
     sources = []
     for number in range(1, 11):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sqlite_consolidate.engine.checks.references.references_kept import references_kept
+from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
 from tests.support.databases import TARGET, Bench, Copied, failed_subjects, source, table
 
 CUSTOMERS = "CREATE TABLE customers(id INTEGER PRIMARY KEY, name TEXT, code TEXT COLLATE NOCASE UNIQUE)"
@@ -180,3 +181,20 @@ def test_rows_of_target_reach_parents_that_were_updated(bench: Bench, change: st
     assert ("target.db:stock (sku) -> prod", 3) in {
         (each.subject, each.examined) for each in observations
     } or not expected
+
+
+def test_backup_is_read_beside_as_many_sources_as_possible(bench: Bench) -> None:
+    """SQLite attaches ten databases, and sources, their copies and the key map are there."""
+    bench.database(
+        TARGET, *STOCK, "INSERT INTO prod VALUES (1, 'e1', 's1', 0)", "INSERT INTO stock VALUES (1, 's1', 0)"
+    )
+    bench.database("b.db", STOCK[0], "INSERT INTO prod VALUES (2, 'e1', 's1', 5)")
+    for number in range(9):
+        bench.database(f"c{number}.db", f"CREATE TABLE t{number}(id)", f"INSERT INTO t{number} VALUES (1)")
+    others = [source(f"c{number}.db", f"t{number}") for number in range(9)]
+    maps = table("prod", keys="renumber", match=["ean"], on_conflict="prefer-source")
+
+    moved = bench.copied(source("b.db", maps), *others)
+
+    assert failed_subjects(keys_mapped(moved.compared)) == []
+    assert failed_subjects(references_kept(moved.compared)) == []

@@ -83,7 +83,7 @@ def test_value_that_type_of_target_changes_is_found(bench: Bench) -> None:
 
 
 def test_many_sources_are_staged(bench: Bench) -> None:
-    """SQLite attaches eight of them, and the others by way of a staging database."""
+    """SQLite attaches seven of them, and the others by way of a staging database."""
     files = [f"s{number:02}.db" for number in range(11)]
     for number, file in enumerate(files):
         create(bench, file, number)
