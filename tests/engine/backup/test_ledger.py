@@ -100,7 +100,7 @@ def test_incomplete_line_does_not_count(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.note("sealed")
     before = ledger.path.read_bytes()
-    ledger.note("archived", file="tä.db", size=10, kept=None, objects={"view v": "0"})
+    ledger.note("archived", file="tä𝟘.db", size=10, kept=None, objects={"view v": "0"})
     whole = ledger.path.read_bytes()
 
     for length in range(len(before), len(whole)):
@@ -192,6 +192,7 @@ def test_ledger_is_private_and_follows_no_link(tmp_path: Path) -> None:
         '{"event": "committing", "at": "2025-01-31", "objects": {"view v": 1}}',
         '{"event": "rewriting", "at": 2025-01-31", "file": "a.py", "after": "0"}',
         '{"event": "rewriting", "at" "2025-01-31", "file": "a.py", "after": "0"}',
+        '{"event": "sealed", "at": broken',
         '{"event": "rewriting", "at": "\udcff", "file": "a.py", "after": "0"}',
     ],
 )

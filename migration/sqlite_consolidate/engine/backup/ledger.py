@@ -132,7 +132,7 @@ def _is_incomplete(line: bytes, error: Exception) -> bool:
         return True
     if not isinstance(error, json.JSONDecodeError):
         return False
-    return error.msg.startswith("Unterminated string") or error.pos >= len(error.doc) - _LONGEST_WORD
+    return error.msg.startswith("Unterminated string") or error.pos > len(error.doc) - _LONGEST_WORD
 
 
 _PATHS = ("file", "archive", "kept", "removed")
