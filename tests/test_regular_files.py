@@ -75,6 +75,7 @@ def test_pipe_in_place_of_a_ledger_is_a_problem(tmp_path: Path) -> None:
         Ledger(tmp_path).events()
 
     assert [problem.id for problem in refused.value.problems] == ["bad-ledger"]
+    assert "not a regular file" in refused.value.problems[0].what
 
 
 def test_pipe_in_place_of_a_manifest_is_a_problem(tmp_path: Path) -> None:

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
-from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.integrity import UNCHECKABLE, check_integrity, count_orphans
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory, open_readonly
+from sqlite_consolidate.engine.sqlite.integrity import (
+    UNCHECKABLE,
+    check_integrity,
+    count_orphans,
+    integrity_lines,
+    lagging_indexes,
+    violated_checks,
+)
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
+
+asks_fts4 = pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 44), reason="this SQLite does not ask FTS4")
 
 
 def test_orphans_are_counted_by_child_and_parent() -> None:
@@ -31,6 +52,27 @@ def test_each_row_without_its_parent_counts_once() -> None:
     assert sum(count_orphans(con).values()) == 4
 
 
+def test_orphans_count_for_each_parent() -> None:
+    """A row that violates several foreign keys to two parents counts once for each of them."""
+    con = open_memory()
+    con.execute("CREATE TABLE p(id INTEGER PRIMARY KEY)")
+    con.execute("CREATE TABLE q(id INTEGER PRIMARY KEY)")
+    con.execute("CREATE TABLE c(one REFERENCES p, two REFERENCES p, three REFERENCES q, four REFERENCES q)")
+    con.execute("INSERT INTO c VALUES (7, 7, 7, 7)")
+
+    assert count_orphans(con) == {("c", "p"): 1, ("c", "q"): 1}
+
+
+def test_row_without_rowid_counts_for_each_foreign_key() -> None:
+    """SQLite does not say which row it is."""
+    con = open_memory()
+    con.execute("CREATE TABLE p(id INTEGER PRIMARY KEY)")
+    con.execute("CREATE TABLE c(id PRIMARY KEY, one REFERENCES p, two REFERENCES p) WITHOUT ROWID")
+    con.execute("INSERT INTO c VALUES (1, 7, 7)")
+
+    assert count_orphans(con) == {("c", "p"): 2}
+
+
 def test_foreign_key_without_parent_key_counts_once() -> None:
     """Other orphans are still counted.
 
@@ -54,9 +96,78 @@ def test_damage_is_what_full_check_finds() -> None:
     assert check_integrity(con) == []
     assert con.limits.deadline.step == "integrity_check"
 
-    con.execute("INSERT INTO t(a) VALUES (1), (2), (3)")
+    con.execute("INSERT INTO t(a) VALUES (1), (2), (3), (4), (5), (6)")
     con.execute("PRAGMA writable_schema=ON")
     con.execute("UPDATE sqlite_schema SET sql = replace(sql, '(a)', '(-a)') WHERE name = 'by_a'")
     con.execute("PRAGMA writable_schema=RESET")
 
-    assert check_integrity(con) == [f"row {number} missing from index by_a" for number in (1, 2, 3)]
+    assert check_integrity(con) == [f"row {number} missing from index by_a" for number in (1, 2, 3, 4, 5)]
+
+
+@asks_fts4
+def test_index_that_lags_behind_its_table_is_no_damage() -> None:
+    """It takes the place of no line that is damage. An index with its own content is damaged where it differs."""
+    con = open_memory()
+    con.execute("CREATE TABLE notes(id INTEGER PRIMARY KEY, body CHECK(body > 'a'))")
+    con.execute("CREATE VIRTUAL TABLE words USING fts4(body, content='notes')")
+    con.execute("CREATE VIRTUAL TABLE kept USING fts4(body)")
+    con.execute("INSERT INTO kept VALUES ('c')")
+    con.execute("INSERT INTO notes(body) VALUES ('b')")
+    assert integrity_lines(con, 5) == []
+
+    con.execute("UPDATE kept_content SET c0body = 'other'")
+    con.execute("PRAGMA ignore_check_constraints=ON")
+    con.execute("UPDATE notes SET body = 'a'")
+    con.execute("PRAGMA ignore_check_constraints=OFF")
+
+    damage = ["CHECK constraint failed in notes", "malformed inverted index for FTS4 table main.kept"]
+    assert integrity_lines(con, 3) == damage
+    assert lagging_indexes(con, read_schema(con)) == ["words"]
+
+
+@asks_fts4
+def test_index_with_unknown_tokenizer_is_not_asked() -> None:
+    """SQLite would reject the pragma."""
+    con = open_memory()
+    con.execute("CREATE TABLE notes(id INTEGER PRIMARY KEY, body)")
+    for name in ("odd", "words"):
+        con.execute(f"CREATE VIRTUAL TABLE {name} USING fts4(body, content='notes')")
+    con.execute("INSERT INTO notes(body) VALUES ('b')")
+    con.execute("PRAGMA writable_schema=ON")
+    con.execute("UPDATE sqlite_schema SET sql = replace(sql, ')', ', tokenize=nosuch)') WHERE name = 'odd'")
+    con.execute("PRAGMA writable_schema=RESET")
+
+    assert lagging_indexes(con, read_schema(con)) == ["words"]
+
+
+def test_violated_check_is_reported_once_for_a_table(tmp_path: Path) -> None:
+    """A CHECK that fails on a value cannot be evaluated."""
+    with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as con:
+        con.execute("CREATE TABLE whole(a CHECK(a > 0))")
+        con.execute("CREATE TABLE broken(a CHECK(a > 0 -- positive\n), b CHECK(b > a))")
+        con.execute("CREATE TABLE odd(a CHECK(json(a) IS NOT NULL))")
+        con.execute("PRAGMA ignore_check_constraints=ON")
+        con.execute("INSERT INTO whole VALUES (1)")
+        con.execute("INSERT INTO broken VALUES (0, -1)")
+        con.execute("INSERT INTO odd VALUES ('{')")
+
+    with closing(open_readonly(tmp_path / "a.db")) as con:
+        lines = violated_checks(con, read_schema(con))
+        step = limits_of(con).deadline.step
+
+    assert lines == ["CHECK constraint failed in broken", "CHECK constraint of odd cannot be evaluated"]
+    assert step == "the CHECKs of odd"
+
+
+def test_interrupted_check_is_an_error() -> None:
+    """It is neither violated nor one that cannot be evaluated."""
+    con = open_memory()
+    con.execute("CREATE TABLE t(a CHECK(a > 0))")
+    con.execute("INSERT INTO t VALUES (1)")
+    schema = read_schema(con)
+    con.set_progress_handler(lambda: 1, 1)
+
+    for examine in (lambda: violated_checks(con, schema), lambda: integrity_lines(con, 5)):
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            examine()
+        assert caught.value.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT

@@ -126,7 +126,7 @@ def violated_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:
             try:
                 if con.execute(violation).fetchone():
                     lines.append(f"CHECK constraint failed in {table.name}")
-            except sqlite3.OperationalError as error:  # such as a function that only the application defines
+            except sqlite3.OperationalError as error:  # such as malformed JSON in an argument
                 if not is_statement_error(error):
                     raise
                 lines.append(f"CHECK constraint of {table.name} cannot be evaluated")

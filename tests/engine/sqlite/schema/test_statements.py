@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.schema.statements import same_except_defaults, same_statement
+from sqlite_consolidate.engine.sqlite.schema.statements import (
+    Statement,
+    is_same_object,
+    same_except_defaults,
+    same_statement,
+    words_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +51,24 @@ def test_statements_differ_by_more_than_literal_defaults(first: str, second: str
     """A DEFAULT that is an expression makes no two statements the same."""
     assert same_except_defaults(first, second) == is_same
     assert same_except_defaults(second, first) == is_same
+
+
+def test_words_have_no_quotes_and_no_case() -> None:
+    """Gaps and comments are no words."""
+    assert words_of("SELECT \"Ab\", `cd`, [ef], 'Gh' -- the end\nFROM T") == [
+        "select", "ab", ",", "cd", ",", "ef", ",", "gh", "from", "t",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("second", "is_same"),
+    [
+        pytest.param(Statement("index", "i", "T", "create index I on T(a)"), True, id="spelling"),
+        pytest.param(Statement("trigger", "i", "t", "CREATE INDEX i ON t(a)"), False, id="kind"),
+        pytest.param(Statement("index", "i", "u", "CREATE INDEX i ON t(a)"), False, id="table"),
+        pytest.param(Statement("index", "i", "t", "CREATE INDEX i ON t(b)"), False, id="statement"),
+    ],
+)
+def test_objects_differ_by_kind_table_and_statement(second: Statement, is_same: bool) -> None:
+    """The spelling of names does not count."""
+    assert is_same_object(Statement("index", "i", "t", "CREATE INDEX i ON t(a)"), second) == is_same
