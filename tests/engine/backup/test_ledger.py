@@ -100,7 +100,7 @@ def test_incomplete_line_does_not_count(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.note("sealed")
     before = ledger.path.read_bytes()
-    ledger.note("archived", file="tä𝟘.db", size=10, kept=None, objects={"view v": "0"})
+    ledger.note("archived", file="tä\U0001f5c4.db", size=10, kept=None, objects={"view v": "0"})
     whole = ledger.path.read_bytes()
 
     for length in range(len(before), len(whole)):

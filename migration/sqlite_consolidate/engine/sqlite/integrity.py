@@ -95,20 +95,21 @@ def lagging_indexes(con: sqlite3.Connection, schema: Schema) -> list[str]:
 
 def _lagging_index(con: sqlite3.Connection, line: str) -> str:
     """Return the index of which a line says that it differs from its external content."""
-    name, content = _content_of(con, _DIFFERS.fullmatch(line))
-    return name if content else ""
+    match = _DIFFERS.fullmatch(line)
+    return match["name"] if match and _content_of(con, match["name"]) else ""
 
 
 def _lacks_content(con: sqlite3.Connection, line: str) -> bool:
     """Return whether a line says that SQLite cannot read the content of an index."""
-    return _content_of(con, _UNREADABLE.fullmatch(line))[1] is not None
+    match = _UNREADABLE.fullmatch(line)
+    return match is not None and _content_of(con, match["name"]) is not None
 
 
-def _content_of(con: sqlite3.Connection, match: re.Match[str] | None) -> tuple[str, str | None]:
-    """Return the index that a line names, and the value of its option ``content``."""
+def _content_of(con: sqlite3.Connection, index: str) -> str | None:
+    """Return the value of the option ``content`` of an index."""
     query = "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?"
-    row = con.execute(query, (match["name"],)).fetchone() if match else None
-    return (match["name"], module_arguments(str(row[0])).options.get("content")) if match and row else ("", None)
+    (sql,) = con.execute(query, (index,)).fetchone()
+    return module_arguments(sql).options.get("content")
 
 
 def violated_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:

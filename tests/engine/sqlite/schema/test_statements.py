@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import (
     Statement,
     is_same_object,
     same_except_defaults,
     same_statement,
+    schema_statements,
     words_of,
 )
 
@@ -58,6 +61,19 @@ def test_words_have_no_quotes_and_no_case() -> None:
     assert words_of("SELECT \"Ab\", `cd`, [ef], 'Gh' -- the end\nFROM T") == [
         "select", "ab", ",", "cd", ",", "ef", ",", "gh", "from", "t",
     ]  # fmt: skip
+
+
+def test_schema_statements_have_the_table_of_each_object() -> None:
+    """Tables come first, then indexes, views and triggers. An index of a constraint has no statement."""
+    con = open_memory()
+    con.execute("CREATE TABLE t(a UNIQUE)")
+    con.execute("CREATE INDEX i ON t(a)")
+    con.execute("CREATE VIEW v AS SELECT 1")
+    con.execute("CREATE TRIGGER w AFTER INSERT ON t BEGIN SELECT 1; END")
+
+    statements = [(each.kind, each.name, each.table) for each in schema_statements(read_schema(con))]
+
+    assert statements == [("table", "t", "t"), ("index", "i", "t"), ("view", "v", "v"), ("trigger", "w", "t")]
 
 
 @pytest.mark.parametrize(
