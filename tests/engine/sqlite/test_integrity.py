@@ -105,14 +105,16 @@ def test_damage_is_what_full_check_finds() -> None:
 
 
 @asks_fts4
-def test_index_that_lags_behind_its_table_is_no_damage() -> None:
+def test_index_without_own_content_is_no_damage() -> None:
     """It takes the place of no line that is damage. An index with its own content is damaged where it differs."""
     con = open_memory()
     con.execute("CREATE TABLE notes(id INTEGER PRIMARY KEY, body CHECK(body > 'a'))")
     con.execute("CREATE VIRTUAL TABLE words USING fts4(body)")
     con.execute("CREATE VIRTUAL TABLE behind USING fts4(body, content='notes')")
+    con.execute("CREATE VIRTUAL TABLE bare USING fts4(body, content='')")
     con.execute("INSERT INTO words VALUES ('c')")
     con.execute("INSERT INTO notes(body) VALUES ('b')")
+    con.execute("INSERT INTO bare(docid, body) VALUES (1, 'd')")
     assert integrity_lines(con, 5) == []
 
     con.execute("UPDATE words_content SET c0body = 'other'")
