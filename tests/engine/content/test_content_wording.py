@@ -11,7 +11,7 @@ import pytest
 from sqlite_consolidate.engine.content import cost
 from sqlite_consolidate.engine.content.cost import examine_database
 from sqlite_consolidate.engine.content.inspection import inspect_database, read_problem
-from sqlite_consolidate.engine.content.table_differences import compare_databases
+from sqlite_consolidate.engine.content.table_differences import compare_databases, rows_unavailable
 from sqlite_consolidate.engine.sqlite.connections import open_new
 from sqlite_consolidate.engine.sqlite.errors import error_with_code
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, FileProblem
@@ -97,6 +97,11 @@ def test_comparison_has_these_notes(tmp_path: Path) -> None:
     )
     assert compare_databases(left, right).note == "Additional tables: u."
     assert compare_databases(right, left).note == "Table u is missing."
+    wider = _database(tmp_path / "c.db", "CREATE TABLE t(a, b, c)")
+    assert compare_databases(left, wider).note == "Not compared, because one side lacks it: b, c of t."
     assert compare_databases(left, tmp_path / "gone.db").note == (
         "gone.db: the differing rows are not known, because the original rows are not available."
+    )
+    assert str(rows_unavailable("a.db", "is missing.").problems[0]) == (
+        "a.db: is missing. Restore the backup set as the run left it, and check again. [rows-unavailable]"
     )

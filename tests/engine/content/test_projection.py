@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.content.projection import Projection, Staging
 from sqlite_consolidate.engine.merge.table_mapping import TableMapping, mapping_of_target_rows, match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.engine.sqlite.wide_rows import MAX_VALUES
 from sqlite_consolidate.plan.model import Plan, Source, TableMap
 
 if TYPE_CHECKING:
@@ -97,6 +98,29 @@ def test_column_without_source_column_has_its_default(default: str, stored: obje
 
     assert rows_at_both_ends(con, rows) == ([(stored, 1)], [(stored, 1)])
     assert '"more"' in rows.insert(is_empty=True)
+
+
+def test_queries_read_the_table_unless_by_index_is_asked() -> None:
+    """An index may lack rows. A condition that the caller states limits them."""
+    rows = projected(ends("CREATE TABLE src.t(id INTEGER PRIMARY KEY)", "CREATE TABLE t(id INTEGER PRIMARY KEY)"))
+
+    assert [rows.select_row(), rows.select_row("1"), rows.select_target_row(), rows.select_target_row("1")] == [
+        'SELECT s."id" FROM "src"."t" AS s NOT INDEXED',
+        'SELECT s."id" FROM "src"."t" AS s NOT INDEXED WHERE (1)',
+        'SELECT t."id" FROM main."t" AS t NOT INDEXED',
+        'SELECT t."id" FROM main."t" AS t NOT INDEXED WHERE (1)',
+    ]
+    assert rows.select_target_row("1", by_index=True) == 'SELECT t."id" FROM main."t" AS t WHERE (1)'
+
+
+def test_parts_of_wide_rows_have_the_order_of_rowids() -> None:
+    """Each part has other values of the same row."""
+    rows = projected(ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v)"))
+    values = ["1"] * (MAX_VALUES + 1)
+
+    for parts, rowid in ((rows.select_values(values), 's."rowid"'), (rows.select_target_values(values), 't."rowid"')):
+        assert isinstance(parts, tuple)
+        assert [part.rpartition(" ORDER BY ")[2] for part in parts] == [rowid, rowid]
 
 
 def test_generated_columns_are_computed_and_not_copied() -> None:

@@ -15,11 +15,13 @@ from sqlite_consolidate.row_differences import (
     MAX_DIFFERENCES,
     ColumnDifference,
     DifferenceKind,
+    Disclosure,
     KeyValue,
     RowDifference,
     RowDifferences,
     row_differences_from,
 )
+from sqlite_consolidate.secret_masking import MASK
 from tests.support.rows.compared_rows import BY_NUMBER, BY_TEXT, compared, numbers
 
 if TYPE_CHECKING:
@@ -140,3 +142,17 @@ def test_observation_that_fails_gets_its_rows() -> None:
     explanation = with_differences(observation, lambda: RowDifferences(missing=1))
 
     assert (explanation.holds, explanation.rows) == (False, RowDifferences(missing=1))
+
+
+def test_secrets_of_the_plan_are_masked_in_texts_only() -> None:
+    """Numbers and kinds stay what they are. Without secrets nothing is copied."""
+    row = RowDifference(DifferenceKind.CHANGED, "ada and eve", (), 7, count=3)
+    disclosure = Disclosure(hidden=("ada", "eve", "chan"))
+
+    masked = disclosure.of_texts(row)
+
+    assert disclosure.of_text("eve, ada") == f"{MASK}, {MASK}"
+    assert (masked.kind, masked.table, masked.rowid, masked.count) == (
+        DifferenceKind.CHANGED, f"{MASK} and {MASK}", 7, 3,
+    )  # fmt: skip
+    assert Disclosure().of_texts(row) is row
