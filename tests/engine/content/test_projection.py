@@ -123,6 +123,30 @@ def test_parts_of_wide_rows_have_the_order_of_rowids() -> None:
         assert [part.rpartition(" ORDER BY ")[2] for part in parts] == [rowid, rowid]
 
 
+def test_conditions_of_source_rows_are_in_statements_of_both_ends() -> None:
+    """A statement that finds source rows for a target row may use an index of the source."""
+    con = ends("CREATE TABLE src.t(k UNIQUE, v UNIQUE)", "CREATE TABLE t(k UNIQUE, v UNIQUE)")
+    rows = projected(con, rowids="renumber")
+    value, key = rows.keys  # SQLite lists the last index first
+
+    assert rows.source_from("1") == 'FROM "src"."t" AS s WHERE (1)'
+    assert rows.claimed_by([key, value], "1") == (
+        '(t."k" COLLATE "BINARY") IN (SELECT s."k" FROM "src"."t" AS s NOT INDEXED WHERE (1)) OR '
+        '(t."v" COLLATE "BINARY") IN (SELECT s."v" FROM "src"."t" AS s NOT INDEXED WHERE (1))'
+    )
+    assert [column.name for column in rows.without(rows.columns[0]).columns] == ["v"]
+    assert len(rows.columns) == 2
+
+
+@pytest.mark.parametrize(("columns", "has_rowid"), [(MAX_VALUES - 1, True), (MAX_VALUES, False)])
+def test_rowid_that_does_not_count_takes_no_place_of_a_value(columns: int, has_rowid: bool) -> None:
+    """One statement inserts at most so many values."""
+    names = ", ".join(f"c{number}" for number in range(columns))
+    rows = projected(ends(f"CREATE TABLE src.t({names} UNIQUE)", f"CREATE TABLE t({names} UNIQUE)"))
+
+    assert (rows.inserted_rowid(is_empty=True) is not None) == has_rowid
+
+
 def test_generated_columns_are_computed_and_not_copied() -> None:
     """They are listed apart, under the target's name."""
     con = ends("CREATE TABLE src.t(v, g AS (v + 1))", "CREATE TABLE t(v, h AS (v + 1))", "(v) VALUES(1)")
@@ -420,3 +444,13 @@ def test_staged_rows_keep_values_rowids_and_what_was_computed() -> None:
         (7, 1.0, "real", 2.0),
         (8, "x", "text", None),
     ]
+
+
+def test_last_value_of_a_staged_wide_row_is_found_by_its_rowid() -> None:
+    """A marker is the first of the values. One SELECT does not return all of them."""
+    names = ", ".join(f"c{number}" for number in range(MAX_VALUES))
+    con = ends(f"CREATE TABLE src.t({names})", "CREATE TABLE t(v)")
+    insert, *updates = Staging(read_schema(con, "src").tables["t"], "a.t", ("mark", "s.c0 + 1")).copy("src")
+
+    assert " SELECT s.c0 + 1, s." in insert
+    assert [update.partition(" WHERE ")[2] for update in updates] == ['s."rowid" = t."rowid")'] * 2
