@@ -11,10 +11,16 @@ import pytest
 from sqlite_consolidate.engine.content import cost
 from sqlite_consolidate.engine.content.cost import examine_database
 from sqlite_consolidate.engine.content.inspection import inspect_database, read_problem
-from sqlite_consolidate.engine.content.table_differences import compare_databases, rows_unavailable
-from sqlite_consolidate.engine.sqlite.connections import open_new
+from sqlite_consolidate.engine.content.table_differences import (
+    compare_databases,
+    compare_sides,
+    rows_unavailable,
+    table_side,
+)
+from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.errors import error_with_code
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, FileProblem
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -99,6 +105,11 @@ def test_comparison_has_these_notes(tmp_path: Path) -> None:
     assert compare_databases(right, left).note == "Table u is missing."
     wider = _database(tmp_path / "c.db", "CREATE TABLE t(a, b, c)")
     assert compare_databases(left, wider).note == "Not compared, because one side lacks it: b, c of t."
+    with closing(open_readonly(left)) as con:
+        side = table_side(con, read_schema(con).tables["t"], counts=False)
+        assert compare_sides("t", [side], side).note == (
+            "No row differs from the backup set in the columns that both have."
+        )
     assert compare_databases(left, tmp_path / "gone.db").note == (
         "gone.db: the differing rows are not known, because the original rows are not available."
     )

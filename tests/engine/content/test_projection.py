@@ -100,7 +100,7 @@ def test_column_without_source_column_has_its_default(default: str, stored: obje
     assert '"more"' in rows.insert(is_empty=True)
 
 
-def test_queries_read_the_table_unless_by_index_is_asked() -> None:
+def test_queries_use_an_index_only_if_asked() -> None:
     """An index may lack rows. A condition that the caller states limits them."""
     rows = projected(ends("CREATE TABLE src.t(id INTEGER PRIMARY KEY)", "CREATE TABLE t(id INTEGER PRIMARY KEY)"))
 
@@ -123,7 +123,7 @@ def test_parts_of_wide_rows_have_the_order_of_rowids() -> None:
         assert [part.rpartition(" ORDER BY ")[2] for part in parts] == [rowid, rowid]
 
 
-def test_conditions_of_source_rows_are_in_statements_of_both_ends() -> None:
+def test_conditions_of_source_rows_are_in_statements() -> None:
     """A statement that finds source rows for a target row may use an index of the source."""
     con = ends("CREATE TABLE src.t(k UNIQUE, v UNIQUE)", "CREATE TABLE t(k UNIQUE, v UNIQUE)")
     rows = projected(con, rowids="renumber")
@@ -139,7 +139,7 @@ def test_conditions_of_source_rows_are_in_statements_of_both_ends() -> None:
 
 
 @pytest.mark.parametrize(("columns", "has_rowid"), [(MAX_VALUES - 1, True), (MAX_VALUES, False)])
-def test_rowid_that_does_not_count_takes_no_place_of_a_value(columns: int, has_rowid: bool) -> None:
+def test_rowid_that_does_not_count_replaces_no_value(columns: int, has_rowid: bool) -> None:
     """One statement inserts at most so many values."""
     names = ", ".join(f"c{number}" for number in range(columns))
     rows = projected(ends(f"CREATE TABLE src.t({names} UNIQUE)", f"CREATE TABLE t({names} UNIQUE)"))
@@ -446,7 +446,7 @@ def test_staged_rows_keep_values_rowids_and_what_was_computed() -> None:
     ]
 
 
-def test_last_value_of_a_staged_wide_row_is_found_by_its_rowid() -> None:
+def test_last_values_of_staged_wide_rows_follow_rowids() -> None:
     """A marker is the first of the values. One SELECT does not return all of them."""
     names = ", ".join(f"c{number}" for number in range(MAX_VALUES))
     con = ends(f"CREATE TABLE src.t({names})", "CREATE TABLE t(v)")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copy_contents import dump_differences
-from sqlite_consolidate.engine.content.table_differences import compare_databases
+from sqlite_consolidate.engine.content.table_differences import compare_databases, table_side
+from sqlite_consolidate.engine.sqlite.connections import open_readonly
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.row_differences import DifferenceKind
 from tests.support.rows.named_rows import named
 from tests.support.workspaces.two_sources import (
@@ -17,9 +21,6 @@ from tests.support.workspaces.two_sources import (
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-else:
-    pass
 
 
 def test_databases_that_differ_in_no_row_say_so(tmp_path: Path) -> None:
@@ -63,3 +64,13 @@ def test_dump_that_brings_back_other_rows_names_them(root: Path) -> None:
 
     assert named(rows) == [(DifferenceKind.CHANGED, "tasks", ("2",), ("title",))]
     assert sorted(path.name for path in dump.parent.iterdir()) == before
+
+
+def test_side_reads_rows_with_its_policy_and_time(tmp_path: Path) -> None:
+    """The place of the time is that among the compared columns."""
+    database(tmp_path / "a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, at TEXT COLLATE NOCASE)")
+    with closing(open_readonly(tmp_path / "a.db")) as con:
+        side = replace(table_side(con, read_schema(con).tables["t"], counts=False), policy="prefer-newer", newer="At")
+        rows = side.rows(["id", "at"])
+
+    assert (rows.policy, rows.newer) == ("prefer-newer", (1, "nocase"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,10 @@ def test_damage_is_what_full_check_finds() -> None:
 
 @asks_fts4
 def test_index_without_own_content_is_no_damage() -> None:
-    """It takes the place of no line that is damage. An index with its own content is damaged where it differs."""
+    """It takes the place of no damage.
+
+    An index with its own content is damaged where it differs.
+    """
     con = open_memory()
     con.execute("CREATE TABLE notes(id INTEGER PRIMARY KEY, body CHECK(body > 'a'))")
     con.execute("CREATE VIRTUAL TABLE words USING fts4(body)")
@@ -157,7 +161,7 @@ def test_violated_check_is_reported_once_for_a_table(tmp_path: Path) -> None:
         lines = violated_checks(con, read_schema(con))
         step = limits_of(con).deadline.step
 
-    assert lines == ["CHECK constraint failed in broken", "CHECK constraint of odd cannot be evaluated"]
+    assert [re.sub(".* (broken|odd).*", r"\1", line) for line in lines] == ["broken", "odd"]
     assert step == "the CHECKs of odd"
 
 
@@ -169,7 +173,9 @@ def test_interrupted_check_is_an_error() -> None:
     schema = read_schema(con)
     con.set_progress_handler(lambda: 1, 1)
 
-    for examine in (lambda: violated_checks(con, schema), lambda: integrity_lines(con, 5)):
-        with pytest.raises(sqlite3.OperationalError) as caught:
-            examine()
-        assert caught.value.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
+    with pytest.raises(sqlite3.OperationalError) as interrupted:
+        violated_checks(con, schema)
+    assert interrupted.value.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
+    with pytest.raises(sqlite3.OperationalError) as interrupted:
+        integrity_lines(con, 5)
+    assert interrupted.value.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT

@@ -64,7 +64,10 @@ def test_words_have_no_quotes_and_no_case() -> None:
 
 
 def test_schema_statements_have_the_table_of_each_object() -> None:
-    """Tables come first, then indexes, views and triggers. An index of a constraint has no statement."""
+    """Tables come first, then indexes, views and triggers.
+
+    An index of a constraint has no statement.
+    """
     con = open_memory()
     con.execute("CREATE TABLE t(a UNIQUE)")
     con.execute("CREATE INDEX i ON t(a)")
