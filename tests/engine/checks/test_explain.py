@@ -344,6 +344,20 @@ def test_check_uses_archives_where_backups_are_gone(root: Path) -> None:
     assert named(rows) == [(DifferenceKind.MISSING, "tasks", ("1",), ())]
 
 
+def test_optional_source_that_was_absent_has_no_rows(root: Path) -> None:
+    """No copy of it is in the backup set."""
+    folder = consolidated(root)
+    execute(root / "workspace.db", "DELETE FROM tasks WHERE id = 1")
+    sealed = manifest.read(folder)
+    assert sealed is not None
+    plan = plan_of(root)
+    plan.sources.append(plan.sources[0].model_copy(update={"name": "later", "file": "later.db", "optional": True}))
+
+    rows = OriginalRows(plan, sealed, folder, root).differences_in_file(root / "workspace.db", "tasks")
+
+    assert named(rows) == [(DifferenceKind.MISSING, "tasks", ("1",), ())]
+
+
 def test_added_column_is_named_and_others_are_compared(root: Path) -> None:
     """An application may have changed its table."""
     folder = consolidated(root)

@@ -54,7 +54,8 @@ def test_real_that_old_sqlite_may_round_twice_is_product(value: float) -> None:
         (7, "7"),
         ("O'Hara", "'O''Hara'"),
         (b"\x00\xff", "x'00ff'"),
-        ("x" * 100, "'" + "x" * 38 + "…"),
+        ("x" * 38, "'" + "x" * 38 + "'"),
+        ("x" * 39, "'" + "x" * 38 + "…"),
     ],
 )
 def test_format_value_returns_a_short_literal(value: object, text: str) -> None:

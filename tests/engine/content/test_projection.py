@@ -110,6 +110,7 @@ def test_queries_use_an_index_only_if_asked() -> None:
         'SELECT t."id" FROM main."t" AS t NOT INDEXED',
         'SELECT t."id" FROM main."t" AS t NOT INDEXED WHERE (1)',
     ]
+    assert rows.select_target_values(["1"]) == 'SELECT 1 FROM main."t" AS t NOT INDEXED'
     assert rows.select_target_row("1", by_index=True) == 'SELECT t."id" FROM main."t" AS t WHERE (1)'
 
 

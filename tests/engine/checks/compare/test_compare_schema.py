@@ -14,12 +14,13 @@ from sqlite_consolidate.engine.checks.comparison.indexes import (
 )
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_memory
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
-from tests.support.databases import TARGET, Bench, failed_subjects, source
+from tests.support.databases import TARGET, Bench, source
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
 LOGS = "CREATE TRIGGER {} AFTER INSERT ON own BEGIN SELECT {}; END"
+ADDED = ("not in the target", "an unplanned trigger")
 
 
 def table(*statements: str) -> Table:
@@ -59,6 +60,7 @@ def test_unique_index_beside_narrower_key_is_not_added() -> None:
     planned = table("CREATE TABLE t(a UNIQUE, b)")
     present = table(
         "CREATE TABLE t(a UNIQUE, b)",
+        "CREATE UNIQUE INDEX backwards ON t(a DESC)",
         "CREATE INDEX plain ON t(b)",
         "CREATE UNIQUE INDEX wider ON t(a, b)",
         "CREATE UNIQUE INDEX folds ON t(a COLLATE NOCASE)",
@@ -81,4 +83,6 @@ def test_equivalent_trigger_beside_the_planned_one_is_added(bench: Bench) -> Non
             con.execute(LOGS.format(name, value))
         comparison = SchemaComparison(schema=read_schema(con), inspected=inspected, changed_since=True)
 
-    assert failed_subjects(triggers_in_place(comparison)) == ["trigger early", "trigger late", "trigger more"]
+    added = [observation for observation in triggers_in_place(comparison) if observation.holds is False]
+    assert [observation.subject for observation in added] == ["trigger early", "trigger late", "trigger more"]
+    assert {(observation.expected, observation.observed) for observation in added} == {ADDED}

@@ -211,6 +211,20 @@ def test_unknown_rows_of_a_source_have_this_note(consolidated_copy: Path, statem
     assert rows.differences_in_file(consolidated_copy / "workspace.db", "tasks").note == note
 
 
+def test_matched_rows_have_this_note(consolidated_copy: Path) -> None:
+    """They have no counterpart in the target."""
+    folder = consolidated_copy / f"backups/small-{STAMP}"
+    sealed = manifest.read(folder)
+    assert sealed is not None
+    plan = plan_of(consolidated_copy)
+    table_map = plan.sources[0].tables[0].model_copy(update={"match": ["id"]})
+    plan = plan.model_copy(update={"sources": [plan.sources[0].model_copy(update={"tables": [table_map]})]})
+    rows = OriginalRows(plan, sealed, folder, consolidated_copy)
+
+    note = "The plan lets rows match, and such rows are not compared one by one."
+    assert rows.differences_in_file(consolidated_copy / "workspace.db", "tasks").note == note
+
+
 def test_table_that_is_gone_has_this_note(consolidated_copy: Path) -> None:
     """There are no rows to compare."""
     folder = consolidated_copy / f"backups/small-{STAMP}"
