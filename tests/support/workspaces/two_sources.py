@@ -156,6 +156,14 @@ def plan_of(root: Path) -> Plan:
     return load(root / "consolidation.toml")
 
 
+def plan_with(root: Path, **keys: object) -> Plan:
+    """Load the plan of the workspace with other keys of the table ``tasks``."""
+    plan = plan_of(root)
+    source = plan.sources[0]
+    changed = source.model_copy(update={"tables": [source.tables[0].model_copy(update=keys)]})
+    return plan.model_copy(update={"sources": [changed, *plan.sources[1:]]})
+
+
 def a_request(root: Path, stamp: str = STAMP, mode: Mode = Mode.MIGRATE) -> RunRequest:
     """Return the request of a run over the workspace, with reports beside it."""
     file = root / "consolidation.toml"

@@ -16,7 +16,7 @@ from sqlite_consolidate.plan.model import Leave, Source, TableMap
 from sqlite_consolidate.problem import Problem, ProblemError
 from tests.support.databases import TARGET, Bench, source, table
 from tests.support.workspaces.consolidated_by_hand import consolidated
-from tests.support.workspaces.two_sources import STAMP, execute, plan_of
+from tests.support.workspaces.two_sources import STAMP, execute, plan_of, plan_with
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,17 +211,24 @@ def test_unknown_rows_of_a_source_have_this_note(consolidated_copy: Path, statem
     assert rows.differences_in_file(consolidated_copy / "workspace.db", "tasks").note == note
 
 
-def test_matched_rows_have_this_note(consolidated_copy: Path) -> None:
-    """They have no counterpart in the target."""
+@pytest.mark.parametrize(
+    ("keys", "note"),
+    [
+        ({"match": ["id"]}, "The plan lets rows match, and such rows are not compared one by one."),
+        (
+            {"follows": ["projects"]},
+            "logs/tasks.db:tasks: which of its rows move depends on rows of other tables.",
+        ),
+        ({"where": '"x" = 1'}, "logs/tasks.db:tasks: where cannot choose its rows: tasks has no column x."),
+    ],
+)
+def test_rows_that_depend_on_others_have_this_note(consolidated_copy: Path, keys: dict[str, object], note: str) -> None:
+    """A backup alone does not say which rows they are."""
     folder = consolidated_copy / f"backups/small-{STAMP}"
     sealed = manifest.read(folder)
     assert sealed is not None
-    plan = plan_of(consolidated_copy)
-    table_map = plan.sources[0].tables[0].model_copy(update={"match": ["id"]})
-    plan = plan.model_copy(update={"sources": [plan.sources[0].model_copy(update={"tables": [table_map]})]})
-    rows = OriginalRows(plan, sealed, folder, consolidated_copy)
+    rows = OriginalRows(plan_with(consolidated_copy, **keys), sealed, folder, consolidated_copy)
 
-    note = "The plan lets rows match, and such rows are not compared one by one."
     assert rows.differences_in_file(consolidated_copy / "workspace.db", "tasks").note == note
 
 
