@@ -13,7 +13,7 @@ from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from sqlite_consolidate.report.bundle_check.verdict import check_row_counts, check_verdict
-from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
+from sqlite_consolidate.report.evidence import DatabaseRecord, DerivedRecord, MoveRecord, Record, TableContent
 from tests.support.reports.records import APPLICATION, accepted
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_verdict_of_an_accepted_run_follows() -> None:
     [
         ({"verdict": "refused"}, {"verdict": ("accepted", "refused"), "exit code": ("not 0", "0")}),
         ({"exit_code": 1}, {"exit code": ("0", "not 0")}),
-        ({"exit_code": 3}, {}),
+        ({"exit_code": 3, "headline": "Another."}, {}),
         (
             {"exit_code": 2},
             {"verdict": ("not shown", "accepted"), "headline": ("Interrupted. Nothing was changed.", _ACCEPTED)},
@@ -171,19 +171,19 @@ def test_run_that_moved_no_row_has_no_sum(facts: dict[str, Any]) -> None:
 
 
 def test_rows_of_both_ends_are_added_up() -> None:
-    """Skipped rows count for the source and replaced rows for the target. Names have no case."""
-    move = MoveRecord("a", "a.db:t", "t", "U", 9, 7, skipped=2, replaced=3)
+    """Skipped and left rows count for the source, replaced rows for the target. Names have no case."""
+    move = MoveRecord("a", "a.db:t", "t", "U", 10, 7, skipped=2, replaced=3, left=1)
 
     observations = check_row_counts(
-        contents_of(counted({"u": 5, "own": 1}, {"u": 9, "own": 1, "_consolidation_history": 1}, move))
+        contents_of(counted({"u": 5, "own": 1}, {"u": 9, "own": 1, "_consolidation_history": 1}, move, rows=10))
     )
 
     assert [
         (observation.subject, observation.expected, observation.observed, observation.holds)
         for observation in observations
     ] == [
-        ("a: t: rows moved, skipped or left", "9", "9", True),
-        ("a: t: rows in the source", "9", "9", True),
+        ("a: t: rows moved, skipped or left", "10", "10", True),
+        ("a: t: rows in the source", "10", "10", True),
         ("target: u: rows after", "9", "9", True),
         ("target: own: rows after", "1", "1", True),
         ("target: _consolidation_history: rows after", "1", "1", True),
@@ -211,6 +211,14 @@ def test_table_with_other_rows_than_the_sum_is_named(
     assert failing(check_row_counts(contents_of(record, writes=True))) == {
         "a: t: rows moved, skipped or left": ("9", "4")
     }
+
+
+def test_rebuilt_index_has_any_number_of_rows() -> None:
+    """The tables beside it are still counted."""
+    record = counted({"words": 1, "own": 1}, {"words": 7, "own": 2, "_consolidation_history": 1})
+    rebuilt = replace(record, derived=(DerivedRecord("Words", "rebuild", 7),))
+
+    assert failing(check_row_counts(contents_of(rebuilt))) == {"target: own: rows after": ("1", "2")}
 
 
 def test_table_that_a_target_does_not_list_is_named() -> None:
