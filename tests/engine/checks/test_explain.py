@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup import manifest
-from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.aftercare import archives_unchanged
-from sqlite_consolidate.engine.checks.comparison import explain
 from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.content.table_differences import NOT_AVAILABLE, differences_or_note
-from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED, KeyShift
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.stages import (
@@ -29,8 +26,6 @@ from sqlite_consolidate.engine.run.stages import (
     VERIFY,
     stages_of,
 )
-from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
-from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.verbs.judge import CheckRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
@@ -43,14 +38,12 @@ from tests.support.workspaces.two_sources import (
     consolidated,
     execute,
     plan_of,
-    plan_with,
     reach,
 )
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
@@ -347,63 +340,6 @@ def test_check_uses_archives_where_backups_are_gone(root: Path) -> None:
             (folder / copy.copy).unlink()
 
     rows = OriginalRows(plan_of(root), sealed, folder, root).differences_in_file(root / "workspace.db", "tasks")
-
-    assert named(rows) == [(DifferenceKind.MISSING, "tasks", ("1",), ())]
-
-
-def test_row_that_was_not_to_move_is_named(root: Path) -> None:
-    """The plan chooses the rows."""
-    folder = consolidated(root)
-    sealed = manifest.read(folder)
-    assert sealed is not None
-
-    rows = OriginalRows(plan_with(root, where="title <> 'two'"), sealed, folder, root)
-
-    assert named(rows.differences_in_file(root / "workspace.db", "tasks")) == [
-        (DifferenceKind.EXTRA, "tasks", ("2",), ())
-    ]
-
-
-def test_row_that_lacks_its_new_key_is_named(root: Path) -> None:
-    """The ledger says how the keys were shifted."""
-    folder = consolidated(root)
-    Ledger(folder).note(SHIFTED, columns={"logs/tasks.db:tasks": {"id": KeyShift(1, is_key=True).as_json()}})
-    sealed = manifest.read(folder)
-    assert sealed is not None
-
-    rows = OriginalRows(plan_of(root), sealed, folder, root).differences_in_file(root / "workspace.db", "tasks")
-
-    assert (rows.missing, rows.extra) == (1, 1)
-
-
-def test_explanation_keeps_the_limits_of_its_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They hold for the target and for each backup."""
-    folder = consolidated(root)
-    sealed = manifest.read(folder)
-    assert sealed is not None
-    limits, used = Limits(), []
-
-    def note_limits(path: Path, limits: Limits | None = None) -> AbstractContextManager[sqlite3.Connection]:
-        used.append(limits)
-        return open_for_inspection(path, limits)
-
-    monkeypatch.setattr(explain, "open_for_inspection", note_limits)
-
-    OriginalRows(plan_of(root), sealed, folder, root, limits).differences_in_file(root / "workspace.db", "tasks")
-
-    assert used == [limits] * 3
-
-
-def test_optional_source_that_was_absent_has_no_rows(root: Path) -> None:
-    """No copy of it is in the backup set."""
-    folder = consolidated(root)
-    execute(root / "workspace.db", "DELETE FROM tasks WHERE id = 1")
-    sealed = manifest.read(folder)
-    assert sealed is not None
-    plan = plan_of(root)
-    plan.sources.append(plan.sources[0].model_copy(update={"name": "later", "file": "later.db", "optional": True}))
-
-    rows = OriginalRows(plan, sealed, folder, root).differences_in_file(root / "workspace.db", "tasks")
 
     assert named(rows) == [(DifferenceKind.MISSING, "tasks", ("1",), ())]
 

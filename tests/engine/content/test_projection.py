@@ -2,67 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from sqlite_consolidate.engine.content.digest import digest_query, digest_table
 from sqlite_consolidate.engine.content.projection import Projection, Staging
-from sqlite_consolidate.engine.merge.table_mapping import TableMapping, mapping_of_target_rows, match_columns
+from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows, match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
-from sqlite_consolidate.engine.sqlite.wide_rows import MAX_VALUES
-from sqlite_consolidate.plan.model import Plan, Source, TableMap
-
-if TYPE_CHECKING:
-    import sqlite3
+from sqlite_consolidate.plan.model import Source, TableMap
+from tests.support.rows.projected_rows import ends, moved, plan_of, projected, rows_at_both_ends
 
 HOSTILE = 'a"b; DROP TABLE t --'
-
-
-def ends(source: str, target: str, *rows: str) -> sqlite3.Connection:
-    """Return a connection with table ``t`` in ``main`` and in an attached ``src``.
-
-    The table in ``src`` has rows.
-    """
-    con = open_memory()
-    con.execute("ATTACH ':memory:' AS src")
-    con.execute(target)
-    con.execute(source)
-    for row in rows:
-        con.execute(f"INSERT INTO src.t{row}")
-    return con
-
-
-def plan_of(source: Source) -> Plan:
-    """Return a plan with one source."""
-    return Plan(format=1, name="one", target="target.db", sources=[source])
-
-
-def projected(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> Projection:
-    """Return the projection of ``src.t`` into ``main.t``.
-
-    Every source column must have a column in the target.
-    """
-    return moved(con, new=new, **keys).projection("src")
-
-
-def moved(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> TableMapping:
-    """Return the table mapping of ``src.t`` into ``main.t``."""
-    table_map = TableMap(name="t", **keys)
-    source = Source(name="a", file="a.db", tables=[table_map])
-    mapping, problems = match_columns(
-        plan_of(source), source, table_map, read_schema(con, "src").tables["t"], read_schema(con).tables["t"], new=new
-    )
-    assert problems == []
-    return mapping
-
-
-def rows_at_both_ends(con: sqlite3.Connection, rows: Projection) -> tuple[list[Any], list[Any]]:
-    """Insert the source rows, and return the rows of source and target."""
-    con.execute(rows.insert(is_empty=True))
-    source = con.execute(rows.select(rows.source_row())).fetchall()
-    return source, con.execute(rows.select_target(rows.target_row())).fetchall()
 
 
 def test_both_lists_have_order_of_target_names() -> None:
@@ -98,54 +50,6 @@ def test_column_without_source_column_has_its_default(default: str, stored: obje
 
     assert rows_at_both_ends(con, rows) == ([(stored, 1)], [(stored, 1)])
     assert '"more"' in rows.insert(is_empty=True)
-
-
-def test_queries_use_an_index_only_if_asked() -> None:
-    """An index may lack rows. A condition that the caller states limits them."""
-    rows = projected(ends("CREATE TABLE src.t(id INTEGER PRIMARY KEY)", "CREATE TABLE t(id INTEGER PRIMARY KEY)"))
-
-    assert [rows.select_row(), rows.select_row("1"), rows.select_target_row(), rows.select_target_row("1")] == [
-        'SELECT s."id" FROM "src"."t" AS s NOT INDEXED',
-        'SELECT s."id" FROM "src"."t" AS s NOT INDEXED WHERE (1)',
-        'SELECT t."id" FROM main."t" AS t NOT INDEXED',
-        'SELECT t."id" FROM main."t" AS t NOT INDEXED WHERE (1)',
-    ]
-    assert rows.select_target_values(["1"]) == 'SELECT 1 FROM main."t" AS t NOT INDEXED'
-    assert rows.select_target_row("1", by_index=True) == 'SELECT t."id" FROM main."t" AS t WHERE (1)'
-
-
-def test_parts_of_wide_rows_have_the_order_of_rowids() -> None:
-    """Each part has other values of the same row."""
-    rows = projected(ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v)"))
-    values = ["1"] * (MAX_VALUES + 1)
-
-    for parts, rowid in ((rows.select_values(values), 's."rowid"'), (rows.select_target_values(values), 't."rowid"')):
-        assert isinstance(parts, tuple)
-        assert [part.rpartition(" ORDER BY ")[2] for part in parts] == [rowid, rowid]
-
-
-def test_conditions_of_source_rows_are_in_statements() -> None:
-    """A statement that finds source rows for a target row may use an index of the source."""
-    con = ends("CREATE TABLE src.t(k UNIQUE, v UNIQUE)", "CREATE TABLE t(k UNIQUE, v UNIQUE)")
-    rows = projected(con, rowids="renumber")
-    value, key = rows.keys  # SQLite lists the last index first
-
-    assert rows.source_from("1") == 'FROM "src"."t" AS s WHERE (1)'
-    assert rows.claimed_by([key, value], "1") == (
-        '(t."k" COLLATE "BINARY") IN (SELECT s."k" FROM "src"."t" AS s NOT INDEXED WHERE (1)) OR '
-        '(t."v" COLLATE "BINARY") IN (SELECT s."v" FROM "src"."t" AS s NOT INDEXED WHERE (1))'
-    )
-    assert [column.name for column in rows.without(rows.columns[0]).columns] == ["v"]
-    assert len(rows.columns) == 2
-
-
-@pytest.mark.parametrize(("columns", "has_rowid"), [(MAX_VALUES - 1, True), (MAX_VALUES, False)])
-def test_rowid_that_does_not_count_replaces_no_value(columns: int, has_rowid: bool) -> None:
-    """One statement inserts at most so many values."""
-    names = ", ".join(f"c{number}" for number in range(columns))
-    rows = projected(ends(f"CREATE TABLE src.t({names} UNIQUE)", f"CREATE TABLE t({names} UNIQUE)"))
-
-    assert (rows.inserted_rowid(is_empty=True) is not None) == has_rowid
 
 
 def test_generated_columns_are_computed_and_not_copied() -> None:
@@ -445,13 +349,3 @@ def test_staged_rows_keep_values_rowids_and_what_was_computed() -> None:
         (7, 1.0, "real", 2.0),
         (8, "x", "text", None),
     ]
-
-
-def test_last_values_of_staged_wide_rows_follow_rowids() -> None:
-    """A marker is the first of the values. One SELECT does not return all of them."""
-    names = ", ".join(f"c{number}" for number in range(MAX_VALUES))
-    con = ends(f"CREATE TABLE src.t({names})", "CREATE TABLE t(v)")
-    insert, *updates = Staging(read_schema(con, "src").tables["t"], "a.t", ("mark", "s.c0 + 1")).copy("src")
-
-    assert " SELECT s.c0 + 1, s." in insert
-    assert [update.partition(" WHERE ")[2] for update in updates] == ['s."rowid" = t."rowid")'] * 2
