@@ -348,9 +348,9 @@ def _each(data: Any, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, Any
     head, *rest = path
     inside: list[tuple[str | int, Any]] = []
     if isinstance(data, list):
-        inside = [(index, value) for index, value in enumerate(data) if head in (..., index)]
+        inside = list(enumerate(data)) if head is ... else [(head, data[head])] if isinstance(head, int) else []
     elif isinstance(data, dict):
-        inside = [(key, value) for key, value in data.items() if key == head]
+        inside = [(head, data[head])] if isinstance(head, str) and head in data else []
     for step, value in inside:
         for loc, inner in _each(value, *rest):
             yield (step, *loc), inner

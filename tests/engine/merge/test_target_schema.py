@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.merge import source_ddl
+from sqlite_consolidate.engine.sqlite.connections import open_memory
 from tests.support.databases import TARGET, Bench, source, table
 from tests.support.target_schemas import planned_objects, refusal, sql_of
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from sqlite_consolidate.engine.sqlite.connections import Connection
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.plan.model import TableMap
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -222,6 +228,46 @@ def test_rename_is_applied_to_dependent_statements(bench: Bench) -> None:
     assert '"jobs"(lower("name")) WHERE "name" IS NOT NULL' in sql_of(target_schema, "by_title")
     assert 'ON "jobs" BEGIN INSERT INTO "journal" SELECT "name" FROM "jobs"' in sql_of(target_schema, "up")
     assert sql_of(target_schema, "notes") == 'CREATE TABLE notes(task REFERENCES "jobs"(id))'
+
+
+def test_rename_costs_only_the_tables_that_are_mentioned(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schema of many tables takes no more time for each of them than a small one."""
+    statements: list[str] = []
+
+    def open_observed(*limits: Limits | None) -> Connection:
+        con = open_memory(*limits)
+        con.set_trace_callback(statements.append)
+        return con
+
+    monkeypatch.setattr(source_ddl, "open_memory", open_observed)
+    bench.database(
+        "a.db",
+        "CREATE TABLE people(id INTEGER PRIMARY KEY)",
+        "CREATE TABLE tasks(person REFERENCES people(id))",
+        "CREATE TABLE alone(x)",
+        "CREATE TABLE renamed(x)",
+    )
+    maps: list[str | TableMap] = [table("people", into="persons"), "tasks", "alone", table("renamed", into="r")]
+
+    target_schema = bench.target_schema(source("a.db", *maps))
+
+    assert sql_of(target_schema, "tasks") == 'CREATE TABLE tasks(person REFERENCES "persons"(id))'
+    created = [statement.split("(")[0] for statement in statements if statement.startswith("CREATE TABLE")]
+    assert created == [f"CREATE TABLE {name}" for name in ("people", "people", "tasks", "renamed")]
+
+
+def test_table_of_a_doubled_quote_follows_its_rename(bench: Bench) -> None:
+    """A foreign key and a trigger name it in their own quotes."""
+    name = 'a "quoted" name'
+    bench.database(
+        "a.db",
+        'CREATE TABLE "a ""quoted"" name"(id INTEGER PRIMARY KEY)',
+        'CREATE TABLE child(up REFERENCES "a ""quoted"" name"(id))',
+    )
+
+    target_schema = bench.target_schema(source("a.db", table(name, into="plain"), "child"))
+
+    assert sql_of(target_schema, "child") == 'CREATE TABLE child(up REFERENCES "plain"(id))'
 
 
 def test_tables_and_columns_can_exchange_names(bench: Bench) -> None:

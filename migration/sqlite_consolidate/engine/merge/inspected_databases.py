@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.merge.target_schema import TargetSchema
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.digest import TableDigest
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 
-_Grouped = tuple[list["TableMapping"], int, dict[str, list["TableMapping"]]]
+_Grouped = tuple[list["TableMapping"], int, dict["Hashable", list["TableMapping"]]]
 
 
 @dataclass
@@ -71,29 +72,31 @@ class InspectedDatabases:
     trial_copies: list[CopiedTable] = field(default_factory=list)
     without_added_rows: list[str] = field(default_factory=list)
     left_rows: dict[tuple[str, str], LeftRows] = field(default_factory=dict)
-    _by_source: _Grouped = field(default=([], 0, {}), repr=False, compare=False)
-    _by_target: _Grouped = field(default=([], 0, {}), repr=False, compare=False)
     expected_rows: dict[tuple[str, int], str] = field(default_factory=dict)
+    _grouped: dict[str, _Grouped] = field(default_factory=dict, repr=False, compare=False)
 
     def mappings_of(self, source: str) -> list[TableMapping]:
         """Return the table mappings of a source, in the plan's order."""
-        mappings, number, by_source = self._by_source
-        if mappings is not self.mappings or number != len(mappings):
-            by_source = {}
-            for mapping in self.mappings:
-                by_source.setdefault(mapping.source.name, []).append(mapping)
-            self._by_source = self.mappings, len(self.mappings), by_source
-        return by_source.get(source, [])
+        return self._group("source", lambda mapping: mapping.source.name).get(source, [])
+
+    def mapping_of(self, source: str, table: str) -> TableMapping | None:
+        """Return the mapping of a table of a source."""
+        by_table = self._group("table", lambda mapping: (mapping.source.name, folded(mapping.table_map.name)))
+        return next(iter(by_table.get((source, folded(table)), ())), None)
 
     def mappings_into(self, table: str) -> list[TableMapping]:
         """Return the mappings into a table of the target, in the plan's order."""
-        mappings, number, by_target = self._by_target
+        return self._group("target", lambda mapping: folded(mapping.into.name)).get(folded(table), [])
+
+    def _group(self, name: str, key: Callable[[TableMapping], Hashable]) -> dict[Hashable, list[TableMapping]]:
+        """Return the mappings by a key, which is computed again where mappings were added."""
+        mappings, number, groups = self._grouped.get(name, ([], 0, {}))
         if mappings is not self.mappings or number != len(mappings):
-            by_target = {}
+            groups = {}
             for mapping in self.mappings:
-                by_target.setdefault(folded(mapping.into.name), []).append(mapping)
-            self._by_target = self.mappings, len(self.mappings), by_target
-        return by_target.get(folded(table), [])
+                groups.setdefault(key(mapping), []).append(mapping)
+            self._grouped[name] = self.mappings, len(self.mappings), groups
+        return groups
 
     @property
     def databases(self) -> list[InspectedDatabase]:

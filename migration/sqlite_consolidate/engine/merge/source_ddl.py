@@ -55,10 +55,16 @@ def planned_statements(
     table = schema.table(table_map.name)
     if table is None:
         raise ValueError(f"no table {table_map.name}")
-    if _is_renamed(table_map) or _has_renames(_Maps(source_maps)):
-        maps = [table_map, *(each for each in source_maps if folded(each.name) != folded(table_map.name))]
-        return _renamed(maps, table, schema, limits, renamed_views or {})
-    return _source_statements(table, schema)
+    planned = _source_statements(table, schema)
+    if not _is_renamed(table_map) and not _has_renames(_Maps(source_maps)):
+        return planned
+    names = _related_names(planned, schema)
+    maps = [table_map, *_related_maps(names, table_map, source_maps)]
+    names |= {folded(each.name) for each in maps}
+    renamed_views = {name: view for name, view in (renamed_views or {}).items() if name in names}
+    if not renamed_views and not any(map(_is_renamed, maps)):
+        return planned
+    return _renamed(maps, planned, names, schema, limits, renamed_views)
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,39 @@ class _Maps:
 def _has_renames(maps: _Maps) -> bool:
     """Return whether a table of a source has another name in the target, or a column of it."""
     return any(map(_is_renamed, maps.maps))
+
+
+@lru_cache(maxsize=8)
+def _positions(maps: _Maps) -> dict[str, list[int]]:
+    """Return the positions of the maps of a source by the folded names of both of their tables."""
+    positions: dict[str, list[int]] = {}
+    for position, each in enumerate(maps.maps):
+        for name in {folded(each.name), folded(each.into)}:
+            positions.setdefault(name, []).append(position)
+    return positions
+
+
+def _related_maps(names: Collection[str], table_map: TableMap, source_maps: Sequence[TableMap]) -> list[TableMap]:
+    """Return the other maps of a source that have one of these names in the source or in the target, in their order."""
+    positions = _positions(_Maps(source_maps))
+    related = sorted({position for name in names for position in positions.get(name, ())})
+    maps = [source_maps[position] for position in related]
+    return [each for each in maps if folded(each.name) != folded(table_map.name)]
+
+
+def _related_names(planned: Sequence[Statement], schema: Schema) -> set[str]:
+    """Return the folded words of statements, and of the views that a trigger among them mentions, over several levels.
+
+    All tables and views that the statements use are among them.
+    """
+    views = {folded(view.name): view.sql for view in schema.views} if planned[-1].kind == "trigger" else {}
+    names: set[str] = set()
+    texts = [statement.sql for statement in planned]
+    while texts:
+        words = set(words_of(texts.pop())) - names
+        names |= words
+        texts += [views[word] for word in words if word in views]
+    return names
 
 
 def _is_renamed(table_map: TableMap) -> bool:
@@ -103,23 +142,38 @@ def _source_statements(table: Table, schema: Schema) -> list[Statement]:
 
 
 def _renamed(
-    maps: list[TableMap], table: Table, schema: Schema, limits: Limits | None, renamed_views: Mapping[str, str]
+    maps: Sequence[TableMap],
+    planned: Sequence[Statement],
+    names: Collection[str],
+    schema: Schema,
+    limits: Limits | None,
+    renamed_views: Mapping[str, str],
 ) -> list[Statement]:
     """Return the statements of a table after SQLite has applied the renames.
 
-    ALTER TABLE rewrites indexes, triggers, checks and foreign keys as well. All tables of the source are created first,
-    because a trigger may mention any of them. So are tables that stand in for the views that its triggers mention.
+    ALTER TABLE rewrites indexes, triggers, checks and foreign keys as well. The tables that these mention are created
+    first. So are tables that stand in for the views that its triggers mention.
+
+    Args:
+        maps: The map of the table, then those of the other tables that the statements mention.
+        planned: The statements of the table in the source.
+        names: Folded words of the statements and of the views that they use.
+        schema: The source's schema.
+        limits: Limits of what SQLite executes in memory.
+        renamed_views: Folded name of each view that has another name in the target, to that name.
     """
     con = open_memory(limits)
     try:
-        for other in schema.movable:
-            if other is not table:
+        others = (schema.table(name) for name in names if name != folded(planned[0].name))
+        for other in filter(None, others):
+            if other.kind in ("table", "virtual") and not other.lacks:
                 with contextlib.suppress(sqlite3.Error):  # its own table map reports this error
                     con.execute(other.sql)
-        for statement in _source_statements(table, schema):
+        for statement in planned:
             con.execute(statement.sql)
-        _add_stand_ins(con, table, schema)
-        if any("sqlite_stat" in folded(trigger.sql) for trigger in schema.triggers):
+        triggers = [statement for statement in planned if statement.kind == "trigger"]
+        _add_stand_ins(con, triggers, schema)
+        if any("sqlite_stat" in folded(trigger.sql) for trigger in triggers):
             con.execute("ANALYZE")  # SQLite renames nothing beside a trigger whose table does not exist
         common_names = rename_tables(con, maps, schema)
         rename_stand_ins(con, schema, renamed_views)
@@ -131,13 +185,12 @@ def _renamed(
         con.close()
 
 
-def _add_stand_ins(con: sqlite3.Connection, table: Table, schema: Schema) -> None:
-    """Create tables for the views that the triggers of a table mention.
+def _add_stand_ins(con: sqlite3.Connection, triggers: Sequence[Statement], schema: Schema) -> None:
+    """Create tables for the views that triggers mention.
 
     SQLite renames nothing beside a trigger whose view does not exist.
     """
-    texts = [trigger.sql for trigger in schema.triggers if folded(trigger.table) == folded(table.name)]
-    words = {word for sql in texts for word in words_of(sql)}
+    words = {word for trigger in triggers for word in words_of(trigger.sql)}
     if not any(folded(view.name) in words for view in schema.views):
         return
     for sql in view_stand_ins(con, schema, words):
@@ -215,7 +268,7 @@ def rename_tables(con: sqlite3.Connection, maps: Sequence[TableMap], schema: Sch
     tables = [(each, table) for each in maps if (table := schema.table(each.name)) and has_table(con, table.name)]
     names: dict[int, str] = {}
     common_names: dict[str, str] = {}
-    free = _free_prefix(schema)
+    free = _free_prefix(con, [table for _, table in tables])
     for number, (table_map, table) in enumerate(tables):
         _rename_columns(con, table_map, table, free)
         names[number] = table_map.into
@@ -245,10 +298,11 @@ def with_common_names(sql: str, common_names: Mapping[str, str]) -> str:
     return TOKEN.sub(lambda token: common_names.get(token[0], token[0]), sql) if common_names else sql
 
 
-def _free_prefix(schema: Schema) -> str:
-    """Return a text with which no table and no column begins."""
+def _free_prefix(con: sqlite3.Connection, tables: Sequence[Table]) -> str:
+    """Return a text with which no object of a database in memory, and no column of these tables, begins."""
     prefix = "~"
-    names = [name for table in schema.tables.values() for name in (table.name, *(each.name for each in table.columns))]
+    names = [name for (name,) in con.execute("SELECT name FROM sqlite_schema")]
+    names += [column.name for table in tables for column in table.columns]
     while any(name.startswith(prefix) for name in names):
         prefix += "~"
     return prefix

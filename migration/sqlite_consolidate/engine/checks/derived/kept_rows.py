@@ -85,7 +85,7 @@ def _stored_in(databases: InspectedDatabases, index: SearchIndex) -> Iterator[tu
             named.append((databases.sources[source.name], table_map.name))
     for database, name in named:
         table = database.schema.table(name)
-        if table is not None and (database.rows.get(table.name) or _lengths(database, table)):
+        if table is not None and (database.rows_in(table.name) or _lengths(database, table)):
             yield database, table
 
 

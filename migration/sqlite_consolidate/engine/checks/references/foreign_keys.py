@@ -243,7 +243,7 @@ def _parent(databases: InspectedDatabases, mapping: TableMapping, declared: Fore
     """
     inspected = databases.sources[mapping.source.name]
     table = inspected.schema.table(declared.parent)
-    if table is None or not inspected.rows.get(table.name):
+    if table is None or not inspected.rows_in(table.name):
         return None
     return ReferredKey(_as_read(mapping, inspected.schema, table), declared.to or table.primary_key)
 

@@ -126,7 +126,7 @@ def _misled(databases: InspectedDatabases, limits: Limits | None) -> Iterator[Pr
         database = databases.sources.get(source.name)
         for use_of_source in find_rowid_uses(database.schema, limits) if database else ():
             table = database.schema.table(use_of_source.table) if database else None
-            if database is None or table is None or not database.rows.get(table.name):
+            if database is None or table is None or not database.rows_in(table.name):
                 continue
             maps = [each for each in source.tables if folded(each.name) == folded(table.name)]
             for use in uses:

@@ -33,19 +33,9 @@ def stored_name(table: Table, name: str) -> str:
 
 def mapping_of(databases: InspectedDatabases, child: TableMapping, table: str) -> TableMapping | None:
     """Return the mapping of a table of the same source."""
-    return next(
-        (
-            mapping
-            for mapping in databases.mappings_of(child.source.name)
-            if folded(mapping.table_map.name) == folded(table)
-        ),
-        None,
-    )
+    return databases.mapping_of(child.source.name, table)
 
 
 def mapping_into(databases: InspectedDatabases, child: TableMapping, into: str) -> TableMapping | None:
     """Return the mapping of the same source that leads into a table."""
-    return next(
-        (mapping for mapping in databases.mappings_of(child.source.name) if folded(mapping.into.name) == folded(into)),
-        None,
-    )
+    return next((each for each in databases.mappings_into(into) if each.source.name == child.source.name), None)

@@ -201,7 +201,7 @@ def references_of_target(databases: InspectedDatabases, before: InspectedDatabas
     planned = databases.target_schema.schema
     for table in before.schema.tables.values():
         keys = [(declared, None) for declared in table.foreign_keys] + _stated_keys(databases, table)
-        for declared, when in keys if before.rows.get(table.name) else ():
+        for declared, when in keys if before.rows_in(table.name) else ():
             after, into = planned.table(table.name), planned.table(declared.parent)
             if after is not None and into is not None:
                 reference = _own_reference(databases, before, declared, (table, after), into)
@@ -237,7 +237,7 @@ def _own_reference(
     to = declared.to or into.primary_key
     child_mapping = mapping_of_target_rows(databases.plan, *child, rowids=False)
     parent = before.schema.table(declared.parent)
-    if parent is None or not before.rows.get(parent.name):
+    if parent is None or not before.rows_in(parent.name):
         return Reference(child_mapping, declared.columns, None, declared.parent, None, ReferredKey(into, to))
     parent_mapping = mapping_of_target_rows(databases.plan, parent, into, rowids=False)
     return Reference(

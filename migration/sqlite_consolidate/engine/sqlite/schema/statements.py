@@ -44,10 +44,14 @@ def same_except_defaults(left: str, right: str) -> bool:
 def words_of(sql: str) -> list[str]:
     """Return the folded tokens of a statement without quotes around names and texts."""
     return [
-        folded(token["word"] or (token["name"] or token["text"])[1:-1])
+        folded(token["word"] or _without_quotes(token["name"] or token["text"]))
         for token in TOKEN.finditer(sql)
         if not token["gap"]
     ]
+
+
+def _without_quotes(text: str) -> str:
+    return text[1:-1] if text.startswith("[") else text[1:-1].replace(text[0] * 2, text[0])
 
 
 def _tokens(sql: str) -> list[str]:
