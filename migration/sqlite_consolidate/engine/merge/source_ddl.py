@@ -88,7 +88,7 @@ def _has_renames(maps: _Maps) -> bool:
 
 @lru_cache(maxsize=8)
 def _positions(maps: _Maps) -> dict[str, list[int]]:
-    """Return the positions of the maps of a source by the folded names of both of their tables."""
+    """Return the positions of table maps by the folded names of both of their tables."""
     positions: dict[str, list[int]] = {}
     for position, each in enumerate(maps.maps):
         for name in {folded(each.name), folded(each.into)}:
@@ -97,7 +97,7 @@ def _positions(maps: _Maps) -> dict[str, list[int]]:
 
 
 def _related_maps(names: Collection[str], table_map: TableMap, source_maps: Sequence[TableMap]) -> list[TableMap]:
-    """Return the other maps of a source that have one of these names in the source or in the target, in their order."""
+    """Return the other maps of a source with one of these names for one of their tables."""
     positions = _positions(_Maps(source_maps))
     related = sorted({position for name in names for position in positions.get(name, ())})
     maps = [source_maps[position] for position in related]
@@ -105,9 +105,9 @@ def _related_maps(names: Collection[str], table_map: TableMap, source_maps: Sequ
 
 
 def _related_names(planned: Sequence[Statement], schema: Schema) -> set[str]:
-    """Return the folded words of statements, and of the views that a trigger among them mentions, over several levels.
+    """Return the folded words of statements and of the views that they use.
 
-    All tables and views that the statements use are among them.
+    All tables and views that the statements use are among them, over several levels of views.
     """
     views = {folded(view.name): view.sql for view in schema.views} if planned[-1].kind == "trigger" else {}
     names: set[str] = set()
@@ -170,7 +170,7 @@ def _renamed(
                 with contextlib.suppress(sqlite3.Error):  # its own table map reports this error
                     con.execute(other.sql)
         for statement in planned:
-            con.execute(statement.sql)
+            execute_with_stand_ins(con, statement.sql)  # an index for which SQLite lacks something can be left behind
         triggers = [statement for statement in planned if statement.kind == "trigger"]
         _add_stand_ins(con, triggers, schema)
         if any("sqlite_stat" in folded(trigger.sql) for trigger in triggers):
@@ -299,7 +299,7 @@ def with_common_names(sql: str, common_names: Mapping[str, str]) -> str:
 
 
 def _free_prefix(con: sqlite3.Connection, tables: Sequence[Table]) -> str:
-    """Return a text with which no object of a database in memory, and no column of these tables, begins."""
+    """Return a text with which no object of ``con`` and no column of tables begins."""
     prefix = "~"
     names = [name for (name,) in con.execute("SELECT name FROM sqlite_schema")]
     names += [column.name for table in tables for column in table.columns]

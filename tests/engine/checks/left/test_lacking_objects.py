@@ -9,6 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import neighbours
 from sqlite_consolidate.engine.checks.lacking_objects import UNEXAMINED
+from sqlite_consolidate.plan.model import Leave
 from tests.support.databases import TARGET, Bench, source, table
 from tests.support.missing.kinds import INDEXES, KINDS, PLAIN, READERS, TABLES, VIRTUAL_TABLES, Kind
 from tests.support.thorough import sampled
@@ -54,6 +55,19 @@ def test_leaving_it_with_a_reason_is_enough(bench: Bench, kind: Kind) -> None:
 
     assert copied.rows("SELECT id FROM plain ORDER BY id") == [(1,), (2,)]
     assert [f.subject for f in copied.inspected.findings if f.id == UNEXAMINED] == ["a.db:odd"]
+
+
+@pytest.mark.parametrize("kind", INDEXES, ids=lambda kind: kind.name)
+def test_table_without_its_index_moves_under_another_name(bench: Bench, kind: Kind) -> None:
+    """The index that SQLite cannot create is left behind under the new name as well."""
+    kind.build(bench.root / "a.db")
+    plan = source("a.db", "plain", table("odd", into="other_odd"))
+    plan = plan.model_copy(update={"leave": [Leave(indexes=("odd_i",), reason="the application creates it again")]})
+
+    copied = bench.copied(plan)
+
+    assert copied.rows("SELECT id, name FROM other_odd ORDER BY id") == [(1, "Ä"), (2, "ö")]
+    assert copied.rows("SELECT name FROM sqlite_schema WHERE name LIKE '%odd_i%'") == []
 
 
 @pytest.mark.parametrize("kind", sampled(LACKING, 2, 7, 8), ids=lambda kind: kind.name)
