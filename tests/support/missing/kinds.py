@@ -163,6 +163,11 @@ VIRTUAL_TABLES = (
         _SEARCH.format("fts4(body)"),
         "CREATE VIRTUAL TABLE odd USING fts4(body, tokenize=icu de_DE)",
     ),
+    Kind(
+        "function that compresses FTS4",
+        _SEARCH.format("fts4(body)"),
+        "CREATE VIRTUAL TABLE odd USING fts4(body, compress=nosuchzip, uncompress=nosuchunzip)",
+    ),
 )
 
 READERS = (

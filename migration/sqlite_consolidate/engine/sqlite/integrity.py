@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.application.missing_objects import call_compressing_functions
 from sqlite_consolidate.engine.sqlite.connections import limits_of
-from sqlite_consolidate.engine.sqlite.errors import can_compile, is_statement_error
+from sqlite_consolidate.engine.sqlite.errors import can_compile, is_statement_error, missing_object
 from sqlite_consolidate.engine.sqlite.schema.declarations import check_expressions
 from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
@@ -53,7 +54,8 @@ def integrity_lines(con: sqlite3.Connection, most: int) -> list[str]:
     """Return the errors of integrity_check, without those of indexes that can be rebuilt.
 
     Since SQLite 3.44 it compares an FTS4 table with the table whose rows it indexes. Such an index can be rebuilt, and
-    no row is damaged. It cannot compare an FTS4 table without content. Each adds one line to those that are asked for.
+    no row is damaged. It cannot compare an FTS4 table without content, nor one whose rows a function of the application
+    compresses. Each adds one line to those that are asked for.
     """
     virtual = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0"
     number = min(most + int(con.execute(virtual).fetchone()[0]), _ALL_LINES)
@@ -96,20 +98,25 @@ def lagging_indexes(con: sqlite3.Connection, schema: Schema) -> list[str]:
 def _lagging_index(con: sqlite3.Connection, line: str) -> str:
     """Return the index of which a line says that it differs from its external content."""
     match = _DIFFERS.fullmatch(line)
-    return match["name"] if match and _content_of(con, match["name"]) else ""
+    content = module_arguments(_statement_of(con, match)).options.get("content")
+    return match["name"] if match and content else ""
 
 
 def _lacks_content(con: sqlite3.Connection, line: str) -> bool:
     """Return whether a line says that SQLite cannot read the content of an index."""
-    match = _UNREADABLE.fullmatch(line)
-    return match is not None and _content_of(con, match["name"]) is not None
+    sql = _statement_of(con, _UNREADABLE.fullmatch(line))
+    try:
+        call_compressing_functions(con, sql)
+    except sqlite3.Error as error:
+        return bool(missing_object(error))
+    return "content" in module_arguments(sql).options
 
 
-def _content_of(con: sqlite3.Connection, index: str) -> str | None:
-    """Return the value of the option ``content`` of an index."""
+def _statement_of(con: sqlite3.Connection, match: re.Match[str] | None) -> str:
+    """Return the statement of the index that a line names, or an empty text."""
     query = "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?"
-    (sql,) = con.execute(query, (index,)).fetchone()
-    return module_arguments(sql).options.get("content")
+    row = con.execute(query, (match["name"],)).fetchone() if match else None
+    return str(row[0]) if row else ""
 
 
 def violated_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:
@@ -127,7 +134,7 @@ def violated_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:
             try:
                 if con.execute(violation).fetchone():
                     lines.append(f"CHECK constraint failed in {table.name}")
-            except sqlite3.OperationalError as error:  # such as malformed JSON in an argument
+            except sqlite3.OperationalError as error:  # such as a function that only the application defines
                 if not is_statement_error(error):
                     raise
                 lines.append(f"CHECK constraint of {table.name} cannot be evaluated")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.errors import can_compile, missing_object, missing_object_kind
+from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, strip_literals, virtual_table_module
 
 if TYPE_CHECKING:
@@ -95,6 +96,23 @@ def can_read(con: sqlite3.Connection, database: str, table: str) -> bool:
     return can_compile(con, f"SELECT * FROM {quoted(database)}.{quoted(table)} NOT INDEXED")
 
 
+def call_compressing_functions(con: sqlite3.Connection, sql: str) -> None:
+    """Compile a call of each function by which an FTS4 table compresses its rows.
+
+    SQLite needs them at the first row only.
+
+    Args:
+        con: A connection.
+        sql: Statement of a virtual table.
+
+    Raises:
+        sqlite3.Error: SQLite lacks such a function.
+    """
+    options = module_arguments(sql).options if virtual_table_module(sql) == "fts4" else {}
+    for name in filter(None, (options.get("compress"), options.get("uncompress"))):
+        con.execute(f"EXPLAIN SELECT {quoted(name)}(NULL)")
+
+
 def _try_virtual_tables(virtual: Sequence[Entry], missing: MissingObjects, limits: Limits | None) -> None:
     if not virtual:
         return
@@ -102,6 +120,7 @@ def _try_virtual_tables(virtual: Sequence[Entry], missing: MissingObjects, limit
         for entry in virtual:
             try:
                 con.execute(entry.sql)
+                call_compressing_functions(con, entry.sql)
             except sqlite3.Error as error:
                 missing.tables[folded(entry.name)] = missing_object(error) or f"what SQLite misses ({error})"
         names = con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
