@@ -157,7 +157,7 @@ def digest_table(
 def _digest_inner_tables(con: sqlite3.Connection, table: Table, database: str) -> TableDigest:
     """Digest the inner tables of a search index whose rows SQLite cannot read.
 
-    Its rows are its documents, or else entries of its directory of terms.
+    Its rows are its documents, or else entries of its directory of terms. A table of terms has no rows.
     """
     rows, total = {}, TableDigest()
     for name in inner_names(table):

@@ -73,6 +73,22 @@ def test_many_small_tables_in_large_pages_are_no_excess(bench: Bench) -> None:
     assert failed_subjects(compare.size_reasonable(pages * 65536, copied.inspected)) == []
 
 
+@pytest.mark.parametrize("modules", [("fts5", "fts5vocab", ", row"), ("fts4", "fts4aux", "")], ids=["fts5", "fts4"])
+def test_table_of_terms_has_no_rows(bench: Bench, modules: tuple[str, str, str]) -> None:
+    """It shows another word after the copy, because the search index has received a row."""
+    index, terms, more = modules
+    ddl = f"CREATE VIRTUAL TABLE notes USING {index}(body)", f"CREATE VIRTUAL TABLE terms USING {terms}(notes{more})"
+    for file, word in ((TARGET, "first"), ("a.db", "second")):
+        bench.database(file, *ddl, f"INSERT INTO notes(rowid, body) VALUES({len(word)}, '{word}')")
+
+    copied = bench.copied(source("a.db", "notes"))
+
+    assert failed_subjects(compare_neighbours.neighbours(copied.compared)) == []
+    copied.con.execute("COMMIT")
+    assert copied.rows("SELECT DISTINCT term FROM terms ORDER BY term") == [("first",), ("second",)]
+    assert not any(database.rows_in("terms") for database in copied.inspected.databases)
+
+
 def test_without_a_target_before_there_are_no_neighbours(bench: Bench) -> None:
     """Nothing is demanded, which is not the same as not examined."""
     bench.database("a.db", "CREATE TABLE t(n)")

@@ -13,6 +13,8 @@ Content = Literal["external", "none", "own", ""]
 """Rows of another table, no rows at all, or rows that the index stores. Empty for what is no search index."""
 
 TEXT_MODULES = ("fts3", "fts4", "fts5")
+TERM_MODULES = ("fts4aux", "fts5vocab")
+"""Modules of tables that show the terms of a search index, and have no rows of their own."""
 AREA_MODULES = ("rtree", "rtree_i32", "geopoly")
 _MODULES_WITH_OPTIONS = ("fts4", "fts5")
 _INNER = {"fts4": ("segments", "segdir", "docsize", "stat"), "fts5": ("data", "idx", "docsize", "config")}
@@ -53,8 +55,11 @@ def inner_names(table: Table) -> tuple[str, ...]:
 def can_be_scanned(table: Table) -> bool:
     """Return whether SQLite can read all rows of a table, even if their columns are NULL.
 
-    It cannot read an FTS4 table without content, nor an FTS5 table that has the lengths of its documents neither.
+    It cannot read an FTS4 table without content, nor an FTS5 table that has the lengths of its documents neither. What
+    it reads from a table of terms are no rows of that table.
     """
+    if table.module in TERM_MODULES:
+        return False
     if content_kind(table) != "none":
         return True
     arguments = module_arguments(table.sql)
