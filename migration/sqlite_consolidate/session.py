@@ -41,12 +41,12 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.report.attempts import earlier_attempts
 from sqlite_consolidate.report.bundle import begin_bundle, update_latest, write_bundle
 from sqlite_consolidate.report.evidence_json import to_json
-from sqlite_consolidate.report.html.faults_table import FAULTS_FILE, faults_table
 from sqlite_consolidate.report.html.index import write_index
 from sqlite_consolidate.report.past_runs import remove_old_runs
 from sqlite_consolidate.report.records import RecordContext, build_record, versions
 from sqlite_consolidate.report.rehearsals import last_rehearsal
 from sqlite_consolidate.report.signing.ssh_signatures import sign
+from sqlite_consolidate.report.statements.faults_table import FAULTS_FILE, faults_table
 from sqlite_consolidate.text import list_names, one_line
 
 if TYPE_CHECKING:

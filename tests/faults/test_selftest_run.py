@@ -16,7 +16,7 @@ from sqlite_consolidate.faults.trials.selftest_run import SelftestRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.report.html.faults_table import faults_table
+from sqlite_consolidate.report.statements.faults_table import faults_table
 from sqlite_consolidate.session import Hooks, Session, open_session
 from tests.support.fault_trials import NOT_PLANTED, strip, try_fault
 from tests.support.workspaces.one_source import (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Observation
-from sqlite_consolidate.report.html.faults_table import faults_table, proven
+from sqlite_consolidate.report.statements.faults_table import faults_table, proven
 from tests.support.reports.scripted_run import Script, ended, record_of_run
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from sqlite_consolidate.engine.run.criteria import Question, Step
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence import Attempt, Finding, Record
-from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
 from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.questions import answers, unexamined
+from sqlite_consolidate.report.statements.checklist import checklist
 from tests.support.reports import records
 
 _ELEMENTS = {

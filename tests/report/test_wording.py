@@ -9,9 +9,9 @@ import pytest
 
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.report.html.charts import bars, flow, timeline
-from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.inventory import terminal_lines
 from sqlite_consolidate.report.records import limits
+from sqlite_consolidate.report.statements.checklist import checklist
 from sqlite_consolidate.report.statements.endings import Ending
 from tests.support.reports import records
 

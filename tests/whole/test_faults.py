@@ -9,7 +9,7 @@ import pytest
 from sqlite_consolidate.engine.run.criteria import CAN_FAIL, FAULTLESS
 from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.plan.loader import load
-from sqlite_consolidate.report.html.faults_table import FAULTS_FILE
+from sqlite_consolidate.report.statements.faults_table import FAULTS_FILE
 from tests.support.fault_trials import NOT_PLANTED, strip
 from tests.support.workspaces.one_source import add_chosen_rows, add_derived_data, add_renumbered_tables
 from tests.support.workspaces.whole_run import REPOSITORY, CompletedRun, Workspace

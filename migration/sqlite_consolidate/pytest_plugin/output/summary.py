@@ -34,8 +34,8 @@ def summary_lines(
             search files and pipes line by line.
     """
     from sqlite_consolidate.engine.run.modes import Mode
-    from sqlite_consolidate.report.html.faults_table import faults_table
     from sqlite_consolidate.report.html.inventory import terminal_lines
+    from sqlite_consolidate.report.statements.faults_table import faults_table
 
     record, log = session.record(), session.run.log
     yield "", {}

@@ -24,13 +24,13 @@ from sqlite_consolidate.report.formatting import (
 )
 from sqlite_consolidate.report.html import inventory
 from sqlite_consolidate.report.html.charts import bars, flow, timeline
-from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.code import diff_lines, sql_lines
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
 from sqlite_consolidate.report.html.many_files import sum_up_files
 from sqlite_consolidate.report.html.table_contents import database_tables
 from sqlite_consolidate.report.html.template_environment import load_template
 from sqlite_consolidate.report.questions import answers, counts, unexamined
+from sqlite_consolidate.report.statements.checklist import checklist
 from sqlite_consolidate.report.statements.endings import ending_of
 
 if TYPE_CHECKING:
