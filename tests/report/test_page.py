@@ -12,7 +12,7 @@ import pytest
 from sqlite_consolidate.engine.run.criteria import Question, Step
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.report.evidence import Attempt, Finding, Record
+from sqlite_consolidate.report.evidence import Attempt, Record
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
 from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.questions import answers, unexamined
@@ -124,7 +124,6 @@ def test_verdict_is_the_first_heading(request: pytest.FixtureRequest, name: str,
 
     assert re.search(r"<h2[^>]*>(.*?)</h2>", html).group(1) == word  # type: ignore[union-attr]  # a page has a heading
     assert f'class="verdict {tone}"' in html
-    assert record.headline in html
 
 
 @pytest.mark.parametrize(("number", "noun"), [(1, "criterion"), (2, "criteria")])
@@ -151,17 +150,12 @@ def test_page_one_answers_the_change_record(accepted: Record) -> None:
     text = _Parsed(render_page(accepted)).text
 
     for expected in (
-        "Change CHG-1042",
-        "Approved by —",
-        "Started 2026-11-22 12:06:03 UTC",
-        "Took about 6 s",
-        "Estimated 1 h 5 min",
-        "Run by operator",
-        "On host db-host",
+        "CHG-1042 : one instead of four. Requested by R. Asker, approved by —. Run by operator on db-host",
+        "2026-11-22 12:06:03 UTC to 2026-11-22 12:06:09 UTC, about 6 s (estimated 1 h 5 min).",
         "ab" * 32,
         "backups/db-consolidation-20261122_120603",
         "pytest -m rollback --workspace /srv/workspace",
-        "rehearsed 2026-11-21 09:00:00 UTC",
+        "Rollback last rehearsed 2026-11-21 09:00:00 UTC",
         "tasks_idx_tasks_status",
         "logs/task_queue.db.archived_20261122_120603",
         "workspace_tasks 62 rows 3c3c3c3c3c3c3c3c same same",
@@ -171,7 +165,7 @@ def test_page_one_answers_the_change_record(accepted: Record) -> None:
         "logs/task_queue.db:tasks version default none 0",
         "t-1 open",
         "No log was watched for new errors",
-        "1 database, 2 tables, 90 rows into workspace.db",
+        "90 rows of 2 tables from 1 database arrived in workspace.db.",
         "400.0 KiB → 452.0 KiB",
         'get_workspace_root() / "workspace.db"',
         "sqlite 3.53.0",
@@ -197,9 +191,9 @@ def test_page_one_lists_unexamined_criteria_with_reason(refused: Record) -> None
     first_page = _Parsed(html[: html.index('<nav class="contents"')])
 
     text = first_page.text
-    assert "Not examined, and why not examined rows-chosen , keys-mapped , references-kept ," in text
-    assert ": not run: 50-verify failed Not required" in text
-    assert "Not required, and why not required rehearsed : the plan demands no rehearsal" in text
+    assert "not examined 24 criteria: not run: 50-verify failed rows-chosen , keys-mapped , references-kept ," in text
+    assert "not required rehearsed : the plan demands no rehearsal" in text
+    assert "No log was watched for new errors" in text
     assert "1 criterion not required" in text
     missing = set(refused.not_shown) | {records.NOT_REQUIRED}
     places = {
@@ -209,15 +203,6 @@ def test_page_one_lists_unexamined_criteria_with_reason(refused: Record) -> None
     }
     assert places.keys() == missing
     assert set(places.values()) <= set(first_page.all("href"))
-
-
-def test_page_without_unexamined_criteria_has_no_such_list(accepted: Record) -> None:
-    """The section is missing."""
-    examined = tuple(entry for entry in accepted.criteria if entry.outcome is Outcome.PASSED)
-
-    ids = _Parsed(render_page(replace(accepted, criteria=examined))).all("id")
-
-    assert not {"not-examined", "not-required"} & set(ids)
 
 
 def test_unexamined_criterion_has_only_reasons_of_its_outcome(accepted: Record) -> None:
@@ -257,20 +242,6 @@ def test_a_criterion_says_how_many_subjects_it_examined(accepted: Record) -> Non
         ("backup-digest", 4), ("backup-digest", 0), ("logs-clean", 0),
     ]  # fmt: skip
     assert "examined: 4" in _Parsed(render_page(record)).text
-
-
-def test_findings_that_ask_for_a_decision_come_first(accepted: Record) -> None:
-    """Those of schema 1 that were found several times are told once, with the number."""
-    note, error = (
-        records.finding("a view was left", 3),
-        Finding("stage-error", "attention", "", 1, "20-backup: no room"),
-    )
-
-    html = render_page(replace(accepted, findings=(note, error)))
-
-    text = _Parsed(html).text
-    assert text.index("To review 20-backup: no room") < text.index("Notes a view was left (3 times)")
-    assert html.index('<li class="attention">20-backup') < html.index('<li class="note">a view')
 
 
 def test_stages_show_time_estimate_and_reason(refused: Record) -> None:
@@ -346,16 +317,6 @@ def test_every_earlier_run_is_listed_newest_first(accepted: Record) -> None:
 
     assert earlier.index("20261121_080000-rehearsal") < earlier.index("20261120_080000-migrate")
     assert "there is no end of it" in earlier
-
-
-def test_last_section_states_what_was_not_checked(refused: Record) -> None:
-    """It has the limits of the plan, and links to the criteria of page one."""
-    text = _Parsed(render_page(refused)).text
-
-    unchecked = text[text.rindex("Not checked, and why") :]
-    assert "The criteria under Not examined, and why ." in unchecked
-    assert "The criteria under Not required, and why ." in unchecked
-    assert "No log was watched for new errors" in unchecked
 
 
 def test_headings_descend_by_levels_and_tables_have_headers(any_record: Record) -> None:

@@ -1,14 +1,13 @@
-"""Compute pictures from the figures of a record, readable for any number of tables."""
+"""Compute the picture of a record, readable for any number of tables."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.report.html.charts import bars, flow, timeline
+from sqlite_consolidate.report.html import flow
 from sqlite_consolidate.report.html.page import render_page
 from tests.support.reports import records
 
@@ -60,66 +59,18 @@ def test_thousand_tables_are_drawn_as_twelve_and_others() -> None:
     """Nothing is left out of the sums."""
     large = records.large()
 
-    picture, chart = flow.build_flow(large), bars.rows_chart(large)
+    picture = flow.build_flow(large)
 
     assert picture
-    assert chart
     assert [node.name for node in picture.tables][12:] == ["988 other tables", "1 table it had before"]
     assert [node.label for node in picture.sources] == ["500,500 rows", "62 rows"]
-    assert len(chart.pairs) == 13
-    assert chart.pairs[-1].name == "989 other tables"  # with one that the target had
-    others = sum(sorted(large.sources[0].rows.values())[:-12])
-    assert chart.pairs[-1].bars[-1].label == f"{others:,} rows"
 
 
-def test_stages_stand_one_after_the_other_on_both_scales(refused: Record) -> None:
-    """A stage that did not run has no bar, one without an estimate no outline."""
-    picture = timeline.build_timeline(refused)
-
-    assert picture
-    rows = {row.id: row for row in picture.rows}
-    ran = [row.measured for row in picture.rows if row.measured]
-    assert all(span.x + span.width == pytest.approx(following.x, abs=0.2) for span, following in pairwise(ran))
-    assert rows["60-commit"].measured is None
-    assert rows["10-preflight"].estimate is None
-    assert rows["20-backup"].estimate
-    assert rows["20-backup"].estimate.label == "5 min"
-
-
-def test_label_of_a_full_stretch_stands_inside(refused: Record) -> None:
-    """Beside it there is the name of the stage on the left, and the other scale on the right."""
-    first, *others = refused.stages
-    only = replace(refused, stages=(first, *(replace(stage, outcome="not run") for stage in others)))
-    picture = timeline.build_timeline(only)
-
-    assert picture
-    assert picture.rows[0].measured
-    assert picture.rows[0].measured.label_side == "inside"
-
-
-def test_record_of_a_single_stage_has_no_time_scale(accepted: Record) -> None:
-    """The picture compares stages."""
-    assert timeline.build_timeline(replace(accepted, stages=accepted.stages[:1])) is None
-
-
-def test_sizes_are_drawn_to_one_scale(accepted: Record) -> None:
-    """The largest file has the longest bar, and a source has none after the run."""
-    chart = bars.sizes_chart(accepted)
-
-    assert chart
-    source, target = chart.pairs
-    assert [bar.kind for bar in source.bars] == ["before"]
-    assert [bar.width for bar in target.bars] == [pytest.approx(480 * 409600 / 462848, abs=0.1), 480]
-
-
-def test_record_without_figures_has_no_pictures(accepted: Record) -> None:
+def test_record_without_figures_has_no_picture(accepted: Record) -> None:
     """A run that was refused early has nothing to draw."""
     nothing = replace(accepted, sources=(), target=None, stages=(), moves=())
 
     assert flow.build_flow(nothing) is None
-    assert timeline.build_timeline(nothing) is None
-    assert bars.rows_chart(nothing) is None
-    assert bars.sizes_chart(nothing) is None
 
 
 def test_table_of_the_picture_shows_constants(accepted: Record) -> None:

@@ -95,6 +95,11 @@ def duration(seconds: float | None) -> str:
     return " ".join(f"{value} {unit}" for value, unit in parts if value)
 
 
+def count_of(number: int, noun: str = "row") -> str:
+    """Return a number with a thousands separator and its noun, such as ``"12,000 rows"``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def size(count: int | None) -> str:
     """Return a number of bytes as ``512 B``, ``400.0 KiB`` or ``1.5 GiB``.
 

@@ -192,7 +192,14 @@ def _fields_of_run(run: Pipeline, context: RecordContext) -> dict[str, Any]:
         return _fields_of_consolidation(run, context)
     if isinstance(run, CheckRun):
         folder = run.backup_set.folder.relative_to(run.root).as_posix()
-        return {"backup_set": folder, "archive": dict(run.sealed.archive), "smoke": _smoke_records(run)}
+        fields: dict[str, Any] = {
+            "backup_set": folder,
+            "archive": dict(run.sealed.archive),
+            "smoke": _smoke_records(run),
+        }
+        if run.backup_set.is_deleted:
+            return fields
+        return fields | {"rollback": {"command": run.request.command("rollback"), "drilled": context.drilled}}
     if isinstance(run, ReadOnlyRun):
         return {"smoke": _smoke_records(run)}
     return {"backup_set": run.backup_set} if isinstance(run, RollbackRun) else {}

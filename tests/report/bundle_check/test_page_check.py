@@ -118,11 +118,11 @@ def test_page_is_compared_alike_in_every_locale(record: Record) -> None:
         (">Accepted<", ">Refused<", {"verdict": ("Accepted", "Refused")}),
         ("</html>", "</html>Fine.", {"outside of the record": ("nothing", "Fine.")}),
         (
-            '<section aria-labelledby="glance"',
-            '<section aria-labelledby="more"></section><section aria-labelledby="glance"',
+            '<section aria-labelledby="people"',
+            '<section aria-labelledby="more"></section><section aria-labelledby="people"',
             {
                 "more": ("nothing", '<section aria-labelledby="more">'),
-                "order of its sections": ("glance", "more"),
+                "order of its sections": ("people", "more"),
             },
         ),
         *thorough(
@@ -148,7 +148,7 @@ def test_difference_in_a_long_text_has_its_context(record: Record) -> None:
     text = whole_page(record).replace("xA", "x\x07", 1)
 
     near = "x" * 60, "y" * 239
-    assert failing(check_page(bundle(record, text)))["verdict"] == ("A".join(near), "\\x07".join(near))
+    assert failing(check_page(bundle(record, text)))["run"] == ("A".join(near), "\\x07".join(near))
 
 
 def test_difference_in_an_unprintable_character_is_found(record: Record) -> None:
@@ -159,7 +159,7 @@ def test_difference_in_an_unprintable_character_is_found(record: Record) -> None
 
     failed = failing(check_page(bundle(record, text.replace("bell \\x07", "bell \x07"))))
 
-    assert failed["verdict"] == ("bell \\x07", "bell \\x07")
+    assert failed["run"] == ("bell \\x07", "bell \\x07")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_page_of_the_record_alone_has_its_sections(
         *thorough(
             ("</section>", "</section><p>Fine.</p>", []),
             (
-                '<section aria-labelledby="glance"',
+                '<section aria-labelledby="people"',
                 '<section aria-labelledby="more"></section><section',
                 ["more", "order"],
             ),

@@ -52,7 +52,7 @@ def _over_the_page(text: str) -> Callable[[Files], None]:
     ("forge", "subject"),
     [
         (in_page(r"<b>\d+</b> criteria", "<b>99</b> criteria"), "audit.html: verdict"),
-        (in_page(r"A\. Prover", "Mallory Else"), "audit.html: glance"),
+        (in_page(r"A\. Prover", "Mallory Else"), "audit.html: people"),
         (in_page(r"(?<=<dt>Rows</dt><dd>)[^<]*", "5000 before"), "audit.html: tables"),
         (in_page("</body>", f"<script>{_RUNS}</script></body>"), "audit.html: scripts"),
         (_own_policy, "audit.html: scripts"),
@@ -62,7 +62,7 @@ def _over_the_page(text: str) -> Callable[[Files], None]:
         *thorough(
             (in_page("</body>", "<style>main { display: none }</style></body>"), _AROUND),
             (in_page("</main>", "<p>All checks approved by X</p></main>"), _AROUND),
-            (in_page(r"2 databases|1 database\b", "7 databases"), "audit.html: glance"),
+            (in_page(r"2 databases|1 database\b", "7 databases"), "audit.html: questions"),
             (
                 in_page(r"(?s)(?<=id=\"signatures\").*?Mallory|A\. Prover(?=</td><td></td>)", "Else"),
                 "audit.html: signatures",

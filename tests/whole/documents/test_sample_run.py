@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
+from tests.support.reports.claim_readings import wrong_claims
 from tests.support.workspaces.whole_run import CompletedRun, Workspace
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def _accepted(ran: CompletedRun, workspace: Workspace, mode: Mode, *, bundle: se
     assert set(ran.outcomes.values()) == {"passed"}
     assert ran.folder is not None
     assert {path.name for path in ran.folder.iterdir()} == bundle
+    if "audit.html" in bundle:
+        assert wrong_claims((ran.folder / "audit.html").read_text("utf-8"), ran.evidence) == {}
     listed = json.loads((ran.folder / "manifest.json").read_bytes())["files"]
     for name in bundle - {"manifest.json"}:
         assert listed[name]["sha256"] == hashlib.sha256((ran.folder / name).read_bytes()).hexdigest(), name

@@ -10,27 +10,28 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.findings import list_findings
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence_json import SCHEMA_1_FINDING
 from sqlite_consolidate.report.formatting import (
+    count_of,
     last_characters,
     shortened,
     size,
     stage_does,
     time_taken,
 )
-from sqlite_consolidate.report.html import inventory
-from sqlite_consolidate.report.html.charts import bars, flow, timeline
+from sqlite_consolidate.report.html import flow, inventory
 from sqlite_consolidate.report.html.code import diff_lines, sql_lines
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
 from sqlite_consolidate.report.html.many_files import sum_up_files
+from sqlite_consolidate.report.html.page_one import SECTIONS, page_one_context, questions
 from sqlite_consolidate.report.html.table_contents import database_tables
 from sqlite_consolidate.report.html.template_environment import load_template
-from sqlite_consolidate.report.questions import answers, counts, unexamined
+from sqlite_consolidate.report.questions import answers, counts
 from sqlite_consolidate.report.statements.checklist import checklist
+from sqlite_consolidate.report.statements.claims import claims_of
 from sqlite_consolidate.report.statements.endings import ending_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Attempt, Record
     from sqlite_consolidate.report.html.criteria_table import Line
     from sqlite_consolidate.report.questions import Answer
+    from sqlite_consolidate.report.statements.claims import Place, Stated
 
 _FOLDER = Path(__file__).with_name("templates")
 STYLES = tuple(_FOLDER / name for name in ("page.css", "pictures.css", "print.css"))
@@ -51,9 +53,7 @@ _LONG_TEXT = 600
 _LONG_NAME = 34  # characters that fit beside a picture
 _MOST_ATTEMPTS = 200
 _LONG_OUTPUT = 400_000  # characters of all applications together
-_CHANGE_FIELDS = (
-    ("id", "Change"), ("requested_by", "Requested by"), ("approved_by", "Approved by"), ("reason", "Reason"),
-)  # fmt: skip
+_SIGNED = (Mode.MIGRATE, Mode.REHEARSAL, Mode.ROLLBACK, Mode.CHECK, Mode.ORIGINALS)
 
 
 def render_page(record: Record) -> str:
@@ -61,7 +61,7 @@ def render_page(record: Record) -> str:
 
     Every text of the record is made printable and escaped. There is no script, no event handler and nothing remote.
     """
-    return _template().render(_context(*sum_up_files(record)))
+    return _template().render(_context(*sum_up_files(record), claims_of(record)))
 
 
 def compile_templates() -> None:
@@ -73,7 +73,7 @@ def compile_templates() -> None:
     sql_lines(("",))
 
 
-def _context(record: Record, files: Mapping[str, int]) -> dict[str, Any]:
+def _context(record: Record, files: Mapping[str, int], stated: Mapping[Place, list[Stated]]) -> dict[str, Any]:
     """Return everything that the templates show.
 
     The templates decide only where to show it.
@@ -81,36 +81,24 @@ def _context(record: Record, files: Mapping[str, int]) -> dict[str, Any]:
     Args:
         record: The record, with the files of patterns summed up.
         files: Number of files of each source that stands for several.
+        stated: The claims of page one.
     """
-    all_lines = criteria_lines(record)
-    by_outcome: defaultdict[Outcome, list[Line]] = defaultdict(list)
-    for line in all_lines:
-        by_outcome[line.outcome].append(line)
-    holding = [line for line in all_lines if line.outcome.holds]
-    groups_unexamined = unexamined(record)
-    estimates = [stage.estimate for stage in record.stages if stage.estimate]
-    return {
+    lines = criteria_lines(record)
+    urgent = [line for line in lines if not line.outcome.holds]
+    groups = _by_stage([line for line in lines if line.outcome.holds])
+    context: dict[str, Any] = {
         "record": record,
         "ending": ending_of(record),
         "counts": counts(record),
-        "change": [(label, record.change.get(field, "")) for field, label in _CHANGE_FIELDS],
         "took": time_taken(record),
-        "rollback_command": _rollback_command(record),
-        "estimate": sum(estimates) if estimates else None,
-        "moved": _describe_moves(record, files),
+        "estimate": sum(stage.estimate for stage in record.stages if stage.estimate) or None,
         "stages": [(stage, stage_does(stage.id)) for stage in record.stages],
         "answers": _answers(record),
         "phases": [] if record.already else checklist(record),
-        "anchors": {line.criterion: line.anchor for line in reversed(all_lines) if line.anchor},
-        "failed": by_outcome[Outcome.FAILED],
-        "urgent": by_outcome[Outcome.FAILED] + by_outcome[Outcome.NOT_EXAMINED],
-        "groups": _by_stage(holding),
-        "unexamined": [
-            (title, outcome, groups)
-            for title, outcome in (("Not examined", Outcome.NOT_EXAMINED), ("Not required", Outcome.NOT_REQUIRED))
-            if (groups := [group for group in groups_unexamined if group.outcome is outcome])
-        ],
-        "review": list_findings(record.findings, "attention"),
+        "anchors": {line.criterion: line.anchor for line in reversed(lines) if line.anchor},
+        "urgent": urgent,
+        "groups": groups,
+        "signed": record.mode in _SIGNED,
         "notes": list_findings(record.findings, "note"),
         "open_rows": _OPEN_ROWS,
         "tables": database_tables(record),
@@ -118,9 +106,13 @@ def _context(record: Record, files: Mapping[str, int]) -> dict[str, Any]:
         "sql": sql_lines(record.sql),
         "each_output": _LONG_OUTPUT // max(1, 2 * len(record.smoke)),
         "attempts": [_attempt_row(attempt) for attempt in reversed(record.attempts)][:_MOST_ATTEMPTS],
-        **_pictures(record, files),
+        "flow": flow.build_flow(record, files),
+        "draw": flow,
         "inventory": inventory.inventory_context(record.extra.get("inventory")),
     }
+    context |= page_one_context(record, urgent, stated)
+    sections = {id: title for id, title, shown in SECTIONS if context.get(shown) or getattr(record, shown, None)}
+    return context | {"sections": sections, "questions": questions(stated, sections, context["anchors"])}
 
 
 def _by_stage(lines: list[Line]) -> list[tuple[str, str, list[Line]]]:
@@ -133,50 +125,8 @@ def _by_stage(lines: list[Line]) -> list[tuple[str, str, list[Line]]]:
         not_required = sum(line.outcome is Outcome.NOT_REQUIRED for line in stage_lines)
         passed = len(stage_lines) - not_required
         outcomes = f"{passed} passed, {not_required} not required" if not_required else "all passed"
-        groups.append((stage, f"{flow.count_of(len(stage_lines), 'line')}, {outcomes}", stage_lines))
+        groups.append((stage, f"{count_of(len(stage_lines), 'line')}, {outcomes}", stage_lines))
     return groups
-
-
-def _pictures(record: Record, files: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "flow": flow.build_flow(record, files),
-        "timeline": timeline.build_timeline(record),
-        "charts": [
-            (id_, title, chart)
-            for id_, title, chart in (
-                ("rows", "Rows of the target's tables, before and after", bars.rows_chart(record)),
-                ("sizes", "Sizes of the files, before and after", bars.sizes_chart(record, files)),
-            )
-            if chart
-        ],
-        "draw": flow,
-        "clock": timeline,
-        "scale": bars,
-    }
-
-
-def _rollback_command(record: Record) -> str:
-    """Return the rollback command, or an empty text if nothing can be rolled back."""
-    can_roll_back = record.verdict == "accepted" or not record.finished or record.exit_code == ExitCode.INTERNAL
-    return record.rollback.get("command", "") if can_roll_back else ""
-
-
-def _describe_moves(record: Record, files: Mapping[str, int]) -> str:
-    """Return what was moved, or was to be moved, in half a sentence.
-
-    The text is empty if the record does not know it.
-    """
-    if not record.flow:
-        return ""
-    sources = sum(files.get(name, 1) for name in {move.source for move in record.flow})
-    rows = sum(move.moved for move in record.flow)
-    into = record.target.file if record.target else "the target"
-    counted = (
-        flow.count_of(sources, "database"),
-        flow.count_of(len(record.flow), "table"),
-        flow.count_of(rows),
-    )
-    return f"{', '.join(counted)} into {into}"
 
 
 def _attempt_row(attempt: Attempt) -> dict[str, Any]:
@@ -220,7 +170,8 @@ def _template() -> Template:
         size=size,
         beside=_short_name,
         last=last_characters,
-        counted=flow.count_of,
+        counted=count_of,
+        grouped=lambda number: f"{number:,}",
         times=_occurrences,
         shortened=lambda text: shortened(text, _LONG_TEXT),
     )

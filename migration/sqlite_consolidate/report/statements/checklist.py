@@ -53,14 +53,11 @@ def _answer_step(step: Step, steps: Mapping[str, Step | None], known: Mapping[st
 
 def _approved(record: Record) -> Answer:
     approved = record.change.get("approved_by")
-    text = f"The plan states that {approved} approved the change" if approved else "The change is approved"
-    return Answer(text, _stated(approved), {}, section="glance")
+    text = f"Approved by {approved}, as the plan states; nothing verifies it" if approved else "The change is approved"
+    return Answer(text, Outcome.NOT_EXAMINED, {}, section="people")
 
 
 def _rehearsed(record: Record) -> Answer:
     drilled = record.rollback.get("drilled")
-    return Answer("The plan was rehearsed, its rollback included", _stated(drilled), {}, section="glance")
-
-
-def _stated(value: str | None) -> Outcome:
-    return Outcome.PASSED if value else Outcome.NOT_EXAMINED
+    outcome = Outcome.PASSED if drilled else Outcome.NOT_EXAMINED
+    return Answer("The plan was rehearsed, its rollback included", outcome, {}, section="questions")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.report.formatting import count_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,7 +24,6 @@ _SLOT = 40.0  # at least, for the two lines of a label
 _LEAST_THICKNESS = 1.5  # a table without rows still has a line
 _MOST_TABLES = 12
 _MOST_SOURCES = 8
-_COLOURS = 6
 
 _NO_FILES: Mapping[str, int] = MappingProxyType({})
 
@@ -46,11 +47,11 @@ class Node:
 class Band:
     """Hold the rows that one source brings to one table.
 
-    ``colour`` 0 is for rows that the target had before. The sources use the other colours in turn.
+    The band is ``existing`` if it stands for rows that the target had before.
     """
 
     path: str
-    colour: int
+    existing: bool
     empty: bool
     title: str
 
@@ -96,11 +97,6 @@ def build_flow(record: Record, files: Mapping[str, int] = _NO_FILES) -> Flow | N
     description = f"{count_of(rows)} of {tables_text} into {into}."
     bands = tuple(_bands(streams, sources, tables, left, right, scale))
     return Flow(height, tuple(left), tuple(right), bands, description)
-
-
-def count_of(number: int, noun: str = "row") -> str:
-    """Return a number with a thousands separator and its noun, such as ``"12,000 rows"``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _planned_streams(moves: tuple[MoveRecord, ...]) -> list[_Stream]:
@@ -174,14 +170,6 @@ def _bands(
             f"C{middle_x:.0f} {left_y:.1f} {middle_x:.0f} {right_y:.1f} {RIGHT} {right_y:.1f}V{right_end:.1f}"
             f"C{middle_x:.0f} {right_end:.1f} {middle_x:.0f} {left_end:.1f} {LEFT + NODE} {left_end:.1f}Z"
         )
-        colour = 0 if stream.source == _EXISTING else 1 + source_index % _COLOURS
         title = f"{stream.source} → {stream.table}: {count_of(stream.rows)}"
-        bands.append(
-            Band(
-                path,
-                colour,
-                not stream.rows,
-                title,
-            )
-        )
+        bands.append(Band(path, stream.source == _EXISTING, not stream.rows, title))
     return bands

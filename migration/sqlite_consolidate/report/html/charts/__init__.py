@@ -1,1 +1,0 @@
-"""Compute the geometry of the charts that templates draw as inline SVG."""

@@ -1,0 +1,117 @@
+"""Choose what page one shows beside its claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.findings import STAGE_ERROR, list_findings
+from sqlite_consolidate.observation import NO_PROBLEM, Outcome
+from sqlite_consolidate.report.html.criteria_table import Line
+from sqlite_consolidate.report.questions import unexamined
+from sqlite_consolidate.report.statements.claims import Place
+from sqlite_consolidate.report.statements.facts import rollback_command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlite_consolidate.report.evidence import Record
+    from sqlite_consolidate.report.statements.claims import Stated
+
+_MOST_FINDINGS = 7  # as many as a reader takes in at once
+_MOST_OBSTACLES = 7
+
+SECTIONS = (
+    ("pictures", "Rows from the sources to the target", "flow"),
+    ("inventory", "Databases in the workspace", "inventory"),
+    ("answers", "Success criteria, answered", "answers"),
+    ("checklist", "Checklist", "phases"),
+    ("stages", "Stages", "stages"),
+    ("criteria", "Criteria", "criteria"),
+    ("signatures", "Signatures", "signed"),
+    ("tables", "Tables and their copies", "tables"),
+    ("derived", "Derived again", "derived"),
+    ("differences", "Schema differences", "differences"),
+    ("smoke", "Applications", "smoke"),
+    ("code", "Code that changed", "diff"),
+    ("sql", "SQL that ran", "sql"),
+    ("archive", "Archived databases", "archive"),
+    ("notes", "Findings", "findings_below"),
+    ("attempts", "Earlier runs", "attempts"),
+    ("versions", "Versions", "record"),
+    ("run", "The run", "record"),
+)
+"""Id and title of each section behind page one, and the value without which it is not shown."""
+
+
+@dataclass(frozen=True)
+class QuestionOnPage:
+    """Hold a question with the claims that answer it, and links to what proves them.
+
+    Attributes:
+        proofs: Ids of criteria.
+        sections: Ids of further sections, with their titles.
+    """
+
+    text: str
+    claims: tuple[Stated, ...]
+    proofs: tuple[str, ...]
+    sections: tuple[tuple[str, str], ...]
+    is_way_back: bool
+    is_attention: bool
+
+
+def questions(
+    stated: Mapping[Place, list[Stated]], sections: Mapping[str, str], anchors: Mapping[str, str]
+) -> list[QuestionOnPage]:
+    """Return the questions that claims answer, in the order of page one."""
+    return [
+        QuestionOnPage(
+            text=place.value,
+            claims=tuple(claims),
+            proofs=tuple(dict.fromkeys(id for each in claims for id in each.claim.proofs if id in anchors)),
+            sections=tuple({id: sections[id] for each in claims if (id := each.claim.section) in sections}.items()),
+            is_way_back=place is Place.BACK,
+            is_attention=place is Place.ATTENTION,
+        )
+        for place, claims in stated.items()
+        if place is not Place.VERDICT
+    ]
+
+
+def page_one_context(record: Record, urgent: list[Line], stated: Mapping[Place, list[Stated]]) -> dict[str, Any]:
+    """Return what the template of page one shows beside questions.
+
+    Args:
+        record: The record, with the files of patterns summed up.
+        urgent: The lines of criteria that do not hold.
+        stated: The claims of page one.
+    """
+    obstacles = [*_stage_errors(record), *(line for line in urgent if line.outcome is Outcome.FAILED)]
+    review = [item for item in list_findings(record.findings, "attention") if item.finding.id != STAGE_ERROR]
+    kinds = {item.finding.id: item for item in reversed(review)}
+    shown = [item for item in review if kinds[item.finding.id] is item][:_MOST_FINDINGS]
+    groups = unexamined(record)
+    return {
+        "verdict": stated[Place.VERDICT],
+        "obstacles": obstacles[:_MOST_OBSTACLES],
+        "further_obstacles": max(0, len(obstacles) - _MOST_OBSTACLES),
+        "refused_at_once": record.exit_code == ExitCode.REFUSED,
+        "review": shown,
+        "further_review": len(review) - len(shown),
+        "all_review": review,
+        "findings_below": len(review) > len(shown) or any(finding.level == "note" for finding in record.findings),
+        "unexamined": sorted(groups, key=lambda group: group.outcome is Outcome.NOT_REQUIRED),
+        "change": {field: value for field, value in record.change.items() if value},
+        "rollback_command": rollback_command(record),
+    }
+
+
+def _stage_errors(record: Record) -> list[Line]:
+    """Return what stopped a stage as lines without a criterion."""
+    return [
+        Line("", "", "", "", 0, "", NO_PROBLEM, finding.sentence, "", Outcome.FAILED)
+        for finding in record.findings
+        if finding.id == STAGE_ERROR
+    ]

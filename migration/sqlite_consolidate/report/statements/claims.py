@@ -1,0 +1,309 @@
+"""List every claim that page one can make, with what has to be so.
+
+A claim is made only in the endings that it names, if its criteria passed and its condition holds. No other sentence
+about the run stands on page one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.report.statements.endings import Ending
+from sqlite_consolidate.report.statements.facts import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlite_consolidate.report.evidence import Record
+
+
+class Place(Enum):
+    """Name the places of page one that have claims, with the question that they answer."""
+
+    VERDICT = ""
+    CHANGED = "What changed?"
+    LOST = "Is anything lost?"
+    APPLICATIONS = "Do the applications work?"
+    BACK = "How do we go back, and was that tried?"
+    ATTENTION = "What needs my attention?"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Hold a sentence that page one can state.
+
+    Attributes:
+        id: Name of the claim.
+        place: The question that it answers.
+        endings: Endings of a run in which it can be so. None stands for all.
+        field: Field of the record on which it rests.
+        text: The sentence, with names of :attr:`Facts.values` in braces.
+        proofs: Criteria that have to have passed.
+        section: Section of the page that shows what it rests on.
+        condition: Further condition.
+        is_open: Whether a reader should take it as a warning.
+    """
+
+    id: str
+    place: Place
+    endings: tuple[Ending, ...] | None
+    field: str
+    text: str
+    proofs: tuple[str, ...] = ()
+    section: str = ""
+    condition: Callable[[Facts], bool] = lambda _: True
+    is_open: bool = False
+
+    def holds(self, facts: Facts) -> bool:
+        """Return whether the claim is so."""
+        in_ending = self.endings is None or facts.ending in self.endings
+        return in_ending and facts.passed(*self.proofs) and self.condition(facts)
+
+
+_ACCEPTED, _REHEARSED, _INTACT, _BACK = (
+    (ending,) for ending in (Ending.ACCEPTED, Ending.REHEARSED, Ending.INTACT, Ending.ROLLED_BACK)
+)
+_MOVED = (Ending.ACCEPTED, Ending.REHEARSED)
+_CHECKED = (Ending.INTACT, Ending.NOT_INTACT)
+_WORKING = (*_MOVED, Ending.INTACT, Ending.CONFIRMED)
+_ENDED_EARLY = (Ending.FAILED, Ending.INTERRUPTED, Ending.NOT_SHOWN)
+_FAILING = (
+    Ending.REFUSED, Ending.FAILED, Ending.STRANDED, Ending.UNREHEARSED, Ending.NOT_INTACT, Ending.NOT_CONFIRMED,
+    Ending.NOT_ROLLED_BACK,
+)  # fmt: skip
+_V, _C, _L, _A, _B, _T = Place
+
+CLAIMS = (
+    # The verdict.
+    Claim("consolidated", _V, _ACCEPTED, "sources", "Your {databases} are now one: {target}.", ("committed",),
+          "pictures", lambda facts: facts.databases > 1),
+    Claim("moved", _V, _ACCEPTED, "sources", "The content of your database is now in {target}.", ("committed",),
+          "pictures", lambda facts: facts.databases == 1),
+    Claim("no-row-lost", _V, _ACCEPTED, "moves", "No row was lost.",
+          ("nothing-left-behind", "rows-exact", "neighbours-unchanged", "final-digest"),
+          condition=lambda facts: not facts.unmoved),
+    Claim("rows-unmoved", _V, _ACCEPTED, "moves", "{unmoved} were left behind or replaced, as the plan states.",
+          ("rows-exact",), condition=lambda facts: facts.unmoved > 0),
+    Claim("can-go-back", _V, _ACCEPTED, "rollback",
+          "You can go back without loss until new data is written to {target}.",
+          ("backup-digest", "archive-restorable", "backup-kept"), condition=lambda facts: facts.has_command),
+    Claim("rehearsed", _V, _REHEARSED, "sources",
+          "On copies, your {databases} became one, and the rollback restored them.", ("rows-exact", "restored-exact")),
+    Claim("refused", _V, (Ending.REFUSED,), "criteria",
+          "The migration was not started, because {problems} in the way.",
+          condition=lambda facts: facts.is_migration and facts.is_refused_at_once and facts.failures > 0),
+    Claim("rehearsal-refused", _V, (Ending.REFUSED,), "criteria",
+          "The rehearsal was not started, because {problems} in the way.",
+          condition=lambda facts: facts.is_rehearsal and facts.failures > 0),
+    Claim("rollback-refused", _V, (Ending.NOT_ROLLED_BACK,), "criteria", "The rollback was refused."),
+    Claim("refused-unchanged", _V, (Ending.REFUSED, Ending.NOT_ROLLED_BACK), "exit_code", "Nothing was changed.",
+          condition=lambda facts: facts.is_refused_at_once and not facts.is_rehearsal),
+    Claim("failed", _V, (Ending.FAILED,), "put_back",
+          "The migration failed. It was rolled back, so that databases, code and file names are as they were before.",
+          condition=lambda facts: facts.is_undone),
+    Claim("rehearsal-failed", _V, (Ending.UNREHEARSED,), "stages", "The rehearsal failed on the copies."),
+    Claim("stranded", _V, (Ending.STRANDED,), "exit_code", "The run failed, and may have left changes behind."),
+    Claim("stranded-state", _V, (Ending.STRANDED,), "put_back", "{put_back}",
+          condition=lambda facts: bool(facts.record.put_back)),
+    Claim("interrupted", _V, (Ending.INTERRUPTED,), "exit_code", "The run was stopped before it was decided."),
+    Claim("interrupted-undone", _V, (Ending.INTERRUPTED,), "put_back",
+          "It was rolled back, so that databases, code and file names are as they were before.",
+          condition=lambda facts: facts.is_undone),
+    Claim("interrupted-early", _V, (Ending.INTERRUPTED,), "put_back", "Nothing had been changed.",
+          condition=lambda facts: facts.is_migration and not facts.record.put_back and facts.is_untouched),
+    Claim("unfinished", _V, (Ending.UNFINISHED,), "finished", "The run had not ended when this page was written."),
+    Claim("unfinished-next", _V, (Ending.UNFINISHED,), "mode",
+          "If its process has ended, the next pytest -m migrate finishes the run or rolls it back.",
+          condition=lambda facts: facts.is_migration),
+    Claim("intact", _V, _INTACT, "criteria",
+          "The consolidated database is intact, and still has every table that the migration left.",
+          ("target-right",)),
+    Claim("not-intact", _V, (Ending.NOT_INTACT,), "criteria",
+          "The consolidation is not as the migration left it: {failures} failed."),
+    Claim("rolled-back", _V, _BACK, "criteria", "Everything is as it was before the migration.", ("restored-exact",)),
+    Claim("already", _V, (Ending.ALREADY,), "already",
+          "Your databases were consolidated before this run. There was nothing to do."),
+    Claim("found", _V, (Ending.FOUND,), "inventory", "This workspace has {found}.", ("databases-found",), "inventory"),
+    Claim("proposed", _V, (Ending.FOUND,), "inventory", "The proposed plan is {plan}.",
+          ("plan-proposed",), condition=lambda facts: bool(facts.values["plan"])),
+    Claim("untouched", _V, (*_REHEARSED, Ending.UNREHEARSED, Ending.REFUSED, Ending.INTERRUPTED), "findings",
+          "The workspace was not touched.", condition=lambda facts: facts.is_rehearsal and facts.is_untouched),
+    # What changed?
+    Claim("copied", _C, _MOVED, "moves", "{rows} of {tables} from {sources} arrived in {target}{on_copies}.",
+          ("rows-counted",), "pictures"),
+    Claim("code-changed", _C, _MOVED, "criteria", "{references} in the code now use {target}{on_copies}.",
+          ("references-updated",), "code", lambda facts: facts.references > 0),
+    Claim("code-unchanged", _C, _ACCEPTED, "criteria", "The plan changes no code.",
+          condition=lambda facts: not facts.references and not facts.record.diff),
+    Claim("archived", _C, _ACCEPTED, "archive", "{archived} renamed, and none was deleted.", ("archived",), "archive",
+          lambda facts: bool(facts.record.archive)),
+    Claim("only-copies", _C, None, "findings", "Nothing in the workspace, because a rehearsal works on copies.",
+          condition=lambda facts: facts.is_rehearsal and facts.is_untouched),
+    Claim("workspace-changed", _C, None, "findings", "The workspace was changed while the smoke tests ran.",
+          condition=lambda facts: not facts.is_untouched, is_open=True, section="attention"),
+    Claim("nothing-changed", _C, (Ending.REFUSED, Ending.NOT_ROLLED_BACK), "exit_code",
+          "Nothing, because the run was refused before it changed anything.",
+          condition=lambda facts: facts.is_refused_at_once and not facts.is_rehearsal),
+    Claim("would-copy", _C, (Ending.REFUSED,), "planned",
+          "The plan would copy {rows} of {tables} from {sources} into {target}.", section="pictures",
+          condition=lambda facts: bool(facts.record.planned) and not facts.record.moves),
+    Claim("undone", _C, _ENDED_EARLY, "put_back", "Nothing stays changed, because the run was rolled back.",
+          condition=lambda facts: facts.is_undone),
+    Claim("backup-stays", _C, _ENDED_EARLY, "backup_set", "The backup set {backup_set} stays.",
+          condition=lambda facts: facts.is_undone and bool(facts.record.backup_set)),
+    Claim("not-begun", _C, (Ending.INTERRUPTED,), "put_back", "Nothing, because the run was stopped early.",
+          condition=lambda facts: facts.is_migration and not facts.record.put_back and facts.is_untouched),
+    Claim("only-judged", _C, None, "mode", "Nothing, because this kind of run only reads the workspace.",
+          condition=lambda facts: facts.record.mode.only_judges and facts.is_untouched),
+    Claim("restored", _C, _BACK, "criteria",
+          "Databases, code files and file names were restored. {restored} with the backup set passed.",
+          ("restored-exact",), "criteria"),
+    Claim("databases-unchanged", _C, (Ending.FOUND,), "criteria", "No database was changed.", ("only-looked",)),
+    Claim("already-done", _C, (Ending.ALREADY,), "already", "Nothing, because there was nothing to do."),
+    # Is anything lost?
+    Claim("rows-compared", _L, _MOVED, "moves",
+          "{no} {each_row} was compared with its source before COMMIT: values, types and bytes.",
+          ("nothing-left-behind", "rows-exact"), condition=lambda facts: not facts.unmoved),
+    Claim("rows-left", _L, _MOVED, "moves",
+          "{unmoved} were left behind or replaced, as the plan states. All others were compared with their source.",
+          ("rows-exact",), "notes", lambda facts: facts.unmoved > 0, is_open=True),
+    Claim("keys-mapped", _L, _MOVED, "key_maps", "New keys were assigned one to one, and references follow them.",
+          ("keys-mapped", "references-kept"), condition=lambda facts: bool(facts.record.key_maps)),
+    Claim("neighbours", _L, _MOVED, "target", "Every table that {target} had before is unchanged.",
+          ("neighbours-unchanged",), condition=lambda facts: bool(facts.record.target and facts.record.target.rows)),
+    Claim("read-again", _L, _MOVED, "criteria", "After COMMIT, {target} was read again and is as compared.",
+          ("final-digest",)),
+    Claim("nothing-touched", _L, (Ending.REFUSED, Ending.NOT_ROLLED_BACK), "exit_code",
+          "No. The run was refused before it changed anything.",
+          condition=lambda facts: facts.is_refused_at_once and not facts.is_rehearsal),
+    Claim("copies-touched", _L, None, "findings", "No. Only copies were worked on.",
+          condition=lambda facts: facts.is_rehearsal and facts.is_untouched and facts.ending is not Ending.REHEARSED),
+    Claim("compared-after-rollback", _L, _ENDED_EARLY, "put_back",
+          "No. After the rollback, databases, code and file names were compared, and are those of before.",
+          condition=lambda facts: facts.is_undone),
+    Claim("nothing-begun", _L, (Ending.INTERRUPTED,), "put_back", "No. Nothing had been changed.",
+          condition=lambda facts: facts.is_migration and not facts.record.put_back and facts.is_untouched),
+    Claim("backups-hold", _L, (Ending.STRANDED,), "backup_set",
+          "The backup set {backup_set} has every database as it was. Keep it.", ("backup-digest",), is_open=True),
+    Claim("tables-there", _L, _CHECKED, "criteria", "{no} Every table that the migration left is still there.",
+          ("target-right",)),
+    Claim("rows-changed", _L, _CHECKED, "findings",
+          "{changed_tables} changed since the migration, as they do when applications work.",
+          ("target-right",), "notes", lambda facts: facts.changed_tables > 0),
+    Claim("rows-unchanged", _L, _CHECKED, "findings", "No row of them has changed since the migration.",
+          ("target-right",), condition=lambda facts: not facts.changed_tables),
+    Claim("something-missing", _L, (Ending.NOT_INTACT,), "criteria",
+          "Something that was moved is missing, or the database is not intact.", section="criteria",
+          condition=lambda facts: facts.failed("target-right"), is_open=True),
+    Claim("archives-there", _L, _CHECKED, "criteria", "The archives of the old databases are unchanged.",
+          ("archives-unchanged",)),
+    Claim("restored-exactly", _L, _BACK, "criteria", "No. What was there before the migration is there again.",
+          ("restored-exact",), condition=lambda facts: not facts.has_finding("changes-discarded")),
+    Claim("discarded", _L, _BACK, "findings",
+          "What was written after the migration is not in the workspace any more. The backup set keeps it.",
+          condition=lambda facts: facts.has_finding("changes-discarded"), is_open=True),
+    Claim("only-looked", _L, (Ending.FOUND,), "criteria", "No. Databases were only read.", ("only-looked",)),
+    # Do the applications work?
+    Claim("applications-work", _A, _WORKING, "criteria",
+          "Yes, as far as the plan tests them: {smoke_passed} of {smoke} {smoke_tests} passed{on_copies}.",
+          section="smoke", condition=lambda facts: facts.smoke_all_passed),
+    Claim("applications-fail", _A, None, "criteria",
+          "Not with the consolidated database: {smoke_failed} of {smoke} {smoke_tests} failed.", section="smoke",
+          condition=lambda facts: facts.smoke_failed, is_open=True),
+    Claim("applications-unknown", _A, None, "criteria",
+          "Not shown, because {smoke_not_examined} of {smoke} {smoke_tests} were not completed.",
+          section="unchecked", condition=lambda facts: facts.smoke_open, is_open=True),
+    Claim("old-applications", _A, _ENDED_EARLY, "put_back",
+          "The applications have their old databases and their old code again.",
+          condition=lambda facts: facts.is_undone),
+    Claim("applications-of-before", _A, _BACK, "criteria",
+          "The applications have their old databases and their old code again.", ("restored-exact",)),
+    Claim("applications-unnamed", _A, None, "mode", "Not tested, because no smoke test is named.", section="unchecked",
+          condition=lambda facts: facts.starts_applications and not facts.smoke, is_open=True),
+    Claim("no-applications", _A, None, "mode", "Not tested, because this run starts no application.",
+          condition=lambda facts: not facts.starts_applications),
+    Claim("logs", _A, _MOVED, "criteria", "The watched logs have no new error.", ("logs-clean",)),
+    # How do we go back, and was that tried?
+    Claim("one-command", _B, _ACCEPTED, "rollback",
+          "Run the command below. It restores databases, code and file names from {backup_set}.",
+          ("backup-digest", "archive-restorable"), condition=lambda facts: facts.has_command),
+    Claim("until", _B, _ACCEPTED, "rollback",
+          "This loses nothing until new data is written to {target}. After that, the command refuses unless it is told "
+          "to discard the new data. Keep the backup set and the archives as long as you may want to go back.",
+          condition=lambda facts: facts.has_command),
+    Claim("tried", _B, _ACCEPTED, "rollback", "Rehearsed: the rollback of this plan passed on copies, {drilled}.",
+          section="attempts", condition=lambda facts: bool(facts.record.rollback.get("drilled"))),
+    Claim("untried", _B, _ACCEPTED, "rollback", "The rollback of this plan was not rehearsed.",
+          condition=lambda facts: not facts.record.rollback.get("drilled"), is_open=True),
+    Claim("tried-on-copies", _B, _REHEARSED, "criteria",
+          "The rollback was tried on the copies. {restored} with the backup set passed.", ("restored-exact",)),
+    Claim("no-way-needed", _B, None, "findings", "There is nothing to go back from.",
+          condition=lambda facts: facts.needs_no_rollback),
+    Claim("went-back", _B, _ENDED_EARLY, "put_back", "The run has gone back by itself.",
+          condition=lambda facts: facts.is_undone),
+    Claim("by-hand", _B, (Ending.STRANDED,), "backup_set",
+          "Start the same run again. If it fails again, ROLLBACK.md in {backup_set} says how to restore by hand.",
+          condition=lambda facts: bool(facts.record.backup_set), is_open=True),
+    Claim("command", _B, (Ending.UNFINISHED,), "rollback", "Run the command below once the process has ended.",
+          condition=lambda facts: facts.has_command),
+    Claim("command-of-check", _B, _CHECKED, "rollback",
+          "Run the command below. It needs the backup set {backup_set}, which this check does not examine, and refuses "
+          "if the database has new data, unless it is told to discard them.",
+          condition=lambda facts: facts.has_command),
+    Claim("was-the-way-back", _B, _BACK, "mode", "This run was the way back."),
+    Claim("rollback-open", _B, (Ending.NOT_ROLLED_BACK,), "criteria",
+          "Solve what is in the way, and start the rollback again.", section="verdict", is_open=True),
+    # What needs my attention?
+    Claim("failures", _T, _FAILING, "criteria", "First what is listed at the top of this page.", section="verdict",
+          condition=lambda facts: facts.failures > 0),
+    Claim("next", _T, None, "mode", "The next step is pytest -m {next_verb}.",
+          condition=lambda facts: facts.ending.tone == "good" and bool(facts.values["next_verb"])),
+    Claim("decisions", _T, (Ending.FOUND,), "inventory",
+          "{decisions} of the plan wait for you: look for # decide: in {plan}.",
+          condition=lambda facts: facts.inventory_count("decisions") > 0, is_open=True),
+    Claim("objections", _T, (Ending.FOUND,), "inventory",
+          "A rehearsal would refuse the plan as it is: {objections}.",
+          condition=lambda facts: facts.inventory_count("objections") > 0, is_open=True),
+    Claim("findings", _T, None, "findings", "These findings ask for your judgement:",
+          condition=lambda facts: facts.attention > 0),
+    Claim("nothing-to-judge", _T, None, "findings", "Nothing. No finding asks for a decision.",
+          condition=lambda facts: facts.needs_no_attention),
+)  # fmt: skip
+
+_OF_EVERY_RUN = (Place.VERDICT, Place.CHANGED, Place.ATTENTION)
+OTHERWISE = (
+    Claim("headline", _V, None, "headline", "{headline}"),
+    Claim("change-not-shown", _C, None, "stages", "This run does not show it."),
+    Claim("loss-not-shown", _L, None, "stages", "This run does not show it."),
+    Claim("application-not-shown", _A, None, "stages", "This run does not show it."),
+    Claim("way-back-not-shown", _B, None, "stages", "This run does not show it."),
+)
+"""Claims of the places that have no other."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """Hold a claim that is made of a record, and its sentence."""
+
+    claim: Claim
+    text: str
+
+
+def claims_of(record: Record) -> dict[Place, list[Stated]]:
+    """Return the claims that are so of a record, by place."""
+    facts = Facts(record)
+    asked = [place for place in Place if facts.is_about_databases or place in _OF_EVERY_RUN]
+    stated: dict[Place, list[Stated]] = {place: [] for place in asked}
+    for claim in CLAIMS:
+        if claim.place in stated and claim.holds(facts):
+            stated[claim.place].append(_state(claim, facts))
+    for claim in OTHERWISE:
+        if claim.place in stated and not stated[claim.place]:
+            stated[claim.place].append(_state(claim, facts))
+    return stated
+
+
+def _state(claim: Claim, facts: Facts) -> Stated:
+    return Stated(claim, claim.text.format_map(facts.values).strip())

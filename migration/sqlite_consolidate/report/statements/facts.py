@@ -1,0 +1,231 @@
+"""Read from a record the figures that page one states."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.engine.apps.live_watch import WORKSPACE_CHANGED
+from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.findings import STAGE_ERROR
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.formatting import count_of, moment
+from sqlite_consolidate.report.questions import outcomes
+from sqlite_consolidate.report.statements.endings import Ending, ending_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.report.evidence import Record
+
+_LEFT_TABLE = "rows-left"
+"""Id of the findings that state how many rows of a table the plan leaves in its source."""
+
+
+class Facts:
+    """Answer what a record states, for the claims of page one."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.ending: Ending = ending_of(record)
+        self.outcomes = outcomes(record)
+
+    def passed(self, *criteria: str) -> bool:
+        """Return whether each of these criteria passed."""
+        return all(self.outcomes.get(criterion) is Outcome.PASSED for criterion in criteria)
+
+    def failed(self, criterion: str) -> bool:
+        """Return whether a criterion failed."""
+        return self.outcomes.get(criterion) is Outcome.FAILED
+
+    def has_finding(self, *ids: str) -> bool:
+        """Return whether there is a finding of one of these kinds."""
+        return any(finding.id in ids for finding in self.record.findings)
+
+    @property
+    def is_migration(self) -> bool:
+        """Return whether the run is one on the workspace itself, and no rehearsal."""
+        return self.record.mode is Mode.MIGRATE
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Return whether the run worked on copies."""
+        return self.record.mode is Mode.REHEARSAL
+
+    @property
+    def is_untouched(self) -> bool:
+        """Return whether nothing in the workspace changed while the run went on."""
+        return not self.has_finding(WORKSPACE_CHANGED)
+
+    @property
+    def is_refused_at_once(self) -> bool:
+        """Return whether the run ended before it changed anything."""
+        return self.record.exit_code == ExitCode.REFUSED and self.is_untouched
+
+    @property
+    def is_undone(self) -> bool:
+        """Return whether a migration was rolled back completely."""
+        return self.is_migration and bool(self.record.put_back) and self.ending is not Ending.STRANDED
+
+    @cached_property
+    def unmoved(self) -> int:
+        """Return the number of rows that the plan leaves behind, or replaces by other ones."""
+        by_table = sum(finding.count for finding in self.record.findings if finding.id == _LEFT_TABLE)
+        return by_table + sum(
+            move.left + move.skipped + move.replaced - (move.identical or 0) for move in self.record.moves
+        )
+
+    @property
+    def has_command(self) -> bool:
+        """Return whether the record has a command that rolls the run back, and it can be needed."""
+        return bool(rollback_command(self.record))
+
+    @property
+    def starts_applications(self) -> bool:
+        """Return whether runs of this mode start the applications of the plan."""
+        return any(stage.runs_applications for stage in stages_of(self.record.mode)) and not self.record.already
+
+    @property
+    def needs_no_rollback(self) -> bool:
+        """Return whether the run changed nothing that could be rolled back."""
+        if self.ending in (Ending.ALREADY, Ending.NOT_ROLLED_BACK) or self.record.mode is Mode.CHECK:
+            return False
+        reads = self.is_rehearsal or self.record.mode.only_judges or self.record.mode is Mode.INVENTORY
+        stopped = self.ending is Ending.INTERRUPTED and self.is_migration and not self.record.put_back
+        return reads or stopped or self.is_refused_at_once
+
+    @property
+    def smoke_all_passed(self) -> bool:
+        """Return whether there are smoke tests, and all passed."""
+        return set(self.smoke) == {Outcome.PASSED}
+
+    @property
+    def smoke_failed(self) -> bool:
+        """Return whether a smoke test failed."""
+        return Outcome.FAILED in self.smoke
+
+    @property
+    def smoke_open(self) -> bool:
+        """Return whether a smoke test was not examined, and none failed."""
+        return Outcome.NOT_EXAMINED in self.smoke and not self.smoke_failed
+
+    @cached_property
+    def smoke(self) -> list[Outcome]:
+        """Return the outcomes of the smoke tests."""
+        return [outcome for criterion, outcome in self.outcomes.items() if criterion.startswith(SMOKE)]
+
+    @cached_property
+    def failures(self) -> int:
+        """Return the number of failed entries, and of stages that failed without one."""
+        failed = sum(entry.outcome is Outcome.FAILED for entry in self.record.criteria)
+        return failed + sum(finding.id == STAGE_ERROR for finding in self.record.findings)
+
+    @cached_property
+    def attention(self) -> int:
+        """Return the number of kinds of findings that a reader has to judge.
+
+        What stopped a stage is counted by :attr:`failures`.
+        """
+        kinds = {finding.id for finding in self.record.findings if finding.level == "attention"}
+        return len(kinds - {STAGE_ERROR})
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """Return the texts that the sentences of the claims have in their braces."""
+        return dict(self._values())
+
+    def _values(self) -> Iterator[tuple[str, str]]:
+        record, flow = self.record, self.record.flow
+        rows = sum(move.rows if move.arrived is None else move.arrived for move in flow)
+        yield "rows", count_of(rows)
+        yield "no", self._no
+        yield "each_row", f"Each of the {count_of(rows)}" if rows > 1 else "Each row"
+        yield "tables", count_of(len(flow), "table")
+        yield "sources", count_of(len({move.source for move in flow}), "database")
+        yield "databases", count_of(self.databases, "database")
+        yield "target", record.target.file if record.target else "the target"
+        yield "unmoved", count_of(self.unmoved)
+        yield "references", count_of(self.references, "place")
+        yield (
+            "archived",
+            f"{count_of(len(record.archive), 'old database')} {'was' if len(record.archive) == 1 else 'were'}",
+        )
+        yield "restored", count_of(self.number("restored-exact", Outcome.PASSED), "comparison")
+        yield "problems", f"{count_of(self.failures, 'problem')} {'is' if self.failures == 1 else 'are'}"
+        yield "failures", count_of(self.failures, "check")
+        yield "smoke", f"{len(self.smoke):,}"
+        for outcome in Outcome:
+            yield f"smoke_{outcome.name.lower()}", f"{self.smoke.count(outcome):,}"
+        yield "smoke_tests", "smoke test" if len(self.smoke) == 1 else "smoke tests"
+        yield "on_copies", " on the copies" if self.is_rehearsal else ""
+        yield "drilled", moment(record.rollback.get("drilled", ""))
+        yield "backup_set", record.backup_set
+        yield "put_back", record.put_back
+        yield "headline", record.headline
+        yield "steps", count_of(sum(finding.id == "rollback-step" for finding in record.findings), "step")
+        yield (
+            "changed_tables",
+            f"{count_of(self.changed_tables, 'table')} {'has' if self.changed_tables == 1 else 'have'}",
+        )
+        yield "found", count_of(self.inventory_count("databases"), "database")
+        yield "decisions", count_of(self.inventory_count("decisions"), "decision")
+        yield "objections", count_of(self.inventory_count("objections"), "problem")
+        yield "plan", str(self._inventory.get("plan", ""))
+        yield "next_verb", record.mode.next_verb
+
+    @cached_property
+    def databases(self) -> int:
+        """Return the number of databases that became one."""
+        had_target = self.record.target is not None and self.record.target.size is not None
+        return len(self.record.sources) + had_target
+
+    @cached_property
+    def references(self) -> int:
+        """Return the number of places of the code that were rewritten."""
+        return self.number("references-updated", Outcome.PASSED)
+
+    @cached_property
+    def changed_tables(self) -> int:
+        """Return the number of tables whose rows have changed since the migration."""
+        return sum(finding.count for finding in self.record.findings if finding.id == "table-changed-since")
+
+    @property
+    def needs_no_attention(self) -> bool:
+        """Return whether nothing asks a reader for a decision."""
+        marked = self.inventory_count("decisions") + self.inventory_count("objections")
+        return not self.attention and not self.failures and not marked
+
+    @property
+    def is_about_databases(self) -> bool:
+        """Return whether the run is about the databases of a workspace."""
+        return self.record.mode not in (Mode.BUNDLE, Mode.SELFTEST)
+
+    def inventory_count(self, key: str) -> int:
+        """Return a number of the inventory, or the length of one of its lists."""
+        value = self._inventory.get(key, 0)
+        return value if isinstance(value, int) else len(value)
+
+    @property
+    def _inventory(self) -> dict[str, Any]:
+        return self.record.extra.get("inventory") or {}
+
+    @property
+    def _no(self) -> str:
+        """Return the answer that nothing is lost, as far as the run can give it."""
+        if self.ending.tone != "good":
+            return ""
+        return "On the copies, no." if self.is_rehearsal else "No."
+
+    def number(self, criterion: str, outcome: Outcome) -> int:
+        """Return the number of entries of a criterion with an outcome."""
+        return sum(entry.criterion == criterion and entry.outcome is outcome for entry in self.record.criteria)
+
+
+def rollback_command(record: Record) -> str:
+    """Return the rollback command, or an empty text if nothing can be rolled back."""
+    is_needed = record.verdict == "accepted" or not record.finished or record.exit_code == ExitCode.INTERNAL
+    can_roll_back = record.mode is Mode.CHECK or (record.mode is Mode.MIGRATE and is_needed)
+    return record.rollback.get("command", "") if can_roll_back else ""

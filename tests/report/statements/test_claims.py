@@ -1,0 +1,66 @@
+"""State on page one only what the evidence of a run says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.evidence_json import to_json
+from sqlite_consolidate.report.html.page import render_page
+from sqlite_consolidate.report.statements.claims import CLAIMS, OTHERWISE, Place, claims_of
+from tests.support.reports.claim_readings import READINGS, ClaimReader, wrong_claims
+from tests.support.reports.outcomes import drawn, scripted, with_outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DRAWN = drawn()
+_IDS = [claim.id for claim in (*CLAIMS, *OTHERWISE)]
+
+
+@pytest.mark.parametrize("name", _DRAWN)
+def test_page_claims_what_its_evidence_says(name: str) -> None:
+    """Each claim is so, and has the numbers of the evidence."""
+    record = _DRAWN[name]
+
+    assert wrong_claims(render_page(record), json.loads(to_json(record))) == {}
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_page_of_each_mode_claims_what_is_so(tmp_path: Path, mode: Mode) -> None:
+    """This holds however a run of the mode ends."""
+    for name, record in scripted(tmp_path, mode).items():
+        assert wrong_claims(render_page(record), json.loads(to_json(record))) == {}, name
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.NOT_EXAMINED])
+def test_claim_is_not_made_without_its_proof(outcome: Outcome) -> None:
+    """Each criterion that proves a claim can take it away."""
+    for name, record in _DRAWN.items():
+        proofs = {proof: each.claim.id for stated in claims_of(record).values() for each in stated
+                  for proof in each.claim.proofs}  # fmt: skip
+        for proof, claim in proofs.items():
+            others = claims_of(with_outcome(record, proof, outcome))
+
+            assert claim not in [each.claim.id for stated in others.values() for each in stated], (name, proof)
+
+
+def test_every_claim_is_made_of_some_record() -> None:
+    """Each has a reading of the evidence in this suite."""
+    made = {id for record in _DRAWN.values() for id in ClaimReader(render_page(record)).claims}
+
+    assert READINGS.keys() == set(_IDS)
+    assert set(_IDS) - made <= {"change-not-shown", "loss-not-shown", "application-not-shown", "headline"}
+
+
+@pytest.mark.parametrize("name", _DRAWN)
+def test_every_question_has_an_answer(name: str) -> None:
+    """No page leaves one of the five open."""
+    stated = claims_of(_DRAWN[name])
+
+    assert list(stated) == list(Place)
+    assert all(stated.values())

@@ -1,0 +1,74 @@
+"""Show on page one what a manager asks for, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.evidence import Finding
+from sqlite_consolidate.report.html.page import render_page
+from sqlite_consolidate.report.statements.checklist import checklist
+from tests.support.reports import records
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.report.evidence import Record
+
+_END_OF_PAGE_ONE = '<nav class="contents"'
+
+
+def test_findings_that_ask_for_a_decision_come_first(accepted: Record) -> None:
+    """Those of schema 1 that were found several times are told once, with the number."""
+    note, error = (
+        records.finding("a view was left", 3),
+        Finding("stage-error", "attention", "", 1, "20-backup: no room"),
+    )
+
+    html = render_page(replace(accepted, findings=(note, error)))
+
+    first_page, below = html.split(_END_OF_PAGE_ONE)
+    assert "20-backup: no room" in first_page
+    assert "a view was left (3 times)" in below
+
+
+def test_page_one_has_seven_kinds_of_findings(accepted: Record) -> None:
+    """The others, and further ones of a kind, are in the section of findings."""
+    kinds = [Finding(f"kind-{number}", "attention", "", 1, f"text {number}") for number in range(9)]
+    record = replace(accepted, findings=(*kinds, replace(kinds[0], text="text again")))
+
+    first_page, below = render_page(record).split(_END_OF_PAGE_ONE)
+
+    assert first_page.count('<li class="attention">') == 7
+    assert "and 1 more of this kind" in first_page
+    assert below.count('<li class="attention">') == 10
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [("approved_by", "A. Prover", True), ("approved_by", "", False)],
+)
+def test_approval_is_never_shown_as_verified(accepted: Record, field: str, value: str, shown: bool) -> None:
+    """The plan states it, and any operator can write a plan."""
+    record = replace(accepted, change=accepted.change | {field: value})
+
+    steps = {step.question: step.outcome for phase in checklist(record) for step in phase.steps}
+
+    assert [outcome for question, outcome in steps.items() if "pproved" in question] == [Outcome.NOT_EXAMINED]
+    assert ("(stated by the plan, not verified)" in render_page(record)) is shown
+
+
+@pytest.mark.parametrize("mode", [Mode.INVENTORY, Mode.BUNDLE, Mode.SELFTEST])
+def test_run_without_a_change_has_no_empty_fields(accepted: Record, mode: Mode) -> None:
+    """Nothing is to be signed, and no dash stands for what such a run does not know."""
+    record = replace(
+        accepted, mode=mode, change={}, plan={"path": "", "sha256": ""}, workspace="", backup_set="", rollback={}
+    )
+
+    html = render_page(record)
+
+    assert 'id="signatures"' not in html
+    assert "Requested by" not in html
+    assert "Backup set" not in html

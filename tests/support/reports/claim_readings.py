@@ -1,0 +1,299 @@
+"""Read the claims of a page, and what the evidence of its run says about each."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_GOOD = "accepted"
+_STOPPED = (2, 129, 143)
+_ALL = ("nothing-left-behind", "rows-exact")
+
+
+class ClaimReader(HTMLParser):
+    """Collect the sentence of each claim of a page by the id of the claim."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.claims: dict[str, str] = {}
+        self._open = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin a claim."""
+        if tag == "span" and "claim" in (dict(attrs).get("class") or "").split():
+            self._open = (dict(attrs).get("id") or "").removeprefix("claim-")
+            self.claims[self._open] = ""
+
+    def handle_endtag(self, tag: str) -> None:
+        """End a claim."""
+        if tag == "span":
+            self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        """Keep its text."""
+        if self._open:
+            self.claims[self._open] += data
+
+
+class Document:
+    """Answer what a document of evidence says, without the code that makes claims."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.all = document
+        self.mode, self.verdict, self.exit = document["mode"], document["verdict"], document["exit_code"]
+        self.finished = bool(document["finished"])
+        self.outcomes: dict[str, set[str]] = {}
+        for entry in document["criteria"]:
+            self.outcomes.setdefault(entry["id"], set()).add(entry["outcome"])
+        self.kinds = Counter(finding["id"] for finding in document["findings"])
+
+    def __getitem__(self, key: str) -> Any:
+        return self.all.get(key)
+
+    def passed(self, *ids: str) -> bool:
+        """Return whether all entries of these criteria passed, and there are some."""
+        return all("passed" in self.outcomes.get(id, ()) and self.outcomes[id] <= _HOLDING for id in ids)
+
+    def accepted(self, *modes: str) -> bool:
+        """Return whether a run of one of these modes was accepted, and had something to do."""
+        return self.finished and self.verdict == _GOOD and not self["already"] and self.mode in modes
+
+    def refused(self, *modes: str) -> bool:
+        """Return whether a run of one of these modes came to an end, and was refused."""
+        return self.finished and self.verdict == "refused" and self.mode in modes
+
+    @property
+    def moves(self) -> list[dict[str, Any]]:
+        """Return the tables that were copied, or else those that the plan names."""
+        return self["moves"] or self["planned"] or []
+
+    @property
+    def copied(self) -> tuple[int, ...]:
+        """Return the numbers of rows, tables and sources."""
+        rows = sum(move["rows"] if move["arrived"] is None else move["arrived"] for move in self.moves)
+        return rows, len(self.moves), len({move["source"] for move in self.moves})
+
+    @property
+    def unmoved(self) -> int:
+        """Return the number of rows that the plan leaves behind or replaces."""
+        kept = sum(finding["count"] for finding in self["findings"] if finding["id"] == "rows-left")
+        lost = (move["left"] + move["skipped"] + move["replaced"] - (move["identical"] or 0) for move in self["moves"])
+        return int(kept + sum(lost))
+
+    @property
+    def databases(self) -> int:
+        """Return the number of databases before the run."""
+        return len(self["sources"]) + (self["target"] is not None and self["target"]["before"]["size"] is not None)
+
+    @property
+    def untouched(self) -> bool:
+        """Return whether no finding says that the workspace changed."""
+        return "workspace-changed" not in self.kinds
+
+    @property
+    def undone(self) -> bool:
+        """Return whether a migration was rolled back completely, by its text and exit code."""
+        return self.mode == "migrate" and bool(self["put_back"]) and self.exit != 3 and self.verdict != _GOOD
+
+    @property
+    def at_once(self) -> bool:
+        """Return whether the exit code says that nothing was changed."""
+        return self.finished and self.exit == 4 and self.untouched and self.mode != "rehearsal"
+
+    @property
+    def early(self) -> bool:
+        """Return whether a signal ended a migration that had changed nothing."""
+        return self.exit in _STOPPED and self.mode == "migrate" and not self["put_back"] and self.untouched
+
+    @property
+    def judges(self) -> bool:
+        """Return whether the run only reads."""
+        return self.mode in ("check", "selftest")
+
+    @property
+    def failures(self) -> int:
+        """Return the number of failed entries, and of stages that failed without one."""
+        failed = [entry for entry in self["criteria"] if entry["outcome"] == "failed"]
+        return len(failed) + self.kinds["stage-error"]
+
+    @property
+    def attention(self) -> int:
+        """Return the number of findings to judge."""
+        findings = self["findings"]
+        return sum(finding["level"] == "attention" and finding["id"] != "stage-error" for finding in findings)
+
+    @property
+    def smoke(self) -> list[str]:
+        """Return the worst outcome of each smoke test."""
+        tests = [outcomes for id, outcomes in self.outcomes.items() if id.startswith("smoke:")]
+        return [next(word for word in _WORST if word in outcomes) for outcomes in tests]
+
+    @property
+    def has_applications(self) -> bool:
+        """Return whether a stage of the run starts applications."""
+        stages = {stage["id"] for stage in self["stages"]}
+        return bool(stages & {"80-smoke", "98-check", "99-originals"}) and not self["already"]
+
+    def entries(self, id: str) -> int:
+        """Return the number of passed entries of a criterion."""
+        return sum(entry["id"] == id and entry["outcome"] == "passed" for entry in self["criteria"])
+
+    def inventory(self, key: str) -> int:
+        """Return a number of the inventory, or the length of a list."""
+        value = (self["inventory"] or {}).get(key, 0)
+        return int(value) if isinstance(value, int) else len(value)
+
+
+_HOLDING = {"passed", "not required"}
+_WORST = ("failed", "not examined", "passed", "not required")
+
+Reading = tuple[int, ...] | None
+
+
+def _so(condition: object, *numbers: int) -> Reading:
+    return numbers if condition else None
+
+
+READINGS: dict[str, Callable[[Document], Reading]] = {
+    "consolidated": lambda d: _so(d.accepted("migrate") and d.passed("committed") and d.databases > 1, d.databases),
+    "moved": lambda d: _so(d.accepted("migrate") and d.passed("committed") and d.databases == 1),
+    "no-row-lost": lambda d: _so(
+        d.accepted("migrate") and not d.unmoved and d.passed(*_ALL, "neighbours-unchanged", "final-digest")
+    ),
+    "rows-unmoved": lambda d: _so(d.accepted("migrate") and d.unmoved and d.passed("rows-exact"), d.unmoved),
+    "can-go-back": lambda d: _so(
+        d.accepted("migrate")
+        and d["rollback"].get("command")
+        and d.passed("backup-digest", "archive-restorable", "backup-kept")
+    ),
+    "rehearsed": lambda d: _so(d.accepted("rehearsal") and d.passed("rows-exact", "restored-exact"), d.databases),
+    "refused": lambda d: _so(d.refused("migrate") and d.at_once and d.failures, d.failures),
+    "rehearsal-refused": lambda d: _so(d.refused("rehearsal") and d.exit == 4 and d.failures, d.failures),
+    "refused-unchanged": lambda d: _so(d.at_once and d.verdict == "refused"),
+    "failed": lambda d: _so(d.refused("migrate") and d.exit == 1 and d.undone),
+    "rehearsal-failed": lambda d: _so(d.refused("rehearsal") and d.exit == 1),
+    "stranded": lambda d: _so(d.finished and d.exit == 3 and d.mode in ("migrate", "rollback")),
+    "stranded-state": lambda d: _so(d.exit == 3 and d["put_back"], *_numbers(d["put_back"])),
+    "interrupted": lambda d: _so(d.finished and d.exit in _STOPPED and d.verdict != _GOOD),
+    "interrupted-undone": lambda d: _so(d.finished and d.exit in _STOPPED and d.undone),
+    "interrupted-early": lambda d: _so(d.finished and d.early),
+    "unfinished": lambda d: _so(not d.finished),
+    "unfinished-next": lambda d: _so(not d.finished and d.mode == "migrate"),
+    "intact": lambda d: _so(d.accepted("check") and d.passed("target-right")),
+    "not-intact": lambda d: _so(d.refused("check") and d.failures, d.failures),
+    "rolled-back": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact")),
+    "rollback-refused": lambda d: _so(d.refused("rollback") and d.exit != 3),
+    "already": lambda d: _so(d["already"] and d.verdict == _GOOD),
+    "found": lambda d: _so(d.accepted("inventory") and d.passed("databases-found"), d.inventory("databases")),
+    "proposed": lambda d: _so(d.accepted("inventory") and d["inventory"]["plan"] and d.passed("plan-proposed")),
+    "untouched": lambda d: _so(d.mode == "rehearsal" and d.finished and d.untouched),
+    "copied": lambda d: _so(d.accepted("migrate", "rehearsal") and d.passed("rows-counted"), *d.copied),
+    "code-changed": lambda d: _so(
+        d.accepted("migrate", "rehearsal") and d.passed("references-updated"), d.entries("references-updated")
+    ),
+    "code-unchanged": lambda d: _so(d.accepted("migrate") and not d.entries("references-updated")),
+    "archived": lambda d: _so(d.accepted("migrate") and d.passed("archived") and d["archive"], len(d["archive"])),
+    "only-copies": lambda d: _so(d.mode == "rehearsal" and d.untouched),
+    "workspace-changed": lambda d: _so(not d.untouched),
+    "nothing-changed": lambda d: _so(d.at_once and d.verdict == "refused"),
+    "would-copy": lambda d: _so(d.exit == 4 and d["planned"] and not d["moves"], *d.copied),
+    "undone": lambda d: _so(d.undone),
+    "backup-stays": lambda d: _so(d.undone and d["backup_set"]),
+    "not-begun": lambda d: _so(d.early),
+    "only-judged": lambda d: _so(d.judges and d.untouched),
+    "restored": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact"), d.entries("restored-exact")),
+    "databases-unchanged": lambda d: _so(d.accepted("inventory") and d.passed("only-looked")),
+    "already-done": lambda d: _so(d["already"]),
+    "rows-compared": lambda d: _so(
+        d.accepted("migrate", "rehearsal") and not d.unmoved and d.passed(*_ALL),
+        *(d.copied[:1] if d.copied[0] > 1 else ()),
+    ),
+    "rows-left": lambda d: _so(d.accepted("migrate", "rehearsal") and d.unmoved and d.passed("rows-exact"), d.unmoved),
+    "keys-mapped": lambda d: _so(d["key_maps"] and d.passed("keys-mapped", "references-kept")),
+    "neighbours": lambda d: _so(d["target"]["before"]["rows"] and d.passed("neighbours-unchanged")),
+    "read-again": lambda d: _so(d.accepted("migrate", "rehearsal") and d.passed("final-digest")),
+    "nothing-touched": lambda d: _so(d.at_once and d.verdict == "refused"),
+    "copies-touched": lambda d: _so(d.mode == "rehearsal" and d.untouched),
+    "compared-after-rollback": lambda d: _so(d.undone),
+    "nothing-begun": lambda d: _so(d.early),
+    "backups-hold": lambda d: _so(d.exit == 3 and d["backup_set"] and d.passed("backup-digest")),
+    "tables-there": lambda d: _so(d.mode == "check" and d.passed("target-right")),
+    "rows-changed": lambda d: _so(d.kinds["table-changed-since"], d.kinds["table-changed-since"]),
+    "rows-unchanged": lambda d: _so(not d.kinds["table-changed-since"] and d.passed("target-right")),
+    "something-missing": lambda d: _so("failed" in d.outcomes.get("target-right", ())),
+    "archives-there": lambda d: _so(d.mode == "check" and d.passed("archives-unchanged")),
+    "restored-exactly": lambda d: _so(d.passed("restored-exact") and not d.kinds["changes-discarded"]),
+    "discarded": lambda d: _so(d.accepted("rollback") and d.kinds["changes-discarded"]),
+    "only-looked": lambda d: _so(d.accepted("inventory") and d.passed("only-looked")),
+    "applications-work": lambda d: _so(
+        d.verdict == _GOOD and set(d.smoke) == {"passed"}, d.smoke.count("passed"), len(d.smoke)
+    ),
+    "applications-fail": lambda d: _so("failed" in d.smoke, d.smoke.count("failed"), len(d.smoke)),
+    "applications-unknown": lambda d: _so(
+        "not examined" in d.smoke and "failed" not in d.smoke, d.smoke.count("not examined"), len(d.smoke)
+    ),
+    "old-applications": lambda d: _so(d.undone),
+    "applications-of-before": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact")),
+    "applications-unnamed": lambda d: _so(d.has_applications and not d.smoke),
+    "no-applications": lambda d: _so(not d.has_applications),
+    "logs": lambda d: _so(d.accepted("migrate", "rehearsal") and d.passed("logs-clean")),
+    "one-command": lambda d: _so(
+        d.accepted("migrate") and d["rollback"].get("command") and d.passed("backup-digest", "archive-restorable")
+    ),
+    "until": lambda d: _so(d.accepted("migrate") and d["rollback"].get("command")),
+    "tried": lambda d: _so(d.accepted("migrate") and d["rollback"].get("drilled")),
+    "untried": lambda d: _so(d.accepted("migrate") and not d["rollback"].get("drilled")),
+    "tried-on-copies": lambda d: _so(
+        d.accepted("rehearsal") and d.passed("restored-exact"), d.entries("restored-exact")
+    ),
+    "no-way-needed": lambda d: _so(
+        d.mode in ("rehearsal", "inventory") or d.at_once or d.early or (d.mode == "check" and not d["backup_set"])
+    ),
+    "went-back": lambda d: _so(d.undone),
+    "by-hand": lambda d: _so(d.exit == 3 and d["backup_set"]),
+    "command": lambda d: _so(not d.finished and d["rollback"].get("command")),
+    "command-of-check": lambda d: _so(d.mode == "check" and d["rollback"].get("command")),
+    "was-the-way-back": lambda d: _so(d.accepted("rollback")),
+    "rollback-open": lambda d: _so(d.refused("rollback")),
+    "failures": lambda d: _so(d.verdict != _GOOD and d.failures),
+    "next": lambda d: _so(d.verdict == _GOOD and d.finished),
+    "decisions": lambda d: _so(d.inventory("decisions"), d.inventory("decisions")),
+    "objections": lambda d: _so(d.inventory("objections"), d.inventory("objections")),
+    "findings": lambda d: _so(d.attention),
+    "nothing-to-judge": lambda d: _so(
+        not d.attention and not d.failures and not d.inventory("decisions") and not d.inventory("objections")
+    ),
+    "headline": lambda d: _so(d["headline"], *_numbers(d["headline"])),
+    "change-not-shown": lambda _: (),
+    "loss-not-shown": lambda _: (),
+    "application-not-shown": lambda _: (),
+    "way-back-not-shown": lambda _: (),
+}
+"""Id of each claim to what the evidence says: the numbers of its sentence, or None if the claim is not so."""
+
+
+def wrong_claims(page: str, document: dict[str, Any]) -> dict[str, tuple[str, Reading]]:
+    """Return each claim of a page that its evidence does not say, with what the evidence says."""
+    evidence = Document(document)
+    target = document["target"] or {}
+    names = (target.get("file"), document["backup_set"], *(str(name) for name in (document["rollback"] or {}).values()))
+    wrong = {}
+    for id, text in ClaimReader(page).claims.items():
+        reading = READINGS[id](evidence)
+        if reading is None or reading != _numbers(text, filter(None, names)):
+            wrong[id] = (text, reading)
+    return wrong
+
+
+def _numbers(text: str, names: Iterable[str] = ()) -> tuple[int, ...]:
+    """Return the numbers of a sentence without those of names and times."""
+    for name in names:
+        text = text.replace(name, "")
+    text = re.sub(r"\d{4}-\d{2}-\d{2} [\d:]+ UTC", "", text)
+    return tuple(int(number.replace(",", "")) for number in re.findall(r"\b\d[\d,]*\b", text))
