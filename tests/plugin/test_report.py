@@ -127,8 +127,8 @@ def test_report_has_verdict_without_script_and_escapes_every_text(project: pytes
     rows = [row for rows in _data(html)["tests"].values() for row in rows]
 
     # The verdict is there without a script, in the state that the run's end has left.
-    assert '<h2 id="verdict">Refused and ' in static
-    assert "was rolled back." in static
+    assert '<h2 id="verdict">Failed and ' in static
+    assert 'id="claim-failed"' in static
     assert re.search(r"<title[^>]*>sqlite-consolidate: migrate \d{8}_\d{6}-migrate</title>", static)
 
     # A test id is text.
@@ -186,7 +186,7 @@ def test_paths_that_the_user_gives_are_kept(project: pytest.Pytester) -> None:
     """The options ``--html`` and ``--junitxml`` have priority, and the report has the page."""
     _run(project, "--html=mine.html", "--junitxml=mine.xml")
 
-    assert '<h2 id="verdict">Refused and ' in (project.path / "mine.html").read_text("utf-8")
+    assert '<h2 id="verdict">Failed and ' in (project.path / "mine.html").read_text("utf-8")
     assert (project.path / "mine.xml").exists()
     assert [path.name for path in (project.path / "reports").rglob("*.*")] == []
 

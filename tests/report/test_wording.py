@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.report.html import flow
 from sqlite_consolidate.report.html.inventory import terminal_lines
@@ -72,7 +73,7 @@ def test_inventory_ends_with_the_reasons_against_its_plan() -> None:
 
 def test_limits_name_what_was_not_examined() -> None:
     """Each part that the plan leaves out has a sentence with the reason."""
-    assert limits(Plan.model_validate(_PLAN)) == (
+    assert limits(Plan.model_validate(_PLAN), Mode.MIGRATE) == (
         "No application was run, because the plan names no [[smoke]].",
         "References to old databases were not searched for, because the plan names no [scan] paths.",
         "No log was watched for new errors, because the plan names no [logs] files.",

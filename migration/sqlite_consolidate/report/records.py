@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.apps.smoke_observations import command_text
 from sqlite_consolidate.engine.checks.renumbering.key_texts import key_column
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_differences
 from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.results import RunResults
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.engine.verbs.judge import CheckRun, ReadOnlyRun
@@ -65,8 +66,10 @@ DIGEST_LIMITS = (
 """What digests prove, and what they do not."""
 
 
-def limits(plan: Plan) -> tuple[str, ...]:
-    """Return a sentence for each thing that the run did not examine."""
+def limits(plan: Plan, mode: Mode) -> tuple[str, ...]:
+    """Return a sentence for each thing that a run of a mode did not examine."""
+    if mode is Mode.ROLLBACK:
+        return ("No application was run, and no code was searched, because a rollback only compares what it restores.",)
     sentences = [
         "Application code that no [[smoke]] of the plan starts was not run."
         if plan.smoke
@@ -169,7 +172,7 @@ def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Re
         unanswerable=dict(log.unanswerable),
         attempts=context.attempts,
         asked=questions_by_criterion(plan) if plan else {},
-        limits=limits(plan) if plan else () if uses_plan else (DIGEST_LIMITS,),
+        limits=limits(plan, log.mode) if plan else () if uses_plan else (DIGEST_LIMITS,),
         extra=dict(log.extra),
         **_fields_of_run(run, context),
     )

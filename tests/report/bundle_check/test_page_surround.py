@@ -295,7 +295,7 @@ def test_record_is_completed_from_the_other_files(record: Record) -> None:
 
     assert [source.about for source in whole.sources] == [{"risk": "high", "reason": "why"}, record.sources[0].about]
     assert whole.asked == {"smoke:WMS CLI": "It\\x07 works"}
-    assert whole.limits == limits(plan)
+    assert whole.limits == limits(plan, record.mode)
     assert (whole.diff, whole.sql) == ("+\udcff", ("BEGIN;", "SELECT 1;"))
 
 

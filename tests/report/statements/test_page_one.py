@@ -42,7 +42,8 @@ def test_page_one_has_seven_kinds_of_findings(accepted: Record) -> None:
     first_page, below = render_page(record).split(_END_OF_PAGE_ONE)
 
     assert first_page.count('<li class="attention">') == 7
-    assert "and 1 more of this kind" in first_page
+    assert "1 more of this kind" in first_page
+    assert "and 2 more kinds" in first_page
     assert below.count('<li class="attention">') == 10
 
 

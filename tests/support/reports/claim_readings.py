@@ -208,6 +208,7 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "not-begun": lambda d: _so(d.early),
     "only-judged": lambda d: _so(d.judges and d.untouched),
     "restored": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact"), d.entries("restored-exact")),
+    "plan-written": lambda d: _so(d.accepted("inventory") and d["inventory"]["plan"] and d.passed("plan-proposed")),
     "databases-unchanged": lambda d: _so(d.accepted("inventory") and d.passed("only-looked")),
     "already-done": lambda d: _so(d["already"]),
     "rows-compared": lambda d: _so(
@@ -262,6 +263,7 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "was-the-way-back": lambda d: _so(d.accepted("rollback")),
     "rollback-open": lambda d: _so(d.refused("rollback")),
     "failures": lambda d: _so(d.verdict != _GOOD and d.failures),
+    "again": lambda d: _so(d.finished and d.verdict != _GOOD and d.mode in ("migrate", "rehearsal")),
     "next": lambda d: _so(d.verdict == _GOOD and d.finished),
     "decisions": lambda d: _so(d.inventory("decisions"), d.inventory("decisions")),
     "objections": lambda d: _so(d.inventory("objections"), d.inventory("objections")),

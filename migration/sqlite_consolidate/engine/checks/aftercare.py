@@ -232,7 +232,12 @@ def target_right(
     present_tables = {folded(name) for name in now.digests}
     return observations + [
         replace(
-            equal(f"{sealed.target}: {name}", "there", "there" if folded(name) in present_tables else "missing"),
+            equal(
+                f"{sealed.target}: {name}",
+                "there",
+                "there" if folded(name) in present_tables else "missing",
+                "Find out which program dropped it. The archives and the backup set have its rows.",
+            ),
             rows=(differences or {}).get(name),
         )
         for name in (now.row.tables if now.row else ())

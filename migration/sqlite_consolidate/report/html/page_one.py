@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.findings import STAGE_ERROR, list_findings
 from sqlite_consolidate.observation import NO_PROBLEM, Outcome
 from sqlite_consolidate.report.html.criteria_table import Line
@@ -16,11 +18,13 @@ from sqlite_consolidate.report.statements.facts import rollback_command
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlite_consolidate.findings import ListedFinding
     from sqlite_consolidate.report.evidence import Record
     from sqlite_consolidate.report.statements.claims import Stated
 
 _MOST_FINDINGS = 7  # as many as a reader takes in at once
 _MOST_OBSTACLES = 7
+_WITHOUT_PLAN = (Mode.INVENTORY, Mode.BUNDLE, Mode.ROLLBACK)  # a plan does not say what these examine
 
 SECTIONS = (
     ("pictures", "Rows from the sources to the target", "flow"),
@@ -62,6 +66,26 @@ class QuestionOnPage:
     is_attention: bool
 
 
+@dataclass(frozen=True)
+class Obstacle:
+    """Hold what failed of one subject, or what stopped a stage.
+
+    Attributes:
+        criterion: Its id; empty for what stopped a stage.
+        subject: The subject; empty if the criterion names it.
+        lines: The failed lines.
+    """
+
+    criterion: str
+    subject: str
+    lines: tuple[Line, ...]
+
+    @property
+    def todos(self) -> list[str]:
+        """Return what to do, each once."""
+        return list(dict.fromkeys(line.todo for line in self.lines if line.todo))
+
+
 def questions(
     stated: Mapping[Place, list[Stated]], sections: Mapping[str, str], anchors: Mapping[str, str]
 ) -> list[QuestionOnPage]:
@@ -88,10 +112,12 @@ def page_one_context(record: Record, urgent: list[Line], stated: Mapping[Place, 
         urgent: The lines of criteria that do not hold.
         stated: The claims of page one.
     """
-    obstacles = [*_stage_errors(record), *(line for line in urgent if line.outcome is Outcome.FAILED)]
+    obstacles = [*_stage_errors(record), *_failures(urgent)]
     review = [item for item in list_findings(record.findings, "attention") if item.finding.id != STAGE_ERROR]
-    kinds = {item.finding.id: item for item in reversed(review)}
-    shown = [item for item in review if kinds[item.finding.id] is item][:_MOST_FINDINGS]
+    kinds: dict[str, ListedFinding] = {}
+    for item in review:
+        kinds.setdefault(item.finding.id, item)
+    shown = list(kinds.values())[:_MOST_FINDINGS]
     groups = unexamined(record)
     return {
         "verdict": stated[Place.VERDICT],
@@ -99,19 +125,32 @@ def page_one_context(record: Record, urgent: list[Line], stated: Mapping[Place, 
         "further_obstacles": max(0, len(obstacles) - _MOST_OBSTACLES),
         "refused_at_once": record.exit_code == ExitCode.REFUSED,
         "review": shown,
-        "further_review": len(review) - len(shown),
+        "further_review": len(kinds) - len(shown),
+        "has_more_review": len(review) > len(shown),
         "all_review": review,
         "findings_below": len(review) > len(shown) or any(finding.level == "note" for finding in record.findings),
         "unexamined": sorted(groups, key=lambda group: group.outcome is Outcome.NOT_REQUIRED),
+        "names_databases": record.mode not in _WITHOUT_PLAN,
         "change": {field: value for field, value in record.change.items() if value},
         "rollback_command": rollback_command(record),
     }
 
 
-def _stage_errors(record: Record) -> list[Line]:
-    """Return what stopped a stage as lines without a criterion."""
+def _stage_errors(record: Record) -> list[Obstacle]:
     return [
-        Line("", "", "", "", 0, "", NO_PROBLEM, finding.sentence, "", Outcome.FAILED)
+        Obstacle("", "", (Line("", "", "", "", 0, "", NO_PROBLEM, finding.sentence, "", Outcome.FAILED),))
         for finding in record.findings
         if finding.id == STAGE_ERROR
+    ]
+
+
+def _failures(urgent: list[Line]) -> list[Obstacle]:
+    """Return the failed lines, with those of one subject together."""
+    subjects: dict[tuple[str, str], list[Line]] = {}
+    for line in urgent:
+        if line.outcome is Outcome.FAILED:
+            subjects.setdefault((line.criterion, line.subject), []).append(line)
+    return [
+        Obstacle(criterion, "" if criterion.startswith(SMOKE) else subject, tuple(lines))
+        for (criterion, subject), lines in subjects.items()
     ]

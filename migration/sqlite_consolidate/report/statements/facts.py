@@ -174,6 +174,7 @@ class Facts:
         yield "decisions", count_of(self.inventory_count("decisions"), "decision")
         yield "objections", count_of(self.inventory_count("objections"), "problem")
         yield "plan", str(self._inventory.get("plan", ""))
+        yield "verb", record.mode.verb
         yield "next_verb", record.mode.next_verb
 
     @cached_property

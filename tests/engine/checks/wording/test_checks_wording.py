@@ -294,7 +294,10 @@ def test_failed_aftercare_has_these_sentences(consolidated_copy: Path) -> None:
             "Copy databases/tasks.db of the backup set to this name. "
             "If you deleted it on purpose, this check fails until the backup set is deleted as well."
         ),
-        "workspace.db: tasks | missing | ",
+        (
+            "workspace.db: tasks | missing | "
+            "Find out which program dropped it. The archives and the backup set have its rows."
+        ),
         (
             "logs/tasks.db | created again | "
             "Find the program that still opens this path, correct it, and move its rows into the target."

@@ -91,7 +91,7 @@ def complete_record(contents: BundleContents, record: Record) -> Record:
         record,
         sources=sources,
         asked=questions_by_criterion(plan) if plan else {},
-        limits=limits(plan) if plan else (DIGEST_LIMITS,) if record.mode is Mode.BUNDLE else (),
+        limits=limits(plan, record.mode) if plan else (DIGEST_LIMITS,) if record.mode is Mode.BUNDLE else (),
         diff=contents.bundle.files.get(DIFF, b"").decode("utf-8", "surrogateescape"),
         sql=tuple(statements_of(contents.bundle.text(SQL))),
     )
