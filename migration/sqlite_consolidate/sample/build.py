@@ -115,11 +115,12 @@ def _create_empty(path: Path, schema: str) -> sqlite3.Connection:
 
 
 def _insert(db: sqlite3.Connection, rows: Mapping[str, Sequence[Row]]) -> None:
-    """Insert ``rows`` by table, all in one transaction."""
-    db.execute("BEGIN")
+    """Insert ``rows`` by table.
+
+    sqlite-utils is imported here, because no run needs it.
+    """
+    from sqlite_utils import Database
+
+    writer = Database(db, recursive_triggers=False, execute_plugins=False)
     for table, part in rows.items():
-        for row in part:
-            names = ", ".join(row)
-            marks = ", ".join(f":{name}" for name in row)
-            db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", row)
-    db.execute("COMMIT")
+        writer.table(table).insert_all(part)
