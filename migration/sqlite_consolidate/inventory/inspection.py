@@ -23,6 +23,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_
 from sqlite_consolidate.engine.sqlite.sidecars import SHM, WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.migration_stamps import read_stamp
+from sqlite_consolidate.inventory.references.column_statistics import count_values, read_with_sqlite_utils
 from sqlite_consolidate.inventory.references.unstated_references import find_unstated_references
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    import sqlite_utils
+
     from sqlite_consolidate.engine.sqlite.connections import Connection
     from sqlite_consolidate.inventory.discovery import Candidate
     from sqlite_consolidate.inventory.migration_stamps import Stamp
+    from sqlite_consolidate.inventory.references.column_statistics import ColumnStatistics
     from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
@@ -91,6 +95,7 @@ class Database:
         unread_reason: Why the file was not read, for all kinds but ``database`` and ``empty``.
         joined: Folded names of the tables that each view reads, with those that its INSTEAD OF triggers use.
         unstated: Columns that look like references, and are no declared ones.
+        statistics: Numbers of values of the columns that can match rows or that look like references.
     """
 
     file: str
@@ -102,6 +107,7 @@ class Database:
     unread_reason: str = ""
     joined: tuple[frozenset[str], ...] = ()
     unstated: tuple[UnstatedReference, ...] = ()
+    statistics: tuple[ColumnStatistics, ...] = ()
 
     @property
     def tables_with_rows(self) -> tuple[CountedTable, ...]:
@@ -158,15 +164,18 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
                 examine_in_worker(path, limits)
             schema = read_schema(con)
             names = {table.name for table in (*schema.movable, *schema.lacking)}
-            tables = tuple(_table(con, schema, table) for name, table in schema.tables.items() if name in names)
+            reader = read_with_sqlite_utils(con)
+            tables = tuple(_table(reader, schema, table) for name, table in schema.tables.items() if name in names)
             joined = tuple(_joined(con, schema, view.name) for view in schema.views)
             unstated = find_unstated_references(con, [table.table for table in tables])
+            counts = [(table.table, table.rows or 0) for table in tables if not table.has_more]
+            statistics = count_values(reader, counts, unstated)
     except ProblemError as error:
         return _database(path, candidate, "unreadable", " ".join(f"it {problem.what}" for problem in error.problems))
     except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
         return _database(path, candidate, "unreadable", str(error))
     readable = _database(path, candidate, "database")
-    return replace(readable, schema=schema, tables=tables, joined=joined, unstated=unstated)
+    return replace(readable, schema=schema, tables=tables, joined=joined, unstated=unstated, statistics=statistics)
 
 
 def _is_utf8(file: str) -> bool:
@@ -211,8 +220,9 @@ def _looks_encrypted(candidate: Candidate) -> bool:
     return -sum(part * math.log2(part) for part in share) > _RANDOM_BITS
 
 
-def _table(con: sqlite3.Connection, schema: Schema, table: Table) -> CountedTable:
-    needs = _needs(con, schema, table)
+def _table(reader: sqlite_utils.Database, schema: Schema, table: Table) -> CountedTable:
+    con: sqlite3.Connection = reader.conn
+    needs = _needs(reader, schema, table)
     query = f"SELECT count(*) FROM (SELECT 1 FROM main.{quoted(table.name)} LIMIT {MAX_COUNTED_ROWS + 1})"
     try:
         rows = int(con.execute(query).fetchone()[0])
@@ -223,12 +233,11 @@ def _table(con: sqlite3.Connection, schema: Schema, table: Table) -> CountedTabl
     )
 
 
-def _needs(con: sqlite3.Connection, schema: Schema, table: Table) -> frozenset[str]:
-    parents = {str(row[2]) for row in con.execute(f"PRAGMA main.foreign_key_list({quoted(table.name)})")}
-    names = frozenset(folded(parent) for parent in parents)
+def _needs(reader: sqlite_utils.Database, schema: Schema, table: Table) -> frozenset[str]:
+    names = frozenset(folded(key.other_table) for key in reader.table(table.name).foreign_keys)
     for trigger in schema.triggers:
         if folded(trigger.table) == folded(table.name):
-            names |= trigger_dependencies(con, trigger.name, table.name).tables
+            names |= trigger_dependencies(reader.conn, trigger.name, table.name).tables
     return names - {folded(table.name)}
 
 

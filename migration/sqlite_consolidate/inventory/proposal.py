@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlite_consolidate.engine.code.suggest import ProposedReference
 
 
@@ -31,6 +33,7 @@ class ProposedMap:
         has_integer_key: True if its primary key is one column of integers, which can get new values.
         unique: Columns of a unique key beside the primary key, or none.
         parents: Tables of the same source, folded, to whose keys its columns refer.
+        values: Columns that can match rows or look like references, each with the numbers of its values.
         refers: Columns that refer to a key without a FOREIGN KEY, each with ``table.key``.
         keys: ``keep`` where it keeps its keys in a source with new ones; else empty.
         rowids: ``renumber`` where its rows have no key but their rowids, which others have as well; else empty.
@@ -56,6 +59,7 @@ class ProposedMap:
     has_integer_key: bool = False
     unique: tuple[str, ...] = ()
     parents: frozenset[str] = frozenset()
+    values: tuple[tuple[str, str], ...] = ()
     refers: tuple[tuple[str, str], ...] = ()
     keys: str = ""
     rowids: str = ""
@@ -74,6 +78,10 @@ class ProposedMap:
         others = tuple(file for file in self.shared if file not in files)
         fresh = replace(self, on_conflict="", collision="", keys="", rowids="", match=())
         return replace(fresh, rows="?", shared=(*others, *earlier) if self.shared else ())
+
+    def values_of(self, columns: Sequence[str]) -> list[str]:
+        """Return the numbers of values of some columns, each as a line."""
+        return [f"{column}: {numbers}" for column, numbers in self.values if column in columns]
 
     def new_keys(self, keys: str) -> bool:
         """Return whether its rows get new keys, if the source states ``keys``."""

@@ -52,6 +52,7 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database) -> Propo
         has_integer_key=len(key) == 1 and column_affinity(table, key[0]) == "INTEGER",
         unique=next((columns for columns in keys if set(map(folded, columns)) != primary), ()),
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
+        values=tuple((each.column, each.text) for each in database.statistics if each.table == table.name),
         refers=tuple((column, ".".join(to)) for column, to in stated),
     )
 
