@@ -99,6 +99,17 @@ def test_conflicted_copy_is_a_source_with_a_decision(tmp_path: Path) -> None:
     assert [(source.file, len(source.decide)) for source in proposal.sources] == [("notes (conflicted copy).db", 1)]
 
 
+def test_conflicted_copy_follows_its_original(tmp_path: Path) -> None:
+    """The original gives the tables their names, although its file comes later."""
+    sql = "CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT); INSERT INTO note VALUES (1, '{}')"
+    for file, body in (("main.db", "a"), ("notes (1).db", "b"), ("notes.db", "c")):
+        execute(tmp_path / file, sql.format(body))
+
+    inventory = take_inventory(tmp_path, lambda _words: None)
+
+    assert [entry.file for entry in inventory.live] == ["main.db", "notes.db", "notes (1).db"]
+
+
 def test_conflicted_copy_with_equal_rows_is_a_copy(tmp_path: Path) -> None:
     """Nothing has to be decided about it."""
     for file in ("notes.db", "notes (1).db"):
