@@ -51,7 +51,8 @@ def test_folder_of_all_kinds_gets_a_usable_plan(mixed: Workspace) -> None:
     after = mixed.files()
     assert after.keys() - before.keys() == {PLAN, SCHEMA}
     assert {file: after[file] for file in before} == before
-    assert f"next:       pytest -m verify --workspace={mixed.root}" in ran.text
+    assert "next:       decide " in ran.text
+    assert f"run: pytest -m verify --workspace={mixed.root}" in ran.text
     assert "shop.db                target            3          7" in ran.text
 
 

@@ -26,7 +26,7 @@ ACCEPTED = {
         "Confirmed by its originals: every criterion that the originals can answer passed, and nothing was written."
     ),
     Mode.BUNDLE: "The bundle is complete and consistent.",
-    Mode.INVENTORY: "Inventory taken: only the plan was written.",
+    Mode.INVENTORY: "Inventory taken: no database was changed.",
     Mode.SELFTEST: "Every fault that was planted into a run on a copy was noticed. The workspace was not touched.",
 }
 FINISHED = "2025-01-31T12:00:00+00:00"

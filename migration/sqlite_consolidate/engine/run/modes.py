@@ -115,9 +115,9 @@ class Mode(StrEnum):
     INVENTORY = (
         "inventory",
         "inventory",
-        "inventory: only a proposed plan is written to the workspace",
+        "inventory: only a proposed plan and its JSON Schema are written to the workspace",
         "Inventory taken",
-        "Inventory taken: only the plan was written.",
+        "Inventory taken: no database was changed.",
         "verify",
     )
     SELFTEST = (

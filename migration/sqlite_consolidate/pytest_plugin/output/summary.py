@@ -132,4 +132,6 @@ def next_command(session: Session, record: Record) -> str:
         return first + request.command(log.mode.verb)
     if log.mode is Mode.INVENTORY and not session.run.has_acted:  # the run wrote no plan
         return ""
-    return request.command(log.mode.next_verb) if log.mode.next_verb else ""
+    is_open = log.mode is Mode.INVENTORY and log.extra["inventory"]["decisions"]
+    first = "decide what the plan marks, then run: " if is_open else ""
+    return first + request.command(log.mode.next_verb) if log.mode.next_verb else ""
