@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[3]
 TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REFUSED = 4
+_PATIENCE = 10  # a page consolidates five hundred files
 
 
 def _shell(folder: Path, commands: str) -> tuple[int, str]:
@@ -37,7 +38,7 @@ def _shell(folder: Path, commands: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=DEADLINE,
+        timeout=_PATIENCE * DEADLINE,
     )
     return ran.returncode, ran.stdout + ran.stderr
 
