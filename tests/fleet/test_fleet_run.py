@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.support.workspaces.fleet_run import break_smoke, hold, small_fleet
@@ -69,10 +70,11 @@ def test_second_run_consolidates_only_the_failed_workspace(tmp_path: Path) -> No
 
 
 @pytest.mark.thorough
-def test_sigterm_rolls_the_running_workspace_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_sigterm_rolls_the_running_workspace_back(tmp_path: Path, is_stopped: bool) -> None:
     """The run in its smoke test is past COMMIT.
 
-    It is rolled back, and the others are not started.
+    It is rolled back, also if SIGSTOP has stopped it, and the others are not started.
     """
     fleet = small_fleet(tmp_path, "bonn kiel", 'workspaces = ["*/workspace"]\ncanary = 0\nparallel = 1')
     before = fleet.contents("bonn", "kiel")
@@ -81,6 +83,9 @@ def test_sigterm_rolls_the_running_workspace_back(tmp_path: Path) -> None:
 
     with fleet.started("migrate") as process:
         held.read_bytes()
+        if is_stopped:
+            [member] = psutil.Process(process.pid).children()
+            member.suspend()
         process.send_signal(signal.SIGTERM)
         ran = fleet.ended(process)
 

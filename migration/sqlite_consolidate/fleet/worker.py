@@ -99,11 +99,15 @@ class _RunningJobs:
             self._running[job.fleet].discard(process)
 
     def stop(self, fleet: str, *, interrupt: bool) -> None:
-        """Start no more jobs of the fleet run, and send SIGTERM to its processes if asked to."""
+        """Start no more jobs of the fleet run, and send SIGTERM to its processes if asked to.
+
+        A stopped process handles it only once it is continued.
+        """
         with self._lock:
             self._stopped.add(fleet)
             for process in self._running[fleet] if interrupt else ():
                 process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGCONT)
 
 
 _JOBS = _RunningJobs()
