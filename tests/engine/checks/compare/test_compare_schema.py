@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.comparison.compare_structure import SchemaComparison
@@ -83,6 +84,10 @@ def test_equivalent_trigger_beside_the_planned_one_is_added(bench: Bench) -> Non
             con.execute(LOGS.format(name, value))
         comparison = SchemaComparison(schema=read_schema(con), inspected=inspected, changed_since=True)
 
+    by_name = triggers_in_place(replace(comparison, changed_since=False))
+    assert [observation.subject for observation in by_name if observation.holds is False] == [
+        "trigger early", "trigger late", "trigger more",
+    ]  # fmt: skip
     added = [observation for observation in triggers_in_place(comparison) if observation.holds is False]
     assert [observation.subject for observation in added] == ["trigger early", "trigger late", "trigger more"]
     assert {(observation.expected, observation.observed) for observation in added} == {ADDED}

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED, KeyShift
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.row_differences import DifferenceKind
+from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
 from tests.support.rows.named_rows import named
 from tests.support.workspaces.two_sources import consolidated, execute, plan_of, plan_with
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from sqlite_consolidate.engine.content.table_differences import Side
 
 
 def test_row_that_was_not_to_move_is_named(root: Path) -> None:
@@ -78,3 +80,39 @@ def test_optional_source_that_was_absent_has_no_rows(root: Path) -> None:
     rows = OriginalRows(plan, sealed, folder, root).differences_in_file(root / "workspace.db", "tasks")
 
     assert named(rows) == [(DifferenceKind.MISSING, "tasks", ("1",), ())]
+
+
+def test_rowids_that_may_change_are_not_compared(root: Path) -> None:
+    """The plan says so for a table without a key."""
+    execute(root / "logs/tasks.db", "DROP TABLE tasks")
+    execute(root / "logs/tasks.db", "CREATE TABLE tasks(title)")
+    execute(root / "logs/tasks.db", "INSERT INTO tasks VALUES('one'), ('two')")
+    plan = root / "consolidation.toml"
+    plan.write_text(plan.read_text("utf-8").replace('name = "tasks"\n\n', 'name = "tasks"\n  rowids = "renumber"\n\n'))
+    folder = consolidated(root)
+    execute(root / "workspace.db", "UPDATE tasks SET rowid = rowid + 10")
+    sealed = manifest.read(folder)
+    assert sealed is not None
+
+    rows = OriginalRows(plan_of(root), sealed, folder, root).differences_in_file(root / "workspace.db", "tasks")
+
+    assert rows.number == 0
+
+
+def test_sides_have_the_policy_of_their_table(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first side is the table before the run, where there was one."""
+    folder = consolidated(root)
+    sealed = manifest.read(folder)
+    assert sealed is not None
+    sides: list[Side] = []
+
+    def note_sides(_name: str, expected: list[Side], _observed: Side) -> RowDifferences:
+        sides.extend(expected)
+        return RowDifferences()
+
+    monkeypatch.setattr(explain, "compare_sides", note_sides)
+
+    plan = plan_with(root, on_conflict="prefer-newer", newer="title")
+    OriginalRows(plan, sealed, folder, root).differences_in_file(root / "workspace.db", "tasks")
+
+    assert [(side.policy, side.newer) for side in sides] == [("prefer-newer", "title")]
