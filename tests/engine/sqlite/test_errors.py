@@ -83,19 +83,21 @@ def test_text_that_python_cannot_decode_has_no_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql", "kind"),
+    ("sql", "kind", "missing"),
     [
-        ("SELECT 1 ORDER BY 1 COLLATE elsewhere", "collation"),
-        ("SELECT elsewhere()", "function"),
-        ("CREATE VIRTUAL TABLE v USING elsewhere", "module"),
-        ("SELECT * FROM collation", "table"),
-        ('SELECT "no such collation" +', ""),
+        ("SELECT 1 ORDER BY 1 COLLATE elsewhere", "collation", "the collation elsewhere"),
+        ("SELECT elsewhere()", "function", "the function elsewhere"),
+        ("CREATE VIRTUAL TABLE v USING elsewhere", "module", "the module elsewhere"),
+        ("SELECT * FROM collation", "table", ""),
+        ('SELECT "no such collation" +', "", ""),
     ],
 )
-def test_missing_kind_is_what_sqlite_does_not_know(sql: str, kind: str) -> None:
-    """A name that reads like another kind does not count."""
+def test_missing_kind_is_what_sqlite_does_not_know(sql: str, kind: str, missing: str) -> None:
+    """A name that reads like another kind does not count. An application defines no table."""
     with closing(open_memory()) as con:
-        assert sqlite_errors.missing_object_kind(error_of(con, sql)) == kind
+        error = error_of(con, sql)
+
+    assert (sqlite_errors.missing_object_kind(error), sqlite_errors.missing_object(error)) == (kind, missing)
 
 
 def test_missing_kind_is_read_from_errors_in_statement_alone() -> None:
@@ -103,10 +105,24 @@ def test_missing_kind_is_read_from_errors_in_statement_alone() -> None:
     error = sqlite_errors.error_with_code("no such table: t", sqlite3.SQLITE_CANTOPEN)
 
     assert sqlite_errors.missing_object_kind(error) == ""
+    assert sqlite_errors.missing_object(sqlite_errors.error_with_code("no such module: m()", None)) == ""
+    call = sqlite_errors.error_with_code("no such function: ()f()", sqlite3.SQLITE_ERROR)
+    assert sqlite_errors.missing_object(call) == "the function ()f"
     assert (
         sqlite_errors.missing_object_kind(sqlite_errors.error_with_code("no such table: t", sqlite3.SQLITE_ERROR))
         == "table"
     )
+
+
+def test_statement_is_compiled_and_not_executed(path: Path) -> None:
+    """Only an error of the statement says that it cannot be compiled."""
+    with closing(open_existing(path)) as con:
+        assert sqlite_errors.can_compile(con, "DELETE FROM t")
+        assert not sqlite_errors.can_compile(con, "DELETE FROM u")
+        assert con.execute("SELECT count(*) FROM t").fetchone() == (20,)
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        sqlite_errors.can_compile(con, "DELETE FROM t")
 
 
 def test_interruption_has_words_of_sqlite(path: Path) -> None:
