@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sqlite_consolidate.engine.checks.matching.matched_rows_proof import matched_subject
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.plan.model import Plan
@@ -160,6 +161,49 @@ def test_optional_source_may_be_absent() -> None:
     assert absent_sources(planned(), known_b) == ["a.db"]
     assert absent_sources(planned(), known_a) == []
     assert absent_moves(planned(), replace(known_a, moves=())) == ["a.db:tasks"]
+
+
+def test_chosen_and_matched_rows_have_entries_of_their_own() -> None:
+    """The plan says of each table whether there are such rows."""
+    tables = [{"name": "tasks", "where": "id > 1", "reason": "old"}, {"name": "log", "match": ["at", "who"]}]
+    plan = planned(source=[{"name": "b", "file": "b.db", "table": tables}])
+
+    demands = by_criterion(plan, recorded(moves=_MOVES[1:]))
+
+    assert demands["rows-chosen"] == of("b.db:tasks -> tasks")
+    assert demands["keys-mapped"] == of(matched_subject("b.db:log", "log", ("at", "who")))
+
+
+def test_rebuilt_index_has_no_moved_rows() -> None:
+    """No row of an index is copied, and the other tables are missed all the same."""
+    plan = planned(rebuild=[{"table": "TASKS"}])
+
+    assert absent_moves(plan, recorded(moves=())) == ["b.db:log"]
+
+
+def test_file_of_a_pattern_may_lack_a_table() -> None:
+    """The record lists the tables that it has."""
+    plan = planned()
+    plan = plan.model_copy(update={"sources": [source.of_file(source.file) for source in plan.sources]})
+    known = {"a:a.db": {"Tasks": 3}, "b:b.db": {"u": 1}}
+    sources = tuple(DatabaseRecord(name, name[2:], 4096, rows=rows) for name, rows in known.items())
+
+    assert absent_moves(plan, recorded(sources=sources, moves=())) == ["a.db:tasks"]
+
+
+@pytest.mark.parametrize(
+    ("demand", "is_met"),
+    [
+        (Demand("archived", "A\x1b.db"), True),
+        (Demand("archived", "b.db"), False),
+        (Demand("committed", "A\x1b.db"), False),
+        (Demand("archived", "A\x1b.db", 2), False),
+        (Demand("archived", "A\x1b.db", 0), False),
+    ],
+)
+def test_demand_of_one_entry_is_met_at_once(demand: Demand, is_met: bool) -> None:
+    """Several entries have to be counted."""
+    assert demand.is_met_at_once({("archived", r"a\x1b.db")}) is is_met
 
 
 @pytest.mark.parametrize(
