@@ -171,7 +171,10 @@ def test_run_that_moved_no_row_has_no_sum(facts: dict[str, Any]) -> None:
 
 
 def test_rows_of_both_ends_are_added_up() -> None:
-    """Skipped and left rows count for the source, replaced rows for the target. Names have no case."""
+    """Skipped and left rows count for the source, and replaced rows for the target.
+
+    Names have no case.
+    """
     move = MoveRecord("a", "a.db:t", "t", "U", 10, 7, skipped=2, replaced=3, left=1)
 
     observations = check_row_counts(
