@@ -228,6 +228,17 @@ def test_complete_record_has_what_its_plan_demands() -> None:
     assert forgotten["sources: a.db"] == ("listed", "missing")
 
 
+def test_complete_record_has_what_is_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its demands are added to those of the plan, and its contradictions to those of the lists."""
+    monkeypatch.setattr(Recomputed, "demands", lambda _recomputed: [Demand("committed", "elsewhere")])
+    monkeypatch.setattr(Recomputed, "contradictions", lambda _recomputed: iter([("digest", "a", "b")]))
+
+    observed = failing(judged(plan=planned(), **_COMPLETE))
+
+    assert observed["committed: elsewhere"] == ("a passed entry", "missing")
+    assert observed["digest"] == ("a", "b")
+
+
 @pytest.mark.parametrize(("number", "present"), [(1, "1 entry"), (2, "2 entries")])
 def test_complete_record_states_the_number_of_demanded_entries(
     monkeypatch: pytest.MonkeyPatch, number: int, present: str
