@@ -15,7 +15,7 @@ from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.report.bundle_check.entries import check_entries
 from sqlite_consolidate.report.bundle_check.facts.database_facts import facts_of_databases
 from sqlite_consolidate.report.bundle_check.facts.demanded import Demand
-from sqlite_consolidate.report.bundle_check.facts.recomputed import Recomputed
+from sqlite_consolidate.report.bundle_check.facts.recomputed import NOT_COMPARED, Recomputed
 from sqlite_consolidate.report.bundle_check.facts.record_lists import contradictions_of_record
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
@@ -250,8 +250,11 @@ def test_complete_record_states_the_number_of_demanded_entries(
     monkeypatch.setattr(f"{module}.absent_moves", lambda _plan, _record: [])
     monkeypatch.setattr(Recomputed, "demands", lambda _recomputed: [])
 
-    *_, last = judged(entry("integrity", "ok", "ok"), plan=planned(), **_COMPLETE)
+    *_, unrepeated, last = judged(entry("integrity", "ok", "ok"), plan=planned(), **_COMPLETE)
 
+    facts = (unrepeated.subject, unrepeated.expected, unrepeated.holds)
+    assert facts == ("plan.toml: facts that only it has", "named", True)
+    assert unrepeated.observed.endswith(": " + "; ".join(NOT_COMPARED))
     assert (last.subject, last.expected, last.holds) == ("plan.toml", "each entry that it demands", True)
     assert last.observed == f"{present}, none missing"
 
