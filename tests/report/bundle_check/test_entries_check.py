@@ -229,7 +229,10 @@ def test_complete_record_has_what_its_plan_demands() -> None:
 
 
 def test_complete_record_has_what_is_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its demands are added to those of the plan, and its contradictions to those of the lists."""
+    """Its demands are added to those of the plan.
+
+    Its contradictions are added to those of the lists.
+    """
     monkeypatch.setattr(Recomputed, "demands", lambda _recomputed: [Demand("committed", "elsewhere")])
     monkeypatch.setattr(Recomputed, "contradictions", lambda _recomputed: iter([("digest", "a", "b")]))
 
