@@ -50,7 +50,7 @@ def _approved() -> str:
             lambda: _described(flow.build_flow(records.accepted())),
         ),
         ("Approved by A. Prover, as the plan states; nothing verifies it", _approved),
-        ("no plan: a consolidation needs at least two databases", lambda: list(terminal_lines(_EMPTY))[-1]),
+        ("no plan: it was not written", lambda: list(terminal_lines(_EMPTY))[-1]),
     ],
 )
 def test_report_has_this_sentence(sentence: str, make: Callable[[], str]) -> None:
@@ -60,8 +60,9 @@ def test_report_has_this_sentence(sentence: str, make: Callable[[], str]) -> Non
 
 def test_inventory_ends_with_the_reasons_against_its_plan() -> None:
     """Five of them are named and the others counted, or the reason why no rehearsal was made."""
-    inventory = _EMPTY | {"plan": "p.toml", "objections": [f"criterion t{number}" for number in range(7)]}
-    large = _EMPTY | {"plan": "p.toml", "unrehearsed": "not rehearsed, because the databases have 900 MB."}
+    plan = _EMPTY | {"plan": "p.toml", "written": ["p.toml"], "untried": ["2 references"]}
+    inventory = plan | {"objections": [f"criterion t{number}" for number in range(7)]}
+    large = plan | {"unrehearsed": "not rehearsed, because the databases have 900 MB."}
 
     assert list(terminal_lines(inventory))[-7:] == [
         "the plan would be refused as it is:",
@@ -69,6 +70,10 @@ def test_inventory_ends_with_the_reasons_against_its_plan() -> None:
         '    and 2 more (look for "# decide:")',
     ]
     assert list(terminal_lines(large))[-1] == "the plan was not rehearsed, because the databases have 900 MB."
+    assert list(terminal_lines(plan))[-2:] == [
+        "written: p.toml",
+        "this plan passes as it stands (rehearsed on copies up to COMMIT; not tried yet: 2 references)",
+    ]
 
 
 def test_limits_name_what_was_not_examined() -> None:

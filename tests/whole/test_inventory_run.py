@@ -51,8 +51,10 @@ def test_folder_of_all_kinds_gets_a_usable_plan(mixed: Workspace) -> None:
     after = mixed.files()
     assert after.keys() - before.keys() == {PLAN, SCHEMA}
     assert {file: after[file] for file in before} == before
-    assert "next:       decide " in ran.text
-    assert f"run: pytest -m verify --workspace={mixed.root}" in ran.text
+    inventory = ran.evidence["inventory"]
+    assert (inventory["written"], inventory["objections"], inventory["unrehearsed"]) == ([PLAN, SCHEMA], [], "")
+    first = f"decide the {inventory['decisions']} places in {PLAN}, then run: "
+    assert f"next:       {first}pytest -m verify --workspace={mixed.root}" in ran.text
     assert "shop.db                target            3          7" in ran.text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 SCHEMA = "consolidation.schema.json"
 _PACKAGED_SCHEMA = Path(__file__).parents[1] / "plan" / SCHEMA
 _TEMPLATE = "plan.toml.j2"
+_WIDTH = 110  # of comments
 
 
 def render_plan(proposal: Proposal, date: str) -> str:
@@ -59,6 +61,29 @@ def write_plan(text: str, wanted: Path) -> Path:
     raise AssertionError("names do not end")
 
 
+def wrapped_comment(text: str, mark: str = "", indent: str = "") -> str:
+    """Return a text as lines of a TOML comment.
+
+    Args:
+        text: The text, whose line ends are escaped.
+        mark: Word before the first line.
+        indent: Spaces before each line.
+    """
+    return (
+        "\n".join(
+            textwrap.wrap(
+                one_line(text),
+                _WIDTH,
+                initial_indent=f"{indent}# {mark}",
+                subsequent_indent=f"{indent}#     ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
+        or f"{indent}# {mark}"
+    )
+
+
 def _names(wanted: Path) -> Iterator[Path]:
     yield wanted
     for number in count(1):
@@ -78,4 +103,5 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters.update(toml=toml_string, pattern=literal_pattern, comment=one_line, names=join_first_names)
+    environment.filters.update(wrapped=wrapped_comment)
     return environment.get_template(_TEMPLATE)

@@ -21,7 +21,7 @@ class ProposedMap:
         into: Name in the target. It differs from ``name`` only if it has to.
         rows: Number of rows now, as text.
         notes: Comments above it.
-        decide: Decisions that the operator has to make about it, a sentence each.
+        decide: What would be refused about it, a sentence each.
         shared: Files with the same table that is merged with this one.
         related: Tables of the same source, folded, that it refers to or that refer to it.
         apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
@@ -176,6 +176,7 @@ class ProposedSource:
             *self.questions,
             *(_ask_about_separate(others) or ((self.version,) if self.version else ())),
             *_ask_about_stamps(stamps),
+            *_ask_about_left([leave for leave in self.leaves if leave.decide]),
             *(_ask_about_loose(self.loose) if self.keys else ()),
         )
 
@@ -189,6 +190,14 @@ def _ask_about_stamps(apart: list[ProposedMap]) -> tuple[str, ...]:
     fact = f"{tables} {'is' if len(apart) == 1 else 'are'} bookkeeping of a program, and no union. {apart[0].apart}"
     advice = f"Nothing reads {names}: move the rows that the program needs, or leave them behind by a [[source.leave]]."
     return (f"{fact} {advice}",)
+
+
+def _ask_about_left(leaves: list[ProposedLeave]) -> tuple[str, ...]:
+    """Return the decision about what is left behind, or none."""
+    if len(leaves) <= 1:
+        return tuple(question for leave in leaves for question in leave.decide)
+    names = join_first_names([leave.table for leave in leaves])
+    return (f"{names} are left behind. Confirm the reasons below, or move what the application needs.",)
 
 
 def _ask_about_separate(apart: list[ProposedMap]) -> tuple[str, ...]:
@@ -231,6 +240,16 @@ class ProposedRebuild:
 
     table: str
     query: str = ""
+
+
+@dataclass(frozen=True)
+class ProposedRefresh:
+    """Hold one ``[[refresh]]``."""
+
+    table: str
+    column: str
+    value: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -286,6 +305,7 @@ class Proposal:
         test_command: Command that runs the tests of the workspace, or empty.
         rebuilds: Search indexes that are rebuilt.
         possible_rebuilds: How each search index could be rebuilt.
+        refreshes: Columns of the target that are set again.
         target_tables: Tables of the target.
     """
 
@@ -302,6 +322,7 @@ class Proposal:
     test_command: tuple[str, ...] = ()
     rebuilds: tuple[ProposedRebuild, ...] = ()
     possible_rebuilds: tuple[ProposedRebuild, ...] = ()
+    refreshes: tuple[ProposedRefresh, ...] = ()
     target_tables: tuple[str, ...] = ()
 
     @property
@@ -310,5 +331,4 @@ class Proposal:
         marked = len(self.decide) + sum(not reference.understood for reference in self.references)
         for source in self.sources:
             marked += len(source.decide) + sum(len(table_map.decide) for table_map in source.maps)
-            marked += sum(len(leave.decide) for leave in source.leaves)
         return marked + sum(file.decide for file in self.left_out) + sum(bool(test.decide) for test in self.smoke)

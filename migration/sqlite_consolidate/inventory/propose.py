@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal
+from sqlite_consolidate.inventory.refinement.counters import find_counters
 from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, rebuild_over_shared
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together
 from sqlite_consolidate.inventory.selection.source_names import name_sources, slug
@@ -89,6 +90,9 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
         scan=_trees([mention.file for mention in mentions]),
         rebuilds=tuple(each for each in possible_rebuilds if folded(each.table) in moved_indexes),
         possible_rebuilds=possible_rebuilds,
+        refreshes=find_counters(
+            target, {folded(each.into) for source in sources for each in source.maps if each.shared}
+        ),
         target_tables=tuple(table.name for table in target.tables),
     )
     return keep_related_together(proposal)

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_mess
 from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
-from sqlite_consolidate.inventory.plan_writer import render_plan, write_plan
+from sqlite_consolidate.inventory.plan_writer import SCHEMA, render_plan, write_plan
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refine_proposal
 from sqlite_consolidate.inventory.selection.roles import NAMED_ROLES
@@ -44,6 +44,7 @@ class InventorySession:
         excluded: Files and folders, relative to the workspace, that belong to consolidations, such as plan and reports.
         limits: Limits of time and size, and the progress of reading.
         written: The plan file that was written; None before that, and where there is nothing to propose.
+        written_files: Names of all files that were written.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class InventorySession:
     result: Inventory | None = None
     refined: RefinedProposal | None = None
     written: Path | None = None
+    written_files: list[str] = field(default_factory=list)
 
     @property
     def inventory(self) -> Inventory:
@@ -91,12 +93,14 @@ class InventorySession:
         if proposal is not None:
             self.refined = self._refined(proposal)
             date = datetime.now(UTC).strftime("%Y-%m-%d")
+            has_schema = self.plan.with_name(SCHEMA).exists()
             try:
                 self.written = write_plan(render_plan(self.refined.proposal, date), self.plan)
             except OSError as error:
                 fact = f"cannot be written: {error.strerror}."
                 hint = "Give write permission on its folder, or name a plan in another folder: --plan=FILE."
                 raise ProblemError(Problem("read-only", self.plan.name, fact, hint)) from error
+            self.written_files = [self.written.name, *([] if has_schema else [SCHEMA])]
         return self.written
 
     def _refined(self, proposal: Proposal) -> RefinedProposal:
@@ -204,12 +208,21 @@ def inventory_data(session: InventorySession) -> dict[str, Any]:
         "files_read": inventory.files_read,
         "processes_unseen": inventory.unexamined_processes,
         "plan": session.written.name if session.written else "",
+        "written": session.written_files,
+        "untried": _untried(proposal) if proposal else [],
         "target_because": list(proposal.target_reasons) if proposal else [],
         "no_plan": "" if session.written else no_plan_reason(inventory),
         "decisions": session.decisions,
         "unrehearsed": session.refined.unrehearsed_reason if session.refined else "",
         "objections": list(session.refined.objections) if session.refined else [],
     }
+
+
+def _untried(proposal: Proposal) -> list[str]:
+    """Return what the rehearsal of the inventory leaves to that of the operator."""
+    tests = sum(not test.decide for test in proposal.smoke) + bool(proposal.test_command)
+    numbers = {"reference": len(proposal.references), "smoke test": tests}
+    return [counted(number, noun) for noun, number in numbers.items() if number]
 
 
 def _entry(entry: Entry, part: str) -> dict[str, Any]:

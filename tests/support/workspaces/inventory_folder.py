@@ -95,6 +95,11 @@ def proposal_of(root: Path, **databases: str) -> RefinedProposal:
     """Build a folder with these databases, take its inventory, and refine its proposal."""
     for name, sql in databases.items():
         execute(root / f"{name}.db", sql)
+    return proposal_in(root)
+
+
+def proposal_in(root: Path) -> RefinedProposal:
+    """Take the inventory of a folder, and refine its proposal."""
     proposal = propose_plan(take_inventory(root, lambda _words: None))
     assert proposal is not None
     return refine_proposal(root, proposal, lambda _words: None)

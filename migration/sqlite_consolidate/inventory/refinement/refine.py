@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 MAX_TRIED_BYTES = 300_000_000
 """Bytes of target and sources up to which a proposal is rehearsed. A larger one is left to the operator."""
 
+MAX_TRIED_FILES = 1_000
+"""Files up to which a proposal is rehearsed."""
+
 _MAX_ROUNDS = 12
 _MOST_SEPARATE_FILES = 20  # of one pattern, of which a plan lists each
 _FIXED_BY_RENAMING = ("keys-free", "values-fit", "names-free")
@@ -89,8 +92,9 @@ def refine_proposal(
     """
     files = [proposal.target, *(file for source in proposal.sources for file in source.all_files)]
     size = sum(size_with_sidecars(root / file) for file in files)
-    if size > MAX_TRIED_BYTES:
-        reason = f"not rehearsed, because the databases have {size / 1e6:.0f} MB. Run: pytest -m verify"
+    if size > MAX_TRIED_BYTES or len(files) > MAX_TRIED_FILES:
+        amount = f"{size / 1e6:.0f} MB" if size > MAX_TRIED_BYTES else f"{len(files)} files"
+        reason = f"not rehearsed, because the databases have {amount}. Run: pytest -m verify"
         return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)
     problems: list[Problem] = []
     rehearsal = RehearsalResult()

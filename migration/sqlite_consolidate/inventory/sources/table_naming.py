@@ -50,6 +50,8 @@ class TableNaming:
         table_map = ProposedMap(table.name, table.name, table.rows_text, shared=inner)
         first_file, first_table = self._taken.setdefault(folded(table.name), (family.file, table))
         is_stamp = is_migration_stamp(table.name)
+        if is_stamp and inner and table.stamp is None:
+            return _leave_stamp(table.name)
         if first_file == family.file:
             return replace(table_map, on_conflict="skip-identical") if is_stamp and inner else table_map
         if not same_statement(first_table.table.sql, table.table.sql):
@@ -93,6 +95,12 @@ class TableNaming:
         )
         smaller = min(map(len, tables))
         return f"{first} shares {common} of {counted(smaller, 'table')} with it." if 2 * common < smaller else ""
+
+
+def _leave_stamp(table: str) -> ProposedLeave:
+    """Leave bookkeeping behind that differs between the files of a pattern."""
+    reason = f"{table} is bookkeeping, of which each file has other rows"
+    return ProposedLeave(table, reason, (f"{reason}. It is left out. Move it, or confirm the reason.",))
 
 
 def _separate(table_map: ProposedMap, source: str, reason: str) -> ProposedMap:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.text import fold, one_line
+from sqlite_consolidate.text import counted, fold, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -86,7 +86,6 @@ def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
     At least one finding of each id is shown.
     """
     from sqlite_consolidate.findings import list_findings
-    from sqlite_consolidate.text import counted
 
     review = list_findings(findings, "attention")
     shown = max(_MOST_TO_REVIEW, len({item.finding.id for item in review}))
@@ -118,6 +117,16 @@ def _not_held(record: Record) -> list[list[str]]:
     return problems
 
 
+def _after_inventory(session: Session) -> str:
+    """Return the command that tries the proposed plan, after the decisions that it needs."""
+    inventory, request = session.run.log.extra["inventory"], session.request
+    if not session.run.has_acted:  # the run wrote no plan
+        return ""
+    decisions = inventory["decisions"]
+    first = f"decide the {counted(decisions, 'place')} in {inventory['plan']}, then run: " if decisions else ""
+    return first + request.command(session.run.log.mode.next_verb)
+
+
 def next_command(session: Session, record: Record) -> str:
     """Return the shell command that follows a run, or an empty text."""
     from sqlite_consolidate.engine.run.modes import Mode
@@ -130,8 +139,6 @@ def next_command(session: Session, record: Record) -> str:
     if record.verdict != "accepted":
         first = "" if log.interrupted is not None else "fix the problems above, then run: "
         return first + request.command(log.mode.verb)
-    if log.mode is Mode.INVENTORY and not session.run.has_acted:  # the run wrote no plan
-        return ""
-    is_open = log.mode is Mode.INVENTORY and log.extra["inventory"]["decisions"]
-    first = "decide what the plan marks, then run: " if is_open else ""
-    return first + request.command(log.mode.next_verb) if log.mode.next_verb else ""
+    if log.mode is Mode.INVENTORY:
+        return _after_inventory(session)
+    return request.command(log.mode.next_verb) if log.mode.next_verb else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.report.formatting import size
-from sqlite_consolidate.text import list_names
+from sqlite_consolidate.text import join_names, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +115,7 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
     if inventory["plan"]:
         marked = inventory["decisions"]
         yield f"plan: {inventory['plan']}" + (f', {marked} to decide (look for "# decide:")' if marked else "")
+        yield f"written: {join_names(inventory['written'])}"
         yield from _rehearsal_lines(inventory)
     else:
         yield f"no plan: {inventory.get('no_plan') or 'it was not written'}"
@@ -125,6 +126,10 @@ def _rehearsal_lines(inventory: dict[str, Any]) -> Iterator[str]:
     objections = inventory.get("objections", [])
     if reason := inventory.get("unrehearsed"):
         yield f"the plan was {reason}"
+    elif not objections:
+        untried = inventory["untried"]
+        later = f"; not tried yet: {join_names(untried)}" if untried else ""
+        yield f"this plan passes as it stands (rehearsed on copies up to COMMIT{later})"
     if objections:
         yield "the plan would be refused as it is:"
         yield from (f"    {objection}" for objection in objections[:_MOST_OBJECTIONS])
