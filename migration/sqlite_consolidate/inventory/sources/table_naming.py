@@ -54,7 +54,7 @@ class TableNaming:
             return _leave_stamp(table.name)
         if first_file == family.file:
             return replace(table_map, on_conflict="skip-identical") if is_stamp and inner else table_map
-        if not same_statement(first_table.table.sql, table.table.sql):
+        if not _fits_into(table.table, first_table.table):
             difference = _difference(first_table.table, table.table)
             reason = f"{table.name} is declared differently in {first_file} ({difference})."
             return _separate(table_map, source, reason)
@@ -90,11 +90,27 @@ class TableNaming:
             {folded(each.name): each.table for each in database.tables if not is_migration_stamp(each.name)}
             for database in (self._databases[first], self._databases[second])
         ]
-        common = sum(
-            same_statement(table.sql, tables[1][name].sql) for name, table in tables[0].items() if name in tables[1]
-        )
+        common = sum(_fits_into(tables[1][name], table) for name, table in tables[0].items() if name in tables[1])
         smaller = min(map(len, tables))
         return f"{first} shares {common} of {counted(smaller, 'table')} with it." if 2 * common < smaller else ""
+
+
+def _fits_into(table: Table, first: Table) -> bool:
+    """Return whether rows of a table fit into another one that may have further columns.
+
+    A further column has a default or may be NULL, as one that a later version of the program has added.
+    """
+    if same_statement(first.sql, table.sql):
+        return True
+    columns = {folded(column.name): column for column in first.columns}
+    further = columns.keys() - {folded(column.name) for column in table.columns}
+    return (
+        bool(further)
+        and all(columns.get(folded(column.name)) == column for column in table.columns)
+        and all(not columns[name].key and (not columns[name].notnull or columns[name].default) for name in further)
+        and (table.strict, table.without_rowid, set(keys_of(table)), set(table.foreign_keys))
+        == (first.strict, first.without_rowid, set(keys_of(first)), set(first.foreign_keys))
+    )
 
 
 def _leave_stamp(table: str) -> ProposedLeave:

@@ -1,0 +1,52 @@
+"""Test that a table without a later column is one with the table that has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.thorough import sampled
+from tests.support.workspaces.inventory_folder import proposal_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIRST = "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT{0}); INSERT INTO users(id, name) VALUES ({1}, '{2}');"
+OTHER = "CREATE TABLE other(a); INSERT INTO other VALUES (1);"
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    sampled(
+        [
+            (", phone TEXT", "users"),
+            (", phone TEXT NOT NULL DEFAULT ''", "users"),
+            (", phone TEXT UNIQUE", "old_users"),
+            (", phone TEXT, CHECK (id > 0)", "users"),
+            (", other INTEGER REFERENCES other(a)", "old_users"),
+        ],
+        0,
+        2,
+    ),
+)
+def test_rows_of_an_older_version_join_the_table(tmp_path: Path, column: str, expected: str) -> None:
+    """The later column has a default there, and no key or reference differs."""
+    main, old = OTHER + FIRST.format(column, 1, "Ada"), FIRST.format("", 1, "Bob")
+
+    refined = proposal_of(tmp_path, main=main, old=old)
+
+    [source] = refined.proposal.sources
+    assert (refined.proposal.target, source.maps[0].into) == ("main.db", expected)
+    assert (source.keys, refined.proposal.decisions) == (("renumber", 0) if expected == "users" else ("", 1))
+    assert refined.objections == ()
+
+
+def test_rows_with_a_later_column_stay_apart(tmp_path: Path) -> None:
+    """The target has no column for its values."""
+    main, new = OTHER + FIRST.format("", 1, "Ada"), FIRST.format(", phone TEXT", 2, "Bob")
+
+    refined = proposal_of(tmp_path, main=main, new=new)
+
+    assert [table_map.into for table_map in refined.proposal.sources[0].maps] == ["new_users"]
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
