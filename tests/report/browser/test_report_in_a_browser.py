@@ -147,11 +147,11 @@ def test_printed_pages_name_the_run_and_unfold_everything(
 
 @pytest.mark.thorough
 def test_report_of_a_thousand_tables_stays_small(chromium: Browser, large_report: Path) -> None:
-    """It is less than 3 MB, and tables beyond those of a picture are summed up."""
+    """It is less than 2 MB, and tables beyond those of a picture are summed up."""
     with opened(chromium, large_report) as (page, heard):
         page.wait_for_selector("#results-table tbody")
 
         assert heard == []
-        assert large_report.stat().st_size < 3_000_000
+        assert large_report.stat().st_size < 2_000_000
         assert "988 other tables" in page.locator(".pictures text").all_text_contents()
         assert "line 4999" in (page.locator(".record").text_content() or "")
