@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlite_consolidate.secret_masking import MASK
-from sqlite_consolidate.secret_values import replaceable_values
+from sqlite_consolidate.secret_masking import MASK, replaceable_values
 from sqlite_consolidate.text import counted, one_line
 
 if TYPE_CHECKING:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sqlite_consolidate.secret_keys import SECRET_WORDS, is_no_secret, is_secret, is_secret_key
 from sqlite_consolidate.secret_statements import ANNOTATION, Statements
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 MASK = "***"
 """What a text has in place of a secret."""
+PATTERN_OF_MASK = re.escape(MASK)
+"""What a regular expression has in place of a secret."""
+_MOST_VALUES = 1000  # each of them is searched in each text
+# Only such a value is replaced wherever it occurs. A word could be one of a sentence of the report.
+_UNMISTAKABLE = re.compile(r"(?=.*[^A-Za-z\s]|.*[a-z][A-Z]).{6,}", re.DOTALL)
 _LONGEST_LINE = 10_000  # characters. A pattern that begins again at each place of a longer line would read for hours.
 
 # Each pattern is the shape of a secret. Only its group "secret" is masked, or else all of it.
@@ -358,3 +367,28 @@ def _replace(match: re.Match[str]) -> str:
         return match[0]
     start, end = (at - match.start() for at in match.span("secret"))
     return match[0][:start] + MASK + match[0][end:]
+
+
+def is_unmistakable(value: str) -> bool:
+    """Return whether a value that occurs in a text is a secret there, and no word."""
+    return _UNMISTAKABLE.fullmatch(value) is not None
+
+
+def removed_values(text: str, masked: str) -> Iterator[str]:
+    """Yield what a masked text has ``***`` in place of."""
+    first, *others = masked.replace(PATTERN_OF_MASK, MASK).split(MASK)
+    start = len(first)
+    if not others or not text.startswith(first) or not text.endswith(others[-1]):
+        return
+    for number, following in enumerate(others, 1):
+        is_last = number == len(others)
+        end = len(text) - len(following) if is_last else text.find(following, start + 1)
+        if end <= start:
+            return
+        yield text[start:end]
+        start = end + len(following)
+
+
+def replaceable_values(values: Iterable[str]) -> tuple[str, ...]:
+    """Return the values that no other text has by chance, longest first."""
+    return tuple(sorted(set(filter(is_unmistakable, values)), key=lambda value: (-len(value), value))[:_MOST_VALUES])

@@ -16,8 +16,7 @@ from sqlite_consolidate.engine.backup.copied_files import Reason
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, Relation, equal
 from sqlite_consolidate.plan.parts.masked_plan import masked_smoke
-from sqlite_consolidate.secret_masking import MASK, mask_secrets
-from sqlite_consolidate.secret_values import PATTERN_OF_MASK
+from sqlite_consolidate.secret_masking import MASK, PATTERN_OF_MASK, mask_secrets
 from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import write_new
 from sqlite_consolidate.engine.backup.manifest import DIFF
 from sqlite_consolidate.engine.code.source_files import has_only_literals, is_program_source
-from sqlite_consolidate.secret_masking import MASK, mask_secrets
-from sqlite_consolidate.secret_values import removed_values, replaceable_values
+from sqlite_consolidate.secret_masking import MASK, mask_secrets, removed_values, replaceable_values
 from sqlite_consolidate.text import join_names, one_line, printable
 
 if TYPE_CHECKING:

@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlite_consolidate.plan.positions import TOKEN
 from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.secret_keys import is_no_secret, is_secret_key
-from sqlite_consolidate.secret_masking import MASK, mask_secrets
-from sqlite_consolidate.secret_values import PATTERN_OF_MASK, is_unmistakable, removed_values, replaceable_values
+from sqlite_consolidate.secret_masking import (
+    MASK,
+    PATTERN_OF_MASK,
+    is_unmistakable,
+    mask_secrets,
+    removed_values,
+    replaceable_values,
+)
 from sqlite_consolidate.text import toml_string
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from sqlite_consolidate.engine.apps.smoke_observations import command_text, smok
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.parts.masked_plan import masked_smoke
-from sqlite_consolidate.secret_masking import MASK
-from sqlite_consolidate.secret_values import PATTERN_OF_MASK
+from sqlite_consolidate.secret_masking import MASK, PATTERN_OF_MASK
 from sqlite_consolidate.text import printable, unescaped
 
 if TYPE_CHECKING:
