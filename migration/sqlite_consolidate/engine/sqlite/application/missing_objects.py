@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.errors import can_compile, missing_object, missing_object_kind
-from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, strip_literals, virtual_table_module
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ else:
 
 _MAY_NEED = re.compile(r"\b(?:collate|check|as)\b")  # in a CREATE TABLE statement without its literals
 _INDEX_MAY_NEED = re.compile(r"\bcollate\b|\(.*\(|\bwhere\b", re.DOTALL)
+
+_COMPRESSING = re.compile(r"\b(?:un)?compress\s*=\s*[\"'`\[]?(\w+)", re.IGNORECASE)
 
 _INNER_NAMES = {
     "fts3": ("content", "segments", "segdir"),
@@ -108,8 +109,7 @@ def call_compressing_functions(con: sqlite3.Connection, sql: str) -> None:
     Raises:
         sqlite3.Error: SQLite lacks such a function.
     """
-    options = module_arguments(sql).options if virtual_table_module(sql) == "fts4" else {}
-    for name in filter(None, (options.get("compress"), options.get("uncompress"))):
+    for name in _COMPRESSING.findall(sql) if virtual_table_module(sql) == "fts4" else ():
         con.execute(f"EXPLAIN SELECT {quoted(name)}(NULL)")
 
 
