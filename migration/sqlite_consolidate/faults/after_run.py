@@ -9,6 +9,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.backup import ledger
 from sqlite_consolidate.engine.backup.backup_set import last_finished
 from sqlite_consolidate.engine.backup.manifest import NAME, expand_by_manifest
 from sqlite_consolidate.engine.run.modes import Mode
@@ -54,11 +55,15 @@ def _refer_to_a_source(copy: WorkspaceCopy) -> None:
 
 
 def _edit_the_manifest(copy: WorkspaceCopy) -> None:
-    """State another content digest of a source in the manifest of the backup set."""
-    path = _backup_set(copy).folder / NAME
+    """State another content digest of a source in the manifest of the backup set, and seal it again."""
+    folder = _backup_set(copy).folder
+    path, sealed_in = folder / NAME, folder / ledger.NAME
     sources = (database.digest for database in _manifest(copy).databases if database.role == "source")
     digest = first(sources, "no source was archived")
-    path.write_text(path.read_text("utf-8").replace(digest, digest[::-1]), "utf-8")
+    before = path.read_bytes()
+    path.write_bytes(before.replace(digest.encode(), digest[::-1].encode()))
+    old, new = (hashlib.sha256(data).hexdigest().encode() for data in (before, path.read_bytes()))
+    sealed_in.write_bytes(sealed_in.read_bytes().replace(old, new))
 
 
 def _manifest(copy: WorkspaceCopy) -> Manifest:
