@@ -55,7 +55,7 @@ def _refer_to_a_source(copy: WorkspaceCopy) -> None:
 
 
 def _edit_the_manifest(copy: WorkspaceCopy) -> None:
-    """State another content digest of a source in the manifest of the backup set, and seal it again."""
+    """State another content digest of a source in the manifest, as a forger would."""
     folder = _backup_set(copy).folder
     path, sealed_in = folder / NAME, folder / ledger.NAME
     sources = (database.digest for database in _manifest(copy).databases if database.role == "source")

@@ -91,7 +91,7 @@ def test_many_sources_are_staged(bench: Bench) -> None:
 
     copied = bench.copied(*sources)
 
-    assert len(copied.inspected.staged) == 3
+    assert len(copied.inspected.staged) == 4
     assert_merged(copied, *files)
 
 
