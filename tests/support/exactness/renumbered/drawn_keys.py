@@ -137,7 +137,8 @@ def _shapes(rng: random.Random) -> dict[str, Shape]:
         shapes["pair"] = Shape("pair")
         shapes["pair"].refers["p", "q"] = (parent.name, ("id", "r0"))
     for shape in shapes.values():
-        if (shape.refers or shape.stated) and rng.random() < 0.35:
+        is_always_moved = bool(shape.key or shape.stated)  # else its numbers of none are taken in the target
+        if is_always_moved and (shape.refers or shape.stated) and rng.random() < 0.35:
             shape.none = rng.choice(((_NONE,), (_NONE, _NONE + 1), (_NONE, rng.randint(1, 30))))
         unique = "pair" in shapes and shapes["pair"].refers["p", "q"][0] == shape.name
         shape.sql, shape.divided = _sql(rng, shape, unique=unique), _divided_sql(shape, unique=unique)
@@ -324,12 +325,13 @@ def wrong_rows(keyed: Keyed, after: Contents) -> Iterator[str]:
 
 
 def sentinels_at_rows(keyed: Keyed) -> Iterator[str]:
-    """Yield each moved reference to no row of its file that may reach one in the target.
+    """Yield each reference to no row of its file that may reach one in the target.
 
-    Its number stays. Up to 0 it reaches a row with this number in another file, unless a constant divides the rows. A
-    small number above 0 may reach a row that gets it.
+    Its number stays, and that of a row of the target as well. Up to 0 a moved one reaches a row with this number in
+    another file, unless a constant divides the rows. A small number above 0 may reach a row that gets it.
     """
-    for file, tables in keyed.moved.items():
+    standing = {"target.db": [*keyed.shapes]} if "target.db" in keyed.contents else {}
+    for file, tables in (keyed.moved | standing).items():
         for name in tables:
             for row in keyed.contents[file][name]:
                 for (column, *more), (parent, (to, *_)) in _references_of(keyed.shapes[name], row).items():
@@ -339,7 +341,7 @@ def sentinels_at_rows(keyed: Keyed) -> Iterator[str]:
                         for other, tables_of in keyed.contents.items()
                         if any(each[to] == number for each in tables_of[parent])
                     }
-                    is_at_row = number <= 0 and files and not keyed.is_divided
+                    is_at_row = number <= 0 and files and not keyed.is_divided and file not in standing
                     may_reach = 0 < number < _NONE and number in keyed.shapes[name].none
                     if not more and file not in files and (is_at_row or may_reach):
                         yield f"{row['label']} {column}"
