@@ -177,7 +177,7 @@ def test_index_over_another_table_is_rebuilt(refined: RefinedProposal) -> None:
 
 
 def test_three_tables_with_one_key_get_new_keys(tmp_path: Path) -> None:
-    """The problem names all of them at once."""
+    """One problem names all of them."""
     sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, who); INSERT INTO t VALUES (1, '{0}')"
 
     refined = proposal_of(tmp_path, **{name: sql.format(name) for name in ("a", "b", "c")})

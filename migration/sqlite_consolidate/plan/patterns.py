@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_LISTED = 3
-"""Number of files of a pattern up to which each is listed by itself."""
+"""Number of files of a pattern up to which each is listed."""
 
 _WILDCARDS = {"*": "[^/]*", "?": "[^/]"}
 

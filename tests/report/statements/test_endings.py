@@ -46,7 +46,7 @@ def test_only_an_acceptance_has_a_good_tone(tmp_path: Path, mode: Mode) -> None:
 def test_refusal_is_named_by_mode_and_exit_code(
     refused: Record, mode: Mode, exit_code: ExitCode, ending: Ending
 ) -> None:
-    """A reader sees at once what became of the workspace."""
+    """The first word says what became of the workspace."""
     assert ending_of(replace(refused, mode=mode, exit_code=exit_code)) is ending
 
 

@@ -1,4 +1,4 @@
-"""Specify what a reader is told of many files whose rows are chosen and matched."""
+"""Specify what the page states of many files whose rows are chosen and matched."""
 
 from __future__ import annotations
 

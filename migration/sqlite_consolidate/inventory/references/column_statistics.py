@@ -49,7 +49,7 @@ class ColumnStatistics:
 def read_with_sqlite_utils(con: sqlite3.Connection) -> sqlite_utils.Database:
     """Return what sqlite-utils reads of an open database.
 
-    It executes no statement by itself and calls no plugin. It is imported here, because only an inventory needs it.
+    It executes no statement and calls no plugin. It is imported here, because only an inventory needs it.
     """
     from sqlite_utils import Database
 

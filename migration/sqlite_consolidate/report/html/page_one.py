@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
     from sqlite_consolidate.report.statements.claims import Stated
 
-_MOST_FINDINGS = 7  # as many as a reader takes in at once
+_MOST_FINDINGS = 7  # a page of them is still read
 _MOST_OBSTACLES = 7
 _WITHOUT_PLAN = (Mode.INVENTORY, Mode.BUNDLE, Mode.ROLLBACK)  # a plan does not say what these examine
 
