@@ -30,7 +30,8 @@ def _shell(folder: Path, commands: str) -> tuple[int, str]:
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
         program.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")} | LIGHT
-    environment["PATH"] = f"{programs}:{environment['PATH']}"
+    python = Path(sys.executable).parent  # as in an environment that is activated: `python` imports sqlite_utils
+    environment["PATH"] = f"{programs}:{python}:{environment['PATH']}"
     ran = subprocess.run(
         ["sh", "-e", "-c", commands],
         cwd=folder,
