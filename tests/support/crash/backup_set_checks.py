@@ -32,6 +32,9 @@ def backup_set_problems(root: Path, sealed: set[str]) -> list[str]:
     return wrong
 
 
+_OF_GIT = {".gitignore"}
+"""File of a set when the one beside the sets cannot be read."""
+
 _OF_ROWS = {CONFLICT_LOG, LEFT_ROWS, KEY_MAP}
 """Files that only some plans write, and that a run which dies may leave."""
 
@@ -62,7 +65,7 @@ def _not_as_listed(folder: Path) -> Iterator[str]:
         name = path.relative_to(folder).as_posix()
         if (
             path.is_file()
-            and name not in copies.keys() | named | _OF_RECORDED | _OF_REFERENCES | _OF_ROWS
+            and name not in copies.keys() | named | _OF_RECORDED | _OF_REFERENCES | _OF_GIT | _OF_ROWS
             and name not in events
         ):
             yield f"backup set {folder.name}: {name} is named neither by the manifest nor by the ledger"
