@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,6 +135,18 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         from tests.support.sources import forget
 
         forget()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scratch_files(tmp_path_factory: pytest.TempPathFactory) -> Generator[None, None, None]:
+    """Let this process and its children keep their scratch files among the files of the tests.
+
+    A process that a test kills leaves them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("scratch")))
+        patch.setattr(tempfile, "tempdir", None)
+        yield
 
 
 @pytest.fixture

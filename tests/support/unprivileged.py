@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NOBODY = 65534
+_OF_ALL_USERS = "/var/tmp"
 
 
 @contextmanager
 def common_folder() -> Iterator[Path]:
-    """Lend a folder that every user can write to."""
-    folder = Path(tempfile.mkdtemp(prefix="consolidate-common-")).resolve()
+    """Lend a folder that every user can write to, which the folders of the tests are not."""
+    folder = Path(tempfile.mkdtemp(prefix="consolidate-common-", dir=_OF_ALL_USERS)).resolve()
     folder.chmod(0o777)
     try:
         yield folder
@@ -49,6 +50,7 @@ def run_unprivileged(act: Callable[[], T], folder: Path) -> T:
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
+        tempfile.tempdir = str(folder)
         try:
             answer.write_bytes(pickle.dumps(act()))
         except BaseException:
