@@ -175,7 +175,7 @@ def test_rename_retries_while_process_recreates_file(
             old.touch()
         move(archive, old)
 
-    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.rollback.move", opened_just_before)
+    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.archive_steps.move", opened_just_before)
 
     with contextlib.nullcontext() if comes_back else pytest.raises(FileExistsError):
         roll_back(root, root / SET)
@@ -190,7 +190,7 @@ def test_file_created_under_old_name_is_not_overwritten(root: Path, monkeypatch:
         old.write_text("another file")
         move(archive, old)
 
-    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.rollback.move", made_just_before)
+    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.archive_steps.move", made_just_before)
 
     with pytest.raises(FileExistsError):
         roll_back(root, root / SET)

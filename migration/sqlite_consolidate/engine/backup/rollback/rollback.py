@@ -6,38 +6,39 @@ All files are checked before the first change, so that a refusal changes nothing
 from __future__ import annotations
 
 import os
-import shutil
-import stat
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.atomic_files import move, replace
+from sqlite_consolidate.atomic_files import replace
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copies import remove_unfinished_copies
-from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.reserved_space import release_space
 from sqlite_consolidate.engine.backup.rollback import restore
-from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult, Step, restored_observations, steps_or_raise
+from sqlite_consolidate.engine.backup.rollback.archive_steps import archive_steps
+from sqlite_consolidate.engine.backup.rollback.steps import (
+    RollbackResult,
+    Step,
+    damaged_copy_problems,
+    restore_steps,
+    restored_observations,
+    sidecar_steps,
+    steps_or_raise,
+)
 from sqlite_consolidate.engine.backup.rollback.target_state import TargetState, read_target_state
-from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal
-from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects
-
-_ATTEMPTS = 100
 
 
 def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> list[str]:
@@ -81,7 +82,7 @@ def roll_back(
         return result
     if not ledger.has("put-back"):
         checked = [
-            *_archive_steps(root, folder, sealed, digests, limits),
+            *archive_steps(root, folder, sealed, digests, limits),
             *_manifest_problems(folder, ledger),
             *_ledger_problems(root, sealed, ledger),
             *_code_steps(root, folder, sealed, ledger),
@@ -101,122 +102,6 @@ def roll_back(
     if not ledger.has("put-back") and not has_hot_journal(root / sealed.target):
         ledger.note("put-back", steps=result.steps, exact=result.holds)
     return result
-
-
-def _archive_steps(
-    root: Path, folder: Path, sealed: Manifest, digests: dict[str, str], limits: Limits | None
-) -> Iterator[Step | Problem]:
-    for copy in sealed.databases:
-        if copy.file in sealed.archive:
-            yield from _steps_for_archive(root, folder, copy, sealed.archive[copy.file], digests, limits)
-
-
-def _steps_for_archive(
-    root: Path, folder: Path, copy: DatabaseCopy, archived: str, digests: dict[str, str], limits: Limits | None
-) -> Iterator[Step | Problem]:
-    old, new = root / copy.file, root / archived
-    with restore.translate_sqlite_errors(old):
-        restore.roll_back_hot_journal(old)
-    if os.path.lexists(new) and restore.is_empty_placeholder(old):
-        text = f"removed the empty file that was created under the name {copy.file} since"
-        yield Step(text, partial(restore.remove_empty_placeholder, old))
-    elif os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
-        yield Problem(
-            "created-again",
-            copy.file,
-            f"has been created again beside its archive {new.name}. Both files are unchanged.",
-            f"Move {copy.file} away (its rows are in no backup), then roll back again.",
-        )
-        return
-    if os.path.lexists(new) and not stat.S_ISREG(new.lstat().st_mode):
-        yield Problem(
-            "not-a-file",
-            archived,
-            "is not a regular file. It was not touched.",
-            f"Move it away, then roll back again. {copy.file} is then restored from the backup set.",
-        )
-    elif os.path.lexists(new):
-        yield from _archive_sidecar_steps(new, folder, copy.digest, limits)
-        # If both names exist, a rename was interrupted, and the sidecar files belong to this database.
-        if not os.path.lexists(old):
-            yield from _sidecar_steps(old, folder)
-        action = partial(_rename_back, new, old, folder, copy, digests, limits)
-        yield Step(f"renamed {archived} back to {copy.file}", action)
-    elif not os.path.lexists(old):
-        yield from _sidecar_steps(old, folder)
-        yield from _restore_steps(old, folder, copy)
-
-
-def _rename_back(
-    archive: Path, old: Path, folder: Path, copy: DatabaseCopy, digests: dict[str, str], limits: Limits | None
-) -> None:
-    reader = partial(read_contents_using_backup, copy=copy, folder=folder, limits=limits)
-    # Read the archive before another process can open it under its old name.
-    digests.setdefault(copy.file, digest_or_reason(archive, reader))
-    # A process that keeps opening the old name creates an empty file each time.
-    for attempts_left in reversed(range(_ATTEMPTS)):
-        if restore.is_empty_placeholder(old):
-            restore.remove_empty_placeholder(old)
-        try:
-            move(archive, old)
-        except FileExistsError:
-            if not attempts_left or not restore.is_empty_placeholder(old):
-                raise
-        else:
-            return
-
-
-def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Limits | None) -> Iterator[Step | Problem]:
-    """Yield steps for the sidecar files of an archive, or a problem.
-
-    They came after the archive was renamed. They hold nothing if the archive is unchanged and no process has it open.
-    """
-    if not restore.existing_sidecars(archive):
-        return
-    processes = [f"process {holder.pid} ({holder.program})" for holder in find_holders([archive]).entries]
-    with tempfile.TemporaryDirectory(prefix="consolidate-archive-") as scratch:
-        lone_copy = Path(scratch) / "archive.db"
-        shutil.copyfile(archive, lone_copy)
-        lone_digest = digest_or_reason(lone_copy, partial(read_contents, limits=limits))
-    unchanged = lone_digest == digest and restore.write_version(archive) == 1  # the run took it out of WAL mode
-    if processes or not unchanged:
-        names = " and ".join(sidecar.name for sidecar in restore.existing_sidecars(archive))
-        yield Problem(
-            "archive-opened",
-            archive.name,
-            f"has been opened since it was archived{': by ' + ', '.join(processes) if processes else ''}; {names}"
-            f" {'is' if len(restore.existing_sidecars(archive)) == 1 else 'are'} beside it. "
-            "It was not touched.",
-            "Close it wherever it is open, let sqlite3 open and close it once, then roll back again.",
-        )
-    yield from _sidecar_steps(archive, folder)
-
-
-def _sidecar_steps(database: Path, folder: Path) -> Iterator[Step]:
-    """Yield a step that moves each leftover sidecar file to the backup set.
-
-    SQLite would apply a stale -wal or -journal to the restored file.
-    """
-    for sidecar in restore.existing_sidecars(database):
-        yield Step(f"set {sidecar.name} aside in {folder.name}", partial(restore.move_to_backup_set, sidecar, folder))
-
-
-def _restore_steps(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step | Problem]:
-    yield from _damaged_copy_problems(folder, copy.copy, copy.sha256)
-    text = f"restored {copy.file} from the backup set"
-    yield Step(text, partial(restore.restore_file, path, folder / copy.copy, copy.mode))
-
-
-def _damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Problem]:
-    """Yield a problem if a copy does not have the bytes that were sealed."""
-    path = folder / copy
-    if not path.is_file() or digest_file(path) != sha256:
-        yield Problem(
-            "copy-damaged",
-            f"{folder.name}/{copy}",
-            f"is {'not as it was sealed' if path.is_file() else 'missing'}. Nothing was restored from it.",
-            "Restore this file of the backup set from another copy, then roll back again.",
-        )
 
 
 def _manifest_problems(folder: Path, ledger: Ledger) -> Iterator[Problem]:
@@ -268,7 +153,7 @@ def _code_steps(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> I
                 "is neither as it was before the migration nor as the migration wrote it. It was not touched.",
                 f"Compare it with {folder.name}/{code.copy}, correct it by hand, then roll back again.",
             )
-        yield from _damaged_copy_problems(folder, code.copy, code.sha256)
+        yield from damaged_copy_problems(folder, code.copy, code.sha256)
         yield Step(f"restored {code.file}", partial(_restore_code, path, folder / code.copy, code.mode))
 
 
@@ -282,9 +167,9 @@ def _target_steps(
     target, copy = root / sealed.target, sealed.database(sealed.target)
     if not os.path.lexists(target):
         if copy or ledger.has("creating-target"):
-            yield from _sidecar_steps(target, folder)
+            yield from sidecar_steps(target, folder)
         if copy:
-            yield from _restore_steps(target, folder, copy)
+            yield from restore_steps(target, folder, copy)
         return
     try:
         now = read_target_state(target, sealed.run, limits, committed=committed_objects(ledger))
@@ -314,12 +199,12 @@ def _without_the_run(
         )
     if now.read_error:
         yield Step(f"set {target.name} aside in {folder.name}", partial(restore.move_to_backup_set, target, folder))
-        yield from _sidecar_steps(target, folder)
+        yield from sidecar_steps(target, folder)
     known = None if now.changed and not now.is_empty else restore.DatabaseState(now.digest, now.file_digests)
     if copy and now.read_error:
-        yield from _restore_steps(target, folder, copy)
+        yield from restore_steps(target, folder, copy)
     elif copy:
-        yield from _damaged_copy_problems(folder, copy.copy, copy.sha256)
+        yield from damaged_copy_problems(folder, copy.copy, copy.sha256)
         action = partial(_restore_target, target, folder, copy, known, ledger, digests, limits)
         yield Step(f"restored {copy.file} from the backup set", action, exclusive_database=target)
     elif not now.read_error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.rollback import restore
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
@@ -14,10 +15,10 @@ from sqlite_consolidate.observation import Observation, equal, with_differences
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from sqlite_consolidate.engine.backup.manifest import Manifest
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
 
 
@@ -62,6 +63,34 @@ def steps_or_raise(results: list[Step | Problem]) -> list[Step]:
     if problems:
         raise ProblemError(*problems)
     return [result for result in results if isinstance(result, Step)]
+
+
+def sidecar_steps(database: Path, folder: Path) -> Iterator[Step]:
+    """Yield a step that moves each leftover sidecar file to the backup set.
+
+    SQLite would apply a stale -wal or -journal to the restored file.
+    """
+    for sidecar in restore.existing_sidecars(database):
+        yield Step(f"set {sidecar.name} aside in {folder.name}", partial(restore.move_to_backup_set, sidecar, folder))
+
+
+def restore_steps(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step | Problem]:
+    """Yield a step that restores a missing file from its copy, or a problem."""
+    yield from damaged_copy_problems(folder, copy.copy, copy.sha256)
+    text = f"restored {copy.file} from the backup set"
+    yield Step(text, partial(restore.restore_file, path, folder / copy.copy, copy.mode))
+
+
+def damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Problem]:
+    """Yield a problem if a copy does not have the bytes that were sealed."""
+    path = folder / copy
+    if not path.is_file() or digest_file(path) != sha256:
+        yield Problem(
+            "copy-damaged",
+            f"{folder.name}/{copy}",
+            f"is {'not as it was sealed' if path.is_file() else 'missing'}. Nothing was restored from it.",
+            "Restore this file of the backup set from another copy, then roll back again.",
+        )
 
 
 def restored_observations(

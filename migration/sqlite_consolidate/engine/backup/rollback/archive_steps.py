@@ -1,0 +1,117 @@
+"""Restore the names of archived sources, or refuse to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.atomic_files import move
+from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
+from sqlite_consolidate.engine.backup.rollback import restore
+from sqlite_consolidate.engine.backup.rollback.steps import Step, restore_steps, sidecar_steps
+from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
+from sqlite_consolidate.engine.sqlite.processes import find_holders
+from sqlite_consolidate.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+
+_ATTEMPTS = 100
+
+
+def archive_steps(
+    root: Path, folder: Path, sealed: Manifest, digests: dict[str, str], limits: Limits | None
+) -> Iterator[Step | Problem]:
+    """Yield the steps that restore each archived source, or a problem."""
+    for copy in sealed.databases:
+        if copy.file in sealed.archive:
+            yield from _steps_for_archive(root, folder, copy, sealed.archive[copy.file], digests, limits)
+
+
+def _steps_for_archive(
+    root: Path, folder: Path, copy: DatabaseCopy, archived: str, digests: dict[str, str], limits: Limits | None
+) -> Iterator[Step | Problem]:
+    old, new = root / copy.file, root / archived
+    with restore.translate_sqlite_errors(old):
+        restore.roll_back_hot_journal(old)
+    if os.path.lexists(new) and restore.is_empty_placeholder(old):
+        text = f"removed the empty file that was created under the name {copy.file} since"
+        yield Step(text, partial(restore.remove_empty_placeholder, old))
+    elif os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
+        yield Problem(
+            "created-again",
+            copy.file,
+            f"has been created again beside its archive {new.name}. Both files are unchanged.",
+            f"Move {copy.file} away (its rows are in no backup), then roll back again.",
+        )
+        return
+    if os.path.lexists(new) and not stat.S_ISREG(new.lstat().st_mode):
+        yield Problem(
+            "not-a-file",
+            archived,
+            "is not a regular file. It was not touched.",
+            f"Move it away, then roll back again. {copy.file} is then restored from the backup set.",
+        )
+    elif os.path.lexists(new):
+        yield from _archive_sidecar_steps(new, folder, copy.digest, limits)
+        # If both names exist, a rename was interrupted, and the sidecar files belong to this database.
+        if not os.path.lexists(old):
+            yield from sidecar_steps(old, folder)
+        action = partial(_rename_back, new, old, folder, copy, digests, limits)
+        yield Step(f"renamed {archived} back to {copy.file}", action)
+    elif not os.path.lexists(old):
+        yield from sidecar_steps(old, folder)
+        yield from restore_steps(old, folder, copy)
+
+
+def _rename_back(
+    archive: Path, old: Path, folder: Path, copy: DatabaseCopy, digests: dict[str, str], limits: Limits | None
+) -> None:
+    reader = partial(read_contents_using_backup, copy=copy, folder=folder, limits=limits)
+    # Read the archive before another process can open it under its old name.
+    digests.setdefault(copy.file, digest_or_reason(archive, reader))
+    # A process that keeps opening the old name creates an empty file each time.
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        if restore.is_empty_placeholder(old):
+            restore.remove_empty_placeholder(old)
+        try:
+            move(archive, old)
+        except FileExistsError:
+            if not attempts_left or not restore.is_empty_placeholder(old):
+                raise
+        else:
+            return
+
+
+def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Limits | None) -> Iterator[Step | Problem]:
+    """Yield steps for the sidecar files of an archive, or a problem.
+
+    They came after the archive was renamed. They hold nothing if the archive is unchanged and no process has it open.
+    """
+    if not restore.existing_sidecars(archive):
+        return
+    processes = [f"process {holder.pid} ({holder.program})" for holder in find_holders([archive]).entries]
+    with tempfile.TemporaryDirectory(prefix="consolidate-archive-") as scratch:
+        lone_copy = Path(scratch) / "archive.db"
+        shutil.copyfile(archive, lone_copy)
+        lone_digest = digest_or_reason(lone_copy, partial(read_contents, limits=limits))
+    unchanged = lone_digest == digest and restore.write_version(archive) == 1  # the run took it out of WAL mode
+    if processes or not unchanged:
+        names = " and ".join(sidecar.name for sidecar in restore.existing_sidecars(archive))
+        yield Problem(
+            "archive-opened",
+            archive.name,
+            f"has been opened since it was archived{': by ' + ', '.join(processes) if processes else ''}; {names}"
+            f" {'is' if len(restore.existing_sidecars(archive)) == 1 else 'are'} beside it. "
+            "It was not touched.",
+            "Close it wherever it is open, let sqlite3 open and close it once, then roll back again.",
+        )
+    yield from sidecar_steps(archive, folder)
