@@ -265,13 +265,14 @@ def rollback(
     Args:
         plan: A plan that :func:`load_plan` returned.
         workspace: Folder with target, sources and code. It is changed.
-        discard_changes: Whether to discard changes of the target since the consolidation. The changed target is first
-            copied to the backup set.
+        discard_changes: Whether to discard changes of the target and of archives since the consolidation. The backup
+            set keeps what was changed.
         reports: Folder to which the run writes a folder with its evidence, and a ZIP of it. None writes neither.
         on_progress: Called with a short text before each part of a long step, in the thread of the caller.
 
     Returns:
-        The result. If the target has changes that must not be discarded, it is refused and nothing was changed.
+        The result. If the target or an archive has changes that must not be discarded, it is refused and nothing was
+        changed.
 
     Raises:
         ProblemError: There is no consolidation to roll back (``nothing-to-undo``), or another process runs one

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.backup import ledger
 from sqlite_consolidate.engine.backup.backup_set import last_finished
 from sqlite_consolidate.engine.backup.manifest import NAME, expand_by_manifest
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_database
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.faults.database_edits import first, open_unchecked
 from sqlite_consolidate.faults.fault import ALLOWED_SIGNERS, Fault, not_planted
@@ -54,16 +58,23 @@ def _refer_to_a_source(copy: WorkspaceCopy) -> None:
     (first(folders, "the plan scans no folder") / "selftest_fault.py").write_text(f"PATH = {name!r}\n")
 
 
-def _edit_the_manifest(copy: WorkspaceCopy) -> None:
-    """State another content digest of a source in the manifest, as a forger would."""
+def _forge_the_manifest(copy: WorkspaceCopy) -> None:
+    """Delete an archive and state other rows of its source in the manifest, as a forger would."""
     folder = _backup_set(copy).folder
-    path, sealed_in = folder / NAME, folder / ledger.NAME
-    sources = (database.digest for database in _manifest(copy).databases if database.role == "source")
-    digest = first(sources, "no source was archived")
+    path, sealed_in, sealed = folder / NAME, folder / ledger.NAME, _manifest(copy)
+    source = first((each for each in sealed.databases if each.file in sealed.archive), "no source was archived")
+    table, digest = first(source.table_digests.items(), "the source has no table")
+    forged = source.table_digests | {table: TableDigest(digest.rows, digest.total ^ 1)}
+    with open_for_inspection(folder / source.copy) as con:
+        content = digest_database(read_schema(con), forged, read_autoincrement_marks(con))
     before = path.read_bytes()
-    path.write_bytes(before.replace(digest.encode(), digest[::-1].encode()))
+    document = json.loads(before)
+    entry = next(entry for entry in document["databases"] if entry["file"] == source.file)
+    entry["digest"], entry["tables"][table][1] = content, forged[table].sha256
+    path.write_text(json.dumps(document))
     old, new = (hashlib.sha256(data).hexdigest().encode() for data in (before, path.read_bytes()))
     sealed_in.write_bytes(sealed_in.read_bytes().replace(old, new))
+    (copy.root / sealed.archive[source.file]).unlink()
 
 
 def _manifest(copy: WorkspaceCopy) -> Manifest:
@@ -157,7 +168,7 @@ AFTER_RUN_FAULTS = (
     Fault("counts-add-up", "the evidence has another row count", _with_forged_evidence(_change_a_count), Mode.BUNDLE),
     Fault("files-agree", "the summary was edited", _edit_the_summary, Mode.BUNDLE),
     Fault("bundle-signed", "the signed manifest was edited", _edit_the_signed_manifest, Mode.BUNDLE),
-    Fault("restored-exact", "the manifest was edited", _edit_the_manifest, Mode.ROLLBACK),
+    Fault("restored-exact", "an archive is gone, and the manifest was forged", _forge_the_manifest, Mode.ROLLBACK),
     Fault("archives-unchanged", "a table is created in an archive", _create_a_table_in_an_archive, Mode.CHECK),
     Fault("target-right", "a table of the target is dropped", _drop_a_table, Mode.CHECK),
     Fault("no-old-database", "a source is created again", _create_a_source_again, Mode.CHECK),

@@ -52,7 +52,7 @@ _OPTIONS = (  # an option without a metavar is a switch
         "With -m verify --bundle: one of the signers in FILE must have signed the bundle (ssh-keygen -Y verify)",
     ),
     ("fleet", "FILE", "Do the same in every workspace that FILE lists, each in a process of its own"),
-    ("discard-changes", "", "Let a rollback discard what was changed in the target since the migration"),
+    ("discard-changes", "", "Let a rollback discard what was changed in target and archives since the migration"),
 )
 
 

@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.backup.copies import copy_database, create_backup
 from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
+from sqlite_consolidate.engine.backup.rollback.steps import ArchiveChange
 from sqlite_consolidate.engine.backup.rollback.target_objects import object_changes
 from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
@@ -52,6 +53,11 @@ WORDING = {
         "tasks.db.archived_20250131_120000-journal is beside it. It was not touched. Close it "
         "wherever it is open, let sqlite3 open and close it once, then roll back again. "
         "[archive-opened]"
+    ),
+    "archive-changed": (
+        "tasks.db.archived_20250131_120000: was changed since the migration (3 rows missing). Nothing was "
+        "rolled back. To roll back anyway, pass --discard-changes. The backup set then keeps the changed archive. "
+        "[archive-changed]"
     ),
     "code-changed": (
         "app/notes.py: is neither as it was before the migration nor as the migration wrote it. "
@@ -161,6 +167,11 @@ def write_to_archive(root: Path) -> None:
     (root / f"{ARCHIVED}-journal").write_bytes(b"")
 
 
+def change_archive(root: Path) -> None:
+    """Change an archive, which has no journal."""
+    execute(root / ARCHIVED, "DELETE FROM tasks")
+
+
 def edit_code(root: Path) -> None:
     """Edit a code file."""
     (root / "app/notes.py").write_text("edited")
@@ -185,6 +196,7 @@ def consolidate_again(root: Path) -> None:
 REFUSALS = {
     "created-again": create_source_again,
     "archive-opened": write_to_archive,
+    "archive-changed": change_archive,
     "code-changed": edit_code,
     "copy-changed": edit_backup,
     "copy-missing": delete_backup,
@@ -198,7 +210,7 @@ def test_refusals_of_a_rollback_are_worded(consolidated_copy: Path, name: str) -
     REFUSALS[name](consolidated_copy)
 
     with pytest.raises(ProblemError) as caught:
-        roll_back(consolidated_copy, consolidated_copy / SET)
+        roll_back(consolidated_copy, consolidated_copy / SET, change=ArchiveChange.REFUSED)
 
     assert str(caught.value) == WORDING[name]
 

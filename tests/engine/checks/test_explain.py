@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup import manifest
+from sqlite_consolidate.engine.backup.rollback.rollback import roll_back
 from sqlite_consolidate.engine.checks.aftercare import archives_unchanged
 from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.content.table_differences import NOT_AVAILABLE, differences_or_note
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.stages import (
     ARCHIVE,
     BACKUP,
@@ -27,7 +27,6 @@ from sqlite_consolidate.engine.run.stages import (
     stages_of,
 )
 from sqlite_consolidate.engine.verbs.judge import CheckRun
-from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import MASKED, DifferenceKind, Disclosure, RowDifferences
@@ -257,15 +256,12 @@ def test_rollback_of_a_changed_archive_names_its_row(root: Path) -> None:
     sealed = manifest.read(folder)
     assert sealed is not None
     execute(root / sealed.archive["logs/tasks.db"], "INSERT INTO tasks VALUES(40, 'late')")
-    run = RollbackRun(a_request(root, mode=Mode.ROLLBACK))
-    run_stages(run)
 
-    entries = [entry for entry in run.log.results["restored-exact"].evidence if not entry.holds]
+    [entry] = [entry for entry in roll_back(root, folder).observations if not entry.holds]
 
-    assert [(entry.subject, named(rows_of(entry))) for entry in entries] == [
-        ("logs/tasks.db", [(DifferenceKind.EXTRA, "tasks", ("40",), ())])
-    ]
-    run.end()
+    assert entry.subject == "logs/tasks.db"
+    assert entry.rows is not None
+    assert named(entry.rows) == [(DifferenceKind.EXTRA, "tasks", ("40",), ())]
 
 
 def test_target_that_is_changed_after_commit_names_the_row(root: Path) -> None:

@@ -25,9 +25,13 @@ from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincre
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.row_differences import RowDifferences
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
@@ -70,11 +74,27 @@ def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, lim
     """
     both_exist = path.is_file() and (folder / copy.copy).is_file()
     if both_exist and not has_wal_frames(path) and pages_equal(path, folder / copy.copy, copy.sha256):
-        recorded = _recorded_contents(copy)
         with open_for_inspection(path, limits) as con:
-            if digest_database(read_schema(con), recorded.tables, read_autoincrement_marks(con)) == recorded.digest:
-                return recorded
+            if _digest_by_tables(con, copy) == copy.digest:
+                return _recorded_contents(copy)
     return read_contents(path, limits)
+
+
+def contradicts_itself(copy: DatabaseCopy, folder: Path) -> bool:
+    """Return whether the recorded digest of a copy is not that of its recorded tables.
+
+    The manifest was edited then. A copy that SQLite cannot read contradicts nothing.
+    """
+    try:
+        with open_for_inspection(folder / copy.copy) as con:
+            return _digest_by_tables(con, copy) != copy.digest
+    except (sqlite3.Error, UnicodeDecodeError):
+        return False
+
+
+def _digest_by_tables(con: sqlite3.Connection, copy: DatabaseCopy) -> str:
+    """Return the content digest of a database by the recorded digests of its tables."""
+    return digest_database(read_schema(con), copy.table_digests, read_autoincrement_marks(con))
 
 
 def _recorded_contents(copy: DatabaseCopy) -> Contents:

@@ -42,6 +42,12 @@ def reserve_space(folder: Path, size: int) -> None:
     sync_folder(folder)
 
 
+def reserved_bytes(folder: Path) -> int:
+    """Return the number of bytes that a backup set has reserved."""
+    path = folder / NAME
+    return path.stat().st_size if path.is_file() else 0
+
+
 def release_space(folder: Path) -> None:
     """Free the space that a backup set has reserved, if any."""
     (folder / NAME).unlink(missing_ok=True)

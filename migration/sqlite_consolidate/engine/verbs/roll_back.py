@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.backup_set import interrupted_sets, last_finished
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import rollback
+from sqlite_consolidate.engine.backup.rollback.steps import ArchiveChange
 from sqlite_consolidate.engine.checks.open_files import unseen_findings
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.run_log import UndoResult
@@ -17,7 +18,7 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.backup_set import BackupSet
@@ -136,25 +137,31 @@ class RollbackRun(Pipeline):
     def _put_back(self) -> None:
         self.on_progress("rolling everything back")
         self._require_unused()
-        changed = rollback.changed_since(self.root, self.undone.folder, self.limits)
-        if changed and not self.request.settings.discard_changes:
-            tables = "; ".join(changed)
-            raise ProblemError(
-                Problem(
-                    "target-changed",
-                    self.plan.target,
-                    f"was changed since the migration ({tables}). Nothing was rolled back.",
-                    "To roll back anyway, pass --discard-changes. The backup set then keeps the changed target.",
-                )
-            )
-        self.log.note(*(Finding.of("changes-discarded", self.plan.target, f"{change}.") for change in changed))
-        self._before_acting()
-        begun = len(Ledger(self.undone.folder).all("putting-back"))
+        folder, discards = self.undone.folder, self.request.settings.discard_changes
+        changed = rollback.changed_since(self.root, folder, self.limits)
+        begun = len(Ledger(folder).all("putting-back"))
         try:
-            self._result = rollback.roll_back(self.root, self.undone.folder, limits=self.limits)
+            self._result = rollback.roll_back(
+                self.root,
+                folder,
+                limits=self.limits,
+                change=ArchiveChange.DISCARDED if discards else ArchiveChange.REFUSED,
+                problems=[] if discards else list(self._problems_of_changes(changed)),
+                before_acting=self._before_acting,
+            )
         finally:
-            self._acts = len(Ledger(self.undone.folder).all("putting-back")) > begun or self._result is not None
+            self._acts = len(Ledger(folder).all("putting-back")) > begun or self._result is not None
+        text = "it had changed since the migration."
+        self.log.note(*(Finding.of("changes-discarded", self.plan.target, f"{change}.") for change in changed))
+        self.log.note(*(Finding.of("changes-discarded", file, text) for file in self._result.discarded))
         self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in self._result.steps))
+
+    def _problems_of_changes(self, changed: list[str]) -> Iterator[Problem]:
+        """Yield a problem if the target was changed since the migration."""
+        if changed:
+            fact = f"was changed since the migration ({'; '.join(changed)}). Nothing was rolled back."
+            hint = "To roll back anyway, pass --discard-changes. The backup set then keeps the changed target."
+            yield Problem("target-changed", self.plan.target, fact, hint)
 
     def _require_unused(self) -> None:
         holders = find_holders([self.root / self.plan.target])

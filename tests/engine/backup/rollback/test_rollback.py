@@ -13,8 +13,11 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
 from sqlite_consolidate.engine.content.contents import read_contents
-from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.content.digest import digest_database, digest_file
 from sqlite_consolidate.engine.run.stages import BACKUP, VERIFY
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import bytes_below
 from tests.support.workspaces.two_sources import (
@@ -33,6 +36,7 @@ from tests.support.workspaces.two_sources import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.run.stages import Stage
     from tests.support.workspaces.two_sources import State
 
@@ -234,13 +238,22 @@ def test_empty_file_under_old_name_is_removed(root: Path, before: State) -> None
     assert done.steps[0] == "removed the empty file that was created under the name logs/tasks.db since"
 
 
+def with_other_rows(folder: Path, copy: DatabaseCopy) -> DatabaseCopy:
+    """Return the entry of a database for other rows, with their digest."""
+    tables = {table: (rows, f"{int(sha256, 16) ^ 1:064x}") for table, (rows, sha256) in copy.tables.items()}
+    other = replace(copy, tables=tables)
+    with open_for_inspection(folder / copy.copy) as con:
+        digest = digest_database(read_schema(con), other.table_digests, read_autoincrement_marks(con))
+    return replace(other, digest=digest)
+
+
 def test_restored_target_with_other_contents_is_an_error(root: Path) -> None:
-    """The manifest and the ledger agree, and the copy has another content digest."""
+    """The manifest agrees with itself and with the ledger, and the copy has other rows."""
     path, ledger = root / SET / manifest.NAME, Ledger(root / SET).path
     sealed, digest_before = manifest.read(root / SET), digest_file(path)
     assert sealed is not None
     path.unlink()
-    databases = tuple(replace(copy, digest="0" * 64) for copy in sealed.databases)
+    databases = tuple(with_other_rows(root / SET, copy) for copy in sealed.databases)
     manifest.write(root / SET, replace(sealed, databases=databases))
     ledger.write_text(ledger.read_text().replace(digest_before, digest_file(path)))
     digest = read_contents(root / SET / "databases/target.db").digest

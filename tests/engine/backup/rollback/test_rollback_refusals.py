@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
+from sqlite_consolidate.engine.backup.rollback.steps import ArchiveChange
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.run.stages import REFERENCES
 from sqlite_consolidate.engine.sqlite.processes import find_holders
@@ -288,3 +290,40 @@ def test_manifest_without_a_file_of_the_ledger_is_refused(root: Path, key: str) 
     ledger.path.write_text(ledger.path.read_text().replace(sealed, digest_file(path)))
 
     refused(root, ("bad-ledger", f"{SET_NAME}/ledger.jsonl"))
+
+
+def test_folder_that_is_missing_is_refused(root: Path) -> None:
+    """The files that were in it cannot be restored."""
+    shutil.rmtree(root / "logs")
+
+    refused(root, ("no-folder", "logs"))
+
+
+def test_disk_with_too_little_space_is_refused(root: Path) -> None:
+    """The backup of a deleted archive is larger than what is free."""
+    (root / ARCHIVED).unlink()
+    free = shutil.disk_usage(root).free
+    forge(root, "logs/tasks.db", {"size": free * 2})
+
+    with pytest.raises(ProblemError) as caught:
+        roll_back(root, root / SET, change=ArchiveChange.REFUSED)
+
+    assert [problem.id for problem in caught.value.problems] == ["no-space"]
+    assert not Ledger(root / SET).has("putting-back")
+
+
+def test_manifest_that_contradicts_itself_is_refused(root: Path) -> None:
+    """A digest of it that is wrong would be noticed only after the target was restored."""
+    forge(root, "workspace.db", {"digest": "0" * 64})
+
+    refused(root, ("bad-manifest", f"{SET_NAME}/manifest.json"))
+
+
+def forge(root: Path, file: str, facts: dict[str, object]) -> None:
+    """State other facts of a database in the manifest, whose new digest the ledger gets."""
+    path, ledger = root / SET / manifest.NAME, Ledger(root / SET)
+    document = json.loads(path.read_bytes())
+    next(entry for entry in document["databases"] if entry["file"] == file).update(facts)
+    sealed = digest_file(path)
+    path.write_text(json.dumps(document))
+    ledger.path.write_text(ledger.path.read_text().replace(sealed, digest_file(path)))

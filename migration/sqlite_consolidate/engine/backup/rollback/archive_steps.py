@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,31 +14,53 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import move
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.backup.rollback import restore
-from sqlite_consolidate.engine.backup.rollback.steps import Step, restore_steps, sidecar_steps
+from sqlite_consolidate.engine.backup.rollback.steps import (
+    ArchiveChange,
+    Step,
+    restore_steps,
+    sidecar_steps,
+    step_aside,
+)
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
+from sqlite_consolidate.engine.content.table_differences import compare_databases
+from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use, is_in_use_problem
 from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 _ATTEMPTS = 100
 
 
 def archive_steps(
-    root: Path, folder: Path, sealed: Manifest, digests: dict[str, str], limits: Limits | None
+    root: Path,
+    folder: Path,
+    sealed: Manifest,
+    digests: dict[str, str],
+    limits: Limits | None,
+    change: ArchiveChange,
 ) -> Iterator[Step | Problem]:
     """Yield the steps that restore each archived source, or a problem."""
     for copy in sealed.databases:
         if copy.file in sealed.archive:
-            yield from _steps_for_archive(root, folder, copy, sealed.archive[copy.file], digests, limits)
+            yield from _steps_for_archive(root, folder, copy, sealed.archive[copy.file], digests, limits, change)
 
 
 def _steps_for_archive(
-    root: Path, folder: Path, copy: DatabaseCopy, archived: str, digests: dict[str, str], limits: Limits | None
+    root: Path,
+    folder: Path,
+    copy: DatabaseCopy,
+    archived: str,
+    digests: dict[str, str],
+    limits: Limits | None,
+    change: ArchiveChange,
 ) -> Iterator[Step | Problem]:
     old, new = root / copy.file, root / archived
     with restore.translate_sqlite_errors(old):
@@ -65,30 +88,72 @@ def _steps_for_archive(
         # If both names exist, a rename was interrupted, and the sidecar files belong to this database.
         if not os.path.lexists(old):
             yield from sidecar_steps(old, folder)
-        action = partial(_rename_back, new, old, folder, copy, digests, limits)
-        yield Step(f"renamed {archived} back to {copy.file}", action)
+        archive = _Archive(new, copy, folder, limits)
+        # The steps for sidecar files compare an archive that has some.
+        is_compared = change is not ArchiveChange.KEPT and not restore.existing_sidecars(new)
+        problem = archive.problem() if is_compared else None
+        if problem and (change is ArchiveChange.REFUSED or is_in_use_problem(problem)):
+            yield problem
+        elif problem:
+            names = [new, *([old] if os.path.lexists(old) and os.path.samestat(old.lstat(), new.lstat()) else [])]
+            yield from (step_aside(path, folder, archived) for path in names)
+            yield from restore_steps(old, folder, copy)
+        else:
+            action = partial(archive.rename_back, old, digests)
+            yield Step(f"renamed {archived} back to {copy.file}", action, place=new.parent)
     elif not os.path.lexists(old):
         yield from sidecar_steps(old, folder)
         yield from restore_steps(old, folder, copy)
 
 
-def _rename_back(
-    archive: Path, old: Path, folder: Path, copy: DatabaseCopy, digests: dict[str, str], limits: Limits | None
-) -> None:
-    reader = partial(read_contents_using_backup, copy=copy, folder=folder, limits=limits)
-    # Read the archive before another process can open it under its old name.
-    digests.setdefault(copy.file, digest_or_reason(archive, reader))
-    # A process that keeps opening the old name creates an empty file each time.
-    for attempts_left in reversed(range(_ATTEMPTS)):
-        if restore.is_empty_placeholder(old):
-            restore.remove_empty_placeholder(old)
+@dataclass(frozen=True)
+class _Archive:
+    """Hold an archive whose first name is going to be restored.
+
+    Attributes:
+        path: The archive.
+        copy: Its entry in the manifest.
+        folder: The backup set.
+        limits: Limits of reading.
+    """
+
+    path: Path
+    copy: DatabaseCopy
+    folder: Path
+    limits: Limits | None
+
+    def problem(self) -> Problem | None:
+        """Return a problem if the archive does not have the content of its backup."""
         try:
-            move(archive, old)
-        except FileExistsError:
-            if not attempts_left or not restore.is_empty_placeholder(old):
-                raise
+            digest = read_contents_using_backup(self.path, self.copy, self.folder, self.limits).digest
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            if is_in_use(error):
+                return in_use_problem(self.path.name, hint="Stop the process that uses it and roll back again.")
+            fact = f"cannot be read any more ({error})"
         else:
-            return
+            if digest == self.copy.digest:
+                return None
+            rows = compare_databases(self.folder / self.copy.copy, self.path, self.limits)
+            fact = f"was changed since the migration ({rows.summary or 'other declarations'})"
+        hint = "To roll back anyway, pass --discard-changes. The backup set then keeps the changed archive."
+        return Problem("archive-changed", self.path.name, f"{fact}. Nothing was rolled back.", hint)
+
+    def rename_back(self, old: Path, digests: dict[str, str]) -> None:
+        """Restore the first name of the archive."""
+        reader = partial(read_contents_using_backup, copy=self.copy, folder=self.folder, limits=self.limits)
+        # Read the archive before another process can open it under its old name.
+        digests.setdefault(self.copy.file, digest_or_reason(self.path, reader))
+        # A process that keeps opening the old name creates an empty file each time.
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            if restore.is_empty_placeholder(old):
+                restore.remove_empty_placeholder(old)
+            try:
+                move(self.path, old)
+            except FileExistsError:
+                if not attempts_left or not restore.is_empty_placeholder(old):
+                    raise
+            else:
+                return
 
 
 def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Limits | None) -> Iterator[Step | Problem]:

@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import replace
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copies import remove_unfinished_copies
+from sqlite_consolidate.engine.backup.copy_contents import contradicts_itself
 from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.reserved_space import release_space
 from sqlite_consolidate.engine.backup.rollback import restore
 from sqlite_consolidate.engine.backup.rollback.archive_steps import archive_steps
 from sqlite_consolidate.engine.backup.rollback.steps import (
+    ArchiveChange,
     RollbackResult,
     Step,
     damaged_copy_problems,
+    place_problems,
     restore_steps,
     restored_observations,
     sidecar_steps,
+    space_problems,
+    step_aside,
     steps_or_raise,
 )
 from sqlite_consolidate.engine.backup.rollback.target_state import TargetState, read_target_state
@@ -33,7 +38,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
@@ -59,7 +64,14 @@ def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> lis
 
 
 def roll_back(
-    root: Path, folder: Path, verified: Mapping[str, str] | None = None, limits: Limits | None = None
+    root: Path,
+    folder: Path,
+    verified: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+    *,
+    change: ArchiveChange = ArchiveChange.KEPT,
+    problems: Sequence[Problem] = (),
+    before_acting: Callable[[], None] = lambda: None,
 ) -> RollbackResult:
     """Undo a run by restoring archives, code and target, in this order.
 
@@ -71,9 +83,13 @@ def roll_back(
         folder: The run's backup set.
         verified: Database to the content digest that the caller has read while it held the lock.
         limits: Limits of reading.
+        change: What to do with an archive that has changed since.
+        problems: Why the caller refuses the rollback. They are reported together with those that are found here.
+        before_acting: Called right before the first change.
 
     Raises:
-        ProblemError: A file is in use, or is neither as it was before the run nor as the run has left it.
+        ProblemError: A file is in use, or is neither as it was before the run nor as the run has left it. Nothing was
+            changed.
         OSError: The disk is full or broken. The rollback can be retried after that is fixed.
     """
     sealed, ledger, result = manifest.read(folder, root), Ledger(folder), RollbackResult()
@@ -82,17 +98,20 @@ def roll_back(
         return result
     if not ledger.has("put-back"):
         checked = [
-            *archive_steps(root, folder, sealed, digests, limits),
-            *_manifest_problems(folder, ledger),
+            *problems,
+            *archive_steps(root, folder, sealed, digests, limits, change),
+            *_manifest_problems(folder, sealed, ledger),
             *_ledger_problems(root, sealed, ledger),
             *_code_steps(root, folder, sealed, ledger),
             *_target_steps(root, folder, sealed, ledger, digests, limits),
         ]
-        steps = steps_or_raise(checked)
+        steps = _possible_steps(root, folder, checked, change)
         for database in {step.exclusive_database for step in steps if step.exclusive_database}:
             restore.require_exclusive_access(database)
+        before_acting()
         release_space(folder)
         ledger.note("putting-back")
+        result.discarded.extend(step.discards for step in steps if step.discards)
         for step in steps:
             result.steps.extend(text for text in (step.action(), step.text) if text)
         _restore_modes(root, sealed)
@@ -104,7 +123,20 @@ def roll_back(
     return result
 
 
-def _manifest_problems(folder: Path, ledger: Ledger) -> Iterator[Problem]:
+def _possible_steps(root: Path, folder: Path, checked: Sequence[Step | Problem], change: ArchiveChange) -> list[Step]:
+    """Return the steps if there is no problem, and each of them can be taken.
+
+    Raises:
+        ProblemError: There is at least one problem. The error has all of them.
+    """
+    steps = [step for step in checked if isinstance(step, Step)]
+    places = place_problems(root, steps)
+    # A run that rolls itself back has reserved the space, and tries in any case.
+    space = space_problems(root, folder, steps) if change is not ArchiveChange.KEPT else ()
+    return steps_or_raise([*checked, *places, *space])
+
+
+def _manifest_problems(folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Problem]:
     """Yield a problem if the manifest is not the one that the run has sealed.
 
     A digest in it that is wrong would be noticed only after the rollback.
@@ -112,6 +144,10 @@ def _manifest_problems(folder: Path, ledger: Ledger) -> Iterator[Problem]:
     noted = {event["sha256"] for event in ledger.all("sealed") if "sha256" in event}
     if noted and digest_file(folder / manifest.NAME) not in noted:
         yield manifest.problem(folder, "has changed since it was sealed.")
+        return
+    for copy in sealed.databases:
+        if (folder / copy.copy).is_file() and contradicts_itself(copy, folder):
+            yield manifest.problem(folder, f"states a digest of {copy.file} that is not that of its tables.")
 
 
 def _ledger_problems(root: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Problem]:
@@ -154,7 +190,8 @@ def _code_steps(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> I
                 f"Compare it with {folder.name}/{code.copy}, correct it by hand, then roll back again.",
             )
         yield from damaged_copy_problems(folder, code.copy, code.sha256)
-        yield Step(f"restored {code.file}", partial(_restore_code, path, folder / code.copy, code.mode))
+        action = partial(_restore_code, path, folder / code.copy, code.mode)
+        yield Step(f"restored {code.file}", action, place=path.parent, size=code.size)
 
 
 def _restore_code(path: Path, copy: Path, mode: int) -> None:
@@ -198,21 +235,30 @@ def _without_the_run(
             f"Roll that run back first. If there was no such run, delete its row of {TABLE}.",
         )
     if now.read_error:
-        yield Step(f"set {target.name} aside in {folder.name}", partial(restore.move_to_backup_set, target, folder))
+        yield step_aside(target, folder)
         yield from sidecar_steps(target, folder)
     known = None if now.changed and not now.is_empty else restore.DatabaseState(now.digest, now.file_digests)
+    kept = target.stat().st_size if known is None else 0
     if copy and now.read_error:
         yield from restore_steps(target, folder, copy)
     elif copy:
         yield from damaged_copy_problems(folder, copy.copy, copy.sha256)
         action = partial(_restore_target, target, folder, copy, known, ledger, digests, limits)
-        yield Step(f"restored {copy.file} from the backup set", action, exclusive_database=target)
+        yield Step(
+            f"restored {copy.file} from the backup set",
+            action,
+            exclusive_database=target,
+            place=target.parent,
+            size=kept + max(target.stat().st_size, copy.size),  # its journal has the former pages
+        )
     elif not now.read_error:
         text = f"removed {target.name}, which the run had created"
         yield Step(
             text,
             partial(restore.remove_database, target, folder, known=known, limits=limits),
             exclusive_database=target,
+            place=target.parent,
+            size=kept,
         )
 
 

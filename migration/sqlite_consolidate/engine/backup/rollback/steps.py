@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.reserved_space import reserved_bytes
 from sqlite_consolidate.engine.backup.rollback import restore
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
@@ -15,11 +18,21 @@ from sqlite_consolidate.observation import Observation, equal, with_differences
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
+
+
+class ArchiveChange(Enum):
+    """Tell what a rollback does with an archive that has changed since the run."""
+
+    KEPT = "kept"
+    """The archive is renamed back as it is. A run that ends, or that was interrupted, has no operator to ask."""
+    REFUSED = "refused"
+    DISCARDED = "discarded"
+    """The archive moves to the backup set, and the source is restored from its backup."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +43,17 @@ class Step:
         text: Text for the operator after the step.
         action: Function that performs the step. It may return a text that precedes ``text``.
         exclusive_database: Database that no other process may have open during the step, or None.
+        place: Folder in which the step creates or renames a file, or None.
+        size: Number of bytes that the step writes at most.
+        discards: File whose later changes are no longer in place after the step, or empty.
     """
 
     text: str
     action: Callable[[], str | None]
     exclusive_database: Path | None = None
+    place: Path | None = None
+    size: int = 0
+    discards: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,9 +61,15 @@ class RollbackResult:
     """Hold the performed steps in their order, and the observations after them.
 
     There are no steps if the run had changed nothing.
+
+    Attributes:
+        steps: Texts of the steps.
+        discarded: Files that a step has replaced, although they had changed since the run.
+        observations: What the rollback observed afterwards.
     """
 
     steps: list[str] = field(default_factory=list)
+    discarded: list[str] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
 
     @property
@@ -71,14 +96,21 @@ def sidecar_steps(database: Path, folder: Path) -> Iterator[Step]:
     SQLite would apply a stale -wal or -journal to the restored file.
     """
     for sidecar in restore.existing_sidecars(database):
-        yield Step(f"set {sidecar.name} aside in {folder.name}", partial(restore.move_to_backup_set, sidecar, folder))
+        yield step_aside(sidecar, folder)
+
+
+def step_aside(path: Path, folder: Path, discards: str = "") -> Step:
+    """Return a step that moves a file to the backup set."""
+    text, action = f"set {path.name} aside in {folder.name}", partial(restore.move_to_backup_set, path, folder)
+    return Step(text, action, place=path.parent, size=path.lstat().st_size, discards=discards)
 
 
 def restore_steps(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step | Problem]:
     """Yield a step that restores a missing file from its copy, or a problem."""
     yield from damaged_copy_problems(folder, copy.copy, copy.sha256)
     text = f"restored {copy.file} from the backup set"
-    yield Step(text, partial(restore.restore_file, path, folder / copy.copy, copy.mode))
+    action = partial(restore.restore_file, path, folder / copy.copy, copy.mode)
+    yield Step(text, action, place=path.parent, size=copy.size)
 
 
 def damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Problem]:
@@ -91,6 +123,31 @@ def damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Prob
             f"is {'not as it was sealed' if path.is_file() else 'missing'}. Nothing was restored from it.",
             "Restore this file of the backup set from another copy, then roll back again.",
         )
+
+
+def place_problems(root: Path, steps: Iterable[Step]) -> Iterator[Problem]:
+    """Yield a problem for each folder that is missing or cannot be written."""
+    for place in sorted({step.place for step in steps if step.place}):
+        name = place.relative_to(root).as_posix() if place.is_relative_to(root) else place.name
+        if not place.is_dir():
+            yield Problem(
+                "no-folder", name, "does not exist. Nothing was rolled back.", "Create it and roll back again."
+            )
+        elif not os.access(place, os.W_OK | os.X_OK):
+            text = "cannot be written by the user who runs this. Nothing was rolled back."
+            yield Problem("read-only", name, text, "Give write permission and roll back again.")
+
+
+def space_problems(root: Path, folder: Path, steps: Iterable[Step]) -> Iterator[Problem]:
+    """Yield a problem if the steps write more than the disk has left.
+
+    The space that the run has reserved for its rollback is free for it.
+    """
+    wanted = sum(step.size for step in steps)
+    free = shutil.disk_usage(root).free + reserved_bytes(folder)
+    if wanted > free:
+        text = f"{wanted / 1e6:.1f} MB are needed at most, and {free / 1e6:.1f} MB are free. Nothing was rolled back."
+        yield Problem("no-space", folder.name, text, "Free some space and roll back again.")
 
 
 def restored_observations(
