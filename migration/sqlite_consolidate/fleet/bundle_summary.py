@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import ConfigDict, TypeAdapter
+
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.regular_files import read_regular
 from sqlite_consolidate.report.evidence_json import record_from_json
 from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST
+from sqlite_consolidate.text import with_message_id
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -37,6 +42,8 @@ class BundleSummary:
         rows: Number of rows that the target has gained, without the history; None when it is unknown.
     """
 
+    __pydantic_config__ = ConfigDict(strict=True, revalidate_instances="always")
+
     folder: str
     manifest_sha256: str = ""
     mode: str = ""
@@ -47,29 +54,44 @@ class BundleSummary:
     rows: int | None = None
 
 
+_SUMMARY = TypeAdapter(BundleSummary)
+
+
 def read_new_bundle(reports: Path, before: AbstractSet[Path]) -> BundleSummary | None:
     """Return the bundle of the run that has just ended.
 
-    None is returned when the run was refused before it began a bundle.
+    None is returned when the run was refused before it began a bundle. A bundle that cannot be read has a headline that
+    says so.
 
     Args:
         reports: The folder of the workspace's reports.
         before: Entries of the folder before the run.
+    """
+    folder = reports
+    try:
+        new = [path for path in sorted(set(reports.iterdir()) - before) if path.is_dir() and not path.is_symlink()]
+        if not new:
+            return None
+        folder = new[-1]
+        manifest, evidence = folder / MANIFEST, folder / EVIDENCE
+        if os.path.lexists(manifest) and os.path.lexists(evidence):
+            return _summary(folder, read_regular(manifest), read_regular(evidence))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        fact = f"{EVIDENCE} is not that of a run ({type(error).__name__})."
+        return BundleSummary(str(folder), headline=with_message_id(fact, "Run it again.", id="bad-evidence"))
+    return BundleSummary(str(folder), headline="Unfinished: the run was cut short before it wrote its evidence.")
+
+
+def _summary(folder: Path, manifest: bytes, evidence: bytes) -> BundleSummary:
+    """Return the summary of a bundle.
 
     Raises:
-        OSError: The bundle cannot be read.
+        Exception: The evidence lacks a key or has a value of another type.
     """
-    new = [path for path in sorted(set(reports.iterdir()) - before) if path.is_dir() and not path.is_symlink()]
-    if not new:
-        return None
-    folder = new[-1]
-    manifest, evidence = folder / MANIFEST, folder / EVIDENCE
-    if not manifest.is_file() or not evidence.is_file():
-        return BundleSummary(str(folder), headline="Unfinished: the run was cut short before it wrote its evidence.")
-    record = record_from_json(json.loads(evidence.read_bytes()))
-    return BundleSummary(
+    record = record_from_json(json.loads(evidence))
+    summary = BundleSummary(
         folder=str(folder),
-        manifest_sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),
+        manifest_sha256=hashlib.sha256(manifest).hexdigest(),
         mode=str(record.mode),
         verdict=record.verdict,
         headline=record.headline,
@@ -77,6 +99,7 @@ def read_new_bundle(reports: Path, before: AbstractSet[Path]) -> BundleSummary |
         reasons=_reasons(record),
         rows=_rows(record.target),
     )
+    return _SUMMARY.validate_python(summary)
 
 
 def _reasons(record: Record) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.fleet.model import DEFAULT_SECONDS
 from sqlite_consolidate.fleet.rollup import Row, not_run_row, row_from_run, unsettled_row
 from sqlite_consolidate.fleet.worker import Job
+from sqlite_consolidate.text import with_message_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +32,7 @@ class FleetJob:
         verb: ``migrate``, ``verify`` or ``rollback``.
         reports: Absolute; every member has a separate folder below it.
         extra: Further options of the runs.
+        seconds: Time limit of each run.
     """
 
     run: str
@@ -37,11 +40,13 @@ class FleetJob:
     verb: str
     reports: Path
     extra: tuple[str, ...] = ()
+    seconds: float = DEFAULT_SECONDS
 
     def job(self, member: Member) -> Job:
         """Return the job for the worker of a member."""
         reports = self.reports / "workspaces" / member.key
-        return Job(self.run, str(self.project), self.verb, member.path, member.plan, str(reports), self.extra)
+        project = str(self.project)
+        return Job(self.run, project, self.verb, member.path, member.plan, str(reports), self.extra, self.seconds)
 
 
 class Dispatcher:
@@ -157,4 +162,5 @@ def _row(pending: PendingRun, member: Member, verb: str) -> Row:
     try:
         return row_from_run(member, verb, pending.result(timeout=_FETCH_SECONDS))
     except Exception as error:  # noqa: BLE001 -- the run may have been accepted, but its result did not arrive
-        return unsettled_row(member, f"{type(error).__name__}: {error}")
+        fact = f"its result did not arrive ({type(error).__name__}: {error})."
+        return unsettled_row(member, with_message_id(fact, "Run it again.", id="result-lost"))

@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from sqlite_consolidate.plan.values import Name, Part
+from sqlite_consolidate.plan.values import Name, Part, Seconds
 
+DEFAULT_SECONDS = 86_400.0
+"""Time limit of the run in one workspace, which is a day."""
 _SCHEMES = ("tcp://", "tls://")
 
 
@@ -56,6 +58,8 @@ class Fleet(Part):
         canary: Number of workspaces that are run first when no entry has ``canary = true``; 0 means none.
         batch: Number of workspaces in a round; the next round waits for its verdicts. None means all the rest.
         parallel: Number of workspaces that run at a time without a scheduler. None means the number of cores.
+        timeout: Time limit of the run in one workspace, in seconds. It is told to roll back then, and ended if it does
+            not.
         keep_going: True if the others are run after a failure.
         reports: Folder for the roll-up and the bundles, relative to the fleet file; empty means pytest's own.
     """
@@ -68,6 +72,7 @@ class Fleet(Part):
     canary: Annotated[int, Field(ge=0)] = 1
     batch: Annotated[int, Field(ge=1)] | None = None
     parallel: Annotated[int, Field(ge=1)] | None = None
+    timeout: Annotated[Seconds, Field(gt=0)] = DEFAULT_SECONDS
     keep_going: bool = False
     reports: str = ""
 

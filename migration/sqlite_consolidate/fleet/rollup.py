@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import FleetVerb, Mode
-from sqlite_consolidate.text import printable
+from sqlite_consolidate.text import printable, with_message_id
 
 if TYPE_CHECKING:
     from sqlite_consolidate.fleet.fleet_file import FleetFile
@@ -128,7 +128,7 @@ def row_from_run(member: Member, verb: str, run: WorkspaceRun) -> Row:
         verdict=bundle.verdict if bundle else "not shown",
         mode=bundle.mode if bundle else "",
         already=nothing_to_undo or bool(bundle and bundle.already),
-        headline=printable(headline or _exit_text(run))[:_MAX_LENGTH],
+        headline=printable(" ".join(filter(None, [_late_text(run), headline or _exit_text(run)])))[:_MAX_LENGTH],
         reasons=bundle.reasons if bundle else (),
         exit_code=run.exit_code,
         seconds=round(run.seconds, 3),
@@ -194,6 +194,8 @@ def _standing(run: WorkspaceRun) -> Standing:
     if run.exit_code == ExitCode.ACCEPTED:  # without an accepted bundle the report was lost
         return "accepted" if run.bundle and run.bundle.verdict == "accepted" else "unsettled"
     if run.exit_code is None:
+        if run.is_late:
+            return "unsettled"
         return "refused" if run.start_error else "not run"
     if run.exit_code in (*INTERRUPTIONS, *_ENDED_BEFORE_START):
         return "interrupted"
@@ -202,7 +204,18 @@ def _standing(run: WorkspaceRun) -> Standing:
     return "refused" if run.exit_code == ExitCode.REFUSED else "unsettled"
 
 
+def _late_text(run: WorkspaceRun) -> str:
+    """Return what is said about a run that was ended because its time was over."""
+    if not run.is_late or run.exit_code == ExitCode.ACCEPTED:
+        return ""
+    fact = f"It was ended after {run.seconds:.0f} s, because its time was over."
+    hint = "Check whether it was stopped or its disk answers, or set a longer timeout in the fleet file. Run it again."
+    return with_message_id(fact, hint, id="member-late")
+
+
 def _exit_text(run: WorkspaceRun) -> str:
+    if run.exit_code is None and run.is_late:
+        return "Unfinished: the system did not end its process."
     if run.exit_code is None:
         return "Not run: the fleet run was stopped before."
     if run.exit_code < 0:

@@ -20,9 +20,12 @@ from typing import IO
 
 from sqlite_consolidate.atomic_files import let_owner_use_new_files, make_private_folders
 from sqlite_consolidate.fleet.bundle_summary import BundleSummary, read_new_bundle
+from sqlite_consolidate.fleet.model import DEFAULT_SECONDS
 
 _MAX_READ_BYTES = 20_000  # bytes that are read from the end of the output
 _MAX_LINES = 20
+_LONGEST_ROLLBACK = 3600.0  # seconds that a run has to roll back once its time is over
+_END_SECONDS = 5.0  # for the kernel to end a process
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Job:
         workspace: Absolute, on this host; so are ``plan``, unless it is empty, and ``reports``.
         reports: Folder for the reports of this workspace alone.
         extra: Further options of the run.
+        seconds: Time limit of the run.
     """
 
     fleet: str
@@ -45,6 +49,7 @@ class Job:
     plan: str
     reports: str
     extra: tuple[str, ...] = ()
+    seconds: float = DEFAULT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,13 @@ class WorkspaceRun:
 
     Attributes:
         host: Host of the run.
-        exit_code: Exit code of the process; negative for the signal that ended it; None if it was not started.
+        exit_code: Exit code of the process; negative for the signal that ended it; None if it was not started, or if
+            the kernel did not end it.
         seconds: Elapsed time of the process.
         bundle: Summary of its bundle, or None.
         output: The last output where there is no bundle.
         start_error: Why it could not be started; empty when the fleet run was stopped before.
+        is_late: True if it took longer than its time limit.
     """
 
     host: str
@@ -66,6 +73,7 @@ class WorkspaceRun:
     bundle: BundleSummary | None = None
     output: str = ""
     start_error: str = ""
+    is_late: bool = False
 
 
 class _RunningJobs:
@@ -99,15 +107,20 @@ class _RunningJobs:
             self._running[job.fleet].discard(process)
 
     def stop(self, fleet: str, *, interrupt: bool) -> None:
-        """Start no more jobs of the fleet run, and send SIGTERM to its processes if asked to.
-
-        A stopped process handles it only once it is continued.
-        """
+        """Start no more jobs of the fleet run, and send SIGTERM to its processes if asked to."""
         with self._lock:
             self._stopped.add(fleet)
             for process in self._running[fleet] if interrupt else ():
-                process.send_signal(signal.SIGTERM)
-                process.send_signal(signal.SIGCONT)
+                _interrupt(process)
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Tell a run to roll back and to end.
+
+    A stopped process handles SIGTERM only once it is continued.
+    """
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
 
 
 _JOBS = _RunningJobs()
@@ -129,14 +142,37 @@ def run_workspace(job: Job) -> WorkspaceRun:
             if process is None:
                 return WorkspaceRun(host)
             try:
-                status = process.wait()
+                status, is_late = _wait(process, job.seconds)
             finally:
                 _JOBS.end(job, process)
             seconds = time.monotonic() - start
             bundle = read_new_bundle(reports, before)
-            return WorkspaceRun(host, status, seconds, bundle, "" if bundle else _last_output(output))
+            text = "" if bundle else _last_output(output)
+            return WorkspaceRun(host, status, seconds, bundle, text, is_late=is_late)
     except OSError as error:
         return WorkspaceRun(host, start_error=f"{error.strerror or error}: {error.filename or job.reports}")
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | None, bool]:
+    """Wait for a run, and end it once its time is over.
+
+    It is told to roll back first. If it does not end, the kernel ends it. The next run in the workspace recovers it.
+
+    Returns:
+        Its exit code, None if the kernel did not end it, and whether its time was over.
+    """
+    try:
+        return process.wait(seconds), False
+    except subprocess.TimeoutExpired:
+        _interrupt(process)
+    try:
+        return process.wait(min(seconds, _LONGEST_ROLLBACK)), True
+    except subprocess.TimeoutExpired:
+        process.kill()
+    try:
+        return process.wait(_END_SECONDS), True
+    except subprocess.TimeoutExpired:  # it waits for a disk, or is frozen
+        return None, True
 
 
 def stop(fleet: str, *, interrupt: bool) -> None:

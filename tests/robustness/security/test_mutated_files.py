@@ -19,7 +19,11 @@ from sqlite_consolidate.engine.backup.backup_set import backup_sets
 from sqlite_consolidate.engine.backup.rollback.rollback import roll_back
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.fleet.bundle_summary import read_new_bundle
 from sqlite_consolidate.fleet.fleet_file import load_fleet
+from sqlite_consolidate.fleet.members import Member
+from sqlite_consolidate.fleet.rollup import row_from_run
+from sqlite_consolidate.fleet.worker import WorkspaceRun
 from sqlite_consolidate.plan.loader import sha256
 from sqlite_consolidate.report.attempts import earlier_attempts
 from sqlite_consolidate.report.rehearsals import last_rehearsal
@@ -139,6 +143,23 @@ def test_mutated_evidence_is_no_rehearsal_or_is_sound(top: Path, seed: int) -> N
     earlier_attempts(settings, request.plan)
 
     assert last_rehearsal(request).passed is None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_mutated_bundle_of_a_member_has_a_row(top: Path, seed: int) -> None:
+    """The roll-up has what can be read, or the id of a problem."""
+    random = Random(seed)  # noqa: S311 -- for repeatable cases
+    reports = top / "reports"
+    [folder] = reports.glob("*-migrate")
+    file = folder / "evidence.json"
+    file.write_bytes((mutated_bytes if random.random() < 0.2 else mutated_json)(file.read_bytes(), random))
+    before = outside(top)
+
+    run = WorkspaceRun("host", 0, 1.0, read_new_bundle(reports, set(reports.iterdir()) - {folder}))
+    row = row_from_run(Member("bonn", "bonn-1", "/srv/bonn"), "migrate", run)
+
+    assert row.standing in ("accepted", "unsettled")
+    assert outside(top) == before
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -132,7 +132,7 @@ class _FleetRun:
         with self._signals():
             rows = Dispatcher(
                 workers,
-                FleetJob(self._id, self._project, self._verb, self._reports, self._extra),
+                FleetJob(self._id, self._project, self._verb, self._reports, self._extra, self._file.fleet.timeout),
                 keep_going=self._file.fleet.keep_going,
                 interrupted=lambda: self._ended is not None,
                 on_row=lambda row: self._report_row(row, number),
