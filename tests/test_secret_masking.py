@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.secret_keys import is_secret_key
+from sqlite_consolidate.secret_keys import SECRET_WORDS, hints_by_line, is_secret_key, may_have_secret_key
 from sqlite_consolidate.secret_masking import MASK, mask_secrets
 from tests.support.thorough import sampled
 
@@ -261,3 +261,32 @@ def test_longer_line_is_withheld_whole() -> None:
 def test_long_line_without_hint_is_shown() -> None:
     """Minified data has no word of a secret."""
     assert mask_secrets("ab " * 10_000) == "ab " * 10_000
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *sorted(SECRET_WORDS),
+        "apiKey",
+        "client_keys",
+        "AUTH",
+        "db_auth",
+        "_pass",
+        "db_pass",
+        "PIN",
+        "card_pin",
+        "totpSeed",
+    ],
+)
+def test_line_with_a_secret_key_is_not_passed_over(key: str) -> None:
+    """What skips a line without secrets knows each word of such a key."""
+    assert is_secret_key(key)
+    assert hints_by_line(f"\n{key.upper()}\n{key}").keys() == {1, 2}
+    assert may_have_secret_key(f"if x: {key} = 1")
+
+
+def test_lines_are_passed_over_one_by_one() -> None:
+    """A line without a hint has none of the lines around it, and a letter that folds to two moves none."""
+    text = "ß plain\nSTRAßE token\n\nseed"
+
+    assert hints_by_line(text) == {1: {"token"}, 3: {"seed"}}

@@ -6,11 +6,19 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.secret_keys import SECRET_WORDS, is_no_secret, is_secret, is_secret_key
+from sqlite_consolidate.secret_keys import (
+    SHAPES,
+    hints_by_line,
+    is_no_secret,
+    is_secret,
+    is_secret_key,
+    may_have_secret_key,
+)
 from sqlite_consolidate.secret_statements import ANNOTATION, Statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
 MASK = "***"
 """What a text has in place of a secret."""
@@ -21,39 +29,6 @@ _MOST_VALUES = 1000  # each of them is searched in each text
 _UNMISTAKABLE = re.compile(r"(?=.*[^A-Za-z\s]|.*[a-z][A-Z]).{6,}", re.DOTALL)
 _LONGEST_LINE = 10_000  # characters. A pattern that begins again at each place of a longer line would read for hours.
 
-# Each pattern is the shape of a secret. Only its group "secret" is masked, or else all of it.
-_SHAPES = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?<![A-Za-z0-9])(?:gh[oprsu]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})",  # GitHub, GitLab
-        r"(?<![A-Za-z0-9])(?:sk|pk|rk|whsec)[-_](?=[\w-]{0,99}\d)[\w-]{16,}",  # OpenAI, Anthropic, Stripe
-        r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}",  # Amazon
-        r"(?<![A-Za-z0-9])(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}",  # Slack
-        r"hooks\.slack\.com/services/(?P<secret>[\w/]+)",
-        r"(?<![A-Za-z0-9])(?:AIza[\w-]{30,}|ya29\.[\w-]{16,})",  # Google
-        r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{30,}|pypi-[\w-]{30,}|hf_[A-Za-z0-9]{30,}|dop_v1_[0-9a-f]{32,})",
-        r"(?<![A-Za-z0-9])SG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid
-        r"(?<![A-Za-z0-9])eyJ[\w-]{8,}(?:\.[\w-]*){2,4}",  # JSON Web Token
-        r"\b(?i:bearer|basic)\s+(?P<secret>(?=[\w.~+/=-]{1,99}[0-9A-Z=])[\w.~+/=-]{8,})",
-        # The password of a connection string goes on to the last @.
-        (
-            r"://[^\s:/@\"'<>]{0,1000}+:(?!\d{0,9}/)"
-            r"(?P<secret>[^\s\"'<>@]{0,1000}+(?:@[^\s\"'<>@]{0,1000}+(?=@)){0,99}+)@"
-        ),
-        r"://(?P<secret>[\w-]{20,200})@",  # a token instead of a user
-        r"[?&](?:sig|key)=(?P<secret>[^\s&\"']+)",  # Azure, SQLCipher
-        r"(?i:\bpragma\s+(?:\w{1,80}\.)?(?:hex|text)?(?:re)?key)\s*[=(]\s*\\?[\"']?x?\\?[\"'](?P<secret>[^\"'\\]{1,400})",
-        r"(?<![A-Za-z0-9])(?:hv[sbr]\.[\w-]{20,}|shp(?:at|ca|pa|ss)_[A-Za-z0-9]{20,}|GOCSPX-[\w-]{16,})",  # Vault
-        r"(?<!\d)\d{6,12}:AA[\w-]{30,}",  # Telegram
-        r"discord(?:app)?\.com/api/webhooks/\d+/(?P<secret>[\w-]+)",
-        r"AGE-SECRET-KEY-1[A-Za-z0-9]{20,}",
-        r"\$(?:1|2[abxy]|5|6|7|y|apr1|argon2id?)\$[\w./=,$+-]{20,}",  # hashes of passwords
-        r":thin:[^/\s]{1,200}/(?P<secret>[^@\s]{1,200})@",  # Oracle
-        r"\bcurl\b.{0,200}?\s(?:-u|--user)[ =][\"']?[^\s:\"']{1,200}:(?P<secret>[^\s\"']+)",
-        r"\blogin\s+\S{1,200}\s+password\s+(?P<secret>\S+)",  # .netrc
-        r"(?i:\bidentified\s+by|\bpassword)\s+'(?P<secret>[^']+)'",  # SQL
-    )
-)
 _KEY_BLOCK = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|---- BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY ----"
 )
@@ -171,12 +146,7 @@ _BEGINS_BLOCK = re.compile(r"[|>][+-]?\d?$")
 _OPEN_QUOTE = re.compile(r"(?P<quote>\"\"\"|\'\'\'|[\"'])")
 _CONTINUED = re.compile(_KEY + r"\s*\+?=\s*(?P<secret>\S*)\\$")
 _NAMES = "secrets"  # a list of names in a Compose file
-# A line without any of them in lower case has no secret. Most lines have none.
-_HINT = re.compile(
-    "key|auth|pass|pw|://|:thin:|sig=|curl|login|identified|basic|begin|github|glpat|gh[oprsu]_|[spr]k[-_]|whsec|a[ksbc][ic]a"
-    r"|xox|xapp|slack|aiza|ya29|npm_|pypi-|hf_|dop_|sg\.|eyj|hv[sbr]\.|shp|gocspx|:aa|discord|\$[1-9ya]|private-lines|seed|pin\b|"
-    + "|".join(sorted(SECRET_WORDS))
-)
+_NO_HINT = frozenset[str]()
 
 
 def mask_secrets(text: str, *, in_code: bool = False) -> str:
@@ -192,10 +162,19 @@ def mask_secrets(text: str, *, in_code: bool = False) -> str:
             is then no secret. A line of more than 10,000 characters is withheld if it has a word that may belong to a
             secret.
     """
-    if text.isprintable() and not _HINT.search(text.casefold()):
+    lines = text.split("\n")
+    is_plain = text.replace("\n", " ").replace("\t", " ").isprintable()
+    hints = hints_by_line(text if is_plain else "\n".join(map(_visible, lines)))
+    if not hints:
         return text
     masking = _Masking(in_code=in_code)
-    return "\n".join(masking.line(line) for line in text.split("\n"))
+    return "\n".join(masking.line(line, hints.get(number, _NO_HINT)) for number, line in enumerate(lines))
+
+
+def _visible(line: str) -> str:
+    """Return a line as a reader sees it, without spaces at its end."""
+    text = line.rstrip()
+    return text if text.isprintable() else _INVISIBLE.sub("", text)
 
 
 @dataclass
@@ -210,6 +189,7 @@ class _Masking:
         section: Indentation of the key of a section of secrets, -1 for one of an INI file, or None outside of one.
         continues: Whether the line before ends with a backslash within a secret.
         names_secret: Whether the line before names the secret whose value follows.
+        hints: Why the line may have a secret.
         statements: What is known about the statement of a program that a line is in.
     """
 
@@ -220,14 +200,22 @@ class _Masking:
     section: int | None = None
     continues: bool = False
     names_secret: bool = False
+    hints: AbstractSet[str] = _NO_HINT
     statements: Statements = field(default_factory=Statements)
 
-    def line(self, line: str) -> str:
+    @property
+    def _is_outside(self) -> bool:
+        """Return whether nothing of the lines before concerns the next line."""
+        places = (self.end, self.indent, self.below, self.section, self.statements.indent)
+        return places == (None,) * len(places) and not self.continues and not self.names_secret
+
+    def line(self, line: str, hints: AbstractSet[str]) -> str:
         """Return a line with its secrets masked."""
-        text = line.rstrip()
-        visible = text if text.isprintable() else _INVISIBLE.sub("", text)
+        if not hints and self._is_outside:
+            return line
+        self.hints, visible = hints, _visible(line)
         masked = self._masked(visible)
-        return line if masked == visible else masked + line[len(text) :]
+        return line if masked == visible else masked + line[len(line.rstrip()) :]
 
     def _masked(self, line: str) -> str:
         if self.end is not None:
@@ -256,7 +244,7 @@ class _Masking:
 
     def _in_section(self, line: str, indent: int) -> str | None:
         """Mask a member of a section of secrets, and note where it begins and ends."""
-        if self.in_code or len(line) > _LONGEST_LINE:
+        if self.in_code or len(line) > _LONGEST_LINE or (self.section is None and not self.hints):
             return None
         if section := _SECTION.search(line):
             self.section = -1 if section["key"].lower() in _SECTIONS else None
@@ -287,16 +275,17 @@ class _Masking:
 
     def _by_shape_and_key(self, line: str) -> str:
         is_assigned = self.in_code and self.statements.indent is not None
-        if not _HINT.search(line.casefold()) and not self.names_secret and not is_assigned:
-            return line
         if len(line) > _LONGEST_LINE:
-            return self._withheld(line)
-        for pattern in _SHAPES:
-            line = pattern.sub(_replace, line)
+            return self._withheld(line) if self.hints or self.names_secret or is_assigned else line
+        for shape in SHAPES:
+            if not self.hints.isdisjoint(shape.hints):
+                line = shape.pattern.sub(_replace, line)
         if block := _KEY_BLOCK.search(line):
             line = self._without_key(line, block.end())
         if _PUTTY_BLOCK.search(line):
             self.end = _PUTTY_BLOCK_END
+        if not self.names_secret and not is_assigned and not may_have_secret_key(line):
+            return line
         if not self.in_code:
             line = self._after_name(line)
             self._note_what_follows(line)
