@@ -126,6 +126,22 @@ def test_values_are_hidden_that_no_other_text_has() -> None:
     assert hidden_values(plan.encode()) == ("s3cret-v",)
 
 
+def test_secret_is_masked_where_another_command_repeats_it() -> None:
+    """No report shows it then, whatever an application prints."""
+    plan = (
+        "[[smoke]]\nname = 'a'\nrun = ['a', '--token', 's3cret-v']\n"
+        "[[smoke]]\nname = 'b'\nrun = ['echo', 'is s3cret-v here']\n"
+        '[[smoke]]\nname = \'c\'\npython = """print(\'s3cret-v\')"""\n'
+    )
+
+    masked = mask_plan(plan.encode())
+
+    shown = [smoke.get("run", smoke.get("python")) for smoke in tomllib.loads(masked.decode())["smoke"]]
+    assert shown == [["a", "--token", "***"], ["echo", "is *** here"], "print('***')"]
+    assert mask_plan(masked) == masked
+    assert hidden_values(plan.encode()) == ("s3cret-v",)
+
+
 def test_secret_is_masked_where_the_plan_repeats_it() -> None:
     """A pattern is still one, and another secret that is a name as well stays."""
     plan = (

@@ -19,6 +19,7 @@ from sqlite_consolidate.report.bundle_check.parse import schema_errors
 from sqlite_consolidate.report.evidence import Attempt, DatabaseRecord, Finding, Record
 from sqlite_consolidate.report.evidence_json import LEFT_OUT, record_from_json, to_json
 from sqlite_consolidate.report.records import smoke_record
+from sqlite_consolidate.row_differences import Disclosure
 from sqlite_consolidate.text import printable
 from tests.support.reports import records
 from tests.support.reports.scripted_run import ended, record_of_run, scripts
@@ -186,7 +187,7 @@ def test_long_outputs_are_cut_to_their_ends() -> None:
     output = "".join(f"line {number}\n" for number in range(5000))
     test = Smoke.model_validate({"name": "prints", "run": ["prints"]})
 
-    application = smoke_record(test, SmokeResult("prints", ("prints",), 0, stdout=output), withheld=False)
+    application = smoke_record(test, SmokeResult("prints", ("prints",), 0, stdout=output), Disclosure())
 
     assert application.stdout.endswith("line 4999\n")
     assert len(application.stdout) < 21_000

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan, Source
     from sqlite_consolidate.plan.parts.programs import Smoke
     from sqlite_consolidate.report.evidence import Attempt, Place
+    from sqlite_consolidate.row_differences import Disclosure
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -338,11 +339,11 @@ def _table_contents(tables: Mapping[str, TableDigest]) -> dict[str, TableContent
 
 def _smoke_records(run: RunResults | ReadOnlyRun) -> tuple[SmokeRecord, ...]:
     by_name = {test.name: test for test in run.plan.smoke}
-    withheld = run.log.disclosure.withhold_output
-    return tuple(smoke_record(by_name[name], result, withheld=withheld) for name, result in run.application_results)
+    shown = run.log.disclosure
+    return tuple(smoke_record(by_name[name], result, shown) for name, result in run.application_results)
 
 
-def smoke_record(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
+def smoke_record(test: Smoke, result: SmokeResult, shown: Disclosure) -> SmokeRecord:
     """Return what an application did.
 
     The output may hold values of rows: where it is to be withheld, only its lines are counted. Secrets in it are
@@ -350,13 +351,13 @@ def smoke_record(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRe
     """
     return SmokeRecord(
         name=test.name,
-        command=command_text(test),
+        command=command_text(test, shown),
         ended=result.problem or result.ended or f"exit status {result.exit}",
         seconds=result.seconds,
         lines=len(result.stdout.splitlines()),
         error_lines=len(result.stderr.splitlines()),
-        stdout="" if withheld else escaped(last_characters(mask_secrets(result.stdout), _LONGEST_OUTPUT)),
-        stderr="" if withheld else escaped(last_characters(mask_secrets(result.stderr), _LONGEST_OUTPUT)),
+        stdout="" if shown.withhold_output else escaped(last_characters(mask_secrets(result.stdout), _LONGEST_OUTPUT)),
+        stderr="" if shown.withhold_output else escaped(last_characters(mask_secrets(result.stderr), _LONGEST_OUTPUT)),
     )
 
 

@@ -41,7 +41,8 @@ CLOUD_ID={CLOUD}
 def workspace(tmp_path: Path) -> Workspace:
     """Return a workspace with six secrets in a file that the run rewrites.
 
-    A smoke test prints one of them and one more. Another expects an argument in its output that is a secret.
+    A smoke test prints one of them and one more. Another expects an argument in its output that is a secret,
+    and a third has it in its command.
     """
     workspace = build_one_source(tmp_path)
     (workspace.root / "app/.env").write_text(ENVIRONMENT)
@@ -53,6 +54,7 @@ def workspace(tmp_path: Path) -> Workspace:
         plan.write("[[smoke]]\nname = 'tells'\npython = 'import app.tell'\npath = ['.']\n")
         told = f"run = ['python', '-c', 'import sys; print(sys.argv)', '--password', '{PLANNED[1]}', '{PLANNED[2]}']"
         plan.write(f"[[smoke]]\nname = 'asks'\n{told}\nexpect = {{ stdout = '{PLANNED[1]}' }}\n")
+        plan.write(f"[[smoke]]\nname = 'repeats'\nrun = ['echo', '{PLANNED[1]}', 'or {PLANNED[1]}']\n")
     return workspace
 
 
@@ -96,6 +98,9 @@ def test_accepted_bundle_with_masked_output_is_accepted(workspace: Workspace) ->
     assert ran.exit == 0, ran.text
     outputs = {application["name"]: application["stdout"] for application in ran.evidence["smoke"]}
     assert outputs["tells"] == "connecting with *** ***\n"
+    assert outputs["repeats"] == "*** or ***\n"
+    assert ran.folder is not None
+    assert workspace.forked("verify", f"--bundle={ran.folder}").exit == 0
     assert PRINTED not in json.dumps(ran.evidence["smoke"])
 
 

@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.backup.copied_files import Reason
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, Relation, equal
 from sqlite_consolidate.plan.parts.masked_plan import masked_smoke
+from sqlite_consolidate.row_differences import Disclosure
 from sqlite_consolidate.secret_masking import MASK, PATTERN_OF_MASK, mask_secrets
 from sqlite_consolidate.text import counted, list_names, one_line
 
@@ -31,6 +32,7 @@ _SHOWN_LINES = 300  # characters of the last lines of each output of a test that
 _SEARCHED = 100_000  # characters at the end of an output in which names are searched for
 _MAX_SUBJECT = 120
 _MAX_FILES_NAMED = 5  # files
+_WITHOUT_PLAN = Disclosure()
 
 
 def smoke_findings(test: Smoke, result: SmokeResult) -> list[Finding]:
@@ -88,12 +90,17 @@ def _does_nothing(node: ast.stmt) -> bool:
     return all(isinstance(constant, ast.Constant) for constant in constants)
 
 
-def smoke_observations(test: Smoke, result: SmokeResult) -> list[Observation]:
+def smoke_observations(test: Smoke, result: SmokeResult, disclosure: Disclosure = _WITHOUT_PLAN) -> list[Observation]:
     """Observe that the test ran, ended in time, and gave the expected status and output.
 
     The first observation that its output does not satisfy has the remarks of the result.
+
+    Args:
+        test: The smoke test.
+        result: Its result.
+        disclosure: What the command may show of the secrets that the plan states elsewhere.
     """
-    observations = list(_observations(test, result))
+    observations = list(_observations(test, result, disclosure))
     failures = [index for index, observation in enumerate(observations) if not observation.holds]
     failed = next((index for index in failures if observations[index].program_output), None)
     if failed is not None and result.remarks:
@@ -136,8 +143,8 @@ def _is_named(file: str, output: str) -> bool:
     return any(text in output and re.search(rf"(?<![\w-]){re.escape(text)}(?![\w-])", output) for text in texts)
 
 
-def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
-    subject = _subject(test)
+def _observations(test: Smoke, result: SmokeResult, disclosure: Disclosure) -> Iterator[Observation]:
+    subject = _subject(test, disclosure)
     if result.problem:
         yield Observation(subject, "can be started", result.problem, holds=False, todo=f"Run it by hand. {_PLAN_HINT}")
         return
@@ -246,17 +253,18 @@ def _shortened(text: str) -> str:
     return line if len(line) <= _SHOWN_HEAD + _SHOWN_TAIL else f"{line[:_SHOWN_HEAD]} … {line[-_SHOWN_TAIL:]}"
 
 
-def command_text(test: Smoke) -> str:
+def command_text(test: Smoke, disclosure: Disclosure = _WITHOUT_PLAN) -> str:
     """Return the command of a smoke test as a plan states it, without its secrets.
 
-    The path of an interpreter belongs to this machine.
+    The path of an interpreter belongs to this machine. A secret is masked before the words are quoted, as in the plan
+    of a bundle.
     """
     shown = masked_smoke(test)
-    return shlex.join(["python", "-c", shown.python] if shown.python else shown.run)
+    return shlex.join(map(disclosure.of_text, ["python", "-c", shown.python] if shown.python else shown.run))
 
 
-def _subject(test: Smoke) -> str:
-    line = one_line(command_text(test))
+def _subject(test: Smoke, disclosure: Disclosure) -> str:
+    line = one_line(command_text(test, disclosure))
     return line if len(line) <= _MAX_SUBJECT else line[: _MAX_SUBJECT - 1] + "…"
 
 

@@ -351,7 +351,7 @@ class RunResults(Pipeline):
         result = self.applications.run(test)
         self.application_results.append((name, result))
         self.log.note(*smoke_findings(test, result))
-        return smoke_observations(test, result)
+        return smoke_observations(test, result, self.log.disclosure)
 
     def databases(self) -> frozenset[tuple[int, int]]:
         """Return device and inode of every database of the plan.

@@ -149,7 +149,7 @@ class ReadOnlyRun(Pipeline):
         result = self.applications.run(test)
         self.application_results.append((name, result))
         self.log.note(*smoke_findings(test, result))
-        return smoke_observations(test, result)
+        return smoke_observations(test, result, self.log.disclosure)
 
     def close(self) -> None:
         """Remove the private copies."""

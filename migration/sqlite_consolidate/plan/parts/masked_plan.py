@@ -180,7 +180,7 @@ class _MaskedTokens:
 
     Attributes:
         text: Valid TOML.
-        secrets: Secrets that are masked in patterns, prose and comments as well.
+        secrets: Secrets that are masked in commands, patterns, prose and comments as well.
         key: The key whose value is read.
         table: The innermost table that has it.
         words: Strings of the array so far.
@@ -240,9 +240,9 @@ class _MaskedTokens:
     def _mask(self, value: str) -> str:
         if self.key == _COMMAND:
             before, program = (self.words[-1], self.words[0]) if self.words else ("", value)
-            return _mask_argument(value, before, program)
+            return self._without_secrets(_mask_argument(value, before, program), MASK)
         if self.key == "python":
-            return _mask_code(value)
+            return self._without_secrets(_mask_code(value), MASK)
         if self.key in _PATTERNS:
             return self._without_secrets(_mask_pattern(value), PATTERN_OF_MASK)
         if self.table == _CONSTANTS and is_secret_key(self.key):
