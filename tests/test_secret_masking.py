@@ -285,8 +285,8 @@ def test_line_with_a_secret_key_is_not_passed_over(key: str) -> None:
     assert may_have_secret_key(f"if x: {key} = 1")
 
 
+def test_lines_are_passed_over_one_by_one() -> None:
     """A line without a hint has none of the lines around it, whatever their letters fold to."""
-    """A line without a hint has none of the lines around it, and a letter that folds to two moves none."""
     text = "ß plain\nSTRAßE token\n\nseed"
 
     assert hints_by_line(text) == {1: {"token"}, 3: {"seed"}}
