@@ -192,6 +192,10 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "already": lambda d: _so(d["already"] and d.verdict == _GOOD),
     "found": lambda d: _so(d.accepted("inventory") and d.passed("databases-found"), d.inventory("databases")),
     "proposed": lambda d: _so(d.accepted("inventory") and d["inventory"]["plan"] and d.passed("plan-proposed")),
+    "passes": lambda d: _so(
+        d["inventory"]["plan"] and not d["inventory"]["objections"] and not d["inventory"]["unrehearsed"],
+        *(int(word.split()[0]) for word in d["inventory"]["untried"]),
+    ),
     "untouched": lambda d: _so(d.mode == "rehearsal" and d.finished and d.untouched),
     "copied": lambda d: _so(d.accepted("migrate", "rehearsal") and d.passed("rows-counted"), *d.copied),
     "code-changed": lambda d: _so(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _INVENTORY = {
     "databases": [], "overlaps": [], "duplicates": [], "passed_over": [], "plan": "consolidation.toml",
-    "decisions": 2, "objections": ["other-count"], "target_because": [],
+    "decisions": 2, "objections": ["other-count"], "target_because": [], "unrehearsed": "", "untried": [],
 }  # fmt: skip
 
 _OF_INVENTORY = ("databases-found", "plan-proposed", "only-looked")
@@ -51,6 +51,13 @@ def drawn() -> dict[str, Record]:
         accepted, mode=Mode.ROLLBACK, criteria=(records.passed("restored-exact", "workspace.db"),), stages=rolled_back
     )
     alone = replace(accepted, target=replace(accepted.target, size=None, rows={})) if accepted.target else accepted
+    inventory = replace(
+        accepted, mode=Mode.INVENTORY, extra={"inventory": _INVENTORY}, sources=(), target=None, moves=(),
+        criteria=tuple(records.passed(id, "workspace") for id in _OF_INVENTORY),
+        rollback={}, backup_set="", archive={}, change={}, stages=(StageRecord("05-inventory", "passed", 0.1),),
+    )  # fmt: skip
+    passing = _INVENTORY | {"decisions": 1, "objections": [], "untried": ["2 references"]}
+    unrehearsed = passing | {"unrehearsed": "not rehearsed"}
     return {
         "accepted": accepted,
         "accepted, not rehearsed": replace(accepted, rollback={"command": accepted.rollback["command"]}),
@@ -87,11 +94,9 @@ def drawn() -> dict[str, Record]:
         "rolled back, changes discarded": replace(rollback, findings=(discarded,)),
         "rollback refused": replace(at_once, mode=Mode.ROLLBACK, planned=(), stages=rolled_back),
         "already": replace(accepted, already=True, criteria=(), moves=()),
-        "inventory": replace(
-            accepted, mode=Mode.INVENTORY, extra={"inventory": _INVENTORY}, sources=(), target=None, moves=(),
-            criteria=tuple(records.passed(id, "workspace") for id in _OF_INVENTORY),
-            rollback={}, backup_set="", archive={}, change={}, stages=(StageRecord("05-inventory", "passed", 0.1),),
-        ),
+        "inventory": inventory,
+        "inventory, plan passes": replace(inventory, extra={"inventory": passing}),
+        "inventory, not rehearsed": replace(inventory, extra={"inventory": unrehearsed}),
     }  # fmt: skip
 
 

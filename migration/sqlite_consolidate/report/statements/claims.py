@@ -128,6 +128,9 @@ CLAIMS = (
     Claim("found", _V, (Ending.FOUND,), "inventory", "This workspace has {found}.", ("databases-found",), "inventory"),
     Claim("proposed", _V, (Ending.FOUND,), "inventory", "The proposed plan is {plan}.",
           ("plan-proposed",), condition=lambda facts: bool(facts.values["plan"])),
+    Claim("passes", _V, (Ending.FOUND,), "inventory",
+          "This plan passes as it stands, because it was rehearsed on copies up to COMMIT{untried}.",
+          ("plan-proposed",), condition=lambda facts: facts.plan_passes),
     Claim("untouched", _V, (*_REHEARSED, Ending.UNREHEARSED, Ending.REFUSED, Ending.INTERRUPTED), "findings",
           "The workspace was not touched.", condition=lambda facts: facts.is_rehearsal and facts.is_untouched),
     # What changed?

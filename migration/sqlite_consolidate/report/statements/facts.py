@@ -15,6 +15,7 @@ from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.formatting import count_of, moment
 from sqlite_consolidate.report.questions import outcomes
 from sqlite_consolidate.report.statements.endings import Ending, ending_of
+from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,6 +175,8 @@ class Facts:
         yield "decisions", count_of(self.inventory_count("decisions"), "decision")
         yield "objections", count_of(self.inventory_count("objections"), "problem")
         yield "plan", str(self._inventory.get("plan", ""))
+        untried = self._inventory.get("untried", [])
+        yield "untried", f" (not tried yet: {join_names(untried)})" if untried else ""
         yield "verb", record.mode.verb
         yield "next_verb", record.mode.next_verb
 
@@ -203,6 +206,12 @@ class Facts:
     def is_about_databases(self) -> bool:
         """Return whether the run is about the databases of a workspace."""
         return self.record.mode not in (Mode.BUNDLE, Mode.SELFTEST)
+
+    @property
+    def plan_passes(self) -> bool:
+        """Return whether an inventory has rehearsed its plan without an objection."""
+        is_rehearsed = bool(self._inventory.get("plan")) and not self._inventory.get("unrehearsed")
+        return is_rehearsed and not self.inventory_count("objections")
 
     def inventory_count(self, key: str) -> int:
         """Return a number of the inventory, or the length of one of its lists."""
