@@ -134,6 +134,7 @@ def test_keys_that_are_no_integers_stay(tmp_path: Path) -> None:
     [
         ("parent_id", "(1, NULL), (2, 1)", ("t", "id")),
         ("t_id", "(1, 2), (2, 1)", ("t", "id")),
+        ("from_t", "(1, 0), (2, 1)", ("t", "id")),
         ("t_id", "(1, 2), (2, 7)", None),
         ("chat_id", "(1, 2), (2, 7)", None),
     ],
@@ -159,3 +160,44 @@ def test_amounts_and_texts_are_no_references(tmp_path: Path) -> None:
     [candidate] = discover(tmp_path).candidates
 
     assert inspect_file(tmp_path, candidate).unstated == ()
+
+
+def test_order_of_rows_is_no_reference(tmp_path: Path) -> None:
+    """The name ends with that of its table, and its numbers are keys by chance."""
+    sql = "CREATE TABLE orders(id INTEGER PRIMARY KEY, sort_order INTEGER); INSERT INTO orders VALUES (1, 2), (2, 1)"
+    execute(tmp_path / "a.db", sql)
+    [candidate] = discover(tmp_path).candidates
+
+    assert inspect_file(tmp_path, candidate).unstated == ()
+
+
+VISITS = "CREATE TABLE visits(id INTEGER PRIMARY KEY, at); INSERT INTO visits VALUES (1, '{0}1'), (2, '{0}2'), (5, 5);"
+
+
+def test_rows_with_the_keys_of_another_table_follow_it(tmp_path: Path) -> None:
+    """Browsers keep ``visit_source`` in this way, and no FOREIGN KEY says so."""
+    sql = VISITS + "CREATE TABLE visit_source(id INTEGER PRIMARY KEY, kind); INSERT INTO visit_source VALUES (2, 3);"
+
+    refined = proposal_of(tmp_path, app=sql.format("x"), shop=sql.format("y"))
+
+    stated = [
+        (table.name, each.column, each.to) for table in written(tmp_path, refined).tables for each in table.refers
+    ]
+    assert stated == [("visit_source", "id", "visits.id")]
+    assert (refined.objections, refined.proposal.decisions) == ((), 0)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "id INTEGER PRIMARY KEY, visit_id INTEGER REFERENCES visits(id)); INSERT INTO visit_source VALUES (2, 1)",
+        "id INTEGER PRIMARY KEY AUTOINCREMENT, kind); INSERT INTO visit_source VALUES (2, 1)",
+        "id INTEGER PRIMARY KEY, kind); INSERT INTO visit_source VALUES (3, 1)",
+    ],
+)
+def test_rows_with_keys_of_their_own_follow_no_table(tmp_path: Path, declared: str) -> None:
+    """Their keys have another meaning."""
+    execute(tmp_path / "a.db", f"{VISITS}CREATE TABLE visit_source({declared}")
+    [candidate] = discover(tmp_path).candidates
+
+    assert [each for each in inspect_file(tmp_path, candidate).unstated if each.column == "id"] == []

@@ -15,11 +15,14 @@ from sqlite_consolidate.inventory.references.key_names import names_key_of, sing
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
 
 _NUMBER_TYPES = re.compile(r"INT|^$|NUM|DEC|BOOL|DATE", re.IGNORECASE)
 _ENDS_LIKE_AN_ID = re.compile(r".+_id|.*[a-z0-9]Id", re.ASCII)
+_NUMBERS = "{0} > 0 AND typeof({0}) = 'integer'"
+_DIRECTIONS = frozenset({"from", "to", "opener", "origin", "originator", "referring", "source", "target"})
 _OWN_TABLE = frozenset({"parent", "root", "original", "previous", "prev", "next", "ancestor", "reply"})
 
 
@@ -46,8 +49,40 @@ def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -
         tables: The tables that can be moved.
     """
     ordinary = [table for table in tables if table.kind == "table" and table.is_readable]
-    references = (_reference(con, table, column, ordinary) for table, column in _undeclared(ordinary))
-    return tuple(reference for reference in references if reference)
+    references = [_reference(con, table, column, ordinary) for table, column in _undeclared(ordinary)]
+    stated = [reference for reference in references if reference]
+    known = {(reference.table, folded(reference.to[0])) for reference in stated if reference.to}
+    known |= {(table.name, folded(key.parent)) for table in ordinary for key in table.foreign_keys}
+    return (*stated, *_shared_keys(con, ordinary, known))
+
+
+def _shared_keys(
+    con: sqlite3.Connection, tables: Sequence[Table], known: AbstractSet[tuple[str, str]]
+) -> Iterator[UnstatedReference]:
+    """Yield each key that numbers the rows of another table.
+
+    The table has the name of the other one, as ``visit_source`` has that of ``visits``.
+
+    Args:
+        con: Reads the database.
+        tables: The tables that can be moved.
+        known: Tables that refer to another one by another column, each with the other one, folded.
+    """
+    for table in tables:
+        parents = [
+            other for other in tables if _is_part_of(table, other) and (table.name, folded(other.name)) not in known
+        ]
+        for parent in sorted(parents, key=lambda other: -len(other.name))[:1]:
+            [column], [key] = table.primary_key, parent.primary_key
+            if _fits(con, table, column, parent.name, key):
+                yield UnstatedReference(table.name, column, (parent.name, key))
+
+
+def _is_part_of(table: Table, parent: Table) -> bool:
+    """Return whether a table may have the keys of another one, after which it is named."""
+    words, first = words_of_name(table.name), words_of_name(parent.name)
+    has_keys = len(table.primary_key) == len(parent.primary_key) == 1 and not table.autoincrement
+    return has_keys and len(words) > len(first) and words[: len(first)] == first
 
 
 def _undeclared(tables: Sequence[Table]) -> Iterator[tuple[Table, Column]]:
@@ -67,28 +102,47 @@ def _reference(
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
     if not parents and not is_id:
         return None
-    numbers = f"{quoted(column.name)} > 0 AND typeof({quoted(column.name)}) = 'integer'"
-    source = f"FROM main.{quoted(table.name)}"
-    if con.execute(f"SELECT 1 {source} WHERE {numbers} LIMIT 1").fetchone() is None:
+    if not _has_rows(con, table, _NUMBERS.format(quoted(column.name))):
         return UnstatedReference(table.name, column.name, is_empty=True) if is_id or parents else None
     for parent, key in parents:
-        unknown = f"{numbers} AND {quoted(column.name)} NOT IN (SELECT {quoted(key)} FROM main.{quoted(parent)})"
-        other = f"typeof({quoted(column.name)}) NOT IN ('integer', 'null')"
-        if con.execute(f"SELECT 1 {source} WHERE ({unknown}) OR {other} LIMIT 1").fetchone() is None:
+        if _fits(con, table, column.name, parent, key):
             return UnstatedReference(table.name, column.name, (parent, key))
     return UnstatedReference(table.name, column.name) if is_id else None
+
+
+def _fits(con: sqlite3.Connection, table: Table, column: str, parent: str, key: str) -> bool:
+    """Return whether each number above 0 of a column is a key, and it has no other values."""
+    numbers, name = _NUMBERS.format(quoted(column)), quoted(column)
+    unknown = f"{numbers} AND {name} NOT IN (SELECT {quoted(key)} FROM main.{quoted(parent)})"
+    return not _has_rows(con, table, f"({unknown}) OR typeof({name}) NOT IN ('integer', 'null')") and _has_rows(
+        con, table, numbers
+    )
+
+
+def _has_rows(con: sqlite3.Connection, table: Table, condition: str) -> bool:
+    query = f"SELECT 1 FROM main.{quoted(table.name)} WHERE {condition} LIMIT 1"
+    return con.execute(query).fetchone() is not None
 
 
 def _parents(table: Table, column: str, tables: Sequence[Table]) -> list[tuple[str, str]]:
     """Return the tables and keys that a column is named after, the longest name first.
 
-    A column such as ``parent_id`` is named after its own table.
+    A column such as ``parent_id``, or ``from_visit`` of ``visits``, is named after its own table.
     """
     parents = []
     words = words_of_name(column)
     for other in tables:
         keys = [key for key in single_keys(other) if other is not table or folded(key) != folded(column)]
-        is_own = other is table and not _OWN_TABLE.isdisjoint(words[:1])
-        if keys and (is_own or words == words_of_name(other.name) or names_key_of(column, other.name, keys)):
+        name = words_of_name(other.name)
+        is_own = other is table and (not _OWN_TABLE.isdisjoint(words[:1]) or _names_row_of(words, name))
+        if keys and (is_own or words == name or names_key_of(column, other.name, keys)):
             parents.append((other.name, next((key for key in other.primary_key if key in keys), keys[0])))
     return sorted(parents, key=lambda parent: -len(parent[0]))
+
+
+def _names_row_of(column: list[str], table: list[str]) -> bool:
+    """Return whether a column names another row.
+
+    ``from_visit`` of ``visits`` does, and ``sort_order`` of ``orders`` does not.
+    """
+    return column[0] in _DIRECTIONS and column[1:] == table
