@@ -37,6 +37,7 @@ LEVELS: dict[str, Level] = {
     "fault-not-planted": "attention",
     "further-column": "note",
     "file-appeared": "attention",
+    "file-left": "note",
     "file-vanished": "attention",
     "hot-journal-rolled-back": "attention",
     "id-unfollowed": "attention",

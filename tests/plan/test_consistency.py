@@ -56,6 +56,11 @@ def mistakes(text: str) -> list[tuple[str, str]]:
             "source 1, leave 1",
             "leaves-nothing", ["views"],
         ),
+        (
+            QUEUE + TASKS + '[[source.leave]]\nfiles = ["a.db"]\nreason = "r"\n',
+            "source 1, leave 1, files 1",
+            "leaves-nothing", ["pattern"],
+        ),
         (QUEUE, "source 1", "idle-source", ["[[source.table]]"]),
         (QUEUE + "table = []\n", "source 1", "idle-source", []),
         (

@@ -287,7 +287,7 @@ def test_file_that_is_no_plan_has_these_sentences(tmp_path: Path, content: bytes
             SOURCE + TABLE + LEAVE + 'views = []\nreason = "r"\n',
             (
                 "this entry names no object to leave behind. Name at least one of tables, views, triggers,"
-                " indexes, as a list of patterns. [leaves-nothing]"
+                " indexes, files, as a list of patterns. [leaves-nothing]"
             ),
         ),
         (

@@ -93,14 +93,14 @@ class ProposedLeave:
     """Hold one ``[[source.leave]]`` for what cannot or need not be copied.
 
     Attributes:
-        table: Name of the table, or of an index.
-        kind: ``tables`` or ``indexes``.
+        table: Name of the table, of an index, or of a file that the pattern of the source matches.
+        kind: ``tables``, ``indexes`` or ``files``.
     """
 
     table: str
     reason: str
     decide: tuple[str, ...] = ()
-    kind: Literal["tables", "indexes"] = "tables"
+    kind: Literal["tables", "indexes", "files"] = "tables"
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,16 @@ class ProposedSource:
     def subjects(self, table: str) -> frozenset[str]:
         """Return the subjects that problems of a table have."""
         return frozenset(f"{file}:{table}" for file in (self.file, *self.files))
+
+    def without_files(self, left: Sequence[ProposedLeave]) -> ProposedSource:
+        """Return the source of a pattern whose other files it moves."""
+        files = tuple(file for file in self.files if file not in {leave.table for leave in left})
+        lost = set(self.files) - set(files)
+        maps = [
+            replace(each, shared=tuple(dict.fromkeys(files[0] if file in lost else file for file in each.shared)))
+            for each in self.maps
+        ]
+        return replace(self, files=files, maps=tuple(maps), leaves=(*self.leaves, *left))
 
     def each_file(self) -> tuple[ProposedSource, ...]:
         """Return a source for each file, without policies and new keys."""

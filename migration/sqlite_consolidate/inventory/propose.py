@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.proposal import LeftOut, Proposal
+from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave
 from sqlite_consolidate.inventory.refinement.counters import find_counters
 from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, rebuild_over_shared
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.proposal import ProposedRebuild, ProposedSource
 
 _MAX_SOURCE_BYTES, _MAX_TABLE_BYTES = 1_500, 500  # of a plan, at most, where every table is kept apart
+_UNREAD = ("encrypted", "unreadable")
 _MOST_HOLDERS = 3  # processes that a plan names for one source
 _UNREFERENCED = (
     "no code is seen to open this file: how does your application reach it? "
@@ -60,8 +61,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
     mentions_of = {entry.file: len(entry.mentions) for entry in eligible}
     target, reason = choose_target([entry.database for entry in eligible], mentions_of, inventory.root.name)
-    candidates = [entry for entry in inventory.entries if entry.is_live or entry.role == "no rows"]
-    families, postponed = _split_by_size(find_families(inventory.root, candidates, target.file))
+    families, postponed = _split_by_size(find_families(inventory.root, inventory.entries, target.file))
     entries = [entry for family in families for entry in family.entries]
     possible_rebuilds = find_rebuilds([target, *(family.database for family in families)])
     sources = tuple(
@@ -69,6 +69,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
         for source in _sources(inventory, families, target, possible_rebuilds)
     )
     files = [entry.file for entry in entries]
+    named = {*files, *(entry.file for family in families for entry in family.exceptions)}
     moved_indexes = {folded(each.name) for source in sources for each in source.maps if each.is_index}
     mentions = [mention for entry in entries for mention in entry.mentions]
     smoke = propose_smoke_tests(inventory.root, mentions, target.file)
@@ -80,7 +81,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
         target_reasons=(reason,),
         sources=sources,
         left_out=(
-            *(_left_out(entry) for entry in inventory.entries if not entry.is_live and entry.file not in files),
+            *(_left_out(entry) for entry in inventory.entries if not entry.is_live and entry.file not in named),
             *_postponed(postponed),
         ),
         references=_references(inventory, files, target.file, mentions),
@@ -121,6 +122,7 @@ def _with_question(proposal: SourceProposal, inventory: Inventory) -> ProposedSo
     The rows of a conflicted copy get no new keys, because they are versions of other rows.
     """
     source = proposal.source(_notes(proposal.family), _questions(inventory, proposal.family))
+    source = replace(source, leaves=(*source.leaves, *map(_left_of_pattern, proposal.family.exceptions)))
     if reason := _reason_of_copy(proposal.family):
         return replace(source, obstacle=f"{reason}.", version=_CONFLICTED.format(reason=reason))
     return source
@@ -165,8 +167,7 @@ def _ask_who_opens(entries: Sequence[Entry]) -> str:
 
 def _notes(family: Family) -> tuple[str, ...]:
     database, entries = family.database, family.entries
-    facts = [f"{len(entries)} files"] if len(entries) > 1 else []
-    facts += [f"tables with rows: {len(database.tables_with_rows)} of {len(database.tables)}", *database.features]
+    facts = [f"tables with rows: {len(database.tables_with_rows)} of {len(database.tables)}", *database.features]
     changed = max(entry.database.changed for entry in entries)
     mentions = sum(len(entry.mentions) for entry in entries)
     notes = [f"{', '.join(facts)}; last changed {changed[:10]}; mentions in the code: {mentions}"]
@@ -190,13 +191,21 @@ def _references(
 
 
 def _left_out(entry: Entry) -> LeftOut:
-    kind = entry.database.kind
-    reason = (
-        entry.role_reason
-        if entry.role in ("not read", "no rows", "copy")
-        else f"looks like a {entry.role}: {entry.role_reason}"
-    )
-    return LeftOut(entry.file, reason, decide=kind in ("encrypted", "unreadable"))
+    return LeftOut(entry.file, _reason_to_leave(entry), decide=entry.database.kind in _UNREAD)
+
+
+def _left_of_pattern(entry: Entry) -> ProposedLeave:
+    reason = _reason_to_leave(entry)
+    question = f"{entry.file} is left out: {reason}. Confirm the reason, or make the file readable."
+    return ProposedLeave(entry.file, reason, (question,) if entry.database.kind in _UNREAD else (), "files")
+
+
+def _reason_to_leave(entry: Entry) -> str:
+    """Return why a file is no source, or no source of the pattern that matches it."""
+    if entry.role == "conflict":
+        return f"{entry.role_reason}, and a source by itself"
+    is_plain = entry.role in ("not read", "no rows", "copy")
+    return entry.role_reason if is_plain else f"looks like a {entry.role}: {entry.role_reason}"
 
 
 def _trees(files: Sequence[str]) -> tuple[str, ...]:

@@ -154,11 +154,19 @@ def _moves_all(source: object) -> bool:
 
 
 def _leaves_nothing(data: Data) -> Iterator[Problem]:
-    kinds = get_args(LeftKind)
+    kinds = (*get_args(LeftKind), "files")
     for loc, entry in _each(data, "source", ..., "leave", ...):
         if isinstance(entry, dict) and not any(entry.get(kind) for kind in kinds):
             hint = f"Name at least one of {', '.join(kinds)}, as a list of patterns."
             yield mistake_at(loc, "leaves-nothing", "this entry names no object to leave behind.", hint)
+    for loc, source in _each(data, "source", ...):
+        file = source.get("file") if isinstance(source, dict) else None
+        left = [place for place, _ in _texts(data, *loc, "leave", ..., "files", ...)]
+        if left and isinstance(file, str) and "*" not in file and "?" not in file:
+            fact = f"files leaves files of a pattern behind, and {in_quotes(file)} is one file."
+            yield mistake_at(
+                left[0], "leaves-nothing", fact, "Write a pattern as the file of the source, or remove files."
+            )
 
 
 def _idle(data: Data) -> Iterator[Problem]:

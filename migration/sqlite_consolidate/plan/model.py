@@ -108,16 +108,21 @@ class TableMap(Part):
 
 
 LeftKind = Literal["tables", "views", "triggers", "indexes"]
-"""Kind of the objects that a ``[[source.leave]]`` names. At least one of them has patterns."""
+"""Kind of the objects that a ``[[source.leave]]`` names."""
 
 
 class Leave(Part):
-    """Name objects of a source that are not moved, by shell patterns such as ``agent_*``."""
+    """Name objects of a source that are not moved, by shell patterns such as ``agent_*``.
+
+    Attributes:
+        files: Files that the pattern of the source matches and that are no sources of it. These are patterns of paths.
+    """
 
     tables: Patterns = ()
     views: Patterns = ()
     triggers: Patterns = ()
     indexes: Patterns = ()
+    files: Patterns = ()
     reason: Name
 
     def names(self, kind: LeftKind, name: str) -> bool:

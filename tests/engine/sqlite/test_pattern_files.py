@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files, files_of_patterns
+from sqlite_consolidate.plan.model import Leave
 from tests.support.workspaces.pattern_plans import plan_of_pattern
 
 if TYPE_CHECKING:
@@ -32,6 +33,15 @@ def test_files_of_this_tool_are_no_sources(tmp_path: Path) -> None:
     assert files(tmp_path, "*") == ["a.db"]
     assert files(tmp_path, "*/*.db", reports=tmp_path / "reports") == ["q/b.db"]
     assert files(tmp_path, "*/*/*.db") == []
+
+
+def test_files_that_the_plan_leaves_are_no_sources(tmp_path: Path) -> None:
+    """A path and a pattern of paths name them."""
+    create(tmp_path, "q/a.db", "q/a copy.db", "q/b.db", "q/b copy.db", "q/c.db")
+    leave = [Leave(files=("q/* copy.db", "q/c.db"), reason="copies")]
+
+    assert files_of_patterns(plan_of_pattern("q/*.db", leave=leave), tmp_path).keys() == {"q/*.db"}
+    assert sorted(files_of_patterns(plan_of_pattern("q/*.db", leave=leave), tmp_path)["q/*.db"]) == ["q/a.db", "q/b.db"]
 
 
 def test_sidecar_files_and_folders_are_no_sources(tmp_path: Path) -> None:

@@ -30,6 +30,12 @@ def sources(refined: RefinedProposal) -> list[tuple[str, str, int]]:
     return [(source.name, source.file, len(source.all_files)) for source in refined.proposal.sources]
 
 
+def exceptions(refined: RefinedProposal) -> list[tuple[str, int]]:
+    """Return the files that patterns leave, and the number of decisions about each."""
+    leaves = [leave for source in refined.proposal.sources for leave in source.leaves]
+    return [(leave.table, len(leave.decide)) for leave in leaves if leave.kind == "files"]
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
@@ -82,17 +88,75 @@ def test_file_without_rows_is_of_the_pattern(tmp_path: Path) -> None:
     assert refined.objections == ()
 
 
-def test_damaged_file_of_a_pattern_is_left_out(tmp_path: Path) -> None:
-    """The others are sources of their own, because no pattern excludes a file."""
+def test_damaged_file_is_an_exception_of_its_pattern(tmp_path: Path) -> None:
+    """The other files are sources by the pattern, and the operator decides about this one."""
     schema = ROWS.replace("u(a)", "u(a NOT NULL)")
     bad = "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE u(a NOT NULL)' WHERE name = 'u'"
-    shards = {f"x{number}": schema.format(number) for number in range(3)}
+    shards = {f"x{number}": schema.format(number) for number in range(1, 4)}
 
-    refined = proposal_of(tmp_path, main=MAIN, **shards, x3=f"{ROWS.format('NULL')} {bad}")
+    refined = proposal_of(tmp_path, main=MAIN, x0=f"{ROWS.format('NULL')} {bad}", **shards)
 
-    assert [file for _, file, _ in sources(refined)] == ["x0.db", "x1.db", "x2.db"]
-    assert [(left.file, left.decide) for left in refined.proposal.left_out] == [("x3.db", True)]
+    assert sources(refined) == [("x", "x*.db", 3)]
+    assert exceptions(refined) == [("x0.db", 1)]
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+
+
+def test_two_good_files_need_no_pattern(tmp_path: Path) -> None:
+    """Two sources are shorter than a pattern with an exception."""
+    schema = ROWS.replace("u(a)", "u(a NOT NULL)")
+    bad = "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE u(a NOT NULL)' WHERE name = 'u'"
+
+    refined = proposal_of(
+        tmp_path, main=MAIN, x0=schema.format(1), x1=schema.format(2), x2=f"{ROWS.format('NULL')} {bad}"
+    )
+
+    assert [file for _, file, _ in sources(refined)] == ["x0.db", "x1.db"]
+    assert [(left.file, left.decide) for left in refined.proposal.left_out] == [("x2.db", True)]
+
+
+def test_copy_is_an_exception_of_its_pattern(tmp_path: Path) -> None:
+    """Its rows are those of another file, so there is nothing to decide."""
+    refined = proposal_of(tmp_path, main=MAIN, **files("x1", "x2", "x3"), **{"x1 copy": ROWS.format(0)})
+
+    assert sources(refined) == [("x", "x*.db", 3)]
+    assert exceptions(refined) == [("x1 copy.db", 0)]
+    assert refined.proposal.left_out == ()
+    assert (refined.objections, refined.proposal.decisions) == ((), 0)
+
+
+def test_unreadable_file_is_an_exception_to_decide(tmp_path: Path) -> None:
+    """It may have rows that were not read."""
+    (tmp_path / "x9.db").write_bytes(b"SQLite format 3\0" + b"x" * 1008)
+
+    refined = proposal_of(tmp_path, main=MAIN, **files("x1", "x2", "x10"))
+
+    assert sources(refined) == [("x", "x*.db", 3)]
+    assert exceptions(refined) == [("x9.db", 1)]
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+
+
+def test_conflicted_copy_is_no_file_of_a_pattern(tmp_path: Path) -> None:
+    """It is a source with a decision of its own."""
+    names = {name: f"{SQL.format(0)} INSERT INTO t VALUES ({key}, 0)" for key, name in enumerate("abc")}
+    other = f"{SQL.format(0)} INSERT INTO t VALUES (9, 0)"
+    (tmp_path / "p").mkdir()
+
+    refined = proposal_of(
+        tmp_path, main=MAIN, **{f"p/{name}": sql for name, sql in names.items()}, **{"p/a (1)": other}
+    )
+
+    assert [file for _, file, _ in sources(refined)] == ["p/a (1).db", "p/*.db"]
+    assert exceptions(refined) == [("p/a (1).db", 0)]
     assert refined.objections == ()
+
+
+def test_pattern_needs_more_files_than_exceptions(tmp_path: Path) -> None:
+    """Three files and two copies are three sources."""
+    copies = {f"x{number} copy": ROWS.format(number - 1) for number in (1, 2)}
+
+    refined = proposal_of(tmp_path, main=MAIN, **files("x1", "x2", "x3"), **copies)
+
+    assert [file for _, file, _ in sources(refined)] == ["x1.db", "x2.db", "x3.db"]
 
 
 def test_files_that_cannot_share_a_table_are_separate_sources(tmp_path: Path) -> None:

@@ -37,6 +37,15 @@ def find_left_objects(source: Source, database: InspectedDatabase, left_views: C
     return [_finding(source, reason, labels) for reason, labels in by_reason.items()]
 
 
+def find_left_files(source: Source) -> list[Finding]:
+    """Return a finding for each reason for which the plan leaves out files of a pattern."""
+    return [
+        Finding.of("file-left", source.file, f"left out ({entry.reason.rstrip('.')}): {list_names(entry.files)}.")
+        for entry in source.leave
+        if entry.files
+    ]
+
+
 def plan_versions(databases: InspectedDatabases) -> list[Finding]:
     """Give a new target the versions on which all of its sources agree, and report the others.
 

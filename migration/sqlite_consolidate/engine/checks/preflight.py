@@ -26,7 +26,7 @@ from sqlite_consolidate.engine.checks.lacking_objects import (
     find_unread_parents,
     unexamined_findings,
 )
-from sqlite_consolidate.engine.checks.left_objects import find_left_objects, plan_versions
+from sqlite_consolidate.engine.checks.left_objects import find_left_files, find_left_objects, plan_versions
 from sqlite_consolidate.engine.checks.matching.key_maps import find_not_compared, match_rows
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
 from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
@@ -206,6 +206,8 @@ def _list_unmoved(databases: InspectedDatabases) -> None:
             databases.findings += findings
             left_views = databases.target_schema.left_views.get(source.name, set())
             databases.findings += find_left_objects(source, database, left_views)
+    for entry, _ in by_entry(databases.plan.sources):
+        databases.findings += find_left_files(entry)
     databases.findings += [*left_row_findings(databases), *plan_versions(databases)]
 
 

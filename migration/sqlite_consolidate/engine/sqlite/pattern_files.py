@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.plan.model import Plan, Source
 
 _ARCHIVE = re.compile(r"\.archived_[^/]*$")
 
@@ -45,13 +45,20 @@ def files_of_patterns(plan: Plan, root: Path, *, reports: Path | None = None) ->
         root: The workspace, or a folder with originals.
         reports: Folder of the reports, whose files are left out.
     """
-    patterns = [source.file for source in plan.stated.sources if has_wildcard(source.file)]
+    sources = [source for source in plan.stated.sources if has_wildcard(source.file)]
     folders = [os.path.normpath(root / plan.backups), *([os.path.normpath(reports)] if reports else [])]
     excluded = [normpath(plan.target)]
     excluded += [os.path.relpath(folder, root) for folder in folders]
     return {
-        pattern: list(matching_files(root, pattern, excluded)) for pattern in patterns if not may_exist(root / pattern)
+        source.file: [file for file in matching_files(root, source.file, excluded) if not _is_left(source, file)]
+        for source in sources
+        if not may_exist(root / source.file)
     }
+
+
+def _is_left(source: Source, file: str) -> bool:
+    """Return whether a ``[[source.leave]]`` names a file of the pattern."""
+    return any(path_pattern(pattern).fullmatch(file) for leave in source.leave for pattern in leave.files)
 
 
 def matching_files(root: Path, pattern: str, excluded: Collection[str] = ()) -> Iterator[str]:

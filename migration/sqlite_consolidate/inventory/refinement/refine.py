@@ -18,18 +18,19 @@ from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.plan_writer import render_plan
-from sqlite_consolidate.inventory.proposal import LeftOut
+from sqlite_consolidate.inventory.proposal import LeftOut, ProposedLeave
 from sqlite_consolidate.inventory.refinement.new_keys import give_new_keys, withdraw_new_keys
 from sqlite_consolidate.inventory.refinement.rebuilds import leave_unmovable_indexes, rebuild_stale_indexes
 from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearse
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
 from sqlite_consolidate.inventory.refinement.shared_rows import SharedRows, count_shared_rows
+from sqlite_consolidate.inventory.sources.families import SMALLEST
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.parts.programs import Scan
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
     from sqlite_consolidate.problem import Problem
@@ -151,7 +152,7 @@ def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
     if kept != proposal:
         return kept
     unfit = {problem.subject: problem for problem in reversed(problems)}
-    proposal = _without_broken_patterns(proposal, unfit.keys())
+    proposal = _without_broken_patterns(proposal, unfit)
     fit = (source for source in proposal.sources if source.file not in unfit)
     sources = tuple(each for source in fit for each in _corrected_sources(source, checked))
     if not sources:
@@ -165,13 +166,24 @@ def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
     return leave_unmovable_indexes(keep_related_together(corrected), problems)
 
 
-def _without_broken_patterns(proposal: Proposal, unfit: Collection[str]) -> Proposal:
-    """Return the proposal with a source for each file of a pattern that matches an unfit file."""
-    sources = [
-        source.each_file() if source.files and any(file in unfit for file in source.files) else (source,)
-        for source in proposal.sources
-    ]
-    return replace(proposal, sources=tuple(each for some in sources for each in some))
+def _without_broken_patterns(proposal: Proposal, unfit: Mapping[str, Problem]) -> Proposal:
+    """Return the proposal in which no pattern matches an unfit file.
+
+    The unfit file is an exception of the pattern, or each file is a source where too few are left.
+    """
+    sources: list[ProposedSource] = []
+    for source in proposal.sources:
+        left = [_left_file(unfit[file]) for file in source.files if file in unfit]
+        if left and len(source.files) - len(left) >= SMALLEST:
+            sources.append(source.without_files(left))
+        else:
+            sources += source.each_file() if left else (source,)
+    return replace(proposal, sources=tuple(sources))
+
+
+def _left_file(problem: Problem) -> ProposedLeave:
+    question = f"{problem.subject} {problem.what} {problem.hint}"
+    return ProposedLeave(problem.subject, problem.what, (question,), "files")
 
 
 def _without_orphans(proposal: Proposal, tables: frozenset[str]) -> Proposal:

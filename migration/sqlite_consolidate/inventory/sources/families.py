@@ -17,7 +17,7 @@ from sqlite_consolidate.plan.patterns import has_wildcard
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
 
 _SHORTEST_NAME = 3  # letters of a name of files that says more than that of their folder
-_SMALLEST = 3
+SMALLEST = 3
 """Files of one schema from which on a pattern names them."""
 
 
@@ -36,10 +36,12 @@ class Family:
     Attributes:
         file: The file, or the pattern of all files.
         entries: At least one, with one schema.
+        exceptions: Files that the pattern matches and that are no sources of it, such as a copy.
     """
 
     file: str
     entries: tuple[Entry, ...]
+    exceptions: tuple[Entry, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -73,16 +75,24 @@ class Family:
 def find_families(root: Path, entries: Iterable[Entry], target: str) -> list[Family]:
     """Return the sources of a plan, in the order of their first files.
 
-    Files of one schema are one source if a pattern matches them, and no other file but the target.
+    Files of one schema are one source if a pattern matches them, and no database that is moved but the target. A few
+    other files, such as copies and damaged ones, are its exceptions.
+
+    Args:
+        root: The workspace.
+        entries: Every database of the inventory.
+        target: File of the target.
     """
-    rest, families = [entry for entry in entries if entry.file != target], []
+    others = {entry.file: entry for entry in entries}
+    rest = [entry for entry in others.values() if entry.file != target and (entry.is_live or entry.role == "no rows")]
+    families = []
     for group_of in (_by_folder, _by_name, _by_depth):
         groups: dict[object, list[Entry]] = defaultdict(list)
         for entry in (entry for entry in rest if entry.role != "conflict"):
             groups[group_of(entry.file), _schema_of(entry.database)].append(entry)
         for group in groups.values():
-            if pattern := _pattern(root, [entry.file for entry in group], target):
-                families.append(Family(pattern, tuple(group)))
+            if family := _family(root, group, target, others):
+                families.append(family)
                 rest = [entry for entry in rest if entry not in group]
     families += [Family(entry.file, (entry,)) for entry in rest if entry.is_live]
     return sorted(families, key=lambda family: family.files[0])
@@ -109,16 +119,22 @@ def _words(sql: str) -> tuple[str, ...]:
     return tuple(words_of(sql))
 
 
-def _pattern(root: Path, files: Sequence[str], target: str) -> str:
-    """Return the pattern that matches these files and no others, or an empty text."""
-    if len(files) < _SMALLEST or any(has_wildcard(file) for file in files):
-        return ""
+def _family(root: Path, group: Sequence[Entry], target: str, others: Mapping[str, Entry]) -> Family | None:
+    """Return these files as the files of a pattern, or None where it matches too many others."""
+    files = [entry.file for entry in group]
+    if len(files) < SMALLEST or any(map(has_wildcard, files)):
+        return None
     parts = list(zip(*(file.split("/") for file in files), strict=True))
     pattern = "/".join(_pattern_of_part(part) for part in parts)
     try:
-        return pattern if set(matching_files(root, pattern, [target])) == set(files) else ""
+        further = sorted(set(matching_files(root, pattern, [target])) - set(files))
     except ProblemError:  # a folder that cannot be read
-        return ""
+        return None
+    exceptions = tuple(
+        others[file] for file in further if file in others and others[file].role != "live" and not has_wildcard(file)
+    )
+    is_fitting = len(exceptions) == len(further) and 2 * len(further) <= len(files)
+    return Family(pattern, tuple(group), exceptions) if is_fitting else None
 
 
 def _pattern_of_part(names: Sequence[str]) -> str:

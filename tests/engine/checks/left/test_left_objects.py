@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
 from tests.support.databases import TARGET, Bench, source
 from tests.support.target_schemas import planned_objects
@@ -114,3 +115,16 @@ def test_index_of_target_is_no_object_of_source(bench: Bench) -> None:
     bench.database("a.db", "CREATE TABLE t(a)")
 
     assert listed(bench, source("a.db", "t")) == []
+
+
+def test_files_that_a_pattern_leaves_are_one_finding(bench: Bench) -> None:
+    """It names the pattern, and not each of its files."""
+    for name in ("x1", "x2"):
+        bench.database(f"{name}.db", "CREATE TABLE t (a)", f"INSERT INTO t VALUES ('{name}')")
+    left = Leave(files=("x3.db", "x4.db"), reason="copies.")
+    source = Source(name="x", file="x*.db", leave=[left], tables=[TableMap(name="t")])
+
+    findings = bench.survey_of(expand_by_files(bench.plan(source), bench.root)).findings
+
+    left_files = [finding for finding in findings if finding.id == "file-left"]
+    assert [(each.subject, each.text) for each in left_files] == [("x*.db", "left out (copies): x3.db, x4.db.")]
