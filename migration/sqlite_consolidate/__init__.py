@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.problem import Problem, ProblemError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Plan",
     "Problem",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+import sqlite_consolidate
 
 ROOT = Path(__file__).parents[3]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -44,3 +47,18 @@ def test_issue_form_asks_for_version_and_workspace() -> None:
     required = {part["id"] for part in form["body"] if part.get("validations", {}).get("required")}
 
     assert required == {"version", "workspace", "expected"}
+
+
+def test_changelog_has_a_section_for_this_version() -> None:
+    """Below the changes that are not released yet."""
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+    assert re.findall(r"^## \[(.+)\]", text, re.MULTILINE)[:2] == ["Unreleased", sqlite_consolidate.__version__]
+
+
+def test_changelog_states_each_change_once() -> None:
+    """Two branches that add the same line must not leave it twice."""
+    lines = (ROOT / "CHANGELOG.md").read_text("utf-8").splitlines()
+    entries = Counter(line for line in lines if line.startswith("- "))
+
+    assert [line for line, count in entries.items() if count > 1] == []
