@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.pytest_plugin.options import pytest_addoption
 from tests.support.benchmark.results import markdown, read
 from tests.support.workspaces.installed import copy_package
 from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, execute
@@ -200,6 +201,27 @@ def test_benchmark_figures_are_those_of_one_run() -> None:
     """Table and plot are what the same run wrote."""
     assert markdown(read(REPOSITORY / "docs" / "benchmark.json")) in TEXT
     assert "](../benchmark.svg)" in TEXT
+
+
+class _Options:
+    """Record the names of the options that a plugin registers, in place of pytest's parser."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def getgroup(self, *_texts: str) -> _Options:
+        return self
+
+    def addoption(self, name: str, **_keys: object) -> None:
+        self.names.append(name)
+
+
+def test_every_option_of_a_run_is_documented() -> None:
+    """The table has each option that the plugin registers, and no other."""
+    options = _Options()
+    pytest_addoption(cast("pytest.Parser", options))
+
+    assert sorted(re.findall(r"--[a-z-]+", "".join(row[0] for row in table("option")))) == sorted(options.names)
 
 
 def test_every_key_of_a_plan_is_documented() -> None:
