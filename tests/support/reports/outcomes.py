@@ -76,7 +76,7 @@ def drawn() -> dict[str, Record]:
         ),
         "rehearsal, workspace changed": replace(rehearsal, findings=(changed,)),
         "refused": refused,
-        "refused at once": at_once,
+        "refused early": at_once,
         "rehearsal refused": replace(at_once, mode=Mode.REHEARSAL),
         "rehearsal failed": replace(refused, mode=Mode.REHEARSAL),
         "stranded": replace(refused, exit_code=ExitCode.INTERNAL, put_back="2 files of workspace.db differ."),

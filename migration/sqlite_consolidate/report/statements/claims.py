@@ -237,8 +237,9 @@ CLAIMS = (
           "Run the command below. It restores databases, code and file names from {backup_set}.",
           ("backup-digest", "archive-restorable"), condition=lambda facts: facts.has_command),
     Claim("until", _B, _ACCEPTED, "rollback",
-          "This loses nothing until new data is written to {target}. After that, the command refuses unless it is told "
-          "to discard the new data. Keep the backup set and the archives as long as you may want to go back.",
+          "This loses nothing until new data is written to {target}. After that, the command refuses, unless "
+          "--discard-changes permits it to discard the new data. Keep the backup set and the archives as long as you "
+          "may want to go back.",
           condition=lambda facts: facts.has_command),
     Claim("tried", _B, _ACCEPTED, "rollback", "Rehearsed: the rollback of this plan passed on copies, {drilled}.",
           section="attempts", condition=lambda facts: bool(facts.record.rollback.get("drilled"))),
@@ -246,7 +247,7 @@ CLAIMS = (
           condition=lambda facts: not facts.record.rollback.get("drilled"), is_open=True),
     Claim("tried-on-copies", _B, _REHEARSED, "criteria",
           "The rollback was tried on the copies. {restored} with the backup set passed.", ("restored-exact",)),
-    Claim("went-back", _B, _ENDED_EARLY, "put_back", "The run has gone back by itself.",
+    Claim("went-back", _B, _ENDED_EARLY, "put_back", "This run rolled everything back.",
           condition=lambda facts: facts.is_undone),
     Claim("by-hand", _B, (Ending.STRANDED,), "backup_set",
           "Start the same run again. If it fails again, ROLLBACK.md in {backup_set} says how to restore by hand.",
@@ -255,7 +256,7 @@ CLAIMS = (
           condition=lambda facts: facts.has_command),
     Claim("command-of-check", _B, _CHECKED, "rollback",
           "Run the command below. It needs the backup set {backup_set}, which this check does not examine, and refuses "
-          "if the database has new data, unless it is told to discard them.",
+          "if the database has new data, unless --discard-changes permits it to discard them.",
           condition=lambda facts: facts.has_command),
     Claim("was-the-way-back", _B, _BACK, "mode", "This run was the way back."),
     Claim("rollback-open", _B, (Ending.NOT_ROLLED_BACK,), "criteria",
