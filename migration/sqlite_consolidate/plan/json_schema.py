@@ -52,7 +52,7 @@ def _describe(part: dict[str, Any], model: type[Part]) -> None:
         key = part["properties"][field.alias or name]
         key.pop("title", None)
         if name in descriptions:
-            key["description"] = _unmarked(descriptions[name])
+            key["description"] = _unmarked(descriptions[name].removeprefix(f"TOML key ``{field.alias}``. "))
 
 
 def _unmarked(text: str) -> str:

@@ -307,6 +307,8 @@ class Plan(Part):
     """Describe a whole consolidation in format 1.
 
     Attributes:
+        name: Name of the consolidation, which begins the name of each backup set.
+        target: Database that receives the tables. The run creates it if it is absent.
         backups: Folder for backup sets, inside the workspace.
         index_clash: What happens if another table of the target has an index of the same name. With ``rename`` the
             index is created as ``<table>_<name>`` and reported. With ``refuse`` the run refuses.

@@ -16,7 +16,7 @@ import sqlite_consolidate
 from sqlite_consolidate.engine.run.criteria import CAN_FAIL, CRITERIA, SMOKE, criterion_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 FOLDER = Path(__file__).parents[3] / "docs" / "reference"
 
@@ -42,6 +42,13 @@ A path is relative to the workspace. A moment is ISO 8601 in UTC.
 The document is a [record](#record). The other sections describe its parts.
 """
 
+_PLAN = """\
+# All keys of a plan
+
+Every key of `consolidation.toml`, as `plan/consolidation.schema.json` of the package describes it. A plan must have
+the keys that are required. [Keys of the plan](plan.md) shows with examples what most of them do.
+"""
+
 _PYTHON = """\
 # The library
 
@@ -52,7 +59,12 @@ The names that `sqlite_consolidate` exports. [From Python](../how-to/python.md) 
 
 def reference_pages() -> dict[str, str]:
     """Return the pages, by file name."""
-    return {"criteria.md": _criteria(), "evidence.md": _evidence(), "library.md": _library()}
+    return {
+        "criteria.md": _criteria(),
+        "evidence.md": _evidence(),
+        "library.md": _library(),
+        "plan-keys.md": _plan(),
+    }
 
 
 def _criteria() -> str:
@@ -70,7 +82,8 @@ def _criteria() -> str:
 def _evidence() -> str:
     schema = json.loads(files("sqlite_consolidate.report").joinpath("evidence.schema.json").read_text("utf-8"))
     parts = {name: part for name, part in schema["$defs"].items() if "properties" in part}
-    sections = [f"\n## {name}\n\n{_sentence(part)}{_keys(part, parts)}" for name, part in parts.items()]
+    links = {name: f"[{name}](#{name})" for name in parts}
+    sections = [f"\n## {name}\n\n{_sentence(part)}{_keys(part, links)}" for name, part in parts.items()]
     return _EVIDENCE.format(description=schema["description"]) + "".join(sections)
 
 
@@ -78,28 +91,63 @@ def _sentence(part: dict[str, Any]) -> str:
     return f"{part['description']}\n\n" if "description" in part and "$schema" not in part else ""
 
 
-def _keys(part: dict[str, Any], parts: Iterable[str]) -> str:
+def _keys(part: dict[str, Any], links: Mapping[str, str]) -> str:
     needed = part.get("required", ())
     lines = ["| name | type | means |", "| --- | --- | --- |"]
     for key, value in part["properties"].items():
         optional = "" if key in needed else ", optional"
-        lines.append(f"| `{key}` | {_type(value, parts)}{optional} | {value.get('description', '')} |")
+        lines.append(f"| `{key}` | {_type(value, links)}{optional} | {value.get('description', '')} |")
     return "\n".join(lines) + "\n"
 
 
-def _type(value: dict[str, Any], parts: Iterable[str]) -> str:
+def _plan() -> str:
+    schema = json.loads(files("sqlite_consolidate.plan").joinpath("consolidation.schema.json").read_text("utf-8"))
+    headings = {name: heading for heading, name in _plan_parts("", schema, schema["$defs"])}
+    links = {name: f"[`{heading}`](#{re.sub('[^a-z]', '', heading)})" for name, heading in headings.items()}
+    sections = [
+        f"\n## `{heading}`\n\n{schema['$defs'][name]['description']}\n\n{_plan_keys(schema['$defs'][name], links)}"
+        for name, heading in headings.items()
+    ]
+    return f"{_PLAN}\n{_plan_keys(schema, links)}" + "".join(sections)
+
+
+def _plan_parts(path: str, part: dict[str, Any], parts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the headings of TOML below a part of a plan, each with the name of its model."""
+    for key, value in part["properties"].items():
+        values = [value, *value.get("anyOf", ())]
+        items = [choice.get("items", {}) for choice in values]
+        for choice, form in [(item, "[[{}]]") for item in items] + [(choice, "[{}]") for choice in values]:
+            name = choice.get("$ref", "").rpartition("/")[2]
+            if name in parts:
+                yield form.format(path + key), name
+                yield from _plan_parts(f"{path}{key}.", parts[name], parts)
+
+
+def _plan_keys(part: dict[str, Any], links: Mapping[str, str]) -> str:
+    lines = ["| name | type | default | means |", "| --- | --- | --- | --- |"]
+    for key, value in part["properties"].items():
+        default = value.get("default")
+        stated = "" if default is None or isinstance(default, dict) else f"`{json.dumps(default)}`"
+        needed = "required" if key in part.get("required", ()) else stated
+        kind = _type(value, links).removesuffix(" or null")  # TOML has no null
+        cells = (f"`{key}`", kind, needed, value.get("description", "").replace("<", "&lt;"))
+        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _type(value: dict[str, Any], links: Mapping[str, str]) -> str:
     """Return the type of a value in words, with a link to the section of a part."""
     if "$ref" in value:
         name = value["$ref"].rpartition("/")[2]
-        return f"[{name}](#{name})" if name in parts else name.replace("_", " ")
+        return links.get(name, name.replace("_", " "))
     if "enum" in value or "const" in value:
         return " or ".join(f"`{json.dumps(choice)}`" for choice in value.get("enum", [value.get("const")]))
     if options := value.get("anyOf") or value.get("oneOf"):
-        return " or ".join(_type(option, parts) for option in options)
+        return " or ".join(_type(option, links) for option in options)
     given = value.get("type", "any value")
     name = " or ".join(given) if isinstance(given, list) else str(given)
     items = value.get("items") or value.get("additionalProperties")
-    return f"{name} of {_type(items, parts)}" if isinstance(items, dict) and items else name
+    return f"{name} of {_type(items, links)}" if isinstance(items, dict) and items else name
 
 
 def _library() -> str:

@@ -13,6 +13,9 @@ class Reference(Part):
     """Name an expression of a code file that refers to an old database, and its replacement.
 
     Attributes:
+        file: File of the code, inside the workspace.
+        find: Expression that names the old database. In Python it is matched as syntax, not as text.
+        replace: Expression that replaces it.
         import_: TOML key ``import``. An import statement that the replacement needs, or empty.
         places: Number of places of the file that have the expression. All of them are replaced.
     """
@@ -28,6 +31,10 @@ class Insert(Part):
     """Name a top-level definition, such as a function, that a module must have.
 
     It is added to the module if it lacks it.
+
+    Attributes:
+        file: The module, inside the workspace.
+        code: Source text of the definition.
     """
 
     file: FileInside
@@ -40,6 +47,7 @@ class Exemption(Part):
     It is a file, a folder, or a shell pattern such as ``docs/*``.
 
     Attributes:
+        path: The file, the folder or the pattern.
         pattern: The name, or pattern of names, that is exempt there, as the run states it. If it is empty, all are.
     """
 
@@ -49,7 +57,12 @@ class Exemption(Part):
 
 
 class Scan(Part):
-    """Name the trees in which no reference to an old database may remain, with exemptions."""
+    """Name the trees in which no reference to an old database may remain, with exemptions.
+
+    Attributes:
+        paths: Folders and files inside the workspace that are searched.
+        exempt: Places that may keep such a reference.
+    """
 
     paths: list[PathInside] = []
     exempt: list[Exemption] = []
@@ -73,6 +86,9 @@ class Smoke(Part):
     """Check that an application works, by ``python`` source text or a ``run`` command.
 
     Attributes:
+        name: Name of the test in the report.
+        python: Source text that an interpreter runs. Either this or ``run`` is needed.
+        run: A command with its arguments.
         path: Folders for PYTHONPATH, inside the workspace.
         interpreter: Python to use, relative to the workspace. If it is empty, the ``.venv`` or ``venv`` of the
             workspace is used, or else the Python that runs pytest.
@@ -101,7 +117,12 @@ class Smoke(Part):
 
 
 class Logs(Part):
-    """Name log files, and a pattern that no new line of them may match."""
+    """Name log files, and a pattern that no new line of them may match.
+
+    Attributes:
+        files: Log files inside the workspace, or patterns of them.
+        errors: Regular expression of a line that fails the run.
+    """
 
     files: list[PathInside] = []
     errors: Pattern = "ERROR|CRITICAL|Traceback"
