@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from sqlite_consolidate.plan.loader import load
-from tests.support.workspaces.whole_run import DEADLINE, LIGHT
+from tests.support.documents.reader_shell import BLOCK, run_as_reader
 
 ROOT = Path(__file__).parents[3]
 TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REFUSED = 4
-_PATIENCE = 10  # a page consolidates five hundred files
-
-
-def _shell(folder: Path, commands: str) -> tuple[int, str]:
-    """Run commands as a reader does, and return the last exit code and all output."""
-    programs = folder.parent / "bin"
-    programs.mkdir(exist_ok=True)
-    module = "sqlite_consolidate.pytest_plugin.commands.console"
-    for name, command in (("sqlite-consolidate", f"-m {module}"), ("sqlite-utils", "-m sqlite_utils")):
-        program = programs / name
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
-        program.chmod(0o755)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")} | LIGHT
-    python = Path(sys.executable).parent  # as in an environment that is activated: `python` imports sqlite_utils
-    environment["PATH"] = f"{programs}:{python}:{environment['PATH']}"
-    ran = subprocess.run(
-        ["sh", "-e", "-c", commands],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_PATIENCE * DEADLINE,
-    )
-    return ran.returncode, ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
@@ -69,7 +40,7 @@ def test_tutorial_shows_what_its_commands_print(page: Path, tmp_path: Path) -> N
     for language, block in BLOCK.findall(text):
         match language:
             case "sh":
-                code, printed = _shell(folder, block)
+                code, printed = run_as_reader(folder, block)
                 assert code in (0, REFUSED), printed
             case "toml":
                 (folder / plan).write_text(block)

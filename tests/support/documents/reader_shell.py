@@ -1,0 +1,40 @@
+"""Run the commands of a page of the documentation as its reader does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.workspaces.whole_run import DEADLINE, LIGHT
+
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A block of a page, with its language."""
+
+_PATIENCE = 10  # a page consolidates five hundred files
+
+
+def run_as_reader(folder: Path, commands: str) -> tuple[int, str]:
+    """Run commands as a reader does, and return the last exit code and all output."""
+    programs = folder.parent / "bin"
+    programs.mkdir(exist_ok=True)
+    module = "sqlite_consolidate.pytest_plugin.commands.console"
+    for name, command in (("sqlite-consolidate", f"-m {module}"), ("sqlite-utils", "-m sqlite_utils")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
+        program.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")} | LIGHT
+    python = Path(sys.executable).parent  # as in an environment that is activated: `python` imports sqlite_utils
+    environment["PATH"] = f"{programs}:{python}:{environment['PATH']}"
+    ran = subprocess.run(
+        ["sh", "-e", "-c", commands],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_PATIENCE * DEADLINE,
+    )
+    return ran.returncode, ran.stdout + ran.stderr
