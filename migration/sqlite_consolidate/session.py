@@ -45,6 +45,7 @@ from sqlite_consolidate.report.html.index import write_index
 from sqlite_consolidate.report.past_runs import remove_old_runs
 from sqlite_consolidate.report.records import RecordContext, build_record, versions
 from sqlite_consolidate.report.rehearsals import last_rehearsal
+from sqlite_consolidate.report.signing.plan_approval import read_approval
 from sqlite_consolidate.report.signing.ssh_signatures import sign
 from sqlite_consolidate.report.statements.faults_table import FAULTS_FILE, faults_table
 from sqlite_consolidate.text import list_names, one_line
@@ -172,7 +173,8 @@ class Session:
         if record.mode is Mode.SELFTEST:
             write_private(self.request.folder / FAULTS_FILE, faults_table(record).encode("utf-8"))
         settings, plan = self.request.settings, mask_plan(self.request.plan_text)
-        write_bundle(self.request.folder, record, plan=plan, key=settings.sign)
+        approval = self.request.approval.signature if self.request.approval else b""
+        write_bundle(self.request.folder, record, plan=plan, approval=approval, key=settings.sign)
         kept = settings.workspace / record.backup_set / RECORD
         if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
             # Stage 95 wrote it before the verdict was known.
@@ -309,6 +311,8 @@ def _open_in_workspace(
         return replace(_with_mistakes(mistakes, hooks), _resources=resources)
     already = already_consolidated(root, request.valid_plan) if request.mode is Mode.MIGRATE else None
     findings += deleted_archive_findings(root, already) if already else []
+    if request.mode is Mode.MIGRATE:
+        request = replace(request, approval=read_approval(settings, request.plan_text))
     request = _with_unused_names(settings, request)
     rehearsal = last_rehearsal(request) if request.mode.is_consolidation else LastRehearsal()
     drilled = rehearsal.passed.finished.isoformat(timespec="seconds") if rehearsal.passed else ""

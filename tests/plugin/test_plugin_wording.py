@@ -98,7 +98,7 @@ def test_incomplete_run_has_these_sentences(project: StagedProject) -> None:
 
     assert _reasons(project.pytest("-m", "migrate").text) == [
         "ERROR: The collected tests are not the complete migrate run. Nothing was executed: [not-whole]",
-        "- tests/stages/test_10_preflight.py::test_rehearsed: a stage takes no mark 'skip'.",
+        "- tests/stages/test_10_preflight.py::test_approved: a stage takes no mark 'skip'.",
         "- 20-backup: it has no test. The file test_20_backup.py is missing, or could not be collected.",
         "- 20-backup: no test judges the criterion 'backup-complete'.",
         "- 20-backup: no test judges the criterion 'backup-digest'.",

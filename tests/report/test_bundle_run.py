@@ -283,7 +283,8 @@ def test_bundle_of_every_mode_is_accepted(tmp_path: Path, mode: Mode) -> None:
     target = DatabaseRecord("target", "workspace.db", rows_after={HISTORY: 1}) if mode.is_consolidation else None
     record = replace(record_of_run(run), target=target)
     folder = tmp_path / record.run
-    write_bundle(folder, record, plan=run.request.plan_text)
+    approval = b"its criterion passed" if mode.is_consolidation else b""
+    write_bundle(folder, record, plan=run.request.plan_text, approval=approval)
     files = read_bundle(folder).files
     acts = mode.is_consolidation or mode in (Mode.CHECK, Mode.ORIGINALS)
     incomplete = {"evidence-consistent"} if acts else set()  # it moved no planned table, and ran no application

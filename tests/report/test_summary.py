@@ -28,7 +28,7 @@ def test_summary_has_verdict_counts_and_rollback_command(accepted: Record) -> No
         "approved by —, run by operator on db-host",
         "2026-11-22 12:06:03 UTC to 2026-11-22 12:06:09 UTC, took about 6 s, estimated 1 h 5 min",
         "62 rows before, 152 after",
-        f"Criteria:  {len(records.IDS) - 1} passed, 0 failed, 0 not examined, 1 not required\n",
+        f"Criteria:  {len(records.IDS) - 2} passed, 0 failed, 0 not examined, 2 not required\n",
         "Backups:   backups/db-consolidation-20261122_120603",
         "Rollback:  pytest -m rollback --workspace /srv/workspace  (rehearsed 2026-11-21 09:00:00 UTC)",
     ):

@@ -19,9 +19,8 @@ from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincre
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.faults.database_edits import first, open_unchecked
-from sqlite_consolidate.faults.fault import ALLOWED_SIGNERS, Fault, not_planted
+from sqlite_consolidate.faults.fault import Fault, not_planted
 from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, SIGNATURE, SQL, SUMMARY
-from sqlite_consolidate.report.signing.ssh_signatures import make_key, sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,14 +122,8 @@ def _edit_the_summary(copy: WorkspaceCopy) -> None:
 
 def _edit_the_signed_manifest(copy: WorkspaceCopy) -> None:
     """Sign the manifest with a new key, and then add a line end to it."""
-    key, path = copy.root.with_name("key"), copy.root / MANIFEST
-    try:
-        make_key(key)
-    except FileNotFoundError:
-        raise not_planted("there is no ssh-keygen") from None
-    signer = f"selftest {key.with_suffix('.pub').read_text('utf-8')}"
-    copy.root.with_name(ALLOWED_SIGNERS).write_text(signer, "utf-8")
-    (copy.root / SIGNATURE).write_bytes(sign(path.read_bytes(), key))
+    path = copy.root / MANIFEST
+    (copy.root / SIGNATURE).write_bytes(copy.sign(path.read_bytes()))
     path.write_bytes(path.read_bytes() + b"\n")
 
 

@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.sqlite.sql import identifier_list, quoted
 from sqlite_consolidate.faults.database_edits import drop_last_row, first, open_unchecked, tables_with_rows
 from sqlite_consolidate.faults.fault import Fault, not_planted
 from sqlite_consolidate.plan.patterns import name_all_tables
+from sqlite_consolidate.report.signing.plan_approval import signature_file
 
 if TYPE_CHECKING:
     import sqlite3
@@ -45,6 +46,12 @@ def _add_an_unknown_key(copy: WorkspaceCopy) -> None:
 def _require_a_rehearsal(copy: WorkspaceCopy) -> None:
     demanded = copy.plan.require_rehearsal is not None  # then a rehearsal of the unchanged plan exists
     _prepend(copy.plan_file, "# a selftest\n" if demanded else 'require_rehearsal = "24h"\n')
+
+
+def _edit_the_approved_plan(copy: WorkspaceCopy) -> None:
+    """Sign the plan with a new key, and then add a line to it."""
+    signature_file(copy.plan_file).write_bytes(copy.sign(copy.plan_file.read_bytes()))
+    _prepend(copy.plan_file, "# a selftest\n")
 
 
 def _delete_a_source(copy: WorkspaceCopy) -> None:
@@ -270,6 +277,7 @@ BEFORE_RUN_FAULTS = (
     Fault("references-complete", "a file names a source, and the plan does not", _name_a_source_in_a_further_file),
     Fault("parents-follow", "the parents of moved rows are left behind", _leave_parents_behind),
     Fault("rehearsed", "no rehearsal was made", _require_a_rehearsal),
+    Fault("approved", "the plan was edited after its approval", _edit_the_approved_plan),
 )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.report.signing.ssh_signatures import make_key, sign
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +25,7 @@ Plant = Callable[[Any], Undo | None]
 
 
 ALLOWED_SIGNERS = "allowed_signers"
-"""File beside the copy of a bundle. If it exists, the trial demands a signature of one of its signers."""
+"""File beside the copy of a trial. If it exists, the trial demands a signature of one of its signers."""
 
 
 def not_planted(reason: str) -> ProblemError:
@@ -59,6 +60,21 @@ class WorkspaceCopy:
     root: Path
     plan: Plan
     plan_file: Path
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign data by a new key, and demand signatures of its signer in the trial.
+
+        Raises:
+            ProblemError: There is no ``ssh-keygen``.
+        """
+        key = self.root.with_name("key")
+        try:
+            make_key(key)
+        except FileNotFoundError:
+            raise not_planted("there is no ssh-keygen") from None
+        signer = f"selftest {key.with_suffix('.pub').read_text('utf-8')}"
+        self.root.with_name(ALLOWED_SIGNERS).write_text(signer, "utf-8")
+        return sign(data, key)
 
 
 @dataclass(frozen=True)

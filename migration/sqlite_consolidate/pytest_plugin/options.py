@@ -46,11 +46,6 @@ _OPTIONS = (  # an option without a metavar is a switch
         "Keep what applications print, and what their logs say, out of the report: only the terminal shows it",
     ),
     ("sign", "KEY", "Sign the manifest of the bundle with an SSH key (ssh-keygen -Y sign)"),
-    (
-        "allowed-signers",
-        "FILE",
-        "With -m verify --bundle: one of the signers in FILE must have signed the bundle (ssh-keygen -Y verify)",
-    ),
     ("fleet", "FILE", "Do the same in every workspace that FILE lists, each in a process of its own"),
     ("discard-changes", "", "Let a rollback discard what was changed in target and archives since the migration"),
 )
@@ -91,7 +86,7 @@ def settings(config: pytest.Config) -> Settings:
     """
     named = _configured_path(config, "workspace")
     originals: Path | None = config.getoption("consolidate_originals")
-    bundle, key, signers = (config.getoption(f"consolidate_{name}") for name in ("bundle", "sign", "allowed_signers"))
+    bundle, key = (config.getoption(f"consolidate_{name}") for name in ("bundle", "sign"))
     start = config.invocation_params.dir
     workspace = named or (config.rootpath / "reports" / "sample-workspace").resolve()
     return Settings(
@@ -105,7 +100,7 @@ def settings(config: pytest.Config) -> Settings:
         originals=(start / originals).resolve() if originals else None,
         bundle=(start / bundle).resolve() if bundle else None,
         sign=(start / key).resolve() if key else None,
-        allowed_signers=(start / signers).resolve() if signers else None,
+        allowed_signers=_configured_path(config, "allowed-signers"),
         keep=config.getoption("consolidate_keep"),
         program=config.stash.get(PROGRAM, PYTEST),
     )
@@ -118,7 +113,7 @@ def _configured_path(config: pytest.Config, name: str) -> Path | None:
 
 def _stated_path(config: pytest.Config, name: str) -> Path | None:
     """Return a path as the operator states it, so that a symbolic link in it can be refused."""
-    option: Path | None = config.getoption(f"consolidate_{name}")
+    option: Path | None = config.getoption(f"consolidate_{name.replace('-', '_')}")
     if option is not None:
         return config.invocation_params.dir / option
     key = str(config.getini(name)).strip()

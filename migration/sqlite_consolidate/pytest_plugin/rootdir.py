@@ -38,6 +38,11 @@ PATHS = (
     ("workspace", "DIR", "Folder that holds target, sources and code (default: the bundled sample workspace)"),
     ("plan", "FILE", "What is to be consolidated (default: consolidation.toml in the workspace)"),
     ("reports", "DIR", "Where every run writes a folder of its own (default: reports in the root folder)"),
+    (
+        "allowed-signers",
+        "FILE",
+        "One of the signers in FILE must have signed the plan of a migration, and a bundle that is checked",
+    ),
 )
 """Options that are configuration keys as well, each with what it takes and what it is."""
 

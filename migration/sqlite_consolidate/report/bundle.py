@@ -14,7 +14,17 @@ from sqlite_consolidate.atomic_files import make_private_folders, write_private
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.sqlite.sql import strip_trailing_comments
 from sqlite_consolidate.report.evidence_json import printable_texts, to_json
-from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, MANIFEST, PLAN, SIGNATURE, SQL, SUMMARY, zip_of
+from sqlite_consolidate.report.file_names import (
+    APPROVAL,
+    DIFF,
+    EVIDENCE,
+    MANIFEST,
+    PLAN,
+    SIGNATURE,
+    SQL,
+    SUMMARY,
+    zip_of,
+)
 from sqlite_consolidate.report.past_runs import describe_run
 from sqlite_consolidate.report.signing.ssh_signatures import sign
 from sqlite_consolidate.report.summary import summary
@@ -41,7 +51,7 @@ def begin_bundle(folder: Path, record: Record) -> None:
     _write_manifest(folder, record, {})
 
 
-def write_bundle(folder: Path, record: Record, *, plan: bytes, key: Path | None = None) -> None:
+def write_bundle(folder: Path, record: Record, *, plan: bytes, approval: bytes = b"", key: Path | None = None) -> None:
     """Write the run's files into ``folder``, and a ``.zip`` of them beside it.
 
     A refused run gets no zip. Only the owner can read them. The manifest of all of them is written last. Files of
@@ -52,6 +62,7 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes, key: Path | None 
         folder: The run's folder; it is created if it does not exist.
         record: The record of the finished run.
         plan: The plan file's bytes, kept as ``plan.toml``.
+        approval: The accepted signature of the plan, or empty.
         key: SSH key that signs the manifest, or None for no signature.
 
     Raises:
@@ -69,6 +80,8 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes, key: Path | None 
         DIFF: _encode_diff(record.diff),
         SQL: _encode(sql_text(record.sql) + "\n" if record.sql else ""),
     }
+    if approval:
+        files[APPROVAL] = approval
     for name, data in files.items():
         write_private(folder / name, data)
     listed = _list_files(folder)

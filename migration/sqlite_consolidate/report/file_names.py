@@ -16,6 +16,7 @@ PAGE = "audit.html"
 JUNIT = "junit.xml"
 MANIFEST = "manifest.json"
 SIGNATURE = f"{MANIFEST}.sig"
+APPROVAL = f"{PLAN}.sig"
 
 
 def zip_of(folder: Path) -> Path:

@@ -16,6 +16,7 @@ from sqlite_consolidate.report.formatting import (
     time_taken,
 )
 from sqlite_consolidate.report.questions import counts
+from sqlite_consolidate.report.signing.plan_approval import approval_in
 from sqlite_consolidate.report.statements.endings import ending_of
 from sqlite_consolidate.text import counted, list_names, one_line
 
@@ -94,7 +95,8 @@ def _or_dash(text: str | None) -> str:
 
 def _people(record: Record) -> str:
     requested, approved = (_or_dash(record.change.get(field)) for field in ("requested_by", "approved_by"))
-    return f"requested by {requested}, approved by {approved}, run by {record.user} on {record.host}"
+    verified = f" (verified: {approval})" if (approval := approval_in(record)) else ""
+    return f"requested by {requested}, approved by {approved}{verified}, run by {record.user} on {record.host}"
 
 
 def _when(record: Record) -> str:

@@ -14,7 +14,7 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle import write_bundle
 from sqlite_consolidate.report.file_names import MANIFEST, SIGNATURE, zip_of
 from sqlite_consolidate.report.signing.bundle_signature import check_signature
-from sqlite_consolidate.report.signing.ssh_signatures import make_key, sign, signer_of
+from sqlite_consolidate.report.signing.ssh_signatures import sign, signer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,23 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen")
 
 Files = dict[str, bytes]
-
-
-def signer(folder: Path, name: str) -> tuple[Path, Path]:
-    """Make a key, and a file of allowed signers with that key alone."""
-    key, signers = folder / name, folder / f"{name}.signers"
-    make_key(key)
-    signers.write_text(f"{name}@shop {key.with_suffix('.pub').read_text()}")
-    return key, signers
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two keys."""
-    folder = tmp_path_factory.mktemp("keys")
-    signer(folder, "ann")
-    signer(folder, "bob")
-    return folder
 
 
 def test_zip_of_a_signed_run_names_its_signer(tmp_path: Path, keys: Path, accepted: Record) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
+from sqlite_consolidate.engine.criteria.preflight import NO_APPROVAL
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import Evidence, StageRecord
@@ -40,7 +41,7 @@ _SOURCE = {"tasks": _TASKS, "task_queue_metadata": _METADATA, "drafts": TableCon
 _STAGES = stages_of(Mode.MIGRATE)
 APPLICATION = "WMS CLI"
 IDS = tuple(id for stage in _STAGES for id in criteria_in(stage, [APPLICATION]))
-NOT_REQUIRED = "rehearsed"
+NOT_REQUIRED = {"rehearsed": "the plan demands no rehearsal", "approved": NO_APPROVAL}
 _ESTIMATES = {"20-backup": 300.0, "30-schema": 600.0, "40-transfer": 1200.0, "70-references": 1800.0}
 _DIFF = """\
 --- a/src/queue.py
@@ -130,7 +131,7 @@ def accepted() -> Record:
         target=deepcopy(_TARGET),
         stages=tuple(StageRecord(stage.id, "passed", 0.5, _ESTIMATES.get(stage.id)) for stage in _STAGES),
         criteria=tuple(
-            not_required(id, "the plan demands no rehearsal") if id == NOT_REQUIRED else passed(id, f"subject of {id}")
+            not_required(id, NOT_REQUIRED[id]) if id in NOT_REQUIRED else passed(id, f"subject of {id}")
             for id in IDS
         ),
         findings=(

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
             """Return the name of the plan file."""
 
 
+NO_APPROVAL = "no --allowed-signers demands that the plan is signed"
+"""Why no approval of the plan is demanded."""
+
+
 def plan_valid(run: HasPlan) -> list[Observation]:
     """Observe that the plan has format 1 and no mistake."""
     mistakes = [as_observation(problem) for problem in run.plan_problems]
@@ -236,6 +240,16 @@ def rehearsed(run: RunResults) -> list[Observation]:
     return [Observation(subject, expected, observed, holds=in_time and not changed, todo=hint)]
 
 
+def approved(run: RunResults) -> list[Observation]:
+    """Observe that an allowed signer approved the plan, if an approval is demanded."""
+    subject = run.request.settings.plan.name
+    if run.is_rehearsal:
+        return [not_required(subject, "a rehearsal needs no approval")]
+    if run.request.approval is None:
+        return [not_required(subject, NO_APPROVAL)]
+    return [run.request.approval.observation]
+
+
 def _changed_since(run: RunResults, known: Rehearsal) -> list[str]:
     """Return the databases whose content digest or tables differ from the rehearsal."""
     digests = {printable(facts.file): facts.digest for facts in run.inspected.databases}
@@ -299,5 +313,6 @@ CHECKS = {
     "references-complete": references_complete,
     "parents-follow": parents_follow,
     "rehearsed": rehearsed,
+    "approved": approved,
 }
 """Check of each criterion, by criterion id."""

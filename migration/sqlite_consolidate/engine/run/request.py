@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.run.modes import Mode
+    from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.plan.model import Plan
 
 DEFAULT_PLAN = "consolidation.toml"
@@ -46,7 +47,8 @@ class Settings:
         copy_of: Workspace from which this one was copied, in a trial of the self-test. No option sets it.
         keep: Number of newest runs of the workspace whose reports stay, or None for all.
         sign: SSH key that signs the manifest of the run's bundle, or None.
-        allowed_signers: File of the signers of whom one must have signed a bundle that is checked, or None.
+        allowed_signers: File of the signers of whom one must have signed a bundle that is checked, or the plan of a
+            migration, or None.
         program: Words before the verb by which the operator started the run, one of :data:`PROGRAMS`.
     """
 
@@ -75,6 +77,19 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Approval:
+    """Hold whether an allowed signer approved the plan.
+
+    Attributes:
+        observation: What the check of the signature observed.
+        signature: The detached signature of the plan. It is empty if it is not accepted.
+    """
+
+    observation: Observation
+    signature: bytes = b""
+
+
+@dataclass(frozen=True)
 class RunRequest:
     """Hold the request of one run, which does not change during the run.
 
@@ -86,6 +101,7 @@ class RunRequest:
         plan_problems: Why the plan could not be loaded.
         plan_sha256: Digest of the plan file. It is empty without a loaded plan.
         plan_text: Bytes of the plan file.
+        approval: The approval of the plan, or None if none is demanded.
         started: UTC time from which the names of the run are derived.
         seconds_later: Seconds that the names are later than ``started``, because an earlier run has the same names.
     """
@@ -96,6 +112,7 @@ class RunRequest:
     plan_problems: tuple[Problem, ...] = ()
     plan_sha256: str = ""
     plan_text: bytes = b""
+    approval: Approval | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     seconds_later: int = 0
 

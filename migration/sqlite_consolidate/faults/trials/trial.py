@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
@@ -42,11 +42,15 @@ class Trial:
     @property
     def settings(self) -> Settings:
         """Return the settings with which the run is opened."""
-        settings = Settings(self.root, self.plan_file, self.reports, copy_of=self.original)
-        if self.mode is not Mode.BUNDLE:
-            return settings
         signers = self.root.with_name(ALLOWED_SIGNERS)
-        return replace(settings, bundle=self.root, allowed_signers=signers if signers.exists() else None)
+        return Settings(
+            self.root,
+            self.plan_file,
+            self.reports,
+            copy_of=self.original,
+            bundle=self.root if self.mode is Mode.BUNDLE else None,
+            allowed_signers=signers if signers.exists() else None,
+        )
 
 
 @dataclass(frozen=True)

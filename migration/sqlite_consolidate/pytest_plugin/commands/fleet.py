@@ -106,9 +106,12 @@ class _FleetRun:
         has_own_reports = file.fleet.reports and config.getoption("consolidate_reports") is None
         self._reports = (file.path.parent / file.fleet.reports).resolve() if has_own_reports else configured.reports
         self._project, self._program = config.rootpath, configured.program
-        self._extra = tuple(
-            f"--{name}" for name in _PASSED_ON if config.getoption(f"consolidate_{name.replace('-', '_')}")
-        ) + ((f"--keep={configured.keep}",) if configured.keep is not None else ())
+        switches = (name for name in _PASSED_ON if config.getoption(f"consolidate_{name.replace('-', '_')}"))
+        values = {"keep": configured.keep, "sign": configured.sign, "allowed-signers": configured.allowed_signers}
+        self._extra = (
+            *(f"--{name}" for name in switches),
+            *(f"--{name}={value}" for name, value in values.items() if value is not None),
+        )
         self._started = datetime.now(UTC)
         while self._folder.exists():  # two runs that begin in the same second need different names
             self._started += timedelta(seconds=1)

@@ -15,7 +15,7 @@ from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.file_names import MANIFEST
 from sqlite_consolidate.report.past_runs import parse_manifest
-from sqlite_consolidate.report.signing.bundle_signature import check_signature
+from sqlite_consolidate.report.signing.bundle_signature import check_approval, check_signature
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -77,11 +77,14 @@ class BundleRun(Pipeline):
     @property
     def checks(self) -> dict[str, Check]:
         """Return the check of each criterion."""
-        signers = self.request.settings.allowed_signers
         return {
             **{id: partial(self._check, check) for id, check in BUNDLE_CHECKS.items()},
-            "bundle-signed": lambda: check_signature(self.bundle.files, signers),
+            "bundle-signed": self._check_signatures,
         }
+
+    def _check_signatures(self) -> list[Observation]:
+        files, signers = self.bundle.files, self.request.settings.allowed_signers
+        return [*check_signature(files, signers), *check_approval(files, signers, self.contents.record)]
 
     def _check(self, check: Callable[[BundleContents], list[Observation]]) -> list[Observation]:
         return check(self.contents)

@@ -15,7 +15,18 @@ from sqlite_consolidate.report.bundle_check.agreement import agreement, not_of_k
 from sqlite_consolidate.report.bundle_check.pytest_files.reported_tests import contradictions_of_tests
 from sqlite_consolidate.report.bundle_check.run_identity import contradictions_of_identity
 from sqlite_consolidate.report.evidence_json import SCHEMA, SCHEMA_1_OUTCOMES
-from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, JUNIT, MANIFEST, PAGE, PLAN, SIGNATURE, SQL, SUMMARY
+from sqlite_consolidate.report.file_names import (
+    APPROVAL,
+    DIFF,
+    EVIDENCE,
+    JUNIT,
+    MANIFEST,
+    PAGE,
+    PLAN,
+    SIGNATURE,
+    SQL,
+    SUMMARY,
+)
 from sqlite_consolidate.report.past_runs import describe_run
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.report.summary import (
@@ -35,7 +46,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Attempt, Record
 
 _ALWAYS = (EVIDENCE, SUMMARY, PLAN, DIFF, SQL)
-_FILES = {*_ALWAYS, PAGE, JUNIT, "faults.txt"}
+_FILES = {*_ALWAYS, PAGE, JUNIT, APPROVAL, "faults.txt"}
 
 
 def check_files(contents: BundleContents) -> list[Observation]:

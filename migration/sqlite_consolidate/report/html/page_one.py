@@ -12,6 +12,7 @@ from sqlite_consolidate.findings import STAGE_ERROR, list_findings
 from sqlite_consolidate.observation import NO_PROBLEM, Outcome
 from sqlite_consolidate.report.html.criteria_table import Line
 from sqlite_consolidate.report.questions import unexamined
+from sqlite_consolidate.report.signing.plan_approval import approval_in
 from sqlite_consolidate.report.statements.claims import Place
 from sqlite_consolidate.report.statements.facts import rollback_command
 
@@ -132,6 +133,7 @@ def page_one_context(record: Record, urgent: list[Line], stated: Mapping[Place, 
         "unexamined": sorted(groups, key=lambda group: group.outcome is Outcome.NOT_REQUIRED),
         "names_databases": record.mode not in _WITHOUT_PLAN,
         "change": {field: value for field, value in record.change.items() if value},
+        "approval": approval_in(record),
         "rollback_command": rollback_command(record),
     }
 

@@ -50,6 +50,8 @@ def signer_of(data: bytes, signature: bytes, allowed_signers: Path) -> tuple[str
     Raises:
         FileNotFoundError: There is no ``ssh-keygen``.
     """
+    if not allowed_signers.is_file():
+        return "", "the file of allowed signers does not exist"
     with tempfile.TemporaryDirectory(prefix="consolidate-signature-") as folder:
         file = Path(folder) / "signature"
         file.write_bytes(signature)

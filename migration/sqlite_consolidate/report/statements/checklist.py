@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.formatting import known_criterion
 from sqlite_consolidate.report.questions import Answer, answer, applications, outcomes, tests_passing
+from sqlite_consolidate.report.signing.plan_approval import APPROVED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,10 @@ def _answer_step(step: Step, steps: Mapping[str, Step | None], known: Mapping[st
 
 
 def _approved(record: Record) -> Answer:
-    approved = record.change.get("approved_by")
+    approved, outcome = record.change.get("approved_by"), outcomes(record).get(APPROVED)
+    if outcome in (Outcome.PASSED, Outcome.FAILED):
+        by = f" by {approved}" if approved else ""
+        return Answer(f"Approved{by}, and the plan is signed", outcome, {APPROVED: outcome})
     text = f"Approved by {approved}, as the plan states; nothing verifies it" if approved else "The change is approved"
     return Answer(text, Outcome.NOT_EXAMINED, {}, section="people")
 

@@ -24,6 +24,7 @@ from sqlite_consolidate.observation import NO_PROBLEM
 from sqlite_consolidate.plan.patterns import backup_names, stated_rows
 from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact, content_text, contents_of
 from sqlite_consolidate.report.bundle_check.facts.key_facts import facts_of_keys, table_map_of
+from sqlite_consolidate.report.signing.plan_approval import APPROVED, DEMANDED, SIGNED_BY
 from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:
@@ -117,6 +118,9 @@ def _of_preflight(plan: Plan, record: Record) -> Iterator[Fact]:
         observed = f"{counted(len(tables), 'table')}: each is moved, is left with a reason, or has no row"
         yield Fact("nothing-left-behind", source.file, NO_PROBLEM, observed)
     yield from _of_plan(plan, record, len(known))
+    if record.mode is Mode.MIGRATE:
+        signed = f"{SIGNED_BY}.+"
+        yield Fact(APPROVED, record.plan["path"], DEMANDED, signed, is_pattern=True)
     if plan.require_rehearsal is not None and record.mode is Mode.MIGRATE:
         expected = f"one that is at most {plan.require_rehearsal / 3600:g} h old"
         yield Fact("rehearsed", record.plan["path"], expected, _rehearsals(plan.require_rehearsal, record), True)  # noqa: FBT003

@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.checks.derived.derived_right import NOTHING_DERIV
 from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY
 from sqlite_consolidate.engine.code.remaining import NOTHING_SCANNED, SCANNED
 from sqlite_consolidate.engine.code.source_files import is_python
+from sqlite_consolidate.engine.criteria.preflight import NO_APPROVAL
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.plan.patterns import stated_rows
 from sqlite_consolidate.report.bundle_check.facts.database_facts import (
@@ -23,6 +24,7 @@ from sqlite_consolidate.report.bundle_check.facts.database_facts import (
 from sqlite_consolidate.report.bundle_check.facts.fact import Fact
 from sqlite_consolidate.report.bundle_check.facts.file_facts import rewritten_files
 from sqlite_consolidate.report.bundle_check.facts.key_facts import table_map_of
+from sqlite_consolidate.report.signing.plan_approval import APPROVED
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def not_required_facts(plan: Plan, record: Record, contents: BundleContents, sta
         if excuse.holds
         for criterion in excuse.criteria
     ]
-    return [*known, *_of_rehearsal(plan, record)]
+    return [*known, *_of_rehearsal(plan, record), *_of_approval(record)]
 
 
 def _of_databases(plan: Plan, record: Record) -> Iterator[_Reason]:
@@ -157,6 +159,11 @@ def _scans_code(plan: Plan) -> bool:
     named = [*(reference.file for reference in plan.references), *(insert.file for insert in plan.inserts)]
     files = list(map(posixpath.normpath, named))
     return any(path in (".", file) or file.startswith(f"{path}/") for path in paths for file in files)
+
+
+def _of_approval(record: Record) -> Iterator[Fact]:
+    reason = "a rehearsal needs no approval" if record.mode is Mode.REHEARSAL else NO_APPROVAL
+    yield Fact(APPROVED, record.plan["path"], _NOTHING, reason)
 
 
 def _of_rehearsal(plan: Plan, record: Record) -> Iterator[Fact]:
