@@ -64,14 +64,14 @@ def test_same_text_about_many_subjects_is_one_finding() -> None:
     [finding] = merge_findings(left(f"{number}.db:t", 2) for number in range(20))
 
     assert (finding.id, finding.level, finding.subject, finding.count) == ("rows-left", "note", "", 40)
-    assert finding.text == "40 rows left behind: old (0.db:t, 1.db:t, 2.db:t and 17 more)."
+    assert finding.text == "0.db:t, 1.db:t, 2.db:t and 17 more: 40 rows left behind: old."
 
 
-def test_merged_text_gets_no_additional_full_stop() -> None:
-    """The names follow it as they follow a sentence."""
+def test_merged_text_begins_with_its_subjects() -> None:
+    """It reads as the sentence of a finding about one subject."""
     [finding] = merge_findings(Finding.of("database-open", subject, "is open") for subject in ("a.db", "b.db"))
 
-    assert finding.text == "is open (a.db, b.db)"
+    assert finding.text == "a.db, b.db: is open"
 
 
 def test_finding_counts_its_subject_once() -> None:

@@ -217,7 +217,4 @@ def _join(alike: Sequence[Finding]) -> Finding:
     subjects = list(dict.fromkeys(finding.subject for finding in alike if finding.subject))
     if len(subjects) <= 1:
         return replace(first, count=count, text=text, noun="")
-    end = "." if text.endswith(".") else ""
-    return replace(
-        first, subject="", count=count, text=f"{text.removesuffix('.')} ({list_names(subjects)}){end}", noun=""
-    )
+    return replace(first, subject="", count=count, text=f"{list_names(subjects)}: {text}", noun="")

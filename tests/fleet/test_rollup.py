@@ -31,7 +31,9 @@ from sqlite_consolidate.fleet.worker import WorkspaceRun
 
 SCHEMA = Path(sqlite_consolidate.__file__).parent / "fleet" / "fleet.schema.json"
 MEMBER = Member("shops/bonn", "bonn-1", "/srv/shops/bonn")
-GOOD = BundleSummary("/r", "ab" * 32, "migrate", "accepted", "Accepted: consolidated, every criterion passed.", rows=6)
+GOOD = BundleSummary(
+    "/r", "ab" * 32, "migrate", "accepted", "Accepted: consolidated, every required criterion passed.", rows=6
+)
 BAD = replace(GOOD, verdict="refused", headline="Refused. Everything was rolled back.")
 
 

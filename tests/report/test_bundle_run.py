@@ -107,7 +107,7 @@ def test_unchanged_bundle_is_accepted(made: Path, files: Files, tmp_path: Path) 
     run.log.finished = "2026-11-22T12:06:09+00:00"
 
     assert verdict(run.log) == "accepted"
-    about = f"Its run {made.stem} states: Accepted: consolidated, every criterion passed."
+    about = f"Its run {made.stem} states: Accepted: consolidated, every required criterion passed."
     assert headline(run.log) == f"{Mode.BUNDLE.accepted} {about}"
     assert [(finding.id, finding.level) for finding in run.log.findings] == [("bundle-of-run", "note")]
     not_passed = {id: result.outcome for id, result in run.log.results.items() if result.outcome is not Outcome.PASSED}
@@ -235,7 +235,7 @@ def test_counts_that_do_not_add_up_are_found(files: Files, tmp_path: Path, chang
         *thorough(
             ("summary.txt", b" 0 failed", b" 7 failed"),
             ("plan.toml", b'"small"', b'"large"'),
-            ("manifest.json", b"every criterion passed", b"all of it"),
+            ("manifest.json", b"every required criterion passed", b"all of it"),
         ),
     ],
 )

@@ -141,7 +141,7 @@ def test_equal_findings_are_counted(tmp_path: Path) -> None:
     assert [(finding.id, finding.level, finding.count) for finding in findings] == [
         ("stage-error", "attention", 1), ("view-left", "attention", 1), ("rows-left", "note", 6),
     ]  # fmt: skip
-    assert findings[2].text == "6 rows left behind: old (a.db:b, a.db:a)."
+    assert findings[2].text == "a.db:b, a.db:a: 6 rows left behind: old."
 
 
 @pytest.mark.parametrize("way", ["accepted", "failed", "not required", "interrupted", "already"])

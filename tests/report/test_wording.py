@@ -79,12 +79,23 @@ def test_inventory_ends_with_the_reasons_against_its_plan() -> None:
 def test_limits_name_what_was_not_examined() -> None:
     """Each part that the plan leaves out has a sentence with the reason."""
     assert limits(Plan.model_validate(_PLAN), Mode.MIGRATE) == (
+        "Databases that the plan does not name were not examined.",
         "No application was run, because the plan names no [[smoke]].",
         "References to old databases were not searched for, because the plan names no [scan] paths.",
         "No log was watched for new errors, because the plan names no [logs] files.",
         "No SQL dump was made, because the plan states dump = false.",
         "old: the number of rows was not compared with the plan, because it states none for tasks.",
     )
+
+
+def test_limits_of_a_check_name_no_migration_step() -> None:
+    """It makes no dump, compares no count with the plan, and watches no log."""
+    stated = limits(Plan.model_validate(_PLAN), Mode.CHECK)
+
+    assert [text for text in stated if "dump" in text or "number of rows" in text] == []
+    assert [text for text in stated if "log" in text] == [
+        "No log was watched for new errors, because only a migration and its rehearsal do that."
+    ]
 
 
 def test_every_ending_has_a_word_of_its_own() -> None:

@@ -72,6 +72,7 @@ def limits(plan: Plan, mode: Mode) -> tuple[str, ...]:
     if mode is Mode.ROLLBACK:
         return ("No application was run, and no code was searched, because a rollback only compares what it restores.",)
     sentences = [
+        "Databases that the plan does not name were not examined.",
         "Application code that no [[smoke]] of the plan starts was not run."
         if plan.smoke
         else "No application was run, because the plan names no [[smoke]].",
@@ -79,6 +80,8 @@ def limits(plan: Plan, mode: Mode) -> tuple[str, ...]:
         if plan.scan.paths
         else "References to old databases were not searched for, because the plan names no [scan] paths.",
     ]
+    if mode.only_judges:
+        return (*sentences, "No log was watched for new errors, because only a migration and its rehearsal do that.")
     if not plan.logs.files:
         sentences.append("No log was watched for new errors, because the plan names no [logs] files.")
     if not plan.dump:

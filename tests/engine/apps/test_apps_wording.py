@@ -190,7 +190,7 @@ def test_new_errors_have_these_sentences(tmp_path: Path) -> None:
 
     assert _sentences(clean) == [
         (
-            "no new line matches ERROR | 2 files and 1 new lines read, none matches; no file matches"
+            "no new line matches ERROR | 2 files and 1 new line read, none matches; no file matches"
             " none/*.log; gone.log is gone; turned.log was replaced, and what it got before that is not there"
             " to be read | "
         ),

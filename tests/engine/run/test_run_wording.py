@@ -15,15 +15,15 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation
 
 ACCEPTED = {
-    Mode.MIGRATE: "Accepted: consolidated, every criterion passed.",
+    Mode.MIGRATE: "Accepted: consolidated, every required criterion passed.",
     Mode.REHEARSAL: (
-        "Rehearsal passed: every criterion passed on copies, and the rollback restored them. "
+        "Rehearsal passed: every required criterion passed on copies, and the rollback restored them. "
         "The workspace was not touched."
     ),
-    Mode.CHECK: "Still intact: every criterion passed, and nothing was written.",
+    Mode.CHECK: "Still intact: every required criterion passed, and the workspace was not written to.",
     Mode.ROLLBACK: "Rolled back: everything is as it was before the migration.",
     Mode.ORIGINALS: (
-        "Confirmed by its originals: every criterion that the originals can answer passed, and nothing was written."
+        "Confirmed by its originals: each criterion that they can answer passed, and the workspace was not written to."
     ),
     Mode.BUNDLE: "The bundle is complete and consistent.",
     Mode.INVENTORY: "Inventory taken: no database was changed.",
@@ -53,11 +53,11 @@ def test_accepted_run_has_the_headline_of_its_mode(mode: Mode) -> None:
         (
             Mode.REHEARSAL,
             (
-                "Rehearsal passed: every criterion passed on copies, and the rollback restored them. "
+                "Rehearsal passed: every required criterion passed on copies, and the rollback restored them. "
                 "The workspace was changed while the smoke tests ran."
             ),
         ),
-        (Mode.CHECK, "Still intact: every criterion passed, and nothing was written."),
+        (Mode.CHECK, "Still intact: every required criterion passed, and the workspace was not written to."),
     ],
 )
 def test_change_of_the_workspace_is_in_the_headline(mode: Mode, expected: str) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.observation import Observation
 
-_ACCEPTED = "Accepted: consolidated, every criterion passed."
+_ACCEPTED = "Accepted: consolidated, every required criterion passed."
 
 
 def contents_of(record: Record | None, **facts: Any) -> BundleContents:

@@ -57,6 +57,14 @@ def test_every_claim_is_made_of_some_record() -> None:
     assert set(_IDS) - made <= {"change-not-shown", "loss-not-shown", "application-not-shown", "headline"}
 
 
+def test_next_step_names_a_plan_of_another_name() -> None:
+    """An inventory does not replace the plan that is there."""
+    page = ClaimReader(render_page(_DRAWN["inventory beside a plan"]))
+
+    assert "--plan=consolidation.proposed.toml" in page.claims["next"]
+    assert "--plan" not in ClaimReader(render_page(_DRAWN["inventory"])).claims["next"]
+
+
 @pytest.mark.parametrize("name", _DRAWN)
 def test_every_question_has_an_answer(name: str) -> None:
     """No page leaves one of the five open."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _INVENTORY = {
     "databases": [], "overlaps": [], "duplicates": [], "passed_over": [], "plan": "consolidation.toml",
-    "decisions": 2, "objections": ["other-count"], "target_because": [], "unrehearsed": "", "untried": [],
+    "decisions": 2, "objections": ["other-count"], "target_because": [],
 }  # fmt: skip
 
 _OF_INVENTORY = ("databases-found", "plan-proposed", "only-looked")
@@ -33,31 +33,15 @@ def scripted(folder: Path, mode: Mode) -> dict[str, Record]:
 
 def drawn() -> dict[str, Record]:
     """Return records by hand, of what scripts cannot make."""
-    accepted, refused, unfinished = records.accepted(), records.refused(), records.unfinished()
+    return {**_migrations(), **_rehearsals(), **_stopped_runs(), **_checks(), **_rollbacks(), **_inventories()}
+
+
+def _migrations() -> dict[str, Record]:
+    """Return migrations that were accepted or refused."""
+    accepted, refused = records.accepted(), records.refused()
     first, second = accepted.moves
     left = replace(first, arrived=80, left=3, skipped=2, identical=1)
-    rehearsal = replace(accepted, mode=Mode.REHEARSAL)
-    at_once = replace(refused, exit_code=ExitCode.REFUSED, put_back="", moves=(), planned=accepted.moves, backup_set="")
-    note = Finding.of("table-changed-since", "workspace.db:tasks", "changed since the migration: 85 rows, 86 now.")
-    changed = Finding.of("workspace-changed", "", "a program changed the workspace.")
-    discarded = Finding.of("changes-discarded", "workspace.db", "changes were discarded.")
-    right = tuple(records.passed(id, "workspace.db") for id in ("target-right", "archives-unchanged"))
-    check = replace(accepted, mode=Mode.CHECK, criteria=right, moves=())
-    lost = tuple(
-        records.failed(id, "workspace.db: tasks", "there", "missing") for id in ("target-right", "smoke:WMS CLI")
-    )
-    rolled_back = (StageRecord("97-rollback", "passed", 0.1),)
-    rollback = replace(
-        accepted, mode=Mode.ROLLBACK, criteria=(records.passed("restored-exact", "workspace.db"),), stages=rolled_back
-    )
     alone = replace(accepted, target=replace(accepted.target, size=None, rows={})) if accepted.target else accepted
-    inventory = replace(
-        accepted, mode=Mode.INVENTORY, extra={"inventory": _INVENTORY}, sources=(), target=None, moves=(),
-        criteria=tuple(records.passed(id, "workspace") for id in _OF_INVENTORY),
-        rollback={}, backup_set="", archive={}, change={}, stages=(StageRecord("05-inventory", "passed", 0.1),),
-    )  # fmt: skip
-    passing = _INVENTORY | {"decisions": 1, "objections": [], "untried": ["2 references"]}
-    unrehearsed = passing | {"unrehearsed": "not rehearsed"}
     return {
         "accepted": accepted,
         "accepted, not rehearsed": replace(accepted, rollback={"command": accepted.rollback["command"]}),
@@ -71,33 +55,89 @@ def drawn() -> dict[str, Record]:
         "accepted, no application": replace(
             accepted, criteria=tuple(e for e in accepted.criteria if not e.criterion.startswith("smoke:"))
         ),
-        "rehearsed": replace(
-            rehearsal, criteria=(*rehearsal.criteria, records.passed("restored-exact", "workspace.db"))
-        ),
-        "rehearsal, workspace changed": replace(rehearsal, findings=(changed,)),
         "refused": refused,
-        "refused early": at_once,
-        "rehearsal refused": replace(at_once, mode=Mode.REHEARSAL),
-        "rehearsal failed": replace(refused, mode=Mode.REHEARSAL),
+        "refused at once": _refused_at_once(),
+        "already": replace(accepted, already=True, criteria=(), moves=()),
+    }
+
+
+def _refused_at_once() -> Record:
+    """Return a migration that was refused before it changed anything."""
+    planned = records.accepted().moves
+    return replace(records.refused(), exit_code=ExitCode.REFUSED, put_back="", moves=(), planned=planned, backup_set="")
+
+
+def _rehearsals() -> dict[str, Record]:
+    """Return rehearsals."""
+    rehearsal = replace(records.accepted(), mode=Mode.REHEARSAL)
+    restored = records.passed("restored-exact", "workspace.db")
+    changed = Finding.of("workspace-changed", "", "a program changed the workspace.")
+    return {
+        "rehearsed": replace(rehearsal, criteria=(*rehearsal.criteria, restored)),
+        "rehearsal, workspace changed": replace(rehearsal, findings=(changed,)),
+        "rehearsal refused": replace(_refused_at_once(), mode=Mode.REHEARSAL),
+        "rehearsal failed": replace(records.refused(), mode=Mode.REHEARSAL),
+    }
+
+
+def _stopped_runs() -> dict[str, Record]:
+    """Return migrations that were interrupted, or did not end as they should."""
+    refused, unfinished = records.refused(), records.unfinished()
+    stopped = replace(refused, verdict="not shown", exit_code=ExitCode.INTERRUPTED)
+    return {
         "stranded": replace(refused, exit_code=ExitCode.INTERNAL, put_back="2 files of workspace.db differ."),
-        "interrupted early": replace(
-            refused, verdict="not shown", exit_code=ExitCode.INTERRUPTED, put_back="", criteria=refused.criteria[:3]
-        ),
-        "interrupted": replace(refused, verdict="not shown", exit_code=ExitCode.INTERRUPTED, criteria=()),
+        "interrupted early": replace(stopped, put_back="", criteria=refused.criteria[:3]),
+        "interrupted": replace(stopped, criteria=()),
         "unfinished": unfinished,
-        "unfinished, with command": replace(unfinished, rollback=accepted.rollback),
+        "unfinished, with command": replace(unfinished, rollback=records.accepted().rollback),
+    }
+
+
+def _checks() -> dict[str, Record]:
+    """Return checks of a finished consolidation."""
+    note = Finding.of("table-changed-since", "workspace.db:tasks", "changed since the migration: 85 rows, 86 now.")
+    right = tuple(records.passed(id, "workspace.db") for id in ("target-right", "archives-unchanged"))
+    check = replace(records.accepted(), mode=Mode.CHECK, criteria=right, moves=())
+    lost = tuple(
+        records.failed(id, "workspace.db: tasks", "there", "missing") for id in ("target-right", "smoke:WMS CLI")
+    )
+    return {
         "intact": check,
         "intact, changed since": replace(check, findings=(note,)),
         "intact, without backups": replace(check, rollback={}),
         "not intact": replace(check, verdict="refused", exit_code=ExitCode.FAILED, criteria=lost),
+    }
+
+
+def _rollbacks() -> dict[str, Record]:
+    """Return rollbacks."""
+    stages = (StageRecord("97-rollback", "passed", 0.1),)
+    restored = (records.passed("restored-exact", "workspace.db"),)
+    rollback = replace(records.accepted(), mode=Mode.ROLLBACK, criteria=restored, stages=stages)
+    discarded = Finding.of("changes-discarded", "workspace.db", "changes were discarded.")
+    return {
         "rolled back": rollback,
         "rolled back, changes discarded": replace(rollback, findings=(discarded,)),
-        "rollback refused": replace(at_once, mode=Mode.ROLLBACK, planned=(), stages=rolled_back),
-        "already": replace(accepted, already=True, criteria=(), moves=()),
+        "rollback refused": replace(_refused_at_once(), mode=Mode.ROLLBACK, planned=(), stages=stages),
+    }
+
+
+def _inventories() -> dict[str, Record]:
+    """Return inventories, one of them beside a plan that was there before."""
+    inventory = replace(
+        records.accepted(), mode=Mode.INVENTORY, extra={"inventory": _INVENTORY}, sources=(), target=None, moves=(),
+        criteria=tuple(records.passed(id, "workspace") for id in _OF_INVENTORY),
+        rollback={}, backup_set="", archive={}, change={}, stages=(StageRecord("05-inventory", "passed", 0.1),),
+    )  # fmt: skip
+    proposed = _INVENTORY | {"plan": "consolidation.proposed.toml"}
+    passing = _INVENTORY | {"decisions": 1, "objections": [], "untried": ["2 references"]}
+    unrehearsed = passing | {"unrehearsed": "not rehearsed"}
+    return {
         "inventory": inventory,
+        "inventory beside a plan": replace(inventory, extra={"inventory": proposed}),
         "inventory, plan passes": replace(inventory, extra={"inventory": passing}),
         "inventory, not rehearsed": replace(inventory, extra={"inventory": unrehearsed}),
-    }  # fmt: skip
+    }
 
 
 def with_outcome(record: Record, criterion: str, outcome: Outcome) -> Record:

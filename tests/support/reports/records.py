@@ -110,7 +110,7 @@ def accepted() -> Record:
         run="20261122_120603-migrate",
         mode=Mode.MIGRATE,
         verdict="accepted",
-        headline="Accepted: consolidated, every criterion passed.",
+        headline="Accepted: consolidated, every required criterion passed.",
         exit_code=0,
         started="2026-11-22T12:06:03+00:00",
         finished="2026-11-22T12:06:09+00:00",

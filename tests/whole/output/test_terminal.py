@@ -40,7 +40,10 @@ class Impatient:
 @pytest.mark.parametrize("styles", [("--color=no", "-q"), *thorough((("-v",),))])
 def test_run_ends_with_verdict_report_and_next_command(workspace: Workspace, styles: tuple[str, ...]) -> None:
     """The usual style has a line for each stage, and ``-q`` the verdict and the report alone."""
-    accepted, rolled_back = "Accepted: consolidated, every criterion passed.", "Rolled back: everything is as it was"
+    accepted, rolled_back = (
+        "Accepted: consolidated, every required criterion passed.",
+        "Rolled back: everything is as it was",
+    )
     names = {"--color=no": [stage.id for stage in STAGES if "migrate" in stage.modes]}
     for (verb, verdict), style in zip((("migrate", accepted), ("rollback", rolled_back)), styles, strict=False):
         ran = workspace.forked(verb, style, "--durations=2")

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.secret_masking import mask_secrets
-from sqlite_consolidate.text import one_line
+from sqlite_consolidate.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -132,7 +132,7 @@ def find_new_errors(
     if failing:
         return failing
     notes = [
-        f"{len(offsets)} files and {read} new lines read, none matches",
+        f"{counted(len(offsets), 'file')} and {counted(read, 'new line')} read, none matches",
         *_describe_missing(root, lost_logs, patterns),
     ]
     if not offsets and not lost_logs:

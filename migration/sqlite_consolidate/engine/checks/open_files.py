@@ -155,7 +155,9 @@ def unseen_findings(processes: int) -> list[Finding]:
     """
     findings = [unexamined_finding(processes)] if processes else []
     if is_in_container():
-        text = f"{OTHER_CONTAINERS} from here. Make sure that none of them uses a database of the workspace."
+        text = (
+            f"{OTHER_CONTAINERS.capitalize()} from here. Make sure that none of them uses a database of the workspace."
+        )
         findings.append(Finding.of("processes-elsewhere", "", text))
     return findings
 

@@ -64,7 +64,7 @@ class Mode(StrEnum):
         "migrate",
         "migrate, for real",
         "Accepted",
-        "Accepted: consolidated, every criterion passed.",
+        "Accepted: consolidated, every required criterion passed.",
         "verify",
         ("consolidation",),
     )
@@ -73,7 +73,7 @@ class Mode(StrEnum):
         "verify",
         "rehearsal, on copies: the workspace is not written to",
         "Rehearsal passed",
-        "Rehearsal passed: every criterion passed on copies, and the rollback restored them.",
+        "Rehearsal passed: every required criterion passed on copies, and the rollback restored them.",
         "migrate",
         ("consolidation",),
     )
@@ -82,7 +82,7 @@ class Mode(StrEnum):
         "verify",
         "check of a finished consolidation: nothing is written to the workspace",
         "Still intact",
-        "Still intact: every criterion passed, and nothing was written.",
+        "Still intact: every required criterion passed, and the workspace was not written to.",
         "",
         ("only judges",),
     )
@@ -99,7 +99,7 @@ class Mode(StrEnum):
         "verify",
         "comparison with the originals: nothing is written to the workspace",
         "Confirmed by its originals",
-        "Confirmed by its originals: every criterion that the originals can answer passed, and nothing was written.",
+        "Confirmed by its originals: each criterion that they can answer passed, and the workspace was not written to.",
         "",
         ("only judges",),
     )

@@ -104,6 +104,7 @@ def _context(record: Record, files: Mapping[str, int], stated: Mapping[Place, li
         "tables": database_tables(record),
         "diff": diff_lines(record.diff),
         "sql": sql_lines(record.sql),
+        "statements": sum(not text.startswith("--") for text in record.sql),
         "each_output": _LONG_OUTPUT // max(1, 2 * len(record.smoke)),
         "attempts": [_attempt_row(attempt) for attempt in reversed(record.attempts)][:_MOST_ATTEMPTS],
         "flow": flow.build_flow(record, files),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
-from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.findings import STAGE_ERROR, list_findings
 from sqlite_consolidate.observation import NO_PROBLEM, Outcome
 from sqlite_consolidate.report.html.criteria_table import Line
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 _MOST_FINDINGS = 7  # a page of them is still read
 _MOST_OBSTACLES = 7
-_WITHOUT_PLAN = (Mode.INVENTORY, Mode.BUNDLE, Mode.ROLLBACK)  # a plan does not say what these examine
 
 SECTIONS = (
     ("pictures", "Rows from the sources to the target", "flow"),
@@ -131,7 +129,6 @@ def page_one_context(record: Record, urgent: list[Line], stated: Mapping[Place, 
         "all_review": review,
         "findings_below": len(review) > len(shown) or any(finding.level == "note" for finding in record.findings),
         "unexamined": sorted(groups, key=lambda group: group.outcome is Outcome.NOT_REQUIRED),
-        "names_databases": record.mode not in _WITHOUT_PLAN,
         "change": {field: value for field, value in record.change.items() if value},
         "approval": approval_in(record),
         "rollback_command": rollback_command(record),

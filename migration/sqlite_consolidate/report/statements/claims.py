@@ -264,7 +264,7 @@ CLAIMS = (
     # What needs my attention?
     Claim("failures", _T, _FAILING, "criteria", "First what is listed at the top of this page.", section="verdict",
           condition=lambda facts: facts.failures > 0),
-    Claim("next", _T, None, "mode", "The next step is pytest -m {next_verb}.",
+    Claim("next", _T, None, "mode", "The next step is pytest -m {next_verb}{of_plan}.",
           condition=lambda facts: facts.ending.tone == "good" and bool(facts.values["next_verb"])),
     Claim("again", _T, (Ending.REFUSED, Ending.FAILED, Ending.UNREHEARSED, Ending.INTERRUPTED), "mode",
           "To try again, run pytest -m {verb}.", condition=lambda facts: facts.is_migration or facts.is_rehearsal),

@@ -9,6 +9,7 @@ from sqlite_consolidate.engine.apps.live_watch import WORKSPACE_CHANGED
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import DEFAULT_PLAN
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.findings import STAGE_ERROR
 from sqlite_consolidate.observation import Outcome
@@ -179,6 +180,8 @@ class Facts:
         yield "untried", f" (not tried yet: {join_names(untried)})" if untried else ""
         yield "verb", record.mode.verb
         yield "next_verb", record.mode.next_verb
+        proposed = str(self._inventory.get("plan", ""))
+        yield "of_plan", f" with --plan={proposed}" if proposed not in ("", DEFAULT_PLAN) else ""
 
     @cached_property
     def databases(self) -> int:

@@ -113,7 +113,7 @@ def facts_of_files(plan: Plan, record: Record, contents: BundleContents, stateme
         yield Fact("references-complete", SCANNED, "no mention remains", remains, is_pattern=True)
         yield Fact("no-stale-references", "scanned files", "none names an old database", _scanned(record), True)  # noqa: FBT003
     if plan.logs.files:
-        observed = r"\d+ files and \d+ new lines read, none matches(; .*)?"
+        observed = r"\d+ files? and \d+ new lines? read, none matches(; .*)?"
         expected = f"no new line matches {one_line(plan.logs.errors)}"
         yield Fact("logs-clean", ", ".join(plan.logs.files), expected, observed, is_pattern=True)
     yield from _of_applications(plan, record)
