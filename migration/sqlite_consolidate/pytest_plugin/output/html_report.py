@@ -18,7 +18,7 @@ import pytest
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.report.file_names import JUNIT, PAGE
 from sqlite_consolidate.report.html.page import STYLES, render_page
-from sqlite_consolidate.report.html.page_file import TEST_TABLE_HEADING, environment, harden, title
+from sqlite_consolidate.report.html.page_file import environment, harden, title
 from sqlite_consolidate.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class AuditReport:
         """
         self._drawn, start = self._now(), time.monotonic()
         record = self._session.record()
-        self._above[:] = [render_page(record), TEST_TABLE_HEADING]
+        self._above[:] = [render_page(record)]
         self._environment.clear()
         self._environment.update(environment(record))
         seconds = time.monotonic() - start

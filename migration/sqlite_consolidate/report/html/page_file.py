@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.report.evidence import Record
 
-TEST_TABLE_HEADING = (
-    '<h2 class="test-by-test">Test by test</h2>'
-    "<noscript><p>The table of tests is drawn by a script. Everything that matters is above.</p></noscript>"
+_TEST_TABLE_BEGIN = (
+    '</div>\n    </div>\n    <details class="test-by-test" id="tests">\n    <summary><h2>Test by test</h2></summary>\n'
+    "    <noscript><p>The table of tests is drawn by a script. Everything that matters is above.</p></noscript>\n"
+    "    <p>{credit}</p>\n    <div>\n      <div>\n        "
 )
+"""Replaces the end of what precedes the table, and takes over its open elements."""
 _LABELS = {
     "failed": "Failed",
     "passed": "Passed",
@@ -49,6 +51,8 @@ _TOOK = re.compile(r'<p class="run-count">\d+ tests? took (\d+ ms|\d{2,}:\d{2}:\
 # Browsers also end the element at `</style >` and `</STYLE/`.
 _STYLES = re.compile(r'<style type="text/css">((?:(?!</style).)*)</style>', re.DOTALL | re.IGNORECASE)
 _BEFORE_END_OF_STYLES = "\n      "  # written by the template of pytest-html
+_CREDIT = re.compile(r'\n\s*<p>(Report generated on .*?by <a href="[^"]*">pytest-html</a>\s*v[^<]*)</p>', re.DOTALL)
+_RELOAD = re.compile(r'<div class="summary__reload">(?:\s*<div\b.*?</div>)+\s*</div>\s*', re.DOTALL)
 _DATA = re.compile(r'data-jsonblob="([^"]*)"')
 
 
@@ -109,7 +113,7 @@ def render_page_file(record: Record, parts: PytestHtmlParts) -> str:
         outcomes={name: {"label": label, "value": number[name]} for name, label in _LABELS.items()},
         test_data=json.dumps(parts.data),
         table_head=_HEADERS,
-        additional_summary={"prefix": [render_page(record), TEST_TABLE_HEADING], "summary": [], "postfix": []},
+        additional_summary={"prefix": [render_page(record)], "summary": [], "postfix": []},
     )
     return harden(text)
 
@@ -147,7 +151,7 @@ def harden(text: str) -> str:
     """
     if "<html>" not in text:  # not pytest-html's page, or hardened already
         return text
-    text = text.replace(' onclick="location.reload()"', "")
+    text = _fold_tests(text).replace(' onclick="location.reload()"', "")
     text = re.sub(r"\n/\*{30}\n \* CUSTOM CSS\n \* .*\n \*{30}/\n", "\n", text)  # names the path of a file
     text = _make_accessible(text)
     head = (
@@ -159,11 +163,23 @@ def harden(text: str) -> str:
     return text.replace('<meta charset="utf-8"/>', f'<meta charset="utf-8"/>\n    {head}', 1)
 
 
+def _fold_tests(text: str) -> str:
+    """Return the page with pytest-html's table of tests last and folded.
+
+    Its other texts around the record are removed.
+    """
+    credit = _CREDIT.search(text)
+    text = _RELOAD.sub("", _CREDIT.sub("", text, count=1), count=1)
+    text = text.replace("        <h2>Summary</h2>\n", "", 1)
+    begin = _TEST_TABLE_BEGIN.format(credit=credit[1] if credit else "")
+    text = text.replace('<p class="run-count">', f'{begin}<p class="run-count">', 1)
+    return text.replace("</table>\n  <footer>", "</table>\n    </details>\n  <footer>", 1)
+
+
 def _make_accessible(text: str) -> str:
     """Return the page with landmarks, a link past its head, and names of all controls."""
     text = text.replace("<body>", '<body>\n    <a class="skip" href="#verdict">Skip to the verdict</a>', 1)
-    text = text.replace('<h1 id="title">', '<header><h1 id="title">', 1)
-    text = re.sub(r'(by <a href="[^"]*">pytest-html</a>\s*v[^<]*</p>)', r"\1</header>\n    <main>", text, count=1)
+    text = re.sub(r'(<h1 id="title">.*?</h1>)', r"<header>\1</header>\n    <main>", text, count=1)
     text = text.replace("\n  <footer>", "\n    </main>\n  <footer>", 1)
     text = re.sub(r'(type="checkbox" data-test-result="(\w+)")', r'\1 aria-label="Show the \2"', text)
     text = text.replace('<img src="" />', '<img src="" alt=""/>')
