@@ -354,5 +354,5 @@ def test_hundreds_of_criteria_are_folded_by_stage(accepted: Record) -> None:
 
     html = render_page(replace(accepted, criteria=(*accepted.criteria, *many)))
 
-    assert re.search(r"<details>\s*<summary><code>50-verify</code>: \d+ lines, all passed", html)
-    assert re.search(r"<details open>\s*<summary><code>20-backup</code>: 3 lines, all passed", html)
+    assert re.search(r'<details class="of-stage">\s*<summary><code>50-verify</code>: \d+ lines, all passed', html)
+    assert re.search(r'<details class="of-stage" open>\s*<summary><code>20-backup</code>: 3 lines, all passed', html)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.sample.build import build
 from tests.support.reports import records
 from tests.support.reports.browser_reports import write_reports
+from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,3 +74,34 @@ def large_report(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) ->
     """Return the report of a thousand tables."""
     assert chromium.is_connected()
     return write_reports(tmp_path_factory.mktemp("large"), {"large": records.large()})["large"]
+
+
+@pytest.fixture(scope="module")
+def sample_reports(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the report of an accepted, a failed and a refused migration of the sample."""
+    assert chromium.is_connected()
+    folder = tmp_path_factory.mktemp("samples")
+    failing = '\n[[smoke]]\nname = "Failing"\npython = "raise SystemExit(3)"\n'
+    return {
+        "accepted": _report_of_sample(folder / "accepted"),
+        "failed": _report_of_sample(folder / "failed", plan=failing),
+        "refused": _report_of_sample(folder / "refused", lost="workspace.db"),
+    }
+
+
+def _report_of_sample(folder: Path, *, plan: str = "", lost: str = "") -> Path:
+    """Return the report of a migration of the sample.
+
+    Args:
+        folder: Folder of workspace and reports.
+        plan: Text that is added to the plan.
+        lost: File that is removed from the workspace.
+    """
+    workspace = Workspace(build(folder / "workspace", decisions=False), folder / "reports")
+    with workspace.plan.open("a", encoding="utf-8") as file:
+        file.write(plan)
+    if lost:
+        (workspace.root / lost).unlink()
+    ran = workspace.pytest("migrate")
+    assert ran.folder is not None, ran.text
+    return ran.folder / "audit.html"

@@ -45,7 +45,7 @@ def test_report_runs_no_script_and_loads_nothing(chromium: Browser, reports: dic
     with opened(chromium, reports[kind]) as (page, heard):
         for scheme in _SCHEMES:
             page.emulate_media(color_scheme=scheme)
-            page.wait_for_selector("#results-table tbody")
+            page.wait_for_selector("#results-table tbody", state="attached")
             page.mouse.move(200, 200)
             page.keyboard.press("Tab")
 
@@ -60,7 +60,7 @@ def test_report_runs_no_script_and_loads_nothing(chromium: Browser, reports: dic
 def test_a_page_never_scrolls_sideways(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
     """On a phone and on a desk, only a wide table or picture scrolls, inside of itself."""
     with opened(chromium, reports[kind]) as (page, _):
-        page.wait_for_selector("#results-table tbody")
+        page.wait_for_selector("#results-table tbody", state="attached")
         for width in (360, 1400):
             page.set_viewport_size({"width": width, "height": 800})
 
@@ -76,7 +76,7 @@ def test_report_shows_everything_without_scripts(chromium: Browser, reports: dic
         without = page.locator(".record").inner_text()
 
         assert without == with_scripts
-        assert "The table of tests is drawn by a script" in page.locator("noscript").inner_text()
+        assert "The table of tests is drawn by a script" in (page.locator("noscript").text_content() or "")
         assert heard == []
 
 
@@ -106,7 +106,7 @@ def violations(page: Page, **options: object) -> dict[str, list[object]]:
     The policy of the page has to be off, because it keeps every script out.
     """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    page.wait_for_selector("#results-table tbody")
+    page.wait_for_selector("#results-table tbody", state="attached")
     response = axe.run(page, options={"resultTypes": ["violations"], **options}).response
     return {rule["id"]: [node["target"] for node in rule["nodes"]][:5] for rule in response["violations"]}
 
@@ -126,30 +126,79 @@ def test_keyboard_focus_skips_the_head_and_stays_visible(chromium: Browser, repo
 
 
 @pytest.mark.parametrize("kind", ["hostile", *thorough("accepted", "refused", "unfinished")])
-def test_printed_pages_name_the_run_and_unfold_everything(
-    chromium: Browser, reports: dict[str, Path], kind: str
-) -> None:
+def test_printed_pages_name_the_run_and_their_number(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
     """Each page has the run's id at its top and the number of pages at its bottom."""
-    pypdf = pytest.importorskip("pypdf")
     with opened(chromium, reports[kind]) as (page, _):
-        title = page.title()
-        folded = page.locator("details:not([open]) td, details:not([open]) pre").all_text_contents()
-        document = pypdf.PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True)))
+        run = page.title() if kind != "hostile" else "sqlite-consolidate"
+        texts = printed(page)
 
-    texts = [sheet.extract_text() for sheet in document.pages]
-    run = title if kind != "hostile" else "sqlite-consolidate"
     assert all(run in text for text in texts)
     assert all(f"page {number} of {len(texts)}" in text for number, text in enumerate(texts, 1))
-    assert all(document.pages[0].mediabox.width == sheet.mediabox.width for sheet in document.pages)
-    everything = "".join("".join(texts).split())
-    assert all("".join(text.split())[:12] in everything for text in folded if text.isascii())
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("ending", "most"), [("accepted", 12), ("failed", 4), ("refused", 4)])
+def test_printed_sample_has_few_and_whole_pages(
+    chromium: Browser, sample_reports: dict[str, Path], ending: str, most: int
+) -> None:
+    """No heading is at the foot of a page, no page has one row, and four pages are to sign."""
+    with opened(chromium, sample_reports[ending]) as (page, _):
+        headings = set(page.locator("h2, h3, summary").all_inner_texts())
+        texts = printed(page)
+
+    pages = [_lines(text) for text in texts]
+    signed = [number for number, lines in enumerate(pages, 1) if "Signatures" in lines]
+    assert len(pages) <= most
+    assert [lines[-1] for lines in pages if lines[-1] in headings] == []
+    assert min(map(len, pages)) > 4
+    assert max(signed) <= 4
+
+
+@pytest.mark.thorough
+def test_paper_names_where_folded_parts_are(chromium: Browser, sample_reports: dict[str, Path]) -> None:
+    """The SQL is not printed, and its line says so."""
+    with opened(chromium, sample_reports["accepted"]) as (page, _):
+        text = "".join(printed(page))
+
+    assert "in one transaction (not printed" in text
+    assert "CREATE INDEX" not in text
+
+
+def printed(page: Page) -> list[str]:
+    """Return the text of each printed page."""
+    pypdf = pytest.importorskip("pypdf")
+    document = pypdf.PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True)))
+    assert {sheet.mediabox.width for sheet in document.pages} == {document.pages[0].mediabox.width}
+    return [sheet.extract_text() for sheet in document.pages]
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a printed page without its head and foot."""
+    return [line.strip() for line in text.splitlines() if not line.startswith(("page ", "sqlite-consolidate: "))]
+
+
+@pytest.mark.parametrize("kind", ["accepted", *thorough("hostile")])
+def test_table_of_tests_is_last_and_folded(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
+    """Of pytest-html nothing is seen but a folded table."""
+    with opened(chromium, reports[kind]) as (page, _):
+        page.wait_for_selector("#results-table tbody", state="attached")
+        visible = page.locator("body").inner_text()
+        whole = page.locator("body").text_content() or ""
+        last = page.locator("main > :last-child").get_attribute("id")
+        page.locator("#tests > summary").click()
+
+        assert page.locator("#results-table").is_visible()
+
+    assert last == "tests"
+    assert "pytest-html" not in visible.replace("pytest-html\n", "")
+    assert "still tests running" not in whole
 
 
 @pytest.mark.thorough
 def test_report_of_a_thousand_tables_stays_small(chromium: Browser, large_report: Path) -> None:
     """It is less than 2 MB, and tables beyond those of a picture are summed up."""
     with opened(chromium, large_report) as (page, heard):
-        page.wait_for_selector("#results-table tbody")
+        page.wait_for_selector("#results-table tbody", state="attached")
 
         assert heard == []
         assert large_report.stat().st_size < 2_000_000
