@@ -21,6 +21,7 @@ from tests.support.workspaces.two_sources import reach
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlite_consolidate.engine.run.run_log import RunLog
@@ -73,12 +74,13 @@ def judge(workspace: Path, plan: Plan) -> RunLog:
     return run.log
 
 
-def edit(workspace: Path, statement: str, *, is_stated: bool = True) -> None:
+def edit(workspace: Path, statement: str, *, is_stated: bool = True, damage: Callable[[bytes], bytes] = bytes) -> None:
     """Change the key map, and the digest that the history of the target states."""
     (path,) = (workspace / "backups").glob(f"*/{KEY_MAP}")
     before = digest_file(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.execute(statement)
+    path.write_bytes(damage(path.read_bytes()))
     with closing(sqlite3.connect(workspace / "target.db", isolation_level=None)) as con:
         update = "UPDATE _consolidation_history SET keys = replace(keys, ?, ?)"
         con.execute(update, (before, digest_file(path) if is_stated else before))
@@ -95,7 +97,8 @@ def test_each_line_is_compared_with_the_originals(consolidated: tuple[Path, Plan
 
     assert observed(log) == [
         (f"{KEY_MAP}: b.db:site -> site", Outcome.PASSED, "2 rows"),
-        (KEY_MAP, Outcome.PASSED, "2 rows"),
+        (KEY_MAP, Outcome.PASSED, "2 rows, 2 numbers"),
+        (f"{KEY_MAP}: offsets", Outcome.PASSED, "2 offsets"),
     ]
     assert [id for id in log.demanded(ORIGINALS) if log.outcome(id) is Outcome.FAILED] == []
 
@@ -103,13 +106,21 @@ def test_each_line_is_compared_with_the_originals(consolidated: tuple[Path, Plan
 @pytest.mark.parametrize(
     ("statement", "passed"),
     [
-        ("UPDATE matched SET new = iif(new = 3, 4, 3)", [False, True]),
-        ("UPDATE matched SET identical = 0 WHERE old = 1", [False, True]),
-        ("UPDATE numbers SET new = 99 WHERE old = 10", [False, True]),
-        ("DELETE FROM matched WHERE old = 1", [False, False]),
-        ("INSERT INTO matched VALUES ('c', 'site', 'site', 1, 2, 1, 0)", [True, False]),
+        ("UPDATE matched SET new = iif(new = 3, 4, 3)", [False, True, True]),
+        ("UPDATE matched SET new = new + 0.0", [False, True, True]),
+        ("UPDATE matched SET identical = 0 WHERE old = 1", [False, True, True]),
+        ("UPDATE matched SET target_table = 'other'", [False, True, True]),
+        ("UPDATE numbers SET new = 99 WHERE old = 10", [False, True, True]),
+        ("DELETE FROM matched WHERE old = 1", [False, False, True]),
+        ("INSERT INTO matched VALUES ('c', 'site', 'site', 1, 2, 1, 0)", [True, False, True]),
+        ("INSERT INTO numbers SELECT * FROM numbers", [True, False, True]),
+        ("UPDATE offsets SET number = 7", [True, True, False]),
+        ("DELETE FROM offsets", [True, True, False]),
+        ("INSERT INTO offsets SELECT * FROM offsets", [True, True, False]),
+        ("DROP TABLE offsets", [False]),
+        ("CREATE VIEW other AS SELECT 1", [False]),
     ],
-    ids=["another row", "not identical", "another number", "no line", "line of no table"],
+    ids=str,
 )
 def test_line_that_originals_do_not_give_fails(
     consolidated: tuple[Path, Plan], workspace: Path, statement: str, passed: list[bool]
@@ -120,6 +131,15 @@ def test_line_that_originals_do_not_give_fails(
     entries = observed(judge(workspace, consolidated[1]))
 
     assert [outcome is Outcome.PASSED for _, outcome, _ in entries] == passed
+
+
+def test_key_map_that_is_no_database_fails(consolidated: tuple[Path, Plan], workspace: Path) -> None:
+    """The digest in the history is that of the damaged file."""
+    edit(workspace, "PRAGMA user_version = 1", damage=lambda data: data[:100] + b"x" * (len(data) - 100))
+
+    ((subject, outcome, _text),) = observed(judge(workspace, consolidated[1]))
+
+    assert (subject, outcome) == (KEY_MAP, Outcome.FAILED)
 
 
 def test_changed_key_map_is_a_problem(consolidated: tuple[Path, Plan], workspace: Path) -> None:

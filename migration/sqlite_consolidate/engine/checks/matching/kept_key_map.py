@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP
-from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection
+from sqlite_consolidate.engine.merge.rows.key_map_file import CREATE, KEY_MAP
+from sqlite_consolidate.engine.sqlite.connections import attached, encoding_of, open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -17,7 +18,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
@@ -87,13 +88,27 @@ def compare_key_map(databases: InspectedDatabases, kept: KeptKeyMap) -> list[Obs
     if kept.path is None:
         return [not_required("plan", NO_NEW_KEY)]
     matched = [mapping for mapping in databases.mappings if mapping.matched]
-    with open_for_inspection(databases.path_of(matched[0])) as con:
-        try:
-            with attached(con, kept.path, "key map") as alias:
-                lines = _Lines(con, alias)
-                return [*(lines.observe(mapping) for mapping in matched), lines.observe_all(matched)]
-        except sqlite3.OperationalError:  # SQLite attaches no database of another encoding
+    staged = databases.path_of(matched[0])
+    try:
+        if encoding_of(kept.path) != encoding_of(staged):
             return [not_examined(KEY_MAP, "its text encoding is not that of the original target")]
+        with open_for_inspection(staged) as con, attached(con, kept.path, "key map") as alias:
+            schema = con.execute(f"SELECT sql FROM {quoted(alias)}.sqlite_schema")
+            if sorted(sql for (sql,) in schema) != sorted(CREATE):  # a view could compute anything, for ever
+                return [equal(KEY_MAP, "the tables of a key map", "other tables")]
+            lines = _Lines(con, alias)
+            return [
+                *(lines.observe(mapping) for mapping in matched),
+                lines.observe_all(matched),
+                lines.observe_offsets(databases.mappings),
+            ]
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return [equal(KEY_MAP, "a key map", f"cannot be read ({error})")]
+
+
+def _lines_text(rows: Mapping[str, int]) -> str:
+    numbers = f", {counted(rows['numbers'], 'number')}" if rows["numbers"] else ""
+    return f"{counted(rows['matched'], 'row')}{numbers}"
 
 
 @dataclass(frozen=True)
@@ -112,17 +127,19 @@ class _Lines:
         """Return the observation about one table."""
         if mapping.matched is None:
             return not_examined(mapping.subject, "its rows were not compared")
-        names, place = (mapping.source.name, mapping.table_map.name), mapping.matched.place("main")
-        stated = f"FROM {quoted(self.key_map)}.{{}} WHERE source = ? AND source_table = ?"
+        names = (mapping.source.name, mapping.table_map.name, mapping.into.name)
+        place = mapping.matched.place("main")
+        stated = f"FROM {quoted(self.key_map)}.{{}} WHERE source = ? AND source_table = ? AND target_table = ?"
         differing = self._differ(
-            f"SELECT old, new, identical, updated {stated.format('matched')}",
-            f"SELECT old COLLATE BINARY, new, identical, updates FROM {place}",
+            f"SELECT old, typeof(old), new, typeof(new), identical, updated {stated.format('matched')}",
+            f"SELECT old COLLATE BINARY, typeof(old), new, typeof(new), identical, updates FROM {place}",
             names,
         )
         for number in mapping.matched.numbers:
             differing += self._differ(
-                f"SELECT old, new {stated.format('numbers')} AND source_column = ?",
-                f"SELECT {number.old} COLLATE BINARY, {number.new} FROM {place}",
+                f"SELECT old, typeof(old), new, typeof(new) {stated.format('numbers')} AND source_column = ?",
+                f"SELECT {number.old} COLLATE BINARY, typeof({number.old}), {number.new}, typeof({number.new})"
+                f" FROM {place}",
                 (*names, number.column),
             )
         lines = counted(self._number(f"SELECT count(*) {stated.format('matched')}", names), "row")
@@ -132,9 +149,27 @@ class _Lines:
 
     def observe_all(self, matched: Sequence[TableMapping]) -> Observation:
         """Return the observation that no line is of another table."""
-        expected = sum(mapping.matched.rows for mapping in matched if mapping.matched)
-        rows = self._number(f"SELECT count(*) FROM {quoted(self.key_map)}.matched", ())
-        return equal(KEY_MAP, counted(expected, "row"), counted(rows, "row"))
+        tables = [mapping.matched for mapping in matched if mapping.matched]
+        expected = {
+            "matched": sum(table.rows for table in tables),
+            "numbers": sum(table.rows * len(table.numbers) for table in tables),
+        }
+        rows = {name: self._number(f"SELECT count(*) FROM {quoted(self.key_map)}.{name}", ()) for name in expected}
+        return equal(KEY_MAP, _lines_text(expected), _lines_text(rows))
+
+    def observe_offsets(self, mappings: Sequence[TableMapping]) -> Observation:
+        """Return the observation that each offset is that of the originals."""
+        expected = Counter(
+            (mapping.source.name, mapping.table_map.name, mapping.into.name, column, shift.offset)
+            for mapping in mappings
+            for column, shift in mapping.key_shifts.items()
+        )
+        number = expected.total()
+        rows = self.con.execute(f"SELECT * FROM {quoted(self.key_map)}.offsets LIMIT ?", (number + 1,))
+        differing = (Counter(rows.fetchall()) - expected).total()
+        lines = counted(self._number(f"SELECT count(*) FROM {quoted(self.key_map)}.offsets", ()), "offset")
+        observed = f"{lines}; {counted(differing, 'line')} otherwise" if differing else lines
+        return equal(f"{KEY_MAP}: offsets", counted(number, "offset"), observed)
 
     def _differ(self, stated: str, given: str, values: tuple[str, ...]) -> int:
         """Return the number of lines that only one of two queries has."""

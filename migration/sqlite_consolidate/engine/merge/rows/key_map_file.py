@@ -20,7 +20,7 @@ KEY_MAP = "key-map.sqlite"
 MAPPED = "keys-mapped"
 """Event of the ledger that states the digest of the key map before COMMIT."""
 
-_CREATE = (
+CREATE = (
     "CREATE TABLE matched(source TEXT, source_table TEXT, target_table TEXT, old, new, identical INT, updated INT)",
     "CREATE INDEX matched_by_old ON matched(source, source_table, old)",
     "CREATE INDEX matched_by_new ON matched(source, source_table, new)",
@@ -28,6 +28,7 @@ _CREATE = (
     "CREATE INDEX numbers_by_old ON numbers(source, source_table, source_column, old)",
     "CREATE TABLE offsets(source TEXT, source_table TEXT, target_table TEXT, source_column TEXT, number INTEGER)",
 )
+"""Statements of its tables and indexes."""
 
 
 def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
@@ -47,7 +48,7 @@ def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
         con.execute(f"PRAGMA encoding='{encoding_of(staged)}'")
         con.execute("PRAGMA synchronous=FULL")
         con.execute("PRAGMA journal_mode=MEMORY")  # a run that dies leaves no journal beside a file of no use
-        for statement in _CREATE:
+        for statement in CREATE:
             con.execute(statement)
         with attached(con, staged, "staged") as alias:
             con.execute("BEGIN")
