@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 _CONTRAST = "color-contrast"
 _MARKUP = "script, iframe, img:visible, svg[onload], [onclick], [onerror], [onmouseover], a[href*=':']"
+_LEFT_ROWS = ".contents ~ section :is(tbody tr, .findings li, .checklist li):not([hidden]):not(.signatures *)"
 _KINDS = ("hostile", *thorough("refused", "accepted", "unfinished"))
 
 
@@ -71,6 +72,7 @@ def test_a_page_never_scrolls_sideways(chromium: Browser, reports: dict[str, Pat
 def test_report_shows_everything_without_scripts(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
     """Only pytest-html's own tables need a script."""
     with opened(chromium, reports[kind]) as (page, _):
+        page.locator(".tools").evaluate("tools => tools.remove()")
         with_scripts = page.locator(".record").inner_text()
     with opened(chromium, reports[kind], java_script_enabled=False) as (page, heard):
         without = page.locator(".record").inner_text()
@@ -98,6 +100,47 @@ def test_every_text_has_enough_contrast(
         page.emulate_media(color_scheme=scheme)
 
         assert violations(page, runOnly=[_CONTRAST]) == {}
+
+
+def test_filter_leaves_failed_lines(chromium: Browser, reports: dict[str, Path]) -> None:
+    """Sections without one are hidden, and Escape shows everything again."""
+    with opened(chromium, reports["refused"]) as (page, _):
+        tables = page.locator("section[aria-labelledby=tables]")
+        page.get_by_label("Show only lines of a kind").select_option(label="Only failed")
+        failed = page.locator(_LEFT_ROWS).count()
+
+        assert failed == page.locator(f"{_LEFT_ROWS}:is(.failed, :has(.failed))").count() > 0
+        assert tables.is_hidden()
+
+        page.keyboard.press("Escape")
+
+        assert tables.is_visible()
+        assert page.locator(_LEFT_ROWS).count() > failed
+
+
+def test_search_finds_a_table_by_keyboard(chromium: Browser, reports: dict[str, Path]) -> None:
+    """A slash leads to the search, and each line that stays has every word."""
+    with opened(chromium, reports["accepted"]) as (page, _):
+        page.keyboard.press("/")
+        page.keyboard.type("tasks rows")
+        rows = [text.lower() for text in page.locator(_LEFT_ROWS).all_text_contents()]
+
+    assert rows
+    assert all("tasks" in row and "rows" in row for row in rows)
+
+
+def test_link_to_a_criterion_takes_off_the_filter(chromium: Browser, reports: dict[str, Path]) -> None:
+    """Each proof on page one leads to the line of its criterion."""
+    with opened(chromium, reports["accepted"]) as (page, _):
+        link = page.locator(".proof a[href^='#criterion-']").first
+        line = page.locator(link.get_attribute("href") or "")
+        page.get_by_label("Show only lines with").fill("no such line")
+        assert line.is_hidden()
+
+        link.click()
+
+        line.wait_for()
+        assert line.locator("code").text_content() == link.text_content()
 
 
 def violations(page: Page, **options: object) -> dict[str, list[object]]:

@@ -181,7 +181,7 @@ def script(text: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "observed"),
     [
-        ("</body>", "<script>go()</script></body>", f"{script('go()')}; 2 scripts"),
+        ("</body>", "<script>go()</script></body>", f"{script('go()')}; 3 scripts"),
         ("<main>", '<main onclick="go()"><img src="x.png"><img src="x.png">', "<main onclick=go()>; <img src=x.png>"),
         ("</body>", f"{'<p onclick=go()>' * 2}<i onload={'x' * 60}>" * 9 + "</body>", None),
     ],

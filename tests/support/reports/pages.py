@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NO_OUTPUT = "No log output captured."
 PLAIN = "plain words, and no failure"
-SCRIPT = "none but that of pytest-html"
+SCRIPT = "none but that of pytest-html and the one that filters"
 GUARD = "it begins with the policy that lets no other script run"
 KNOWN_TO_PYTEST = "the time of day, the times that tests took and the outputs of those that did not pass"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.report.html.page import render_page
-from sqlite_consolidate.report.html.page_scripts import policy_element, script_digest
+from sqlite_consolidate.report.html.page_scripts import own_script, policy_element, script_digest
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -146,8 +146,9 @@ def pytest_html_styles() -> str:
 def harden(text: str) -> str:
     """Return pytest-html's page with a language and a strict content policy.
 
-    The page has only the one script of pytest-html, known by its digest. It has no other script, no event handler, and
-    loads nothing. It also has what keyboards, screen readers and printers need beyond what pytest-html writes.
+    The page has only the script of pytest-html and the one that filters, both known by their digests. It has no other
+    script, no event handler, and loads nothing. It also has what keyboards, screen readers and printers need beyond
+    what pytest-html writes.
     """
     if "<html>" not in text:  # not pytest-html's page, or hardened already
         return text
@@ -160,6 +161,7 @@ def harden(text: str) -> str:
         f"    <style>{_running_head(text)}</style>"
     )
     text = text.replace("<html>", '<html lang="en">', 1)
+    text = text.replace("\n  </footer>", f"\n    <script>{own_script()}</script>\n  </footer>", 1)
     return text.replace('<meta charset="utf-8"/>', f'<meta charset="utf-8"/>\n    {head}', 1)
 
 
@@ -195,7 +197,7 @@ def _running_head(text: str) -> str:
 
 def _policy(text: str) -> str:
     script = text[text.rfind("<script>") + len("<script>") : text.rfind("</script>")]
-    return policy_element(script_digest(script))
+    return policy_element(script_digest(script), script_digest(own_script()))
 
 
 def _resources() -> Path:

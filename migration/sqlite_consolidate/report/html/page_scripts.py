@@ -1,4 +1,4 @@
-"""Write the policy that lets a page run one known script and nothing else."""
+"""Write the policy that lets a page run known scripts and nothing else."""
 
 from __future__ import annotations
 
@@ -19,28 +19,36 @@ def script_digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode("utf-8", "replace")).digest()).decode("ascii")
 
 
-def policy_element(digest: str) -> str:
-    """Return the element that lets a browser run one script and load nothing."""
+@cache
+def own_script() -> str:
+    """Return the text of the script that filters the page."""
+    script = Path(__file__).with_name("templates") / "page.js"
+    return script.read_text("utf-8")
+
+
+def policy_element(*digests: str) -> str:
+    """Return the element that lets a browser run these scripts and load nothing."""
+    scripts = " ".join(f"'sha256-{digest}'" for digest in digests)
     content = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
     return f'<meta http-equiv="Content-Security-Policy" content="{content}"/>'
 
 
-def has_policy(text: str, digest: str) -> bool:
-    """Return whether a page begins with the policy for a script.
+def has_policy(text: str, *digests: str) -> bool:
+    """Return whether a page begins with the policy for these scripts.
 
     A browser then obeys it, whatever follows in the page.
     """
-    return text.startswith(_PAGE_START + policy_element(digest))
+    return text.startswith(_PAGE_START + policy_element(*digests))
 
 
 @cache
 def known_scripts() -> frozenset[str]:
-    """Return the digests of the scripts that a page may have.
+    """Return the digests of the scripts of pytest-html that a page may have.
 
-    These are the known ones, and that of the installed pytest-html.
+    These are the known ones, and that of the installed version.
     """
     spec = importlib.util.find_spec("pytest_html")
     if spec is None or spec.origin is None:

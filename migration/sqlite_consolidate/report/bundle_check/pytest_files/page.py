@@ -28,7 +28,7 @@ from sqlite_consolidate.report.html.page_file import (
     title,
     uses_installed_pytest_html,
 )
-from sqlite_consolidate.report.html.page_scripts import has_policy, known_scripts, script_digest
+from sqlite_consolidate.report.html.page_scripts import has_policy, known_scripts, own_script, script_digest
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.report.records import DIGEST_LIMITS, describe_source, limits, questions_by_criterion
 from sqlite_consolidate.report.statements.endings import ending_of
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _MANY_ELEMENTS = 200_000  # as many are read in seconds
 _SHOWN = 300
+_MOST_SCRIPTS = 2
 _CONTEXT = 60  # characters that are shown before a difference
 _LATE = timedelta(days=1)  # between the end of a run in UTC and its page in local time
 _DATA = {"environment", "tests", "renderCollapsed", "initialSort", "title"}
@@ -228,16 +229,15 @@ def _page_one(contents: BundleContents, record: Record, text: str, reader: PageR
 
 def _active_content(text: str, reader: PageReader) -> Iterator[Observation]:
     """Yield everything of a page that could act and is not from a run."""
-    known = known_scripts()
+    known, ours = known_scripts(), script_digest(own_script())
     digests = [script_digest(script) for script in reader.scripts]
-    foreign = [f"script sha256-{digest}" for digest in digests if digest not in known] + reader.active
-    if len(digests) > 1:
+    foreign = [f"script sha256-{digest}" for digest in digests if digest not in known | {ours}] + reader.active
+    if len(digests) > _MOST_SCRIPTS:
         foreign.append(f"{len(digests)} scripts")
-    yield agreement(
-        f"{PAGE}: scripts", "none but that of pytest-html", _joined(foreign) or "none but that of pytest-html"
-    )
+    expected = "none but that of pytest-html and the one that filters"
+    yield agreement(f"{PAGE}: scripts", expected, _joined(foreign) or expected)
     if "<html" in text.lower() or digests:
-        allowed = any(has_policy(text, digest) for digest in known)
+        allowed = any(has_policy(text, digest, ours) or has_policy(text, digest) for digest in known)
         guarded = "it begins with the policy that lets no other script run"
         yield agreement(f"{PAGE}: content policy", guarded, guarded if allowed else "it does not begin with it")
 
