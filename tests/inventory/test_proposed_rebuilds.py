@@ -119,3 +119,23 @@ def test_index_that_nothing_explains_is_left(tmp_path: Path) -> None:
     tables, rebuilds, leaves, decisions = proposed(tmp_path, f"{ROWS}{row(1)}", f"{ROWS}{words}{row(1001)}")
 
     assert (tables, rebuilds, leaves, decisions) == (["message"], [], ["words"], 1)
+
+
+@pytest.mark.parametrize(("first", "keys"), [(101, ""), (1, "renumber")])
+def test_index_that_its_application_computes_is_copied(tmp_path: Path, first: int, keys: str) -> None:
+    """Its rowids are those of its rows, and follow their new keys."""
+    index, trigger = OWN["R-tree"].split("CREATE TRIGGER")
+    trigger = trigger.replace("INSERT INTO words VALUES(new.id, 0,", "REPLACE INTO words VALUES(new.id, f(new.body),")
+    area = "INSERT INTO message VALUES ({0}, '{1}'); INSERT INTO words VALUES ({0}, 1, 2, '{1}');"
+    main, phone = (
+        f"{ROWS}{index}{area.format(id, name)}CREATE TRIGGER{trigger}" for id, name in ((1, "x"), (first, "y"))
+    )
+
+    refined = proposal_of(tmp_path, main=f"{main}{OTHER}", phone=phone)
+
+    [source] = refined.proposal.sources
+    assert (refined.objections, refined.proposal.decisions, source.keys) == ((), 0, keys)
+    assert [(each.into, each.refers) for each in source.maps] == [
+        ("message", ()),
+        ("words", (("rowid", "message.id"),) if keys else ()),
+    ]

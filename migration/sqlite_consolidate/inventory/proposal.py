@@ -35,6 +35,7 @@ class ProposedMap:
         parents: Tables of the same source, folded, to whose keys its columns refer.
         values: Columns that can match rows or look like references, each with the numbers of its values.
         refers: Columns that refer to a key without a FOREIGN KEY, each with ``table.key``.
+        rowid_of: ``table.key`` whose values a trigger gives to its rowids; else empty.
         keys: ``keep`` where it keeps its keys in a source with new ones; else empty.
         rowids: ``renumber`` where its rows have no key but their rowids, which others have as well; else empty.
         match: Columns by which its rows are the same as those of another file; else none.
@@ -61,6 +62,7 @@ class ProposedMap:
     parents: frozenset[str] = frozenset()
     values: tuple[tuple[str, str], ...] = ()
     refers: tuple[tuple[str, str], ...] = ()
+    rowid_of: str = ""
     keys: str = ""
     rowids: str = ""
     match: tuple[str, ...] = ()
@@ -82,6 +84,11 @@ class ProposedMap:
     def values_of(self, columns: Sequence[str]) -> list[str]:
         """Return the numbers of values of some columns, each as a line."""
         return [f"{column}: {numbers}" for column, numbers in self.values if column in columns]
+
+    @property
+    def following_rowids(self) -> ProposedMap:
+        """Return the mapping of a search index whose rowids follow the keys that they are."""
+        return replace(self, refers=(("rowid", self.rowid_of),))
 
     def new_keys(self, keys: str) -> bool:
         """Return whether its rows get new keys, if the source states ``keys``."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import join_first_names
@@ -47,6 +48,7 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database) -> Propo
     keys = [tuple(column for column, _ in terms) for terms in keys_of(table)]
     stated = [(each.column, each.to) for each in database.unstated if each.to and each.table == table.name]
     parents = {folded(parent) for parent, _ in (to for _, to in stated)}
+    indexed = key_of_index(database.schema, table)
     return replace(
         table_map,
         has_integer_key=len(key) == 1 and column_affinity(table, key[0]) == "INTEGER",
@@ -54,6 +56,7 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database) -> Propo
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
         values=tuple((each.column, each.text) for each in database.statistics if each.table == table.name),
         refers=tuple((column, ".".join(to)) for column, to in stated),
+        rowid_of=".".join(indexed) if indexed else "",
     )
 
 
@@ -135,6 +138,19 @@ def _with_new_keys(table_map: ProposedMap, *, is_kept: bool) -> ProposedMap:
         return replace(table_map, keys="keep" if table_map.has_integer_key else "")
     match = table_map.unique if table_map.shared and table_map.has_integer_key else ()
     return replace(table_map, on_conflict="", collision="", match=match)
+
+
+def follow_rowids(proposal: Proposal, problems: Iterable[Problem]) -> Proposal:
+    """Return the proposal in which search indexes follow the new keys that their rowids are."""
+    unfollowed = {problem.subject for problem in problems if problem.id == "rowids-unfollowed"}
+    sources = []
+    for source in proposal.sources:
+        maps = tuple(
+            each.following_rowids if each.rowid_of and not unfollowed.isdisjoint(source.subjects(each.name)) else each
+            for each in source.maps
+        )
+        sources.append(replace(source, maps=maps))
+    return replace(proposal, sources=tuple(sources))
 
 
 def withdraw_new_keys(proposal: Proposal, problems: Iterable[Problem]) -> Proposal:

@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut, ProposedLeave
-from sqlite_consolidate.inventory.refinement.new_keys import give_new_keys, withdraw_new_keys
+from sqlite_consolidate.inventory.refinement.new_keys import follow_rowids, give_new_keys, withdraw_new_keys
 from sqlite_consolidate.inventory.refinement.rebuilds import leave_unmovable_indexes, rebuild_stale_indexes
 from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearse
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
@@ -148,9 +148,10 @@ def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
     """
     proposal, problems = rebuild_stale_indexes(proposal, checked.problems)
     checked = replace(checked, problems=problems)
-    kept = withdraw_new_keys(proposal, problems)
-    if kept != proposal:
-        return kept
+    for correct in (follow_rowids, withdraw_new_keys):
+        corrected = correct(proposal, problems)
+        if corrected != proposal:
+            return corrected
     unfit = {problem.subject: problem for problem in reversed(problems)}
     proposal = _without_broken_patterns(proposal, unfit)
     fit = (source for source in proposal.sources if source.file not in unfit)
@@ -249,7 +250,10 @@ def _corrected_map(
         policy = replace(table_map, on_conflict="skip-identical", collision=problem.what)
         return replace(policy, common=rows.common, identical=rows.identical)
     if problem.id == "rowid-collision" and table_map.shared and not (table_map.on_conflict or table_map.rowids):
-        return replace(table_map, rowids="renumber")
+        if not table_map.rowid_of:
+            return replace(table_map, rowids="renumber")
+        if not table_map.refers:
+            return table_map.following_rowids
     reason = f"{table_map.collision} Not all of these rows are identical." if table_map.collision else problem.what
     if problem.criterion in _FIXED_BY_KEEPING_APART:
         reason = f"{problem.subject}: {problem.what}"

@@ -222,6 +222,32 @@ def test_appended_log_of_all_sources_is_complete(
     assert findings == ([("trigger-not-fired", "target.db:t", 2)] if appends else [])
 
 
+PLACES = "CREATE VIRTUAL TABLE place USING rtree(id, low, high)"
+
+
+@pytest.mark.parametrize(
+    ("body", "appends"),
+    [
+        ("INSERT OR REPLACE INTO place VALUES(NEW.id, f(NEW.body), 9);", True),
+        ('REPLACE INTO "place"(high, id, low) VALUES(9, "new"."id", 1);', True),
+        ("INSERT OR REPLACE INTO place VALUES(NEW.id + 1, 1, 9);", False),
+        ("INSERT OR REPLACE INTO place VALUES(1, NEW.id, 9);", False),
+        ("INSERT OR REPLACE INTO place VALUES(NEW.id, (SELECT max(id) FROM t), 9);", False),
+        ("INSERT OR REPLACE INTO place VALUES(NEW.id, 1, 9); REPLACE INTO place VALUES(1, 1, 9);", False),
+    ],
+)
+def test_index_row_under_its_own_key_is_appended(bench: Bench, body: str, appends: bool) -> None:
+    """The statement replaces no row but that of the new row, as in a GeoPackage."""
+    trigger = f"CREATE TRIGGER fires AFTER INSERT ON t WHEN NEW.body NOTNULL BEGIN {body} END"
+    bench.database(TARGET, ROWS, PLACES, trigger)
+    bench.database("a.db", ROWS, PLACES, ARRIVE, trigger, "INSERT INTO place VALUES(1, 1, 9), (2, 2, 9)")
+
+    problems, findings = judged(bench, "t", "place")
+
+    assert problems == ([] if appends else [("derived-undeclared", "target.db:place")])
+    assert findings == ([("trigger-not-fired", "target.db:t", 2)] if appends else [])
+
+
 def test_log_is_incomplete_when_a_source_has_no_trigger(bench: Bench) -> None:
     """Nothing was written for the rows of that source."""
     bench.database(TARGET, ROWS, LOG, APPENDS)

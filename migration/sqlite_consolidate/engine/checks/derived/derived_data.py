@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.sqlite.integrity import lagging_indexes
 from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation, DerivationReader
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind, index_columns, unseen_option
-from sqlite_consolidate.engine.sqlite.schema.index_queries import query_by_triggers
+from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index, query_by_triggers
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -111,7 +111,8 @@ def _comes_along(arriving: ArrivingRows, derivation: Derivation) -> bool:
 def _is_appended(arriving: ArrivingRows, derivation: Derivation) -> bool:
     """Return whether a trigger only appends rows, and each source brings these.
 
-    A log may tell of rows that are left behind, and a search index may not find them.
+    A log may tell of rows that are left behind, and a search index may not find them. A trigger that replaces a row of
+    a search index under the key of its own row appends one for each new row.
     """
     declared = arriving.databases.target_schema.schema.table(derivation.table)
     if declared and content_kind(declared) and arriving.is_derived_from_left(derivation):
@@ -120,10 +121,21 @@ def _is_appended(arriving: ArrivingRows, derivation: Derivation) -> bool:
     brought = [mapping for mapping in arriving.into(derivation.table) if mapping.source.name in sources]
     return (
         derivation.event == "INSERT"
-        and derivation.ways == {"INSERT"}
+        and (derivation.ways == {"INSERT"} or _replaces_own_row(arriving, derivation))
         and {mapping.source.name for mapping in brought} == sources != set()
         and all(mapping.table_map.on_conflict in _KEEPS_EACH_ROW for mapping in brought)
         and arriving.has_fired(derivation.over, derivation.name)
+    )
+
+
+def _replaces_own_row(arriving: ArrivingRows, derivation: Derivation) -> bool:
+    """Return whether a trigger writes into a search index under the key of its row."""
+    schema = arriving.databases.target_schema.schema
+    table = schema.table(derivation.table)
+    return (
+        derivation.ways == {"INSERT", "REPLACE"}
+        and table is not None
+        and key_of_index(schema, table, derivation.name) is not None
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, trigger_event
+from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, reads_rows, trigger_event, unquoted
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind, index_columns
 from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -47,6 +47,29 @@ def query_by_triggers(schema: Schema, table: Table) -> str:
     return " UNION ALL ".join(queries)
 
 
+def key_of_index(schema: Schema, table: Table, name: str = "") -> tuple[str, str] | None:
+    """Return the table and the key under which a trigger writes the rows of an index, or None.
+
+    Such a trigger has one statement. It inserts a row under the key of the row that fires it, and reads no other row.
+
+    Args:
+        schema: The schema.
+        table: The search index, which stores its rows.
+        name: The trigger; any INSERT trigger if it is empty.
+    """
+    if content_kind(table) != "own":
+        return None
+    for trigger in schema.triggers:
+        owner, statements = schema.table(trigger.table), list(_statements(trigger))
+        if owner is None or trigger_event(trigger) != "INSERT" or (name and name != trigger.name):
+            continue
+        is_single = len(statements) == 1 and _inserts_into(statements[0], table) and not reads_rows(trigger.sql)
+        values = _values(trigger, statements[0], table) if is_single else []
+        if owner.alias and values and unquoted(values[0]) == f"new.{folded(owner.alias)}":
+            return owner.name, owner.alias
+    return None
+
+
 def conditional_triggers(schema: Schema, table: Table) -> list[str]:
     """Return the INSERT triggers that write only some rows into a search index (WHEN)."""
     return [
@@ -85,6 +108,14 @@ def _unquoted(text: str) -> str:
 
 def _query(trigger: TriggerOrView, statement: Sequence[_Token], table: Table, owner: Table) -> str:
     """Return the query of the rows that one statement of a trigger writes, or an empty text."""
+    columns, where = _values(trigger, statement, table), _condition(trigger)
+    if not columns:
+        return ""
+    return f"SELECT {', '.join(columns)} FROM {_spelled(owner.name)} AS new{f' WHERE {where}' if where else ''}"
+
+
+def _values(trigger: TriggerOrView, statement: Sequence[_Token], table: Table) -> list[str]:
+    """Return the expressions that a statement writes into an index, the rowid first."""
     texts = [_unquoted(token.text) for token in statement]
     named = texts.index(folded(table.name), texts.index("into")) + 1
     names = [column.name for column in table.stored]
@@ -93,18 +124,16 @@ def _query(trigger: TriggerOrView, statement: Sequence[_Token], table: Table, ow
         names = [_unquoted(trigger.sql[start:stop].strip()) for start, stop in lists]
         named = end
     if texts[named : named + 1] != ["values"]:
-        return ""
+        return []
     values, end = _list(statement, named + 1)
     if end != len(statement) or len(values) != len(names):
-        return ""
+        return []
     written = {
         _column(name): trigger.sql[start:stop].strip() for name, (start, stop) in zip(names, values, strict=True)
     }
     columns = [written.get(_column(name), "NULL") for name in index_columns(table)]
-    if written.keys() - {_column(name) for name in index_columns(table)} or columns[0] == "NULL":
-        return ""
-    where = _condition(trigger)
-    return f"SELECT {', '.join(columns)} FROM {_spelled(owner.name)} AS new{f' WHERE {where}' if where else ''}"
+    is_foreign = written.keys() - {_column(name) for name in index_columns(table)}
+    return [] if is_foreign or columns[0] == "NULL" else columns
 
 
 def _column(name: str) -> str:
