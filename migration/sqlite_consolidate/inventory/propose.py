@@ -21,7 +21,7 @@ from sqlite_consolidate.inventory.selection.target import choose_target
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
 from sqlite_consolidate.inventory.sources.families import Family, find_families
 from sqlite_consolidate.inventory.sources.propose_source import SourceProposal
-from sqlite_consolidate.inventory.sources.table_naming import TableNaming
+from sqlite_consolidate.inventory.sources.table_naming import TableNaming, richest_first
 from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
 
@@ -61,7 +61,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
     mentions_of = {entry.file: len(entry.mentions) for entry in eligible}
     target, reason = choose_target([entry.database for entry in eligible], mentions_of, inventory.root.name)
-    families, postponed = _split_by_size(find_families(inventory.root, inventory.entries, target.file))
+    families, postponed = _split_by_size(richest_first(find_families(inventory.root, inventory.entries, target.file)))
     entries = [entry for family in families for entry in family.entries]
     possible_rebuilds = find_rebuilds([target, *(family.database for family in families)])
     sources = tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from sqlite_consolidate.inventory.refinement.relations import keep_separate
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.sources.families import Family
@@ -93,6 +94,25 @@ class TableNaming:
         common = sum(_fits_into(tables[1][name], table) for name, table in tables[0].items() if name in tables[1])
         smaller = min(map(len, tables))
         return f"{first} shares {common} of {counted(smaller, 'table')} with it." if 2 * common < smaller else ""
+
+
+def richest_first(families: Sequence[Family]) -> list[Family]:
+    """Return the sources so that the first one with a table has all columns of the others.
+
+    The first source with a table determines its declaration in the target.
+    """
+    tables = [{folded(each.name): each.table for each in family.database.tables} for family in families]
+    declarations: dict[str, dict[str, Table]] = defaultdict(dict)
+    for database in tables:
+        for name, table in database.items():
+            declarations[name].setdefault(table.sql, table)
+    richer = {
+        (name, table.sql): sum(_fits_into(table, other) and not _fits_into(other, table) for other in alike.values())
+        for name, alike in declarations.items()
+        for table in alike.values()
+    }
+    ranks = [sum(richer[name, table.sql] for name, table in database.items()) for database in tables]
+    return [families[number] for number in sorted(range(len(families)), key=ranks.__getitem__)]
 
 
 def _fits_into(table: Table, first: Table) -> bool:
