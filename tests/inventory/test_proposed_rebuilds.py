@@ -101,6 +101,15 @@ def test_index_of_rows_that_are_kept_apart_is_left(tmp_path: Path) -> None:
     assert (tables, rebuilds, leaves, decisions) == (["phone_message"], [], ["words"], 2)
 
 
+def test_index_that_gets_no_row_is_not_rebuilt(tmp_path: Path) -> None:
+    """The rows of its content would collide, and are kept apart."""
+    text_key = ROWS.replace("id INTEGER", "id TEXT")
+    main = f"{text_key}{FTS5.replace('content_rowid=id', 'content_rowid=rowid').replace('new.id', 'new.rowid')}"
+    phone = f"{text_key}INSERT INTO message VALUES (1, 'other');"
+
+    assert proposed(tmp_path, f"{main}{row(1)}", phone) == (["phone_message"], [], [], 1)
+
+
 @pytest.mark.thorough
 def test_index_without_rows_is_moved_for_its_trigger(tmp_path: Path) -> None:
     """A trigger of a table that is moved could not work without it."""

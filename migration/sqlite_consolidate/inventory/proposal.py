@@ -121,6 +121,7 @@ class ProposedSource:
         obstacle: Why its keys cannot get new values; else empty.
         version: Decision about a conflicted copy, where none of its tables is kept apart; else empty.
         loose: Columns named like references to which no table fits, as ``table.column``.
+        undecided: Tables in which files of the pattern have other rows under equal keys.
     """
 
     name: str
@@ -134,6 +135,7 @@ class ProposedSource:
     obstacle: str = ""
     version: str = ""
     loose: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
 
     @property
     def all_files(self) -> tuple[str, ...]:
@@ -191,11 +193,26 @@ class ProposedSource:
         others = [table_map for table_map in apart if not table_map.is_stamp]
         return (
             *self.questions,
+            *_ask_about_undecided(self.undecided),
             *(_ask_about_separate(others) or ((self.version,) if self.version else ())),
             *_ask_about_stamps(stamps),
             *_ask_about_left([leave for leave in self.leaves if leave.decide]),
             *(_ask_about_loose(self.loose) if self.keys else ()),
         )
+
+
+def _ask_about_undecided(tables: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the decision about tables whose files have other rows under equal keys, or none."""
+    if not tables:
+        return ()
+    names, verb = join_first_names(tables), "has" if len(tables) == 1 else "have"
+    return (
+        (
+            f"{names} {verb} other rows under equal keys in these files. Add a column to the key that tells the files "
+            'apart (`create` with `constants = { file = "{stem}" }`), say which row stays (`on_conflict`), or leave '
+            f"{'it' if len(tables) == 1 else 'them'} behind by a [[source.leave]]."
+        ),
+    )
 
 
 def _ask_about_stamps(apart: list[ProposedMap]) -> tuple[str, ...]:

@@ -169,6 +169,18 @@ def test_files_that_cannot_share_a_table_are_separate_sources(tmp_path: Path) ->
     assert (refined.objections, refined.proposal.decisions) == ((), 2)
 
 
+def test_many_files_with_equal_keys_are_one_decision(tmp_path: Path) -> None:
+    """Another name for the table would not tell the rows of the files apart."""
+    sql = "CREATE TABLE t(k TEXT PRIMARY KEY, v); CREATE TABLE u(t REFERENCES t(k)); INSERT INTO t VALUES ('a', {0});"
+
+    refined = proposal_of(tmp_path, main=MAIN, **{f"x{number}": sql.format(number) for number in range(21)})
+
+    [source] = refined.proposal.sources
+    assert [table_map.into for table_map in source.maps] == ["t", "u"]
+    assert (source.undecided, refined.proposal.decisions) == (("t",), 1)
+    assert {problem.id for problem in refined.problems} == {"rows-differ"}
+
+
 def test_plan_of_many_files_is_short(tmp_path: Path) -> None:
     """Its length does not depend on their number, and no line is long."""
     refined = proposal_of(tmp_path, **files(*(f"x{number}" for number in range(25))))

@@ -101,6 +101,21 @@ def rebuild_stale_indexes(proposal: Proposal, problems: Sequence[Problem]) -> tu
     return replace(proposal, possible_rebuilds=tuple(possible), rebuilds=tuple(rebuilds)), unsolved
 
 
+def forget_rebuilds(proposal: Proposal, corrected: Proposal) -> Proposal:
+    """Return the corrected proposal without the rebuilds that it no longer needs.
+
+    The rows of an index may be among those that it keeps apart now. The next check requires each rebuild that is still needed.
+    """
+    if _apart(corrected) <= _apart(proposal):
+        return corrected
+    moved = {folded(each.name) for source in corrected.sources for each in source.maps if each.is_index}
+    return replace(corrected, rebuilds=tuple(each for each in corrected.rebuilds if folded(each.table) in moved))
+
+
+def _apart(proposal: Proposal) -> set[tuple[str, str]]:
+    return {(source.file, each.name) for source in proposal.sources for each in source.maps if each.into != each.name}
+
+
 def _subjects(proposal: Proposal, rebuild: ProposedRebuild) -> set[str]:
     """Return the folded subjects of problems that are about an index or its rebuild."""
     files = (proposal.target, *(file for source in proposal.sources for file in source.all_files))

@@ -20,7 +20,11 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut, ProposedLeave
 from sqlite_consolidate.inventory.refinement.new_keys import follow_rowids, give_new_keys, withdraw_new_keys
-from sqlite_consolidate.inventory.refinement.rebuilds import leave_unmovable_indexes, rebuild_stale_indexes
+from sqlite_consolidate.inventory.refinement.rebuilds import (
+    forget_rebuilds,
+    leave_unmovable_indexes,
+    rebuild_stale_indexes,
+)
 from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearse
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
 from sqlite_consolidate.inventory.refinement.shared_rows import SharedRows, count_shared_rows
@@ -164,7 +168,7 @@ def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
         if source.file in unfit
     ]
     corrected = replace(proposal, sources=sources, left_out=(*proposal.left_out, *left_out))
-    return leave_unmovable_indexes(keep_related_together(corrected), problems)
+    return forget_rebuilds(proposal, leave_unmovable_indexes(keep_related_together(corrected), problems))
 
 
 def _without_broken_patterns(proposal: Proposal, unfit: Mapping[str, Problem]) -> Proposal:
@@ -208,9 +212,29 @@ def _without_orphans(proposal: Proposal, tables: frozenset[str]) -> Proposal:
 def _corrected_sources(source: ProposedSource, checked: CheckedProposal) -> tuple[ProposedSource, ...]:
     """Return the corrected source, or one for each file if these cannot share a table."""
     corrected = _corrected_source(source, checked)
+    if len(source.files) > _MOST_SEPARATE_FILES:
+        return (_undecided_source(source, corrected, checked.problems),)
     separate = [each.into != each.name for each in corrected.maps]
     is_new = separate != [each.into != each.name for each in source.maps]
-    return source.each_file() if is_new and 0 < len(source.files) <= _MOST_SEPARATE_FILES else (corrected,)
+    return source.each_file() if is_new and source.files else (corrected,)
+
+
+def _undecided_source(source: ProposedSource, corrected: ProposedSource, problems: list[Problem]) -> ProposedSource:
+    """Return a source of many files with one decision about the rows that collide.
+
+    Another name for their table does not help where all of the files have it.
+    """
+    colliding = {problem.subject for problem in problems if problem.criterion == "keys-free"}
+    names = [
+        before.name
+        for before, after in zip(source.maps, corrected.maps, strict=True)
+        if after.into != after.name and not colliding.isdisjoint(source.subjects(before.name))
+        if before.into != before.name or set(before.shared) <= set(source.files)
+    ]
+    undecided = tuple(dict.fromkeys((*source.undecided, *names)))
+    kept = {each.name: each for each in source.maps if each.name in undecided}
+    maps = tuple(kept.get(each.name, each) for each in corrected.maps)
+    return replace(corrected, maps=maps, undecided=undecided)
 
 
 def _corrected_source(source: ProposedSource, checked: CheckedProposal) -> ProposedSource:
@@ -233,7 +257,8 @@ def _problem_of(table_map: ProposedMap, source: ProposedSource, problems: list[P
     """
     subjects = source.subjects(table_map.name)
     fixable = _FIXED_BY_RENAMING + (_FIXED_BY_KEEPING_APART if table_map.shared else ())
-    for problem in problems if table_map.into == table_map.name else ():
+    is_open = table_map.into == table_map.name and table_map.name not in source.undecided
+    for problem in problems if is_open else ():
         # Of the tables with the same key, only the last is the subject of the problem.
         is_subject = problem.subject in subjects or (table_map.shared and not subjects.isdisjoint(problem.others))
         if is_subject and problem.criterion in fixable:
@@ -271,10 +296,15 @@ def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:
         for table_map in source.maps
         for subject in source.subjects(table_map.name)
     }
+    undecided = {
+        subject for source in proposal.sources for name in source.undecided for subject in source.subjects(name)
+    }
     by_map: dict[tuple[str, str], list[str]] = {}
     above = []
     for problem in problems:
         text = f"{problem.what} {problem.hint}"
+        if problem.subject in undecided and problem.criterion == "keys-free":
+            continue  # one decision is about all of them
         if problem.subject in maps:
             by_map.setdefault(maps[problem.subject], []).append(text)
         else:
