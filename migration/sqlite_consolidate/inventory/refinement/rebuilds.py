@@ -104,7 +104,8 @@ def rebuild_stale_indexes(proposal: Proposal, problems: Sequence[Problem]) -> tu
 def forget_rebuilds(proposal: Proposal, corrected: Proposal) -> Proposal:
     """Return the corrected proposal without the rebuilds that it no longer needs.
 
-    The rows of an index may be among those that it keeps apart now. The next check requires each rebuild that is still needed.
+    The rows of an index may be among those that it keeps apart now. The next check requires each rebuild that is still
+    needed.
     """
     if _apart(corrected) <= _apart(proposal):
         return corrected
