@@ -61,7 +61,9 @@ def of_schema_1(record: Record) -> dict[str, Any]:
         {key: value for key, value in run.items() if key != "already"} for run in document["attempts"]
     ]
     document["findings"] = [finding["text"] for finding in document["findings"]]
-    document["stages"] = [{key: stage[key] for key in stage if key != "reason"} for stage in document["stages"]]
+    document["stages"] = [
+        {key: stage[key] for key in stage if key not in ("reason", "read", "written")} for stage in document["stages"]
+    ]
     later = ("method", "identical", "rowids", "constants", "left", "unfollowed")
     document["moves"] = [{key: move[key] for key in move if key not in later} for move in document["moves"]]
     document["criteria"] = [

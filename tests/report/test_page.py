@@ -12,7 +12,7 @@ import pytest
 from sqlite_consolidate.engine.run.criteria import Question, Step
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.report.evidence import Attempt, Record
+from sqlite_consolidate.report.evidence import Attempt, KeyMapRecord, Record
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
 from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.questions import answers, unexamined
@@ -356,3 +356,26 @@ def test_hundreds_of_criteria_are_folded_by_stage(accepted: Record) -> None:
 
     assert re.search(r'<details class="of-stage">\s*<summary><code>50-verify</code>: \d+ lines, all passed', html)
     assert re.search(r'<details class="of-stage" open>\s*<summary><code>20-backup</code>: 3 lines, all passed', html)
+
+
+@pytest.mark.parametrize(("read", "shown"), [(1_048_576, True), (None, False)])
+def test_stages_have_bytes_where_they_were_counted(accepted: Record, read: int | None, shown: bool) -> None:
+    """Not every system counts them."""
+    first, *others = accepted.stages
+    record = replace(accepted, stages=(replace(first, read=read, written=read), *others))
+
+    text = _Parsed(render_page(record)).text
+
+    assert ("Read Written" in text) is shown
+    assert ("1.0 MiB 1.0 MiB" in text) is shown
+
+
+def test_table_of_moves_shows_keys_and_what_stays(accepted: Record) -> None:
+    """A reader sees where the rows of each table went."""
+    first, second = accepted.moves
+    moves = (replace(first, arrived=80, left=3, skipped=2, replaced=1, method="records"), second)
+    record = replace(accepted, moves=moves, key_maps=(KeyMapRecord("task_queue", "tasks", 1100, 4),))
+
+    text = _Parsed(render_page(record)).text
+
+    assert "80 3 left behind, 2 skipped; replaces 1 of the target key + 1,100, 4 matched whole records" in text

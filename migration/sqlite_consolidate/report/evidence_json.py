@@ -74,6 +74,7 @@ _LISTS: dict[str, type] = {
     "attempts": Attempt,
 }
 _OTHER_KEYS = ("schema", "mode", "workspace", "sources", "target", "not_shown", "planned")
+_IF_KNOWN = ("rows", "read", "written")
 _KEYS = {"criterion": "id", "aspect": "what"}
 _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
     Evidence: {"outcome": Outcome, "relation": Relation},
@@ -210,9 +211,9 @@ def _objects(kind: type, items: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _object(item: Any, names: list[str]) -> dict[str, Any]:
-    """Return an item as a JSON object, without ``rows`` if no rows were compared."""
+    """Return an item as a JSON object, without what was not compared or counted."""
     values = {_KEYS.get(name, name): _value(getattr(item, name)) for name in names}
-    return {key: value for key, value in values.items() if key != "rows" or value is not None}
+    return {key: value for key, value in values.items() if key not in _IF_KNOWN or value is not None}
 
 
 def _value(value: Any) -> Any:

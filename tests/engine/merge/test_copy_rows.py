@@ -179,7 +179,7 @@ def test_autoincrement_value_follows_a_renamed_table(bench: Bench) -> None:
     bench.database("a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT)", "INSERT INTO t VALUES(8)")
 
     copied = bench.copied(source("a.db", table("t", into="u")))
-    raise_autoincrement(copied.con, copied.copied_tables[0].mapping, 3)
+    raise_autoincrement(copied.copied_tables[0].mapping, 3, copied.con.execute)
 
     assert copied.rows("SELECT name, seq FROM sqlite_sequence") == [("u", 8)]
 

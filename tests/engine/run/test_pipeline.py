@@ -38,7 +38,7 @@ from tests.support.workspaces.two_sources import a_request, a_run, accept, build
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.run.stages import Stage
@@ -231,9 +231,9 @@ class LostCommit:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def execute(self, statement: str) -> sqlite3.Cursor:
+    def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """Execute a statement, and a ROLLBACK instead of COMMIT."""
-        return self._connection.execute("ROLLBACK" if statement == "COMMIT" else statement)
+        return self._connection.execute("ROLLBACK" if statement == "COMMIT" else statement, values)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._connection, name)

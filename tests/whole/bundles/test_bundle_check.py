@@ -199,3 +199,13 @@ def test_manifest_of_any_shape_fails_a_criterion(files: Files) -> None:
         b"[" * 9999,
     ):
         assert "files-agree" in failing({**files, "manifest.json": text}), text
+
+
+def test_sql_log_has_the_whole_transaction(files: Files) -> None:
+    """A reader sees each statement that wrote, and none of its values."""
+    statements = files["sql.log"].decode().splitlines()
+
+    assert statements[:2] == ["PRAGMA foreign_keys=OFF;", "BEGIN EXCLUSIVE;"]
+    assert statements[-2].startswith("INSERT INTO _consolidation_history(run, ")
+    assert "VALUES(?, ?" in statements[-2]
+    assert statements[-1] == "COMMIT;"

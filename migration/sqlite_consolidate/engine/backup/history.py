@@ -17,6 +17,7 @@ from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -61,7 +62,12 @@ KEYS = "keys"
 _STAMP = re.compile(r"\d{8}_\d{6}")
 
 
-def write(con: sqlite3.Connection, row: Row, keys: dict[str, Any] | None = None) -> None:
+def write(
+    con: sqlite3.Connection,
+    row: Row,
+    keys: dict[str, Any] | None = None,
+    execute: Callable[[str, Sequence[object]], object] | None = None,
+) -> None:
     """Add the run's row inside the open transaction.
 
     The first consolidation creates the table.
@@ -70,16 +76,18 @@ def write(con: sqlite3.Connection, row: Row, keys: dict[str, Any] | None = None)
         con: The connection of the transaction.
         row: The row of the run.
         keys: How the run gave rows new keys. None if it did not. Earlier releases ignore its column.
+        execute: Executes each statement. None for the connection itself.
     """
+    execute = execute or con.execute
     if not _kind(con):
-        con.execute(CREATE)
+        execute(CREATE, ())
     if keys and KEYS not in map(folded, _columns(con)):
-        con.execute(f"ALTER TABLE {TABLE} ADD COLUMN {KEYS} TEXT")
+        execute(f"ALTER TABLE {TABLE} ADD COLUMN {KEYS} TEXT", ())
     names = (*COLUMNS, *([KEYS] if keys else []))
     values = [json.dumps(value) if isinstance(value, dict) else value for value in (*astuple(row), keys)]
     # Columns by name, because a later release may have added one.
     statement = f"INSERT INTO {TABLE}({', '.join(names)}) VALUES({', '.join('?' * len(names))})"
-    con.execute(statement, values[: len(names)])
+    execute(statement, values[: len(names)])
 
 
 def keys_of_run(con: sqlite3.Connection, run: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.rows.record_copy import CopyMethod, Execute
@@ -169,14 +169,14 @@ def existing_rows_digest(con: sqlite3.Connection, mapping: TableMapping) -> Tabl
     return digest_query(con, rows.select_target_row())
 
 
-def raise_autoincrement(con: sqlite3.Connection, mapping: TableMapping, mark: int) -> None:
+def raise_autoincrement(mapping: TableMapping, mark: int, execute: Callable[[str, tuple[int, str]], object]) -> None:
     """Raise the target's AUTOINCREMENT value to at least the source's.
 
     Otherwise SQLite could assign the id of a deleted row again. SQLite has inserted a row into sqlite_sequence with the
     copy, even if the copy had no rows.
     """
     if mapping.into.autoincrement:
-        con.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (mark, mapping.into.name))
+        execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (mark, mapping.into.name))
 
 
 def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Projection, skipped: TableDigest) -> None:

@@ -31,7 +31,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
@@ -91,7 +91,8 @@ class TargetTransaction:
         rebuilt_indexes: The search indexes that were rebuilt.
         verified: Table to the digest that the comparisons before COMMIT have read.
         digests: Digests of the tables in the open transaction.
-        sql: The executed statements, with names and without values.
+        sql: The statements that write, from BEGIN to the end of the transaction, with names and without values. What a
+            proof writes and rolls back is not among them.
         conflicts: Table mappings with rows that a conflict policy affected.
         key_map: Database of the keys of matched rows, or None.
         key_map_sha256: Digest of its bytes.
@@ -151,8 +152,8 @@ class TargetTransaction:
         con.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         # SQLite ignores this pragma inside a transaction (https://sqlite.org/pragma.html#pragma_foreign_keys). It is
         # off so that child rows may be copied before their parents. foreign_key_check verifies the result.
-        con.execute("PRAGMA foreign_keys=OFF")
-        con.execute("BEGIN EXCLUSIVE")
+        transaction._execute("PRAGMA foreign_keys=OFF")
+        transaction._execute("BEGIN EXCLUSIVE")
         return transaction
 
     def create_schema(self) -> None:
@@ -232,7 +233,7 @@ class TargetTransaction:
                 offsets.setdefault(mapping.source.name, {})[name] = shift.offset
         keys: dict[str, Any] = {"offsets": offsets} if offsets else {}
         keys |= {"key_map_sha256": self.key_map_sha256} if self.key_map else {}
-        history.write(self.connection, row, keys or None)
+        history.write(self.connection, row, keys or None, self._execute)
         self._last_write = self._state()
         self._sync_logs()
 
@@ -290,7 +291,7 @@ class TargetTransaction:
                 )
             )
         try:
-            self.connection.execute("COMMIT")
+            self._execute("COMMIT")
         finally:
             self.close()
             committed = history.is_committed(self.path, run, self.limits)
@@ -304,7 +305,7 @@ class TargetTransaction:
         """Roll back the transaction if it is open, and close the connection."""
         try:
             if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
+                self._execute("ROLLBACK")
         except sqlite3.ProgrammingError:  # closed already
             return
         self.connection.close()
@@ -328,7 +329,7 @@ class TargetTransaction:
         self.copied_tables.append(
             replace(copied, identical=conflicts.identical, rows=copied.rows + left.rows, left=left)
         )
-        raise_autoincrement(con, mapping, self.inspected.autoincrement_value(mapping))
+        raise_autoincrement(mapping, self.inspected.autoincrement_value(mapping), self._execute)
 
     def _sync_logs(self) -> None:
         """Wait until the key map and the logs about single rows are on disk.
@@ -356,9 +357,9 @@ class TargetTransaction:
         triggers = self.inspected.target.schema.triggers if self.inspected.target else ()
         return [trigger for trigger in triggers if folded(trigger.table) in receiving]
 
-    def _execute(self, statement: str) -> sqlite3.Cursor:
+    def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         self.sql.append(statement)
-        return self.connection.execute(statement)
+        return self.connection.execute(statement, values)
 
     def _restore_wal_mode(self) -> None:
         if self.inspected.target and self.inspected.target.schema.header["journal_mode"] == "wal":

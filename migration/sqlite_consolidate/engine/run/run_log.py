@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from sqlite_consolidate.engine.run.measurement import Measurement
 from sqlite_consolidate.engine.run.stages import Stage, stages_of
 from sqlite_consolidate.findings import Finding, merge_findings
 from sqlite_consolidate.observation import Observation, Outcome, Relation, not_examined, says_all
@@ -138,6 +138,7 @@ class StageRecord:
         reason: Why it was not run, or empty.
         seconds: Measured seconds, 0 if it was not run.
         estimate: Seconds from the plan, or None.
+        read: Bytes that system calls have read in this stage, or None if unknown; ``written`` likewise.
     """
 
     id: str
@@ -145,6 +146,8 @@ class StageRecord:
     seconds: float = 0.0
     estimate: float | None = None
     reason: str = ""
+    read: int | None = None
+    written: int | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,7 @@ class RunLog:
     interrupted: ExitCode | None = None
     rolled_back: UndoResult | None = None
     finished: str = ""
-    _began: dict[str, float] = field(default_factory=dict)
+    _began: dict[str, Measurement] = field(default_factory=dict)
     _findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -259,7 +262,7 @@ class RunLog:
 
     def begin(self, stage: Stage) -> None:
         """Note that a stage begins."""
-        self._began[stage.id] = time.monotonic()
+        self._began[stage.id] = Measurement.now()
         self.stages[stage.id] = StageRecord(stage.id, "running", estimate=self.estimates.get(stage.id))
 
     def end_performing(self, stage: Stage) -> None:
@@ -360,7 +363,7 @@ class RunLog:
         return _as_evidence(criterion, replace(observation, observed=observed, rows=rows))
 
     def _timed(self, stage: str) -> StageRecord:
-        return replace(self.stages[stage], seconds=time.monotonic() - self._began[stage])
+        return replace(self.stages[stage], **vars(Measurement.now().since(self._began[stage])))
 
     def _update(self, stage: str) -> None:
         """Update the record of a stage from the outcomes of its criteria so far."""

@@ -27,7 +27,7 @@ from sqlite_consolidate.report.html.code import diff_lines, sql_lines
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
 from sqlite_consolidate.report.html.many_files import sum_up_files
 from sqlite_consolidate.report.html.page_one import SECTIONS, page_one_context, questions
-from sqlite_consolidate.report.html.table_contents import database_tables
+from sqlite_consolidate.report.html.table_contents import database_tables, move_lines
 from sqlite_consolidate.report.html.template_environment import load_template
 from sqlite_consolidate.report.questions import answers, counts
 from sqlite_consolidate.report.statements.checklist import checklist
@@ -93,6 +93,7 @@ def _context(record: Record, files: Mapping[str, int], stated: Mapping[Place, li
         "took": time_taken(record),
         "estimate": sum(stage.estimate for stage in record.stages if stage.estimate) or None,
         "stages": [(stage, stage_does(stage.id)) for stage in record.stages],
+        "measured": any(stage.read is not None for stage in record.stages),
         "answers": _answers(record),
         "phases": [] if record.already else checklist(record),
         "anchors": {line.criterion: line.anchor for line in reversed(lines) if line.anchor},
@@ -108,6 +109,7 @@ def _context(record: Record, files: Mapping[str, int], stated: Mapping[Place, li
         "each_output": _LONG_OUTPUT // max(1, 2 * len(record.smoke)),
         "attempts": [_attempt_row(attempt) for attempt in reversed(record.attempts)][:_MOST_ATTEMPTS],
         "flow": flow.build_flow(record, files),
+        "moves": move_lines(record),
         "draw": flow,
         "inventory": inventory.inventory_context(record.extra.get("inventory")),
     }

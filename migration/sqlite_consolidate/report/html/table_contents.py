@@ -1,4 +1,4 @@
-"""Compare each table of a database at every place where it was read."""
+"""Show where the rows of each table came from and went, and its content at every place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Place, Record, TableContent
+    from sqlite_consolidate.report.evidence import (
+        DatabaseRecord,
+        KeyMapRecord,
+        MoveRecord,
+        Place,
+        Record,
+        TableContent,
+    )
 
 PLACES: dict[Place, str] = {
     "backup": "Backup, read again", "dump": "Dump, loaded again", "archive": "Archive", "after": "After the run",
@@ -55,6 +62,45 @@ class DatabaseTables:
     tables: tuple[TableLine, ...]
     empty: int
     moved: bool
+
+
+@dataclass(frozen=True)
+class MoveLine:
+    """Hold the move of one table, with its new keys and its way of copying in words."""
+
+    move: MoveRecord
+    keys: str
+    method: str
+
+
+_METHODS = {
+    "records": "whole records",
+    "records-under-other-defaults": "whole records, while the table had the DEFAULTs of the source",
+    "columns": "by columns",
+}
+
+
+def move_lines(record: Record) -> list[MoveLine]:
+    """Return a line for each table that was moved, or that is planned if none was."""
+    lines = []
+    for move in record.flow:
+        maps = [key_map for key_map in record.key_maps if _is_of(key_map, move)]
+        is_one = len({key_map.source for key_map in maps}) <= 1
+        keys = ", ".join(filter(None, map(_keys, maps))) if is_one else "by file: see evidence.json"
+        lines.append(MoveLine(move, keys, _METHODS.get(move.method, "")))
+    return lines
+
+
+def _is_of(key_map: KeyMapRecord, move: MoveRecord) -> bool:
+    """Return whether a key map is of a table, or of one of the files that it stands for."""
+    is_source = key_map.source == move.source or key_map.source.startswith(f"{move.source}:")
+    return is_source and key_map.table == move.into
+
+
+def _keys(key_map: KeyMapRecord) -> str:
+    moved = f"{key_map.column or 'key'} + {key_map.offset:,}" if key_map.offset else ""
+    matched = f"{key_map.matched:,} matched" if key_map.matched else ""
+    return ", ".join(filter(None, (moved, matched)))
 
 
 def database_tables(record: Record) -> list[DatabaseTables]:

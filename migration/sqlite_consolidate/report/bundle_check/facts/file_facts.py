@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.checks.comparison.compare_structure import describe_columns
 from sqlite_consolidate.engine.code.remaining import NONE_REMAINS, SCANNED
 from sqlite_consolidate.engine.code.source_files import is_python
@@ -43,7 +44,7 @@ _Pair = tuple[str, str, str]
 
 @dataclass
 class Statements:
-    """Hold what a run created in the target, by ``sql.log``.
+    """Hold what a run created in the target by its plan, as ``sql.log`` has it.
 
     Attributes:
         creating: Kind of object, in small letters, to its statements.
@@ -58,7 +59,7 @@ class Statements:
         """Return the statements of a bundle."""
         statements = cls()
         for text in statements_of(contents.bundle.text(SQL)):
-            if match := _CREATES.match(text):
+            if (match := _CREATES.match(text)) and not text.startswith(f"CREATE TABLE {HISTORY}("):
                 statements.creating.setdefault(match[1].lower(), []).append(_bare(text))
             statements.again += text.startswith("DROP TRIGGER ")
         return statements
