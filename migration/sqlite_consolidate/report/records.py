@@ -359,9 +359,19 @@ def smoke_record(test: Smoke, result: SmokeResult, shown: Disclosure) -> SmokeRe
         seconds=result.seconds,
         lines=len(result.stdout.splitlines()),
         error_lines=len(result.stderr.splitlines()),
-        stdout="" if shown.withhold_output else escaped(last_characters(mask_secrets(result.stdout), _LONGEST_OUTPUT)),
-        stderr="" if shown.withhold_output else escaped(last_characters(mask_secrets(result.stderr), _LONGEST_OUTPUT)),
+        stdout=_output_text(result.stdout, shown),
+        stderr=_output_text(result.stderr, shown),
     )
+
+
+def _output_text(output: str, shown: Disclosure) -> str:
+    """Return an output as the evidence has it.
+
+    The secrets of the plan are masked first, because a key in the output may hide a part of one.
+    """
+    if shown.withhold_output:
+        return ""
+    return escaped(last_characters(mask_secrets(shown.of_text(output)), _LONGEST_OUTPUT))
 
 
 def questions_by_criterion(plan: Plan) -> dict[str, str]:

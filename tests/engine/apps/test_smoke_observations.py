@@ -9,6 +9,7 @@ from sqlite_consolidate.engine.apps.runner import SmokeResult
 from sqlite_consolidate.engine.apps.smoke_observations import remarks_on, smoke_observations
 from sqlite_consolidate.engine.backup.copied_files import Reason
 from sqlite_consolidate.plan.parts.programs import Expect, Smoke
+from sqlite_consolidate.row_differences import Disclosure
 
 TRACEBACK = """Traceback (most recent call last):
   File "app.py", line 5, in <module>
@@ -101,3 +102,16 @@ def test_change_of_the_workspace_needs_no_remark() -> None:
 
     assert "a.txt" in failure.observed
     assert "It ran on a copy." not in failure.todo
+
+
+@pytest.mark.parametrize("before", [60, 70, 75, 79])
+def test_cut_output_shows_no_part_of_a_secret(before: int) -> None:
+    """The secrets of the plan are masked before the middle of a long output is left out."""
+    test = Smoke(name="x", run=["./run"], expect=Expect(stdout="^nothing$"))
+    secret = "se3ret-" * 4
+
+    observations = smoke_observations(
+        test, result_of(exit=0, stdout="-" * before + secret + "-" * 900), Disclosure(hidden=(secret,))
+    )
+
+    assert "se3" not in observations[-1].program_output

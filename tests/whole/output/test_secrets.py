@@ -99,6 +99,7 @@ def test_accepted_bundle_with_masked_output_is_accepted(workspace: Workspace) ->
     outputs = {application["name"]: application["stdout"] for application in ran.evidence["smoke"]}
     assert outputs["tells"] == "connecting with *** ***\n"
     assert outputs["repeats"] == "*** or ***\n"
+    assert outputs["asks"] == "['-c', '--password', '***', 'PGPASSWORD=***']\n"
     assert ran.folder is not None
     assert workspace.forked("verify", f"--bundle={ran.folder}").exit == 0
     assert PRINTED not in json.dumps(ran.evidence["smoke"])

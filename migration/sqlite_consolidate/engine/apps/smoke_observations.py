@@ -145,6 +145,9 @@ def _is_named(file: str, output: str) -> bool:
 
 def _observations(test: Smoke, result: SmokeResult, disclosure: Disclosure) -> Iterator[Observation]:
     subject = _subject(test, disclosure)
+    # A secret is masked before its key or the end of a line that is cut may hide a part of it.
+    output, errors = disclosure.of_text(result.stdout), disclosure.of_text(result.stderr)
+    excerpt = _output_excerpt(output, errors)
     if result.problem:
         yield Observation(subject, "can be started", result.problem, holds=False, todo=f"Run it by hand. {_PLAN_HINT}")
         return
@@ -156,13 +159,13 @@ def _observations(test: Smoke, result: SmokeResult, disclosure: Disclosure) -> I
     if result.ended:
         observed = f"{result.ended}, ended with its children"
         hint = f'Find out what it waits for or repeats, or give it a longer "timeout". {_PLAN_HINT}'
-        yield Observation(subject, in_time, observed, holds=False, todo=hint, program_output=_output_excerpt(result))
+        yield Observation(subject, in_time, observed, holds=False, todo=hint, program_output=excerpt)
         return
     observed = f"ended after {result.seconds:.2f} s, started with {one_line(result.command[0])}"
     yield Observation(subject, in_time, observed, holds=True)
-    yield _exit_observation(subject, test, result)
+    yield _exit_observation(subject, test, result, excerpt)
     compare = f"Compare what the application reads with what was moved. {_PLAN_HINT}"
-    shown = _shortened(result.stdout) or "(no output)"
+    shown = _shortened(output) or "(no output)"
     if test.expect.stdout:
         is_match = re.search(test.expect.stdout, result.stdout, re.MULTILINE) is not None
         pattern = masked_smoke(test).expect.stdout.replace(PATTERN_OF_MASK, MASK)
@@ -208,21 +211,21 @@ def _live_observation(subject: str, live: LiveChanges) -> Observation:
 _PLAN_HINT = "If the plan is wrong, correct its [[smoke]]."
 
 
-def _exit_observation(subject: str, test: Smoke, result: SmokeResult) -> Observation:
+def _exit_observation(subject: str, test: Smoke, result: SmokeResult, excerpt: str) -> Observation:
     holds = result.exit == test.expect.exit
     observed = f"exit status {result.exit}"
     if result.exit is not None and result.exit < 0:
         observed = f"ended by signal {_signal_name(-result.exit)}"
     hint = "" if holds else f"Run it by hand and read its error. {_PLAN_HINT}"
-    program_output = "" if holds else _output_excerpt(result)
+    program_output = "" if holds else excerpt
     expected = f"exit status {test.expect.exit}"
     relation = Relation.EQUAL if expected == observed else Relation.STATED
     return Observation(subject, expected, observed, holds, hint, program_output, relation=relation)
 
 
-def _output_excerpt(result: SmokeResult) -> str:
+def _output_excerpt(output: str, errors: str) -> str:
     """Return the last lines of both outputs of a test that failed."""
-    errors, output = _last_lines(result.stderr), _last_lines(result.stdout)
+    errors, output = _last_lines(errors), _last_lines(output)
     if errors and output:
         return f"{errors}; standard output: {output}"
     return errors or output or "(no output)"
