@@ -108,7 +108,6 @@ class TableMap(Part):
 
 
 LeftKind = Literal["tables", "views", "triggers", "indexes"]
-"""Kind of the objects that a ``[[source.leave]]`` names."""
 
 
 class Leave(Part):
@@ -312,7 +311,8 @@ class Plan(Part):
         index_clash: What happens if another table of the target has an index of the same name. With ``rename`` the
             index is created as ``<table>_<name>`` and reported. With ``refuse`` the run refuses.
         dump: Write and verify an SQL dump beside each database backup.
-        deadline: Seconds that reading one database may take before the run, plus one for each MB. Others are refused.
+        deadline: Seconds that reading one database may take before the run, plus one second for each MB of the
+            database. A database that takes longer is refused.
         require_rehearsal: Maximum age in seconds of a rehearsal of the same plan on the same databases. Without it a
             migration is refused. None demands no rehearsal.
         integrity: What proves that a large database is intact before the run: the page reader, or SQLite alone.
