@@ -12,6 +12,7 @@ from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement import refine
 from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, find_problems, refine_proposal
+from sqlite_consolidate.inventory.session import InventorySession, inventory_data
 from tests.support.missing.kinds import INDEXES, TABLES, VIRTUAL_TABLES, Kind
 from tests.support.workspaces.inventory_folder import proposal_of
 from tests.support.workspaces.whole_run import execute
@@ -65,6 +66,24 @@ def test_source_of_an_open_pattern_is_a_question(tmp_path: Path) -> None:
 
     assert source(refined, "logs.db").questions == ()
     assert ["store.py:1" in question for question in source(refined, "days.db").questions] == [True]
+
+
+def test_open_place_of_the_code_is_an_objection(tmp_path: Path) -> None:
+    """A run refuses the computed name, and one of two names in a line that leads elsewhere."""
+    sql = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1)"
+    for name in ("main", "logs"):
+        execute(tmp_path / f"{name}.db", sql.format(name))
+    (tmp_path / "store.py").write_text('A = "main.db"\n' * 4 + 'B = f"lo{n}.db"\n')
+    (tmp_path / "compose.yml").write_text("volumes:\n  - ./logs.db:/srv/logs.db\n")
+    session = InventorySession(tmp_path, tmp_path / "consolidation.toml", lambda _words: None)
+    session.inspect_workspace()
+    session.write_plan()
+
+    data = inventory_data(session)
+
+    assert [objection.split()[0] for objection in data["objections"]] == ["compose.yml:2:", "store.py:5:"]
+    assert data["untried"] == ["1 reference", "1 smoke test"]
+    assert "/srv/logs.db" in data["objections"][0]
 
 
 def test_name_main_is_a_point_for_a_target(tmp_path: Path) -> None:

@@ -214,15 +214,21 @@ def inventory_data(session: InventorySession) -> dict[str, Any]:
         "no_plan": "" if session.written else no_plan_reason(inventory),
         "decisions": session.decisions,
         "unrehearsed": session.refined.unrehearsed_reason if session.refined else "",
-        "objections": list(session.refined.objections) if session.refined else [],
+        "objections": [*session.refined.objections, *_open_places(proposal)] if session.refined and proposal else [],
     }
 
 
 def _untried(proposal: Proposal) -> list[str]:
     """Return what the rehearsal of the inventory leaves to that of the operator."""
     tests = sum(not test.decide for test in proposal.smoke) + bool(proposal.test_command)
-    numbers = {"reference": len(proposal.references), "smoke test": tests}
+    numbers = {"reference": sum(reference.understood for reference in proposal.references), "smoke test": tests}
     return [counted(number, noun) for noun, number in numbers.items() if number]
+
+
+def _open_places(proposal: Proposal) -> list[str]:
+    """Return the places of the code that a run would refuse because the plan does not change them."""
+    places = [reference for reference in proposal.references if not reference.understood]
+    return [f"{place.file}:{place.line}: {place.reason}" for place in places]
 
 
 def _entry(entry: Entry, part: str) -> dict[str, Any]:

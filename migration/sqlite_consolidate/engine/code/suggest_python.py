@@ -89,7 +89,7 @@ def text_changes(text: str, names: OldNames, places: Mapping[str, DatabasePaths]
     changes = []
     for end, name, replacement in replacements:
         find = new = ""
-        reason = f"it does not lead to {places[name].old} for certain."
+        reason = f"{_PATH_BEFORE.findall(text[:end])[0]} does not lead to {places[name].old} for certain."
         if replacement:
             find, new = _unique(text, _Piece(end - len(replacement.old), end, replacement.new), pieces)
             reason = replacement.reason if find else "the same text stands in several places."
