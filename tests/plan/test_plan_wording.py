@@ -235,8 +235,8 @@ def test_mistake_has_these_sentences(tmp_path: Path, text: str, sentence: str) -
         (
             None,
             (
-                'plan.toml: there is no plan file of this name. Run "pytest -m inventory --workspace DIR" to'
-                " create one, or name another with --plan FILE. [no-plan-file]"
+                'plan.toml: there is no plan file of this name. Run the verb "inventory" to create one, or name'
+                " another with --plan FILE. [no-plan-file]"
             ),
         ),
     ],

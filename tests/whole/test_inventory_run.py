@@ -140,7 +140,7 @@ def test_one_database_alone_gets_no_plan(tmp_path: Path) -> None:
 
     assert ran.exit == 0, ran.text
     assert list(workspace.files()) == ["only.db"]
-    assert "no plan: a consolidation needs two databases with rows, and here is only only.db." in ran.text
+    assert "no plan: a consolidation needs two databases with rows, and only only.db has rows." in ran.text
     assert "next:" not in ran.text
 
 

@@ -180,7 +180,7 @@ def _mistakes(loc: Loc, entry: Entry, match: WorkspaceMatch, without_plan: list[
         )
         for path in match.outside
     ]
-    hint = 'Run "pytest -m inventory --workspace DIR" to propose one, or name one with plan = "...".'
+    hint = 'Run the verb "inventory" on it to propose one, or name one with plan = "...".'
     return outside + [
         mistake_at(loc, "no-plan-file", f"the workspace {in_quotes(path)} has no {DEFAULT_PLAN}.", hint)
         for path in without_plan

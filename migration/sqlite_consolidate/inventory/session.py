@@ -159,8 +159,8 @@ def plan_proposed(session: InventorySession) -> list[Observation]:
 
 def no_plan_reason(inventory: Inventory) -> str:
     """Return why an inventory proposes no plan, and what would help."""
-    alone = f"only {inventory.live[0].file}" if inventory.live else "none"
-    reason = f"a consolidation needs two databases with rows, and here is {alone}."
+    alone = f"only {inventory.live[0].file} has rows" if inventory.live else "there is none"
+    reason = f"a consolidation needs two databases with rows, and {alone}."
     unread = [entry.file for entry in inventory.entries if entry.database.kind in ("unreadable", "encrypted", "link")]
     if unread:
         reason += f" Not read: {join_first_names(unread)}. Make them readable."

@@ -28,6 +28,9 @@ _WRONG_TYPE = {
     "dict_type": ("pairs", 'Write them in braces: { old = "new" }.'),
 }
 
+_SAME_MEANING = {"command": "run", "cmd": "run", "database": "file", "db": "file", "destination": "target"}
+"""Keys of other tools, and the key of a plan that means the same."""
+
 
 def validate_data(whole: type[Whole], data: dict[str, Any]) -> tuple[Whole | None, list[Problem]]:
     """Return the validated model of a file, or None and every mistake within its parts.
@@ -135,8 +138,10 @@ def _noun(whole: type[BaseModel]) -> str:
 
 
 def _nearest(whole: type[BaseModel], loc: Loc) -> str:
-    """Return the known key that is most similar to the last step of ``loc``, or empty."""
-    return next(iter(get_close_matches(str(loc[-1]), _known(whole, loc[:-1]), n=1)), "")
+    """Return the known key that means the last step of ``loc``, or is most similar to it, or empty."""
+    known = _known(whole, loc[:-1])
+    meant = _SAME_MEANING.get(str(loc[-1]), "")
+    return meant if meant in known else next(iter(get_close_matches(str(loc[-1]), known, n=1)), "")
 
 
 def _known(whole: type[BaseModel], loc: Loc) -> list[str]:

@@ -25,7 +25,7 @@ _PLAN = TomlFileKind(
     criterion="plan-valid",
     noun="plan",
     elsewhere="Name the plan file with --plan FILE.",
-    absent='Run "pytest -m inventory --workspace DIR" to create one, or name another with --plan FILE.',
+    absent='Run the verb "inventory" to create one, or name another with --plan FILE.',
 )
 
 

@@ -83,7 +83,7 @@ def headline(log: RunLog) -> str:
     word = "Refused" if decided == "refused" else "Not shown"
     failed = any(result.outcome is Outcome.FAILED for result in log.results.values())
     if log.mode == "check" and failed:
-        return f"Not right any more. {changes}"
+        return f"Not intact any more. {changes}"
     if log.mode == "bundle":
         return f"{word}. The bundle is not as a run leaves it: do not rely on it."
     return f"{word}. {changes}"

@@ -9,7 +9,7 @@ from sqlite_consolidate.report.formatting import size
 from sqlite_consolidate.text import join_names, list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _MOST_FILES, _MOST_TABLES = 12, 40  # what a page can show side by side; evidence.json has all
 _MOST_LINES, _MOST_OBJECTIONS = 40, 5  # what a person reads in a terminal
@@ -89,17 +89,8 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
 
     There is a line for each database, then for shared tables, equal files and ignored folders.
     """
-    rows = database_rows(inventory)
-    width = min(60, max([len(row.file) for row in rows], default=0))
-    yield f"{'file':<{width}}  {'role':<11}  {'tables':>6}  {'rows':>9}  {'size':>10}"
-    for row in rows[:_MOST_LINES]:
-        facts = f"{row.part:<11}  {row.tables:>6}  {row.rows:>9}  {row.size:>10}  {row.features}"
-        yield f"{row.file:<{width}}  {facts}".rstrip()
-        if row.part not in ("target", "source") and row.reason:
-            yield f"    {row.reason}"
-        yield from (f"    open in {process}" for process in row.open_in)
-    if len(rows) > _MOST_LINES:
-        yield f"and {len(rows) - _MOST_LINES} more: see the report"
+    if rows := database_rows(inventory):
+        yield from _database_lines(rows)
     filled = [overlap for overlap in inventory["overlaps"] if overlap["filled"] > 1]
     for overlap in filled[:10]:
         how = "declared alike" if overlap["same"] else "declared differently"
@@ -119,6 +110,19 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
         yield from _rehearsal_lines(inventory)
     else:
         yield f"no plan: {inventory.get('no_plan') or 'it was not written'}"
+
+
+def _database_lines(rows: Sequence[DatabaseRow]) -> Iterator[str]:
+    width = min(60, max(len(row.file) for row in rows))
+    yield f"{'file':<{width}}  {'role':<11}  {'tables':>6}  {'rows':>9}  {'size':>10}"
+    for row in rows[:_MOST_LINES]:
+        facts = f"{row.part:<11}  {row.tables:>6}  {row.rows:>9}  {row.size:>10}  {row.features}"
+        yield f"{row.file:<{width}}  {facts}".rstrip()
+        if row.part not in ("target", "source") and row.reason:
+            yield f"    {row.reason}"
+        yield from (f"    open in {process}" for process in row.open_in)
+    if len(rows) > _MOST_LINES:
+        yield f"and {len(rows) - _MOST_LINES} more: see the report"
 
 
 def _rehearsal_lines(inventory: dict[str, Any]) -> Iterator[str]:
