@@ -138,7 +138,7 @@ def _noun(whole: type[BaseModel]) -> str:
 
 
 def _nearest(whole: type[BaseModel], loc: Loc) -> str:
-    """Return the known key that means the last step of ``loc``, or is most similar to it, or empty."""
+    """Return the known key that means, or resembles, the last step of ``loc``, or empty."""
     known = _known(whole, loc[:-1])
     meant = _SAME_MEANING.get(str(loc[-1]), "")
     return meant if meant in known else next(iter(get_close_matches(str(loc[-1]), known, n=1)), "")
