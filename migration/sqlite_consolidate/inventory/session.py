@@ -226,7 +226,7 @@ def _untried(proposal: Proposal) -> list[str]:
 
 
 def _open_places(proposal: Proposal) -> list[str]:
-    """Return the places of the code that a run would refuse because the plan does not change them."""
+    """Return the places of the code that the plan leaves, and that a run would refuse."""
     places = [reference for reference in proposal.references if not reference.understood]
     return [f"{place.file}:{place.line}: {place.reason}" for place in places]
 
