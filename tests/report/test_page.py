@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.run.criteria import Question, Step
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence import Attempt, KeyMapRecord, Record
+from sqlite_consolidate.report.html.code import schema_diff
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
 from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.questions import answers, unexamined
@@ -379,3 +380,16 @@ def test_table_of_moves_shows_keys_and_what_stays(accepted: Record) -> None:
     text = _Parsed(render_page(record)).text
 
     assert "80 3 left behind, 2 skipped; replaces 1 of the target key + 1,100, 4 matched whole records" in text
+
+
+def test_schema_is_shown_as_a_diff_without_unchanged_objects(accepted: Record) -> None:
+    """A trigger that was dropped for the copy is there again."""
+    again, new = (
+        "CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; END",
+        "CREATE TRIGGER b AFTER INSERT ON t BEGIN SELECT 2; END",
+    )
+    sql = ("BEGIN EXCLUSIVE", 'DROP TRIGGER "a"', "CREATE TABLE u(x)", "INSERT INTO u SELECT 1", again, new, "COMMIT")
+
+    assert schema_diff(sql, "workspace.db").splitlines()[2:] == ["@@ -0,0 +1,2 @@", "+CREATE TABLE u(x);", f"+{new};"]
+    assert 'id="schema"' in render_page(replace(accepted, sql=sql))
+    assert 'id="schema"' not in render_page(replace(accepted, sql=sql, verdict="refused"))

@@ -39,7 +39,7 @@ class CodeLine:
     words: Words
 
 
-@lru_cache(maxsize=1)  # the page is drawn again at every stage
+@lru_cache(maxsize=2)  # the page is drawn again at every stage, and has the diff of the code and that of the schema
 def diff_lines(text: str) -> tuple[CodeLine, ...]:
     """Return the lines of a unified diff, with the words of Python files classified."""
     lines = shortened(text.rstrip("\n"), _LONG_DIFF, DIFF).split("\n") if text else []
@@ -61,6 +61,22 @@ def sql_lines(statements: tuple[str, ...]) -> tuple[CodeLine, ...]:
         return ()
     lexer = _lexer("sql")
     return tuple(CodeLine("kept", "", _words(line, lexer)) for line in shortened(text, _LONG_SQL, SQL).split("\n"))
+
+
+def schema_diff(statements: tuple[str, ...], target: str) -> str:
+    """Return the changes of the target's schema by a run as a unified diff.
+
+    The run changes no object of the target. It drops triggers for the copy and creates them again first of all
+    triggers.
+    """
+    unchanged = sum(statement.startswith("DROP TRIGGER ") for statement in statements)
+    triggers = [statement for statement in statements if statement.startswith("CREATE TRIGGER ")]
+    added = [
+        statement for statement in statements if statement.startswith("CREATE ") and statement not in triggers
+    ] + triggers[unchanged:]
+    lines = sql_text(added).splitlines()
+    head = [f"--- {target}, before", f"+++ {target}, after", f"@@ -0,0 +1,{len(lines)} @@"]
+    return "\n".join([*head, *(f"+{line}" for line in lines)]) if lines else ""
 
 
 def _diff_line(line: str, lexer: Lexer | None) -> CodeLine:

@@ -23,7 +23,7 @@ from sqlite_consolidate.report.formatting import (
     time_taken,
 )
 from sqlite_consolidate.report.html import flow, inventory
-from sqlite_consolidate.report.html.code import diff_lines, sql_lines
+from sqlite_consolidate.report.html.code import diff_lines, schema_diff, sql_lines
 from sqlite_consolidate.report.html.criteria_table import criteria_lines
 from sqlite_consolidate.report.html.many_files import sum_up_files
 from sqlite_consolidate.report.html.page_one import SECTIONS, page_one_context, questions
@@ -105,6 +105,7 @@ def _context(record: Record, files: Mapping[str, int], stated: Mapping[Place, li
         "tables": database_tables(record),
         "diff": diff_lines(record.diff),
         "sql": sql_lines(record.sql),
+        "schema_diff": diff_lines(_schema_diff(record)),
         "statements": sum(not text.startswith("--") for text in record.sql),
         "each_output": _LONG_OUTPUT // max(1, 2 * len(record.smoke)),
         "attempts": [_attempt_row(attempt) for attempt in reversed(record.attempts)][:_MOST_ATTEMPTS],
@@ -116,6 +117,12 @@ def _context(record: Record, files: Mapping[str, int], stated: Mapping[Place, li
     context |= page_one_context(record, urgent, stated)
     sections = {id: title for id, title, shown in SECTIONS if context.get(shown) or getattr(record, shown, None)}
     return context | {"sections": sections, "questions": questions(stated, sections, context["anchors"])}
+
+
+def _schema_diff(record: Record) -> str:
+    """Return the diff of the target's schema if the run has changed it, on copies or for good."""
+    is_changed = record.verdict == "accepted" and record.mode.is_consolidation
+    return schema_diff(record.sql, record.target.file) if is_changed and record.target else ""
 
 
 def _by_stage(lines: list[Line]) -> list[tuple[str, str, list[Line]]]:

@@ -36,6 +36,7 @@ SECTIONS = (
     ("tables", "Tables and their copies", "tables"),
     ("derived", "Derived again", "derived"),
     ("differences", "Schema differences", "differences"),
+    ("schema", "Schema of the target", "schema_diff"),
     ("smoke", "Applications", "smoke"),
     ("code", "Code that changed", "diff"),
     ("sql", "SQL that ran", "sql"),
