@@ -24,6 +24,7 @@ BUNDLE = {
     "audit.html", "evidence.json", "junit.xml", "summary.txt", "plan.toml", "code.diff", "sql.log", "manifest.json"
 }  # fmt: skip
 
+LARGEST_PAGE = 250_000  # characters; a reader opens it at once, and attaches it to a ticket
 OF_ENGINE = BUNDLE - {"audit.html", "junit.xml"}  # these two are written by plugins of pytest
 
 
@@ -53,7 +54,9 @@ def _accepted(ran: CompletedRun, workspace: Workspace, mode: Mode, *, bundle: se
     assert ran.folder is not None
     assert {path.name for path in ran.folder.iterdir()} == bundle
     if "audit.html" in bundle:
-        assert wrong_claims((ran.folder / "audit.html").read_text("utf-8"), ran.evidence) == {}
+        page = (ran.folder / "audit.html").read_text("utf-8")
+        assert wrong_claims(page, ran.evidence) == {}
+        assert len(page) < LARGEST_PAGE
     listed = json.loads((ran.folder / "manifest.json").read_bytes())["files"]
     for name in bundle - {"manifest.json"}:
         assert listed[name]["sha256"] == hashlib.sha256((ran.folder / name).read_bytes()).hexdigest(), name

@@ -138,7 +138,7 @@ CLAIMS = (
           condition=lambda facts: facts.is_rehearsal and facts.is_untouched),
     Claim("copied", _C, _MOVED, "moves", "{rows} of {tables} from {sources} arrived in {target}{on_copies}.",
           ("rows-counted",), "pictures"),
-    Claim("code-changed", _C, _MOVED, "criteria", "{references} in the code now use {target}{on_copies}.",
+    Claim("code-changed", _C, _MOVED, "criteria", "The code now uses {target} in {references}{on_copies}.",
           ("references-updated",), "code", lambda facts: facts.references > 0),
     Claim("code-unchanged", _C, _ACCEPTED, "criteria", "The plan changes no code.",
           condition=lambda facts: not facts.references and not facts.record.diff),
@@ -218,7 +218,7 @@ CLAIMS = (
           "Not with the consolidated database: {smoke_failed} of {smoke} {smoke_tests} failed.", section="smoke",
           condition=lambda facts: facts.smoke_failed, is_open=True),
     Claim("applications-unknown", _A, None, "criteria",
-          "Not shown, because {smoke_not_examined} of {smoke} {smoke_tests} were not completed.",
+          "Not shown, because the run did not complete {smoke_not_examined} of {smoke} {smoke_tests}.",
           section="unchecked", condition=lambda facts: facts.smoke_open, is_open=True),
     Claim("old-applications", _A, _ENDED_EARLY, "put_back",
           "The applications have their old databases and their old code again.",
@@ -276,7 +276,7 @@ CLAIMS = (
           condition=lambda facts: facts.inventory_count("objections") > 0, is_open=True),
     Claim("findings", _T, None, "findings", "These findings ask for your judgement:",
           condition=lambda facts: facts.attention > 0),
-    Claim("nothing-to-judge", _T, None, "findings", "Nothing. No finding asks for a decision.",
+    Claim("nothing-to-judge", _T, None, "findings", "No finding asks for a decision.",
           condition=lambda facts: facts.needs_no_attention),
 )  # fmt: skip
 
