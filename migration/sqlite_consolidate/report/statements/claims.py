@@ -195,7 +195,8 @@ CLAIMS = (
     Claim("tables-there", _L, _CHECKED, "criteria", "{no} Every table that the migration left is still there.",
           ("target-right",)),
     Claim("rows-changed", _L, _CHECKED, "findings",
-          "{changed_tables} changed since the migration, as they do when applications work.",
+          "{changed_tables} changed since the migration, as happens when applications work. "
+          "The findings have the rows then and now.",
           ("target-right",), "notes", lambda facts: facts.changed_tables > 0),
     Claim("rows-unchanged", _L, _CHECKED, "findings", "No row of them has changed since the migration.",
           ("target-right",), condition=lambda facts: not facts.changed_tables),
