@@ -46,7 +46,7 @@ def _index(reports: Path) -> str:
 
 
 def test_index_lists_every_run_newest_first(tmp_path: Path, accepted: Record, refused: Record) -> None:
-    """Each has verdict, kind, workspace, plan, time, duration, and links to report and bundle."""
+    """Each has verdict, kind, plan, time, duration, and links to report and bundle."""
     _left(tmp_path, accepted, "20261122_120603-migrate")
     _left(tmp_path, refused, "20261123_120603-migrate")
 
@@ -54,7 +54,7 @@ def test_index_lists_every_run_newest_first(tmp_path: Path, accepted: Record, re
 
     rows = re.findall(r"<tr>.*?</tr>", text, re.DOTALL)[1:]
     assert ["Failed and rolled back" in row for row in rows] == [True, False]
-    for words in ("Accepted", "migrate", "workspace", "consolidation.toml", "2026-11-22 12:06:03 UTC", "about 6 s"):
+    for words in ("Accepted", "migrate", "consolidation.toml", "2026-11-22 12:06:03 UTC", "about 6 s"):
         assert words in rows[1], words
     links = [attrs["href"] for tag, attrs in Elements(text).elements if tag == "a"]
     assert links == [
@@ -100,7 +100,7 @@ def test_hostile_names_stay_text(tmp_path: Path, hostile: Record) -> None:
     elements = Elements(text).elements
     assert {tag for tag, _ in elements} == {
         "html", "head", "meta", "title", "style", "body", "main", "h1", "p", "div", "table", "caption", "thead",
-        "tbody", "tr", "th", "td", "span", "a",
+        "tbody", "tr", "th", "td", "span", "a", "script",
     }  # fmt: skip
     assert not [name for _, attrs in elements for name in attrs if name.startswith("on")]
     assert "alert(1)" in text
@@ -108,14 +108,44 @@ def test_hostile_names_stay_text(tmp_path: Path, hostile: Record) -> None:
     assert "\u202e" not in text
 
 
-def test_policy_allows_only_the_style(tmp_path: Path) -> None:
-    """The digest in the policy is that of the style."""
+def test_policy_allows_only_the_style_and_the_search(tmp_path: Path) -> None:
+    """The digests in the policy are those of the style and of the one script."""
     text = _index(tmp_path)
 
-    style = text.partition("<style>")[2].partition("</style>")[0]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    assert f"default-src 'none'; style-src 'sha256-{digest}'" in text
-    assert "<script" not in text
+    script, style = (
+        base64.b64encode(hashlib.sha256(text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0].encode()).digest())
+        for tag in ("script", "style")
+    )
+    policy = f"default-src 'none'; script-src 'sha256-{script.decode()}'; style-src 'sha256-{style.decode()}'"
+    assert policy in text
+    assert text.count("<script") == 1
+
+
+def test_index_groups_runs_by_workspace(tmp_path: Path, accepted: Record) -> None:
+    """The workspace of the newest run is first, and two of one name are apart."""
+    for number, identity in enumerate(("aaaa", "bbbb", "aaaa")):
+        _left(tmp_path, replace(accepted, workspace_id=identity), f"2026112{number}_120603-migrate")
+
+    groups = re.findall(r"<tbody>.*?</tbody>", _index(tmp_path), re.DOTALL)
+
+    assert [re.findall(r"202611\d\d(?=_120603-migrate</a>)", group) for group in groups] == [
+        ["20261122", "20261120"],
+        ["20261121"],
+    ]
+
+
+def test_index_shows_times_beside_the_longest(tmp_path: Path, accepted: Record) -> None:
+    """The longest run of a kind has the whole bar."""
+    times = {
+        "20261122_120603-migrate": "2026-11-22T12:06:13+00:00",
+        "20261123_120603-migrate": "2026-11-22T12:06:08+00:00",
+    }
+    for run, finished in times.items():
+        _left(tmp_path, replace(accepted, started="2026-11-22T12:06:03+00:00", finished=finished), run)
+
+    bars = [float(attrs["width"] or 0) for tag, attrs in Elements(_index(tmp_path)).elements if tag == "rect"]
+
+    assert bars == [50.0, 100.0]
 
 
 def test_index_is_private_and_replaced(tmp_path: Path, accepted: Record) -> None:
