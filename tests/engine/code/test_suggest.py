@@ -9,6 +9,7 @@ import pytest
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
+from sqlite_consolidate.engine.code.syntax import _expressions
 from sqlite_consolidate.plan.parts.programs import Exemption, Reference
 
 if TYPE_CHECKING:
@@ -172,6 +173,15 @@ def test_expression_at_several_places_is_replaced_at_all(tmp_path: Path) -> None
     assert (made.line, made.also, made.places, made.understood) == (2, (3,), 2, True)
     assert rewritten(tmp_path, "a.py", code) == code.replace("app/logs/tasks.db", "main.db")
     assert not unlike.understood
+
+
+def test_module_is_read_once_for_proposal_and_check(tmp_path: Path) -> None:
+    """A workspace can have many modules, and reading one is most of the work."""
+    _expressions.cache_clear()
+
+    assert proposed(tmp_path, "app.py", 'DB = "app/logs/tasks.db"\n')[0].understood
+
+    assert _expressions.cache_info().misses == 1
 
 
 def test_place_of_several_databases_is_proposed_once(tmp_path: Path) -> None:

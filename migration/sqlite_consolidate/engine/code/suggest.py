@@ -96,7 +96,7 @@ def propose_in_file(
     names = OldNames(scope.databases, scope.target)
     target = posixpath.normpath(scope.target)
     places = {name: DatabasePaths(posixpath.normpath(path), target) for name, path in names.paths.items()}
-    changes = (python_changes if is_python(file) else text_changes)(code.text, names, places)
+    changes = (python_changes if is_python(file) else text_changes)(code, names, places)
     proposals = []
     for mention in mentions:
         if mention.pattern:

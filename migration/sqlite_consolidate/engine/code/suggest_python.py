@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.code.path_places import Parents
     from sqlite_consolidate.engine.code.scanning.old_names import OldNames
-    from sqlite_consolidate.engine.code.source_files import Span
+    from sqlite_consolidate.engine.code.source_files import CodeFile, Span
 
 
 SIDECAR = re.compile(rf"({SIDECAR_PATTERN})\b")
@@ -72,11 +72,12 @@ class MentionChange(NamedTuple):
     places: int = 1
 
 
-def text_changes(text: str, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
+def text_changes(code: CodeFile, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
     """Return a change for each mention in a text other than Python.
 
     The text that each change finds occurs only once.
     """
+    text = code.text
     replacements: list[tuple[int, str, PathReplacement | None]] = []
     for offset, name in names.find(text):
         end = offset + len(name)
@@ -182,16 +183,16 @@ class _Exchange(NamedTuple):
     reason: str
 
 
-def python_changes(text: str, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
+def python_changes(code: CodeFile, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
     """Return a change for each mention in a module, or none if it cannot be parsed."""
     try:
-        module = parse_tree(text)
-        source = PythonCode(text)
+        module = parse_tree(code.text)
+        source = PythonCode(code.text, code.file)
         expressions = find_naming_expressions(module, names)
     except (SyntaxError, RecursionError, ProblemError):
         return []
     parents = {child: node for node in ast.walk(module) for child in ast.iter_child_nodes(node)}
-    lines = LINE_END.split(text)
+    lines = LINE_END.split(code.text)
     changes = []
     for node, name, kind in expressions:
         if kind == "code":
