@@ -32,6 +32,7 @@ def commands(workflow: dict[Any, Any], job: str) -> list[str]:
 def here(command: str, workspace: Workspace) -> subprocess.CompletedProcess[str]:
     """Run a command of an example with this interpreter's pytest and this workspace."""
     pytest_here = f"{shlex.quote(sys.executable)} -m pytest -p no:cacheprovider --reports={workspace.reports}"
+    command = command.replace(".venv/bin/python ", f"{shlex.quote(sys.executable)} ")
     command = command.replace(".venv/bin/pytest", pytest_here).replace("--plan=consolidation.toml", "")
     command = command.replace("/srv/shop", str(workspace.root)).replace('"$HOME/sqlite-consolidate"', ".")
     environment = os.environ | LIGHT | {"WORKSPACE": str(workspace.root), "VERB": "migrate"}
@@ -46,25 +47,28 @@ def here(command: str, workspace: Workspace) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_pull_request_only_rehearses(workflow: dict[Any, Any]) -> None:
-    """No proposed change is migrated, and no plan of a fork is run."""
+def test_nothing_of_a_pull_request_reaches_the_databases(workflow: dict[Any, Any]) -> None:
+    """Its plan is checked elsewhere, and the runner of the databases takes the default branch only."""
+    jobs = workflow["jobs"]
     assert workflow[True]["pull_request"] == {"paths": ["**/consolidation.toml"]}  # YAML reads "on" as true
-    assert workflow["jobs"]["rehearse"]["if"].split(" && ") == [
-        "github.event_name == 'pull_request'",
-        "github.event.pull_request.head.repo.full_name == github.repository",
-    ]
+    assert jobs["check"]["runs-on"] == "ubuntu-latest"
+    assert {name: job["if"].split(" && ") for name, job in jobs.items() if "databases" in job["runs-on"]} == {
+        "run": [
+            "github.event_name == 'workflow_dispatch'",
+            "github.ref_name == github.event.repository.default_branch",
+        ]
+    }
 
 
-@pytest.mark.thorough
-def test_rehearsal_of_the_workflow_passes(workflow: dict[Any, Any], workspace: Workspace) -> None:
-    """Its last command changes nothing."""
-    before = workspace.files()
+def test_check_of_the_workflow_finds_a_mistake(workflow: dict[Any, Any], workspace: Workspace) -> None:
+    """It needs no database."""
+    command = commands(workflow, "check")[-1].replace("consolidation.toml", str(workspace.plan))
 
-    ran = here(commands(workflow, "rehearse")[-1], workspace)
+    right = here(command, workspace)
+    workspace.edit("consolidation.toml", "format = 1", "format = 2")
+    wrong = here(command, workspace)
 
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "Rehearsal passed" in ran.stdout
-    assert workspace.files() == before
+    assert (right.returncode, wrong.returncode) == (0, 1), right.stderr + wrong.stderr
 
 
 def test_migration_is_started_by_hand_and_approved(workflow: dict[Any, Any]) -> None:
@@ -85,11 +89,11 @@ def test_migration_of_the_workflow_is_accepted(workflow: dict[Any, Any], workspa
 
 def test_the_report_is_kept_whatever_happens(workflow: dict[Any, Any]) -> None:
     """A refused run's report is the one that is needed most."""
-    for job in workflow["jobs"].values():
-        last = job["steps"][-1]
-        assert last["uses"].startswith("actions/upload-artifact@")
-        assert last["if"] == "always()"
-        assert Path(last["with"]["path"]).parts[0] == "reports"
+    last = workflow["jobs"]["run"]["steps"][-1]
+
+    assert last["uses"].startswith("actions/upload-artifact@")
+    assert last["if"] == "always()"
+    assert Path(last["with"]["path"]).parts[0] == "reports"
 
 
 @pytest.mark.thorough
