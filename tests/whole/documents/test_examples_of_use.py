@@ -48,7 +48,7 @@ def here(command: str, workspace: Workspace) -> subprocess.CompletedProcess[str]
 
 
 def test_nothing_of_a_pull_request_reaches_the_databases(workflow: dict[Any, Any]) -> None:
-    """Its plan is checked elsewhere, and the runner of the databases takes the default branch only."""
+    """Its plan is checked elsewhere, and their runner takes the default branch only."""
     jobs = workflow["jobs"]
     assert workflow[True]["pull_request"] == {"paths": ["**/consolidation.toml"]}  # YAML reads "on" as true
     assert jobs["check"]["runs-on"] == "ubuntu-latest"
