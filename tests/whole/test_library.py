@@ -160,6 +160,7 @@ def test_rollback_keeps_a_changed_target(workspace: Workspace) -> None:
     assert workspace.contents() == before
 
 
+@pytest.mark.thorough
 def test_rehearsal_writes_nothing(workspace: Workspace) -> None:
     """Before a migration, rehearse and verify change no byte and leave no folder."""
     before = workspace.files()

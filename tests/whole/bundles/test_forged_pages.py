@@ -256,6 +256,7 @@ expect = { stdout = "x64 ok", lines = 1 }
 """
 
 
+@pytest.mark.thorough
 def test_honest_bundle_of_odd_texts_passes(tmp_path: Path) -> None:
     """It has tabs in statements, an output like an escape, and names differing in case.
 
@@ -299,6 +300,7 @@ def test_honest_bundle_passes_where_no_table_is_moved(tmp_path: Path) -> None:
     assert failing_subjects(tmp_path, dict(read_bundle(ran.folder).files)) == {}
 
 
+@pytest.mark.thorough
 def test_honest_bundle_of_a_rehearsal_passes(tmp_path: Path) -> None:
     """Its backup set is gone, and its rollback is demanded."""
     workspace: Workspace = build_one_source(tmp_path)

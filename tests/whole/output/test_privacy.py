@@ -130,6 +130,7 @@ def test_refused_runs_hold_no_value(workspace: Workspace, spoil: object) -> None
     assert leaks(ran) == []
 
 
+@pytest.mark.thorough
 def test_report_has_output_unless_it_is_withheld(workspace: Workspace) -> None:
     """An auditor asks for it, and an operator may keep it in the terminal."""
     _expect(workspace)

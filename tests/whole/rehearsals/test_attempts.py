@@ -7,6 +7,8 @@ import shutil
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.workspaces.whole_run import Before, Workspace
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def test_backup_sets_replace_missing_reports(workspace: Workspace) -> None:
     assert stands["finished"] == accepted.evidence["finished"]
 
 
+@pytest.mark.thorough
 def test_runs_on_another_workspace_are_not_listed(workspace: Workspace, tmp_path: Path) -> None:
     """Both workspaces have the same name and share a reports folder."""
     workspace.run("verify")
