@@ -45,14 +45,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     ):
         group.addoption(f"--{name}", dest=f"benchmark_{name}", metavar="N", type=int, default=default, help=text)
     group.addoption(
+        "--pages",
+        dest="every_size_by_pages",
+        action="store_true",
+        help="The page reader reads every database, however small it is (default: those from 16 MB on)",
+    )
+    group.addoption(
         "--cases", dest="cases_folder", metavar="DIR", default="", help="With -m cases: the folder of field/ and break/"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marks of the project's own tests."""
+    """Register the marks of the project's own tests, and choose what reads small databases."""
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
+    if config.getoption("every_size_by_pages"):
+        from tests.support.pages.program import read_every_size_by_pages
+
+        read_every_size_by_pages()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the number of its workers

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Sizes of the smallest databases that it reads.
+_SMALLEST = (
+    (contents, "PARALLEL_MIN_BYTES"),
+    (inspection, "PARALLEL_MIN_BYTES"),
+    (inspection, "PAGES_MIN_BYTES"),
+)
+
+
 def need_page_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compile the page reader in this checkout unless it is there.
 
@@ -34,11 +42,22 @@ def need_page_reader(monkeypatch: pytest.MonkeyPatch) -> None:
             assert compile_program() == ""
 
 
+def read_every_size_by_pages() -> None:
+    """Let the page reader read every database of this process and of its forks.
+
+    Raises:
+        pytest.UsageError: The page reader cannot be used here.
+    """
+    if reason := reason_without_program():
+        raise pytest.UsageError(f"--pages: {reason}")
+    for module, name in _SMALLEST:
+        setattr(module, name, 0)
+
+
 def use_pages_for_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the page reader read every database, however small it is."""
-    for module in (contents, inspection):
-        monkeypatch.setattr(module, "PARALLEL_MIN_BYTES", 0)
-    monkeypatch.setattr(inspection, "PAGES_MIN_BYTES", 0)
+    for module, name in _SMALLEST:
+        monkeypatch.setattr(module, name, 0)
 
 
 def program_with_sanitizers(folder: Path) -> Path:
