@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.thorough import thorough
 from tests.support.workspaces.installed import copy_package
 from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace
 
@@ -43,8 +44,7 @@ def pytest_in(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("conftest", ["", CONFTEST], ids=lambda text: "conftest" if text else "none")
+@pytest.mark.parametrize("conftest", ["", *thorough(CONFTEST)], ids=lambda text: "conftest" if text else "none")
 def test_consolidation_runs_from_another_repository(repository: Path, workspace: Workspace, conftest: str) -> None:
     """The package has the stages, and the report is in that repository."""
     (repository / "conftest.py").write_text(conftest)
