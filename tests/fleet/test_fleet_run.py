@@ -99,3 +99,18 @@ def test_sigterm_rolls_the_running_workspace_back(tmp_path: Path, is_stopped: bo
 
 def _plan(path: Path) -> str:
     return path.read_text("utf-8")
+
+
+def test_fleet_passes_the_demand_of_approvals_on(tmp_path: Path) -> None:
+    """A plan without a signature is refused, in every workspace alike."""
+    fleet = small_fleet(tmp_path, "bonn")
+    signers = tmp_path / "signers"
+    signers.write_text("")
+    before = fleet.workspace("bonn").files()
+
+    ran = fleet.run("migrate", f"--allowed-signers={signers}")
+
+    assert ran.exit == 4, ran.text
+    assert f"--allowed-signers={signers}" in ran.text.splitlines()[-1]
+    assert [reason.partition(":")[0] for reason in ran.row("bonn")["reasons"]] == ["approved"]
+    assert fleet.workspace("bonn").files() == before

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.workspaces.two_sources import a_request, build_two_sources
 
 if TYPE_CHECKING:
@@ -24,3 +26,14 @@ def test_later_name_keeps_the_start(tmp_path: Path) -> None:
 
     assert (request.stamp, later.stamp) == ("20260131_120059", "20260131_120100")
     assert later.started == started
+
+
+@pytest.mark.parametrize(("verb", "demands"), [("migrate", True), ("verify", False), ("rollback", False)])
+def test_next_migration_demands_the_approval_again(tmp_path: Path, verb: str, demands: bool) -> None:
+    """An operator who copies the command does not leave the demand out."""
+    request = a_request(build_two_sources(tmp_path / "workspace"))
+    settings = replace(request.settings, allowed_signers=tmp_path / "signers")
+
+    command = replace(request, settings=settings).command(verb)
+
+    assert (f"--allowed-signers={tmp_path / 'signers'}" in command) is demands

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run import stages
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.plan.parts.masked_plan import hidden_values
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import Disclosure
@@ -15,7 +16,6 @@ from sqlite_consolidate.row_differences import Disclosure
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.plan.model import Plan
 
@@ -153,12 +153,17 @@ class RunRequest:
         return self.settings.reports / self.run_id
 
     def command(self, verb: str) -> str:
-        """Return the shell command that runs ``verb`` with this program, workspace and plan."""
+        """Return the shell command that runs ``verb`` with this program, workspace and plan.
+
+        A migration that demands an approval demands it again.
+        """
         words = [*self.settings.program, verb]
         if not self.settings.sample:
             words.append(f"--workspace={self.settings.workspace}")
         if self.settings.plan != self.settings.workspace / DEFAULT_PLAN:
             words.append(f"--plan={self.settings.plan}")
+        if verb == Mode.MIGRATE.verb and self.settings.allowed_signers is not None:
+            words.append(f"--allowed-signers={self.settings.allowed_signers}")
         return shlex.join(words)
 
     @property

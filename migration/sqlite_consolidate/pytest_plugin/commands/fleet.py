@@ -151,7 +151,8 @@ class _FleetRun:
 
     @property
     def _again(self) -> str:
-        return shlex.join([*self._program, self._verb, f"--fleet={self._file.path}"])
+        demanded = [option for option in self._extra if option.startswith("--allowed-signers")]
+        return shlex.join([*self._program, self._verb, f"--fleet={self._file.path}", *demanded])
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
