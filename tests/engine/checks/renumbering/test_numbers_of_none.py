@@ -60,6 +60,18 @@ def test_number_of_none_that_a_row_gets_is_refused(bench: Bench, none: list[int]
     assert [problem.id for problem in problems] == refused
 
 
+@pytest.mark.parametrize("sites", [[], ["INSERT INTO site VALUES (7, 'a')"]], ids=["none", "a row"])
+def test_number_of_none_of_the_target_is_refused(bench: Bench, sites: list[str]) -> None:
+    """A row of the source gets the number, whether the target has rows of the referred table."""
+    none = 8 if sites else 1
+    bench.database(TARGET, SITE, LOAN, *sites, f"INSERT INTO loan(id, site) VALUES (1, {none})")
+    bench.database("b.db", SITE, LOAN, "INSERT INTO site VALUES (1, 'b')", "INSERT INTO loan(id, site) VALUES (1, 1)")
+
+    problems = bench.survey(renumbered("b.db", "site", table("loan", none=[none]))).problems
+
+    assert [(problem.id, problem.subject) for problem in problems] == [("orphans-adopted", "target.db:loan")]
+
+
 def test_number_of_none_goes_from_table_to_table(bench: Bench) -> None:
     """A column that refers to a row which keeps the number keeps it as well."""
     item = "CREATE TABLE item(id INTEGER PRIMARY KEY)"

@@ -79,7 +79,8 @@ class _Children:
         is_updated = self._is_updated
         strays = self._strays_of_updates() if is_updated else self._strays(before)
         if strays.adopted:
-            yield self._parents_found(strays) if self.reference.parent is None else self._adopted(strays)
+            is_awaited = self.reference.parent is None and not self._get_new_keys
+            yield self._parents_found(strays) if is_awaited else self._adopted(strays)
         if is_updated:
             yield from self._updated(strays)
             return
@@ -106,6 +107,14 @@ class _Children:
         reached = [arriving_keys(self.target, self.reference.into, source) for source in arriving]
         alias = self.target.source_alias(self.reference.child)
         return count_strays_elsewhere(self.target.con, self.reference, alias, reached, kept)
+
+    @property
+    def _get_new_keys(self) -> bool:
+        """Return whether a source gives new keys to rows of the referred table.
+
+        No row of the target was meant for these.
+        """
+        return any(source.mapping.key_shifts for source in self.sources)
 
     @property
     def _is_updated(self) -> bool:
