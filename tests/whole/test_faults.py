@@ -12,17 +12,13 @@ from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.report.statements.faults_table import FAULTS_FILE
 from tests.support.fault_trials import NOT_PLANTED, strip
 from tests.support.workspaces.one_source import add_chosen_rows, add_derived_data, add_renumbered_tables
-from tests.support.workspaces.whole_run import REPOSITORY, CompletedRun, Workspace
-
-SELFTEST_DEADLINE = 600  # seconds; it takes about 25 on two free cores
+from tests.support.workspaces.whole_run import DEADLINE, REPOSITORY, CompletedRun, Workspace
 
 
 def selftest(workspace: Workspace, *args: str) -> CompletedRun:
     """Run the command of a user, whose trials have their own processes and time."""
     command = workspace.command("selftest", *args)
-    done = subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=SELFTEST_DEADLINE
-    )
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=DEADLINE)
     return workspace.ran(done.returncode, done.stdout + done.stderr)
 
 

@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.sqlite.locks import write_lock
 from tests.support.processes import other_process
 from tests.support.thorough import thorough
 from tests.support.workspaces.one_source import build_one_source
-from tests.support.workspaces.whole_run import Before, CompletedRun, Workspace
+from tests.support.workspaces.whole_run import DEADLINE, Before, CompletedRun, Workspace
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-DEADLINE = 60  # seconds until two processes that wait for each other give up
 ARCHIVING = "80-smoke"  # before the first smoke test
 INTO_SOURCE = "INSERT INTO tags VALUES ('a', 'w' || ?)"
 INTO_TARGET = "INSERT INTO people(name) VALUES ('w' || ?)"
