@@ -8,13 +8,16 @@ from sqlite_consolidate.engine.checks.references.following import NO_STRAYS, cou
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlite_consolidate.engine.checks.references.following import Strays
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
     from sqlite_consolidate.engine.checks.references.predicted_target import PredictedTarget
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
+
+_MOST_QUERIES = 50
+"""Queries of keys in one statement."""
 
 
 def compare_rows(target: PredictedTarget, reference: Reference) -> Strays:
@@ -54,10 +57,21 @@ def brought_keys(target: PredictedTarget, key: ReferredKey) -> list[str] | None:
 
     None means that they are unknown.
     """
-    sources = target.key_sources(key.table)
-    if can_project(key.columns, sources):
-        return [arriving_keys(target, key, source) for source in sources]
-    return _copied_keys(target, key)
+    place = folded(key.table.name), tuple(map(folded, key.columns))
+    if place not in target.brought:
+        sources = target.key_sources(key.table)
+        can_be_read = can_project(key.columns, sources)
+        target.brought[place] = all_arriving_keys(target, key, sources) if can_be_read else _copied_keys(target, key)
+    return target.brought[place]
+
+
+def all_arriving_keys(target: PredictedTarget, key: ReferredKey, sources: Sequence[KeySource]) -> list[str]:
+    """Return queries of the keys that the referred table gets from its sources.
+
+    SQLite limits the depth of an expression, so the keys of many sources are gathered in one table.
+    """
+    queries = [arriving_keys(target, key, source) for source in sources]
+    return queries if len(queries) <= _MOST_QUERIES else [target.gathered(key, queries)]
 
 
 def keys_after_copy(target: PredictedTarget, key: ReferredKey) -> list[str] | None:

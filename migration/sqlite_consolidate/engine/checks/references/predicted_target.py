@@ -10,12 +10,12 @@ from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows
 from sqlite_consolidate.engine.merge.table_mapping import KeySource, mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import attach, read_text_losslessly, scratch_database
-from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.checks.references.foreign_keys import ReferredKey
@@ -53,10 +53,13 @@ class PredictedTarget:
 
     Attributes:
         con: The connection to the scratch database, to which all databases of the plan are attached.
+        brought: Referred columns to the queries of all keys that sources bring. None if they are unknown.
     """
 
     def __init__(self, con: sqlite3.Connection, databases: InspectedDatabases) -> None:
         self.con = con
+        self.brought: dict[tuple[str, tuple[str, ...]], list[str] | None] = {}
+        self._gathered = 0
         self._databases = databases
         self._aliases: dict[Path, str] = {}
         self._key_sources: dict[str, list[KeySource]] = {}
@@ -113,6 +116,24 @@ class PredictedTarget:
         if name not in self._copied:
             self._copied[name] = self._copy(into, sources)
         return "main" if self._copied[name] else ""
+
+    def gathered(self, key: ReferredKey, queries: Sequence[str]) -> str:
+        """Gather keys in an indexed table, and return the query of it.
+
+        The columns of the table compare like those of the key.
+        """
+        self._gathered += 1
+        name = f"temp.{quoted(f'keys {self._gathered}')}"
+        types = [affinity.replace("BLOB", "") for affinity in key.affinities]
+        columns = ", ".join(f"c{place} {affinity}" for place, affinity in enumerate(types))
+        terms = ", ".join(f"c{place} COLLATE {quoted(collation)}" for place, collation in enumerate(key.collations))
+        self.con.execute(f"CREATE TABLE {name}({columns})")
+        for query in queries:
+            self.con.execute(f"INSERT INTO {name} {query}")
+        self.con.execute(
+            f"CREATE INDEX temp.{quoted(f'key {self._gathered}')} ON {quoted(f'keys {self._gathered}')}({terms})"
+        )
+        return f"SELECT {', '.join(f'c{place}' for place, _ in enumerate(types))} FROM {name}"
 
     def _copy(self, into: Table, sources: list[KeySource]) -> bool:
         """Copy the rows of a table into the scratch database, and return whether that worked."""

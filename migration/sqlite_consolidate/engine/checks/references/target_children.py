@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.checks.references.following import (
 from sqlite_consolidate.engine.checks.references.foreign_keys import Reference, ReferredKey
 from sqlite_consolidate.engine.checks.references.mapped_names import mapping_of, target_column
 from sqlite_consolidate.engine.checks.references.predicted_strays import (
-    arriving_keys,
+    all_arriving_keys,
     can_project,
     compare_rows,
     kept_condition,
@@ -104,7 +104,7 @@ class _Children:
         kept = kept_condition(self.target, self.reference.child)
         if kept is None:
             return NO_STRAYS
-        reached = [arriving_keys(self.target, self.reference.into, source) for source in arriving]
+        reached = all_arriving_keys(self.target, self.reference.into, arriving)
         alias = self.target.source_alias(self.reference.child)
         return count_strays_elsewhere(self.target.con, self.reference, alias, reached, kept)
 
