@@ -60,7 +60,7 @@ def _begins(text: str, words: str) -> bool:
     return f"{text} ".startswith(f"{words} ")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Hold what a check observed of one subject.
 

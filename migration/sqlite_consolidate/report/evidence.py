@@ -32,7 +32,7 @@ Place = Literal["live", "backup", "dump", "archive", "after"]
 """Where a table was read: the live file before the run, a copy of it, or the live file after the run."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TableContent:
     """Hold the rows of one table at one place, and their digest (64 hex digits)."""
 
@@ -40,7 +40,7 @@ class TableContent:
     digest: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DatabaseRecord:
     """Hold one database before and after the run.
 
@@ -108,7 +108,7 @@ class SmokeRecord:
     stderr: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MoveRecord:
     """Hold the move of one table from a source into the target.
 
@@ -149,7 +149,7 @@ class MoveRecord:
         return self.rows if self.arrived is None else self.arrived
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KeyMapRecord:
     """Hold how the keys of one source table arrived in the target.
 

@@ -122,9 +122,9 @@ def record_from_json(document: dict[str, Any]) -> Record:
     )
 
 
-def entries_to_json(entries: Iterable[Evidence]) -> list[dict[str, Any]]:
-    """Return entries as the objects of ``evidence.json``."""
-    return list(_objects(Evidence, entries))
+def entries_to_json(entries: Iterable[Evidence]) -> Iterator[dict[str, Any]]:
+    """Return entries as the objects of ``evidence.json``, one by one."""
+    return _objects(Evidence, entries)
 
 
 def entries_from_json(items: Iterable[dict[str, Any]]) -> list[Evidence]:
@@ -132,9 +132,9 @@ def entries_from_json(items: Iterable[dict[str, Any]]) -> list[Evidence]:
     return [_read(Evidence, item) for item in items]
 
 
-def moves_to_json(moves: Iterable[MoveRecord]) -> list[dict[str, Any]]:
-    """Return moves as the objects of ``evidence.json``."""
-    return list(_objects(MoveRecord, moves))
+def moves_to_json(moves: Iterable[MoveRecord]) -> Iterator[dict[str, Any]]:
+    """Return moves as the objects of ``evidence.json``, one by one."""
+    return _objects(MoveRecord, moves)
 
 
 def moves_from_json(items: Iterable[dict[str, Any]]) -> list[MoveRecord]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
     from sqlite_consolidate.engine.run.pipeline import Pipeline
@@ -271,17 +272,7 @@ def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
             if source.name in preflight.sources
         ),
         "target": target,
-        "planned": tuple(
-            MoveRecord(
-                mapping.source.name,
-                mapping.subject,
-                mapping.table_map.name,
-                mapping.into.name,
-                preflight.rows(mapping),
-                constants=mapping.stated_constants,
-            )
-            for mapping in preflight.mappings
-        ),
+        "planned": () if run.transaction and run.transaction.copied_tables else tuple(_planned(preflight)),
         "key_maps": tuple(key_map for mapping in preflight.mappings for key_map in _key_maps(mapping)),
         "differences": tuple(
             SchemaDifference(
@@ -291,6 +282,19 @@ def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
             for difference in declaration_differences(mapping)
         ),
     }
+
+
+def _planned(preflight: InspectedDatabases) -> Iterator[MoveRecord]:
+    """Yield each table that the plan moves, for a run that has moved none."""
+    for mapping in preflight.mappings:
+        yield MoveRecord(
+            mapping.source.name,
+            mapping.subject,
+            mapping.table_map.name,
+            mapping.into.name,
+            preflight.rows(mapping),
+            constants=mapping.stated_constants,
+        )
 
 
 def _key_maps(mapping: TableMapping) -> Iterator[KeyMapRecord]:
@@ -310,7 +314,8 @@ def _database_record(facts: InspectedDatabase, run: RunResults, source: Source |
     for place in ("backup", "dump", "archive"):
         tables = run.contents.get(place, {}).get(facts.file)
         if tables is not None:
-            places[place] = _table_contents({name: each for name, each in tables.items() if name in facts.listed})
+            listed = {name: each for name, each in tables.items() if name in facts.listed}
+            places[place] = places["live"] if listed == facts.listed else _table_contents(listed)
     return DatabaseRecord(
         name=facts.name,
         file=facts.file,

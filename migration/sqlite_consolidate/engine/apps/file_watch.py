@@ -66,7 +66,8 @@ class FileWatch:
 
     def changes(self) -> list[FileChange]:
         """Return the changes since the last call, or since the watch began, by name."""
-        before, self._states = self._states, self._read_states()
+        before, now = self._states, self._read_states()
+        self._states = {name: before[name] if state == before.get(name) else state for name, state in now.items()}
         names = sorted(before.keys() | self._states.keys() | self._relied_on.keys())
         changes = [self._change(name, before.get(name), self._states.get(name)) for name in names]
         happened = [change for change in changes if change is not None]

@@ -48,7 +48,7 @@ RECORD = "record.json"
 _EXACTLY = ConfigDict(extra="forbid")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DatabaseCopy:
     """Hold one database of the backup set.
 

@@ -48,7 +48,7 @@ _MODULUS = 1 << 256
 _MARSHAL_VERSION = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TableDigest:
     """Hold the number of rows of a table and the sum of their hashes.
 

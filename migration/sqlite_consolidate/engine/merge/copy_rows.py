@@ -31,7 +31,7 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CopiedTable:
     """Hold the result of copying one table mapping.
 

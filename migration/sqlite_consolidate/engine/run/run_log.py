@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from sys import intern
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlite_consolidate.engine.run.measurement import Measurement
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 StageOutcome = Literal["passed", "failed", "not run", "running"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Hold what one criterion observed of one subject.
 
@@ -378,11 +379,12 @@ class RunLog:
 
 
 def _as_evidence(criterion: str, observation: Observation) -> Evidence:
+    subject, expected, observed = map(intern, (observation.subject, observation.expected, observation.observed))
     return Evidence(
         criterion=criterion,
-        subject=observation.subject,
-        expected=observation.expected,
-        observed=observation.observed,
+        subject=subject,
+        expected=expected,
+        observed=observed,
         outcome=observation.outcome,
         examined=observation.examined,
         todo=observation.todo,

@@ -11,7 +11,7 @@ SHIFTED = "keys-shifted"
 """Event of the ledger that states the offsets before the first row is copied."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KeyShift:
     """Hold how the integers of one column arrive in the target.
 

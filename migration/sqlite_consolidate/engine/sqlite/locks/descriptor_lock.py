@@ -19,7 +19,13 @@ from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import open_readonly, open_unlocked
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem
 from sqlite_consolidate.engine.sqlite.files import uses_wal
-from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock, has_status, not_writable, translate_error
+from sqlite_consolidate.engine.sqlite.locks.write_lock import (
+    WriteLock,
+    identity_of,
+    is_file,
+    not_writable,
+    translate_error,
+)
 from sqlite_consolidate.engine.sqlite.processes import lock_request
 from sqlite_consolidate.problem import ProblemError
 
@@ -107,7 +113,7 @@ class DescriptorLock:
     @property
     def is_held(self) -> bool:
         """Return whether the descriptor is open, and leads to the file that has the name."""
-        return self._descriptor >= 0 and has_status(self.path, self._file)
+        return self._descriptor >= 0 and is_file(self.path, self._file)
 
     @contextlib.contextmanager
     def held_reader(self) -> Iterator[sqlite3.Connection]:
@@ -151,11 +157,11 @@ class DescriptorLock:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        self._file = os.fstat(self._descriptor)
+        self._file = identity_of(os.fstat(self._descriptor))
         self._lock(fcntl.F_RDLCK, *_SHARED)
         self._lock(fcntl.F_WRLCK, *_RESERVED)
         reader.execute("COMMIT")
-        if not has_status(self.path, self._file) or uses_wal(self.path):
+        if not is_file(self.path, self._file) or uses_wal(self.path):
             raise ProblemError(in_use_problem(self.path.name))
 
     def _lock(self, kind: int, start: int, length: int) -> None:

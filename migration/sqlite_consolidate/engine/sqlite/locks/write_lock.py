@@ -59,7 +59,7 @@ class WriteLock:
             self.release()
             raise
         self._data_version = pragma(self.writer, "data_version")
-        self._file = path.stat()
+        self._file = identity_of(path.stat())
 
     @property
     def is_held(self) -> bool:
@@ -68,7 +68,7 @@ class WriteLock:
         The locked file must still have this name.
         """
         try:
-            return self.writer.in_transaction and has_status(self.path, self._file)
+            return self.writer.in_transaction and is_file(self.path, self._file)
         except sqlite3.ProgrammingError:  # closed
             return False
 
@@ -118,10 +118,15 @@ class WriteLock:
         remove_created_sidecars(self.path, self._sidecars_before)
 
 
-def has_status(path: Path, status: os.stat_result) -> bool:
-    """Return whether a path leads to the file of which ``status`` was read."""
+def identity_of(status: os.stat_result) -> tuple[int, int]:
+    """Return device and inode of a file."""
+    return status.st_dev, status.st_ino
+
+
+def is_file(path: Path, identity: tuple[int, int]) -> bool:
+    """Return whether a path leads to the file of this device and inode."""
     try:
-        return os.path.samestat(path.stat(), status)
+        return identity_of(path.stat()) == identity
     except FileNotFoundError:
         return False
 

@@ -92,7 +92,7 @@ class TriggerOrView:
     sql: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Table:
     """Hold one table.
 
