@@ -36,3 +36,15 @@ def test_hint_names_key_that_target_declares_otherwise(bench: Bench) -> None:
     text = hint(bench, "p", "c")
 
     assert " k in p " in text
+
+
+def test_hint_offers_match_where_the_target_is_preferred(bench: Bench) -> None:
+    """Children then follow the row that stands."""
+    parent, child = "CREATE TABLE p(code TEXT PRIMARY KEY, v)", "CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES p)"
+    bench.database(TARGET, parent, child, "INSERT INTO p VALUES ('a', 1)")
+    bench.database("b.db", parent, child, "INSERT INTO p VALUES ('a', 2)", "INSERT INTO c VALUES (1, 'a')")
+
+    text = hint(bench, table("p", on_conflict="prefer-target"), "c")
+
+    assert 'match = ["code"]' in text
+    assert bench.survey(source("b.db", table("p", on_conflict="prefer-target", match=["code"]), "c")).problems == []

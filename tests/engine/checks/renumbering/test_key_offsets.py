@@ -204,6 +204,18 @@ def test_table_without_integer_key_is_a_mistake(bench: Bench, create: str) -> No
     assert ids(bench, source("a.db", table("t", keys="renumber"))) == ["no-number-key"]
 
 
+@pytest.mark.parametrize(("kind", "names_type"), [("TEXT", True), ("", False)])
+def test_reference_stored_as_text_names_type_in_its_hint(bench: Bench, kind: str, names_type: bool) -> None:
+    """No value of a TEXT column can be corrected."""
+    loan = f"CREATE TABLE loan(site {kind} REFERENCES site(id))"
+    bench.database("a.db", SITE, loan, "INSERT INTO loan VALUES ('12')")
+
+    (problem,) = bench.survey(renumbered("a.db", "site", "loan")).problems
+
+    assert problem.id == "key-not-integer"
+    assert ("INTEGER" in problem.hint) is names_type
+
+
 _BIG = LARGEST - 1
 _REFUSED = {
     "a key that is no integer": (

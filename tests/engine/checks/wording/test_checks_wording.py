@@ -156,8 +156,8 @@ def test_child_with_another_parent_has_these_sentences(bench: Bench) -> None:
         ),
         (
             "a.db:c: 2 rows refer by p to rows of p that the target does not have or has under another key: 2"
-            " would reach another row of p. Make these rows of p equal in both databases, or move c and p"
-            " under names of their own (into). [parents-differ]"
+            ' would reach another row of p. Say that rows with equal id are one row (match = ["id"]), or make these'
+            " rows of p equal in both databases, or move c and p under names of their own (into). [parents-differ]"
         ),
     ]
 

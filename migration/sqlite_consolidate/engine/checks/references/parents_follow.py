@@ -219,7 +219,11 @@ def _mend(reference: Reference) -> str:
     if (parent.affinities, parent.collations) != (into.affinities[:number], into.collations[:number]):
         return f"Declare type and collation of {columns} in {into.table.name} of the target as the source does"
     # Not prefer-source, because then the rows of the target that refer to these keys would change their meaning.
-    return f"Make these rows of {reference.parent_name} equal in both databases"
+    equal = f"ake these rows of {reference.parent_name} equal in both databases"
+    if mapping.table_map.on_conflict == "prefer-target" and not mapping.table_map.match:
+        names = ", ".join(f'"{name}"' for name in into.columns[:number])
+        return f"Say that rows with equal {columns} are one row (match = [{names}]), or m{equal}"
+    return f"M{equal}"
 
 
 def _adopted(reference: Reference, strays: Strays) -> Problem:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name
 from sqlite_consolidate.engine.checks.renumbering.compared_keys import find_compared_keys
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import Case, FollowedKeys, column_id, table_id
@@ -283,7 +284,10 @@ class _Offsets:
         fact = (
             f"{counted(count, 'row')} {'has' if count == 1 else 'have'} in column {column} {noun} that is no integer."
         )
-        hint = 'Correct these values in the source, or write keys = "keep" for the table that they refer to.'
+        way = "Correct these values in the source"
+        if column_affinity(mapping.table, column) == "TEXT":
+            way = f"Give {column} the type INTEGER in source and target, because TEXT stores each number as a text"
+        hint = f'{way}, or write keys = "keep" for the table that they refer to.'
         return Problem("key-not-integer", mapping.subject, fact, hint, criterion="keys-free")
 
     def _judge(self, mapping: TableMapping, key: str, largest: int) -> None:
