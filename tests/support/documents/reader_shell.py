@@ -13,8 +13,6 @@ from tests.support.workspaces.whole_run import DEADLINE, LIGHT
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """A block of a page, with its language."""
 
-_PATIENCE = 10  # a page consolidates five hundred files
-
 
 def run_as_reader(folder: Path, commands: str) -> tuple[int, str]:
     """Run commands as a reader does, and return the last exit code and all output."""
@@ -35,6 +33,6 @@ def run_as_reader(folder: Path, commands: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=_PATIENCE * DEADLINE,
+        timeout=DEADLINE,
     )
     return ran.returncode, ran.stdout + ran.stderr
