@@ -33,6 +33,7 @@ WITH_SQL_OF_ROWS = {
     "history.py": "reads the table that the project itself owns",
     "key_conflicts.py": "groups the keys that projections give",
     "following.py": "follows the keys that rows refer to, in the rows that projections give",
+    "predicted_target.py": "gathers the keys that projections give",
     "followed_rows.py": "reads which staged rows refer to which, by their rowids",
     "rows_chosen.py": "proves which rows projections give, and takes no SQL from them",
     "key_offsets.py": "reads the largest and the smallest number of a column",

@@ -174,7 +174,6 @@ class Source(Part):
         tables = [table.model_copy(update={"rows": None}) if table.rows is not None else table for table in self.tables]
         source = self.model_copy(update={"name": f"{self.name}:{file}", "file": file, "tables": tables})
         source._entry = self  # noqa: SLF001 -- of the same class
-        source.__pydantic_fields_set__ = self.__pydantic_fields_set__  # once for ten thousand files
         return source
 
     def with_tables(self, names: Iterable[str]) -> Source:

@@ -342,10 +342,7 @@ class RunResults(Pipeline):
         return self._final
 
     def note_contents(self, place: str, file: str, tables: dict[str, TableDigest]) -> None:
-        """Keep the digests of the tables of a database as they were read at one place.
-
-        Very many databases have equal digests at each place, which are kept once.
-        """
+        """Keep the digests of a database as they were read at one place. Equal ones are kept once."""
         equal = (read[file] for read in self.contents.values() if read.get(file) == tables)
         self.contents.setdefault(place, {})[file] = next(equal, tables)
 
