@@ -68,21 +68,20 @@ def _shared_keys(
         tables: The tables that can be moved.
         known: Tables that refer to another one by another column, each with the other one, folded.
     """
+    named: dict[tuple[str, ...], Table] = {}
     for table in tables:
-        parents = [
-            other for other in tables if _is_part_of(table, other) and (table.name, folded(other.name)) not in known
-        ]
-        for parent in sorted(parents, key=lambda other: -len(other.name))[:1]:
-            [column], [key] = table.primary_key, parent.primary_key
-            if _fits(con, table, column, parent.name, key):
-                yield UnstatedReference(table.name, column, (parent.name, key))
-
-
-def _is_part_of(table: Table, parent: Table) -> bool:
-    """Return whether a table may have the keys of another one, after which it is named."""
-    words, first = words_of_name(table.name), words_of_name(parent.name)
-    has_keys = len(table.primary_key) == len(parent.primary_key) == 1 and not table.autoincrement
-    return has_keys and len(words) > len(first) and words[: len(first)] == first
+        if len(table.primary_key) == 1:
+            named.setdefault(tuple(words_of_name(table.name)), table)
+    for table in tables:
+        words = words_of_name(table.name)
+        starts = (
+            named.get((*words[: end - 1], *words_of_name(words[end - 1]))) for end in range(len(words) - 1, 0, -1)
+        )
+        parents = [other for other in starts if other and (table.name, folded(other.name)) not in known]
+        if parents and len(table.primary_key) == 1 and not table.autoincrement:
+            [column], [key] = table.primary_key, parents[0].primary_key
+            if _fits(con, table, column, parents[0].name, key):
+                yield UnstatedReference(table.name, column, (parents[0].name, key))
 
 
 def _undeclared(tables: Sequence[Table]) -> Iterator[tuple[Table, Column]]:
