@@ -58,8 +58,8 @@ class Fleet(Part):
         canary: Number of workspaces that are run first when no entry has ``canary = true``; 0 means none.
         batch: Number of workspaces in a round; the next round waits for its verdicts. None means all the rest.
         parallel: Number of workspaces that run at a time without a scheduler. None means the number of cores.
-        timeout: Time limit of the run in one workspace, in seconds. It is told to roll back then, and ended if it does
-            not.
+        timeout: Time limit of the run in one workspace, in seconds. It then gets a signal to roll back, and is ended if
+            it does not.
         keep_going: True if the others are run after a failure.
         reports: Folder for the roll-up and the bundles, relative to the fleet file; empty means pytest's own.
     """

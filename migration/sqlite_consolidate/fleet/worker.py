@@ -156,7 +156,7 @@ def run_workspace(job: Job) -> WorkspaceRun:
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | None, bool]:
     """Wait for a run, and end it once its time is over.
 
-    It is told to roll back first. If it does not end, the kernel ends it. The next run in the workspace recovers it.
+    It gets a signal to roll back first. If it does not end, the kernel ends it. The next run there recovers it.
 
     Returns:
         Its exit code, None if the kernel did not end it, and whether its time was over.

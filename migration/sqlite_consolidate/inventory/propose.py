@@ -203,7 +203,7 @@ def _left_of_pattern(entry: Entry) -> ProposedLeave:
 def _reason_to_leave(entry: Entry) -> str:
     """Return why a file is no source, or no source of the pattern that matches it."""
     if entry.role == "conflict":
-        return f"{entry.role_reason}, and a source by itself"
+        return f"{entry.role_reason}, and a source of its own"
     is_plain = entry.role in ("not read", "no rows", "copy")
     return entry.role_reason if is_plain else f"looks like a {entry.role}: {entry.role_reason}"
 

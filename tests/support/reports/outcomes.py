@@ -56,7 +56,7 @@ def _migrations() -> dict[str, Record]:
             accepted, criteria=tuple(e for e in accepted.criteria if not e.criterion.startswith("smoke:"))
         ),
         "refused": refused,
-        "refused at once": _refused_at_once(),
+        "refused early": _refused_at_once(),
         "already": replace(accepted, already=True, criteria=(), moves=()),
     }
 

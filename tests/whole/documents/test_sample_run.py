@@ -24,7 +24,7 @@ BUNDLE = {
     "audit.html", "evidence.json", "junit.xml", "summary.txt", "plan.toml", "code.diff", "sql.log", "manifest.json"
 }  # fmt: skip
 
-LARGEST_PAGE = 250_000  # characters; a reader opens it at once, and attaches it to a ticket
+LARGEST_PAGE = 250_000  # characters; a browser opens it without delay, and a reader attaches it to a ticket
 OF_ENGINE = BUNDLE - {"audit.html", "junit.xml"}  # these two are written by plugins of pytest
 
 
