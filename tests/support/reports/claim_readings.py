@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _GOOD = "accepted"
 _STOPPED = (2, 129, 143)
+_NOT_OF_MIGRATION = ("97-rollback", "98-check")
 _ALL = ("nothing-left-behind", "rows-exact")
 
 
@@ -121,6 +122,20 @@ class Document:
         """Return the number of failed entries, and of stages that failed without one."""
         failed = [entry for entry in self["criteria"] if entry["outcome"] == "failed"]
         return len(failed) + self.kinds["stage-error"]
+
+    @property
+    def reasons(self) -> tuple[int, ...]:
+        """Return the numbers of what makes a migration harder, without zeros."""
+        kinds = {finding["id"] for finding in self["findings"] if finding["level"] == "attention"}
+        key_tables = {key_map["table"] for key_map in self["key_maps"]}
+        numbers = len(key_tables), self.entries("references-updated"), self.unmoved, len(kinds - {"stage-error"})
+        return tuple(number for number in numbers if number)
+
+    @property
+    def expected_time(self) -> int:
+        """Return the seconds, or from 120 on the minutes, of the stages of a migration."""
+        seconds = round(sum(stage["seconds"] for stage in self["stages"] if stage["id"] not in _NOT_OF_MIGRATION))
+        return max(1, int(seconds)) if seconds < 120 else round(seconds / 60)
 
     @property
     def attention(self) -> int:
@@ -269,6 +284,8 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "failures": lambda d: _so(d.verdict != _GOOD and d.failures),
     "again": lambda d: _so(d.finished and d.verdict != _GOOD and d.mode in ("migrate", "rehearsal")),
     "next": lambda d: _so(d.verdict == _GOOD and d.finished),
+    "effort-and-risk": lambda d: _so(d.accepted("rehearsal"), *d.reasons),
+    "time-expected": lambda d: _so(d.accepted("rehearsal"), d.expected_time),
     "decisions": lambda d: _so(d.inventory("decisions"), d.inventory("decisions")),
     "objections": lambda d: _so(d.inventory("objections"), d.inventory("objections")),
     "findings": lambda d: _so(d.attention),

@@ -16,6 +16,7 @@ from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.formatting import count_of, moment
 from sqlite_consolidate.report.questions import outcomes
 from sqlite_consolidate.report.statements.endings import Ending, ending_of
+from sqlite_consolidate.report.statements.expectations import effort_and_risk, migration_time
 from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
@@ -178,6 +179,9 @@ class Facts:
         yield "plan", str(self._inventory.get("plan", ""))
         untried = self._inventory.get("untried", [])
         yield "untried", f" (not tried yet: {join_names(untried)})" if untried else ""
+        yield "migration_time", migration_time(record)
+        figures = {"references": self.references, "unmoved": self.unmoved, "findings": self.attention}
+        yield "effort_and_risk", effort_and_risk(record, **figures, smoke=len(self.smoke))
         yield "verb", record.mode.verb
         yield "next_verb", record.mode.next_verb
         proposed = str(self._inventory.get("plan", ""))
