@@ -44,14 +44,14 @@ def effort_and_risk(record: Record, *, references: int, unmoved: int, findings: 
     reasons = [
         text
         for holds, text in (
-            (key_tables, f"the keys of {count_of(key_tables, 'table')} change"),
-            (references, f"{count_of(references, 'place')} in the code change"),
-            (unmoved, f"{count_of(unmoved)} are left behind or replaced"),
-            (findings, f"{count_of(findings, 'kind')} of findings ask for a judgement"),
-            (not smoke, "no smoke test starts an application"),
+            (key_tables, f"new keys in {count_of(key_tables, 'table')}"),
+            (references, f"{count_of(references, 'place')} in the code to change"),
+            (unmoved, f"{count_of(unmoved)} left behind or replaced"),
+            (findings, f"{count_of(findings, 'kind')} of findings to judge"),
+            (not smoke, "a plan without smoke tests"),
         )
         if holds
     ]
     if not reasons:
         return "low, because no key and no code changes, every row moves, and no finding asks for a judgement"
-    return f"{'medium' if len(reasons) <= _MEDIUM else 'high'}, because {join_names(reasons)}"
+    return f"{'medium' if len(reasons) <= _MEDIUM else 'high'}, because of {join_names(reasons)}"
