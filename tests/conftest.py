@@ -129,11 +129,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     A collection in a fork would copy their memory. Tests run with few collections, because syntax trees have no cycles.
     """
     gc.freeze()
-    if any(item.path.is_relative_to(_HERE) and not item.path.is_relative_to(_STAGES) for item in session.items):
+    if _has_tests(session.items):
         from tests.support.workspaces.installed import remember_installed
 
         remember_installed()
         gc.set_threshold(50_000, 20, 20)
+
+
+def _has_tests(items: list[pytest.Item]) -> bool:
+    """Return whether some items are tests of this project."""
+    return any(item.path.is_relative_to(_HERE) and not item.path.is_relative_to(_STAGES) for item in items)
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -148,13 +153,17 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def scratch_files(tmp_path_factory: pytest.TempPathFactory) -> Generator[None, None, None]:
+def scratch_files(request: pytest.FixtureRequest) -> Generator[None, None, None]:
     """Let this process and its children keep their scratch files among the files of the tests.
 
-    A process that a test kills leaves them.
+    A process that a test kills leaves them. The stages of a run have them where the operator wants them.
     """
+    if not _has_tests(request.session.items):
+        yield
+        return
+    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("scratch")))
+        patch.setenv("TMPDIR", str(factory.mktemp("scratch")))
         patch.setattr(tempfile, "tempdir", None)
         yield
 
