@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate import Result
 
-MASKED_KEYS = frozenset({"run", "started", "finished", "seconds"})
+MASKED_KEYS = frozenset({"run", "started", "finished", "seconds", "read", "written"})
 RUNS = ("consolidate", "verify", "Result", "rehearse", "rollback")  # their examples consolidate, as that of the package
 FUNCTIONS = [name for name in sqlite_consolidate.__all__ if inspect.isfunction(getattr(sqlite_consolidate, name))]
 

@@ -134,6 +134,10 @@ def raw(documents: list[Path]) -> list[str]:
     return [path.name for path in documents if OBEYED.search(path.read_text("utf-8"))]
 
 
+_OUR_SCRIPTS = 2
+"""Scripts of a page: that of pytest-html and that of the record."""
+
+
 class _Page(HTMLParser):
     """Read a page as a browser would, and collect what only an attack can have written."""
 
@@ -145,9 +149,9 @@ class _Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collect canaries, event handlers, script addresses, and a second script."""
+        """Collect canaries, event handlers, script addresses, and scripts of nobody."""
         self._scripts += tag == "script"
-        if CANARY in tag or (tag == "script" and self._scripts > 1):
+        if CANARY in tag or (tag == "script" and self._scripts > _OUR_SCRIPTS):
             self.wrong.append(f"audit.html: <{tag}>")
         for name, value in attrs:
             if name.startswith("on") or CANARY in name or (value or "").strip().lower().startswith("javascript:"):
