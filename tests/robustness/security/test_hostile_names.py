@@ -149,7 +149,7 @@ class _Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collect canaries, event handlers, script addresses, and scripts of nobody."""
+        """Collect canaries, event handlers, script addresses, and a script of another program."""
         self._scripts += tag == "script"
         if CANARY in tag or (tag == "script" and self._scripts > _OUR_SCRIPTS):
             self.wrong.append(f"audit.html: <{tag}>")
