@@ -22,6 +22,7 @@ from sqlite_consolidate.faults.renumbering import none_faults, stated_faults
 from sqlite_consolidate.faults.trials.trial import TrialResult, judge_fault, judge_faultless
 from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
+from tests.support.crash.new_keys_cases import fill_with_sites
 from tests.support.fault_trials import trial_on, try_fault
 from tests.support.thorough import thorough
 from tests.support.workspaces.one_source import (
@@ -195,6 +196,35 @@ def test_fault_in_matched_rows_is_noticed(workspace: Workspace, index: int) -> N
     assert judge_fault(fault, result).holds
 
 
+def test_old_id_is_left_where_content_tells(workspace: Workspace) -> None:
+    """Other children of matched rows follow a row, or a policy decides about them."""
+    fill_with_sites(workspace)
+
+    result = try_fault(workspace, _fault(workspace, "its old id"))
+
+    assert result.planted, result
+    assert (result.failed[0], result.changed) == ("references-kept", ())
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("add", "table", "end"),
+    [(add_matched_tables, "visits", "its old id"), (add_renumbered_tables, "pets", "the old id of its parent")],
+    ids=["matched", "renumbered"],
+)
+def test_old_id_is_not_left_where_a_policy_decides(
+    workspace: Workspace, add: Callable[[Workspace], None], table: str, end: str
+) -> None:
+    """The digests of rows prove such references."""
+    add(workspace)
+    name = f'  name = "{table}"\n'
+    workspace.edit("consolidation.toml", f'{name}  keys = "renumber"\n', f'{name}  on_conflict = "prefer-source"\n')
+
+    result = try_fault(workspace, _fault(workspace, end))
+
+    assert (result.skip_reason, result.changed) == (renumbering.NO_CONTENT, ())
+
+
 @pytest.mark.parametrize("index", [2, *thorough(0, 1)], ids=["old id", "off by one", "sentinel"])
 def test_faulty_stated_reference_is_noticed(workspace: Workspace, index: int) -> None:
     """The faults belong to plans with new keys and stated references."""
@@ -314,6 +344,12 @@ def test_fault_is_noticed_only_by_its_own_criterion(result: TrialResult) -> None
 
     assert judge_fault(fault, noticed).holds
     assert not judge_fault(fault, result).holds
+
+
+def _fault(workspace: Workspace, end: str) -> Fault:
+    """Return the fault whose description has an end."""
+    faults = (*FAULTS, *match_faults(load(workspace.plan)))
+    return next(fault for fault in faults if fault.description.endswith(end))
 
 
 def outcomes_of(result: TrialResult) -> dict[str, str]:

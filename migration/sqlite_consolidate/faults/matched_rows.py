@@ -5,18 +5,19 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
-from sqlite_consolidate.engine.checks.references.references_kept import updated_references
+from sqlite_consolidate.engine.checks.references.references_kept import pairs_by_content, updated_references
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.faults.database_edits import without_triggers
 from sqlite_consolidate.faults.fault import Fault, not_planted
+from sqlite_consolidate.faults.renumbering import NO_CONTENT, parent_values
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
+    from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.verbs.consolidate import Run
     from sqlite_consolidate.plan.model import Plan
@@ -76,23 +77,34 @@ def _turn_an_update(run: Run) -> None:
 
 
 def _leave_a_child(run: Run) -> None:
-    """Give a reference to a matched row the id that the row has in its source."""
+    """Give a reference to a matched row the id that the row has in its source.
+
+    The parent by the old id has other values than the matched row, because only these tell the two apart.
+    """
     target = run.target.connection
+    references = [(reference, pairs.of_parent) for pairs in pairs_by_content(run.compared) for reference in pairs.group]
 
     def edit(con: sqlite3.Connection, mapping: TableMapping) -> bool:
-        for reference in find_references(run.inspected):
-            name, child = reference.columns[0], reference.child
-            if reference.parent_mapping is not mapping or folded(name) not in child.lookups:
+        lines = con.execute(f"SELECT old, new {_LINES} AND old IS NOT new", _names(mapping)).fetchall()
+        for reference, values in references:
+            if reference.parent_mapping != mapping or not _follows_lines(reference, mapping):
                 continue
-            column = quoted(target_column(child, name))
-            for old, new in con.execute(f"SELECT old, new {_LINES} AND old IS NOT new", _names(mapping)).fetchall():
-                update = f"UPDATE main.{quoted(child.into.name)} SET {column} = ? WHERE {column} = ?"
-                with without_triggers(target, child.into):
-                    if target.execute(update, (old, new)).rowcount:
-                        return True
+            into, column = reference.child.into, quoted(target_column(reference.child, reference.columns[0]))
+            parents = parent_values(reference, values, "?1"), parent_values(reference, values, "?2")
+            update = f"UPDATE main.{quoted(into.name)} SET {column} = ?1 WHERE {column} = ?2"
+            with without_triggers(target, into):
+                if any(target.execute(f"{update} AND {' IS NOT '.join(parents)}", line).rowcount for line in lines):
+                    return True
         return False
 
-    _edit_lines(run, edit)
+    _edit_lines(run, edit, NO_CONTENT)
+
+
+def _follows_lines(reference: Reference, mapping: TableMapping) -> bool:
+    """Return whether a reference has the ids in the lines of a mapping."""
+    key = mapping.matched.key if mapping.matched else ""
+    is_looked_up = folded(reference.columns[0]) in reference.child.lookups
+    return is_looked_up and [*map(folded, reference.into.columns)] == [folded(key)]
 
 
 def _change_a_parent(run: Run) -> None:
@@ -112,8 +124,13 @@ def _change_a_parent(run: Run) -> None:
     raise not_planted("no row of the target refers to a column that matched rows update")
 
 
-def _edit_lines(run: Run, edit: Callable[[sqlite3.Connection, TableMapping], bool]) -> None:
+def _edit_lines(run: Run, edit: Callable[[sqlite3.Connection, TableMapping], bool], reason: str = _NO_LINE) -> None:
     """Call a function for the lines of each mapping, until it has planted a fault.
+
+    Args:
+        run: The run.
+        edit: Returns whether it has planted a fault.
+        reason: Why it has planted none.
 
     Raises:
         ProblemError: It has planted none.
@@ -122,7 +139,7 @@ def _edit_lines(run: Run, edit: Callable[[sqlite3.Connection, TableMapping], boo
         raise not_planted(_NO_LINE)
     with closing(open_existing(run.target.key_map)) as con:
         if not any(edit(con, mapping) for mapping in run.inspected.mappings if mapping.matched):
-            raise not_planted(_NO_LINE)
+            raise not_planted(reason)
 
 
 def _names(mapping: TableMapping) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
+from sqlite_consolidate.engine.checks.references.references_kept import pairs_by_content
 from sqlite_consolidate.engine.merge.rows.key_shift import ConditionalShift
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.faults.database_edits import first, without_triggers
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.verbs.consolidate import Run
     from sqlite_consolidate.plan.model import Plan
 
+NO_CONTENT = "no reference with new numbers is proved by the content of the parent"
+"""Why no child can be left at an old id."""
 _NO_KEY = "the plan gives no row a new key"
 
 
@@ -116,17 +119,29 @@ def _move_a_sentinel(run: Run, *, is_stated: bool) -> None:
 
 def _leave_a_child(run: Run, *, is_stated: bool) -> None:
     first(_renumbered(run), _NO_KEY)
+    groups = list(pairs_by_content(run.compared))
     for shifted in _shifted_references(run, is_stated=is_stated):
-        into, mapping = shifted.reference.into, shifted.reference.parent_mapping
-        shifts = mapping.shifts if mapping else {}
-        values = [new for old, new in mapping.columns if folded(old) not in shifts] if mapping else []
-        if len(shifted.reference.columns) > 1 or not values:
+        reference = shifted.reference
+        values = next((pairs.of_parent for pairs in groups if reference in pairs.group), None)
+        if len(reference.columns) > 1 or not values:
             continue
-        name, key = shifted.name, quoted(into.columns[0])
-        row = f"SELECT {identifier_list(values)} FROM main.{quoted(into.table.name)} AS p WHERE p.{key} = {name}"
-        if shifted.change(f"- {shifted.offset}", f"{name} > 0 AND ({row}) IS NOT ({row} - {shifted.offset})"):
+        name, old = shifted.name, f"{shifted.name} - {shifted.offset}"
+        parents_differ = f"{parent_values(reference, values, name)} IS NOT {parent_values(reference, values, old)}"
+        if shifted.change(f"- {shifted.offset}", f"{name} > 0 AND {parents_differ}"):
             return
-    raise not_planted("no moved row refers to a renumbered row with values")
+    raise not_planted(NO_CONTENT)
+
+
+def parent_values(reference: Reference, columns: list[str], number: str) -> str:
+    """Return the SQL of values of the row of the target that a number refers to.
+
+    Args:
+        reference: The reference, of one column.
+        columns: Columns of the referred table.
+        number: SQL of the number.
+    """
+    key, table = quoted(reference.into.columns[0]), quoted(reference.into.table.name)
+    return f"(SELECT {identifier_list(columns)} FROM main.{table} AS p WHERE p.{key} = {number})"
 
 
 def lower_a_mark(run: Run) -> None:

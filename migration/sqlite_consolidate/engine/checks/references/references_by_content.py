@@ -48,10 +48,10 @@ def group_references(references: Sequence[Reference]) -> list[list[Reference]]:
     return [group for group in groups.values() if any(reference.is_shifted for reference in group)]
 
 
-def content_differs(compared: TargetComparison, group: list[Reference]) -> bool | None:
-    """Return whether children and parents differ from those before.
+def comparable_pairs(compared: TargetComparison, group: list[Reference]) -> Pairs | None:
+    """Return the children of a group with their parents.
 
-    None means that content cannot tell.
+    None means that their content cannot tell whether they are those of before.
     """
     children = [m for m in compared.inspected.mappings if folded(m.into.name) == folded(group[0].child.into.name)]
     of_child = {reference.child.source.name + "\0" + reference.child.table_map.name: reference for reference in group}
@@ -66,13 +66,12 @@ def content_differs(compared: TargetComparison, group: list[Reference]) -> bool 
         return None
     if any(_arrives_in_part(compared, mapping) for mapping in children):
         return None
-    pairs = _Pairs(compared, group)
+    pairs = Pairs(compared, group)
     if len(pairs.of_child) + len(pairs.of_parent) > _MAX_VALUES or (compared.inspected.target and not pairs.before):
         return None
     if not pairs.of_parent and pairs.matched:
         return None
-    expected = sum((pairs.of_source(reference) for reference in group), pairs.of_target_before())
-    return expected != pairs.of_target(compared.con, compared.schema.tables)
+    return pairs
 
 
 def _arrives_in_part(compared: TargetComparison, child: TableMapping) -> bool:
@@ -86,7 +85,7 @@ def _arrives_in_part(compared: TargetComparison, child: TableMapping) -> bool:
     return child.matched is not None and _has_other_encoding(compared, child)
 
 
-class _Pairs:
+class Pairs:
     """Read children with their parents.
 
     Attributes:
@@ -112,6 +111,11 @@ class _Pairs:
             if reference.parent_mapping is None:
                 same = _origins(reference)
                 self.of_parent = [name for name in self.of_parent if folded(name) in same]
+
+    def differ(self) -> bool:
+        """Return whether the pairs of the target are not those of before."""
+        expected = sum((self.of_source(reference) for reference in self.group), self.of_target_before())
+        return expected != self.of_target(self.compared.con, self.compared.schema.tables)
 
     def of_source(self, reference: Reference) -> TableDigest:
         """Digest the pairs of one source."""

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.checks.references.following import (
 from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
 from sqlite_consolidate.engine.checks.references.mapped_names import target_column
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, key_sources
-from sqlite_consolidate.engine.checks.references.references_by_content import content_differs, group_references
+from sqlite_consolidate.engine.checks.references.references_by_content import comparable_pairs, group_references
 from sqlite_consolidate.engine.checks.references.target_children import references_of_target
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.sqlite.connections import attached
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
     from sqlite_consolidate.engine.checks.references.foreign_keys import Reference
+    from sqlite_consolidate.engine.checks.references.references_by_content import Pairs
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
 NO_STRAY = "0 rows reach another row"
@@ -44,14 +45,14 @@ def references_kept(compared: TargetComparison) -> list[Observation]:
     mappings = compared.inspected.mappings
     if not mappings:
         return [not_required("target", "the sources bring no table")]
-    references = [each for each in find_references(compared.inspected) if not _is_set_again(each)]
+    references = _lasting_references(compared)
     contests = _contests(compared, references)
     observations = [
         _observation(compared, reference, has_contest=contests[reference.child.into.name])
         for reference in references
         if _can_be_followed(reference)
     ]
-    observations += _by_content(compared, references)
+    observations += _by_content(compared)
     observations += _of_target_rows(compared)
     none = replace(equal("target: references", NO_STRAY, NO_STRAY), examined=len(mappings))
     return observations or [none]
@@ -63,16 +64,26 @@ def _contests(compared: TargetComparison, references: Sequence[Reference]) -> di
     return {name: has_contest(key_sources(compared.inspected, into)) for name, into in tables.items()}
 
 
-def _by_content(compared: TargetComparison, references: Sequence[Reference]) -> Iterator[Observation]:
+def pairs_by_content(compared: TargetComparison) -> Iterator[Pairs]:
+    """Yield the pairs of each column with new numbers whose content can be compared."""
+    for group in group_references(_lasting_references(compared)):
+        pairs = comparable_pairs(compared, group)
+        if pairs is not None:
+            yield pairs
+
+
+def _by_content(compared: TargetComparison) -> Iterator[Observation]:
     """Observe for each column with new numbers that parents have the content of before."""
-    for group in group_references(references):
-        differs = content_differs(compared, group)
-        if differs is not None:
-            columns = ", ".join(target_column(group[0].child, name) for name in group[0].columns)
-            subject = f"target: {group[0].child.into.name} ({columns}) -> {group[0].into.table.name}"
-            rows = sum(compared.inspected.rows(reference.child) for reference in group)
-            observation = equal(subject, NO_STRAY, "rows reach another row" if differs else NO_STRAY)
-            yield replace(observation, examined=max(1, rows))
+    for pairs in pairs_by_content(compared):
+        columns = ", ".join(target_column(pairs.group[0].child, name) for name in pairs.group[0].columns)
+        subject = f"target: {pairs.child.name} ({columns}) -> {pairs.into.table.name}"
+        rows = sum(compared.inspected.rows(reference.child) for reference in pairs.group)
+        observation = equal(subject, NO_STRAY, "rows reach another row" if pairs.differ() else NO_STRAY)
+        yield replace(observation, examined=max(1, rows))
+
+
+def _lasting_references(compared: TargetComparison) -> list[Reference]:
+    return [reference for reference in find_references(compared.inspected) if not _is_set_again(reference)]
 
 
 def _is_set_again(reference: Reference) -> bool:
