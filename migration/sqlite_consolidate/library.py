@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 class Result:
     """Hold the result of one run.
 
-    A run that was not accepted has a result as well. Durations in the record are in seconds, sizes are in bytes, and
-    times are UTC in ISO 8601.
+    Every run has a result, whether it was accepted or not. In the record, durations are in seconds, sizes are in bytes,
+    and times are in UTC, as ISO 8601 writes them.
 
     Attributes:
         record: All evidence of the run, as its ``evidence.json`` holds it.
-        folder: Folder of its evidence, or None if the caller named no folder for reports.
+        folder: Folder with the evidence of the run, or None if the caller named no folder for reports.
 
     Example:
         >>> from sqlite_consolidate import load_plan, rehearse
@@ -62,14 +62,14 @@ class Result:
     def accepted(self) -> bool:
         """Return whether the verdict is *accepted*.
 
-        The workspace of any other run is as it was before, unless :attr:`exit_code` is 3. Then a change could not be
-        rolled back, and :attr:`headline` names it.
+        After a run that was not accepted, the workspace is as before the run. The exception is an :attr:`exit_code` of
+        3. Then the run could not roll back a change, and :attr:`headline` names that change.
         """
         return self.record.verdict == "accepted"
 
     @property
     def exit_code(self) -> ExitCode:
-        """Return the exit code that ``pytest`` would have."""
+        """Return the exit code that ``pytest`` would have for this run."""
         return ExitCode(self.record.exit_code)
 
     @property
@@ -100,7 +100,7 @@ class Result:
 
     @property
     def failures(self) -> tuple[Evidence, ...]:
-        """Return the evidence that does not hold."""
+        """Return the evidence of each criterion that does not hold."""
         return tuple(entry for entry in self.record.criteria if not entry.holds)
 
     @property
@@ -121,7 +121,8 @@ def load_plan(path: str | PathLike[str]) -> Plan:
         path: The plan file. A relative path starts in the current folder.
 
     Returns:
-        The frozen plan. It knows its file, because the backup set of a run keeps a copy.
+        The plan, which cannot be changed. It has the path of its file, because the backup set of a run keeps a copy
+            of the file.
 
     Raises:
         ProblemError: The file cannot be read, is not TOML, or is not a plan. ``problems`` lists every mistake with its
@@ -182,8 +183,8 @@ def consolidate(
 ) -> Result:
     """Move the rows of all sources into the target, or change nothing.
 
-    If an earlier run was cut short, its changes are rolled back first. An exception of ``on_progress`` ends the run. It
-    reaches the caller after the rollback.
+    If an earlier run was cut short, its changes are rolled back first. If ``on_progress`` raises an exception, the run
+    ends and is rolled back. Then the caller gets the exception.
 
     Args:
         plan: A plan that :func:`load_plan` returned.
@@ -202,7 +203,7 @@ def consolidate(
             (``plan-changed``), or the workspace does not exist (``no-workspace``).
         OSError: The operating system refuses an operation of the run, such as writing to ``reports``.
         sqlite3.Error: SQLite cannot read whether the workspace is consolidated.
-        KeyboardInterrupt: The operator interrupted the program. All changes were rolled back before.
+        KeyboardInterrupt: The operator interrupted the program. The run has already rolled back all changes.
 
     Example:
         >>> from sqlite_consolidate import consolidate, load_plan
@@ -223,7 +224,7 @@ def verify(
     reports: str | PathLike[str] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Result:
-    """Check a finished consolidation, or rehearse one that was not made yet.
+    """Check a finished consolidation, or rehearse a consolidation that is still to come.
 
     Args:
         plan: A plan that :func:`load_plan` returned.
@@ -271,12 +272,12 @@ def rollback(
         on_progress: Called with a short text before each part of a long step, in the thread of the caller.
 
     Returns:
-        The result. If the target or an archive has changes that must not be discarded, it is refused and nothing was
-        changed.
+        The result. If the target or an archive has changes and ``discard_changes`` is False, the rollback is refused
+        and has changed nothing.
 
     Raises:
-        ProblemError: There is no consolidation to roll back (``nothing-to-undo``), or another process runs one
-            (``under-way``).
+        ProblemError: There is no consolidation to roll back (``nothing-to-undo``), or another process runs a
+            consolidation (``under-way``).
         ProblemError: The plan was not loaded from a file (``plan-without-file``), the file has changed since
             (``plan-changed``), or the workspace does not exist (``no-workspace``).
         OSError: The operating system refuses an operation of the run, such as writing to ``reports``.
@@ -295,10 +296,10 @@ def rollback(
 
 @dataclass(frozen=True)
 class _Options:
-    """Hold the arguments of a call beside plan and workspace.
+    """Hold the arguments of a call other than plan and workspace.
 
     Attributes:
-        only: Mode that the verb must have in this workspace, or None for any.
+        only: The only mode that the caller allows, or None for any mode.
     """
 
     reports: str | PathLike[str] | None
@@ -311,11 +312,11 @@ class _Options:
 class _Progress:
     """Pass progress texts on to the caller until the run ends.
 
-    A callback that raises must not stop the rollback.
+    While the run ends, the callback is not called, because its exception would stop the rollback.
 
     Attributes:
         on_progress: Callback of the caller, or None.
-        over: Whether the run is ending. No more texts are passed on then.
+        over: Whether the run is ending. Then no text is passed on.
     """
 
     on_progress: Callable[[str], None] | None
@@ -347,7 +348,7 @@ def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Option
 
 
 def _refuse_another_mode(session: Session, only: Mode | None) -> None:
-    """Refuse a run that has another mode in this workspace than the caller asks for."""
+    """Refuse a run whose mode in this workspace is not the mode that the caller asks for."""
     if only is not None and session.request.mode is not only:
         raise ProblemError(
             Problem(
@@ -362,7 +363,7 @@ def _refuse_another_mode(session: Session, only: Mode | None) -> None:
 def _run_stages(session: Session) -> None:
     """Perform the stages of a run, and note an interruption.
 
-    The run is rolled back then.
+    The caller of this function rolls back an interrupted run.
     """
     try:
         run_stages(session.run)
@@ -375,7 +376,7 @@ def _file_of(plan: Plan) -> Path:
     """Return the file of a plan, and check that it still holds the loaded plan.
 
     Raises:
-        ProblemError: The plan was not loaded from a file, or the file has changed since or has mistakes now.
+        ProblemError: The plan was not loaded from a file, the file has changed since, or it now has mistakes.
     """
     if plan.file is None:
         raise ProblemError(

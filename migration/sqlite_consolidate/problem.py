@@ -1,4 +1,4 @@
-"""Describe why a run is refused or failed, and what the operator can do."""
+"""Describe why a run was refused or failed, and what the operator can do."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import KW_ONLY, dataclass, replace
 
 from sqlite_consolidate.text import printable, with_message_id
 
-# A key path in TOML names; indexes count from 0: ("source", 1, "table", 0, "on_conflict").
+# The path to a key of a TOML file, as names and indexes that count from 0: ("source", 1, "table", 0, "on_conflict").
 Loc = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Hold one reason of a refusal or a failure, and what the operator can do.
+    """Hold one reason for a refusal or a failure, and what the operator can do.
 
     Attributes:
         id: Name of the message, which docs/troubleshooting.md explains: ``"key-collision"``.
@@ -54,9 +54,9 @@ class Problem:
         return with_message_id(self.hint, id=self.id)
 
     def of_file(self, criterion: str, place: str) -> Problem:
-        """Return the problem as one of a plan or fleet file.
+        """Return the problem as a problem of a plan or fleet file.
 
-        The position in the file precedes the key path.
+        Its subject is the position in the file, followed by the key path in brackets.
         """
         return replace(self, criterion=criterion, subject=f"{place} ({self.subject})")
 

@@ -1,4 +1,4 @@
-"""Recognise the tables in which migration tools note what they have run."""
+"""Recognise the tables in which migration tools record the migrations that they ran."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ MIGRATION_STAMPS = frozenset(
         "z_primarykey",
     }
 )
-"""Names, folded, of tables that hold migrations, a schema version or settings of one program."""
+"""Folded names of tables that hold the migrations, the schema version or the settings of a program."""
 
 _MAX_ROWS = 10_000
 
 Stamp = frozenset[str]
-"""Rows of a table of migrations, each as text that tells storage classes apart."""
+"""Rows of a table of migrations, each as a text that shows the storage class of each value."""
 
 
 def is_migration_stamp(table: str) -> bool:
-    """Return whether a table has the name of a migration tool's own table."""
+    """Return whether a table has a name that a migration tool uses."""
     return folded(table) in MIGRATION_STAMPS
 
 

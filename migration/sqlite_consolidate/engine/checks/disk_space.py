@@ -1,4 +1,4 @@
-"""Check that everything a run writes fits on the disk and may be written."""
+"""Check that the disk has space for a run, and that the run may write to its folders."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DiskSpaceNeeded:
-    """Hold the number of bytes that a run writes at most.
+    """Hold the largest number of bytes that a run can write.
 
     Attributes:
         backups: Copies of target and sources.
-        dumps: Their SQL text, which is seldom longer than the database because it contains no index.
+        dumps: SQL text of target and sources. It is seldom longer than the database, because it contains no index.
         growth: Bytes by which the target grows.
-        scratch: The size of the largest database, needed while its dump is loaded or its archive is restored.
-        rollback: Bytes that a rollback writes at most, which is the size of the target at COMMIT.
+        scratch: Size of the largest database. The run needs this space while it loads a dump or restores an archive.
+        rollback: Largest number of bytes that a rollback can write, which is the size of the target at COMMIT.
     """
 
     backups: int
@@ -46,22 +46,22 @@ class DiskSpaceNeeded:
 
 
 def disk_space_needed(plan: Plan, folder: Path) -> DiskSpaceNeeded:
-    """Return the bytes that a run writes at most, by the sizes of the files.
+    """Return the largest number of bytes that a run can write, computed from file sizes.
 
     Args:
         plan: The plan.
-        folder: The workspace with its databases; none of them is opened.
+        folder: The workspace with its databases. This function opens none of them.
     """
     sources = dict.fromkeys(source.file for source in plan.sources)
     moved = sum(size_with_sidecars(folder / file) for file in sources)
-    every = [size_with_sidecars(folder / file) for file in dict.fromkeys([plan.target, *sources])]
+    sizes = [size_with_sidecars(folder / file) for file in dict.fromkeys([plan.target, *sources])]
     target = size_with_sidecars(folder / plan.target)
     return DiskSpaceNeeded(
-        backups=sum(every),
-        dumps=sum(every) if plan.dump else 0,
+        backups=sum(sizes),
+        dumps=sum(sizes) if plan.dump else 0,
         growth=moved,
-        scratch=max(every),
-        rollback=target + moved if target else 0,  # without a target the rollback only removes it
+        scratch=max(sizes),
+        rollback=target + moved if target else 0,  # a rollback only removes a new target
     )
 
 
@@ -74,17 +74,17 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
         live: The workspace, with every database.
     """
     needed = disk_space_needed(plan, live)
-    temporary = tempfile.gettempdir()
-    has_separate_temporary_disk = Path(temporary).stat().st_dev != root.stat().st_dev
+    temporary_folder = tempfile.gettempdir()
+    has_separate_temporary_disk = Path(temporary_folder).stat().st_dev != root.stat().st_dev
     # A dump is loaded beside the backups, before the target grows; an archive is restored in the temporary folder.
     dump_scratch = max(0, needed.scratch - needed.growth if plan.dump else 0)
     # An archive is restored while the space for the rollback is reserved.
-    temporarily = (
+    temporary_bytes = (
         max(dump_scratch, needed.rollback) if has_separate_temporary_disk else needed.scratch + needed.rollback
     )
-    problems = _check_free_space(plan.backups, root, needed.kept + temporarily, needed)
+    problems = _check_free_space(plan.backups, root, needed.kept + temporary_bytes, needed)
     if has_separate_temporary_disk:
-        problems += _check_free_space(temporary, temporary, needed.scratch, needed)
+        problems += _check_free_space(temporary_folder, temporary_folder, needed.scratch, needed)
     files = [file for file in (source.file for source in plan.sources) if may_exist(root / file)]
     for folder in sorted({(root / file).parent for file in (*files, plan.backups, plan.target)}):
         status = file_status(folder)

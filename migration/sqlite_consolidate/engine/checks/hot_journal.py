@@ -1,7 +1,8 @@
 """Let SQLite roll back the hot journals that a crashed process left behind.
 
 SQLite rolls back a hot journal when a process opens the database for writing (https://sqlite.org/lockingv3.html,
-section 4.2). A run does that only if it has no other problem. It keeps the files as they were before.
+section 4.2). A run lets SQLite do that only if the run has no other problem.
+Before that, it copies the database and its journal.
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ else:
 
 @dataclass(frozen=True)
 class HotJournalRollback:
-    """Hold what was done about the hot journals of a plan's databases.
+    """Hold the result for each hot journal of a plan's databases.
 
     Attributes:
         findings: A finding for each journal that SQLite has rolled back.
         problems: A problem for each journal that is rolled back only when the run has no other problem.
         unread: Databases whose journal SQLite could not roll back.
-        inspected: Private copies of the databases, inspected after the journals were rolled back on them. None if the
-            databases themselves can be inspected.
+        inspected: Inspection of private copies of the databases, after SQLite rolled back the journals of the copies.
+            None if the databases themselves can be inspected.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -67,8 +68,8 @@ def roll_back_hot_journals(
     Args:
         plan: The plan.
         root: The workspace, or its copy in a rehearsal.
-        keep: Folder for the files as they were found; None in a rehearsal, where they are copies anyway.
-        otherwise_fine: False when the run will be refused for something else.
+        keep: Folder for copies of the unchanged files. None in a rehearsal, because its files are copies already.
+        otherwise_fine: Whether the run has no other problem.
         limits: Of what is read.
     """
     hot = list_hot_journals(plan, root)
@@ -117,7 +118,7 @@ def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str]
 
 
 def _oversized_problem(file: str, size: int, size_limit: int) -> FileProblem:
-    """Return the problem that a rollback wrote pages which the database cannot have had."""
+    """Return the problem of a file that is larger after the rollback than it can have been."""
     fact = f"has a damaged hot journal: rolled back, the file has {size} bytes, and both together had {size_limit}."
     hint = "Restore the database from a backup, or move its journal away if the database is sound without it."
     problem = Problem("hot-journal", file, fact, hint, criterion="sources-readable")
@@ -129,8 +130,9 @@ def list_hot_journals(plan: Plan, root: Path) -> list[str]:
 
     The paths are relative to ``root``.
 
-    One of a transaction that a living process is in, or that other databases took part in (the journal names their
-    super-journal at its end, https://sqlite.org/fileformat.html, section 3), is not among them: the survey refuses it.
+    Two kinds of hot journals are left out, and the inspection of the databases refuses them. One belongs to a
+    transaction of a process that still runs. The other belongs to a transaction over several databases: such a journal
+    names their super-journal at its end (https://sqlite.org/fileformat.html, section 3).
     """
     files = [plan.target, *(source.file for source in plan.sources)]
     return [
@@ -149,7 +151,7 @@ def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
 
     Args:
         database: The file, which no process has open.
-        keep: Folder that receives a copy of database and journal, synced before SQLite changes them.
+        keep: Folder for a copy of database and journal. Both copies are synced before SQLite changes the files.
     """
     if keep is not None:
         make_private_folders(keep.parent)
@@ -169,14 +171,14 @@ def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
 
 
 def _inspect_copies(plan: Plan, live: Path, hot: list[str], limits: Limits | None) -> InspectedDatabases:
-    """Inspect private copies of the databases on which the journals were rolled back."""
+    """Inspect private copies of the databases, on which SQLite rolls back the journals."""
     databases_only = {"references": [], "inserts": [], "scan": Scan(), "smoke": [], "logs": Logs()}
     with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as write_locks:
         scratch = Path(folder).resolve()
         uncopied = copy_workspace(plan.model_copy(update=databases_only), live, scratch).problems
         _, damaged = _roll_back(scratch, list_hot_journals(plan, scratch), None)
         inspected = inspect_databases(plan, scratch, write_locks, limits, unread=[*uncopied, *damaged], live=live)
-    # The copies are always writable, and they are on another disk.
+    # The problems of the copies do not count, because the copies are always writable and can be on another disk.
     inspected.problems = [problem for problem in inspected.problems if problem.criterion != "space"]
     inspected.problems += [*check_disk_space(plan, live, live), *_unwritable_problems(live, hot)]
     return inspected

@@ -26,14 +26,14 @@ else:
 
 CRITERION = "derived-declared"
 SUBJECT = "[[rebuild]] "
-"""What stands before the table in the subject of a problem of the plan's entry."""
+"""Text before the name of the table in the subject of a problem of a [[rebuild]]."""
 
 _NAME_ANOTHER = "Name an FTS3, FTS4, FTS5, R-tree or Geopoly table."
 _ONLY_STALE = "Accept that it is stale: [[stale]] with its name and a reason."
 
 
 def plan_rebuilds(reader: DerivationReader, entries: Sequence[Rebuild]) -> tuple[list[SearchIndex], list[Problem]]:
-    """Return the indexes that can be rebuilt, and a problem for each other entry.
+    """Return the indexes that can be rebuilt, and a problem for each of the other entries.
 
     Args:
         reader: Reads the schema that the target will have.
@@ -61,7 +61,10 @@ def rebuild_lines(table: str, query: str = "") -> str:
 
 
 def _unfit(reader: DerivationReader, entry: Rebuild, table: Table | None) -> tuple[str, str]:
-    """Return why a table cannot be rebuilt as the plan states it, and what to do."""
+    """Return why the run cannot rebuild a table as the plan states, and a hint.
+
+    Both texts are empty if it can.
+    """
     if table is None:
         return "the target will have no such table.", "Correct the name, or remove the [[rebuild]]."
     kind = content_kind(table)
@@ -81,7 +84,7 @@ def _unfit(reader: DerivationReader, entry: Rebuild, table: Table | None) -> tup
 
 
 def _refusal(reader: DerivationReader, index: SearchIndex) -> str:
-    """Return why SQLite refuses the statements on an empty copy, or an empty text."""
+    """Return why SQLite refuses to rebuild an index on an empty copy, or an empty text."""
     try:
         for statement in index.statements():
             reader.con.execute(statement)

@@ -1,4 +1,7 @@
-"""List the entries that an accepted consolidation must have, by plan and moves."""
+"""List the entries that the evidence of an accepted consolidation must have.
+
+The plan and the moved tables determine them.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,8 @@ class Demand:
     Attributes:
         criterion: Id of the criterion.
         subject: Subject of the entry, as the check names it; empty if any subject will do.
-        number: The least number of such entries.
-        begins: Whether the subject of the entry only begins like this.
+        number: Smallest number of such entries.
+        begins: Whether ``subject`` is only the beginning of the subject of the entry.
     """
 
     criterion: str
@@ -45,7 +48,7 @@ class Demand:
     begins: bool = False
 
     def is_met_at_once(self, known: Collection[tuple[str, str]]) -> bool:
-        """Return whether one entry is enough and is among the known ones.
+        """Return whether this demand needs only one entry, and the known entries have it.
 
         Args:
             known: Criterion and folded subject of each entry that passed.
@@ -55,7 +58,7 @@ class Demand:
     def is_met_by(self, subjects: Iterable[str]) -> bool:
         """Return whether enough passed entries of the criterion have this subject.
 
-        SQLite's names have no case.
+        The case of letters is ignored, as SQLite ignores it in names.
         """
         wanted = folded(printable(self.subject))
         same = str.startswith if self.begins or not wanted else str.__eq__
@@ -63,7 +66,7 @@ class Demand:
 
 
 def demanded_entries(plan: Plan, record: Record) -> Iterator[Demand]:
-    """Yield each entry that must be there and must have passed."""
+    """Yield each entry that the evidence must have, and that must have passed."""
     present = [source.file for source in record.sources]
     existed = record.target is not None and record.target.size is not None
     databases = [plan.target, *present] if existed else present
@@ -90,7 +93,7 @@ def absent_sources(plan: Plan, record: Record) -> list[str]:
 def absent_moves(plan: Plan, record: Record) -> list[str]:
     """Return file and table of each planned table that was not moved.
 
-    Only the sources that the record knows count.
+    Tables of sources that are not in the record are not listed.
     """
     known = {source.name: set(map(folded, source.rows)) for source in record.sources}
     moved = {(move.source, folded(move.table), folded(move.into)) for move in record.moves}
@@ -107,9 +110,9 @@ def absent_moves(plan: Plan, record: Record) -> list[str]:
 
 
 def _compared_name(name: str) -> str:
-    """Return a table's name of the plan in the form that is compared.
+    """Return the name of a table in the form in which plan and evidence are compared.
 
-    Evidence has printable texts, and SQLite's names have no case.
+    Evidence has only printable texts, and SQLite ignores the case of letters in names.
     """
     return folded(printable(name))
 
@@ -170,9 +173,10 @@ def _of_target(plan: Plan, record: Record) -> Iterator[Demand]:
 
 
 def _of_applications(plan: Plan) -> Iterator[Demand]:
-    """Yield the entries of each smoke test.
+    """Yield the demands of each smoke test.
 
-    They are its end in time, its exit status, and each expected output.
+    A smoke test has one entry for its end within the time limit, one for its exit status, and one for each output that
+    the plan expects.
     """
     for test in plan.smoke:
         expected = (test.expect.stdout, test.expect.lines)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.stages import Stage
 
 EACH_CRITERION = "test_each_criterion_holds"
-"""The test that exists once for each criterion of its stage."""
+"""Name of the test that runs once for each criterion of its stage."""
 
 EACH_APPLICATION = "test_each_application_works"
-"""The test that exists once for each smoke test of the plan."""
+"""Name of the test that runs once for each smoke test of the plan."""
 
 EACH_FAULT = "test_each_fault_is_refused_by_its_criterion"
 """The test of a self-test that checks what its plan adds."""
@@ -40,25 +40,25 @@ PERFORMING = {
     "test_98_check.py": "test_consolidation_is_found",
     "test_99_originals.py": "test_originals_and_target_are_read",
 }
-"""File of each stage, with the name of the test that performs it."""
+"""Test file of each stage, with the name of the test that performs the stage."""
 
 
 def functions_of(stage: Stage) -> tuple[str, ...]:
-    """Return the names of the functions in the file of a stage."""
-    more = [EACH_APPLICATION] if stage.runs_applications else [EACH_FAULT] if stage == SELFTEST else []
-    return (PERFORMING[stage.file], EACH_CRITERION, *more)
+    """Return the names of the test functions in the file of a stage."""
+    parametrized = [EACH_APPLICATION] if stage.runs_applications else [EACH_FAULT] if stage == SELFTEST else []
+    return (PERFORMING[stage.file], EACH_CRITERION, *parametrized)
 
 
 def stage_tests_of(mode: Mode, applications: int) -> Iterator[tuple[str, str]]:
-    """Yield stage and name of each test that a run of a mode has.
+    """Yield the id of the stage and the name of each test that a run has in a mode.
 
     Args:
         mode: Mode of the run.
         applications: Number of smoke tests of its plan.
     """
-    of_plan = [f"smoke-{number}" for number in range(1, applications + 1)] or ["none"]
+    smoke_tests = [f"smoke-{number}" for number in range(1, applications + 1)] or ["none"]
     for stage in stages_of(mode):
-        parameters = {EACH_CRITERION: listed_in(stage), EACH_APPLICATION: of_plan}
+        parameters = {EACH_CRITERION: listed_in(stage), EACH_APPLICATION: smoke_tests}
         for name in functions_of(stage):
             yield from ((stage.id, f"{name}[{parameter}]") for parameter in parameters.get(name, ()))
             if name not in parameters:
