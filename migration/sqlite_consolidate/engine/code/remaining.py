@@ -11,7 +11,6 @@ from sqlite_consolidate.engine.code.scanning.name_patterns import fits_open_patt
 from sqlite_consolidate.engine.code.scanning.old_names import (
     KINDS_IN_USE,
     Mention,
-    OldNames,
     distinguishing_name,
     excerpt,
 )
@@ -83,8 +82,7 @@ def unreferenced_findings(scope: ScanScope, result: ScanResult, rewrites: Sequen
         result: The mentions that remain after the planned rewrites.
         rewrites: The planned rewrites, whose files name a database as long as they are not made.
     """
-    names = OldNames(scope.databases, scope.target)
-    before = [mention for rewrite in rewrites for mention in mentions_in(rewrite.file, rewrite.before, names)]
+    before = [mention for rewrite in rewrites for mention in mentions_in(rewrite.file, rewrite.before, scope.names)]
     opened = {mention.database for mention in (*result.mentions, *before) if mention.kind in (*KINDS_IN_USE, "exempt")}
     open_patterns = {mention.pattern for mention in (*result.mentions, *before) if mention.kind == "open pattern"}
     text = "no scanned code is seen to open it. Find out how the application reaches it."

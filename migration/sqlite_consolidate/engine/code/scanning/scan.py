@@ -71,7 +71,7 @@ def find_mentions(
         progress: Shows how many files were read.
     """
     progress = progress or Progress()
-    names = OldNames(scope.databases, scope.target)
+    names = scope.names
     trees = list_scanned_files(scope)
     planned, root = planned or {}, os.fspath(scope.root)
     mentions: dict[str, list[Mention]] = {}

@@ -6,11 +6,12 @@ import os
 import posixpath
 import stat
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.git import ignored_files
-from sqlite_consolidate.engine.code.scanning.old_names import Mention, MentionKind
+from sqlite_consolidate.engine.code.scanning.old_names import Mention, MentionKind, OldNames
 from sqlite_consolidate.engine.code.source_files import is_database
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class ScanScope:
     excluded: frozenset[str] = frozenset()
     exempt: Sequence[Exemption] = ()
     repository: Path | None = None
+
+    @cached_property
+    def names(self) -> OldNames:
+        """Return what recognises the names of the old databases, which takes time to build for very many."""
+        return OldNames(self.databases, self.target)
 
 
 def scan_scope(
