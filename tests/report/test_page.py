@@ -374,12 +374,13 @@ def test_stages_have_bytes_where_they_were_counted(accepted: Record, read: int |
 def test_table_of_moves_shows_keys_and_what_stays(accepted: Record) -> None:
     """A reader sees where the rows of each table went."""
     first, second = accepted.moves
-    moves = (replace(first, arrived=80, left=3, skipped=2, replaced=1, method="records"), second)
+    moves = (replace(first, arrived=80, left=3, skipped=2, replaced=1, method="records"), replace(second, replaced=4))
     record = replace(accepted, moves=moves, key_maps=(KeyMapRecord("task_queue", "tasks", 1100, 4),))
 
     text = _Parsed(render_page(record)).text
 
-    assert "80 3 left behind, 2 skipped; replaces 1 of the target key + 1,100, 4 matched whole records" in text
+    assert "80 3 left behind, 2 skipped, replaces 1 of the target key + 1,100, 4 matched whole records" in text
+    assert re.search(r"\d replaces 4 of the target ", text)
 
 
 def test_schema_is_shown_as_a_diff_without_unchanged_objects(accepted: Record) -> None:
