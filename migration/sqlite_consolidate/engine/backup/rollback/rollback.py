@@ -106,14 +106,8 @@ def roll_back(
             *_target_steps(root, folder, sealed, ledger, digests, limits),
         ]
         steps = _possible_steps(root, folder, checked, change)
-        for database in {step.exclusive_database for step in steps if step.exclusive_database}:
-            restore.require_exclusive_access(database)
         before_acting()
-        release_space(folder)
-        ledger.note("putting-back")
-        result.discarded.extend(step.discards for step in steps if step.discards)
-        for step in steps:
-            result.steps.extend(text for text in (step.action(), step.text) if text)
+        _take_steps(steps, folder, ledger, result)
         _restore_modes(root, sealed)
         remove_unfinished_copies(folder)
     result.observations.extend(restored_observations(root, folder, sealed, digests, limits))
@@ -127,13 +121,25 @@ def _possible_steps(root: Path, folder: Path, checked: Sequence[Step | Problem],
     """Return the steps if there is no problem, and each of them can be taken.
 
     Raises:
-        ProblemError: There is at least one problem. The error has all of them.
+        ProblemError: There is at least one problem, and the error has all of them. Or a file is in use.
     """
     steps = [step for step in checked if isinstance(step, Step)]
     places = place_problems(root, steps)
     # A run that rolls itself back has reserved the space, and tries in any case.
     space = space_problems(root, folder, steps) if change is not ArchiveChange.KEPT else ()
-    return steps_or_raise([*checked, *places, *space])
+    possible = steps_or_raise([*checked, *places, *space])
+    for database in {step.exclusive_database for step in possible if step.exclusive_database}:
+        restore.require_exclusive_access(database)
+    return possible
+
+
+def _take_steps(steps: Sequence[Step], folder: Path, ledger: Ledger, result: RollbackResult) -> None:
+    """Take the steps in their order, and record them in the result."""
+    release_space(folder)
+    ledger.note("putting-back")
+    result.discarded.extend(step.discards for step in steps if step.discards)
+    for step in steps:
+        result.steps.extend(text for text in (step.action(), step.text) if text)
 
 
 def _manifest_problems(folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Problem]:
