@@ -32,8 +32,10 @@ def update_matched_rows(con: sqlite3.Connection, mapping: TableMapping, alias: s
         sqlite3.IntegrityError: SQLite refuses a row.
     """
     matched = mapping.matched
+    if matched is None or not matched.updating:
+        return TableDigest()
     changed = updated_columns(mapping, alias)
-    if matched is None or not matched.updating or not changed:
+    if not changed:
         return TableDigest()
     rows = mapping.projection(alias)
     source = f"{matched.place(alias)} AS m JOIN {quoted(alias)}.{quoted(mapping.table.name)} AS s"
@@ -73,7 +75,8 @@ def _has_equal_columns(mapping: TableMapping, rows: Projection) -> str:
 
 def updated_columns(mapping: TableMapping, alias: str = "main") -> list[ProjectedColumn]:
     """Return the columns of a standing row that get the values of the row that matches it."""
-    return [column for column in mapping.projection(alias).columns if folded(column.name) not in kept_columns(mapping)]
+    kept = kept_columns(mapping)
+    return [column for column in mapping.projection(alias).columns if folded(column.name) not in kept]
 
 
 def kept_columns(mapping: TableMapping) -> set[str]:
