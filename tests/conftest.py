@@ -101,10 +101,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     expression = config.option.markexpr
     if "security" in expression:  # its table is of all of them
         return
-    out = [item for item in items if (mark := _left_out(item)) and mark not in expression]
+    left_out = {item: mark not in expression for item in items if (mark := _left_out(item))}
+    out = [item for item, is_out in left_out.items() if is_out]
     if out:
         config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if item not in out]
+        items[:] = [item for item in items if not left_out.get(item)]
 
 
 def _left_out(item: pytest.Item) -> str:

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 FILES = sorted(HERE.rglob("test_*.py"))
 OF_NO_BARE_RUN = {f"pytest.mark.{mark}" for mark in LEFT_OUT}
+WHOLE_MODULE = "pytestmark = pytest.mark.thorough"
 SENTENCE = 5
 """Number of words from which a text is a sentence."""
 
@@ -97,12 +98,16 @@ def test_tests_left_out_by_default_have_a_command(mark: str) -> None:
 
 
 def test_module_has_a_test_in_a_bare_run() -> None:
-    """Only what needs two hosts, and bundles of random runs, are left to CI."""
+    """Only what needs two hosts or a browser, and bundles of random runs, are left to CI."""
     functions = {path: [node for node in functions_of(path) if node.name.startswith("test_")] for path in FILES}
+    left_out = {path for path, tests in functions.items() if tests and all(map(is_left_out, tests))}
+    left_out |= {path for path in FILES if path != Path(__file__) and WHOLE_MODULE in path.read_text("utf-8")}
 
-    assert {
-        str(path.relative_to(HERE)) for path, tests in functions.items() if tests and all(map(is_left_out, tests))
-    } == {"fleet/test_several_hosts.py", "robustness/exactness/test_random_bundles.py"}
+    assert {str(path.relative_to(HERE)) for path in left_out} == {
+        "fleet/test_several_hosts.py",
+        "report/browser/test_report_in_a_browser.py",
+        "robustness/exactness/test_random_bundles.py",
+    }
 
 
 @pytest.mark.parametrize("mark", ["thorough", "crash"])

@@ -82,6 +82,7 @@ def test_selftest_leaves_no_copies(workspace: Workspace, monkeypatch: pytest.Mon
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_workspace_refused_without_a_fault_proves_nothing(workspace: Workspace) -> None:
     """The criterion that failed is named, and no other is examined."""
     workspace.execute("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)")

@@ -40,6 +40,7 @@ def test_trial_plants_the_fault_of_its_number(workspace: Workspace, processes: T
     assert (result.planted, result.exit, result.failed) == (True, ExitCode.FAILED, ("rows-exact",))
 
 
+@pytest.mark.thorough
 def test_next_trial_runs_after_a_timeout(workspace: Workspace, processes: TrialProcesses) -> None:
     """The result has no exit code, so it proves nothing."""
     trial = trial_on(workspace, Mode.MIGRATE)
@@ -59,6 +60,7 @@ def test_interrupted_trial_is_ended(workspace: Workspace, processes: TrialProces
     assert (result.exit, result.broken) == (None, "interrupted")
 
 
+@pytest.mark.thorough
 def test_result_of_a_broken_trial_names_the_error(workspace: Workspace, processes: TrialProcesses) -> None:
     """An unexpected error is no refusal."""
     result = processes.run(replace(trial_on(workspace, Mode.MIGRATE), number=10 * len(FAULTS)), LONG, lambda: False)

@@ -72,6 +72,7 @@ def test_workers_are_listed_while_the_client_polls(hosts: Hosts) -> None:
     assert numbers == {2}
 
 
+@pytest.mark.thorough
 def test_scheduler_without_an_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error comes within seconds, and no thread is left."""
     monkeypatch.setattr("sqlite_consolidate.fleet.cluster._CONNECT_SECONDS", 1)

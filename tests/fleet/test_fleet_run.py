@@ -101,6 +101,7 @@ def _plan(path: Path) -> str:
     return path.read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_fleet_passes_the_demand_of_approvals_on(tmp_path: Path) -> None:
     """A plan without a signature is refused, in every workspace alike."""
     fleet = small_fleet(tmp_path, "bonn")

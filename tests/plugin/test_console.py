@@ -76,6 +76,7 @@ def test_workspace_is_the_current_folder_unless_one_is_named(tmp_path: Path, mon
     assert given == [[f"--workspace={tmp_path}"], ["--workspace=shop"], [], []]
 
 
+@pytest.mark.thorough
 def test_option_of_nobody_is_usage_and_refusal_is_not(tmp_path: Path) -> None:
     """Both have exit code 4 in pytest, and a script could not tell them apart."""
     usage = call(tmp_path, "verify", "--frobnicate")
@@ -103,6 +104,7 @@ def test_refused_run_names_its_program_without_a_zip(tmp_path: Path, program: tu
     assert not list((tmp_path / "reports").glob("*.zip"))
 
 
+@pytest.mark.thorough
 def test_project_of_the_folder_does_not_change_a_run(tmp_path: Path) -> None:
     """Its configuration, its conftest.py and its marks belong to its own tests."""
     (tmp_path / "conftest.py").write_text("raise SystemExit(77)\n")

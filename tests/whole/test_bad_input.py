@@ -266,6 +266,7 @@ def test_absent_databases_are_one_line_for_each(workspace: Workspace) -> None:
     assert "no-other-process:" not in ran.text
 
 
+@pytest.mark.thorough
 def test_locked_target_is_named_once_by_a_check(workspace: Workspace) -> None:
     """Nothing is said about its content, which was not read."""
     assert workspace.run("migrate").exit == 0

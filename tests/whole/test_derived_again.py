@@ -94,6 +94,7 @@ def _forge_a_digest(document: Any) -> None:
     entry["expected"] = entry["observed"] = "right"
 
 
+@pytest.mark.thorough
 def test_rebuilt_indexes_are_reported_and_rolled_back(workspace: Workspace, tmp_path: Path) -> None:
     """Bundle, check and rollback agree with them, as with an index that is stale."""
     execute(workspace.root / "main.db", "CREATE TABLE other(x)")

@@ -83,6 +83,7 @@ def test_workspace_code_installed_in_an_environment_is_found(live: Path) -> None
     assert used(live, "import sys; sys.path.insert(0, 'LIVE'); import app") == ("app.py",)
 
 
+@pytest.mark.thorough
 def test_other_program_is_found_by_its_open_files(live: Path) -> None:
     """A shell does not report its files, but they are found while they are open."""
     test = Smoke(name="x", run=["sh", "-c", f"exec 3<{live}/main.db; kill -STOP $$"], timeout=1.0)

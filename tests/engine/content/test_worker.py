@@ -171,6 +171,7 @@ def test_killed_reader_process_is_reported(root: Path) -> None:
     assert "(-9)" in problem.what
 
 
+@pytest.mark.thorough
 def test_second_process_ends_with_first(root: Path) -> None:
     """A killed run leaves no process that still reads or holds a lock."""
     (root / "endless.sql").write_text("BEGIN;\n")

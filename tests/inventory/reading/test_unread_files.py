@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import inspect_file
 from sqlite_consolidate.inventory.inventory import Inventory, take_inventory
@@ -142,8 +143,9 @@ def test_name_that_is_not_utf8_is_a_finding(tmp_path: Path) -> None:
     assert [id for id, _ in findings(inventory)] == ["database-unread"]
 
 
-def test_proposal_is_written_although_a_source_is_locked_later(tmp_path: Path) -> None:
+def test_proposal_is_written_although_a_source_is_locked_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan states that it was not rehearsed."""
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
     for number, name in enumerate(("main", "second")):
         execute(tmp_path / f"{name}.db", _ROWS.format(number))
     session = InventorySession(tmp_path, tmp_path / "consolidation.toml", lambda _words: None)

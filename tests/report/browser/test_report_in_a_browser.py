@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.thorough  # a bare pytest starts no browser
+
 _SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 _CONTRAST = "color-contrast"
 _MARKUP = "script, iframe, img:visible, svg[onload], [onclick], [onerror], [onmouseover], a[href*=':']"

@@ -6,7 +6,7 @@ import pytest
 
 from sqlite_consolidate.report.bundle_check.agreement import agreement
 
-LONG = "\0" * 10_000_000
+LONG = "\0" * 1_000_000
 
 
 @pytest.mark.parametrize(

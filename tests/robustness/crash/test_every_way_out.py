@@ -71,8 +71,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, pool: Executor) -> Und
 @pytest.mark.parametrize(
     ("fault", "number"),
     [
-        ("kill", FEW),
-        *thorough(("disk full", FEW)),
+        *thorough(("kill", FEW), ("disk full", FEW)),
         *(pytest.param(fault, CI, marks=pytest.mark.crash) for fault in FAULT_NAMES),
         *(pytest.param(fault, LONG, marks=pytest.mark.long) for fault in FAULT_NAMES),
     ],

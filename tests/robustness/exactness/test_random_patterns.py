@@ -27,6 +27,7 @@ def test_random_files_of_a_pattern_are_moved(scratch: Path, number: int) -> None
     assert totals.ends["accepted"] >= number * 2 / 3
 
 
+@pytest.mark.thorough
 def test_rows_of_very_many_files_are_shared_out(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are copied into several databases, which are attached as one would be."""
     monkeypatch.setattr(staged_sources, "_MOST_IN_ONE", 0)

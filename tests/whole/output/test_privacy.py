@@ -171,6 +171,7 @@ def _change_a_row(run: Run) -> None:
     con.execute(f"UPDATE people SET name = '{CANARY}' WHERE id = 2")
 
 
+@pytest.mark.thorough
 def test_row_that_differs_is_named_without_its_values(workspace: Workspace) -> None:
     """The operator can find the row by its integer key."""
     ran = workspace.forked("migrate", "--withhold-output", plugin=Before("50-verify", _change_a_row))
@@ -205,6 +206,7 @@ def test_row_that_differs_shows_its_values_on_demand(workspace: Workspace) -> No
     assert rows["people"]["first"][0]["columns"] == [{"column": "name", "expected": "'Bob'", "observed": f"'{CANARY}'"}]
 
 
+@pytest.mark.thorough
 def test_row_changed_later_is_named_without_values(workspace: Workspace) -> None:
     """A later check accepts it, and names it in a finding."""
     workspace.edit("consolidation.toml", f"'{CANARY[:6]}' + '{CANARY[6:]}'", "1")

@@ -89,6 +89,7 @@ def test_no_secret_is_in_report_bundle_or_terminal(workspace: Workspace) -> None
     assert stat.S_IMODE(whole.stat().st_mode) == 0o600
 
 
+@pytest.mark.thorough
 def test_accepted_bundle_with_masked_output_is_accepted(workspace: Workspace) -> None:
     """Its output is known to be masked, so that it is not judged by the plan again."""
     workspace.edit("consolidation.toml", "name = 'tells'", f"name = 'tells'\nexpect = {{ stdout = '{PRINTED}' }}")

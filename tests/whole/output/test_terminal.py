@@ -138,6 +138,7 @@ def test_unexpected_failure_keeps_its_traceback(workspace: Workspace) -> None:
     assert workspace.contents() == before
 
 
+@pytest.mark.thorough
 def test_a_plugin_that_breaks_pytest_breaks_nothing_else(workspace: Workspace) -> None:
     """It exits with 3, is rolled back, and the report states it."""
     before = workspace.contents()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sqlite_consolidate.engine.content.contents import read_contents
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def test_rollback_does_not_discard_later_changes(workspace: Workspace) -> None:
     assert read_contents(workspace.reports / kept).digest == changed
 
 
+@pytest.mark.thorough
 def test_table_added_to_the_plan_is_not_moved_yet(workspace: Workspace) -> None:
     """A check names it, and a migration does not state that all is consolidated."""
     assert workspace.run("migrate").exit == 0
@@ -49,6 +52,7 @@ def test_table_added_to_the_plan_is_not_moved_yet(workspace: Workspace) -> None:
     assert not migrated.evidence["already"]
 
 
+@pytest.mark.thorough
 def test_damaged_plan_of_the_backup_set_is_named(workspace: Workspace) -> None:
     """Without it nothing tells what the run has moved. The terminal has the reason."""
     assert workspace.run("migrate").exit == 0

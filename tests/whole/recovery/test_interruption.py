@@ -94,6 +94,7 @@ def test_signal_ends_the_run_and_rolls_it_back(workspace: Workspace, plugin: Bef
     assert not (workspace.root / "backups" / "run.lock").exists()
 
 
+@pytest.mark.thorough
 def test_endless_statement_is_interrupted(workspace: Workspace) -> None:
     """SQLite does not delay the signal, and the next migration runs normally."""
     before = workspace.contents()

@@ -51,6 +51,7 @@ def test_report_lists_refused_killed_and_accepted_runs(workspace: Workspace) -> 
     ]
 
 
+@pytest.mark.thorough
 def test_backup_sets_replace_missing_reports(workspace: Workspace) -> None:
     """The record and the ledger of a set are enough to list its run."""
     workspace.run("migrate", plugin=Before(ARCHIVED, _kill))

@@ -178,6 +178,7 @@ def test_rehearsal_whose_page_was_edited_does_not_count(tmp_path: Path) -> None:
     assert last_rehearsal(asked(workspace, workspace.reports)).passed is not None
 
 
+@pytest.mark.thorough
 def test_exchanged_digest_does_not_hide_a_changed_source(tmp_path: Path) -> None:
     """The report has the new digest everywhere, but the old contents of tables."""
     workspace = build_one_source(tmp_path)
@@ -250,6 +251,7 @@ def test_later_forged_rehearsal_does_not_hide_an_honest_one(rehearsed: Workspace
     assert last.passed.run == honest.name
 
 
+@pytest.mark.thorough
 def test_migration_is_refused_after_a_forged_rehearsal(rehearsed: Workspace, reports: Path) -> None:
     """It exits with 4 and changes nothing. The honest report passes the preflight."""
     forge(report(reports), _failed)

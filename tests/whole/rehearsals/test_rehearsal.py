@@ -50,6 +50,7 @@ def test_failed_rehearsal_leaves_the_workspace_unchanged(workspace: Workspace, s
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_an_interrupted_rehearsal_leaves_nothing(workspace: Workspace, scratch: Path) -> None:
     """Neither in the workspace nor among the copies."""
     before = workspace.files()
