@@ -345,20 +345,23 @@ def _replace_text(node: ast.expr, name: str, parents: Parents, place: DatabasePa
             variable = "}"  # folder + "/x.db" is as f"{folder}/x.db"
         case _:
             variable = ""
-    made = replace_path_end(variable + source[prefix + quotes : end], place)
-    if made and made.new.count("..") > made.old.count("..") and not can_climb_from(base):
+    replacement = replace_path_end(variable + source[prefix + quotes : end], place)
+    if replacement and replacement.new.count("..") > replacement.old.count("..") and not can_climb_from(base):
         return None
-    return made and _Exchange(node, source[: end - len(made.old)] + made.new + source[end:], made.reason)
+    if replacement is None:
+        return None
+    new = source[: end - len(replacement.old)] + replacement.new + source[end:]
+    return _Exchange(node, new, replacement.reason)
 
 
-def _enclosing_expressions(made: _Exchange, parents: Parents) -> Iterator[tuple[str, str]]:
+def _enclosing_expressions(exchange: _Exchange, parents: Parents) -> Iterator[tuple[str, str]]:
     """Yield the expression and each enclosing one, with the replacement inside."""
-    yield ast.unparse(made.node), made.new
-    new = parse_tree(made.new, "eval").body
-    around = parents[made.node]
+    yield ast.unparse(exchange.node), exchange.new
+    new = parse_tree(exchange.new, "eval").body
+    around = parents[exchange.node]
     while isinstance(around, ast.expr | ast.keyword | ast.FormattedValue):
         if isinstance(around, ast.expr) and not isinstance(around, _NO_EXPRESSION_ALONE):
-            yield ast.unparse(around), ast.unparse(deepcopy(around, {id(made.node): new}))
+            yield ast.unparse(around), ast.unparse(deepcopy(around, {id(exchange.node): new}))
         around = parents[around]
 
 
@@ -371,11 +374,11 @@ def _with_fitting_quotes(source: PythonCode, span: Span, new: str) -> str:
     present_code = source.text[span.start : span.end]
     preferred = ("'", '"') if "'" in present_code and '"' not in present_code else ('"', "'")
     for quote in preferred:
-        spelt = new.replace('"', quote).replace("'", quote)
+        quoted_code = new.replace('"', quote).replace("'", quote)
         try:
-            if normalized_dump(parse_tree(spelt, "eval")) == intended:
-                source.replace_span(source.text, span, spelt)
-                return spelt
+            if normalized_dump(parse_tree(quoted_code, "eval")) == intended:
+                source.replace_span(source.text, span, quoted_code)
+                return quoted_code
         except (SyntaxError, ProblemError):
             continue
     return ""

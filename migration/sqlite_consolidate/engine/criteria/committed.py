@@ -80,14 +80,14 @@ def archive_restorable(run: RunResults) -> list[Observation]:
 def no_late_writes(run: RunResults) -> list[Observation]:
     """Observe that each archive has the content that was copied."""
     observations = []
-    for facts in run.inspected.sources.values():
-        path, copy = run.root / run.sealed.archive[facts.file], run.sealed.database(facts.file)
+    for source in run.inspected.sources.values():
+        path, copy = run.root / run.sealed.archive[source.file], run.sealed.database(source.file)
         content = (
             read_contents_using_backup(path, copy, run.folder, run.limits) if copy else read_contents(path, run.limits)
         )
-        run.note_contents("archive", facts.file, content.tables)
+        run.note_contents("archive", source.file, content.tables)
         backup = run.folder / copy.copy if copy else run.folder
-        compared = equal(facts.file, facts.digest, content.digest)
+        compared = equal(source.file, source.digest, content.digest)
         observations.append(with_differences(compared, partial(compare_databases, backup, path, run.limits)))
     return observations or [not_required("sources", "there was no source to archive")]
 

@@ -150,26 +150,26 @@ def _problems(reference: Reference, strays: Strays) -> Iterator[Problem]:
     """Yield a problem for each kind of stray row of a reference."""
     if strays.differing + strays.lost:
         if reference.parent_mapping is None:
-            yield _left_behind(reference, strays)
+            yield _parents_left_behind(reference, strays)
         else:
             leaves_parents = reference.parent_mapping.chosen is not None
-            dropped = _left_out if leaves_parents else _dropped
-            yield _elsewhere(reference, strays) if reference.is_elsewhere else dropped(reference, strays)
+            problem_of = _parents_left_out if leaves_parents else _parents_differ
+            yield _parents_elsewhere(reference, strays) if reference.is_elsewhere else problem_of(reference, strays)
     if strays.adopted:
-        yield _adopted(reference, strays)
+        yield _orphans_adopted(reference, strays)
 
 
-def _left_behind(reference: Reference, strays: Strays) -> Problem:
+def _parents_left_behind(reference: Reference, strays: Strays) -> Problem:
     parent, into, child = reference.parent_name, reference.into.table.name, reference.child
     text = (
         f"{_refer(strays.differing + strays.lost, reference)} rows of {parent}, which is not moved, and the target does"
-        f" not have the same rows: {_reach(strays, into)}."
+        f" not have the same rows: {_reached_rows(strays, into)}."
     )
     hint = f"Move {parent} into {into} as well, or give {child.into.name} a create text without this FOREIGN KEY."
     return Problem("parents-left-behind", child.subject, text, hint, criterion="parents-follow")
 
 
-def _elsewhere(reference: Reference, strays: Strays) -> Problem:
+def _parents_elsewhere(reference: Reference, strays: Strays) -> Problem:
     parent, into, child = reference.parent_name, reference.into.table.name, reference.child
     elsewhere = reference.parent_mapping.into.name if reference.parent_mapping else ""
     text = (
@@ -183,27 +183,27 @@ def _elsewhere(reference: Reference, strays: Strays) -> Problem:
     return Problem("parents-elsewhere", child.subject, text, hint, criterion="parents-follow")
 
 
-def _dropped(reference: Reference, strays: Strays) -> Problem:
+def _parents_differ(reference: Reference, strays: Strays) -> Problem:
     parent, into = reference.parent_name, reference.into.table.name
     text = (
         f"{_refer(strays.differing + strays.lost, reference)} rows of {parent} that the target does not have or has"
-        f" under another key: {_reach(strays, into)}."
+        f" under another key: {_reached_rows(strays, into)}."
     )
-    hint = f"{_mend(reference)}, or {_apart(reference)}."
+    hint = f"{_key_hint(reference)}, or {_rename_hint(reference)}."
     return Problem("parents-differ", reference.child.subject, text, hint, criterion="parents-follow")
 
 
-def _left_out(reference: Reference, strays: Strays) -> Problem:
+def _parents_left_out(reference: Reference, strays: Strays) -> Problem:
     parent, into = reference.parent_name, reference.into.table.name
     text = (
         f"{_refer(strays.differing + strays.lost, reference)} rows of {parent} that the target would not have, or has"
-        f" under another key, because the plan moves only some rows of {parent}: {_reach(strays, into)}."
+        f" under another key, because the plan moves only some rows of {parent}: {_reached_rows(strays, into)}."
     )
     hint = f'Leave them behind as well: follows = "{parent}", or move these rows of {parent} too.'
     return Problem("parents-left-out", reference.child.subject, text, hint, criterion="parents-follow")
 
 
-def _mend(reference: Reference) -> str:
+def _key_hint(reference: Reference) -> str:
     """Return what lets each child reach its parent again, where both tables keep their names."""
     mapping, parent, into = reference.parent_mapping, reference.parent, reference.into
     if mapping is None or parent is None:
@@ -226,22 +226,22 @@ def _mend(reference: Reference) -> str:
     return f"M{equal}"
 
 
-def _adopted(reference: Reference, strays: Strays) -> Problem:
+def _orphans_adopted(reference: Reference, strays: Strays) -> Problem:
     text = (
         f"{_refer(strays.adopted, reference)} rows that {reference.parent_name} of the source does not have, and"
         f" would reach rows of {reference.into.table.name} in the target."
     )
-    hint = f"Correct these rows in the source, or {_apart(reference)}."
+    hint = f"Correct these rows in the source, or {_rename_hint(reference)}."
     return Problem("orphans-adopted", reference.child.subject, text, hint, criterion="parents-follow")
 
 
-def _reach(strays: Strays, into: str) -> str:
+def _reached_rows(strays: Strays, into: str) -> str:
     """Return which rows the stray rows would reach, without the kinds that do not occur."""
     numbers = {f"another row of {into}": strays.differing, f"no row of {into}": strays.lost}
     return ", ".join(f"{number} would reach {row}" for row, number in numbers.items() if number)
 
 
-def _apart(reference: Reference) -> str:
+def _rename_hint(reference: Reference) -> str:
     tables = dict.fromkeys([reference.child.table_map.name, reference.parent_name])
     return f"move {' and '.join(tables)} under names of their own (into)"
 

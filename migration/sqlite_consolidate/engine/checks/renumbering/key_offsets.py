@@ -61,7 +61,7 @@ def offset_above(taken: int | None, smallest: int) -> int:
 def shift_keys(databases: InspectedDatabases, limits: Limits) -> None:
     """Set how the keys of renumbered tables, and references to them, arrive."""
     followed = FollowedKeys.of(databases)
-    databases.problems += [*followed.problems, *_idle_none(followed)]
+    databases.problems += [*followed.problems, *_none_without_effect(followed)]
     if not followed.keys:
         return
     offsets = _Offsets(databases, followed)
@@ -178,7 +178,7 @@ class _Offsets:
             if number is not None:
                 values = self._largest_values
                 values[column_id(follower, column)] = max(number, values.get(column_id(follower, column), number))
-        self._judge(mapping, key, largest + offset)
+        self._check_largest(mapping, key, largest + offset)
 
     def _set_shift(self, mapping: TableMapping, column: str) -> None:
         """Set how the values of a column arrive, as far as they have an offset."""
@@ -217,7 +217,7 @@ class _Offsets:
             self._taken[key] = max(number, self._taken.get(key, number))
 
     def _kept(
-        self, child: TableMapping, column: str, when: RowCondition | None, way: tuple[ColumnOfSource, ...] = ()
+        self, child: TableMapping, column: str, when: RowCondition | None, path: tuple[ColumnOfSource, ...] = ()
     ) -> tuple[int, ...] | None:
         """Return the values of a referring column that stay.
 
@@ -234,8 +234,8 @@ class _Offsets:
             if self.followed.is_own_key(parent, referred):
                 if none or self._smallest(parent, referred) <= 0:
                     moving.append(f"{values} {_may_stay(quoted(referred), none)})")
-            elif (table_id(parent), referred) not in way:
-                kept = self._kept(parent, referred, None, (*way, place[0]))
+            elif (table_id(parent), referred) not in path:
+                kept = self._kept(parent, referred, None, (*path, place[0]))
                 if none or kept is not None:
                     stays = f"{quoted(referred)} <= 0" if kept is None else _is_one_of(quoted(referred), kept)
                     moving.append(f"{values} {_may_stay(quoted(referred), none)} AND NOT {stays})")
@@ -284,13 +284,15 @@ class _Offsets:
         fact = (
             f"{counted(count, 'row')} {'has' if count == 1 else 'have'} in column {column} {noun} that is no integer."
         )
-        way = "Correct these values in the source"
+        correction = "Correct these values in the source"
         if column_affinity(mapping.table, column) == "TEXT":
-            way = f"Give {column} the type INTEGER in source and target, because TEXT stores each number as a text"
-        hint = f'{way}, or write keys = "keep" for the table that they refer to.'
+            correction = (
+                f"Give {column} the type INTEGER in source and target, because TEXT stores each number as a text"
+            )
+        hint = f'{correction}, or write keys = "keep" for the table that they refer to.'
         return Problem("key-not-integer", mapping.subject, fact, hint, criterion="keys-free")
 
-    def _judge(self, mapping: TableMapping, key: str, largest: int) -> None:
+    def _check_largest(self, mapping: TableMapping, key: str, largest: int) -> None:
         rows = self.databases.rows(mapping)
         offset = self._by_key[column_id(mapping, key)].offset
         if largest > LARGEST:
@@ -330,7 +332,7 @@ def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
     return problems
 
 
-def _idle_none(followed: FollowedKeys) -> Iterator[Problem]:
+def _none_without_effect(followed: FollowedKeys) -> Iterator[Problem]:
     """Yield a problem for each ``none`` of a table without a column that follows other keys.
 
     It is judged for all files of a pattern together, because an older file may lack the column.

@@ -208,7 +208,9 @@ class _Proof:
                 query = f"SELECT t.{quoted(column)} FROM {quoted(present.name)} AS t NOT INDEXED WHERE {stays}"
                 digest = digest_query(self.before, query)
         for place, mapping in enumerate(mappings):
-            old = next((old for old in self.followed.columns(mapping) if self._is_fed(mapping, old, column)), None)
+            old = next(
+                (old for old in self.followed.columns(mapping) if self._is_source_of(mapping, old, column)), None
+            )
             rows, later = self._rows(mapping), [each for each in updating if each in mappings[place + 1 :]]
             value = self._arriving(rows, mapping, old) if old else mapping.constants[column]
             arriving_key = self._arriving_key(rows, mapping) if later else ""
@@ -255,7 +257,7 @@ class _Proof:
         mapping: TableMapping,
         column: str,
         value: str,
-        way: tuple[str, ...],
+        path: tuple[str, ...],
         when: RowCondition | None = None,
     ) -> str:
         """Return the SQL condition that a value leads from row to row to a renumbered key."""
@@ -264,9 +266,9 @@ class _Proof:
         conditions = []
         for parent, referred in self.followed.parents_of(mapping, column, when):
             place = f"{parent.subject}.{referred}"
-            if place not in way:
+            if place not in path:
                 table, name = rows.table(parent), quoted(referred)
-                further = self._is_key(rows, parent, referred, value, (*way, place))
+                further = self._is_key(rows, parent, referred, value, (*path, place))
                 conditions.append(f"(EXISTS (SELECT 1 FROM {table} AS p WHERE p.{name} = {value}) AND {further})")
         return f"({' OR '.join(conditions) or '0'})"
 
@@ -333,7 +335,7 @@ class _Proof:
             self._taken[key] = max(number, self._taken.get(key, number))
 
     @staticmethod
-    def _is_fed(mapping: TableMapping, old: str, new: str) -> bool:
+    def _is_source_of(mapping: TableMapping, old: str, new: str) -> bool:
         return folded(target_column(mapping, old)) == folded(new)
 
     def _place(self, mapping: TableMapping, column: str) -> ColumnOfTarget:
