@@ -25,9 +25,9 @@ MASK = "***"
 PATTERN_OF_MASK = re.escape(MASK)
 """What a regular expression has in place of a secret."""
 _MOST_VALUES = 1000  # each of them is searched in each text
-# Only such a value is replaced wherever it occurs. A word could be one of a sentence of the report.
+# Only such a value is replaced wherever it occurs, because a plain word may occur in a sentence of the report.
 _UNMISTAKABLE = re.compile(r"(?=.*[^A-Za-z\s]|.*[a-z][A-Z]).{6,}", re.DOTALL)
-_LONGEST_LINE = 10_000  # characters. A pattern that begins again at each place of a longer line would read for hours.
+_LONGEST_LINE = 10_000  # characters. In a longer line, a pattern that starts again at each character would take hours.
 
 _KEY_BLOCK = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|---- BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY ----"
@@ -37,7 +37,7 @@ _KEY_BLOCK_END = re.compile(
 )
 _PUTTY_BLOCK = re.compile(r"^\s*Private-Lines:\s*\d+\s*$")
 _PUTTY_BLOCK_END = re.compile(r"^(?!\s*[A-Za-z0-9+/=]+\s*$)")
-# What colours a text, or is not visible, may stand within a key.
+# Characters that colour a text or are invisible may occur within a key.
 _INVISIBLE = re.compile(
     r"\x1b\[[0-?]*+[ -/]*+[@-~]|\x1b\][^\x07\x1b]*+(?:\x07|\x1b\\)?|\x1b.?"
     r"|[^\x08]\x08|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2060\ufeff]"
@@ -205,7 +205,7 @@ class _Masking:
 
     @property
     def _is_outside(self) -> bool:
-        """Return whether nothing of the lines before concerns the next line."""
+        """Return whether the next line depends on no line before it."""
         places = (self.end, self.indent, self.below, self.section, self.statements.indent)
         return places == (None,) * len(places) and not self.continues and not self.names_secret
 
@@ -312,7 +312,10 @@ class _Masking:
             self.below = len(empty["indent"])
 
     def _withheld(self, line: str) -> str:
-        """Say that a line is too long, and note whether a private key goes on behind it."""
+        """Return a notice in place of a line that is too long.
+
+        If a private key begins in the line and does not end in it, the next lines are masked.
+        """
         begin = max((block.start() for block in _KEY_BLOCK.finditer(line)), default=-1)
         if begin >= 0 and not _KEY_BLOCK_END.search(line, begin):
             self.end = _KEY_BLOCK_END
@@ -320,7 +323,7 @@ class _Masking:
         return f"[{len(line):,} characters in one line are not shown, because they may have a secret]"
 
     def _without_key(self, line: str, start: int) -> str:
-        """Mask the private key that begins in a line, and note whether it goes on."""
+        """Mask the private key that begins in a line, and note whether it continues."""
         if _KEY_BLOCK_END.search(line, start):
             end = max(match.start() for match in _KEY_BLOCK_END.finditer(line, start))
             return line[:start] + MASK + line[end:]
@@ -342,7 +345,7 @@ class _Masking:
         return "".join([*parts, line[at:]])
 
     def _note_open_quote(self, value: re.Match[str]) -> None:
-        """Note that a value goes on in the next line, if its quotation marks do not end."""
+        """Note that a value continues in the next line, if its quotation marks do not end."""
         groups = value.groupdict()
         if groups.get("end", "") is None and (not self.in_code or len(groups.get("quote", "")) == len('"""')):
             self.end = re.compile(re.escape(groups["quote"]) if "quote" in groups else _CLOSING[groups["open"]])
@@ -359,12 +362,12 @@ def _replace(match: re.Match[str]) -> str:
 
 
 def is_unmistakable(value: str) -> bool:
-    """Return whether a value that occurs in a text is a secret there, and no word."""
+    """Return whether a value cannot be a word of a sentence."""
     return _UNMISTAKABLE.fullmatch(value) is not None
 
 
 def removed_values(text: str, masked: str) -> Iterator[str]:
-    """Yield what a masked text has ``***`` in place of."""
+    """Yield each value that a masked text has replaced by ``***``."""
     first, *others = masked.replace(PATTERN_OF_MASK, MASK).split(MASK)
     start = len(first)
     if not others or not text.startswith(first) or not text.endswith(others[-1]):
@@ -379,5 +382,5 @@ def removed_values(text: str, masked: str) -> Iterator[str]:
 
 
 def replaceable_values(values: Iterable[str]) -> tuple[str, ...]:
-    """Return the values that no other text has by chance, longest first."""
+    """Return the values that cannot occur in another text by chance, longest first."""
     return tuple(sorted(set(filter(is_unmistakable, values)), key=lambda value: (-len(value), value))[:_MOST_VALUES])

@@ -1,4 +1,4 @@
-"""Propose the replacement of a mention by the path of the target."""
+"""Propose code in which the path of the target replaces that of an old database."""
 
 from __future__ import annotations
 
@@ -111,10 +111,10 @@ def replace_path_end(text: str, place: DatabasePaths) -> PathReplacement | None:
 
     The text before the written path is a variable, or the folder that a program runs in. It must be the folder from
     which the written path leads to the old database. The new path leads from the same folder to the target. None means
-    that the path may be another one.
+    that the text may be the path of another file.
 
     Args:
-        text: Such as ``sqlite:///logs/tasks.db``; the end counts.
+        text: Text that ends with the path, such as ``sqlite:///logs/tasks.db``.
         place: Paths of the database that is named.
     """
     path = _relative_path_at_end(text)
@@ -211,8 +211,8 @@ class _Options(NamedTuple):
 def _choose(options: Sequence[_Options]) -> list[MentionChange]:
     """Return the change of each mention.
 
-    Places with the same expression are changed together if one of them cannot be told from the others, and each of them
-    is a mention.
+    Places with the same expression are changed together if one of them cannot be changed alone, and if each of them is
+    a mention.
     """
     groups: dict[tuple[str, str], list[_Options]] = {}
     for option in options:
@@ -232,7 +232,7 @@ def _change(
 ) -> _Options:
     """Return the changes of a mention.
 
-    What to find is empty if the mention is not understood.
+    If the mention is not understood, ``find`` is empty.
     """
     if not may_be_a_path(node, parents):
         return _Options(mention._replace(reason="only a name may stand there, and no path."))

@@ -67,7 +67,7 @@ def no_side_effects(run: RunResults) -> list[Observation]:
 def archived(run: RunResults) -> list[Observation]:
     """Observe that the old names are free and the archives exist.
 
-    No sidecar file may lie beside either.
+    Neither name may have a sidecar file.
     """
     return archive.archived_observations(run.root, run.sealed)
 

@@ -75,7 +75,7 @@ def keys_mapped(run: Compares) -> list[Observation]:
 
 
 def rows_chosen(run: Compares) -> list[Observation]:
-    """Observe that exactly the rows moved that the plan chooses."""
+    """Observe that the rows that moved are exactly those that the plan chooses."""
     return chosen.rows_chosen(run.compared)
 
 
@@ -125,7 +125,7 @@ def triggers_in_place(run: Compares) -> list[Observation]:
 
 
 def derived_right(run: Compares) -> list[Observation]:
-    """Observe that each index that was rebuilt is that of its content."""
+    """Observe that each rebuilt index agrees with its content."""
     return derived.derived_right(run.compared)
 
 

@@ -43,14 +43,15 @@ class InspectedDatabases:
         unread: File of each database of the plan that exists and could not be read, to a short reason.
         stale_indexes: Folded names of the search indexes that show rows of receiving tables, and whose staleness the
             plan accepts.
-        moved_indexes: Source and number of each table mapping of a search index, which is moved as a declaration.
+        moved_indexes: Source and number of each table mapping of a search index whose declaration is moved.
         rebuilt_indexes: The search indexes that the run rebuilds, in the plan's order.
         refreshes: The columns that the run sets again, in the plan's order.
-        trial_copies: The copies into a scratch table that the preflight has made of tables from which something may be
-            derived. Of the target's own rows as well.
+        trial_copies: The copies into scratch tables that the preflight has made of each table from which something may
+            be derived. They include the rows that the target has.
         left_rows: Source name and name of each table whose rows do not all move, to the rows that are left behind.
-        expected_rows: Folded name of each table of the target of which matched rows update rows, and number of a
-            mapping or -1 for the target, to the view of the staging database with its rows as they have to be at last.
+        expected_rows: The views of the staging database that show rows of the target as they must be at the end. The
+            key is the folded name of a table in which matched rows update rows, and the number of the mapping that
+            brings the rows, or -1 for the rows that the target has.
         without_added_rows: Names of the tables from which something is derived, and which the rows of the sources do
             not change.
     """
@@ -89,7 +90,10 @@ class InspectedDatabases:
         return self._group("target", lambda mapping: folded(mapping.into.name)).get(folded(table), [])
 
     def _group(self, name: str, key: Callable[[TableMapping], Hashable]) -> dict[Hashable, list[TableMapping]]:
-        """Return the mappings by a key, which is computed again where mappings were added."""
+        """Return the mappings in groups by a key.
+
+        The groups are computed again if mappings were added.
+        """
         mappings, number, groups = self._grouped.get(name, ([], 0, {}))
         if mappings is not self.mappings or number != len(mappings):
             groups = {}

@@ -36,7 +36,7 @@ _FLAG = re.compile(r"--?(?P<key>[A-Za-z_][\w.-]{0,80})")
 _SINGLE_STRING = re.compile(r""""(?:\\.|[^"\\\n])*+"|'[^'\n]*'""")
 _USER = re.compile(r"(?P<shown>[^\s:/]{1,200}:).+", re.DOTALL)
 _USER_FLAGS = frozenset({"-u", "--user", "-U", "--proxy-user"})
-_SHORT_FLAG = "-p"  # of programs that take a password by it
+_SHORT_FLAG = "-p"  # before a password, in the programs below
 _WITH_SHORT_FLAG = re.compile(r"(?:.*/)?(?:sshpass|mysql\w*|mariadb[\w-]*)")
 
 _COMMAND = "run"
@@ -78,8 +78,8 @@ def _mask_argument(word: str, before: str, program: str) -> str:
 def mask_plan(plan: bytes) -> bytes:
     """Return the bytes of a plan without its secrets.
 
-    ``***`` is in place of each secret in its texts, commands and comments. It is still a plan. What identifies
-    something in it, such as a name or a path, is unchanged.
+    ``***`` replaces each secret in texts, commands and comments. A valid plan stays valid. Names, paths and
+    everything else that identifies an object are unchanged.
     """
     if len(plan) > MAX_BYTES:
         return _TOO_LONG
@@ -87,7 +87,7 @@ def mask_plan(plan: bytes) -> bytes:
     masked = _mask_toml(text) if _is_toml(text) else mask_secrets(_SINGLE_STRING.sub(_mask_option, text))
     if masked == text:
         return plan
-    return mask_plan(masked.encode("utf-8", "surrogateescape"))  # what was no TOML may be TOML without a secret
+    return mask_plan(masked.encode("utf-8", "surrogateescape"))  # masking can make invalid TOML valid
 
 
 def _decoded(plan: bytes) -> str:
@@ -124,7 +124,7 @@ def _with_tokens(text: str, tokens: Iterable[_MaskedToken]) -> str:
 
 @lru_cache(maxsize=2)
 def hidden_values(plan: bytes) -> tuple[str, ...]:
-    """Return the secrets of a plan that no other text has by chance, longest first."""
+    """Return the secrets of a plan that cannot occur in another text by chance, longest first."""
     if len(plan) > MAX_BYTES:
         return ()
     text, masked = _decoded(plan), _decoded(mask_plan(plan))
@@ -148,7 +148,7 @@ def _mask_pattern(text: str) -> str:
 
 
 def _mask_if_unmistakable(text: str, masked: str) -> str:
-    """Return the masked text if the report can replace what it masks wherever it occurs."""
+    """Return the masked text if the report can replace each masked value wherever it occurs."""
     removed = tuple(removed_values(text, masked))
     return masked if removed and all(map(is_unmistakable, removed)) else text
 

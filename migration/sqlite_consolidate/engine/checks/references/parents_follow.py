@@ -72,10 +72,11 @@ def _gets_new_keys(target: PredictedTarget, reference: Reference) -> bool:
 
 
 def _of_all_rows(reference: Reference) -> Reference:
-    """Return the reference as the rows have it that the target holds already, as well.
+    """Return the reference of moved rows and of matched rows.
 
-    Such a row is updated, or has to be identical. With ``prefer-target``, and with ``prefer-newer`` where it is newer,
-    it keeps a reference by which it does not match.
+    The row of the target that a row matches is updated or has to be identical, so both must refer to the same parent.
+    With ``prefer-target``, and with ``prefer-newer`` where the row of the target is newer, that row keeps its values.
+    Such a matched row is left out, unless rows match by a column of the reference.
     """
     child = reference.child
     compared = {folded(name) for name in child.match_columns}
@@ -90,7 +91,7 @@ def _of_all_rows(reference: Reference) -> Reference:
 def _parents_found(reference: Reference, strays: Strays) -> Finding:
     """Return the finding for rows that refer to a table of which their source has no row.
 
-    They may have been meant for the database that has it.
+    They may have been meant for the database that has these rows.
     """
     text = (
         f"{_refer(strays.adopted, reference)} rows of {reference.parent_name}, of which their source has none, and"
@@ -204,7 +205,7 @@ def _parents_left_out(reference: Reference, strays: Strays) -> Problem:
 
 
 def _key_hint(reference: Reference) -> str:
-    """Return what lets each child reach its parent again, where both tables keep their names."""
+    """Return the hint by which each child reaches its parent again, where both tables keep their names."""
     mapping, parent, into = reference.parent_mapping, reference.parent, reference.into
     if mapping is None or parent is None:
         return ""

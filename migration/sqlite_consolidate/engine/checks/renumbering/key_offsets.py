@@ -47,7 +47,8 @@ _MAX_SENTINELS = 500  # different values in one column
 def offset_above(taken: int | None, smallest: int) -> int:
     """Return the number that is added to the keys of a source.
 
-    No new key is at or below 0 unless every number is free, so that none meets a value that stays.
+    If no number is taken, the keys stay as they are. Otherwise each new key is above 0, because values up to 0 can be
+    references to no row, and these stay.
 
     Args:
         taken: Largest number that is taken, or None if none is.
@@ -139,7 +140,7 @@ class _Offsets:
     def renumbered_findings(self) -> Iterator[Finding]:
         """Yield a finding for each key with new numbers.
 
-        There is one for all files of a pattern that has many.
+        A pattern with many files has one finding for all of them.
         """
         for (subject, _, key), files in self._renumbered.items():
             mapping = files[0][0]
@@ -221,8 +222,8 @@ class _Offsets:
     ) -> tuple[int, ...] | None:
         """Return the values of a referring column that stay.
 
-        A value up to 0, or one that the plan names as no row, stays if no row that it refers to has it, or if it stays
-        there.
+        A value up to 0, or one that the plan lists in ``none``, stays if no referred row has it as its key. It also
+        stays if the referred row keeps it.
         """
         place = (column_id(child, column), when)
         if place in self._kept_values:
@@ -315,7 +316,7 @@ class _Offsets:
 def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
     """Return a problem for each conflict policy in a table whose rows get new keys.
 
-    Such a row meets a standing row under another unique key only, which is refused whatever the policy.
+    Such a row can only have another unique key of a row of the target, and that is refused under every policy.
     """
     mappings = list(mappings)
     shifted = {folded(mapping.into.name) for mapping in mappings if mapping.key_shifts}
@@ -335,7 +336,7 @@ def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
 def _none_without_effect(followed: FollowedKeys) -> Iterator[Problem]:
     """Yield a problem for each ``none`` of a table without a column that follows other keys.
 
-    It is judged for all files of a pattern together, because an older file may lack the column.
+    All files of a pattern are checked together, because an older file may lack the column.
     """
     needed: dict[str, bool] = {}
     for mapping in followed.mappings.values():
@@ -358,7 +359,7 @@ def _largest(con: sqlite3.Connection, table: str, value: str, conditions: Iterab
         con: Connection to the database.
         table: Name of the table.
         value: SQL of the value in the row ``s``.
-        conditions: Only rows for which one holds are read. None means all rows.
+        conditions: Only rows for which at least one holds are read. Without a condition, all rows are read.
     """
     rows = " OR ".join(condition.over("s") for condition in conditions)
     numbers = f"SELECT {value} AS v FROM {quoted(table)} AS s{f' WHERE {rows}' if rows else ''}"
@@ -367,12 +368,12 @@ def _largest(con: sqlite3.Connection, table: str, value: str, conditions: Iterab
 
 
 def _referring(stored: str, none: Iterable[int], value: str = "") -> str:
-    """Return the SQL of a value, or NULL if what is stored stands for no row."""
+    """Return the SQL of a value, which is NULL if the stored number stands for no row."""
     return f"CASE WHEN {_is_one_of(stored, none)} THEN NULL ELSE {value or stored} END" if none else value or stored
 
 
 def _may_stay(name: str, none: Iterable[int]) -> str:
-    """Return the SQL condition that a number stands for no row unless a row has it."""
+    """Return the SQL condition that a number stands for no row unless it is a key."""
     return f"({name} <= 0 OR {_is_one_of(name, none)})" if none else f"{name} <= 0"
 
 

@@ -1,7 +1,7 @@
 """Prove before COMMIT that renumbered keys and references to them have the right numbers.
 
-Nothing here takes SQL or numbers from the copy. The sources are read through the connections of their write locks, and
-the rows that the target had are read from their backup.
+This module uses neither SQL nor numbers of the code that copies rows. The sources are read through the connections of
+their write locks, and the rows that the target had are read from their backup.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ def _staged_rows(compared: TargetComparison, opened: ExitStack) -> dict[str, Sou
     staged = {mapping.source.name: rows for mapping in matched}
     for source in compared.inspected.sources.keys() - staged.keys():
         reader = compared.inspected.sources[source].write_lock.reader
-        if source not in compared.inspected.staged:  # else it may have another encoding, and no row is matched there
+        if source not in compared.inspected.staged:  # a staged source may have another encoding
             staged[source] = SourceRows(reader, "", opened.enter_context(attached(reader, compared.key_map, "key map")))
     return staged
 
 
 @dataclass
 class _Proof:
-    """Compute offsets and numbers by SQL of its own.
+    """Compute offsets and numbers by SQL that the copy does not use.
 
     Attributes:
         before: Connection to the backup of the target. None if there was no target.
@@ -349,7 +349,7 @@ class _Proof:
     def _chosen(self, mapping: TableMapping, rows: SourceRows) -> str:
         """Return the condition on the rows of a source table that the plan moves.
 
-        A copy without types is not asked ``where``, because it may answer otherwise.
+        ``where`` is not evaluated on a staged copy, because its columns have no types and the result may differ.
         """
         if not mapping.table_map.moves_some_rows:
             return "1"
