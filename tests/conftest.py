@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LEFT_OUT = ("long", "crash", "thorough", "cases")
 _HERE = Path(__file__).parent
 _STAGES = _HERE / "stages"  # a run, and no tests of this project
-_MEMORY = Path("/dev/shm")  # where it is: thousands of small databases would wait for a disk at each COMMIT
+_MEMORY = Path("/dev/shm")  # because thousands of small databases would wait for a disk at each COMMIT
 _ROOM = 4_000_000_000  # bytes
 _MARKS = (
     "long: runs for minutes; pytest -m long",
@@ -40,8 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """
     group = parser.getgroup("tests of sqlite-consolidate")
     for name, default, text in (
-        ("rows", 1_000_000, "With -m benchmark: rows of the task table that is measured (default: 1000000)"),
-        ("rounds", 3, "With -m benchmark: pairs that are measured of each (default: 3)"),
+        ("rows", 1_000_000, "With -m benchmark: number of rows of the measured table (default: 1000000)"),
+        ("rounds", 3, "With -m benchmark: how often each comparison is measured (default: 3)"),
     ):
         group.addoption(f"--{name}", dest=f"benchmark_{name}", metavar="N", type=int, default=default, help=text)
     group.addoption(
@@ -51,7 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="The page reader reads every database, however small it is (default: those from 16 MB on)",
     )
     group.addoption(
-        "--cases", dest="cases_folder", metavar="DIR", default="", help="With -m cases: the folder of field/ and break/"
+        "--cases",
+        dest="cases_folder",
+        metavar="DIR",
+        default="",
+        help="With -m cases: folder that contains field/ and break/",
     )
 
 

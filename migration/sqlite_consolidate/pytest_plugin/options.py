@@ -38,15 +38,15 @@ _OPTIONS = (  # an option without a metavar is a switch
     (
         "show-values",
         "",
-        "Let the report hold values of rows, such as colliding keys (short; secret-sounding columns masked)",
+        "Show values of rows in the report, such as colliding keys; long values are shortened, and secrets masked",
     ),
     (
         "withhold-output",
         "",
-        "Keep what applications print, and what their logs say, out of the report: only the terminal shows it",
+        "Keep the output and the log lines of applications out of the report; the terminal shows them",
     ),
     ("sign", "KEY", "Sign the manifest of the bundle with an SSH key (ssh-keygen -Y sign)"),
-    ("fleet", "FILE", "Do the same in every workspace that FILE lists, each in a process of its own"),
+    ("fleet", "FILE", "Do the same in every workspace that FILE lists, each in a separate process"),
     ("discard-changes", "", "Let a rollback discard what was changed in target and archives since the migration"),
 )
 
@@ -60,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         # A path has no default, so that None means "not given" and the configuration is read.
         keys: dict[str, Any] = {"metavar": metavar, "type": _path_argument} if metavar else {"action": "store_true"}
         group.addoption(f"--{name}", dest=f"consolidate_{name.replace('-', '_')}", help=text, **keys)
-    text = "Remove older reports of this workspace, but for the N newest; those of runs that changed it stay"
+    text = "Remove the older reports of this workspace; the N newest stay, and so do those of runs that changed it"
     group.addoption("--keep", dest="consolidate_keep", metavar="N", type=_number_argument, help=text)
 
 

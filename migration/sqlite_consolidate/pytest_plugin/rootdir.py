@@ -36,12 +36,16 @@ _FILES_OF_OTHERS = ("--css", "--html", "--junitxml", "--junit-xml", "--log-file"
 
 PATHS = (
     ("workspace", "DIR", "Folder that holds target, sources and code (default: the bundled sample workspace)"),
-    ("plan", "FILE", "What is to be consolidated (default: consolidation.toml in the workspace)"),
-    ("reports", "DIR", "Where every run writes a folder of its own (default: reports in the root folder)"),
+    ("plan", "FILE", "File with the plan (default: consolidation.toml in the workspace)"),
+    (
+        "reports",
+        "DIR",
+        "Folder in which each run creates a folder for its report (default: reports in the root folder)",
+    ),
     (
         "allowed-signers",
         "FILE",
-        "One of the signers in FILE must have signed the plan of a migration, and a bundle that is checked",
+        "Demand that one of the signers in FILE has signed the plan (-m migrate) or the bundle (--bundle)",
     ),
 )
 """Options that are configuration keys as well, each with what it takes and what it is."""

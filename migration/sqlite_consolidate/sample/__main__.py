@@ -14,7 +14,7 @@ def main() -> None:
         prog="python -m sqlite_consolidate.sample", description="Build the sample workspace."
     )
     parser.add_argument("folder", type=Path, help="a folder that is empty or does not exist")
-    parser.add_argument("--decisions", action="store_true", help="with logs/orchestration_decisions.db, 72 rows")
+    parser.add_argument("--decisions", action="store_true", help="add logs/orchestration_decisions.db with 72 rows")
     options = parser.parse_args()
     try:
         print(build(options.folder, decisions=options.decisions))  # noqa: T201 -- the output of the command

@@ -90,10 +90,10 @@ def text_changes(code: CodeFile, names: OldNames, places: Mapping[str, DatabaseP
     changes = []
     for end, name, replacement in replacements:
         find = new = ""
-        reason = f"{_PATH_BEFORE.findall(text[:end])[0]} does not lead to {places[name].old} for certain."
+        reason = f"{_PATH_BEFORE.findall(text[:end])[0]} may be another file than {places[name].old}."
         if replacement:
             find, new = _unique(text, _Piece(end - len(replacement.old), end, replacement.new), pieces)
-            reason = replacement.reason if find else "the same text stands in several places."
+            reason = replacement.reason if find else "the same text occurs in several places."
         changes.append(MentionChange(find_line(text, end - 1), name, find, new, reason))
     return changes
 
@@ -235,13 +235,13 @@ def _change(
     If the mention is not understood, ``find`` is empty.
     """
     if not may_be_a_path(node, parents):
-        return _Options(mention._replace(reason="only a name may stand there, and no path."))
+        return _Options(mention._replace(reason="the code takes only a name there, and no path."))
     path = _whole_path(node, parents)
     exchange = _replace_text(node, mention.name, parents, place) if path is node else _replace_joined_path(path, place)
     if exchange and ".resolve()" in exchange.new and not can_resolve(source.text, path):
         exchange = None
     if exchange is None:
-        reason = f"it is put together from parts, or does not lead to {place.old} for certain."
+        reason = f"the path is built from parts, or may be another file than {place.old}."
         return _Options(mention._replace(reason=reason))
     together = None
     for find, new in _enclosing_expressions(exchange, parents):
@@ -249,7 +249,7 @@ def _change(
         if change.places == 1:
             return _Options(change, together)
         together = together or (change if change.find else None)
-    return _Options(mention._replace(reason="the same expression stands in several places."), together)
+    return _Options(mention._replace(reason="the same expression occurs in several places."), together)
 
 
 def _replaced(change: MentionChange, source: PythonCode) -> MentionChange:
@@ -260,7 +260,7 @@ def _replaced(change: MentionChange, source: PythonCode) -> MentionChange:
     code = source.text[spans[0].start : spans[0].end]
     fitting = _with_fitting_quotes(source, spans[0], change.replace)
     if not fitting:
-        reason = "quotes would have to change around it."
+        reason = "the quotation marks around it would have to change."
         return change._replace(find="", replace="", reason=reason, places=len(spans))
     as_written = change.find if LINE_END.search(code) else code
     return change._replace(find=as_written, replace=fitting, places=len(spans))

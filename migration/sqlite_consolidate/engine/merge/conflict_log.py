@@ -238,7 +238,7 @@ def _newer_text(counts: ConflictCounts) -> str:
 def _match_text(policy: str, counts: ConflictCounts, match: Sequence[str]) -> str:
     columns = "the whole row" if list(match) == WHOLE_ROW else ", ".join(match)
     rows = f"{counted(counts.rows, 'row')} {'was' if counts.rows == 1 else 'were'} in the target already"
-    identical = f"{counts.identical} {'is' if counts.identical == 1 else 'are'} identical to the row that stands"
+    identical = f"{counts.identical} {'is' if counts.identical == 1 else 'are'} identical to the existing row"
     fact = "updated it" if policy == "prefer-source" else "is nowhere in the target now"
     if counts.different != 1:
         fact = "updated theirs" if policy == "prefer-source" else "are nowhere in the target now"

@@ -115,8 +115,8 @@ CASES = {
         [
             (
                 "a.db:t: trigger g of t cannot work in the target: no such table: main.u. Every change "
-                "that fires it would fail. Move what it uses as well; or leave that behind with a "
-                "reason, and the trigger stays in the archive with it. [broken-trigger]"
+                "that fires it would fail. Move what it uses as well, or leave that behind with a "
+                "reason. Then the trigger stays in the archive too. [broken-trigger]"
             ),
             "a.db: 1 object stays in the archive (no row, and no reason in the plan): table u.",
         ],

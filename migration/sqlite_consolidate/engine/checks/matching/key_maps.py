@@ -343,7 +343,7 @@ class _KeyMaps:
         if empty:
             keys = ", ".join(filter(None, (mapping.matched_key, *(number.column for number in matched.numbers))))
             fact = (
-                f"{counted(empty, 'row')} and the row that stands in {into} do not both have a number in each key"
+                f"{counted(empty, 'row')} and the matching row of {into} do not both have a number in each key"
                 f" ({keys}): one of them has NULL."
             )
             hint = "Give these rows keys in both databases."

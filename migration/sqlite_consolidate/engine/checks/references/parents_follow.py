@@ -94,8 +94,8 @@ def _parents_found(reference: Reference, strays: Strays) -> Finding:
     They may have been meant for the database that has these rows.
     """
     text = (
-        f"{_refer(strays.adopted, reference)} rows of {reference.parent_name}, of which their source has none, and"
-        f" reach rows of {reference.into.table.name} in the target."
+        f"{_refer(strays.adopted, reference)} rows of {reference.parent_name} that their source does not have. In the"
+        f" target, these references reach rows of {reference.into.table.name}."
     )
     return Finding.of("parents-found", reference.child.subject, text, count=strays.adopted)
 

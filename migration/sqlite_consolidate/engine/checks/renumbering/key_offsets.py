@@ -148,7 +148,7 @@ class _Offsets:
             if len(files) > MOST_LISTED:
                 offsets, rows = [offset for *_, offset in files], sum(rows for _, rows, _ in files)
                 text = (
-                    f"of {into} have the {noun} of their file plus the number of this file, from {min(offsets)} to"
+                    f"of {into} have the {noun} of their file plus an offset for each file, from {min(offsets)} to"
                     f" {max(offsets)}."
                 )
                 yield Finding.of("keys-renumbered", subject, text, count=rows, noun="row")
@@ -325,8 +325,8 @@ def _policy_problems(mappings: Iterable[TableMapping]) -> list[Problem]:
         policy = clash_policy_of(mapping.table_map)
         if policy != "refuse" and folded(mapping.into.name) in shifted:
             fact = (
-                f'on_conflict = "{policy}" has nothing to decide in {mapping.into.name}: rows with new keys meet no'
-                " standing row under their own key, and under another unique key they are refused whatever the policy."
+                f'on_conflict = "{policy}" has no effect in {mapping.into.name}: a row with a new key never has the key'
+                " of a row of the target, and one with another unique key of such a row is refused under every policy."
             )
             hint = 'Say by which columns rows are the same (match = [...]), remove on_conflict, or write keys = "keep".'
             problems.append(Problem("renumber-and-policy", mapping.subject, fact, hint, criterion="keys-free"))
@@ -345,8 +345,8 @@ def _none_without_effect(followed: FollowedKeys) -> Iterator[Problem]:
                 followed.owners(mapping, column) - {column_id(mapping, column)} for column in followed.columns(mapping)
             )
             needed[mapping.entry_subject] = needed.get(mapping.entry_subject, False) or is_needed
-    fact = "none names numbers that stand for no row, but no column refers to a row that gets a new key."
-    hint = "Remove none, or state the reference (refers)."
+    fact = "the key none lists numbers that stand for no row, but no column refers to a row that gets a new key."
+    hint = "Remove the key none, or state the reference (refers)."
     for subject, is_needed in needed.items():
         if not is_needed:
             yield Problem("no-effect", subject, fact, hint, criterion="keys-free")

@@ -198,7 +198,7 @@ def _other_rowids(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRo
     number = _count(con, rows, newer.standing(f"{newer.is_newer} AND {rows.rowid.target} <> {rows.rowid.source}"))
     if not number:
         return []
-    text = f"{counted(number, 'newer row')} would lose the implicit rowid, because the standing row keeps its own."
+    text = f"{counted(number, 'newer row')} would lose the implicit rowid, because the existing row keeps its own."
     hint = 'Let the rowids change: rowids = "renumber"; or choose another on_conflict.'
     return [Problem("rowid-collision", mapping.subject, text, hint, criterion="keys-free")]
 

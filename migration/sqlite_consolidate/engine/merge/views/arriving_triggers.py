@@ -192,6 +192,4 @@ class ArrivingTriggers:
         self.findings.append(Finding.of(id, origin.subject, text))
 
 
-_MOVE_TOO = (
-    "Move what it uses as well; or leave that behind with a reason, and the trigger stays in the archive with it."
-)
+_MOVE_TOO = "Move what it uses as well, or leave that behind with a reason. Then the trigger stays in the archive too."
