@@ -1,3 +1,3 @@
-"""Names the harness, and what its own tests need; there is nothing else here, so that nothing can hide here."""
+"""Load the plugin of the runs and pytester, which the project's own tests use."""
 
 pytest_plugins = ("sqlite_consolidate.pytest_plugin.plugin", "pytester")

@@ -94,7 +94,7 @@ EDITS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("edit", ["row", *thorough(*list(EDITS)[1:])])
 def test_changed_archive_is_refused_before_anything_is_restored(tmp_path: Path, edit: str) -> None:
-    """Every problem is reported at once. No file is touched, and the exit code is 4."""
+    """All problems are reported together. No file is touched, and the exit code is 4."""
     root = consolidated(tmp_path / "workspace")
     EDITS[edit](root / ARCHIVED)
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('since')")

@@ -205,7 +205,7 @@ def _parents_left_out(reference: Reference, strays: Strays) -> Problem:
 
 
 def _key_hint(reference: Reference) -> str:
-    """Return the hint by which each child reaches its parent again, where both tables keep their names."""
+    """Return the hint by which each child reaches its parent under the same table names."""
     mapping, parent, into = reference.parent_mapping, reference.parent, reference.into
     if mapping is None or parent is None:
         return ""
