@@ -320,11 +320,12 @@ def test_rowids_count_where_they_are_all_identity_there_is() -> None:
     assert digest(keyed[0]) == digest(keyed[1])
 
 
-def test_digest_reads_the_table_and_not_an_index(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["", "WITHOUT ROWID"])
+def test_digest_reads_the_table_and_not_an_index(tmp_path: Path, kind: str) -> None:
     """SQLite would otherwise read an index that covers all columns, even a wrong one."""
     path = tmp_path / "a.db"
     con = open_new(path)
-    con.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, v, g TEXT AS (v || v))")
+    con.execute(f"CREATE TABLE t(id INTEGER PRIMARY KEY, v, g TEXT AS (v || v)) {kind}")
     con.execute("CREATE INDEX i ON t(v)")
     con.execute("INSERT INTO t VALUES(1, 'true')")
     root = con.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'i'").fetchone()[0]

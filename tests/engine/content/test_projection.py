@@ -279,6 +279,38 @@ def test_rows_are_read_from_table_unless_index_may_answer() -> None:
     assert ["INDEX" in plan for plan in plans] == [False, False, True, True]
 
 
+@pytest.mark.parametrize(
+    "create",
+    [
+        "CREATE TABLE {}t(k, v)",
+        "CREATE TABLE {}t(k INTEGER PRIMARY KEY, v)",
+        "CREATE TABLE {}t(u UNIQUE, v, k, PRIMARY KEY(v DESC, k COLLATE NOCASE)) WITHOUT ROWID",
+        "CREATE TABLE {}t(k INTEGER PRIMARY KEY, v UNIQUE) WITHOUT ROWID",
+    ],
+    ids=lambda create: create[14:],
+)
+def test_rows_are_read_from_the_tree_of_the_table(create: str) -> None:
+    """Each digest has its rows from these queries. Each column is in another index as well."""
+    con = ends(create.format("src."), create.format(""))
+    rows = projected(con)
+    names = ", ".join(column.name for column in rows.columns)
+    for database in ("main", "src"):
+        con.execute(f"CREATE INDEX {database}.covering ON t({names})")
+    queries = (
+        rows.select_row(),
+        rows.select_row("s.k > 1 OR s.v = 2"),
+        rows.select(["s.k"]),
+        rows.select_target_row(),
+        rows.select_target_row("t.v = 1 AND t.k = 2"),
+        rows.select_target_values(["t.v"]),
+        *(f"SELECT {names} FROM {name}.t {rows.table.by_itself} ORDER BY 1" for name in ("main", "src")),
+    )
+
+    read = {step[3] for query in queries for step in con.execute(f"EXPLAIN {query}") if step[1] == "OpenRead"}
+
+    assert read == {con.execute("SELECT rootpage FROM sqlite_schema WHERE name = 't'").fetchone()[0]}
+
+
 def test_rows_that_target_has_are_projected_onto_themselves() -> None:
     """Also where the table is to get a key that it has not."""
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v UNIQUE)", "(rowid, v) VALUES(7, 'x')")

@@ -53,14 +53,15 @@ def takes_whole_records(copied: Copied, statement: str) -> bool:
     ids=" ".join,
 )
 def test_equal_tables_are_copied_as_whole_records(bench: Bench, create: tuple[str, ...]) -> None:
-    """The clause NOT INDEXED makes no difference."""
+    """The clause that no index is read makes no difference."""
     bench.database("a.db", *create)
 
     copied, statement = statements_of(bench, source("a.db", "t"))
+    plain, _, clause = statement.partition(" AS s ")
 
-    assert " NOT INDEXED" in statement
+    assert "INDEXED" in clause
     assert takes_whole_records(copied, statement)
-    assert takes_whole_records(copied, statement.replace(" AS s NOT INDEXED", ""))
+    assert takes_whole_records(copied, plain)
 
 
 @pytest.mark.parametrize(

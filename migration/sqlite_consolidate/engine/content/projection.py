@@ -267,11 +267,12 @@ class Projection:
         return self._from_source(where, by_index=True)
 
     def _from_source(self, where: str, *, by_index: bool) -> str:
-        table = f"{quoted(self.database)}.{quoted(self.table.name)} AS s{'' if by_index else ' NOT INDEXED'}"
-        return f"FROM {table}{_where(self.where, where)}"
+        by_itself = "" if by_index else f" {self.table.by_itself}"
+        return f"FROM {quoted(self.database)}.{quoted(self.table.name)} AS s{by_itself}{_where(self.where, where)}"
 
     def _from_target(self, where: str, *, by_index: bool) -> str:
-        return f"FROM {self._target} AS t{'' if by_index else ' NOT INDEXED'}{_where(where)}"
+        by_itself = "" if by_index else f" {self.into.by_itself}"
+        return f"FROM {self._target} AS t{by_itself}{_where(where)}"
 
     @property
     def _target(self) -> str:

@@ -217,7 +217,7 @@ class _Source:
 
     def _rows_where(self, table: Table, condition: str) -> set[_Identity]:
         where = f"WHERE ({condition}\n)" if condition else ""
-        query = f"SELECT {', '.join(_identity(table))} FROM {quoted(table.name)} NOT INDEXED {where}"
+        query = f"SELECT {', '.join(_identity(table))} FROM {quoted(table.name)} {table.by_itself} {where}"
         return set(self.con.execute(query))
 
     def _ways(self, reference: Reference) -> Iterator[tuple[_Identity, _Identity | None]]:

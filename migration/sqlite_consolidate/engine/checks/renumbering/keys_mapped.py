@@ -145,7 +145,8 @@ class _Proof:
             if present is None or not stored_name(present, column):
                 yield Observation(f"{table}.{column}", "the numbers that it had to get", "no such column", holds=False)
                 continue
-            digest = digest_query(self.compared.con, f"SELECT {quoted(column)} FROM main.{quoted(table)} NOT INDEXED")
+            query = f"SELECT {quoted(column)} FROM main.{quoted(table)} {present.by_itself}"
+            digest = digest_query(self.compared.con, query)
             yield equal(f"{table}.{column}", self._expected(table, column).full, digest.full)
 
     def _observe_key(self, mapping: TableMapping, key: str) -> Observation:
@@ -205,7 +206,7 @@ class _Proof:
                     alias = opened.enter_context(attached(self.before, self.compared.key_map, "key map"))
                     rows = SourceRows(self.before, "", alias)
                 stays = rows.is_not_updated(updating, _standing_key(updating[0]) if updating else "")
-                query = f"SELECT t.{quoted(column)} FROM {quoted(present.name)} AS t NOT INDEXED WHERE {stays}"
+                query = f"SELECT t.{quoted(column)} FROM {quoted(present.name)} AS t {present.by_itself} WHERE {stays}"
                 digest = digest_query(self.before, query)
         for place, mapping in enumerate(mappings):
             old = next(
@@ -215,7 +216,7 @@ class _Proof:
             value = self._arriving(rows, mapping, old) if old else mapping.constants[column]
             arriving_key = self._arriving_key(rows, mapping) if later else ""
             stays = f"{rows.is_not_updated(later, arriving_key)} AND {self._chosen(mapping, rows)}"
-            query = f"SELECT {value} FROM {rows.table(mapping)} AS s NOT INDEXED WHERE"
+            query = f"SELECT {value} FROM {rows.table(mapping)} AS s {mapping.table.by_itself} WHERE"
             digest += digest_query(rows.con, f"{query} NOT {rows.is_matched(mapping)} AND {stays}")
             if mapping in updating:
                 digest += digest_query(rows.con, f"{query} {rows.is_last_update(mapping, later)}")

@@ -154,6 +154,16 @@ class Table:
         return bool(self.rowid) and not keyed and self.kind == "table"
 
     @property
+    def by_itself(self) -> str:
+        """Return the clause by which a query reads the rows from the table, and from no index.
+
+        SQLite ignores ``NOT INDEXED`` where the rows are in the b-tree of the primary key. It refuses a statement
+        without the index of ``INDEXED BY`` (https://sqlite.org/lang_indexedby.html). A copy of another name has none.
+        """
+        keys = [index.name for index in self.indexes if index.origin == "pk" and index.table == self.name]
+        return f"INDEXED BY {quoted(keys[0])}" if keys and self.without_rowid else "NOT INDEXED"
+
+    @property
     def counts_rowid(self) -> bool:
         """Return whether the implicit rowid is part of a row when the table is digested alone."""
         return self.rowid_is_identity or self.kind == "virtual"
@@ -316,20 +326,10 @@ class _TableReader:
 
 
 def _columns(con: sqlite3.Connection, database: str, name: str) -> tuple[Column, ...]:
+    rows = con.execute(f"PRAGMA {quoted(database)}.table_xinfo({quoted(name)})").fetchall()
     return tuple(
-        Column(
-            column,
-            kind.upper(),
-            bool(notnull),
-            default,
-            key,
-            generated=hidden in _GENERATED,
-            hidden=hidden == 1,
-            is_stored=hidden == _STORED,
-        )
-        for _, column, kind, notnull, default, key, hidden in con.execute(
-            f"PRAGMA {quoted(database)}.table_xinfo({quoted(name)})"
-        ).fetchall()
+        Column(column, kind.upper(), bool(notnull), default, key, hidden in _GENERATED, hidden == 1, hidden == _STORED)
+        for _, column, kind, notnull, default, key, hidden in rows
     )
 
 
