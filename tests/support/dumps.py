@@ -17,14 +17,22 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
+    from sqlite_consolidate.engine.content.page_proof.rows import PageRows
+
 SHELL = shutil.which("sqlite3")
 
 
-def dumped(con: sqlite3.Connection) -> str:
-    """Return the dump of a database as text."""
-    out = io.StringIO(newline="\n")
-    write_dump(con, out)
-    return out.getvalue()
+def dumped(con: sqlite3.Connection, pages: PageRows | None = None) -> str:
+    """Return the dump of a database as text.
+
+    Args:
+        con: The database.
+        pages: The page reader, if it writes rows.
+    """
+    out = io.TextIOWrapper(buffer := io.BytesIO(), encoding="utf-8", errors="surrogateescape", newline="\n")
+    write_dump(con, out, pages)
+    out.flush()
+    return buffer.getvalue().decode("utf-8", "surrogateescape")
 
 
 def loaded(dump: str) -> sqlite3.Connection:

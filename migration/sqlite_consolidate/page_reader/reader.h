@@ -74,6 +74,13 @@ typedef struct Index {
     Sum of_entries, of_rows;
 } Index;
 
+/* INSERT statements of the rows of a table, where the request has columns for them. */
+typedef struct Statement {
+    Bytes head, text; /* what is before the first row of each, and the current one */
+    int column_count, *columns; /* places in the record, or ROWID_TERM */
+    uint64_t most_rows, most_characters, rows, characters;
+} Statement;
+
 typedef struct Table {
     uint32_t root;
     bool without_rowid, counts_rowid;
@@ -82,12 +89,14 @@ typedef struct Table {
     int *digest_columns;
     Index key; /* the primary key of a table without rowid, whose b-tree holds the rows */
     Index *indexes;
+    Statement statement;
     uint64_t rows, digest[4];
 } Table;
 
 typedef struct Request {
     uint64_t device, inode;
     int table_count, opaque_count;
+    bool is_part; /* other tables have pages as well */
     Table *tables;
     uint32_t *opaque; /* roots of indexes that only SQLite can compare with their rows */
 } Request;
@@ -162,6 +171,21 @@ bool prove_constraints(Reader *reader, const Table *table, const Value *values, 
 /* ---- digest.c: digest format 1 ---- */
 
 bool add_row_to_digest(Reader *reader, Table *table, const Value *values, int64_t rowid);
+
+/* ---- text.c: UTF-8 and UTF-16 ---- */
+
+size_t sequence_length(const uint8_t *at, size_t length);
+size_t valid_length(const uint8_t *at, size_t length);
+bool convert_text(Bytes *text, const Value *value, bool is_big);
+
+/* ---- reals.c: reals as SQL ---- */
+
+void append_real_literal(Bytes *text, double real);
+
+/* ---- statements.c: rows as INSERT statements ---- */
+
+void add_row_to_statement(Reader *reader, Table *table, const Value *values, int64_t rowid);
+void end_statement(Statement *statement);
 
 /* ---- sha256.c ---- */
 

@@ -8,10 +8,15 @@
     index ROOT UNIQUE KEY_TERMS TERMS
     term COLUMN DESCENDING COLLATION
     opaque ROOT
+    part
+    insert COLUMN
+    most ROWS CHARACTERS
+    head HEX
     end
 
-A line belongs to the table, and a term to the key or index, before it. */
-#include "reader.h"
+part: other tables have pages as well. insert: a column of INSERT statements of the rows, or -1 for the rowid, with at
+most so many rows and about so many characters, each behind a head. Further lines of a head are appended to it. A line belongs to the table, and a term to the key or index, before it. */
+#include "bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +125,38 @@ static bool read_term(const char *line, Place *place) {
     return true;
 }
 
+static bool read_inserted_column(const char *line, const Place *place) {
+    int column;
+    if (place->table == NULL || sscanf(line, "insert %d", &column) != 1 || column < ROWID_TERM || column >= place->table->column_count) {
+        return false;
+    }
+    Statement *statement = &place->table->statement;
+    statement->columns = grow(statement->columns, statement->column_count, sizeof(int));
+    statement->columns[statement->column_count++] = column;
+    return true;
+}
+
+static bool read_most(const char *line, const Place *place) {
+    unsigned long long rows, characters;
+    if (place->table == NULL || sscanf(line, "most %llu %llu", &rows, &characters) != 2) {
+        return false;
+    }
+    place->table->statement.most_rows = rows;
+    place->table->statement.most_characters = characters;
+    return true;
+}
+
+static bool read_head(const char *line, const Place *place) {
+    unsigned byte;
+    if (place->table == NULL) {
+        return false;
+    }
+    for (line += strlen("head "); sscanf(line, "%2x", &byte) == 1; line += 2) {
+        append_byte(&place->table->statement.head, (uint8_t)byte);
+    }
+    return line[0] == '\n';
+}
+
 static bool read_opaque(const char *line, Request *request) {
     request->opaque = grow(request->opaque, request->opaque_count, sizeof(uint32_t));
     return sscanf(line, "opaque %u", &request->opaque[request->opaque_count++]) == 1;
@@ -147,6 +184,19 @@ static bool read_line(const char *line, Request *request, Place *place) {
     }
     if (strncmp(line, "term ", 5) == 0) {
         return read_term(line, place);
+    }
+    if (strncmp(line, "insert ", 7) == 0) {
+        return read_inserted_column(line, place);
+    }
+    if (strncmp(line, "most ", 5) == 0) {
+        return read_most(line, place);
+    }
+    if (strncmp(line, "head ", 5) == 0) {
+        return read_head(line, place);
+    }
+    if (strcmp(line, "part\n") == 0) {
+        request->is_part = true;
+        return true;
     }
     return strncmp(line, "opaque ", 7) == 0 && read_opaque(line, request);
 }
@@ -186,6 +236,9 @@ void free_request(Request *request) {
         free(table->key.terms);
         free(table->columns);
         free(table->digest_columns);
+        free(table->statement.columns);
+        free(table->statement.head.at);
+        free(table->statement.text.at);
     }
     free(request->tables);
     free(request->opaque);

@@ -84,7 +84,11 @@ static bool prove_row(Walk *walk, int count, uint32_t page) {
     }
     table->rows++;
     add_row_to_indexes(reader, table, reader->values, walk->rowid);
-    return prove_constraints(reader, table, reader->values, page) && add_row_to_digest(reader, table, reader->values, walk->rowid);
+    if (!prove_constraints(reader, table, reader->values, page)) {
+        return false;
+    }
+    add_row_to_statement(reader, table, reader->values, walk->rowid);
+    return add_row_to_digest(reader, table, reader->values, walk->rowid);
 }
 
 /* Keep an entry, so that the next one can be compared with it. */

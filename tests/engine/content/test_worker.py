@@ -96,7 +96,7 @@ def test_incomplete_dump_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch
     """The second process says so in SQLite's way, and its scratch database is gone."""
     run = a_run(root)
     accept(run, PREFLIGHT)
-    monkeypatch.setattr(backup, "write_dump", lambda _con, out: out.write("BEGIN;\nCREATE TABLE"))
+    monkeypatch.setattr(backup, "write_dump", lambda _con, out, _: out.write("BEGIN;\nCREATE TABLE"))
 
     with pytest.raises(sqlite3.DatabaseError, match="middle of a statement"):
         run.perform(BACKUP)

@@ -18,14 +18,17 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.page_proof.description import Description, describe_database
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, read_answer
+from sqlite_consolidate.engine.content.page_proof.rows import FEWEST_ROWS, PageRows, statements_of
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.integrity import check_integrity
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
+from tests.support.dumps import dumped
 from tests.support.pages.databases import build
 from tests.support.pages.program import program_with_sanitizers
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Generator
 
     from sqlite_consolidate.engine.content.digest import TableDigest
 else:
@@ -46,12 +49,12 @@ class SanitizedReader:
     """Ask one page reader with sanitizers about many files."""
 
     def __init__(self, program: Path) -> None:
-        self._process = subprocess.Popen([program, "--all"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen([program, "--all"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self._first = self._process.stdout.readline()
 
-    def answer(self, path: Path, lines: list[str]) -> str:
-        """Return the answer about a file, with the first line of the program.
+    def answer(self, path: Path, lines: list[str]) -> bytes:
+        """Return the answer about a file, with the first line of the program and the statements.
 
         It has no end if a sanitizer has ended the program.
         """
@@ -59,17 +62,30 @@ class SanitizedReader:
         request = "\n".join((str(path), f"file {status.st_dev} {status.st_ino}", *lines, "end", ""))
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(request)
+        self._process.stdin.write(request.encode("ascii"))
         self._process.stdin.flush()
         answer = [self._first]
-        while answer[-1] not in ("end\n", ""):
+        while answer[-1] not in (b"end\n", b""):
             answer.append(self._process.stdout.readline())
-        return "".join(answer)
+            if answer[-1].startswith(b"rows "):
+                answer.append(self._process.stdout.read(int(answer[-1].split()[2])))
+        return b"".join(answer)
 
     def close(self) -> int:
         """End the program and return its exit code, in which a leak of memory counts."""
         self._process.communicate()
         return self._process.returncode
+
+
+class _SanitizedRows(PageRows):
+    """Write the rows of every table by the page reader with sanitizers."""
+
+    def __init__(self, path: Path, schema: Schema, reader: SanitizedReader) -> None:
+        super().__init__(path, dict.fromkeys(schema.tables, FEWEST_ROWS))
+        self._reader, self._is_used = reader, True
+
+    def _written(self, _: sqlite3.Connection, lines: list[str]) -> Generator[tuple[int, bytes], None, bool]:
+        return statements_of(iter([self._reader.answer(self._path, lines)]))
 
 
 def damage(sound: bytes, random: Random, page_size: int) -> bytes:
@@ -130,12 +146,31 @@ class Trial:
                 if description.unreadable:
                     return "not asked", False
                 proof = self._prove(description, schema)
-                return _compare(proof, con, schema)
+                differs = _compare_dumps(con, _SanitizedRows(self._path, schema, self._reader))
+                return (differs, True) if differs else _compare(proof, con, schema)
         except (sqlite3.Error, UnicodeDecodeError, KeyError, ValueError):
             return "schema not read", False
 
     def _prove(self, description: Description, schema: Schema) -> PageProof:
-        return read_answer(self._reader.answer(self._path, description.lines), description, schema)
+        answer = self._reader.answer(self._path, description.lines).decode("ascii", "replace")
+        return read_answer(answer, description, schema)
+
+
+def _compare_dumps(con: sqlite3.Connection, pages: PageRows) -> str:
+    """Return how the rows that the reader writes differ from those that SQLite reads.
+
+    The text is empty if they do not differ.
+    """
+    try:
+        by_pages = dumped(con, pages)
+    except (sqlite3.Error, UnicodeDecodeError):
+        return ""
+    if not pages.are_whole:
+        return ""
+    try:
+        return "" if by_pages == dumped(con) else "the rows differ"
+    except (sqlite3.Error, UnicodeDecodeError):
+        return "rows are written that SQLite refuses"
 
 
 def _compare(proof: PageProof, con: sqlite3.Connection, schema: Schema) -> tuple[str, bool]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.content import contents, inspection
+from sqlite_consolidate.engine.content.page_proof import rows
 from sqlite_consolidate.page_reader.availability import PURE, reason_without_program
 from sqlite_consolidate.page_reader.compilation import PROGRAM, compile_program
 
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# Sizes of the smallest databases that it reads.
+# Sizes of the smallest databases that it reads, and of the smallest tables that it writes.
 _SMALLEST = (
     (contents, "PARALLEL_MIN_BYTES"),
     (inspection, "PARALLEL_MIN_BYTES"),
     (inspection, "PAGES_MIN_BYTES"),
+    (rows, "FEWEST_ROWS"),
 )
 
 

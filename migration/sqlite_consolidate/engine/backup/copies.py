@@ -21,6 +21,7 @@ from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
 from sqlite_consolidate.engine.content.contents import dumped_digest, has_wal_frames, load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.dump import write_dump
+from sqlite_consolidate.engine.content.page_proof.rows import PageRows
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
@@ -145,8 +146,9 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
 
     It is the digest of the copy if the dump has everything but what this SQLite lacks something for.
 
-    A large dump is loaded by a second process while this process writes it. That process uses Python's own SQLite. If
-    it fails or gets another digest, this process loads the dump again with the SQLite of the run.
+    The page reader writes the rows of large tables. A second process loads a large dump while it is written. That
+    process uses Python's own SQLite. If it fails or gets another digest, this process loads the dump again with the
+    SQLite of the run.
 
     Raises:
         sqlite3.Error: The dump cannot be loaded.
@@ -157,10 +159,13 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
     limits.progress.begin(sum(rows for rows, _ in copy.tables.values()))
     # O_EXCL refuses an existing file and a symbolic link.
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    pages = PageRows(folder / copy.copy, {name: rows for name, (rows, _) in copy.tables.items()})
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
-        loaded = _dump_and_load(folder / copy.copy, out, part, limits) if copy.size >= PARALLEL_MIN_BYTES else {}
-        if not loaded:
-            _dump(folder / copy.copy, out, limits)
+        loaded = _dump(copy, folder, out, part, limits, pages)
+        if not pages.are_whole:
+            out.seek(0)
+            out.truncate()
+            loaded = _dump(copy, folder, out, part, limits)
     if loaded.get("digest") != copy.digest:
         loaded = {"sha256": digest_file(part), "digest": load_contents(part, limits).digest}
     is_complete = loaded["digest"] == copy.digest or loaded["digest"] == _digest_of_dump(copy, folder, limits)
@@ -175,9 +180,19 @@ def _digest_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits) -> str:
         return dumped_digest(con, copy.table_digests)
 
 
-def _dump_and_load(copy: Path, out: TextIO, part: Path, limits: Limits) -> dict[str, str]:
+def _dump(
+    copy: DatabaseCopy, folder: Path, out: TextIO, part: Path, limits: Limits, pages: PageRows | None = None
+) -> dict[str, str]:
+    """Write the dump of a copy, and load it meanwhile if the copy is large.
+
+    Returns:
+        The digests of its bytes and of its reload, or the error of the load. It is empty if no process has loaded it.
+    """
+    if copy.size < PARALLEL_MIN_BYTES:
+        _write_dump(folder / copy.copy, out, limits, pages)
+        return {}
     with ReadWorker("reload", part, use_stdlib_sqlite=True, limits=limits) as loading:
-        _dump(copy, out, limits)
+        _write_dump(folder / copy.copy, out, limits, pages)
         loading.mark_complete()
         try:
             loaded: dict[str, str] = loading.result()
@@ -186,9 +201,9 @@ def _dump_and_load(copy: Path, out: TextIO, part: Path, limits: Limits) -> dict[
     return loaded
 
 
-def _dump(copy: Path, out: TextIO, limits: Limits) -> None:
+def _write_dump(copy: Path, out: TextIO, limits: Limits, pages: PageRows | None) -> None:
     with contextlib.closing(open_readonly(copy, limits)) as con:
-        write_dump(con, out)
+        write_dump(con, out, pages)
     out.flush()
 
 

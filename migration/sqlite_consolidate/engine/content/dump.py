@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sqlite_consolidate.engine.content.literals import literal, text_literal
+from sqlite_consolidate.engine.content.page_proof.description import Statements
 from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind
@@ -21,8 +22,9 @@ from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from sqlite_consolidate.engine.content.page_proof.rows import PageRows
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
@@ -39,12 +41,13 @@ HEADER = """-- An exact dump of one SQLite database. Load it into an empty datab
 """
 
 
-def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
+def write_dump(con: sqlite3.Connection, out: TextIO, pages: PageRows | None = None) -> None:
     r"""Write one consistent state of the whole database of ``con`` to ``out``.
 
     Args:
         con: Open connection, inside or outside of a transaction. It is only read from.
         out: Text stream with ``errors="surrogateescape"`` and newline ``"\n"``.
+        pages: The page reader for the file that ``con`` has open. None lets SQLite read every row.
     """
     before, begins = con.text_factory, not con.in_transaction
     read_text_losslessly(con)
@@ -64,7 +67,7 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
             for content_table in _content_tables(schema, table):
                 if content_table is not table:
                     out.write(f"DELETE FROM {quoted(content_table.name)};\n")
-                _write_rows(con, content_table, encoding, out)
+                _write_rows(con, schema, content_table, out, pages)
         _write_marks(con, schema, encoding, out)
         _write_late_objects(schema, out)
         out.write(f"PRAGMA user_version={schema.header['user_version']};\n")
@@ -132,25 +135,40 @@ def _wide_literal(value: Any, encoding: str) -> str:
     return text_literal(text, encoding) if text.encode(encoding) == value else f"CAST(x'{value.hex()}' AS TEXT)"
 
 
-def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextIO) -> None:
-    stored = [column.name for column in table.stored]
-    with_rowid = bool(table.rowid) and not table.alias
-    names = ([table.rowid] if with_rowid else []) + stored
+def _write_rows(con: sqlite3.Connection, schema: Schema, table: Table, out: TextIO, pages: PageRows | None) -> None:
+    columns, with_rowid = tuple(column.name for column in table.stored), bool(table.rowid) and not table.alias
+    names = [*([table.rowid] if with_rowid else []), *columns]
     head = f"INSERT INTO {quoted(table.name)}({identifier_list(names)}) VALUES"
-    batch: list[str] = []
-    size = 0
-    wide, progress = encoding != "UTF-8", limits_of(con).progress
-    read_as = [_WIDE.format(quoted(name)) if wide else quoted(name) for name in names]
     rows_of_statement = _BATCH_ROWS if len(names) <= MAX_VALUES else 1  # SQLite reads further rows as SELECTs
-    for row in fetch_rows(con, select_rows(read_as, f"FROM {quoted(table.name)} NOT INDEXED", quoted(table.rowid))):
+    statements = Statements(columns, head, rows_of_statement, _BATCH_CHARS, with_rowid)
+    progress = limits_of(con).progress
+    if pages and (written := pages.statements(con, schema, table, statements)):
+        out.flush()
+        for rows, statement in written:
+            out.buffer.write(statement)
+            progress.counted += rows
+        return
+    for rows, text in _statements(con, table, names, statements, schema.header["encoding"]):
+        out.write(text)
+        progress.counted += rows
+
+
+def _statements(
+    con: sqlite3.Connection, table: Table, names: list[str], statements: Statements, encoding: str
+) -> Iterator[tuple[int, str]]:
+    """Yield the statements of the rows of a table, with the number of their rows."""
+    batch: list[str] = []
+    size, wide = 0, encoding != "UTF-8"
+    read_as = [_WIDE.format(quoted(name)) if wide else quoted(name) for name in names]
+    source = f"FROM {quoted(table.name)} {table.by_itself}"
+    for row in fetch_rows(con, select_rows(read_as, source, quoted(table.rowid))):
         batch.append(f"({','.join([_wide_literal(value, encoding) for value in row] if wide else _literals(row))})")
         size += len(batch[-1])
-        if len(batch) >= rows_of_statement or size >= _BATCH_CHARS:
-            progress.counted += len(batch)
-            out.write(f"{head}{','.join(batch)};\n")
+        if len(batch) >= statements.rows or size >= statements.characters:
+            yield len(batch), f"{statements.head}{','.join(batch)};\n"
             batch, size = [], 0
     if batch:
-        out.write(f"{head}{','.join(batch)};\n")
+        yield len(batch), f"{statements.head}{','.join(batch)};\n"
 
 
 def _content_tables(schema: Schema, table: Table) -> list[Table]:

@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PARALLEL_MIN_BYTES = 16_000_000
 """Smallest database, in bytes, for which a second process saves more time than its start takes."""
@@ -93,6 +93,15 @@ class ReadProcess:
     def output(self) -> bytes:
         """Wait for the end of the program and return what it has printed.
 
+        Raises:
+            sqlite3.Error: The run is interrupted, or its deadline has passed.
+            ProblemError: The program did not finish in time (``reader-late``).
+        """
+        return b"".join(self.chunks())
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what the program prints until it ends.
+
         It waits at most until the deadline. Only time in which this process ran counts, because both processes are
         stopped together by Ctrl-Z.
 
@@ -102,11 +111,13 @@ class ReadProcess:
         """
         allowed = reading_seconds(sum(map(_size, self._files)), self._limits.reader_seconds)
         waited, before = 0.0, time.monotonic()
-        chunks: list[bytes] = []
-        while not chunks or chunks[-1]:
+        is_open = True
+        while is_open:
             if self._limits.interrupted.is_set() or self._limits.deadline.passed:
                 raise interrupted_error()
-            chunks += self._exchange()
+            for chunk in self._exchange():
+                is_open = bool(chunk)
+                yield chunk
             now = time.monotonic()
             waited, before = waited + min(now - before, _LONGEST_POLL_SECONDS), now
             if waited > allowed:
@@ -115,7 +126,6 @@ class ReadProcess:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             raise self._late(allowed) from None
-        return b"".join(chunks)
 
     def _exchange(self) -> list[bytes]:
         """Write what the pipe takes, and return what the program has printed since.

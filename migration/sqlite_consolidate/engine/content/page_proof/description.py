@@ -21,6 +21,9 @@ _COLLATIONS = {"binary": 0, "nocase": 1, "rtrim": 2}
 _ROWID, _EXPRESSION = -1, -2  # columns of index_xinfo that are none of the table
 _VIRTUAL, _STORED = 2, 3  # values of the column "hidden" of table_xinfo for generated columns
 _STRICT_TYPES = {"int": "I", "integer": "I", "real": "R", "text": "T", "blob": "B", "any": "A"}
+_LINE_DIGITS = 100
+"""Hexadecimal digits of a line, which the page reader reads at once."""
+
 _CHECK = re.compile(r"(?<![a-z0-9_])check(?![a-z0-9_])")
 """The keyword of a CHECK. In a comment or a name it declines more than it has to."""
 
@@ -108,6 +111,44 @@ def describe_database(con: sqlite3.Connection, schema: Schema) -> Description:
     return description
 
 
+@dataclass(frozen=True)
+class Statements:
+    """State which INSERT statements the rows of a table are written in.
+
+    Attributes:
+        columns: The columns of a row, in the order of its values.
+        head: What is before the first row of each statement.
+        rows: Most rows of a statement.
+        characters: A statement ends after the row that has this character of all rows.
+        with_rowid: Whether the rowid is the first value.
+    """
+
+    columns: tuple[str, ...]
+    head: str
+    rows: int
+    characters: int
+    with_rowid: bool
+
+
+def describe_rows(con: sqlite3.Connection, schema: Schema, name: str, statements: Statements) -> list[str]:
+    """Describe one ordinary table and the statements of its rows.
+
+    The description is empty where the page reader cannot read the rows.
+
+    Args:
+        con: Open connection.
+        schema: Schema of its database.
+        name: The table.
+        statements: How the rows are written.
+    """
+    row = con.execute("SELECT rootpage FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (name,)).fetchone()
+    listed = schema.tables[name]
+    if row is None or listed.lacks_for_writing:
+        return []
+    table = _Table(con, schema, name, row[0], without_rowid=listed.without_rowid, is_strict=listed.strict)
+    return table.row_lines(statements)
+
+
 class _Table:
     """Describe one table and its indexes."""
 
@@ -136,10 +177,8 @@ class _Table:
         if any(column.hidden == _VIRTUAL for column in self._columns):
             description.declined.append("a virtual generated column")
         counts = bool(self._digested and self._digested.counts_rowid)
-        head = ("table", self._root, int(self._without_rowid), len(self._order), int(counts), self._alias())
         description.tables.append(self._name)
-        description.lines.append(" ".join(map(str, head)))
-        description.lines += [self._column_line(self._columns[cid]) for cid in self._order]
+        description.lines += self._head_lines(counts_rowid=counts)
         description.lines += [f"digest {self._order.index(cid)}" for cid in self._digest_order()]
         if self._without_rowid:
             if not self._is_comparable(self._key):
@@ -148,6 +187,23 @@ class _Table:
         for index in self._indexes:
             if not (self._without_rowid and index.origin == "pk"):
                 self._describe_index(index, roots.pop(index.name), description)
+
+    def row_lines(self, statements: Statements) -> list[str]:
+        """Return the lines of this table and of the statements of its rows, or none."""
+        if self._without_rowid and not self._is_comparable(self._key):
+            return []
+        cids = {column.name: column.cid for column in self._columns}
+        columns = [self._order.index(cids[name]) for name in statements.columns]
+        head = statements.head.encode("utf-8", "surrogateescape").hex()
+        lines = ["part", *self._head_lines(counts_rowid=False)]
+        lines += [f"insert {column}" for column in ([_ROWID] if statements.with_rowid else []) + columns]
+        lines.append(f"most {statements.rows} {statements.characters}")
+        lines += [f"head {head[at : at + _LINE_DIGITS]}" for at in range(0, len(head), _LINE_DIGITS)]
+        return lines + (self._index_lines("key", self._root, unique=True, terms=self._key) if self._key else [])
+
+    def _head_lines(self, *, counts_rowid: bool) -> list[str]:
+        head = ("table", self._root, int(self._without_rowid), len(self._order), int(counts_rowid), self._alias())
+        return [" ".join(map(str, head)), *(self._column_line(self._columns[cid]) for cid in self._order)]
 
     def _describe_index(self, index: _Index, root: int, description: Description) -> None:
         terms = self._terms(index.name)

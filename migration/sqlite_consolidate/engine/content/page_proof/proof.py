@@ -7,6 +7,7 @@ the database.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.page_proof.description import Description
@@ -72,17 +74,16 @@ def prove_pages(path: Path, con: sqlite3.Connection, schema: Schema, *, program:
     Raises:
         sqlite3.Error: The run is interrupted, or its deadline has passed.
     """
-    if reason := _reason_to_decline(path, program):
+    if reason := reason_to_decline(path, program):
         return PageProof(unreadable=(reason,))
     description = describe_database(con, schema)
     if description.unreadable:
         return PageProof(unreadable=tuple(description.unreadable))
-    status = path.stat()
-    request = "\n".join((f"file {status.st_dev} {status.st_ino}", *description.lines, "end", ""))
-    return read_answer(_answer(program, path, request, limits_of(con)), description, schema)
+    return read_answer(_answer(program, path, description.lines, limits_of(con)), description, schema)
 
 
-def _reason_to_decline(path: Path, program: Path) -> str:
+def reason_to_decline(path: Path, program: Path = PROGRAM) -> str:
+    """Return why the page reader does not read a file, or an empty text."""
     if os.environ.get(PURE) == "1":
         return f"{PURE}=1"
     if not program.exists():
@@ -95,12 +96,30 @@ def _reason_to_decline(path: Path, program: Path) -> str:
     return ""
 
 
-def _answer(program: Path, path: Path, request: str, limits: Limits) -> str:
-    seconds = int(reading_seconds(path.stat().st_size, limits.reader_seconds)) + 1
+def start_reader(path: Path, lines: Sequence[str], limits: Limits, program: Path = PROGRAM) -> ReadProcess:
+    """Start the page reader on a file, with a request.
+
+    Args:
+        path: The file.
+        lines: What is asked about it.
+        limits: They end the wait for the answer.
+        program: The page reader.
+
+    Raises:
+        OSError: The page reader cannot be started, or has ended.
+    """
+    status = path.stat()
+    seconds = int(reading_seconds(status.st_size, limits.reader_seconds)) + 1
     command: list[str | Path] = [program, os.path.abspath(path), str(seconds)]  # noqa: PTH100 -- no link is resolved
+    process = ReadProcess(command, [path], path.name, limits, {})
+    with suppress(BrokenPipeError):  # it has ended, and its answer has no end
+        process.write("\n".join((f"file {status.st_dev} {status.st_ino}", *lines, "end", "")).encode("ascii"))
+    return process
+
+
+def _answer(program: Path, path: Path, lines: Sequence[str], limits: Limits) -> str:
     try:
-        with ReadProcess(command, [path], path.name, limits, {}) as process:
-            process.write(request.encode("ascii"))
+        with start_reader(path, lines, limits, program) as process:
             return process.output().decode("ascii", "replace")
     except (OSError, ProblemError) as error:
         return f"{first_line()}\nunreadable {type(error).__name__}\nend\n"
