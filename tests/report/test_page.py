@@ -166,7 +166,7 @@ def test_page_one_answers_the_change_record(accepted: Record) -> None:
         "logs/task_queue.db:tasks version default none 0",
         "t-1 open",
         "No log was watched for new errors",
-        "90 rows of 2 tables from 1 database arrived in workspace.db.",
+        "90 rows of 2 tables from 1 source database arrived in workspace.db.",
         "400.0 KiB → 452.0 KiB",
         'get_workspace_root() / "workspace.db"',
         "sqlite 3.53.0",

@@ -84,7 +84,7 @@ def test_limits_name_what_was_not_examined() -> None:
         "References to old databases were not searched for, because the plan names no [scan] paths.",
         "No log was watched for new errors, because the plan names no [logs] files.",
         "No SQL dump was made, because the plan states dump = false.",
-        "old: the number of rows was not compared with the plan, because it states none for tasks.",
+        "old: the plan states no number of rows for tasks, so the run did not compare it.",
     )
 
 

@@ -88,7 +88,7 @@ def limits(plan: Plan, mode: Mode) -> tuple[str, ...]:
     if not plan.dump:
         sentences.append("No SQL dump was made, because the plan states dump = false.")
     sentences += [
-        f"{source.name}: the number of rows was not compared with the plan, because it states none for {names}."
+        f"{source.name}: the plan states no number of rows for {names}, so the run did not compare it."
         for source in plan.stated.sources
         if (names := ", ".join(_uncounted_tables(source)))
     ]

@@ -39,7 +39,7 @@ def smoke_findings(test: Smoke, result: SmokeResult) -> list[Finding]:
     """Return what a reader should know about a smoke test beside its observations."""
     findings = []
     if only_imports(test):
-        text = "only imports code. It does not show that the application reads the target."
+        text = "this smoke test only imports code. It does not show that the application reads the target."
         findings.append(Finding.of("smoke-only-imports", test.name, text))
     if result.remaining:
         number = counted(len(result.remaining), "process", "processes")

@@ -316,7 +316,7 @@ def _count_rows(databases: InspectedDatabases, tables: list[MappedTable]) -> Non
         if count is not None and count != stated.rows:
             has = "the source has" if len(stated.files) == 1 else f"its {len(stated.files)} files have"
             fact = f"the plan expects {counted(stated.rows, 'row')}, {has} {count}."
-            hint = "Find out why, and correct rows in the plan."
+            hint = "Find out why, and correct the key rows in the plan."
             databases.problems.append(Problem("other-count", stated.subject, fact, hint, criterion="rows-as-stated"))
 
 

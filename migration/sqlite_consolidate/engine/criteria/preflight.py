@@ -35,7 +35,7 @@ if TYPE_CHECKING:
             """Return the name of the plan file."""
 
 
-NO_APPROVAL = "no --allowed-signers demands that the plan is signed"
+NO_APPROVAL = "without --allowed-signers no signature of the plan is demanded"
 """Why no approval of the plan is demanded."""
 
 
@@ -223,7 +223,7 @@ def rehearsed(run: RunResults) -> list[Observation]:
         return [not_required(subject, "this run is the rehearsal")]
     refusal = run.rehearsal.refusal
     if limit is None and known is None:
-        reason = f"no report of one counts: {refusal}" if refusal else "there is no report of one"
+        reason = f"no report of one can be used: {refusal}" if refusal else "there is no report of one"
         return [not_required(subject, f"the plan demands no rehearsal, and {reason}")]
     expected = "none demanded by the plan" if limit is None else f"one that is at most {limit / 3600:g} h old"
     hint = f"Rehearse: pytest -m verify (reports in {run.request.settings.reports.name}), then migrate."

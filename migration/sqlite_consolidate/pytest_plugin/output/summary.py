@@ -112,7 +112,8 @@ def _not_held(record: Record) -> list[list[str]]:
             subject = f"{entry.subject}: " if entry.subject else ""
             expected = "" if says_all(entry.expected) else f" (expected: {entry.expected})"
             todo, *pasted = entry.todo.splitlines() if entry.criterion == _PASTED else [entry.todo]
-            words = (f"{entry.criterion}: {subject}{entry.observed}{expected}", entry.rows_text, todo)
+            full_stop = "." if expected and (entry.rows_text or todo) else ""
+            words = (f"{entry.criterion}: {subject}{entry.observed}{expected}{full_stop}", entry.rows_text, todo)
             problems.append([" ".join(part for part in words if part), *(f"  {line}" for line in pasted)])
     return problems
 

@@ -147,7 +147,7 @@ class Facts:
         yield "no", self._no
         yield "each_row", f"Each of the {count_of(rows)}" if rows > 1 else "Each row"
         yield "tables", count_of(len(flow), "table")
-        yield "sources", count_of(len({move.source for move in flow}), "database")
+        yield "sources", count_of(len({move.source for move in flow}), "source database")
         yield "databases", count_of(self.databases, "database")
         yield "target", record.target.file if record.target else "the target"
         yield "unmoved", count_of(self.unmoved)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
-ALL_ROWS_MOVE = "each row of each moved table has to move"
+ALL_ROWS_MOVE = "no table of the plan has where or follows"
 """What an entry observes if the plan leaves no row behind by ``where`` or ``follows``."""
 
 _KEPT = "rows that have to move of"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
-NOTHING_DERIVED = "the plan derives nothing again"
+NOTHING_DERIVED = "the plan has neither a [[rebuild]] nor a [[refresh]]"
 
 
 def derived_right(compared: TargetComparison) -> list[Observation]:

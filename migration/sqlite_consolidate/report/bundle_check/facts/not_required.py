@@ -172,5 +172,5 @@ def _of_rehearsal(plan: Plan, record: Record) -> Iterator[Fact]:
         yield Fact("rehearsed", subject, _NOTHING, "this run is the rehearsal")
     elif plan.require_rehearsal is None:
         known = "|".join(re.escape(attempt.run) for attempt in record.attempts if attempt.mode is Mode.REHEARSAL)
-        reasons = rf"(; ({known}) passed at .*|, and (no report of one counts: .*|there is no report of one))"
+        reasons = rf"(; ({known}) passed at .*|, and (no report of one can be used: .*|there is no report of one))"
         yield Fact("rehearsed", subject, _NOTHING, f"the plan demands no rehearsal{reasons}", is_pattern=True)
