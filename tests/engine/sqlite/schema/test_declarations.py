@@ -57,6 +57,7 @@ def facts(table: str, options: str = "") -> dict[str, list[Any]]:
         ("a INT DEFAULT (1+1)", "a INT DEFAULT ( 1 + 1 )"),
         ("a TEXT DEFAULT 'it''s'", 'a TEXT DEFAULT "it\'s"'),
         ("a TEXT DEFAULT 'q'", "a TEXT DEFAULT q"),
+        ("a TEXT DEFAULT 'ab'", "a TEXT DEFAULT [ab]"),
         ("a TEXT DEFAULT CURRENT_TIMESTAMP", "a TEXT DEFAULT current_timestamp"),
         ("a VARCHAR(10), b DECIMAL(3,2)", "a varchar( 10 ), b Decimal (3, 2)"),
         ("a INT CHECK(a IS NOT NULL)", "a INT CHECK(a NOTNULL)"),
