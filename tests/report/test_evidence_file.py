@@ -58,7 +58,8 @@ def of_schema_1(record: Record) -> dict[str, Any]:
     del document["key_maps"], document["derived"]
     document.pop("planned", None)
     document["attempts"] = [
-        {key: value for key, value in run.items() if key != "already"} for run in document["attempts"]
+        {key: value for key, value in run.items() if key not in ("already", "has_failed_criterion")}
+        for run in document["attempts"]
     ]
     document["findings"] = [finding["text"] for finding in document["findings"]]
     document["stages"] = [

@@ -204,6 +204,7 @@ class Attempt:
         backup_set: Path relative to the workspace; empty if it made none.
         report: Name of its folder under reports; empty if there is none.
         cut_short: Why it is known to be interrupted; empty for a run that came to its end.
+        has_failed_criterion: Whether a criterion failed; None if its manifest does not state it.
     """
 
     run: str
@@ -220,6 +221,7 @@ class Attempt:
     backup_set: str = ""
     report: str = ""
     cut_short: str = ""
+    has_failed_criterion: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -290,6 +292,11 @@ class Record:
     asked: dict[str, str] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_failed_criterion(self) -> bool:
+        """Return whether a criterion failed."""
+        return any(entry.outcome is Outcome.FAILED for entry in self.criteria)
 
     @property
     def not_shown(self) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ _LISTS: dict[str, type] = {
     "attempts": Attempt,
 }
 _OTHER_KEYS = ("schema", "mode", "workspace", "sources", "target", "not_shown", "planned")
-_IF_KNOWN = ("rows", "read", "written")
+_IF_KNOWN = ("rows", "read", "written", "has_failed_criterion")
 _KEYS = {"criterion": "id", "aspect": "what"}
 _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
     Evidence: {"outcome": Outcome, "relation": Relation},

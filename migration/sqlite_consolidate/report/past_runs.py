@@ -30,7 +30,12 @@ _RUN = re.compile(r"\d{8}_\d{6}-[a-z]+")
 _MOST_BYTES = 1_000_000  # bytes; a manifest of ours has some thousand
 _NO_END = "its report has no end, so it was killed or was still running"
 _FIELDS = [field.name for field in fields(Attempt) if field.name not in ("report", "cut_short")]
-_OPTIONAL: dict[str, tuple[type, ...]] = {"already": (bool,), "exit_code": (int, type(None))}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "already": (bool,),
+    "exit_code": (int, type(None)),
+    "has_failed_criterion": (bool, type(None)),
+}
+_ADDED = {"has_failed_criterion": None}  # fields that manifests of earlier releases lack
 
 
 def workspace_id(workspace: Path) -> str:
@@ -95,11 +100,11 @@ def parse_manifest(manifest: bytes, report: str) -> Attempt | None:
         report: Name of the folder of the manifest, or empty if that does not matter.
     """
     try:
-        document = json.loads(manifest)["about"]
+        document = _ADDED | json.loads(manifest)["about"]
         values = {name: document[name] for name in _FIELDS}
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    if not all(isinstance(value, _OPTIONAL.get(name, (str,))) for name, value in values.items()):
+    if not all(isinstance(value, _TYPES.get(name, (str,))) for name, value in values.items()):
         return None
     if values["mode"] not in list(Mode) or values["verdict"] not in get_args(Verdict):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.report.past_runs import describe_run, parse_manifest
 from sqlite_consolidate.report.statements.endings import Ending, ending_of
 from tests.support.reports.scripted_run import ended, record_of_run, scripts
 
@@ -48,6 +50,17 @@ def test_refusal_is_named_by_mode_and_exit_code(
 ) -> None:
     """The first word says what became of the workspace."""
     assert ending_of(replace(refused, mode=mode, exit_code=exit_code)) is ending
+
+
+@pytest.mark.parametrize("mode", [mode for mode in Mode if mode not in (Mode.SELFTEST, Mode.BUNDLE)])
+def test_manifest_tells_the_ending_of_its_report(tmp_path: Path, mode: Mode) -> None:
+    """The index of all runs has the word of each report."""
+    for name, script in scripts(mode).items():
+        record = record_of_run(ended(tmp_path, mode, script))
+        attempt = parse_manifest(json.dumps({"about": describe_run(record)}).encode(), "")
+
+        assert attempt is not None
+        assert ending_of(attempt) is ending_of(record), name
 
 
 def test_check_that_was_not_made_is_not_confirmed(refused: Record) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Verdict = Literal["accepted", "refused", "not shown"]
 
+FAILED_CHECK = "Not intact any more"
+"""Verdict on a finished consolidation of which a criterion failed."""
+
 
 def verdict(log: RunLog) -> Verdict:
     """Return ``accepted`` only if each stage and each demanded criterion passed.
@@ -83,7 +86,7 @@ def headline(log: RunLog) -> str:
     word = "Refused" if decided == "refused" else "Not shown"
     failed = any(result.outcome is Outcome.FAILED for result in log.results.values())
     if log.mode == "check" and failed:
-        return f"Not intact any more. {changes}"
+        return f"{FAILED_CHECK}. {changes}"
     if log.mode == "bundle":
         return f"{word}. The bundle is not as a run leaves it: do not rely on it."
     return f"{word}. {changes}"

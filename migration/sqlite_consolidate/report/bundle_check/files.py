@@ -115,7 +115,8 @@ def _plan(plan: bytes, record: Record) -> Iterator[_Pair]:
 def _manifest(attempt: Attempt, record: Record) -> Iterator[_Pair]:
     yield f"{MANIFEST}: mode", record.mode.in_evidence, attempt.mode.in_evidence
     for name, value in describe_run(record).items():
-        if name != "mode":
+        is_unknown = name == "has_failed_criterion" and attempt.has_failed_criterion is None  # an earlier release
+        if name != "mode" and not is_unknown:
             yield f"{MANIFEST}: {name}", str(value), str(getattr(attempt, name))
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.report.evidence import Record
+from sqlite_consolidate.engine.run.verdict import FAILED_CHECK
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.report.evidence import Attempt
+    from sqlite_consolidate.report.evidence import Attempt, Record
 
 Tone = Literal["good", "bad", "open"]
 """Only an acceptance is ``good``. Where nothing was decided, the tone is ``open``."""
@@ -34,7 +33,7 @@ class Ending(Enum):
     STRANDED = ("Failed, not rolled back", "bad", "Refused", "Not shown", "Refused, not rolled back",
                 "Refused, not put back")  # fmt: skip
     UNREHEARSED = ("Rehearsal failed", "bad", "Refused")
-    NOT_INTACT = ("Not intact any more", "bad", "Refused")
+    NOT_INTACT = (FAILED_CHECK, "bad", "Refused")
     NOT_CONFIRMED = ("Not confirmed", "bad", "Refused")
     NOT_ROLLED_BACK = ("Rollback refused", "bad", "Refused")
     INTERRUPTED = ("Interrupted", "open")
@@ -58,7 +57,7 @@ _ACCEPTED = {ending.word: ending for ending in Ending if ending.tone == "good"}
 def ending_of(run: Record | Attempt) -> Ending:
     """Return how a run ended, by its verdict, mode and exit code.
 
-    Whether a check of a consolidation failed or could not be made is known only to a record, by its criteria.
+    A check of a consolidation that was not made differs from one that failed by its criteria.
     """
     if not run.finished:
         return Ending.UNFINISHED
@@ -73,8 +72,7 @@ def ending_of(run: Record | Attempt) -> Ending:
 
 def _refusal(run: Record | Attempt) -> Ending:
     if run.mode.only_judges:
-        failed = isinstance(run, Record) and any(entry.outcome is Outcome.FAILED for entry in run.criteria)
-        return Ending.NOT_INTACT if run.mode is Mode.CHECK and failed else Ending.NOT_CONFIRMED
+        return Ending.NOT_INTACT if run.mode is Mode.CHECK and run.has_failed_criterion else Ending.NOT_CONFIRMED
     if run.mode is Mode.ROLLBACK:
         return Ending.NOT_ROLLED_BACK
     acted = {Mode.MIGRATE: Ending.FAILED, Mode.REHEARSAL: Ending.UNREHEARSED}
