@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.observation import Outcome, says_all
@@ -52,6 +54,16 @@ class Line:
         return says_all(self.expected)
 
 
+def anchor_of(criterion: str) -> str:
+    """Return the id of the element of a criterion, which is the same in every report.
+
+    A plan chooses the names of smoke tests, so a digest stands for what an id cannot have.
+    """
+    words = re.sub(r"[^a-z0-9]+", "-", criterion.lower()).strip("-")[:_LONG_TEXT]
+    digest = "" if words == criterion else f"-{sha256(criterion.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
+    return f"criterion-{words}{digest}"
+
+
 def criteria_lines(record: Record) -> list[Line]:
     """Return a line for each piece of evidence.
 
@@ -74,9 +86,6 @@ class _LineBuilder:
 
     def __init__(self, record: Record) -> None:
         self._mode = record.mode
-        self._places = {
-            criterion: place for place, criterion in enumerate(dict.fromkeys(e.criterion for e in record.criteria), 1)
-        }
         self._examined = Counter[str]()
         for entry in record.criteria:
             self._examined[entry.criterion] += entry.examined
@@ -101,7 +110,7 @@ class _LineBuilder:
             criteria.add(entry.criterion)
 
     def _line(self, entry: Evidence, *, first: bool) -> Line:
-        anchor = "" if entry.criterion in self._anchored else f"criterion-{self._places[entry.criterion]}"
+        anchor = "" if entry.criterion in self._anchored else anchor_of(entry.criterion)
         self._anchored.add(entry.criterion)
         todo = "" if entry.holds else entry.todo
         return Line(
