@@ -73,8 +73,11 @@ def time_taken(record: Record | Attempt) -> str:
     Start and end are whole seconds. Below a minute, their difference is therefore given as ``about 4 s``.
     """
     seconds = elapsed(record)
-    if seconds is None:
-        return ""
+    return "" if seconds is None else rough_duration(seconds)
+
+
+def rough_duration(seconds: float) -> str:
+    """Return a difference of whole seconds, as in ``about 4 s``."""
     if seconds < _SECONDS_COUNT:
         return f"about {seconds:.0f} s" if seconds else "less than 1 s"
     return duration(seconds)

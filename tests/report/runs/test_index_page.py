@@ -148,6 +148,18 @@ def test_index_shows_times_beside_the_longest(tmp_path: Path, accepted: Record) 
     assert bars == [50.0, 100.0]
 
 
+def test_index_shows_the_trend_of_accepted_runs(tmp_path: Path, accepted: Record, refused: Record) -> None:
+    """A refused run takes no time, and one run is no trend."""
+    for day, record in enumerate((accepted, refused, accepted, replace(accepted, mode=Mode.CHECK))):
+        _left(tmp_path, record, f"2026112{day}_120603-{record.mode}")
+
+    text = _index(tmp_path)
+
+    assert re.findall(r"(\w+): (\d+) accepted", text) == [("migrate", "2")]
+    (points,) = [attrs["points"] for tag, attrs in Elements(text).elements if tag == "polyline"]
+    assert points == "0.0,1.0 100.0,1.0"
+
+
 def test_index_is_private_and_replaced(tmp_path: Path, accepted: Record) -> None:
     """It has mode 0600, replaces the old index, and leaves no other file."""
     (tmp_path / "index.html").write_text("old")

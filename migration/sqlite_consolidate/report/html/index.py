@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.report.file_names import PAGE, zip_of
-from sqlite_consolidate.report.formatting import elapsed, time_taken
-from sqlite_consolidate.report.html.page_scripts import script_digest
+from sqlite_consolidate.report.formatting import elapsed, rough_duration, time_taken
+from sqlite_consolidate.report.html.page_scripts import table_policy, table_script
 from sqlite_consolidate.report.html.template_environment import load_template
 from sqlite_consolidate.report.past_runs import past_runs
 from sqlite_consolidate.report.statements.endings import ending_of
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 NAME = "index.html"
 _FOLDER = Path(__file__).with_name("templates")
-_CSS, _SCRIPT = _FOLDER / "page.css", _FOLDER / "index.js"
+_CSS = _FOLDER / "page.css"
+_MOST_POINTS = 40  # of the newest runs in a trend
 _STYLE_BY_TONE = {"good": "passed", "bad": "failed", "open": "not-examined"}
 
 
@@ -56,6 +57,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Trend:
+    """Hold the times of the accepted runs of one kind, oldest first.
+
+    Attributes:
+        kind: Mode of the runs.
+        text: Number, shortest, longest and last time in words.
+        points: Times as points of a line in a picture of 100 by 20.
+    """
+
+    kind: str
+    text: str
+    points: str
+
+
+@dataclass(frozen=True)
 class Group:
     """Hold the runs of one workspace, newest first.
 
@@ -67,6 +83,15 @@ class Group:
     workspace: str
     id: str
     rows: list[Row]
+
+    @property
+    def trends(self) -> list[Trend]:
+        """Return the trend of each kind that has two accepted runs or more."""
+        times: defaultdict[str, list[float]] = defaultdict(list)
+        for attempt in (row.attempt for row in reversed(self.rows)):
+            if attempt and attempt.verdict == "accepted" and not attempt.already:
+                times[attempt.mode].append(elapsed(attempt) or 0)
+        return [_trend(kind, seconds) for kind, seconds in times.items() if len(seconds) > 1]
 
 
 def write_index(reports: Path) -> None:
@@ -83,12 +108,8 @@ def write_index(reports: Path) -> None:
 
 def render_index(groups: list[Group]) -> str:
     """Return the page for these workspaces, with every text printable and escaped."""
-    from markupsafe import Markup
-
-    style, script = (path.read_text("utf-8") for path in (_CSS, _SCRIPT))
-    # Style and script are files of this project, and the digests are over their exact characters.
-    digests = {f"{name}_digest": Markup(script_digest(text)) for name, text in (("style", style), ("script", script))}  # noqa: S704 -- see above
-    return _template().render(groups=groups, style=Markup(style), script=Markup(script), **digests)  # noqa: S704 -- see above
+    style = _CSS.read_text("utf-8")
+    return _template().render(groups=groups, style=style, script=table_script(), policy=table_policy(style))
 
 
 def _groups(runs: list[tuple[Path, Attempt | None]]) -> list[Group]:
@@ -119,6 +140,14 @@ def _row(folder: Path, attempt: Attempt | None, most: float) -> Row:
         page=f"{folder.name}/{page_file.name}" if page_file.is_file() else "",
         bundle=zip_file.name if zip_file.is_file() else "",
     )
+
+
+def _trend(kind: str, seconds: list[float]) -> Trend:
+    shown = seconds[-_MOST_POINTS:]
+    longest, step = max(shown) or 1, 100 / (len(shown) - 1)
+    points = " ".join(f"{place * step:.1f},{19 - 18 * value / longest:.1f}" for place, value in enumerate(shown))
+    least, most, last = map(rough_duration, (min(seconds), max(seconds), seconds[-1]))
+    return Trend(kind, f"{len(seconds)} accepted, {least} to {most}, last {last}", points)
 
 
 @cache

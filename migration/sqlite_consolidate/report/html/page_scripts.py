@@ -15,7 +15,7 @@ _PAGE_START = '<!DOCTYPE html>\n<html lang="en">\n  <head>\n    <meta charset="u
 
 
 def script_digest(script: str) -> str:
-    """Return the SHA-256 of a script in base64, as a content policy names it."""
+    """Return the SHA-256 of a script or style in base64, as a content policy names it."""
     return base64.b64encode(hashlib.sha256(script.encode("utf-8", "replace")).digest()).decode("ascii")
 
 
@@ -24,6 +24,21 @@ def own_script() -> str:
     """Return the text of the script that filters the page."""
     script = Path(__file__).with_name("templates") / "page.js"
     return script.read_text("utf-8")
+
+
+@cache
+def table_script() -> str:
+    """Return the text of the script that searches a table with groups."""
+    return (Path(__file__).with_name("templates") / "grouped_table.js").read_text("utf-8")
+
+
+def table_policy(style: str) -> str:
+    """Return the policy of a page with one style and the script of its table."""
+    script = script_digest(table_script())
+    return (
+        f"default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{script_digest(style)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def policy_element(*digests: str) -> str:
