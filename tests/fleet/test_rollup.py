@@ -13,6 +13,7 @@ import pytest
 
 import sqlite_consolidate
 from sqlite_consolidate.fleet.bundle_summary import BundleSummary
+from sqlite_consolidate.fleet.earlier_runs import earlier_roll_ups
 from sqlite_consolidate.fleet.fleet_file import FleetFile
 from sqlite_consolidate.fleet.members import Member
 from sqlite_consolidate.fleet.model import Fleet
@@ -130,13 +131,14 @@ def test_page_loads_nothing_and_escapes_every_text(tmp_path: Path) -> None:
 
     text = render_page(rolled_up(row_from_run(member, "migrate", run)), tmp_path)
 
-    assert "<script" not in text
+    assert text.count("<script") == 1
     assert "<img" not in text
     assert "&lt;script&gt;" in text
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
     assert policy
-    assert policy.group(1).startswith("default-src 'none'; style-src 'sha256-") or "&#39;none&#39;" in policy.group(1)
+    assert policy.group(1).startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe" not in policy.group(1)
+    assert "alert(1)</script>" not in text
     assert "://" not in re.sub(r"<style>.*</style>", "", text, flags=re.DOTALL)
 
 
@@ -154,3 +156,45 @@ def test_only_a_report_on_this_host_is_linked(tmp_path: Path) -> None:
 
     assert 'href="../workspaces/bonn-1/a%20run%231/audit.html"' in near
     assert "href=" not in far
+
+
+def test_page_groups_workspaces_by_standing(tmp_path: Path) -> None:
+    """Those that need a person are first."""
+    rows = [row_from_run(replace(MEMBER, name=name), "migrate", WorkspaceRun("h", code, 1.0, bundle))
+            for name, code, bundle in (("bonn", 0, GOOD), ("kiel", 1, BAD), ("trier", 0, GOOD))]  # fmt: skip
+
+    groups = re.findall(r"<tbody>.*?</tbody>", render_page(rolled_up(*rows), tmp_path), re.DOTALL)
+
+    assert [re.findall(r'<th scope="row">(\w+)', group) for group in groups] == [["kiel"], ["bonn", "trier"]]
+
+
+def test_page_shows_earlier_runs_of_the_fleet(tmp_path: Path) -> None:
+    """Each workspace has its standing of the last run of the same verb beside it."""
+    last = rolled_up(row_from_run(MEMBER, "migrate", WorkspaceRun("h", 1, 2.5, BAD)))
+    last = last.model_copy(update={"run": "20261121_120000-fleet-migrate"})
+    for name, text in (
+        ("20261121_120000-fleet-migrate", to_json(last)),
+        ("20261120_120000-fleet-migrate", "{"),
+        ("20261119_120000-fleet-migrate", to_json(last.model_copy(update={"started": "x"}))),
+        ("20261118_120000-fleet-migrate", to_json(last.model_copy(update={"fleet": "other.toml"}))),
+        ("20261123_120000-fleet-migrate", to_json(last)),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "fleet.json").write_text(text)
+    (tmp_path / "20261117_120000-fleet-migrate").mkdir()
+    rollup = rolled_up(row_from_run(MEMBER, "migrate", WorkspaceRun("h", 0, 1.0, GOOD)))
+
+    earlier = earlier_roll_ups(tmp_path, rollup.fleet, rollup.run)
+
+    assert earlier == [last]
+    page = render_page(rollup, tmp_path / rollup.run, earlier)
+    assert "failed, 2.50 s" in page
+    assert page.count("-fleet-migrate</th>") == 2
+
+
+def test_page_of_a_first_run_has_no_trend(tmp_path: Path) -> None:
+    """There is nothing to compare with."""
+    page = render_page(rolled_up(row_from_run(MEMBER, "migrate", WorkspaceRun("h", 0, 1.0, GOOD))), tmp_path)
+
+    assert 'id="trend"' not in page
+    assert "Last time" not in page

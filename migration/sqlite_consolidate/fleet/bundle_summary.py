@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from sqlite_consolidate.engine.run.run_log import Evidence
     from sqlite_consolidate.report.evidence import DatabaseRecord, Record
 
 _MAX_REASONS, _MAX_LENGTH = 3, 300
+_MAX_HINT = 300
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class BundleSummary:
         manifest_sha256: Digest of ``manifest.json``, which has the digests of all files. Empty if the run was cut
             short.
         mode: Mode of the run. ``verdict``, ``headline`` and ``already`` are those of ``evidence.json``.
-        reasons: The first criteria that failed, with expected and observed values, and how many more failed.
+        reasons: The first criteria that failed, with what was observed and what to do, and how many more failed.
         rows: Number of rows that the target has gained, without the history; None when it is unknown.
     """
 
@@ -104,12 +106,14 @@ def _summary(folder: Path, manifest: bytes, evidence: bytes) -> BundleSummary:
 
 def _reasons(record: Record) -> tuple[str, ...]:
     failed = [entry for entry in record.criteria if entry.outcome is Outcome.FAILED]
-    reasons = [
-        f"{entry.criterion}: {entry.subject}: {entry.rows_text or f'{entry.observed} (expected: {entry.expected})'}"
-        for entry in failed[:_MAX_REASONS]
-    ]
     rest = [f"and {len(failed) - _MAX_REASONS} more: see its report"] if len(failed) > _MAX_REASONS else []
-    return (*(reason[:_MAX_LENGTH] for reason in reasons), *rest)
+    return (*map(_reason, failed[:_MAX_REASONS]), *rest)
+
+
+def _reason(entry: Evidence) -> str:
+    """Return in one line what failed and what to do, with the id of the message."""
+    fact = f"{entry.criterion}: {entry.subject}: {entry.rows_text or entry.difference}"[:_MAX_LENGTH]
+    return f"{fact} To do: {entry.todo[:_MAX_HINT]}" if entry.todo else fact
 
 
 def _rows(target: DatabaseRecord | None) -> int | None:

@@ -1,25 +1,25 @@
 """Render the roll-up as one static page in the style of a run's report.
 
-The page has no script and loads nothing.
+The page loads nothing, and its only script searches the table of workspaces.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.report.file_names import PAGE
-from sqlite_consolidate.report.formatting import shortened
+from sqlite_consolidate.report.formatting import count_of, shortened
 from sqlite_consolidate.report.html.page import STYLES
+from sqlite_consolidate.report.html.page_scripts import table_policy, table_script
 from sqlite_consolidate.report.html.template_environment import load_template
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jinja2 import Template
 
     from sqlite_consolidate.fleet.rollup import RollUp, Row, Standing
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _STYLES = (*STYLES, Path(__file__).with_name("page.css"))
 _MAX_TEXT = 600
+_MOST_RUNS = 30
+PAGE_NAME = "fleet.html"
 
 # The CSS class of each standing, as in the report of a run.
 _CSS_CLASSES: dict[Standing, str] = {
@@ -45,22 +47,28 @@ _HINTS: dict[Standing, str] = {
 }
 
 
-def render_page(rollup: RollUp, folder: Path) -> str:
+def render_page(rollup: RollUp, folder: Path, earlier: Sequence[RollUp] = ()) -> str:
     """Return the roll-up as an HTML page.
 
     Args:
         rollup: The roll-up. Every text of it is made printable and escaped.
         folder: Folder of the page. Bundles on this host are linked relative to it.
+        earlier: Earlier roll-ups of the fleet, oldest first.
     """
     css = "".join(style.read_text("utf-8") for style in _STYLES)
-    digest = base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
+    alike = [each for each in earlier if each.verb == rollup.verb]
     context: dict[str, Any] = {
         "css": css,
-        "policy": f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        "script": table_script(),
+        "policy": table_policy(css),
         "rollup": rollup,
+        "groups": _by_standing(rollup),
+        "before": {row.workspace: row for row in alike[-1].workspaces} if alike else {},
+        "trend": _trend([*earlier, rollup]) if earlier else [],
         "title": _title(rollup),
         "tone": "good" if rollup.exit_code == ExitCode.ACCEPTED else "bad" if _has_failures(rollup) else "open",
-        "elapsed": _elapsed(rollup),
+        "elapsed": rollup.elapsed,
+        "pages": {each.run for each in earlier if (folder.parent / each.run / PAGE_NAME).is_file()},
         "to_review": _to_review(rollup),
         "hints": _HINTS,
         "links": {row.workspace: _link(row, rollup.host, folder) for row in rollup.workspaces},
@@ -87,8 +95,24 @@ def _to_review(rollup: RollUp) -> list[list[Row]]:
     return list(groups.values())
 
 
-def _elapsed(rollup: RollUp) -> float:
-    return (datetime.fromisoformat(rollup.finished) - datetime.fromisoformat(rollup.started)).total_seconds()
+def _by_standing(rollup: RollUp) -> dict[Standing, list[Row]]:
+    """Return the rows of each standing, those that need a person first."""
+    groups: dict[Standing, list[Row]] = {standing: [] for standing in rollup.totals}
+    for row in rollup.workspaces:
+        groups[row.standing].append(row)
+    return {standing: rows for standing, rows in groups.items() if rows}
+
+
+def _trend(rollups: Sequence[RollUp]) -> list[tuple[RollUp, float, float]]:
+    """Return fleet runs, newest first, with the time of each.
+
+    The second number is the time in hundredths of the longest run of the same verb.
+    """
+    longest: dict[str, float] = {}
+    for each in rollups:
+        longest[each.verb] = max(longest.get(each.verb, 0.0), each.elapsed)
+    newest = reversed(rollups[-_MOST_RUNS:])
+    return [(each, each.elapsed, 100 * each.elapsed / (longest[each.verb] or 1)) for each in newest]
 
 
 def _link(row: Row, host: str, folder: Path) -> str:
@@ -100,4 +124,4 @@ def _link(row: Row, host: str, folder: Path) -> str:
 
 
 def _template() -> Template:
-    return load_template(_TEMPLATE, shortened=lambda text: shortened(text, _MAX_TEXT))
+    return load_template(_TEMPLATE, counted=count_of, shortened=lambda text: shortened(text, _MAX_TEXT))

@@ -49,7 +49,7 @@ class Row(_Record):
     mode: str = Field(default="", description="What the verb meant there: migrate, rehearsal, check or rollback.")
     already: bool = Field(default=False, description="There was nothing left to do.")
     headline: str = Field(description="Reason, for people.")
-    reasons: tuple[str, ...] = Field(default=(), description="The first criteria that failed.")
+    reasons: tuple[str, ...] = Field(default=(), description="The first criteria that failed, and what to do.")
     exit_code: int | None = Field(
         default=None, description="Exit code of its run; None: it was not run, or the code is unknown."
     )
@@ -84,6 +84,11 @@ class RollUp(_Record):
         description="Sum over the workspaces; more than the elapsed time where some ran in parallel."
     )
     workspaces: tuple[Row, ...]
+
+    @property
+    def elapsed(self) -> float:
+        """Return the seconds from its start to its end."""
+        return (datetime.fromisoformat(self.finished) - datetime.fromisoformat(self.started)).total_seconds()
 
 
 def roll_up(

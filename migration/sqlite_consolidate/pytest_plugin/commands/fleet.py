@@ -24,7 +24,7 @@ from sqlite_consolidate.pytest_plugin.refusals import refusal
 from sqlite_consolidate.pytest_plugin.signals import EXIT_CODES
 from sqlite_consolidate.report.bundle import update_latest
 from sqlite_consolidate.report.formatting import duration
-from sqlite_consolidate.text import printable
+from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -180,19 +180,22 @@ class _FleetRun:
 
 
 def _write(rollup: RollUp, reports: Path) -> None:
-    from sqlite_consolidate.fleet.page import render_page
+    from sqlite_consolidate.fleet.earlier_runs import ROLL_UP, earlier_roll_ups
+    from sqlite_consolidate.fleet.page import PAGE_NAME, render_page
     from sqlite_consolidate.fleet.rollup import to_json
 
     folder = reports / rollup.run
     make_private_folders(folder)
-    write_private(folder / "fleet.json", to_json(rollup).encode("utf-8"))
-    write_private(folder / "fleet.html", render_page(rollup, folder).encode("utf-8", "backslashreplace"))
+    write_private(folder / ROLL_UP, to_json(rollup).encode("utf-8"))
+    page = render_page(rollup, folder, earlier_roll_ups(reports, rollup.fleet, rollup.run))
+    write_private(folder / PAGE_NAME, page.encode("utf-8", "backslashreplace"))
     update_latest(reports, rollup.run)
 
 
 def _outlook(file: FleetFile, verb: str, groups: Sequence[tuple[Member, ...]]) -> Iterator[str]:
     """Yield what is going to be run, in order."""
-    yield f"{file.path.name}: {verb} in {sum(map(len, groups))} workspaces, in {len(groups)} rounds"
+    workspaces, rounds = counted(sum(map(len, groups)), "workspace"), counted(len(groups), "round")
+    yield f"{file.path.name}: {verb} in {workspaces}, in {rounds}"
     for number, group in enumerate(groups, start=1):
         kind = "canaries" if group[0].canary else "batch"
         yield f"{number:>4}. {kind}: {', '.join(member.name for member in group[:_MOST_NAMED])}" + _more(len(group))
