@@ -210,6 +210,7 @@ def inventory_data(session: InventorySession) -> dict[str, Any]:
         "plan": session.written.name if session.written else "",
         "written": session.written_files,
         "untried": _untried(proposal) if proposal else [],
+        **({"effort": _effort(session.refined)} if session.refined and session.written else {}),
         "target_because": list(proposal.target_reasons) if proposal else [],
         "no_plan": "" if session.written else no_plan_reason(inventory),
         "decisions": session.decisions,
@@ -223,6 +224,20 @@ def _untried(proposal: Proposal) -> list[str]:
     tests = sum(not test.decide for test in proposal.smoke) + bool(proposal.test_command)
     numbers = {"reference": sum(reference.understood for reference in proposal.references), "smoke test": tests}
     return [counted(number, noun) for noun, number in numbers.items() if number]
+
+
+def _effort(refined: RefinedProposal) -> dict[str, Any]:
+    """Return the numbers by which a report grades the migration."""
+    proposal = refined.proposal
+    maps = [(each, source) for source in proposal.sources for each in source.maps]
+    return {
+        "tables": len(maps),
+        "tables_with_new_keys": sum(each.new_keys(source.keys) for each, source in maps),
+        "tables_with_new_names": sum(each.into != each.name for each, _ in maps),
+        "references": len(proposal.references),
+        "smoke_tests": sum(not test.decide for test in proposal.smoke) + bool(proposal.test_command),
+        "seconds": None if refined.seconds is None else round(refined.seconds, 3),
+    }
 
 
 def _open_places(proposal: Proposal) -> list[str]:

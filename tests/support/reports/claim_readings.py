@@ -138,6 +138,14 @@ class Document:
         return max(1, int(seconds)) if seconds < 120 else round(seconds / 60)
 
     @property
+    def foreseen(self) -> tuple[int, ...]:
+        """Return the numbers of what makes a proposed migration harder, without zeros."""
+        effort = self["inventory"]["effort"]
+        keys = ("tables_with_new_keys", "tables_with_new_names", "references")
+        numbers = self.inventory("objections"), self.inventory("decisions"), *(effort[key] for key in keys)
+        return tuple(number for number in numbers if number)
+
+    @property
     def attention(self) -> int:
         """Return the number of findings to judge."""
         findings = self["findings"]
@@ -286,6 +294,12 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "next": lambda d: _so(d.verdict == _GOOD and d.finished),
     "effort-and-risk": lambda d: _so(d.accepted("rehearsal"), *d.reasons),
     "time-expected": lambda d: _so(d.accepted("rehearsal"), d.expected_time),
+    "grade": lambda d: _so(d.accepted("inventory") and d["inventory"]["plan"], *d.foreseen),
+    "time-foreseen": lambda d: _so(
+        d["inventory"]["effort"]["seconds"] is not None,
+        d["inventory"]["effort"]["tables"],
+        max(1, round(d["inventory"]["effort"]["seconds"])),
+    ),
     "decisions": lambda d: _so(d.inventory("decisions"), d.inventory("decisions")),
     "objections": lambda d: _so(d.inventory("objections"), d.inventory("objections")),
     "findings": lambda d: _so(d.attention),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from sqlite_consolidate.observation import Outcome
     from sqlite_consolidate.report.evidence import Record
 
-_INVENTORY = {
+_INVENTORY: dict[str, Any] = {
     "databases": [], "overlaps": [], "duplicates": [], "passed_over": [], "plan": "consolidation.toml",
     "decisions": 2, "objections": ["other-count"], "target_because": [], "unrehearsed": "", "untried": [],
+    "effort": {
+        "tables": 3, "tables_with_new_keys": 1, "tables_with_new_names": 2, "references": 4, "smoke_tests": 0,
+        "seconds": 7.4,
+    },
 }  # fmt: skip
 
 _OF_INVENTORY = ("databases-found", "plan-proposed", "only-looked")
@@ -131,7 +135,9 @@ def _inventories() -> dict[str, Record]:
     )  # fmt: skip
     proposed = _INVENTORY | {"plan": "consolidation.proposed.toml"}
     passing = _INVENTORY | {"decisions": 1, "objections": [], "untried": ["2 references"]}
-    unrehearsed = passing | {"unrehearsed": "not rehearsed"}
+    smooth = dict.fromkeys(("tables_with_new_keys", "tables_with_new_names", "references"), 0) | {"smoke_tests": 1}
+    unrehearsed = passing | {"unrehearsed": "not rehearsed", "effort": _INVENTORY["effort"] | {"seconds": None}}
+    simple = passing | {"decisions": 0, "untried": [], "effort": _INVENTORY["effort"] | smooth}
     return {
         "inventory": inventory,
         "inventory beside a plan": replace(inventory, extra={"inventory": proposed}),
@@ -144,3 +150,4 @@ def with_outcome(record: Record, criterion: str, outcome: Outcome) -> Record:
     """Return a record in which the entries of one criterion have another outcome."""
     entries = (replace(entry, outcome=outcome) if entry.criterion == criterion else entry for entry in record.criteria)
     return replace(record, criteria=tuple(entries))
+        "inventory, simple": replace(inventory, extra={"inventory": simple}),

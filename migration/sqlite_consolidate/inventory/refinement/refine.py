@@ -60,6 +60,7 @@ class RefinedProposal:
         rounds: How often the proposal was checked.
         failures: What failed in the rehearsal up to COMMIT. Each is a decision in the plan as well.
         unrehearsed_reason: Why it was not rehearsed, although its preflight has no problem; else empty.
+        seconds: Time of its rehearsal up to COMMIT; None if that was not made or failed.
     """
 
     proposal: Proposal
@@ -67,6 +68,7 @@ class RefinedProposal:
     rounds: int = 0
     failures: tuple[str, ...] = ()
     unrehearsed_reason: str = ""
+    seconds: float | None = None
 
     @property
     def objections(self) -> tuple[str, ...]:
@@ -118,7 +120,11 @@ def refine_proposal(
     marked = _marked(proposal, problems)
     failures = () if problems else rehearsal.failures
     decide = tuple(f"The rehearsal on copies fails: {failure}" for failure in failures)
-    return RefinedProposal(replace(marked, decide=(*marked.decide, *decide)), tuple(problems), round_number, failures)
+    seconds = None if problems else rehearsal.seconds
+    refined = RefinedProposal(
+        replace(marked, decide=(*marked.decide, *decide)), tuple(problems), round_number, failures
+    )
+    return replace(refined, seconds=seconds)
 
 
 def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) -> list[Problem]:

@@ -37,10 +37,12 @@ class RehearsalResult:
     Attributes:
         failures: A line for each subject of a criterion that does not hold.
         orphaned_tables: Tables of the target, folded, with rows whose parents are missing.
+        seconds: Time that the stages took; None if one failed.
     """
 
     failures: tuple[str, ...] = ()
     orphaned_tables: frozenset[str] = frozenset()
+    seconds: float | None = None
 
 
 def rehearse(root: Path, proposal: Proposal, on_progress: Callable[[str], None]) -> RehearsalResult:
@@ -63,7 +65,7 @@ def rehearse(root: Path, proposal: Proposal, on_progress: Callable[[str], None])
                     return RehearsalResult(failures, _orphaned_tables(run))
         finally:
             run.close()
-    return RehearsalResult()
+        return RehearsalResult(seconds=sum(stage.seconds for stage in run.log.stages.values()))
 
 
 def _failures(run: Run, stage: Stage) -> tuple[str, ...]:

@@ -277,6 +277,11 @@ CLAIMS = (
           "Effort and risk of the migration are {effort_and_risk}.", section="notes"),
     Claim("time-expected", _T, _REHEARSED, "stages",
           "Expect it to take about {migration_time}, as its stages did on the copies.", section="stages"),
+    Claim("grade", _T, (Ending.FOUND,), "inventory", "Effort and risk of a migration by this plan are {grade}.",
+          section="inventory", condition=lambda facts: bool(facts.effort)),
+    Claim("time-foreseen", _T, (Ending.FOUND,), "inventory",
+          "Copying and comparing {rehearsed_tables} took about {rehearsed_time} on copies. A migration also changes "
+          "code and runs the smoke tests.", condition=lambda facts: facts.effort.get("seconds") is not None),
     Claim("again", _T, (Ending.REFUSED, Ending.FAILED, Ending.UNREHEARSED, Ending.INTERRUPTED), "mode",
           "To try again, run pytest -m {verb}.", condition=lambda facts: facts.is_migration or facts.is_rehearsal),
     Claim("findings", _T, None, "findings", "These findings ask for your judgement:",

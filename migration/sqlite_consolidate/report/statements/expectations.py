@@ -1,8 +1,8 @@
-"""State what a rehearsal lets a reader expect of the migration."""
+"""State what a rehearsal or an inventory lets a reader expect of the migration."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
@@ -10,10 +10,13 @@ from sqlite_consolidate.report.formatting import count_of
 from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlite_consolidate.report.evidence import Record
 
 _MINUTES = 120  # seconds from which a time is given in minutes
 _MEDIUM = 2  # most reasons of a medium risk
+_NO_SMOKE_TEST = "a plan without smoke tests"
 
 
 def migration_seconds(record: Record) -> float:
@@ -22,16 +25,14 @@ def migration_seconds(record: Record) -> float:
     return sum(stage.seconds for stage in record.stages if stage.id in ids)
 
 
-def migration_time(record: Record) -> str:
-    """Return that time in whole seconds or minutes."""
-    seconds = max(1, round(migration_seconds(record)))
-    return f"{seconds} s" if seconds < _MINUTES else f"{round(seconds / 60):,} min"
+def expected_time(seconds: float) -> str:
+    """Return a time in whole seconds or minutes."""
+    whole = max(1, round(seconds))
+    return f"{whole} s" if whole < _MINUTES else f"{round(whole / 60):,} min"
 
 
-def effort_and_risk(record: Record, *, references: int, unmoved: int, findings: int, smoke: int) -> str:
-    """Return a grade of effort and risk with its reasons.
-
-    It is low without a reason, medium with one or two, and high with more.
+def grade_of_rehearsal(record: Record, *, references: int, unmoved: int, findings: int, smoke: int) -> str:
+    """Return a grade of effort and risk of a rehearsed migration, with its reasons.
 
     Args:
         record: The record of the rehearsal.
@@ -41,17 +42,39 @@ def effort_and_risk(record: Record, *, references: int, unmoved: int, findings: 
         smoke: Smoke tests.
     """
     key_tables = len({key_map.table for key_map in record.key_maps})
-    reasons = [
-        text
-        for holds, text in (
-            (key_tables, f"new keys in {count_of(key_tables, 'table')}"),
-            (references, f"{count_of(references, 'place')} in the code to change"),
-            (unmoved, f"{count_of(unmoved)} left behind or replaced"),
-            (findings, f"{count_of(findings, 'kind')} of findings to judge"),
-            (not smoke, "a plan without smoke tests"),
-        )
-        if holds
-    ]
-    if not reasons:
-        return "low, because no key and no code changes, every row moves, and no finding asks for a judgement"
-    return f"{'medium' if len(reasons) <= _MEDIUM else 'high'}, because of {join_names(reasons)}"
+    reasons = {
+        f"new keys in {count_of(key_tables, 'table')}": key_tables,
+        f"{count_of(references, 'place')} in the code to change": references,
+        f"{count_of(unmoved)} left behind or replaced": unmoved,
+        f"{count_of(findings, 'kind')} of findings to judge": findings,
+        _NO_SMOKE_TEST: not smoke,
+    }
+    return _grade(reasons, "no key and no code changes, every row moves, and no finding asks for a judgement")
+
+
+def grade_of_inventory(inventory: Mapping[str, Any]) -> str:
+    """Return a grade of effort and risk of a proposed plan, with its reasons."""
+    effort = inventory["effort"]
+    keys, names, references = (effort[key] for key in ("tables_with_new_keys", "tables_with_new_names", "references"))
+    objections, decisions = len(inventory["objections"]), inventory["decisions"]
+    reasons = {
+        f"{count_of(objections, 'problem')} that would refuse it": objections,
+        f"{count_of(decisions, 'decision')} to make": decisions,
+        f"new keys in {count_of(keys, 'table')}": keys,
+        f"new names for {count_of(names, 'table')}": names,
+        f"{count_of(references, 'place')} in the code to change": references,
+        _NO_SMOKE_TEST: not effort["smoke_tests"],
+        "a plan that was not rehearsed": effort["seconds"] is None and not objections,
+    }
+    return _grade(reasons, "no key, name or code changes, and there is nothing to decide")
+
+
+def _grade(reasons: Mapping[str, int], otherwise: str) -> str:
+    """Return a grade with its reasons.
+
+    It is low without a reason, medium with one or two, and high with more.
+    """
+    known = [reason for reason, holds in reasons.items() if holds]
+    if not known:
+        return f"low, because {otherwise}"
+    return f"{'medium' if len(known) <= _MEDIUM else 'high'}, because of {join_names(known)}"

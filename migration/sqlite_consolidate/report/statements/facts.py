@@ -16,7 +16,12 @@ from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.formatting import count_of, moment
 from sqlite_consolidate.report.questions import outcomes
 from sqlite_consolidate.report.statements.endings import Ending, ending_of
-from sqlite_consolidate.report.statements.expectations import effort_and_risk, migration_time
+from sqlite_consolidate.report.statements.expectations import (
+    expected_time,
+    grade_of_inventory,
+    grade_of_rehearsal,
+    migration_seconds,
+)
 from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
@@ -179,9 +184,14 @@ class Facts:
         yield "plan", str(self._inventory.get("plan", ""))
         untried = self._inventory.get("untried", [])
         yield "untried", f" (not tried yet: {join_names(untried)})" if untried else ""
-        yield "migration_time", migration_time(record)
+        yield "migration_time", expected_time(migration_seconds(record))
         figures = {"references": self.references, "unmoved": self.unmoved, "findings": self.attention}
-        yield "effort_and_risk", effort_and_risk(record, **figures, smoke=len(self.smoke))
+        yield "effort_and_risk", grade_of_rehearsal(record, **figures, smoke=len(self.smoke))
+        yield "grade", grade_of_inventory(self._inventory) if self.effort else ""
+        yield "rehearsed_tables", count_of(self.effort.get("tables", 0), "table")
+        yield "rehearsed_time", expected_time(self.effort.get("seconds") or 0)
+        yield "last_run", record.last_run.run if record.last_run else ""
+        yield "changes", changes_in_words(record.last_run) if record.last_run and record.last_run.changes else ""
         yield "verb", record.mode.verb
         yield "next_verb", record.mode.next_verb
         proposed = str(self._inventory.get("plan", ""))
@@ -232,6 +242,11 @@ class Facts:
     @property
     def _no(self) -> str:
         """Return the answer that nothing is lost, as far as the run can give it."""
+    @property
+    def effort(self) -> dict[str, Any]:
+        """Return the numbers by which a proposed plan is graded, none without a plan."""
+        return self._inventory.get("effort") or {}
+
         if self.ending.tone != "good":
             return ""
         return "On the copies, no." if self.is_rehearsal else "No."
