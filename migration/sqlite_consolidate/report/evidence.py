@@ -14,6 +14,8 @@ from sqlite_consolidate.observation import Outcome
 __all__ = [
     "STAGE_ERROR",
     "Attempt",
+    "Change",
+    "Comparison",
     "DatabaseRecord",
     "Evidence",
     "Finding",
@@ -225,6 +227,42 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Hold what a run has otherwise than the last one.
+
+    Attributes:
+        kind: ``criterion``, ``finding`` or ``table``.
+        subject: Id of the criterion, id of the finding, or name of the table in the target.
+        before: Outcome, sentence or number of rows in the last run; empty if it had none.
+        after: Likewise in this run.
+    """
+
+    kind: str
+    subject: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Hold how a run differs from the last one of its kind on the workspace.
+
+    Attributes:
+        run: Id of the last run.
+        obstacle: Why it cannot be compared; empty if it was.
+        changes: The first changes of each kind.
+        numbers: Kind to the number of all its changes.
+        seconds: Stage to its time in the last run.
+    """
+
+    run: str
+    obstacle: str = ""
+    changes: tuple[Change, ...] = ()
+    numbers: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Record:
     """Hold a whole run, from which ``evidence.json`` and every report are made.
 
@@ -252,6 +290,7 @@ class Record:
         key_maps: The tables whose keys were renumbered.
         derived: What was derived again after the copy.
         asked: Criterion id to the success criterion that the plan names for it.
+        last_run: How it differs from the last run of its kind; None if there is none.
         limits: Sentences about what was not examined because the plan does not ask for it.
     """
 
@@ -290,6 +329,7 @@ class Record:
     key_maps: tuple[KeyMapRecord, ...] = ()
     derived: tuple[DerivedRecord, ...] = ()
     asked: dict[str, str] = field(default_factory=dict)
+    last_run: Comparison | None = None
     limits: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 

@@ -19,6 +19,8 @@ from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.observation import Outcome, Relation
 from sqlite_consolidate.report.evidence import (
     Attempt,
+    Change,
+    Comparison,
     DatabaseRecord,
     DerivedRecord,
     Finding,
@@ -73,7 +75,7 @@ _LISTS: dict[str, type] = {
     "findings": Finding,
     "attempts": Attempt,
 }
-_OTHER_KEYS = ("schema", "mode", "workspace", "sources", "target", "not_shown", "planned")
+_OTHER_KEYS = ("schema", "mode", "workspace", "sources", "target", "not_shown", "planned", "last_run")
 _IF_KNOWN = ("rows", "read", "written", "has_failed_criterion")
 _KEYS = {"criterion": "id", "aspect": "what"}
 _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
@@ -99,6 +101,7 @@ def to_json(record: Record) -> str:
         **{name: _objects(kind, getattr(record, name)) for name, kind in _LISTS.items()},
         "not_shown": list(record.not_shown),
         **({} if record.moves else {"planned": _objects(MoveRecord, record.planned)}),
+        **({"last_run": asdict(record.last_run)} if record.last_run else {}),
         **record.extra,
     }
     return dump(fold_document(printable_texts(document), files)) + "\n"
@@ -118,6 +121,7 @@ def record_from_json(document: dict[str, Any]) -> Record:
         planned=tuple(_read(MoveRecord, item) for item in _items(document, "planned")),
         sources=tuple(map(_database_from, document["sources"])),
         target=_database_from(document["target"]) if document["target"] else None,
+        last_run=_comparison_from(document.get("last_run")),
         extra={key: value for key, value in document.items() if key not in (*_UNCHANGED, *_LISTS, *_OTHER_KEYS)},
     )
 
@@ -272,6 +276,12 @@ def _mode(document: dict[str, Any]) -> Mode:
 def _mode_of_attempt(run: str, mode: str) -> str:
     """Return the mode that the id of a run ends with, if evidence calls it ``mode``."""
     return next((each for each in Mode if run.endswith(f"-{each}") and each.in_evidence == mode), mode)
+
+
+def _comparison_from(document: dict[str, Any] | None) -> Comparison | None:
+    if document is None:
+        return None
+    return Comparison(**document | {"changes": tuple(Change(**change) for change in document["changes"])})
 
 
 def _database(database: DatabaseRecord) -> dict[str, Any]:

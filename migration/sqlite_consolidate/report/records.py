@@ -36,6 +36,7 @@ from sqlite_consolidate.report.evidence import (
 from sqlite_consolidate.report.evidence_json import printable_record
 from sqlite_consolidate.report.formatting import duration, last_characters
 from sqlite_consolidate.report.past_runs import workspace_id
+from sqlite_consolidate.report.statements.comparison import compare_with_last_run
 from sqlite_consolidate.secret_masking import mask_secrets
 from sqlite_consolidate.text import escaped
 
@@ -181,7 +182,8 @@ def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Re
         extra=dict(log.extra),
         **_fields_of_run(run, context),
     )
-    return printable_record(record, log.disclosure.of_text)
+    shown = printable_record(record, log.disclosure.of_text)
+    return replace(shown, last_run=compare_with_last_run(shown, settings.reports, log.disclosure.of_text))
 
 
 def _plan_digests(request: RunRequest) -> dict[str, str]:

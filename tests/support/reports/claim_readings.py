@@ -303,6 +303,8 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "decisions": lambda d: _so(d.inventory("decisions"), d.inventory("decisions")),
     "objections": lambda d: _so(d.inventory("objections"), d.inventory("objections")),
     "findings": lambda d: _so(d.attention),
+    "changed-since": lambda d: _so(d["last_run"]["changes"], *d["last_run"]["numbers"].values()),
+    "same-as-last": lambda d: _so(not d["last_run"]["changes"] and not d["last_run"]["obstacle"]),
     "nothing-to-judge": lambda d: _so(
         not d.attention and not d.failures and not d.inventory("decisions") and not d.inventory("objections")
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.report.evidence import KeyMapRecord, StageRecord
+from sqlite_consolidate.report.evidence import Change, Comparison, KeyMapRecord, StageRecord
 from tests.support.reports import records
 from tests.support.reports.scripted_run import ended, record_of_run, scripts
 
@@ -26,6 +26,12 @@ _INVENTORY: dict[str, Any] = {
         "seconds": 7.4,
     },
 }  # fmt: skip
+
+_OTHER_THAN_BEFORE = Comparison(
+    "20261121_120603-migrate", "",
+    (Change("criterion", "rows-exact", "failed", "passed"), Change("finding", "view-left", "a view was left.", "")),
+    {"criterion": 1, "finding": 1}, {"10-preflight": 0.5},
+)  # fmt: skip
 
 _OF_INVENTORY = ("databases-found", "plan-proposed", "only-looked")
 
@@ -59,6 +65,8 @@ def _migrations() -> dict[str, Record]:
         "accepted, no application": replace(
             accepted, criteria=tuple(e for e in accepted.criteria if not e.criterion.startswith("smoke:"))
         ),
+        "accepted, other than before": replace(accepted, last_run=_OTHER_THAN_BEFORE),
+        "accepted, as before": replace(accepted, last_run=Comparison("20261121_120603-migrate")),
         "refused": refused,
         "refused early": _refused_at_once(),
         "already": replace(accepted, already=True, criteria=(), moves=()),
@@ -142,6 +150,7 @@ def _inventories() -> dict[str, Record]:
         "inventory": inventory,
         "inventory beside a plan": replace(inventory, extra={"inventory": proposed}),
         "inventory, plan passes": replace(inventory, extra={"inventory": passing}),
+        "inventory, simple": replace(inventory, extra={"inventory": simple}),
         "inventory, not rehearsed": replace(inventory, extra={"inventory": unrehearsed}),
     }
 
@@ -150,4 +159,3 @@ def with_outcome(record: Record, criterion: str, outcome: Outcome) -> Record:
     """Return a record in which the entries of one criterion have another outcome."""
     entries = (replace(entry, outcome=outcome) if entry.criterion == criterion else entry for entry in record.criteria)
     return replace(record, criteria=tuple(entries))
-        "inventory, simple": replace(inventory, extra={"inventory": simple}),

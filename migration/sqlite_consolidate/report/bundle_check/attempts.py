@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.report.formatting import count_of
+from sqlite_consolidate.report.statements.comparison import facts_of
 from sqlite_consolidate.report.statements.endings import earlier_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlite_consolidate.report.evidence import Attempt, Record
+    from sqlite_consolidate.report.evidence import Attempt, Comparison, Record
 
 _ACCEPTED = (None, ExitCode.ACCEPTED, ExitCode.INTERNAL, *INTERRUPTIONS)
 
@@ -31,6 +34,8 @@ def contradictions_of_attempts(record: Record) -> Iterator[_Pair]:
         for subject, expected, observed in _contradictions(attempt, record):
             yield f"attempts: {attempt.run}: {subject}", expected, observed
     yield from _drilled(record)
+    if record.last_run is not None:
+        yield from _last_run(record, record.last_run)
 
 
 def _contradictions(attempt: Attempt, record: Record) -> Iterator[_Pair]:
@@ -73,6 +78,28 @@ def _drilled(record: Record) -> Iterator[_Pair]:
     passed = [attempt.finished for attempt in rehearsals if attempt.verdict == "accepted"]
     if drilled not in passed:
         yield "rollback: drilled", " or ".join(passed) or "no rehearsal passed", drilled
+
+
+def _last_run(record: Record, last: Comparison) -> Iterator[_Pair]:
+    """Yield what of the comparison with the last run is not so of this run."""
+    if last.run not in [attempt.run for attempt in record.attempts]:
+        yield "last_run: run", "an earlier run", last.run
+    facts = facts_of(record)
+    sentences = [sentence for _, _, sentence in facts.findings]
+    for change in last.changes:
+        subject = f"last_run: {change.kind} {change.subject}"
+        if change.kind == "finding":
+            if change.after and change.after not in sentences:
+                yield subject, "a finding of this run", change.after
+        else:
+            expected = facts.criteria.get(change.subject, "")
+            if change.kind == "table":
+                expected = count_of(facts.tables[change.subject]) if change.subject in facts.tables else ""
+            if change.after != expected:
+                yield subject, expected or "nothing", change.after or "nothing"
+    for kind, number in Counter(change.kind for change in last.changes).items():
+        if number > last.numbers.get(kind, 0):
+            yield f"last_run: numbers: {kind}", f"at least {number}", str(last.numbers.get(kind, 0))
 
 
 def _moment(text: str) -> datetime | None:

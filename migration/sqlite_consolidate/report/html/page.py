@@ -95,6 +95,9 @@ def _context(record: Record, files: Mapping[str, int], stated: Mapping[Place, li
         "stages": [(stage, stage_does(stage.id)) for stage in record.stages],
         "measured": any(stage.read is not None for stage in record.stages),
         "answers": _answers(record),
+        "comparison": record.last_run,
+        "last_seconds": record.last_run.seconds if record.last_run else {},
+        "last_attempt": _last_attempt(record),
         "phases": [] if record.already else checklist(record),
         "anchors": {line.criterion: line.anchor for line in reversed(lines) if line.anchor},
         "urgent": urgent,
@@ -137,6 +140,12 @@ def _by_stage(lines: list[Line]) -> list[tuple[str, str, list[Line]]]:
         outcomes = f"{passed} passed, {not_required} not required" if not_required else "all passed"
         groups.append((stage, f"{count_of(len(stage_lines), 'line')}, {outcomes}", stage_lines))
     return groups
+
+
+def _last_attempt(record: Record) -> dict[str, Any] | None:
+    """Return the run with which this one was compared, or None."""
+    last = record.last_run.run if record.last_run else ""
+    return next((_attempt_row(attempt) for attempt in record.attempts if attempt.run == last), None)
 
 
 def _attempt_row(attempt: Attempt) -> dict[str, Any]:

@@ -33,6 +33,7 @@ SECTIONS = (
     ("signatures", "Signatures", "signed"),
     ("stages", "Stages", "stages"),
     ("criteria", "Criteria", "criteria"),
+    ("comparison", "Since the last run", "comparison"),
     ("tables", "Tables and their copies", "tables"),
     ("derived", "Derived again", "derived"),
     ("differences", "Schema differences", "differences"),

@@ -286,6 +286,10 @@ CLAIMS = (
           "To try again, run pytest -m {verb}.", condition=lambda facts: facts.is_migration or facts.is_rehearsal),
     Claim("findings", _T, None, "findings", "These findings ask for your judgement:",
           condition=lambda facts: facts.attention > 0),
+    Claim("changed-since", _T, None, "last_run", "Different from the last run ({last_run}): {changes}.",
+          section="comparison", condition=lambda facts: facts.has_changed_since),
+    Claim("same-as-last", _T, None, "last_run", "Criteria, findings and tables are those of the last run ({last_run}).",
+          section="comparison", condition=lambda facts: facts.is_as_last),
     Claim("nothing-to-judge", _T, None, "findings", "No finding asks for a decision.",
           condition=lambda facts: facts.needs_no_attention),
 )  # fmt: skip

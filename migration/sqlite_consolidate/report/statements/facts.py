@@ -15,6 +15,7 @@ from sqlite_consolidate.findings import STAGE_ERROR
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.formatting import count_of, moment
 from sqlite_consolidate.report.questions import outcomes
+from sqlite_consolidate.report.statements.comparison import changes_in_words
 from sqlite_consolidate.report.statements.endings import Ending, ending_of
 from sqlite_consolidate.report.statements.expectations import (
     expected_time,
@@ -214,6 +215,17 @@ class Facts:
         return sum(finding.count for finding in self.record.findings if finding.id == "table-changed-since")
 
     @property
+    def has_changed_since(self) -> bool:
+        """Return whether something differs from the last run of this kind."""
+        return bool(self.record.last_run and self.record.last_run.changes)
+
+    @property
+    def is_as_last(self) -> bool:
+        """Return whether nothing differs from the last run of this kind."""
+        last = self.record.last_run
+        return last is not None and not last.obstacle and not last.changes
+
+    @property
     def needs_no_attention(self) -> bool:
         """Return whether nothing asks a reader for a decision."""
         marked = self.inventory_count("decisions") + self.inventory_count("objections")
@@ -230,6 +242,11 @@ class Facts:
         is_rehearsed = bool(self._inventory.get("plan")) and not self._inventory.get("unrehearsed")
         return is_rehearsed and not self.inventory_count("objections")
 
+    @property
+    def effort(self) -> dict[str, Any]:
+        """Return the numbers by which a proposed plan is graded, none without a plan."""
+        return self._inventory.get("effort") or {}
+
     def inventory_count(self, key: str) -> int:
         """Return a number of the inventory, or the length of one of its lists."""
         value = self._inventory.get(key, 0)
@@ -242,11 +259,6 @@ class Facts:
     @property
     def _no(self) -> str:
         """Return the answer that nothing is lost, as far as the run can give it."""
-    @property
-    def effort(self) -> dict[str, Any]:
-        """Return the numbers by which a proposed plan is graded, none without a plan."""
-        return self._inventory.get("effort") or {}
-
         if self.ending.tone != "good":
             return ""
         return "On the copies, no." if self.is_rehearsal else "No."
