@@ -23,9 +23,10 @@ from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_
 from sqlite_consolidate.engine.sqlite.sidecars import SHM, WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.migration_stamps import read_stamp
-from sqlite_consolidate.inventory.references.column_statistics import count_values, read_with_sqlite_utils
+from sqlite_consolidate.inventory.references.column_statistics import count_values
 from sqlite_consolidate.inventory.references.unstated_references import find_unstated_references
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.sqlite_library import with_sqlite_utils
 
 if TYPE_CHECKING:
     import sqlite3
@@ -164,7 +165,7 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
                 examine_in_worker(path, limits)
             schema = read_schema(con)
             names = {table.name for table in (*schema.movable, *schema.lacking)}
-            reader = read_with_sqlite_utils(con)
+            reader = with_sqlite_utils(con)
             tables = tuple(_table(reader, schema, table) for name, table in schema.tables.items() if name in names)
             joined = tuple(_joined(con, schema, view.name) for view in schema.views)
             unstated = find_unstated_references(con, [table.table for table in tables])

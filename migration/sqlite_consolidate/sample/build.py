@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.sidecars import WAL
 from sqlite_consolidate.sample.application_rows import decision_rows, metadata_rows, proposal_rows, task_rows
 from sqlite_consolidate.sample.workspace_rows import workspace_rows
+from sqlite_consolidate.sqlite_library import with_sqlite_utils
 
 if TYPE_CHECKING:
     import sqlite3
@@ -115,12 +116,7 @@ def _create_empty(path: Path, schema: str) -> sqlite3.Connection:
 
 
 def _insert(db: sqlite3.Connection, rows: Mapping[str, Sequence[Row]]) -> None:
-    """Insert ``rows`` by table.
-
-    sqlite-utils is imported here, because no run needs it.
-    """
-    from sqlite_utils import Database
-
-    writer = Database(db, recursive_triggers=False, execute_plugins=False)
+    """Insert ``rows`` by table."""
+    writer = with_sqlite_utils(db)
     for table, part in rows.items():
         writer.table(table).insert_all(part)

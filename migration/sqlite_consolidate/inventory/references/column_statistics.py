@@ -46,16 +46,6 @@ class ColumnStatistics:
         return f"{counted(self.distinct, 'different value')} in {counted(self.rows, 'row')}{nulls}"
 
 
-def read_with_sqlite_utils(con: sqlite3.Connection) -> sqlite_utils.Database:
-    """Return what sqlite-utils reads of an open database.
-
-    It executes no statement and calls no plugin. It is imported here, because only an inventory needs it.
-    """
-    from sqlite_utils import Database
-
-    return Database(con, recursive_triggers=False, execute_plugins=False)
-
-
 def count_values(
     database: sqlite_utils.Database, rows: Iterable[tuple[Table, int]], unstated: Iterable[UnstatedReference]
 ) -> tuple[ColumnStatistics, ...]:

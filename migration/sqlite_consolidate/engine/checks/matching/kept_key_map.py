@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.merge.rows.key_map_file import CREATE, KEY_MAP
+from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP, schema_of_key_map
 from sqlite_consolidate.engine.sqlite.connections import attached, encoding_of, open_for_inspection
+from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -93,8 +94,7 @@ def compare_key_map(databases: InspectedDatabases, kept: KeptKeyMap) -> list[Obs
         if encoding_of(kept.path) != encoding_of(staged):
             return [not_examined(KEY_MAP, "its text encoding is not that of the original target")]
         with open_for_inspection(staged) as con, attached(con, kept.path, "key map") as alias:
-            schema = con.execute(f"SELECT sql FROM {quoted(alias)}.sqlite_schema")
-            if sorted(sql for (sql,) in schema) != sorted(CREATE):  # a view could compute anything, for ever
+            if not _has_its_schema(con, alias):  # a view could compute anything, for ever
                 return [equal(KEY_MAP, "the tables of a key map", "other tables")]
             lines = _Lines(con, alias)
             return [
@@ -104,6 +104,16 @@ def compare_key_map(databases: InspectedDatabases, kept: KeptKeyMap) -> list[Obs
             ]
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return [equal(KEY_MAP, "a key map", f"cannot be read ({error})")]
+
+
+def _has_its_schema(con: sqlite3.Connection, alias: str) -> bool:
+    """Return whether a key map has its tables and indexes, and nothing else.
+
+    Other versions of sqlite-utils may spell them differently.
+    """
+    schemas = [sql for (sql,) in con.execute(f"SELECT sql FROM {quoted(alias)}.sqlite_schema")], schema_of_key_map()
+    kept, expected = (sorted(" ".join(words_of(sql or "")) for sql in schema) for schema in schemas)
+    return kept == expected
 
 
 def _lines_text(rows: Mapping[str, int]) -> str:

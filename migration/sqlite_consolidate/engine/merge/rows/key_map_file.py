@@ -1,11 +1,15 @@
-"""Write the keys of matched rows into a database of the backup set, which people can read."""
+"""Write the keys of matched rows into a database of the backup set, which people can read.
+
+sqlite-utils creates its tables. SQLite fills them, so that no key passes through Python.
+"""
 
 from __future__ import annotations
 
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.connections import attached, encoding_of, open_new
+from sqlite_consolidate.engine.sqlite.connections import attached, encoding_of, open_memory, open_new
+from sqlite_consolidate.sqlite_library import with_sqlite_utils
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,15 +24,25 @@ KEY_MAP = "key-map.sqlite"
 MAPPED = "keys-mapped"
 """Event of the ledger that states the digest of the key map before COMMIT."""
 
-CREATE = (
-    "CREATE TABLE matched(source TEXT, source_table TEXT, target_table TEXT, old, new, identical INT, updated INT)",
-    "CREATE INDEX matched_by_old ON matched(source, source_table, old)",
-    "CREATE INDEX matched_by_new ON matched(source, source_table, new)",
-    "CREATE TABLE numbers(source TEXT, source_table TEXT, target_table TEXT, source_column TEXT, old, new)",
-    "CREATE INDEX numbers_by_old ON numbers(source, source_table, source_column, old)",
-    "CREATE TABLE offsets(source TEXT, source_table TEXT, target_table TEXT, source_column TEXT, number INTEGER)",
-)
-"""Statements of its tables and indexes."""
+_NAMES: dict[str, type] = dict.fromkeys(("source", "source_table", "target_table"), str)
+_KEYS: dict[str, type] = {"old": bytes, "new": bytes}  # SQLite stores any value in a BLOB column as it is
+_TABLES: dict[str, dict[str, type]] = {
+    "matched": _NAMES | _KEYS | {"identical": int, "updated": int},
+    "numbers": _NAMES | {"source_column": str} | _KEYS,
+    "offsets": _NAMES | {"source_column": str, "number": int},
+}
+_INDEXES = {
+    "matched_by_old": ("matched", ["source", "source_table", "old"]),
+    "matched_by_new": ("matched", ["source", "source_table", "new"]),
+    "numbers_by_old": ("numbers", ["source", "source_table", "source_column", "old"]),
+}
+
+
+def schema_of_key_map() -> list[str]:
+    """Return the statements of the tables and indexes of each key map."""
+    with closing(open_memory()) as con:
+        _create(con)
+        return [sql for (sql,) in con.execute("SELECT sql FROM sqlite_schema")]
 
 
 def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
@@ -48,14 +62,22 @@ def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
         con.execute(f"PRAGMA encoding='{encoding_of(staged)}'")
         con.execute("PRAGMA synchronous=FULL")
         con.execute("PRAGMA journal_mode=MEMORY")  # a run that dies leaves no journal beside a file of no use
-        for statement in CREATE:
-            con.execute(statement)
+        _create(con)
         with attached(con, staged, "staged") as alias:
             con.execute("BEGIN")
             for mapping in inspected.mappings:
                 _write_mapping(con, mapping, alias)
             con.execute("COMMIT")
     return path
+
+
+def _create(con: sqlite3.Connection) -> None:
+    """Create the tables and indexes of a key map."""
+    database = with_sqlite_utils(con)
+    for table, columns in _TABLES.items():
+        database.create_table(table, columns)
+    for index, (table, terms) in _INDEXES.items():
+        database.table(table).create_index(terms, index)
 
 
 def _write_mapping(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> None:
