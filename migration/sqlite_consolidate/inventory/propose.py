@@ -108,7 +108,7 @@ def _sources(
     """
     naming = TableNaming(target, [target, *(family.database for family in families)])
     names = name_sources([family.name_path for family in families])
-    proposals = [SourceProposal(names[family.name_path], family, naming, rebuilds) for family in families]
+    proposals = [SourceProposal(name, family, naming, rebuilds) for name, family in zip(names, families, strict=True)]
     for proposal in proposals:
         proposal.add_tables_with_rows()
     for proposal in proposals:

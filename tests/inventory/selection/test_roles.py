@@ -118,3 +118,14 @@ def test_conflicted_copy_with_equal_rows_is_a_copy(tmp_path: Path) -> None:
     inventory = take_inventory(tmp_path, lambda _words: None)
 
     assert {entry.file: entry.role for entry in inventory.entries} == {"notes.db": "live", "notes (1).db": "copy"}
+
+
+def test_conflicted_copies_have_short_names(tmp_path: Path) -> None:
+    """The date and the device in the names of their files would be in the names of tables."""
+    for number, file in enumerate(("notes.db", *CONFLICTED[1:3])):
+        execute(tmp_path / file, f"CREATE TABLE note(id INTEGER PRIMARY KEY); INSERT INTO note VALUES ({number})")
+
+    proposal = propose_plan(take_inventory(tmp_path, lambda _words: None))
+
+    assert proposal is not None
+    assert [source.name for source in proposal.sources] == ["notes_conflict", "notes_conflict_2"]

@@ -25,14 +25,15 @@ NAMES = {
 @pytest.mark.parametrize(("file", "name"), NAMES.items())
 def test_name_of_a_source_needs_no_quotes(file: str, name: str) -> None:
     """The folder gives the name where the stem of the file says nothing."""
-    assert name_sources([file]) == {file: name}
+    assert name_sources([file]) == [name]
 
 
 def test_names_of_sources_are_unique() -> None:
     """SQLite compares names without regard to case."""
     files = ["a/shop.db", "b/Shop.db", "shop.db", "SHOP.sqlite"]
 
-    assert list(name_sources(files).values()) == ["shop", "b_Shop", "shop_2", "SHOP_3"]
+    assert name_sources(files) == ["shop", "b_Shop", "shop_2", "SHOP_3"]
+    assert name_sources(["log.db", "log.db"]) == ["log", "log_2"]
 
 
 def test_target_is_chosen_by_code_schema_and_path() -> None:

@@ -43,6 +43,10 @@ def exceptions(refined: RefinedProposal) -> list[tuple[str, int]]:
         (("log-2025-01", "log-2025-02", "log-2025-03"), [("log", "log-2025-0*.db", 3)]),
         (("tenants/a/data", "tenants/b/data", "tenants/c/data"), [("tenants", "tenants/*/data.db", 3)]),
         (("a/x1", "a/x2", "a/x3", "b/y1", "b/y2", "b/y3"), [("a", "a/x*.db", 3), ("b", "b/y*.db", 3)]),
+        (
+            ("a/log1", "a/log2", "a/log3", "b/log1", "b/log2", "b/log3"),
+            [("log", "a/log*.db", 3), ("log_2", "b/log*.db", 3)],
+        ),
     ],
 )
 def test_files_of_one_schema_are_one_pattern(

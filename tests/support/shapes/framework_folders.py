@@ -270,8 +270,8 @@ FOLDERS = {
         },
         decisions=1,
         answer=(
-            ('into = "notes_conflicted_copy_notebook"', 'on_conflict = "skip-identical"'),
-            ('into = "notes_conflicted_copy_note"', 'on_conflict = "prefer-newer"\n  newer = "updated_at"'),
+            ('into = "notes_conflict_notebook"', 'on_conflict = "skip-identical"'),
+            ('into = "notes_conflict_note"', 'on_conflict = "prefer-newer"\n  newer = "updated_at"'),
         ),
     ),
 }

@@ -69,6 +69,11 @@ def find_original(file: str, files: Collection[str]) -> str:
     return original if original != file and original in files else ""
 
 
+def name_of_conflict(file: str) -> str:
+    """Return a short path after which a conflicted copy is named, such as ``notes_conflict.db``."""
+    return _CONFLICT.sub("_conflict", file, count=1)
+
+
 def is_named_as_copy(file: str) -> bool:
     """Return whether a path has a word for a file that is no source, such as a backup.
 

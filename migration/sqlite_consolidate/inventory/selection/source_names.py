@@ -33,17 +33,17 @@ _SUFFIXES = re.compile(r"(\.(s?db3?|sqlite3?|s3db))?\.\w+$", re.IGNORECASE)
 _LENGTH = 60
 
 
-def name_sources(files: Sequence[str]) -> dict[str, str]:
-    """Return a short, unique name for each file.
+def name_sources(files: Sequence[str]) -> list[str]:
+    """Return a short, unique name for each file, in the same order.
 
     SQL needs no quotes for a table whose name contains it. A name is the stem of the file, or that of its folder where
     the stem says nothing, with as many folders before it as make it unique.
     """
-    names: dict[str, str] = {}
+    names: list[str] = []
     taken: set[str] = set()
     for file in files:
-        names[file] = _unique_name(file, taken)
-        taken.add(folded(names[file]))
+        names.append(_unique_name(file, taken))
+        taken.add(folded(names[-1]))
     return names
 
 

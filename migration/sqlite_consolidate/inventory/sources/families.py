@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.pattern_files import matching_files
 from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.selection.roles import name_of_conflict
 from sqlite_consolidate.plan.patterns import has_wildcard
 from sqlite_consolidate.problem import ProblemError
 
@@ -63,7 +64,7 @@ class Family:
     def name_path(self) -> str:
         """Return the path from which the source gets its name."""
         if len(self.entries) == 1:
-            return self.file
+            return name_of_conflict(self.file) if self.entries[0].role == "conflict" else self.file
         *folders, name = self.file.split("/")
         starts = [re.sub(r"[-_.\d]+$", "", part.partition("*")[0]) for part in (name, *folders) if "*" in part]
         named = [folder for folder in reversed(folders) if "*" not in folder]
