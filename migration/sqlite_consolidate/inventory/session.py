@@ -197,11 +197,14 @@ def only_looked(inventory: Inventory) -> list[Observation]:
 def inventory_data(session: InventorySession) -> dict[str, Any]:
     """Return what the reports show of an inventory, as data for JSON."""
     inventory, proposal = session.inventory, session.refined.proposal if session.refined else None
-    sources = {file for source in proposal.sources for file in source.all_files} if proposal else set()
+    sources = proposal.sources if proposal else ()
     parts = {proposal.target: "target"} if proposal else {}
-    parts |= dict.fromkeys(sources, "source")
+    parts |= {file: "source" for source in sources for file in source.all_files}
+    patterns = {file: source.file for source in sources for file in source.files}
     return {
-        "databases": [_entry(entry, parts.get(entry.file, "")) for entry in inventory.entries],
+        "databases": [
+            _entry(entry, parts.get(entry.file, ""), patterns.get(entry.file, "")) for entry in inventory.entries
+        ],
         "duplicates": [list(group) for group in inventory.duplicates],
         "overlaps": [asdict(overlap) for overlap in inventory.overlaps],
         "passed_over": [asdict(folder) for folder in inventory.discovery.skipped_folders],
@@ -246,13 +249,14 @@ def _open_places(proposal: Proposal) -> list[str]:
     return [f"{place.file}:{place.line}: {place.reason}" for place in places]
 
 
-def _entry(entry: Entry, part: str) -> dict[str, Any]:
+def _entry(entry: Entry, part: str, pattern: str) -> dict[str, Any]:
     database = entry.database
     return {
         "file": database.file,
         "kind": database.kind,
         "role": entry.role,
         "part": part,
+        "pattern": pattern,
         "why": entry.role_reason,
         "size": database.size,
         "changed": database.changed,

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _MOST_FILES, _MOST_TABLES = 12, 40  # what a page can show side by side; evidence.json has all
-_MOST_LINES, _MOST_OBJECTIONS = 40, 5  # what a person reads in a terminal
+_MOST_LINES, _MOST_ALIKE, _MOST_OBJECTIONS = 40, 3, 5  # what a person reads in a terminal
+_MOST_GROUPS = 10  # of tables or of equal files
+_MOVED = ("target", "source")
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class DatabaseRow:
 
     Attributes:
         part: ``target``, ``source``, or the kind or role of another file.
+        pattern: Pattern of the source to which it belongs, or empty.
         bar: Its size in hundredths of the largest.
     """
 
     file: str
     part: str
+    pattern: str
     reason: str
     tables: str
     rows: str
@@ -35,6 +39,16 @@ class DatabaseRow:
     changed: str
     mentions: list[str]
     open_in: list[str]
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """Return what it has in common with files that a terminal shows with it.
+
+        A source without a pattern, and the target, are shown alone.
+        """
+        if self.pattern:
+            return self.part, self.pattern
+        return (self.part, self.file) if self.part in _MOVED else (self.part, "", self.reason)
 
 
 @dataclass(frozen=True)
@@ -87,18 +101,20 @@ def overlap_grid(inventory: dict[str, Any]) -> OverlapGrid:
 def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
     """Yield the inventory as lines for a terminal.
 
-    There is a line for each database, then for shared tables, equal files and ignored folders.
+    There are lines for the databases, then for shared tables, equal files and ignored folders.
     """
     if rows := database_rows(inventory):
         yield from _database_lines(rows)
     filled = [overlap for overlap in inventory["overlaps"] if overlap["filled"] > 1]
-    for overlap in filled[:10]:
+    for overlap in filled[:_MOST_GROUPS]:
         how = "declared alike" if overlap["same"] else "declared differently"
         yield f"table {overlap['table']} has rows in {overlap['filled']} files ({how})"
-    if len(filled) > 10:  # noqa: PLR2004 -- as many as are shown
-        yield f"and {len(filled) - 10} more tables have rows in several files: see the report"
-    for group in inventory["duplicates"]:
+    if len(filled) > _MOST_GROUPS:
+        yield f"and {len(filled) - _MOST_GROUPS} more tables have rows in several files: see the report"
+    for group in inventory["duplicates"][:_MOST_GROUPS]:
         yield f"the same content: {list_names(group)}"
+    if len(inventory["duplicates"]) > _MOST_GROUPS:
+        yield f"and {len(inventory['duplicates']) - _MOST_GROUPS} more groups of equal files: see the report"
     for ignored in inventory["passed_over"]:
         if ignored["databases"]:
             files = f"{ignored['databases']} files named like databases"
@@ -113,16 +129,26 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
 
 
 def _database_lines(rows: Sequence[DatabaseRow]) -> Iterator[str]:
+    """Yield a line for each database, but count those beyond three of one kind."""
+    groups: dict[tuple[str, ...], list[DatabaseRow]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
     width = min(60, max(len(row.file) for row in rows))
     yield f"{'file':<{width}}  {'role':<11}  {'tables':>6}  {'rows':>9}  {'size':>10}"
-    for row in rows[:_MOST_LINES]:
-        facts = f"{row.part:<11}  {row.tables:>6}  {row.rows:>9}  {row.size:>10}  {row.features}"
-        yield f"{row.file:<{width}}  {facts}".rstrip()
-        if row.part not in ("target", "source") and row.reason:
-            yield f"    {row.reason}"
-        yield from (f"    open in {process}" for process in row.open_in)
-    if len(rows) > _MOST_LINES:
-        yield f"and {len(rows) - _MOST_LINES} more: see the report"
+    left = len(rows)
+    for group in list(groups.values())[:_MOST_LINES]:
+        left -= len(group)
+        shown = [row for number, row in enumerate(group) if number < _MOST_ALIKE or row.open_in]
+        for row in shown:
+            facts = f"{row.part:<11}  {row.tables:>6}  {row.rows:>9}  {row.size:>10}  {row.features}"
+            yield f"{row.file:<{width}}  {facts}".rstrip()
+            yield from (f"    open in {process}" for process in row.open_in)
+        if len(group) > len(shown):
+            yield f"    and {len(group) - len(shown)} more{f' of {group[0].pattern}' if group[0].pattern else ''}"
+        if group[0].part not in _MOVED and group[0].reason:
+            yield f"    {group[0].reason}"
+    if left:
+        yield f"and {left} more: see the report"
 
 
 def _rehearsal_lines(inventory: dict[str, Any]) -> Iterator[str]:
@@ -148,6 +174,7 @@ def _database_row(database: dict[str, Any], largest: int) -> DatabaseRow:
     return DatabaseRow(
         file=database["file"],
         part=database["part"] or (database["kind"] if database["role"] == "not read" else database["role"]),
+        pattern=database.get("pattern", ""),
         reason=database["why"],
         tables=str(len(database["tables"])) if is_read else "",
         rows=f"{sum(row_counts)}{more}" if is_read else "",
