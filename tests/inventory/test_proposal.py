@@ -11,10 +11,10 @@ from sqlite_consolidate.inventory.inventory import Inventory, take_inventory
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement import refine
-from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, find_problems, refine_proposal
+from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refine_proposal
 from sqlite_consolidate.inventory.session import InventorySession, inventory_data
 from tests.support.missing.kinds import INDEXES, TABLES, VIRTUAL_TABLES, Kind
-from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.inventory_folder import objections_to, proposal_of
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def table(refined: RefinedProposal, file: str, name: str) -> ProposedMap:
 def test_proposal_passes_the_preflight(root: Path, refined: RefinedProposal) -> None:
     """The plan check and the preflight run on copies."""
     assert refined.problems == ()
-    assert find_problems(root, refined.proposal) == []
+    assert objections_to(root, refined.proposal) == ()
 
 
 def test_target_is_the_database_with_most_points(refined: RefinedProposal) -> None:
@@ -315,4 +315,4 @@ def test_what_sqlite_lacks_is_proposed_to_be_left(kind: Kind, left: list[tuple[s
     assert all(leave.decide for leave in leaves)
     assert "plain" in [table_map.name for table_map in source(refined, "a.db").maps]
     assert refined.problems == ()
-    assert find_problems(tmp_path, refined.proposal) == []
+    assert objections_to(tmp_path, refined.proposal) == ()

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.plan_writer import render_plan
-from sqlite_consolidate.inventory.refinement.rehearsal import rehearse
 from sqlite_consolidate.plan.loader import load
 from tests.support.thorough import thorough
-from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.inventory_folder import objections_to, proposal_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +42,7 @@ def proposed(tmp_path: Path, main: str, phone: str) -> tuple[list[str], list[str
     """Return tables, rebuilds, leaves and decisions of a proposal that passes its rehearsal."""
     refined = proposal_of(tmp_path, main=f"{main}{OTHER}", phone=phone)
     assert refined.objections == ()
-    assert rehearse(tmp_path, refined.proposal, lambda _words: None).failures == ()
+    assert objections_to(tmp_path, refined.proposal) == ()
     file = tmp_path / "read-again.toml"
     file.write_text(render_plan(refined.proposal, "2026-11-27"), "utf-8")
     plan = load(file)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.inventory.inventory import take_inventory
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.propose import propose_plan
-from sqlite_consolidate.inventory.refinement import refine
 from sqlite_consolidate.inventory.refinement.refine import refine_proposal
-from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearse
-from tests.support.workspaces.inventory_folder import proposal_of
+from sqlite_consolidate.inventory.refinement.rehearsal import Rehearsal, RehearsalResult
+from tests.support.workspaces.inventory_folder import objections_to, proposal_of
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
@@ -41,9 +40,7 @@ def unrelated(root: Path) -> Proposal:
 
 def test_rehearsal_finds_children_without_parents(tmp_path: Path) -> None:
     """The preflight or the verification before COMMIT refuses them."""
-    rehearsal = rehearse(tmp_path, unrelated(tmp_path), lambda _words: None)
-
-    assert len(rehearsal.failures) >= 1
+    assert len(objections_to(tmp_path, unrelated(tmp_path))) >= 1
     assert not (tmp_path / "backups").exists()
 
 
@@ -53,7 +50,7 @@ def test_children_without_parents_are_kept_apart(tmp_path: Path) -> None:
 
     assert [table_map.into for table_map in refined.proposal.sources[0].maps] == ["shop_customers", "shop_notes"]
     assert refined.objections == ()
-    assert rehearse(tmp_path, refined.proposal, lambda _words: None).failures == ()
+    assert objections_to(tmp_path, refined.proposal) == ()
 
 
 def test_rows_that_an_index_would_lack_are_kept_apart(tmp_path: Path) -> None:
@@ -67,12 +64,12 @@ def test_rows_that_an_index_would_lack_are_kept_apart(tmp_path: Path) -> None:
 
     assert [table_map.into for table_map in refined.proposal.sources[0].maps] == ["phone_message"]
     assert (refined.objections, refined.proposal.decisions, refined.proposal.rebuilds) == ((), 1, ())
-    assert rehearse(tmp_path, refined.proposal, lambda _words: None).failures == ()
+    assert objections_to(tmp_path, refined.proposal) == ()
 
 
 def test_failure_that_no_correction_avoids_is_a_decision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan names it, and so does the inventory."""
-    monkeypatch.setattr(refine, "rehearse", lambda *_arguments: RehearsalResult(("integrity t: not ok",)))
+    monkeypatch.setattr(Rehearsal, "perform", lambda _self: RehearsalResult(("integrity t: not ok",)))
 
     refined = proposal_of(tmp_path, **{name: f"CREATE TABLE {name}(a); INSERT INTO {name} VALUES (1)" for name in "ab"})
 

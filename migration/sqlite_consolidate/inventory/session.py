@@ -109,7 +109,7 @@ class InventorySession:
         A database can be changed, locked or removed after it was inspected.
         """
         try:
-            return refine_proposal(self.root, proposal, self.on_progress, self.limits)
+            return refine_proposal(self.root, proposal, self.on_progress)
         except EXPECTED_ERRORS as error:
             reason = f"not rehearsed: {one_line(failure_message(error))}"
             return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.inventory.inventory import take_inventory
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refine_proposal
+from sqlite_consolidate.inventory.refinement.rehearsal import rehearsal_of
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
+
+    from sqlite_consolidate.inventory.proposal import Proposal
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -103,6 +106,13 @@ def proposal_in(root: Path) -> RefinedProposal:
     proposal = propose_plan(take_inventory(root, lambda _words: None))
     assert proposal is not None
     return refine_proposal(root, proposal, lambda _words: None)
+
+
+def objections_to(root: Path, proposal: Proposal) -> tuple[str, ...]:
+    """Rehearse a proposal, and return what is against it."""
+    with rehearsal_of(root, proposal, lambda _words: None) as rehearsal:
+        problems = tuple(map(str, rehearsal.check().problems))
+        return problems or rehearsal.perform().failures
 
 
 def _with_a_wal(path: Path) -> None:

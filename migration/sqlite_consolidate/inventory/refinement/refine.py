@@ -5,19 +5,11 @@ A correction skips rows that are identical, gives a table another name, or leave
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
-from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
-from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut, ProposedLeave
 from sqlite_consolidate.inventory.refinement.new_keys import follow_rowids, give_new_keys, withdraw_new_keys
 from sqlite_consolidate.inventory.refinement.rebuilds import (
@@ -25,18 +17,18 @@ from sqlite_consolidate.inventory.refinement.rebuilds import (
     leave_unmovable_indexes,
     rebuild_stale_indexes,
 )
-from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearse
+from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearsal_of
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
-from sqlite_consolidate.inventory.refinement.shared_rows import SharedRows, count_shared_rows
+from sqlite_consolidate.inventory.refinement.shared_rows import SharedRows
 from sqlite_consolidate.inventory.sources.families import SMALLEST
-from sqlite_consolidate.plan.loader import load
-from sqlite_consolidate.plan.parts.programs import Scan
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.refinement.rehearsal import CheckedProposal
     from sqlite_consolidate.problem import Problem
 
 MAX_TRIED_BYTES = 300_000_000
@@ -76,21 +68,7 @@ class RefinedProposal:
         return (*(one_line(str(problem)) for problem in self.problems), *self.failures)
 
 
-@dataclass(frozen=True)
-class CheckedProposal:
-    """Hold the result of a preflight.
-
-    Attributes:
-        shared: Subject of each collision of keys, to the rows that two files have under them.
-    """
-
-    problems: list[Problem]
-    shared: Mapping[str, SharedRows] = field(default_factory=dict)
-
-
-def refine_proposal(
-    root: Path, proposal: Proposal, on_progress: Callable[[str], None], limits: Limits | None = None
-) -> RefinedProposal:
+def refine_proposal(root: Path, proposal: Proposal, on_progress: Callable[[str], None]) -> RefinedProposal:
     """Check and rehearse the proposal, and correct it as far as possible.
 
     Raises:
@@ -103,52 +81,26 @@ def refine_proposal(
         amount = f"{size / 1e6:.0f} MB" if size > MAX_TRIED_BYTES else f"{len(files)} files"
         reason = f"not rehearsed, because the databases have {amount}. Run: pytest -m verify"
         return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)
-    problems: list[Problem] = []
-    rehearsal = RehearsalResult()
     for round_number in range(1, _MAX_ROUNDS + 1):
-        on_progress(f"checking the proposal on copies, round {round_number}")
-        checked = check_proposal(root, proposal, limits)
-        problems = checked.problems
-        corrected = _corrected(proposal, checked)
-        if corrected == proposal and not problems:
-            on_progress("rehearsing the proposal on copies")
-            rehearsal = rehearse(root, proposal, on_progress)
-            corrected = _without_orphans(proposal, rehearsal.orphaned_tables)
+        on_progress(f"rehearsing the proposal on copies, round {round_number}")
+        result = RehearsalResult()
+        with rehearsal_of(root, proposal, on_progress) as rehearsal:
+            checked = rehearsal.check()
+            corrected = _corrected(proposal, checked)
+            if corrected == proposal and not checked.problems:
+                result = rehearsal.perform()
+                corrected = _without_orphans(proposal, result.orphaned_tables)
         if corrected == proposal:
             break
         proposal = corrected
+    problems, failures = checked.problems, result.failures
     marked = _marked(proposal, problems)
-    failures = () if problems else rehearsal.failures
     decide = tuple(f"The rehearsal on copies fails: {failure}" for failure in failures)
     seconds = None if problems else rehearsal.seconds
     refined = RefinedProposal(
         replace(marked, decide=(*marked.decide, *decide)), tuple(problems), round_number, failures
     )
     return replace(refined, seconds=seconds)
-
-
-def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) -> list[Problem]:
-    """Return the problems that the preflight has with a proposal."""
-    return check_proposal(root, proposal, limits).problems
-
-
-def check_proposal(root: Path, proposal: Proposal, limits: Limits | None = None) -> CheckedProposal:
-    """Return the result of the preflight of a proposal.
-
-    The databases are read on private copies.
-    References are not checked again, because each was checked before it was proposed.
-    """
-    with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder, ExitStack() as write_locks:
-        file = Path(folder) / "proposal.toml"
-        file.write_text(render_plan(proposal, "trial"), "utf-8")
-        plan = expand_by_files(load(file), root)
-        copy = Path(folder).resolve() / "workspace"
-        copy.mkdir()
-        needed = plan.model_copy(update={"scan": Scan(), "smoke": [], "references": []})
-        require_complete(copy_workspace(needed, root, copy).problems)
-        databases = inspect_databases(plan, copy, write_locks, limits)
-        shared = count_shared_rows(databases, databases.problems, limits or Limits())
-        return CheckedProposal(databases.problems, shared)
 
 
 def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,22 +13,38 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_message
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.run.results import Context
+from sqlite_consolidate.engine.sqlite.errors import is_in_use_problem
 from sqlite_consolidate.engine.sqlite.integrity import count_orphans
 from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.inventory.plan_writer import render_plan
+from sqlite_consolidate.inventory.refinement.shared_rows import SharedRows, count_shared_rows
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.plan.parts.programs import Scan
+from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.inventory.proposal import Proposal
+    from sqlite_consolidate.problem import Problem
 
-STAGES = (stages.PREFLIGHT, stages.BACKUP, stages.SCHEMA, stages.TRANSFER, stages.VERIFY)
+STAGES_AFTER_PREFLIGHT = (stages.BACKUP, stages.SCHEMA, stages.TRANSFER, stages.VERIFY)
+
+
+@dataclass(frozen=True)
+class CheckedProposal:
+    """Hold the result of a preflight.
+
+    Attributes:
+        shared: Subject of each collision of keys, to the rows that two files have under them.
+    """
+
+    problems: list[Problem]
+    shared: Mapping[str, SharedRows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,8 +62,9 @@ class RehearsalResult:
     seconds: float | None = None
 
 
-def rehearse(root: Path, proposal: Proposal, on_progress: Callable[[str], None]) -> RehearsalResult:
-    """Perform the stages before COMMIT on a private copy, and check their criteria.
+@contextmanager
+def rehearsal_of(root: Path, proposal: Proposal, on_progress: Callable[[str], None]) -> Iterator[Rehearsal]:
+    """Lend the rehearsal of a proposal on a private copy, up to the verification before COMMIT.
 
     Dumps are not made. Code, applications and logs are left to the rehearsal of the operator.
     """
@@ -60,25 +78,50 @@ def rehearse(root: Path, proposal: Proposal, on_progress: Callable[[str], None])
         request = RunRequest(Mode.REHEARSAL, settings, plan, plan_sha256=sha256(file), plan_text=file.read_bytes())
         run = Run(request, Context(on_progress))
         try:
-            for stage in STAGES:
-                if failures := _failures(run, stage):
-                    return RehearsalResult(failures, _orphaned_tables(run))
+            yield Rehearsal(run)
         finally:
             run.close()
-        return RehearsalResult(seconds=sum(stage.seconds for stage in run.log.stages.values()))
 
 
-def _failures(run: Run, stage: Stage) -> tuple[str, ...]:
-    """Perform a stage, and return a line for everything that does not hold."""
-    try:
-        run.perform(stage)
-    except EXPECTED_ERRORS as error:
-        return (f"{stage.id}: {one_line(failure_message(error))}",)
-    results = [run.check(criterion) for criterion in run.log.demanded(stage)]
-    return tuple(line for result in results for line in result.text.splitlines())
+class Rehearsal:
+    """Rehearse a proposal in two steps, so that a preflight with problems ends it."""
 
+    def __init__(self, run: Run) -> None:
+        self._run = run
 
-def _orphaned_tables(run: Run) -> frozenset[str]:
-    if run.transaction is None:
-        return frozenset()
-    return frozenset(folded(child) for child, _ in count_orphans(run.transaction.connection))
+    def check(self) -> CheckedProposal:
+        """Perform the preflight and return its problems.
+
+        Raises:
+            ProblemError: Another process uses a database, or the preflight cannot be performed.
+        """
+        self._run.perform(stages.PREFLIGHT)
+        problems = self._run.inspected.problems
+        if in_use := [problem for problem in problems if is_in_use_problem(problem)]:
+            raise ProblemError(*in_use)
+        return CheckedProposal(problems, count_shared_rows(self._run.inspected, problems, self._run.limits))
+
+    def perform(self) -> RehearsalResult:
+        """Perform the stages after a preflight without problems, and check all criteria."""
+        failures = self._failures(stages.PREFLIGHT)
+        for stage in STAGES_AFTER_PREFLIGHT:
+            if not failures:
+                try:
+                    self._run.perform(stage)
+                except EXPECTED_ERRORS as error:
+                    failures = (f"{stage.id}: {one_line(failure_message(error))}",)
+                else:
+                    failures = self._failures(stage)
+        if failures:
+            return RehearsalResult(failures, self._orphaned_tables())
+        return RehearsalResult(seconds=sum(stage.seconds for stage in self._run.log.stages.values()))
+
+    def _failures(self, stage: Stage) -> tuple[str, ...]:
+        """Return a line for everything in a stage that does not hold."""
+        results = [self._run.check(criterion) for criterion in self._run.log.demanded(stage)]
+        return tuple(line for result in results for line in result.text.splitlines())
+
+    def _orphaned_tables(self) -> frozenset[str]:
+        if self._run.transaction is None:
+            return frozenset()
+        return frozenset(folded(child) for child, _ in count_orphans(self._run.transaction.connection))
