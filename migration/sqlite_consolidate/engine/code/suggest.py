@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.source_files import CodeFile, is_python, read_code_file
-from sqlite_consolidate.engine.code.suggest_python import DatabasePaths, python_changes, text_changes
+from sqlite_consolidate.engine.code.suggest_python import python_changes, text_changes
 from sqlite_consolidate.plan.parts.programs import Reference
 
 if TYPE_CHECKING:
@@ -92,10 +92,7 @@ def propose_in_file(
     code = read_code_file(scope.root, file)
     if not isinstance(code, CodeFile):
         return [_by_hand(mention, code.what) for mention in mentions]
-    names = scope.names
-    target = posixpath.normpath(scope.target)
-    places = {name: DatabasePaths(posixpath.normpath(path), target) for name, path in names.paths.items()}
-    changes = (python_changes if is_python(file) else text_changes)(code, names, places)
+    changes = (python_changes if is_python(file) else text_changes)(code, scope.names, posixpath.normpath(scope.target))
     proposals = []
     for mention in mentions:
         if mention.pattern:

@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.code.path_places import Parents
     from sqlite_consolidate.engine.code.scanning.old_names import OldNames
@@ -37,6 +37,11 @@ class DatabasePaths(NamedTuple):
 
     old: str
     target: str
+
+    @classmethod
+    def of(cls, name: str, names: OldNames, target: str) -> DatabasePaths:
+        """Return the paths of the old database that is recognised by a name."""
+        return cls(posixpath.normpath(names.paths[name]), target)
 
     def base_folder(self, written: str) -> str | None:
         """Return the folder from which a written path leads to the old database, or None.
@@ -72,25 +77,26 @@ class MentionChange(NamedTuple):
     places: int = 1
 
 
-def text_changes(code: CodeFile, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
+def text_changes(code: CodeFile, names: OldNames, target: str) -> list[MentionChange]:
     """Return a change for each mention in a text other than Python.
 
     The text that each change finds occurs only once.
     """
     text = code.text
-    replacements: list[tuple[int, str, PathReplacement | None]] = []
+    replacements: list[tuple[int, str, DatabasePaths, PathReplacement | None]] = []
     for offset, name in names.find(text):
-        end = offset + len(name)
-        replacements.append(
-            (end, name, None if SIDECAR.match(text, end) else replace_path_end(text[:end], places[name]))
-        )
+        end, place = offset + len(name), DatabasePaths.of(name, names, target)
+        replacement = None if SIDECAR.match(text, end) else replace_path_end(text[:end], place)
+        replacements.append((end, name, place, replacement))
     pieces = [
-        _Piece(end - len(replacement.old), end, replacement.new) for end, _, replacement in replacements if replacement
+        _Piece(end - len(replacement.old), end, replacement.new)
+        for end, _, _, replacement in replacements
+        if replacement
     ]
     changes = []
-    for end, name, replacement in replacements:
+    for end, name, place, replacement in replacements:
         find = new = ""
-        reason = f"{_PATH_BEFORE.findall(text[:end])[0]} may be another file than {places[name].old}."
+        reason = f"{_PATH_BEFORE.findall(text[:end])[0]} may be another file than {place.old}."
         if replacement:
             find, new = _unique(text, _Piece(end - len(replacement.old), end, replacement.new), pieces)
             reason = replacement.reason if find else "the same text occurs in several places."
@@ -183,7 +189,7 @@ class _Exchange(NamedTuple):
     reason: str
 
 
-def python_changes(code: CodeFile, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
+def python_changes(code: CodeFile, names: OldNames, target: str) -> list[MentionChange]:
     """Return a change for each mention in a module, or none if it cannot be parsed."""
     try:
         module = parse_tree(code.text)
@@ -197,7 +203,8 @@ def python_changes(code: CodeFile, names: OldNames, places: Mapping[str, Databas
     for node, name, kind in expressions:
         if kind == "code":
             line = line_of_name(node, name, lines, names)
-            changes.append(_change(MentionChange(line, name, "", "", ""), node, parents, source, places[name]))
+            place = DatabasePaths.of(name, names, target)
+            changes.append(_change(MentionChange(line, name, "", "", ""), node, parents, source, place))
     return _choose(changes)
 
 

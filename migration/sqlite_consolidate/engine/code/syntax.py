@@ -163,6 +163,8 @@ class PythonCode:
         A unique name is put into each place, and Python's parser shows which of them it would load. Names that are
         assigned, defined, imported or deleted, and keywords, are left out by that.
         """
+        if not spans:
+            return []
         text = self.text
         for number, span in reversed(list(enumerate(spans))):
             glued = re.match(r"\w", text[max(span.start - 1, 0) : span.start])  # return"x"
@@ -172,6 +174,7 @@ class PythonCode:
         return [span for number, span in enumerate(spans) if _MARK.format(number) in read]
 
 
+@lru_cache(maxsize=16)  # a proposal and the check of its rewrite place the same code
 def _placed(text: str, span: Span, code: str) -> str:
     """Return ``text`` with ``code`` in place of the span, in parentheses if it needs them.
 
