@@ -70,7 +70,10 @@ def find_original(file: str, files: Collection[str]) -> str:
 
 
 def name_of_conflict(file: str) -> str:
-    """Return a short path after which a conflicted copy is named, such as ``notes_conflict.db``."""
+    """Return the path after which a conflicted copy is named.
+
+    It is as short as ``notes_conflict.db``.
+    """
     return _CONFLICT.sub("_conflict", file, count=1)
 
 
