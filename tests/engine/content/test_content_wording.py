@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.content import cost
+from sqlite_consolidate.engine.content.contents import digest_or_reason
 from sqlite_consolidate.engine.content.cost import examine_database
 from sqlite_consolidate.engine.content.inspection import inspect_database, read_problem
 from sqlite_consolidate.engine.content.table_differences import (
@@ -116,3 +117,8 @@ def test_comparison_has_these_notes(tmp_path: Path) -> None:
     assert str(rows_unavailable("a.db", "is missing.").problems[0]) == (
         "a.db: is missing. Restore the backup set as the run left it, and check again. [rows-unavailable]"
     )
+
+
+def test_absent_file_has_a_reason_instead_of_a_digest(tmp_path: Path) -> None:
+    """It stands in the evidence where another file has its digest."""
+    assert digest_or_reason(tmp_path / "absent.db") == "no such file"
