@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.backup.copies import (
     copy_database,
     create_backup_set,
     dump_database,
+    ignore_folder,
     publish_file,
     remove_unfinished_copies,
 )
@@ -343,6 +344,15 @@ def test_sets_share_a_private_folder(tmp_path: Path) -> None:
 
     assert (tmp_path / "deep/backups").stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in (tmp_path / "deep/backups").iterdir()) == [".gitignore", "first", "second"]
+
+
+def test_folder_of_copies_is_ignored_without_other_rules(tmp_path: Path) -> None:
+    """The folder of copies of hot journals may be the first in its folder."""
+    (tmp_path / "copies").mkdir()
+
+    ignore_folder(tmp_path / "copies")
+
+    assert (tmp_path / "copies/.gitignore").read_text().splitlines()[-1] == "*"
 
 
 def test_existing_folder_is_not_a_new_set(tmp_path: Path) -> None:
