@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.pytest_plugin.commands.fleet import SWITCHES
 from tests.support.workspaces.fleet_run import small_fleet
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ def test_listing_shows_the_rounds_and_runs_nothing(pytester: pytest.Pytester, fl
     assert "batch: kiel/workspace, ulm/workspace" in text
     assert [fleet.workspace(name).files() for name in ("bonn", "kiel", "ulm")] == before
     assert not fleet.reports.exists()
+
+
+def test_every_option_without_a_value_reaches_each_run(pytestconfig: pytest.Config) -> None:
+    """One that a fleet ignored would disclose what the operator withheld."""
+    switches = {name for name, value in vars(pytestconfig.option).items() if value is False or value is True}
+    of_plugin = {name.removeprefix("consolidate_") for name in switches if name.startswith("consolidate_")}
+
+    assert of_plugin == {name.replace("-", "_") for name in SWITCHES}
 
 
 @pytest.mark.parametrize("option", ["--workspace=x", "--plan=x", "--originals=x"])

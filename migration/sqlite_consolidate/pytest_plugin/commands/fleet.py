@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.fleet.workers import Workers
 
 _ALONE = ("--workspace", "--plan", "--originals", "--bundle")  # options that mean one workspace
-_PASSED_ON = ("discard-changes", "show-values")
+
+SWITCHES = ("discard-changes", "show-values", "withhold-output")
+"""Options without a value that each run of a fleet gets as well."""
+
 _MOST_NAMED = 20
 
 
@@ -106,7 +109,7 @@ class _FleetRun:
         has_own_reports = file.fleet.reports and config.getoption("consolidate_reports") is None
         self._reports = (file.path.parent / file.fleet.reports).resolve() if has_own_reports else configured.reports
         self._project, self._program = config.rootpath, configured.program
-        switches = (name for name in _PASSED_ON if config.getoption(f"consolidate_{name.replace('-', '_')}"))
+        switches = (name for name in SWITCHES if config.getoption(f"consolidate_{name.replace('-', '_')}"))
         values = {"keep": configured.keep, "sign": configured.sign, "allowed-signers": configured.allowed_signers}
         self._extra = (
             *(f"--{name}" for name in switches),
