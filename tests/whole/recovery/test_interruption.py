@@ -90,6 +90,7 @@ def test_signal_ends_the_run_and_rolls_it_back(workspace: Workspace, plugin: Bef
     assert "Interrupted. " in ran.text
     assert "pytest -m migrate" in ran.text
     assert not ran.shows_source, ran.text
+    assert "!!!" not in ran.text
     assert workspace.contents() == before
     assert not (workspace.root / "backups" / "run.lock").exists()
 

@@ -116,6 +116,14 @@ class StageLines:
         """Report what was done before the first stage, such as rolling back an earlier run."""
         return [one_line(finding.sentence) for finding in self._log.findings]
 
+    def pytest_keyboard_interrupt(self) -> None:
+        """Let only the verdict report a signal that ends the run.
+
+        pytest would write a line of exclamation marks with the name of its exception below the verdict.
+        """
+        if self._log.interrupted is not None:
+            self._terminal._report_keyboardinterrupt = lambda: None  # noqa: SLF001 -- semi-private, tested
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # wraps pytest's own summary
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, Any, Any]:
         """Let pytest report unexpected failures with their tracebacks only.
