@@ -53,6 +53,7 @@ def test_version_names_package_and_sqlite(capsys: pytest.CaptureFixture[str]) ->
     [
         (["migrat"], "Did you mean migrate?"),
         (["chek"], "Did you mean check?"),
+        (["rehearse"], "Did you mean verify?"),
         (["frobnicate"], "'frobnicate' is no verb."),
         (["--workspace=shop", "verify"], "the verb comes first"),
     ],
@@ -79,11 +80,12 @@ def test_workspace_is_the_current_folder_unless_one_is_named(tmp_path: Path, mon
 @pytest.mark.thorough
 def test_option_of_nobody_is_usage_and_refusal_is_not(tmp_path: Path) -> None:
     """Both have exit code 4 in pytest, and a script could not tell them apart."""
-    usage = call(tmp_path, "verify", "--frobnicate")
+    usage = call(tmp_path, "verify", "--worksapce=shop")
     refused = call(tmp_path, "rollback", "--json")
 
     assert (usage.returncode, refused.returncode) == (64, 4)
-    assert "--frobnicate" in usage.stderr
+    assert "sqlite-consolidate: error: unrecognized arguments: --worksapce=shop" in usage.stderr
+    assert "Did you mean --workspace by --worksapce?" in usage.stderr
     answer = json.loads(refused.stdout)
     assert (answer["verdict"], answer["exit_code"]) == ("refused", 4)
     assert "[no-plan-file]" in answer["refusal"][-1]

@@ -24,7 +24,8 @@ _MARKS = (
 )
 
 
-_OPTIONS = (  # an option without a metavar is a switch
+OPTIONS = (
+    *PATHS,
     (
         "originals",
         "DIR",
@@ -48,7 +49,9 @@ _OPTIONS = (  # an option without a metavar is a switch
     ("sign", "KEY", "Sign the manifest of the bundle with an SSH key (ssh-keygen -Y sign)"),
     ("fleet", "FILE", "Do the same in every workspace that FILE lists, each in a separate process"),
     ("discard-changes", "", "Let a rollback discard what was changed in target and archives since the migration"),
+    ("keep", "N", "Remove the older reports of this workspace; the N newest stay, and so do those of runs that changed it"),
 )
+"""Name of each option, what it takes, and its help. One that takes nothing is a switch."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,12 +59,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup(
         "sqlite-consolidate", "consolidation of SQLite databases (-m inventory, verify, migrate, rollback, selftest)"
     )
-    for name, metavar, text in (*PATHS, *_OPTIONS):
+    for name, metavar, text in OPTIONS:
         # A path has no default, so that None means "not given" and the configuration is read.
-        keys: dict[str, Any] = {"metavar": metavar, "type": _path_argument} if metavar else {"action": "store_true"}
+        kind = _number_argument if metavar == "N" else _path_argument
+        keys: dict[str, Any] = {"metavar": metavar, "type": kind} if metavar else {"action": "store_true"}
         group.addoption(f"--{name}", dest=f"consolidate_{name.replace('-', '_')}", help=text, **keys)
-    text = "Remove the older reports of this workspace; the N newest stay, and so do those of runs that changed it"
-    group.addoption("--keep", dest="consolidate_keep", metavar="N", type=_number_argument, help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import pytest
 
 import sqlite_consolidate
-from sqlite_consolidate.engine.run.modes import VERBS
+from sqlite_consolidate.engine.run.modes import VERBS, meant_verb
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.text import printable, with_message_id
 
@@ -137,9 +136,9 @@ def verb_mistakes(config: pytest.Config) -> list[str]:
         return [with_message_id(fact, f"To start the run, use exactly: {commands}", id="verb-in-expression")]
     marks = {re.split(r"\W", line)[0] for line in config.getini("markers")}
     is_mark = [expression] != words or expression in marks
-    if not is_mark and (similar := get_close_matches(expression.lower(), VERBS, n=1)):
+    if not is_mark and (meant := meant_verb(expression)):
         fact = f"-m {expression} is no verb."
-        return [with_message_id(fact, f"Did you mean pytest -m {similar[0]}?", id="unknown-verb")]
+        return [with_message_id(fact, f"Did you mean pytest -m {meant}?", id="unknown-verb")]
     given = [name for name in _NAMES_A_RUN if config.getoption(name, None) is not None]
     if given:
         fact = f"{given[0]} needs one verb, and {f'-m {expression!r} is none' if expression else 'no -m is given'}."

@@ -88,6 +88,18 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     return (yield)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """Say how a run is started if ``-m`` is a verb, and no test has such a mark."""
+    verb = config.option.markexpr.strip()
+    without_tests = exitstatus in (pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.USAGE_ERROR)
+    if verb in VERBS and without_tests and not config.pluginmanager.has_plugin(_PLUGIN):
+        from sqlite_consolidate.text import with_message_id
+
+        fact = f"-m {verb} started no run of sqlite-consolidate, because nothing names a workspace."
+        hint = f"Name it: pytest -m {verb} --workspace=DIR"
+        terminalreporter.line(with_message_id(fact, hint, id="no-run-named"))
+
+
 def names_a_run(early_config: pytest.Config, args: Sequence[str]) -> bool:
     """Return whether a workspace, a bundle or a fleet is named.
 

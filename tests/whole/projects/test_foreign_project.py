@@ -134,6 +134,21 @@ def test_project_with_a_package_migration_runs_its_tests(
     assert sorted(path.relative_to(project) for path in project.rglob("*")) == before
 
 
+@pytest.mark.parametrize(("options", "code"), [([], 4), (["-o", "strict_markers=false"], 5)])
+def test_verb_without_a_workspace_gets_a_hint(
+    project: Path, environment: dict[str, str], options: list[str], code: int
+) -> None:
+    """No test of the project has that mark, which is all that pytest alone says."""
+    command = [sys.executable, "-S", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-m", "verify", *options]
+
+    ran = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE
+    )
+
+    assert ran.returncode == code, ran.stdout + ran.stderr
+    assert "pytest -m verify --workspace=DIR [no-run-named]" in ran.stdout
+
+
 def test_plugin_is_active_beside_a_package_migration(project: Path, environment: dict[str, str]) -> None:
     """Without this, the tests above would pass where the package is not installed at all."""
     command = [sys.executable, "-S", "-m", "pytest", "-p", "no:cacheprovider", "--trace-config", "--collect-only"]

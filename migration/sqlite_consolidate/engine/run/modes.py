@@ -14,6 +14,28 @@ VERBS = {
 }
 """Each verb of ``pytest -m <verb>``, with its meaning."""
 
+_OTHER_WORDS = {
+    **dict.fromkeys(("check", "rehearse", "rehearsal", "judge"), "verify"),
+    **dict.fromkeys(("consolidate", "merge", "apply"), "migrate"),
+    **dict.fromkeys(("undo", "revert", "restore"), "rollback"),
+    **dict.fromkeys(("plan", "propose", "scan"), "inventory"),
+}
+"""Words that other programs, or the pages of this one, use for what a verb does."""
+
+
+def meant_verb(word: str, *further: str) -> str:
+    """Return the verb that was probably meant by a word that is none, or an empty text.
+
+    Args:
+        word: What the operator wrote.
+        further: Names that the caller accepts as a verb too.
+    """
+    from difflib import get_close_matches
+
+    similar = get_close_matches(word.lower(), [*VERBS, *further], n=1)
+    return similar[0] if similar else _OTHER_WORDS.get(word.lower(), "")
+
+
 FleetVerb = Literal["verify", "migrate", "rollback"]
 """A verb that a fleet can run in each of its workspaces."""
 

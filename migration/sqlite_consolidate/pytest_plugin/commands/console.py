@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ import pytest
 
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
-from sqlite_consolidate.engine.run.modes import VERBS
+from sqlite_consolidate.engine.run.modes import VERBS, meant_verb
 from sqlite_consolidate.engine.run.request import CONSOLE
 from sqlite_consolidate.pytest_plugin.rootdir import with_equals_signs
 from sqlite_consolidate.pytest_plugin.state import PROGRAM, SESSION
@@ -95,7 +94,10 @@ def run_verb(verb: str, options: Sequence[str], *, program: tuple[str, ...], as_
         code = int(pytest.main(command_line(verb, options), plugins=[call]))
         if as_json:
             write(f"{call.summary(code)}\n")
-    return USAGE if code == ExitCode.REFUSED and not call.is_understood else code
+    if code != ExitCode.REFUSED or call.is_understood:
+        return code
+    sys.stderr.writelines(f"{line}\n" for line in _similar_options(options))
+    return USAGE
 
 
 def command_line(verb: str, options: Sequence[str]) -> list[str]:
@@ -124,6 +126,10 @@ class Call:
         self._program = program
         self._config: pytest.Config | None = None
         self._refusal = ""
+
+    def pytest_addoption(self, parser: pytest.Parser) -> None:
+        """Let pytest call a mistake that of this program, and not of its own function."""
+        parser.prog = " ".join(self._program)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
@@ -179,8 +185,20 @@ def _standard_output(*, as_json: bool) -> Iterator[Callable[[str], object]]:
 def _mistaken_verb(given: str) -> str:
     if given.startswith("-"):
         return f"the verb comes first, and {given} is none."
-    similar = get_close_matches(given.lower(), [*VERBS, *SYNONYMS], n=1)
-    return f"{given!r} is no verb." + (f" Did you mean {similar[0]}?" if similar else "")
+    meant = meant_verb(given, *SYNONYMS)
+    return f"{given!r} is no verb." + (f" Did you mean {meant}?" if meant else "")
+
+
+def _similar_options(options: Sequence[str]) -> Iterator[str]:
+    """Yield a hint for each option that resembles one of this package."""
+    from difflib import get_close_matches
+
+    from sqlite_consolidate.pytest_plugin.options import OPTIONS
+
+    known = ["--json", *(f"--{name}" for name, *_ in OPTIONS)]
+    for name in (option.partition("=")[0] for option in options if option.startswith("--")):
+        if name not in known and (similar := get_close_matches(name, known, n=1)):
+            yield f"sqlite-consolidate: Did you mean {similar[0]} by {name}?"
 
 
 if __name__ == "__main__":
