@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,22 @@ def test_image_does_not_run_as_root() -> None:
 
     assert instructions.index("USER") < instructions.index("ENTRYPOINT")
     assert len([line for line in lines if not line.startswith("#")]) <= 10
+
+
+@pytest.mark.thorough
+def test_image_has_the_command() -> None:
+    """The image is built as its first line says, and knows its version."""
+    if (
+        shutil.which("docker") is None
+        or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no Docker daemon answers here")
+    name = "sqlite-consolidate-of-a-test"
+    subprocess.run(["docker", "build", "-q", "-t", name, "-f", "docs/Dockerfile", "."], cwd=ROOT, check=True)
+
+    ran = subprocess.run(["docker", "run", "--rm", name, "--version"], capture_output=True, text=True, check=False)
+
+    assert (ran.returncode, ran.stdout.split()[0]) == (0, "sqlite-consolidate"), ran.stderr
 
 
 def test_issue_form_asks_for_version_and_workspace() -> None:
