@@ -183,7 +183,7 @@ def test_the_table_of_stages_is_that_of_the_code() -> None:
 
 def test_listing_of_the_tree_names_exactly_every_folder() -> None:
     """A missing or additional folder misleads a newcomer."""
-    listing = TEXT[TEXT.index("```\nconftest.py") + 4 :].partition("```")[0]
+    listing = TEXT[TEXT.index("```text\nconftest.py") :].removeprefix("```text\n").partition("```")[0]
     named = {line.split()[0] for line in listing.splitlines()}
     rooms = {
         path.name

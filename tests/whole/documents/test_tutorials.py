@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from sqlite_consolidate.plan.loader import load
 from tests.support.documents.reader_shell import BLOCK, run_as_reader
 
 ROOT = Path(__file__).parents[3]
@@ -15,35 +14,39 @@ TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 REFUSED = 4
 
 
+def file_before(text: str, end: int) -> str:
+    """Return the name of the file that a page names last before a position."""
+    return str(re.findall(r"`([\w/]+\.toml)`", text[:end])[-1])
+
+
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
-def test_plans_of_a_tutorial_are_valid(page: Path, tmp_path: Path) -> None:
-    """A reader copies them."""
-    plans = [block for language, block in BLOCK.findall(page.read_text("utf-8")) if language == "toml"]
+def test_tutorial_names_the_file_of_each_plan(page: Path) -> None:
+    """A reader has to know where to write it."""
+    text = page.read_text("utf-8")
+    plans = [place.start() for place in BLOCK.finditer(text) if place[1] == "toml"]
 
     assert plans
-    for text in plans:
-        (tmp_path / "consolidation.toml").write_text(text)
-        assert load(tmp_path / "consolidation.toml").sources
+    assert {Path(file_before(text, start)).name for start in plans} <= {"consolidation.toml", "plan.toml", "fleet.toml"}
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_tutorial_shows_what_its_commands_print(page: Path, tmp_path: Path) -> None:
-    """A block without a language is a part of what was printed before it.
+    """A block of text is a part of what was printed before it.
 
-    A plan is written to the file that the page names.
+    TOML is written to the file that the page named last.
     """
     text = page.read_text("utf-8")
-    (plan,) = set(re.findall(r"`(\w+/consolidation\.toml)`", text))
     folder, printed, code = tmp_path / "folder", "", 0
     folder.mkdir()
-    for language, block in BLOCK.findall(text):
+    for place in BLOCK.finditer(text):
+        language, block = place.groups()
         match language:
             case "sh":
                 code, printed = run_as_reader(folder, block)
                 assert code in (0, REFUSED), printed
             case "toml":
-                (folder / plan).write_text(block)
+                (folder / file_before(text, place.start())).write_text(block)
             case _:
                 assert [line for line in block.splitlines() if line not in printed.splitlines()] == [], printed
                 assert code == (REFUSED if "[key-collision]" in block else 0)
