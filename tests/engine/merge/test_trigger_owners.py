@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.databases import TARGET, Bench, source, table
 
 if TYPE_CHECKING:
@@ -112,3 +114,60 @@ def test_trigger_in_a_create_text_is_created(bench: Bench) -> None:
     inspected = bench.survey(source("b.db", table("project", into="b_project", create=create), "session"))
 
     assert ("b_gone", "b_project") in triggers(inspected)
+
+
+COUNTS = "CREATE TABLE counts(name TEXT PRIMARY KEY, rows INTEGER)"
+
+
+@pytest.mark.parametrize(
+    ("statements", "is_left"),
+    [
+        ("UPDATE counts SET rows = rows + 1 WHERE lower(name) = lower('lake');", False),
+        ("DELETE FROM counts WHERE name = 'lake' AND rows = 0;", False),
+        ("UPDATE counts SET rows = 0 WHERE name = 'lake'; DELETE FROM counts WHERE rows > 5;", True),
+        ("UPDATE counts SET rows = rows + 1 WHERE name <> '';", True),
+        ("UPDATE counts SET rows = rows + 1;", True),
+        ("UPDATE counts SET rows = 1 WHERE name = new.name;", True),
+        ("UPDATE counts SET rows = (SELECT count(*) FROM counts) WHERE name = 'lake';", True),
+        ("UPDATE counts SET rows = rows + ('town' IN all_names) WHERE name = 'lake';", True),
+        ("UPDATE counts SET rows = 1 WHERE name = 'lake' OR name IN (SELECT name FROM all_names);", True),
+        ("INSERT OR REPLACE INTO counts VALUES ('lake', 1);", True),
+    ],
+)
+def test_trigger_goes_where_it_finds_no_row_of_others(bench: Bench, statements: str, is_left: bool) -> None:
+    """A condition with values of its own finds the rows of its source in a shared table."""
+    bench.database(TARGET, COUNTS, "INSERT INTO counts VALUES ('town', 7)")
+    trigger = f"CREATE TRIGGER counting AFTER INSERT ON lake BEGIN {statements} END"
+    bench.database(
+        "b.db",
+        COUNTS,
+        "CREATE VIEW all_names AS SELECT name FROM counts",
+        "CREATE TABLE lake(id INTEGER PRIMARY KEY, name TEXT)",
+        "INSERT INTO counts VALUES ('lake', 1)",
+        "INSERT INTO lake VALUES (1, 'a')",
+        trigger,
+    )
+
+    inspected = bench.survey(source("b.db", "counts", "lake"))
+
+    assert inspected.problems == []
+    assert triggers(inspected) == ([] if is_left else [("counting", "lake")])
+    assert left(inspected) == ([("attention", "b.db:lake")] if is_left else [])
+
+
+def test_trigger_stays_behind_if_another_database_has_its_row(bench: Bench) -> None:
+    """Names of both databases differ in case only, which the condition of the trigger ignores."""
+    bench.database(TARGET, COUNTS, "INSERT INTO counts VALUES ('LAKE', 7)")
+    bench.database(
+        "b.db",
+        COUNTS,
+        "CREATE TABLE lake(id INTEGER PRIMARY KEY)",
+        "INSERT INTO counts VALUES ('lake', 1)",
+        "CREATE TRIGGER counting AFTER INSERT ON lake BEGIN"
+        " UPDATE counts SET rows = rows + 1 WHERE lower(name) = lower('lake'); END",
+    )
+
+    inspected = bench.survey(source("b.db", "counts", "lake"))
+
+    assert triggers(inspected) == []
+    assert left(inspected) == [("attention", "b.db:lake")]

@@ -30,6 +30,7 @@ CREATE TABLE gpkg_geometry_columns (table_name TEXT NOT NULL, column_name TEXT N
   CONSTRAINT pk_geom_cols PRIMARY KEY (table_name, column_name), CONSTRAINT uk_gc_table_name UNIQUE (table_name),
   CONSTRAINT fk_gc_tn FOREIGN KEY (table_name) REFERENCES gpkg_contents (table_name),
   CONSTRAINT fk_gc_srs FOREIGN KEY (srs_id) REFERENCES gpkg_spatial_ref_sys (srs_id));
+CREATE TABLE gpkg_ogr_contents (table_name TEXT NOT NULL PRIMARY KEY, feature_count INTEGER DEFAULT NULL);
 CREATE TABLE gpkg_extensions (table_name TEXT, column_name TEXT, extension_name TEXT NOT NULL,
   definition TEXT NOT NULL, scope TEXT NOT NULL, CONSTRAINT ge_tce UNIQUE (table_name, column_name, extension_name));
 INSERT INTO gpkg_spatial_ref_sys VALUES
@@ -45,6 +46,11 @@ INSERT INTO gpkg_contents (table_name, data_type, identifier, last_change, srs_i
 INSERT INTO gpkg_geometry_columns VALUES ('{name}', 'geom', 'POINT', 4326, 0, 0);
 INSERT INTO gpkg_extensions VALUES ('{name}', 'geom', 'gpkg_rtree_index',
   'http://www.geopackage.org/spec120/#extension_rtree', 'write-only');
+INSERT INTO gpkg_ogr_contents VALUES ('{name}', {number});
+CREATE TRIGGER "trigger_insert_feature_count_{name}" AFTER INSERT ON "{name}" BEGIN
+  UPDATE gpkg_ogr_contents SET feature_count = feature_count + 1 WHERE lower(table_name) = lower('{name}'); END;
+CREATE TRIGGER "trigger_delete_feature_count_{name}" AFTER DELETE ON "{name}" BEGIN
+  UPDATE gpkg_ogr_contents SET feature_count = feature_count - 1 WHERE lower(table_name) = lower('{name}'); END;
 CREATE TRIGGER rtree_{name}_geom_insert AFTER INSERT ON {name}
   WHEN (new.geom NOT NULL AND NOT ST_IsEmpty(NEW.geom)) BEGIN
   INSERT OR REPLACE INTO rtree_{name}_geom VALUES
@@ -61,11 +67,11 @@ CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row);
 
 
 def write_geopackage(path: Path, layer: str, number: int = 5, version: int = 10300) -> None:
-    """Create a GeoPackage with one layer of points, and its R-tree."""
+    """Create a GeoPackage with one layer of points, its R-tree, and the counts that GDAL keeps of its rows."""
     points = [(fid, float(fid), fid / 2) for fid in range(1, number + 1)]
     with closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.executescript(f"PRAGMA application_id={GEOPACKAGE}; PRAGMA user_version={version}; {_SHARED}")
-        tables, _, triggers = _LAYER.format(name=layer).partition("CREATE TRIGGER")
+        tables, _, triggers = _LAYER.format(name=layer, number=number).partition("CREATE TRIGGER")
         con.executescript(tables)
         con.executemany(
             f"INSERT INTO {layer} VALUES (?, ?, ?)", [(fid, point(x, y), f"{layer} {fid}") for fid, x, y in points]

@@ -41,7 +41,7 @@ from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabas
 from sqlite_consolidate.engine.merge.movable_tables import find_movable_table
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
-from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
+from sqlite_consolidate.engine.merge.views.own_rows import owners_of
 from sqlite_consolidate.engine.sqlite.files import FileProblem, existing_sources, file_problems
 from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import RecentReaders
@@ -325,7 +325,7 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
     unread_tables = [
         table.into for source in plan.sources if source.file in databases.unread for table in source.tables
     ]
-    owners = TableOwners.of(plan, {database.file: database.rows for database in databases.databases})
+    owners = owners_of(databases)
     before = databases.target.schema if databases.target else None
     builder = TargetSchemaBuilder(plan, before, limits, unread_tables, owners)
     creates = _create_texts(plan)

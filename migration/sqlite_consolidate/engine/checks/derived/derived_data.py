@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.checks.derived.declared_refreshes import (
 )
 from sqlite_consolidate.engine.checks.derived.kept_rows import add_lost_rows
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
+from sqlite_consolidate.engine.merge.views.own_rows import reaches_row
 from sqlite_consolidate.engine.sqlite.integrity import lagging_indexes
 from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation, DerivationReader
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind, index_columns, unseen_option
@@ -96,15 +97,38 @@ def _is_unchanged(arriving: ArrivingRows, table: str) -> bool:
 def _comes_along(arriving: ArrivingRows, derivation: Derivation) -> bool:
     """Return whether the derived rows are exactly those that one source has derived.
 
-    Both tables are new, and this source alone fills them with all of its rows.
+    Both tables are new, and this source alone fills them with all of its rows. The derived table may have rows of other
+    databases that the trigger does not reach.
     """
-    mappings = [*arriving.into(derivation.over), *arriving.into(derivation.table)]
+    over = arriving.into(derivation.over)
+    files = {mapping.source.file for mapping in over}
+    is_apart = _reaches_own_rows_only(arriving, derivation, files)
+    derived = [each for each in arriving.into(derivation.table) if not is_apart or each.source.file in files]
+    shared = derived if is_apart else []
+    alone = over if is_apart else [*over, *derived]
     return (
-        all(mapping.new and policy_of(mapping.table_map) == "refuse" for mapping in mappings)
-        and len({mapping.source.name for mapping in mappings}) == 1
-        and bool(arriving.into(derivation.table))
+        all(mapping.new and policy_of(mapping.table_map) == "refuse" for mapping in alone)
+        and all(policy_of(mapping.table_map) in _KEEPS_EACH_ROW for mapping in shared)
+        and len({mapping.source.name for mapping in (*over, *derived)}) == 1
+        and bool(derived)
         and arriving.has_fired(derivation.over, derivation.name)
         and not arriving.is_derived_from_left(derivation)
+    )
+
+
+def _reaches_own_rows_only(arriving: ArrivingRows, derivation: Derivation, files: set[str]) -> bool:
+    """Return whether a trigger reaches no row of other databases in the table that it writes.
+
+    No further trigger writes the table.
+    """
+    databases, schema = arriving.databases, arriving.databases.target_schema.schema
+    trigger = next((each for each in schema.triggers if each.name == derivation.name), None)
+    others = {mapping.source.file for mapping in arriving.into(derivation.table)} - files
+    others |= {databases.target.file} if databases.target else set()
+    return (
+        trigger is not None
+        and not any(folded(each.table) == folded(derivation.table) for each in schema.triggers)
+        and not any(reaches_row(databases, trigger.sql, derivation.table, file) for file in others)
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
+from sqlite_consolidate.engine.merge.views.own_rows import owners_of
 from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
 from sqlite_consolidate.findings import Finding
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
     from sqlite_consolidate.engine.sqlite.limits import Limits
 
 
 def find_shared_out(databases: InspectedDatabases, limits: Limits) -> list[Finding]:
     """Return a finding for each object of the target that pairs rows of two databases."""
-    owners = TableOwners.of(databases.plan, {each.file: each.rows for each in databases.databases})
+    owners = owners_of(databases)
     findings: list[Finding] = []
     before = databases.target.schema if databases.target else None
     for schema, find in ((before, _findings), (databases.target_schema.schema, _findings_of_views)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.derived.arriving_rows import ArrivingRows
+from sqlite_consolidate.engine.merge.views.own_rows import reaches_row
 from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement
@@ -65,7 +66,7 @@ def _finding(arriving: ArrivingRows, trigger: TriggerOrView, used: Iterable[str]
     rows = {
         table: others
         for table in (own_table, *sorted(set(used) - {own_table}))
-        if (others := _rows_of_others(arriving, table, bringing))
+        if (others := _rows_of_others(arriving, trigger, table, bringing))
     }
     if not bringing or not rows:
         return None
@@ -113,12 +114,18 @@ def _is_alike(trigger: TriggerOrView, other: TriggerOrView) -> bool:
     return same_statement(rename_in_statement(trigger.sql, other.name), other.sql)
 
 
-def _rows_of_others(arriving: ArrivingRows, table: str, bringing: set[str]) -> dict[str, int]:
-    """Return the number of rows in a table of each database that does not bring a trigger."""
+def _rows_of_others(arriving: ArrivingRows, trigger: TriggerOrView, table: str, bringing: set[str]) -> dict[str, int]:
+    """Return the number of rows in a table of each database that does not bring a trigger.
+
+    Rows that the trigger cannot reach do not count.
+    """
     rows: dict[str, int] = {}
     target = arriving.databases.target
     if target and (before := target.schema.table(table)):
         rows[target.file] = target.rows_in(before.name)
     for mapping in arriving.into(table):
         rows[mapping.source.file] = rows.get(mapping.source.file, 0) + arriving.added(mapping)
-    return {file: number for file, number in rows.items() if number > 0 and file not in bringing}
+    others = {file: number for file, number in rows.items() if number > 0 and file not in bringing}
+    if table == folded(trigger.table):
+        return others
+    return {file: rows for file, rows in others.items() if reaches_row(arriving.databases, trigger.sql, table, file)}

@@ -137,7 +137,7 @@ class ArrivingTriggers:
         if needs.broken and not (origin.source and needs.whole_file):
             self._report_broken(origin, statement, needs.broken.removesuffix(NOT_MOVED))
             return False
-        if reason := self._other_meaning(origin, statement.table, needs):
+        if reason := self._other_meaning(origin, statement, needs):
             self._find("trigger-left", origin, f"{label} stays in the archive, because {reason}.")
             return False
         foreign = sorted(needs.tables - self.moved_tables.get(origin.source.name, set())) if origin.source else []
@@ -157,8 +157,9 @@ class ArrivingTriggers:
             create_schema_in_memory(con, replace(origin.schema, triggers=(trigger,)))
             return bool(dependencies.trigger_dependencies(con, trigger.name, trigger.table).broken)
 
-    def _other_meaning(self, origin: Origin, table: str, needs: dependencies.Dependencies) -> str:
-        """Return why a trigger of ``table`` would mean something else, or an empty text."""
+    def _other_meaning(self, origin: Origin, statement: Statement, needs: dependencies.Dependencies) -> str:
+        """Return why a trigger would mean something else, or an empty text."""
+        table = statement.table
         if origin.source and needs.whole_file:
             return needs.whole_file
         if together := self._together(origin, table, needs.tables):
@@ -167,7 +168,8 @@ class ArrivingTriggers:
         view_reads = dependencies.view_dependencies(self.con, table).tables if is_of_view else frozenset()
         if is_of_view and (rows := self.owners.shared_out(needs.tables | view_reads)):
             return f"it would pair rows of two databases: {rows}"
-        others = self.owners.others(table, needs.tables) if folded(table) in self.created_tables else {}
+        is_created = folded(table) in self.created_tables
+        others = self.owners.others(table, needs.tables, statement.sql) if is_created else {}
         rows = "; ".join(f"{name} also holds rows of {', '.join(files)}" for name, files in others.items())
         return f"it would use rows of other databases: {rows}" if others else ""
 

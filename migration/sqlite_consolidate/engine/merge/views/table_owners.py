@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from sqlite_consolidate.plan.model import Plan
+
+    Reaches = Callable[[str, str, str], bool]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class TableOwners:
             that receives them. It is empty if they stay behind.
         names: Folded name of a table to its folded names in the databases from which it has rows.
         tables: File of each database to the folded names of its tables.
+        reaches: Returns whether a trigger, by its statement, may use a row that a database has for a table.
     """
 
     moving: dict[str, set[str]] = field(default_factory=dict)
@@ -37,11 +40,12 @@ class TableOwners:
     places: dict[str, dict[str, str]] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=dict)
     tables: dict[str, set[str]] = field(default_factory=dict)
+    reaches: Reaches = lambda _sql, _table, _file: True
 
     @classmethod
-    def of(cls, plan: Plan, rows: Mapping[str, Mapping[str, int]]) -> TableOwners:
+    def of(cls, plan: Plan, rows: Mapping[str, Mapping[str, int]], reaches: Reaches) -> TableOwners:
         """Return the owners by the plan and by the number of rows of each table of each file."""
-        owners = cls(written={folded(table.name) for table in plan.tables})
+        owners = cls(written={folded(table.name) for table in plan.tables}, reaches=reaches)
         counts = {file: {folded(name): number for name, number in tables.items()} for file, tables in rows.items()}
         owners.tables.update((file, set(tables)) for file, tables in counts.items())
         for name, number in counts.get(plan.target, {}).items():
@@ -62,12 +66,13 @@ class TableOwners:
                 owners.names.setdefault(into, set()).add(folded(table_map.name))
         return owners
 
-    def others(self, table: str, used: Iterable[str]) -> dict[str, list[str]]:
+    def others(self, table: str, used: Iterable[str], sql: str) -> dict[str, list[str]]:
         """Return each used table that holds rows of databases that have none in a table.
 
         Args:
             table: The table, which the run creates.
             used: Folded names of the tables that a trigger of the table reads or writes.
+            sql: Statement of the trigger. Rows that it cannot reach do not count.
 
         Returns:
             Each such table to the files of these databases.
@@ -76,7 +81,8 @@ class TableOwners:
             return {}
         present = self.moving.get(folded(table), set())
         others = {name: sorted(self.with_rows.get(name, set()) - present) for name in sorted(used)}
-        return {name: files for name, files in others.items() if files}
+        reached = {name: [each for each in files if self.reaches(sql, name, each)] for name, files in others.items()}
+        return {name: files for name, files in reached.items() if files}
 
     def shared_out(self, used: Collection[str]) -> str:
         """Return in words which database has only a part of its rows in several tables.

@@ -18,10 +18,17 @@ _ROWID_NAMES = {*ROWIDS, "docid"}
 _PLAIN = r"abcdefghijklmnopqrstuvwxyz_0123456789"
 
 
-class _Token(NamedTuple):
+class Token(NamedTuple):
+    """Hold a token of a statement, folded, with its place."""
+
     text: str
     start: int
     end: int
+
+    @property
+    def name(self) -> str:
+        """Return the token without quotes around it."""
+        return self.text[1:-1] if self.text[:1] in {'"', "`", "[", "'"} else self.text
 
 
 def query_by_triggers(schema: Schema, table: Table) -> str:
@@ -37,7 +44,7 @@ def query_by_triggers(schema: Schema, table: Table) -> str:
         owner = schema.table(trigger.table)
         if owner is None or trigger_event(trigger) != "INSERT":
             continue
-        statements = [each for each in _statements(trigger) if _inserts_into(each, table)]
+        statements = [each for each in trigger_statements(trigger.sql) if _inserts_into(each, table)]
         if not statements:
             continue
         query = _query(trigger, statements[0], table, owner) if len(statements) == 1 else ""
@@ -60,7 +67,7 @@ def key_of_index(schema: Schema, table: Table, name: str = "") -> tuple[str, str
     if content_kind(table) != "own":
         return None
     for trigger in schema.triggers:
-        owner, statements = schema.table(trigger.table), list(_statements(trigger))
+        owner, statements = schema.table(trigger.table), list(trigger_statements(trigger.sql))
         if owner is None or trigger_event(trigger) != "INSERT" or (name and name != trigger.name):
             continue
         is_single = len(statements) == 1 and _inserts_into(statements[0], table) and not reads_rows(trigger.sql)
@@ -76,19 +83,19 @@ def conditional_triggers(schema: Schema, table: Table) -> list[str]:
         trigger.name
         for trigger in schema.triggers
         if trigger_event(trigger) == "INSERT" and _condition(trigger)
-        if any(_inserts_into(statement, table) for statement in _statements(trigger))
+        if any(_inserts_into(statement, table) for statement in trigger_statements(trigger.sql))
     ]
 
 
-def _tokens(sql: str) -> list[_Token]:
-    return [_Token(folded(match[0]), *match.span()) for match in TOKEN.finditer(sql) if not match["gap"]]
+def _tokens(sql: str) -> list[Token]:
+    return [Token(folded(match[0]), *match.span()) for match in TOKEN.finditer(sql) if not match["gap"]]
 
 
-def _statements(trigger: TriggerOrView) -> Iterator[list[_Token]]:
-    """Yield the tokens of each statement of a trigger."""
-    tokens = _tokens(trigger.sql)
+def trigger_statements(sql: str) -> Iterator[list[Token]]:
+    """Yield the tokens of each statement in the body of a trigger."""
+    tokens = _tokens(sql)
     begin = next((at for at, token in enumerate(tokens) if token.text == "begin"), len(tokens))
-    statement: list[_Token] = []
+    statement: list[Token] = []
     for token in tokens[begin + 1 :]:
         if token.text == ";":
             yield statement
@@ -97,16 +104,12 @@ def _statements(trigger: TriggerOrView) -> Iterator[list[_Token]]:
             statement.append(token)
 
 
-def _inserts_into(statement: Sequence[_Token], table: Table) -> bool:
-    texts = [_unquoted(token.text) for token in statement]
+def _inserts_into(statement: Sequence[Token], table: Table) -> bool:
+    texts = [token.name for token in statement]
     return "into" in texts[:4] and folded(table.name) in texts[texts.index("into") + 1 :][:3]
 
 
-def _unquoted(text: str) -> str:
-    return text[1:-1] if text[:1] in {'"', "`", "[", "'"} else text
-
-
-def _query(trigger: TriggerOrView, statement: Sequence[_Token], table: Table, owner: Table) -> str:
+def _query(trigger: TriggerOrView, statement: Sequence[Token], table: Table, owner: Table) -> str:
     """Return the query of the rows that one statement of a trigger writes, or an empty text."""
     columns, where = _values(trigger, statement, table), _condition(trigger)
     if not columns:
@@ -114,14 +117,14 @@ def _query(trigger: TriggerOrView, statement: Sequence[_Token], table: Table, ow
     return f"SELECT {', '.join(columns)} FROM {_spelled(owner.name)} AS new{f' WHERE {where}' if where else ''}"
 
 
-def _values(trigger: TriggerOrView, statement: Sequence[_Token], table: Table) -> list[str]:
+def _values(trigger: TriggerOrView, statement: Sequence[Token], table: Table) -> list[str]:
     """Return the expressions that a statement writes into an index, the rowid first."""
-    texts = [_unquoted(token.text) for token in statement]
+    texts = [token.name for token in statement]
     named = texts.index(folded(table.name), texts.index("into")) + 1
     names = [column.name for column in table.stored]
     if texts[named : named + 1] == ["("]:
         lists, end = _list(statement, named)
-        names = [_unquoted(trigger.sql[start:stop].strip()) for start, stop in lists]
+        names = [Token(trigger.sql[start:stop].strip(), start, stop).name for start, stop in lists]
         named = end
     if texts[named : named + 1] != ["values"]:
         return []
@@ -140,7 +143,7 @@ def _column(name: str) -> str:
     return "rowid" if folded(name) in _ROWID_NAMES else folded(name)
 
 
-def _list(statement: Sequence[_Token], at: int) -> tuple[list[tuple[int, int]], int]:
+def _list(statement: Sequence[Token], at: int) -> tuple[list[tuple[int, int]], int]:
     """Return the places of the items in a parenthesis, and the number of the next token."""
     depth, start, places = 0, statement[at].end if at < len(statement) else 0, []
     for number, token in enumerate(statement[at:], at):
