@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.inventory.references.key_names import names_key_of
+from sqlite_consolidate.engine.sqlite.connections import open_readonly
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of, single_keys
 from tests.support.thorough import sampled
 from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,3 +145,20 @@ def test_columns_are_named_after_tables(column: str, table: str, expected: bool)
 def test_columns_are_named_after_keys(column: str, table: str, key: str, expected: bool) -> None:
     """A table with another key than an id has it in the names of the columns that refer to it."""
     assert names_key_of(column, table, [key]) is expected
+
+
+def test_words_of_names_miss_no_possible_parent(tmp_path: Path) -> None:
+    """A comparison of each column with each table finds no further one."""
+    names = ["users", "app_users", "user", "orders", "orderLine", "order_lines", "Boxes", "countries", "x", "line"]
+    statements = [f"CREATE TABLE {name}(id INTEGER PRIMARY KEY, code TEXT UNIQUE)" for name in names]
+    execute(tmp_path / "a.db", ";".join(statements))
+    with closing(open_readonly(tmp_path / "a.db")) as con:
+        tables = read_schema(con).movable
+    ends = ["", "id", "_id", "Id", "ID", "_code", "Code", "_x", "s_id"]
+    stems = ["user", "users", "fromUser", "app_user", "order_line", "orderline", "box", "country", "x", "my_line"]
+
+    named = NamedTables(tables)
+
+    for column in (f"{stem}{end}" for stem in stems for end in ends):
+        compared = {table.name for table in tables if names_key_of(column, table.name, single_keys(table))}
+        assert compared <= {table.name for table, _ in named.possible_parents(column)}, column

@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.content.cost import has_linear_cost
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     import sqlite3
     from contextlib import AbstractContextManager
     from pathlib import Path
-
-    import sqlite_utils
 
     from sqlite_consolidate.engine.sqlite.connections import Connection
     from sqlite_consolidate.inventory.discovery import Candidate
@@ -133,7 +132,33 @@ class Database:
 
     def table(self, name: str) -> CountedTable | None:
         """Return the table with a name that SQLite takes for the same, or None."""
-        return next((table for table in self.tables if folded(table.name) == folded(name)), None)
+        return self._tables_by_name.get(folded(name))
+
+    def unstated_of(self, table: str) -> list[UnstatedReference]:
+        """Return the columns of a table that look like references, and are no declared ones."""
+        return self._unstated_by_table.get(table, [])
+
+    def statistics_of(self, table: str) -> list[ColumnStatistics]:
+        """Return the numbers of values of the columns of a table."""
+        return self._statistics_by_table.get(table, [])
+
+    @cached_property
+    def _unstated_by_table(self) -> dict[str, list[UnstatedReference]]:
+        by_table: dict[str, list[UnstatedReference]] = {}
+        for each in self.unstated:
+            by_table.setdefault(each.table, []).append(each)
+        return by_table
+
+    @cached_property
+    def _statistics_by_table(self) -> dict[str, list[ColumnStatistics]]:
+        by_table: dict[str, list[ColumnStatistics]] = {}
+        for each in self.statistics:
+            by_table.setdefault(each.table, []).append(each)
+        return by_table
+
+    @cached_property
+    def _tables_by_name(self) -> dict[str, CountedTable]:
+        return {folded(table.name): table for table in reversed(self.tables)}
 
 
 def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None) -> Database:
@@ -165,12 +190,11 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
                 examine_in_worker(path, limits)
             schema = read_schema(con)
             names = {table.name for table in (*schema.movable, *schema.lacking)}
-            reader = with_sqlite_utils(con)
-            tables = tuple(_table(reader, schema, table) for name, table in schema.tables.items() if name in names)
+            tables = tuple(_table(con, schema, table) for name, table in schema.tables.items() if name in names)
             joined = tuple(_joined(con, schema, view.name) for view in schema.views)
             unstated = find_unstated_references(con, [table.table for table in tables])
             counts = [(table.table, table.rows or 0) for table in tables if not table.has_more]
-            statistics = count_values(reader, counts, unstated)
+            statistics = count_values(with_sqlite_utils(con), counts, unstated)
     except ProblemError as error:
         return _database(path, candidate, "unreadable", " ".join(f"it {problem.what}" for problem in error.problems))
     except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
@@ -221,9 +245,8 @@ def _looks_encrypted(candidate: Candidate) -> bool:
     return -sum(part * math.log2(part) for part in share) > _RANDOM_BITS
 
 
-def _table(reader: sqlite_utils.Database, schema: Schema, table: Table) -> CountedTable:
-    con: sqlite3.Connection = reader.conn
-    needs = _needs(reader, schema, table)
+def _table(con: sqlite3.Connection, schema: Schema, table: Table) -> CountedTable:
+    needs = _needs(con, schema, table)
     query = f"SELECT count(*) FROM (SELECT 1 FROM main.{quoted(table.name)} LIMIT {MAX_COUNTED_ROWS + 1})"
     try:
         rows = int(con.execute(query).fetchone()[0])
@@ -234,15 +257,13 @@ def _table(reader: sqlite_utils.Database, schema: Schema, table: Table) -> Count
     )
 
 
-def _needs(reader: sqlite_utils.Database, schema: Schema, table: Table) -> frozenset[str]:
-    names = frozenset(folded(key.other_table) for key in reader.table(table.name).foreign_keys)
-    for trigger in schema.triggers:
-        if folded(trigger.table) == folded(table.name):
-            names |= trigger_dependencies(reader.conn, trigger.name, table.name).tables
+def _needs(con: sqlite3.Connection, schema: Schema, table: Table) -> frozenset[str]:
+    names = frozenset(folded(key.parent) for key in table.foreign_keys)
+    for trigger in schema.triggers_on(table.name):
+        names |= trigger_dependencies(con, trigger.name, table.name).tables
     return names - {folded(table.name)}
 
 
 def _joined(con: sqlite3.Connection, schema: Schema, view: str) -> frozenset[str]:
-    triggers = [trigger for trigger in schema.triggers if folded(trigger.table) == folded(view)]
-    used = [trigger_dependencies(con, trigger.name, view).tables for trigger in triggers]
+    used = [trigger_dependencies(con, trigger.name, view).tables for trigger in schema.triggers_on(view)]
     return view_dependencies(con, view).tables.union(*used)

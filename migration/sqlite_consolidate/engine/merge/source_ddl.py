@@ -137,7 +137,7 @@ def create_statements(text: str, limits: Limits | None = None) -> list[Statement
 def _source_statements(table: Table, schema: Schema) -> list[Statement]:
     planned = [Statement("table", table.name, table.name, table.sql)]
     planned += [Statement("index", index.name, table.name, index.sql) for index in table.indexes if index.sql]
-    triggers = [trigger for trigger in schema.triggers if folded(trigger.table) == folded(table.name)]
+    triggers = schema.triggers_on(table.name)
     return planned + [Statement("trigger", trigger.name, table.name, trigger.sql) for trigger in triggers]
 
 

@@ -148,8 +148,8 @@ class TargetSchemaBuilder:
             self._unchanged_tables.setdefault(source.name, set()).add(folded(table_map.name))
         self._add(origin, [each for each in planned if table_map.create or not _is_left(source, each)])
         names = {folded(statement.name) for statement in planned if statement.kind == "trigger"}
-        for trigger in schema.triggers if schema and table_map.create else ():
-            if folded(trigger.table) == folded(table_map.name) and folded(trigger.name) not in names:
+        for trigger in schema.triggers_on(table_map.name) if schema and table_map.create else ():
+            if folded(trigger.name) not in names:
                 text = f"trigger {trigger.name} stays in the archive: the plan's create text does not have it."
                 self._finding("trigger-left", origin, text)
 

@@ -58,6 +58,8 @@ def count_values(
         rows: Each table with the number of its rows.
         unstated: Columns that look like references.
     """
+    from sqlite_utils.db import Table as TableReader
+
     references = {(each.table, each.column) for each in unstated if each.to}
     statistics = []
     for table, number in rows:
@@ -65,7 +67,8 @@ def count_values(
         wanted += [name for terms in keys_of(table) for name, _ in terms if name not in table.primary_key]
         for column in dict.fromkeys(wanted) if 0 < number <= MAX_ROWS and table.kind == "table" else ():
             try:
-                details = database.table(table.name).analyze_column(
+                # Database.table() lists all views first, each time.
+                details = TableReader(database, table.name).analyze_column(
                     column, total_rows=number, most_common=False, least_common=False
                 )
             except sqlite3.Error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,60 @@ from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
 _ID = re.compile(r"(?P<stem>.+?)(?:_[iI][dD]|(?<=[a-z0-9])I[dD])")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z_]+")
+
+
+class NamedTables:
+    """Find the tables after which a column may be named, by the words of their names.
+
+    A database can have thousands of tables, so that not each column can be compared with each of them.
+    """
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        """Take the tables of a database."""
+        self._tables = list(tables)
+        self._keys = [single_keys(table) for table in self._tables]
+        self._numbers = {table.name: number for number, table in enumerate(self._tables)}
+        self._by_end: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        self._by_words: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for number, table in enumerate(self._tables):
+            words = tuple(words_of_name(table.name))
+            self._by_words[words].append(number)
+            self._by_words[("".join(words),)].append(number)  # for a column such as ``orderlineid``
+            for end in _ends(words):
+                self._by_end[end].append(number)
+
+    def possible_parents(self, column: str, own_table: str = "") -> list[tuple[Table, list[str]]]:
+        """Return each table after which a column may be named, with its keys of one column, in their order.
+
+        Args:
+            column: The column.
+            own_table: Its table, if the column may be named after that whatever its words are.
+        """
+        numbers = {self._numbers[own_table]} if own_table else set()
+        for stem in _stems(column):
+            numbers.update(self._by_end.get(stem, ()))
+            for end in _ends(stem):
+                numbers.update(self._by_words.get(end, ()))
+        return [(self._tables[number], self._keys[number]) for number in sorted(numbers)]
+
+
+def _stems(column: str) -> set[tuple[str, ...]]:
+    """Return the words of a column, and those that remain without the words of a key."""
+    words = tuple(words_of_name(column))
+    stems = {words[:end] for end in range(1, len(words) + 1)}
+    if match := _ID.fullmatch(column):
+        stems.add(tuple(words_of_name(match["stem"])))
+    return {*stems, (folded(column).removesuffix("id"),)}
+
+
+def _ends(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return (words[start:] for start in range(len(words)))
 
 
 def single_keys(table: Table) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.references.key_names import names_key_of, single_keys, words_of_name
+from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of, words_of_name
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,7 +49,8 @@ def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -
         tables: The tables that can be moved.
     """
     ordinary = [table for table in tables if table.kind == "table" and table.is_readable]
-    references = [_reference(con, table, column, ordinary) for table, column in _undeclared(ordinary)]
+    named = NamedTables(ordinary)
+    references = [_reference(con, table, column, named) for table, column in _undeclared(ordinary)]
     stated = [reference for reference in references if reference]
     known = {(reference.table, folded(reference.to[0])) for reference in stated if reference.to}
     known |= {(table.name, folded(key.parent)) for table in ordinary for key in table.foreign_keys}
@@ -94,10 +95,8 @@ def _undeclared(tables: Sequence[Table]) -> Iterator[tuple[Table, Column]]:
                 yield table, column
 
 
-def _reference(
-    con: sqlite3.Connection, table: Table, column: Column, tables: Sequence[Table]
-) -> UnstatedReference | None:
-    parents = _parents(table, column.name, tables)
+def _reference(con: sqlite3.Connection, table: Table, column: Column, named: NamedTables) -> UnstatedReference | None:
+    parents = _parents(table, column.name, named)
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
     if not parents and not is_id:
         return None
@@ -123,17 +122,18 @@ def _has_rows(con: sqlite3.Connection, table: Table, condition: str) -> bool:
     return con.execute(query).fetchone() is not None
 
 
-def _parents(table: Table, column: str, tables: Sequence[Table]) -> list[tuple[str, str]]:
+def _parents(table: Table, column: str, named: NamedTables) -> list[tuple[str, str]]:
     """Return the tables and keys that a column is named after, the longest name first.
 
     A column such as ``parent_id``, or ``from_visit`` of ``visits``, is named after its own table.
     """
     parents = []
     words = words_of_name(column)
-    for other in tables:
-        keys = [key for key in single_keys(other) if other is not table or folded(key) != folded(column)]
+    names_own = not _OWN_TABLE.isdisjoint(words[:1])
+    for other, known_keys in named.possible_parents(column, table.name if names_own else ""):
+        keys = [key for key in known_keys if other is not table or folded(key) != folded(column)]
         name = words_of_name(other.name)
-        is_own = other is table and (not _OWN_TABLE.isdisjoint(words[:1]) or _names_row_of(words, name))
+        is_own = other is table and (names_own or _names_row_of(words, name))
         if keys and (is_own or words == name or names_key_of(column, other.name, keys)):
             parents.append((other.name, next((key for key in other.primary_key if key in keys), keys[0])))
     return sorted(parents, key=lambda parent: -len(parent[0]))

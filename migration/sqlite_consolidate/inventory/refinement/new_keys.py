@@ -46,7 +46,7 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database) -> Propo
     key = table.primary_key
     primary = set(map(folded, key))
     keys = [tuple(column for column, _ in terms) for terms in keys_of(table)]
-    stated = [(each.column, each.to) for each in database.unstated if each.to and each.table == table.name]
+    stated = [(each.column, each.to) for each in database.unstated_of(table.name) if each.to]
     parents = {folded(parent) for parent, _ in (to for _, to in stated)}
     indexed = key_of_index(database.schema, table)
     return replace(
@@ -54,7 +54,7 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database) -> Propo
         has_integer_key=len(key) == 1 and column_affinity(table, key[0]) == "INTEGER",
         unique=next((columns for columns in keys if set(map(folded, columns)) != primary), ()),
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
-        values=tuple((each.column, each.text) for each in database.statistics if each.table == table.name),
+        values=tuple((each.column, each.text) for each in database.statistics_of(table.name)),
         refers=tuple((column, ".".join(to)) for column, to in stated),
         rowid_of=".".join(indexed) if indexed else "",
     )
@@ -85,13 +85,21 @@ def find_obstacle(database: Database) -> str:
 
 def _connected(database: Database) -> dict[str, str]:
     """Return each table to the first of the tables that references connect with it."""
-    group: dict[str, str] = {}
     pairs = [
         (table.name, key.parent) for table in database.tables for key in table.table.foreign_keys if key.parent
     ] + [(reference.table, reference.to[0]) for reference in database.unstated if reference.to]
+    connected: dict[str, list[str]] = {}
     for left, right in pairs:
-        first, second = (group.setdefault(folded(name), folded(name)) for name in (left, right))
-        group |= {name: first for name, known in group.items() if known == second}
+        connected.setdefault(folded(left), []).append(folded(right))
+        connected.setdefault(folded(right), []).append(folded(left))
+    group: dict[str, str] = {}
+    for first in connected:
+        pending = [first]
+        while pending:
+            name = pending.pop()
+            if name not in group:
+                group[name] = first
+                pending += connected[name]
     return group
 
 
@@ -108,14 +116,11 @@ def give_new_keys(source: ProposedSource, refused: Mapping[str, Problem]) -> Pro
     if _are_versions(colliding):
         return replace(source, obstacle=_versions_text(colliding))
     identical = {folded(each.name) for each in source.maps if each.on_conflict and each.name not in refused}
-    while changing := {name for name in identical if _parents(source, name) - identical - {name}}:
+    parents = {folded(each.name): each.parents for each in source.maps}
+    while changing := {name for name in identical if parents[name] - identical - {name}}:
         identical -= changing
     maps = tuple(_with_new_keys(each, is_kept=folded(each.name) in identical) for each in source.maps)
     return replace(source, keys="renumber", maps=maps)
-
-
-def _parents(source: ProposedSource, name: str) -> frozenset[str]:
-    return next(each.parents for each in source.maps if folded(each.name) == name)
 
 
 def _are_versions(maps: Iterable[ProposedMap]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.references.key_names import names_key_of, single_keys
+from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,12 +34,13 @@ def related_tables(database: Database) -> dict[str, frozenset[str]]:
             child, parent = folded(reference.table), folded(reference.to[0])
             related[child] |= {parent} - {child}
             related[parent] |= {child} - {parent}
+    named = NamedTables(table.table for table in database.tables)
     for table in database.tables:
-        columns = [column.name for column in table.table.columns]
         by_name = {
             folded(other.name)
-            for other in database.tables
-            if any(names_key_of(column, other.name, single_keys(other.table)) for column in columns)
+            for column in table.table.columns
+            for other, keys in named.possible_parents(column.name)
+            if names_key_of(column.name, other.name, keys)
         }
         for name in (table.needs | by_name) - {folded(table.name)}:
             related[folded(table.name)].add(name)
@@ -95,21 +96,19 @@ def _separated_once(
 ) -> tuple[ProposedMap, ...]:
     """Return the mappings of a source, with the tables related to separate ones separate too."""
     apart = _connected({folded(table_map.name) for table_map in maps if table_map.into != table_map.name}, maps)
+    names = _names(maps)
     return tuple(
         replace(keep_separate(table_map, source, reason), follows=apart.get(folded(table_map.name), ""))
-        if table_map.shared and (reason := _reason(table_map, apart, maps, earlier))
+        if table_map.shared and (reason := _reason(table_map, apart, names, earlier))
         else table_map
         for table_map in maps
     )
 
 
-def _reason(
-    table_map: ProposedMap, apart: Mapping[str, str], maps: tuple[ProposedMap, ...], earlier: Mapping[str, Names]
-) -> str:
+def _reason(table_map: ProposedMap, apart: Mapping[str, str], names: Names, earlier: Mapping[str, Names]) -> str:
     """Return why a table that is merged has to be kept apart, or an empty text."""
     if root := apart.get(folded(table_map.name)):
         return f"{table_map.name} stays with {root}, because one of them leads to the other."
-    names = _names(maps)
     for file in table_map.shared:
         for name in sorted(table_map.related & names.keys() & earlier.get(file, {}).keys()):
             if earlier[file][name] != names[name]:

@@ -41,6 +41,7 @@ class TableNaming:
         }
         self._taken |= {folded(view.name): (target.file, _view_as_table(view.name)) for view in target.schema.views}
         self._shared: dict[str, list[str]] = {}
+        self._differences: dict[tuple[str, str], str] = {}
 
     def name_table(self, source: str, family: Family, table: CountedTable) -> ProposedMap | ProposedLeave:
         """Return the mapping of one table of a source.
@@ -83,6 +84,12 @@ class TableNaming:
         return ProposedLeave(table.name, f"it has no rows, and {first_file} has a table of this name")
 
     def _difference_of_programs(self, first: str, second: str) -> str:
+        """Return why two files belong to different programs, or an empty text."""
+        if (first, second) not in self._differences:
+            self._differences[first, second] = self._compare_programs(first, second)
+        return self._differences[first, second]
+
+    def _compare_programs(self, first: str, second: str) -> str:
         """Return why two files belong to different programs, or an empty text.
 
         Files of one program have at least half of the tables of the smaller one in common.

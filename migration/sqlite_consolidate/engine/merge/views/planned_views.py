@@ -87,7 +87,7 @@ class ViewPlanner:
         is_known = known is not None and same_statement(known.sql, view.sql)
         if not is_known and (whole_file := self.mapper.reads(view.name).whole_file):
             return whole_file
-        triggers = [each for each in self.mapper.schema.triggers if folded(each.table) == folded(view.name)]
+        triggers = self.mapper.schema.triggers_on(view.name)
         if self.mapper.reads_renamed(view.name):
             return self._add_mapped_view(view, triggers)
         if not is_known:

@@ -235,6 +235,14 @@ def _tables(con: sqlite3.Connection, names: set[str]) -> frozenset[str]:
 
     The compiler also names the view itself and functions such as json_each that are read like tables.
     """
-    rows = con.execute("PRAGMA main.table_list").fetchall()
-    tables = {folded(name) for _, name, kind, *_ in rows if kind in ("table", "virtual")}
-    return frozenset(name for name in names & tables if not is_own_table(name))
+    kinds = {name: _kind(con, name) for name in names if not is_own_table(name)}
+    return frozenset(name for name, kind in kinds.items() if kind in ("table", "virtual"))
+
+
+def _kind(con: sqlite3.Connection, name: str) -> str:
+    """Return the kind of a table or a view, or an empty text without one.
+
+    SQLite looks for the name in memory. A list of thousands of tables for each trigger would take longer.
+    """
+    row = con.execute(f"PRAGMA main.table_list({quoted(name)})").fetchone()
+    return str(row[2]) if row else ""

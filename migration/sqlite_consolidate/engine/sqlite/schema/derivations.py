@@ -228,8 +228,7 @@ class DerivationReader:
 
 def triggers_of(schema: Schema, table: str, events: Iterable[str]) -> list[TriggerOrView]:
     """Return the triggers of a table or a view that fire at one of these events."""
-    of_table = (trigger for trigger in schema.triggers if folded(trigger.table) == folded(table))
-    return [trigger for trigger in of_table if trigger_event(trigger) in events]
+    return [trigger for trigger in schema.triggers_on(table) if trigger_event(trigger) in events]
 
 
 def _same_row(table: Table) -> str:

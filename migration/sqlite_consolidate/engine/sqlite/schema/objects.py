@@ -194,6 +194,17 @@ class Schema:
         """Return the index of a name with its table, or None."""
         return self._indexes_by_name.get(folded(name))
 
+    def triggers_on(self, table: str) -> list[TriggerOrView]:
+        """Return the triggers of a table or a view."""
+        return self._triggers_by_table.get(folded(table), [])
+
+    @cached_property
+    def _triggers_by_table(self) -> dict[str, list[TriggerOrView]]:
+        by_table: dict[str, list[TriggerOrView]] = {}
+        for trigger in self.triggers:
+            by_table.setdefault(folded(trigger.table), []).append(trigger)
+        return by_table
+
     @cached_property
     def _tables_by_name(self) -> dict[str, Table]:
         return {folded(table.name): table for table in reversed(self.tables.values())}
@@ -234,8 +245,6 @@ class Schema:
         return self.movable + tuple(t for t in self.tables.values() if t.lacks and t.is_readable)
 
 
-_Statements = dict[tuple[str, str], str]  # kind and name of each object to its statement
-
 HEADER = ("user_version", "application_id", "encoding", "journal_mode", "page_size")
 
 
@@ -245,7 +254,6 @@ def read_schema(con: sqlite3.Connection, database: str = "main") -> Schema:
     Raises:
         sqlite3.DatabaseError: The file is not a database, or its schema is malformed.
     """
-    con.execute(f"SELECT count(*) FROM {quoted(database)}.sqlite_schema").fetchone()
     entries = con.execute(
         f"SELECT type, name, tbl_name, coalesce(sql, '') FROM {quoted(database)}.sqlite_schema ORDER BY rowid"
     ).fetchall()
@@ -275,7 +283,7 @@ class _TableReader:
     missing: MissingObjects
 
     @cached_property
-    def _sqls(self) -> _Statements:
+    def _sqls(self) -> dict[tuple[str, str], str]:
         return {(kind, name): sql for kind, name, _, sql in self.entries}
 
     def read(self, name: str, listed_as: str, *, without: bool, strict: bool) -> Table:
@@ -294,9 +302,7 @@ class _TableReader:
         taken = {folded(column.name) for column in columns}
         rowid = "" if without else next((n for n in ("rowid", "_rowid_", "oid") if n not in taken), "")
         keys = [column for column in columns if column.key]
-        is_alias = (
-            len(keys) == 1 and keys[0].type == "INTEGER" and not without and not any(i.origin == "pk" for i in indexes)
-        )
+        is_alias = [key.type for key in keys] == ["INTEGER"] and not (without or any(i.origin == "pk" for i in indexes))
         return Table(
             name=name,
             kind=kind,
@@ -339,19 +345,13 @@ def _foreign_keys(con: sqlite3.Connection, database: str, table: str) -> tuple[F
     for number, *part in sorted(rows, key=lambda row: (-row[0], row[1])):  # SQLite lists the last foreign key first
         parts.setdefault(number, []).append(part)
     return tuple(
-        ForeignKey(
-            parent=of_key[0][1],
-            columns=tuple(part[2] for part in of_key),
-            to=tuple(part[3] for part in of_key if part[3] is not None),
-            on_update=of_key[0][4],
-            on_delete=of_key[0][5],
-        )
-        for of_key in parts.values()
+        ForeignKey(key[0][1], tuple(p[2] for p in key), tuple(p[3] for p in key if p[3] is not None), *key[0][4:6])
+        for key in parts.values()
     )
 
 
 def _indexes(
-    con: sqlite3.Connection, database: str, table: str, sqls: _Statements, missing: MissingObjects
+    con: sqlite3.Connection, database: str, table: str, sqls: dict[tuple[str, str], str], missing: MissingObjects
 ) -> tuple[Index, ...]:
     indexes = []
     listed = con.execute(f"PRAGMA {quoted(database)}.index_list({quoted(table)})").fetchall()
