@@ -67,7 +67,7 @@ CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row);
 
 
 def write_geopackage(path: Path, layer: str, number: int = 5, version: int = 10300) -> None:
-    """Create a GeoPackage with one layer of points, its R-tree, and the counts that GDAL keeps of its rows."""
+    """Create a GeoPackage with one layer of points, its R-tree, and GDAL's number of rows."""
     points = [(fid, float(fid), fid / 2) for fid in range(1, number + 1)]
     with closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.executescript(f"PRAGMA application_id={GEOPACKAGE}; PRAGMA user_version={version}; {_SHARED}")

@@ -40,7 +40,9 @@ class NamedTables:
                 self._by_end[end].append(number)
 
     def possible_parents(self, column: str, own_table: str = "") -> list[tuple[Table, list[str]]]:
-        """Return each table after which a column may be named, with its keys of one column, in their order.
+        """Return each table after which a column may be named, with its keys of one column.
+
+        They are in the order of the tables.
 
         Args:
             column: The column.

@@ -49,9 +49,9 @@ def reaches_row(databases: InspectedDatabases, sql: str, table: str, file: str) 
 
 
 def changing_conditions(sql: str, table: str) -> list[str]:
-    """Return the conditions of the statements by which a trigger updates and deletes rows of a table.
+    """Return the conditions by which a trigger finds the rows of a table that it changes.
 
-    It is empty if the trigger may use rows of the table in another way.
+    It is empty if the trigger may use rows of the table in another way than by UPDATE and DELETE.
     """
     conditions, statements = [], list(trigger_statements(sql))
     if not statements or reads_rows(sql[: statements[0][0].start]):
@@ -85,9 +85,9 @@ def _condition(sql: str, statement: list[Token], table: str) -> str | None:
 def _holding_tables(
     databases: InspectedDatabases, table: str, file: str
 ) -> Iterator[tuple[sqlite3.Connection, Table] | None]:
-    """Yield each table of a database whose rows a table of the target will hold, with a connection.
+    """Yield each table of a database whose rows a table of the target will hold.
 
-    It is None for one whose columns have other names in the target.
+    A connection comes with it. It is None for a table whose columns have other names in the target.
     """
     target = databases.target
     if target and target.file == file:
