@@ -49,7 +49,7 @@ OPTIONS = (
     ("sign", "KEY", "Sign the manifest of the bundle with an SSH key (ssh-keygen -Y sign)"),
     ("fleet", "FILE", "Do the same in every workspace that FILE lists, each in a separate process"),
     ("discard-changes", "", "Let a rollback discard what was changed in target and archives since the migration"),
-    ("keep", "N", "Remove the older reports of this workspace; the N newest stay, and so do those of runs that changed it"),
+    ("keep", "N", "Remove older reports of this workspace; the N newest and those of runs that changed it stay"),
 )
 """Name of each option, what it takes, and its help. One that takes nothing is a switch."""
 

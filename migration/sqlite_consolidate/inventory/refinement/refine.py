@@ -96,11 +96,8 @@ def refine_proposal(root: Path, proposal: Proposal, on_progress: Callable[[str],
     problems, failures = checked.problems, result.failures
     marked = _marked(proposal, problems)
     decide = tuple(f"The rehearsal on copies fails: {failure}" for failure in failures)
-    seconds = None if problems else rehearsal.seconds
-    refined = RefinedProposal(
-        replace(marked, decide=(*marked.decide, *decide)), tuple(problems), round_number, failures
-    )
-    return replace(refined, seconds=seconds)
+    refined = replace(marked, decide=(*marked.decide, *decide))
+    return RefinedProposal(refined, tuple(problems), round_number, failures, seconds=result.seconds)
 
 
 def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:

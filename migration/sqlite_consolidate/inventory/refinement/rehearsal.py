@@ -66,7 +66,8 @@ class RehearsalResult:
 def rehearsal_of(root: Path, proposal: Proposal, on_progress: Callable[[str], None]) -> Iterator[Rehearsal]:
     """Lend the rehearsal of a proposal on a private copy.
 
-    It ends with the verification before COMMIT. Dumps are not made. Code, applications and logs are left to the rehearsal of the operator.
+    It ends with the verification before COMMIT. Dumps are not made. Code, applications and logs are left to the
+    rehearsal of the operator.
     """
     with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder:
         file = Path(folder) / "proposal.toml"
