@@ -200,8 +200,10 @@ def _terminated(sql: str) -> str:
 
 
 def _is_complete(statement: str) -> bool:
-    # No keyword contains a lone surrogate, so any character may replace it.
-    return sqlite3.complete_statement(statement.encode("utf-8", "replace").decode())
+    try:
+        return sqlite3.complete_statement(statement)
+    except UnicodeEncodeError:  # no keyword contains a lone surrogate, so any character may replace it
+        return sqlite3.complete_statement(statement.encode("utf-8", "replace").decode())
 
 
 def dumped_schema(schema: Schema) -> Schema:
