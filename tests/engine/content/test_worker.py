@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -202,3 +203,15 @@ def test_bytes_that_were_loaded_are_those_of_file(root: Path) -> None:
     again = dump_database(copy, run.folder)
 
     assert again == copy
+
+
+def test_time_between_two_chunks_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller may write to a slow disk meanwhile."""
+    passed, length, read = [0.0], 300_000, 0
+    monkeypatch.setattr(time, "monotonic", lambda: passed[0])
+    with ReadProcess(["head", "-c", str(length), "/dev/zero"], [], "zeros", Limits(reader_seconds=0.5)) as process:
+        for chunk in process.chunks():
+            passed[0] += 10
+            read += len(chunk)
+
+    assert read == length

@@ -102,26 +102,26 @@ class ReadProcess:
     def chunks(self) -> Iterator[bytes]:
         """Yield what the program prints until it ends.
 
-        It waits at most until the deadline. Only time in which this process ran counts, because both processes are
-        stopped together by Ctrl-Z.
+        It waits at most until the deadline. What the caller does between two chunks does not count. Only time in which
+        this process ran counts, because both processes are stopped together by Ctrl-Z.
 
         Raises:
             sqlite3.Error: The run is interrupted, or its deadline has passed.
             ProblemError: The program did not finish in time (``reader-late``).
         """
         allowed = reading_seconds(sum(map(_size, self._files)), self._limits.reader_seconds)
-        waited, before = 0.0, time.monotonic()
+        waited = 0.0
         is_open = True
         while is_open:
             if self._limits.interrupted.is_set() or self._limits.deadline.passed:
                 raise interrupted_error()
-            for chunk in self._exchange():
-                is_open = bool(chunk)
-                yield chunk
-            now = time.monotonic()
-            waited, before = waited + min(now - before, _LONGEST_POLL_SECONDS), now
+            before = time.monotonic()
+            chunks = self._exchange()
+            waited += min(time.monotonic() - before, _LONGEST_POLL_SECONDS)
             if waited > allowed:
                 raise self._late(allowed)
+            is_open = chunks != [b""]
+            yield from chunks
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
