@@ -41,6 +41,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.report.attempts import earlier_attempts
 from sqlite_consolidate.report.bundle import begin_bundle, update_latest, write_bundle
 from sqlite_consolidate.report.evidence_json import to_json
+from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.html.index import write_index
 from sqlite_consolidate.report.past_runs import remove_old_runs
 from sqlite_consolidate.report.records import RecordContext, build_record, versions
@@ -178,7 +179,7 @@ class Session:
         kept = settings.workspace / record.backup_set / RECORD
         if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
             # Stage 95 wrote it before the verdict was known.
-            atomic_files.replace(kept, to_json(record).encode("utf-8"), 0o600)
+            atomic_files.replace(kept, (self.request.folder / EVIDENCE).read_bytes(), 0o600)
         update_latest(settings.reports, self.request.run_id)
         if settings.keep is not None:
             remove_old_runs(settings.reports, record.workspace_id, settings.keep)

@@ -6,7 +6,7 @@ A page colours them without a script.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.report.bundle import sql_text
@@ -43,12 +43,11 @@ class CodeLine:
 def diff_lines(text: str) -> tuple[CodeLine, ...]:
     """Return the lines of a unified diff, with the words of Python files classified."""
     lines = shortened(text.rstrip("\n"), _LONG_DIFF, DIFF).split("\n") if text else []
-    python = _lexer("python")
     lexer: Lexer | None = None
     code_lines = []
     for line in lines:
         if line.startswith("+++"):
-            lexer = python if line.rstrip().endswith(".py") else None
+            lexer = _lexer("python") if line.rstrip().endswith(".py") else None
         code_lines.append(_diff_line(line, lexer))
     return tuple(code_lines)
 
@@ -108,6 +107,7 @@ def _kind(token: _TokenType) -> str:
     return next((kind for parent, kind in kinds if is_token_subtype(token, parent)), "")
 
 
+@cache
 def _lexer(language: str) -> Lexer:
     from pygments.lexers import get_lexer_by_name
 
