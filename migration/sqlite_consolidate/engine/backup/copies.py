@@ -102,8 +102,8 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
         con.execute("PRAGMA journal_mode=DELETE").fetchone()
     finally:
         con.close()
-    sha256 = digest_file(part)  # before the copy is verified, so that the result belongs to these bytes
-    if not _has_same_contents(database, part):
+    has_same_contents, sha256 = _compare_with_original(database, part)
+    if not has_same_contents:
         text = "the contents of its backup and of the database differ."
         raise ProblemError(Problem("copy-differs", database.file, text, "Check the disk, and run again."))
     publish_file(part, final, sync_name=False)
@@ -127,18 +127,21 @@ def sync_copies(folder: Path) -> None:
     sync_folder(folder / "databases")
 
 
-def _has_same_contents(database: InspectedDatabase, copy: Path) -> bool:
-    """Return whether a copy has the contents of its original.
+def _compare_with_original(database: InspectedDatabase, copy: Path) -> tuple[bool, str]:
+    """Return whether a copy has the contents of its original, and the digest of its bytes.
 
-    The pages of a large database are compared first. If they differ, rows and statements are compared.
+    The pages of a large database are compared first. If they differ, rows and statements are compared. The bytes are
+    digested while they are compared, or before, so that the result belongs to these bytes.
     """
-    live = database.write_lock.path
+    live, sha256 = database.write_lock.path, ""
     if database.size >= PARALLEL_MIN_BYTES and not has_wal_frames(live):
         # In another process, because closing the live file would release the locks of this process.
-        with ReadWorker("same pages", live, copy, limits=database.write_lock.limits) as comparison:
-            if comparison.result():
-                return True
-    return read_contents(copy, database.write_lock.limits).digest == database.digest
+        with ReadWorker("pages", live, copy, limits=database.write_lock.limits) as comparison:
+            are_equal, sha256 = comparison.result()
+            if are_equal:
+                return True, sha256
+    sha256 = sha256 or digest_file(copy)
+    return read_contents(copy, database.write_lock.limits).digest == database.digest, sha256
 
 
 def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> DatabaseCopy:

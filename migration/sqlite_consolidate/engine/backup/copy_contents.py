@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import (
     Contents,
+    compare_pages,
     has_wal_frames,
     load_contents,
-    pages_equal,
     read_contents,
 )
 from sqlite_consolidate.engine.content.digest import digest_database, digest_file
@@ -34,16 +34,22 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 
-def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
+def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None, *, sha256: str = "") -> Contents:
     """Return the contents of a copy in a backup set.
 
     The recorded contents are returned if the copy has the recorded bytes.
+
+    Args:
+        copy: The manifest's entry of the copy.
+        folder: The backup set.
+        limits: Limits of reading.
+        sha256: Digest of the bytes of the copy, if they were read already.
 
     Raises:
         sqlite3.Error: The copy is missing or is not a database any more.
     """
     path = folder / copy.copy
-    is_unchanged = path.is_file() and digest_file(path) == copy.sha256
+    is_unchanged = path.is_file() and (sha256 or digest_file(path)) == copy.sha256
     return _recorded_contents(copy) if is_unchanged else read_contents(path, limits)
 
 
@@ -73,7 +79,7 @@ def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, lim
         sqlite3.Error: The database is missing or is not a database.
     """
     both_exist = path.is_file() and (folder / copy.copy).is_file()
-    if both_exist and not has_wal_frames(path) and pages_equal(path, folder / copy.copy, copy.sha256):
+    if both_exist and not has_wal_frames(path) and compare_pages(path, folder / copy.copy) == (True, copy.sha256):
         with open_for_inspection(path, limits) as con:
             if _digest_by_tables(con, copy) == copy.digest:
                 return _recorded_contents(copy)

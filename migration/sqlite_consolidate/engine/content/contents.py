@@ -9,7 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_table, digest_tables
+from sqlite_consolidate.engine.content.digest import (
+    TableDigest,
+    digest_database,
+    digest_file,
+    digest_table,
+    digest_tables,
+)
 from sqlite_consolidate.engine.content.dump import dumped_schema, load_dump
 from sqlite_consolidate.engine.content.page_proof.proof import prove_pages
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
@@ -224,6 +230,16 @@ class ContentsCache:
 
     limits: Limits = field(default_factory=Limits)
     _known: dict[Path, tuple[list[str], Contents]] = field(default_factory=dict)
+    _digests: dict[Path, str] = field(default_factory=dict)
+
+    def digest_once(self, path: Path) -> str:
+        """Return the digest of the bytes of a file, which several criteria of one stage judge.
+
+        It is empty if there is no such file.
+        """
+        if path not in self._digests:
+            self._digests[path] = digest_file(path) if path.is_file() else ""
+        return self._digests[path]
 
     def contents(self, path: Path) -> Contents:
         """Return the current contents of a file.
@@ -240,27 +256,25 @@ class ContentsCache:
         return contents
 
 
-def pages_equal(path: Path, copy: Path, sha256: str = "") -> bool:
-    """Return whether two database files have equal pages, without opening them as databases.
+def compare_pages(path: Path, copy: Path) -> tuple[bool, str]:
+    """Return whether two database files have equal pages, and the SHA-256 of the second file.
 
-    False does not mean that the contents differ, because pages may be in another order.
+    Neither is opened as a database, and both are read once. Unequal pages do not mean that the contents differ, because
+    pages may be in another order.
 
     Args:
         path: A database with an empty or no ``-wal``. Neither file is open in this process.
         copy: A copy of it.
-        sha256: Digest that the bytes of ``copy`` must have. Empty accepts any bytes.
     """
     digest = hashlib.sha256()
     with path.open("rb") as database, copy.open("rb") as copied:
         header = copied.read(_HEADER_BYTES)
-        if _without_volatile_fields(database.read(_HEADER_BYTES)) != _without_volatile_fields(header):
-            return False
+        is_equal = _without_volatile_fields(database.read(_HEADER_BYTES)) == _without_volatile_fields(header)
         digest.update(header)
         while chunk := copied.read(_CHUNK):
             digest.update(chunk)
-            if database.read(_CHUNK) != chunk:
-                return False
-        return not _has_more(database) and sha256 in ("", digest.hexdigest())
+            is_equal = is_equal and database.read(_CHUNK) == chunk
+        return is_equal and not _has_more(database), digest.hexdigest()
 
 
 def has_wal_frames(path: Path) -> bool:
