@@ -101,6 +101,7 @@ LEVELS: dict[str, Level] = {
     "table-as-it-was": "attention",
     "table-changed-since": "note",
     "table-emptied-since": "attention",
+    "target-by-pages": "note",
     "trailing-bytes": "attention",
     "trigger-bypassed": "attention",
     "trigger-left": "attention",

@@ -10,6 +10,7 @@ static bool has_pointer_map(const File *file) {
 void start_accounting(Reader *reader) {
     reader->accounting.used = allocate((size_t)reader->file.page_count / 8 + 1, 1);
     reader->accounting.map_page = allocate(1, reader->file.page_size);
+    reader->accounting.used[0] = reader->request.page_count > 0 ? 1 << 1 : 0; /* page 1 of an open transaction */
 }
 
 static bool is_used(const Reader *reader, uint32_t page) {

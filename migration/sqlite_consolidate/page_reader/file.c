@@ -73,7 +73,9 @@ static bool read_exactly(int descriptor, uint8_t *into, size_t length, off_t off
     return true;
 }
 
-static bool prove_header(File *file, uint64_t size, Verdict *verdict) {
+/* Prove the header. That of an open transaction is from before it, and only the fields count that no transaction changes.
+Its number of pages is that of the request. */
+static bool prove_header(File *file, uint64_t size, uint32_t pages_of_transaction, Verdict *verdict) {
     const uint8_t *header = file->header;
     if (memcmp(header, "SQLite format 3", 16) != 0) {
         return add_reason(&verdict->errors, "the header string is another");
@@ -89,11 +91,11 @@ static bool prove_header(File *file, uint64_t size, Verdict *verdict) {
     if (header[18] < 1 || header[18] > 2 || header[19] < 1 || header[19] > 2) {
         return add_reason(&verdict->unreadable, "the header states a file format that is not known");
     }
-    file->page_count = big_u32(header + 28);
+    file->page_count = pages_of_transaction ? pages_of_transaction : big_u32(header + 28);
     if (file->page_count == 0 || size != (uint64_t)file->page_count * file->page_size) {
-        return add_reason(&verdict->errors, "the header states another number of pages than the file has");
+        return add_reason(&verdict->errors, "the file has another number of pages than is stated");
     }
-    if (big_u32(header + 24) != big_u32(header + 92)) {
+    if (!pages_of_transaction && big_u32(header + 24) != big_u32(header + 92)) {
         return add_reason(&verdict->unreadable, "the number of pages was written by an old SQLite");
     }
     if (big_u32(header + 44) != 4) {
@@ -125,7 +127,7 @@ bool open_file(File *file, const char *path, const Request *request, Verdict *ve
     if (!read_exactly(file->descriptor, file->header, HEADER_BYTES, 0)) {
         return add_reason(&verdict->unreadable, "the header cannot be read");
     }
-    if (!prove_header(file, (uint64_t)status.st_size, verdict)) {
+    if (!prove_header(file, (uint64_t)status.st_size, request->page_count, verdict)) {
         return false;
     }
 #if defined(POSIX_FADV_SEQUENTIAL)

@@ -95,6 +95,7 @@ typedef struct Table {
 
 typedef struct Request {
     uint64_t device, inode;
+    uint32_t page_count; /* of an open transaction, whose page 1 is not in the file yet; 0 if there is none */
     int table_count, opaque_count;
     bool is_part; /* other tables have pages as well */
     Table *tables;

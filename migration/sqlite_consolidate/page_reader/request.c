@@ -1,6 +1,7 @@
 /* The request: what SQLite says about the schema, as numbers only.
 
     file DEVICE INODE
+    transaction PAGES
     table ROOT WITHOUT_ROWID COLUMNS COUNTS_ROWID ALIAS
     column AFFINITY STRICT NOT_NULL DEFAULT_IS_NULL
     digest COLUMN
@@ -14,8 +15,10 @@
     head HEX
     end
 
-part: other tables have pages as well. insert: a column of INSERT statements of the rows, or -1 for the rowid, with at
-most so many rows and about so many characters, each behind a head. Further lines of a head are appended to it. A line belongs to the table, and a term to the key or index, before it. */
+A line belongs to the table, and a term to the key or index, before it. With "transaction" the file is that of an open
+transaction, of which SQLite has written all pages but page 1. With "part" other tables have pages as well. "insert" is a
+column of INSERT statements of the rows, or -1 for the rowid, with at most so many rows and about so many characters, each
+behind a head. Further lines of a head are appended to it. */
 #include "bytes.h"
 
 #include <stdlib.h>
@@ -169,6 +172,9 @@ static bool read_line(const char *line, Request *request, Place *place) {
         request->device = is_complete ? device : 0;
         request->inode = is_complete ? inode : 0;
         return is_complete;
+    }
+    if (strncmp(line, "transaction ", 12) == 0) {
+        return sscanf(line, "transaction %u", &request->page_count) == 1 && request->page_count > 0;
     }
     if (strncmp(line, "table ", 6) == 0) {
         return read_table(line, request, place);

@@ -315,7 +315,7 @@ class Plan(Part):
             database. A database that takes longer is refused.
         require_rehearsal: Maximum age in seconds of a rehearsal of the same plan on the same databases. Without it a
             migration is refused. None demands no rehearsal.
-        integrity: What proves that a large database is intact before the run: the page reader, or SQLite alone.
+        integrity: What proves that a large database is intact, before the run and COMMIT: the page reader, or SQLite.
         record_copy: Rows may be copied as whole records while their new table has the DEFAULTs of the source. With
             false such rows are copied by columns, and no statement of the run writes the schema directly.
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.content import contents, inspection
-from sqlite_consolidate.engine.content.page_proof import rows
+from sqlite_consolidate.engine.content.page_proof import open_transaction, rows
+from sqlite_consolidate.engine.merge import transaction
 from sqlite_consolidate.page_reader.availability import PURE, reason_without_program
 from sqlite_consolidate.page_reader.compilation import PROGRAM, compile_program
 
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# Sizes of the smallest databases that it reads, and of the smallest tables that it writes.
-_SMALLEST = (
-    (contents, "PARALLEL_MIN_BYTES"),
-    (inspection, "PARALLEL_MIN_BYTES"),
-    (inspection, "PAGES_MIN_BYTES"),
-    (rows, "FEWEST_ROWS"),
+# Sizes of the smallest databases that it reads, of the smallest tables that it writes, and of a cache that holds as small
+# a part of them.
+_SIZES = (
+    (contents, "PARALLEL_MIN_BYTES", 0),
+    (inspection, "PARALLEL_MIN_BYTES", 0),
+    (inspection, "PAGES_MIN_BYTES", 0),
+    (open_transaction, "PAGES_MIN_BYTES", 0),
+    (transaction, "_CACHE_KB", 4),
+    (rows, "FEWEST_ROWS", 0),
 )
 
 
@@ -52,14 +56,14 @@ def read_every_size_by_pages() -> None:
     """
     if reason := reason_without_program():
         raise pytest.UsageError(f"--pages: {reason}")
-    for module, name in _SMALLEST:
-        setattr(module, name, 0)
+    for module, name, size in _SIZES:
+        setattr(module, name, size)
 
 
 def use_pages_for_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the page reader read every database, however small it is."""
-    for module, name in _SMALLEST:
-        monkeypatch.setattr(module, name, 0)
+    for module, name, size in _SIZES:
+        monkeypatch.setattr(module, name, size)
 
 
 def program_with_sanitizers(folder: Path) -> Path:

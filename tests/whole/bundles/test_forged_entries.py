@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sqlite_consolidate.engine.checks.comparison.compare import QUICK_AND_PAGES
 from sqlite_consolidate.engine.content.inspection import BY_PAGES
 from sqlite_consolidate.report.bundle_check.entries import check_entries
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
@@ -34,6 +35,11 @@ def _unrelated(document: Any) -> None:
 def _proved_by_pages(document: Any) -> None:
     """State the page reader, where the evidence has no finding about it."""
     entry_of(document, "integrity-before").update(expected=BY_PAGES, observed=BY_PAGES)
+
+
+def _target_proved_by_pages(document: Any) -> None:
+    """State the page reader as judge of the target, without a finding about it."""
+    entry_of(document, "integrity").update(expected=QUICK_AND_PAGES, observed=QUICK_AND_PAGES)
 
 
 def _written_late(document: Any) -> None:
@@ -104,6 +110,7 @@ def test_headline_that_does_not_follow_is_found(files: Files, tmp_path: Path) ->
             (_exit_status, "smoke:counts lines: python -c 'print(1)'"),
             (without("integrity-before"), "integrity-before: main.db"),
             (_proved_by_pages, "integrity-before: main.db: as the record has it"),
+            (_target_proved_by_pages, "integrity: target: integrity_check: as the record has it"),
             (without("final-digest"), "final-digest: target: people"),
             (without("smoke:counts lines"), "smoke:counts lines: "),
             (without("backup-digest"), "backup-digest: main.db"),

@@ -37,6 +37,11 @@ else:
 
 
 def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest]:
+    """Digest every table of a file that a connection has open, as :func:`prove_tables` does."""
+    return prove_tables(path, con, schema)[0]
+
+
+def prove_tables(path: Path, con: sqlite3.Connection, schema: Schema) -> tuple[dict[str, TableDigest], bool]:
     """Digest every table that a content digest covers, by name.
 
     The page reader reads a large file, and two processes where it does not say yes. A database in WAL mode is read by
@@ -47,16 +52,19 @@ def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schem
         con: Connection that has the file open and is in no transaction.
         schema: Schema of the database.
 
+    Returns:
+        The digests, and whether the page reader has proved the whole file.
+
     Raises:
         sqlite3.Error: The database is damaged or locked.
     """
     if path.stat().st_size < PARALLEL_MIN_BYTES or pragma(con, "journal_mode") == "wal":
-        return digest_tables(con, schema)
+        return digest_tables(con, schema), False
     con.execute("BEGIN")
     try:
         con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on no other process can commit
         if (proof := prove_pages(path, con, schema)).has_digests:
-            return proof.digests
+            return proof.digests, proof.is_intact
         with ReadWorker("lower halves", path, limits=limits_of(con)) as worker:
             upper = {
                 table.name: digest_table(con, table, where=_half_condition(con, table, ">"))
@@ -65,7 +73,7 @@ def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schem
             lower = worker.result()
     finally:
         con.execute("ROLLBACK")
-    return {name: digest + TableDigest(*lower.get(name, (0, 0))) for name, digest in upper.items()}
+    return {name: digest + TableDigest(*lower.get(name, (0, 0))) for name, digest in upper.items()}, False
 
 
 def digest_lower_halves(con: sqlite3.Connection) -> dict[str, tuple[int, int]]:
@@ -112,10 +120,17 @@ statement and no AUTOINCREMENT mark.
 
 @dataclass(frozen=True)
 class Contents:
-    """Hold the content digest of a database and the digests of its tables."""
+    """Hold the content digest of a database and the digests of its tables.
+
+    Attributes:
+        digest: Content digest of the database.
+        tables: Each table to its digest.
+        is_proved: Whether the page reader has proved the whole file while it was read.
+    """
 
     digest: str
     tables: dict[str, TableDigest]
+    is_proved: bool = False
 
 
 def read_contents(
@@ -143,9 +158,11 @@ def read_contents(
         with open_for_inspection(database, limits) as con:
             return read_contents(con, file=database)
     schema = schema or read_schema(database)
-    if tables is None:
-        tables = digest_tables_in_parallel(file, database, schema) if file else digest_tables(database, schema)
-    return Contents(digest_database(schema, tables, read_autoincrement_marks(database)), tables)
+    is_proved = False
+    if tables is None and file:
+        tables, is_proved = prove_tables(file, database, schema)
+    tables = digest_tables(database, schema) if tables is None else tables
+    return Contents(digest_database(schema, tables, read_autoincrement_marks(database)), tables, is_proved)
 
 
 def dumped_digest(con: sqlite3.Connection, contents: Mapping[str, TableDigest]) -> str:

@@ -14,10 +14,11 @@ from sqlite_consolidate.engine.code.scanning.scan import find_mentions, mention_
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.integrity import check_integrity
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.run.results import RunResults
+    from sqlite_consolidate.engine.run.results import FinalReading, RunResults
 
 DOCUMENTS = (manifest.NAME, manifest.PLAN, manifest.RECORD, manifest.INSTRUCTIONS, ledger.NAME)
 """Names of the files of a backup set that describe its run."""
@@ -104,7 +105,23 @@ def final_digest(run: RunResults) -> list[Observation]:
         *compare.final(final.content.tables, run.target.verified, explain),
         *compare_structure.schema_as_planned(structure),
         *compare_triggers.triggers_in_place(structure),
+        *_pages_observations(run, final),
     ]
+
+
+def _pages_observations(run: RunResults, final: FinalReading) -> list[Observation]:
+    """Observe that COMMIT has left an intact file.
+
+    It is observed where the page reader has judged the file before COMMIT. If the page reader does not prove the whole
+    file now, SQLite's integrity_check decides.
+    """
+    if not run.target.pages_suffice:
+        return []
+    lines: list[str] = []
+    if not final.content.is_proved:
+        with open_for_inspection(run.root / run.plan.target, run.limits) as con:
+            lines = check_integrity(con)
+    return [equal("target: integrity_check", "ok", "; ".join(lines) or "ok")]
 
 
 def final_references(run: RunResults) -> list[Observation]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.atomic_files import sync, sync_folder
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_file, digest_table
+from sqlite_consolidate.engine.content.page_proof.open_transaction import prove_transaction
 from sqlite_consolidate.engine.merge.conflict_log import CONFLICT_LOG, ConflictCounts, log_resolved_conflicts
 from sqlite_consolidate.engine.merge.copy_rows import (
     CopiedTable,
@@ -31,7 +32,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
@@ -64,6 +65,11 @@ class DigestCache:
             self._digests[table.name, counts] = digest_table(con, table, with_rowid=counts)
         return self._digests[table.name, counts]
 
+    def keep(self, con: sqlite3.Connection, tables: Iterable[Table], digests: Mapping[str, TableDigest]) -> None:
+        """Keep digests of the present state that the page reader has computed."""
+        self._state = id(con), con.total_changes, pragma(con, "schema_version")
+        self._digests = {(table.name, table.counts_rowid): digests[table.name] for table in tables}
+
     def forget(self) -> None:
         """Digest each table again, because SQLite does not count a rollback to a savepoint."""
         self._state, self._digests = (), {}
@@ -90,6 +96,7 @@ class TargetTransaction:
         refreshed_rows: Number of rows that each refresh of the plan has changed.
         rebuilt_indexes: The search indexes that were rebuilt.
         verified: Table to the digest that the comparisons before COMMIT have read.
+        pages_suffice: Whether the page reader has compared each index of the target with its rows before COMMIT.
         digests: Digests of the tables in the open transaction.
         sql: The statements that write, from BEGIN to the end of the transaction, with names and without values. What a
             proof writes and rolls back is not among them.
@@ -111,6 +118,7 @@ class TargetTransaction:
     refreshed_rows: list[int] = field(default_factory=list)
     rebuilt_indexes: list[RebuiltIndex] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
+    pages_suffice: bool = False
     digests: DigestCache = field(default_factory=DigestCache)
     sql: list[str] = field(default_factory=list)
     conflicts: list[tuple[TableMapping, ConflictCounts]] = field(default_factory=list)
@@ -260,13 +268,19 @@ class TargetTransaction:
                 expected[name] = self.digests(self.connection, table)
         return expected
 
-    def digest_tables(self) -> None:
-        """Digest each table as COMMIT would leave it."""
+    def digest_tables(self, *, pages_suffice: bool = False) -> None:
+        """Digest each table as COMMIT would leave it, and let the page reader prove what it can."""
         self.report_progress("reading the target again")
         rows = sum(self.inspected.rows(mapping) for mapping in self.inspected.mappings)
         before = sum(self.inspected.target.rows.values()) if self.inspected.target else 0
         self.limits.progress.begin(rows + before)
-        tables = read_schema(self.connection).digested
+        schema = read_schema(self.connection)
+        tables = schema.digested
+        if self.inspected.target:
+            pages = prove_transaction(self.inspected.target.write_lock, self.connection, schema)
+            self.pages_suffice = pages_suffice and pages.is_intact
+            if pages.has_digests:
+                self.digests.keep(self.connection, schema.movable, pages.digests)
         self.verified = {table.name: self.digests(self.connection, table) for table in tables}
         self.verified.pop(history.TABLE, None)
 

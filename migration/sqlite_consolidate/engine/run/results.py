@@ -259,14 +259,12 @@ class RunResults(Pipeline):
             undone=target.undone,
             target_before=self.folder / copy.copy if copy else None,
             key_map=target.key_map,
+            pages_suffice=target.pages_suffice,
         )
 
     @property
     def text_digests(self) -> dict[str, str]:
-        """Return the digest of each file that this run has rewritten.
-
-        If the plan is in the workspace, its digest is among them.
-        """
+        """Return the digest of each rewritten file and of a plan in the workspace."""
         digests = {rewrite.file: hashlib.sha256(rewrite.after).hexdigest() for rewrite in self.preflight.rewrites}
         if self.plan_file.is_relative_to(self.live):
             digests[self.plan_file.relative_to(self.live).as_posix()] = self.request.plan_sha256

@@ -50,17 +50,22 @@ def check_integrity(con: sqlite3.Connection) -> list[str]:
     return integrity_lines(con, 5)
 
 
-def integrity_lines(con: sqlite3.Connection, most: int) -> list[str]:
+def integrity_lines(con: sqlite3.Connection, most: int, check: str = "integrity_check") -> list[str]:
     """Return the errors of integrity_check, without those of indexes that can be rebuilt.
 
     Since SQLite 3.44 it compares an FTS4 table with the table whose rows it indexes. Such an index can be rebuilt, and
     no row is damaged. It cannot compare an FTS4 table without content, nor one whose rows a function of the application
     compresses. Each adds one line to those that are asked for.
+
+    Args:
+        con: Reads the database.
+        most: Number of lines at which SQLite stops.
+        check: ``quick_check`` compares no index with its rows.
     """
     virtual = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0"
     number = min(most + int(con.execute(virtual).fetchone()[0]), _ALL_LINES)
     try:
-        lines = [str(row[0]) for row in con.execute(f"PRAGMA main.integrity_check({number})").fetchall()]
+        lines = [str(row[0]) for row in con.execute(f"PRAGMA main.{check}({number})").fetchall()]
     except sqlite3.OperationalError as error:
         if not is_statement_error(error):
             raise

@@ -78,14 +78,16 @@ class Description:
     unreadable: list[str] = field(default_factory=list)
 
 
-def describe_database(con: sqlite3.Connection, schema: Schema) -> Description:
+def describe_database(con: sqlite3.Connection, schema: Schema, *, transaction_pages: int = 0) -> Description:
     """Describe the database that a connection has open.
 
     Args:
         con: Open connection.
         schema: Schema of the database. Each of its tables is digested as it says.
+        transaction_pages: Number of pages that the database has inside an open transaction, which has page 1 in memory.
+            0 without one.
     """
-    description = Description()
+    description = Description([f"transaction {transaction_pages}"] if transaction_pages else [])
     entries = con.execute("SELECT type, name, tbl_name, rootpage, coalesce(sql, '') FROM main.sqlite_schema").fetchall()
     if any(kind == "table" and not root for kind, _, _, root, _ in entries):
         description.unreadable.append("a virtual table")
@@ -95,7 +97,8 @@ def describe_database(con: sqlite3.Connection, schema: Schema) -> Description:
         return description
     listed = {name: (wr, strict) for _, name, _, _, wr, strict in con.execute("PRAGMA main.table_list")}
     roots = {name: root for kind, name, _, root, _ in entries if kind == "index"}
-    tables = [("sqlite_schema", 1, ""), *((name, root, sql) for kind, name, _, root, sql in entries if kind == "table")]
+    first = [] if transaction_pages else [("sqlite_schema", 1, "")]
+    tables = [*first, *((name, root, sql) for kind, name, _, root, sql in entries if kind == "table")]
     for name, root, sql in tables:
         if name not in listed:
             description.unreadable.append("a table that SQLite does not list")

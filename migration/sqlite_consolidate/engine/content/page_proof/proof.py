@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.content.worker import ReadProcess
 from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.limits import reading_seconds
-from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, sidecar_path
+from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, WAL, sidecar_path
 from sqlite_consolidate.page_reader.availability import PURE
 from sqlite_consolidate.page_reader.compilation import PROGRAM, first_line
 from sqlite_consolidate.problem import ProblemError
@@ -59,38 +59,47 @@ class PageProof:
         return self.has_digests and not self.declined
 
 
-def prove_pages(path: Path, con: sqlite3.Connection, schema: Schema, *, program: Path = PROGRAM) -> PageProof:
+def prove_pages(
+    path: Path, con: sqlite3.Connection, schema: Schema, *, program: Path = PROGRAM, transaction_pages: int = 0
+) -> PageProof:
     """Prove a database file, and digest its tables.
 
-    A lock of this process excludes every change of the file, and this process has changed nothing that is not
-    committed.
+    A lock of this process excludes every change of the file. What this process has changed is committed, or SQLite has
+    written all pages of its open transaction but page 1.
 
     Args:
         path: The database file.
         con: Connection that has the file open. The page reader takes the schema from it.
         schema: Schema of the database.
         program: The page reader.
+        transaction_pages: Number of pages that the database has inside an open transaction. 0 without one.
 
     Raises:
         sqlite3.Error: The run is interrupted, or its deadline has passed.
     """
-    if reason := reason_to_decline(path, program):
+    if reason := reason_to_decline(path, program, (WAL,) if transaction_pages else CONTENT_SIDECARS):
         return PageProof(unreadable=(reason,))
-    description = describe_database(con, schema)
+    description = describe_database(con, schema, transaction_pages=transaction_pages)
     if description.unreadable:
         return PageProof(unreadable=tuple(description.unreadable))
     return read_answer(_answer(program, path, description.lines, limits_of(con)), description, schema)
 
 
-def reason_to_decline(path: Path, program: Path = PROGRAM) -> str:
-    """Return why the page reader does not read a file, or an empty text."""
+def reason_to_decline(path: Path, program: Path = PROGRAM, suffixes: Sequence[str] = CONTENT_SIDECARS) -> str:
+    """Return why the page reader reads no page of a file, or an empty text.
+
+    Args:
+        path: The database file.
+        program: The page reader.
+        suffixes: Sidecar files that may hold a part of the database.
+    """
     if os.environ.get(PURE) == "1":
         return f"{PURE}=1"
     if not program.exists():
         return "the page reader was not compiled"
     if current_setup() is not None:
         return "the application has its own functions and collations"
-    sidecars = [sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS]
+    sidecars = [sidecar_path(path, suffix) for suffix in suffixes]
     if any(sidecar.exists() and sidecar.stat().st_size for sidecar in sidecars):
         return "a -wal or -journal holds a part of the database"
     return ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.backup.ledger import RECORDED
-from sqlite_consolidate.engine.checks.comparison.compare import settled_text
+from sqlite_consolidate.engine.checks.comparison.compare import QUICK_AND_PAGES, settled_text
 from sqlite_consolidate.engine.checks.comparison.compare_neighbours import REBUILT_INDEX, STALE_INDEX
 from sqlite_consolidate.engine.checks.derived.rebuilt_contents import CONTENTS, INTACT
 from sqlite_consolidate.engine.checks.lacking_objects import UNEXAMINED, intact_text
@@ -283,6 +283,11 @@ def _exact(plan: Plan, moves: list[MoveRecord], content: TableContent) -> Fact:
     return Fact("rows-exact", subject, content_text(content))
 
 
+def is_proved_by_pages(plan: Plan, record: Record) -> bool:
+    """Return whether the page reader may stand in for integrity_check of the target."""
+    return plan.integrity == "pages" and any(finding.id == "target-by-pages" for finding in record.findings)
+
+
 def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
     after, target = tables_after(record), record.target
     yield Fact("schema-as-planned", "target: tables", str(len(after)))
@@ -290,6 +295,9 @@ def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
         yield from (Fact(criterion, f"target: {name}", value) for criterion in ("schema-as-planned", "final-digest"))
     yield Fact("final-digest", "target: tables", str(len(after)))
     intact = _intact(plan.target, record.findings, "ok")
+    if is_proved_by_pages(plan, record):
+        intact += f"|{re.escape(QUICK_AND_PAGES)}"
+        yield Fact("final-digest", "target: integrity_check", "ok")
     yield Fact("integrity", "target: integrity_check", intact, is_pattern=True)
     yield Fact("committed", plan.target, stamp_of(record))
     for name, content in after.items():

@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.plan.patterns import backup_names
 from sqlite_consolidate.report.bundle_check.facts.database_facts import (
+    is_proved_by_pages,
     moved_into,
     moved_rows,
     uncompared_indexes,
@@ -158,6 +159,8 @@ def _of_tables(plan: Plan, record: Record) -> Iterator[Demand]:
 def _of_target(plan: Plan, record: Record) -> Iterator[Demand]:
     yield Demand("schema-as-planned", "target: tables")
     yield Demand("integrity", "target: integrity_check")
+    if is_proved_by_pages(plan, record):
+        yield Demand("final-digest", "target: integrity_check")
     yield Demand("size-reasonable", "target")
     yield Demand("committed", plan.target)
     yield Demand("final-digest", "target: tables")
