@@ -44,8 +44,9 @@ def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schem
 def prove_tables(path: Path, con: sqlite3.Connection, schema: Schema) -> tuple[dict[str, TableDigest], bool]:
     """Digest every table that a content digest covers, by name.
 
-    The page reader reads a large file, and two processes where it does not say yes. A database in WAL mode is read by
-    this process alone, because two processes could read two states of it.
+    The page reader reads a large file, and two processes where it does not say yes. In WAL mode it reads a file whose
+    ``-wal`` is empty, which no checkpoint changes while a connection reads it (https://sqlite.org/wal.html). Otherwise
+    such a database is read by this process alone, because two processes could read two states of it.
 
     Args:
         path: The database file.
@@ -58,13 +59,15 @@ def prove_tables(path: Path, con: sqlite3.Connection, schema: Schema) -> tuple[d
     Raises:
         sqlite3.Error: The database is damaged or locked.
     """
-    if path.stat().st_size < PARALLEL_MIN_BYTES or pragma(con, "journal_mode") == "wal":
+    if path.stat().st_size < PARALLEL_MIN_BYTES:
         return digest_tables(con, schema), False
     con.execute("BEGIN")
     try:
-        con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on no other process can commit
+        con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on no other process changes the file
         if (proof := prove_pages(path, con, schema)).has_digests:
             return proof.digests, proof.is_intact
+        if pragma(con, "journal_mode") == "wal":
+            return digest_tables(con, schema), False
         with ReadWorker("lower halves", path, limits=limits_of(con)) as worker:
             upper = {
                 table.name: digest_table(con, table, where=_half_condition(con, table, ">"))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING
+from subprocess import run
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sqlite_consolidate.engine.backup import copies as backup
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content import inspection
-from sqlite_consolidate.engine.content.contents import digest_tables_in_parallel, load_contents
+from sqlite_consolidate.engine.content.contents import digest_tables_in_parallel, load_contents, prove_tables
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.inspection import (
@@ -19,7 +21,7 @@ from sqlite_consolidate.engine.content.inspection import (
     InspectedDatabase,
     inspect_database,
 )
-from sqlite_consolidate.engine.content.page_proof.proof import PageProof
+from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_pages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.engine.run.verdict import verdict
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.verbs.consolidate import Run
 else:
     from sqlite_utils.utils import sqlite3
+
+
+_READ = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read())"
 
 
 @pytest.fixture(autouse=True)
@@ -194,6 +199,41 @@ def test_other_process_cannot_commit_while_pages_are_read(path: Path, monkeypatc
         assert digest_tables_in_parallel(path, con, read_schema(con))["empty"].rows == 0
 
     assert tried == [path]
+
+
+@pytest.fixture
+def wal(path: Path) -> Path:
+    """Create a database in WAL mode, whose -wal is gone."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("PRAGMA journal_mode=WAL").fetchone()
+    return path
+
+
+def test_database_in_wal_mode_is_proved_without_wal(wal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process then reads no row."""
+    monkeypatch.setattr(content, "digest_tables", pytest.fail)
+    with closing(open_readonly(wal)) as con:
+        assert prove_tables(wal, con, read_schema(con))[1]
+
+
+def test_checkpoint_leaves_file_while_its_pages_are_read(wal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may commit meanwhile, into the -wal."""
+    before, proofs = wal.read_bytes(), []
+
+    def prove_after_commit(*arguments: Any) -> PageProof:
+        with closing(sqlite3.connect(wal, isolation_level=None, timeout=0)) as other:
+            other.execute("INSERT INTO empty VALUES(1)")
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            same = run([sys.executable, "-c", _READ, wal], check=True, capture_output=True).stdout == before
+            proofs.append((prove_pages(*arguments), same))
+        return proofs[0][0]
+
+    monkeypatch.setattr(content, "prove_pages", prove_after_commit)
+    with closing(open_readonly(wal)) as con:
+        digests, is_proved = prove_tables(wal, con, read_schema(con))
+
+    assert (digests["empty"].rows, is_proved) == (0, False)
+    assert [(proof.has_digests, same) for proof, same in proofs] == [(False, True)]
 
 
 def test_locks_of_this_process_outlast_the_reader(path: Path) -> None:
