@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# Sizes of the smallest databases that it reads, of the smallest tables that it writes, and of a cache that holds as small
-# a part of them.
+# Sizes of the smallest databases that it reads, of the smallest tables that it writes, and of a cache that holds as
+# small a part of them.
 _SIZES = (
     (contents, "PARALLEL_MIN_BYTES", 0),
     (inspection, "PARALLEL_MIN_BYTES", 0),
