@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.support.benchmark.workloads import Workload
 
 SHELL = shutil.which("sqlite3")
+SQLDIFF = shutil.which("sqldiff")
 
 _MODULE = """\
 import sqlite3, sys
@@ -33,8 +34,14 @@ def how() -> str:
     return "the sqlite3 shell" if SHELL else "the same SQL through Python's sqlite3, for there is no sqlite3 shell"
 
 
-def command(work: Workload, *, dump: bool) -> list[str]:
-    """Return the command that consolidates a workload by hand, in its folder."""
+def command(work: Workload, *, dump: bool, is_careful: bool = False) -> list[str]:
+    """Return the command that consolidates a workload by hand, in its folder.
+
+    Args:
+        work: The workload.
+        dump: Whether SQL dumps are written.
+        is_careful: Whether integrity_check reads each file before and after, and sqldiff compares the table both ways.
+    """
     run = f"{SHELL} -bail" if SHELL else f"{sys.executable} -c '{_MODULE}'"
     sql = [
         *statements(work),
@@ -50,7 +57,10 @@ def command(work: Workload, *, dump: bool) -> list[str]:
         lines.append(f"cp {name}.db {name}.backup")
         if dump:
             lines.append(f"{run} {name}.db .dump > {name}.sql")
-    lines.append(f'{run} target.db "{";".join(sql)}"')
+    check = [f"{run} {name}.db 'PRAGMA integrity_check'" for name in ("source", "target")] if is_careful else []
+    ways = ("source.db target.db", "target.db source.db") if is_careful else ()
+    lines += [*check, f'{run} target.db "{";".join(sql)}"', *check]
+    lines += [f"{SQLDIFF} --summary --table {work.table} {way}" for way in ways]
     return ["bash", "-c", "\n".join(lines)]
 
 

@@ -38,19 +38,28 @@ class Pairs:
     rounds: int
     results: list[Result]
 
-    def against_hands(self, work: Workload, *, dump: bool, name: str, target: float) -> Result:
+    def against_hands(
+        self, work: Workload, *, name: str, target: float, cpu_target: float = 0.0, dump: bool, is_careful: bool = False
+    ) -> Result:
         """Measure ``pytest -m migrate`` against the same by hand."""
         built = build(work, self.folder / "built", dump=dump)
         return self.compare(
             name,
             lambda: self.ours("migrate", built),
-            f"by hand{' with dumps' if dump else ''}",
-            lambda: self._by_hand(work, built, dump=dump),
+            f"by hand{' with dumps' if dump else ''}{' with checks' if is_careful else ''}",
+            lambda: self._by_hand(work, built, dump=dump, is_careful=is_careful),
             target,
+            cpu_target,
         )
 
     def compare(
-        self, name: str, ours: Callable[[], Measured], against: str, theirs: Callable[[], Measured], target: float
+        self,
+        name: str,
+        ours: Callable[[], Measured],
+        against: str,
+        theirs: Callable[[], Measured],
+        target: float,
+        cpu_target: float = 0.0,
     ) -> Result:
         """Measure pairs and record the result."""
         pairs = [(theirs(), ours()) for _ in range(self.rounds)]
@@ -60,10 +69,17 @@ class Pairs:
             against,
             [measured_run for measured_run, _ in pairs],
             target,
+            cpu_target,
         )
 
     def note(
-        self, name: str, ours: Sequence[Measured], against: str, theirs: Sequence[Measured], target: float
+        self,
+        name: str,
+        ours: Sequence[Measured],
+        against: str,
+        theirs: Sequence[Measured],
+        target: float,
+        cpu_target: float = 0.0,
     ) -> Result:
         """Record the medians of pairs that were measured."""
         result = Result(
@@ -73,6 +89,7 @@ class Pairs:
             theirs=statistics.median(first.wall for first in theirs),
             ratio=statistics.median(first.wall / second.wall for first, second in zip(ours, theirs, strict=True)),
             target=target,
+            cpu_target=cpu_target,
             unit="s",
             peak=max(first.peak for first in ours),
             rounds=len(ours),
@@ -96,9 +113,9 @@ class Pairs:
         with _Copy(built, self.folder / "workspace") as root:
             return measured(sample_command(load(root / "consolidation.toml")), root)
 
-    def _by_hand(self, work: Workload, built: Path, *, dump: bool) -> Measured:
+    def _by_hand(self, work: Workload, built: Path, *, dump: bool, is_careful: bool) -> Measured:
         with _Copy(built, self.folder / "workspace") as root:
-            return measured(command(work, dump=dump), root)
+            return measured(command(work, dump=dump, is_careful=is_careful), root)
 
 
 class _Copy:

@@ -25,7 +25,8 @@ class Result:
         against: What it is compared with; ``theirs`` is its median, in the same unit.
         ratio: Median of the ratios of the pairs, each measured in one round.
         cpu: The same for the CPU seconds of all processes, which depend less on other load; 0 where there are none.
-        target: Largest allowed ratio.
+        target: Largest allowed ratio; 0 where only CPU seconds are judged.
+        cpu_target: The same for CPU seconds; 0 where they are not judged.
         peak: Largest memory of our process tree, in MB; 0 where no process of ours was started.
         rounds: Number of pairs.
     """
@@ -40,19 +41,32 @@ class Result:
     peak: float
     rounds: int
     cpu: float = 0.0
+    cpu_target: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Return the ratio as a multiple of its target, the larger of wall time and CPU seconds."""
+        judged = ((self.ratio, self.target), (self.cpu, self.cpu_target))
+        return max(ratio / target for ratio, target in judged if target)
+
+    @property
+    def targets(self) -> str:
+        """Return the largest allowed ratios."""
+        judged = (("", self.target), ("CPU ", self.cpu_target))
+        return ", ".join(f"{unit}{target:.2f}" for unit, target in judged if target)
 
     @property
     def verdict(self) -> str:
         """Return whether the target is met, or by how much it is missed."""
-        return "met" if self.ratio <= self.target else f"missed by {self.ratio / self.target - 1:.0%}"
+        return "met" if self.share <= 1 else f"missed by {self.share - 1:.0%}"
 
 
 def lines(results: Sequence[Result]) -> list[str]:
     """Return the table, a line each."""
-    head = f"{'measure':<44}{'ours':>12}{'against':>12}{'ratio':>8}{'by CPU':>8}{'target':>8}{'peak MB':>9}  verdict"
+    head = f"{'measure':<44}{'ours':>12}{'against':>12}{'ratio':>8}{'by CPU':>8}{'target':>16}{'peak MB':>9}  verdict"
     return [head] + [
         f"{result.measure:<44}{result.ours:>9.2f} {result.unit:<2}{result.theirs:>9.2f} {result.unit:<2}"
-        f"{result.ratio:>8.2f}{result.cpu:>8.2f}{result.target:>8.2f}{result.peak or '-':>9.4}  {result.verdict}"
+        f"{result.ratio:>8.2f}{result.cpu:>8.2f}{result.targets:>16}{result.peak or '-':>9.4}  {result.verdict}"
         for result in results
     ]
 
@@ -66,7 +80,7 @@ def markdown(results: Sequence[Result]) -> str:
     rows += [
         f"| {result.measure} | {result.ours:.2f} {result.unit} | {result.against}: {result.theirs:.2f} {result.unit}"
         f" | {result.ratio:.2f}"
-        f" | {f'{result.cpu:.2f}' if result.cpu else ''} | {result.target:.2f} | {result.verdict} |"
+        f" | {f'{result.cpu:.2f}' if result.cpu else ''} | {result.targets} | {result.verdict} |"
         for result in results
     ]
     return "\n".join(rows) + "\n"
@@ -96,12 +110,12 @@ def _plot(results: Sequence[Result]) -> str:
 
     A bar that ends left of the line meets the target.
     """
-    scale = (_WIDTH - _LABELS - 60) / max(2.0, *(result.ratio / result.target for result in results))
+    scale = (_WIDTH - _LABELS - 60) / max(2.0, *(result.share for result in results))
     parts = []
     for at, result in enumerate(results):
-        top, width = 30 + at * _ROW, result.ratio / result.target * scale
-        colour = "#2e7d32" if result.ratio <= result.target else "#c62828"
-        label = escape(f"{result.measure} ({result.ratio:.2f}, target {result.target:.2f})")
+        top, width = 30 + at * _ROW, result.share * scale
+        colour = "#2e7d32" if result.share <= 1 else "#c62828"
+        label = escape(f"{result.measure} ({result.ratio:.2f}, target {result.targets})")
         parts.append(f'<text x="{_LABELS - 8}" y="{top + 15}" text-anchor="end">{label}</text>')
         parts.append(f'<rect x="{_LABELS}" y="{top}" width="{width:.1f}" height="{_ROW - 8}" fill="{colour}"/>')
     height = 40 + len(results) * _ROW
