@@ -143,7 +143,10 @@ def test_growth_costs_time_and_no_memory(pairs: Pairs, rows: int) -> None:
 def test_other_table_shapes_against_a_run_by_hand(
     pairs: Pairs, rows: int, make: Callable[[int], Workload], share: float, target: float
 ) -> None:
-    """They are compared with the best run by hand, by CPU, because the start of pytest outweighs that run."""
+    """They are compared with the best run by hand by CPU seconds.
+
+    The start of pytest takes longer than that run.
+    """
     work = make(max(1, int(rows * share)))
     name = f"best by hand, {work.rows} {work.table}"
     at_full_size(pairs.against_hands(work, dump=False, name=name, target=0.0, cpu_target=target), rows)

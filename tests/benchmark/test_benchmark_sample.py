@@ -26,7 +26,7 @@ WHOLE_SECONDS, OURS_SECONDS = 1.5, 1.0
 
 
 def test_sample_takes_seconds(pairs: Pairs) -> None:
-    """The whole run takes as long as some starts of Python, and a second of it is no application."""
+    """The whole run is compared with starts of Python as well."""
     built = build(pairs.folder / "built")
     runs, ours_alone, starts = [], [], []
     for _ in range(pairs.rounds):
