@@ -43,6 +43,7 @@ _KINDS: tuple[dict[str, Any], ...] = (
 )
 _TELLING_BYTES = (0, 1, 2, 5, 10, 13, 0x7F, 0x80, 0xFF)
 _LONGEST_MOVE = 8
+_ROWS_EVERY = 3  # every third damage, because two dumps take longer than a proof
 
 
 class SanitizedReader:
@@ -130,14 +131,14 @@ class Trial:
         for place in range(number):
             sound, kind = self._sound[place % len(self._sound)]
             self._path.write_bytes(damage(sound, self._random, kind["page_size"]))
-            outcome, is_failure = self._judge()
+            outcome, is_failure = self._judge(with_rows=place % _ROWS_EVERY == 0)
             self.counts[outcome] += 1
             if is_failure:
                 self.failures.append(f"{place}: {outcome}")
         if self._reader.close() != 0:
             self.failures.append("the sanitizers have found an error")
 
-    def _judge(self) -> tuple[str, bool]:
+    def _judge(self, *, with_rows: bool) -> tuple[str, bool]:
         """Return what SQLite and the reader say of the damaged file, and whether that must not be."""
         try:
             with closing(open_readonly(self._path)) as con:
@@ -146,7 +147,8 @@ class Trial:
                 if description.unreadable:
                     return "not asked", False
                 proof = self._prove(description, schema)
-                differs = _compare_dumps(con, _SanitizedRows(self._path, schema, self._reader))
+                pages = _SanitizedRows(self._path, schema, self._reader)
+                differs = _compare_dumps(con, pages) if with_rows else ""
                 return (differs, True) if differs else _compare(proof, con, schema)
         except (sqlite3.Error, UnicodeDecodeError, KeyError, ValueError):
             return "schema not read", False

@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.content.page_proof import rows as page_rows
 from sqlite_consolidate.engine.content.page_proof.rows import PageRows, statements_of
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.page_reader.availability import PURE
 from sqlite_consolidate.page_reader.compilation import first_line
 from tests.support.dumps import SHAPES, dumped
 from tests.support.pages.databases import build
@@ -98,6 +99,17 @@ def test_dump_is_the_same_whoever_reads_the_rows(tmp_path: Path, shape: str) -> 
     by_pages, by_rows, _ = dumps(created(tmp_path / "a.db", *SHAPES[shape]))
 
     assert by_pages == by_rows
+
+
+def test_pure_run_reads_each_row_by_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator has left every database to SQLite and Python."""
+    path = created(tmp_path / "a.db", "CREATE TABLE t(v)", "INSERT INTO t VALUES(1)")
+    of_both = [dumps(path)]
+    monkeypatch.setenv(PURE, "1")
+    of_both.append(dumps(path))
+
+    assert [tables for _, _, tables in of_both] == [["t"], []]
+    assert len({by_pages for by_pages, _, _ in of_both}) == 1
 
 
 def test_statements_end_after_same_rows_and_characters(tmp_path: Path) -> None:
