@@ -19,8 +19,8 @@ from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.page_proof.description import Description, describe_database
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, read_answer
 from sqlite_consolidate.engine.content.page_proof.rows import FEWEST_ROWS, PageRows, statements_of
-from sqlite_consolidate.engine.sqlite.connections import open_readonly
-from sqlite_consolidate.engine.sqlite.integrity import check_integrity
+from sqlite_consolidate.engine.sqlite.connections import open_readonly, pragma
+from sqlite_consolidate.engine.sqlite.integrity import integrity_lines
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from tests.support.dumps import dumped
 from tests.support.pages.databases import build
@@ -131,27 +131,33 @@ class Trial:
         for place in range(number):
             sound, kind = self._sound[place % len(self._sound)]
             self._path.write_bytes(damage(sound, self._random, kind["page_size"]))
-            outcome, is_failure = self._judge(with_rows=place % _ROWS_EVERY == 0)
-            self.counts[outcome] += 1
-            if is_failure:
-                self.failures.append(f"{place}: {outcome}")
+            for outcome, is_failure in self._judge(with_rows=place % _ROWS_EVERY == 0):
+                self.counts[outcome] += 1
+                if is_failure:
+                    self.failures.append(f"{place}: {outcome}")
         if self._reader.close() != 0:
             self.failures.append("the sanitizers have found an error")
 
-    def _judge(self, *, with_rows: bool) -> tuple[str, bool]:
-        """Return what SQLite and the reader say of the damaged file, and whether that must not be."""
+    def _judge(self, *, with_rows: bool) -> list[tuple[str, bool]]:
+        """Return what SQLite and the reader say of the damaged file, and whether that must not be.
+
+        The reader is asked as for a committed file, and as for the file of an open transaction.
+        """
         try:
             with closing(open_readonly(self._path)) as con:
                 schema = read_schema(con)
                 description = describe_database(con, schema)
                 if description.unreadable:
-                    return "not asked", False
-                proof = self._prove(description, schema)
-                pages = _SanitizedRows(self._path, schema, self._reader)
-                differs = _compare_dumps(con, pages) if with_rows else ""
-                return (differs, True) if differs else _compare(proof, con, schema)
+                    return [("not asked", False)]
+                pages = int(str(pragma(con, "page_count")))
+                uncommitted = describe_database(con, schema, transaction_pages=pages)
+                proofs = [self._prove(each, schema) for each in (description, uncommitted)]
+                rows = _SanitizedRows(self._path, schema, self._reader)
+                differs = _compare_dumps(con, rows) if with_rows else ""
+                outcome = (differs, True) if differs else _compare(proofs[0], con, schema)
+                return [outcome, _compare_uncommitted(proofs[1], con, schema)]
         except (sqlite3.Error, UnicodeDecodeError, KeyError, ValueError):
-            return "schema not read", False
+            return [("schema not read", False)]
 
     def _prove(self, description: Description, schema: Schema) -> PageProof:
         answer = self._reader.answer(self._path, description.lines).decode("ascii", "replace")
@@ -186,9 +192,21 @@ def _compare(proof: PageProof, con: sqlite3.Connection, schema: Schema) -> tuple
     return f"{'no' if proof.errors else 'unreadable'}, {integrity}", False
 
 
-def _damage_of(con: sqlite3.Connection) -> list[str]:
+def _compare_uncommitted(proof: PageProof, con: sqlite3.Connection, schema: Schema) -> tuple[str, bool]:
+    """Return whether the reader and quick_check together accept what integrity_check refuses."""
+    if not proof.is_intact:
+        return "uncommitted: no", False
+    if _damage_of(con, "quick_check"):
+        return "uncommitted: yes, quick_check: no", False
+    if _digests(con, schema) != proof.digests:
+        return "uncommitted: the digests differ", True
+    is_damaged = bool(_damage_of(con))
+    return f"uncommitted: yes, {'damaged' if is_damaged else 'intact'}", is_damaged
+
+
+def _damage_of(con: sqlite3.Connection, check: str = "integrity_check") -> list[str]:
     try:
-        return check_integrity(con)
+        return integrity_lines(con, 5, check)
     except sqlite3.Error as error:
         return [str(error)]
 
