@@ -97,6 +97,14 @@ class Inventory:
         return tuple(sorted(live, key=lambda entry: entry.role == "conflict"))
 
     @property
+    def is_one_at_most(self) -> bool:
+        """Return whether fewer than two databases have rows.
+
+        There is nothing to consolidate then.
+        """
+        return len(self.live) < 2  # noqa: PLR2004 -- one database needs no consolidation
+
+    @property
     def findings(self) -> list[Finding]:
         """Return a finding for each file and folder that could not be read."""
         searched = self.discovery.unsearched.items()

@@ -72,13 +72,14 @@ class InventoryRun(Pipeline):
 
     def _take(self) -> None:
         self.session.inspect_workspace()
-        self.log.extra["inventory"] = inventory_data(self.session)
         inventory = self.session.inventory
         self.log.note(*unseen_findings(inventory.unexamined_processes), *inventory.findings)
-        written = self.session.write_plan()
+        try:
+            written = self.session.write_plan()
+        finally:
+            self.log.extra["inventory"] = inventory_data(self.session)
         if written is not None:
             settings = replace(self.request.settings, plan=written)
             self.request = replace(
                 self.request, settings=settings, plan_text=written.read_bytes(), plan_sha256=sha256(written)
             )
-        self.log.extra["inventory"] = inventory_data(self.session)

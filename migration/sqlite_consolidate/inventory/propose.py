@@ -55,8 +55,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
 
     None is returned where fewer than two databases have rows, because then there is nothing to consolidate.
     """
-    live = [entry.database for entry in inventory.live]
-    if len(live) < 2:  # noqa: PLR2004 -- one database needs no consolidation
+    if inventory.is_one_at_most:
         return None
     eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
     mentions_of = {entry.file: len(entry.mentions) for entry in eligible}

@@ -215,7 +215,7 @@ def inventory_data(session: InventorySession) -> dict[str, Any]:
         "untried": _untried(proposal) if proposal else [],
         **({"effort": _effort(session.refined)} if session.refined and session.written else {}),
         "target_because": list(proposal.target_reasons) if proposal else [],
-        "no_plan": "" if session.written else no_plan_reason(inventory),
+        "no_plan": no_plan_reason(inventory) if inventory.is_one_at_most else "",
         "decisions": session.decisions,
         "unrehearsed": session.refined.unrehearsed_reason if session.refined else "",
         "objections": [*session.refined.objections, *_open_places(proposal)] if session.refined and proposal else [],

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import inspect_file
 from sqlite_consolidate.inventory.inventory import Inventory, take_inventory
-from sqlite_consolidate.inventory.session import InventorySession, no_plan_reason
+from sqlite_consolidate.inventory.session import InventorySession, inventory_data, no_plan_reason
 from sqlite_consolidate.problem import ProblemError
 from tests.support.processes import other_process
 from tests.support.unprivileged import common_folder, run_unprivileged
@@ -84,7 +84,7 @@ def test_wal_database_in_a_read_only_folder(shared: Path, *, has_rows_in_wal: bo
 
 
 def test_plan_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
-    """The inventory is complete before that."""
+    """The inventory is complete before that, and names target and source."""
     for number, name in enumerate(("main", "second")):
         execute(tmp_path / f"{name}.db", _ROWS.format(number))
     session = InventorySession(tmp_path, tmp_path / "absent" / "consolidation.toml", lambda _words: None)
@@ -93,8 +93,10 @@ def test_plan_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(ProblemError) as raised:
         session.write_plan()
 
+    data = inventory_data(session)
     assert [problem.id for problem in raised.value.problems] == ["read-only"]
-    assert len(session.inventory.live) == 2
+    assert (data["plan"], data["no_plan"]) == ("", "")
+    assert [database["part"] for database in data["databases"]] == ["target", "source"]
 
 
 def test_links_are_findings_unless_they_stay_inside(tmp_path: Path) -> None:
