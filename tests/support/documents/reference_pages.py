@@ -102,13 +102,14 @@ def _keys(part: dict[str, Any], links: Mapping[str, str]) -> str:
 
 def _plan() -> str:
     schema = json.loads(files("sqlite_consolidate.plan").joinpath("consolidation.schema.json").read_text("utf-8"))
-    headings = {name: heading for heading, name in _plan_parts("", schema, schema["$defs"])}
+    parts = schema["$defs"]
+    headings = {name: heading for heading, name in _plan_parts("", schema, parts)}
     links = {name: f"[`{heading}`](#{re.sub('[^a-z]', '', heading)})" for name, heading in headings.items()}
     sections = [
-        f"\n## `{heading}`\n\n{schema['$defs'][name]['description']}\n\n{_plan_keys(schema['$defs'][name], links)}"
+        f"\n## `{heading}`\n\n{parts[name]['description']}\n\n{_plan_keys(parts[name], links, parts)}"
         for name, heading in headings.items()
     ]
-    return f"{_PLAN}\n{_plan_keys(schema, links)}" + "".join(sections)
+    return f"{_PLAN}\n{_plan_keys(schema, links, parts)}" + "".join(sections)
 
 
 def _plan_parts(path: str, part: dict[str, Any], parts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -123,16 +124,24 @@ def _plan_parts(path: str, part: dict[str, Any], parts: Mapping[str, Any]) -> It
                 yield from _plan_parts(f"{path}{key}.", parts[name], parts)
 
 
-def _plan_keys(part: dict[str, Any], links: Mapping[str, str]) -> str:
+def _plan_keys(part: dict[str, Any], links: Mapping[str, str], parts: Mapping[str, Any]) -> str:
     lines = ["| name | type | default | means |", "| --- | --- | --- | --- |"]
     for key, value in part["properties"].items():
         default = value.get("default")
         stated = "" if default is None or isinstance(default, dict) else f"`{json.dumps(default)}`"
         needed = "required" if key in part.get("required", ()) else stated
         kind = _type(value, links).removesuffix(" or null")  # TOML has no null
-        cells = (f"`{key}`", kind, needed, value.get("description", "").replace("<", "&lt;"))
+        meaning = value.get("description") or _sentence_of_part(value, links, parts)
+        cells = (f"`{key}`", kind, needed, meaning.replace("<", "&lt;"))
         lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _sentence_of_part(value: dict[str, Any], links: Mapping[str, str], parts: Mapping[str, Any]) -> str:
+    """Return the first sentence on the part of a plan that a key holds, or an empty text."""
+    names = re.findall(r"#/\$defs/(\w+)", json.dumps(value))
+    texts = [parts[name]["description"] for name in names if name in links]
+    return re.split(r"(?<=\.) ", texts[0])[0] if texts else ""
 
 
 def _type(value: dict[str, Any], links: Mapping[str, str]) -> str:
