@@ -7,6 +7,7 @@ The last line is COMMIT, so a truncated dump restores nothing.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -144,9 +145,10 @@ def _write_rows(con: sqlite3.Connection, schema: Schema, table: Table, out: Text
     progress = limits_of(con).progress
     if pages and (written := pages.statements(con, schema, table, statements)):
         out.flush()
-        for rows, statement in written:
-            out.buffer.write(statement)
-            progress.counted += rows
+        with closing(written):  # the page reader ends even if the disk is full
+            for rows, statement in written:
+                out.buffer.write(statement)
+                progress.counted += rows
         return
     for rows, text in _statements(con, table, names, statements, schema.header["encoding"]):
         out.write(text)

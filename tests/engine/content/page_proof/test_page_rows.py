@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import random
 import struct
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from sqlite_consolidate.engine.backup import copies
 from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.page_proof import rows as page_rows
 from sqlite_consolidate.engine.content.page_proof.rows import PageRows, statements_of
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new, open_readonly
@@ -25,8 +29,10 @@ from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
+
+    from _typeshed import ReadableBuffer
 
     from sqlite_consolidate.engine.content.page_proof.description import Statements
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
@@ -41,7 +47,7 @@ class Noted(PageRows):
 
     def statements(
         self, con: sqlite3.Connection, schema: Schema, table: Table, statements: Statements
-    ) -> Iterator[tuple[int, bytes]] | None:
+    ) -> Generator[tuple[int, bytes], None, None] | None:
         """Note a table that has a first statement."""
         written = super().statements(con, schema, table, statements)
         self.tables += [table.name] if written else []
@@ -206,6 +212,30 @@ def test_dump_is_whole_if_pages_are_declined_in_it(
     assert dump.dump_digest == digest
     assert digest_file(path.with_suffix(".sql")) == dump.dump_sha256
     assert sorted(file.name for file in path.parent.iterdir()) == ["a.db", "a.sql"]
+
+
+class Full(io.BytesIO):
+    """Behave as a file on a disk that is full when the rows come."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Refuse rows."""
+        if b"INSERT" in bytes(data):
+            raise OSError(errno.ENOSPC, "no space")
+        return super().write(data)
+
+
+def test_page_reader_ends_with_a_dump_that_fails(tmp_path: Path) -> None:
+    """It had more rows to write."""
+    numbers = "WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+    path = created(tmp_path / "a.db", "CREATE TABLE t(v)", f"INSERT INTO t {numbers} SELECT zeroblob(999) FROM n")
+    with closing(open_readonly(path)) as con:
+        out = io.TextIOWrapper(Full(), encoding="utf-8", newline="\n")
+
+        with pytest.raises(OSError, match="no space") as caught:
+            write_dump(con, out, Noted(path, con))
+
+        readers = [child.name() for child in psutil.Process().children() if child.name().startswith("page_reader")]
+    assert (caught.value.errno, readers) == (errno.ENOSPC, [])
 
 
 ANSWER = f"{first_line()}\nrows 2 6\n(1);\n\nrows 1 2\n;\ntable 3 00\ndeclined a rule\nend\n".encode()

@@ -49,7 +49,7 @@ class PageRows:
 
     def statements(
         self, con: sqlite3.Connection, schema: Schema, table: Table, statements: Statements
-    ) -> Iterator[_Statement] | None:
+    ) -> Generator[_Statement, None, None] | None:
         """Return the statements of the rows of a table.
 
         None leaves the table to SQLite and Python.
@@ -67,7 +67,7 @@ class PageRows:
         first = next(written, None) if lines else None
         return self._from(first, written) if first else None
 
-    def _from(self, first: _Statement, written: _Statements) -> Iterator[_Statement]:
+    def _from(self, first: _Statement, written: _Statements) -> Generator[_Statement, None, None]:
         yield first
         if not (yield from written):
             self.are_whole = False
