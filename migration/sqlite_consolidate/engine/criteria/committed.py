@@ -115,7 +115,7 @@ def _pages_observations(run: RunResults, final: FinalReading) -> list[Observatio
     It is observed where the page reader has judged the file before COMMIT. If the page reader does not prove the whole
     file now, SQLite's integrity_check decides.
     """
-    if not run.target.pages_suffice:
+    if run.target.damage is None:
         return []
     lines: list[str] = []
     if not final.content.is_proved:

@@ -105,9 +105,9 @@ def integrity(run: Compares) -> list[Observation]:
     """
     run.on_progress("checking the integrity of the target")
     compared = run.compared
-    if compared.pages_suffice:
+    if compared.damage is not None:
         run.log.note(pages_finding(run.plan.target))
-    return compare.integrity(compared.con, pages_suffice=compared.pages_suffice)
+    return compare.integrity(compared.con, compared.damage)
 
 
 def neighbours_unchanged(run: Compares) -> list[Observation]:

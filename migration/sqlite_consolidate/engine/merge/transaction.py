@@ -24,6 +24,7 @@ from sqlite_consolidate.engine.merge.rows.key_map_file import MAPPED, write_key_
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
 from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS, log_left_rows
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
+from sqlite_consolidate.engine.sqlite.integrity import integrity_lines
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -96,7 +97,7 @@ class TargetTransaction:
         refreshed_rows: Number of rows that each refresh of the plan has changed.
         rebuilt_indexes: The search indexes that were rebuilt.
         verified: Table to the digest that the comparisons before COMMIT have read.
-        pages_suffice: Whether the page reader has compared each index of the target with its rows before COMMIT.
+        damage: What quick_check has found before COMMIT, where the page reader has compared each index with its rows.
         digests: Digests of the tables in the open transaction.
         sql: The statements that write, from BEGIN to the end of the transaction, with names and without values. What a
             proof writes and rolls back is not among them.
@@ -118,7 +119,7 @@ class TargetTransaction:
     refreshed_rows: list[int] = field(default_factory=list)
     rebuilt_indexes: list[RebuiltIndex] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
-    pages_suffice: bool = False
+    damage: list[str] | None = None
     digests: DigestCache = field(default_factory=DigestCache)
     sql: list[str] = field(default_factory=list)
     conflicts: list[tuple[TableMapping, ConflictCounts]] = field(default_factory=list)
@@ -275,13 +276,18 @@ class TargetTransaction:
         before = sum(self.inspected.target.rows.values()) if self.inspected.target else 0
         self.limits.progress.begin(rows + before)
         schema = read_schema(self.connection)
-        tables = schema.digested
         if self.inspected.target:
-            pages = prove_transaction(self.inspected.target.write_lock, self.connection, schema)
-            self.pages_suffice = pages_suffice and pages.is_intact
+            checked: list[list[str]] = []
+
+            def check() -> None:
+                if pages_suffice:
+                    checked.append(integrity_lines(self.connection, 20, "quick_check"))
+
+            pages = prove_transaction(self.inspected.target.write_lock, self.connection, schema, check)
+            self.damage = checked[0] if checked and pages.is_intact else None
             if pages.has_digests:
                 self.digests.keep(self.connection, schema.movable, pages.digests)
-        self.verified = {table.name: self.digests(self.connection, table) for table in tables}
+        self.verified = {table.name: self.digests(self.connection, table) for table in schema.digested}
         self.verified.pop(history.TABLE, None)
 
     def commit(self, run: str) -> bool:

@@ -259,7 +259,7 @@ class RunResults(Pipeline):
             undone=target.undone,
             target_before=self.folder / copy.copy if copy else None,
             key_map=target.key_map,
-            pages_suffice=target.pages_suffice,
+            damage=target.damage,
         )
 
     @property

@@ -60,7 +60,7 @@ def integrity_lines(con: sqlite3.Connection, most: int, check: str = "integrity_
     Args:
         con: Reads the database.
         most: Number of lines at which SQLite stops.
-        check: ``quick_check`` compares no index with its rows.
+        check: ``quick_check`` compares no index with its rows (https://sqlite.org/pragma.html#pragma_quick_check).
     """
     virtual = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0"
     number = min(most + int(con.execute(virtual).fetchone()[0]), _ALL_LINES)

@@ -179,3 +179,16 @@ def test_damage_is_no_integrity(bench: Bench) -> None:
 
     assert not observation.holds
     assert sorted(line.split()[-1] for line in observation.observed.split("; ")) == ["t", "u"]
+
+
+@pytest.mark.parametrize(("damage", "holds"), [([], True), (["Page 3: never used"], False)])
+def test_damage_of_quick_check_is_no_integrity(bench: Bench, damage: list[str], *, holds: bool) -> None:
+    """SQLite is not asked again."""
+    bench.database("a.db", "CREATE TABLE t(v)")
+    copied = bench.copied(source("a.db", "t"))
+    statements: list[str] = []
+    copied.con.set_trace_callback(statements.append)
+
+    (observation,) = compare.integrity(copied.con, damage)
+
+    assert (observation.holds, statements) == (holds, [])

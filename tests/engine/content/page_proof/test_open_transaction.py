@@ -131,6 +131,17 @@ def test_every_uncommitted_page_but_first_is_in_file(tmp_path: Path) -> None:
         assert not proof_of(lock, con).is_intact
 
 
+def test_sqlite_checks_while_page_reader_reads(tmp_path: Path) -> None:
+    """It checks nothing if the page reader is not asked."""
+    checked: list[str] = []
+    with changed(build(tmp_path / "a.db", page_size=512)) as (lock, con):
+        proof = prove_transaction(lock, con, read_schema(con), lambda: checked.append("now"))
+        con.execute("PRAGMA main.cache_spill=OFF")
+        prove_transaction(lock, con, read_schema(con), lambda: checked.append("declined"))
+
+    assert (proof.is_intact, checked) == (True, ["now"])
+
+
 def test_proof_counts_for_no_other_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page reader opens the file by its name."""
     monkeypatch.setattr(WriteLock, "is_held", False)

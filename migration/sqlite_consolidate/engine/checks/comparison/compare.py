@@ -65,7 +65,7 @@ class TargetComparison(SchemaComparison):
         undone: Rolls back what a proof writes.
         target_before: Backup of the target. None if there was no target, or if it is not at hand.
         key_map: Database of the keys of matched rows. None if no row can match.
-        pages_suffice: Whether the page reader has compared each index with its rows.
+        damage: What quick_check has found, where the page reader has compared each index with its rows.
     """
 
     con: sqlite3.Connection
@@ -78,7 +78,7 @@ class TargetComparison(SchemaComparison):
     refreshed: Mapping[str, RefreshedTable] = field(default_factory=dict)
     undone: Callable[[], AbstractContextManager[None]] = nullcontext
     key_map: Path | None = None
-    pages_suffice: bool = False
+    damage: Sequence[str] | None = None
 
 
 def rows_counted(compared: TargetComparison) -> list[Observation]:
@@ -302,18 +302,16 @@ QUICK_AND_PAGES = "ok by quick_check and the page reader"
 """What the target is observed to be where the page reader compared each index with its rows."""
 
 
-def integrity(con: sqlite3.Connection, *, pages_suffice: bool = False) -> list[Observation]:
+def integrity(con: sqlite3.Connection, damage: Sequence[str] | None = None) -> list[Observation]:
     """Observe that SQLite's full integrity_check of the target reports no error.
 
     Args:
         con: Reads the target.
-        pages_suffice: The page reader has compared each index with its rows, and SQLite has to prove all else, which is
-            quick_check (https://sqlite.org/pragma.html#pragma_quick_check).
+        damage: What quick_check has found, where the page reader has compared each index with its rows.
     """
+    if damage is not None:
+        return [equal("target: integrity_check", QUICK_AND_PAGES, "; ".join(damage) or QUICK_AND_PAGES)]
     con.execute(f"PRAGMA main.cache_size=-{CHECK_CACHE_KB}")
-    if pages_suffice:
-        lines = integrity_lines(con, 20, "quick_check")
-        return [equal("target: integrity_check", QUICK_AND_PAGES, "; ".join(lines) or QUICK_AND_PAGES)]
     names = [printable(table.name) for table in read_schema(con).unexamined]
     intact = f"ok; not examined: {list_names(names)}" if names else "ok"
     return [equal("target: integrity_check", intact, "; ".join(integrity_lines(con, 20)) or intact)]

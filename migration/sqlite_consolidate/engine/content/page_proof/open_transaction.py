@@ -21,6 +21,7 @@ from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
     from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
@@ -30,7 +31,9 @@ _FULL = 2  # value of PRAGMA synchronous
 _MOVES_PAGES_IN_COMMIT = 1  # value of PRAGMA auto_vacuum
 
 
-def prove_transaction(write_lock: DatabaseLock, con: sqlite3.Connection, schema: Schema) -> PageProof:
+def prove_transaction(
+    write_lock: DatabaseLock, con: sqlite3.Connection, schema: Schema, meanwhile: Callable[[], None] = lambda: None
+) -> PageProof:
     """Let SQLite write the changed pages of a transaction, prove them, and digest the tables.
 
     SQLite accounts for page 1 and the free list until COMMIT, by quick_check.
@@ -39,6 +42,7 @@ def prove_transaction(write_lock: DatabaseLock, con: sqlite3.Connection, schema:
         write_lock: The exclusive lock on a database that existed before the transaction.
         con: Connection that holds it, in a transaction, without a statement that is active.
         schema: Schema of the database inside the transaction.
+        meanwhile: Called while the page reader reads. It must not write.
 
     Raises:
         sqlite3.Error: The database is damaged, the run is interrupted, or its deadline has passed.
@@ -51,7 +55,7 @@ def prove_transaction(write_lock: DatabaseLock, con: sqlite3.Connection, schema:
     journal = sidecar_path(write_lock.path, JOURNAL)
     if not journal.is_file() or not journal.stat().st_size:
         return PageProof(unreadable=("the journal of the transaction is not on the disk",))
-    proof = prove_pages(write_lock.path, con, schema, transaction_pages=pages)
+    proof = prove_pages(write_lock.path, con, schema, transaction_pages=pages, meanwhile=meanwhile)
     # The page reader opens the file by its name, which another process may have given to another file.
     return proof if write_lock.is_held else PageProof(unreadable=("the lock was lost",))
 

@@ -24,7 +24,7 @@ from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.page_proof.description import Description
@@ -60,7 +60,13 @@ class PageProof:
 
 
 def prove_pages(
-    path: Path, con: sqlite3.Connection, schema: Schema, *, program: Path = PROGRAM, transaction_pages: int = 0
+    path: Path,
+    con: sqlite3.Connection,
+    schema: Schema,
+    *,
+    program: Path = PROGRAM,
+    transaction_pages: int = 0,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> PageProof:
     """Prove a database file, and digest its tables.
 
@@ -73,6 +79,7 @@ def prove_pages(
         schema: Schema of the database.
         program: The page reader.
         transaction_pages: Number of pages that the database has inside an open transaction. 0 without one.
+        meanwhile: Called while the page reader reads. It must not write.
 
     Raises:
         sqlite3.Error: The run is interrupted, or its deadline has passed.
@@ -82,7 +89,8 @@ def prove_pages(
     description = describe_database(con, schema, transaction_pages=transaction_pages)
     if description.unreadable:
         return PageProof(unreadable=tuple(description.unreadable))
-    return read_answer(_answer(program, path, description.lines, limits_of(con)), description, schema)
+    answer = _answer(program, path, description.lines, limits_of(con), meanwhile)
+    return read_answer(answer, description, schema)
 
 
 def reason_to_decline(path: Path, program: Path = PROGRAM, suffixes: Sequence[str] = CONTENT_SIDECARS) -> str:
@@ -126,9 +134,10 @@ def start_reader(path: Path, lines: Sequence[str], limits: Limits, program: Path
     return process
 
 
-def _answer(program: Path, path: Path, lines: Sequence[str], limits: Limits) -> str:
+def _answer(program: Path, path: Path, lines: Sequence[str], limits: Limits, meanwhile: Callable[[], None]) -> str:
     try:
         with start_reader(path, lines, limits, program) as process:
+            meanwhile()
             return process.output().decode("ascii", "replace")
     except (OSError, ProblemError) as error:
         return f"{first_line()}\nunreadable {type(error).__name__}\nend\n"
