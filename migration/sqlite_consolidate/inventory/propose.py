@@ -21,7 +21,8 @@ from sqlite_consolidate.inventory.selection.target import choose_target
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
 from sqlite_consolidate.inventory.sources.families import Family, find_families
 from sqlite_consolidate.inventory.sources.propose_source import SourceProposal
-from sqlite_consolidate.inventory.sources.table_naming import TableNaming, richest_first
+from sqlite_consolidate.inventory.sources.table_naming import TableNaming
+from sqlite_consolidate.inventory.sources.table_versions import richest_first
 from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,11 @@ from sqlite_consolidate.inventory.inspection import CountedTable
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.proposal import ProposedLeave, ProposedMap
 from sqlite_consolidate.inventory.refinement.relations import keep_separate
+from sqlite_consolidate.inventory.sources.table_versions import fits_into
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.sources.families import Family
@@ -56,7 +56,7 @@ class TableNaming:
             return _leave_stamp(table.name)
         if first_file == family.file:
             return replace(table_map, on_conflict="skip-identical") if is_stamp and inner else table_map
-        if not _fits_into(table.table, first_table.table):
+        if not fits_into(table.table, first_table.table):
             difference = _difference(first_table.table, table.table)
             reason = f"{table.name} is declared differently in {first_file} ({difference})."
             return _separate(table_map, source, reason)
@@ -98,46 +98,9 @@ class TableNaming:
             {folded(each.name): each.table for each in database.tables if not is_migration_stamp(each.name)}
             for database in (self._databases[first], self._databases[second])
         ]
-        common = sum(_fits_into(tables[1][name], table) for name, table in tables[0].items() if name in tables[1])
+        common = sum(fits_into(tables[1][name], table) for name, table in tables[0].items() if name in tables[1])
         smaller = min(map(len, tables))
         return f"{first} shares {common} of {counted(smaller, 'table')} with it." if 2 * common < smaller else ""
-
-
-def richest_first(families: Sequence[Family]) -> list[Family]:
-    """Return the sources so that the first one with a table has all columns of the others.
-
-    The first source with a table determines its declaration in the target.
-    """
-    tables = [{folded(each.name): each.table for each in family.database.tables} for family in families]
-    declarations: dict[str, dict[str, Table]] = defaultdict(dict)
-    for database in tables:
-        for name, table in database.items():
-            declarations[name].setdefault(table.sql, table)
-    richer = {
-        (name, table.sql): sum(_fits_into(table, other) and not _fits_into(other, table) for other in alike.values())
-        for name, alike in declarations.items()
-        for table in alike.values()
-    }
-    ranks = [sum(richer[name, table.sql] for name, table in database.items()) for database in tables]
-    return [families[number] for number in sorted(range(len(families)), key=ranks.__getitem__)]
-
-
-def _fits_into(table: Table, first: Table) -> bool:
-    """Return whether rows of a table fit into another one that may have further columns.
-
-    A further column has a default or may be NULL, as one that a later version of the program has added.
-    """
-    if same_statement(first.sql, table.sql):
-        return True
-    columns = {folded(column.name): column for column in first.columns}
-    further = columns.keys() - {folded(column.name) for column in table.columns}
-    return (
-        bool(further)
-        and all(columns.get(folded(column.name)) == column for column in table.columns)
-        and all(not columns[name].key and (not columns[name].notnull or columns[name].default) for name in further)
-        and (table.strict, table.without_rowid, set(keys_of(table)), set(table.foreign_keys))
-        == (first.strict, first.without_rowid, set(keys_of(first)), set(first.foreign_keys))
-    )
 
 
 def _leave_stamp(table: str) -> ProposedLeave:
