@@ -139,8 +139,8 @@ def _reference(find: str, replace: str = "new()", import_: str = "", file: str =
             ),
         ),
         (
-            b"x = " + b"1 + " * 600 + b"1",
-            [_reference("x")],
+            b"x = y" + b" + 1" * 600,
+            [_reference("y")],
             (
                 "code.py: it is nested too deeply to be read. Change this file by hand, and take it out of the"
                 " plan. [code-unparsable]"

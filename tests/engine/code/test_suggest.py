@@ -175,11 +175,12 @@ def test_expression_at_several_places_is_replaced_at_all(tmp_path: Path) -> None
     assert not unlike.understood
 
 
-def test_module_is_read_once_for_proposal_and_check(tmp_path: Path) -> None:
-    """A workspace can have many modules, and reading one is most of the work."""
+def test_only_the_statement_of_a_mention_is_read_once(tmp_path: Path) -> None:
+    """A workspace can have many modules, and reading one by libcst is most of the work."""
     _expressions.cache_clear()
+    others = "def f(): ...\n\n\n" * 3
 
-    assert proposed(tmp_path, "app.py", 'DB = "app/logs/tasks.db"\n')[0].understood
+    assert proposed(tmp_path, "app.py", f'{others}DB = "app/logs/tasks.db"\n{others}')[0].understood
 
     assert _expressions.cache_info().misses == 1
 

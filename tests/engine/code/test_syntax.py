@@ -43,6 +43,24 @@ def test_name_is_replaced_only_where_it_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "find", "place"),
+    [
+        ("x = a and b and c\n", "a and b", "a and b"),
+        ("x = \ufb01le\n", "file", "\ufb01le"),
+        ("import q; x = f(a)\n", "a", "a"),
+        ("@d(a)\ndef f(): ...\n", "a", "a"),
+        ("\f\nx = 1\r\n\r\ny = (\r\n  a\r\n)", "a", "a"),
+    ],
+    ids=["chain", "letters", "line", "decorator", "line-ends"],
+)
+def test_place_is_found_in_its_statement(text: str, find: str, place: str) -> None:
+    """Only statements that may have the expression are read."""
+    (span,) = PythonCode(text).spans(find)
+
+    assert text[span.start : span.end] == place
+
+
+@pytest.mark.parametrize(
     ("head", "expected"),
     [
         ("import os\n", f"import os\n{IMPORT}\n"),

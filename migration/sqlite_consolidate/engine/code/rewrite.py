@@ -14,7 +14,14 @@ from sqlite_consolidate.atomic_files import replace as replace_file
 from sqlite_consolidate.engine.code.insertions import add_definitions, add_import, imported_names, parse_import
 from sqlite_consolidate.engine.code.scopes import shadowed_names
 from sqlite_consolidate.engine.code.source_files import CodeFile, find_line, is_python, read_code_file
-from sqlite_consolidate.engine.code.syntax import PlainText, PythonCode, code_problem, compile_module, parse_tree
+from sqlite_consolidate.engine.code.syntax import (
+    UNPARSABLE,
+    PlainText,
+    PythonCode,
+    code_problem,
+    compile_module,
+    parse_tree,
+)
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted, one_line
@@ -309,10 +316,10 @@ class RewriteBuilder:
         try:
             yield
         except ProblemError as error:
-            self.problems += (
-                replace(problem, subject=problem.subject or self.code.file, what=beginning + problem.what)
-                for problem in error.problems
-            )
+            for problem in error.problems:
+                what = problem.what if problem.id == UNPARSABLE else beginning + problem.what
+                noted = replace(problem, subject=problem.subject or self.code.file, what=what)
+                self.problems += [noted] if noted not in self.problems else []
 
 
 def _wrong_number(file: str, text: str, reference: Reference, spans: Sequence[Span]) -> ProblemError:

@@ -195,16 +195,16 @@ def python_changes(code: CodeFile, names: OldNames, target: str) -> list[Mention
         module = parse_tree(code.text)
         source = PythonCode(code.text, code.file)
         expressions = find_naming_expressions(module, names)
+        parents = {child: node for node in ast.walk(module) for child in ast.iter_child_nodes(node)}
+        lines = LINE_END.split(code.text)
+        changes = []
+        for node, name, kind in expressions:
+            if kind == "code":
+                line = line_of_name(node, name, lines, names)
+                place = DatabasePaths.of(name, names, target)
+                changes.append(_change(MentionChange(line, name, "", "", ""), node, parents, source, place))
     except (SyntaxError, RecursionError, ProblemError):
         return []
-    parents = {child: node for node in ast.walk(module) for child in ast.iter_child_nodes(node)}
-    lines = LINE_END.split(code.text)
-    changes = []
-    for node, name, kind in expressions:
-        if kind == "code":
-            line = line_of_name(node, name, lines, names)
-            place = DatabasePaths.of(name, names, target)
-            changes.append(_change(MentionChange(line, name, "", "", ""), node, parents, source, place))
     return _choose(changes)
 
 

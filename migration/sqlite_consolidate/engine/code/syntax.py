@@ -6,8 +6,9 @@ import ast
 import contextlib
 import re
 import warnings
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from sqlite_consolidate.engine.code.quotes import respelled
 from sqlite_consolidate.engine.code.source_files import Span, find_line, line_starts
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from types import CodeType
 
     import libcst
+
+UNPARSABLE = "code-unparsable"
+"""Id of the problem that libcst cannot read a statement, whatever is looked for in it."""
 
 _BY_HAND = "Change this file by hand, and take it out of the plan."
 _MARK = "_sqlite_consolidate_place_{}_"
@@ -106,25 +110,30 @@ class PlainText:
 class PythonCode:
     """Find a place in Python source by its syntax.
 
+    libcst reads only the statements of the module that may have a place, because it takes its time.
+
     Raises:
-        ProblemError: When it is made from a text that libcst cannot read.
+        ProblemError: When it is made from a text that is not valid Python.
     """
 
     def __init__(self, text: str, file: str = "") -> None:
         self.text = text
         self.file = file
-        self._expressions = _expressions(text, file)
+        self._parts = _parts(text, file)
 
     def spans(self, find: str) -> list[Span]:
         """Return every place where Python evaluates the expression ``find``, in order.
 
         Raises:
-            ProblemError: ``find`` is not an expression.
+            ProblemError: ``find`` is not an expression, or libcst cannot read a statement that has it.
         """
-        wanted = normalized_dump(parse_expression(find))
-        kinds = _kinds(find.strip())
-        candidates = [span for span, node in self._expressions if isinstance(node, kinds) and self._means(span, wanted)]
-        return self._evaluated(candidates)
+        wanted = _Wanted.of(find)
+        return [
+            Span(part.start + span.start, part.start + span.end)
+            for part in self._parts
+            if part.may_have(wanted)
+            for span in _places(part, wanted, self.file)
+        ]
 
     def replace_span(self, text: str, span: Span, code: str) -> str:
         """Return ``text`` with ``code`` in place of the span.
@@ -151,27 +160,122 @@ class PythonCode:
                 line,
             ) from None
 
-    def _means(self, span: Span, wanted: str) -> bool:
-        try:
-            return normalized_dump(parse_tree(f"({self.text[span.start : span.end]}\n)", "eval")) == wanted
-        except SyntaxError:  # a name that stands where no expression may: def name, import name, keyword=
-            return False
 
-    def _evaluated(self, spans: list[Span]) -> list[Span]:
-        """Keep the places whose value Python reads.
+class _Wanted(NamedTuple):
+    """Hold an expression that is looked for.
 
-        A unique name is put into each place, and Python's parser shows which of them it would load. Names that are
-        assigned, defined, imported or deleted, and keywords, are left out by that.
+    Attributes:
+        dump: Its normalized dump.
+        names: Names and attributes in it.
+        kinds: Kinds of nodes of libcst that can mean the same.
+    """
+
+    body: ast.expr
+    dump: str
+    names: frozenset[str]
+    kinds: tuple[type[libcst.CSTNode], ...]
+
+    @classmethod
+    def of(cls, find: str) -> _Wanted:
+        """Return what is looked for by an expression of a plan.
+
+        Raises:
+            ProblemError: It is not one.
         """
-        if not spans:
-            return []
-        text = self.text
-        for number, span in reversed(list(enumerate(spans))):
-            glued = re.match(r"\w", text[max(span.start - 1, 0) : span.start])  # return"x"
-            text = PlainText.replace_span(text, span, f"{' ' if glued else ''}{_MARK.format(number)} ")
-        names = [node for node in ast.walk(parse_tree(text)) if isinstance(node, ast.Name)]
-        read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
-        return [span for number, span in enumerate(spans) if _MARK.format(number) in read]
+        body = parse_expression(find).body
+        nodes = list(ast.walk(body))
+        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        return cls(body, normalized_dump(body), frozenset(names), _kinds(find.strip()))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Hold statements of a module that have their lines for themselves.
+
+    Attributes:
+        start: Offset of their first line.
+        line: Number of that line, from 0.
+    """
+
+    text: str
+    start: int
+    line: int
+    statements: tuple[ast.stmt, ...]
+
+    def may_have(self, wanted: _Wanted) -> bool:
+        """Return whether an expression of the statements may mean the same as the wanted one.
+
+        Python's tree has no node for the beginning of ``a and b and c``. It has letters outside ASCII in another form
+        than the text may have.
+        """
+        if self.text.isascii() and not all(name in self.text for name in wanted.names):
+            return False
+        if isinstance(wanted.body, ast.BoolOp):
+            return True
+        nodes = (node for statement in self.statements for node in ast.walk(statement))
+        try:
+            return any(type(node) is type(wanted.body) and normalized_dump(node) == wanted.dump for node in nodes)
+        except RecursionError:
+            return True
+
+
+@lru_cache(maxsize=16)  # rewriting a file and checking it read the same text
+def _parts(text: str, file: str) -> tuple[_Part, ...]:
+    """Return the statements of a module in parts that can be read alone.
+
+    Raises:
+        ProblemError: The text is not valid Python.
+    """
+    try:
+        body = parse_tree(text).body
+    except SyntaxError as error:
+        raise code_problem(
+            "code-invalid", f"it is not valid Python: {error.msg}.", _BY_HAND, file, error.lineno or 0
+        ) from None
+    starts = [*line_starts(text), len(text)]
+    groups: list[tuple[int, int, list[ast.stmt]]] = []
+    for statement in body:
+        decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+        first = min([statement.lineno, *(decorator.lineno for decorator in decorators)]) - 1
+        end = statement.end_lineno or statement.lineno
+        if groups and first < groups[-1][1]:  # a; b
+            groups[-1] = groups[-1][0], end, [*groups[-1][2], statement]
+        else:
+            groups.append((first, end, [statement]))
+    return tuple(
+        _Part(text[starts[first] : starts[end]], starts[first], first, tuple(statements))
+        for first, end, statements in groups
+    )
+
+
+def _places(part: _Part, wanted: _Wanted, file: str) -> list[Span]:
+    """Return every place of a part where Python evaluates an expression, in order."""
+    candidates = [span for span, node in _expressions(part.text, file, part.line) if isinstance(node, wanted.kinds)]
+    return _evaluated(part.text, [span for span in candidates if _means(part.text, span, wanted.dump)])
+
+
+def _means(text: str, span: Span, wanted: str) -> bool:
+    try:
+        return normalized_dump(parse_tree(f"({text[span.start : span.end]}\n)", "eval").body) == wanted
+    except SyntaxError:  # a name that stands where no expression may: def name, import name, keyword=
+        return False
+
+
+def _evaluated(text: str, spans: list[Span]) -> list[Span]:
+    """Keep the places whose value Python reads.
+
+    A unique name is put into each place, and Python's parser shows which of them it would load. Names that are
+    assigned, defined, imported or deleted, and keywords, are left out by that.
+    """
+    if not spans:
+        return []
+    for number, span in reversed(list(enumerate(spans))):
+        glued = re.match(r"\w", text[max(span.start - 1, 0) : span.start])  # return"x"
+        text = PlainText.replace_span(text, span, f"{' ' if glued else ''}{_MARK.format(number)} ")
+    names = [node for node in ast.walk(parse_tree(text)) if isinstance(node, ast.Name)]
+    read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+    return [span for number, span in enumerate(spans) if _MARK.format(number) in read]
 
 
 @lru_cache(maxsize=16)  # a proposal and the check of its rewrite place the same code
@@ -190,20 +294,25 @@ def _placed(text: str, span: Span, code: str) -> str:
         return in_parentheses
 
 
-@lru_cache(maxsize=16)  # rewriting a file and checking it read the same text
-def _expressions(text: str, file: str) -> list[tuple[Span, libcst.CSTNode]]:
-    """Return every expression of the text with its place, in order.
+@lru_cache(maxsize=64)  # rewriting a file and checking it read the same statements
+def _expressions(text: str, file: str, line: int) -> list[tuple[Span, libcst.CSTNode]]:
+    """Return every expression of some statements with its place, in order.
 
     The halves of an implicitly joined string such as "a" "b" are not expressions.
+
+    Args:
+        text: The statements.
+        file: The file that has them.
+        line: Number of lines before them.
     """
     import libcst as cst
     from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
     try:
-        wrapper = MetadataWrapper(_module(text, file), unsafe_skip_copy=True)
+        wrapper = MetadataWrapper(_module(text, file, line), unsafe_skip_copy=True)
         places = wrapper.resolve(ByteSpanPositionProvider)
     except RecursionError:
-        raise code_problem("code-unparsable", "it is nested too deeply to be read.", _BY_HAND) from None
+        raise code_problem(UNPARSABLE, "it is nested too deeply to be read.", _BY_HAND) from None
     joined = [node for node in places if isinstance(node, cst.ConcatenatedString)]
     halves = {half for node in joined for half in (node.left, node.right)}
     characters = _character_offsets(text)
@@ -215,30 +324,21 @@ def _expressions(text: str, file: str) -> list[tuple[Span, libcst.CSTNode]]:
     return sorted(nodes, key=lambda item: item[0])
 
 
-def _module(text: str, file: str) -> libcst.Module:
-    """Return libcst's tree of the text up to its last statement.
-
-    Each node is as long as its part of the text.
-    """
+def _module(text: str, file: str, line: int) -> libcst.Module:
+    """Return libcst's tree of statements, in which each node is as long as its part of the text."""
     import libcst as cst
 
     # libcst drops form feeds and lone carriage returns. Their substitutes have the same length and are never written.
-    flat = re.sub(r"\r(?!\n)", "\n", text).replace("\f", " ")
+    code = re.sub(r"\r(?!\n)", "\n", text).replace("\f", " ")
     try:
-        body = parse_tree(text).body
-        code = flat[: [*line_starts(text), len(text)][body[-1].end_lineno or 0]] if body else ""
         module = cst.parse_module(code)
-    except SyntaxError as error:
-        raise code_problem(
-            "code-invalid", f"it is not valid Python: {error.msg}.", _BY_HAND, file, error.lineno or 0
-        ) from None
     except cst.ParserSyntaxError as error:
         raise code_problem(
-            "code-unparsable", f"libcst cannot read it ({error.message}).", _BY_HAND, file, error.raw_line
+            UNPARSABLE, f"libcst cannot read it ({error.message}).", _BY_HAND, file, line + error.raw_line
         ) from None
     if module.code != code:  # in rare cases libcst drops blanks, and all later positions would be wrong
         raise code_problem(
-            "code-unparsable", "it has blanks that libcst loses: places in it cannot be told exactly.", _BY_HAND
+            UNPARSABLE, "it has blanks that libcst loses: places in it cannot be told exactly.", _BY_HAND
         )
     return module
 
