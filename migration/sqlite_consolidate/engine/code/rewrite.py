@@ -317,8 +317,8 @@ class RewriteBuilder:
             yield
         except ProblemError as error:
             for problem in error.problems:
-                what = problem.what if problem.id == UNPARSABLE else beginning + problem.what
-                noted = replace(problem, subject=problem.subject or self.code.file, what=what)
+                fact = problem.what if problem.id == UNPARSABLE else beginning + problem.what
+                noted = replace(problem, subject=problem.subject or self.code.file, what=fact)
                 self.problems += [noted] if noted not in self.problems else []
 
 

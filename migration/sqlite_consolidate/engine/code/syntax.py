@@ -194,11 +194,12 @@ class _Part:
     """Hold statements of a module that have their lines for themselves.
 
     Attributes:
+        source: Their text.
         start: Offset of their first line.
         line: Number of that line, from 0.
     """
 
-    text: str
+    source: str
     start: int
     line: int
     statements: tuple[ast.stmt, ...]
@@ -209,7 +210,7 @@ class _Part:
         Python's tree has no node for the beginning of ``a and b and c``. It has letters outside ASCII in another form
         than the text may have.
         """
-        if self.text.isascii() and not all(name in self.text for name in wanted.names):
+        if self.source.isascii() and not all(name in self.source for name in wanted.names):
             return False
         if isinstance(wanted.body, ast.BoolOp):
             return True
@@ -251,8 +252,8 @@ def _parts(text: str, file: str) -> tuple[_Part, ...]:
 
 def _places(part: _Part, wanted: _Wanted, file: str) -> list[Span]:
     """Return every place of a part where Python evaluates an expression, in order."""
-    candidates = [span for span, node in _expressions(part.text, file, part.line) if isinstance(node, wanted.kinds)]
-    return _evaluated(part.text, [span for span in candidates if _means(part.text, span, wanted.dump)])
+    candidates = [span for span, node in _expressions(part.source, file, part.line) if isinstance(node, wanted.kinds)]
+    return _evaluated(part.source, [span for span in candidates if _means(part.source, span, wanted.dump)])
 
 
 def _means(text: str, span: Span, wanted: str) -> bool:
@@ -325,7 +326,10 @@ def _expressions(text: str, file: str, line: int) -> list[tuple[Span, libcst.CST
 
 
 def _module(text: str, file: str, line: int) -> libcst.Module:
-    """Return libcst's tree of statements, in which each node is as long as its part of the text."""
+    """Return libcst's tree of statements.
+
+    Each node is as long as its part of the text.
+    """
     import libcst as cst
 
     # libcst drops form feeds and lone carriage returns. Their substitutes have the same length and are never written.
