@@ -3,49 +3,72 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tests.support.exactness.accepting import consolidate
 from tests.support.exactness.exact import files
 from tests.support.exactness.random_run import run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.plan.model import Source
 
-    Rows = Sequence[Mapping[str, Any]]
+D = TypeVar("D")
+S = TypeVar("S")
+Rows = Sequence[Mapping[str, Any]]
 
 
 class Refused(Exception):  # noqa: N818 -- a prediction, and no error
     """The run has to be refused."""
 
 
-def run_as_predicted(root: Path, sources: list[Source], predict: Callable[[], Callable[[], list[str]]]) -> list[str]:
-    """Run over a workspace, and return how that ended.
+@dataclass(frozen=True)
+class DrawnKind(Generic[D, S]):
+    """Hold the functions that draw, write and predict workspaces of one kind.
 
-    Args:
-        root: The workspace.
-        sources: The sources of its plan.
-        predict: Raises ``Refused``, or returns what compares the target of an accepted run with the prediction.
+    Attributes:
+        draw: Draws the workspace of a seed.
+        write: Creates its databases in a folder.
+        planned: Returns the sources of its plan.
+        predict: Returns the predicted target, or raises ``Refused``.
+        numbered: Returns the predicted rows with the keys that the target has.
+        read: Returns the rows of the target.
+    """
+
+    draw: Callable[[int], D]
+    write: Callable[[D, Path], None]
+    planned: Callable[[D], list[Source]]
+    predict: Callable[[D], S]
+    numbered: Callable[[D, S, Any], Mapping[str, Rows]]
+    read: Callable[[Path, D], Mapping[str, Rows]]
+
+
+def predicted_trial(kind: DrawnKind[D, S], seed: int, folder: Path) -> list[str]:
+    """Run over the workspace of a seed, and return how that ended.
 
     Raises:
-        AssertionError: The run ended otherwise than predicted, or a refused run changed a file.
+        AssertionError: The run ended otherwise than the oracle predicts, or a refused run changed a file.
     """
+    drawn, root = kind.draw(seed), folder / "workspace"
+    root.mkdir()
+    kind.write(drawn, root)
     before = files(root)
-    compare, reason = None, ""
+    predicted, reason = None, ""
     try:
-        compare = predict()
+        predicted = kind.predict(drawn)
     except Refused as refusal:
         reason = str(refusal)
-    verdict = consolidate(run_of(root, sources))
+    verdict = consolidate(run_of(root, kind.planned(drawn)))
     if verdict.accepted:
-        assert compare is not None, f"accepted, and {reason}"
-        wrong = compare()
+        assert predicted is not None, f"accepted, and {reason}"
+        after = kind.read(root / "target.db", drawn)
+        wrong = differences(kind.numbered(drawn, predicted, after), after)
         assert not wrong, wrong
         return ["accepted"]
-    assert compare is None, verdict.words
+    assert predicted is None, verdict.words
     assert verdict.untouched, verdict.words
     assert files(root) == before, verdict.words
     return [f"refused: {reason}"]

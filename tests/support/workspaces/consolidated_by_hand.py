@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.run.run_log import RunLog
+    from sqlite_consolidate.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -100,6 +101,18 @@ create view elders as select "name" from people where age>60;
 """
 
 
+def judge_by_originals(settings: Settings, plan: Plan) -> RunLog:
+    """Compare a target with its originals, and return the results."""
+    run = OriginalsRun(RunRequest(Mode.ORIGINALS, settings, plan))
+    try:
+        run.perform(ORIGINALS)
+        for criterion in run.log.demanded(ORIGINALS):
+            run.check(criterion)
+    finally:
+        run.close()
+    return run.log
+
+
 @dataclass(frozen=True)
 class ByHand:
     """Hold the folders of a consolidation that was made by hand.
@@ -122,14 +135,7 @@ class ByHand:
             originals=self.originals,
             show_values=show_values,
         )
-        run = OriginalsRun(RunRequest(Mode.ORIGINALS, settings, load(file)))
-        try:
-            run.perform(ORIGINALS)
-            for criterion in run.log.demanded(ORIGINALS):
-                run.check(criterion)
-        finally:
-            run.close()
-        return run.log
+        return judge_by_originals(settings, load(file))
 
     def change(self, *statements: str) -> None:
         """Change the target through a connection that enforces no foreign key."""

@@ -11,12 +11,12 @@ import pytest
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.engine.run.stages import ORIGINALS, stages_of
-from sqlite_consolidate.engine.verbs.judge import OriginalsRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Source
 from tests.support.exactness.random_run import run_of
+from tests.support.workspaces.consolidated_by_hand import judge_by_originals
 from tests.support.workspaces.two_sources import reach
 
 if TYPE_CHECKING:
@@ -64,14 +64,7 @@ def judge(workspace: Path, plan: Plan) -> RunLog:
     """Judge the target by its backup set."""
     (backup_set,) = (workspace / "backups").glob("random-*[0-9]")
     settings = Settings(workspace, workspace / "plan.toml", workspace / "reports", originals=backup_set)
-    run = OriginalsRun(RunRequest(Mode.ORIGINALS, settings, plan))
-    try:
-        run.perform(ORIGINALS)
-        for criterion in run.log.demanded(ORIGINALS):
-            run.check(criterion)
-    finally:
-        run.close()
-    return run.log
+    return judge_by_originals(settings, plan)
 
 
 def edit(workspace: Path, statement: str, *, is_stated: bool = True, damage: Callable[[bytes], bytes] = bytes) -> None:
