@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from functools import partial
 from typing import TYPE_CHECKING
@@ -89,6 +90,28 @@ def test_killed_discard_is_finished_by_recovery(root: Path, tmp_path: Path) -> N
 
         assert list((copy / "backups").glob("[!.]*")) == [], number
     assert number > 4
+
+
+def test_files_that_vanish_do_not_stop_a_discard(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process deletes each file and folder right before the run does."""
+    run_until_killed(root, "sealed", 1)
+    (root / SET / "manifest.json").unlink()
+    for name in ("unlink", "rmdir"):
+        monkeypatch.setattr(os, name, twice(getattr(os, name)))
+
+    discard_unsealed(root / SET)
+
+    assert not (root / SET).exists()
+
+
+def twice(delete: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that deletes a path, and then tries it again."""
+
+    def delete_twice(*args: object, **keywords: object) -> None:
+        delete(*args, **keywords)
+        delete(*args, **keywords)
+
+    return delete_twice
 
 
 @pytest.mark.parametrize("content", ["mine", ""], ids=["a file", "a folder"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from dataclasses import dataclass
@@ -186,10 +187,12 @@ def recover(root: Path, plan: Plan) -> list[Finding]:
 def discard_unsealed(folder: Path) -> None:
     """Delete the folder of a backup set that was never sealed.
 
-    The ledger is deleted last, so that this can be retried after a crash.
+    The ledger is deleted last, so that this can be retried after a crash. Another process may delete files at the same
+    time.
 
     Raises:
         ProblemError: The backup set is sealed. A run never deletes a sealed one.
+        OSError: A file cannot be deleted.
     """
     if (folder / manifest.NAME).exists():
         raise ProblemError(
@@ -199,11 +202,14 @@ def discard_unsealed(folder: Path) -> None:
         )
     for path in folder.iterdir():
         if path.is_dir():
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)
+            if path.exists():
+                shutil.rmtree(path)
         elif path.name != LEDGER:
-            path.unlink()
+            path.unlink(missing_ok=True)
     (folder / LEDGER).unlink(missing_ok=True)
-    folder.rmdir()
+    with contextlib.suppress(FileNotFoundError):
+        folder.rmdir()
 
 
 def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
