@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
-def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
+def write_new(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
     """Write a new file with exactly ``data`` and ``mode``, and sync it and its name.
+
+    Args:
+        path: The file.
+        data: Its bytes, or pieces of them.
+        mode: Its permission bits.
 
     Raises:
         FileExistsError: A file or a dangling symbolic link has that name. It is left unchanged.
@@ -31,7 +37,7 @@ def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
-def replace(path: Path, data: bytes, mode: int) -> None:
+def replace(path: Path, data: bytes | Iterable[bytes], mode: int) -> None:
     """Replace the content and mode of a file atomically.
 
     A reader sees the old bytes or the new ones, never a mixture. The new bytes are first written to ``.<name>.part``
@@ -205,10 +211,11 @@ def _has_both_names(old: Path, new: Path) -> bool:
     return os.path.samestat(old_status, new_status) and old_status.st_nlink > 1 and old.resolve() != new.resolve()
 
 
-def _fill(descriptor: int, data: bytes, mode: int) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+def _fill(descriptor: int, data: bytes | Iterable[bytes], mode: int) -> None:
+    for piece in [data] if isinstance(data, bytes) else data:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
     os.fchmod(descriptor, mode)  # after the bytes, independent of the umask
     _sync(descriptor)
 
@@ -226,6 +233,16 @@ def _sync(descriptor: int) -> None:
 def write_private(path: Path, data: bytes, *, sync: bool = True) -> None:
     """Write a file with mode 0600, and replace any file of that name atomically.
 
+    See :func:`private_file`.
+    """
+    with private_file(path, sync=sync) as file:
+        file.write(data)
+
+
+@contextmanager
+def private_file(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """Lend a file with mode 0600, which then replaces any file of that name atomically.
+
     A reader sees the old content or the new one, also after a crash. A symbolic link at ``path`` is replaced, not
     followed. With ``sync=False`` a power cut may lose the content: use it for a file that is soon written again.
 
@@ -236,7 +253,7 @@ def write_private(path: Path, data: bytes, *, sync: bool = True) -> None:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             if sync:
                 file.flush()
                 os.fsync(file.fileno())

@@ -6,6 +6,7 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ from sqlite_consolidate.plan.parts.masked_plan import mask_plan
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.report.attempts import earlier_attempts
 from sqlite_consolidate.report.bundle import begin_bundle, update_latest, write_bundle
-from sqlite_consolidate.report.evidence_json import to_json
+from sqlite_consolidate.report.evidence_json import evidence_pieces
 from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.html.index import write_index
 from sqlite_consolidate.report.past_runs import remove_old_runs
@@ -52,7 +53,7 @@ from sqlite_consolidate.report.statements.faults_table import FAULTS_FILE, fault
 from sqlite_consolidate.text import list_names, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.report.evidence import Attempt, Record
@@ -179,7 +180,8 @@ class Session:
         kept = settings.workspace / record.backup_set / RECORD
         if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
             # Stage 95 wrote it before the verdict was known.
-            atomic_files.replace(kept, (self.request.folder / EVIDENCE).read_bytes(), 0o600)
+            with (self.request.folder / EVIDENCE).open("rb") as evidence:
+                atomic_files.replace(kept, iter(partial(evidence.read, 1 << 20), b""), 0o600)
         update_latest(settings.reports, self.request.run_id)
         if settings.keep is not None:
             remove_old_runs(settings.reports, record.workspace_id, settings.keep)
@@ -381,7 +383,7 @@ def _has_stamp(request: RunRequest) -> bool:
     return any((root / plan.backups).glob(f"*-{request.stamp}"))
 
 
-def _documents(run: RunResults, record_context: RecordContext) -> dict[str, bytes]:
+def _documents(run: RunResults, record_context: RecordContext) -> dict[str, Iterable[bytes]]:
     """Return the record and the rollback instructions for the backup set."""
     record = build_record(run, record_context, exit_code=ExitCode.ACCEPTED)
     target = one_line(run.plan.target)
@@ -395,4 +397,4 @@ def _documents(run: RunResults, record_context: RecordContext) -> dict[str, byte
         command=one_line(run.request.command("rollback")),
         by_hand=f"{by_hand}\n    databases/target.db  ->  {target}",
     )
-    return {RECORD: to_json(record).encode("utf-8"), INSTRUCTIONS: text.encode("utf-8")}
+    return {RECORD: evidence_pieces(record), INSTRUCTIONS: [text.encode("utf-8")]}

@@ -1,4 +1,4 @@
-"""Format text for people, such as printable lines, message ids, and counted nouns."""
+"""Format text, such as printable lines, message ids, counted nouns, and JSON in pieces."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import re
 import string
 import textwrap
 import unicodedata
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 # Some viewers end a line at line and paragraph separators. The other categories are controls, format characters (such
@@ -141,3 +142,52 @@ def fold(sentence: str, width: int | None) -> list[str]:
     folder = textwrap.TextWrapper(width, initial_indent="  ", subsequent_indent="      ")
     folder.break_long_words = folder.break_on_hyphens = False
     return folder.wrap(sentence)
+
+
+_PIECE = 1 << 16
+
+
+def json_pieces(document: Mapping[str, Any], text_of_item: Callable[[str, Any], str]) -> Iterator[bytes]:
+    """Yield the bytes of a document as indented JSON in ASCII.
+
+    Args:
+        document: The document. Each of its lists may be an iterator, which is read when it is written.
+        text_of_item: Returns the JSON of an item, from the name of its list and the item.
+    """
+    texts, size = list[str](), 0
+    for text in _texts(document, text_of_item):
+        texts.append(text)
+        size += len(text)
+        if size >= _PIECE:
+            yield "".join(texts).encode("ascii")
+            texts, size = [], 0
+    yield "".join(texts).encode("ascii")
+
+
+def indented_json(value: Any) -> str:
+    """Return a value as indented JSON in ASCII."""
+    return json.dumps(value, indent=2)
+
+
+def _texts(document: Mapping[str, Any], text_of_item: Callable[[str, Any], str]) -> Iterator[str]:
+    yield "{"
+    for number, (name, value) in enumerate(document.items()):
+        yield f"{',' if number else ''}\n  {json.dumps(name)}: "
+        if not isinstance(value, (list, tuple, Iterator)):
+            yield _shifted(indented_json(value), 2)
+            continue
+        is_empty = True
+        for item in value:
+            yield "[\n    " if is_empty else ",\n    "
+            is_empty = False
+            yield _shifted(text_of_item(name, item), 4)
+        yield "[]" if is_empty else "\n  ]"
+    yield "\n}\n"
+
+
+def _shifted(text: str, spaces: int) -> str:
+    """Return JSON whose lines after the first begin with further spaces.
+
+    No text in it has a line feed.
+    """
+    return text.replace("\n", f"\n{' ' * spaces}")

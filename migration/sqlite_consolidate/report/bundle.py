@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
+import shutil
 import stat
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.atomic_files import make_private_folders, write_private
+from sqlite_consolidate.atomic_files import make_private_folders, private_file, write_private
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.sqlite.sql import strip_trailing_comments
-from sqlite_consolidate.report.evidence_json import printable_texts, to_json
+from sqlite_consolidate.report.evidence_json import evidence_pieces, printable_texts
 from sqlite_consolidate.report.file_names import (
     APPROVAL,
     DIFF,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from sqlite_consolidate.report.evidence import Record
 else:
@@ -72,10 +73,13 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes, approval: bytes =
     make_private_folders(folder)
     folder.chmod(0o700)  # independent of the umask, and of a folder that existed before
 
-    evidence = _encode(to_json(record))
+    evidence = hashlib.sha256()
+    with private_file(folder / EVIDENCE) as file:
+        for piece in evidence_pieces(record):
+            evidence.update(piece)
+            file.write(piece)
     files = {
-        EVIDENCE: evidence,
-        SUMMARY: _encode(summary(record, hashlib.sha256(evidence).hexdigest())),
+        SUMMARY: _encode(summary(record, evidence.hexdigest())),
         PLAN: plan,
         DIFF: _encode_diff(record.diff),
         SQL: _encode(sql_text(record.sql) + "\n" if record.sql else ""),
@@ -91,7 +95,8 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes, approval: bytes =
         write_private(folder / SIGNATURE, sign((folder / MANIFEST).read_bytes(), key))
         signed = [SIGNATURE]
     if (path := bundle_of(record, folder)) is not None:
-        write_private(path, _zip_files(folder, [*listed, MANIFEST, *signed]))
+        with private_file(path) as packed:
+            _zip_files(folder, [*listed, MANIFEST, *signed], packed)
 
 
 def bundle_of(record: Record, folder: Path) -> Path | None:
@@ -140,19 +145,19 @@ def _list_files(folder: Path) -> dict[str, Any]:
     return files
 
 
-def _zip_files(folder: Path, names: list[str]) -> bytes:
-    """Return a zip of the files under the folder's name.
+def _zip_files(folder: Path, names: list[str], packed: BinaryIO) -> None:
+    """Write a zip of the files under the folder's name.
 
     The same files always give the same bytes.
     """
-    packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(names):
             member = zipfile.ZipInfo(f"{folder.name}/{name}")  # its date is 1980-01-01, the first that a zip can hold
             member.external_attr = (stat.S_IFREG | 0o600) << 16
             member.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(member, (folder / name).read_bytes())
-    return packed.getvalue()
+            member.file_size = (folder / name).stat().st_size
+            with (folder / name).open("rb") as file, archive.open(member, "w") as packed_file:
+                shutil.copyfileobj(file, packed_file)
 
 
 def _encode_diff(text: str) -> bytes:

@@ -85,9 +85,14 @@ _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
 
 
 def to_json(record: Record) -> str:
-    """Return the record as indented JSON in ASCII.
+    """Return the record as indented JSON in ASCII."""
+    return b"".join(evidence_pieces(record)).decode("ascii")
 
-    What it has of each file becomes text piece by piece, because there may be very many files.
+
+def evidence_pieces(record: Record) -> Iterator[bytes]:
+    """Yield the bytes of ``evidence.json`` in pieces.
+
+    What it has of each file becomes text when it is written, because there may be very many files.
     """
     names = ((source.name, source.file, source.digest) for source in record.sources)
     files = FilesOfPatterns([printable_texts(texts) for texts in names])
@@ -104,7 +109,7 @@ def to_json(record: Record) -> str:
         **({"last_run": asdict(record.last_run)} if record.last_run else {}),
         **record.extra,
     }
-    return dump(fold_document(printable_texts(document), files)) + "\n"
+    return dump(fold_document(printable_texts(document), files))
 
 
 def record_from_json(document: dict[str, Any]) -> Record:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.plan.patterns import MOST_LISTED, backup_names
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, indented_json, json_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,29 +35,40 @@ _COUNTS = re.compile(r"\d+ (?:tables?|rows?)\b(?:, \d+ rows?\b)?")
 _NUMBER = re.compile(r"(?<![\w.])(\d+)(?![\w.])(?: (row|table|value)s?\b)?")
 _SECONDS = re.compile(r" in [\d.]+ s\b")
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b|\{digest\}")
+_TOKEN = re.compile(r"\{(?:file|base|backup|digest)\}")
 _AS_LIVE = "live"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _File:
     """Hold a file of a pattern.
 
     Attributes:
         entry: Name of its source in the plan.
         position: Its place among the files of that source.
-        texts: What stands for each of its texts, to the text.
+        file: Its path.
+        backup: Name of its backup, without an ending.
+        digest: Its content digest.
     """
 
     entry: str
     position: int
-    texts: dict[str, str]
+    file: str
+    backup: str
+    digest: str
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Return what stands for each of its texts, to the text."""
+        base = self.file.rpartition("/")[2]
+        return {"{file}": self.file, "{base}": base, "{backup}": self.backup, "{digest}": self.digest}
 
     def generic(self, item: Item) -> Item | None:
         """Return an entry with names for what is of this file, or None if that loses something."""
-        texts = {}
+        texts, own_texts = {}, self.texts
         for key in ("subject", *_TEXTS):
             text = item[key]
-            for token, value in self.texts.items():
+            for token, value in own_texts.items():
                 text = text.replace(value, token) if value else text
             texts[key] = text
         is_same = all(self.specific(text) == item[key] for key, text in texts.items())
@@ -65,7 +76,7 @@ class _File:
 
     def specific(self, text: str) -> str:
         """Return a text of this file."""
-        return re.sub(r"\{(?:file|base|backup|digest)\}", lambda match: self.texts[match[0]] or match[0], text)
+        return _TOKEN.sub(lambda match: self.texts[match[0]] or match[0], text) if "{" in text else text
 
 
 class FilesOfPatterns:
@@ -88,8 +99,7 @@ class FilesOfPatterns:
         for label, file, digest in sources:
             entry, colon, path = label.partition(":")
             if colon and path == file:
-                names = {"{file}": file, "{base}": file.rpartition("/")[2], "{backup}": backups[label]}
-                known = _File(entry, self.numbers[entry], names | {"{digest}": digest})
+                known = _File(entry, self.numbers[entry], file, backups[label], digest)
                 self.numbers[entry] += 1
                 self._by_label[label] = self._by_name[file] = self._by_name[backups[label]] = known
         self._by_place = {(file.entry, file.position): file for file in self._by_label.values()}
@@ -134,7 +144,7 @@ def fold_document(document: Item, files: FilesOfPatterns | None = None) -> Item:
     """Return a document of evidence with the files of patterns summed up.
 
     Args:
-        document: The document. Its lists may be iterators, which are read once.
+        document: The document. Its lists may be iterators, which are read once. Its sources then are an iterator again.
         files: The files of its sources. None if the sources are a list.
     """
     files = files or _files_of(document)
@@ -145,9 +155,11 @@ def fold_document(document: Item, files: FilesOfPatterns | None = None) -> Item:
             for name in _LISTS
             if name in document
         }
-        folded["sources"] = (_with_live_contents(source, files) for source in document["sources"])
-    rest = {name: value for name, value in document.items() if isinstance(value, Iterator) and name not in folded}
-    return document | folded | {name: list(value) for name, value in rest.items()}
+    sources = document["sources"]
+    if files.are_many:
+        short = (_with_live_contents(source, files) for source in sources)
+        folded["sources"] = short if isinstance(sources, Iterator) else list(short)
+    return document | folded
 
 
 def unfold_document(document: Item) -> Item:
@@ -170,27 +182,23 @@ def unfold_document(document: Item) -> Item:
     return document | unfolded | {"sources": [_with_all_contents(source) for source in document["sources"]]}
 
 
-def dump(document: Item) -> str:
-    """Return a document as indented JSON in ASCII, with one line for each file of a pattern."""
-    lines: list[str] = []
+def dump(document: Item) -> Iterator[bytes]:
+    """Yield a document as indented JSON in ASCII, with one line for each file of a pattern.
 
-    def compact(value: Any) -> str:
-        lines.append(json.dumps(value))
-        return f"\0{len(lines) - 1}"  # no text of evidence has this character
+    Args:
+        document: The document. Its lists may be iterators, which are read when they are written.
+    """
+    return json_pieces(document, _json_of_item)
 
-    whole = document | {
-        "sources": [compact(source) if ":" in source["name"] else source for source in document["sources"]]
-    }
-    for name in _LISTS:
-        if name in whole:
-            whole[name] = [
-                item | {"each": {key: compact(value) for key, value in item["each"].items()}}
-                if "each" in item
-                else item
-                for item in whole[name]
-            ]
-    text = json.dumps(whole, indent=2)
-    return re.sub(r'"\\u0000(\d+)"', lambda match: lines[int(match[1])], text)
+
+def _json_of_item(name: str, item: Any) -> str:
+    if name == "sources" and ":" in item["name"]:
+        return json.dumps(item)
+    if not isinstance(item, dict) or "each" not in item:
+        return indented_json(item)
+    each = {key: json.dumps(values) for key, values in item["each"].items()}
+    text = indented_json(item | {"each": {key: f"\0{key}" for key in each}})  # no text of evidence has this character
+    return re.sub(r'"\\u0000(\w+)"', lambda match: each[match[1]], text)
 
 
 def _files_of(document: Item) -> FilesOfPatterns:
@@ -267,7 +275,7 @@ def _as_it_was(item: Item, file: _File | None) -> Item:
     if file is None:
         return item
     texts = {key: file.specific(item[key]) for key in ("subject", *_TEXTS) if key in item}
-    return item | texts | ({"source": f"{file.entry}:{file.texts['{file}']}"} if "source" in item else {})
+    return item | texts | ({"source": f"{file.entry}:{file.file}"} if "source" in item else {})
 
 
 def _summary(key: str, values: Sequence[Any]) -> Any:

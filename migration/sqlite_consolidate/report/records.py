@@ -324,7 +324,7 @@ def _database_record(facts: InspectedDatabase, run: RunResults, source: Source |
         size=facts.size,
         digest=facts.digest,
         rows={name: digest.rows for name, digest in facts.listed.items()},
-        versions=dict(facts.schema.header),
+        versions=facts.schema.header,
         contents=places,
         about=describe_source(source) if source else {},
     )

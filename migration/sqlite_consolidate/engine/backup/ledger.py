@@ -13,7 +13,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.regular_files import read_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 NAME = "ledger.jsonl"
@@ -85,9 +85,11 @@ class Ledger:
         Raises:
             ProblemError: The file cannot be read, or has a complete line that no run writes (``bad-ledger``).
         """
+        return list(self._events())
+
+    def _events(self) -> Iterator[Event]:
         if not self.path.exists():
-            return []
-        events = []
+            return
         for number, line in enumerate(self._read().split(b"\n")[:-1], 1):
             try:
                 event = json.loads(line)
@@ -97,8 +99,7 @@ class Ledger:
                 event = None
             if not _is_event(event):
                 raise ProblemError(self.problem(f"line {number} is not an event of a run."))
-            events.append(event)
-        return events
+            yield event
 
     def _read(self) -> bytes:
         try:
@@ -113,11 +114,11 @@ class Ledger:
 
     def has(self, *events: str) -> bool:
         """Return whether the ledger has one of these events."""
-        return any(event["event"] in events for event in self.events())
+        return bool({event["event"] for event in self._events()} & {*events})
 
     def all(self, event: str) -> list[Event]:
         """Return every event of one kind, oldest first."""
-        return [entry for entry in self.events() if entry["event"] == event]
+        return [entry for entry in self._events() if entry["event"] == event]
 
 
 _LONGEST_WORD = len("\\u0000")

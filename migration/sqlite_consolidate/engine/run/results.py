@@ -27,7 +27,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlite_consolidate.engine.apps import log_watch as logs
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 _T = TypeVar("_T")
-_DOCUMENTS = {manifest.RECORD: b"{}\n", manifest.INSTRUCTIONS: b"Roll back by: pytest -m rollback\n"}
+_DOCUMENTS = {manifest.RECORD: [b"{}\n"], manifest.INSTRUCTIONS: [b"Roll back by: pytest -m rollback\n"]}
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Context:
 
     on_progress: Callable[[str], None] = lambda _words: None
     rehearsal: LastRehearsal = field(default_factory=LastRehearsal)
-    documents: Callable[[RunResults], Mapping[str, bytes]] = lambda _run: _DOCUMENTS
+    documents: Callable[[RunResults], Mapping[str, Iterable[bytes]]] = lambda _run: _DOCUMENTS
     original: Path | None = None
 
 

@@ -143,7 +143,7 @@ def _differences(differences: Iterable[SchemaDifference], files: FilesOfPatterns
     groups: dict[object, list[SchemaDifference]] = {}
     for number, difference in enumerate(differences):
         file = files.of_subject(difference.subject)
-        table = difference.subject[len(file.texts["{file}"]) :] if file else ""
+        table = difference.subject[len(file.file) :] if file else ""
         alike = (table, difference.column, difference.aspect, difference.source, difference.target)
         groups.setdefault((file.entry, *alike) if file else number, []).append(difference)
     for group in groups.values():
