@@ -113,7 +113,7 @@ def _reasons(record: Record) -> tuple[str, ...]:
 def _reason(entry: Evidence) -> str:
     """Return in one line what failed and what to do, with the id of the message."""
     fact = f"{entry.criterion}: {entry.subject}: {entry.rows_text or entry.difference}"[:_MAX_LENGTH]
-    return f"{fact} To do: {entry.todo[:_MAX_HINT]}" if entry.todo else fact
+    return f"{fact.removesuffix('.')}. To do: {entry.todo[:_MAX_HINT]}" if entry.todo else fact
 
 
 def _rows(target: DatabaseRecord | None) -> int | None:
