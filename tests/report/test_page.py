@@ -193,7 +193,7 @@ def test_page_one_lists_unexamined_criteria_with_reason(refused: Record) -> None
 
     text = first_page.text
     assert "not examined 24 criteria: not run: 50-verify failed rows-chosen , keys-mapped , references-kept ," in text
-    assert "not required rehearsed : the plan demands no rehearsal" in text
+    assert "Nothing to check for rehearsed : the plan demands no rehearsal" in text
     assert "No log was watched for new errors" in text
     assert "2 criteria not required" in text
     missing = set(refused.not_shown) | records.NOT_REQUIRED.keys()

@@ -43,6 +43,9 @@ else:
 _MASKING = Disclosure()
 _UNREADABLE_ROW = "it was changed, and cannot be read"
 _ARCHIVE_GONE = "If you deleted it on purpose, this check fails until the backup set is deleted as well."
+_ARCHIVE_CHANGED = "Find out which program changed it. The backup set has its content."
+_DAMAGED = "Stop the programs that use it, and copy the file away before you repair it or roll back."
+_REPLACED = "Find out which program replaced the file. If the migration was rolled back, run it again."
 _CREATED_AGAIN = "Find the program that still opens this path, correct it, and move its rows into the target."
 
 
@@ -189,7 +192,8 @@ def archives_unchanged(
         if not os.path.lexists(root / archived):
             observations.append(_absent_archive(archived, copy, is_deleted=is_deleted))
             continue
-        compared = equal(archived, copy.digest if copy else "in the manifest", digest_or_reason(root / archived, read))
+        expected, observed = copy.digest if copy else "in the manifest", digest_or_reason(root / archived, read)
+        compared = equal(archived, expected, observed, _ARCHIVE_CHANGED)
         if copy and folder and not is_deleted:
             compared = with_differences(
                 compared, partial(compare_databases, folder / copy.copy, root / archived, limits)
@@ -222,11 +226,12 @@ def target_right(
         differences: Table to the rows that were changed since; they are kept as records, and fail nothing.
     """
     observations = [
-        equal(f"{sealed.target}: integrity_check", now.intact, "; ".join(now.damage) or now.intact),
+        equal(f"{sealed.target}: integrity_check", now.intact, "; ".join(now.damage) or now.intact, _DAMAGED),
         equal(
             f"{sealed.target}: row of history",
             sealed.run,
             now.row.run if now.row else now.absent_row,
+            _REPLACED,
         ),
     ]
     present_tables = {folded(name) for name in now.digests}

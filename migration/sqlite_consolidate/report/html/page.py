@@ -5,6 +5,7 @@ The page states everything without a script, above pytest-html's own table of te
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -33,11 +34,13 @@ from sqlite_consolidate.report.questions import answers, counts
 from sqlite_consolidate.report.statements.checklist import checklist
 from sqlite_consolidate.report.statements.claims import claims_of
 from sqlite_consolidate.report.statements.endings import ending_of
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jinja2 import Template
+    from markupsafe import Markup
 
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.report.evidence import Attempt, Record
@@ -53,6 +56,7 @@ _LONG_TEXT = 600
 _LONG_NAME = 34  # characters that fit beside a picture
 _MOST_ATTEMPTS = 200
 _LONG_OUTPUT = 400_000  # characters of all applications together
+_WITH_HYPHEN = re.compile(r"((?<![^\s/])[^\s/]{0,17}-[^\s/]{0,17}/?(?![^\s/]))")  # a longer part may be divided
 _SIGNED = (Mode.MIGRATE, Mode.REHEARSAL, Mode.ROLLBACK, Mode.CHECK, Mode.ORIGINALS)
 
 
@@ -182,6 +186,17 @@ def _short_name(name: str) -> str:
     return name if len(name) <= _LONG_NAME else "…" + name[1 - _LONG_NAME :]
 
 
+def whole_words(text: str) -> Markup:
+    """Return a text in which no option and no part of a path is divided at its hyphens."""
+    from markupsafe import Markup, escape
+
+    parts = (
+        Markup('<b class="word">{}</b>').format(printable(part)) if number % 2 else escape(printable(part))
+        for number, part in enumerate(_WITH_HYPHEN.split(text))
+    )
+    return Markup().join(parts)
+
+
 @cache
 def _template() -> Template:
     return load_template(
@@ -190,6 +205,7 @@ def _template() -> Template:
         beside=_short_name,
         last=last_characters,
         counted=count_of,
+        whole_words=whole_words,
         grouped=lambda number: f"{number:,}",
         times=_occurrences,
         shortened=lambda text: shortened(text, _LONG_TEXT),

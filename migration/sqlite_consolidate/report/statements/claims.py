@@ -228,7 +228,9 @@ CLAIMS = (
           condition=lambda facts: not facts.starts_applications),
     Claim("applications-of-before", _A, _BACK, "criteria",
           "The applications have their old databases and their old code again.", ("restored-exact",)),
-    Claim("applications-unnamed", _A, None, "mode", "Not tested, because the plan has no smoke test.",
+    Claim("applications-unnamed", _A, None, "mode",
+          "This is not known, because the plan has no smoke test and no application was started. To find out, add a "
+          "[[smoke]] to the plan.",
           section="unchecked", condition=lambda facts: facts.starts_applications and not facts.smoke, is_open=True),
     Claim("logs", _A, _MOVED, "criteria", "The watched logs have no new error.", ("logs-clean",)),
     # How do we go back, and was that tried?
@@ -239,8 +241,8 @@ CLAIMS = (
           ("backup-digest", "archive-restorable"), condition=lambda facts: facts.has_command),
     Claim("until", _B, _ACCEPTED, "rollback",
           "This loses nothing until new data is written to {target}. After that, the command refuses, unless "
-          "--discard-changes permits it to discard the new data. Keep the backup set and the archives as long as you "
-          "may want to go back.",
+          "--discard-changes permits it to discard the new data. No date ends this, because the backup set and the "
+          "archives stay until a person deletes them.",
           condition=lambda facts: facts.has_command),
     Claim("tried", _B, _ACCEPTED, "rollback", "Rehearsed: the rollback of this plan passed on copies, {drilled}.",
           section="attempts", condition=lambda facts: bool(facts.record.rollback.get("drilled"))),
@@ -282,14 +284,14 @@ CLAIMS = (
     Claim("time-foreseen", _T, (Ending.FOUND,), "inventory",
           "Copying and comparing {rehearsed_tables} took about {rehearsed_time} on copies. A migration also changes "
           "code and runs the smoke tests.", condition=lambda facts: facts.effort.get("seconds") is not None),
-    Claim("again", _T, (Ending.REFUSED, Ending.FAILED, Ending.UNREHEARSED, Ending.INTERRUPTED), "mode",
-          "To try again, run pytest -m {verb}.", condition=lambda facts: facts.is_migration or facts.is_rehearsal),
-    Claim("findings", _T, None, "findings", "These findings ask for your judgement:",
-          condition=lambda facts: facts.attention > 0),
     Claim("changed-since", _T, None, "last_run", "Different from the last run ({last_run}): {changes}.",
           section="comparison", condition=lambda facts: facts.has_changed_since),
     Claim("same-as-last", _T, None, "last_run", "Criteria, findings and tables are those of the last run ({last_run}).",
           section="comparison", condition=lambda facts: facts.is_as_last),
+    Claim("again", _T, (Ending.REFUSED, Ending.FAILED, Ending.UNREHEARSED, Ending.INTERRUPTED), "mode",
+          "To try again, run pytest -m {verb}.", condition=lambda facts: facts.is_migration or facts.is_rehearsal),
+    Claim("findings", _T, None, "findings", "These findings ask for your judgement:",
+          condition=lambda facts: facts.attention > 0),
     Claim("nothing-to-judge", _T, None, "findings", "No finding asks for a decision.",
           condition=lambda facts: facts.needs_no_attention),
 )  # fmt: skip
