@@ -149,13 +149,27 @@ def test_verb_without_a_workspace_gets_a_hint(
     assert "pytest -m verify --workspace=DIR [no-run-named]" in ran.stdout
 
 
-def test_plugin_is_active_beside_a_package_migration(project: Path, environment: dict[str, str]) -> None:
-    """Without this, the tests above would pass where the package is not installed at all."""
-    command = [sys.executable, "-S", "-m", "pytest", "-p", "no:cacheprovider", "--trace-config", "--collect-only"]
+def test_plugin_is_active_and_costs_a_project_little(project: Path, environment: dict[str, str]) -> None:
+    """It imports what decides whether a run is named, and nothing of what a run needs."""
+    command = [sys.executable, "-S", "-X", "importtime", "-m", "pytest", "-p", "no:cacheprovider", "--trace-config"]
 
     ran = subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE
+        [*command, "--collect-only"],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
     )
 
+    imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines() if line.startswith("import time:")}
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "sqlite-consolidate-0 at " in ran.stdout
+    # Python does not list the modules that pytest itself imports for an entry point.
+    assert {name for name in imported if name.startswith(f"{PACKAGE}.")} == {
+        f"{PACKAGE}.engine",
+        f"{PACKAGE}.engine.run",
+        f"{PACKAGE}.engine.run.modes",
+    }
+    assert imported.isdisjoint({"pydantic", "libcst", "sqlite_utils"})
