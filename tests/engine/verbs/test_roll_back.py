@@ -103,7 +103,10 @@ def test_changed_archive_is_refused_before_anything_is_restored(tmp_path: Path, 
     run = rolled_back(root)
 
     assert code_of(run) is ExitCode.REFUSED
-    assert re.findall(r"\[([a-z-]+)\]", run.log.errors[0]) == ["target-changed", "archive-changed"]
+    assert [re.findall(r"\[([a-z-]+)\]", error) for error in run.log.errors] == [
+        ["target-changed"],
+        ["archive-changed"],
+    ]
     assert bytes_below(root) == held
 
 

@@ -275,8 +275,11 @@ class RunLog:
         self._update(stage.id)
 
     def fail(self, stage: Stage, error: str) -> None:
-        """Note that a stage failed for a reason that its evidence does not state."""
-        self.errors.append(printable(f"{stage.id}: {self.disclosure.of_text(error)}"))
+        """Note that a stage failed for a reason that its evidence does not state.
+
+        Each line of the reason is a problem for itself.
+        """
+        self.errors += [printable(f"{stage.id}: {line}") for line in self.disclosure.of_text(error).split("\n") if line]
         if stage.id not in self.stages:
             self.begin(stage)
         self.stages[stage.id] = replace(self._timed(stage.id), outcome="failed")
