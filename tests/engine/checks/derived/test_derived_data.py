@@ -320,3 +320,31 @@ def test_contentless_index_that_nothing_explains_is_a_finding(bench: Bench) -> N
     bench.database(TARGET, INDEXES.replace("ON t", "ON other"))
 
     assert judged(bench, "t") == ([], [])
+
+
+NAMED = "CREATE TRIGGER fires AFTER INSERT ON t BEGIN UPDATE total SET n = n + 1 WHERE name = 't'; END"
+REFUSES = "CREATE TRIGGER checks BEFORE UPDATE ON total BEGIN SELECT RAISE(ABORT, 'no') WHERE new.n < 0; END"
+WRITES = "CREATE TRIGGER adds AFTER UPDATE ON total BEGIN UPDATE total SET n = 0 WHERE name = 'u'; END"
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_trigger_that_finds_no_row_of_others_is_right(bench: Bench, is_moved: bool) -> None:
+    """Its row arrives with its table, or the target has no row that it would change."""
+    bench.database(TARGET, SUM, REFUSES, "INSERT INTO total VALUES ('u', 7)")
+    bench.database("a.db", ROWS, SUM, ARRIVE, NAMED, "INSERT INTO total VALUES ('t', 2)")
+
+    left = {} if is_moved else {"leave": {"total": "counted again"}}
+    inspected = bench.survey(source("a.db", "t", *(["total"] if is_moved else []), **left))
+
+    assert inspected.problems == []
+    assert "fires" in [trigger.name for trigger in inspected.target_schema.schema.triggers]
+
+
+def test_further_trigger_that_changes_rows_of_others_is_refused(bench: Bench) -> None:
+    """The trigger of the source fires one of the target, which changes another row."""
+    bench.database(TARGET, SUM, WRITES, "INSERT INTO total VALUES ('u', 7)")
+    bench.database("a.db", ROWS, SUM, ARRIVE, NAMED)
+
+    problems, _ = judged(bench, "t")
+
+    assert problems == [("derived-undeclared", "target.db:total")]

@@ -20,7 +20,7 @@ from sqlite_consolidate.engine.merge.views.own_rows import reaches_row
 from sqlite_consolidate.engine.sqlite.integrity import lagging_indexes
 from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation, DerivationReader
 from sqlite_consolidate.engine.sqlite.schema.index_content import content_kind, index_columns, unseen_option
-from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index, query_by_triggers
+from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index, query_by_triggers, writes_rows
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -98,7 +98,7 @@ def _comes_along(arriving: ArrivingRows, derivation: Derivation) -> bool:
     """Return whether the derived rows are exactly those that one source has derived.
 
     Both tables are new, and this source alone fills them with all of its rows. The derived table may have rows of other
-    databases that the trigger does not reach.
+    databases that the trigger does not reach. If it has no others, the trigger writes nothing.
     """
     over = arriving.into(derivation.over)
     files = {mapping.source.file for mapping in over}
@@ -110,7 +110,7 @@ def _comes_along(arriving: ArrivingRows, derivation: Derivation) -> bool:
         all(mapping.new and policy_of(mapping.table_map) == "refuse" for mapping in alone)
         and all(policy_of(mapping.table_map) in _KEEPS_EACH_ROW for mapping in shared)
         and len({mapping.source.name for mapping in (*over, *derived)}) == 1
-        and bool(derived)
+        and (is_apart or bool(derived))
         and arriving.has_fired(derivation.over, derivation.name)
         and not arriving.is_derived_from_left(derivation)
     )
@@ -127,7 +127,7 @@ def _reaches_own_rows_only(arriving: ArrivingRows, derivation: Derivation, files
     others |= {databases.target.file} if databases.target else set()
     return (
         trigger is not None
-        and not any(folded(each.table) == folded(derivation.table) for each in schema.triggers)
+        and not any(writes_rows(each.sql) for each in schema.triggers_on(derivation.table))
         and not any(reaches_row(databases, trigger.sql, derivation.table, file) for file in others)
     )
 

@@ -104,6 +104,11 @@ def trigger_statements(sql: str) -> Iterator[list[Token]]:
             statement.append(token)
 
 
+def writes_rows(sql: str) -> bool:
+    """Return whether a trigger has another statement than a query, which may only refuse a row."""
+    return any(statement[0].text != "select" for statement in trigger_statements(sql))
+
+
 def _inserts_into(statement: Sequence[Token], table: Table) -> bool:
     texts = [token.name for token in statement]
     return "into" in texts[:4] and folded(table.name) in texts[texts.index("into") + 1 :][:3]
