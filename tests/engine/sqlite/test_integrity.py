@@ -131,6 +131,27 @@ def test_index_without_own_content_is_no_damage() -> None:
     assert lagging_indexes(con, read_schema(con)) == ["behind"]
 
 
+def test_fts5_index_lags_if_numbers_of_rows_differ() -> None:
+    """A trigger with a condition indexes some rows only, and an index without sizes says nothing."""
+    con = open_memory()
+    for name in ("notes", "marks", "drafts"):
+        con.execute(f"CREATE TABLE {name}(id INTEGER PRIMARY KEY, body)")
+    con.execute("CREATE VIRTUAL TABLE words USING fts5(body, content='notes', content_rowid='id')")
+    con.execute("CREATE VIRTUAL TABLE bare USING fts5(body, content='notes', columnsize=0)")
+    con.execute("CREATE VIRTUAL TABLE lost USING fts5(body, content='gone')")
+    con.execute("CREATE VIRTUAL TABLE current USING fts5(body, content='marks', content_rowid='id')")
+    con.execute("CREATE VIRTUAL TABLE some USING fts5(body, content='drafts', content_rowid='id')")
+    con.execute(
+        "CREATE TRIGGER indexes AFTER INSERT ON drafts WHEN new.id > 1 BEGIN"
+        " INSERT INTO some(rowid, body) VALUES (new.id, new.body); END"
+    )
+    for name in ("notes", "marks", "drafts"):
+        con.execute(f"INSERT INTO {name}(body) VALUES ('b')")
+    con.execute("INSERT INTO current(current) VALUES ('rebuild')")
+
+    assert lagging_indexes(con, read_schema(con)) == ["words"]
+
+
 @asks_fts4
 def test_index_with_unknown_tokenizer_is_not_asked() -> None:
     """SQLite would reject the pragma."""

@@ -43,7 +43,9 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
     if table.kind == "virtual" and not _stores_its_rows(table):
         text = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
         hint = "Leave it behind with a reason and create it again in the target."
-        if content_kind(table):
+        if option := unseen_option(table):
+            text = f"is an FTS4 table with {option}=, and a row of it is more than its columns."
+        elif content_kind(table):
             hint = (
                 "Name it in a [[rebuild]] as well, and the run creates and fills it. Or leave it behind with a reason."
             )

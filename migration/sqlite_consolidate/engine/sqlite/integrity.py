@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.sqlite.application.missing_objects import call_co
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.errors import can_compile, is_statement_error, missing_object
 from sqlite_consolidate.engine.sqlite.schema.declarations import check_expressions
+from sqlite_consolidate.engine.sqlite.schema.index_queries import conditional_triggers
 from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -95,9 +96,36 @@ def _is_checkable(con: sqlite3.Connection, table: Table) -> bool:
 
 
 def lagging_indexes(con: sqlite3.Connection, schema: Schema) -> list[str]:
-    """Return the FTS4 tables of which SQLite says that they differ from their content."""
-    names = [table.name for table in schema.tables.values() if table.module == "fts4" and not table.lacks]
-    return [name for each in names for line in _check_table(con, each) if (name := _lagging_index(con, line))]
+    """Return the search indexes that differ from the table whose rows they index.
+
+    SQLite compares an FTS4 table with that. To compare an FTS5 table it would have to write, so only the numbers of
+    rows are compared.
+    """
+    indexes = [table for table in schema.tables.values() if not table.lacks]
+    names = [table.name for table in indexes if table.module == "fts4"]
+    lagging = [name for each in names for line in _check_table(con, each) if (name := _lagging_index(con, line))]
+    return lagging + [table.name for table in indexes if table.module == "fts5" and _has_other_rows(con, schema, table)]
+
+
+def _has_other_rows(con: sqlite3.Connection, schema: Schema, index: Table) -> bool:
+    """Return whether an FTS5 table indexes more or fewer rows than its content has.
+
+    That is right if a trigger indexes some rows only.
+    """
+    content = module_arguments(index.sql).options.get("content")
+    if not content or conditional_triggers(schema, index):
+        return False
+    limits_of(con).deadline.start_step(f"the rows of {index.name}")
+    try:
+        numbers = {
+            con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0]
+            for name in (f"{index.name}_docsize", content)
+        }
+    except sqlite3.OperationalError as error:  # the index has no sizes (columnsize=0), or its content does not exist
+        if not is_statement_error(error):
+            raise
+        return False
+    return len(numbers) > 1
 
 
 def _lagging_index(con: sqlite3.Connection, line: str) -> str:

@@ -29,7 +29,7 @@ SUBJECT = "[[rebuild]] "
 """Text before the name of the table in the subject of a problem of a [[rebuild]]."""
 
 _NAME_ANOTHER = "Name an FTS3, FTS4, FTS5, R-tree or Geopoly table."
-_ONLY_STALE = "Accept that it is stale: [[stale]] with its name and a reason."
+_ONLY_STALE = "Leave it behind in its source with a reason. Or accept that it is stale: [[stale]] with a reason."
 
 
 def plan_rebuilds(reader: DerivationReader, entries: Sequence[Rebuild]) -> tuple[list[SearchIndex], list[Problem]]:
