@@ -132,7 +132,7 @@ def test_index_without_own_content_is_no_damage() -> None:
 
 
 def test_fts5_index_lags_if_numbers_of_rows_differ() -> None:
-    """A trigger with a condition indexes some rows only, and an index without sizes says nothing."""
+    """One whose trigger has a condition has fewer rows, and one without sizes is not compared."""
     con = open_memory()
     for name in ("notes", "marks", "drafts"):
         con.execute(f"CREATE TABLE {name}(id INTEGER PRIMARY KEY, body)")

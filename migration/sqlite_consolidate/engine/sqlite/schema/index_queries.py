@@ -105,7 +105,10 @@ def trigger_statements(sql: str) -> Iterator[list[Token]]:
 
 
 def writes_rows(sql: str) -> bool:
-    """Return whether a trigger has another statement than a query, which may only refuse a row."""
+    """Return whether a trigger writes rows.
+
+    One that has queries only may refuse a row.
+    """
     return any(statement[0].text != "select" for statement in trigger_statements(sql))
 
 
