@@ -62,8 +62,8 @@ def _forge_the_manifest(copy: WorkspaceCopy) -> None:
     folder = _backup_set(copy).folder
     path, sealed_in, sealed = folder / NAME, folder / ledger.NAME, _manifest(copy)
     source = first((each for each in sealed.databases if each.file in sealed.archive), "no source was archived")
-    table, digest = first(source.table_digests.items(), "the source has no table")
-    forged = source.table_digests | {table: TableDigest(digest.rows, digest.total ^ 1)}
+    table, digest = first(source.tables.items(), "the source has no table")
+    forged = source.tables | {table: TableDigest(digest.rows, digest.total ^ 1)}
     with open_for_inspection(folder / source.copy) as con:
         content = digest_database(read_schema(con), forged, read_autoincrement_marks(con))
     before = path.read_bytes()

@@ -21,6 +21,7 @@ from sqlite_consolidate.plan.values import (
     Patterns,
     Seconds,
     SetupFunction,
+    none_of_parts,
 )
 from sqlite_consolidate.text import fits_name, lower_ascii
 
@@ -129,11 +130,6 @@ class Leave(Part):
         return any(fits_name(pattern, name) for pattern in getattr(self, kind))
 
 
-def _none_of_maps(value: object) -> object:
-    """Return None for a list of mappings, which Python code passes as ``tables``."""
-    return None if isinstance(value, list) and all(isinstance(each, TableMap) for each in value) else value
-
-
 class Source(Part):
     """Describe one source database.
 
@@ -160,21 +156,24 @@ class Source(Part):
     estimate: Seconds | None = None
     constants: dict[Name, Constant] = {}
     keys_: Keys = Field(default="keep", alias="keys")
-    all_tables: Annotated[Literal["*"] | None, BeforeValidator(_none_of_maps)] = Field(default=None, alias="tables")
+    all_tables: Annotated[Literal["*"] | None, BeforeValidator(none_of_parts)] = Field(default=None, alias="tables")
     tables: list[TableMap] = Field(default=[], alias="table")
     leave: list[Leave] = []
 
     _entry: Source | None = PrivateAttr(default=None)
 
-    def of_file(self, file: str) -> Source:
-        """Return the source of one file of this pattern.
+    def of_files(self, files: Iterable[str]) -> list[Source]:
+        """Return the source of each file of this pattern, which share all that is equal.
 
         The number of rows that the plan states is that of all files together, so no single file has it.
         """
         tables = [table.model_copy(update={"rows": None}) if table.rows is not None else table for table in self.tables]
-        source = self.model_copy(update={"name": f"{self.name}:{file}", "file": file, "tables": tables})
-        source._entry = self  # noqa: SLF001 -- of the same class
-        return source
+        names = {file: {"name": f"{self.name}:{file}", "file": file, "tables": tables} for file in files}
+        sources = [self.model_copy(update=values) for values in names.values()]
+        for source in sources:
+            source._entry = self  # noqa: SLF001 -- of the same class
+            object.__setattr__(source, "__pydantic_fields_set__", self.model_fields_set)  # a copy has a set of its own
+        return sources
 
     def with_tables(self, names: Iterable[str]) -> Source:
         """Return this source with a table mapping for each of its tables, the listed ones first.

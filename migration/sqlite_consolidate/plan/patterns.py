@@ -62,7 +62,7 @@ def expand(plan: Plan, files_of: Callable[[str], Iterable[str] | None]) -> Plan:
     for source in plan.stated.sources:
         files = files_of(source.file) if has_wildcard(source.file) else None
         ordered = sorted(map(normpath, files or ()), key=lambda file: file.encode("utf-8", "surrogateescape"))
-        sources += [source.of_file(file) for file in ordered] or [source]
+        sources += source.of_files(ordered) or [source]
     if all(not source.is_of_pattern for source in sources):
         return plan.stated
     if mistakes := [*_shared_files(plan.stated, sources), *_shared_stems(plan.stated, sources)]:

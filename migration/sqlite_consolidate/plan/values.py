@@ -112,3 +112,8 @@ class Part(BaseModel):
     """Define the base of every part, frozen, strictly typed, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+def none_of_parts(value: object) -> object:
+    """Return None for a list of parts, which Python code passes as ``tables``."""
+    return None if isinstance(value, list) and all(isinstance(each, Part) for each in value) else value

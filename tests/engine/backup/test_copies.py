@@ -27,7 +27,7 @@ from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_b
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content.contents import digest_or_reason, load_contents, read_contents
-from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_file
 from sqlite_consolidate.engine.run.stages import BACKUP
 from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
@@ -78,7 +78,8 @@ def test_manifest_entry_describes_the_copy(root: Path, notes: InspectedDatabase,
     assert (copy.role, copy.name, copy.file) == ("source", "notes", "logs/notes.db")
     assert (copy.size, copy.sha256) == (path.stat().st_size, digest_file(path))
     assert copy.digest == notes.digest == read_contents(path).digest
-    assert copy.tables == {"notes": (5, notes.digests["notes"].sha256)}
+    assert copy.tables == notes.digests
+    assert copy.tables["notes"].rows == 5
     assert (copy.mode, copy.journal_mode) == (0o604, "wal")
 
 
@@ -175,7 +176,7 @@ def test_databases_with_one_name_share_no_copy(notes: InspectedDatabase, folder:
     "edited",
     [
         lambda copy: replace(copy, digest=copy.digest[::-1]),
-        lambda copy: replace(copy, tables={name: (rows + 1, sha256) for name, (rows, sha256) in copy.tables.items()}),
+        lambda copy: replace(copy, tables={name: each + TableDigest(1) for name, each in copy.tables.items()}),
     ],
     ids=["the digest of all", "a number of rows"],
 )

@@ -11,6 +11,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy, Manifest
+from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.problem import ProblemError
 from tests.support.processes import is_killed_at_change
 
@@ -26,7 +27,7 @@ DATABASE = DatabaseCopy(
     size=4096,
     sha256="ab",
     digest="cd",
-    tables={"tasks": (3, "ef")},
+    tables={"tasks": TableDigest(3, 0xEF)},
     mode=0o640,
     journal_mode="wal",
 )

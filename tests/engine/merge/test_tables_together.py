@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from tests.support.databases import TARGET, Bench, failed_subjects, source, table
 from tests.support.target_schemas import planned_objects, refusal, sql_of
 
@@ -247,3 +248,23 @@ def test_files_of_one_kind_share_a_schema(bench: Bench) -> None:
 
     assert schemas[0] is schemas[1]
     assert schemas[0] != schemas[2]
+
+
+def test_files_of_a_pattern_share_what_is_equal(bench: Bench) -> None:
+    """Each of very many files adds only what is its own."""
+    for name in ("a.db", "b.db"):
+        bench.database(name, FIRST)
+    bench.database("c.db", "CREATE TABLE first(id INTEGER PRIMARY KEY)")
+    pattern = source("p.db", table("first"), keys="renumber", constants={"v": "{stem}"})
+    stated = bench.plan(pattern.model_copy(update={"file": "?.db"}))
+
+    plan = expand_by_files(stated, bench.root)
+    inspected = bench.survey_of(plan)
+    first, second, other = inspected.mappings
+
+    assert plan.sources[0].tables is plan.sources[1].tables is plan.sources[2].tables
+    assert first.columns is second.columns
+    assert (first.table_map, first.into) == (second.table_map, second.into)
+    assert first.source.file != second.source.file
+    assert other.columns == first.columns[:1]
+    assert other.stated_constants == {"v": "'c'"}

@@ -184,7 +184,9 @@ def test_rebuilt_index_has_no_moved_rows() -> None:
 def test_file_of_a_pattern_may_lack_a_table() -> None:
     """The record lists the tables that it has."""
     plan = planned()
-    plan = plan.model_copy(update={"sources": [source.of_file(source.file) for source in plan.sources]})
+    plan = plan.model_copy(
+        update={"sources": [each for source in plan.sources for each in source.of_files([source.file])]}
+    )
     known = {"a:a.db": {"Tasks": 3}, "b:b.db": {"u": 1}}
     sources = tuple(DatabaseRecord(name, name[2:], 4096, rows=rows) for name, rows in known.items())
 

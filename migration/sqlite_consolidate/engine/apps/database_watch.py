@@ -26,7 +26,7 @@ _SKIPPED_FOLDERS = frozenset({".git", "node_modules", "__pycache__"})
 _VENV_MARKER = "pyvenv.cfg"  # the file that makes a folder one
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """Hold what the file system reports about a database, which a write changes.
 

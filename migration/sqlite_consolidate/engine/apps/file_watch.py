@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from struct import Struct
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.atomic_files import replace
@@ -110,20 +111,22 @@ class FileWatch:
             now = _state((self._root / name).lstat())
         except OSError:
             return False
-        if not stat.S_ISREG(now[-1]):
+        size, mode = _size_and_mode(now)
+        if not stat.S_ISREG(mode):
             return False
-        return (now[0] > _SMALL and now == self._first.get(name)) or digest_file(self._root / name) == digest
+        return (size > _SMALL and now == self._first.get(name)) or digest_file(self._root / name) == digest
 
-    def _change(self, name: str, before: tuple[int, ...] | None, now: tuple[int, ...] | None) -> FileChange | None:
+    def _change(self, name: str, before: bytes | None, now: bytes | None) -> FileChange | None:
         is_relied_on = name in self._relied_on
         if is_relied_on:
             if now is None:
                 return FileChange(name, "removed", is_relied_on) if before is not None else None
             if before is None:
                 return FileChange(name, "created", is_relied_on)
-            if stat.S_IFMT(before[-1]) != stat.S_IFMT(now[-1]):  # a link to a file with the same bytes
+            size, mode = _size_and_mode(now)
+            if stat.S_IFMT(_size_and_mode(before)[1]) != stat.S_IFMT(mode):  # a link to a file with the same bytes
                 return FileChange(name, "changed", is_relied_on)
-            if (before == now and now[0] > _SMALL) or digest_file(self._root / name) == self._relied_on[name]:
+            if (before == now and size > _SMALL) or digest_file(self._root / name) == self._relied_on[name]:
                 return None
             return FileChange(name, "changed", is_relied_on)
         if before == now or (now is not None and self._is_database(name)):
@@ -137,7 +140,7 @@ class FileWatch:
             return False
         return (status.st_dev, status.st_ino) in self._never_open or is_database(self._root / name)
 
-    def _read_states(self) -> dict[str, tuple[int, ...]]:
+    def _read_states(self) -> dict[str, bytes]:
         states = {name: _state(entry.stat(follow_symlinks=False)) for name, entry in self._entries()}
         for name in self._relied_on:
             try:
@@ -168,5 +171,14 @@ class FileWatch:
                     yield name, entry
 
 
-def _state(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode
+_STATE = Struct("=QqqQL")
+
+
+def _state(status: os.stat_result) -> bytes:
+    """Return what a status tells, packed because there may be very many files."""
+    return _STATE.pack(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
+
+
+def _size_and_mode(state: bytes) -> tuple[int, int]:
+    size, *_, mode = _STATE.unpack(state)
+    return size, mode

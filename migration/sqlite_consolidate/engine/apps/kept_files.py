@@ -34,9 +34,13 @@ class KeptFiles:
             root: The workspace, or its copy.
             digests: Files relative to it, the most important first, with the digest of each.
         """
-        self._root, self._digests = root, dict(digests)
+        self._root, self._digests = root, digests
         folders = {folder.as_posix() for name in digests for folder in PurePosixPath(name).parents} - {"."}
-        self._modes = {name: stat.S_IMODE((root / name).lstat().st_mode) for name in sorted({*digests, *folders})}
+        self._modes: dict[str, int] = {}
+        equal: dict[int, int] = {}  # equal modes of very many files are one object
+        for name in sorted({*digests, *folders}):
+            mode = stat.S_IMODE((root / name).lstat().st_mode)
+            self._modes[name] = equal.setdefault(mode, mode)
         self._resources = ExitStack()
         self._files = {name: self._resources.enter_context((root / name).open("rb")) for name in [*digests][:_MOST]}
 

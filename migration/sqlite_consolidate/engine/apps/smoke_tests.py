@@ -79,7 +79,7 @@ class Applications:
         self._again: dict[str, str] = {}  # old name that a file had again, to the smoke test after which it was there
         self._free_names: list[str] = []  # of old databases, which have the names of their archives
         self._texts: dict[str, tuple[bytes, int]] = {}
-        self.backed_up: dict[str, str] = {}
+        self.backed_up: Mapping[str, str] = {}
         self._held, self._marks = held, marks
         self._reports, self._live_watch, self._left_out = reports, live_watch, dict(left_out or {})
         self._copy_findings: list[Finding] = []
@@ -103,7 +103,7 @@ class Applications:
             rewritten: Files that the run rewrote, and the plan, with their digests.
             backed_up: Files of the backup set, with their digests, the most important first.
         """
-        self.backed_up = dict(backed_up)
+        self.backed_up = backed_up
         self._before = target
         self._objects = TargetObjects(self._root, self._plan.target, self.reader.limits)
         self._databases = self._fingerprints(self._root)

@@ -116,7 +116,7 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
         size=final.stat().st_size,
         sha256=sha256,
         digest=database.digest,
-        tables={name: (table.rows, table.sha256) for name, table in database.digests.items()},
+        tables=database.digests,
         mode=live.st_mode & 0o777,
         journal_mode=database.schema.header["journal_mode"],
     )
@@ -159,10 +159,10 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
     limits = limits or Limits()
     path = (folder / copy.copy).with_suffix(".sql")
     part = path.with_name(path.name + ".part")
-    limits.progress.begin(sum(rows for rows, _ in copy.tables.values()))
+    limits.progress.begin(sum(table.rows for table in copy.tables.values()))
     # O_EXCL refuses an existing file and a symbolic link.
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    pages = PageRows(folder / copy.copy, {name: rows for name, (rows, _) in copy.tables.items()})
+    pages = PageRows(folder / copy.copy, {name: table.rows for name, table in copy.tables.items()})
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
         loaded = _dump(copy, folder, out, part, limits, pages)
         if not pages.are_whole:
@@ -180,7 +180,7 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
 def _digest_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits) -> str:
     """Return the digest that a complete dump of a copy has."""
     with contextlib.closing(open_readonly(folder / copy.copy, limits)) as con:
-        return dumped_digest(con, copy.table_digests)
+        return dumped_digest(con, copy.tables)
 
 
 def _dump(

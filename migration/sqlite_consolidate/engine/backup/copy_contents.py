@@ -100,11 +100,11 @@ def contradicts_itself(copy: DatabaseCopy, folder: Path) -> bool:
 
 def _digest_by_tables(con: sqlite3.Connection, copy: DatabaseCopy) -> str:
     """Return the content digest of a database by the recorded digests of its tables."""
-    return digest_database(read_schema(con), copy.table_digests, read_autoincrement_marks(con))
+    return digest_database(read_schema(con), copy.tables, read_autoincrement_marks(con))
 
 
 def _recorded_contents(copy: DatabaseCopy) -> Contents:
-    return Contents(copy.digest, copy.table_digests)
+    return Contents(copy.digest, copy.tables)
 
 
 def dump_differences(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> RowDifferences:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, Strict, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from sqlite_consolidate.atomic_files import replace
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_file
@@ -16,7 +17,7 @@ from sqlite_consolidate.plan.patterns import expand_by_names
 from sqlite_consolidate.plan.values import inside
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.regular_files import read_regular
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, indented_json, json_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,16 @@ RECORD = "record.json"
 
 
 _EXACTLY = ConfigDict(extra="forbid")
+_ROWS_AND_DIGEST = TypeAdapter(tuple[_Count, _Digest])
+
+
+def _table_digest(value: object) -> TableDigest:
+    """Return the digest of a table that a manifest states."""
+    try:
+        rows, sha256 = _ROWS_AND_DIGEST.validate_python(value)
+    except ValidationError as error:
+        raise PydanticCustomError("table_digest", "no number of rows with a digest") from error
+    return TableDigest(rows, int(sha256, 16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class DatabaseCopy:
         size: Size of the copy in bytes.
         sha256: Digest of the bytes of the copy.
         digest: Content digest of the live file and of the copy.
-        tables: Table to ``[rows, sha256]``.
+        tables: Table to its digest, which the file has as ``[rows, sha256]``.
         mode: Permission bits of the live file.
         journal_mode: Journal mode of the live file.
         dump: Path of the SQL dump relative to the backup set, or empty.
@@ -78,17 +89,12 @@ class DatabaseCopy:
     size: _Count
     sha256: _Digest
     digest: _Digest
-    tables: dict[str, tuple[_Count, _Digest]]
+    tables: dict[str, Annotated[TableDigest, PlainValidator(_table_digest)]]
     mode: _Mode
     journal_mode: str
     dump: _Path = ""
     dump_sha256: _DigestOrEmpty = ""
     dump_digest: _DigestOrEmpty = ""
-
-    @property
-    def table_digests(self) -> dict[str, TableDigest]:
-        """Return the digest of each table."""
-        return {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in self.tables.items()}
 
 
 @dataclass(frozen=True)
@@ -174,7 +180,15 @@ def write(folder: Path, manifest: Manifest) -> None:
     path = folder / NAME
     if path.exists():
         raise FileExistsError(f"{path} is there already: a set is sealed once.")
-    replace(path, json.dumps({"format": 1, **asdict(manifest)}, indent=1).encode("ascii") + b"\n", 0o600)
+    document = {"format": 1, **{field.name: getattr(manifest, field.name) for field in fields(manifest)}}
+    replace(path, json_pieces(document, _json_of_copy), 0o600)
+
+
+def _json_of_copy(_name: str, copy: DatabaseCopy | CodeCopy) -> str:
+    values = asdict(copy)
+    if isinstance(copy, DatabaseCopy):
+        values["tables"] = {name: [table.rows, table.sha256] for name, table in copy.tables.items()}
+    return indented_json(values)
 
 
 def read(folder: Path, root: Path | None = None) -> Manifest | None:

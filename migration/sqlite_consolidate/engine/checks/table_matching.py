@@ -69,13 +69,20 @@ def find_absent_tables(plan: Plan, tables: Mapping[str, Collection[str]]) -> tup
 def match_tables(databases: InspectedDatabases, tables: list[MappedTable], limits: Limits) -> None:
     """Add the mapping of each table, with the problems and findings of its declarations."""
     matched: dict[str, list[TableMapping]] = {}
+    equal: dict[tuple[int, ...], TableMapping] = {}
     for source, index, table in tables:
         table_map = source.tables[index]
         into = databases.target_schema.schema.table(table_map.into)
         if into is None:
             continue  # its creation is a problem of its own
-        new = folded(table_map.into) in databases.target_schema.created_tables
-        mapping, problems = match_columns(databases.plan, source, table_map, table, into, new=new)
+        place = id(table_map), id(table), id(into)
+        new, problems = folded(table_map.into) in databases.target_schema.created_tables, list[Problem]()
+        if place in equal:  # very many files have one schema, and share what follows from it
+            mapping = replace(equal[place], source=source)
+        else:
+            mapping, problems = match_columns(databases.plan, source, table_map, table, into, new=new)
+        if not problems:
+            equal.setdefault(place, mapping)
         matched.setdefault(source.name, []).append(mapping)
         problems += find_unstorable_constants(mapping)
         problems += _without_effect(f"{source.file}:{table_map.name}", table_map, into)

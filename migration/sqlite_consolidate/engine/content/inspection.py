@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -44,7 +43,7 @@ Below it SQLite's integrity_check costs little.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class InspectedDatabase:
     """Hold one live database as it was inspected. Its write lock keeps it unchanged.
 
@@ -70,14 +69,16 @@ class InspectedDatabase:
     orphans: dict[tuple[str, str], int]
     intact_by: str = BY_SQLITE
 
-    @cached_property
+    @property
     def listed(self) -> dict[str, TableDigest]:
         """Return the digests of the tables that a report lists.
 
         In a source it does not list the tables that belong to a virtual table which SQLite cannot create.
         """
         inner = {table.name for table in self.schema.tables.values() if table.kind == "shadow"}
-        return {name: each for name, each in self.digests.items() if self.name == "target" or name not in inner}
+        if self.name == "target" or inner.isdisjoint(self.digests):
+            return self.digests
+        return {name: each for name, each in self.digests.items() if name not in inner}
 
     def rows_in(self, table: str) -> int:
         """Return the number of rows of a table, or 0 if SQLite cannot read it."""
@@ -124,7 +125,7 @@ def inspect_database(  # noqa: PLR0913 -- what determines how one database is re
     try:
         with limits.deadline.within(reading_seconds(size_with_sidecars(path), seconds), file):
             write_lock = WriteLock(path, limits) if readers is None else lock_one_of_many(path, limits, readers)
-            write_locks.callback(write_lock.release)
+            write_locks.enter_context(write_lock)
             return _check_and_read(name, file, write_lock, pages_suffice=pages_suffice)
     except ProblemError as error:
         first = error.problems[0]

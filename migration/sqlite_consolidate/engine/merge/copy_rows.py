@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.merge.rows.insert_rows import insert_rows
 from sqlite_consolidate.engine.merge.rows.newer_rows import NewerRows, newer_rows_digests, require_decided
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.merge.rows.record_copy import try_record_copy
-from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows
+from sqlite_consolidate.engine.merge.rows.row_filter import NO_ROWS_LEFT, LeftRows
 from sqlite_consolidate.engine.merge.rows.update_rows import update_matched_rows
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.errors import is_statement_error
@@ -58,7 +58,7 @@ class CopiedTable:
     seconds: float
     identical: int = 0
     moved: TableDigest = field(default_factory=TableDigest)
-    left: LeftRows = field(default_factory=LeftRows)
+    left: LeftRows = NO_ROWS_LEFT
 
 
 def copy_rows(

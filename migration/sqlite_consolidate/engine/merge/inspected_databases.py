@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows
+from sqlite_consolidate.engine.merge.rows.row_filter import NO_ROWS_LEFT
 from sqlite_consolidate.engine.merge.target_schema import TargetSchema
 from sqlite_consolidate.engine.sqlite.sql import folded
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.derived.refresh import Refresh
     from sqlite_consolidate.engine.merge.derived.search_index import SearchIndex
+    from sqlite_consolidate.engine.merge.rows.row_filter import LeftRows
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.findings import Finding
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 
-_Grouped = tuple[list["TableMapping"], int, dict["Hashable", list["TableMapping"]]]
+_Groups = dict[str, dict["Hashable", list["TableMapping"]]]
 
 
 @dataclass
@@ -74,7 +75,7 @@ class InspectedDatabases:
     without_added_rows: list[str] = field(default_factory=list)
     left_rows: dict[tuple[str, str], LeftRows] = field(default_factory=dict)
     expected_rows: dict[tuple[str, int], str] = field(default_factory=dict)
-    _grouped: dict[str, _Grouped] = field(default_factory=dict, repr=False, compare=False)
+    _grouped: tuple[list[TableMapping], int, _Groups] = field(default=([], 0, {}), repr=False, compare=False)
 
     def mappings_of(self, source: str) -> list[TableMapping]:
         """Return the table mappings of a source, in the plan's order."""
@@ -92,15 +93,16 @@ class InspectedDatabases:
     def _group(self, name: str, key: Callable[[TableMapping], Hashable]) -> dict[Hashable, list[TableMapping]]:
         """Return the mappings in groups by a key.
 
-        The groups are computed again if mappings were added.
+        The groups are computed again if mappings were added. Those of replaced mappings are not kept.
         """
-        mappings, number, groups = self._grouped.get(name, ([], 0, {}))
-        if mappings is not self.mappings or number != len(mappings):
-            groups = {}
+        if self._grouped[0] is not self.mappings or self._grouped[1] != len(self.mappings):
+            self._grouped = self.mappings, len(self.mappings), {}
+        groups = self._grouped[2]
+        if name not in groups:
+            groups[name] = {}
             for mapping in self.mappings:
-                groups.setdefault(key(mapping), []).append(mapping)
-            self._grouped[name] = self.mappings, len(self.mappings), groups
-        return groups
+                groups[name].setdefault(key(mapping), []).append(mapping)
+        return groups[name]
 
     @property
     def databases(self) -> list[InspectedDatabase]:
@@ -140,7 +142,7 @@ class InspectedDatabases:
 
     def left_of(self, mapping: TableMapping) -> LeftRows:
         """Return the rows in the source table of a mapping that are left behind."""
-        return self.left_rows.get((mapping.source.name, mapping.table_map.name), LeftRows())
+        return self.left_rows.get((mapping.source.name, mapping.table_map.name), NO_ROWS_LEFT)
 
     def unmatched_rows(self, mapping: TableMapping) -> int:
         """Return the number of rows of a mapping that the target does not have under other keys."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection, column_of
@@ -42,7 +41,7 @@ class StatedReference(NamedTuple):
     when: RowCondition | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TableMapping:
     """Hold one source table, one target table and how their columns match.
 
@@ -98,7 +97,7 @@ class TableMapping:
         """Return source column to target column."""
         return dict(self.columns)
 
-    @cached_property
+    @property
     def constants(self) -> dict[str, str]:
         """Return each target column without a source column, to its value as an SQL literal.
 
@@ -107,7 +106,7 @@ class TableMapping:
         stated, strict = self.stated_constants, self.into.strict
         return {column.name: stated.get(column.name) or stored_default(column, strict=strict) for column in self._unfed}
 
-    @cached_property
+    @property
     def stated_constants(self) -> dict[str, str]:
         """Return each target column that ``constants`` of the plan fills.
 
@@ -171,7 +170,7 @@ class TableMapping:
             if folded(old) in self.lookups or ((shift := self.shifts.get(folded(old))) and shift.offset)
         )
 
-    @cached_property
+    @property
     def match_columns(self) -> tuple[str, ...]:
         """Return the columns of the target that ``match`` names, as the target spells them."""
         if self.table_map.match == WHOLE_ROW:

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
 from sqlite_consolidate.engine.content.contents import read_contents
-from sqlite_consolidate.engine.content.digest import digest_database, digest_file
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_file
 from sqlite_consolidate.engine.run.stages import BACKUP, VERIFY
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
@@ -240,11 +240,10 @@ def test_empty_file_under_old_name_is_removed(root: Path, before: State) -> None
 
 def with_other_rows(folder: Path, copy: DatabaseCopy) -> DatabaseCopy:
     """Return the entry of a database for other rows, with their digest."""
-    tables = {table: (rows, f"{int(sha256, 16) ^ 1:064x}") for table, (rows, sha256) in copy.tables.items()}
-    other = replace(copy, tables=tables)
+    tables = {table: TableDigest(digest.rows, digest.total ^ 1) for table, digest in copy.tables.items()}
     with open_for_inspection(folder / copy.copy) as con:
-        digest = digest_database(read_schema(con), other.table_digests, read_autoincrement_marks(con))
-    return replace(other, digest=digest)
+        digest = digest_database(read_schema(con), tables, read_autoincrement_marks(con))
+    return replace(copy, tables=tables, digest=digest)
 
 
 def test_restored_target_with_other_contents_is_an_error(root: Path) -> None:

@@ -54,6 +54,10 @@ class Case(NamedTuple):
     owner: ColumnOfSource | None
 
 
+_STAYS = (Case(None, None),)
+"""The cases of a column whose values stay."""
+
+
 @dataclass
 class FollowedKeys:
     """Hold which key each column of the moved tables follows.
@@ -100,7 +104,7 @@ class FollowedKeys:
 
     def cases(self, mapping: TableMapping, column: str) -> tuple[Case, ...]:
         """Return which key the values of a column follow, for each condition on its rows."""
-        return self._cases.get(column_id(mapping, column), (Case(None, None),))
+        return self._cases.get(column_id(mapping, column), _STAYS)
 
     def owners(self, mapping: TableMapping, column: str) -> set[ColumnOfSource]:
         """Return the keys whose offsets values of a column take."""
@@ -263,7 +267,8 @@ class FollowedKeys:
                 if cases is None:
                     self.problems.append(two_keys(mapping, column))
                     continue
-                self._cases[table, folded(column)] = cases
+                if cases != _STAYS:
+                    self._cases[table, folded(column)] = cases
                 for when, owner in cases:
                     if owner is not None:
                         self._followers.setdefault(owner, []).append((table, column, when))

@@ -136,6 +136,8 @@ class _Offsets:
         for place in columns:
             if self.followed.is_undeclared(*place):
                 self._take_column(*place)
+        for known in (self._by_key, self._shifts, self._largest_values, self._kept_values):
+            known.clear()  # no column of another source follows these keys
 
     def renumbered_findings(self) -> Iterator[Finding]:
         """Yield a finding for each key with new numbers.

@@ -39,7 +39,7 @@ class RowFilter:
         return f"({self.over(row)}) IS NOT TRUE"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LeftRows:
     """Count the rows of one source table that are left behind.
 
@@ -58,6 +58,10 @@ class LeftRows:
     def rows(self) -> int:
         """Return the number of all rows that are left behind."""
         return self.by_where + self.unfollowed
+
+
+NO_ROWS_LEFT = LeftRows()
+"""The rows left behind of a table that moves as a whole."""
 
 
 def marker_name(columns: list[str]) -> str:

@@ -13,7 +13,8 @@ import fcntl
 import os
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import open_readonly, open_unlocked
@@ -32,7 +33,6 @@ from sqlite_consolidate.problem import ProblemError
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
@@ -77,9 +77,10 @@ class DescriptorLock:
     Other processes can still read it.
 
     Attributes:
-        path: The live file.
         limits: Limits of its connections.
     """
+
+    __slots__ = ("_descriptor", "_file", "_name", "_readers", "limits")
 
     def __init__(self, path: Path, limits: Limits, readers: RecentReaders) -> None:
         """Acquire the lock.
@@ -89,7 +90,7 @@ class DescriptorLock:
             sqlite3.DatabaseError: The file is not a database.
             OSError: The system has no locks of open file descriptions, or cannot open the file.
         """
-        self.path, self.limits, self._readers = path, limits, readers
+        self._name, self.limits, self._readers = str(path), limits, readers
         self._descriptor = -1
         if path.exists() and not os.access(path, os.W_OK):
             raise not_writable(path, "no write permission")
@@ -101,6 +102,22 @@ class DescriptorLock:
         except BaseException:
             self.release()
             raise
+
+    def __enter__(self) -> Self:
+        """Return the lock, which was acquired when it was made."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Release the lock."""
+        self.release()
+
+    @property
+    def path(self) -> Path:
+        """Return the live file.
+
+        It is kept as a text, because a path takes several times as much memory.
+        """
+        return Path(self._name)
 
     @property
     def reader(self) -> sqlite3.Connection:

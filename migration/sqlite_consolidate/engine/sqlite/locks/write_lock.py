@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sqlite_consolidate.engine.sqlite.connections import leave_wal_mode, open_existing, open_readonly, pragma
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use, is_read_only
@@ -60,6 +60,14 @@ class WriteLock:
             raise
         self._data_version = pragma(self.writer, "data_version")
         self._file = identity_of(path.stat())
+
+    def __enter__(self) -> Self:
+        """Return the lock, which was acquired when it was made."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Release the lock."""
+        self.release()
 
     @property
     def is_held(self) -> bool:
