@@ -52,7 +52,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, pool: Executor) -> tup
     before = facts(workspace.root)
     calls = pool.submit(calls_of, workspace, CASE.verb, CASE.spoil).result()
     first = next(i for i, call in enumerate(calls) if call.name == "pwrite64" and call.paths == ("workspace.db",))
-    return calls[first:], {"migrate": facts(workspace.root), "rollback": before}
+    numbered = [call for call in calls[first:] if call.name != "openat"]  # whose numbers differ with other processes
+    return numbered, {"migrate": facts(workspace.root), "rollback": before}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
