@@ -26,6 +26,7 @@ class ProposedMap:
         related: Tables of the same source, folded, that it refers to or that refer to it.
         apart: Why it is kept apart, where ``into`` differs from ``name``; else empty.
         follows: Table with which it is kept apart, where its own rows do not require that; else empty.
+        older: File whose table it could join if that had all of its columns; else empty.
         on_conflict: Policy for rows under a key that another file has; else empty.
         collision: Which keys it shares with other files, where ``on_conflict`` is set; else empty.
         common: Number of keys that it shares with another file, as far as rows were compared.
@@ -53,6 +54,7 @@ class ProposedMap:
     related: frozenset[str] = frozenset()
     apart: str = ""
     follows: str = ""
+    older: str = ""
     on_conflict: str = ""
     collision: str = ""
     common: int = 0
@@ -242,11 +244,15 @@ def _ask_about_separate(apart: list[ProposedMap]) -> tuple[str, ...]:
     names = join_first_names([table_map.into for table_map in apart])
     reason = next((table_map.apart for table_map in apart if not table_map.follows), apart[0].apart)
     is_one = len(apart) == 1
+    advice = "remove `into` and set `columns` or `on_conflict`."
+    if older := [table_map for table_map in apart if table_map.older]:
+        poorer = join_first_names([f"{table_map.name} of {table_map.older}" for table_map in older])
+        advice = f"add these columns to {poorer} (ALTER TABLE ... ADD COLUMN), and take the inventory again."
     return (
         (
             f"{reason} {tables} {'is' if is_one else 'are'} kept apart as {names}, "
             f"so change the code that reads {'it' if is_one else 'them'}. "
-            "To make one table of them instead, remove `into` and set `columns` or `on_conflict`."
+            f"To make one table of them instead, {advice}"
         ),
     )
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.thorough import sampled
-from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.inventory_folder import proposal_in, proposal_of
+from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,13 +44,22 @@ def test_rows_of_an_older_version_join_the_table(tmp_path: Path, column: str, ex
 
 
 def test_rows_with_a_later_column_stay_apart(tmp_path: Path) -> None:
-    """The target has no column for its values."""
+    """The target has no column for its values.
+
+    The decision says what to add, after which the tables are one.
+    """
     main, new = OTHER + FIRST.format("", 1, "Ada"), FIRST.format(", phone TEXT", 2, "Bob")
 
     refined = proposal_of(tmp_path, main=main, new=new)
+    execute(tmp_path / "main.db", "ALTER TABLE users ADD COLUMN phone TEXT")
+    again = proposal_in(tmp_path)
 
-    assert [table_map.into for table_map in refined.proposal.sources[0].maps] == ["new_users"]
+    [table_map] = refined.proposal.sources[0].maps
+    assert (table_map.into, table_map.older) == ("new_users", "main.db")
     assert (refined.objections, refined.proposal.decisions) == ((), 1)
+    assert "ADD COLUMN" in refined.proposal.sources[0].decide[0]
+    assert [each.into for each in again.proposal.sources[0].maps] == ["users"]
+    assert (again.objections, again.proposal.decisions) == ((), 0)
 
 
 def test_source_with_all_columns_is_first(tmp_path: Path) -> None:

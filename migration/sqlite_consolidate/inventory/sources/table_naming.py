@@ -59,7 +59,8 @@ class TableNaming:
         if not fits_into(table.table, first_table.table):
             difference = _difference(first_table.table, table.table)
             reason = f"{table.name} is declared differently in {first_file} ({difference})."
-            return _separate(table_map, source, reason)
+            is_older = fits_into(first_table.table, table.table)
+            return replace(_separate(table_map, source, reason), older=first_file if is_older else "")
         if is_stamp:
             if first_table.stamp is None or table.stamp is None or not table.stamp <= first_table.stamp:
                 return _separate(table_map, source, f"Its rows are not those of {first_file}.")
