@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours
+from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours, compare_structure
 from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
 from sqlite_consolidate.row_differences import RowDifferences
 from tests.support.databases import TARGET, Bench, Copied, source, table
@@ -264,3 +264,14 @@ def test_user_version_may_rise_since(copied: Copied, version: int, outcome: str)
         ("target: application_id", [0], [8], "failed"),
         ("target: encoding", [8], [8], "passed"),
     ]
+
+
+def test_new_target_has_the_user_version_of_its_source(bench: Bench) -> None:
+    """The run creates the target."""
+    bench.database("a.db", "PRAGMA user_version = 7", "CREATE TABLE t(k PRIMARY KEY)")
+
+    compared = bench.copied(source("a.db", "t")).compared
+
+    assert ("target: user_version", [7], [7], "passed") in observation_facts(
+        compare_structure.schema_as_planned(compared)
+    )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours, compare_structure
 from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch
+from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.plan.model import RequiredTable
 from tests.support.databases import TARGET, Bench, Copied, source, table
+from tests.support.missing.kinds import TABLES
 from tests.support.rows.comparisons import all_comparisons, observation_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 AS_OFTEN = "rows, equal ones as often as before"
 
@@ -357,3 +364,13 @@ def test_violated_check_has_this_sentence(copied: Copied) -> None:
     assert observation_lines(compare.integrity(copied.con)) == [
         "target: integrity_check | ok | CHECK constraint failed in ages | failed",
     ]
+
+
+def test_unexamined_table_is_named_beside_the_integrity(tmp_path: Path) -> None:
+    """The table needs what only its application has."""
+    TABLES[1].build(tmp_path / "a.db")
+
+    with closing(open_readonly(tmp_path / "a.db")) as con:
+        (line,) = observation_lines(compare.integrity(con))
+
+    assert line == "target: integrity_check | ok; not examined: odd | ok; not examined: odd | passed"
