@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.content.expected_rows import Rows, row_shape
+from sqlite_consolidate.engine.content.expected_rows import Rows, Shape, row_shape
 from sqlite_consolidate.engine.content.row_comparison import compare_rows
 from sqlite_consolidate.row_differences import (
     MAX_DIFFERENCES,
@@ -145,6 +145,18 @@ def test_rowid_of_expected_row_is_named_and_not_compared(con: sqlite3.Connection
 
     (row,) = comparison.differences().first
     assert (comparison.exact, row.kind, row.rowid) == (1, DifferenceKind.MISSING, 7)
+
+
+def test_row_that_its_rowid_identifies_is_named_by_it(con: sqlite3.Connection) -> None:
+    """Its first column is the rowid, and a value of it may be a number too."""
+    con.execute("CREATE TABLE t(a)")
+    con.execute("INSERT INTO t(rowid, a) VALUES (7, 70)")
+    shape = Shape("t", ("rowid", "a"), (((0, "BINARY"),),), by_rowid=True)
+
+    comparison = compare_rows(shape, [Rows(con, "SELECT rowid, a FROM t")], Rows(con, "SELECT rowid, a FROM t WHERE 0"))
+
+    (row,) = comparison.differences().first
+    assert (row.kind, row.rowid, row.key) == (DifferenceKind.MISSING, 7, ())
 
 
 def test_connection_reads_text_as_before_when_rows_were_read(con: sqlite3.Connection) -> None:
