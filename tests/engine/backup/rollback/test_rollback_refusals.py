@@ -306,11 +306,12 @@ def test_folder_that_is_missing_is_refused(root: Path) -> None:
     refused(root, ("no-folder", "logs"))
 
 
-def test_disk_with_too_little_space_is_refused(root: Path) -> None:
-    """The backup of a deleted archive is larger than what is free."""
+@pytest.mark.parametrize("file", ["logs/tasks.db", "workspace.db"])
+def test_disk_with_too_little_space_is_refused(root: Path, file: str) -> None:
+    """The backup of a deleted archive or of the target is larger than what is free."""
     (root / ARCHIVED).unlink()
     free = shutil.disk_usage(root).free
-    forge(root, "logs/tasks.db", {"size": free * 2})
+    forge(root, file, {"size": free * 2})
 
     with pytest.raises(ProblemError) as caught:
         roll_back(root, root / SET, change=ArchiveChange.REFUSED)
