@@ -57,7 +57,7 @@ def test_index_of_a_source_finds_rows_of_all(bench: Bench, index: tuple[str, ...
     bench.database(TARGET, ROWS, FIRST)
     bench.database("a.db", ROWS, *index, INDEXES, SECOND)
 
-    result = bench.copied(source("a.db", "t", "words"), **rebuilt(query))
+    result = bench.copied(source("a.db", "words", "t"), **rebuilt(query))
 
     assert search(result, "one OR two") == [1, 2]
     assert failures(result) == []

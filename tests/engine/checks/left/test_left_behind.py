@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.checks.preflight import find_unmapped_tables
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database
 from sqlite_consolidate.engine.sqlite.connections import open_new
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
+from tests.support.databases import Bench, source
 from tests.support.observations import numbers_in
 
 if TYPE_CHECKING:
@@ -80,3 +81,12 @@ def test_table_that_is_moved_is_not_left(facts: InspectedDatabase) -> None:
     assert problems == []
     assert "a.db:Moved" not in {finding.subject for finding in findings}
     assert len(findings) == 4
+
+
+def test_absent_optional_source_is_a_finding(bench: Bench) -> None:
+    """Nothing is moved from it."""
+    bench.database("a.db", "CREATE TABLE t(n)")
+
+    findings = bench.survey(source("a.db", "t"), source("b.db", "t", optional=True)).findings
+
+    assert [(finding.id, finding.subject) for finding in findings] == [("source-absent", "b.db")]
