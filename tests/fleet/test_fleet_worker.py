@@ -15,6 +15,8 @@ from sqlite_consolidate.fleet.bundle_summary import read_new_bundle
 from sqlite_consolidate.fleet.members import Member
 from sqlite_consolidate.fleet.rollup import row_from_run
 from sqlite_consolidate.fleet.worker import Job, WorkspaceRun, run_workspace
+from sqlite_consolidate.report.bundle import write_bundle
+from tests.support.reports import records
 from tests.support.workspaces.one_source import build_one_source
 
 if TYPE_CHECKING:
@@ -107,6 +109,19 @@ def test_file_that_is_no_file_is_named(tmp_path: Path, name: str) -> None:
 
     assert summary is not None
     assert "[bad-evidence]" in summary.headline
+
+
+def test_reason_of_a_failure_has_what_to_do(tmp_path: Path) -> None:
+    """A reader of the roll-up need not open the report first."""
+    failed = replace(records.failed("plan-valid", "shop.db", "no problem", "no such file."), todo="Name it. [no-file]")
+    write_bundle(tmp_path / "20261122_120000-migrate", replace(records.refused(), criteria=(failed,)), plan=b"")
+
+    summary = read_new_bundle(tmp_path, set())
+
+    assert summary is not None
+    (reason,) = summary.reasons
+    assert reason.startswith("plan-valid: shop.db: no such file. ")
+    assert reason.endswith("Name it. [no-file]")
 
 
 def test_bundle_of_a_run_is_read(tmp_path: Path) -> None:

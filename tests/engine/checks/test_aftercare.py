@@ -38,12 +38,16 @@ def sealed(root: Path) -> Manifest:
 
 
 def wrong(root: Path, sealed: Manifest) -> list[Observation]:
-    """Return every observation of a check that does not hold."""
+    """Return every observation of a check that does not hold.
+
+    Each that failed says what to do.
+    """
     observations = [
         *check.archives_unchanged(root, sealed),
         *check.target_right(check.read_consolidated_target(root, sealed), sealed),
         *check.no_new_source_files(root, sealed),
     ]
+    assert all(observation.todo for observation in observations if observation.holds is False)
     return [observation for observation in observations if not observation.holds]
 
 

@@ -10,6 +10,7 @@ import pytest
 from sqlite_consolidate.sample.build import build
 from tests.support.reports import records
 from tests.support.reports.browser_reports import write_reports
+from tests.support.reports.outcomes import DRAWN_IN_BROWSER, drawn
 from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def reports(chromium: Browser, folder: Path) -> dict[str, Path]:
             "refused": records.refused(),
             "unfinished": records.unfinished(),
             "hostile": records.hostile(),
+            **{name: record for name, record in drawn().items() if name in DRAWN_IN_BROWSER},
         },
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from tests.support.reports.outcomes import DRAWN_IN_BROWSER
 from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def test_report_shows_everything_without_scripts(chromium: Browser, reports: dic
         assert heard == []
 
 
-@pytest.mark.parametrize("kind", ["refused", *thorough("accepted", "hostile")])
+@pytest.mark.parametrize("kind", ["refused", "accepted", "hostile", *DRAWN_IN_BROWSER])
 def test_report_follows_the_rules_of_accessibility(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
     """Axe checks the rules of WCAG for names, landmarks, headings and tables."""
     with opened(chromium, reports[kind], bypass_csp=True) as (page, _):

@@ -12,6 +12,7 @@ from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence_json import to_json
 from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.statements.claims import CLAIMS, OTHERWISE, Place, claims_of
+from sqlite_consolidate.report.statements.endings import Ending, ending_of
 from tests.support.reports.claim_readings import READINGS, ClaimReader, wrong_claims
 from tests.support.reports.outcomes import drawn, scripted, with_outcome
 
@@ -28,6 +29,16 @@ def test_page_claims_what_its_evidence_says(name: str) -> None:
     record = _DRAWN[name]
 
     assert wrong_claims(render_page(record), json.loads(to_json(record))) == {}
+
+
+def test_every_outcome_of_a_report_is_read_back() -> None:
+    """The pages above are those of each way in which a run with a plan or an inventory ends."""
+    endings = {ending_of(record) for record in _DRAWN.values()}
+
+    assert endings >= {
+        Ending.ACCEPTED, Ending.REHEARSED, Ending.REFUSED, Ending.FAILED, Ending.INTERRUPTED, Ending.ROLLED_BACK,
+        Ending.INTACT, Ending.NOT_INTACT, Ending.FOUND,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -33,6 +33,11 @@ _OTHER_THAN_BEFORE = Comparison(
     {"criterion": 1, "finding": 1}, {"10-preflight": 0.5},
 )  # fmt: skip
 
+DRAWN_IN_BROWSER = (
+    "rehearsed", "refused early", "interrupted", "rolled back", "intact", "not intact", "inventory",
+)  # fmt: skip
+"""Names of records whose pages a browser opens beside those of an accepted, a refused and a hostile run."""
+
 _OF_INVENTORY = ("databases-found", "plan-proposed", "only-looked")
 
 
