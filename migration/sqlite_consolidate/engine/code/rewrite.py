@@ -15,11 +15,11 @@ from sqlite_consolidate.engine.code.insertions import add_definitions, add_impor
 from sqlite_consolidate.engine.code.scopes import shadowed_names
 from sqlite_consolidate.engine.code.source_files import CodeFile, find_line, is_python, read_code_file
 from sqlite_consolidate.engine.code.syntax import (
-    UNPARSABLE,
     PlainText,
     PythonCode,
     code_problem,
     compile_module,
+    is_unparsable,
     parse_tree,
 )
 from sqlite_consolidate.observation import Observation, equal, not_required
@@ -317,7 +317,7 @@ class RewriteBuilder:
             yield
         except ProblemError as error:
             for problem in error.problems:
-                fact = problem.what if problem.id == UNPARSABLE else beginning + problem.what
+                fact = problem.what if is_unparsable(problem) else beginning + problem.what
                 noted = replace(problem, subject=problem.subject or self.code.file, what=fact)
                 self.problems += [noted] if noted not in self.problems else []
 

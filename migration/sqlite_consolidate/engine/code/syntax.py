@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     import libcst
 
-UNPARSABLE = "code-unparsable"
-"""Id of the problem that libcst cannot read a statement, whatever is looked for in it."""
-
 _BY_HAND = "Change this file by hand, and take it out of the plan."
 _MARK = "_sqlite_consolidate_place_{}_"
 
@@ -39,6 +36,15 @@ def code_problem(id: str, fact: str, hint: str, file: str = "", line: int = 0) -
     """
     subject = f"{file}:{line}" if line else file
     return ProblemError(Problem(id, subject, fact, hint, criterion="references-found"))
+
+
+def is_unparsable(problem: Problem) -> bool:
+    """Return whether libcst cannot read a statement, whatever is looked for in it."""
+    return problem.id == "code-unparsable"
+
+
+def _unparsable(fact: str, file: str = "", line: int = 0) -> ProblemError:
+    return code_problem("code-unparsable", fact, _BY_HAND, file, line)
 
 
 def compile_module(source: str | bytes) -> CodeType:
@@ -313,7 +319,7 @@ def _expressions(text: str, file: str, line: int) -> list[tuple[Span, libcst.CST
         wrapper = MetadataWrapper(_module(text, file, line), unsafe_skip_copy=True)
         places = wrapper.resolve(ByteSpanPositionProvider)
     except RecursionError:
-        raise code_problem(UNPARSABLE, "it is nested too deeply to be read.", _BY_HAND) from None
+        raise _unparsable("it is nested too deeply to be read.") from None
     joined = [node for node in places if isinstance(node, cst.ConcatenatedString)]
     halves = {half for node in joined for half in (node.left, node.right)}
     characters = _character_offsets(text)
@@ -337,13 +343,9 @@ def _module(text: str, file: str, line: int) -> libcst.Module:
     try:
         module = cst.parse_module(code)
     except cst.ParserSyntaxError as error:
-        raise code_problem(
-            UNPARSABLE, f"libcst cannot read it ({error.message}).", _BY_HAND, file, line + error.raw_line
-        ) from None
+        raise _unparsable(f"libcst cannot read it ({error.message}).", file, line + error.raw_line) from None
     if module.code != code:  # in rare cases libcst drops blanks, and all later positions would be wrong
-        raise code_problem(
-            UNPARSABLE, "it has blanks that libcst loses: places in it cannot be told exactly.", _BY_HAND
-        )
+        raise _unparsable("it has blanks that libcst loses: places in it cannot be told exactly.")
     return module
 
 
