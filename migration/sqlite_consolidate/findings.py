@@ -19,7 +19,7 @@ STAGE_ERROR = "stage-error"
 LEVELS: dict[str, Level] = {
     STAGE_ERROR: "attention",
     "archive-deleted": "attention",
-    "archive-unignored": "note",
+    "archive-unignored": "attention",
     "backup-set-deleted": "attention",
     "bundle-of-run": "note",
     "changes-discarded": "attention",

@@ -57,14 +57,22 @@ def test_uncommitted_edits_and_untracked_files_are_findings(tmp_path: Path, insi
 
 
 def test_archive_that_git_would_add_is_a_finding(tmp_path: Path) -> None:
-    """An ignored one has none, and neither has one outside any repository."""
-    repository(tmp_path / "repository")
+    """An archive that git ignores has none, and neither has that of a tracked database."""
+    (tmp_path / "repository/app").mkdir(parents=True)
+    (tmp_path / "repository/.gitignore").write_text("*.sqlite3\n")
     (tmp_path / "repository/app/.gitignore").write_text("*.archived_*\n")
-    names = ["repository/a.db.archived_1", "repository/app/b.db.archived_1", "c.db.archived_1"]
+    databases = ["ignored.sqlite3", "tracked.db", "untracked.db", "app/ignored.sqlite3", "../outside.db"]
+    for database in databases[:2]:
+        (tmp_path / "repository" / database).touch()
+    commit(tmp_path / "repository")
+    archives = {f"repository/{database}": f"repository/{database}.archived_1" for database in databases}
 
-    findings = archive_findings(tmp_path, names)
+    findings = archive_findings(tmp_path, archives)
 
-    assert [(finding.id, finding.subject) for finding in findings] == [("archive-unignored", names[0])]
+    assert [(finding.level, finding.subject) for finding in findings] == [
+        ("attention", "repository/ignored.sqlite3.archived_1"),
+        ("attention", "repository/untracked.db.archived_1"),
+    ]
 
 
 def test_each_file_is_asked_of_its_own_repository(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pathspec import GitIgnoreSpec
@@ -43,24 +43,36 @@ def uncommitted_findings(root: Path, files: Sequence[str]) -> list[Finding]:
     return [_finding(file, states[file]) for file in files if file in states]
 
 
-def archive_findings(root: Path, archives: Sequence[str]) -> list[Finding]:
+def archive_findings(root: Path, archives: Mapping[str, str]) -> list[Finding]:
     """Return a finding for each archive that ``git add`` would add.
 
-    Without git, or outside a repository, there is no finding. Nothing is written.
+    A database that git tracks is left out, because its rows are in the repository already. Without git, or outside a
+    repository, there is no finding. Nothing is written.
 
     Args:
         root: The workspace.
-        archives: Names that the archived databases are going to have, relative to it.
+        archives: Each database that is going to be archived to its name as an archive, relative to the workspace.
     """
     by_folder = defaultdict(list)
-    for archive in archives:
-        by_folder[(root / archive).parent].append(archive)
-    added = []
-    for folder, some in by_folder.items():
-        ignored = _ignored_by_git(folder, [PurePosixPath(archive).name for archive in some])
-        added += [archive for archive in some if ignored is not None and PurePosixPath(archive).name not in ignored]
+    for database in archives:
+        by_folder[PurePosixPath(database).parent].append(database)
+    added = set()
+    for folder, databases in by_folder.items():
+        ignored = _ignored_by_git(root / folder, [PurePosixPath(archives[database]).name for database in databases])
+        if ignored is not None:
+            unignored = [database for database in databases if PurePosixPath(archives[database]).name not in ignored]
+            added |= set(unignored) - _tracked_by_git(root / folder, unignored)
     text = "would be added by git add, with all rows of the database: add *.archived_* to .gitignore."
-    return [Finding.of("archive-unignored", archive, text) for archive in added]
+    return [Finding.of("archive-unignored", archives[database], text) for database in archives if database in added]
+
+
+def _tracked_by_git(folder: Path, files: Sequence[str]) -> set[str]:
+    """Return the files of one folder that git tracks."""
+    names = {PurePosixPath(file).name: file for file in files}
+    result = run_git(folder, "ls-files", "-z", "--", *(f":(literal){name}" for name in names)) if names else None
+    if result is None or result.returncode:
+        return set()
+    return {names[name] for name in map(os.fsdecode, result.stdout.split(b"\0")) if name in names}
 
 
 def _uncommitted_states(root: Path, folder: PurePosixPath, files: Sequence[str]) -> dict[str, str]:

@@ -86,7 +86,7 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     inspected.findings[:0] = journals.findings
     inspected.findings += others.other_findings(inspected.problems)
     inspected.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
-    archives = [archived_name(facts.file, run.stamp) for facts in inspected.sources.values()]
+    archives = {facts.file: archived_name(facts.file, run.stamp) for facts in inspected.sources.values()}
     inspected.findings += archive_findings(run.live, archives)
     if run.rehearsal.passed and not run.is_rehearsal:
         inspected.findings += changed_offsets(
