@@ -279,6 +279,25 @@ def test_property_has_words_where_it_is_not_declared() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("default", "text"), [("`a``b`", "a`b"), ('"a""b"', 'a"b'), ("[a``b]", "a``b"), ("`it's`", "it''s")]
+)
+def test_quoted_name_is_the_default_that_sqlite_stores(default: str, text: str) -> None:
+    """The same text in quotes of its own is no other default."""
+    tables = [schema_of(f"CREATE TABLE t(a DEFAULT {value})").tables["t"] for value in (default, f"'{text}'")]
+    named, stored = (column_properties(table.columns[0], table)["default"] for table in tables)
+
+    assert named == stored == f"default '{text}'"
+
+
+def test_quote_in_a_name_is_doubled_by_spelling_only() -> None:
+    """A bracket is never doubled."""
+    checks = [schema_of(f"CREATE TABLE t(a CHECK ({name} > 1), {name})") for name in ('"x""y"', '[x"y]', '[x""y]')]
+    doubled, bracketed, other = (table_declarations(schema.tables["t"], schema)["CHECK"].keys() for schema in checks)
+
+    assert doubled == bracketed != other
+
+
 CLAUSES = """CREATE TABLE t(
     a TEXT COLLATE NOCASE CHECK( A>1 ) NOT NULL ON CONFLICT FAIL,
     b REFERENCES parent DEFERRABLE INITIALLY DEFERRED,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN
+from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, without_quotes
 from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ def _comparable_default(text: str) -> str:
 
 
 def _as_text(name: str) -> str:
-    plain = name[1:-1].replace('""', '"') if name.startswith('"') else name[1:-1]
-    return "'" + plain.replace("'", "''") + "'"
+    return "'" + without_quotes(name).replace("'", "''") + "'"
 
 
 def table_declarations(table: Table, schema: Schema) -> dict[str, dict[str, str]]:
@@ -287,7 +286,7 @@ def _group_tokens(sql: str, names: Collection[str]) -> _Group:
             group.span = slice(group.span.start, token.start())
             open_groups[-1].append(group)
         elif not token["gap"]:
-            open_groups[-1].append(word or token["text"] or _unquoted(token["name"][1:-1], names))
+            open_groups[-1].append(word or token["text"] or _unquoted(without_quotes(token["name"]), names))
     return open_groups[0]
 
 

@@ -44,13 +44,17 @@ def same_except_defaults(left: str, right: str) -> bool:
 def words_of(sql: str) -> list[str]:
     """Return the folded tokens of a statement without quotes around names and texts."""
     return [
-        folded(token["word"] or _without_quotes(token["name"] or token["text"]))
+        folded(token["word"] or without_quotes(token["name"] or token["text"]))
         for token in TOKEN.finditer(sql)
         if not token["gap"]
     ]
 
 
-def _without_quotes(text: str) -> str:
+def without_quotes(text: str) -> str:
+    """Return the name or text that a quoted token stands for.
+
+    A quote inside it is doubled in the token, but a bracket never is.
+    """
     return text[1:-1] if text.startswith("[") else text[1:-1].replace(text[0] * 2, text[0])
 
 
@@ -60,7 +64,7 @@ def _tokens(sql: str) -> list[str]:
         if token["text"]:
             tokens.append(token["text"])
         elif token["name"]:
-            tokens.append(token["name"][1:-1])
+            tokens.append(without_quotes(token["name"]))
         elif token["word"]:
             tokens.append(folded(token["word"]))
     return tokens
