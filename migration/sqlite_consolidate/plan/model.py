@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from sqlite_consolidate.plan.constants import Constant, fill_in
+from sqlite_consolidate.plan.parts.derived import Rebuild, Refresh, Stale
 from sqlite_consolidate.plan.parts.programs import Insert, Logs, Reference, Scan, Smoke
+from sqlite_consolidate.plan.parts.run import Change, ConnectionPart, Estimates, Rehearsal
 from sqlite_consolidate.plan.values import (
     FileInside,
     FolderName,
@@ -20,7 +22,6 @@ from sqlite_consolidate.plan.values import (
     PathInside,
     Patterns,
     Seconds,
-    SetupFunction,
     none_of_parts,
 )
 from sqlite_consolidate.text import fits_name, lower_ascii
@@ -30,15 +31,6 @@ if TYPE_CHECKING:
 
 ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source", "prefer-newer"]
 Keys = Literal["keep", "renumber"]
-
-
-class Change(Part):
-    """Hold the fields of the change record, which page one of the report shows."""
-
-    id: str = ""
-    reason: str = ""
-    requested_by: str = ""
-    approved_by: str = ""
 
 
 class Refers(Part):
@@ -221,83 +213,6 @@ class RequiredTable(Part):
 
     name: Name
     create: Name
-
-
-class Rehearsal(Part):
-    """Name files that a rehearsal does not copy, by patterns such as ``media/*``.
-
-    A file that the plan names elsewhere is copied all the same.
-    """
-
-    exclude: Patterns = ()
-
-
-class Stale(Part):
-    """Accept that derived data of the target is not brought up to date.
-
-    Attributes:
-        name: Search index, trigger, or table that a trigger writes.
-        reason: Why that is accepted.
-    """
-
-    name: Name
-    reason: Name
-
-
-class Refresh(Part):
-    """Set columns of a table of the target again after the rows have arrived.
-
-    Attributes:
-        table: Table of the target.
-        columns: The columns that are set. All others are proved unchanged.
-        set_: TOML key ``set``. SQL after SET of an UPDATE, which may read all tables of the target.
-        where: SQL condition of the rows that are set. If it is empty, all are.
-        reason: Why the columns do not arrive right.
-    """
-
-    table: Name
-    columns: Annotated[list[Name], Field(min_length=1)]
-    set_: Name = Field(alias="set")
-    where: str = ""
-    reason: Name
-
-
-class Rebuild(Part):
-    """Rebuild a search index of the target after the rows have arrived.
-
-    Attributes:
-        table: FTS3, FTS4, FTS5, R-tree or Geopoly table of the target.
-        from_: TOML key ``from``. Query of the rowid and of all columns in their order. Empty for external content.
-    """
-
-    table: Name
-    from_: str = Field(default="", alias="from")
-
-
-class Estimates(Part):
-    """State the seconds that the plan expects the stages to take.
-
-    The report shows them beside the measured times. 0 means that there is no estimate.
-    """
-
-    backup: Seconds = 0.0
-    schema_: Seconds = Field(default=0.0, alias="schema")
-    references: Seconds = 0.0
-    smoke: Seconds = 0.0
-    archive: Seconds = 0.0
-
-
-class ConnectionPart(Part):
-    """Name the function of the application that prepares each connection of a run.
-
-    Attributes:
-        setup: A Python file inside the workspace and a function in it, such as ``tools/setup.py:register``. It is
-            called with an object that adds collations, functions and extensions to a connection.
-        path: Folders inside the workspace from which the file imports.
-    """
-
-    setup: SetupFunction = ""
-    path: list[PathInside] = []
 
 
 class Plan(Part):

@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup.copied_files import Kind
 from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace
-from sqlite_consolidate.plan.model import Rehearsal
+from sqlite_consolidate.plan.parts.run import Rehearsal
 from tests.support.database_files import make_database
 from tests.support.workspaces.copied import names, plan, rows
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours
-from sqlite_consolidate.plan.model import Stale
+from sqlite_consolidate.plan.parts.derived import Stale
 from tests.support.databases import TARGET, Bench, failed_subjects, source, table
 
 ROWS = "CREATE TABLE t(id INTEGER PRIMARY KEY, body)"

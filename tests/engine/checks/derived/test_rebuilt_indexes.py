@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.checks.derived.declared_rebuilds import plan_rebu
 from sqlite_consolidate.engine.checks.derived.derived_right import NOTHING_DERIVED, derived_right
 from sqlite_consolidate.engine.checks.derived.rebuilt_contents import INTACT
 from sqlite_consolidate.engine.sqlite.schema.derivations import DerivationReader
-from sqlite_consolidate.plan.model import Rebuild, Stale
+from sqlite_consolidate.plan.parts.derived import Rebuild, Stale
 from tests.support.databases import TARGET, Bench, failed_subjects, source
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 
 from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbours
 from sqlite_consolidate.engine.checks.derived.derived_right import derived_right
-from sqlite_consolidate.plan.model import Rebuild
+from sqlite_consolidate.plan.parts.derived import Rebuild
 from sqlite_consolidate.problem import ProblemError
 from tests.support.databases import TARGET, Bench, failed_subjects, source
 

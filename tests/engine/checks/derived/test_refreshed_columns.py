@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.checks.comparison import compare, compare_neighbo
 from sqlite_consolidate.engine.checks.derived.derived_right import derived_right
 from sqlite_consolidate.engine.checks.references.references_kept import references_kept
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
-from sqlite_consolidate.plan.model import Rebuild, Refresh, Stale
+from sqlite_consolidate.plan.parts.derived import Rebuild, Refresh, Stale
 from sqlite_consolidate.problem import ProblemError
 from tests.support.databases import TARGET, Bench, Copied, failed_subjects, source, table
 

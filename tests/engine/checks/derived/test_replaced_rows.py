@@ -8,7 +8,7 @@ import pytest
 
 from sqlite_consolidate.engine.sqlite.schema.derivations import reads_rows, trigger_event
 from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
-from sqlite_consolidate.plan.model import Rebuild, Stale
+from sqlite_consolidate.plan.parts.derived import Rebuild, Stale
 from tests.support.databases import TARGET, Bench, source, table
 from tests.support.observations import numbers_in
 from tests.support.thorough import thorough

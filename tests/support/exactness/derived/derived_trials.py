@@ -9,7 +9,8 @@ import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.plan.model import Leave, Rebuild, Refresh, Source, Stale, TableMap
+from sqlite_consolidate.plan.model import Leave, Source, TableMap
+from sqlite_consolidate.plan.parts.derived import Rebuild, Refresh, Stale
 from tests.support.exactness.accepting import consolidate
 from tests.support.exactness.derived.drawn_derived import COUNTED, SET, WORDS, create, draw, write
 from tests.support.exactness.exact import files

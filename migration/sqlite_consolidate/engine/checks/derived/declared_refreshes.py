@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.sqlite.schema.derivations import DerivationReader
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
-    from sqlite_consolidate.plan.model import Refresh as Entry
+    from sqlite_consolidate.plan.parts.derived import Refresh as Entry
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 

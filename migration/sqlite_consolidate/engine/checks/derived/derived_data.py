@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
-    from sqlite_consolidate.plan.model import Stale
+    from sqlite_consolidate.plan.parts.derived import Stale
 
 _KEEPS_EACH_ROW = ("refuse", "skip-identical")
 _ACCEPT = 'accept that {0} is stale: [[stale]] with name = "{0}" and a reason'
