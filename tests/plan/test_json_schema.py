@@ -76,3 +76,22 @@ def test_schema_keys_have_toml_names_and_descriptions() -> None:
     assert "import" in parts["Reference"]["properties"]
     described = parts["Source"]["properties"]["optional"]["description"]
     assert described in " ".join((Source.__doc__ or "").split())
+
+
+def part_of(key: dict[str, Any]) -> str:
+    """Return the part of the plan that a key holds, once or as a list."""
+    return str(key.get("$ref", "") or key.get("items", {}).get("$ref", ""))
+
+
+def test_each_key_has_a_meaning() -> None:
+    """A key that holds a part of the plan has the description of that part."""
+    schema = json.loads(json_schema())
+    keys = {
+        f"{part}.{name}": key
+        for part, model in ({"Plan": schema} | schema["$defs"]).items()
+        for name, key in model["properties"].items()
+    }
+
+    meanings = {name: key.get("description", "") or part_of(key) for name, key in keys.items()}
+
+    assert [name for name, meaning in meanings.items() if not meaning] == []

@@ -107,7 +107,12 @@ class Leave(Part):
     """Name objects of a source that are not moved, by shell patterns such as ``agent_*``.
 
     Attributes:
+        tables: Tables that stay in the archive, with their rows.
+        views: Views that stay in the archive.
+        triggers: Triggers that stay in the archive.
+        indexes: Indexes that stay in the archive.
         files: Files that the pattern of the source matches and that are no sources of it. These are patterns of paths.
+        reason: Why they are not moved.
     """
 
     tables: Patterns = ()
@@ -130,6 +135,8 @@ class Source(Part):
         file: Path inside the workspace, or a pattern of paths with ``*`` and ``?``. Each file of a pattern is a source.
         optional: True if the file may be absent. Its absence is then a note, not a refusal.
         priority: Order of transfer, small numbers first. Sources of equal priority keep the order of the file.
+        risk: Risk of moving it, in words that the report shows.
+        reason: Why it has this priority and risk, in words that the report shows.
         estimate: Seconds that the plan expects its transfer to take, or None.
         constants: Columns of the target that have one value in every row of this source. A table whose source has such
             a column keeps the values of the source. In a text, ``{stem}``, ``{name}`` and ``{file}`` stand for the name
@@ -209,7 +216,12 @@ class Source(Part):
 
 
 class RequiredTable(Part):
-    """Name a table that the target must have even if no source contains it."""
+    """Name a table that the target must have even if no source contains it.
+
+    Attributes:
+        name: Name of the table.
+        create: CREATE TABLE statement by which the run creates it if the target lacks it.
+    """
 
     name: Name
     create: Name
@@ -219,6 +231,7 @@ class Plan(Part):
     """Describe a whole consolidation in format 1.
 
     Attributes:
+        format: Number of the format in which the plan is written.
         name: Name of the consolidation, which begins the name of each backup set.
         target: Database that receives the tables. The run creates it if it is absent.
         backups: Folder for backup sets, inside the workspace.

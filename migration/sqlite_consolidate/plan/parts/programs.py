@@ -49,6 +49,7 @@ class Exemption(Part):
     Attributes:
         path: The file, the folder or the pattern.
         pattern: The name, or pattern of names, that is exempt there, as the run states it. If it is empty, all are.
+        reason: Why the reference may stay.
     """
 
     path: PathInside

@@ -8,7 +8,14 @@ from sqlite_consolidate.plan.values import Part, PathInside, Patterns, Seconds, 
 
 
 class Change(Part):
-    """Hold the fields of the change record, which page one of the report shows."""
+    """Hold the fields of the change record, which page one of the report shows.
+
+    Attributes:
+        id: Number or name of the change, as a ticket has it.
+        reason: Why the databases are consolidated.
+        requested_by: Who asked for the change.
+        approved_by: Who approved the change.
+    """
 
     id: str = ""
     reason: str = ""
@@ -20,6 +27,9 @@ class Rehearsal(Part):
     """Name files that a rehearsal does not copy, by patterns such as ``media/*``.
 
     A file that the plan names elsewhere is copied all the same.
+
+    Attributes:
+        exclude: Paths relative to the workspace, or patterns of them. ``*`` matches ``/`` too.
     """
 
     exclude: Patterns = ()
@@ -29,6 +39,13 @@ class Estimates(Part):
     """State the seconds that the plan expects the stages to take.
 
     The report shows them beside the measured times. 0 means that there is no estimate.
+
+    Attributes:
+        backup: Seconds for the stage that backs up databases and code.
+        schema_: TOML key ``schema``. Seconds for the stage that creates the tables in the target.
+        references: Seconds for the stage that rewrites the code.
+        smoke: Seconds for the stage that runs the smoke tests.
+        archive: Seconds for the stage that renames the sources.
     """
 
     backup: Seconds = 0.0
