@@ -15,7 +15,11 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def run_as_reader(folder: Path, commands: str) -> tuple[int, str]:
-    """Run commands as a reader does, and return the last exit code and all output."""
+    """Run commands as a reader does, and return the last exit code and all output.
+
+    The commands begin in the folder in which the commands before them ended, as in one shell.
+    """
+    place = folder.parent / "place"
     programs = folder.parent / "bin"
     programs.mkdir(exist_ok=True)
     module = "sqlite_consolidate.pytest_plugin.commands.console"
@@ -27,8 +31,8 @@ def run_as_reader(folder: Path, commands: str) -> tuple[int, str]:
     python = Path(sys.executable).parent  # as in an environment that is activated: `python` imports sqlite_utils
     environment["PATH"] = f"{programs}:{python}:{environment['PATH']}"
     ran = subprocess.run(
-        ["sh", "-e", "-c", commands],
-        cwd=folder,
+        ["sh", "-e", "-c", f"trap 'pwd > \"{place}\"' EXIT\n{commands}"],
+        cwd=place.read_text("utf-8").removesuffix("\n") if place.exists() else folder,
         env=environment,
         capture_output=True,
         text=True,
