@@ -89,12 +89,8 @@ class Inventory:
 
     @property
     def live(self) -> tuple[Entry, ...]:
-        """Return the databases with rows that have to be moved, conflicted copies last.
-
-        A table has then the name that its original gives it.
-        """
-        live = (entry for entry in self.entries if entry.is_live)
-        return tuple(sorted(live, key=lambda entry: entry.role == "conflict"))
+        """Return the databases with rows that have to be moved."""
+        return tuple(entry for entry in self.entries if entry.is_live)
 
     @property
     def is_one_at_most(self) -> bool:

@@ -105,9 +105,11 @@ def test_conflicted_copy_follows_its_original(tmp_path: Path) -> None:
     for file, body in (("main.db", "a"), ("notes (1).db", "b"), ("notes.db", "c")):
         execute(tmp_path / file, sql.format(body))
 
-    inventory = take_inventory(tmp_path, lambda _words: None)
+    proposal = propose_plan(take_inventory(tmp_path, lambda _words: None))
 
-    assert [entry.file for entry in inventory.live] == ["main.db", "notes.db", "notes (1).db"]
+    assert proposal is not None
+    assert proposal.target == "main.db"
+    assert [source.file for source in proposal.sources] == ["notes.db", "notes (1).db"]
 
 
 def test_conflicted_copy_with_equal_rows_is_a_copy(tmp_path: Path) -> None:

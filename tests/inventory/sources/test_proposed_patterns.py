@@ -149,7 +149,7 @@ def test_conflicted_copy_is_no_file_of_a_pattern(tmp_path: Path) -> None:
         tmp_path, main=MAIN, **{f"p/{name}": sql for name, sql in names.items()}, **{"p/a (1)": other}
     )
 
-    assert [file for _, file, _ in sources(refined)] == ["p/a (1).db", "p/*.db"]
+    assert [file for _, file, _ in sources(refined)] == ["p/*.db", "p/a (1).db"]
     assert exceptions(refined) == [("p/a (1).db", 0)]
     assert refined.objections == ()
 

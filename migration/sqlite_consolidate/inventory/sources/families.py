@@ -74,7 +74,9 @@ class Family:
 
 
 def find_families(root: Path, entries: Iterable[Entry], target: str) -> list[Family]:
-    """Return the sources of a plan, in the order of their first files.
+    """Return the sources of a plan in the order of their first files, conflicted copies last.
+
+    A table has then the name that its original gives it.
 
     Files of one schema are one source if a pattern matches them, and no database that is moved but the target. A few
     other files, such as copies and damaged ones, are its exceptions.
@@ -96,7 +98,7 @@ def find_families(root: Path, entries: Iterable[Entry], target: str) -> list[Fam
                 families.append(family)
                 rest = [entry for entry in rest if entry not in group]
     families += [Family(entry.file, (entry,)) for entry in rest if entry.is_live]
-    return sorted(families, key=lambda family: family.files[0])
+    return sorted(families, key=lambda family: (family.entries[0].role == "conflict", family.files[0]))
 
 
 def _by_depth(file: str) -> object:
