@@ -90,19 +90,27 @@ class _KeyMaps:
         self.con.execute("BEGIN")
         self._name_maps()
         self._read_target()
+        numbers_of_source: dict[str, list[int]] = {}
+        for number, mapping in enumerate(self.databases.mappings):
+            numbers_of_source.setdefault(mapping.source.name, []).append(number)
         for source in self.databases.plan.in_order:
-            mappings_of_source = [mapping for mapping in self.databases.mappings if mapping.source.name == source.name]
-            matching = [mapping for mapping in mappings_of_source if mapping.table_map.match]
+            numbers = numbers_of_source.get(source.name, [])
+            matching = [mapping for mapping in self._mappings(numbers) if mapping.table_map.match]
             for mapping in self._in_order(matching):
                 self.limits.deadline.start_step(f"the rows of {mapping.subject} that match")
                 self._match(mapping)
-            for mapping in matching:
-                self._compare(mapping)
-            for mapping in self.databases.mappings:
-                if mapping.source.name == source.name and folded(mapping.into.name) in self._standing:
-                    self._add(mapping)
+            for number, mapping in zip(numbers, self._mappings(numbers), strict=True):
+                if mapping.table_map.match:
+                    self._compare(mapping, number)
+            for number, mapping in zip(numbers, self._mappings(numbers), strict=True):
+                if folded(mapping.into.name) in self._standing:
+                    self._add(mapping, number)
         self._create_views()
         self.con.execute("COMMIT")
+
+    def _mappings(self, numbers: Sequence[int]) -> list[TableMapping]:
+        """Return the mappings with these numbers as they are now."""
+        return [self.databases.mappings[number] for number in numbers]
 
     def _create_views(self) -> None:
         """Create a view of the rows of each origin in a table of which rows are updated."""
@@ -255,7 +263,7 @@ class _KeyMaps:
             " WHERE standing IS NOT NULL"
         )
 
-    def _compare(self, mapping: TableMapping) -> None:
+    def _compare(self, mapping: TableMapping, number: int) -> None:
         """Compare the remaining columns of matched rows, and state the result in the mapping."""
         name = f"main.{quoted(self._names[table_id(mapping)])}"
         standing, rowid = self._standing[folded(mapping.into.name)], staged_rowid(mapping)
@@ -282,10 +290,8 @@ class _KeyMaps:
             updating,
             self._numbers(mapping),
         )
-        self.databases.mappings = [
-            replace(other, matched=matched) if table_id(other) == table_id(mapping) else other
-            for other in self.databases.mappings
-        ]
+        before, after = self.databases.mappings[:number], self.databases.mappings[number + 1 :]
+        self.databases.mappings = [*before, replace(mapping, matched=matched), *after]
         self._judge(mapping, name, matched)
 
     def _is_newer(self, mapping: TableMapping, rows: Projection) -> str:
@@ -355,9 +361,9 @@ class _KeyMaps:
         hint = "Name columns in match that identify one row, or correct the rows."
         self.databases.problems.append(Problem("match-ambiguous", mapping.subject, fact, hint, criterion="keys-free"))
 
-    def _add(self, mapping: TableMapping) -> None:
+    def _add(self, mapping: TableMapping, origin: int) -> None:
         """Let the rows of a source stand before the next one."""
-        standing, origin = self._standing[folded(mapping.into.name)], self.databases.mappings.index(mapping)
+        standing = self._standing[folded(mapping.into.name)]
         if mapping.matched and mapping.matched.updating:
             standing.update(mapping, mapping.matched)
         if mapping.source.name in self.databases.staged:

@@ -35,7 +35,8 @@ def find_unmatchable(databases: InspectedDatabases, followed: FollowedKeys) -> I
         if mapping.table_map.match:
             yield from _missing_columns(mapping)
             of_key = (*_of_key(mapping, followed), *_of_divided_key(mapping, references), *_of_policy(mapping))
-            for fact, hint in (*_of_table(mapping), *of_key, *_of_others(mapping, databases.mappings)):
+            sharing = databases.mappings_into(mapping.into.name)
+            for fact, hint in (*_of_table(mapping), *of_key, *_of_others(mapping, sharing)):
                 yield Problem("match-impossible", mapping.subject, fact, hint, criterion="keys-free")
 
 
@@ -120,14 +121,15 @@ def _of_policy(mapping: TableMapping) -> Iterator[tuple[str, str]]:
         yield fact, 'Choose "skip-identical" or "prefer-target", or declare a primary key in the target.'
 
 
-def _of_others(mapping: TableMapping, mappings: Sequence[TableMapping]) -> Iterator[tuple[str, str]]:
+def _of_others(mapping: TableMapping, sharing: Sequence[TableMapping]) -> Iterator[tuple[str, str]]:
+    """Yield why the mappings into the same table rule out ``match``."""
     if names := [
         name for name in mapping.match_columns if folded(name) in refreshed_columns(mapping.plan, mapping.into.name)
     ]:
         fact = f"a [[refresh]] sets {join_names(names)} again, by which rows match."
         yield fact, "Match by other columns, or leave these out of the refresh."
-    for other in mappings:
-        if other is mapping or folded(other.into.name) != folded(mapping.into.name):
+    for other in sharing:
+        if other is mapping:
             continue
         if other.source.name == mapping.source.name:
             fact = f"{other.table_map.name} of the same source is moved to {mapping.into.name} as well."
