@@ -67,7 +67,8 @@ def _steps_for_archive(
         restore.roll_back_hot_journal(old)
     if os.path.lexists(new) and restore.is_empty_placeholder(old):
         text = f"removed the empty file that was created under the name {copy.file} since"
-        yield Step(text, partial(restore.remove_empty_placeholder, old))
+        kind = "removed the empty files that were created under the names of {} since"
+        yield Step(text, partial(restore.remove_empty_placeholder, old), kind=kind)
     elif os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
         yield Problem(
             "created-again",
@@ -100,7 +101,8 @@ def _steps_for_archive(
             yield from restore_steps(old, folder, copy)
         else:
             action = partial(archive.rename_back, old, digests)
-            yield Step(f"renamed {archived} back to {copy.file}", action, place=new.parent)
+            text = f"renamed {archived} back to {copy.file}"
+            yield Step(text, action, place=new.parent, kind="renamed {} back")
     elif not os.path.lexists(old):
         yield from sidecar_steps(old, folder)
         yield from restore_steps(old, folder, copy)

@@ -23,6 +23,7 @@ from sqlite_consolidate.engine.backup.rollback.steps import (
     RollbackResult,
     Step,
     damaged_copy_problems,
+    folded_texts,
     place_problems,
     restore_steps,
     restored_observations,
@@ -138,8 +139,8 @@ def _take_steps(steps: Sequence[Step], folder: Path, ledger: Ledger, result: Rol
     release_space(folder)
     ledger.note("putting-back")
     result.discarded.extend(step.discards for step in steps if step.discards)
-    for step in steps:
-        result.steps.extend(text for text in (step.action(), step.text) if text)
+    for step, listed in zip(steps, folded_texts(steps), strict=True):
+        result.steps.extend(text for text in (step.action(), listed) if text)
 
 
 def _manifest_problems(folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Problem]:
@@ -197,7 +198,7 @@ def _code_steps(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> I
             )
         yield from damaged_copy_problems(folder, code.copy, code.sha256)
         action = partial(_restore_code, path, folder / code.copy, code.mode)
-        yield Step(f"restored {code.file}", action, place=path.parent, size=code.size)
+        yield Step(f"restored {code.file}", action, place=path.parent, size=code.size, kind="restored {}")
 
 
 def _restore_code(path: Path, copy: Path, mode: int) -> None:

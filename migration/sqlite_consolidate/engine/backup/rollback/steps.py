@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -15,10 +16,12 @@ from sqlite_consolidate.engine.content.contents import digest_or_reason, read_co
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.observation import Observation, equal, with_differences
+from sqlite_consolidate.plan.patterns import MOST_LISTED
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
@@ -46,6 +49,7 @@ class Step:
         place: Folder in which the step creates or renames a file, or None.
         size: Number of bytes that the step writes at most.
         discards: File whose later changes are no longer in place after the step, or empty.
+        kind: Text of many such steps, with ``{}`` for their files. It is empty if each of them is listed.
     """
 
     text: str
@@ -54,6 +58,7 @@ class Step:
     place: Path | None = None
     size: int = 0
     discards: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class RollbackResult:
     There are no steps if the run had changed nothing.
 
     Attributes:
-        steps: Texts of the steps.
+        steps: Texts of the steps. Beyond the first of a kind, one text has the number of the others.
         discarded: Files that a step has replaced, although they had changed since the run.
         observations: What the rollback observed afterwards.
     """
@@ -90,6 +95,23 @@ def steps_or_raise(results: list[Step | Problem]) -> list[Step]:
     return [result for result in results if isinstance(result, Step)]
 
 
+def folded_texts(steps: Sequence[Step]) -> Iterator[str]:
+    """Yield the text of each step, with one for all that follow the first of their kind.
+
+    The text of a step that another text counts is empty.
+    """
+    numbers, places = Counter(step.kind for step in steps), Counter[str]()
+    for step in steps:
+        place = places[step.kind]
+        places[step.kind] += 1
+        if not step.kind or place < MOST_LISTED:
+            yield step.text
+        elif place == MOST_LISTED:
+            yield step.kind.format(counted(numbers[step.kind] - MOST_LISTED, "further file"))
+        else:
+            yield ""
+
+
 def sidecar_steps(database: Path, folder: Path) -> Iterator[Step]:
     """Yield a step that moves each leftover sidecar file to the backup set.
 
@@ -102,7 +124,8 @@ def sidecar_steps(database: Path, folder: Path) -> Iterator[Step]:
 def step_aside(path: Path, folder: Path, discards: str = "") -> Step:
     """Return a step that moves a file to the backup set."""
     text, action = f"set {path.name} aside in {folder.name}", partial(restore.move_to_backup_set, path, folder)
-    return Step(text, action, place=path.parent, size=path.lstat().st_size, discards=discards)
+    size, kind = path.lstat().st_size, f"set {{}} aside in {folder.name}"
+    return Step(text, action, place=path.parent, size=size, discards=discards, kind=kind)
 
 
 def restore_steps(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step | Problem]:
@@ -110,7 +133,7 @@ def restore_steps(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step
     yield from damaged_copy_problems(folder, copy.copy, copy.sha256)
     text = f"restored {copy.file} from the backup set"
     action = partial(restore.restore_file, path, folder / copy.copy, copy.mode)
-    yield Step(text, action, place=path.parent, size=copy.size)
+    yield Step(text, action, place=path.parent, size=copy.size, kind="restored {} from the backup set")
 
 
 def damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Problem]:
