@@ -47,20 +47,24 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
     # The number comes first, because two sources can be told apart by dots or by case alone.
     prefixes = {database.name: f"{number}.{database.name}" for number, database in enumerate(indirect, 1)}
-    stagings = [StagingDatabase(folder / f"gathered-{number}.db", encoding, limits) for number in range(len(groups))]
-    for staging, group in zip(stagings, groups, strict=True):
+    first: StagingDatabase | None = None
+    for number, group in enumerate(groups):
+        staging = StagingDatabase(folder / f"gathered-{number}.db", encoding, limits)
         for database in group:
             databases.staged[database.name] = staging.path
             _stage(databases, database, staging, prefixes[database.name], recode=database.name in recoded)
             if database.name in recoded:
                 databases.findings.append(_recoded_finding(database, encoding))
+        if first:
+            staging.close()  # a connection keeps the names of thousands of tables in memory
+        first = first or staging
     databases.mappings = [
         _as_staged(mapping, prefixes[mapping.source.name]) if mapping.source.name in databases.staged else mapping
         for mapping in databases.mappings
     ]
-    leave_unfollowed(stagings[0].connection, databases)
-    for staging in stagings:
-        staging.close()
+    if first:
+        leave_unfollowed(first.connection, databases)
+        first.close()
 
 
 def _groups(
