@@ -13,6 +13,7 @@ from sqlite_consolidate.report.evidence import Finding
 from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.statements.checklist import checklist
 from tests.support.reports import records
+from tests.support.reports.outcomes import drawn
 
 if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
@@ -45,6 +46,18 @@ def test_page_one_has_seven_kinds_of_findings(accepted: Record) -> None:
     assert "1 more of this kind" in first_page
     assert "and 2 more kinds" in first_page
     assert below.count('<li class="attention">') == 10
+
+
+def test_cause_comes_before_its_symptom() -> None:
+    """A smoke test that failed is told in one line, after the criteria of the database."""
+    page = render_page(drawn()["not intact"]).split(_END_OF_PAGE_ONE)[0]
+    failures = page[page.index('<ul class="failures">') : page.index('<ul class="counts"')]
+
+    assert failures.index("target-right</a>") < failures.index("smoke:WMS CLI</a>")
+    assert failures.count("<li>") == 2
+    assert "Missing: no table tasks" in failures
+    assert "raise" not in failures
+    assert "\\n" not in page
 
 
 @pytest.mark.parametrize(

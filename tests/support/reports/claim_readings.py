@@ -119,9 +119,15 @@ class Document:
 
     @property
     def failures(self) -> int:
-        """Return the number of failed entries, and of stages that failed without one."""
-        failed = [entry for entry in self["criteria"] if entry["outcome"] == "failed"]
+        """Return the number of subjects that failed, and of stages that failed without one."""
+        failed = {(entry["id"], entry["subject"]) for entry in self["criteria"] if entry["outcome"] == "failed"}
         return len(failed) + self.kinds["stage-error"]
+
+    @property
+    def missing(self) -> list[str]:
+        """Return the subjects that a check found to be missing."""
+        entries = (entry for entry in self["criteria"] if entry["id"] == "target-right")
+        return [entry["subject"] for entry in entries if (entry["outcome"], entry["observed"]) == ("failed", "missing")]
 
     @property
     def reasons(self) -> tuple[int, ...]:
@@ -209,7 +215,10 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "unfinished": lambda d: _so(not d.finished),
     "unfinished-next": lambda d: _so(not d.finished and d.mode == "migrate"),
     "intact": lambda d: _so(d.accepted("check") and d.passed("target-right")),
-    "not-intact": lambda d: _so(d.refused("check") and d.failures, d.failures),
+    "table-missing": lambda d: _so(d.refused("check") and d.missing),
+    "not-intact": lambda d: _so(
+        d.refused("check") and d.failures, sum("failed" in outcomes for outcomes in d.outcomes.values())
+    ),
     "rolled-back": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact")),
     "rollback-refused": lambda d: _so(d.refused("rollback") and d.exit != 3),
     "already": lambda d: _so(d["already"] and d.verdict == _GOOD),
@@ -254,7 +263,8 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "tables-there": lambda d: _so(d.mode == "check" and d.passed("target-right")),
     "rows-changed": lambda d: _so(d.kinds["table-changed-since"], d.kinds["table-changed-since"]),
     "rows-unchanged": lambda d: _so(not d.kinds["table-changed-since"] and d.passed("target-right")),
-    "something-missing": lambda d: _so("failed" in d.outcomes.get("target-right", ())),
+    "table-lost": lambda d: _so(d.refused("check") and d.missing),
+    "something-missing": lambda d: _so("failed" in d.outcomes.get("target-right", ()) and not d.missing),
     "archives-there": lambda d: _so(d.mode == "check" and d.passed("archives-unchanged")),
     "restored-exactly": lambda d: _so(d.passed("restored-exact") and not d.kinds["changes-discarded"]),
     "discarded": lambda d: _so(d.accepted("rollback") and d.kinds["changes-discarded"]),

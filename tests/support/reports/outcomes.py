@@ -115,14 +115,19 @@ def _checks() -> dict[str, Record]:
     note = Finding.of("table-changed-since", "workspace.db:tasks", "changed since the migration: 85 rows, 86 now.")
     right = tuple(records.passed(id, "workspace.db") for id in ("target-right", "archives-unchanged"))
     check = replace(records.accepted(), mode=Mode.CHECK, criteria=right, moves=())
-    lost = tuple(
-        records.failed(id, "workspace.db: tasks", "there", "missing") for id in ("target-right", "smoke:WMS CLI")
+    command, output = "python -m wms list", "exit status 1: raise Missing()\\nMissing: no table tasks"
+    lost = (
+        records.failed("smoke:WMS CLI", command, "exit status 0", output, "Run it by hand."),
+        records.failed("smoke:WMS CLI", command, "output matches ^85$", "output does not match: (no output)"),
+        records.failed("target-right", "workspace.db: tasks", "there", "missing"),
     )
+    damaged = (records.failed("target-right", "workspace.db: integrity_check", "ok", "row 3 missing from index"),)
     return {
         "intact": check,
         "intact, changed since": replace(check, findings=(note,)),
         "intact, without backups": replace(check, rollback={}),
         "not intact": replace(check, verdict="refused", exit_code=ExitCode.FAILED, criteria=lost),
+        "not intact, damaged": replace(check, verdict="refused", exit_code=ExitCode.FAILED, criteria=damaged),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.criteria import SMOKE
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_FINDINGS = 7  # a page of them is still read
 _MOST_OBSTACLES = 7
+_ESCAPED_NEWLINE = "\\n"  # evidence has outputs of smoke tests in one line
 
 SECTIONS = (
     ("pictures", "Rows from the sources to the target", "flow"),
@@ -148,12 +149,28 @@ def _stage_errors(record: Record) -> list[Obstacle]:
 
 
 def _failures(urgent: list[Line]) -> list[Obstacle]:
-    """Return the failed lines, with those of one subject together."""
+    """Return the failed lines, with those of one subject together.
+
+    Smoke tests come last, because their failures are often symptoms of the others.
+    """
     subjects: dict[tuple[str, str], list[Line]] = {}
     for line in urgent:
         if line.outcome is Outcome.FAILED:
             subjects.setdefault((line.criterion, line.subject), []).append(line)
-    return [
-        Obstacle(criterion, "" if criterion.startswith(SMOKE) else subject, tuple(lines))
+    obstacles = [
+        Obstacle(criterion, "", (_with_last_line(lines[0]),))
+        if criterion.startswith(SMOKE)
+        else Obstacle(criterion, subject, tuple(lines))
         for (criterion, subject), lines in subjects.items()
     ]
+    return sorted(obstacles, key=lambda obstacle: obstacle.criterion.startswith(SMOKE))
+
+
+def _with_last_line(line: Line) -> Line:
+    """Return the line of a smoke test with only the last line of its error output.
+
+    The table of criteria has the others.
+    """
+    state, _, output = line.observed.partition(": ")
+    last = output.partition("; standard output: ")[0].rpartition(_ESCAPED_NEWLINE)[2]
+    return replace(line, observed=f"{state}: {last}") if last else line

@@ -23,7 +23,7 @@ from sqlite_consolidate.report.statements.expectations import (
     grade_of_rehearsal,
     migration_seconds,
 )
-from sqlite_consolidate.text import join_names
+from sqlite_consolidate.text import counted, join_names, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,9 +128,19 @@ class Facts:
 
     @cached_property
     def failures(self) -> int:
-        """Return the number of failed entries, and of stages that failed without one."""
-        failed = sum(entry.outcome is Outcome.FAILED for entry in self.record.criteria)
-        return failed + sum(finding.id == STAGE_ERROR for finding in self.record.findings)
+        """Return the number of subjects that failed a criterion, and of stages that failed without one."""
+        failed = {(entry.criterion, entry.subject) for entry in self.record.criteria if entry.outcome is Outcome.FAILED}
+        return len(failed) + sum(finding.id == STAGE_ERROR for finding in self.record.findings)
+
+    @cached_property
+    def missing_tables(self) -> list[tuple[str, str]]:
+        """Return target and name of each table that the migration left, and that a check did not find."""
+        subjects = [
+            entry.subject.partition(": ")
+            for entry in self.record.criteria
+            if (entry.criterion, entry.outcome, entry.observed) == ("target-right", Outcome.FAILED, "missing")
+        ]
+        return [(target, table) for target, _, table in subjects if table]
 
     @cached_property
     def attention(self) -> int:
@@ -164,7 +174,11 @@ class Facts:
         )
         yield "restored", count_of(self.number("restored-exact", Outcome.PASSED), "comparison")
         yield "problems", f"{count_of(self.failures, 'problem')} {'is' if self.failures == 1 else 'are'}"
-        yield "failures", count_of(self.failures, "check")
+        failed_criteria = list(self.outcomes.values()).count(Outcome.FAILED)
+        yield "failed_criteria", counted(failed_criteria, "criterion", "criteria")
+        yield "missing_from", self.missing_tables[0][0] if self.missing_tables else ""
+        names = list_names([table for _, table in self.missing_tables])
+        yield "missing_tables", f"Table {names} is" if len(self.missing_tables) == 1 else f"Tables {names} are"
         yield "smoke", f"{len(self.smoke):,}"
         for outcome in Outcome:
             yield f"smoke_{outcome.name.lower()}", f"{self.smoke.count(outcome):,}"
