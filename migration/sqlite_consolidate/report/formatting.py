@@ -136,6 +136,16 @@ def last_characters(text: str, limit: int) -> str:
     return f"({len(text) - len(kept)} characters before are left out)\n{kept}"
 
 
+def last_line(observed: str) -> str:
+    """Return how a program ended, with the last line of its error output.
+
+    Evidence has an output in one line, in which newlines are escaped.
+    """
+    state, _, output = observed.partition(": ")
+    last = output.partition("; standard output: ")[0].rpartition("\\n")[2]
+    return f"{state}: {last}" if last else observed
+
+
 @cache
 def _stages(mode: Mode) -> dict[str, str]:
     """Return the stage id of each criterion of a mode, by the criterion's id."""

@@ -83,3 +83,39 @@ def test_every_question_has_an_answer(name: str) -> None:
 
     assert list(stated) == list(Place)
     assert all(stated.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("accepted", {"one-command", "until", "tried"}),
+        ("accepted, not rehearsed", {"one-command", "until", "untried"}),
+        ("intact", {"command-of-check", "until-of-check", "untried-by-check"}),
+        ("not intact", {"command-of-check", "until-of-check", "untried-by-check"}),
+        ("rolled back", {"was-the-way-back", "nothing-discarded", "tried-in-earnest"}),
+        ("rolled back, changes discarded", {"was-the-way-back", "discarded-to-copy", "tried-in-earnest"}),
+    ],
+)
+def test_way_back_has_command_loss_and_trial(name: str, ids: set[str]) -> None:
+    """Each outcome answers the same three parts of the question."""
+    assert {each.claim.id for each in claims_of(_DRAWN[name])[Place.BACK]} == ids
+
+
+@pytest.mark.parametrize(("name", "signal"), [("interrupted", "Ctrl-C"), ("terminated", "SIGTERM")])
+def test_interrupted_run_names_signal_and_stage(name: str, signal: str) -> None:
+    """The exit code has the signal, and the stages have where it came."""
+    record = _DRAWN[name]
+    stage = next(each.id for each in record.stages if each.outcome in ("running", "failed"))
+
+    text = ClaimReader(render_page(record)).claims["interrupted"]
+
+    assert signal in text
+    assert stage in text
+
+
+def test_rollback_after_a_failure_links_its_proof() -> None:
+    """The section of the run has what was rolled back and compared."""
+    page = render_page(_DRAWN["interrupted"])
+    answer = page[page.index('id="claim-compared-after-rollback"') : page.index('id="claim-went-back"')]
+
+    assert 'href="#run"' in answer

@@ -124,6 +124,12 @@ class Document:
         return len(failed) + self.kinds["stage-error"]
 
     @property
+    def last_stage(self) -> tuple[int, ...]:
+        """Return the number of the stage in which the run ended."""
+        stages = (stage["id"] for stage in self["stages"] if stage["outcome"] in ("running", "failed"))
+        return tuple(int(stage[:2]) for stage in stages)[:1]
+
+    @property
     def missing(self) -> list[str]:
         """Return the subjects that a check found to be missing."""
         entries = (entry for entry in self["criteria"] if entry["id"] == "target-right")
@@ -205,11 +211,11 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "refused": lambda d: _so(d.refused("migrate") and d.at_once and d.failures, d.failures),
     "rehearsal-refused": lambda d: _so(d.refused("rehearsal") and d.exit == 4 and d.failures, d.failures),
     "refused-unchanged": lambda d: _so(d.at_once and d.verdict == "refused"),
-    "failed": lambda d: _so(d.refused("migrate") and d.exit == 1 and d.undone),
+    "failed": lambda d: _so(d.refused("migrate") and d.exit == 1 and d.undone, *d.last_stage),
     "rehearsal-failed": lambda d: _so(d.refused("rehearsal") and d.exit == 1),
     "stranded": lambda d: _so(d.finished and d.exit == 3 and d.mode in ("migrate", "rollback")),
     "stranded-state": lambda d: _so(d.exit == 3 and d["put_back"], *_numbers(d["put_back"])),
-    "interrupted": lambda d: _so(d.finished and d.exit in _STOPPED and d.verdict != _GOOD),
+    "interrupted": lambda d: _so(d.finished and d.exit in _STOPPED and d.verdict != _GOOD, *d.last_stage),
     "interrupted-undone": lambda d: _so(d.finished and d.exit in _STOPPED and d.undone),
     "interrupted-early": lambda d: _so(d.finished and d.early),
     "unfinished": lambda d: _so(not d.finished),
@@ -274,7 +280,10 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     ),
     "applications-fail": lambda d: _so("failed" in d.smoke, d.smoke.count("failed"), len(d.smoke)),
     "applications-unknown": lambda d: _so(
-        "not examined" in d.smoke and "failed" not in d.smoke, d.smoke.count("not examined"), len(d.smoke)
+        "not examined" in d.smoke and "failed" not in d.smoke,
+        d.smoke.count("passed"),
+        len(d.smoke),
+        d.smoke.count("not examined"),
     ),
     "old-applications": lambda d: _so(d.undone),
     "applications-of-before": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact")),
@@ -297,7 +306,12 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "by-hand": lambda d: _so(d.exit == 3 and d["backup_set"]),
     "command": lambda d: _so(not d.finished and d["rollback"].get("command")),
     "command-of-check": lambda d: _so(d.mode == "check" and d["rollback"].get("command")),
+    "until-of-check": lambda d: _so(d.mode == "check" and d["rollback"].get("command")),
+    "untried-by-check": lambda d: _so(d.mode == "check" and d["rollback"].get("command")),
     "was-the-way-back": lambda d: _so(d.accepted("rollback")),
+    "nothing-discarded": lambda d: _so(d.accepted("rollback") and not d.kinds["changes-discarded"]),
+    "discarded-to-copy": lambda d: _so(d.accepted("rollback") and d["backup_set"] and d.kinds["changes-discarded"]),
+    "tried-in-earnest": lambda d: _so(d.passed("restored-exact"), d.entries("restored-exact")),
     "rollback-open": lambda d: _so(d.refused("rollback")),
     "failures": lambda d: _so(d.verdict != _GOOD and d.failures),
     "again": lambda d: _so(d.finished and d.verdict != _GOOD and d.mode in ("migrate", "rehearsal")),

@@ -105,6 +105,7 @@ def _stopped_runs() -> dict[str, Record]:
         "stranded": replace(refused, exit_code=ExitCode.INTERNAL, put_back="2 files of workspace.db differ."),
         "interrupted early": replace(stopped, put_back="", criteria=refused.criteria[:3]),
         "interrupted": replace(stopped, criteria=()),
+        "terminated": replace(stopped, exit_code=ExitCode.TERMINATED, stages=unfinished.stages),
         "unfinished": unfinished,
         "unfinished, with command": replace(unfinished, rollback=records.accepted().rollback),
     }

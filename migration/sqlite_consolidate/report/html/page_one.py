@@ -9,6 +9,7 @@ from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.findings import STAGE_ERROR, list_findings
 from sqlite_consolidate.observation import NO_PROBLEM, Outcome
+from sqlite_consolidate.report.formatting import last_line
 from sqlite_consolidate.report.html.criteria_table import Line
 from sqlite_consolidate.report.questions import unexamined
 from sqlite_consolidate.report.signing.plan_approval import approval_in
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _MOST_FINDINGS = 7  # a page of them is still read
 _MOST_OBSTACLES = 7
-_ESCAPED_NEWLINE = "\\n"  # evidence has outputs of smoke tests in one line
 
 SECTIONS = (
     ("pictures", "Rows from the sources to the target", "flow"),
@@ -171,6 +171,4 @@ def _with_last_line(line: Line) -> Line:
 
     The table of criteria has the others.
     """
-    state, _, output = line.observed.partition(": ")
-    last = output.partition("; standard output: ")[0].rpartition(_ESCAPED_NEWLINE)[2]
-    return replace(line, observed=f"{state}: {last}") if last else line
+    return replace(line, observed=last_line(line.observed))

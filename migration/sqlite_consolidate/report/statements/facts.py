@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 _LEFT_TABLE = "rows-left"
 """Id of the findings that state how many rows of a table the plan leaves in its source."""
 
+_STOPPERS: dict[int, str] = {
+    ExitCode.INTERRUPTED: "Ctrl-C",
+    ExitCode.HUNG_UP: "the end of its terminal (SIGHUP)",
+    ExitCode.TERMINATED: "a request to end it (SIGTERM)",
+}
+_STOPPED_STAGES = ("running", "failed")
+
 
 class Facts:
     """Answer what a record states, for the claims of page one."""
@@ -128,19 +135,15 @@ class Facts:
 
     @cached_property
     def failures(self) -> int:
-        """Return the number of subjects that failed a criterion, and of stages that failed without one."""
+        """Return the number of failed subjects, and of stages that failed without one."""
         failed = {(entry.criterion, entry.subject) for entry in self.record.criteria if entry.outcome is Outcome.FAILED}
         return len(failed) + sum(finding.id == STAGE_ERROR for finding in self.record.findings)
 
     @cached_property
-    def missing_tables(self) -> list[tuple[str, str]]:
-        """Return target and name of each table that the migration left, and that a check did not find."""
-        subjects = [
-            entry.subject.partition(": ")
-            for entry in self.record.criteria
-            if (entry.criterion, entry.outcome, entry.observed) == ("target-right", Outcome.FAILED, "missing")
-        ]
-        return [(target, table) for target, _, table in subjects if table]
+    def missing(self) -> list[str]:
+        """Return each table that the migration left, and that a check did not find."""
+        entries = [entry for entry in self.record.criteria if entry.criterion == "target-right"]
+        return [entry.subject for entry in entries if entry.outcome is Outcome.FAILED and entry.observed == "missing"]
 
     @cached_property
     def attention(self) -> int:
@@ -176,9 +179,10 @@ class Facts:
         yield "problems", f"{count_of(self.failures, 'problem')} {'is' if self.failures == 1 else 'are'}"
         failed_criteria = list(self.outcomes.values()).count(Outcome.FAILED)
         yield "failed_criteria", counted(failed_criteria, "criterion", "criteria")
-        yield "missing_from", self.missing_tables[0][0] if self.missing_tables else ""
-        names = list_names([table for _, table in self.missing_tables])
-        yield "missing_tables", f"Table {names} is" if len(self.missing_tables) == 1 else f"Tables {names} are"
+        stage = next((each.id for each in record.stages if each.outcome in _STOPPED_STAGES), "")
+        yield "in_stage", f" in stage {stage}" if stage else ""
+        yield "stopper", _STOPPERS.get(record.exit_code, "a signal")
+        yield "missing", list_names(self.missing)
         yield "smoke", f"{len(self.smoke):,}"
         for outcome in Outcome:
             yield f"smoke_{outcome.name.lower()}", f"{self.smoke.count(outcome):,}"
