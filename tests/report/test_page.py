@@ -152,7 +152,7 @@ def test_page_one_answers_the_change_record(accepted: Record) -> None:
 
     for expected in (
         "CHG-1042 : one instead of four. Requested by R. Asker, approved by —. Run by operator on db-host",
-        "2026-11-22 12:06:03 UTC to 2026-11-22 12:06:09 UTC, about 6 s (estimated 1 h 5 min).",
+        "2026-11-22 12:06:03 UTC to 2026-11-22 12:06:09 UTC, about 6 s. The plan estimated 1 h 5 min.",
         "ab" * 32,
         "backups/db-consolidation-20261122_120603",
         "pytest -m rollback --workspace /srv/workspace",
@@ -166,7 +166,7 @@ def test_page_one_answers_the_change_record(accepted: Record) -> None:
         "logs/task_queue.db:tasks version default none 0",
         "t-1 open",
         "No log was watched for new errors",
-        "90 rows of 2 tables from 1 source database arrived in workspace.db.",
+        "90 rows of 2 tables from 1 source database arrived in workspace.db, which was there before.",
         "400.0 KiB → 452.0 KiB",
         'get_workspace_root() / "workspace.db"',
         "sqlite 3.53.0",
@@ -192,8 +192,12 @@ def test_page_one_lists_unexamined_criteria_with_reason(refused: Record) -> None
     first_page = _Parsed(html[: html.index('<nav class="contents"')])
 
     text = first_page.text
-    assert "not examined 24 criteria: not run: 50-verify failed rows-chosen , keys-mapped , references-kept ," in text
-    assert "Nothing to check for rehearsed : the plan demands no rehearsal" in text
+    assert (
+        "not examined 24 criteria: not run: 50-verify failed Which rows-chosen , keys-mapped , references-kept ,"
+        in text
+    )
+    assert "These criteria had nothing to check: rehearsed , approved Why" in text
+    assert "rehearsed : the plan demands no rehearsal" in text
     assert "No log was watched for new errors" in text
     assert "2 criteria not required" in text
     missing = set(refused.not_shown) | records.NOT_REQUIRED.keys()

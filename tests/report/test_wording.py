@@ -80,7 +80,7 @@ def test_limits_name_what_was_not_examined() -> None:
     """Each part that the plan leaves out has a sentence with the reason."""
     assert limits(Plan.model_validate(_PLAN), Mode.MIGRATE) == (
         "Databases that the plan does not name were not examined.",
-        "No application was run, because the plan names no [[smoke]].",
+        "No application was run, because the plan has no smoke test ([[smoke]]).",
         "References to old databases were not searched for, because the plan names no [scan] paths.",
         "No log was watched for new errors, because the plan names no [logs] files.",
         "No SQL dump was made, because the plan states dump = false.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.report.evidence import Attempt, Record
 
+_ISO_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _SECONDS_COUNT = 60  # a minute, beyond which one second of error does not matter
 
 
@@ -57,6 +59,11 @@ def moment(iso: str) -> str:
         return iso
     time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     return time.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def with_moments(text: str) -> str:
+    """Return a text in which each ISO 8601 time is one for people."""
+    return _ISO_TIME.sub(lambda match: moment(match[0]), text)
 
 
 def elapsed(record: Record | Attempt) -> float | None:

@@ -75,9 +75,9 @@ def limits(plan: Plan, mode: Mode) -> tuple[str, ...]:
         return ("No application was run, and no code was searched, because a rollback only compares what it restores.",)
     sentences = [
         "Databases that the plan does not name were not examined.",
-        "Application code that no [[smoke]] of the plan starts was not run."
+        "Application code that no smoke test of the plan runs was not tested."
         if plan.smoke
-        else "No application was run, because the plan names no [[smoke]].",
+        else "No application was run, because the plan has no smoke test ([[smoke]]).",
         f"References to old databases were searched for only in {', '.join(plan.scan.paths)}."
         if plan.scan.paths
         else "References to old databases were not searched for, because the plan names no [scan] paths.",

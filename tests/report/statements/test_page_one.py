@@ -60,6 +60,15 @@ def test_cause_comes_before_its_symptom() -> None:
     assert "\\n" not in page
 
 
+def test_times_of_page_one_have_one_format(accepted: Record) -> None:
+    """A reason has the time of a rehearsal as evidence has it."""
+    idle = records.not_required("rehearsed", "20260101_100000-rehearsal passed at 2026-01-01T11:00:00+01:00")
+    first_page = render_page(replace(accepted, criteria=(idle,))).split(_END_OF_PAGE_ONE)[0]
+
+    assert "passed at 2026-01-01 10:00:00 UTC" in first_page
+    assert "T11:00:00" not in first_page
+
+
 @pytest.mark.parametrize(
     ("field", "value", "shown"),
     [("approved_by", "A. Prover", True), ("approved_by", "", False)],

@@ -221,7 +221,7 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "unfinished": lambda d: _so(not d.finished),
     "unfinished-next": lambda d: _so(not d.finished and d.mode == "migrate"),
     "intact": lambda d: _so(d.accepted("check") and d.passed("target-right")),
-    "table-missing": lambda d: _so(d.refused("check") and d.missing),
+    "table-missing": lambda d: _so(d.refused("check") and d.missing, len(d.missing)),
     "not-intact": lambda d: _so(
         d.refused("check") and d.failures, sum("failed" in outcomes for outcomes in d.outcomes.values())
     ),
@@ -236,6 +236,7 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     ),
     "untouched": lambda d: _so(d.mode == "rehearsal" and d.finished and d.untouched),
     "copied": lambda d: _so(d.accepted("migrate", "rehearsal") and d.passed("rows-counted"), *d.copied),
+    "absent": lambda d: _so(d.accepted("migrate", "rehearsal") and d.kinds["source-absent"], d.kinds["source-absent"]),
     "code-changed": lambda d: _so(
         d.accepted("migrate", "rehearsal") and d.passed("references-updated"), d.entries("references-updated")
     ),
@@ -269,7 +270,7 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "tables-there": lambda d: _so(d.mode == "check" and d.passed("target-right")),
     "rows-changed": lambda d: _so(d.kinds["table-changed-since"], d.kinds["table-changed-since"]),
     "rows-unchanged": lambda d: _so(not d.kinds["table-changed-since"] and d.passed("target-right")),
-    "table-lost": lambda d: _so(d.refused("check") and d.missing),
+    "table-lost": lambda d: _so(d.refused("check") and d.missing, len(d.missing)),
     "something-missing": lambda d: _so("failed" in d.outcomes.get("target-right", ()) and not d.missing),
     "archives-there": lambda d: _so(d.mode == "check" and d.passed("archives-unchanged")),
     "restored-exactly": lambda d: _so(d.passed("restored-exact") and not d.kinds["changes-discarded"]),

@@ -71,6 +71,7 @@ def _migrations() -> dict[str, Record]:
             accepted, criteria=tuple(e for e in accepted.criteria if not e.criterion.startswith("smoke:"))
         ),
         "accepted, other than before": replace(accepted, last_run=_OTHER_THAN_BEFORE),
+        "accepted, source absent": replace(accepted, findings=(Finding.of("source-absent", "old.db", "absent."),)),
         "accepted, as before": replace(accepted, last_run=Comparison("20261121_120603-migrate")),
         "refused": refused,
         "refused early": _refused_at_once(),

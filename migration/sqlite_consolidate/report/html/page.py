@@ -22,6 +22,7 @@ from sqlite_consolidate.report.formatting import (
     size,
     stage_does,
     time_taken,
+    with_moments,
 )
 from sqlite_consolidate.report.html import flow, inventory
 from sqlite_consolidate.report.html.code import diff_lines, schema_diff, sql_lines
@@ -205,6 +206,7 @@ def _template() -> Template:
         beside=_short_name,
         last=last_characters,
         counted=count_of,
+        moments=with_moments,
         whole_words=whole_words,
         grouped=lambda number: f"{number:,}",
         times=_occurrences,

@@ -169,6 +169,8 @@ class Facts:
         yield "sources", count_of(len({move.source for move in flow}), "source database")
         yield "databases", count_of(self.databases, "database")
         yield "target", record.target.file if record.target else "the target"
+        yield "standing", "which was there before" if self.had_target else "which is new"
+        yield "absent", f"{count_of(self.absent, 'database')} of the plan {'was' if self.absent == 1 else 'were'}"
         yield "unmoved", count_of(self.unmoved)
         yield "references", count_of(self.references, "place")
         yield (
@@ -176,13 +178,7 @@ class Facts:
             f"{count_of(len(record.archive), 'old database')} {'was' if len(record.archive) == 1 else 'were'}",
         )
         yield "restored", count_of(self.number("restored-exact", Outcome.PASSED), "comparison")
-        yield "problems", f"{count_of(self.failures, 'problem')} {'is' if self.failures == 1 else 'are'}"
-        failed_criteria = list(self.outcomes.values()).count(Outcome.FAILED)
-        yield "failed_criteria", counted(failed_criteria, "criterion", "criteria")
-        stage = next((each.id for each in record.stages if each.outcome in _STOPPED_STAGES), "")
-        yield "in_stage", f" in stage {stage}" if stage else ""
-        yield "stopper", _STOPPERS.get(record.exit_code, "a signal")
-        yield "missing", list_names(self.missing)
+        yield from self._values_of_failures()
         yield "smoke", f"{len(self.smoke):,}"
         for outcome in Outcome:
             yield f"smoke_{outcome.name.lower()}", f"{self.smoke.count(outcome):,}"
@@ -202,7 +198,7 @@ class Facts:
         yield "objections", count_of(self.inventory_count("objections"), "problem")
         yield "plan", str(self._inventory.get("plan", ""))
         untried = self._inventory.get("untried", [])
-        yield "untried", f" (not tried yet: {join_names(untried)})" if untried else ""
+        yield "untried", f" Not tried yet: {join_names(untried)}." if untried else ""
         yield "migration_time", expected_time(migration_seconds(record))
         figures = {"references": self.references, "unmoved": self.unmoved, "findings": self.attention}
         yield "effort_and_risk", grade_of_rehearsal(record, **figures, smoke=len(self.smoke))
@@ -216,11 +212,31 @@ class Facts:
         proposed = str(self._inventory.get("plan", ""))
         yield "of_plan", f" with --plan={proposed}" if proposed not in ("", DEFAULT_PLAN) else ""
 
+    def _values_of_failures(self) -> Iterator[tuple[str, str]]:
+        yield "problems", f"{count_of(self.failures, 'problem')} {'is' if self.failures == 1 else 'are'}"
+        failed_criteria = list(self.outcomes.values()).count(Outcome.FAILED)
+        yield "failed_criteria", counted(failed_criteria, "criterion", "criteria")
+        stage = next((each.id for each in self.record.stages if each.outcome in _STOPPED_STAGES), "")
+        yield "in_stage", f" in stage {stage}" if stage else ""
+        yield "stopper", _STOPPERS.get(self.record.exit_code, "a signal")
+        tables = count_of(len(self.missing), "table")
+        yield "missing_tables", f"{tables} that the migration left {'is' if len(self.missing) == 1 else 'are'}"
+        yield "missing", list_names(self.missing)
+
     @cached_property
     def databases(self) -> int:
         """Return the number of databases that became one."""
-        had_target = self.record.target is not None and self.record.target.size is not None
-        return len(self.record.sources) + had_target
+        return len(self.record.sources) + self.had_target
+
+    @property
+    def had_target(self) -> bool:
+        """Return whether the target was there before the run."""
+        return self.record.target is not None and self.record.target.size is not None
+
+    @cached_property
+    def absent(self) -> int:
+        """Return the number of databases of the plan that were not there."""
+        return sum(finding.count for finding in self.record.findings if finding.id == "source-absent")
 
     @cached_property
     def references(self) -> int:
