@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from tests.support.databases import TARGET, Bench, source, table
 from tests.support.observations import numbers_in
 
@@ -365,4 +364,18 @@ def test_tables_without_rows_claim_no_key(bench: Bench) -> None:
     inspected = bench.survey(source("a.db", "t"))
 
     assert inspected.problems == []
-    assert find_key_conflicts(inspected.mappings[0].into, inspected.mappings, []) == []
+
+
+def test_each_table_is_looked_up_in_its_databases(bench: Bench) -> None:
+    """The last table comes from the first databases again."""
+    for file, names in (("a.db", "tv"), ("b.db", "tuv"), ("c.db", "u")):
+        creates = (f"CREATE TABLE {name}(k TEXT PRIMARY KEY)" for name in names)
+        bench.database(file, *creates, *(f"INSERT INTO {name} VALUES('x')" for name in names))
+
+    inspected = bench.survey(source("a.db", "t", "v"), source("b.db", "t", "u", "v"), source("c.db", "u"))
+
+    assert [(problem.id, problem.subject, problem.others) for problem in inspected.problems] == [
+        ("key-collision", "b.db:t", ("a.db:t",)),
+        ("key-collision", "b.db:v", ("a.db:v",)),
+        ("key-collision", "c.db:u", ("b.db:u",)),
+    ]

@@ -5,12 +5,16 @@ The keys are looked up over all sources and the target.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_from
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.references.held_rowids import collision_hint, reason_to_keep
+from sqlite_consolidate.engine.checks.references.predicted_target import key_sources as key_sources_of
 from sqlite_consolidate.engine.content.digest import TableDigest
+from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.content.literals import format_value
 from sqlite_consolidate.engine.merge.conflict_log import count_identical
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
@@ -31,30 +35,45 @@ from sqlite_consolidate.text import counted, join_first_names
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
+    from pathlib import Path
 
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Key, Table
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
-def find_conflicts_by_trial_copy(
+def add_key_conflicts(databases: InspectedDatabases, limits: Limits, left_out: set[str]) -> None:
+    """Find repeated keys, except in tables that get rows of some subjects.
+
+    SQLite cannot compute keys of these rows, or their values would change.
+    """
+    with closing(_AttachedDatabases(limits)) as attached_databases:
+        for into in {mapping.into.name: mapping.into for mapping in databases.mappings}.values():
+            mappings = databases.mappings_into(into.name)
+            rows = key_sources_of(databases, into)
+            if left_out & {key_source.subject for key_source in rows}:
+                continue
+            try:
+                copied = databases.trial_copies if is_derived_from(databases.target_schema.schema, into) else None
+                databases.problems += _find_key_conflicts(into, mappings, rows, attached_databases, copied)
+            except sqlite3.Error as error:
+                subject = ", ".join(mapping.subject for mapping in mappings)
+                databases.problems.append(read_problem(subject, error))
+
+
+def _find_conflicts_by_trial_copy(
     into: Table,
     mappings: Sequence[TableMapping],
     key_sources: Sequence[KeySource],
-    limits: Limits | None = None,
-    copied: list[CopiedTable] | None = None,
+    limits: Limits,
+    copied: list[CopiedTable] | None,
 ) -> list[Problem]:
-    """Copy the rows of all sources into a scratch table and list the conflicts.
-
-    Args:
-        into: The target table as it will be, with its indexes.
-        mappings: The table maps that lead into it, in plan order.
-        key_sources: The rows of all of them, the target's own first.
-        limits: Of the scratch database.
-        copied: Receives the result of each copy.
-    """
+    """Copy the rows of all sources into a scratch table and list the conflicts."""
     with scratch_database(key_sources[0].path, limits) as con:
         con.execute(into.sql)
         for index in into.indexes:
@@ -136,12 +155,40 @@ _MAX_UNITED = 400  # queries in one statement
 _MAX_KEYS_SHOWN = 3  # keys of one collision
 
 
-def find_key_conflicts(
+class _AttachedDatabases:
+    """Keep databases attached for the next tables that come from the same ones.
+
+    SQLite reads the whole schema of each database that it attaches.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.con = open_memory(limits)
+        self.aliases: dict[Path, str] = {}
+
+    def attach_all(self, paths: Sequence[Path]) -> None:
+        """Attach databases, and detach all others if one of these is new."""
+        if self.aliases.keys() >= set(paths):
+            return
+        self.close()
+        self.con, self.aliases = open_memory(self.limits), {}
+        self.con.execute(f"PRAGMA encoding='{encoding_of(paths[0], self.limits)}'")
+        read_text_losslessly(self.con)
+        for path in dict.fromkeys(paths):
+            attach(self.con, path, f"p{len(self.aliases)}")
+            self.aliases[path] = f"p{len(self.aliases)}"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.con.close()
+
+
+def _find_key_conflicts(
     into: Table,
     mappings: Sequence[TableMapping],
     key_sources: Sequence[KeySource],
-    limits: Limits | None = None,
-    copied: list[CopiedTable] | None = None,
+    databases: _AttachedDatabases,
+    copied: list[CopiedTable] | None,
 ) -> list[Problem]:
     """List the keys of a target table that more than one row would have.
 
@@ -149,7 +196,7 @@ def find_key_conflicts(
         into: The target table as it will be.
         mappings: The table maps that lead into it.
         key_sources: The rows of all of them, the target's own first; at most nine different files.
-        limits: Of the look-up, and of the trial.
+        databases: Of the look-up.
         copied: Receives the result of each copy of the trial.
     """
     if not key_sources:
@@ -160,38 +207,29 @@ def find_key_conflicts(
     keys = [key for key in keys_of(into) if only is None or not _already_unique(only, key)]
     has_policy = any(key_source.policy != "refuse" for key_source in key_sources)  # the trial tries their rowids
     rowids = len(key_sources) > 1 and mappings[0].rowid_counts and not has_policy
-    problems = _look_up_conflicts(into, keys, key_sources, limits, rowids=rowids) if keys or rowids else []
+    problems = _look_up_conflicts(into, keys, key_sources, databases, rowids=rowids) if keys or rowids else []
     if _needs_trial(into, key_sources, only):
         subjects = {problem.subject for problem in problems}
         problems += [
             problem
-            for problem in find_conflicts_by_trial_copy(into, mappings, key_sources, limits, copied)
+            for problem in _find_conflicts_by_trial_copy(into, mappings, key_sources, databases.limits, copied)
             if problem.subject not in subjects
         ]
     return problems
 
 
 def _look_up_conflicts(
-    into: Table, keys: list[Key], key_sources: Sequence[KeySource], limits: Limits | None, *, rowids: bool
+    into: Table, keys: list[Key], key_sources: Sequence[KeySource], databases: _AttachedDatabases, *, rowids: bool
 ) -> list[Problem]:
-    """Attach all databases to one connection and find the keys that two rows have."""
-    con = open_memory(limits)
-    try:
-        con.execute(f"PRAGMA encoding='{encoding_of(key_sources[0].path, limits)}'")
-        read_text_losslessly(con)
-        aliases = {
-            path: f"p{index}" for index, path in enumerate(dict.fromkeys(key_source.path for key_source in key_sources))
-        }
-        for path, alias in aliases.items():
-            attach(con, path, alias)
-        projected_rows = [
-            _ProjectedRows(key_source, key_source.mapping.projection(aliases[key_source.path]))
-            for key_source in key_sources
-        ]
-        problems = [problem for key in keys for problem in _find_repeated_keys(con, into, key, projected_rows)]
-        return problems + (_find_repeated_rowids(con, into, projected_rows) if rowids else [])
-    finally:
-        con.close()
+    """Find the keys that two rows have, of all databases together."""
+    databases.attach_all([key_source.path for key_source in key_sources])
+    con = databases.con
+    projected_rows = [
+        _ProjectedRows(key_source, key_source.mapping.projection(databases.aliases[key_source.path]))
+        for key_source in key_sources
+    ]
+    problems = [problem for key in keys for problem in _find_repeated_keys(con, into, key, projected_rows)]
+    return problems + (_find_repeated_rowids(con, into, projected_rows) if rowids else [])
 
 
 class _ProjectedRows(NamedTuple):

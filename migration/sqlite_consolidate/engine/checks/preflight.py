@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.chosen.row_filters import choose_rows, left_row_findings
 from sqlite_consolidate.engine.checks.conversions import find_value_changes
-from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_from
 from sqlite_consolidate.engine.checks.derived.bypassed_triggers import find_bypassed_triggers
 from sqlite_consolidate.engine.checks.derived.computed_values import find_uncomputable_rows
 from sqlite_consolidate.engine.checks.derived.derived_data import add_stale_data
@@ -19,7 +18,7 @@ from sqlite_consolidate.engine.checks.derived.moved_indexes import index_problem
 from sqlite_consolidate.engine.checks.derived.shared_out import find_shared_out
 from sqlite_consolidate.engine.checks.derived.shared_triggers import find_shared_triggers
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
-from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
+from sqlite_consolidate.engine.checks.key_conflicts import add_key_conflicts
 from sqlite_consolidate.engine.checks.lacking_objects import (
     find_receiving_problems,
     find_unmapped_lacking,
@@ -31,7 +30,6 @@ from sqlite_consolidate.engine.checks.matching.key_maps import find_not_compared
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
 from sqlite_consolidate.engine.checks.references.held_rowids import check_held_rowids
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
-from sqlite_consolidate.engine.checks.references.predicted_target import key_sources
 from sqlite_consolidate.engine.checks.references.stated_references import check_staged_conditions, state_references
 from sqlite_consolidate.engine.checks.renumbering.key_offsets import shift_keys
 from sqlite_consolidate.engine.checks.staged_sources import stage_sources
@@ -189,7 +187,7 @@ def _try_rows(databases: InspectedDatabases, limits: Limits) -> None:
     databases.problems += [problem for problem in uncomputable if problem.subject not in refused]
     changing = {problem.subject for problem in databases.problems if problem.id == "value-changes"}
     left_out = changing | {problem.subject for problem in uncomputable} | find_not_compared(databases)
-    _add_key_conflicts(databases, limits, left_out)
+    add_key_conflicts(databases, limits, left_out)
     for check in (check_held_rowids, check_parents):
         problems, findings = check(databases, limits)
         databases.problems += problems
@@ -380,21 +378,3 @@ def _create_texts(plan: Plan) -> dict[str, str]:
 def _with_create(creates: dict[str, str], table_map: TableMap) -> TableMap:
     create = table_map.create or creates.get(folded(table_map.into), "")
     return table_map.model_copy(update={"create": create})
-
-
-def _add_key_conflicts(databases: InspectedDatabases, limits: Limits, left_out: set[str]) -> None:
-    """Find repeated keys, except in tables that get rows of some subjects.
-
-    SQLite cannot compute keys of these rows, or their values would change.
-    """
-    for into in {mapping.into.name: mapping.into for mapping in databases.mappings}.values():
-        mappings = databases.mappings_into(into.name)
-        rows = key_sources(databases, into)
-        if left_out & {key_source.subject for key_source in rows}:
-            continue
-        try:
-            copied = databases.trial_copies if is_derived_from(databases.target_schema.schema, into) else None
-            databases.problems += find_key_conflicts(into, mappings, rows, limits, copied)
-        except sqlite3.Error as error:
-            subject = ", ".join(mapping.subject for mapping in mappings)
-            databases.problems.append(read_problem(subject, error))
