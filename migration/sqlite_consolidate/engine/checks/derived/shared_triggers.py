@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, TriggerOrView
     from sqlite_consolidate.plan.model import Plan
 
 
@@ -88,7 +88,7 @@ def _repeated(arriving: ArrivingRows, brought: Sequence[TriggerOrView]) -> list[
     """
     findings: dict[tuple[str, ...], Finding] = {}
     for trigger in brought:
-        alike = [each for each in arriving.databases.target_schema.schema.triggers if _is_alike(each, trigger)]
+        alike = _alike(arriving.databases.target_schema.schema, trigger)
         fewer = {file: number for file, number in _alike_in_each(arriving, trigger).items() if 0 < number < len(alike)}
         if fewer:
             names = tuple(sorted(each.name for each in alike))
@@ -106,12 +106,17 @@ def _alike_in_each(arriving: ArrivingRows, trigger: TriggerOrView) -> dict[str, 
     target = arriving.databases.target
     numbers = {each.source.file: arriving.count_triggers(each, trigger) for each in arriving.into(trigger.table)}
     if target:
-        numbers[target.file] = sum(_is_alike(each, trigger) for each in target.schema.triggers)
+        numbers[target.file] = len(_alike(target.schema, trigger))
     return numbers
 
 
-def _is_alike(trigger: TriggerOrView, other: TriggerOrView) -> bool:
-    return same_statement(rename_in_statement(trigger.sql, other.name), other.sql)
+def _alike(schema: Schema, trigger: TriggerOrView) -> list[TriggerOrView]:
+    """Return the triggers of the same text, which are on the same table."""
+    return [
+        each
+        for each in schema.triggers_on(trigger.table)
+        if same_statement(rename_in_statement(each.sql, trigger.name), trigger.sql)
+    ]
 
 
 def _rows_of_others(arriving: ArrivingRows, trigger: TriggerOrView, table: str, bringing: set[str]) -> dict[str, int]:
