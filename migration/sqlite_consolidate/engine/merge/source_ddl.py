@@ -245,8 +245,13 @@ def column_names(con: sqlite3.Connection, name: str) -> list[str]:
 
 def tables_together(source: Source) -> list[list[TableMap]]:
     """Return each group of two or more tables of one source that go into one table."""
+    return _groups_together(_Maps(source.tables))
+
+
+@lru_cache(maxsize=8)
+def _groups_together(maps: _Maps) -> list[list[TableMap]]:
     groups: dict[str, list[TableMap]] = {}
-    for table_map in source.tables:
+    for table_map in maps.maps:
         groups.setdefault(folded(table_map.into), []).append(table_map)
     return [group for group in groups.values() if len(group) > 1]
 
