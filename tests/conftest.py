@@ -1,6 +1,7 @@
 """Configure this project's own tests.
 
-A run of the whole suite uses all cores if pytest-xdist is installed. Long tests run only on request.
+A run of the whole suite uses all cores, with one more worker than there are cores, if pytest-xdist is installed. Long
+tests run only on request.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Spread a bare ``pytest`` over all cores.
 
-    An operator who passes -n, a path, another mark or --pdb gets exactly that.
+    There is one more worker than there are cores, because many tests wait for a process. An operator who
+    passes -n, a path, another mark or --pdb gets exactly that.
     """
     if hasattr(config, "workerinput") or "PYTEST_XDIST_WORKER" in os.environ:
         return  # a worker that started further workers would never end
@@ -81,7 +83,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and option.markexpr in ("", "thorough")
     plain = not (option.keyword or option.collectonly or getattr(option, "usepdb", False))
     if whole and plain and getattr(option, "numprocesses", 0) is None:
-        option.numprocesses = os.cpu_count() or 1
+        option.numprocesses = (os.cpu_count() or 1) + 1
         option.dist = "worksteal"  # tests of one file mostly stay together, with what they share
     if whole and not option.basetemp and _MEMORY.is_dir() and _serves(_MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
