@@ -26,10 +26,13 @@ EXIT_CODES = {
 def install_handlers(config: pytest.Config, session: Session) -> None:
     """Let the three signals end the run, except those that were ignored, as under nohup.
 
-    A long SQL statement ends within milliseconds. When pytest ends, the former handlers are restored.
+    A long SQL statement ends within milliseconds. Only the first signal counts. When pytest ends, the former
+    handlers are restored.
     """
 
     def _handle(number: int, _frame: object) -> None:
+        if session.run.log.interrupted is not None:
+            return  # because another exception, while pytest handles the first, would end the process with 1
         session.run.limits.interrupted.set()
         code = EXIT_CODES[signal.Signals(number)]
         session.run.log.interrupted = code

@@ -29,6 +29,18 @@ def _at(test: str, number: int) -> Before:
     return Before(test, lambda _run: os.kill(os.getpid(), number))
 
 
+class _Twice(Before):
+    """Send a signal before a test, and again while pytest ends because of it."""
+
+    def __init__(self, test: str, number: int) -> None:
+        super().__init__(test, lambda _run: os.kill(os.getpid(), number))
+        self._number = number
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Send the signal again."""
+        os.kill(os.getpid(), self._number)
+
+
 def _after(test: str, number: int) -> Before:
     """Return a plugin that sends it right after the test."""
     return Before(test, lambda _run: lambda: os.kill(os.getpid(), number))
@@ -57,8 +69,9 @@ def _die_during_rollback(_run: object) -> None:
 @pytest.mark.parametrize(
     ("plugin", "code"),
     [
-        (_at(COPY, signal.SIGTERM), 143),
+        (_Twice(COPY, signal.SIGTERM), 143),
         *thorough(
+            (_at(COPY, signal.SIGTERM), 143),
             (_at(COMMITTED, signal.SIGHUP), 129),
             (_after(LAST, signal.SIGINT), 2),
             (_at(PREFLIGHT, signal.SIGINT), 2),
@@ -68,6 +81,7 @@ def _die_during_rollback(_run: object) -> None:
         ),
     ],
     ids=[
+        "copy, SIGTERM twice",
         "copy, SIGTERM",
         "after COMMIT, SIGHUP",
         "at the very end",
