@@ -291,7 +291,7 @@ def _open_in_workspace(
     if settings.originals is not None:
         request = originals_request(request, settings.originals)
     elif request.mode in (Mode.REHEARSAL, Mode.SELFTEST):
-        refuse_unfinished_run(root, plan)
+        refuse_unfinished_run(request, root, plan)
         request = resolve_mode(request, root, plan)
     else:
         resources.enter_context(RunLock(root / plan.backups))

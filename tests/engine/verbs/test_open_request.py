@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,11 +11,18 @@ import pytest
 from sqlite_consolidate.engine.backup.backup_set import already_consolidated
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages
-from sqlite_consolidate.engine.run.stages import CHECK
+from sqlite_consolidate.engine.run.request import PROGRAMS
+from sqlite_consolidate.engine.run.stages import CHECK, TRANSFER
 from sqlite_consolidate.engine.verbs.judge import CheckRun
-from sqlite_consolidate.engine.verbs.open_request import deleted_archive_findings, refuse_deleted_set, resolve_mode
+from sqlite_consolidate.engine.verbs.open_request import (
+    deleted_archive_findings,
+    refuse_deleted_set,
+    refuse_unfinished_run,
+    resolve_mode,
+)
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
+from tests.support.workspaces.killed_runs import die_after
 from tests.support.workspaces.two_sources import (
     ARCHIVED,
     CREATE_TASKS,
@@ -71,3 +79,19 @@ def test_rollback_without_set_names_recreated_source(root: Path) -> None:
 
     assert caught.value.ids == ("no-backup-set",)
     assert "logs/tasks.db" in caught.value.problems[0].hint
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_cut_short_run_names_commands_of_the_caller(root: Path, program: tuple[str, ...]) -> None:
+    """Those of pytest need a workspace that is named, and so do those of another folder."""
+    die_after(root, TRANSFER)
+    request = a_request(root, mode=Mode.REHEARSAL)
+    request = replace(request, settings=replace(request.settings, program=program))
+
+    with pytest.raises(ProblemError) as refused:
+        refuse_unfinished_run(request, root, plan_of(root))
+
+    [problem] = refused.value.problems
+    assert problem.id == "cut-short"
+    assert request.command("rollback") in problem.hint
+    assert request.command("migrate") in problem.hint

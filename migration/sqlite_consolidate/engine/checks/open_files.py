@@ -94,7 +94,7 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
     }
     for file, names in users.items():
         if rehearsal:
-            text = f"is open in {names}: stop it before pytest -m migrate."
+            text = f"is open in {names}: stop it before the migration."
             findings.append(Finding.of(DATABASE_OPEN, file, text))
         else:
             problems.append(

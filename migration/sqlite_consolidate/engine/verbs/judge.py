@@ -184,7 +184,7 @@ class CheckRun(ReadOnlyRun):
                     "nothing-to-check",
                     self.plan.name,
                     "there is no consolidation of this plan to check.",
-                    "Consolidate first: pytest -m migrate.",
+                    f"Consolidate first: {request.command('migrate')}",
                 )
             )
         self.backup_set: BackupSet = last

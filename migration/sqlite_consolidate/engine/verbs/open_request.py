@@ -75,7 +75,7 @@ def deleted_archive_findings(root: Path, finished: BackupSet) -> list[Finding]:
     if finished.is_deleted or not deleted:
         return []
     files = f"{counted(len(deleted), 'archive')} {'is' if len(deleted) == 1 else 'are'} gone ({list_names(deleted)})"
-    text = f"{files}. The backup set has a copy of each source, from which pytest -m rollback restores it."
+    text = f"{files}. The backup set has a copy of each source, from which a rollback restores it."
     return [Finding.of("archive-deleted", finished.folder.name, text, count=len(deleted))]
 
 
@@ -91,7 +91,7 @@ def refuse_deleted_set(root: Path, plan: Plan) -> None:
         raise ProblemError(Problem("no-backup-set", name, fact, hint))
 
 
-def refuse_unfinished_run(root: Path, plan: Plan) -> None:
+def refuse_unfinished_run(request: RunRequest, root: Path, plan: Plan) -> None:
     """Refuse to judge a workspace while a run changes it or after a run was cut short.
 
     The workspace is neither in its old nor in its new state then.
@@ -102,5 +102,6 @@ def refuse_unfinished_run(root: Path, plan: Plan) -> None:
             Problem("under-way", root.name, f"a run is under way (process {pid}).", "Wait for it to end, then verify.")
         )
     if interrupted_sets(root, plan):
-        hint = "Run pytest -m migrate or pytest -m rollback, which rolls it back first."
+        migrate, undo = (request.command(mode.verb) for mode in (Mode.MIGRATE, Mode.ROLLBACK))
+        hint = f"Roll it back: {undo}; or roll it back and migrate: {migrate}"
         raise ProblemError(Problem("cut-short", root.name, "a run was cut short in this workspace.", hint))
