@@ -76,6 +76,19 @@ def test_inventory_ends_with_the_reasons_against_its_plan() -> None:
     ]
 
 
+@pytest.mark.parametrize(("kind", "is_named"), [("unreadable", True), ("encrypted", True), ("no database", False)])
+def test_passing_plan_names_databases_left_unread(kind: str, *, is_named: bool) -> None:
+    """The plan does not have the rows of these files."""
+    file = {"file": "south.db", "kind": kind, "role": "not read", "part": "", "why": "", "tables": {}, "size": 9}
+    file |= {"features": [], "changed": "", "mentions": [], "open_in": []}
+    plan = _EMPTY | {"plan": "p.toml", "written": ["p.toml"], "untried": [], "databases": [file]}
+
+    last = list(terminal_lines(plan))[-1]
+
+    assert last.startswith("this plan passes as it stands")
+    assert ("south.db" in last) == is_named
+
+
 def test_limits_name_what_was_not_examined() -> None:
     """Each part that the plan leaves out has a sentence with the reason."""
     assert limits(Plan.model_validate(_PLAN), Mode.MIGRATE) == (

@@ -159,12 +159,19 @@ def _rehearsal_lines(inventory: dict[str, Any]) -> Iterator[str]:
     elif not objections:
         untried = inventory["untried"]
         later = f"; not tried yet: {join_names(untried)}" if untried else ""
-        yield f"this plan passes as it stands (rehearsed on copies up to COMMIT{later})"
+        unread = [each["file"] for each in inventory["databases"] if _is_unread(each)]
+        without = f", without {list_names(unread)}, which could not be read" if unread else ""
+        yield f"this plan passes as it stands{without} (rehearsed on copies up to COMMIT{later})"
     if objections:
         yield "the plan would be refused as it is:"
         yield from (f"    {objection}" for objection in objections[:_MOST_OBJECTIONS])
     if len(objections) > _MOST_OBJECTIONS:
         yield f'    and {len(objections) - _MOST_OBJECTIONS} more (look for "# decide:")'
+
+
+def _is_unread(database: dict[str, Any]) -> bool:
+    """Return whether a file may have rows that the inventory could not read."""
+    return database["kind"] in ("encrypted", "unreadable")
 
 
 def _database_row(database: dict[str, Any], largest: int) -> DatabaseRow:
