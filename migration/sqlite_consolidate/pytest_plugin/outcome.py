@@ -9,6 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.pytest_plugin import signals
+from sqlite_consolidate.pytest_plugin.output.lossy_stream import LossyStream
 from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.text import printable
 
@@ -138,7 +139,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
             error = unwritten
         if error is not None:
             session.exitstatus = run_session.code or ExitCode.INTERNAL
-            print(printable(f"the report could not be written: {error}"), file=sys.stderr)  # noqa: T201 -- pytest has ended
+            LossyStream(sys.stderr).write(printable(f"the report could not be written: {error}\n"))
 
 
 def _log(item: pytest.Item) -> RunLog | None:

@@ -20,6 +20,7 @@ import sqlite_consolidate
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import VERBS, meant_verb
 from sqlite_consolidate.engine.run.request import CONSOLE
+from sqlite_consolidate.pytest_plugin.output.lossy_stream import LossyStream
 from sqlite_consolidate.pytest_plugin.rootdir import with_equals_signs
 from sqlite_consolidate.pytest_plugin.state import PROGRAM, SESSION
 
@@ -173,12 +174,13 @@ def _standard_output(*, as_json: bool) -> Iterator[Callable[[str], object]]:
         return
     sys.stdout.flush()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as original:
+        answer = LossyStream(original)
         os.dup2(2, 1)
         try:
-            yield original.write
+            yield answer.write
         finally:
-            sys.stdout.flush()
-            original.flush()
+            LossyStream(sys.stdout).flush()
+            answer.flush()
             os.dup2(original.fileno(), 1)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import FLEET_VERBS
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.pytest_plugin.options import settings
+from sqlite_consolidate.pytest_plugin.output.lossy_stream import LossyStream
 from sqlite_consolidate.pytest_plugin.refusals import refusal
 from sqlite_consolidate.pytest_plugin.signals import EXIT_CODES
 from sqlite_consolidate.report.bundle import update_latest
@@ -225,6 +226,6 @@ def _more(number: int) -> str:
 
 
 def _print(*lines: str) -> None:
-    with suppress(OSError):  # the reader has closed the pipe, but the fleet continues
-        sys.stdout.writelines(f"{printable(line)}\n" for line in lines)
-        sys.stdout.flush()
+    output = LossyStream(sys.stdout)
+    output.writelines(f"{printable(line)}\n" for line in lines)
+    output.flush()

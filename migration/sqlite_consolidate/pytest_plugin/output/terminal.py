@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sqlite_consolidate.pytest_plugin.output.lossy_stream import LossyStream
 from sqlite_consolidate.pytest_plugin.output.summary import summary_lines
 from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.text import one_line
@@ -29,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     if session is None or terminal is None:
         return
+    terminal._tw._file = LossyStream(terminal._tw._file)  # noqa: SLF001 -- tested: a run does not end with its reader
     if config.get_verbosity() <= 0:
         terminal.showfspath = False
         terminal._show_progress_info = False  # noqa: SLF001 -- semi-private, tested: "[100%]" after each test
