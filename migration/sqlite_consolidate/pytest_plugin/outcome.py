@@ -35,11 +35,10 @@ def failure_message(error: BaseException) -> str:
     return engine_failure_message(error)
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Install the signal handlers of the run."""
-    run_session = session.config.stash.get(SESSION, None)
-    if run_session is not None:
-        signals.install_handlers(session.config, run_session)
+@pytest.hookimpl(tryfirst=True)  # the gate would refuse an interrupted collection, because it is seldom whole
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """End a run that was interrupted before its first test."""
+    signals.exit_if_interrupted(session.config)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -50,6 +49,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     log, stage = _log(item), stage_of(item)
     if log is None or stage is None:
         return
+    signals.exit_if_interrupted(item.config)
     failed = log.failed_stage()
     could_not_perform = failed == stage.id and stage.id not in log.performed
     if log.already_consolidated or (failed and failed != stage.id) or could_not_perform:
@@ -59,13 +59,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Treat a statement that a signal ended as an interruption, not as a failure."""
-    log = _log(item)
-    try:
+    """Let a signal end a test of a stage."""
+    if _log(item) is None:
         return (yield)
-    finally:
-        if log is not None and log.interrupted is not None:
-            signals.exit_interrupted(log.interrupted)
+    with signals.interruptible(item.config):
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

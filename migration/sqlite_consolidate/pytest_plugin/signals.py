@@ -1,18 +1,23 @@
 """End a run in order after Ctrl-C, SIGTERM or SIGHUP.
 
-Once the run is being ended, the signals are ignored.
+The first signal ends the run, and all others are ignored. A test of a stage ends immediately. Between tests the run
+ends at the next safe place, because pytest takes an exception in its own code for an error of a test or of itself.
 """
 
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.pytest_plugin.state import SESSION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlite_consolidate.session import Session
 
 # Without these handlers SIGTERM, or SIGHUP of a closed terminal, would end pytest without a rollback.
@@ -22,41 +27,59 @@ EXIT_CODES = {
     signal.SIGHUP: ExitCode.HUNG_UP,
 }
 
+_IN_TEST = pytest.StashKey[bool]()
+
 
 def install_handlers(config: pytest.Config, session: Session) -> None:
     """Let the three signals end the run, except those that were ignored, as under nohup.
 
-    A long SQL statement ends within milliseconds. Only the first signal counts. When pytest ends, the former
-    handlers are restored.
+    A long SQL statement ends within milliseconds. The handlers stay, because the process ends with the run.
     """
 
     def _handle(number: int, _frame: object) -> None:
         if session.run.log.interrupted is not None:
-            return  # because another exception, while pytest handles the first, would end the process with 1
+            return
+        session.run.log.interrupted = EXIT_CODES[signal.Signals(number)]
         session.run.limits.interrupted.set()
-        code = EXIT_CODES[signal.Signals(number)]
-        session.run.log.interrupted = code
-        exit_interrupted(code)
+        if config.stash.get(_IN_TEST, False):
+            _exit_interrupted(session.run.log.interrupted)
 
-    handled = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _handle) for number in handled}
-
-    def _restore_handlers() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    config.add_cleanup(_restore_handlers)
+    for number in EXIT_CODES:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _handle)
 
 
-def exit_interrupted(code: ExitCode) -> NoReturn:
-    """End the session as pytest does after Ctrl-C.
+@contextmanager
+def interruptible(config: pytest.Config) -> Iterator[None]:
+    """Let a signal end the test of a stage immediately.
+
+    A statement that a signal ended is an interruption as well, not a failure.
+    """
+    config.stash[_IN_TEST] = True
+    try:
+        exit_if_interrupted(config)
+        yield
+    finally:
+        config.stash[_IN_TEST] = False
+        exit_if_interrupted(config)
+
+
+def exit_if_interrupted(config: pytest.Config) -> None:
+    """End the session as pytest does after Ctrl-C, if a signal has come.
 
     The exit code is that of the run's log.
     """
+    session = config.stash.get(SESSION, None)
+    if session is not None and session.run.log.interrupted is not None:
+        _exit_interrupted(session.run.log.interrupted)
+
+
+def _exit_interrupted(code: ExitCode) -> NoReturn:
     name = next(number.name for number, its_code in EXIT_CODES.items() if its_code == code)
     # KeyboardInterrupt is not raised, because pytest would then run the other finalisers of a fixture's scope
     # (https://github.com/pytest-dev/pytest/issues/15067). The code is 2, because pytest prints no summary after others.
-    pytest.exit(f"interrupted by {name}", returncode=ExitCode.INTERRUPTED)
+    # pytest formats the traceback of the cause as well, which fails where a signal came at a place without a line.
+    raise pytest.exit.Exception(f"interrupted by {name}", ExitCode.INTERRUPTED) from None
 
 
 def ignore_signals() -> None:

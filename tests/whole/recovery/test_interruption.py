@@ -123,6 +123,40 @@ def test_endless_statement_is_interrupted(workspace: Workspace) -> None:
     assert workspace.run("migrate").exit == 0
 
 
+@pytest.mark.parametrize(
+    ("first_line", "headline"),
+    [
+        ("mode:", "Interrupted. Nothing was changed."),
+        *thorough(
+            ("collected ", "Interrupted. Nothing was changed."),
+            ("60 commit", "Interrupted. Everything was rolled back."),
+        ),
+    ],
+)
+def test_repeated_signals_end_the_run_as_one_does(workspace: Workspace, first_line: str, headline: str) -> None:
+    """A further signal answers each further line, also during the collection."""
+    before, lines = workspace.contents(), list[str]()
+    with subprocess.Popen(
+        workspace.command("migrate"),
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if any(first_line in earlier for earlier in lines):
+                process.send_signal(signal.SIGINT)
+
+    ran = workspace.ran(process.returncode, "".join(lines))
+    assert ran.exit == 2, ran.text
+    assert ran.evidence["headline"] == headline
+    assert not ran.shows_source, ran.text
+    assert workspace.contents() == before
+
+
 @pytest.mark.thorough
 def test_an_application_is_ended_with_the_run(workspace: Workspace) -> None:
     """A smoke test that hangs does not outlive an interrupted run."""
