@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space, disk_space_needed
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from tests.support.observations import numbers_in
-from tests.support.workspaces.two_sources import a_run, consolidate, plan_of
+from tests.support.unprivileged import common_folder, run_unprivileged
+from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, plan_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,3 +62,14 @@ def test_a_database_that_is_only_in_the_workspace_counts(root: Path, tmp_path: P
     problems = check_disk_space(plan_of(root), tmp_path / "copy", root)
 
     assert {problem.id for problem in problems} == {"no-space"}
+
+
+def test_read_only_folder_of_code_is_a_problem() -> None:
+    """A run would only fail to rewrite its files after COMMIT."""
+    with common_folder() as folder:
+        root = build_two_sources(folder / "workspace")
+        plan = plan_of(root)
+        (root / "app").chmod(0o555)
+        problems = run_unprivileged(lambda: check_disk_space(plan, root, root), folder)
+
+    assert [(problem.id, problem.subject) for problem in problems] == [("read-only", "app")]

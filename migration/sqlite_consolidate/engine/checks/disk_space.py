@@ -85,8 +85,10 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
     problems = _check_free_space(plan.backups, root, needed.kept + temporary_bytes, needed)
     if has_separate_temporary_disk:
         problems += _check_free_space(temporary_folder, temporary_folder, needed.scratch, needed)
-    files = [file for file in (source.file for source in plan.sources) if may_exist(root / file)]
-    for folder in sorted({(root / file).parent for file in (*files, plan.backups, plan.target)}):
+    files = [source.file for source in plan.sources]
+    files += [*(reference.file for reference in plan.references), *(insert.file for insert in plan.inserts)]
+    existing = [file for file in files if may_exist(root / file)]
+    for folder in sorted({(root / file).parent for file in (*existing, plan.backups, plan.target)}):
         status = file_status(folder)
         if status and stat.S_ISDIR(status.st_mode) and not os.access(folder, os.W_OK | os.X_OK):
             fact = "is read-only for the user who runs this: no permission to write there."
