@@ -196,8 +196,8 @@ def test_page_one_lists_unexamined_criteria_with_reason(refused: Record) -> None
         "not examined 24 criteria: not run: 50-verify failed Which rows-chosen , keys-mapped , references-kept ,"
         in text
     )
-    assert "These criteria had nothing to check: rehearsed , approved Why" in text
-    assert "rehearsed : the plan demands no rehearsal" in text
+    assert "had nothing to check: rehearsed , approved Why" in text
+    assert "rehearsed : the plan demands" in text
     assert "No log was watched for new errors" in text
     assert "2 criteria not required" in text
     missing = set(refused.not_shown) | records.NOT_REQUIRED.keys()

@@ -62,7 +62,7 @@ def _over_the_page(text: str) -> Callable[[Files], None]:
         *thorough(
             (in_page("</body>", "<style>main { display: none }</style></body>"), _AROUND),
             (in_page("</main>", "<p>All checks approved by X</p></main>"), _AROUND),
-            (in_page(r"from 1 database\b", "from 7 databases"), "audit.html: questions"),
+            (in_page(r"from 1 source database\b", "from 7 source databases"), "audit.html: questions"),
             (
                 in_page(r"(?s)(?<=id=\"signatures\").*?Mallory|A\. Prover(?=</td><td></td>)", "Else"),
                 "audit.html: signatures",
@@ -101,7 +101,7 @@ def _over_the_page(text: str) -> Callable[[Files], None]:
             (in_page('class="outcome not-required"', 'class="outcome passed"'), "audit.html: verdict"),
             (in_page('<p class="headline">', '<p class="headline" hidden>'), "audit.html: verdict"),
             (
-                in_page(r"(?<=<tr><th scope=\"row\">)\d+_\d+-rehearsal", "20010101_000000-rehearsal"),
+                in_page(r"(?<=<tr><th scope=\"row\" class=\"short\">)\d+_\d+-rehearsal", "20010101_000000-rehearsal"),
                 "audit.html: attempts",
             ),
             (in_page(r'(?<=<span class="line added">\+)CREATE', "DROP"), "audit.html: schema"),

@@ -34,7 +34,7 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 
-def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None, *, sha256: str = "") -> Contents:
+def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
     """Return the contents of a copy in a backup set.
 
     The recorded contents are returned if the copy has the recorded bytes.
@@ -43,13 +43,12 @@ def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = N
         copy: The manifest's entry of the copy.
         folder: The backup set.
         limits: Limits of reading.
-        sha256: Digest of the bytes of the copy, if they were read already.
 
     Raises:
         sqlite3.Error: The copy is missing or is not a database any more.
     """
     path = folder / copy.copy
-    is_unchanged = path.is_file() and (sha256 or digest_file(path)) == copy.sha256
+    is_unchanged = path.is_file() and digest_file(path) == copy.sha256
     return _recorded_contents(copy) if is_unchanged else read_contents(path, limits)
 
 

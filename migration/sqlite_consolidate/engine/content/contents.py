@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.digest import (
     TableDigest,
     digest_database,
-    digest_file,
     digest_table,
     digest_tables,
 )
@@ -250,16 +249,6 @@ class ContentsCache:
 
     limits: Limits = field(default_factory=Limits)
     _known: dict[Path, tuple[list[str], Contents]] = field(default_factory=dict)
-    _digests: dict[Path, str] = field(default_factory=dict)
-
-    def digest_once(self, path: Path) -> str:
-        """Return the digest of the bytes of a file, which several criteria of one stage judge.
-
-        It is empty if there is no such file.
-        """
-        if path not in self._digests:
-            self._digests[path] = digest_file(path) if path.is_file() else ""
-        return self._digests[path]
 
     def contents(self, path: Path) -> Contents:
         """Return the current contents of a file.

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.copy_contents import contents_of_copy, contents_of_dump, dump_differences
+from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 
@@ -29,7 +30,7 @@ def backup_complete(run: RunResults) -> list[Observation]:
         name, sha256, size = files.get(file, ("", "", 0))
         path = folder / name
         exists = bool(name) and path.is_file()
-        observed = f"{path.stat().st_size} bytes, {run.reader.digest_once(path)}" if exists else "not in the set"
+        observed = f"{path.stat().st_size} bytes, {digest_file(path)}" if exists else "not in the set"
         observations.append(equal(file, f"{size} bytes, {sha256}" if exists else "in the set", observed))
     private = "readable by the operator alone"
     others = [path.name for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
@@ -44,7 +45,7 @@ def backup_digest(run: RunResults) -> list[Observation]:
     live = {facts.file: facts for facts in run.inspected.databases}
     observations = []
     for copy in run.sealed.databases:
-        content = contents_of_copy(copy, run.folder, run.limits, sha256=run.reader.digest_once(run.folder / copy.copy))
+        content = contents_of_copy(copy, run.folder, run.limits)
         run.note_contents("backup", copy.file, content.tables)
         original = live[copy.file]
         compared = equal(copy.file, original.digest, content.digest)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.content.projection import ProjectedColumn
+    from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
 _UNSURE_NOTE = "A missing row and an extra one without a key may be one row that was changed."
@@ -136,15 +136,20 @@ def _rows(
         newer = place_of_newer(mapping.into, [column.name for column in columns], mapping.table_map.newer)
         expected.append(Rows(original, query, policy, newer))
     values = [*(column.target for column in columns), *_rowid(table, "t")]
-    query = first_mapping.projection().within(table).select_target_values(values)
+    query = _projection(first_mapping, table).select_target_values(values)
     observed = Rows(target, query)
     shape = row_shape(table.name, [column.name for column in columns], keys_of(first_mapping.into))
     return shape, expected, observed
 
 
+def _projection(mapping: TableMapping, table: Table) -> Projection:
+    """Return the projection into the present table, which may have other indexes than the planned one."""
+    return replace(mapping.projection().within(table), into=table)
+
+
 def _columns(mapping: TableMapping, table: Table) -> tuple[ProjectedColumn, ...]:
     refreshed = refreshed_columns(mapping.plan, table.name)
-    columns = mapping.projection().within(table).columns
+    columns = _projection(mapping, table).columns
     return tuple(column for column in columns if folded(column.name) not in refreshed)
 
 
@@ -186,7 +191,7 @@ def _match_by_rowid(
 ) -> RowMatch:
     """Match rows that kept their rowid and that only the rowid identifies."""
     columns = _columns(mapping, table)
-    rows = mapping.projection().within(table)
+    rows = _projection(mapping, table)
     shape = Shape(table.name, (table.rowid, *(column.name for column in columns)), (((0, "BINARY"),),), by_rowid=True)
     expected = Rows(original, rows.select_values([*_rowid(mapping.table, "s"), *(column.source for column in columns)]))
     observed = Rows(target, rows.select_target_values([*_rowid(table, "t"), *(column.target for column in columns)]))
@@ -209,7 +214,7 @@ def _count_unmoved(
     original: sqlite3.Connection, mapping: TableMapping, connection: sqlite3.Connection, table: Table
 ) -> int:
     """Count the rows that are unchanged under the rowid they had."""
-    rows = mapping.projection().within(table)
+    rows = _projection(mapping, table)
     if rows.rowid is None:
         return 0
     columns = [rows.rowid, *rows.columns]
