@@ -143,7 +143,10 @@ def _rows(
 
 
 def _projection(mapping: TableMapping, table: Table) -> Projection:
-    """Return the projection into the present table, which may have other indexes than the planned one."""
+    """Return the projection into the present table.
+
+    It may have other indexes than the planned one.
+    """
     return replace(mapping.projection().within(table), into=table)
 
 
