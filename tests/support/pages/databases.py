@@ -57,6 +57,15 @@ def add_rows(con: sqlite3.Connection, rows: int = 60) -> None:
             con.execute("INSERT INTO chains(v, t) VALUES(?, ?)", (bytes([i]) * (i * 90), text * (i * 2)))
 
 
+def created(path: Path, *statements: str) -> Path:
+    """Create a database by these statements."""
+    with closing(open_new(path)) as con:
+        con.execute("PRAGMA synchronous=OFF")
+        for statement in statements:
+            con.execute(statement)
+    return path
+
+
 def build(
     path: Path, *, page_size: int = 4096, encoding: str = "UTF-8", auto_vacuum: int = 0, reserved: int = 0
 ) -> Path:

@@ -10,9 +10,9 @@ import pytest
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.page_proof.description import affinity_of
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_pages
-from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new, open_readonly
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_readonly
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
-from tests.support.pages.databases import build
+from tests.support.pages.databases import build, created
 from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
@@ -27,15 +27,6 @@ def prove(path: Path) -> tuple[PageProof, dict[str, TableDigest]]:
         schema = read_schema(con)
         assert con.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         return prove_pages(path, con, schema), digest_tables(con, schema)
-
-
-def created(path: Path, *statements: str) -> Path:
-    """Create a database by these statements."""
-    with closing(open_new(path)) as con:
-        con.execute("PRAGMA synchronous=OFF")
-        for statement in statements:
-            con.execute(statement)
-    return path
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.page_proof import rows as page_rows
 from sqlite_consolidate.engine.content.page_proof.rows import PageRows, statements_of
-from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new, open_readonly
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_readonly
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.page_reader.availability import PURE
 from sqlite_consolidate.page_reader.compilation import first_line
 from tests.support.dumps import SHAPES, dumped
-from tests.support.pages.databases import build
+from tests.support.pages.databases import build, created
 from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
@@ -68,15 +68,6 @@ def dumps(path: Path) -> tuple[str, str, list[str]]:
     with closing(open_readonly(path)) as con:
         pages = Noted(path, con)
         return dumped(con, pages), dumped(con), pages.tables
-
-
-def created(path: Path, *statements: str) -> Path:
-    """Create a database by these statements."""
-    with closing(open_new(path)) as con:
-        con.execute("PRAGMA synchronous=OFF")
-        for statement in statements:
-            con.execute(statement)
-    return path
 
 
 @pytest.mark.parametrize(
