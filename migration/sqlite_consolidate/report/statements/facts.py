@@ -188,29 +188,31 @@ class Facts:
         yield "backup_set", record.backup_set
         yield "put_back", record.put_back
         yield "headline", record.headline
-        yield "steps", count_of(sum(finding.id == "rollback-step" for finding in record.findings), "step")
         yield (
             "changed_tables",
             f"{count_of(self.changed_tables, 'table')} {'has' if self.changed_tables == 1 else 'have'}",
         )
-        yield "found", count_of(self.inventory_count("databases"), "database")
-        yield "decisions", count_of(self.inventory_count("decisions"), "decision")
-        yield "objections", count_of(self.inventory_count("objections"), "problem")
-        yield "plan", str(self._inventory.get("plan", ""))
-        untried = self._inventory.get("untried", [])
-        yield "untried", f" Not tried yet: {join_names(untried)}." if untried else ""
+        yield from self._values_of_inventory()
         yield "migration_time", expected_time(migration_seconds(record))
         figures = {"references": self.references, "unmoved": self.unmoved, "findings": self.attention}
         yield "effort_and_risk", grade_of_rehearsal(record, **figures, smoke=len(self.smoke))
-        yield "grade", grade_of_inventory(self._inventory) if self.effort else ""
-        yield "rehearsed_tables", count_of(self.effort.get("tables", 0), "table")
-        yield "rehearsed_time", expected_time(self.effort.get("seconds") or 0)
         yield "last_run", record.last_run.run if record.last_run else ""
         yield "changes", changes_in_words(record.last_run) if record.last_run and record.last_run.changes else ""
         yield "verb", record.mode.verb
         yield "next_verb", record.mode.next_verb
-        proposed = str(self._inventory.get("plan", ""))
-        yield "of_plan", f" with --plan={proposed}" if proposed not in ("", DEFAULT_PLAN) else ""
+
+    def _values_of_inventory(self) -> Iterator[tuple[str, str]]:
+        yield "found", count_of(self.inventory_count("databases"), "database")
+        yield "decisions", count_of(self.inventory_count("decisions"), "decision")
+        yield "objections", count_of(self.inventory_count("objections"), "problem")
+        plan = str(self._inventory.get("plan", ""))
+        yield "plan", plan
+        yield "of_plan", f" with --plan={plan}" if plan not in ("", DEFAULT_PLAN) else ""
+        untried = self._inventory.get("untried", [])
+        yield "untried", f" Not tried yet: {join_names(untried)}." if untried else ""
+        yield "grade", grade_of_inventory(self._inventory) if self.effort else ""
+        yield "rehearsed_tables", count_of(self.effort.get("tables", 0), "table")
+        yield "rehearsed_time", expected_time(self.effort.get("seconds") or 0)
 
     def _values_of_failures(self) -> Iterator[tuple[str, str]]:
         yield "problems", f"{count_of(self.failures, 'problem')} {'is' if self.failures == 1 else 'are'}"
