@@ -89,23 +89,33 @@ def _steps_for_archive(
         # If both names exist, a rename was interrupted, and the sidecar files belong to this database.
         if not os.path.lexists(old):
             yield from sidecar_steps(old, folder)
-        archive = _Archive(new, copy, folder, limits)
-        # The steps for sidecar files compare an archive that has some.
-        is_compared = change is not ArchiveChange.KEPT and not restore.existing_sidecars(new)
-        problem = archive.problem() if is_compared else None
-        if problem and (change is ArchiveChange.REFUSED or is_in_use_problem(problem)):
-            yield problem
-        elif problem:
-            names = [new, *([old] if os.path.lexists(old) and os.path.samestat(old.lstat(), new.lstat()) else [])]
-            yield from (step_aside(path, folder, archived) for path in names)
-            yield from restore_steps(old, folder, copy)
-        else:
-            action = partial(archive.rename_back, old, digests)
-            text = f"renamed {archived} back to {copy.file}"
-            yield Step(text, action, place=new.parent, kind="renamed {} back")
+        yield from _steps_to_rename_back(old, _Archive(new, copy, folder, limits), archived, digests, change)
     elif not os.path.lexists(old):
         yield from sidecar_steps(old, folder)
         yield from restore_steps(old, folder, copy)
+
+
+def _steps_to_rename_back(
+    old: Path, archive: _Archive, archived: str, digests: dict[str, str], change: ArchiveChange
+) -> Iterator[Step | Problem]:
+    """Yield the steps that give an archive its old name.
+
+    One that has changed is replaced by its backup.
+    """
+    new, copy, folder = archive.path, archive.copy, archive.folder
+    # The steps for sidecar files compare an archive that has some.
+    is_compared = change is not ArchiveChange.KEPT and not restore.existing_sidecars(new)
+    problem = archive.problem() if is_compared else None
+    if problem and (change is ArchiveChange.REFUSED or is_in_use_problem(problem)):
+        yield problem
+    elif problem:
+        names = [new, *([old] if os.path.lexists(old) and os.path.samestat(old.lstat(), new.lstat()) else [])]
+        yield from (step_aside(path, folder, archived) for path in names)
+        yield from restore_steps(old, folder, copy)
+    else:
+        action = partial(archive.rename_back, old, digests)
+        text = f"renamed {archived} back to {copy.file}"
+        yield Step(text, action, place=new.parent, kind="renamed {} back")
 
 
 @dataclass(frozen=True)
