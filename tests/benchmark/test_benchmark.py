@@ -21,6 +21,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.page_reader.availability import reason_without_program
 from tests.support.benchmark.by_hand import SQLDIFF
 from tests.support.benchmark.measuring import Measured, measured
+from tests.support.benchmark.renumbering import build_renumbered, renumbering_command
 from tests.support.benchmark.results import Result
 from tests.support.benchmark.workloads import blobs, build, narrow, statements, tasks, without_key, without_rowid
 from tests.support.workspaces.pattern_plans import create_phones
@@ -84,6 +85,23 @@ def test_best_run_by_hand_and_memory(pairs: Pairs, rows: int) -> None:
     pairs.results.append(peak)
     not_twice(peak)
     at_full_size(result, rows)
+
+
+def test_renumbered_keys_against_a_run_by_hand(pairs: Pairs, rows: int) -> None:
+    """Two tables refer to the keys that change, and all have as many rows."""
+    built = build_renumbered(rows, pairs.folder / "built")
+
+    at_full_size(
+        pairs.compare(
+            f"renumbered keys, 3 tables of {rows} rows",
+            lambda: pairs.ours("migrate", built),
+            "by hand",
+            lambda: pairs.by_hand(renumbering_command(), built),
+            0.0,
+            2.0,
+        ),
+        rows,
+    )
 
 
 def test_many_files_cost_as_much_each(pairs: Pairs) -> None:

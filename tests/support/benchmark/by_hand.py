@@ -34,6 +34,11 @@ def how() -> str:
     return "the sqlite3 shell" if SHELL else "the same SQL through Python's sqlite3, for there is no sqlite3 shell"
 
 
+def shell() -> str:
+    """Return the command that runs SQL in a database."""
+    return f"{SHELL} -bail" if SHELL else f"{sys.executable} -c '{_MODULE}'"
+
+
 def command(work: Workload, *, dump: bool, is_careful: bool = False) -> list[str]:
     """Return the command that consolidates a workload by hand, in its folder.
 
@@ -42,7 +47,7 @@ def command(work: Workload, *, dump: bool, is_careful: bool = False) -> list[str
         dump: Whether SQL dumps are written.
         is_careful: Whether integrity_check reads each file before and after, and sqldiff compares the table both ways.
     """
-    run = f"{SHELL} -bail" if SHELL else f"{sys.executable} -c '{_MODULE}'"
+    run = shell()
     sql = [
         *statements(work),
         "ATTACH 'source.db' AS source",

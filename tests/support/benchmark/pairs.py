@@ -47,7 +47,7 @@ class Pairs:
             name,
             lambda: self.ours("migrate", built),
             f"by hand{' with dumps' if dump else ''}{' with checks' if is_careful else ''}",
-            lambda: self._by_hand(work, built, dump=dump, is_careful=is_careful),
+            lambda: self.by_hand(command(work, dump=dump, is_careful=is_careful), built),
             target,
             cpu_target,
         )
@@ -110,12 +110,12 @@ class Pairs:
 
     def sample_by_hand(self, built: Path) -> Measured:
         """Consolidate a copy of the sample by hand, without running the applications."""
-        with _Copy(built, self.folder / "workspace") as root:
-            return measured(sample_command(load(root / "consolidation.toml")), root)
+        return self.by_hand(sample_command(load(built / "consolidation.toml")), built)
 
-    def _by_hand(self, work: Workload, built: Path, *, dump: bool, is_careful: bool) -> Measured:
+    def by_hand(self, command: Sequence[str], built: Path) -> Measured:
+        """Run a command in a copy of a workspace."""
         with _Copy(built, self.folder / "workspace") as root:
-            return measured(command(work, dump=dump, is_careful=is_careful), root)
+            return measured(command, root)
 
 
 class _Copy:
