@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 import pytest
@@ -14,18 +15,18 @@ from click.testing import CliRunner
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import VERBS
 from sqlite_consolidate.engine.run.request import CONSOLE, SQLITE_UTILS
-from sqlite_consolidate.pytest_plugin.commands import console
+from sqlite_consolidate.pytest_plugin.commands import console, entry
 from sqlite_consolidate.pytest_plugin.commands.console import command_line, main
 from sqlite_consolidate.pytest_plugin.commands.consolidate_command import register_commands
 from tests.support.thorough import thorough
+from tests.support.workspaces.whole_run import LIGHT
 
-if TYPE_CHECKING:
-    from pathlib import Path
+FULL = Path("/dev/full")
 
 
 def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder."""
-    command = [sys.executable, "-m", console.__name__, *arguments]
+    command = [sys.executable, "-m", entry.__name__, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -129,3 +130,22 @@ def test_command_of_sqlite_utils_is_the_same_call() -> None:
 
     assert (helped.exit_code, mistaken.exit_code) == (0, 64)
     assert helped.output.startswith("usage: sqlite-consolidate VERB")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["migrat"], 64), *thorough((["--help"], 0), (["verify", "--worksapce=shop"], 64), (["rollback"], 4))],
+)
+@pytest.mark.parametrize("redirection", [f">{FULL} 2>{FULL}", *thorough(">&- 2>&-")])
+def test_lost_output_does_not_change_the_exit_code(
+    tmp_path: Path, arguments: list[str], code: int, redirection: str
+) -> None:
+    """Neither a full disk nor a closed stream is an error of the command line."""
+    command = f'exec "$0" -m {entry.__name__} "$@" {redirection}'
+
+    ran = subprocess.run(
+        ["sh", "-c", command, sys.executable, *arguments], cwd=tmp_path, env=os.environ | LIGHT, check=False, timeout=60
+    )
+
+    assert ran.returncode == code

@@ -14,6 +14,7 @@ import pytest
 
 from sqlite_consolidate.engine.run.modes import VERBS, Mode
 from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.pytest_plugin.commands.entry import end_at_interrupt
 from sqlite_consolidate.pytest_plugin.options import settings
 from sqlite_consolidate.pytest_plugin.refusals import (
     is_stage_folder,
@@ -101,6 +102,8 @@ def _apply_gate(config: pytest.Config) -> int | None:
         return None
     verb = config.option.markexpr.strip()
     fleet = config.getoption("consolidate_fleet", None) is not None
+    if verb in VERBS:
+        config.add_cleanup(end_at_interrupt())
     if verb not in VERBS:
         _refuse(_CLOSED, named_stages(config))
         _refuse("No run was started. Nothing was touched:", verb_mistakes(config))

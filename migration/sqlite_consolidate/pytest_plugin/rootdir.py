@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.run.modes import VERBS
+from sqlite_consolidate.pytest_plugin.commands.entry import end_at_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -83,6 +84,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         command = [*sys.orig_argv[: -len(arguments)], *joined]
         os.execv(sys.executable, command)  # noqa: S606 -- the very command that runs now
     if named:
+        early_config.add_cleanup(end_at_interrupt())
         early_config.pluginmanager.import_plugin(_PLUGIN)
         _cut_conftests_of_the_source_tree(early_config)
     return (yield)

@@ -30,10 +30,33 @@ EXIT_CODES = {
 _IN_TEST = pytest.StashKey[bool]()
 
 
-def install_handlers(config: pytest.Config, session: Session) -> None:
+@contextmanager
+def noted() -> Iterator[list[int]]:
+    """Yield a list that receives the signals of this block, which are handled after it.
+
+    A run that was cut short is rolled back while the next one is opened. No signal may interrupt that.
+    """
+    numbers: list[int] = []
+    before = {number: signal.getsignal(number) for number in EXIT_CODES}
+    handled = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    try:
+        for number in handled:
+            signal.signal(number, lambda number, _frame: numbers.append(number))
+        yield numbers
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])
+
+
+def install_handlers(config: pytest.Config, session: Session, noted: list[int]) -> None:
     """Let the three signals end the run, except those that were ignored, as under nohup.
 
     A long SQL statement ends within milliseconds. The handlers stay, because the process ends with the run.
+
+    Args:
+        config: The configuration of pytest.
+        session: The run.
+        noted: Signals that came while the run was opened.
     """
 
     def _handle(number: int, _frame: object) -> None:
@@ -47,6 +70,8 @@ def install_handlers(config: pytest.Config, session: Session) -> None:
     for number in EXIT_CODES:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _handle)
+    for early in noted:
+        _handle(early, None)
 
 
 @contextmanager

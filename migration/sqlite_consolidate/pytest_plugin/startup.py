@@ -39,8 +39,11 @@ def begin_run(config: pytest.Config, verb: str) -> Session:
 
     hooks = Hooks(on_progress=on_progress, before_rollback=signals.ignore_signals, selftest=_selftest)
     try:
-        session = open_session(settings(config), verb, hooks)
-        signals.install_handlers(config, session)  # a folder of this run gets a report, also if it is interrupted
+        with signals.noted() as numbers:
+            session = open_session(settings(config), verb, hooks)
+        signals.install_handlers(
+            config, session, numbers
+        )  # a folder of this run gets a report, also if it is interrupted
         session.prepare()
     except ProblemError as error:  # each of its lines has its own id
         refused = all(problem.criterion for problem in error.problems)  # found before anything was changed

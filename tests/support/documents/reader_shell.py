@@ -22,7 +22,7 @@ def run_as_reader(folder: Path, commands: str) -> tuple[int, str]:
     place = folder.parent / "place"
     programs = folder.parent / "bin"
     programs.mkdir(exist_ok=True)
-    module = "sqlite_consolidate.pytest_plugin.commands.console"
+    module = "sqlite_consolidate.pytest_plugin.commands.entry"
     for name, command in (("sqlite-consolidate", f"-m {module}"), ("sqlite-utils", "-m sqlite_utils")):
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')

@@ -20,7 +20,7 @@ import sqlite_consolidate
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import VERBS, meant_verb
 from sqlite_consolidate.engine.run.request import CONSOLE
-from sqlite_consolidate.pytest_plugin.output.lossy_stream import LossyStream
+from sqlite_consolidate.pytest_plugin.output.lossy_stream import LossyStream, lossy_output
 from sqlite_consolidate.pytest_plugin.rootdir import with_equals_signs
 from sqlite_consolidate.pytest_plugin.state import PROGRAM, SESSION
 
@@ -57,7 +57,12 @@ def main(arguments: Sequence[str] | None = None, *, program: tuple[str, ...] = C
         arguments: Arguments without the name of the program; those of this process if None.
         program: Words by which the operator started this command, as the next commands are to name it.
     """
-    given, *options = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
+    with lossy_output():
+        return _run_command([*(sys.argv[1:] if arguments is None else arguments)] or ["--help"], program)
+
+
+def _run_command(arguments: Sequence[str], program: tuple[str, ...]) -> int:
+    given, *options = arguments
     if {"-h", "--help"} & {given, *options}:
         sys.stdout.write(_HELP)
         return ExitCode.ACCEPTED
@@ -201,7 +206,3 @@ def _similar_options(options: Sequence[str]) -> Iterator[str]:
     for name in (option.partition("=")[0] for option in options if option.startswith("--")):
         if name not in known and (similar := get_close_matches(name, known, n=1)):
             yield f"sqlite-consolidate: Did you mean {similar[0]} by {name}?"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+import sys
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,6 +55,28 @@ class LossyStream:
         except OSError:
             self._is_lost = True
             _empty_buffer(self._stream)
+
+
+@contextmanager
+def lossy_output() -> Iterator[None]:
+    """Let no write to standard output or standard error raise an error in this block.
+
+    A stream that the shell has closed discards everything.
+    """
+    before = sys.stdout, sys.stderr
+    with ExitStack() as files:
+        streams = [LossyStream(stream or files.enter_context(_null_device())) for stream in before]
+        sys.stdout, sys.stderr = (cast("TextIO", stream) for stream in streams)
+        try:
+            yield
+        finally:
+            for stream in streams:
+                stream.flush()
+            sys.stdout, sys.stderr = before
+
+
+def _null_device() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 -- os.devnull is no path of ours
 
 
 def _empty_buffer(stream: TextIO) -> None:
