@@ -14,7 +14,7 @@ import pytest
 
 from sqlite_consolidate.engine.run.modes import VERBS, Mode
 from sqlite_consolidate.engine.run.stages import stages_of
-from sqlite_consolidate.pytest_plugin.commands.entry import end_at_interrupt
+from sqlite_consolidate.pytest_plugin.commands.early_interrupt import end_at_interrupt
 from sqlite_consolidate.pytest_plugin.options import settings
 from sqlite_consolidate.pytest_plugin.refusals import (
     is_stage_folder,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.run.modes import VERBS
-from sqlite_consolidate.pytest_plugin.commands.entry import end_at_interrupt
+from sqlite_consolidate.pytest_plugin.commands.early_interrupt import end_at_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -26,7 +26,7 @@ def register_commands(cli: click.Group) -> None:
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def consolidate(arguments: tuple[str, ...]) -> None:
         """Move several databases into one by inventory, verify, migrate, rollback and check."""
-        from sqlite_consolidate.pytest_plugin.commands.entry import end_at_interrupt
+        from sqlite_consolidate.pytest_plugin.commands.early_interrupt import end_at_interrupt
 
         end_at_interrupt()
         from sqlite_consolidate.engine.run.request import SQLITE_UTILS
