@@ -394,7 +394,7 @@ def _documents(run: RunResults, record_context: RecordContext) -> dict[str, Iter
         run=run.stamp,
         sources=one_line(list_names([source.file for source in record.sources], _MOST_NAMED)) or "nothing",
         target=target,
-        command=one_line(run.request.command("rollback")),
+        command=one_line(run.request.recorded_command("rollback")),
         by_hand=f"{by_hand}\n    databases/target.db  ->  {target}",
     )
     return {RECORD: evidence_pieces(record), INSTRUCTIONS: [text.encode("utf-8")]}

@@ -94,17 +94,19 @@ def test_option_of_nobody_is_usage_and_refusal_is_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", [CONSOLE, *thorough((SQLITE_UTILS,))])
 def test_refused_run_names_its_program_without_a_zip(tmp_path: Path, program: tuple[str, ...]) -> None:
-    """The next command is the one with which the operator began."""
-    (tmp_path / "consolidation.toml").write_text("format = 2\n")
+    """The next command is the one with which the operator began, and has no path that depends on a folder."""
+    (tmp_path / "plan.toml").write_text("format = 2\n")
+    options = ["--reports=out", "--plan=plan.toml"]
     script = f"import sys; from {console.__name__} import main; sys.exit(main(program={program}))"
-    command = [sys.executable, "-c", script, "verify", "--json"]
+    command = [sys.executable, "-c", script, "verify", "--json", *options]
 
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
 
     answer = json.loads(ran.stdout)
+    names = (f"--workspace={tmp_path}", f"--plan={tmp_path}/plan.toml", f"--reports={tmp_path}/out")
     assert (ran.returncode, answer["exit_code"], answer["files"]["bundle"]) == (4, 4, None)
-    assert answer["commands"]["next"].endswith(f"{' '.join(program)} verify --workspace={tmp_path}")
-    assert not list((tmp_path / "reports").glob("*.zip"))
+    assert answer["commands"]["next"].endswith(f"{' '.join(program)} verify {' '.join(names)}")
+    assert not list((tmp_path / "out").glob("*.zip"))
 
 
 @pytest.mark.thorough

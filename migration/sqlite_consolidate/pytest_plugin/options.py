@@ -105,6 +105,7 @@ def settings(config: pytest.Config) -> Settings:
         allowed_signers=_configured_path(config, "allowed-signers"),
         keep=config.getoption("consolidate_keep"),
         program=config.stash.get(PROGRAM, PYTEST),
+        names_reports=config.getoption("consolidate_reports") is not None,
     )
 
 

@@ -209,7 +209,7 @@ def _fields_of_run(run: Pipeline, context: RecordContext) -> dict[str, Any]:
         }
         if run.backup_set.is_deleted:
             return fields
-        return fields | {"rollback": {"command": run.request.command("rollback"), "drilled": context.drilled}}
+        return fields | {"rollback": {"command": run.request.recorded_command("rollback"), "drilled": context.drilled}}
     if isinstance(run, ReadOnlyRun):
         return {"smoke": _smoke_records(run)}
     return {"backup_set": run.backup_set} if isinstance(run, RollbackRun) else {}
@@ -224,7 +224,7 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
         "smoke": _smoke_records(run),
     }
     if run.is_sealed or run.has_acted:
-        fields["rollback"] = {"command": run.request.command("rollback"), "drilled": drilled}
+        fields["rollback"] = {"command": run.request.recorded_command("rollback"), "drilled": drilled}
     if run.is_archived:
         fields["archive"] = dict(run.sealed.archive)
     if run.has_preflight:

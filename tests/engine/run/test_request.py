@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.run.modes import Mode
 from tests.support.workspaces.two_sources import a_request, build_two_sources
 
 if TYPE_CHECKING:
@@ -37,3 +38,23 @@ def test_next_migration_demands_the_approval_again(tmp_path: Path, verb: str, de
     command = replace(request, settings=settings).command(verb)
 
     assert (f"--allowed-signers={tmp_path / 'signers'}" in command) is demands
+
+
+def test_next_command_names_the_reports_of_the_operator(tmp_path: Path) -> None:
+    """The evidence names no folder beside the workspace, because its reader may not know this machine."""
+    request = a_request(build_two_sources(tmp_path / "workspace"))
+    request = replace(request, settings=replace(request.settings, names_reports=True))
+
+    assert request.command("migrate").split()[-1] == f"--reports={request.settings.reports}"
+    assert "--reports" not in request.recorded_command("rollback")
+
+
+@pytest.mark.parametrize(("verb", "repeats"), [("verify", True), ("rollback", False)])
+def test_next_check_names_the_same_originals(tmp_path: Path, verb: str, repeats: bool) -> None:
+    """Without them a verify would rehearse."""
+    request = a_request(build_two_sources(tmp_path / "workspace"))
+    request = replace(
+        request, mode=Mode.ORIGINALS, settings=replace(request.settings, originals=tmp_path / "the originals")
+    )
+
+    assert (f"'--originals={tmp_path / 'the originals'}'" in request.command(verb)) is repeats

@@ -52,7 +52,7 @@ def test_run_ends_with_verdict_report_and_next_command(workspace: Workspace, sty
             f"  report:     {ran.folder}/audit.html",
             f"  bundle:     {ran.folder}.zip",
             f"  backup set: backups/{workspace.sets()[-1].name}",
-            f"  next:       pytest -m verify --workspace={workspace.root}",
+            f"  next:       pytest -m verify --workspace={workspace.root} --reports={workspace.reports}",
         ]
         shown = files[:1] if style == "-q" else files
         ending, *last = ran.text.rstrip().splitlines()[-len(shown) - 2 : -1]

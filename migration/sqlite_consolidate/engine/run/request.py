@@ -50,6 +50,7 @@ class Settings:
         allowed_signers: File of the signers of whom one must have signed a bundle that is checked, or the plan of a
             migration, or None.
         program: Words before the verb by which the operator started the run, one of :data:`PROGRAMS`.
+        names_reports: Whether an option of the command line names ``reports``.
     """
 
     workspace: Path
@@ -66,6 +67,7 @@ class Settings:
     sign: Path | None = None
     allowed_signers: Path | None = None
     program: tuple[str, ...] = PYTEST
+    names_reports: bool = False
 
     @property
     def evidence_workspace(self) -> Path:
@@ -153,9 +155,19 @@ class RunRequest:
         return self.settings.reports / self.run_id
 
     def command(self, verb: str) -> str:
+        """Return the shell command that runs ``verb`` as the operator started this run.
+
+        A migration that demands an approval demands it again, and a check by originals names them again.
+        """
+        options = [f"--reports={self.settings.reports}"] if self.settings.names_reports else []
+        if self.mode is Mode.ORIGINALS and verb == self.mode.verb:
+            options.append(f"--originals={self.settings.originals}")
+        return shlex.join([*shlex.split(self.recorded_command(verb)), *options])
+
+    def recorded_command(self, verb: str) -> str:
         """Return the shell command that runs ``verb`` with this program, workspace and plan.
 
-        A migration that demands an approval demands it again.
+        The evidence names no other folder of the machine.
         """
         words = [*self.settings.program, verb]
         if not self.settings.sample:

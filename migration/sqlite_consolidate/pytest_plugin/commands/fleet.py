@@ -109,6 +109,7 @@ class _FleetRun:
         configured = settings(config)
         has_own_reports = file.fleet.reports and config.getoption("consolidate_reports") is None
         self._reports = (file.path.parent / file.fleet.reports).resolve() if has_own_reports else configured.reports
+        self._names_reports = configured.names_reports
         self._project, self._program = config.rootpath, configured.program
         switches = (name for name in SWITCHES if config.getoption(f"consolidate_{name.replace('-', '_')}"))
         values = {"keep": configured.keep, "sign": configured.sign, "allowed-signers": configured.allowed_signers}
@@ -156,7 +157,8 @@ class _FleetRun:
     @property
     def _again(self) -> str:
         demanded = [option for option in self._extra if option.startswith("--allowed-signers")]
-        return shlex.join([*self._program, self._verb, f"--fleet={self._file.path}", *demanded])
+        reports = [f"--reports={self._reports}"] if self._names_reports else []
+        return shlex.join([*self._program, self._verb, f"--fleet={self._file.path}", *reports, *demanded])
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
