@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -20,6 +21,9 @@ from sqlite_consolidate.pytest_plugin.commands.console import command_line, main
 from sqlite_consolidate.pytest_plugin.commands.consolidate_command import register_commands
 from tests.support.thorough import thorough
 from tests.support.workspaces.whole_run import LIGHT
+
+if TYPE_CHECKING:
+    from tests.support.workspaces.whole_run import Workspace
 
 FULL = Path("/dev/full")
 
@@ -151,3 +155,28 @@ def test_lost_output_does_not_change_the_exit_code(
     )
 
     assert ran.returncode == code
+
+
+@pytest.mark.parametrize("verbs", ["migrate rollback", *thorough("")])
+def test_check_never_rehearses(workspace: Workspace, verbs: str) -> None:
+    """It says whether the last consolidation was rolled back, and leaves no report."""
+    assert all(workspace.run(verb).exit == 0 for verb in verbs.split())
+    before = sorted(workspace.reports.glob("*"))
+
+    ran = call(workspace.root, "check", f"--reports={workspace.reports}", "--json")
+
+    answer = json.loads(ran.stdout)
+    assert (ran.returncode, answer["verdict"]) == (4, "refused")
+    assert "[nothing-to-check]" in answer["refusal"][-1]
+    assert ("was rolled back (" in answer["refusal"][-1]) is bool(verbs)
+    assert sorted(workspace.reports.glob("*")) == before
+
+
+@pytest.mark.thorough
+def test_check_after_a_migration_is_a_check(workspace: Workspace) -> None:
+    """It is a verify there."""
+    assert workspace.run("migrate").exit == 0
+
+    ran = call(workspace.root, "check", f"--reports={workspace.reports}", "--json")
+
+    assert (ran.returncode, json.loads(ran.stdout)["mode"]) == (0, "check")

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.run.modes import VERBS
 from sqlite_consolidate.engine.run.request import DEFAULT_PLAN, PYTEST, Settings
 from sqlite_consolidate.pytest_plugin.refusals import refusal
 from sqlite_consolidate.pytest_plugin.rootdir import PATHS
-from sqlite_consolidate.pytest_plugin.state import PROGRAM
+from sqlite_consolidate.pytest_plugin.state import ONLY_CHECKS, PROGRAM
 
 if TYPE_CHECKING:
     import pytest
@@ -105,6 +105,7 @@ def settings(config: pytest.Config) -> Settings:
         allowed_signers=_configured_path(config, "allowed-signers"),
         keep=config.getoption("consolidate_keep"),
         program=config.stash.get(PROGRAM, PYTEST),
+        only_checks=config.stash.get(ONLY_CHECKS, False),
         names_reports=config.getoption("consolidate_reports") is not None,
     )
 

@@ -17,6 +17,10 @@ PROGRAM: pytest.StashKey[tuple[str, ...]] = pytest.StashKey()
 """Words of the command that called pytest, if it was not started by its own."""
 
 
+ONLY_CHECKS: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether a verify is refused where it would be a rehearsal."""
+
+
 def stage_of(item: pytest.Item) -> Stage | None:
     """Return the stage to which a test belongs, or None."""
     mark = item.get_closest_marker("stage")

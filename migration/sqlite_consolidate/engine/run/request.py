@@ -51,6 +51,7 @@ class Settings:
             migration, or None.
         program: Words before the verb by which the operator started the run, one of :data:`PROGRAMS`.
         names_reports: Whether an option of the command line names ``reports``.
+        only_checks: Whether a verify is refused where it would be a rehearsal.
     """
 
     workspace: Path
@@ -68,6 +69,7 @@ class Settings:
     allowed_signers: Path | None = None
     program: tuple[str, ...] = PYTEST
     names_reports: bool = False
+    only_checks: bool = False
 
     @property
     def evidence_workspace(self) -> Path:

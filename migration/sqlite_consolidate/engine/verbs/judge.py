@@ -40,6 +40,7 @@ from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import CHECK, ORIGINALS, stages_of
 from sqlite_consolidate.engine.sqlite.errors import is_damaged
 from sqlite_consolidate.engine.sqlite.pattern_files import files_of_patterns
+from sqlite_consolidate.engine.verbs.open_request import nothing_to_check
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import NO_PROBLEM, Observation
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -179,14 +180,7 @@ class CheckRun(ReadOnlyRun):
         super().__init__(request, on_progress, run_applications=run_applications)
         last = last_finished(self.root, self.plan) or remembered(self.root, self.plan)
         if last is None or last.sealed is None:
-            raise ProblemError(
-                Problem(
-                    "nothing-to-check",
-                    self.plan.name,
-                    "there is no consolidation of this plan to check.",
-                    f"Consolidate first: {request.command('migrate')}",
-                )
-            )
+            raise ProblemError(nothing_to_check(request, self.root, self.plan))
         self.backup_set: BackupSet = last
         self.sealed: Manifest = last.sealed
         if last.is_deleted:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import manifest
-from sqlite_consolidate.engine.backup.backup_set import interrupted_sets, last_finished, remembered
+from sqlite_consolidate.engine.backup.backup_set import backup_sets, interrupted_sets, last_finished, remembered
 from sqlite_consolidate.engine.backup.manifest import expand_by_manifest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_lock import holder
@@ -49,11 +49,25 @@ def with_files(request: RunRequest) -> RunRequest:
 def resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
     """Turn a verify after a migration into a check, and refuse a self-test then."""
     if last_finished(root, plan) is None and remembered(root, plan) is None:
+        if request.settings.only_checks:
+            raise ProblemError(nothing_to_check(request, root, plan))
         return request
     if request.mode is Mode.SELFTEST:
         hint = "Use a workspace before its migration, or a copy of this one that was rolled back."
         raise ProblemError(Problem("nothing-to-try", root.name, "this workspace is consolidated already.", hint))
     return replace(request, mode=Mode.CHECK)
+
+
+def nothing_to_check(request: RunRequest, root: Path, plan: Plan) -> Problem:
+    """Return the problem that a workspace has no consolidation to check.
+
+    It says whether the last one was rolled back.
+    """
+    undone = [backup_set for backup_set in backup_sets(root, plan) if backup_set.finished and backup_set.rolled_back]
+    reason = f" The last one was rolled back ({undone[-1].folder.name})." if undone else ""
+    rehearse, consolidate = (request.command(mode.verb) for mode in (Mode.REHEARSAL, Mode.MIGRATE))
+    fact = f"there is no consolidation of this plan to check.{reason}"
+    return Problem("nothing-to-check", plan.name, fact, f"Rehearse: {rehearse}; or consolidate: {consolidate}")
 
 
 def originals_request(request: RunRequest, originals: Path) -> RunRequest:

@@ -22,7 +22,7 @@ from sqlite_consolidate.engine.run.modes import VERBS, meant_verb
 from sqlite_consolidate.engine.run.request import CONSOLE
 from sqlite_consolidate.pytest_plugin.output.lossy_stream import LossyStream, lossy_output
 from sqlite_consolidate.pytest_plugin.rootdir import with_equals_signs
-from sqlite_consolidate.pytest_plugin.state import PROGRAM, SESSION
+from sqlite_consolidate.pytest_plugin.state import ONLY_CHECKS, PROGRAM, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -31,7 +31,7 @@ USAGE = 64
 """Exit code of a mistake on the command line, where pytest has 4 (EX_USAGE of sysexits.h)."""
 
 SYNONYMS = {"check": "verify"}
-"""Further names of a verb: a check is a ``verify`` after a migration."""
+"""Further names of a verb. A check is a ``verify`` that is refused where it would be a rehearsal."""
 
 _PLUGIN = "sqlite_consolidate.pytest_plugin.plugin"
 _CONFIGURATION = Path(__file__).with_name("console.ini")
@@ -39,7 +39,8 @@ _NAMES_A_RUN = ("--workspace", "--bundle", "--fleet")
 _HELP = """usage: sqlite-consolidate VERB [--workspace DIR] [OPTION ...]
 
   inventory  find the databases of a workspace, and propose a plan
-  verify     rehearse on copies; after a migration, check the result (also: check)
+  verify     rehearse on copies; after a migration, check the result
+  check      check the result of a migration, and never rehearse
   migrate    consolidate for real, all or nothing
   rollback   restore the state before the last migration
   selftest   plant faults into runs on copies, to show that every check can fail
@@ -69,12 +70,11 @@ def _run_command(arguments: Sequence[str], program: tuple[str, ...]) -> int:
     if given == "--version":
         sys.stdout.write(f"{version_text()}\n")
         return ExitCode.ACCEPTED
-    verb = SYNONYMS.get(given, given)
-    if verb not in VERBS:
+    if SYNONYMS.get(given, given) not in VERBS:
         sys.stderr.write(f"sqlite-consolidate: {_mistaken_verb(given)}\n\n{_HELP}")
         return USAGE
     as_json = "--json" in options
-    return run_verb(verb, [option for option in options if option != "--json"], program=program, as_json=as_json)
+    return run_verb(given, [option for option in options if option != "--json"], program=program, as_json=as_json)
 
 
 def version_text() -> str:
@@ -90,14 +90,14 @@ def run_verb(verb: str, options: Sequence[str], *, program: tuple[str, ...], as_
     """Run a verb by pytest in this process, and return its exit code.
 
     Args:
-        verb: A key of :data:`VERBS`.
+        verb: A key of :data:`VERBS` or :data:`SYNONYMS`.
         options: Options of pytest and of this plugin.
         program: Words by which the operator started this command.
         as_json: Whether standard output gets one JSON object, and standard error everything else.
     """
-    call = Call(program)
+    call = Call(program, only_checks=verb in SYNONYMS)
     with _standard_output(as_json=as_json) as write:
-        code = int(pytest.main(command_line(verb, options), plugins=[call]))
+        code = int(pytest.main(command_line(SYNONYMS.get(verb, verb), options), plugins=[call]))
         if as_json:
             write(f"{call.summary(code)}\n")
     if code != ExitCode.REFUSED or call.is_understood:
@@ -127,9 +127,9 @@ class Call:
         is_understood: Whether pytest understood the command line. Its exit code 4 is then a refused run.
     """
 
-    def __init__(self, program: tuple[str, ...]) -> None:
+    def __init__(self, program: tuple[str, ...], *, only_checks: bool) -> None:
         self.is_understood = False
-        self._program = program
+        self._program, self._only_checks = program, only_checks
         self._config: pytest.Config | None = None
         self._refusal = ""
 
@@ -141,7 +141,7 @@ class Call:
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
         """Note that the command line was understood, and the sentences of a refusal."""
         self.is_understood, self._config = True, config
-        config.stash[PROGRAM] = self._program
+        config.stash[PROGRAM], config.stash[ONLY_CHECKS] = self._program, self._only_checks
         try:
             return (yield)
         except pytest.UsageError as error:
