@@ -98,7 +98,7 @@ def test_option_of_nobody_is_usage_and_refusal_is_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", [CONSOLE, *thorough((SQLITE_UTILS,))])
 def test_refused_run_names_its_program_without_a_zip(tmp_path: Path, program: tuple[str, ...]) -> None:
-    """The next command is the one with which the operator began, and has no path that depends on a folder."""
+    """The next command is the one with which the operator began, with absolute paths."""
     (tmp_path / "plan.toml").write_text("format = 2\n")
     options = ["--reports=out", "--plan=plan.toml"]
     script = f"import sys; from {console.__name__} import main; sys.exit(main(program={program}))"
