@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import sqlite3 as standard
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
+from sqlite_consolidate.engine.merge.rows.record_copy import has_each_value
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.sqlite_library import sqlite3
 from tests.support.databases import TARGET, Bench, Copied, content, source, table
 from tests.support.rows.copied_rows import read, rows_are_exact
 
 if TYPE_CHECKING:
-    import sqlite3
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
 
 
 def statements_of(bench: Bench, *sources: Any) -> tuple[Copied, str]:
@@ -247,6 +252,60 @@ def test_rows_older_than_a_column_keep_its_default(bench: Bench) -> None:
     assert rows_are_exact(copied)
     copied.con.execute("INSERT INTO t(k) VALUES('later')")
     assert copied.rows("SELECT v FROM t WHERE k = 'later'") == [(7,)]
+
+
+def table_and_column(bench: Bench, name: str) -> tuple[Table, Column]:
+    """Return the table t of the database, and one of its columns."""
+    with open_for_inspection(bench.root / "a.db") as con:
+        known = read_schema(con).tables["t"]
+    column = known.column(name)
+    assert column is not None
+    return known, column
+
+
+@pytest.mark.parametrize(
+    ("columns", "column", "has_value"),
+    [
+        ("k TEXT PRIMARY KEY, v NOT NULL", "v", True),
+        ("k TEXT PRIMARY KEY, v, w NOT NULL", "v", True),
+        ("k TEXT NOT NULL PRIMARY KEY, v", "v", False),
+        ("k TEXT PRIMARY KEY, v NOT NULL DEFAULT 1", "v", False),
+        ("k TEXT PRIMARY KEY, v NOT NULL DEFAULT 1, w", "v", False),
+        ("v, id INTEGER NOT NULL PRIMARY KEY", "v", False),
+        ("k TEXT PRIMARY KEY, v, g NOT NULL AS (coalesce(v, 1)) STORED", "v", False),
+    ],
+)
+def test_not_null_column_excludes_records_without_value(
+    bench: Bench, columns: str, column: str, *, has_value: bool
+) -> None:
+    """SQLite adds no such column to a table with rows."""
+    bench.database("a.db", f"CREATE TABLE t({columns})")
+
+    assert has_each_value(*table_and_column(bench, column)) is has_value
+
+
+def test_key_order_of_records_excludes_no_short_one(bench: Bench) -> None:
+    """A table WITHOUT ROWID begins its records with the primary key."""
+    bench.database("a.db", "CREATE TABLE t(v, k TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID")
+
+    assert not has_each_value(*table_and_column(bench, "v"))
+
+
+@pytest.mark.parametrize("library", [sqlite3, standard], ids=["used", "standard"])
+def test_short_record_without_not_null_value_is_damage(library: Any) -> None:
+    """So the preflight refuses a source in which a NOT NULL column has no value and no DEFAULT."""
+    con = library.connect(":memory:", isolation_level=None)
+    con.execute("CREATE TABLE t(k TEXT PRIMARY KEY)")
+    con.execute("INSERT INTO t VALUES('old')")
+    con.execute("ALTER TABLE t ADD COLUMN v NOT NULL DEFAULT 5")
+    con.execute("PRAGMA writable_schema=ON")
+    con.execute("UPDATE sqlite_schema SET sql = 'CREATE TABLE t(k TEXT PRIMARY KEY, v NOT NULL)' WHERE type = 'table'")
+    con.execute("PRAGMA writable_schema=RESET")
+
+    damage = [con.execute(f"PRAGMA {check}").fetchall() for check in ("integrity_check", "quick_check")]
+    con.close()
+
+    assert damage == [[("NULL value in t.v",)]] * 2
 
 
 def test_rowids_are_kept_when_records_are_not_copied(bench: Bench) -> None:

@@ -9,10 +9,14 @@ whose statements differ only in DEFAULTs read the same rows from the same record
 
 This module relies on that only if all of the following hold. The target's table is new and empty. Nothing is renamed,
 filtered, computed or left to a conflict policy. Both CREATE TABLE statements are equal token by token without their
-DEFAULTs. Each of these DEFAULTs is a literal. The case of short records is tested and not assumed. The columns whose
-DEFAULT differs are read at both ends after the table has the plan's DEFAULTs again. A difference rolls the copy back to
-its savepoint, and the rows are copied by columns. The result is verified like every other copy, before COMMIT.
-rows-exact digests each value, schema-as-planned compares the statement, and integrity runs integrity_check.
+DEFAULTs. Each of these DEFAULTs is a literal. The case of short records is excluded or tested, and not assumed.
+
+It is excluded where such a column, or a later one, is NOT NULL and has no DEFAULT in the source. A record that lacks
+the value of one column lacks those of all later ones, and would be read with NULL there. integrity_check and the page
+reader report that as damage, so the preflight has refused such a source. Otherwise the columns whose DEFAULT differs
+are read at both ends after the table has the plan's DEFAULTs again. A difference rolls the copy back to its savepoint,
+and the rows are copied by columns. The result is verified like every other copy, before COMMIT. rows-exact digests each
+value, schema-as-planned compares the statement, and integrity runs integrity_check.
 
 SQLite copies records itself, indexes included, if both tables are declared alike. EXPLAIN shows whether it does. It
 does not if a DEFAULT differs, because of short records. So the target's table has the source's declaration while rows
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
 
     Execute = Callable[[str], sqlite3.Cursor]
     """Function that executes a statement on the target. The one of a run also logs it for ``sql.log``."""
@@ -102,6 +107,17 @@ def copies_records(con: sqlite3.Connection, statement: str) -> bool:
     return bool(codes & {"RowData", "RowCell"})
 
 
+def has_each_value(table: Table, column: Column) -> bool:
+    """Return whether each record of an intact table must have the value of a column.
+
+    The value of the key with the number of the row is no evidence, because a record does not store it. A table WITHOUT
+    ROWID stores its columns in another order.
+    """
+    since = table.columns[table.columns.index(column) :]
+    stored = [each for each in since if not each.generated and each.name != table.alias]
+    return not table.without_rowid and any(each.notnull and each.default is None for each in stored)
+
+
 def _keeps_rows_and_rowids(mapping: TableMapping) -> bool:
     """Return whether a copy of whole records keeps every row and every rowid."""
     # Without an index, SQLite assigns new implicit rowids when it copies whole records.
@@ -160,7 +176,10 @@ class _CopyUnderSourceDefaults:
     def _same_values(self) -> bool:
         """Return whether the columns with another DEFAULT have the same values at both ends."""
         pairs = zip(self.mapping.table.columns, self.mapping.into.columns, strict=True)
-        names = {target.name for source, target in pairs if source.default != target.default}
+        differing = [(source, target.name) for source, target in pairs if source.default != target.default]
+        if all(has_each_value(self.mapping.table, source) for source, _ in differing):
+            return True
+        names = {name for _, name in differing}
         columns = [column for column in self.rows.columns if column.name in names]
         arrived = digest_query(self.con, self.rows.select_target(column.target for column in columns))
         return arrived == digest_query(self.con, self.rows.select(column.source for column in columns))
