@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content.contents import (
+    Contents,
     ContentsCache,
     compare_pages,
+    digest_pages_of_copy,
     file_digests,
     has_wal_frames,
     load_contents,
@@ -54,6 +57,7 @@ def test_backup_has_same_pages(path: Path) -> None:
 
     assert copy.read_bytes() != path.read_bytes()
     assert compare_pages(path, copy) == (True, digest_file(copy))
+    assert digest_pages_of_copy(path, copy) == digest_file(copy)
 
 
 @pytest.mark.parametrize("at", [0, 16, 21, 28, 60, 68, 101, 4096, -1])
@@ -66,6 +70,8 @@ def test_pages_differ_by_a_single_byte(path: Path, at: int) -> None:
 
     assert not compare_pages(path, copy)[0]
     assert not compare_pages(copy, path)[0]
+    assert digest_pages_of_copy(path, copy) != digest_file(copy)
+    assert digest_pages_of_copy(copy, path) != digest_file(path)
 
 
 def test_pages_differ_when_one_file_is_longer(path: Path) -> None:
@@ -75,6 +81,8 @@ def test_pages_differ_when_one_file_is_longer(path: Path) -> None:
 
     assert not compare_pages(path, copy)[0]
     assert not compare_pages(copy, path)[0]
+    assert digest_pages_of_copy(path, copy) != digest_file(copy)
+    assert digest_pages_of_copy(copy, path) != digest_file(path)
 
 
 def test_digest_of_copy_is_known_where_its_pages_differ(path: Path) -> None:
@@ -95,6 +103,25 @@ def test_cache_reads_a_file_again_when_bytes_change(path: Path) -> None:
 
     assert again is first
     assert first.digest != changed.digest == read_contents(path).digest
+
+
+def test_cache_keeps_no_contents_of_a_file_written_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bytes were others in between, even if they are the same again."""
+    os.utime(path, ns=(1, 1))  # so that each write has a later time
+
+    def read_and_write(*arguments: Any, **named: Any) -> Contents:
+        contents = read_contents(*arguments, **named)
+        path.write_bytes(path.read_bytes())
+        return contents
+
+    monkeypatch.setattr(content, "read_contents", read_and_write)
+    reader = ContentsCache()
+    first = reader.contents(path)
+    monkeypatch.undo()
+    second = reader.contents(path)
+
+    assert second is not first
+    assert reader.contents(path) is second
 
 
 def test_rows_in_wal_count(path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import (
     Contents,
-    compare_pages,
+    digest_pages_of_copy,
     has_wal_frames,
     load_contents,
     read_contents,
@@ -65,8 +65,8 @@ def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = N
 def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
     """Return the contents of a database, reusing the recorded contents of its backup.
 
-    They are reused only if all pages of both files are equal. Every row is read if the recorded digests contradict each
-    other, because the manifest was edited then.
+    They are reused only if all pages of the database are those that the backup had when its digest was recorded. Every
+    row is read if the recorded digests contradict each other, because the manifest was edited then.
 
     Args:
         path: A database that no connection of this process has open.
@@ -78,7 +78,7 @@ def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, lim
         sqlite3.Error: The database is missing or is not a database.
     """
     both_exist = path.is_file() and (folder / copy.copy).is_file()
-    if both_exist and not has_wal_frames(path) and compare_pages(path, folder / copy.copy) == (True, copy.sha256):
+    if both_exist and not has_wal_frames(path) and digest_pages_of_copy(path, folder / copy.copy) == copy.sha256:
         with open_for_inspection(path, limits) as con:
             if _digest_by_tables(con, copy) == copy.digest:
                 return _recorded_contents(copy)

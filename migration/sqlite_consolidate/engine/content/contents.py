@@ -244,7 +244,9 @@ def _digests_of_pages(path: Path, con: sqlite3.Connection, schema: Schema) -> di
 class ContentsCache:
     """Read database files through new connections, and again only when their bytes change.
 
-    This process must have no connection open on these files, because their bytes are read as well.
+    The bytes are digested before each reading. If they have the same digest at a later call, and the status of no file
+    has changed during the reading, the contents are those of the bytes. This process must have no connection open on
+    these files, because their bytes are read as well.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -256,12 +258,12 @@ class ContentsCache:
         Raises:
             sqlite3.Error: The file is locked or not a database.
         """
-        before = file_digests(path)
-        if path in self._known and self._known[path][0] == before:
+        statuses, digests = _statuses(path), file_digests(path)
+        if path in self._known and self._known[path][0] == digests:
             return self._known[path][1]
         contents = read_contents(path, self.limits)
-        if file_digests(path) == before:  # else another process wrote meanwhile, between two states
-            self._known[path] = before, contents
+        if _statuses(path) == statuses:  # else another process wrote meanwhile, between two states
+            self._known[path] = digests, contents
         return contents
 
 
@@ -286,6 +288,22 @@ def compare_pages(path: Path, copy: Path) -> tuple[bool, str]:
         return is_equal and not _has_more(database), digest.hexdigest()
 
 
+def digest_pages_of_copy(path: Path, copy: Path) -> str:
+    """Return the SHA-256 that a copy of a database has if both have the same pages.
+
+    Only the header of the copy is read. The digest is empty if the headers differ in a field that counts.
+
+    Args:
+        path: A database with an empty or no ``-wal``. Neither file is open in this process.
+        copy: A copy of it.
+    """
+    with path.open("rb") as database, copy.open("rb") as copied:
+        header = copied.read(_HEADER_BYTES)
+        if _without_volatile_fields(database.read(_HEADER_BYTES)) != _without_volatile_fields(header):
+            return ""
+        return hashlib.file_digest(database, lambda: hashlib.sha256(header)).hexdigest()
+
+
 def has_wal_frames(path: Path) -> bool:
     """Return whether a non-empty ``-wal`` is beside a database.
 
@@ -306,6 +324,16 @@ def _has_more(file: BinaryIO) -> bool:
     return bool(file.read(1))
 
 
+def _statuses(path: Path) -> list[tuple[int, ...]]:
+    """Return what the file system reports about all files of a database, which a write changes."""
+    statuses = [file.stat() for file in _files(path) if file.exists()]
+    return [(each.st_size, each.st_mtime_ns, each.st_ctime_ns, each.st_ino) for each in statuses]
+
+
+def _files(path: Path) -> list[Path]:
+    return [path, *(sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS)]
+
+
 def file_digests(path: Path) -> list[str]:
     """Digest all files of a database.
 
@@ -314,7 +342,7 @@ def file_digests(path: Path) -> list[str]:
     Args:
         path: A database that this process does not have open.
     """
-    files = [path, *(sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS)]
+    files = _files(path)
     return [part for file in files for part in (_digest_halves(file) if file.exists() else [""])]
 
 
