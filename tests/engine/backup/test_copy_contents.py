@@ -100,7 +100,7 @@ def test_archive_with_equal_pages_has_recorded_contents(
 def test_archive_is_compared_with_digest_of_backup_alone(
     copy: DatabaseCopy, folder: Path, archive: Path, notes: InspectedDatabase
 ) -> None:
-    """The manifest has it. A page of the backup that was damaged since says nothing about the archive."""
+    """A page of the backup that was damaged since says nothing about the archive."""
     (folder / copy.copy).write_bytes((folder / copy.copy).read_bytes()[:-1] + b"\1")
 
     assert read_contents_using_backup(archive, replace(copy, digest=notes.digest), folder).digest == notes.digest

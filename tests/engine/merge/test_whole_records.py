@@ -293,7 +293,7 @@ def test_key_order_of_records_excludes_no_short_one(bench: Bench) -> None:
 
 @pytest.mark.parametrize("library", [sqlite3, standard], ids=["used", "standard"])
 def test_short_record_without_not_null_value_is_damage(library: Any) -> None:
-    """So the preflight refuses a source in which a NOT NULL column has no value and no DEFAULT."""
+    """The preflight refuses a source with a NOT NULL column without value and DEFAULT."""
     con = library.connect(":memory:", isolation_level=None)
     con.execute("CREATE TABLE t(k TEXT PRIMARY KEY)")
     con.execute("INSERT INTO t VALUES('old')")

@@ -325,7 +325,7 @@ def _has_more(file: BinaryIO) -> bool:
 
 
 def _statuses(path: Path) -> list[tuple[int, ...]]:
-    """Return what the file system reports about all files of a database, which a write changes."""
+    """Return size, times and inode of each file of a database."""
     statuses = [file.stat() for file in _files(path) if file.exists()]
     return [(each.st_size, each.st_mtime_ns, each.st_ctime_ns, each.st_ino) for each in statuses]
 
