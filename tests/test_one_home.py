@@ -56,7 +56,7 @@ WITH_SQL_OF_ROWS = {
     "matched_rows.py": "looks up numbers in the key maps",
     "levels.py": "orders the rows of a tree, and reads their keys only",
     "key_maps.py": "compares the rows that projections give with those that the target has",
-    "standing_rows.py": "holds the rows of the target beside those that projections give",
+    "existing_rows.py": "holds the rows of the target beside those that projections give",
     "update_rows.py": "updates rows of the target with the values that projections give",
     "matched_rows_proof.py": "proves what projections give, and takes no SQL from them",
     "source_rows.py": "names the rows that a proof reads, and takes no SQL from projections",

@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
 from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch, match_rows
-from sqlite_consolidate.engine.checks.matching.standing_rows import OF_TARGET
+from sqlite_consolidate.engine.checks.matching.existing_rows import OF_TARGET
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of

@@ -10,10 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.matching.existing_rows import OF_TARGET, StandingRows, same_values
 from sqlite_consolidate.engine.checks.matching.levels import Levels
 from sqlite_consolidate.engine.checks.matching.matchable import find_unmatchable, staged_rowid, standing_key
 from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits
-from sqlite_consolidate.engine.checks.matching.standing_rows import OF_TARGET, StandingRows, same_values
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id, table_id
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.rows.matched_rows import (
