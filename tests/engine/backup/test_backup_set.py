@@ -146,17 +146,17 @@ def test_last_finished_skips_rolled_back_consolidations(root: Path) -> None:
     assert last_finished(root, plan) is None
 
     first = consolidated(root)
-    standing = last_finished(root, plan)
-    assert standing is not None
-    assert standing.folder == first
+    finished = last_finished(root, plan)
+    assert finished is not None
+    assert finished.folder == first
 
     rollback.roll_back(root, first)
     assert last_finished(root, plan) is None
 
     second = consolidated(root, "20250131_130000")
-    standing = last_finished(root, plan)
-    assert standing is not None
-    assert standing.folder == second
+    finished = last_finished(root, plan)
+    assert finished is not None
+    assert finished.folder == second
 
 
 def spoil_nothing(_root: Path) -> None:

@@ -188,10 +188,10 @@ def test_end_that_is_called_twice_does_nothing_more(root: Path) -> None:
     assert Ledger(refused.folder).events() == before
 
     accepted = consolidate(a_run(root, "20250131_130000"))
-    standing = state(root)
+    state_before = state(root)
     accepted.end()
 
-    assert state(root) == standing
+    assert state(root) == state_before
     assert len(accepted.ledger.all("finished")) == 1
 
 

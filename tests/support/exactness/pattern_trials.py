@@ -57,7 +57,7 @@ def pattern_trial(seed: int, folder: Path) -> list[str]:
     (root / "phones/older").mkdir(parents=True)
     has_target = draw.random() < 0.5
     if has_target:
-        _create(draw, root / "phones/all.db", 0, standing=True)
+        _create(draw, root / "phones/all.db", 0, existing=True)
     names = {"".join(draw.choices(_NAMES, k=draw.randint(1, 4))) for _ in range(draw.choice([0, 1, 2, 3, 4, 12]))}
     files = sorted((f"phones/{name}.db" for name in names - {"all"}), key=str.encode)
     for number, file in enumerate(files):
@@ -88,15 +88,15 @@ def pattern_trial(seed: int, folder: Path) -> list[str]:
     return ["accepted"]
 
 
-def _create(draw: random.Random, path: Path, calls: int, *, standing: bool = False) -> None:
+def _create(draw: random.Random, path: Path, calls: int, *, existing: bool = False) -> None:
     """Create a database of a phone, whose table of calls may lack a column or be missing."""
     with closing(sqlite3.connect(path)) as con:
-        con.execute(_PERSON if not standing else f"{_PERSON[:-1]}, device TEXT)")
+        con.execute(_PERSON if not existing else f"{_PERSON[:-1]}, device TEXT)")
         people = draw.sample(range(-2, 40), draw.randint(0, 6))
         for person in people:
             boss = draw.choice([None, *people])
             con.execute("INSERT INTO person(id, name, boss) VALUES (?, ?, ?)", (person, draw.choice("xyz"), boss))
-        statement = _CALLS[calls] if not standing else f"{_CALLS[0][:-1]}, origin)"
+        statement = _CALLS[calls] if not existing else f"{_CALLS[0][:-1]}, origin)"
         if statement:
             con.execute(statement)
             for call in draw.sample(range(1, 60), draw.randint(0, 8)):

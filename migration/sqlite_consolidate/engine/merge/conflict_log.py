@@ -48,13 +48,13 @@ class ResolvedConflict:
         key: Values of its key as SQL literals.
         is_identical: Whether the row that stays is the same row, byte by byte.
         is_replaced: Whether it is a row of the target that ``prefer-newer`` replaces, while the policy drops others.
-        standing: Key of the row that stands in the target, if other columns match.
+        existing: Key of the existing row of the target, if other columns match.
     """
 
     key: list[str]
     is_identical: bool
     is_replaced: bool = False
-    standing: str = ""
+    existing: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias
             if policy == "prefer-newer":
                 entry["replaced"] = conflict.is_replaced
             if mapping.matched:
-                entry |= {"match": mapping.table_map.match, "standing": conflict.standing}
+                entry |= {"match": mapping.table_map.match, "standing": conflict.existing}
             file.write(json.dumps(entry) + "\n")
     return ConflictCounts(number[True], number[False], replaced)
 

@@ -141,7 +141,7 @@ CLAIMS = (
     Claim("only-copies", _C, None, "findings", "Nothing in the workspace, because a rehearsal works on copies.",
           condition=lambda facts: facts.is_rehearsal and facts.is_untouched),
     Claim("copied", _C, _MOVED, "moves",
-          "{rows} of {tables} from {sources} arrived in {target}, {standing}{on_copies}.",
+          "{rows} of {tables} from {sources} arrived in {target}, {target_age}{on_copies}.",
           ("rows-counted",), "pictures"),
     Claim("absent", _C, _MOVED, "findings", "{absent} absent, so that nothing came from there.",
           section="notes", condition=lambda facts: facts.absent > 0),

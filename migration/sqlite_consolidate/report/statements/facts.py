@@ -169,7 +169,7 @@ class Facts:
         yield "sources", count_of(len({move.source for move in flow}), "source database")
         yield "databases", count_of(self.databases, "database")
         yield "target", record.target.file if record.target else "the target"
-        yield "standing", "which was there before" if self.had_target else "which is new"
+        yield "target_age", "which was there before" if self.had_target else "which is new"
         yield "absent", f"{count_of(self.absent, 'database')} of the plan {'was' if self.absent == 1 else 'were'}"
         yield "unmoved", count_of(self.unmoved)
         yield "references", count_of(self.references, "place")

@@ -124,7 +124,7 @@ def test_link_table_is_updated_in_place(bench: Bench) -> None:
     assert failed(copied) == []
 
 
-def test_standing_row_keeps_its_key_of_several_columns(bench: Bench) -> None:
+def test_existing_row_keeps_its_key_of_several_columns(bench: Bench) -> None:
     """Nothing refers to it, so match may name some of its columns."""
     part = "CREATE TABLE part(box INT, no INT, name TEXT, n, PRIMARY KEY(box, no))"
     bench.database(TARGET, part, "INSERT INTO part VALUES (1, 1, 'a', 'old'), (1, 2, 'b', 'old')")

@@ -37,11 +37,11 @@ def test_two_tables_of_one_source_do_not_match_together(bench: Bench) -> None:
     assert {problem.id for problem in problems} == {"match-impossible"}
 
 
-@pytest.mark.parametrize(("standing", "arriving"), [("NULL", "5"), ("5", "NULL")])
-def test_matched_row_with_one_number_is_refused(bench: Bench, standing: str, arriving: str) -> None:
+@pytest.mark.parametrize(("existing", "arriving"), [("NULL", "5"), ("5", "NULL")])
+def test_matched_row_with_one_number_is_refused(bench: Bench, existing: str, arriving: str) -> None:
     """What refers to the number would lead to no row. NULL in both rows is no reference."""
     book = "CREATE TABLE book(id INTEGER PRIMARY KEY, oid INT UNIQUE, code TEXT)"
-    bench.database(TARGET, book, f"INSERT INTO book VALUES (1, {standing}, 'x'), (2, NULL, 'y')")
+    bench.database(TARGET, book, f"INSERT INTO book VALUES (1, {existing}, 'x'), (2, NULL, 'y')")
     bench.database("a.db", book, f"INSERT INTO book VALUES (1, {arriving}, 'x'), (2, NULL, 'y')")
 
     plan = source("a.db", table("book", keys="renumber", renumber=["oid"], match=["code"]))

@@ -135,7 +135,7 @@ def test_orphan_of_a_tenant_stays_one(bench: Bench) -> None:
     assert outcome(bench, *sources()) == [("orphans-adopted", "a.db:c")]
 
 
-def test_standing_parents_of_a_tenant_are_compared(bench: Bench) -> None:
+def test_existing_parents_of_a_tenant_are_compared(bench: Bench) -> None:
     """A policy keeps another row under the key of the parent."""
     two_tenants(bench)
     bench.database(TARGET, KEYED_P, "INSERT INTO p VALUES ('a', 1, 'other'), ('b', 2, 'both')")

@@ -68,7 +68,7 @@ def test_numbers_of_both_storage_classes_are_compared(bench: Bench, at: float, s
     assert failed_subjects(references_kept(copied.compared)) == []
 
 
-def test_standing_row_keeps_its_implicit_rowid(bench: Bench) -> None:
+def test_existing_row_keeps_its_implicit_rowid(bench: Bench) -> None:
     """The key is a text, so the rowid is not a column."""
     create = "CREATE TABLE t(k TEXT PRIMARY KEY, at)"
     bench.database(TARGET, create, "INSERT INTO t(rowid, k, at) VALUES(7, 'x', 1), (8, 'y', 1)")
@@ -126,7 +126,7 @@ def test_undecided_rows_are_refused(bench: Bench, ours: tuple[Any, ...], theirs:
 
 
 @pytest.mark.parametrize(
-    ("standing", "arriving"),
+    ("existing", "arriving"),
     [
         pytest.param([(1, "a", 1)], [(2, "a", 2)], id="key-of-a-row-under-another-key"),
         pytest.param([(1, "a", 1), (2, "b", 1)], [(1, "b", 2)], id="keys-of-two-rows"),
@@ -134,11 +134,11 @@ def test_undecided_rows_are_refused(bench: Bench, ours: tuple[Any, ...], theirs:
     ],
 )
 def test_rows_have_to_meet_one_to_one(
-    bench: Bench, standing: list[tuple[Any, ...]], arriving: list[tuple[Any, ...]]
+    bench: Bench, existing: list[tuple[Any, ...]], arriving: list[tuple[Any, ...]]
 ) -> None:
     """The table has a second key."""
     create = "CREATE TABLE t(k INTEGER PRIMARY KEY, v UNIQUE, at)"
-    bench.database(TARGET, create, rows=insert(*standing))
+    bench.database(TARGET, create, rows=insert(*existing))
     bench.database("a.db", create, rows=insert(*arriving))
 
     assert [problem[:2] for problem in problems(bench)] == [("keys-free", "keys-cross")]

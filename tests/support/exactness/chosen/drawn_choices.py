@@ -294,20 +294,20 @@ def _follows(source: Drawn, chosen: Contents, table: str, row: Row, column: str)
     return value <= 0 and value not in source.rows[parent]
 
 
-def _staying(table: str, choice: Choice, standing: Row | None, row: Row) -> Row:
-    if standing is None or _same(standing, row):
-        if standing is not None and choice.policy == "refuse":
+def _staying(table: str, choice: Choice, existing: Row | None, row: Row) -> Row:
+    if existing is None or _same(existing, row):
+        if existing is not None and choice.policy == "refuse":
             raise RefusedError("clash")
         return row
     if choice.policy in ("refuse", "skip-identical"):
         raise RefusedError("clash")
     if choice.policy != "prefer-newer":
-        return row if choice.policy == "prefer-source" else standing
+        return row if choice.policy == "prefer-source" else existing
     place = COLUMNS[table].index("at")
-    ours, theirs = row[place], standing[place]
+    ours, theirs = row[place], existing[place]
     if not _are_comparable(ours, theirs) or ours == theirs:
         raise RefusedError("newer")
-    return row if ours > theirs else standing
+    return row if ours > theirs else existing
 
 
 def _are_comparable(left: Any, right: Any) -> bool:

@@ -108,7 +108,7 @@ class _File:
         Raises:
             Refused: Rows do not meet one to one, differ, or refer in a circle.
         """
-        standing = {name: list(predicted_rows) for name, predicted_rows in self.state.items()}
+        existing = {name: list(predicted_rows) for name, predicted_rows in self.state.items()}
         met: list[tuple[Shape, Row, PredictedRow]] = []
         pending = [(shape, row) for shape in self.drawn.shapes.values() for row in self.contents[shape.name]]
         while pending:
@@ -117,7 +117,7 @@ class _File:
                 if any(self._is_awaited(shape, row, column) for column in self._deciding(shape)):
                     waiting.append((shape, row))
                     continue
-                predicted = self._meet(shape, row, standing[shape.name])
+                predicted = self._meet(shape, row, existing[shape.name])
                 met += [(shape, row, predicted)] if predicted else []
                 self.predicted[id(row)] = predicted or PredictedRow(
                     self.file, {name: row[name] for name in shape.renumbered}
@@ -159,15 +159,15 @@ class _File:
         parent = _find_row(self.contents, refers, row[column]) if refers else None
         return (self.predicted[id(parent)], refers.to) if parent and refers else row[column]
 
-    def _meet(self, shape: Shape, row: Row, standing: list[PredictedRow]) -> PredictedRow | None:
-        """Return the standing row that the plan takes for the same row."""
+    def _meet(self, shape: Shape, row: Row, existing: list[PredictedRow]) -> PredictedRow | None:
+        """Return the existing row that the plan takes for the same row."""
         if self.file == TARGET or not (shape.match or self._policy(shape)):
             return None
         columns = shape.columns if shape.is_whole else shape.match or shape.key
         arriving = {column: self._arriving(shape, row, column) for column in columns}
         predicted_rows = [
             predicted
-            for predicted in standing
+            for predicted in existing
             if all(_equal(arriving[c], predicted.values[c], shape.collations.get(c, "")) for c in columns)
         ]
         if len(predicted_rows) > 1 and not shape.is_whole:

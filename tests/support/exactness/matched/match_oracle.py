@@ -46,7 +46,7 @@ def predict(drawn: Drawn) -> dict[str, list[PredictedRow]]:
 
 
 def _add_file(drawn: Drawn, state: dict[str, list[PredictedRow]], file: str, contents: Contents) -> None:
-    standing = {name: list(predicted_rows) for name, predicted_rows in state.items()}
+    existing = {name: list(predicted_rows) for name, predicted_rows in state.items()}
     predicted_rows: dict[tuple[str, int | None], PredictedRow] = {}
     lines: list[tuple[Shape, Row, PredictedRow]] = []
     pending = [(shape, row) for shape in drawn.shapes.values() for row in contents[shape.name]]
@@ -60,7 +60,7 @@ def _add_file(drawn: Drawn, state: dict[str, list[PredictedRow]], file: str, con
                 continue
             predicted = None
             if file != TARGET and shape.match:
-                predicted = _find(shape, row, predicted_rows, standing[shape.name])
+                predicted = _find(shape, row, predicted_rows, existing[shape.name])
                 lines += [(shape, row, predicted)] if predicted else []
             if predicted is None:
                 predicted = PredictedRow(file, row.get(shape.key))
@@ -92,13 +92,13 @@ def _is_awaited(
 
 
 def _find(
-    shape: Shape, row: Row, predicted_rows: dict[tuple[str, int | None], PredictedRow], standing: list[PredictedRow]
+    shape: Shape, row: Row, predicted_rows: dict[tuple[str, int | None], PredictedRow], existing: list[PredictedRow]
 ) -> PredictedRow | None:
     columns = shape.columns if shape.match == ("*",) else shape.match
     arriving = {column: _arriving(shape, row, column, predicted_rows) for column in columns}
     matching = [
         predicted
-        for predicted in standing
+        for predicted in existing
         if all(_equal(arriving[c], predicted.values[c], shape.collations.get(c, "")) for c in columns)
     ]
     if len(matching) > 1 and shape.match != ("*",):

@@ -330,8 +330,8 @@ def sentinels_at_rows(keyed: Keyed) -> Iterator[str]:
     Its number stays, and that of a row of the target as well. Up to 0 a moved one reaches a row with this number in
     another file, unless a constant divides the rows. A small number above 0 may reach a row that gets it.
     """
-    standing = {"target.db": [*keyed.shapes]} if "target.db" in keyed.contents else {}
-    for file, tables in (keyed.moved | standing).items():
+    existing = {"target.db": [*keyed.shapes]} if "target.db" in keyed.contents else {}
+    for file, tables in (keyed.moved | existing).items():
         for name in tables:
             for row in keyed.contents[file][name]:
                 for (column, *more), (parent, (to, *_)) in _references_of(keyed.shapes[name], row).items():
@@ -341,7 +341,7 @@ def sentinels_at_rows(keyed: Keyed) -> Iterator[str]:
                         for other, tables_of in keyed.contents.items()
                         if any(each[to] == number for each in tables_of[parent])
                     }
-                    is_at_row = number <= 0 and files and not keyed.is_divided and file not in standing
+                    is_at_row = number <= 0 and files and not keyed.is_divided and file not in existing
                     may_reach = 0 < number < _NONE and number in keyed.shapes[name].none
                     if not more and file not in files and (is_at_row or may_reach):
                         yield f"{row['label']} {column}"

@@ -31,8 +31,8 @@ OF_TARGET = -1
 
 
 @dataclass(frozen=True)
-class StandingRows:
-    """Hold the standing rows of one table, which SQL names ``t``.
+class ExistingRows:
+    """Hold the existing rows of one table, which SQL names ``t``.
 
     Attributes:
         con: Connection to the staging database.
@@ -89,8 +89,8 @@ class StandingRows:
             columns, values = (", ".join(pair[at] for pair in pairs) for at in (0, 1))
             line = f"{matched.place('main')} AS x"
             row = f"SELECT {values} FROM main.{quoted(mapping.table.name)} AS s, {line}"
-            row += f" WHERE x.row = s.{quoted(matched.rowid)} AND x.standing = +t.rowid AND x.updates"
-            updated = f"SELECT x.standing FROM {line} WHERE x.updates"
+            row += f" WHERE x.row = s.{quoted(matched.rowid)} AND x.existing = +t.rowid AND x.updates"
+            updated = f"SELECT x.existing FROM {line} WHERE x.updates"
             self.con.execute(f"UPDATE {self.place} AS t SET ({columns}) = ({row}) WHERE t.rowid IN ({updated})")
 
     def matching(self, columns: tuple[str, ...], rows: Projection) -> str:
@@ -103,7 +103,7 @@ class StandingRows:
     def compared(self, mapping: TableMapping, rows: Projection) -> list[tuple[str, str]]:
         """Return each column that is compared, with the SQL of its arriving value.
 
-        A column is not compared if a standing row keeps it in any case, or if the plan sets it again.
+        A column is not compared if an existing row keeps it in any case, or if the plan sets it again.
         """
         left_out = kept_columns(mapping) | refreshed_columns(mapping.plan, mapping.into.name)
         arriving = _expressions(rows)
@@ -116,14 +116,14 @@ class StandingRows:
 
     def undecided(self, name: str, rows: Projection) -> dict[str, str]:
         """Return the SQL of each reason why a column does not tell which of two rows is newer."""
-        standing, arriving = f"t.{self.column(name)}", _expressions(rows)[folded(name)]
-        has_null = f"({standing} IS NULL OR {arriving} IS NULL)"
-        same_class = are_comparable(standing, arriving)
+        existing, arriving = f"t.{self.column(name)}", _expressions(rows)[folded(name)]
+        has_null = f"({existing} IS NULL OR {arriving} IS NULL)"
+        same_class = are_comparable(existing, arriving)
         return {
             f"{name} is NULL": has_null,
             f"the values of {name} are of different storage classes": f"NOT {has_null} AND NOT {same_class}",
             f"{name} is equal and the rows differ": f"NOT {has_null} AND {same_class}"
-            f" AND {standing} COLLATE {self._collation(name)} = {arriving}",
+            f" AND {existing} COLLATE {self._collation(name)} = {arriving}",
         }
 
     def column(self, name: str) -> str:

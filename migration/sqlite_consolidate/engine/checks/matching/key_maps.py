@@ -10,9 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.matching.existing_rows import OF_TARGET, StandingRows, same_values
+from sqlite_consolidate.engine.checks.matching.existing_rows import OF_TARGET, ExistingRows, same_values
 from sqlite_consolidate.engine.checks.matching.levels import Levels
-from sqlite_consolidate.engine.checks.matching.matchable import find_unmatchable, staged_rowid, standing_key
+from sqlite_consolidate.engine.checks.matching.matchable import existing_key, find_unmatchable, staged_rowid
 from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id, table_id
 from sqlite_consolidate.engine.content.inspection import read_problem
@@ -82,7 +82,7 @@ class _KeyMaps:
     con: sqlite3.Connection
     limits: Limits
     _names: dict[TableId, str] = field(default_factory=dict)
-    _standing: dict[str, StandingRows] = field(default_factory=dict)
+    _existing: dict[str, ExistingRows] = field(default_factory=dict)
 
     def compute(self) -> None:
         """Set which rows of each mapping are matched, and how references to them arrive."""
@@ -103,7 +103,7 @@ class _KeyMaps:
                 if mapping.table_map.match:
                     self._compare(mapping, number)
             for number, mapping in zip(numbers, self._mappings(numbers), strict=True):
-                if folded(mapping.into.name) in self._standing:
+                if folded(mapping.into.name) in self._existing:
                     self._add(mapping, number)
         self._create_views()
         self.con.execute("COMMIT")
@@ -116,10 +116,10 @@ class _KeyMaps:
         """Create a view of the rows of each origin in a table of which rows are updated."""
         mappings = self.databases.mappings
         updated = {folded(mapping.into.name) for mapping in mappings if mapping.matched and mapping.matched.updating}
-        for name in updated & self._standing.keys():
+        for name in updated & self._existing.keys():
             origins = [number for number, mapping in enumerate(mappings) if folded(mapping.into.name) == name]
             for origin in (OF_TARGET, *origins):
-                self.databases.expected_rows[name, origin] = self._standing[name].create_view(origin)
+                self.databases.expected_rows[name, origin] = self._existing[name].create_view(origin)
 
     def _name_maps(self) -> None:
         """Create the maps without lines, and let references look up their keys there."""
@@ -161,10 +161,10 @@ class _KeyMaps:
         """Create the map of one table without lines."""
         key = mapping.matched_key
         collation = quoted(column_collation(mapping.table, key) if key else "binary")
-        columns = [f"row INTEGER PRIMARY KEY, old COLLATE {collation}, new, standing, second, identical, updates"]
+        columns = [f"row INTEGER PRIMARY KEY, old COLLATE {collation}, new, existing, second, identical, updates"]
         columns += [f"{number.old}, {number.new}" for number in numbers]
         self.con.execute(f"CREATE TABLE main.{quoted(name)}({', '.join(columns)})")
-        for column in ("old", "new", "standing", *(number.old for number in numbers)):
+        for column in ("old", "new", "existing", *(number.old for number in numbers)):
             self.con.execute(f"CREATE INDEX main.{quoted(f'{name} by {column}')} ON {quoted(name)}({column})")
 
     def _read_target(self) -> None:
@@ -174,14 +174,14 @@ class _KeyMaps:
             name = folded(mapping.into.name)
             if not mapping.table_map.match:
                 continue
-            if name not in self._standing:
-                self._standing[name] = StandingRows(self.con, mapping.into, f"standing rows {len(self._standing) + 1}")
+            if name not in self._existing:
+                self._existing[name] = ExistingRows(self.con, mapping.into, f"existing rows {len(self._existing) + 1}")
                 if target and target.schema.table(mapping.into.name):
                     with attached(self.con, self.databases.attachable_path(target), "target") as alias:
-                        self._standing[name].create(alias)
+                        self._existing[name].create(alias)
                 else:
-                    self._standing[name].create("")
-            self._standing[name].add_index(mapping.match_columns)
+                    self._existing[name].create("")
+            self._existing[name].add_index(mapping.match_columns)
 
     def _in_order(self, matching: Sequence[TableMapping]) -> list[TableMapping]:
         """Return the tables of a source, parents first.
@@ -213,7 +213,7 @@ class _KeyMaps:
         self.databases.problems.append(problem)
 
     def _match(self, mapping: TableMapping) -> None:
-        """Add a line to the map for each row that a standing row matches."""
+        """Add a line to the map for each row that an existing row matches."""
         key = column_id(mapping, mapping.matched_key)
         upward = [
             (column, case.when)
@@ -239,39 +239,39 @@ class _KeyMaps:
 
     def _lines(self, mapping: TableMapping, further: str = "") -> str:
         """Return the statement that adds the lines of rows of the source."""
-        standing, rows = self._standing[folded(mapping.into.name)], mapping.projection()
-        matches = standing.matching(mapping.match_columns, rows)
-        first = f"SELECT t.rowid FROM {standing.place} AS t WHERE {matches} ORDER BY t.rowid LIMIT 1"
-        rowid, of_target = staged_rowid(mapping), standing_key(mapping)
+        existing, rows = self._existing[folded(mapping.into.name)], mapping.projection()
+        matches = existing.matching(mapping.match_columns, rows)
+        first = f"SELECT t.rowid FROM {existing.place} AS t WHERE {matches} ORDER BY t.rowid LIMIT 1"
+        rowid, of_target = staged_rowid(mapping), existing_key(mapping)
         key = [of_target] if of_target else mapping.into.primary_key
-        new = [joined([f"t.{standing.column(name)}" for name in key])]
+        new = [joined([f"t.{existing.column(name)}" for name in key])]
         numbers, moves = self._numbers(mapping), mapping.chosen.over() if mapping.chosen else "1"
-        new += [f"t.{standing.column(mapping.renamed[number.column])}" for number in numbers]
-        new = [f"(SELECT {value} FROM {standing.place} AS t WHERE t.rowid = standing)" for value in new]
+        new += [f"t.{existing.column(mapping.renamed[number.column])}" for number in numbers]
+        new = [f"(SELECT {value} FROM {existing.place} AS t WHERE t.rowid = existing)" for value in new]
         old = [f"{identity(mapping.table, 's')} AS old"]
         old += [f"s.{quoted(number.column)} AS {number.old}" for number in numbers]
         columns = ["old", *(number.old for number in numbers), "new", *(number.new for number in numbers)]
         values = [*columns[: len(old)], *new]
         second = f"({first} OFFSET 1)" if mapping.table_map.match != WHOLE_ROW else "NULL"
         query = (
-            f"SELECT s.{quoted(rowid)} AS row, {', '.join(old)}, ({first}) AS standing,"
+            f"SELECT s.{quoted(rowid)} AS row, {', '.join(old)}, ({first}) AS existing,"
             f" {second} AS second FROM main.{quoted(mapping.table.name)} AS s {further} WHERE {moves}"
         )
         return (
-            f"INSERT INTO main.{quoted(self._names[table_id(mapping)])}(row, standing, second, {', '.join(columns)})"
-            f" SELECT row, standing, second, {', '.join(values)} FROM ({query})"
-            " WHERE standing IS NOT NULL"
+            f"INSERT INTO main.{quoted(self._names[table_id(mapping)])}(row, existing, second, {', '.join(columns)})"
+            f" SELECT row, existing, second, {', '.join(values)} FROM ({query})"
+            " WHERE existing IS NOT NULL"
         )
 
     def _compare(self, mapping: TableMapping, number: int) -> None:
         """Compare the remaining columns of matched rows, and state the result in the mapping."""
         name = f"main.{quoted(self._names[table_id(mapping)])}"
-        standing, rowid = self._standing[folded(mapping.into.name)], staged_rowid(mapping)
+        existing, rowid = self._existing[folded(mapping.into.name)], staged_rowid(mapping)
         rows = mapping.projection()
-        pairs = [(f"t.{column}", value) for column, value in standing.compared(mapping, rows)]
+        pairs = [(f"t.{column}", value) for column, value in existing.compared(mapping, rows)]
         both = (
-            f"FROM main.{quoted(mapping.table.name)} AS s, {standing.place} AS t"
-            f" WHERE s.{quoted(rowid)} = x.row AND t.rowid = x.standing"
+            f"FROM main.{quoted(mapping.table.name)} AS s, {existing.place} AS t"
+            f" WHERE s.{quoted(rowid)} = x.row AND t.rowid = x.existing"
         )
         self.con.execute(f"UPDATE {name} AS x SET identical = (SELECT {same_values(pairs)} {both})")
         updates = {"prefer-source": "1", "prefer-newer": f"(SELECT {self._is_newer(mapping, rows)} {both})"}
@@ -284,7 +284,7 @@ class _KeyMaps:
         matched = MatchedRows(
             self._names[table_id(mapping)],
             rowid,
-            standing_key(mapping),
+            existing_key(mapping),
             identical,
             count - identical,
             updating,
@@ -297,7 +297,7 @@ class _KeyMaps:
     def _is_newer(self, mapping: TableMapping, rows: Projection) -> str:
         """Return the SQL condition that a row of a source is newer than the row that it matches."""
         newer = mapping.table_map.newer
-        return self._standing[folded(mapping.into.name)].is_newer(newer, rows) if newer else "0"
+        return self._existing[folded(mapping.into.name)].is_newer(newer, rows) if newer else "0"
 
     def _judge_newer(self, mapping: TableMapping, pairs: str) -> None:
         """Add the problem that it is not known which of two rows is newer.
@@ -306,8 +306,8 @@ class _KeyMaps:
             mapping: The mapping.
             pairs: FROM and WHERE of the rows that match and differ.
         """
-        standing, into = self._standing[folded(mapping.into.name)], mapping.into.name
-        reasons = standing.undecided(mapping.table_map.newer, mapping.projection())
+        existing, into = self._existing[folded(mapping.into.name)], mapping.into.name
+        reasons = existing.undecided(mapping.table_map.newer, mapping.projection())
         sums = ", ".join(f"ifnull(sum({condition}), 0)" for condition in reasons.values())
         numbers = dict(zip(reasons, self.con.execute(f"SELECT {sums} {pairs}").fetchone(), strict=True))
         parts = [f"in {number} {words}" for words, number in numbers.items() if number]
@@ -328,10 +328,10 @@ class _KeyMaps:
             self._add_ambiguous(mapping, f"{counted(several, 'row')} {verb} several rows of {into} by {columns}.")
         if mapping.table_map.match == WHOLE_ROW:
             return
-        shared = f"SELECT count(*) AS n FROM {name} GROUP BY standing HAVING n > 1"
-        rows, standing = self.con.execute(f"SELECT ifnull(sum(n), 0), count(*) FROM ({shared})").fetchone()
+        shared = f"SELECT count(*) AS n FROM {name} GROUP BY existing HAVING n > 1"
+        rows, existing = self.con.execute(f"SELECT ifnull(sum(n), 0), count(*) FROM ({shared})").fetchone()
         if rows:
-            self._add_ambiguous(mapping, f"{rows} rows match {counted(standing, 'row')} of {into} by {columns}.")
+            self._add_ambiguous(mapping, f"{rows} rows match {counted(existing, 'row')} of {into} by {columns}.")
         if matched.different and policy_of(mapping.table_map) == "skip-identical":
             number, has = matched.different, "differs" if matched.different == 1 else "differ"
             fact = (
@@ -363,14 +363,14 @@ class _KeyMaps:
 
     def _add(self, mapping: TableMapping, origin: int) -> None:
         """Let the rows of a source stand before the next one."""
-        standing = self._standing[folded(mapping.into.name)]
+        existing = self._existing[folded(mapping.into.name)]
         if mapping.matched and mapping.matched.updating:
-            standing.update(mapping, mapping.matched)
+            existing.update(mapping, mapping.matched)
         if mapping.source.name in self.databases.staged:
-            standing.add(mapping.projection(), origin)
+            existing.add(mapping.projection(), origin)
             return
         with attached(self.con, self.databases.path_of(mapping), f"source {mapping.source.name}") as alias:
-            standing.add(mapping.projection(alias), origin)
+            existing.add(mapping.projection(alias), origin)
 
 
 def _origins(mapping: TableMapping) -> list[str]:

@@ -148,8 +148,8 @@ def _matched(mapping: TableMapping) -> list[str]:
     return [old for old, new in mapping.columns if folded(new) in names]
 
 
-def standing_key(mapping: TableMapping) -> str:
-    """Return the column of the target that identifies a standing row, or an empty text."""
+def existing_key(mapping: TableMapping) -> str:
+    """Return the column of the target that identifies an existing row, or an empty text."""
     if mapping.matched_key:
         return mapping.renamed[mapping.matched_key]
     key = mapping.into.primary_key

@@ -91,7 +91,7 @@ class MatchedRowsProof:
         lines = self.rows.lines(mapping)
         query = (
             f"SELECT count(*) FROM (SELECT m.old, m.new {lines}) AS m CROSS JOIN {self._source}"
-            f" CROSS JOIN {self._target} WHERE {self._of_line} AND {self._at_standing} AND {same}"
+            f" CROSS JOIN {self._target} WHERE {self._of_line} AND {self._at_existing} AND {same}"
         )
         return self._number(query)
 
@@ -134,7 +134,7 @@ class MatchedRowsProof:
         )
         query = (
             f"SELECT count(*) FROM (SELECT m.old, m.new, m.identical, m.updated {self.rows.lines(self.mapping)}) AS m"
-            f" CROSS JOIN {self._source} CROSS JOIN {self._target} WHERE {self._of_line} AND {self._at_standing}"
+            f" CROSS JOIN {self._source} CROSS JOIN {self._target} WHERE {self._of_line} AND {self._at_existing}"
             f" AND NOT ({same} IS (m.identical OR m.updated) AND {right}) AND {unchanged or 1}"
         )
         return self._number(query)
@@ -181,7 +181,7 @@ class MatchedRowsProof:
         return f"{identity(self.mapping.table, 's')} IS m.old"
 
     @property
-    def _at_standing(self) -> str:
+    def _at_existing(self) -> str:
         """Return the SQL condition that a row ``t`` is the row to which a line leads."""
         matched = self.mapping.matched
         if matched and matched.key:

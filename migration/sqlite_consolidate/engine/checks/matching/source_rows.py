@@ -46,7 +46,7 @@ class SourceRows:
         stated = " AND ".join(f"{alias}.{name} = {constant_literal(value)}" for name, value in names.items())
         return f"FROM {quoted(self.key_map)}.{table} AS {alias} WHERE {stated}"
 
-    def standing_key(self, parent: TableMapping, column: str, value: str) -> str:
+    def existing_key(self, parent: TableMapping, column: str, value: str) -> str:
         """Return the SQL of the number that replaces a reference to a matched row, or NULL.
 
         Args:

@@ -126,7 +126,7 @@ def count_strays_of_updates(
     parent, key = reference.parent, reference.into.table.primary_key
     if parent is None:
         return NO_STRAYS
-    standing = " UNION ALL ".join(f"SELECT * FROM {quoted(staging)}.{quoted(view)}" for view in views)
+    existing = " UNION ALL ".join(f"SELECT * FROM {quoted(staging)}.{quoted(view)}" for view in views)
     had, has = f"s.{quoted(parent.columns[0])} IS NOT NULL", f"t.{quoted(reference.into.columns[0])} IS NOT NULL"
     is_same = " AND ".join(f"t.{quoted(column)} COLLATE BINARY IS s.{quoted(column)}" for column in key)
     query = (
@@ -134,7 +134,7 @@ def count_strays_of_updates(
         f" coalesce(sum(iif({had} AND NOT {has}, k.n, 0)), 0), coalesce(sum(iif({has} AND NOT {had}, k.n, 0)), 0)"
         f" FROM ({_referenced_keys(reference, source, '')}) AS k"
         f" LEFT JOIN {_place(source, parent)} AS s ON {_matches('s', parent, reference)}"
-        f" LEFT JOIN ({standing}) AS t ON {_matches('t', reference.into, reference)}"
+        f" LEFT JOIN ({existing}) AS t ON {_matches('t', reference.into, reference)}"
     )
     return Strays(*con.execute(query).fetchone())
 

@@ -1,7 +1,8 @@
 """Prove by content that children with new numbers reach their own parents.
 
-A child and the parent that it reaches are read as one row, without the columns whose numbers change. Such rows of the
-sources and of the target before the copy have to be those of the target now. No offset takes part in that.
+A child and the parent that it reaches are read as one row, without the columns whose numbers change. The rows that are
+read in this way from the sources and from the target before the copy must equal those of the target now. This proof
+uses no offset.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def comparable_pairs(compared: TargetComparison, group: list[Reference]) -> Pair
 def _arrives_in_part(compared: TargetComparison, child: TableMapping) -> bool:
     """Return whether the rows of a mapping are not added as they are.
 
-    Some follow no row, or update rows of the target. SQLite cannot attach the key map to a source of another encoding.
+    Some rows follow no row and are not moved, or they update rows of the target. A table with matched rows whose source
+    has another encoding counts as well, because SQLite cannot attach the key map to that source.
     """
     follows = child.chosen is not None and bool(child.chosen.follows)
     if follows or clash_policy_of(child.table_map) != "refuse" or updates_matched_rows(child.table_map):
@@ -86,7 +88,7 @@ def _arrives_in_part(compared: TargetComparison, child: TableMapping) -> bool:
 
 
 class Pairs:
-    """Read children with their parents.
+    """Read the pairs of child and parent, and digest them.
 
     Attributes:
         of_child: Columns of the child in the target that are compared.
@@ -141,7 +143,7 @@ class Pairs:
         return self._digest(inspected.write_lock.reader, values, table, moves)
 
     def _of_new_rows(self, child: TableMapping, values: list[str], table: Table, moves: str) -> TableDigest:
-        """Digest the pairs of the rows of a source without a line in the key map."""
+        """Digest the pairs of those rows of a source that have no line in the key map."""
         inspected, key_map = self.compared.inspected.sources[child.source.name], self.compared.key_map
         if key_map is None:
             return TableDigest()
@@ -151,9 +153,9 @@ class Pairs:
             return self._digest(con, values, table, f"{moves} AND NOT {is_matched}")
 
     def _of_parent(self, column: str) -> str:
-        """Return the SQL of a value of a parent.
+        """Return the SQL expression for a value of a parent.
 
-        If parents can match, equal numbers have one storage class.
+        If parents can match, the expression gives equal numbers the same storage class.
         """
         value = f"p.{quoted(column)}"
         number = f"CAST({value} AS INTEGER)"
@@ -169,7 +171,7 @@ class Pairs:
             return self.of_target(con, inspected.schema.tables)
 
     def of_target(self, con: sqlite3.Connection, tables: dict[str, Table]) -> TableDigest:
-        """Digest the pairs of the target, as it is or as it was."""
+        """Digest the pairs of the target, as it is now or as it was before the copy."""
         by_name = {folded(name): table for name, table in tables.items()}
         table, parent = by_name.get(folded(self.child.name)), by_name.get(folded(self.into.table.name))
         read = (*self.columns, *self.of_child, *(self.when.stored if self.when else ()))
@@ -187,7 +189,7 @@ class Pairs:
 
 
 def _unshifted(plan: Plan, table: Table, mappings: Sequence[TableMapping]) -> list[str]:
-    """Return the columns of a target table that each mapping feeds with values that stay."""
+    """Return the columns of a target table whose values no mapping changes."""
     columns, refreshed = [], refreshed_columns(plan, table.name)
     for column in table.stored:
         if folded(column.name) in refreshed:
@@ -213,7 +215,7 @@ def _stays_equal(parent: TableMapping, name: str) -> bool:
 
 
 def _origins(reference: Reference) -> dict[str, str]:
-    """Return each column of the parent in the target, folded, to that of the source."""
+    """Map each column of the parent in the target, folded, to its column in the source."""
     if reference.parent_mapping is not None:
         return {folded(new): old for old, new in reference.parent_mapping.columns}
     stored = reference.parent.table.stored if reference.parent else ()
@@ -221,7 +223,7 @@ def _origins(reference: Reference) -> dict[str, str]:
 
 
 def _in_target(reference: Reference) -> RowCondition | None:
-    """Return the condition of a reference on the rows of the target."""
+    """Return the condition of a reference, with the names of columns in the target."""
     return reference.when.renamed(reference.child.renamed) if reference.when else None
 
 

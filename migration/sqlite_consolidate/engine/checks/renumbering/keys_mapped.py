@@ -205,7 +205,7 @@ class _Proof:
                 if updating and self.compared.key_map:
                     alias = opened.enter_context(attached(self.before, self.compared.key_map, "key map"))
                     rows = SourceRows(self.before, "", alias)
-                stays = rows.is_not_updated(updating, _standing_key(updating[0]) if updating else "")
+                stays = rows.is_not_updated(updating, _existing_key(updating[0]) if updating else "")
                 query = f"SELECT t.{quoted(column)} FROM {quoted(present.name)} AS t {present.by_itself} WHERE {stays}"
                 digest = digest_query(self.before, query)
         for place, mapping in enumerate(mappings):
@@ -248,7 +248,7 @@ class _Proof:
                 number = f"CASE WHEN {is_row} OR {is_key} THEN {value} + {self._offsets[owner]} ELSE {value} END"
             parent = self.followed.mappings[owner[0]] if owner else None
             if is_mapped and owner and parent and parent.matched and not self.followed.is_own_key(mapping, column):
-                number = f"coalesce({rows.standing_key(parent, self.followed.keys[owner], value)}, {number})"
+                number = f"coalesce({rows.existing_key(parent, self.followed.keys[owner], value)}, {number})"
             arriving = f"CASE WHEN {when.over('s')} THEN {number} ELSE {arriving} END" if when else number
         return arriving
 
@@ -364,6 +364,6 @@ class _Proof:
         return self._chosen_rows[place][1]
 
 
-def _standing_key(mapping: TableMapping) -> str:
+def _existing_key(mapping: TableMapping) -> str:
     """Return the SQL of the primary key of a row ``t`` of the target."""
     return joined([f"t.{quoted(name)}" for name in mapping.into.primary_key])

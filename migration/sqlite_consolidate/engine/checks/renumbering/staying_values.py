@@ -55,7 +55,7 @@ def staying_values(
     names += [name for name in (newer, column) if name and folded(name) not in map(folded, names)]
     with scratch_database(like) as con:
         _create(con, into, names)
-        _add_standing_rows(con, compared, into, names)
+        _add_existing_rows(con, compared, into, names)
         for mapping in mappings:
             with ExitStack() as opened:
                 alias = opened.enter_context(attached(con, inspected.path_of(mapping), "source"))
@@ -77,7 +77,7 @@ def _create(con: sqlite3.Connection, into: Table, names: Sequence[str]) -> None:
         con.execute(f"CREATE UNIQUE INDEX main.key{number} ON staying({terms})")
 
 
-def _add_standing_rows(con: sqlite3.Connection, compared: TargetComparison, into: Table, names: Sequence[str]) -> None:
+def _add_existing_rows(con: sqlite3.Connection, compared: TargetComparison, into: Table, names: Sequence[str]) -> None:
     target = compared.inspected.target
     before = target.schema.table(into.name) if target else None
     if compared.target_before is None or before is None:

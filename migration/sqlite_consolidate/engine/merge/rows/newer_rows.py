@@ -1,6 +1,6 @@
 """Let the newer of two rows under one key stay, by a column that both have.
 
-A newer row of the source updates the standing row in place. No row of the target is deleted, so its rowid stays, and
+A newer row of the source updates the existing row in place. No row of the target is deleted, so its rowid stays, and
 no ON DELETE clause could ever fire.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NewerRows:
-    """Build the SQL that finds the newer of a source row and the standing row of the same key.
+    """Build the SQL that finds the newer of a source row and the existing row of the same key.
 
     The first key of the target tells which rows are the same. ``s`` is a row of the source, ``t`` one of the target.
 
@@ -34,7 +34,7 @@ class NewerRows:
         rows: The rows of the source as they have to arrive.
         column: The column that tells which row is newer.
         collation: Its collation in the target.
-        kept: Columns of the target that neither the source nor a constant of the plan feeds. A standing row keeps them.
+        kept: Columns of the target that existing rows keep, because neither the source nor the plan feeds them.
     """
 
     rows: Projection
@@ -52,7 +52,7 @@ class NewerRows:
 
     @property
     def fed(self) -> Projection:
-        """Return the rows of the source without the columns that a standing row keeps."""
+        """Return the rows of the source without the columns that an existing row keeps."""
         return replace(self.rows, columns=tuple(c for c in self.rows.columns if c.name not in self.kept))
 
     @property
@@ -68,12 +68,12 @@ class NewerRows:
 
     @property
     def winning(self) -> str:
-        """Return the SQL condition over ``s`` that the standing row of its key is older."""
-        return self.standing(self.is_newer)
+        """Return the SQL condition over ``s`` that the existing row of its key is older."""
+        return self.existing(self.is_newer)
 
     @property
     def losing(self) -> str:
-        """Return the SQL condition over ``s`` that the standing row of its key stays."""
+        """Return the SQL condition over ``s`` that the existing row of its key stays."""
         return f"{self.rows.clashing} AND NOT {self.winning}"
 
     @property
@@ -93,8 +93,8 @@ class NewerRows:
         rows = self.rows.source_from(f"({self.same_key}) AND {self.is_newer}")
         return f"UPDATE main.{quoted(self.rows.into.name)} AS t SET {values} {rows}"
 
-    def standing(self, condition: str) -> str:
-        """Return the SQL condition over ``s`` that holds where the standing row fits one."""
+    def existing(self, condition: str) -> str:
+        """Return the SQL condition over ``s`` that the existing row fits ``condition``."""
         query = self.rows.select_target(["1"], f"({self.same_key}) AND ({condition})", by_index=True)
         return f"EXISTS ({query})"
 
@@ -139,11 +139,11 @@ def _crossing(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRows) 
     """Return the problem that rows do not meet one to one under the first key."""
     rows, into = newer.rows, mapping.into.name
     names = ", ".join(column.name for column, _ in rows.keys[0])
-    clashing = f"{rows.clashing} AND NOT {newer.standing('1')}"
+    clashing = f"{rows.clashing} AND NOT {newer.existing('1')}"
     beside = _count(con, rows, clashing) if len(rows.keys) > 1 else 0
     several = _count(con, rows, f"({rows.select_target(['count(*)'], rows.same_keys, by_index=True)}) > 1")
     key = ", ".join(f"{column.source} COLLATE {quoted(coll)}" for column, coll in rows.keys[0])
-    groups = rows.select(["count(*) AS n"], newer.standing("1")) + f" GROUP BY {key} HAVING count(*) > 1"
+    groups = rows.select(["count(*) AS n"], newer.existing("1")) + f" GROUP BY {key} HAVING count(*) > 1"
     repeated = int(con.execute(f"SELECT coalesce(sum(n), 0) FROM ({groups})").fetchone()[0])
     parts = [
         f"{beside} have another key of a row of {into} that stands under another {names}" if beside else "",
@@ -171,7 +171,7 @@ def _undecided(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRows)
         f"the values of {name} are of different storage classes": f"NOT ({has_null}) AND NOT {same_class}",
         f"{name} is equal and the rows differ": f"{same_class} AND NOT ({newer.differs})",
     }
-    counts = {words: _count_different(con, rows, newer.standing(where)) for words, where in conditions.items()}
+    counts = {words: _count_different(con, rows, newer.existing(where)) for words, where in conditions.items()}
     if not any(counts.values()):
         return []
     parts = [f"in {number} {words}" for words, number in counts.items() if number]
@@ -184,10 +184,10 @@ def _undecided(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRows)
 
 
 def _count_different(con: sqlite3.Connection, rows: Projection, where: str) -> int:
-    """Count the source rows that are not identical to the standing row of their key."""
+    """Count the source rows that are not identical to the existing row of their key."""
     claimed = rows.claimed_by(rows.keys[:1], where)
-    standing = {digest_values(row) for row in Rows(con, rows.select_target_row(claimed, by_index=True))}
-    return sum(digest_values(row) not in standing for row in Rows(con, rows.select_row(where)))
+    existing = {digest_values(row) for row in Rows(con, rows.select_target_row(claimed, by_index=True))}
+    return sum(digest_values(row) not in existing for row in Rows(con, rows.select_row(where)))
 
 
 def _other_rowids(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRows) -> list[Problem]:
@@ -195,7 +195,7 @@ def _other_rowids(con: sqlite3.Connection, mapping: TableMapping, newer: NewerRo
     rows = newer.rows
     if rows.rowid is None or not rows.rowid_counts:
         return []
-    number = _count(con, rows, newer.standing(f"{newer.is_newer} AND {rows.rowid.target} <> {rows.rowid.source}"))
+    number = _count(con, rows, newer.existing(f"{newer.is_newer} AND {rows.rowid.target} <> {rows.rowid.source}"))
     if not number:
         return []
     text = f"{counted(number, 'newer row')} would lose the implicit rowid, because the existing row keeps its own."

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def update_matched_rows(con: sqlite3.Connection, mapping: TableMapping, alias: str, execute: Execute) -> TableDigest:
-    """Update each standing row that loses against its match, and return the change.
+    """Update each existing row that loses against its match, and return the change.
 
     The row keeps its keys, its rowid, the columns that match, and those that the source does not have.
 
@@ -40,8 +40,8 @@ def update_matched_rows(con: sqlite3.Connection, mapping: TableMapping, alias: s
     rows = mapping.projection(alias)
     source = f"{matched.place(alias)} AS m JOIN {quoted(alias)}.{quoted(mapping.table.name)} AS s"
     source += f" ON s.{quoted(matched.rowid)} = m.row"
-    is_standing = f"t.{quoted(matched.key)} = m.new" if matched.key else _has_equal_columns(mapping, rows)
-    pairs = f"FROM {source} JOIN main.{quoted(mapping.into.name)} AS t ON {is_standing} WHERE m.updates"
+    is_existing = f"t.{quoted(matched.key)} = m.new" if matched.key else _has_equal_columns(mapping, rows)
+    pairs = f"FROM {source} JOIN main.{quoted(mapping.into.name)} AS t ON {is_existing} WHERE m.updates"
     names = {column.name for column in changed}
     after = [column.source if column.name in names else column.target for column in rows.row]
     rowid = rows.rowid.target if rows.rowid else ""
@@ -59,7 +59,7 @@ def update_matched_rows(con: sqlite3.Connection, mapping: TableMapping, alias: s
         each = ", ".join(f"{quoted(column.name)} = {column.source}" for column in changed)
         # SQLite does not find the columns of a JOIN here if the name of its database has a dot.
         updating = f"s.{quoted(matched.rowid)} IN (SELECT m.row FROM {matched.place(alias)} AS m WHERE m.updates)"
-        arriving = f"FROM {quoted(alias)}.{quoted(mapping.table.name)} AS s WHERE {is_standing} AND {updating}"
+        arriving = f"FROM {quoted(alias)}.{quoted(mapping.table.name)} AS s WHERE {is_existing} AND {updating}"
         execute(f"UPDATE {into} SET {each} {arriving}")
     return expected - before
 
@@ -74,13 +74,13 @@ def _has_equal_columns(mapping: TableMapping, rows: Projection) -> str:
 
 
 def updated_columns(mapping: TableMapping, alias: str = "main") -> list[ProjectedColumn]:
-    """Return the columns of a standing row that get the values of the row that matches it."""
+    """Return the columns of an existing row that get the values of the row that matches it."""
     kept = kept_columns(mapping)
     return [column for column in mapping.projection(alias).columns if folded(column.name) not in kept]
 
 
 def kept_columns(mapping: TableMapping) -> set[str]:
-    """Return the folded columns that a standing row keeps, whatever row matches it.
+    """Return the folded columns that an existing row keeps, whatever row matches it.
 
     They are its keys, the columns that match, and those that neither the source nor a constant of the plan feeds.
     """
