@@ -43,8 +43,8 @@ class ProposalManager:
         where, values = ("", ()) if status is None else (" WHERE status = ?", (status,))
         query = "SELECT id, hypothesis, status, performance_data FROM proposals" + where + " ORDER BY created_at DESC"
         with connect(self.db_path, "proposals") as db:
-            found = db.execute(query, values).fetchall()
-        return [Proposal(id_, text, status_, json.loads(measured or "{}")) for id_, text, status_, measured in found]
+            rows = db.execute(query, values).fetchall()
+        return [Proposal(id_, text, status_, json.loads(measured or "{}")) for id_, text, status_, measured in rows]
 
     def propose(self, hypothesis: str, rationale: str) -> str:
         """Add a proposal that waits for review, and return its id."""

@@ -43,10 +43,10 @@ class TaskQueueDB:
         where, values = ("", ()) if status is None else (" WHERE status = ?", (status,))
         query = "SELECT id, title, status, priority, tags, version FROM tasks" + where + " ORDER BY created_at, id"
         with connect(self.db_path, "tasks") as db:
-            found = db.execute(query, values).fetchall()
+            rows = db.execute(query, values).fetchall()
         return [
             Task(id_, title, status_, priority, tuple(json.loads(tags or "[]")), version)
-            for id_, title, status_, priority, tags, version in found
+            for id_, title, status_, priority, tags, version in rows
         ]
 
     def add_task(self, task_id: str, title: str, *, priority: str = "medium", tags: tuple[str, ...] = ()) -> None:
