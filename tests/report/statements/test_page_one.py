@@ -49,7 +49,7 @@ def test_page_one_has_seven_kinds_of_findings(accepted: Record) -> None:
 
 
 def test_cause_comes_before_its_symptom() -> None:
-    """A smoke test that failed is told in one line, after the criteria of the database."""
+    """A failed smoke test is stated in one line, after the criteria of the database."""
     page = render_page(drawn()["not intact"]).split(_END_OF_PAGE_ONE)[0]
     failures = page[page.index('<ul class="failures">') : page.index('<ul class="counts"')]
 

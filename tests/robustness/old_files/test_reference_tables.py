@@ -51,7 +51,7 @@ def test_geopackages_become_one_with_two_layers(bench: Bench, has_target: bool) 
 
 @pytest.mark.parametrize("has_target", [False, True], ids=["new", "target"])
 def test_counts_of_layers_follow_new_rows(bench: Bench, has_target: bool) -> None:
-    """Each trigger comes along, because it changes only the row of its own layer."""
+    """Each trigger is moved, because it changes only the row of its own layer."""
     write_geopackage(bench.root / (TARGET if has_target else "towns.db"), "towns")
     write_geopackage(bench.root / "lakes.db", "lakes", 7)
     names = ["lakes.db"] if has_target else ["towns.db", "lakes.db"]

@@ -36,7 +36,7 @@ else:
 
 
 def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest]:
-    """Digest every table of a file that a connection has open, as :func:`prove_tables` does."""
+    """Digest every table of a file that a connection has open, as ``prove_tables`` does."""
     return prove_tables(path, con, schema)[0]
 
 

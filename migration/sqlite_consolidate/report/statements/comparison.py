@@ -38,7 +38,7 @@ class ComparedFacts:
     """Hold what is compared of a run.
 
     Attributes:
-        mode: Its mode; None if nothing of it can be compared, because of an ``obstacle``.
+        mode: Its mode; None if an ``obstacle`` prevents every comparison.
         criteria: Criterion id to its outcome.
         findings: Id, subject and sentence of each finding.
         tables: Table of the target to the rows that arrive in it.

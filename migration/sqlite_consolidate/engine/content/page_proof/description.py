@@ -22,7 +22,7 @@ _ROWID, _EXPRESSION = -1, -2  # columns of index_xinfo that are none of the tabl
 _VIRTUAL, _STORED = 2, 3  # values of the column "hidden" of table_xinfo for generated columns
 _STRICT_TYPES = {"int": "I", "integer": "I", "real": "R", "text": "T", "blob": "B", "any": "A"}
 _LINE_DIGITS = 100
-"""Hexadecimal digits of a line, which the page reader reads at once."""
+"""Number of hexadecimal digits in a line. The page reader reads one line at a time."""
 
 _CHECK = re.compile(r"(?<![a-z0-9_])check(?![a-z0-9_])")
 """The keyword of a CHECK. In a comment or a name it declines more than it has to."""
