@@ -1,4 +1,4 @@
-"""Test when the recorded contents of copies, dumps and archives are reused."""
+"""Test when recorded contents are reused, and that all others are read within the limits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup import copies
 from sqlite_consolidate.engine.backup.copies import copy_database, create_backup_set, dump_database
 from sqlite_consolidate.engine.backup.copy_contents import (
     contents_of_copy,
@@ -17,7 +18,7 @@ from sqlite_consolidate.engine.backup.copy_contents import (
     read_contents_using_backup,
 )
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
-from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
+from sqlite_consolidate.engine.content.contents import digest_or_reason, load_contents, read_contents
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits
 from tests.support.workspaces.two_sources import build_two_sources, execute, plan_of
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
+    from sqlite_consolidate.engine.content.contents import Contents
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
 else:
     from sqlite_utils.utils import sqlite3
@@ -203,3 +205,29 @@ def test_copies_are_read_within_the_limits(
         assert read_contents_using_backup(archive, of_set, folder).digest == notes.digest
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             read_contents_using_backup(archive, of_set, folder, over)
+
+
+def test_new_copy_is_compared_within_the_limits(notes: InspectedDatabase, folder: Path) -> None:
+    """An interrupted comparison publishes no copy."""
+    notes.write_lock.limits.deadline.until = -math.inf
+
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        copy_database(notes, folder)
+
+    assert not (folder / "databases/notes.db").exists()
+
+
+def test_copy_of_another_dump_is_read_within_limits(
+    notes: InspectedDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the reload has another digest, the digest of a complete dump is read from the copy."""
+    copy, limits = replace(copy_database(notes, folder), digest=RECORDED), notes.write_lock.limits
+
+    def load_at_last(dump: Path, limits: Limits) -> Contents:
+        loaded = load_contents(dump, limits)
+        limits.deadline.until = -math.inf
+        return loaded
+
+    monkeypatch.setattr(copies, "load_contents", load_at_last)
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        dump_database(copy, folder, limits)

@@ -44,6 +44,11 @@ def interrupted_error() -> sqlite3.OperationalError:
     return error_with_code("interrupted", sqlite3.SQLITE_INTERRUPT)
 
 
+def is_interrupted(error: BaseException) -> bool:
+    """Return whether a signal or a deadline of the run has ended the statement."""
+    return result_code(error) == sqlite3.SQLITE_INTERRUPT
+
+
 def is_in_use(error: BaseException) -> bool:
     """Return whether another connection has the database locked."""
     return result_code(error) in _IN_USE

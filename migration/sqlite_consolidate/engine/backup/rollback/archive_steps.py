@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.backup.rollback.steps import (
 )
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
-from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use, is_in_use_problem
+from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use, is_in_use_problem, is_interrupted
 from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.problem import Problem
 
@@ -135,12 +135,18 @@ class _Archive:
     limits: Limits | None
 
     def problem(self) -> Problem | None:
-        """Return a problem if the archive does not have the content of its backup."""
+        """Return a problem if the archive does not have the content of its backup.
+
+        Raises:
+            sqlite3.Error: A signal has ended the reading, which shows nothing about the archive.
+        """
         try:
             digest = read_contents_using_backup(self.path, self.copy, self.folder, self.limits).digest
         except (sqlite3.Error, UnicodeDecodeError) as error:
             if is_in_use(error):
                 return in_use_problem(self.path.name, hint="Stop the process that uses it and roll back again.")
+            if is_interrupted(error):
+                raise
             fact = f"cannot be read any more ({error})"
         else:
             if digest == self.copy.digest:

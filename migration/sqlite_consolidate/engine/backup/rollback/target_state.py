@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.backup.rollback.target_objects import object_chan
 from sqlite_consolidate.engine.content.contents import file_digests, read_contents
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
-from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use
+from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use, is_interrupted
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import counted
 
@@ -64,6 +64,7 @@ def read_target_state(
 
     Raises:
         ProblemError: The target is locked.
+        sqlite3.Error: A signal has ended the reading, which shows nothing about the target.
     """
     try:
         roll_back_hot_journal(target)
@@ -74,6 +75,8 @@ def read_target_state(
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
             raise ProblemError(in_use_problem(target.name)) from error
+        if is_interrupted(error):
+            raise
         return TargetState(changed=(f"the file cannot be read any more ({error})",), read_error=str(error))
 
 
