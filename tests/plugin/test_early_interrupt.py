@@ -71,7 +71,8 @@ def test_interrupt_during_an_import_is_one_line(
     ran = interrupted(tmp_path, module, program, *arguments)
 
     assert ran.returncode == ExitCode.INTERRUPTED, ran.stderr
-    assert ran.stderr == "sqlite-consolidate: interrupted by SIGINT before a run began.\n"
+    assert ran.stderr.count("\n") == 1
+    assert "SIGINT" in ran.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -108,7 +108,7 @@ def test_archive_is_compared_with_digest_of_backup_alone(
     assert read_contents_using_backup(archive, replace(copy, digest=notes.digest), folder).digest == notes.digest
 
 
-@pytest.mark.parametrize("change", ["a row", "a row in the -wal", "the header of the copy", "both", "the copy is gone"])
+@pytest.mark.parametrize("change", ["a row", "a row in the -wal", "the header", "both", "the copy is gone"])
 def test_archive_that_differs_from_backup_is_read(copy: DatabaseCopy, folder: Path, archive: Path, change: str) -> None:
     """The difference may be in the archive, in its -wal or in the header of the backup."""
     if change == "a row":
@@ -119,7 +119,7 @@ def test_archive_that_differs_from_backup_is_read(copy: DatabaseCopy, folder: Pa
     elif change == "both":
         execute(folder / copy.copy, "DELETE FROM notes")
         shutil.copyfile(folder / copy.copy, archive)
-    elif change == "the header of the copy":
+    elif change == "the header":
         data = bytearray((folder / copy.copy).read_bytes())
         data[60] ^= 1
         (folder / copy.copy).write_bytes(data)
