@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.backup.backup_set import (
 from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS, RECORD
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.request import RunRequest, Settings, call
 from sqlite_consolidate.engine.run.results import Context, LastRehearsal, RunResults
 from sqlite_consolidate.engine.run.run_lock import RunLock
 from sqlite_consolidate.engine.run.verdict import exit_code
@@ -354,7 +354,7 @@ def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> S
     from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 
     if verb != "verify" or settings.originals is not None:
-        fact = "can only be used with pytest -m verify, and without --originals."
+        fact = f"can only be used with {call(settings.program, 'verify')}, and without --originals."
         raise ProblemError(Problem("option-elsewhere", "--bundle", fact, "Remove the other option."))
     request = _with_unused_names(settings, RunRequest(Mode.BUNDLE, settings))
     return Session(BundleRun(request, bundle, hooks.on_progress), RecordContext(versions()))

@@ -44,4 +44,4 @@ def test_hints_of_the_selftest_are_worded() -> None:
     refused = judge_faultless("migrate", TrialResult(exit=ExitCode.REFUSED))
 
     assert unnoticed.todo == "Do not rely on this criterion here. Report it with this bundle."
-    assert refused.todo == "Fix the problems that pytest -m verify reports first."
+    assert refused.todo == "Fix the problems that a rehearsal reports first."

@@ -109,3 +109,12 @@ def test_schema_is_beside_the_plan_and_named_there(tmp_path: Path) -> None:
     first = written.read_text("utf-8").splitlines()[0]
     assert first == "#:schema ./consolidation.schema.json"
     assert json.loads((tmp_path / "consolidation.schema.json").read_bytes())["type"] == "object"
+
+
+def test_plan_names_the_program_of_its_inventory() -> None:
+    """A reader of the plan goes on with the same program."""
+    text = render_plan(hostile(), "2026-11-22", ("sqlite-consolidate",))
+
+    assert "# Proposed by sqlite-consolidate inventory on" in text
+    assert "sqlite-consolidate verify --workspace=DIR" in text
+    assert "pytest" not in text

@@ -283,7 +283,6 @@ def test_large_workspace_is_not_checked_and_marked(
 
     assert refined.rounds == 0
     assert " MB" in refined.unrehearsed_reason
-    assert "pytest -m verify" in refined.unrehearsed_reason
     assert refined.proposal.decide == (refined.unrehearsed_reason,)
 
 

@@ -41,7 +41,7 @@ class InventoryRun(Pipeline):
         inside = [path for path in (settings.plan, settings.reports) if path.is_relative_to(settings.workspace)]
         names = tuple(path.relative_to(settings.workspace).as_posix() for path in inside)
         self.session = InventorySession(
-            settings.workspace, settings.plan, on_progress, excluded=names, limits=self.limits
+            settings.workspace, settings.plan, on_progress, names, settings.program, self.limits
         )
 
     @property

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import write_new
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import PYTEST, call
 from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup
 from sqlite_consolidate.text import join_first_names, literal_pattern, one_line, toml_string
 
@@ -25,7 +27,7 @@ _TEMPLATE = "plan.toml.j2"
 _WIDTH = 110  # of comments
 
 
-def render_plan(proposal: Proposal, date: str) -> str:
+def render_plan(proposal: Proposal, date: str, program: tuple[str, ...] = PYTEST) -> str:
     """Return the text of the plan file.
 
     It names the function by which this process prepares its connections, if an earlier plan does.
@@ -33,8 +35,10 @@ def render_plan(proposal: Proposal, date: str) -> str:
     Args:
         proposal: The proposed plan.
         date: Date of the inventory, for the first line.
+        program: Words by which the operator started the inventory.
     """
-    return _template().render(plan=proposal, date=date, schema=f"./{SCHEMA}", setup=current_setup()) + "\n"
+    calls = {mode.value: call(program, mode.verb) for mode in (Mode.INVENTORY, Mode.REHEARSAL)}
+    return _template().render(plan=proposal, date=date, calls=calls, schema=f"./{SCHEMA}", setup=current_setup()) + "\n"
 
 
 def write_plan(text: str, wanted: Path) -> Path:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_message
+from sqlite_consolidate.engine.run.request import PYTEST
 from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
@@ -42,6 +43,7 @@ class InventorySession:
         plan: Where the plan is written if no file has that name.
         on_progress: Called with the name of each step before it begins.
         excluded: Files and folders, relative to the workspace, that belong to consolidations, such as plan and reports.
+        program: Words by which the operator started the inventory.
         limits: Limits of time and size, and the progress of reading.
         written: The plan file that was written; None before that, and where there is nothing to propose.
         written_files: Names of all files that were written.
@@ -51,6 +53,7 @@ class InventorySession:
     plan: Path
     on_progress: Callable[[str], None]
     excluded: tuple[str, ...] = ()
+    program: tuple[str, ...] = PYTEST
     limits: Limits = field(default_factory=Limits)
     result: Inventory | None = None
     refined: RefinedProposal | None = None
@@ -95,7 +98,7 @@ class InventorySession:
             date = datetime.now(UTC).strftime("%Y-%m-%d")
             has_schema = self.plan.with_name(SCHEMA).exists()
             try:
-                self.written = write_plan(render_plan(self.refined.proposal, date), self.plan)
+                self.written = write_plan(render_plan(self.refined.proposal, date, self.program), self.plan)
             except OSError as error:
                 fact = f"cannot be written: {error.strerror}."
                 hint = "Give write permission on its folder, or name a plan in another folder: --plan=FILE."

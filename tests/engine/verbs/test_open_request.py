@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.run.stages import CHECK, TRANSFER
 from sqlite_consolidate.engine.verbs.judge import CheckRun
 from sqlite_consolidate.engine.verbs.open_request import (
     deleted_archive_findings,
+    originals_request,
     refuse_deleted_set,
     refuse_unfinished_run,
     resolve_mode,
@@ -95,3 +96,16 @@ def test_cut_short_run_names_commands_of_the_caller(root: Path, program: tuple[s
     assert problem.id == "cut-short"
     assert request.command("rollback") in problem.hint
     assert request.command("migrate") in problem.hint
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_originals_elsewhere_name_the_program(root: Path, program: tuple[str, ...]) -> None:
+    """The hint is a command that this operator can type."""
+    request = a_request(root)
+    request = replace(request, settings=replace(request.settings, program=program))
+
+    with pytest.raises(ProblemError) as caught:
+        originals_request(request, root)
+
+    [problem] = caught.value.problems
+    assert (problem.id, problem.hint) == ("option-elsewhere", f"Run {' '.join(program)} verify.")

@@ -29,6 +29,11 @@ PROGRAMS = (PYTEST, CONSOLE, SQLITE_UTILS)
 """Words of a shell command before the verb. Each of them starts the same run."""
 
 
+def call(program: tuple[str, ...], verb: str) -> str:
+    """Return how an operator of one of :data:`PROGRAMS` starts a verb, without options."""
+    return shlex.join([*program, verb])
+
+
 @dataclass(frozen=True)
 class Settings:
     """Hold the options and the configuration, with absolute paths.

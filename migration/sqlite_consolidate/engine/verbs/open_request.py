@@ -9,6 +9,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.backup_set import backup_sets, interrupted_sets, last_finished, remembered
 from sqlite_consolidate.engine.backup.manifest import expand_by_manifest
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import call
 from sqlite_consolidate.engine.run.run_lock import holder
 from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from sqlite_consolidate.findings import Finding
@@ -73,8 +74,9 @@ def nothing_to_check(request: RunRequest, root: Path, plan: Plan) -> Problem:
 def originals_request(request: RunRequest, originals: Path) -> RunRequest:
     """Turn a verify into the check of a consolidation that another tool made."""
     if request.mode.verb != "verify":
-        fact = "can only be used with pytest -m verify."
-        raise ProblemError(Problem("option-elsewhere", "--originals", fact, "Run pytest -m verify."))
+        verify = call(request.settings.program, "verify")
+        fact = f"can only be used with {verify}."
+        raise ProblemError(Problem("option-elsewhere", "--originals", fact, f"Run {verify}."))
     if not originals.is_dir():
         fact = "there is no such folder with the original databases."
         raise ProblemError(

@@ -90,7 +90,7 @@ def judge_fault(fault: Fault, result: TrialResult) -> Observation:
 def judge_faultless(name: str, result: TrialResult) -> Observation:
     """Observe whether a run without a fault was accepted."""
     holds = result.exit is ExitCode.ACCEPTED and not result.failed
-    hint = "" if holds else "Fix the problems that pytest -m verify reports first."
+    hint = "" if holds else "Fix the problems that a rehearsal reports first."
     return Observation(name, "exit 0, no criterion refused", _ended(result), holds, hint)
 
 

@@ -79,7 +79,7 @@ def refine_proposal(root: Path, proposal: Proposal, on_progress: Callable[[str],
     size = sum(size_with_sidecars(root / file) for file in files)
     if size > MAX_TRIED_BYTES or len(files) > MAX_TRIED_FILES:
         amount = f"{size / 1e6:.0f} MB" if size > MAX_TRIED_BYTES else f"{len(files)} files"
-        reason = f"not rehearsed, because the databases have {amount}. Run: pytest -m verify"
+        reason = f"not rehearsed, because the databases have {amount}. Rehearse it."
         return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)
     for round_number in range(1, _MAX_ROUNDS + 1):
         on_progress(f"rehearsing the proposal on copies, round {round_number}")

@@ -18,6 +18,7 @@ import pytest
 from sqlite_consolidate.atomic_files import make_private_folders, write_private
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import FLEET_VERBS
+from sqlite_consolidate.engine.run.request import call
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.pytest_plugin.options import settings
 from sqlite_consolidate.pytest_plugin.output.lossy_stream import LossyStream
@@ -58,7 +59,8 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
         pytest.UsageError: The fleet is refused. No workspace was changed.
     """
     if verb not in FLEET_VERBS:
-        raise refusal(f"--fleet can only be used with pytest -m {', -m '.join(FLEET_VERBS)}.", id="option-elsewhere")
+        calls = ", ".join(call(settings(config).program, fleet_verb) for fleet_verb in FLEET_VERBS)
+        raise refusal(f"--fleet can only be used with {calls}.", id="option-elsewhere")
     alone = [option for option in _ALONE if config.getoption(option) is not None]
     if alone:
         fact = f"{', '.join(alone)}: with --fleet the fleet file names the workspaces."
