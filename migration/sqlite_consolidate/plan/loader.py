@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.plan.consistency import find_mistakes
 from sqlite_consolidate.plan.fields import validate_data
@@ -49,6 +49,30 @@ def load(path: Path) -> Plan:
     if plan is None or problems:
         raise ProblemError(*problems)
     return plan.loaded_from(path)
+
+
+def load_files(path: Path) -> Plan | None:
+    """Return a plan with the databases that a plan with mistakes names, or None.
+
+    It has the valid names and files of the target and of each source, and nothing else of the plan.
+
+    Args:
+        path: The plan file.
+    """
+    try:
+        with limit_nesting(path, _PLAN):
+            _, data = read_toml(path, _PLAN)
+    except ProblemError:
+        return None
+    sources, common = data.get("source"), _part(data, "format", "name", "target", "backups")
+    parts = [_part(source, "name", "file", "optional") for source in sources] if isinstance(sources, list) else []
+    valid = [part for part in parts if validate_data(Plan, common | {"source": [part]})[0]]
+    plan, _ = validate_data(Plan, common | {"source": valid})
+    return plan
+
+
+def _part(data: object, *names: str) -> dict[str, Any]:
+    return {name: data[name] for name in names if name in data} if isinstance(data, dict) else {}
 
 
 def mistake_in_plan(plan: Plan, mistake: Problem, criterion: str) -> Problem:

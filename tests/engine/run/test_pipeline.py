@@ -34,7 +34,16 @@ from sqlite_consolidate.problem import ProblemError
 from tests.support.history_rows import runs_of
 from tests.support.observations import OBSERVATIONS, SEEN
 from tests.support.thorough import sampled, thorough
-from tests.support.workspaces.two_sources import a_request, a_run, accept, build_two_sources, reach, refusal, state
+from tests.support.workspaces.two_sources import (
+    a_request,
+    a_run,
+    accept,
+    build_two_sources,
+    consolidated,
+    reach,
+    refusal,
+    state,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -44,6 +53,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.stages import Stage
 
 MIGRATION = stages_of(Mode.MIGRATE)
+MISSING = {"gone": "gone.db", "many": "parts/*.db"}
 BEFORE_COMMIT = [id for stage in MIGRATION[: MIGRATION.index(COMMIT)] for id in criteria_in(stage)]
 
 
@@ -311,6 +321,37 @@ def test_plan_with_mistakes_leaves_other_criteria_unexamined(root: Path) -> None
     assert outcomes.pop("plan-valid") is Outcome.FAILED
     assert set(outcomes.values()) == {Outcome.NOT_EXAMINED}
     assert exit_code(run.log, has_acted=run.has_acted) == ExitCode.REFUSED
+
+
+def test_mistake_in_a_plan_hides_no_missing_file(root: Path) -> None:
+    """All problems are reported at once, as far as they can be seen without a valid plan."""
+    request = a_request(root)
+    sources = "".join(f'[[source]]\nname = "{name}"\nfile = "{file}"\n' for name, file in MISSING.items())
+    request.settings.plan.write_text(
+        f'format = 1\nname = "x"\ntarget = "{request.valid_plan.target}"\nother = 1\n{sources}'
+    )
+    run = PlanRun(replace(request, plan=None))
+
+    run_stages(run)
+    run.end()
+
+    evidence = run.log.results["sources-readable"].evidence
+    assert [entry.subject for entry in evidence if "[no-such-file]" in entry.todo] == [*MISSING.values()]
+    assert exit_code(run.log, has_acted=run.has_acted) == ExitCode.REFUSED
+
+
+def test_mistake_after_a_consolidation_names_no_archived_source(root: Path) -> None:
+    """Its sources have other names, as they should."""
+    consolidated(root)
+    request = a_request(root)
+    text = request.settings.plan.read_text()
+    request.settings.plan.write_text(text.replace("format = 1", "format = 1\nother = 1"))
+    run = PlanRun(replace(request, plan=None))
+
+    run_stages(run)
+    run.end()
+
+    assert run.log.results["sources-readable"].outcome is Outcome.NOT_EXAMINED
 
 
 @pytest.mark.parametrize("mode", [Mode.MIGRATE, Mode.REHEARSAL])

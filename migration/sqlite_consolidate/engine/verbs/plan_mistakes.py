@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.criteria.preflight import plan_valid
+from sqlite_consolidate.engine.backup.backup_set import last_finished, remembered
+from sqlite_consolidate.engine.criteria.preflight import as_observation, plan_valid
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.engine.sqlite.files import file_problems
+from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
+from sqlite_consolidate.plan.loader import load_files
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.stages import Stage
+    from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.problem import Problem
 
 
 class PlanRun(Pipeline):
     """Report the mistakes of a plan that could not be loaded.
 
-    Nothing else can be examined.
+    Missing and unusable files that the plan names are reported as well. Nothing else can be examined.
     """
 
     @property
@@ -48,5 +55,18 @@ class PlanRun(Pipeline):
 
     @property
     def checks(self) -> dict[str, Check]:
-        """Return the check of the plan, which is the only one."""
-        return {"plan-valid": partial(plan_valid, self)}
+        """Return the checks that need no valid plan."""
+        return {"plan-valid": partial(plan_valid, self), "sources-readable": self._file_problems}
+
+    def _file_problems(self) -> list[Observation]:
+        """Return the problems of the files that the plan names.
+
+        After a consolidation, and beside originals, the sources have to be missing.
+        """
+        settings = self.request.settings
+        root, plan = settings.workspace, load_files(settings.plan)
+        if plan is None or settings.originals or last_finished(root, plan) or remembered(root, plan):
+            return []
+        with suppress(ProblemError):  # one of the mistakes
+            plan = expand_by_files(plan, root, reports=settings.reports)
+        return [as_observation(each.problem) for each in file_problems(plan, root)]
