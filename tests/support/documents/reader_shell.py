@@ -22,8 +22,13 @@ def run_as_reader(folder: Path, commands: str) -> tuple[int, str]:
     place = folder.parent / "place"
     programs = folder.parent / "bin"
     programs.mkdir(exist_ok=True)
-    module = "sqlite_consolidate.pytest_plugin.commands.entry"
-    for name, command in (("sqlite-consolidate", f"-m {module}"), ("sqlite-utils", "-m sqlite_utils")):
+    plugin = "sqlite_consolidate.pytest_plugin"
+    modules = {
+        "sqlite-consolidate": f"-m {plugin}.commands.entry",
+        "sqlite-utils": "-m sqlite_utils",
+        "pytest": f"-m pytest -p {plugin}.rootdir",  # as the entry point of an installed package loads it
+    }
+    for name, command in modules.items():
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
         program.chmod(0o755)
