@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from sqlite_consolidate.engine.backup import copies
-from sqlite_consolidate.engine.backup.copies import copy_database, create_backup_set, dump_database
+from sqlite_consolidate.engine.backup.copies import begin_dump, copy_database, create_backup_set, dump_database
 from sqlite_consolidate.engine.backup.copy_contents import (
     contents_of_copy,
     contents_of_dump,
@@ -162,6 +163,31 @@ def test_archive_that_sqlite_refuses_is_an_error(copy: DatabaseCopy, folder: Pat
     archive.unlink()
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
         read_contents_using_backup(archive, copy, folder)
+
+
+def test_two_dumps_are_loaded_at_once(notes: InspectedDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that was begun last may be finished first."""
+    monkeypatch.setattr(copies, "PARALLEL_MIN_BYTES", 0)
+    with ExitStack() as loadings:
+        both = [copy_database(notes, folder, name) for name in ("first", "second")]
+        finish_first, finish_second = (begin_dump(each, folder, Limits(), loadings) for each in both)
+        second, first = finish_second(), finish_first()
+
+    assert [each.dump for each in (first, second)] == ["databases/first.sql", "databases/second.sql"]
+    assert {(each.dump_digest, each.dump_sha256) for each in (first, second)} == {(notes.digest, first.dump_sha256)}
+
+
+def test_dump_that_is_not_finished_is_loaded_no_further(
+    notes: InspectedDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second process ends, and the dump has no final name."""
+    monkeypatch.setattr(copies, "PARALLEL_MIN_BYTES", 0)
+    before = psutil.Process().children()
+    with ExitStack() as loadings:
+        begin_dump(copy_database(notes, folder), folder, Limits(), loadings)
+
+    assert psutil.Process().children() == before
+    assert not (folder / "databases/notes.sql").exists()
 
 
 def test_unchanged_dump_is_not_loaded_again(copy: DatabaseCopy, folder: Path, notes: InspectedDatabase) -> None:

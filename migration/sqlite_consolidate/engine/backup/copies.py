@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from sqlite_consolidate.regular_files import read_regular
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
     from typing import TextIO
 
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
@@ -145,18 +147,36 @@ def _compare_with_original(database: InspectedDatabase, copy: Path) -> tuple[boo
 
 
 def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> DatabaseCopy:
-    """Write the SQL dump of a copy and record the content digest of its reload.
-
-    It is the digest of the copy if the dump has everything but what this SQLite lacks something for.
-
-    The page reader writes the rows of large tables. A second process loads a large dump while it is written. That
-    process uses Python's own SQLite. If it fails or gets another digest, this process loads the dump again with the
-    SQLite of the run.
+    """Write the SQL dump of a copy, and record the content digest of its reload.
 
     Raises:
         sqlite3.Error: The dump cannot be loaded.
     """
-    limits = limits or Limits()
+    with contextlib.ExitStack() as loadings:
+        return begin_dump(copy, folder, limits or Limits(), loadings)()
+
+
+def begin_dump(
+    copy: DatabaseCopy, folder: Path, limits: Limits, loadings: contextlib.ExitStack
+) -> Callable[[], DatabaseCopy]:
+    """Write the SQL dump of a copy, and return what records the content digest of its reload.
+
+    The digest is that of the copy if the dump has everything but what this SQLite lacks something for.
+
+    The page reader writes the rows of large tables. A second process begins to load a large dump while it is written,
+    and goes on afterwards. That process uses Python's own SQLite. If it fails or gets another digest, this process
+    loads the dump again with the SQLite of the run.
+
+    Args:
+        copy: The copy.
+        folder: The backup set.
+        limits: Limits of the run.
+        loadings: Ends the second process.
+
+    Returns:
+        A function that waits for the reload, and returns the copy with its dump. It raises ``sqlite3.Error`` if the
+        dump cannot be loaded.
+    """
     path = (folder / copy.copy).with_suffix(".sql")
     part = path.with_name(path.name + ".part")
     limits.progress.begin(sum(table.rows for table in copy.tables.values()))
@@ -164,11 +184,20 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     pages = PageRows(folder / copy.copy, {name: table.rows for name, table in copy.tables.items()})
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
-        loaded = _dump(copy, folder, out, part, limits, pages)
+        loaded = _dump(copy, folder, out, part, limits, loadings, pages)
         if not pages.are_whole:
+            loaded()
             out.seek(0)
             out.truncate()
-            loaded = _dump(copy, folder, out, part, limits)
+            loaded = _dump(copy, folder, out, part, limits, loadings)
+    return lambda: _published_dump(copy, folder, path, loaded(), limits)
+
+
+def _published_dump(
+    copy: DatabaseCopy, folder: Path, path: Path, loaded: dict[str, str], limits: Limits
+) -> DatabaseCopy:
+    """Give a dump its name, and return the copy with the digests of its bytes and its reload."""
+    part = path.with_name(path.name + ".part")
     if loaded.get("digest") != copy.digest:
         loaded = {"sha256": digest_file(part), "digest": load_contents(part, limits).digest}
     is_complete = loaded["digest"] == copy.digest or loaded["digest"] == _digest_of_dump(copy, folder, limits)
@@ -184,24 +213,36 @@ def _digest_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits) -> str:
 
 
 def _dump(
-    copy: DatabaseCopy, folder: Path, out: TextIO, part: Path, limits: Limits, pages: PageRows | None = None
-) -> dict[str, str]:
-    """Write the dump of a copy, and load it meanwhile if the copy is large.
+    copy: DatabaseCopy,
+    folder: Path,
+    out: TextIO,
+    part: Path,
+    limits: Limits,
+    loadings: contextlib.ExitStack,
+    pages: PageRows | None = None,
+) -> Callable[[], dict[str, str]]:
+    """Write the dump of a copy, and let a second process load that of a large one.
 
     Returns:
-        The digests of its bytes and of its reload, or the error of the load. It is empty if no process has loaded it.
+        A function that waits for the digests of its bytes and of its reload, or for the error of the load. They are
+        empty if no process loads it.
     """
     if copy.size < PARALLEL_MIN_BYTES:
         _write_dump(folder / copy.copy, out, limits, pages)
-        return {}
-    with ReadWorker("reload", part, use_stdlib_sqlite=True, limits=limits) as loading:
-        _write_dump(folder / copy.copy, out, limits, pages)
-        loading.mark_complete()
+        return dict
+    loading = loadings.enter_context(ReadWorker("reload", part, use_stdlib_sqlite=True, limits=limits))
+    _write_dump(folder / copy.copy, out, limits, pages)
+    loading.mark_complete()
+    return partial(_result, loading)
+
+
+def _result(loading: ReadWorker) -> dict[str, str]:
+    with loading:
         try:
             loaded: dict[str, str] = loading.result()
         except sqlite3.DatabaseError as error:
             return {"error": str(error)}
-    return loaded
+        return loaded
 
 
 def _write_dump(copy: Path, out: TextIO, limits: Limits, pages: PageRows | None) -> None:

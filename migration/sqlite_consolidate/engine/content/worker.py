@@ -161,7 +161,7 @@ class ReadProcess:
 class ReadWorker(ReadProcess):
     """Run one read-only task of this project in a second process.
 
-    A run has one at a time.
+    A run has one at a time, or two while dumps are loaded.
 
     Args:
         task: A name that :mod:`sqlite_consolidate.engine.content.worker_main` knows.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import deque
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import write_new
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.copies import (
+    begin_dump,
     copy_code,
     copy_database,
     create_backup_set,
-    dump_database,
     sync_copies,
 )
 from sqlite_consolidate.engine.backup.reserved_space import reserve_space
@@ -21,7 +23,13 @@ from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.plan.patterns import backup_names
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.run.results import RunResults
+
+_MOST_LOADING = 1
+"""Dumps that may be loaded while a further one is written. Each process that loads needs memory."""
 
 
 def write_backup_set(run: RunResults) -> manifest.Manifest:
@@ -35,15 +43,7 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
     """
     create_backup_set(run.folder)
     run.ledger.note("started", run=run.stamp, plan=run.plan.name, plan_sha256=run.request.plan_sha256)
-    copies = []
-    names = backup_names(facts.name for facts in run.inspected.databases)
-    for facts in run.inspected.databases:
-        run.on_progress(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
-        copy = copy_database(facts, run.folder, names[facts.name])
-        if run.plan.dump:
-            run.on_progress(f"dumping {facts.file} and loading the dump again")
-            copy = dump_database(copy, run.folder, run.limits)
-        copies.append(copy)
+    copies = _copy_databases(run)
     write_new(run.folder / manifest.PLAN, run.request.plan_text)
     write_whole_diff(run.folder, run.preflight.rewrites)
     sealed = manifest.Manifest(
@@ -52,7 +52,7 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
         plan_sha256=run.request.plan_sha256,
         target=run.plan.target,
         target_existed=run.inspected.target is not None,
-        databases=tuple(copies),
+        databases=copies,
         code=copy_code(run.root, [rewrite.file for rewrite in run.preflight.rewrites], run.folder),
         archive={facts.file: archived_name(facts.file, run.stamp) for facts in run.inspected.sources.values()},
     )
@@ -61,3 +61,26 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
     run.ledger.note("sealed", sha256=digest_file(run.folder / manifest.NAME))
     reserve_space(run.folder, disk_space_needed(run.plan, run.live).rollback)
     return sealed
+
+
+def _copy_databases(run: RunResults) -> tuple[DatabaseCopy, ...]:
+    """Copy the databases, and dump them if the plan says so.
+
+    While a dump is loaded, the next database is copied and dumped.
+    """
+    copies: list[DatabaseCopy] = []
+    pending: deque[Callable[[], DatabaseCopy]] = deque()
+    names = backup_names(facts.name for facts in run.inspected.databases)
+    with contextlib.ExitStack() as loadings:
+        for facts in run.inspected.databases:
+            run.on_progress(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
+            copy = copy_database(facts, run.folder, names[facts.name])
+            if not run.plan.dump:
+                copies.append(copy)
+                continue
+            while len(pending) >= _MOST_LOADING:
+                copies.append(pending.popleft()())
+            run.on_progress(f"dumping {facts.file} and loading the dump again")
+            pending.append(begin_dump(copy, run.folder, run.limits, loadings))
+        copies += [finish() for finish in pending]
+    return tuple(copies)
