@@ -86,6 +86,20 @@ def test_open_place_of_the_code_is_an_objection(tmp_path: Path) -> None:
     assert "/srv/logs.db" in data["objections"][0]
 
 
+def test_name_from_imported_constants_is_a_reference(tmp_path: Path) -> None:
+    """No constant is the name itself, so that their module has no mention."""
+    sql = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1)"
+    (tmp_path / "names.py").write_text('STEM = "logs"\n')
+    (tmp_path / "store.py").write_text(
+        'from names import STEM\n\nA = "main.db"\nB = STEM + ".db"\n' + 'C = "main.db"\n' * 3
+    )
+
+    refined = proposal_of(tmp_path, main=sql.format("m"), logs=sql.format("l"))
+
+    places = [(place.file, place.line) for place in refined.proposal.references]
+    assert (refined.proposal.target, places) == ("main.db", [("store.py", 4)])
+
+
 def test_name_main_is_a_point_for_a_target(tmp_path: Path) -> None:
     """All other points are equal."""
     sql = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1)"

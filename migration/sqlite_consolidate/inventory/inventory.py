@@ -70,6 +70,7 @@ class Inventory:
         duplicates: Groups of files with equal content. A group begins with the file that the others are copies of.
         overlaps: Tables that more than one database has. Backups, copies and unread files do not count.
         files_read: Number of text files that were read for mentions.
+        mentions: Places in code and configuration that have the file name of a database, by file and line.
         has_code: Whether code or configuration names a database, or computes the name of one.
         unscanned: Text files that could not be read for mentions, each with the reason as its text.
         unexamined_processes: Number of processes whose open files could not be listed.
@@ -82,6 +83,7 @@ class Inventory:
     overlaps: tuple[Overlap, ...]
     discovery: Discovery
     files_read: int
+    mentions: tuple[Mention, ...]
     has_code: bool
     unscanned: tuple[Mention, ...]
     unexamined_processes: int
@@ -155,6 +157,7 @@ def take_inventory(
         ),
         discovery=discovery,
         files_read=scanned.files_read,
+        mentions=tuple(mention for mention in scanned.mentions if mention.kind in KINDS_IN_USE),
         has_code=any(mention.kind in (*KINDS_IN_USE, "open pattern") for mention in scanned.mentions),
         unscanned=tuple(mention for mention in scanned.not_scanned if mention.kind == "unreadable"),
         unexamined_processes=held.unseen,

@@ -184,10 +184,14 @@ def _references(
 ) -> tuple[ProposedReference, ...]:
     """Propose a reference for every mention of a source.
 
-    Only files with a mention are read again.
+    Files with a mention are scanned again only if folders tell a source and the target apart.
     """
     files = list(dict.fromkeys(mention.file for mention in mentions))
-    return propose_references(ScanScope(inventory.root, files, databases, target)) if files else ()
+    scope = ScanScope(inventory.root, files, databases, target)
+    names = frozenset(scope.names.names)
+    if any("/" in name for name in names):
+        return propose_references(scope) if files else ()
+    return propose_references(scope, [mention for mention in inventory.mentions if mention.database in names])
 
 
 def _left_out(entry: Entry) -> LeftOut:

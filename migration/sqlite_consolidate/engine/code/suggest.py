@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.code.suggest_python import python_changes, text_c
 from sqlite_consolidate.plan.parts.programs import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
@@ -54,19 +54,23 @@ class ProposedReference:
     also: tuple[int, ...] = ()
 
 
-def propose_references(scope: ScanScope) -> tuple[ProposedReference, ...]:
+def propose_references(scope: ScanScope, mentions: Iterable[Mention] | None = None) -> tuple[ProposedReference, ...]:
     """Return a proposal for each mention in code and configuration, by file and line.
 
     A replacement keeps the expression for the folder of the old database, and continues from that folder to the target.
     It is therefore correct only if the code found the old database before. Documentation and exempt places are left
     out. A place that is left to the operator is proposed once, even if it can name several databases. No file is
     written.
+
+    Args:
+        scope: The workspace and the databases.
+        mentions: Every mention of these databases, in the order of files and lines. None scans for them.
     """
     by_file: dict[str, list[Mention]] = {}
-    for mention in find_mentions(scope).mentions:
+    for mention in find_mentions(scope).mentions if mentions is None else mentions:
         if mention.kind in ("code", "config"):
             by_file.setdefault(mention.file, []).append(mention)
-    proposals = [proposal for file, mentions in by_file.items() for proposal in propose_in_file(scope, file, mentions)]
+    proposals = [proposal for file, of_file in by_file.items() for proposal in propose_in_file(scope, file, of_file)]
     return tuple({_key_of(proposal): proposal for proposal in reversed(proposals)}.values())[::-1]
 
 

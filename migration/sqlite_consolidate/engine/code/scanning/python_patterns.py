@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
 from sqlite_consolidate.engine.code.scanning.prose import is_sentence
-from sqlite_consolidate.engine.code.scanning.python_values import FUNCTIONS, ConstantValues
+from sqlite_consolidate.engine.code.scanning.python_values import FUNCTIONS
+from sqlite_consolidate.engine.code.syntax import child_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.engine.code.scanning.name_patterns import NamePattern
     from sqlite_consolidate.engine.code.scanning.old_names import MentionKind, OldNames
-    from sqlite_consolidate.engine.code.scanning.python_values import Lookup
+    from sqlite_consolidate.engine.code.scanning.python_values import ConstantValues
 
 
 class PatternExpression(NamedTuple):
@@ -35,9 +36,7 @@ _LISTINGS = frozenset({"listdir", "scandir", "iterdir", "walk", "glob", "iglob",
 _Pending = list[tuple[ast.expr, frozenset[str]]]
 
 
-def find_pattern_expressions(
-    module: ast.Module, names: OldNames, lookup: Lookup | None = None
-) -> list[PatternExpression]:
+def find_pattern_expressions(module: ast.Module, names: OldNames, values: ConstantValues) -> list[PatternExpression]:
     """Return the expressions of a module that can produce the name of an old database.
 
     An expression that names one for certain is left out, and so is a docstring.
@@ -45,7 +44,7 @@ def find_pattern_expressions(
     Raises:
         RecursionError: The module is nested too deeply.
     """
-    return _PatternFinder(module, names, lookup).expressions
+    return _PatternFinder(module, names, values).expressions
 
 
 def _name_of(node: ast.Attribute | ast.Name) -> str:
@@ -73,11 +72,11 @@ def _alternatives(node: ast.expr) -> list[ast.expr]:
 class _PatternFinder:
     """Visit the nodes of a module once, and keep the largest expression of each text."""
 
-    def __init__(self, module: ast.Module, names: OldNames, lookup: Lookup | None) -> None:
+    def __init__(self, module: ast.Module, names: OldNames, values: ConstantValues) -> None:
         self.expressions: list[PatternExpression] = []
         self._names = names
         self._patterns = names.patterns
-        self._values = ConstantValues(module, lookup)
+        self._values = values
         self._lists_folders = any(
             isinstance(node, ast.Attribute | ast.Name) and _name_of(node) in _LISTINGS for node in ast.walk(module)
         )
@@ -89,7 +88,7 @@ class _PatternFinder:
             return []
         if isinstance(node, FUNCTIONS):
             self._values.enter_function(node)
-        below = [pending for child in ast.iter_child_nodes(node) for pending in self._visit(child)]
+        below = [pending for child in child_nodes(node) for pending in self._visit(child)]
         if isinstance(node, FUNCTIONS):
             self._values.leave_function()
         if isinstance(node, ast.AugAssign):

@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.code.scanning.prose import is_sentence
 from sqlite_consolidate.engine.code.scanning.python_patterns import find_pattern_expressions
 from sqlite_consolidate.engine.code.scanning.python_values import FUNCTIONS, ConstantValues
 from sqlite_consolidate.engine.code.source_files import LINE_END
-from sqlite_consolidate.engine.code.syntax import parse_tree
+from sqlite_consolidate.engine.code.syntax import child_nodes, parse_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +40,7 @@ class NamingExpression(NamedTuple):
     kind: MentionKind
 
 
-def find_naming_expressions(
-    module: ast.Module, names: OldNames, lookup: Lookup | None = None
-) -> list[NamingExpression]:
+def find_naming_expressions(module: ast.Module, names: OldNames, values: ConstantValues) -> list[NamingExpression]:
     """Return the smallest expressions of a module that name an old database.
 
     An expression is returned where it builds the name, and not where the code uses the result.
@@ -50,7 +48,7 @@ def find_naming_expressions(
     Raises:
         RecursionError: The module is nested too deeply.
     """
-    return _Finder(module, names, lookup).expressions
+    return _Finder(module, names, values).expressions
 
 
 def python_mentions(file: str, text: str, names: OldNames, lookup: Lookup | None = None) -> list[Mention]:
@@ -69,13 +67,14 @@ def python_mentions(file: str, text: str, names: OldNames, lookup: Lookup | None
     mentions: dict[tuple[int, str], Mention] = {}
     try:
         module = parse_tree(text)
-        expressions = find_naming_expressions(module, names, lookup)
+        values = ConstantValues(module, lookup)
+        expressions = find_naming_expressions(module, names, values)
         for node, name, kind in sorted(expressions, key=lambda naming: naming.kind not in KINDS_IN_USE):
             number = line_of_name(node, name, lines, names)
             mentions.setdefault(
                 (number, name), Mention(file, number, excerpt(lines[number - 1], name, file), name, kind)
             )
-        for mention in _computed_mentions(file, module, lines, names, lookup):
+        for mention in _computed_mentions(file, module, lines, names, values):
             mentions.setdefault((mention.line, f"{mention.pattern}: {mention.database}"), mention)
     except RecursionError:
         raise SyntaxError("too deeply nested") from None
@@ -86,13 +85,13 @@ def python_mentions(file: str, text: str, names: OldNames, lookup: Lookup | None
 
 
 def _computed_mentions(
-    file: str, module: ast.Module, lines: list[str], names: OldNames, lookup: Lookup | None
+    file: str, module: ast.Module, lines: list[str], names: OldNames, values: ConstantValues
 ) -> Iterator[Mention]:
     """Yield a mention for each database that a computed name can be.
 
     An open pattern is one mention.
     """
-    for node, pattern, kind in find_pattern_expressions(module, names, lookup):
+    for node, pattern, kind in find_pattern_expressions(module, names, values):
         numbers = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         number = next((line for line in numbers if names.patterns.is_end_of(lines[line - 1])), node.lineno)
         text = excerpt(lines[number - 1], "", file)
@@ -105,10 +104,10 @@ def _computed_mentions(
 class _Finder:
     """Visit the nodes of a module once, inner expressions first."""
 
-    def __init__(self, module: ast.Module, names: OldNames, lookup: Lookup | None) -> None:
+    def __init__(self, module: ast.Module, names: OldNames, values: ConstantValues) -> None:
         self.expressions: list[NamingExpression] = []
         self._names = names
-        self._values = ConstantValues(module, lookup)
+        self._values = values
         self._record_names(module, _Place())
 
     def _record_names(self, node: ast.AST, place: _Place) -> set[str]:
@@ -119,7 +118,7 @@ class _Finder:
         if isinstance(node, FUNCTIONS):
             self._values.enter_function(node)
         inside = place.inside(node)
-        names_in_parts = {name for child in ast.iter_child_nodes(node) for name in self._record_names(child, inside)}
+        names_in_parts = {name for child in child_nodes(node) for name in self._record_names(child, inside)}
         if isinstance(node, FUNCTIONS):
             self._values.leave_function()
         if isinstance(node, ast.AugAssign):

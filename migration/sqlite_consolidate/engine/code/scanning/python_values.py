@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
+from sqlite_consolidate.engine.code.syntax import child_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -109,7 +110,7 @@ class ConstantValues:
 
         Names belong to their function or to the module.
         """
-        for child in ast.iter_child_nodes(node):
+        for child in child_nodes(node):
             for target, value in _bindings(child):
                 match target:
                     case ast.Name(id=name) | ast.arg(arg=name):
@@ -118,7 +119,8 @@ class ConstantValues:
                             self._attributes.setdefault(name, []).append(value)
                     case ast.Attribute(attr=name):
                         self._attributes.setdefault(name, []).append(value)
-            self._imports |= _imported_names(child) if self._lookup else {}
+            if self._lookup:
+                self._imports |= _imported_names(child)
             if isinstance(child, FUNCTIONS):
                 self._collect(child, self._of_function.setdefault(child, {}), in_class=False)
             else:
