@@ -49,7 +49,7 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     prefixes = {database.name: f"{number}.{database.name}" for number, database in enumerate(indirect, 1)}
     first: StagingDatabase | None = None
     for number, group in enumerate(groups):
-        staging = StagingDatabase(folder / f"gathered-{number}.db", encoding, limits)
+        staging = StagingDatabase(folder / f"gathered-{number}.db", encoding, limits, is_share=len(groups) > 1)
         for database in group:
             databases.staged[database.name] = staging.path
             _stage(databases, database, staging, prefixes[database.name], recode=database.name in recoded)

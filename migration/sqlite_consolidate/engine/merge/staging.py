@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MAX_DIRECT_SOURCES = 7
 """Sources that are attached directly: ten, less their copies, the key map and the backup of the target."""
 
+_PAGES_OF_SHARE = 128  # SQLite would cache 2 MB of each share wherever it is attached
+
 
 class StagingDatabase:
     """Hold the rows of all tables that have to be staged.
@@ -40,11 +42,21 @@ class StagingDatabase:
         path: The database file, in a private folder.
     """
 
-    def __init__(self, path: Path, encoding: str, limits: Limits | None = None) -> None:
+    def __init__(self, path: Path, encoding: str, limits: Limits | None = None, *, is_share: bool = False) -> None:
+        """Create the database.
+
+        Args:
+            path: The database file, which does not exist.
+            encoding: The text encoding of the target.
+            limits: Limits of the connection.
+            is_share: Whether it is one of several databases that are attached together, and gets a small cache.
+        """
         self.path = path
         self._con = open_new(path, limits)
         self._indexes = 0
         self._con.execute(f"PRAGMA encoding='{encoding}'")
+        if is_share:
+            self._con.execute(f"PRAGMA default_cache_size={_PAGES_OF_SHARE}")  # the file keeps it
         self._con.execute("PRAGMA synchronous=OFF")  # a crash ends the run, and the file is deleted with it
 
     def add(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.checks import staged_sources
 from sqlite_consolidate.engine.merge.staging import StagingDatabase
+from sqlite_consolidate.engine.sqlite.connections import attach, open_memory, pragma
 from sqlite_consolidate.plan.patterns import expand
 from tests.support.workspaces.pattern_plans import plan_of_pattern
 
@@ -41,3 +43,16 @@ def test_few_of_many_scratch_databases_are_open(bench: Bench, monkeypatch: pytes
 
     assert counts == [1, 2, 2, 2, 2]
     assert open_copies() == set()
+
+
+def test_shares_of_sources_get_small_caches(tmp_path: Path) -> None:
+    """SQLite would keep 2 MB of each share until the transaction of the target ends."""
+    sizes = {}
+    for is_share in (False, True):
+        path = tmp_path / f"{is_share}.db"
+        StagingDatabase(path, "UTF-8", is_share=is_share).close()
+        with closing(open_memory()) as con:
+            attach(con, path, "staged")
+            sizes[is_share] = pragma(con, "cache_size", "staged")
+
+    assert sizes == {False: -2000, True: 128}

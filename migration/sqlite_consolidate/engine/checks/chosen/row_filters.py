@@ -77,7 +77,7 @@ def _unrelated(databases: InspectedDatabases) -> Iterator[Problem]:
     """Yield a problem for each table that follows one to which it has no reference."""
     if not any(mapping.table_map.follows for mapping in databases.mappings):
         return
-    references = find_references(databases)
+    references = list(find_references(databases))
     for mapping in databases.mappings:
         parents = {folded(reference.parent_name) for reference in references if reference.child is mapping}
         for name in mapping.table_map.follows:

@@ -30,14 +30,14 @@ def find_unmatchable(databases: InspectedDatabases, followed: FollowedKeys) -> I
 
     Only declarations count, never rows.
     """
-    references = find_references(databases)
-    for mapping in databases.mappings:
-        if mapping.table_map.match:
-            yield from _missing_columns(mapping)
-            of_key = (*_of_key(mapping, followed), *_of_divided_key(mapping, references), *_of_policy(mapping))
-            sharing = databases.mappings_into(mapping.into.name)
-            for fact, hint in (*_of_table(mapping), *of_key, *_of_others(mapping, sharing)):
-                yield Problem("match-impossible", mapping.subject, fact, hint, criterion="keys-free")
+    matching = [mapping for mapping in databases.mappings if mapping.table_map.match]
+    references = list(find_references(databases)) if matching else []
+    for mapping in matching:
+        yield from _missing_columns(mapping)
+        of_key = (*_of_key(mapping, followed), *_of_divided_key(mapping, references), *_of_policy(mapping))
+        sharing = databases.mappings_into(mapping.into.name)
+        for fact, hint in (*_of_table(mapping), *of_key, *_of_others(mapping, sharing)):
+            yield Problem("match-impossible", mapping.subject, fact, hint, criterion="keys-free")
 
 
 def _missing_columns(mapping: TableMapping) -> Iterator[Problem]:

@@ -165,9 +165,10 @@ def column_affinity(table: Table, name: str) -> str:
     return affinity(column)
 
 
-def find_references(databases: InspectedDatabases) -> list[Reference]:
-    """Return each reference of a moved table that has a counterpart in the target."""
-    return [reference for mapping in databases.mappings for reference in _references_of(databases, mapping)]
+def find_references(databases: InspectedDatabases) -> Iterator[Reference]:
+    """Yield each reference of a moved table that has a counterpart in the target."""
+    for mapping in databases.mappings:
+        yield from _references_of(databases, mapping)
 
 
 def parents_of_source(databases: InspectedDatabases, source: str) -> list[ReferredKey]:

@@ -52,7 +52,7 @@ def references_kept(compared: TargetComparison) -> list[Observation]:
         for reference in references
         if _can_be_followed(reference)
     ]
-    observations += _by_content(compared)
+    observations += _by_content(compared, references)
     observations += _of_target_rows(compared)
     none = replace(equal("target: references", NO_STRAY, NO_STRAY), examined=len(mappings))
     return observations or [none]
@@ -66,15 +66,19 @@ def _contests(compared: TargetComparison, references: Sequence[Reference]) -> di
 
 def pairs_by_content(compared: TargetComparison) -> Iterator[Pairs]:
     """Yield the pairs of each column with new numbers whose content can be compared."""
-    for group in group_references(_lasting_references(compared)):
+    yield from _comparable(compared, _lasting_references(compared))
+
+
+def _comparable(compared: TargetComparison, references: Sequence[Reference]) -> Iterator[Pairs]:
+    for group in group_references(references):
         pairs = comparable_pairs(compared, group)
         if pairs is not None:
             yield pairs
 
 
-def _by_content(compared: TargetComparison) -> Iterator[Observation]:
+def _by_content(compared: TargetComparison, references: Sequence[Reference]) -> Iterator[Observation]:
     """Observe for each column with new numbers that parents have the content of before."""
-    for pairs in pairs_by_content(compared):
+    for pairs in _comparable(compared, references):
         columns = ", ".join(target_column(pairs.group[0].child, name) for name in pairs.group[0].columns)
         subject = f"target: {pairs.child.name} ({columns}) -> {pairs.into.table.name}"
         rows = sum(compared.inspected.rows(reference.child) for reference in pairs.group)

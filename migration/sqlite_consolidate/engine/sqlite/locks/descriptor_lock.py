@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
-KEPT_READERS = 64
-"""Connections that stay open to the databases that were read last."""
+KEPT_READERS = 16
+"""Connections that stay open to the databases that were read last. Each takes about 200 KB of memory."""
 
 _PENDING, _RESERVED, _SHARED = (0x4000_0000, 1), (0x4000_0001, 1), (0x4000_0002, 510)
 _BUSY_ERRORS = (errno.EACCES, errno.EAGAIN)
