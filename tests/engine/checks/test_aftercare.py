@@ -9,7 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.checks import aftercare as check
-from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.observation import Outcome, says_all
 from tests.support.observations import numbers_in
 from tests.support.workspaces.two_sources import STAMP, execute
 
@@ -87,7 +87,8 @@ def test_a_table_that_was_dropped_is_missing(root: Path, sealed: Manifest) -> No
 
     [observation] = wrong(root, sealed)
 
-    assert (observation.subject, observation.observed) == ("workspace.db: tasks", "missing")
+    assert (observation.subject, observation.observed) == ("workspace.db: tasks", check.MISSING_TABLE)
+    assert says_all(observation.expected)
 
 
 def test_row_that_breaks_its_check_is_damage(root: Path, sealed: Manifest) -> None:
@@ -129,7 +130,7 @@ def test_replaced_target_has_no_history_row(root: Path, sealed: Manifest) -> Non
 
     [observation] = wrong(root, sealed)
 
-    assert (observation.subject, observation.expected) == ("workspace.db: row of history", STAMP)
+    assert (observation.subject, observation.outcome) == ("workspace.db: row of history", Outcome.FAILED)
 
 
 @pytest.mark.parametrize(

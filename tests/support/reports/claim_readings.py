@@ -133,7 +133,7 @@ class Document:
     def missing(self) -> list[str]:
         """Return the subjects that a check found to be missing."""
         entries = (entry for entry in self["criteria"] if entry["id"] == "target-right")
-        return [entry["subject"] for entry in entries if (entry["outcome"], entry["observed"]) == ("failed", "missing")]
+        return [each["subject"] for each in entries if each["outcome"] == "failed" and "is missing" in each["observed"]]
 
     @property
     def reasons(self) -> tuple[int, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.checks.aftercare import MISSING_TABLE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.report.evidence import Change, Comparison, KeyMapRecord, StageRecord
+from sqlite_consolidate.observation import NO_PROBLEM
+from sqlite_consolidate.report.evidence import Change, Comparison, Evidence, KeyMapRecord, StageRecord
 from tests.support.reports import records
 from tests.support.reports.scripted_run import ended, record_of_run, scripts
 
@@ -121,9 +123,9 @@ def _checks() -> dict[str, Record]:
     lost = (
         records.failed("smoke:WMS CLI", command, "exit status 0", output, "Run it by hand."),
         records.failed("smoke:WMS CLI", command, "output matches ^85$", "output does not match: (no output)"),
-        records.failed("target-right", "workspace.db: tasks", "there", "missing"),
+        records.failed("target-right", "workspace.db: tasks", NO_PROBLEM, MISSING_TABLE),
     )
-    damaged = (records.failed("target-right", "workspace.db: integrity_check", "ok", "row 3 missing from index"),)
+    damaged = (records.failed("target-right", "workspace.db: integrity_check", NO_PROBLEM, "row 3 missing from index"),)
     return {
         "intact": check,
         "intact, changed since": replace(check, findings=(note,)),

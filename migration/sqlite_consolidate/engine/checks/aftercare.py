@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.sqlite.errors import is_in_use
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
+from sqlite_consolidate.observation import NO_PROBLEM, Observation, equal, not_required, with_differences
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.row_differences import Disclosure
 from sqlite_consolidate.text import counted, list_names, printable
@@ -40,11 +40,15 @@ if TYPE_CHECKING:
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
+MISSING_TABLE = "the migration left this table, and it is missing"
+"""What is observed of a table of the target that is not there any more."""
+
 _MASKING = Disclosure()
 _UNREADABLE_ROW = "it was changed, and cannot be read"
 _ARCHIVE_GONE = "If you deleted it on purpose, this check fails until the backup set is deleted as well."
 _ARCHIVE_CHANGED = "Find out which program changed it. The backup set has its content."
 _DAMAGED = "Stop the programs that use it, and copy the file away before you repair it or roll back."
+_DROPPED = "Find out which program dropped it. The archives and the backup set have its rows."
 _REPLACED = "Find out which program replaced the file. If the migration was rolled back, run it again."
 _CREATED_AGAIN = "Find the program that still opens this path, correct it, and move its rows into the target."
 
@@ -57,7 +61,7 @@ class ConsolidatedTarget:
     damage: tuple[str, ...]
     row: history.Row | None
     object_changes: Mapping[str, str] = field(default_factory=dict)
-    absent_row: str = "none: the target was replaced or rolled back"
+    absent_row: str = "it is missing, because the target was replaced or rolled back"
     unexamined: tuple[str, ...] = ()
 
     @property
@@ -210,7 +214,7 @@ def _absent_archive(archived: str, copy: DatabaseCopy | None, *, is_deleted: boo
     if is_deleted:
         return not_required(archived, "it was deleted, as the backup set was")
     hint = f"Copy {copy.copy} of the backup set to this name. {_ARCHIVE_GONE}" if copy else ""
-    return Observation(archived, "the archive exists", "the archive is gone", holds=False, todo=hint)
+    return _as_it_was(archived, "", "the archive is gone", hint)
 
 
 def target_right(
@@ -226,27 +230,29 @@ def target_right(
         differences: Table to the rows that were changed since; they are kept as records, and fail nothing.
     """
     observations = [
-        equal(f"{sealed.target}: integrity_check", now.intact, "; ".join(now.damage) or now.intact, _DAMAGED),
-        equal(
-            f"{sealed.target}: row of history",
-            sealed.run,
-            now.row.run if now.row else now.absent_row,
-            _REPLACED,
-        ),
+        _as_it_was(f"{sealed.target}: integrity_check", now.intact, "; ".join(now.damage), _DAMAGED),
+        _as_it_was(f"{sealed.target}: row of history", sealed.run, "" if now.row else now.absent_row, _REPLACED),
     ]
     present_tables = {folded(name) for name in now.digests}
     return observations + [
         replace(
-            equal(
-                f"{sealed.target}: {name}",
-                "there",
-                "there" if folded(name) in present_tables else "missing",
-                "Find out which program dropped it. The archives and the backup set have its rows.",
+            _as_it_was(
+                f"{sealed.target}: {name}", "there", "" if folded(name) in present_tables else MISSING_TABLE, _DROPPED
             ),
             rows=(differences or {}).get(name),
         )
         for name in (now.row.tables if now.row else ())
     ]
+
+
+def _as_it_was(subject: str, state: str, problem: str, todo: str) -> Observation:
+    """Return that a subject has its state of COMMIT, or the problem that it has.
+
+    A problem needs no expected state beside it.
+    """
+    if problem:
+        return Observation(subject, NO_PROBLEM, problem, holds=False, todo=todo)
+    return equal(subject, state, state)
 
 
 def appeared_findings(patterns: Mapping[str, Sequence[str]], sealed: Manifest) -> list[Finding]:
@@ -268,9 +274,7 @@ def appeared_findings(patterns: Mapping[str, Sequence[str]], sealed: Manifest) -
 def no_new_source_files(root: Path, sealed: Manifest) -> list[Observation]:
     """Observe that no file exists under the old name of an archived source."""
     observations = [
-        equal(file, "no such file", "created again", _CREATED_AGAIN)
-        if os.path.lexists(root / file)
-        else equal(file, "no such file", "no such file")
+        _as_it_was(file, "no such file", "created again" if os.path.lexists(root / file) else "", _CREATED_AGAIN)
         for file in sealed.archive
     ]
     return observations or [not_required("sources", "this consolidation archived nothing")]

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.apps.live_watch import WORKSPACE_CHANGED
+from sqlite_consolidate.engine.checks.aftercare import MISSING_TABLE
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
@@ -143,7 +144,9 @@ class Facts:
     def missing(self) -> list[str]:
         """Return each table that the migration left, and that a check did not find."""
         entries = [entry for entry in self.record.criteria if entry.criterion == "target-right"]
-        return [entry.subject for entry in entries if entry.outcome is Outcome.FAILED and entry.observed == "missing"]
+        return [
+            entry.subject for entry in entries if entry.outcome is Outcome.FAILED and entry.observed == MISSING_TABLE
+        ]
 
     @cached_property
     def attention(self) -> int:

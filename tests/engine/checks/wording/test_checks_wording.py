@@ -295,7 +295,7 @@ def test_failed_aftercare_has_these_sentences(consolidated_copy: Path) -> None:
             "If you deleted it on purpose, this check fails until the backup set is deleted as well."
         ),
         (
-            "workspace.db: tasks | missing | "
+            "workspace.db: tasks | the migration left this table, and it is missing | "
             "Find out which program dropped it. The archives and the backup set have its rows."
         ),
         (
