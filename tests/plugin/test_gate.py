@@ -14,6 +14,7 @@ from tests.support.workspaces.staged_project import StagedProject, staged_projec
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.modes import Mode
 
+SAMPLE = "reports/sample-workspace"
 TRANSFER = "tests/stages/test_40_transfer.py"
 
 
@@ -250,6 +251,38 @@ def test_collect_only_numbers_and_describes_the_stages(project: StagedProject) -
     assert re.search(r"^11\. 97-rollback .*\(2 tests\)$", listed.text, re.MULTILINE)
     assert "98-check" not in listed.text
     assert "10-preflight" not in bare.text + run.text
+
+
+@pytest.mark.parametrize(
+    ("args", "names"),
+    [
+        (
+            [],
+            {
+                "workspace": "reports/sample-workspace (the sample)",
+                "plan": "reports/sample-workspace/consolidation.toml",
+            },
+        ),
+        (["--workspace=shop"], {"workspace": "shop", "plan": "shop/consolidation.toml"}),
+        (
+            ["--workspace=shop", "--originals=old"],
+            {"workspace": "shop", "plan": "shop/consolidation.toml", "originals": "old"},
+        ),
+        (["--bundle=run.zip"], {"bundle": "run.zip"}),
+    ],
+    ids=["sample", "workspace", "originals", "bundle"],
+)
+def test_header_names_all_that_is_read(project: StagedProject, args: list[str], names: dict[str, str]) -> None:
+    """Without a workspace it is the sample."""
+    (project.root / "shop").mkdir()
+    (project.root / "old").mkdir()
+    (project.root / "run.zip").touch()
+
+    ran = project.pytest("-m", "verify", "--co", *args)
+
+    assert ran.exit == 0, ran.text
+    header = dict(re.findall(r"^(workspace|plan|originals|bundle): (.*)$", ran.text, re.MULTILINE))
+    assert header == {name: f"{project.root.resolve()}/{path}" for name, path in names.items()}
 
 
 @pytest.mark.parametrize(

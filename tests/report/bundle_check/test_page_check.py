@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.report.bundle_check.pytest_files import page
 from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page, complete_record
 from sqlite_consolidate.report.bundle_check.pytest_files.page_reader import OUTSIDE, PageReader
 from sqlite_consolidate.report.html.page import render_page
@@ -77,16 +78,29 @@ def test_bundle_without_page_or_record_has_nothing_to_compare(record: Record) ->
 
 
 @pytest.mark.parametrize(
-    ("page", "subject"),
+    ("text", "subject"),
     [("<div>" * 200_001, "beginnings of elements"), ("<!--" * 3, "end"), ("<p>one</p><b a='", "end")],
     ids=["long", "comments", "cut"],
 )
-def test_page_that_no_run_writes_is_not_read(record: Record, page: str, subject: str) -> None:
+def test_page_that_no_run_writes_is_not_read(record: Record, text: str, subject: str) -> None:
     """Reading it could take hours."""
-    (observation,) = check_page(bundle(record, page))
+    (observation,) = check_page(bundle(record, text))
 
     assert observation.subject == f"audit.html: {subject}"
     assert not observation.holds
+
+
+@pytest.mark.parametrize(("more", "is_read"), [(0, True), (1, False)])
+def test_page_has_at_most_twice_the_elements(
+    record: Record, monkeypatch: pytest.MonkeyPatch, more: int, *, is_read: bool
+) -> None:
+    """A large record has a large page, so that its own page is always read."""
+    monkeypatch.setattr(page, "_MANY_ELEMENTS", 1)
+    elements = 2 * render_page(record).count("<") + more
+
+    observations = check_page(bundle(record, "<p>" * elements))
+
+    assert bool(observed_subjects(observations, "beginnings of elements")) is not is_read
 
 
 def test_comment_without_end_is_a_text() -> None:
