@@ -123,6 +123,17 @@ def test_skip_identical_refuses_different_rows(bench: Bench, create: str, last: 
     assert copied.rows("SELECT k FROM t WHERE v < 2 ORDER BY v") == [("x",), ("y",)]
 
 
+def test_skip_identical_ignores_rowids_of_rows_with_key(bench: Bench) -> None:
+    """Only the row without a key is identified by its rowid."""
+    bench.database(TARGET, "CREATE TABLE t(k UNIQUE, v)", "INSERT INTO t(rowid, k, v) VALUES(5, 'x', 1)")
+    bench.database("a.db", "CREATE TABLE t(k UNIQUE, v)", "INSERT INTO t VALUES('x', 1), (NULL, 2)")
+
+    copied = bench.copied(source("a.db", table("t", on_conflict="skip-identical")))
+
+    assert last_counts(copied) == (2, 1, 1, 0)
+    assert rows_are_exact(copied)
+
+
 def test_skip_identical_compares_renamed_columns(bench: Bench) -> None:
     """The columns have another order in the target, and the source declares no key."""
     bench.database(TARGET, "CREATE TABLE t(k TEXT PRIMARY KEY, a)", "INSERT INTO t VALUES('x', 1)")
