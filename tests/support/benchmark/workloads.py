@@ -50,7 +50,6 @@ class Workload:
         planned: Statement of the table in the plan where it differs from the source; else empty.
         rows: Number of rows in the source.
         insert: ``INSERT`` of one row.
-        row: Function from a number to a row.
         target_rows: Rows of about one kilobyte that the target has before.
     """
 

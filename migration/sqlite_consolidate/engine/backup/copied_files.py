@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 Identity = tuple[int, int]
 
-_ENVIRONMENT_MARKERS = frozenset({"pyvenv.cfg", "conda-meta"})  # each makes its folder a virtual environment
+_ENVIRONMENT_MARKERS = frozenset({"pyvenv.cfg", "conda-meta"})  # a folder with one of them is a virtual environment
 NODE_MODULES = "node_modules"
 
-SPARSE_MIN = 1_000_000  # bytes from which it is worth knowing whether a file has holes
-_TEMPORARY = "consolidate-"  # how this package names its temporary folders
+SPARSE_MIN = 1_000_000  # size in bytes from which this module looks for holes in a file
+_TEMPORARY = "consolidate-"  # beginning of the names of this package's temporary folders
 _VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".bzr", ".jj", "CVS"})
 _CACHES = frozenset(
     {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".ipynb_checkpoints"}

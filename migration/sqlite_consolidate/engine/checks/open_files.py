@@ -43,8 +43,8 @@ class OpenDatabases:
     """Hold what prevents a migration, and what a person should review.
 
     Attributes:
-        unseen: Number of processes of other users, which could not be examined.
-        users: Database as the plan spells it, to the processes that have it open, in words.
+        unexamined: Number of processes of other users, which could not be examined.
+        processes: Database as the plan spells it, to the processes that have it open, in words.
     """
 
     problems: tuple[Problem, ...] = ()

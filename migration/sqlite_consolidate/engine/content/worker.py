@@ -81,7 +81,8 @@ class ReadProcess:
     def write(self, data: bytes) -> None:
         """Write to the standard input of the program, which stays open.
 
-        What the pipe does not take is written by :meth:`output`, so that a program that reads nothing holds no caller.
+        :meth:`output` writes what the pipe does not take, so that a program that reads nothing does not block the
+        caller.
 
         Raises:
             BrokenPipeError: The program has ended.

@@ -38,21 +38,21 @@ MAX_TRIED_FILES = 1_000
 """Files up to which a proposal is rehearsed."""
 
 _MAX_ROUNDS = 12
-_MOST_SEPARATE_FILES = 20  # of one pattern, of which a plan lists each
+_MOST_SEPARATE_FILES = 20  # files of one pattern that a plan lists one by one at most
 _FIXED_BY_RENAMING = ("keys-free", "values-fit", "names-free")
 _FIXED_BY_KEEPING_APART = ("parents-follow", "derived-declared")
 
 
 @dataclass(frozen=True)
 class RefinedProposal:
-    """Hold a proposal, and what its own check and its rehearsal still have against it.
+    """Hold a proposal with the problems that its preflight and its rehearsal still report.
 
     Attributes:
         problems: Problems of the preflight that no correction avoids. Each is a decision in the plan as well.
         rounds: How often the proposal was checked.
         failures: What failed in the rehearsal up to COMMIT. Each is a decision in the plan as well.
         unrehearsed_reason: Why it was not rehearsed, although its preflight has no problem; else empty.
-        seconds: Time of its rehearsal up to COMMIT; None if that was not made or failed.
+        seconds: Time of its rehearsal up to COMMIT; None if there was none, or it failed.
     """
 
     proposal: Proposal
@@ -259,7 +259,7 @@ def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:
     for problem in problems:
         text = f"{problem.what} {problem.hint}"
         if problem.subject in undecided and problem.criterion == "keys-free":
-            continue  # one decision is about all of them
+            continue  # the plan has one decision for all of them
         if problem.subject in maps:
             by_map.setdefault(maps[problem.subject], []).append(text)
         else:

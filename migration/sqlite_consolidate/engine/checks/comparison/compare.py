@@ -56,11 +56,11 @@ class TargetComparison(SchemaComparison):
 
     Attributes:
         con: Reads the target.
-        own: Digests of the rows that receiving tables had.
-        done: What the copy did with each table map, where this run has made it.
-        arrivals: What became of the rows of each table map, where others have made it.
+        digests_before: Digests of the rows that receiving tables had.
+        copied: Result of the copy of each table map, if this run has copied.
+        row_matches: Result of matching the rows of each table map, if another tool or an earlier run has copied.
         digest: Digests a table.
-        explain: Names the rows in which a table differs from what it was to hold.
+        explain: Names the rows in which a table differs from the expected ones.
         refreshed: Folded name of each table whose columns the run has set again, to its digests.
         undone: Rolls back what a proof writes.
         target_before: Backup of the target. None if there was no target, or if it is not at hand.
@@ -116,9 +116,9 @@ def settled_text(skipped: int, replaced: int, left: int) -> str:
 
 
 def _under_other_keys(mapping: TableMapping, row_match: RowMatch) -> Observation | None:
-    """Return that rows were not examined if they are not at the keys that they would get.
+    """Return that rows were not examined because they may have got other keys.
 
-    Neither are they if the plan lets rows match, and not all of them are as this release would leave them.
+    An earlier release or another tool may give a row another key, or leave another row of two that match.
     """
     if not (row_match.missing or row_match.systematic):
         return None
@@ -154,7 +154,8 @@ def rows_expected(compared: TargetComparison) -> list[Observation]:
 def rows_exact(compared: TargetComparison) -> list[Observation]:
     """Observe that the digest of each table is its digest before plus that of the copied rows.
 
-    Rows of a table whose columns were set again are those right before that. Its other columns have not changed since.
+    If a ``[[refresh]]`` has set columns of a table, the digest is that of the rows right before. A digest without these
+    columns shows that no other column has changed since.
 
     If an application may have used the target since, each row is matched with its original. Rows changed since are
     counted. Differences that only a wrong copy can explain are failures.
@@ -336,7 +337,7 @@ def marks_carried(compared: TargetComparison) -> list[Observation]:
 def size_reasonable(size: int, inspected: InspectedDatabases) -> list[Observation]:
     """Observe that the target has grown by at most twice the size of the sources.
 
-    64 KiB are added for each table and index, and for 64 more.
+    The limit grows by 64 KiB for each table and index, and for 64 more of them.
     """
     before = inspected.target.size if inspected.target else 0
     source_size = sum(database.size for database in inspected.sources.values())

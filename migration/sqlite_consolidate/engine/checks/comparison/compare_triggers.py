@@ -56,7 +56,7 @@ def _added_triggers(compared: SchemaComparison) -> list[str]:
         _object_signature(compared, target_schema, "trigger", trigger) for trigger in target_schema.triggers
     )
     added = []
-    # A trigger with the planned name comes first, because of two equivalent triggers the other one is the added one.
+    # A trigger with the planned name comes first. An equivalent one with another name then counts as added.
     for trigger in sorted(compared.schema.triggers, key=lambda trigger: folded(trigger.name) not in names):
         signature = _object_signature(compared, compared.schema, "trigger", trigger)
         if unmatched[signature]:

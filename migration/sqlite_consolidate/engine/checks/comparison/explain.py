@@ -146,10 +146,10 @@ class OriginalRows:
 
 
 def _chosen(con: sqlite3.Connection, mapping: TableMapping) -> RowFilter:
-    """Return which rows of a backup move.
+    """Return the filter that selects the rows of a backup that move.
 
     Raises:
-        ProblemError: That depends on rows of other tables.
+        ProblemError: Rows of other tables decide which of them move.
     """
     if mapping.table_map.follows:
         raise rows_unavailable(mapping.subject, "which of its rows move depends on rows of other tables.")

@@ -32,7 +32,7 @@ _READS = (sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE)
 
 
 def plan_refreshes(reader: DerivationReader, entries: Sequence[Entry]) -> tuple[list[Refresh], list[Problem]]:
-    """Return what can be set again, and a problem for each other entry.
+    """Return each refresh that can be performed, and a problem for each other entry.
 
     Args:
         reader: Reads the schema that the target will have.

@@ -2,8 +2,8 @@
 
 A view of the target that joins posts to users shows the posts of a source under users of the target, if the posts of
 the source are merged with those of the target and its users are kept apart. A view of a source stays in the archive
-then. A view of the target is not changed by the run, so it is a finding. If the source has no table of users, its posts
-may be meant for those of the target, so a view of either is a finding.
+then. The run does not change a view of the target, so such a view is a finding. If the source has no table of users,
+its posts may belong to the users of the target. Then a view of the target or of the source is only a finding.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _findings(file: str, reader: UseReader, owners: TableOwners) -> Iterator[Fin
 
 
 def _findings_of_views(file: str, reader: UseReader, owners: TableOwners) -> Iterator[Finding]:
-    """Yield a finding for each view that pairs rows with those of a table of others only."""
+    """Yield a finding for each view that pairs rows of a database with a table that it lacks."""
     for view in reader.schema.views:
         rows = owners.without_table(reader.joined_by_view(view.name))
         if rows and reader.pairs_rows(view.name):
