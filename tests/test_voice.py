@@ -43,6 +43,9 @@ PUBLIC_NAMES = {("problem.py", "what")}
 WORDS_OF_OLDER_RELEASES = {"endings.py"}
 """Modules that read the sentences of evidence of older releases."""
 
+ATTRIBUTES = re.compile(r"^Attributes:\n((?:(?: {4}.*)?(?:\n|$))+)", re.MULTILINE)
+"""The part of a docstring that explains the attributes of its class."""
+
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -93,6 +96,27 @@ def long_test_names(path: Path) -> list[str]:
     ]
 
 
+def attributes_that_do_not_exist(path: Path) -> list[str]:
+    """List the attributes that a docstring explains and its class does not bind."""
+    return [
+        _place(path, node.lineno, name)
+        for node in _nodes(path)
+        if isinstance(node, ast.ClassDef) and (explained := ATTRIBUTES.search(ast.get_docstring(node) or ""))
+        for name in re.findall(r"^    (\w+): ", explained[1], re.MULTILINE)
+        if name not in _bound_names(node)
+    ]
+
+
+def _bound_names(of_class: ast.ClassDef) -> set[str]:
+    """Return the names of the fields, methods and attributes that a class binds."""
+    nodes = list(ast.walk(of_class))
+    return (
+        {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        | {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+        | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    )
+
+
 def words_that_hide_the_actor(path: Path) -> list[str]:
     """List the places that say that something is done and not by what."""
     lines = enumerate(path.read_text("utf-8").splitlines(), 1)
@@ -102,7 +126,7 @@ def words_that_hide_the_actor(path: Path) -> list[str]:
 @cache
 def _places() -> dict[str, list[str]]:
     """Return the places that the rules about syntax list in all modules, by rule."""
-    rules = (first_lines_read_twice, names_that_fit_everything, long_test_names)
+    rules = (first_lines_read_twice, names_that_fit_everything, long_test_names, attributes_that_do_not_exist)
     by_module = [{rule.__name__: rule(path) for rule in rules} for path in MODULES]
     return {rule.__name__: [place for places in by_module for place in places[rule.__name__]] for rule in rules}
 
@@ -122,6 +146,11 @@ def test_test_names_have_nine_words_at_most() -> None:
     assert _places()["long_test_names"] == []
 
 
+def test_docstrings_explain_existing_attributes() -> None:
+    """A renamed field is renamed in its docstring as well."""
+    assert _places()["attributes_that_do_not_exist"] == []
+
+
 def test_prose_names_the_actor() -> None:
     """Code, templates and documents name SQLite, a process, the operator or the application."""
     exempt = {Path(__file__).name, *WORDS_OF_OLDER_RELEASES}
@@ -136,13 +165,17 @@ def test_prose_names_the_actor() -> None:
         (names_that_fit_everything, "for one in []: pass"),
         (names_that_fit_everything, "def count(found): pass"),
         (long_test_names, "def test_one_two_three_four_five_six_seven_eight_nine_ten(): pass"),
+        (
+            attributes_that_do_not_exist,
+            'class A:\n    """Hold a.\n\n    Attributes:\n        b: A.\n    """\n    a: int',
+        ),
         (words_that_hide_the_actor, "# whoever reads it"),
     ],
 )
 def test_voice_check_finds_a_fault(
     judge: Callable[[Path], list[str]], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of the four lists has an entry for a module that breaks its rule."""
+    """Each of the five lists has an entry for a module that breaks its rule."""
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     module = tmp_path / "module.py"
     module.write_text(text + "\n", "utf-8")
