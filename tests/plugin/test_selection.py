@@ -197,7 +197,20 @@ def pytest_runtestloop(session):
     ran = project.pytest(*meddler(project, source))
 
     assert ran.exit == 1, ran.text
-    assert any(line.endswith("[only-as-a-whole]") for line in ran.text.splitlines()), "no traceback"
+    assert any(line.endswith("[only-as-a-whole]") for line in ran.text.splitlines())
+    assert "gate.py:" not in ran.text, "a traceback"
+
+
+def test_run_without_any_test_is_refused(project: StagedProject) -> None:
+    """No test was collected, so that none can have been deselected."""
+    for file in (project.root / "tests/stages").glob("test_*.py"):
+        file.unlink()
+
+    ran = project.pytest("-m", "migrate")
+
+    assert ran.exit == 4, ran.text
+    assert "[not-whole]" in ran.text
+    assert "was deselected" not in ran.text
 
 
 @pytest.mark.parametrize(
