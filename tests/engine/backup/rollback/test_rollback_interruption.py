@@ -67,3 +67,13 @@ def test_target_stays_when_its_restore_is_interrupted(tmp_path: Path, *, had_tar
     limits.deadline.until = math.inf
     assert roll_back(root, root / SET, limits=limits).holds
     assert state(root) == before
+
+
+def test_interrupted_verification_confirms_nothing(root: Path) -> None:
+    """A second rollback only verifies the result of the first."""
+    assert roll_back(root, root / SET).holds
+
+    again = roll_back(root, root / SET, limits=past())
+
+    assert again.steps == []
+    assert not again.holds
