@@ -59,6 +59,14 @@ def test_refusal_has_these_sentences(project: StagedProject) -> None:
     ]
 
 
+def test_refusal_of_a_mistyped_verb_has_these_sentences(project: StagedProject) -> None:
+    """No run has begun, so that none is named."""
+    assert _reasons(project.pytest("-m", "migrat").text) == [
+        "ERROR: No run was started. Nothing was touched:",
+        "- -m migrat is no verb. Did you mean pytest -m migrate? [unknown-verb]",
+    ]
+
+
 def test_refusal_of_its_configuration_has_these_sentences(
     project: StagedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
