@@ -281,7 +281,8 @@ def test_header_names_all_that_is_read(project: StagedProject, args: list[str], 
     ran = project.pytest("-m", "verify", "--co", *args)
 
     assert ran.exit == 0, ran.text
-    header = dict(re.findall(r"^(workspace|plan|originals|bundle): (.*)$", ran.text, re.MULTILINE))
+    header = dict(re.findall(r"^(mode|workspace|plan|originals|bundle): (.*)$", ran.text, re.MULTILINE))
+    assert header.pop("mode")
     assert header == {name: f"{project.root.resolve()}/{path}" for name, path in names.items()}
 
 
