@@ -91,6 +91,8 @@ def test_option_of_nobody_is_usage_and_refusal_is_not(tmp_path: Path) -> None:
     assert (usage.returncode, refused.returncode) == (64, 4)
     assert "sqlite-consolidate: error: unrecognized arguments: --worksapce=shop" in usage.stderr
     assert "Did you mean --workspace by --worksapce?" in usage.stderr
+    assert "usage: sqlite-consolidate VERB" in usage.stderr
+    assert "file_or_dir" not in usage.stderr
     answer = json.loads(refused.stdout)
     assert (answer["verdict"], answer["exit_code"]) == ("refused", 4)
     assert "[no-plan-file]" in answer["refusal"][-1]

@@ -36,7 +36,8 @@ SYNONYMS = {"check": "verify"}
 _PLUGIN = "sqlite_consolidate.pytest_plugin.plugin"
 _CONFIGURATION = Path(__file__).with_name("console.ini")
 _NAMES_A_RUN = ("--workspace", "--bundle", "--fleet")
-_HELP = """usage: sqlite-consolidate VERB [--workspace DIR] [OPTION ...]
+_USAGE = "VERB [--workspace DIR] [OPTION ...]"
+_HELP = f"""usage: sqlite-consolidate {_USAGE}
 
   inventory  find the databases of a workspace, and propose a plan
   verify     rehearse on copies; after a migration, check the result
@@ -136,6 +137,7 @@ class Call:
     def pytest_addoption(self, parser: pytest.Parser) -> None:
         """Let pytest call a mistake that of this program, and not of its own function."""
         parser.prog = " ".join(self._program)
+        parser.optparser.usage = f"%(prog)s {_USAGE}"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
