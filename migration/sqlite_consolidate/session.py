@@ -62,7 +62,7 @@ _MOST_NAMED = 100  # sources in the rollback instructions, which list each archi
 _ROLLBACK = """\
 # Rollback
 
-Run {run} moved {sources} into {target}. To roll it back, run in the folder of sqlite-consolidate:
+Run {run} moved {sources} into {target}. To roll it back, run where sqlite-consolidate is installed:
 
     {command}
 

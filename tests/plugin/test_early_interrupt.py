@@ -55,8 +55,8 @@ def interrupted(
     ("program", "module", "arguments"),
     [
         (CONSOLE, "pytest", ["migrate"]),
-        (CONSOLE, "sqlite_consolidate.session", ["migrate"]),
         *thorough(
+            (CONSOLE, "sqlite_consolidate.session", ["migrate"]),
             (CONSOLE, "sqlite_consolidate.pytest_plugin.selection", ["verify", "--json"]),
             (SQLITE_UTILS, "pytest", ["migrate"]),
         ),
