@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.run.modes import VERBS
-from sqlite_consolidate.pytest_plugin.commands.early_interrupt import end_at_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -84,6 +83,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         command = [*sys.orig_argv[: -len(arguments)], *joined]
         os.execv(sys.executable, command)  # noqa: S606 -- the very command that runs now
     if named:
+        from sqlite_consolidate.pytest_plugin.commands.early_interrupt import end_at_interrupt
+
         early_config.add_cleanup(end_at_interrupt())
         early_config.pluginmanager.import_plugin(_PLUGIN)
         _cut_conftests_of_the_source_tree(early_config)
