@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.content.digest import digest_table
-from sqlite_consolidate.engine.merge.transaction import DigestCache
+from sqlite_consolidate.engine.content.digest import DigestCache, digest_table
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 

@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.checks.comparison import compare
 from sqlite_consolidate.engine.content.contents import read_contents
-from sqlite_consolidate.engine.merge.transaction import DigestCache
+from sqlite_consolidate.engine.content.digest import DigestCache
 from sqlite_consolidate.engine.run.criteria import criterion_named
 from sqlite_consolidate.engine.run.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
 from tests.support.exactness.mutations import INDEXES, LATE, TABLES, mutate

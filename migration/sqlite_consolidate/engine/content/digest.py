@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import hashlib
 import marshal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.projection import Projection
-from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
+from sqlite_consolidate.engine.sqlite.connections import limits_of, pragma, read_text_losslessly
 from sqlite_consolidate.engine.sqlite.errors import is_statement_error, result_code
 from sqlite_consolidate.engine.sqlite.limits import PROGRESS_ROWS
 from sqlite_consolidate.engine.sqlite.schema.index_content import can_be_scanned, content_kind, inner_names
@@ -36,7 +36,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
@@ -179,6 +179,37 @@ def _digest_inner_tables(con: sqlite3.Connection, table: Table, database: str) -
 def digest_tables(con: sqlite3.Connection, schema: Schema, database: str = "main") -> dict[str, TableDigest]:
     """Digest every table that a content digest covers, by name."""
     return {table.name: digest_table(con, table, database) for table in schema.digested}
+
+
+@dataclass
+class DigestCache:
+    """Digest a table, and reuse the digest until the connection changes a row or the schema.
+
+    The connection holds the exclusive lock, so no other process can change the database. SQLite counts every change but
+    a rollback to a savepoint. After the rows are copied, the run only rolls back what a proof has written.
+    """
+
+    _state: tuple[object, ...] = ()
+    _digests: dict[tuple[str, bool | None], TableDigest] = field(default_factory=dict)
+
+    def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
+        """Return the digest of a table as ``digest_table`` computes it."""
+        state = (id(con), con.total_changes, pragma(con, "schema_version"))
+        if state != self._state:
+            self._state, self._digests = state, {}
+        counts = table.counts_rowid if with_rowid is None else with_rowid
+        if (table.name, counts) not in self._digests:
+            self._digests[table.name, counts] = digest_table(con, table, with_rowid=counts)
+        return self._digests[table.name, counts]
+
+    def keep(self, con: sqlite3.Connection, tables: Iterable[Table], digests: Mapping[str, TableDigest]) -> None:
+        """Keep digests of the present state that the page reader has computed."""
+        self._state = id(con), con.total_changes, pragma(con, "schema_version")
+        self._digests = {(table.name, table.counts_rowid): digests[table.name] for table in tables}
+
+    def forget(self) -> None:
+        """Digest each table again, because SQLite does not count a rollback to a savepoint."""
+        self._state, self._digests = (), {}
 
 
 def digest_database(schema: Schema, tables: dict[str, TableDigest], marks: dict[str, int]) -> str:

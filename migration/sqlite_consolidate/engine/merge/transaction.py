@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import sync, sync_folder
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.content.digest import TableDigest, digest_file, digest_table
+from sqlite_consolidate.engine.content.digest import DigestCache, TableDigest, digest_file
 from sqlite_consolidate.engine.content.page_proof.open_transaction import prove_transaction
 from sqlite_consolidate.engine.merge.conflict_log import CONFLICT_LOG, ConflictCounts, log_resolved_conflicts
 from sqlite_consolidate.engine.merge.copy_rows import (
@@ -33,47 +33,16 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
-    from sqlite_consolidate.engine.sqlite.schema.objects import Table, TriggerOrView
+    from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
-
-
-@dataclass
-class DigestCache:
-    """Digest a table, and reuse the digest until the connection changes a row or the schema.
-
-    The connection holds the exclusive lock, so no other process can change the database. SQLite counts every change but
-    a rollback to a savepoint. After the rows are copied, the run only rolls back what a proof has written.
-    """
-
-    _state: tuple[object, ...] = ()
-    _digests: dict[tuple[str, bool | None], TableDigest] = field(default_factory=dict)
-
-    def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
-        """Return the digest of a table as ``digest_table`` computes it."""
-        state = (id(con), con.total_changes, pragma(con, "schema_version"))
-        if state != self._state:
-            self._state, self._digests = state, {}
-        counts = table.counts_rowid if with_rowid is None else with_rowid
-        if (table.name, counts) not in self._digests:
-            self._digests[table.name, counts] = digest_table(con, table, with_rowid=counts)
-        return self._digests[table.name, counts]
-
-    def keep(self, con: sqlite3.Connection, tables: Iterable[Table], digests: Mapping[str, TableDigest]) -> None:
-        """Keep digests of the present state that the page reader has computed."""
-        self._state = id(con), con.total_changes, pragma(con, "schema_version")
-        self._digests = {(table.name, table.counts_rowid): digests[table.name] for table in tables}
-
-    def forget(self) -> None:
-        """Digest each table again, because SQLite does not count a rollback to a savepoint."""
-        self._state, self._digests = (), {}
 
 
 _CACHE_KB = 16_000  # enough for the pages of the indexes; a larger cache costs memory and is hardly faster
