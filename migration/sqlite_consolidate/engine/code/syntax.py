@@ -200,6 +200,7 @@ class _Wanted(NamedTuple):
     kinds: tuple[type[libcst.CSTNode], ...]
 
     @classmethod
+    @lru_cache(maxsize=64)  # rewriting a file and checking it look for the same expressions
     def of(cls, find: str) -> _Wanted:
         """Return what is looked for by an expression of a plan.
 

@@ -158,7 +158,7 @@ def _identities(files: Sequence[Path]) -> Iterator[tuple[tuple[int, int], Path]]
 def _open_identities(process: psutil.Process) -> Iterator[tuple[int, int]]:
     for file in process.open_files():
         try:
-            status = Path(file.path).stat()
+            status = os.stat(file.path)  # noqa: PTH116 -- there may be very many, and a Path takes longer than the stat
         except OSError:  # removed meanwhile, or a path of another container
             continue
         yield status.st_dev, status.st_ino
