@@ -107,7 +107,7 @@ def integrity(run: Compares) -> list[Observation]:
     compared = run.compared
     if compared.damage is not None:
         run.log.note(pages_finding(run.plan.target))
-    return compare.integrity(compared.con, compared.damage)
+    return compare.integrity(compared.con, compared.damage, compared.checked)
 
 
 def neighbours_unchanged(run: Compares) -> list[Observation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlite_consolidate.atomic_files import sync, sync_folder
 from sqlite_consolidate.engine.backup import history
@@ -24,7 +24,7 @@ from sqlite_consolidate.engine.merge.rows.key_map_file import MAPPED, write_key_
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
 from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS, log_left_rows
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
-from sqlite_consolidate.engine.sqlite.integrity import integrity_lines
+from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, integrity_lines
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -95,6 +95,7 @@ class TargetTransaction:
     key_map: Path | None = None
     key_map_sha256: str = ""
     _last_write: tuple[object, ...] = ()
+    _checked: list[str] | None = None
 
     @classmethod
     def begin(
@@ -238,26 +239,43 @@ class TargetTransaction:
                 expected[name] = self.digests(self.connection, table)
         return expected
 
-    def digest_tables(self, *, pages_suffice: bool = False) -> None:
-        """Digest each table as COMMIT would leave it, and let the page reader prove what it can."""
+    def digest_tables(self, check: Literal["quick_check", "integrity_check", ""] = "") -> None:
+        """Digest each table as COMMIT would leave it, and let the page reader prove what it can.
+
+        Args:
+            check: What SQLite checks while the page reader reads. ``quick_check`` is enough where that proves all else.
+        """
         self.report_progress("reading the target again")
         rows = sum(self.inspected.rows(mapping) for mapping in self.inspected.mappings)
         before = sum(self.inspected.target.rows.values()) if self.inspected.target else 0
         self.limits.progress.begin(rows + before)
         schema = read_schema(self.connection)
         if self.inspected.target:
-            checked: list[list[str]] = []
+            lines: list[str] | None = None
 
-            def check() -> None:
-                if pages_suffice:
-                    checked.append(integrity_lines(self.connection, 20, "quick_check"))
+            def check_meanwhile() -> None:
+                nonlocal lines
+                if check:
+                    self.connection.execute(f"PRAGMA main.cache_size=-{CHECK_CACHE_KB}")
+                    lines = integrity_lines(self.connection, 20, check)
 
-            pages = prove_transaction(self.inspected.target.write_lock, self.connection, schema, check)
-            self.damage = checked[0] if checked and pages.is_intact else None
+            pages = prove_transaction(self.inspected.target.write_lock, self.connection, schema, check_meanwhile)
+            if check == "integrity_check":
+                self._checked = lines
+            elif pages.is_intact:
+                self.damage = lines
             if pages.has_digests:
                 self.digests.keep(self.connection, schema.movable, pages.digests)
         self.verified = {table.name: self.digests(self.connection, table) for table in schema.digested}
         self.verified.pop(history.TABLE, None)
+
+    @property
+    def checked(self) -> list[str] | None:
+        """Return what integrity_check has found while the page reader has read.
+
+        It is None if SQLite has to check, because the page reader has not read or the target was changed since.
+        """
+        return self._checked if self._state() == self._last_write else None
 
     def commit(self, run: str) -> bool:
         """Commit, close the connection, and return whether the run's row of history is there.

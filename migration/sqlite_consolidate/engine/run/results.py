@@ -260,6 +260,7 @@ class RunResults(Pipeline):
             target_before=self.folder / copy.copy if copy else None,
             key_map=target.key_map,
             damage=target.damage,
+            checked=target.checked,
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import sqlite_consolidate
 from sqlite_consolidate.atomic_files import write_new
@@ -226,7 +226,8 @@ class Run(RunResults):
 
         In a rehearsal SQLite checks all of it, because no operator waits.
         """
-        self.target.digest_tables(pages_suffice=self.plan.integrity == "pages" and not self.is_rehearsal)
+        check: Literal["quick_check", ""] = "quick_check" if self.plan.integrity == "pages" else ""
+        self.target.digest_tables("integrity_check" if self.is_rehearsal else check)
 
     def _commit(self) -> None:
         """Commit, and check through a new connection that the history row of the run exists.

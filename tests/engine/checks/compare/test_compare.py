@@ -182,6 +182,20 @@ def test_damage_is_no_integrity(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("damage", "holds"), [([], True), (["Page 3: never used"], False)])
+def test_result_of_an_earlier_check_is_that_of_integrity(bench: Bench, damage: list[str], *, holds: bool) -> None:
+    """SQLite does not check again."""
+    bench.database("a.db", "CREATE TABLE t(v)")
+    copied = bench.copied(source("a.db", "t"))
+    statements: list[str] = []
+    copied.con.set_trace_callback(statements.append)
+
+    (observation,) = compare.integrity(copied.con, checked=damage)
+
+    assert observation.holds is holds
+    assert not [statement for statement in statements if "check" in statement]
+
+
+@pytest.mark.parametrize(("damage", "holds"), [([], True), (["Page 3: never used"], False)])
 def test_damage_of_quick_check_is_no_integrity(bench: Bench, damage: list[str], *, holds: bool) -> None:
     """SQLite is not asked again."""
     bench.database("a.db", "CREATE TABLE t(v)")

@@ -198,6 +198,18 @@ def test_sqlite_checks_target_alone(
     assert (observed, subjects) == ({"target: integrity_check": "ok"}, [])
 
 
+def test_check_of_a_rehearsal_holds_until_target_changes(root: Path) -> None:
+    """SQLite has run integrity_check while the page reader has read."""
+    run = a_run(root, mode=Mode.REHEARSAL)
+    reach(run, VERIFY)
+    before = run.target.checked
+    run.target.connection.execute("CREATE TABLE main.later(x CHECK(x > 0))")
+    after = run.target.checked
+    run.end()
+
+    assert (before, after) == ([], None)
+
+
 @pytest.mark.thorough
 def test_sqlite_decides_after_commit_where_pages_are_not_proved(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its integrity_check reads the committed file."""

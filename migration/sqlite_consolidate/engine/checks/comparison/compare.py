@@ -66,6 +66,7 @@ class TargetComparison(SchemaComparison):
         target_before: Backup of the target. None if there was no target, or if it is not at hand.
         key_map: Database of the keys of matched rows. None if no row can match.
         damage: What quick_check has found, where the page reader has compared each index with its rows.
+        checked: What integrity_check has found in the present state. None if it has not run.
     """
 
     con: sqlite3.Connection
@@ -79,6 +80,7 @@ class TargetComparison(SchemaComparison):
     undone: Callable[[], AbstractContextManager[None]] = nullcontext
     key_map: Path | None = None
     damage: Sequence[str] | None = None
+    checked: Sequence[str] | None = None
 
 
 def rows_counted(compared: TargetComparison) -> list[Observation]:
@@ -303,19 +305,24 @@ QUICK_AND_PAGES = "ok by quick_check and the page reader"
 """What the target is observed to be where the page reader compared each index with its rows."""
 
 
-def integrity(con: sqlite3.Connection, damage: Sequence[str] | None = None) -> list[Observation]:
+def integrity(
+    con: sqlite3.Connection, damage: Sequence[str] | None = None, checked: Sequence[str] | None = None
+) -> list[Observation]:
     """Observe that SQLite's full integrity_check of the target reports no error.
 
     Args:
         con: Reads the target.
         damage: What quick_check has found, where the page reader has compared each index with its rows.
+        checked: What integrity_check has found, if it has run.
     """
     if damage is not None:
         return [equal("target: integrity_check", QUICK_AND_PAGES, "; ".join(damage) or QUICK_AND_PAGES)]
-    con.execute(f"PRAGMA main.cache_size=-{CHECK_CACHE_KB}")
+    if checked is None:
+        con.execute(f"PRAGMA main.cache_size=-{CHECK_CACHE_KB}")
+        checked = integrity_lines(con, 20)
     names = [printable(table.name) for table in read_schema(con).unexamined]
     intact = f"ok; not examined: {list_names(names)}" if names else "ok"
-    return [equal("target: integrity_check", intact, "; ".join(integrity_lines(con, 20)) or intact)]
+    return [equal("target: integrity_check", intact, "; ".join(checked) or intact)]
 
 
 def marks_carried(compared: TargetComparison) -> list[Observation]:
