@@ -182,7 +182,7 @@ def _notes(family: Family) -> tuple[str, ...]:
 def _references(
     inventory: Inventory, databases: list[str], target: str, mentions: list[Mention]
 ) -> tuple[ProposedReference, ...]:
-    """Propose a reference for every mention of a source.
+    """Propose a reference for every mention of a source, in the order of the sources.
 
     Files with a mention are scanned again only if folders tell a source and the target apart.
     """
@@ -191,7 +191,9 @@ def _references(
     names = frozenset(scope.names.names)
     if any("/" in name for name in names):
         return propose_references(scope) if files else ()
-    return propose_references(scope, [mention for mention in inventory.mentions if mention.database in names])
+    known = (mention for mention in inventory.mentions if mention.database in names)
+    order = {file: number for number, file in enumerate(files)}
+    return propose_references(scope, sorted(known, key=lambda mention: order[mention.file]))
 
 
 def _left_out(entry: Entry) -> LeftOut:
