@@ -90,6 +90,7 @@ def _copy_through_sqlite(live: Path, copy: Path) -> bool:
     """
     con = open_new(copy)
     try:
+        con.execute("PRAGMA synchronous=OFF")  # no process needs the copy after a crash
         with open_for_inspection(live) as source:
             # Begin to read first, because Connection.backup() would wait for a lock without a time limit. This pragma
             # reads the header alone. A hostile schema may be expensive, so it is read later, with a deadline.

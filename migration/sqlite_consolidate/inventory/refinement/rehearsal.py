@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,6 @@ from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.refinement.shared_rows import SharedRows, count_shared_rows
 from sqlite_consolidate.plan.loader import load, sha256
-from sqlite_consolidate.plan.parts.programs import Scan
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import one_line
 
@@ -71,10 +70,9 @@ def rehearsal_of(root: Path, proposal: Proposal, on_progress: Callable[[str], No
     """
     with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder:
         file = Path(folder) / "proposal.toml"
-        file.write_text(render_plan(proposal, "rehearsal"), "utf-8")
-        plan = expand_by_files(load(file), root).model_copy(
-            update={"scan": Scan(), "smoke": [], "references": [], "dump": False}
-        )
+        data = replace(proposal, references=(), smoke=(), test_command=(), scan=())
+        file.write_text(render_plan(data, "rehearsal"), "utf-8")
+        plan = expand_by_files(load(file), root).model_copy(update={"dump": False})
         settings = Settings(workspace=root, plan=file, reports=Path(folder) / "reports")
         request = RunRequest(Mode.REHEARSAL, settings, plan, plan_sha256=sha256(file), plan_text=file.read_bytes())
         run = Run(request, Context(on_progress))
