@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.source_ddl import planned_statements
+from sqlite_consolidate.engine.merge.source_ddl import has_renames, planned_statements
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.declarations import comparable_index, table_declarations
 from sqlite_consolidate.engine.sqlite.schema.module_arguments import module_arguments
@@ -44,6 +44,9 @@ def lost_constraints(mapping: TableMapping, source: Schema, target: Schema, limi
     if "virtual" in (mapping.into.kind, mapping.table.kind):
         return list(_changed_module(mapping))
     if mapping.into.kind != "table" or mapping.table.kind != "table":
+        return []
+    is_renamed = has_renames(mapping.table_map, mapping.source.tables)
+    if not is_renamed and same_statement(mapping.table.sql, mapping.into.sql):
         return []
     wanted = _as_source_declares(mapping, source, limits)
     if wanted is None or same_statement(wanted.sql, mapping.into.sql):

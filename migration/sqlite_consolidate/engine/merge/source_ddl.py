@@ -56,7 +56,7 @@ def planned_statements(
     if table is None:
         raise ValueError(f"no table {table_map.name}")
     planned = _source_statements(table, schema)
-    if not _is_renamed(table_map) and not _has_renames(_Maps(source_maps)):
+    if not has_renames(table_map, source_maps):
         return planned
     names = _related_names(planned, schema)
     maps = [table_map, *_related_maps(names, table_map, source_maps)]
@@ -65,6 +65,11 @@ def planned_statements(
     if not renamed_views and not any(map(_is_renamed, maps)):
         return planned
     return _renamed(maps, planned, names, schema, limits, renamed_views)
+
+
+def has_renames(table_map: TableMap, source_maps: Sequence[TableMap]) -> bool:
+    """Return whether the target has another name for a table or a column of one source."""
+    return _is_renamed(table_map) or _is_any_renamed(_Maps(source_maps))
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class _Maps:
 
 
 @lru_cache(maxsize=8)
-def _has_renames(maps: _Maps) -> bool:
+def _is_any_renamed(maps: _Maps) -> bool:
     """Return whether a table of a source has another name in the target, or a column of it."""
     return any(map(_is_renamed, maps.maps))
 

@@ -112,6 +112,8 @@ class TableMapping:
 
         Its value is an SQL literal. They belong to the identity of a row in the target.
         """
+        if not self.source.constants:
+            return {}
         values = {folded(name): value for name, value in self.source.constant_values.items()}
         return {
             column.name: constant_literal(values[folded(column.name)])

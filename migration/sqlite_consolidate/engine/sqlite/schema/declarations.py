@@ -6,6 +6,7 @@ Two statements that declare the same in different spelling have equal forms.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, without_quotes
@@ -203,13 +204,16 @@ def _comparable_reference(key: ForeignKey, schema: Schema) -> str:
     return f"({child_key}) references {parent_key} on update {key.on_update} on delete {key.on_delete}"
 
 
-def _table_clauses(table: Table) -> Iterator[_Clause]:
-    """Yield the clauses of a table that no pragma returns.
+@lru_cache(maxsize=1_000)  # thousands of files have the same tables
+def _table_clauses(table: Table) -> tuple[_Clause, ...]:
+    """Return the clauses of a table that no pragma returns.
 
     They are CHECK, COLLATE, generated columns, ON CONFLICT and deferred foreign keys.
     """
-    if table.kind != "table":
-        return
+    return tuple(_read_clauses(table)) if table.kind == "table" else ()
+
+
+def _read_clauses(table: Table) -> Iterator[_Clause]:
     body = next((part for part in _group_tokens(table.sql, _column_names(table)) if isinstance(part, _Group)), _Group())
     for definition in _split_definitions(body):
         for kind, column, comparable, text in _definition_clauses(
