@@ -15,6 +15,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.code.scopes import nodes_of
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.inventory.proposal import ProposedSmoke
 from sqlite_consolidate.inventory.selection.roles import is_named_as_copy
@@ -195,5 +196,5 @@ def _writes(node: ast.AST) -> bool:
 
 
 def _texts(node: ast.AST) -> list[str]:
-    constants = (child.value for child in ast.walk(node) if isinstance(child, ast.Constant))
+    constants = (child.value for child in nodes_of(node) if isinstance(child, ast.Constant))
     return [text for text in constants if isinstance(text, str)]

@@ -1,8 +1,9 @@
-"""Find the scopes around a place of a Python module, and the names that they bind."""
+"""Find the nodes of a Python module, its scopes, and the names that they bind."""
 
 from __future__ import annotations
 
 import ast
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.source_files import Span, find_line, line_starts
@@ -13,6 +14,35 @@ if TYPE_CHECKING:
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+
+_FIELDS_WITHOUT_EXPRESSIONS = frozenset({"ctx", "op", "ops"})
+
+
+def nodes_of(*nodes: ast.AST) -> list[ast.AST]:
+    """Return some nodes and all below them, without operators and contexts."""
+    known: list[ast.AST] = []
+    level = list(nodes)
+    while level:
+        known += level
+        level = [child for node in level for child in child_nodes(node)]
+    return known
+
+
+def child_nodes(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes of which a node consists, without operators and contexts."""
+    children: list[ast.AST] = []
+    for field in _fields_of_parts(node._fields):
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            children += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST):
+            children.append(value)
+    return children
+
+
+@cache
+def _fields_of_parts(fields: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(field for field in fields if field not in _FIELDS_WITHOUT_EXPRESSIONS)
 
 
 def span_of(text: str, node: ast.stmt | ast.expr | ast.alias) -> Span:

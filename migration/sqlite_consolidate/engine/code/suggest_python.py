@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlite_consolidate.engine.code.path_places import can_climb_from, can_resolve, may_be_a_path
 from sqlite_consolidate.engine.code.scanning.python_strings import find_naming_expressions, line_of_name
 from sqlite_consolidate.engine.code.scanning.python_values import ConstantValues
+from sqlite_consolidate.engine.code.scopes import child_nodes, nodes_of
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, line_starts
-from sqlite_consolidate.engine.code.syntax import PythonCode, child_nodes, normalized_dump, parse_tree
+from sqlite_consolidate.engine.code.syntax import PythonCode, normalized_dump, parse_tree
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 from sqlite_consolidate.problem import ProblemError
 
@@ -196,7 +197,7 @@ def python_changes(code: CodeFile, names: OldNames, target: str) -> list[Mention
         module = parse_tree(code.text)
         source = PythonCode(code.text, code.file)
         expressions = find_naming_expressions(module, names, ConstantValues(module))
-        parents = {child: node for node in ast.walk(module) for child in child_nodes(node)}
+        parents = {child: node for node in nodes_of(module) for child in child_nodes(node)}
         lines = LINE_END.split(code.text)
         changes = []
         for node, name, kind in expressions:

@@ -7,10 +7,11 @@ import contextlib
 import re
 import warnings
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from sqlite_consolidate.engine.code.quotes import respelled
+from sqlite_consolidate.engine.code.scopes import nodes_of
 from sqlite_consolidate.engine.code.source_files import Span, find_line, line_starts
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import libcst
 
 _BY_HAND = "Change this file by hand, and take it out of the plan."
-_FIELDS_WITHOUT_EXPRESSIONS = frozenset({"ctx", "op", "ops"})
 _MARK = "_sqlite_consolidate_place_{}_"
 
 
@@ -70,23 +70,6 @@ def parse_tree(source: str, mode: Literal["exec", "eval"] = "exec") -> ast.Modul
     """
     parsed: ast.Module | ast.Expression = _compile(source, mode, ast.PyCF_ONLY_AST)
     return parsed
-
-
-def child_nodes(node: ast.AST) -> list[ast.AST]:
-    """Return the nodes of which a node consists, without operators and contexts."""
-    children: list[ast.AST] = []
-    for field in _fields_of_parts(node._fields):
-        value = getattr(node, field, None)
-        if isinstance(value, list):
-            children += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST):
-            children.append(value)
-    return children
-
-
-@cache
-def _fields_of_parts(fields: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(field for field in fields if field not in _FIELDS_WITHOUT_EXPRESSIONS)
 
 
 def normalized_dump(node: ast.AST) -> str:
@@ -248,7 +231,7 @@ class _Part:
     @cached_property
     def _nodes(self) -> list[ast.AST]:
         """Return every node of the statements."""
-        return [node for statement in self.statements for node in ast.walk(statement)]
+        return nodes_of(*self.statements)
 
 
 @lru_cache(maxsize=16)  # rewriting a file and checking it read the same text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
 from sqlite_consolidate.engine.code.scanning.prose import is_sentence
 from sqlite_consolidate.engine.code.scanning.python_values import FUNCTIONS
-from sqlite_consolidate.engine.code.syntax import child_nodes
+from sqlite_consolidate.engine.code.scopes import child_nodes, nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ class _PatternFinder:
         self._patterns = names.patterns
         self._values = values
         self._lists_folders = any(
-            isinstance(node, ast.Attribute | ast.Name) and _name_of(node) in _LISTINGS for node in ast.walk(module)
+            isinstance(node, ast.Attribute | ast.Name) and _name_of(node) in _LISTINGS for node in nodes_of(module)
         )
         self._visit(module)
 

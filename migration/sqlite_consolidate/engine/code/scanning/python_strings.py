@@ -17,8 +17,9 @@ from sqlite_consolidate.engine.code.scanning.old_names import (
 from sqlite_consolidate.engine.code.scanning.prose import is_sentence
 from sqlite_consolidate.engine.code.scanning.python_patterns import find_pattern_expressions
 from sqlite_consolidate.engine.code.scanning.python_values import FUNCTIONS, ConstantValues
+from sqlite_consolidate.engine.code.scopes import child_nodes
 from sqlite_consolidate.engine.code.source_files import LINE_END
-from sqlite_consolidate.engine.code.syntax import child_nodes, parse_tree
+from sqlite_consolidate.engine.code.syntax import parse_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

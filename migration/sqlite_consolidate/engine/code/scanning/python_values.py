@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scanning.name_patterns import UNKNOWN
-from sqlite_consolidate.engine.code.syntax import child_nodes
+from sqlite_consolidate.engine.code.scopes import child_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
