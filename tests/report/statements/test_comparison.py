@@ -11,6 +11,7 @@ import pytest
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report import folded_files
 from sqlite_consolidate.report.bundle import write_bundle
 from sqlite_consolidate.report.bundle_check.attempts import contradictions_of_attempts
 from sqlite_consolidate.report.evidence import Attempt, Change, Comparison, Finding
@@ -78,6 +79,26 @@ def test_each_kind_of_change_is_listed(tmp_path: Path, accepted: Record) -> None
         ("table", first.into, f"{first.rows} rows", "80 rows"),
     ]
     assert "claim-changed-since" in render_page(record)
+
+
+def test_many_files_are_compared_by_their_sums(
+    tmp_path: Path, accepted: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the evidence of the last run has of each file is not unfolded."""
+    monkeypatch.setattr(folded_files, "_MOST_UNFOLDED", 0)
+    files = [f"phones/{number}.db" for number in range(30)]
+    first, entry, source = accepted.moves[0], accepted.criteria[0], accepted.sources[0]
+    last = _last(
+        accepted,
+        sources=tuple(replace(source, name=f"phone:{file}", file=file) for file in files),
+        moves=tuple(replace(first, source=f"phone:{file}", arrived=place) for place, file in enumerate(files)),
+        criteria=tuple(replace(entry, subject=file, expected=file, observed=file) for file in files),
+    )
+    assert '"each"' in to_json(last)
+
+    record = _after(tmp_path, last, replace(last, run=accepted.run, moves=last.moves[1:-1]))
+
+    assert _changes(record) == [("table", first.into, "435 rows", "406 rows")]
 
 
 def test_comparison_is_read_from_its_evidence(tmp_path: Path, accepted: Record) -> None:
