@@ -333,7 +333,8 @@ def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Option
     let_owner_use_new_files()
     with tempfile.TemporaryDirectory(prefix="consolidate-reports-") as scratch:
         reports = Path(options.reports or scratch).absolute()
-        settings = Settings(Path(workspace).resolve(), _file_of(plan), reports, discard_changes=options.discard_changes)
+        root, named = Path(workspace).resolve(), options.reports is not None
+        settings = Settings(root, _file_of(plan), reports, options.discard_changes, names_reports=named)
         session = open_session(settings, verb, Hooks(on_progress=progress))
         try:
             _refuse_another_mode(session, options.only)

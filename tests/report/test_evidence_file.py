@@ -57,6 +57,7 @@ def of_schema_1(record: Record) -> dict[str, Any]:
     document: dict[str, Any] = {**json.loads(to_json(record)), "schema": 1}
     del document["key_maps"], document["derived"]
     document.pop("planned", None)
+    document.pop("next_command", None)
     document["attempts"] = [
         {key: value for key, value in run.items() if key not in ("already", "has_failed_criterion")}
         for run in document["attempts"]
@@ -89,7 +90,7 @@ def test_the_keys_are_exactly_those_of_schema_2(accepted: Record) -> None:
         "schema", "run", "mode", "verdict", "started", "finished", "host", "user", "versions", "plan", "change",
         "sources", "target", "stages", "criteria", "findings", "backup_set", "archive", "rollback", "headline",
         "exit_code", "not_shown", "put_back", "already", "workspace", "unanswerable", "attempts",
-        "moves", "differences", "smoke", "key_maps", "derived",
+        "moves", "differences", "smoke", "key_maps", "derived", "next_command",
     }  # fmt: skip
     assert set(document["plan"]) == {"path", "sha256"}
     assert set(document["target"]) == {"name", "file", "before", "after", "versions", "contents"}

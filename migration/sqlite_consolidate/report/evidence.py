@@ -292,6 +292,7 @@ class Record:
         asked: Criterion id to the success criterion that the plan names for it.
         last_run: How it differs from the last run of its kind; None if there is none.
         limits: Sentences about what was not examined because the plan does not ask for it.
+        next_command: The exact shell command that follows the run; empty if none does.
     """
 
     run: str
@@ -331,6 +332,7 @@ class Record:
     asked: dict[str, str] = field(default_factory=dict)
     last_run: Comparison | None = None
     limits: tuple[str, ...] = ()
+    next_command: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -75,7 +75,7 @@ _LISTS: dict[str, type] = {
     "findings": Finding,
     "attempts": Attempt,
 }
-_OTHER_KEYS = ("schema", "mode", "workspace", "sources", "target", "not_shown", "planned", "last_run")
+_OTHER_KEYS = ("schema", "mode", "workspace", "sources", "target", "not_shown", "planned", "last_run", "next_command")
 _IF_KNOWN = ("rows", "read", "written", "has_failed_criterion")
 _KEYS = {"criterion": "id", "aspect": "what"}
 _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
@@ -107,6 +107,7 @@ def evidence_pieces(record: Record) -> Iterator[bytes]:
         "not_shown": list(record.not_shown),
         **({} if record.moves else {"planned": _objects(MoveRecord, record.planned)}),
         **({"last_run": asdict(record.last_run)} if record.last_run else {}),
+        **({"next_command": record.next_command} if record.next_command else {}),
         **record.extra,
     }
     return dump(fold_document(printable_texts(document), files))
@@ -127,6 +128,7 @@ def record_from_json(document: dict[str, Any]) -> Record:
         sources=tuple(map(_database_from, document["sources"])),
         target=_database_from(document["target"]) if document["target"] else None,
         last_run=_comparison_from(document.get("last_run")),
+        next_command=document.get("next_command", ""),
         extra={key: value for key, value in document.items() if key not in (*_UNCHANGED, *_LISTS, *_OTHER_KEYS)},
     )
 

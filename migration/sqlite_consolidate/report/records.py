@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.merge.declaration_differences import declaration_
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.results import RunResults
-from sqlite_consolidate.engine.run.verdict import headline, verdict
+from sqlite_consolidate.engine.run.verdict import headline, next_verb, verdict
 from sqlite_consolidate.engine.verbs.judge import CheckRun, ReadOnlyRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.findings import STAGE_ERROR, Finding, merge_findings
@@ -179,6 +179,7 @@ def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Re
         attempts=context.attempts,
         asked=questions_by_criterion(plan) if plan else {},
         limits=limits(plan, log.mode) if plan else () if uses_plan else (DIGEST_LIMITS,),
+        next_command=request.command(verb) if (verb := next_verb(log, has_acted=run.has_acted)) else "",
         extra=dict(log.extra),
         **_fields_of_run(run, context),
     )
@@ -209,7 +210,7 @@ def _fields_of_run(run: Pipeline, context: RecordContext) -> dict[str, Any]:
         }
         if run.backup_set.is_deleted:
             return fields
-        return fields | {"rollback": {"command": run.request.recorded_command("rollback"), "drilled": context.drilled}}
+        return fields | {"rollback": {"command": run.request.command("rollback"), "drilled": context.drilled}}
     if isinstance(run, ReadOnlyRun):
         return {"smoke": _smoke_records(run)}
     return {"backup_set": run.backup_set} if isinstance(run, RollbackRun) else {}
@@ -224,7 +225,7 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
         "smoke": _smoke_records(run),
     }
     if run.is_sealed or run.has_acted:
-        fields["rollback"] = {"command": run.request.recorded_command("rollback"), "drilled": drilled}
+        fields["rollback"] = {"command": run.request.command("rollback"), "drilled": drilled}
     if run.is_archived:
         fields["archive"] = dict(run.sealed.archive)
     if run.has_preflight:

@@ -41,7 +41,7 @@ def test_next_migration_demands_the_approval_again(tmp_path: Path, verb: str, de
 
 
 def test_next_command_names_the_reports_of_the_operator(tmp_path: Path) -> None:
-    """The evidence names no folder of the machine beside the workspace."""
+    """A report has the same command. The instructions in a backup set outlive the reports."""
     request = a_request(build_two_sources(tmp_path / "workspace"))
     request = replace(request, settings=replace(request.settings, names_reports=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,7 +73,7 @@ def test_next_step_names_a_plan_of_another_name() -> None:
     """An inventory does not replace the plan that is there."""
     page = ClaimReader(render_page(_DRAWN["inventory beside a plan"]))
 
-    assert "--plan=consolidation.proposed.toml" in page.claims["next"]
+    assert "--plan=/srv/workspace/consolidation.proposed.toml" in page.claims["next"]
     assert "--plan" not in ClaimReader(render_page(_DRAWN["inventory"])).claims["next"]
 
 
@@ -90,6 +91,13 @@ def test_every_question_has_an_answer(name: str) -> None:
     [
         ("accepted", {"one-command", "until", "tried"}),
         ("accepted, not rehearsed", {"one-command", "until", "untried"}),
+        ("stranded", {"command-after-failure", "by-hand", "tried-in-part"}),
+        ("stranded, not tried", {"command-after-failure", "by-hand", "tried"}),
+        ("rollback stranded", {"rollback-again", "by-hand", "tried-in-part"}),
+        ("rollback refused", {"rollback-open", "rollback-untried"}),
+        ("rollback unfinished", {"rollback-unfinished"}),
+        ("unfinished", {"no-command-yet", "untried"}),
+        ("unfinished, with command", {"command", "tried"}),
         ("intact", {"command-of-check", "until-of-check", "untried-by-check"}),
         ("not intact", {"command-of-check", "until-of-check", "untried-by-check"}),
         ("rolled back", {"was-the-way-back", "nothing-discarded", "tried-in-earnest"}),
@@ -111,6 +119,40 @@ def test_interrupted_run_names_signal_and_stage(name: str, signal: str) -> None:
 
     assert signal in text
     assert stage in text
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("refused early", "the smoke test was not run, because the run ended before"),
+        ("interrupted in smoke tests", "1 of 2 smoke tests passed, and 1 did not come to an end"),
+    ],
+)
+def test_smoke_tests_are_called_open_as_far_as_run(name: str, words: str) -> None:
+    """A test that no run has started did not fail to end."""
+    assert words in ClaimReader(render_page(_DRAWN[name])).claims["applications-unknown"]
+
+
+@pytest.mark.parametrize("name", _DRAWN)
+def test_answer_links_the_section_of_each_claim(name: str) -> None:
+    """Each link leads to a part of the same page."""
+    page = render_page(_DRAWN[name])
+    answers = page[page.index('id="questions"') : page.index('<nav class="contents"')]
+    sections = {each.claim.section for place, stated in claims_of(_DRAWN[name]).items() for each in stated
+                if place is not Place.VERDICT and each.claim.section}  # fmt: skip
+
+    linked = {section for section in sections if f'href="#{section}"' in answers}
+
+    assert linked == {section for section in sections if f'id="{section}"' in page}
+    assert {"attention", "unchecked", "verdict"} & sections <= linked
+
+
+@pytest.mark.parametrize("name", _DRAWN)
+def test_command_on_page_one_is_whole(name: str) -> None:
+    """A reader can paste each command, because it has the workspace."""
+    text = " ".join(ClaimReader(render_page(_DRAWN[name])).claims.values())
+
+    assert re.findall(r"pytest -m \w+(?! --workspace=)\b", text) == []
 
 
 def test_rollback_after_a_failure_links_its_proof() -> None:

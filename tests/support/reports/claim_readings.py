@@ -103,6 +103,12 @@ class Document:
         return self.mode == "migrate" and bool(self["put_back"]) and self.exit != 3 and self.verdict != _GOOD
 
     @property
+    def can_be_undone(self) -> bool:
+        """Return whether a migration was accepted, or ended in part without a rollback."""
+        ended_so = self.accepted("migrate") or self.exit == 3 or not self.finished
+        return self.mode == "migrate" and ended_so and not self["put_back"]
+
+    @property
     def at_once(self) -> bool:
         """Return whether the exit code says that nothing was changed."""
         return self.finished and self.exit == 4 and self.untouched and self.mode != "rehearsal"
@@ -170,6 +176,17 @@ class Document:
         return [next(word for word in _WORST if word in outcomes) for outcomes in tests]
 
     @property
+    def smoke_numbers(self) -> tuple[int, ...]:
+        """Return the numbers of smoke tests that passed, of all, and of those without an outcome.
+
+        Those of none, and of a single one, are words.
+        """
+        without, number = self.smoke.count("not examined"), len(self.smoke)
+        if without == number:
+            return (number,) if number > 1 else ()
+        return self.smoke.count("passed"), number, without
+
+    @property
     def has_applications(self) -> bool:
         """Return whether a stage of the run starts applications."""
         stages = {stage["id"] for stage in self["stages"]}
@@ -219,7 +236,8 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "interrupted-undone": lambda d: _so(d.finished and d.exit in _STOPPED and d.undone),
     "interrupted-early": lambda d: _so(d.finished and d.early),
     "unfinished": lambda d: _so(not d.finished),
-    "unfinished-next": lambda d: _so(not d.finished and d.mode == "migrate"),
+    "unfinished-next": lambda d: _so(not d.finished and d.mode == "migrate" and " migrate" in d["next_command"]),
+    "unfinished-rollback": lambda d: _so(not d.finished and d.mode == "rollback" and " rollback" in d["next_command"]),
     "intact": lambda d: _so(d.accepted("check") and d.passed("target-right")),
     "table-missing": lambda d: _so(d.refused("check") and d.missing, len(d.missing)),
     "not-intact": lambda d: _so(
@@ -253,6 +271,8 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "restored": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact"), d.entries("restored-exact")),
     "plan-written": lambda d: _so(d.accepted("inventory") and d["inventory"]["plan"] and d.passed("plan-proposed")),
     "databases-unchanged": lambda d: _so(d.accepted("inventory") and d.passed("only-looked")),
+    "change-open": lambda d: _so(d.exit == 3 and d.verdict != _GOOD, *d.last_stage),
+    "change-unfinished": lambda d: _so(not d.finished),
     "already-done": lambda d: _so(d["already"]),
     "rows-compared": lambda d: _so(
         d.accepted("migrate", "rehearsal") and not d.unmoved and d.passed(*_ALL),
@@ -266,7 +286,7 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "copies-touched": lambda d: _so(d.mode == "rehearsal" and d.untouched),
     "compared-after-rollback": lambda d: _so(d.undone),
     "nothing-begun": lambda d: _so(d.early),
-    "backups-hold": lambda d: _so(d.exit == 3 and d["backup_set"] and d.passed("backup-digest")),
+    "backups-hold": lambda d: _so((d.exit == 3 or not d.finished) and d["backup_set"] and d.passed("backup-digest")),
     "tables-there": lambda d: _so(d.mode == "check" and d.passed("target-right")),
     "rows-changed": lambda d: _so(d.kinds["table-changed-since"], d.kinds["table-changed-since"]),
     "rows-unchanged": lambda d: _so(not d.kinds["table-changed-since"] and d.passed("target-right")),
@@ -280,11 +300,9 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
         d.verdict == _GOOD and set(d.smoke) == {"passed"}, d.smoke.count("passed"), len(d.smoke)
     ),
     "applications-fail": lambda d: _so("failed" in d.smoke, d.smoke.count("failed"), len(d.smoke)),
-    "applications-unknown": lambda d: _so(
-        "not examined" in d.smoke and "failed" not in d.smoke,
-        d.smoke.count("passed"),
-        len(d.smoke),
-        d.smoke.count("not examined"),
+    "applications-unknown": lambda d: _so("not examined" in d.smoke and "failed" not in d.smoke, *d.smoke_numbers),
+    "applications-before-failure": lambda d: _so(
+        d.verdict != _GOOD and set(d.smoke) == {"passed"}, len(d.smoke), len(d.smoke)
     ),
     "old-applications": lambda d: _so(d.undone),
     "applications-of-before": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact")),
@@ -295,8 +313,8 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
         d.accepted("migrate") and d["rollback"].get("command") and d.passed("backup-digest", "archive-restorable")
     ),
     "until": lambda d: _so(d.accepted("migrate") and d["rollback"].get("command")),
-    "tried": lambda d: _so(d.accepted("migrate") and d["rollback"].get("drilled")),
-    "untried": lambda d: _so(d.accepted("migrate") and not d["rollback"].get("drilled")),
+    "tried": lambda d: _so(d.can_be_undone and d["rollback"].get("drilled")),
+    "untried": lambda d: _so(d.can_be_undone and not d["rollback"].get("drilled")),
     "tried-on-copies": lambda d: _so(
         d.accepted("rehearsal") and d.passed("restored-exact"), d.entries("restored-exact")
     ),
@@ -304,7 +322,14 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
         d.mode in ("rehearsal", "inventory") or d.at_once or d.early or (d.mode == "check" and not d["backup_set"])
     ),
     "went-back": lambda d: _so(d.undone),
+    "command-after-failure": lambda d: _so(d.exit == 3 and d.mode == "migrate" and d["rollback"].get("command")),
+    "rollback-again": lambda d: _so(d.exit == 3 and d.mode == "rollback" and " rollback" in d["next_command"]),
     "by-hand": lambda d: _so(d.exit == 3 and d["backup_set"]),
+    "tried-in-part": lambda d: _so(d.exit == 3 and (d.mode == "rollback" or d["put_back"])),
+    "no-command-yet": lambda d: _so(
+        not d.finished and d.mode == "migrate" and not (d["rollback"] or {}).get("command")
+    ),
+    "rollback-unfinished": lambda d: _so(not d.finished and d.mode == "rollback"),
     "command": lambda d: _so(not d.finished and d["rollback"].get("command")),
     "command-of-check": lambda d: _so(d.mode == "check" and d["rollback"].get("command")),
     "until-of-check": lambda d: _so(d.mode == "check" and d["rollback"].get("command")),
@@ -313,10 +338,13 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "nothing-discarded": lambda d: _so(d.accepted("rollback") and not d.kinds["changes-discarded"]),
     "discarded-to-copy": lambda d: _so(d.accepted("rollback") and d["backup_set"] and d.kinds["changes-discarded"]),
     "tried-in-earnest": lambda d: _so(d.passed("restored-exact"), d.entries("restored-exact")),
-    "rollback-open": lambda d: _so(d.refused("rollback")),
+    "rollback-open": lambda d: _so(d.refused("rollback") and " rollback" in d["next_command"]),
+    "rollback-untried": lambda d: _so(d.refused("rollback") and d.at_once),
     "failures": lambda d: _so(d.verdict != _GOOD and d.failures),
-    "again": lambda d: _so(d.finished and d.verdict != _GOOD and d.mode in ("migrate", "rehearsal")),
-    "next": lambda d: _so(d.verdict == _GOOD and d.finished),
+    "again": lambda d: _so(
+        d.finished and d.verdict != _GOOD and d.mode in ("migrate", "rehearsal") and d["next_command"]
+    ),
+    "next": lambda d: _so(d.verdict == _GOOD and d.finished and d["next_command"]),
     "effort-and-risk": lambda d: _so(d.accepted("rehearsal"), *d.reasons),
     "time-expected": lambda d: _so(d.accepted("rehearsal"), d.expected_time),
     "grade": lambda d: _so(d.accepted("inventory") and d["inventory"]["plan"], *d.foreseen),
@@ -346,7 +374,12 @@ def wrong_claims(page: str, document: dict[str, Any]) -> dict[str, tuple[str, Re
     """Return each claim of a page that its evidence does not say, with what the evidence says."""
     evidence = Document(document)
     target = document["target"] or {}
-    names = (target.get("file"), document["backup_set"], *(str(name) for name in (document["rollback"] or {}).values()))
+    names = (
+        target.get("file"),
+        document["backup_set"],
+        document.get("next_command"),
+        *(str(name) for name in (document["rollback"] or {}).values()),
+    )
     wrong = {}
     for id, text in ClaimReader(page).claims.items():
         reading = READINGS[id](evidence)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.checks.aftercare import MISSING_TABLE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import DEFAULT_PLAN
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import NO_PROBLEM
 from sqlite_consolidate.report.evidence import Change, Comparison, KeyMapRecord, StageRecord
@@ -50,7 +51,17 @@ def scripted(folder: Path, mode: Mode) -> dict[str, Record]:
 
 def drawn() -> dict[str, Record]:
     """Return records by hand, of what scripts cannot make."""
-    return {**_migrations(), **_rehearsals(), **_stopped_runs(), **_checks(), **_rollbacks(), **_inventories()}
+    made = {**_migrations(), **_rehearsals(), **_stopped_runs(), **_checks(), **_rollbacks(), **_inventories()}
+    return {name: _with_next_command(record) for name, record in made.items()}
+
+
+def _with_next_command(record: Record) -> Record:
+    """Return a record with the command that follows a run with this end."""
+    accepted, stranded = record.verdict == "accepted", record.exit_code == ExitCode.INTERNAL
+    verb = record.mode.next_verb if accepted else Mode.ROLLBACK.verb if stranded else record.mode.verb
+    plan = str(record.extra.get("inventory", {}).get("plan", DEFAULT_PLAN))
+    named = f" --plan=/srv/workspace/{plan}" if plan != DEFAULT_PLAN else ""
+    return replace(record, next_command=f"pytest -m {verb} --workspace=/srv/workspace{named}" if verb else "")
 
 
 def _migrations() -> dict[str, Record]:
@@ -106,12 +117,26 @@ def _stopped_runs() -> dict[str, Record]:
     stopped = replace(refused, verdict="not shown", exit_code=ExitCode.INTERRUPTED)
     return {
         "stranded": replace(refused, exit_code=ExitCode.INTERNAL, put_back="2 files of workspace.db differ."),
+        "stranded, not tried": replace(refused, exit_code=ExitCode.INTERNAL, put_back=""),
         "interrupted early": replace(stopped, put_back="", criteria=refused.criteria[:3]),
         "interrupted": replace(stopped, criteria=()),
+        "interrupted in smoke tests": replace(stopped, criteria=_some_smoke_tests(), stages=_stopped_at_smoke(stopped)),
+        "failed after smoke tests": replace(refused, criteria=records.accepted().criteria),
         "terminated": replace(stopped, exit_code=ExitCode.TERMINATED, stages=unfinished.stages),
         "unfinished": unfinished,
         "unfinished, with command": replace(unfinished, rollback=records.accepted().rollback),
     }
+
+
+def _some_smoke_tests() -> tuple[Evidence, ...]:
+    """Return the entries of two smoke tests, of which only the first came to an end."""
+    return records.passed("smoke:first", "first"), records.not_examined("smoke:second", "not run: the run ended before")
+
+
+def _stopped_at_smoke(record: Record) -> tuple[StageRecord, ...]:
+    """Return the stages of a run that was stopped while its applications ran."""
+    stages = (replace(each, outcome="passed") for each in record.stages if each.id < "80-smoke")
+    return (*stages, StageRecord("80-smoke", "failed", 0.5))
 
 
 def _checks() -> dict[str, Record]:
@@ -144,7 +169,22 @@ def _rollbacks() -> dict[str, Record]:
     return {
         "rolled back": rollback,
         "rolled back, changes discarded": replace(rollback, findings=(discarded,)),
-        "rollback refused": replace(_refused_at_once(), mode=Mode.ROLLBACK, planned=(), stages=stages),
+        "rollback refused": replace(
+            _refused_at_once(),
+            mode=Mode.ROLLBACK,
+            planned=(),
+            stages=(StageRecord("97-rollback", "failed", 0.1),),
+            criteria=(records.failed("restored-exact", "workspace.db", "as it was", "changed since", "Look at it."),),
+        ),
+        "rollback stranded": replace(
+            rollback,
+            verdict="refused",
+            exit_code=ExitCode.INTERNAL,
+            put_back="2 files of workspace.db differ.",
+            criteria=(),
+            rollback={},
+        ),
+        "rollback unfinished": replace(rollback, verdict="not shown", finished="", criteria=(), rollback={}),
     }
 
 

@@ -147,6 +147,7 @@ def accepted() -> Record:
         smoke=(SmokeRecord("WMS CLI", "python -m wms task list", "exit status 0", 0.25, 2, 0, "t-1 open\nt-2 done\n"),),
         asked={f"smoke:{APPLICATION}": "WMS CLI works"},
         limits=("No log was watched for new errors: the plan names no [logs] files.",),
+        next_command="pytest -m verify --workspace=/srv/workspace",
     )  # fmt: skip
 
 
@@ -176,6 +177,7 @@ def refused() -> Record:
         ),
         archive={},
         diff="",
+        next_command="pytest -m migrate --workspace=/srv/workspace",
     )
 
 
@@ -195,6 +197,7 @@ def unfinished() -> Record:
         archive={},
         rollback={},
         diff="",
+        next_command="pytest -m migrate --workspace=/srv/workspace",
     )
 
 
@@ -234,6 +237,7 @@ def hostile() -> Record:
         backup_set=bad,
         archive={bad: bad},
         rollback={"command": bad, "drilled": bad},
+        next_command=bad,
         put_back=bad,
         diff=f"+++ {bad}.py\n+{bad}\n-{bad}\n",
         sql=(bad,),

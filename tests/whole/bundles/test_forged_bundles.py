@@ -133,12 +133,17 @@ def _other_way_back(command: str) -> Callable[[Any], None]:
     return lambda document: document["rollback"].update(command=command)
 
 
+def _other_next_step(command: str) -> Callable[[Any], None]:
+    return lambda document: document.update(next_command=command)
+
+
 @pytest.mark.parametrize(
     ("change", "subject"),
     [
         (_in_the_future, "finished"),
         (lambda document: document.update(run=document["run"].replace("migrate", "rollback")), "run: mode"),
         (_other_way_back("pytest -m rollback --workspace='/srv"), "rollback: command"),
+        (_other_next_step("pytest -m verify; rm -rf /srv"), "next_command"),
         *thorough(
             (_long_ago, "run: time"),
             (_ended_before, "finished"),
@@ -146,6 +151,7 @@ def _other_way_back(command: str) -> Callable[[Any], None]:
             (_other_way_back("rm -rf /srv/workspace"), "rollback: command"),
             (_other_way_back("pytest -m rollback --workspace=/srv; rm -rf /srv"), "rollback: command"),
             (_other_way_back("pytest -m rollback --rootdir=/elsewhere"), "rollback: command"),
+            (_other_next_step("pytest -m rollback --workspace=/srv"), "next_command"),
         ),
     ],
 )

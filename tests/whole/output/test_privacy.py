@@ -102,7 +102,7 @@ def _expect(workspace: Workspace) -> None:
 def test_accepted_runs_hold_no_value(workspace: Workspace, verbs: list[str]) -> None:
     """Rows without a parent and an application that prints them are in every kind of run.
 
-    The path of the workspace is only in the rollback command, which the operator copies.
+    The path of the workspace is only in the commands that the operator copies.
     """
     workspace.edit("consolidation.toml", f"'{CANARY[:6]}' + '{CANARY[6:]}'", "__import__('app.store').store.titles()")
     workspace.execute("old.db", f"UPDATE tasks SET title = '{CANARY}'")
@@ -112,9 +112,9 @@ def test_accepted_runs_hold_no_value(workspace: Workspace, verbs: list[str]) -> 
         assert ran.exit == 0, ran.text
         assert leaks(ran) == []
         if verb == "migrate":
-            command, root = ran.evidence["rollback"]["command"], workspace.root
-            assert str(root) in command
-            texts = {name: text.replace(command, "") for name, text in bundle(ran).items()}
+            commands, root = (ran.evidence["rollback"]["command"], ran.evidence["next_command"]), workspace.root
+            assert all(str(root) in command for command in commands)
+            texts = {name: text.replace(commands[0], "").replace(commands[1], "") for name, text in bundle(ran).items()}
             assert [name for name, text in texts.items() if str(root) in text or str(root.parent) in text] == []
 
 

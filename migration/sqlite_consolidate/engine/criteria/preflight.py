@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
 from sqlite_consolidate.engine.checks.lacking_objects import intact_text
 from sqlite_consolidate.engine.checks.open_files import OTHER_CONTAINERS, describe_unexamined
 from sqlite_consolidate.engine.code.remaining import remaining_observations
-from sqlite_consolidate.engine.run.request import call
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import NO_PROBLEM, Observation, equal, not_examined, not_required
 from sqlite_consolidate.plan.patterns import stated_rows
@@ -219,8 +219,7 @@ def rehearsed(run: RunResults) -> list[Observation]:
 
     The databases have been read before, so their content digests are compared with those of the rehearsal.
     """
-    settings = run.request.settings
-    subject, limit, known = settings.plan.name, run.plan.require_rehearsal, run.rehearsal.passed
+    subject, limit, known = run.request.settings.plan.name, run.plan.require_rehearsal, run.rehearsal.passed
     if run.is_rehearsal:
         return [not_required(subject, "this run is the rehearsal")]
     refusal = run.rehearsal.refusal
@@ -228,7 +227,7 @@ def rehearsed(run: RunResults) -> list[Observation]:
         reason = f"no report of one can be used: {refusal}" if refusal else "there is no report of one"
         return [not_required(subject, f"the plan demands no rehearsal, and {reason}")]
     expected = "none demanded by the plan" if limit is None else f"one that is at most {limit / 3600:g} h old"
-    hint = f"Rehearse: {call(settings.program, 'verify')} (reports in {settings.reports.name}), then migrate."
+    hint = f"Rehearse, then migrate: {run.request.command(Mode.REHEARSAL.verb)}"
     if known is None:
         observed = "no report of a passed rehearsal of exactly this plan" + (f": {refusal}" if refusal else "")
         return [Observation(subject, expected, observed, holds=False, todo=hint)]

@@ -174,7 +174,7 @@ class RunRequest:
     def recorded_command(self, verb: str) -> str:
         """Return the shell command that runs ``verb`` with this program, workspace and plan.
 
-        The evidence names no other folder of the machine.
+        The instructions in a backup set name no other folder of the machine, because they outlive the reports.
         """
         words = [*self.settings.program, verb]
         if not self.settings.sample:

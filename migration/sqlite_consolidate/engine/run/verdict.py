@@ -52,6 +52,23 @@ def exit_code(log: RunLog, *, has_acted: bool) -> ExitCode:
     return ExitCode.FAILED if has_acted or log.mode.only_judges else ExitCode.REFUSED
 
 
+def next_verb(log: RunLog, *, has_acted: bool) -> str:
+    """Return the verb of the command that follows a run, or an empty text.
+
+    Args:
+        log: Log of the run.
+        has_acted: Whether the run has begun to change files. An inventory has, if it wrote a plan.
+    """
+    if log.mode is Mode.BUNDLE:
+        return ""
+    is_incomplete = log.rolled_back is not None and not log.rolled_back.complete
+    if is_incomplete and log.mode is not Mode.REHEARSAL:
+        return Mode.ROLLBACK.verb
+    if not log.finished or verdict(log) != "accepted":
+        return log.mode.verb
+    return "" if log.mode is Mode.INVENTORY and not has_acted else log.mode.next_verb
+
+
 CHANGED = "The workspace was changed while the smoke tests ran."
 UNTOUCHED = "The workspace was not touched."
 _ON_COPIES = (Mode.REHEARSAL, Mode.SELFTEST)

@@ -156,7 +156,7 @@ class Call:
         A run that was refused before it began has its exit code and the sentences of the refusal.
         """
         from sqlite_consolidate.pytest_plugin.output.json_summary import json_summary
-        from sqlite_consolidate.pytest_plugin.output.summary import next_command
+        from sqlite_consolidate.pytest_plugin.output.summary import next_step
         from sqlite_consolidate.report.bundle import bundle_of
         from sqlite_consolidate.report.file_names import PAGE
 
@@ -166,7 +166,7 @@ class Call:
             return json.dumps({"verdict": word, "exit_code": code, "refusal": self._refusal.splitlines()}, indent=2)
         folder, record = session.request.folder, session.record()
         return json_summary(
-            record, report=folder / PAGE, bundle=bundle_of(record, folder), next_command=next_command(session, record)
+            record, report=folder / PAGE, bundle=bundle_of(record, folder), next_step=next_step(session, record)
         )
 
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
 
 
-def json_summary(record: Record, *, report: Path, bundle: Path | None, next_command: str) -> str:
+def json_summary(record: Record, *, report: Path, bundle: Path | None, next_step: str) -> str:
     """Return the summary of a run as one JSON object in ASCII.
 
     Args:
         record: The record of the run.
         report: The page of the run.
         bundle: The zip file of the run, or None if it has none.
-        next_command: Shell command that follows, or empty.
+        next_step: The command that follows and what to do before, or empty.
     """
     summary: dict[str, Any] = {
         "run": record.run,
@@ -51,6 +51,6 @@ def json_summary(record: Record, *, report: Path, bundle: Path | None, next_comm
             for item in (*list_findings(record.findings, "attention"), *list_findings(record.findings, "note"))
         ],
         "files": {"report": str(report), "bundle": str(bundle) if bundle else None, "backup_set": record.backup_set},
-        "commands": {"next": next_command, "rollback": record.rollback.get("command", "")},
+        "commands": {"next": next_step, "rollback": record.rollback.get("command", "")},
     }
     return json.dumps(summary, indent=2)

@@ -75,7 +75,7 @@ def _files_and_commands(session: Session, record: Record) -> list[tuple[str, str
         ("report", str(folder / PAGE)),
         ("bundle", str(bundle_of(record, folder) or "")),
         ("backup set", record.backup_set if mode is not Mode.REHEARSAL else ""),
-        ("next", next_command(session, record)),
+        ("next", next_step(session, record)),
         ("limits", " ".join(record.limits) if mode is Mode.BUNDLE else ""),
     ]
 
@@ -118,28 +118,17 @@ def _not_held(record: Record) -> list[list[str]]:
     return problems
 
 
-def _after_inventory(session: Session) -> str:
-    """Return the command that tries the proposed plan, after the decisions that it needs."""
-    inventory, request = session.run.log.extra["inventory"], session.request
-    if not session.run.has_acted:  # the run wrote no plan
-        return ""
-    decisions = inventory["decisions"]
-    first = f"decide the {counted(decisions, 'place')} in {inventory['plan']}, then run: " if decisions else ""
-    return first + request.command(session.run.log.mode.next_verb)
+def next_step(session: Session, record: Record) -> str:
+    """Return the command that follows a run and what to do before, or an empty text."""
+    return _before_command(session, record) + record.next_command if record.next_command else ""
 
 
-def next_command(session: Session, record: Record) -> str:
-    """Return the shell command that follows a run, or an empty text."""
-    from sqlite_consolidate.engine.run.modes import Mode
-
-    request, log = session.request, session.run.log
-    if log.mode is Mode.BUNDLE:
-        return ""
-    if log.rolled_back is not None and not log.rolled_back.complete:
-        return request.command("rollback")
+def _before_command(session: Session, record: Record) -> str:
+    """Return what an operator has to do before the command that follows."""
+    log = session.run.log
     if record.verdict != "accepted":
-        first = "" if log.interrupted is not None else "fix the problems above, then run: "
-        return first + request.command(log.mode.verb)
-    if log.mode is Mode.INVENTORY:
-        return _after_inventory(session)
-    return request.command(log.mode.next_verb) if log.mode.next_verb else ""
+        is_incomplete = log.rolled_back is not None and not log.rolled_back.complete
+        return "" if is_incomplete or log.interrupted is not None else "fix the problems above, then run: "
+    inventory = log.extra.get("inventory", {})
+    decisions = inventory.get("decisions", 0)
+    return f"decide the {counted(decisions, 'place')} in {inventory['plan']}, then run: " if decisions else ""

@@ -7,6 +7,8 @@ import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import PROGRAMS
 from sqlite_consolidate.report.file_names import MANIFEST, SQL
 from sqlite_consolidate.text import one_line
@@ -23,8 +25,8 @@ _SKEW = timedelta(hours=1)
 _UNMEASURED = 60.0
 """Seconds by which the stages together may exceed the run, because a clock may be set back meanwhile."""
 
-_OPTIONS: tuple[list[str], ...] = ([], ["--workspace"], ["--plan"], ["--workspace", "--plan"])
-"""Options of a rollback command, in their order."""
+_OPTIONS = ("--workspace", "--plan", "--reports", "--allowed-signers", "--originals")
+"""Options that a command can have, in their order."""
 
 _Pair = tuple[str, str, str]
 
@@ -36,7 +38,8 @@ def contradictions_of_identity(contents: BundleContents, record: Record) -> Iter
         yield "folder in the zip", record.run, one_line(contents.bundle.top)
     if contents.of_this_release:
         yield from _times(record)
-        yield from _rollback_command(record)
+        yield from _command("rollback: command", record.rollback.get("command", ""), (Mode.ROLLBACK.verb,))
+        yield from _command("next_command", record.next_command, _next_verbs(record))
         yield from _statements(contents.bundle.text(SQL), record)
 
 
@@ -67,23 +70,31 @@ def _times(record: Record) -> Iterator[_Pair]:
         yield "stages: seconds", f"at most {longest:g} together", f"{seconds:g}"
 
 
-def _rollback_command(record: Record) -> Iterator[_Pair]:
-    """Yield the rollback command if this project does not write such a command.
+def _next_verbs(record: Record) -> tuple[str, ...]:
+    """Return the verbs of which one can follow a run."""
+    accepted = record.verdict == "accepted"
+    incomplete = (Mode.ROLLBACK.verb,) if record.exit_code == ExitCode.INTERNAL else ()
+    return (record.mode.next_verb if accepted else record.mode.verb, *incomplete)
+
+
+def _command(subject: str, command: str, verbs: tuple[str, ...]) -> Iterator[_Pair]:
+    """Yield a command that this project does not write.
 
     The operator will copy and run it.
     """
-    command = record.rollback.get("command")
     if not command:
         return
     try:
         words = shlex.split(command)
     except ValueError:
         words = []
-    calls = [[*program, "rollback"] for program in PROGRAMS]
+    calls = [[*program, verb] for program in PROGRAMS for verb in verbs]
     given = [words[len(call) :] for call in calls if words[: len(call)] == call]
-    known = [[word.partition("=")[0] for word in options] in _OPTIONS for options in given]
+    options = [[word.partition("=")[0] for word in words] for words in given]
+    known = [names == [name for name in _OPTIONS if name in names] for names in options]
     if known != [True] or shlex.join(words) != command:
-        yield "rollback: command", "pytest -m rollback with its workspace and plan", one_line(command)
+        expected = f"pytest -m {' or '.join(verbs)} with its workspace and plan"
+        yield subject, expected, one_line(command)
 
 
 def _statements(log: str, record: Record) -> Iterator[_Pair]:

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 _MOST_FINDINGS = 7  # a page of them is still read
 _MOST_OBSTACLES = 7
 
+_OF_PAGE_ONE = {
+    "verdict": "The top of this page",
+    "attention": Place.ATTENTION.value,
+    "unchecked": "Not checked, and why",
+}
+"""Id and title of the sections of page one to which an answer can lead."""
+
 SECTIONS = (
     ("pictures", "Rows from the sources to the target", "flow"),
     ("inventory", "Databases in the workspace", "inventory"),
@@ -92,12 +99,13 @@ def questions(
     stated: Mapping[Place, list[Stated]], sections: Mapping[str, str], anchors: Mapping[str, str]
 ) -> list[QuestionOnPage]:
     """Return the questions that claims answer, in the order of page one."""
+    titles = {**_OF_PAGE_ONE, **sections}
     return [
         QuestionOnPage(
             text=place.value,
             claims=tuple(claims),
             proofs=tuple(dict.fromkeys(id for each in claims for id in each.claim.proofs if id in anchors)),
-            sections=tuple({id: sections[id] for each in claims if (id := each.claim.section) in sections}.items()),
+            sections=tuple({id: titles[id] for each in claims if (id := each.claim.section) in titles}.items()),
             is_way_back=place is Place.BACK,
             is_attention=place is Place.ATTENTION,
         )

@@ -44,6 +44,7 @@ class Claim:
         section: Section of the page that shows what it rests on.
         condition: Further condition.
         is_open: Whether a reader should take it as a warning.
+        has_command: Whether the sentence ends with the command that follows the run.
     """
 
     id: str
@@ -55,11 +56,13 @@ class Claim:
     section: str = ""
     condition: Callable[[Facts], bool] = lambda _: True
     is_open: bool = False
+    has_command: bool = False
 
     def holds(self, facts: Facts) -> bool:
         """Return whether the claim is so."""
         in_ending = self.endings is None or facts.ending in self.endings
-        return in_ending and facts.passed(*self.proofs) and self.condition(facts)
+        is_complete = bool(facts.record.next_command) or not self.has_command
+        return in_ending and is_complete and facts.passed(*self.proofs) and self.condition(facts)
 
 
 _ACCEPTED, _REHEARSED, _INTACT, _BACK = (
@@ -68,6 +71,7 @@ _ACCEPTED, _REHEARSED, _INTACT, _BACK = (
 _MOVED = (Ending.ACCEPTED, Ending.REHEARSED)
 _CHECKED = (Ending.INTACT, Ending.NOT_INTACT)
 _WORKING = (*_MOVED, Ending.INTACT, Ending.CONFIRMED)
+_OPEN = (Ending.ACCEPTED, Ending.STRANDED, Ending.UNFINISHED)
 _ENDED_EARLY = (Ending.FAILED, Ending.INTERRUPTED, Ending.NOT_SHOWN)
 _FAILING = (
     Ending.REFUSED, Ending.FAILED, Ending.STRANDED, Ending.UNREHEARSED, Ending.NOT_INTACT, Ending.NOT_CONFIRMED,
@@ -117,8 +121,11 @@ CLAIMS = (
           condition=lambda facts: facts.is_migration and not facts.record.put_back and facts.is_untouched),
     Claim("unfinished", _V, (Ending.UNFINISHED,), "finished", "The run had not ended when this page was written."),
     Claim("unfinished-next", _V, (Ending.UNFINISHED,), "mode",
-          "If its process has ended, the next pytest -m migrate finishes the run or rolls it back.",
-          condition=lambda facts: facts.is_migration),
+          "If its process has ended, this command finishes the run or rolls it back:",
+          condition=lambda facts: facts.is_migration, has_command=True),
+    Claim("unfinished-rollback", _V, (Ending.UNFINISHED,), "mode",
+          "If its process has ended, this command completes the rollback:",
+          condition=lambda facts: facts.is_rollback, has_command=True),
     Claim("intact", _V, _INTACT, "criteria",
           "The consolidated database is intact, and still has every table that the migration left.",
           ("target-right",)),
@@ -173,6 +180,10 @@ CLAIMS = (
     Claim("plan-written", _C, (Ending.FOUND,), "inventory", "The plan {plan} was written.", ("plan-proposed",),
           condition=lambda facts: bool(facts.values["plan"])),
     Claim("databases-unchanged", _C, (Ending.FOUND,), "criteria", "No database was changed.", ("only-looked",)),
+    Claim("change-open", _C, (Ending.STRANDED,), "exit_code",
+          "Not known, because the run ended{in_stage} without a complete rollback.", is_open=True),
+    Claim("change-unfinished", _C, (Ending.UNFINISHED,), "finished",
+          "Not known, because the run had not ended.", is_open=True),
     Claim("already-done", _C, (Ending.ALREADY,), "already", "Nothing, because there was nothing to do."),
     # Is anything lost?
     Claim("rows-compared", _L, _MOVED, "moves",
@@ -198,7 +209,7 @@ CLAIMS = (
           condition=lambda facts: facts.is_undone),
     Claim("nothing-begun", _L, (Ending.INTERRUPTED,), "put_back", "No. Nothing had been changed.",
           condition=lambda facts: facts.is_migration and not facts.record.put_back and facts.is_untouched),
-    Claim("backups-hold", _L, (Ending.STRANDED,), "backup_set",
+    Claim("backups-hold", _L, (Ending.STRANDED, Ending.UNFINISHED), "backup_set",
           "The backup set {backup_set} has every database as it was. Keep it.", ("backup-digest",), is_open=True),
     Claim("tables-there", _L, _CHECKED, "criteria", "{no} Every table that the migration left is still there.",
           ("target-right",)),
@@ -229,16 +240,19 @@ CLAIMS = (
           "Not with the consolidated database: {smoke_failed} of {smoke} {smoke_tests} failed.", section="smoke",
           condition=lambda facts: facts.smoke_failed, is_open=True),
     Claim("applications-unknown", _A, None, "criteria",
-          "Not known: {smoke_passed} of {smoke} {smoke_tests} passed, and {smoke_not_examined} did not come to an end, "
-          "because the run ended before.",
-          section="unchecked", condition=lambda facts: facts.smoke_open, is_open=True),
+          "Not known: {smoke_open}.", section="unchecked",
+          condition=lambda facts: facts.smoke_open and facts.starts_applications, is_open=True),
     Claim("old-applications", _A, _ENDED_EARLY, "put_back",
-          "The applications have their old databases and their old code again.", section="run",
+          "The rollback gave the applications their old databases and their old code, and started none of them.",
+          section="run",
           condition=lambda facts: facts.is_undone),
     Claim("no-applications", _A, None, "mode", "Not tested, because this run starts no application.",
           condition=lambda facts: not facts.starts_applications),
     Claim("applications-of-before", _A, _BACK, "criteria",
           "The applications have their old databases and their old code again.", ("restored-exact",)),
+    Claim("applications-before-failure", _A, (*_ENDED_EARLY, Ending.STRANDED, Ending.UNREHEARSED), "criteria",
+          "Not known: {smoke_passed} of {smoke} {smoke_tests} passed{on_copies}, before the run failed.",
+          section="smoke", condition=lambda facts: facts.smoke_all_passed, is_open=True),
     Claim("applications-unnamed", _A, None, "mode",
           "This is not known, because the plan has no smoke test and no application was started. To find out, add a "
           "[[smoke]] to the plan.",
@@ -255,21 +269,34 @@ CLAIMS = (
           "--discard-changes permits it to discard the new data. No date ends this, because the backup set and the "
           "archives stay until a person deletes them.",
           condition=lambda facts: facts.has_command),
-    Claim("tried", _B, _ACCEPTED, "rollback", "Tried: the rollback of this plan passed on copies, {drilled}.",
-          section="attempts", condition=lambda facts: bool(facts.record.rollback.get("drilled"))),
-    Claim("untried", _B, _ACCEPTED, "rollback", "Not tried: the rollback of this plan was not rehearsed on copies.",
-          condition=lambda facts: not facts.record.rollback.get("drilled"), is_open=True),
+    Claim("tried", _B, _OPEN, "rollback", "Tried: the rollback of this plan passed on copies, {drilled}.",
+          section="attempts", condition=lambda facts: facts.waits_for_rollback and facts.is_drilled),
+    Claim("untried", _B, _OPEN, "rollback", "Not tried: the rollback of this plan was not rehearsed on copies.",
+          condition=lambda facts: facts.waits_for_rollback and not facts.is_drilled, is_open=True),
     Claim("tried-on-copies", _B, _REHEARSED, "criteria",
           "Tried: the rollback passed on the copies. {restored} with the backup set passed.", ("restored-exact",)),
     Claim("went-back", _B, _ENDED_EARLY, "put_back",
           "No command is needed, because this run rolled everything back. So this run tried the rollback.",
           section="run",
           condition=lambda facts: facts.is_undone),
+    Claim("command-after-failure", _B, (Ending.STRANDED,), "rollback", "Run the command below.",
+          condition=lambda facts: facts.has_command, is_open=True),
+    Claim("rollback-again", _B, (Ending.STRANDED,), "next_command", "Run the rollback again:",
+          condition=lambda facts: facts.is_rollback, has_command=True, is_open=True),
     Claim("by-hand", _B, (Ending.STRANDED,), "backup_set",
-          "Start the same run again. If it fails again, ROLLBACK.md in {backup_set} says how to restore by hand.",
+          "If it fails, ROLLBACK.md in {backup_set} says how to restore by hand.",
           condition=lambda facts: bool(facts.record.backup_set), is_open=True),
+    Claim("tried-in-part", _B, (Ending.STRANDED,), "put_back",
+          "Tried: this run tried the rollback, and did not complete it.", section="run",
+          condition=lambda facts: facts.is_rollback or bool(facts.record.put_back), is_open=True),
     Claim("command", _B, (Ending.UNFINISHED,), "rollback", "Run the command below once the process has ended.",
           condition=lambda facts: facts.has_command),
+    Claim("no-command-yet", _B, (Ending.UNFINISHED,), "rollback",
+          "No rollback command is known, because this page was written before the backup set was complete.",
+          condition=lambda facts: facts.is_migration and not facts.has_command),
+    Claim("rollback-unfinished", _B, (Ending.UNFINISHED,), "mode",
+          "This run is the rollback. It was tried, and had not ended when this page was written.",
+          condition=lambda facts: facts.is_rollback, is_open=True),
     Claim("command-of-check", _B, _CHECKED, "rollback",
           "Run the command below. It restores databases, code and file names from {backup_set}, which this check does "
           "not examine.",
@@ -291,18 +318,22 @@ CLAIMS = (
     Claim("tried-in-earnest", _B, _BACK, "criteria",
           "Tried: this run restored everything. {restored} with the backup set passed.", ("restored-exact",)),
     Claim("rollback-open", _B, (Ending.NOT_ROLLED_BACK,), "criteria",
-          "Solve what is in the way, and start the rollback again.", section="verdict", is_open=True),
+          "Solve what is in the way, and start the rollback again:", section="verdict",
+          has_command=True, is_open=True),
+    Claim("rollback-untried", _B, (Ending.NOT_ROLLED_BACK,), "exit_code",
+          "Not tried, because the rollback was refused before it changed anything.",
+          condition=lambda facts: facts.is_refused_at_once, is_open=True),
     # What needs my attention?
     Claim("failures", _T, _FAILING, "criteria", "The failures at the top of this page come first.", section="verdict",
           condition=lambda facts: facts.failures > 0),
     Claim("decisions", _T, (Ending.FOUND,), "inventory",
-          "{decisions} of the plan wait for you. Each is a comment of {plan} that begins with # decide.",
+          "{decisions} for you. Each is a comment of {plan} that begins with # decide.",
           condition=lambda facts: facts.inventory_count("decisions") > 0, is_open=True),
     Claim("objections", _T, (Ending.FOUND,), "inventory",
           "A rehearsal would refuse the plan as it is: {objections}.",
           condition=lambda facts: facts.inventory_count("objections") > 0, is_open=True),
-    Claim("next", _T, None, "mode", "The next step is pytest -m {next_verb}{of_plan}.",
-          condition=lambda facts: facts.ending.tone == "good" and bool(facts.values["next_verb"])),
+    Claim("next", _T, None, "mode", "The next step is",
+          condition=lambda facts: facts.ending.tone == "good", has_command=True),
     Claim("effort-and-risk", _T, _REHEARSED, "findings",
           "Effort and risk of the migration are {effort_and_risk}.", section="notes"),
     Claim("time-expected", _T, _REHEARSED, "stages",
@@ -318,7 +349,8 @@ CLAIMS = (
           "Compared with the last run ({last_run}), no criterion, finding or table differs.",
           section="comparison", condition=lambda facts: facts.is_as_last),
     Claim("again", _T, (Ending.REFUSED, Ending.FAILED, Ending.UNREHEARSED, Ending.INTERRUPTED), "mode",
-          "To try again, run pytest -m {verb}.", condition=lambda facts: facts.is_migration or facts.is_rehearsal),
+          "To try again, run",
+          condition=lambda facts: facts.is_migration or facts.is_rehearsal, has_command=True),
     Claim("findings", _T, None, "findings", "These findings ask for your judgement:",
           condition=lambda facts: facts.attention > 0),
     Claim("nothing-to-judge", _T, None, "findings", "No finding asks for a decision.",
@@ -338,10 +370,15 @@ OTHERWISE = (
 
 @dataclass(frozen=True)
 class Stated:
-    """Hold a claim that is made of a record, and its sentence."""
+    """Hold a claim that is made of a record, and its sentence.
+
+    Attributes:
+        command: Command that the sentence ends with; empty for none.
+    """
 
     claim: Claim
     text: str
+    command: str = ""
 
 
 def claims_of(record: Record) -> dict[Place, list[Stated]]:
@@ -359,4 +396,5 @@ def claims_of(record: Record) -> dict[Place, list[Stated]]:
 
 
 def _state(claim: Claim, facts: Facts) -> Stated:
-    return Stated(claim, claim.text.format_map(facts.values).strip())
+    command = facts.record.next_command if claim.has_command else ""
+    return Stated(claim, claim.text.format_map(facts.values).strip(), command)

@@ -10,7 +10,6 @@ from sqlite_consolidate.engine.checks.aftercare import MISSING_TABLE
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.request import DEFAULT_PLAN
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.findings import STAGE_ERROR
 from sqlite_consolidate.observation import Outcome
@@ -73,6 +72,11 @@ class Facts:
         return self.record.mode is Mode.REHEARSAL
 
     @property
+    def is_rollback(self) -> bool:
+        """Return whether the run is the rollback of a migration."""
+        return self.record.mode is Mode.ROLLBACK
+
+    @property
     def is_untouched(self) -> bool:
         """Return whether nothing in the workspace changed while the run went on."""
         return not self.has_finding(WORKSPACE_CHANGED)
@@ -99,6 +103,16 @@ class Facts:
     def has_command(self) -> bool:
         """Return whether the record has a command that rolls the run back, and it can be needed."""
         return bool(rollback_command(self.record))
+
+    @property
+    def is_drilled(self) -> bool:
+        """Return whether a rehearsal has tried the rollback of this plan."""
+        return bool(self.record.rollback.get("drilled"))
+
+    @property
+    def waits_for_rollback(self) -> bool:
+        """Return whether a migration can be rolled back, and did not try that itself."""
+        return self.is_migration and not self.record.put_back
 
     @property
     def starts_applications(self) -> bool:
@@ -133,6 +147,19 @@ class Facts:
     def smoke(self) -> list[Outcome]:
         """Return the outcomes of the smoke tests."""
         return [outcome for criterion, outcome in self.outcomes.items() if criterion.startswith(SMOKE)]
+
+    def _smoke_in_words(self) -> str:
+        """Return how far the smoke tests were run of which one has no outcome."""
+        number, still_open = len(self.smoke), self.smoke.count(Outcome.NOT_EXAMINED)
+        running = {stage.id for stage in stages_of(self.record.mode) if stage.runs_applications}
+        was_begun = any(stage.id in running and stage.outcome != "not run" for stage in self.record.stages)
+        if still_open == number:
+            all_tests = "the smoke test" if number == 1 else f"none of {number:,} smoke tests"
+            verb = ("did not come" if number == 1 else "came") + " to an end"
+            was = "was not run" if number == 1 else "was run"
+            return f"{all_tests} {verb}" if was_begun else f"{all_tests} {was}, because the run ended before"
+        passed = f"{self.smoke.count(Outcome.PASSED):,} of {number:,} smoke tests passed"
+        return f"{passed}, and {still_open:,} did not come to an end"
 
     @cached_property
     def failures(self) -> int:
@@ -186,6 +213,7 @@ class Facts:
         for outcome in Outcome:
             yield f"smoke_{outcome.name.lower()}", f"{self.smoke.count(outcome):,}"
         yield "smoke_tests", "smoke test" if len(self.smoke) == 1 else "smoke tests"
+        yield "smoke_open", self._smoke_in_words()
         yield "on_copies", " on the copies" if self.is_rehearsal else ""
         yield "drilled", moment(record.rollback.get("drilled", ""))
         yield "backup_set", record.backup_set
@@ -201,16 +229,14 @@ class Facts:
         yield "effort_and_risk", grade_of_rehearsal(record, **figures, smoke=len(self.smoke))
         yield "last_run", record.last_run.run if record.last_run else ""
         yield "changes", changes_in_words(record.last_run) if record.last_run and record.last_run.changes else ""
-        yield "verb", record.mode.verb
-        yield "next_verb", record.mode.next_verb
 
     def _values_of_inventory(self) -> Iterator[tuple[str, str]]:
         yield "found", count_of(self.inventory_count("databases"), "database")
-        yield "decisions", count_of(self.inventory_count("decisions"), "decision")
+        decisions = self.inventory_count("decisions")
+        yield "decisions", f"{count_of(decisions, 'decision')} of the plan {'waits' if decisions == 1 else 'wait'}"
         yield "objections", count_of(self.inventory_count("objections"), "problem")
         plan = str(self._inventory.get("plan", ""))
         yield "plan", plan
-        yield "of_plan", f" with --plan={plan}" if plan not in ("", DEFAULT_PLAN) else ""
         untried = self._inventory.get("untried", [])
         yield "untried", f" Not tried yet: {join_names(untried)}." if untried else ""
         yield "grade", grade_of_inventory(self._inventory) if self.effort else ""
