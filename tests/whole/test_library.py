@@ -338,6 +338,7 @@ def _masked(value: Any) -> Any:
 def _masked_text(text: str) -> str:
     for pattern, word in (
         (r"\d{8}_\d{6}", "<run>"),
+        (r"--reports=\S+", "--reports=<folder>"),
         (r"\d+\.\d\d s\b", "<seconds>"),
         (r"\d+\.\d MB are free", "<free>"),
     ):
