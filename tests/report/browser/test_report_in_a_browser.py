@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from tests.support.reports.browser_reports import axe_violations
 from tests.support.reports.outcomes import DRAWN_IN_BROWSER
 from tests.support.thorough import thorough
 
@@ -147,14 +148,9 @@ def test_link_to_a_criterion_takes_off_the_filter(chromium: Browser, reports: di
 
 
 def violations(page: Page, **options: object) -> dict[str, list[object]]:
-    """Return the elements that violate each rule of axe.
-
-    The policy of the page has to be off, because it keeps every script out.
-    """
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    """Return the elements of a report that violate each rule of axe."""
     page.wait_for_selector("#results-table tbody", state="attached")
-    response = axe.run(page, options={"resultTypes": ["violations"], **options}).response
-    return {rule["id"]: [node["target"] for node in rule["nodes"]][:5] for rule in response["violations"]}
+    return axe_violations(page, **options)
 
 
 def test_keyboard_focus_skips_the_head_and_stays_visible(chromium: Browser, reports: dict[str, Path]) -> None:

@@ -11,10 +11,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.workspaces.whole_run import DEADLINE, REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from playwright.sync_api import Page
 
     from sqlite_consolidate.report.evidence import Record
 
@@ -82,3 +86,13 @@ def write_reports(folder: Path, records: dict[str, Record]) -> dict[str, Path]:
     reports = {name: folder / name / "out" / "audit.html" for name in records}
     assert all(report.is_file() for report in reports.values()), done.stdout + done.stderr
     return reports
+
+
+def axe_violations(page: Page, **options: object) -> dict[str, list[object]]:
+    """Return the elements that violate each rule of axe.
+
+    The policy of the page has to be off, because it keeps every script out.
+    """
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    response = axe.run(page, options={"resultTypes": ["violations"], **options}).response
+    return {rule["id"]: [node["target"] for node in rule["nodes"]][:5] for rule in response["violations"]}
