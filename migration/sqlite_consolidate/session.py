@@ -223,8 +223,8 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
     if verb == Mode.INVENTORY.verb:  # it needs no plan, and does not depend on earlier runs
         from sqlite_consolidate.inventory.inventory_run import InventoryRun
 
-        request = _with_unused_names(settings, RunRequest(Mode.INVENTORY, settings))
-        return Session(InventoryRun(request, hooks.on_progress), RecordContext(versions()))
+        run = InventoryRun(_with_unused_names(settings, RunRequest(Mode.INVENTORY, settings)), hooks.on_progress)
+        return Session(run, RecordContext(versions(), earlier_attempts(settings, None)))
     return _open_by_plan(settings, verb, hooks)
 
 

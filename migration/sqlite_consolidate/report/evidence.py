@@ -231,9 +231,9 @@ class Change:
     """Hold what a run has otherwise than the last one.
 
     Attributes:
-        kind: ``criterion``, ``finding`` or ``table``.
-        subject: Id of the criterion, id of the finding, or name of the table in the target.
-        before: Outcome, sentence or number of rows in the last run; empty if it had none.
+        kind: ``criterion``, ``finding`` or ``table``, and of an inventory ``database`` or ``number``.
+        subject: Id of the criterion or finding, name of the table in the target, or database or number.
+        before: Outcome, sentence, number of rows or number in the last run; empty if it had none.
         after: Likewise in this run.
     """
 

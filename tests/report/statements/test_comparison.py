@@ -19,7 +19,7 @@ from sqlite_consolidate.report.evidence_json import record_from_json, to_json
 from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.past_runs import past_runs
 from sqlite_consolidate.report.statements.comparison import compare_with_last_run
-from tests.support.reports.outcomes import with_outcome
+from tests.support.reports.outcomes import drawn, with_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +99,36 @@ def test_many_files_are_compared_by_their_sums(
     record = _after(tmp_path, last, replace(last, run=accepted.run, moves=last.moves[1:-1]))
 
     assert _changes(record) == [("table", first.into, "435 rows", "406 rows")]
+
+
+def test_inventory_is_compared_by_its_databases(tmp_path: Path) -> None:
+    """A file that is new, gone or filled, and the decisions of the plan are changes."""
+    inventory = drawn()["inventory"]
+    before, after = (
+        replace(inventory, extra={"inventory": inventory.extra["inventory"] | found})
+        for found in (
+            {"databases": [_database("a.db", "1"), _database("old.db", "1")], "decisions": 2},
+            {"databases": [_database("a.db", "4"), _database("new.db", "1")], "decisions": 1},
+        )
+    )
+    before = replace(before, run="20261121_120603-inventory", attempts=())
+
+    record = _after(tmp_path, before, after)
+
+    assert _changes(record) == [
+        ("database", "a.db", "source, 1 table, 1 row", "source, 1 table, 4 rows"),
+        ("database", "old.db", "source, 1 table, 1 row", ""),
+        ("database", "new.db", "", "source, 1 table, 1 row"),
+        ("number", "decisions of the plan", "2", "1"),
+    ]
+    assert not [subject for subject, _, _ in contradictions_of_attempts(record) if "last_run" in subject]
+
+
+def _database(file: str, rows: str) -> dict[str, Any]:
+    return {
+        "file": file, "kind": "database", "role": "live", "part": "source", "why": "", "size": 8192, "changed": "",
+        "features": [], "tables": {"t": rows}, "mentions": [], "open_in": [],
+    }  # fmt: skip
 
 
 def test_comparison_is_read_from_its_evidence(tmp_path: Path, accepted: Record) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.report.formatting import count_of
 from sqlite_consolidate.report.statements.comparison import facts_of
 from sqlite_consolidate.report.statements.endings import earlier_words
 
@@ -92,9 +91,8 @@ def _last_run(record: Record, last: Comparison) -> Iterator[_Pair]:
             if change.after and change.after not in sentences:
                 yield subject, "a finding of this run", change.after
         else:
-            expected = facts.criteria.get(change.subject, "")
-            if change.kind == "table":
-                expected = count_of(facts.tables[change.subject]) if change.subject in facts.tables else ""
+            values = facts.criteria if change.kind == "criterion" else facts.values.get(change.kind, {})
+            expected = values.get(change.subject, "")
             if change.after != expected:
                 yield subject, expected or "nothing", change.after or "nothing"
     for kind, number in Counter(change.kind for change in last.changes).items():

@@ -346,7 +346,7 @@ CLAIMS = (
     Claim("changed-since", _T, None, "last_run", "Different from the last run ({last_run}): {changes}.",
           section="comparison", condition=lambda facts: facts.has_changed_since),
     Claim("same-as-last", _T, None, "last_run",
-          "Compared with the last run ({last_run}), no criterion, finding or table differs.",
+          "Compared with the last run ({last_run}), no criterion, finding or {compared} differs.",
           section="comparison", condition=lambda facts: facts.is_as_last),
     Claim("again", _T, (Ending.REFUSED, Ending.FAILED, Ending.UNREHEARSED, Ending.INTERRUPTED), "mode",
           "To try again, run",

@@ -41,7 +41,8 @@ class ComparedFacts:
         mode: Its mode; None if an ``obstacle`` prevents every comparison.
         criteria: Criterion id to its outcome.
         findings: Id, subject and sentence of each finding.
-        tables: Table of the target to the rows that arrive in it.
+        values: Kind to subject to text: the rows that arrive in each table of the target, and each database and the
+            numbers of the plan that an inventory states.
         seconds: Stage that ran to its time.
     """
 
@@ -49,7 +50,7 @@ class ComparedFacts:
     obstacle: str = ""
     criteria: Mapping[str, str] = field(default_factory=dict)
     findings: _Findings = ()
-    tables: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -144,11 +145,32 @@ def facts_of(record: Record) -> ComparedFacts:
         raise ValueError("a stage has an impossible time")
     findings = tuple((finding.id, finding.subject, finding.sentence) for finding in record.findings)
     criteria = {id: outcome.value for id, outcome in outcomes(record).items()}
-    return ComparedFacts(record.mode, "", criteria, findings, tables, seconds)
+    values = {"table": {name: count_of(rows) for name, rows in tables.items()}, **_values_of_inventory(record)}
+    return ComparedFacts(record.mode, "", criteria, findings, values, seconds)
+
+
+def _values_of_inventory(record: Record) -> dict[str, dict[str, str]]:
+    """Return what an inventory states of each database and of its plan, nothing for another run."""
+    inventory = record.extra.get("inventory")
+    if inventory is None:
+        return {}
+    numbers = {"decisions of the plan": inventory["decisions"], "problems of the plan": len(inventory["objections"])}
+    return {
+        "database": {database["file"]: _database_in_words(database) for database in inventory["databases"]},
+        "number": {name: f"{number:,}" for name, number in numbers.items()} if inventory["plan"] else {},
+    }
+
+
+def _database_in_words(database: Mapping[str, Any]) -> str:
+    """Return the part, the tables and the rows of a database of an inventory."""
+    tables = database["tables"]
+    counts = [int(rows) for rows in tables.values() if rows.isdigit()]
+    words = [database["part"] or database["role"], count_of(len(tables), "table"), count_of(sum(counts))]
+    return ", ".join(words if len(counts) == len(tables) else words[:2])
 
 
 def _changes(before: ComparedFacts, after: ComparedFacts, mode: Mode, shown: Callable[[str], str]) -> Iterator[Change]:
-    """Yield the criteria that differ, then the findings, then the tables."""
+    """Yield the criteria that differ, then the findings, then the values of each kind."""
     common = {stage.id for stage in stages_of(mode)} & {stage.id for stage in stages_of(before.mode)}
     for id in dict.fromkeys((*before.criteria, *after.criteria)):
         then, now = before.criteria.get(id, ""), after.criteria.get(id, "")
@@ -156,10 +178,12 @@ def _changes(before: ComparedFacts, after: ComparedFacts, mode: Mode, shown: Cal
             yield Change("criterion", shown(id), then, now)
     earlier = tuple((id, shown(subject), shown(sentence)) for id, subject, sentence in before.findings)
     yield from _changed_findings(earlier, after.findings)
-    for table in dict.fromkeys((*before.tables, *after.tables)):
-        then, now = (count_of(rows[table]) if table in rows else "" for rows in (before.tables, after.tables))
-        if then != now:
-            yield Change("table", shown(table), then, now)
+    for kind in dict.fromkeys((*before.values, *after.values)):
+        texts, later = before.values.get(kind, {}), after.values.get(kind, {})
+        for subject in dict.fromkeys((*texts, *later)):
+            then, now = texts.get(subject, ""), later.get(subject, "")
+            if then != now:
+                yield Change(kind, shown(subject), then, now)
 
 
 def _changed_findings(before: _Findings, after: _Findings) -> Iterator[Change]:

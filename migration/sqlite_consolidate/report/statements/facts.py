@@ -228,6 +228,7 @@ class Facts:
         figures = {"references": self.references, "unmoved": self.unmoved, "findings": self.attention}
         yield "effort_and_risk", grade_of_rehearsal(record, **figures, smoke=len(self.smoke))
         yield "last_run", record.last_run.run if record.last_run else ""
+        yield "compared", "database" if self.record.mode is Mode.INVENTORY else "table"
         yield "changes", changes_in_words(record.last_run) if record.last_run and record.last_run.changes else ""
 
     def _values_of_inventory(self) -> Iterator[tuple[str, str]]:
