@@ -12,7 +12,8 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence_json import to_json
 from sqlite_consolidate.report.html.page import render_page
-from sqlite_consolidate.report.statements.claims import CLAIMS, OTHERWISE, Place, claims_of
+from sqlite_consolidate.report.statements.claim import Place
+from sqlite_consolidate.report.statements.claims import CLAIMS, OTHERWISE, claims_of
 from sqlite_consolidate.report.statements.endings import Ending, ending_of
 from tests.support.reports.claim_readings import READINGS, ClaimReader, wrong_claims
 from tests.support.reports.outcomes import drawn, scripted, with_outcome

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Attempt, Record
     from sqlite_consolidate.report.html.criteria_table import Line
     from sqlite_consolidate.report.questions import Answer
-    from sqlite_consolidate.report.statements.claims import Place, Stated
+    from sqlite_consolidate.report.statements.claim import Place, Stated
 
 _FOLDER = Path(__file__).with_name("templates")
 STYLES = tuple(_FOLDER / name for name in ("page.css", "pictures.css", "print.css"))

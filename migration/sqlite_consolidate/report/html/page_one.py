@@ -13,7 +13,7 @@ from sqlite_consolidate.report.formatting import last_line
 from sqlite_consolidate.report.html.criteria_table import Line
 from sqlite_consolidate.report.questions import unexamined
 from sqlite_consolidate.report.signing.plan_approval import approval_in
-from sqlite_consolidate.report.statements.claims import Place
+from sqlite_consolidate.report.statements.claim import Place
 from sqlite_consolidate.report.statements.facts import rollback_command
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.findings import ListedFinding
     from sqlite_consolidate.report.evidence import Record
-    from sqlite_consolidate.report.statements.claims import Stated
+    from sqlite_consolidate.report.statements.claim import Stated
 
 _MOST_FINDINGS = 7  # a page of them is still read
 _MOST_OBSTACLES = 7
