@@ -142,6 +142,11 @@ class Document:
         return [each["subject"] for each in entries if each["outcome"] == "failed" and "is missing" in each["observed"]]
 
     @property
+    def target_changed(self) -> bool:
+        """Return whether a table or object of the target is changed or missing."""
+        return bool(self.missing or self.kinds["table-changed-since"] or self.kinds["object-changed-since"])
+
+    @property
     def reasons(self) -> tuple[int, ...]:
         """Return the numbers of what makes a migration harder, without zeros."""
         kinds = {finding["id"] for finding in self["findings"] if finding["level"] == "attention"}
@@ -295,6 +300,7 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "archives-there": lambda d: _so(d.mode == "check" and d.passed("archives-unchanged")),
     "restored-exactly": lambda d: _so(d.passed("restored-exact") and not d.kinds["changes-discarded"]),
     "discarded": lambda d: _so(d.accepted("rollback") and d.kinds["changes-discarded"]),
+    "not-compared": lambda d: _so(d["already"] and not d.outcomes),
     "only-looked": lambda d: _so(d.accepted("inventory") and d.passed("only-looked")),
     "applications-work": lambda d: _so(
         d.verdict == _GOOD and set(d.smoke) == {"passed"}, d.smoke.count("passed"), len(d.smoke)
@@ -332,12 +338,14 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "rollback-unfinished": lambda d: _so(not d.finished and d.mode == "rollback"),
     "command": lambda d: _so(not d.finished and d["rollback"].get("command")),
     "command-of-check": lambda d: _so(d.mode == "check" and d["rollback"].get("command")),
-    "until-of-check": lambda d: _so(d.mode == "check" and d["rollback"].get("command")),
+    "until-of-check": lambda d: _so(d.mode == "check" and d["rollback"].get("command") and not d.target_changed),
+    "refused-by-changes": lambda d: _so(d.mode == "check" and d["rollback"].get("command") and d.target_changed),
     "untried-by-check": lambda d: _so(d.mode == "check" and d["rollback"].get("command")),
     "was-the-way-back": lambda d: _so(d.accepted("rollback")),
     "nothing-discarded": lambda d: _so(d.accepted("rollback") and not d.kinds["changes-discarded"]),
     "discarded-to-copy": lambda d: _so(d.accepted("rollback") and d["backup_set"] and d.kinds["changes-discarded"]),
-    "tried-in-earnest": lambda d: _so(d.passed("restored-exact"), d.entries("restored-exact")),
+    "tried-in-earnest": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact")),
+    "in-other-report": lambda d: _so(d["already"]),
     "rollback-open": lambda d: _so(d.refused("rollback") and " rollback" in d["next_command"]),
     "rollback-untried": lambda d: _so(d.refused("rollback") and d.at_once),
     "failures": lambda d: _so(d.verdict != _GOOD and d.failures),

@@ -27,7 +27,6 @@ _MOST_FINDINGS = 7  # a page of them is still read
 _MOST_OBSTACLES = 7
 
 _OF_PAGE_ONE = {
-    "verdict": "The top of this page",
     "attention": Place.ATTENTION.value,
     "unchecked": "Not checked, and why",
 }

@@ -281,6 +281,11 @@ class Facts:
         return sum(finding.count for finding in self.record.findings if finding.id == "table-changed-since")
 
     @property
+    def has_target_changed(self) -> bool:
+        """Return whether a check found the target other than the migration left it."""
+        return self.changed_tables > 0 or self.has_finding("object-changed-since") or bool(self.missing)
+
+    @property
     def has_changed_since(self) -> bool:
         """Return whether something differs from the last run of this kind."""
         return bool(self.record.last_run and self.record.last_run.changes)
