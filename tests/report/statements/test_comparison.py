@@ -105,8 +105,8 @@ def test_inventory_is_compared_by_its_databases(tmp_path: Path) -> None:
     """A file that is new, gone or filled, and the decisions of the plan are changes."""
     inventory = drawn()["inventory"]
     before, after = (
-        replace(inventory, extra={"inventory": inventory.extra["inventory"] | found})
-        for found in (
+        replace(inventory, extra={"inventory": inventory.extra["inventory"] | changed})
+        for changed in (
             {"databases": [_database("a.db", "1"), _database("old.db", "1")], "decisions": 2},
             {"databases": [_database("a.db", "4"), _database("new.db", "1")], "decisions": 1},
         )

@@ -31,7 +31,7 @@ def test_findings_that_ask_for_a_decision_come_first(accepted: Record) -> None:
     html = render_page(replace(accepted, findings=(note, error)))
 
     first_page, below = html.split(_END_OF_PAGE_ONE)
-    assert ": no room" in first_page
+    assert "no room" in first_page
     assert "a view was left (3 times)" in below
 
 

@@ -150,7 +150,10 @@ def facts_of(record: Record) -> ComparedFacts:
 
 
 def _values_of_inventory(record: Record) -> dict[str, dict[str, str]]:
-    """Return what an inventory states of each database and of its plan, nothing for another run."""
+    """Return what an inventory states of each database and of its plan.
+
+    Other runs state nothing.
+    """
     inventory = record.extra.get("inventory")
     if inventory is None:
         return {}
