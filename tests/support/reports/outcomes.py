@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import DEFAULT_PLAN
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import NO_PROBLEM
-from sqlite_consolidate.report.evidence import Change, Comparison, KeyMapRecord, StageRecord
+from sqlite_consolidate.report.evidence import Change, Comparison, Evidence, KeyMapRecord, StageRecord
 from tests.support.reports import records
 from tests.support.reports.scripted_run import ended, record_of_run, scripts
 
