@@ -124,6 +124,8 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "compared-after-rollback": lambda d: _so(d.undone),
     "nothing-begun": lambda d: _so(d.early),
     "backups-hold": lambda d: _so((d.exit == 3 or not d.finished) and d["backup_set"] and d.passed("backup-digest")),
+    "loss-open": lambda d: _so(d.exit == 3 and d.mode == "rollback" and d["backup_set"]),
+    "loss-unfinished": lambda d: _so(not d.finished and not d.passed("backup-digest")),
     "tables-there": lambda d: _so(d.mode == "check" and d.passed("target-right")),
     "rows-changed": lambda d: _so(d.kinds["table-changed-since"], d.kinds["table-changed-since"]),
     "rows-unchanged": lambda d: _so(not d.kinds["table-changed-since"] and d.passed("target-right")),
@@ -193,13 +195,20 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
         d["inventory"]["effort"]["tables"],
         max(1, round(d["inventory"]["effort"]["seconds"])),
     ),
+    "complete-first": lambda d: _so(d.exit == 3 and d.verdict != _GOOD),
+    "process-first": lambda d: _so(not d.finished),
     "decisions": lambda d: _so(d.inventory("decisions"), d.inventory("decisions")),
     "objections": lambda d: _so(d.inventory("objections"), d.inventory("objections")),
     "findings": lambda d: _so(d.attention),
     "changed-since": lambda d: _so(d["last_run"]["changes"], *d["last_run"]["numbers"].values()),
     "same-as-last": lambda d: _so(not d["last_run"]["changes"] and not d["last_run"]["obstacle"]),
     "nothing-to-judge": lambda d: _so(
-        not d.attention and not d.failures and not d.inventory("decisions") and not d.inventory("objections")
+        d.finished
+        and d.exit != 3
+        and not d.attention
+        and not d.failures
+        and not d.inventory("decisions")
+        and not d.inventory("objections")
     ),
     "headline": lambda d: _so(d["headline"], *_numbers(d["headline"])),
     "change-not-shown": lambda _: (),

@@ -157,7 +157,8 @@ class Facts:
             all_tests = "the smoke test" if number == 1 else f"none of {number:,} smoke tests"
             verb = ("did not come" if number == 1 else "came") + " to an end"
             was = "was not run" if number == 1 else "was run"
-            return f"{all_tests} {verb}" if was_begun else f"{all_tests} {was}, because the run ended before"
+            because = ", because the run ended before" if self.record.finished else ""
+            return f"{all_tests} {verb}" if was_begun else f"{all_tests} {was}{because}"
         passed = f"{self.smoke.count(Outcome.PASSED):,} of {number:,} smoke tests passed"
         return f"{passed}, and {still_open:,} did not come to an end"
 
@@ -300,7 +301,8 @@ class Facts:
     def needs_no_attention(self) -> bool:
         """Return whether nothing asks a reader for a decision."""
         marked = self.inventory_count("decisions") + self.inventory_count("objections")
-        return not self.attention and not self.failures and not marked
+        is_open = self.ending in (Ending.STRANDED, Ending.UNFINISHED)
+        return not self.attention and not self.failures and not marked and not is_open
 
     @property
     def is_about_databases(self) -> bool:
