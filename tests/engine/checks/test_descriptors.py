@@ -1,4 +1,4 @@
-"""Specify that a run refuses more databases than it can keep locked."""
+"""Specify the limits of a run in which databases are opened."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
+from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import KEPT_READERS
 from sqlite_consolidate.plan.patterns import expand
+from tests.support.databases import TARGET, Bench, source
 from tests.support.processes import run_in_child
 from tests.support.workspaces.pattern_plans import plan_of_pattern
 
@@ -34,3 +37,14 @@ def test_soft_limit_of_open_files_is_raised(tmp_path: Path, files: int, *, is_re
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == (64 if is_refused else needed)
 
     assert run_in_child(judge_under_limits) == 0
+
+
+def test_each_database_has_the_limits_of_the_run(bench: Bench) -> None:
+    """A signal of the run ends the reading of each."""
+    bench.database(TARGET, "CREATE TABLE t(v)")
+    bench.database("a.db", "CREATE TABLE t(v)")
+    limits = Limits()
+
+    inspected = inspect_databases(bench.plan(source("a.db", "t")), bench.root, bench.resources, limits)
+
+    assert [database.write_lock.limits is limits for database in inspected.databases] == [True, True]

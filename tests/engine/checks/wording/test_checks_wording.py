@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.checks.disk_space import DiskSpaceNeeded
 from sqlite_consolidate.engine.content.table_differences import differences_or_note
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
 from sqlite_consolidate.problem import Problem, ProblemError
-from tests.support.databases import TARGET, Bench, source, table
+from tests.support.databases import TARGET, Bench, source, table, whole_source
 from tests.support.workspaces.consolidated_by_hand import consolidated
 from tests.support.workspaces.two_sources import STAMP, execute, plan_of, plan_with
 
@@ -332,4 +332,15 @@ def test_disk_space_has_these_words() -> None:
     assert (
         str(DiskSpaceNeeded(backups=3_000_000, dumps=2_000_000, growth=1_000_000, scratch=500_000, rollback=200_000))
         == "6.0 MB are needed (backups 3.0 MB, dumps 2.0 MB, growth 1.0 MB), and 0.7 MB temporarily"
+    )
+
+
+def test_source_without_table_to_move_has_this_sentence(bench: Bench) -> None:
+    """The file is hardly the right one."""
+    bench.database("a.db", "PRAGMA user_version = 1")
+
+    [problem] = bench.problems(whole_source("a.db"))
+    assert problem == (
+        'sources-readable: a.db: tables = "*" moves no table, because there is none, or the plan leaves every one'
+        " behind. Correct the file, or remove the [[source]]. [no-such-table]"
     )
