@@ -320,6 +320,13 @@ def test_disk_with_too_little_space_is_refused(root: Path, file: str) -> None:
     assert not Ledger(root / SET).has("putting-back")
 
 
+def test_run_rolls_itself_back_whatever_space_is_free(root: Path) -> None:
+    """It has reserved the space, and tries in any case."""
+    forge(root, "workspace.db", {"size": shutil.disk_usage(root).free * 2})
+
+    assert roll_back(root, root / SET, change=ArchiveChange.KEPT).holds
+
+
 def test_manifest_that_contradicts_itself_is_refused(root: Path) -> None:
     """A digest of it that is wrong would be noticed only after the target was restored."""
     forge(root, "workspace.db", {"digest": "0" * 64})

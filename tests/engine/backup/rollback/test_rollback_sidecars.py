@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
 from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
 from tests.support.processes import die, run_in_child
@@ -120,6 +121,20 @@ def test_sidecar_of_target_not_created_stays(tmp_path: Path) -> None:
     roll_back(root, root / SET)
 
     assert (root / "workspace.db-journal").read_bytes() == b"foreign"
+
+
+@pytest.mark.parametrize("is_created", [True, False])
+def test_empty_target_is_removed_if_the_run_created_it(tmp_path: Path, *, is_created: bool) -> None:
+    """A run that was killed before its first table leaves an empty file."""
+    root = build_two_sources(tmp_path / "workspace", target=False)
+    consolidate(a_run(root), until=BACKUP)
+    (root / "workspace.db").touch()
+    if is_created:
+        Ledger(root / SET).note("creating-target", file="workspace.db")
+
+    roll_back(root, root / SET)
+
+    assert (root / "workspace.db").exists() is not is_created
 
 
 def test_journal_of_untouched_source_stays(tmp_path: Path) -> None:
