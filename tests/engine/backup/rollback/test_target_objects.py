@@ -12,7 +12,8 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects, object_changes, objects_of
 from sqlite_consolidate.engine.checks import aftercare as check
-from sqlite_consolidate.engine.sqlite.connections import open_memory, read_text_losslessly
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_memory, read_text_losslessly
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.workspaces.two_sources import STAMP, execute
 
 if TYPE_CHECKING:
@@ -104,3 +105,13 @@ def test_committed_target_has_no_change(consolidated_copy: Path) -> None:
     """The run writes nothing after its COMMIT."""
     assert committed_objects(Ledger(consolidated_copy / SET))
     assert rollback.changed_since(consolidated_copy, consolidated_copy / SET) == []
+
+
+def test_rollback_keeps_a_created_object(consolidated_copy: Path) -> None:
+    """The backup set gets the target with the object that an application has created since."""
+    execute(consolidated_copy / "workspace.db", "CREATE VIEW since AS SELECT 1")
+
+    rollback.roll_back(consolidated_copy, consolidated_copy / SET)
+
+    with open_for_inspection(consolidated_copy / SET / "databases/workspace-before-rollback.db") as con:
+        assert "since" in {view.name for view in read_schema(con).views}
