@@ -228,6 +228,25 @@ def test_manifest_with_path_outside_is_refused(root: Path, entry: str) -> None:
     assert victim.read_bytes() == b"theirs"
 
 
+def test_folder_that_leads_outside_is_refused(root: Path) -> None:
+    """A link has replaced the folder of the sources since the run."""
+    (root / "logs").rename(root.parent / "logs")
+    (root / "logs").symlink_to(root.parent / "logs")
+
+    with pytest.raises(ProblemError) as caught:
+        roll_back(root, root / SET)
+
+    assert set(caught.value.ids) == {"manifest-outside"}
+    assert not Ledger(root / SET).has("putting-back")
+
+
+def test_ledger_may_name_no_file_of_archiving(root: Path) -> None:
+    """Such a line says that the run has begun to archive."""
+    Ledger(root / SET).note("archiving")
+
+    assert roll_back(root, root / SET).holds
+
+
 @pytest.mark.parametrize(
     ("event", "files"),
     [
