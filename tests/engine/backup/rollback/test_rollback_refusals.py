@@ -325,9 +325,9 @@ def test_folder_that_is_missing_is_refused(root: Path) -> None:
     refused(root, ("no-folder", "logs"))
 
 
-@pytest.mark.parametrize("file", ["logs/tasks.db", "workspace.db"])
+@pytest.mark.parametrize("file", ["logs/tasks.db", "workspace.db", "app/tasks.py"])
 def test_disk_with_too_little_space_is_refused(root: Path, file: str) -> None:
-    """The backup of a deleted archive or of the target is larger than what is free."""
+    """The backup of an archive, of the target or of a code file is larger than what is free."""
     (root / ARCHIVED).unlink()
     free = shutil.disk_usage(root).free
     forge(root, file, {"size": free * 2})
@@ -354,10 +354,10 @@ def test_manifest_that_contradicts_itself_is_refused(root: Path) -> None:
 
 
 def forge(root: Path, file: str, facts: dict[str, object]) -> None:
-    """State other facts of a database in the manifest, whose new digest the ledger gets."""
+    """State other facts of a file in the manifest, whose new digest the ledger gets."""
     path, ledger = root / SET / manifest.NAME, Ledger(root / SET)
     document = json.loads(path.read_bytes())
-    next(entry for entry in document["databases"] if entry["file"] == file).update(facts)
+    next(entry for entry in (*document["databases"], *document["code"]) if entry["file"] == file).update(facts)
     sealed = digest_file(path)
     path.write_text(json.dumps(document))
     ledger.path.write_text(ledger.path.read_text().replace(sealed, digest_file(path)))
