@@ -324,7 +324,7 @@ def test_plan_with_mistakes_leaves_other_criteria_unexamined(root: Path) -> None
 
 
 def test_mistake_in_a_plan_hides_no_missing_file(root: Path) -> None:
-    """All problems are reported at once, as far as they can be seen without a valid plan."""
+    """All problems are reported together, as far as they can be seen without a valid plan."""
     request = a_request(root)
     sources = "".join(f'[[source]]\nname = "{name}"\nfile = "{file}"\n' for name, file in MISSING.items())
     request.settings.plan.write_text(

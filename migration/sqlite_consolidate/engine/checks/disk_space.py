@@ -77,7 +77,7 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
     temporary_folder = tempfile.gettempdir()
     has_separate_temporary_disk = Path(temporary_folder).stat().st_dev != root.stat().st_dev
     # A dump is loaded beside the backups, before the target grows; an archive is restored in the temporary folder. Two
-    # dumps that are loaded at once fit in, because growth and rollback together are at least all databases.
+    # dumps that are loaded at the same time fit in, because growth and rollback together are at least all databases.
     dump_scratch = max(0, needed.scratch - needed.growth if plan.dump else 0)
     # An archive is restored while the space for the rollback is reserved.
     temporary_bytes = (

@@ -30,7 +30,7 @@ PROGRAMS = (PYTEST, CONSOLE, SQLITE_UTILS)
 
 
 def call(program: tuple[str, ...], verb: str) -> str:
-    """Return how an operator of one of :data:`PROGRAMS` starts a verb, without options."""
+    """Return the command by which an operator of one of the programs starts a verb."""
     return shlex.join([*program, verb])
 
 
