@@ -21,8 +21,8 @@ _LINE = b"sqlite-consolidate: interrupted by SIGINT before a run began.\n"
 def end_at_interrupt() -> Callable[[], None]:
     """Let Ctrl-C end this process with one line, until a run has handlers of its own.
 
-    The process ends immediately, because an exception in an import can be caught, and changed, by the importing module. A
-    handler of another program stays, and so does an ignored signal.
+    The process ends immediately, because the importing module can catch and change an exception in an import. A handler
+    of another program stays, and so does an ignored signal.
 
     Returns:
         What restores the handler of Python.
