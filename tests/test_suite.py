@@ -105,6 +105,7 @@ def test_module_has_a_test_in_a_bare_run() -> None:
 
     assert {str(path.relative_to(HERE)) for path in left_out} == {
         "fleet/test_several_hosts.py",
+        "report/browser/test_lists_in_a_browser.py",
         "report/browser/test_report_in_a_browser.py",
         "robustness/exactness/test_random_bundles.py",
         "whole/output/test_memory_of_many_files.py",
