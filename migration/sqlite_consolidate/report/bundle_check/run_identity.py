@@ -38,7 +38,7 @@ def contradictions_of_identity(contents: BundleContents, record: Record) -> Iter
         yield "folder in the zip", record.run, one_line(contents.bundle.top)
     if contents.of_this_release:
         yield from _times(record)
-        yield from _command("rollback: command", record.rollback.get("command", ""), (Mode.ROLLBACK.verb,))
+        yield from _command("rollback: command", record.rollback.get("command", ""), {Mode.ROLLBACK.verb})
         yield from _command("next_command", record.next_command, _next_verbs(record))
         yield from _statements(contents.bundle.text(SQL), record)
 
@@ -70,14 +70,14 @@ def _times(record: Record) -> Iterator[_Pair]:
         yield "stages: seconds", f"at most {longest:g} together", f"{seconds:g}"
 
 
-def _next_verbs(record: Record) -> tuple[str, ...]:
+def _next_verbs(record: Record) -> set[str]:
     """Return the verbs of which one can follow a run."""
     accepted = record.verdict == "accepted"
-    incomplete = (Mode.ROLLBACK.verb,) if record.exit_code == ExitCode.INTERNAL else ()
-    return (record.mode.next_verb if accepted else record.mode.verb, *incomplete)
+    incomplete = {Mode.ROLLBACK.verb} if record.exit_code == ExitCode.INTERNAL else set()
+    return {record.mode.next_verb if accepted else record.mode.verb, *incomplete}
 
 
-def _command(subject: str, command: str, verbs: tuple[str, ...]) -> Iterator[_Pair]:
+def _command(subject: str, command: str, verbs: set[str]) -> Iterator[_Pair]:
     """Yield a command that this project does not write.
 
     The operator will copy and run it.
@@ -93,7 +93,7 @@ def _command(subject: str, command: str, verbs: tuple[str, ...]) -> Iterator[_Pa
     options = [[word.partition("=")[0] for word in words] for words in given]
     known = [names == [name for name in _OPTIONS if name in names] for names in options]
     if known != [True] or shlex.join(words) != command:
-        expected = f"pytest -m {' or '.join(verbs)} with its workspace and plan"
+        expected = f"pytest -m {' or '.join(sorted(verbs))} with its workspace and plan"
         yield subject, expected, one_line(command)
 
 
