@@ -25,7 +25,7 @@ _WORKING = (*_MOVED, Ending.INTACT, Ending.CONFIRMED)
 _OPEN = (Ending.ACCEPTED, Ending.STRANDED, Ending.UNFINISHED)
 _ENDED_EARLY = (Ending.FAILED, Ending.INTERRUPTED, Ending.NOT_SHOWN)
 _FAILING = (
-    Ending.REFUSED, Ending.FAILED, Ending.STRANDED, Ending.UNREHEARSED, Ending.NOT_INTACT, Ending.NOT_CONFIRMED,
+    Ending.REFUSED, Ending.FAILED, Ending.UNREHEARSED, Ending.NOT_INTACT, Ending.NOT_CONFIRMED,
     Ending.NOT_ROLLED_BACK,
 )  # fmt: skip
 _V, _C, _L, _A, _B, _T = Place
