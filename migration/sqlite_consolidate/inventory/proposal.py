@@ -43,6 +43,7 @@ class ProposedMap:
         is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
         is_index: True for a search index that is moved as a declaration and rebuilt.
         stores_rows: True for a search index that could be copied as well, because it stores its rows.
+        create: Declaration with the columns of all sources of the table, where the first one lacks some; else empty.
     """
 
     name: str
@@ -71,6 +72,7 @@ class ProposedMap:
     is_stamp: bool = False
     is_index: bool = False
     stores_rows: bool = False
+    create: str = ""
 
     def of_file(self, earlier: tuple[str, ...], files: tuple[str, ...]) -> ProposedMap:
         """Return the mapping of one file of a pattern, without policies and new keys.
@@ -156,7 +158,7 @@ class ProposedSource:
             or bool(
                 table_map.on_conflict or table_map.match or table_map.keys or table_map.rowids or table_map.is_index
             )
-            or bool(table_map.notes or table_map.decide or (self.keys and table_map.refers))
+            or bool(table_map.create or table_map.notes or table_map.decide or (self.keys and table_map.refers))
         )
 
     def subjects(self, table: str) -> frozenset[str]:

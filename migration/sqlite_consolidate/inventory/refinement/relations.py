@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
@@ -57,9 +57,8 @@ def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedM
         reason: Why the tables cannot be one.
     """
     into = f"{source}_{table_map.name}"
-    return replace(
-        table_map, into=into, shared=(), apart=reason, on_conflict="", collision="", match=(), keys="", rowids=""
-    )
+    merged = replace(table_map, create="", shared=(), on_conflict="", collision="", match=(), keys="", rowids="")
+    return replace(merged, into=into, apart=reason)
 
 
 def keep_related_together(proposal: Proposal) -> Proposal:
@@ -75,7 +74,22 @@ def keep_related_together(proposal: Proposal) -> Proposal:
             maps = separated
         sources.append(replace(source, maps=maps))
         earlier[source.file] = _names(maps)
-    return replace(proposal, sources=tuple(sources))
+    return replace(proposal, sources=_without_single_creates(sources))
+
+
+def _without_single_creates(sources: Sequence[ProposedSource]) -> tuple[ProposedSource, ...]:
+    """Return the sources without the declarations for several of them where only one is left."""
+    merged = Counter(folded(table_map.into) for source in sources for table_map in source.maps)
+    return tuple(
+        replace(
+            source,
+            maps=tuple(
+                replace(each, create="") if each.create and merged[folded(each.into)] == 1 else each
+                for each in source.maps
+            ),
+        )
+        for source in sources
+    )
 
 
 def _names(maps: tuple[ProposedMap, ...]) -> Names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from sqlite_consolidate.inventory.inspection import CountedTable
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.proposal import ProposedLeave, ProposedMap
 from sqlite_consolidate.inventory.refinement.relations import keep_separate
-from sqlite_consolidate.inventory.sources.table_versions import fits_into
+from sqlite_consolidate.inventory.sources.table_versions import create_text, fits_into, is_part, unite
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class TableNaming:
             databases: The target, and each source.
         """
         self._databases = {database.file: database for database in databases}
+        self._versions: dict[str, list[tuple[Database, Table]]] = defaultdict(list)
+        for database in self._databases.values():
+            for table in database.tables_with_rows:
+                self._versions[folded(table.name)].append((database, table.table))
+        self._united: dict[str, Table] = {}
         self._taken: dict[str, tuple[str, CountedTable]] = {
             folded(table.name): (target.file, table) for table in target.tables
         }
@@ -55,8 +61,11 @@ class TableNaming:
         if is_stamp and inner and table.stamp is None:
             return _leave_stamp(table.name)
         if first_file == family.file:
-            return replace(table_map, on_conflict="skip-identical") if is_stamp and inner else table_map
-        if not fits_into(table.table, first_table.table):
+            if is_stamp:
+                return replace(table_map, on_conflict="skip-identical") if inner else table_map
+            return replace(table_map, create=self._unite(family.file, table.table))
+        united = self._united.get(folded(table.name))
+        if not (is_part(table.table, united) if united else fits_into(table.table, first_table.table)):
             difference = _difference(first_table.table, table.table)
             reason = f"{table.name} is declared differently in {first_file} ({difference})."
             is_older = fits_into(first_table.table, table.table)
@@ -84,6 +93,32 @@ class TableNaming:
             return ProposedMap(table.name, table.name, table.rows_text)
         return ProposedLeave(table.name, f"it has no rows, and {first_file} has a table of this name")
 
+    def _unite(self, file: str, first: Table) -> str:
+        """Return the declaration of a new table with the columns of all files.
+
+        It is empty if the first file has them all, or if a view or a trigger uses the table, because the run moves
+        these only with the declaration of their own file.
+        """
+        name = folded(first.name)
+        versions = [(each, table) for each, table in self._versions[name] if each.file != file]
+        if all(fits_into(table, first) for _, table in versions):
+            return ""
+        united = first
+        for database, table in versions:
+            if not self._difference_of_programs(file, database.file):
+                united = unite(united, table) or united
+        if same_statement(united.sql, first.sql) or self._is_used(name):
+            return ""
+        self._united[name] = united
+        return create_text(united)
+
+    def _is_used(self, name: str) -> bool:
+        """Return whether a view or a trigger of a source uses a table."""
+        return any(
+            database.schema.triggers_on(name) or any(name in names for names in database.joined)
+            for database, _ in self._versions[name]
+        )
+
     def _difference_of_programs(self, first: str, second: str) -> str:
         """Return why two files belong to different programs, or an empty text."""
         if (first, second) not in self._differences:
@@ -99,7 +134,8 @@ class TableNaming:
             {folded(each.name): each.table for each in database.tables if not is_migration_stamp(each.name)}
             for database in (self._databases[first], self._databases[second])
         ]
-        common = sum(fits_into(tables[1][name], table) for name, table in tables[0].items() if name in tables[1])
+        pairs = [(table, tables[1][name]) for name, table in tables[0].items() if name in tables[1]]
+        common = sum(fits_into(second, first) or bool(unite(first, second)) for first, second in pairs)
         smaller = min(map(len, tables))
         return f"{first} shares {common} of {counted(smaller, 'table')} with it." if 2 * common < smaller else ""
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.schema.declarations import table_declarations
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
-from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
     from sqlite_consolidate.inventory.sources.families import Family
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 def richest_first(families: Sequence[Family]) -> list[Family]:
@@ -51,3 +57,56 @@ def fits_into(table: Table, first: Table) -> bool:
         and (table.strict, table.without_rowid, set(keys_of(table)), set(table.foreign_keys))
         == (first.strict, first.without_rowid, set(keys_of(first)), set(first.foreign_keys))
     )
+
+
+def unite(first: Table, second: Table) -> Table | None:
+    """Return a table with the columns and indexes of two tables, or None.
+
+    One of them fits into the other, or both have the same constraints, and in common more than half of the columns of
+    the smaller one. The columns that the wider one lacks stand last.
+    """
+    wide, other = (second, first) if fits_into(first, second) else (first, second)
+    known = {folded(column.name) for column in wide.columns}
+    further = [column for column in other.columns if folded(column.name) not in known]
+    common = len(other.columns) - len(further)
+    is_like = 2 * common > min(len(wide.columns), len(other.columns)) and _constraints(wide) == _constraints(other)
+    if wide.kind != "table" or wide.name != other.name or not (is_like or fits_into(other, wide)):
+        return None
+    indexes = {folded(index.name): index.sql for table in (other, wide) for index in table.indexes if index.sql}
+    try:
+        with closing(open_memory()) as con:
+            con.execute(wide.sql)
+            for column in further:
+                con.execute(f"ALTER TABLE {quoted(wide.name)} ADD COLUMN {_definition(column)}")
+            for sql in indexes.values():
+                con.execute(sql)
+            united = read_schema(con).tables[wide.name]
+    except sqlite3.Error:  # a function that only its application has, or a column that no row can have later
+        return None
+    return united if is_part(first, united) and is_part(second, united) else None
+
+
+def is_part(table: Table, united: Table) -> bool:
+    """Return whether a table fits into another one, which has all of its indexes."""
+    indexes = {folded(index.name): index.sql for index in united.indexes}
+    return fits_into(table, united) and all(
+        same_statement(indexes.get(folded(index.name), ""), index.sql) for index in table.indexes if index.sql
+    )
+
+
+def create_text(table: Table) -> str:
+    """Return the statements that create a table with its indexes.
+
+    Each separator begins with a line end, because a statement can end with a comment.
+    """
+    return "\n; ".join([table.sql, *(index.sql for index in table.indexes if index.sql)])
+
+
+def _constraints(table: Table) -> dict[str, set[str]]:
+    return {kind: set(clauses) for kind, clauses in table_declarations(table, Schema({}, (), ())).items()}
+
+
+def _definition(column: Column) -> str:
+    constraint = " NOT NULL" if column.notnull else ""
+    default = f" DEFAULT ({column.default})" if column.default is not None else ""
+    return f"{quoted(column.name)} {column.type}{constraint}{default}"
