@@ -80,13 +80,15 @@ def large_report(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def sample_reports(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return the report of an accepted, a failed and a refused migration of the sample."""
+    """Return the report of an accepted, a failed, an interrupted and a refused migration of the sample."""
     assert chromium.is_connected()
     folder = tmp_path_factory.mktemp("samples")
     failing = '\n[[smoke]]\nname = "Failing"\npython = "raise SystemExit(3)"\n'
+    ending = '\n[[smoke]]\nname = "Ending"\npython = "import os; os.kill(os.getppid(), 15); input()"\n'
     return {
         "accepted": _report_of_sample(folder / "accepted"),
         "failed": _report_of_sample(folder / "failed", plan=failing),
+        "interrupted": _report_of_sample(folder / "interrupted", plan=ending),
         "refused": _report_of_sample(folder / "refused", lost="workspace.db"),
     }
 

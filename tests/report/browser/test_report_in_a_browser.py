@@ -179,7 +179,7 @@ def test_printed_pages_name_the_run_and_their_number(chromium: Browser, reports:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("ending", "most"), [("accepted", 12), ("failed", 4), ("refused", 4)])
+@pytest.mark.parametrize(("ending", "most"), [("accepted", 12), ("failed", 4), ("interrupted", 4), ("refused", 4)])
 def test_printed_sample_has_few_and_whole_pages(
     chromium: Browser, sample_reports: dict[str, Path], ending: str, most: int
 ) -> None:
