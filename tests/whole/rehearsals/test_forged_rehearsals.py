@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +13,11 @@ import pytest
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.stages import ROLLBACK
 from sqlite_consolidate.plan.loader import load, sha256
+from sqlite_consolidate.pytest_plugin.output.terminal import StageLines
 from sqlite_consolidate.report.rehearsals import last_rehearsal
+from sqlite_consolidate.session import open_session
 from tests.support.reports.forgery import entry_of, forge, read, shift_earlier, update_digests, write
 from tests.support.thorough import thorough
 from tests.support.workspaces.one_source import build_one_source
@@ -124,6 +128,20 @@ def test_honest_rehearsal_counts_also_when_sealed_anew(rehearsed: Workspace, rep
     assert last.passed is not None
     assert (last.passed.run, last.refusal) == (report(reports).name, "")
     assert set(last.passed.digests) == {"main.db", "old.db"}
+
+
+def test_progress_reads_no_report_a_second_time(rehearsed: Workspace, reports: Path) -> None:
+    """Reading it takes as much memory as the run, which has begun by then."""
+    session = open_session(asked(rehearsed, reports).settings, "migrate")
+    try:
+        shutil.rmtree(report(reports))
+        terminal = SimpleNamespace(_tw=SimpleNamespace(fullwidth=80), isatty=False)
+        lines = StageLines(session, terminal, shown=True)
+        lines._stage = ROLLBACK.id  # noqa: SLF001 -- pytest would set it when the stage begins
+
+        assert lines._expected() is not None  # noqa: SLF001 -- a thread asks for it after seconds
+    finally:
+        session.end()
 
 
 @pytest.mark.parametrize(

@@ -73,13 +73,15 @@ class StageLines:
     def _expected(self) -> float | None:
         """Return the seconds that the stage took in the last rehearsal of this plan.
 
-        Reports are read once, and only if needed.
+        Reports are read only if the run itself has not read them.
         """
         if self._rehearsed is None:
+            from sqlite_consolidate.engine.run.results import RunResults
             from sqlite_consolidate.report.rehearsals import last_rehearsal
 
-            last = last_rehearsal(self._session.request).passed
-            self._rehearsed = last.seconds if last else {}
+            run = self._session.run
+            last = run.rehearsal if isinstance(run, RunResults) else last_rehearsal(run.request)
+            self._rehearsed = last.passed.seconds if last.passed else {}
         return self._rehearsed.get(self._stage)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
