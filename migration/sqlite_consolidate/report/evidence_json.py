@@ -114,7 +114,11 @@ def evidence_pieces(record: Record) -> Iterator[bytes]:
 
 
 def record_from_json(document: dict[str, Any]) -> Record:
-    """Return the record in a document of schema 1 or 2, without what ``LEFT_OUT`` names."""
+    """Return the record in a document of schema 1 or 2, without what ``LEFT_OUT`` names.
+
+    Raises:
+        ValueError: An item that stands for many files is not one of this release.
+    """
     document = unfold_document(document)
     values: dict[str, Any] = {name: document[name] for name in _UNCHANGED}
     for name, kind in _LISTS.items():
@@ -246,15 +250,15 @@ def _read(kind: type, item: dict[str, Any]) -> Any:
     return kind(**values | {name: enum(values[name]) for name, enum in enums.items()})
 
 
-def _items(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def _items(document: dict[str, Any], name: str) -> Iterable[dict[str, Any]]:
     """Return the items of a list in the form of schema 2.
 
     A key that was added to a schema later may be missing.
     """
-    items: list[Any] = document.get(name, [])
+    items: Iterable[Any] = document.get(name, [])
     if name in ("moves", "planned"):
         files = {source["name"]: source["file"] for source in document["sources"]}
-        return [{**item, "subject": f"{files.get(item['source'], '')}:{item['table']}"} for item in items]
+        return ({**item, "subject": f"{files.get(item['source'], '')}:{item['table']}"} for item in items)
     if document["schema"] == SCHEMA:
         return items
     if name == "findings":

@@ -76,7 +76,10 @@ class _File:
 
     def specific(self, text: str) -> str:
         """Return a text of this file."""
-        return _TOKEN.sub(lambda match: self.texts[match[0]] or match[0], text) if "{" in text else text
+        if "{" not in text:
+            return text
+        texts = self.texts
+        return texts.get(text) or _TOKEN.sub(lambda match: texts[match[0]] or match[0], text)
 
 
 class FilesOfPatterns:
@@ -165,8 +168,11 @@ def fold_document(document: Item, files: FilesOfPatterns | None = None) -> Item:
 def unfold_document(document: Item) -> Item:
     """Return a document of evidence with an item for each file.
 
+    Its lists are iterators, which are read once. Their items are made when they are read, because there may be very
+    many files.
+
     Raises:
-        ValueError: A folded item is not one of this release, or there are too many.
+        ValueError: A folded item is not one of this release, or there are too many. An iterator raises it as well.
     """
     files = _files_of(document)
     number = sum(
@@ -175,7 +181,7 @@ def unfold_document(document: Item) -> Item:
     if number > _MOST_UNFOLDED:
         raise ValueError(f"{number} items of files are too many")
     unfolded = {
-        name: [item for folded in document[name] for item in _unfold(folded, files)]
+        name: (item for folded in document[name] for item in _unfold(folded, files))
         for name in _LISTS
         if name in document
     }

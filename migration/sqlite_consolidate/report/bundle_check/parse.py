@@ -15,7 +15,6 @@ from sqlite_consolidate.plan.patterns import expand_by_names
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.evidence_json import SCHEMA, record_from_json
 from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, PLAN
-from sqlite_consolidate.report.folded_files import unfold_document
 from sqlite_consolidate.report.past_runs import parse_manifest
 from sqlite_consolidate.text import fits_name, printable
 
@@ -71,9 +70,8 @@ class BundleContents:
 
 def parse_bundle(bundle: Bundle) -> BundleContents:
     """Return a parsed bundle, with its errors kept in it."""
-    document, errors = _evidence(bundle.text(EVIDENCE))
+    document, record, errors = _evidence(bundle)
     tests = _smoke_tests(bundle.text(PLAN))
-    record = None if errors else record_from_json(document)
     return BundleContents(
         bundle=bundle,
         manifest=_files(bundle.text(MANIFEST)),
@@ -112,16 +110,18 @@ def _validator(schema: int) -> Draft202012Validator:
     return Draft202012Validator(json.loads(SCHEMA_FILES[schema].read_bytes()))
 
 
-def _evidence(text: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def _evidence(bundle: Bundle) -> tuple[dict[str, Any], Record | None, list[tuple[str, str]]]:
+    """Return the document of the evidence with its record, or with its errors."""
     try:
-        document = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number)
+        document = json.loads(bundle.text(EVIDENCE), object_pairs_hook=_each_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        return {}, [(EVIDENCE, f"no JSON: {error}" if text else "missing or empty")]
-    errors = schema_errors(document)
+        return {}, None, [(EVIDENCE, f"no JSON: {error}" if bundle.files.get(EVIDENCE) else "missing or empty")]
+    if errors := schema_errors(document):
+        return document, None, errors
     try:
-        return (document if errors else unfold_document(document)), errors
+        return document, record_from_json(document), []
     except ValueError as error:
-        return {}, [(EVIDENCE, f"{error}")]
+        return {}, None, [(EVIDENCE, f"{error}")]
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

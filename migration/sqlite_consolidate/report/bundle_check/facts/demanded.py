@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import MoveRecord, Record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Demand:
     """Hold one entry that must be in the evidence.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from operator import is_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -23,7 +24,7 @@ _Plan = TypeVar("_Plan", bound=Part)
 _Value = TypeVar("_Value")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fact:
     """Hold what a passed entry must state.
 
@@ -64,18 +65,23 @@ def entry_text(entry: Evidence) -> str:
 def with_printable_texts(part: _Plan) -> _Plan:
     """Return a part of a plan with printable texts, as evidence has them.
 
-    It need not be valid any more.
+    It need not be valid any more. A part whose texts are printable is returned itself, because a plan can have
+    thousands of them.
     """
-    return part.model_copy(update={name: _printable_value(getattr(part, name)) for name in type(part).model_fields})
+    values = {name: getattr(part, name) for name in type(part).model_fields}
+    printed = {name: _printable_value(value) for name, value in values.items()}
+    return part if all(map(is_, printed.values(), values.values())) else part.model_copy(update=printed)
 
 
 def _printable_value(value: Any) -> Any:
     if isinstance(value, Part):
         return with_printable_texts(value)
     if isinstance(value, dict):
-        return {_printable_value(key): _printable_value(item) for key, item in value.items()}
+        pairs = {_printable_value(key): _printable_value(item) for key, item in value.items()}
+        return value if pairs == value else pairs
     if isinstance(value, (list, tuple)):
-        return type(value)(map(_printable_value, value))
+        items = type(value)(map(_printable_value, value))
+        return value if items == value else items
     return printable(value) if isinstance(value, str) else value
 
 
