@@ -80,7 +80,7 @@ def large_report(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def sample_reports(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return the report of an accepted, a failed, an interrupted and a refused migration of the sample."""
+    """Return the report of a migration of the sample for each ending."""
     assert chromium.is_connected()
     folder = tmp_path_factory.mktemp("samples")
     failing = '\n[[smoke]]\nname = "Failing"\npython = "raise SystemExit(3)"\n'
