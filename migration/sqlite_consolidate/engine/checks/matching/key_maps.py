@@ -124,6 +124,7 @@ class _KeyMaps:
     def _name_maps(self) -> None:
         """Create the maps without lines, and let references look up their keys there."""
         lookups: dict[TableId, dict[str, tuple[Lookup, ...]]] = {}
+        followers = self.followed.followers(self.followed.mappings.values())
         for mapping in self.databases.mappings:
             if not mapping.table_map.match:
                 continue
@@ -133,7 +134,7 @@ class _KeyMaps:
             self._create_map(mapping, name, numbers)
             keys = [(mapping.matched_key, "old", "new"), *((each.column, each.old, each.new) for each in numbers)]
             for key, old, new in keys:
-                for follower, column, when in self.followed.columns_of(column_id(mapping, key)):
+                for follower, column, when in followers.get(column_id(mapping, key), ()):
                     if not self.followed.is_own_key(follower, column):
                         columns_of = lookups.setdefault(table_id(follower), {})
                         lookup = Lookup(name, when, old, new)

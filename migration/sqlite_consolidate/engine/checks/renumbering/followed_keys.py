@@ -12,13 +12,15 @@ from sqlite_consolidate.engine.checks.renumbering.number_keys import computed, f
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
     from sqlite_consolidate.problem import Problem
+
+    Follower = tuple[TableMapping, str, RowCondition | None]
 
 TableId = tuple[str, str]
 """Name of a source and folded name of its table."""
@@ -75,7 +77,6 @@ class FollowedKeys:
     problems: list[Problem] = field(default_factory=list)
     _parents: dict[ColumnOfSource, list[Parent]] = field(default_factory=dict)
     _cases: dict[ColumnOfSource, tuple[Case, ...]] = field(default_factory=dict)
-    _followers: dict[ColumnOfSource, list[tuple[TableId, str, RowCondition | None]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, databases: InspectedDatabases) -> FollowedKeys:
@@ -173,10 +174,15 @@ class FollowedKeys:
             *(self.none_of(mapping, old) for mapping, old in fed if self.place(mapping, old) == place)
         )
 
-    def columns_of(self, owner: ColumnOfSource) -> Iterator[tuple[TableMapping, str, RowCondition | None]]:
-        """Yield each column that takes the offset of a key, with the condition on its rows."""
-        for table, column, when in self._followers.get(owner, ()):
-            yield self.mappings[table], column, when
+    def followers(self, mappings: Iterable[TableMapping]) -> dict[ColumnOfSource, list[Follower]]:
+        """Return each key with the columns of some tables that take its offset, and itself."""
+        followers: dict[ColumnOfSource, list[Follower]] = {}
+        for mapping in mappings:
+            for column in self.columns(mapping):
+                for when, owner in self.cases(mapping, column):
+                    if owner is not None:
+                        followers.setdefault(owner, []).append((mapping, column, when))
+        return followers
 
     def same_numbers(self, owner: ColumnOfSource, planned: Schema) -> set[ColumnOfTarget]:
         """Return each column of the target that holds values of a key, or refers to them."""
@@ -269,9 +275,6 @@ class FollowedKeys:
                     continue
                 if cases != _STAYS:
                     self._cases[table, folded(column)] = cases
-                for when, owner in cases:
-                    if owner is not None:
-                        self._followers.setdefault(owner, []).append((table, column, when))
         self.problems += self._computed_references()
         for (table, _), key in self.keys.items():
             mapping = self.mappings[table]

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, ColumnOfTarget, TableId
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import (
+        ColumnOfSource,
+        ColumnOfTarget,
+        Follower,
+        TableId,
+    )
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.rows.key_shift import ColumnShift
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
@@ -97,6 +102,7 @@ class _Offsets:
     _taken: dict[ColumnOfTarget, int] = field(default_factory=dict)
     _by_key: dict[ColumnOfSource, KeyShift] = field(default_factory=dict)
     _shifts: dict[tuple[ColumnOfSource, Case], KeyShift] = field(default_factory=dict)
+    _followers: dict[ColumnOfSource, list[Follower]] = field(default_factory=dict)
     _renumbered: dict[tuple[str, int, str], list[tuple[TableMapping, int, int]]] = field(default_factory=dict)
     _largest_values: dict[ColumnOfSource, int] = field(default_factory=dict)
     _kept_values: dict[tuple[ColumnOfSource, RowCondition | None], tuple[int, ...] | None] = field(default_factory=dict)
@@ -122,6 +128,7 @@ class _Offsets:
 
     def add_source(self, mappings: list[TableMapping]) -> None:
         """Compute the offsets of the keys of one source, and take its numbers."""
+        self._followers = self.followed.followers(mappings)
         columns = [(mapping, column) for mapping in mappings for column in self.followed.columns(mapping)]
         waiting = [place for place in columns if not self.followed.is_undeclared(*place)]
         keys = [(mapping, key) for mapping in mappings for key in self.followed.own_keys(mapping)]
@@ -136,7 +143,7 @@ class _Offsets:
         for place in columns:
             if self.followed.is_undeclared(*place):
                 self._take_column(*place)
-        for known in (self._by_key, self._shifts, self._largest_values, self._kept_values):
+        for known in (self._by_key, self._shifts, self._followers, self._largest_values, self._kept_values):
             known.clear()  # no column of another source follows these keys
 
     def renumbered_findings(self) -> Iterator[Finding]:
@@ -167,7 +174,7 @@ class _Offsets:
         largest = 0
         if folded(mapping.table.alias) == folded(key):
             largest = _mark(self.databases.sources[mapping.source.name].marks, name) or 0
-        for follower, column, when in self.followed.columns_of(column_id(mapping, key)):
+        for follower, column, when in self._followers.get(column_id(mapping, key), ()):
             is_key = follower is mapping and column == key
             if not is_kept and (problem := self._integers_problem(follower, column, when, is_key=is_key)):
                 self.databases.problems.append(problem)
