@@ -100,8 +100,8 @@ def test_every_question_has_an_answer(name: str) -> None:
         ("unfinished", {"no-command-yet", "untried"}),
         ("unfinished, with command", {"command", "tried"}),
         ("intact", {"command-of-check", "until-of-check", "untried-by-check"}),
-        ("intact, changed since", {"command-of-check", "refused-by-changes", "untried-by-check"}),
-        ("not intact", {"command-of-check", "refused-by-changes", "untried-by-check"}),
+        ("intact, changed since", {"refused-by-changes", "untried-by-check"}),
+        ("not intact", {"refused-by-changes", "untried-by-check"}),
         ("already", {"in-other-report"}),
         ("rolled back", {"was-the-way-back", "nothing-discarded", "tried-in-earnest"}),
         ("rolled back, changes discarded", {"was-the-way-back", "discarded-to-copy", "tried-in-earnest"}),
@@ -110,6 +110,22 @@ def test_every_question_has_an_answer(name: str) -> None:
 def test_way_back_has_command_loss_and_trial(name: str, ids: set[str]) -> None:
     """Each outcome answers the same three parts of the question."""
     assert {each.claim.id for each in claims_of(_DRAWN[name])[Place.BACK]} == ids
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("intact", ["only-judged"]),
+        ("intact, changed since", ["rows-differ", "only-judged"]),
+        ("intact, index dropped", ["objects-differ", "only-judged"]),
+        ("not intact", ["table-gone", "only-judged"]),
+        ("not intact, damaged", ["target-differs", "only-judged"]),
+        ("not intact, archive changed", ["archives-differ", "only-judged"]),
+    ],
+)
+def test_check_states_first_what_differs(name: str, ids: list[str]) -> None:
+    """Only then it states that the check itself changed nothing."""
+    assert [each.claim.id for each in claims_of(_DRAWN[name])[Place.CHANGED]] == ids
 
 
 @pytest.mark.parametrize(("name", "signal"), [("interrupted", "Ctrl-C"), ("terminated", "SIGTERM")])
@@ -127,7 +143,7 @@ def test_interrupted_run_names_signal_and_stage(name: str, signal: str) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("refused early", "the smoke test was not run, because the run ended before"),
+        ("refused early", "the smoke test was not run, because the run ended before this stage"),
         ("interrupted in smoke tests", "1 of 2 smoke tests passed, and 1 did not come to an end"),
     ],
 )

@@ -151,12 +151,18 @@ def _checks() -> dict[str, Record]:
         records.failed("target-right", "workspace.db: tasks", NO_PROBLEM, MISSING_TABLE),
     )
     damaged = (records.failed("target-right", "workspace.db: integrity_check", NO_PROBLEM, "row 3 missing from index"),)
+    overwritten = records.failed("archives-unchanged", "logs/task_queue.db", "the same digest", "another digest")
+    dropped = Finding.of("object-changed-since", "workspace.db", "index by_state was dropped since the migration.")
     return {
         "intact": check,
         "intact, changed since": replace(check, findings=(note,)),
+        "intact, index dropped": replace(check, findings=(dropped,)),
         "intact, without backups": replace(check, rollback={}),
         "not intact": replace(check, verdict="refused", exit_code=ExitCode.FAILED, criteria=lost),
         "not intact, damaged": replace(check, verdict="refused", exit_code=ExitCode.FAILED, criteria=damaged),
+        "not intact, archive changed": replace(
+            check, verdict="refused", exit_code=ExitCode.FAILED, criteria=(right[0], overwritten)
+        ),
     }
 
 

@@ -46,9 +46,15 @@ MISSING_TABLE = "the migration left this table, and it is missing"
 _MASKING = Disclosure()
 _UNREADABLE_ROW = "it was changed, and cannot be read"
 _ARCHIVE_GONE = "If you deleted it on purpose, this check fails until the backup set is deleted as well."
-_ARCHIVE_CHANGED = "Find out which program changed it. The backup set has its content."
+_ARCHIVE_CHANGED = (
+    "Find out which program changed it. The backup set of the migration should have its content. "
+    "This check did not examine the backup set."
+)
 _DAMAGED = "Stop the programs that use it, and copy the file away before you repair it or roll back."
-_DROPPED = "Find out which program dropped it. The archives and the backup set have its rows."
+_DROPPED = (
+    "Find out which program dropped it. The backup set of the migration should have its rows. "
+    "This check did not examine the backup set."
+)
 _REPLACED = "Find out which program replaced the file. If the migration was rolled back, run it again."
 _CREATED_AGAIN = "Find the program that still opens this path, correct it, and move its rows into the target."
 

@@ -157,7 +157,7 @@ class Facts:
             all_tests = "the smoke test" if number == 1 else f"none of {number:,} smoke tests"
             verb = ("did not come" if number == 1 else "came") + " to an end"
             was = "was not run" if number == 1 else "was run"
-            because = ", because the run ended before" if self.record.finished else ""
+            because = ", because the run ended before this stage" if self.record.finished else ""
             return f"{all_tests} {verb}" if was_begun else f"{all_tests} {was}{because}"
         passed = f"{self.smoke.count(Outcome.PASSED):,} of {number:,} smoke tests passed"
         return f"{passed}, and {still_open:,} did not come to an end"

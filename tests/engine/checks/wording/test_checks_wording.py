@@ -296,7 +296,8 @@ def test_failed_aftercare_has_these_sentences(consolidated_copy: Path) -> None:
         ),
         (
             "workspace.db: tasks | the migration left this table, and it is missing | "
-            "Find out which program dropped it. The archives and the backup set have its rows."
+            "Find out which program dropped it. The backup set of the migration should have its rows. "
+            "This check did not examine the backup set."
         ),
         (
             "logs/tasks.db | created again | "
