@@ -158,7 +158,7 @@ def test_changed_part_is_shown_with_its_text(
 
 def test_difference_in_a_long_text_has_its_context(record: Record) -> None:
     """The context is sixty characters before it, and three hundred in all."""
-    record = replace(record, headline=f"{'x' * 100}A{'y' * 400}")
+    record = replace(record, put_back=f"{'x' * 100}A{'y' * 400}")
     text = whole_page(record).replace("xA", "x\x07", 1)
 
     near = "x" * 60, "y" * 239
@@ -167,7 +167,7 @@ def test_difference_in_a_long_text_has_its_context(record: Record) -> None:
 
 def test_difference_in_an_unprintable_character_is_found(record: Record) -> None:
     """A page has the escape of a character that is not printable."""
-    record = replace(record, headline="bell \x07")
+    record = replace(record, put_back="bell \x07")
     text = whole_page(record)
     assert "bell \\x07" in text
 

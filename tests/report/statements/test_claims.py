@@ -128,6 +128,19 @@ def test_check_states_first_what_differs(name: str, ids: list[str]) -> None:
     assert [each.claim.id for each in claims_of(_DRAWN[name])[Place.CHANGED]] == ids
 
 
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [("stranded", "change-left"), ("rollback stranded", "change-left"), ("stranded, not tried", "change-open")],
+)
+def test_incomplete_rollback_comes_first(name: str, changed: str) -> None:
+    """The page claims what is known of it, and not that no row was moved."""
+    stated = claims_of(_DRAWN[name])
+
+    assert stated[Place.VERDICT][-1].claim.id == "stranded-first"
+    assert [each.claim.id for each in stated[Place.CHANGED]] == [changed]
+    assert "no row was moved for good" not in render_page(_DRAWN[name])
+
+
 @pytest.mark.parametrize(("name", "signal"), [("interrupted", "Ctrl-C"), ("terminated", "SIGTERM")])
 def test_interrupted_run_names_signal_and_stage(name: str, signal: str) -> None:
     """The exit code has the signal, and the stages have where it came."""

@@ -60,6 +60,11 @@ def test_cause_comes_before_its_symptom() -> None:
     assert "\\n" not in page
 
 
+def test_reason_of_an_unfinished_run_is_a_clause() -> None:
+    """Evidence has it in fewer words."""
+    assert "not run, because the run ended before this stage" in render_page(drawn()["unfinished"])
+
+
 def test_times_of_page_one_have_one_format(accepted: Record) -> None:
     """A reason has the time of a rehearsal as evidence has it."""
     idle = records.not_required("rehearsed", "20260101_100000-rehearsal passed at 2026-01-01T11:00:00+01:00")

@@ -68,6 +68,7 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "failed": lambda d: _so(d.refused("migrate") and d.exit == 1 and d.undone, *d.last_stage),
     "rehearsal-failed": lambda d: _so(d.refused("rehearsal") and d.exit == 1),
     "stranded": lambda d: _so(d.finished and d.exit == 3 and d.mode in ("migrate", "rollback")),
+    "stranded-first": lambda d: _so(d.finished and d.exit == 3 and d.mode in ("migrate", "rollback")),
     "stranded-state": lambda d: _so(d.exit == 3 and d["put_back"], *_numbers(d["put_back"])),
     "interrupted": lambda d: _so(d.finished and d.exit in _STOPPED and d.verdict != _GOOD, *d.last_stage),
     "interrupted-undone": lambda d: _so(d.finished and d.exit in _STOPPED and d.undone),
@@ -113,7 +114,8 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "restored": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact"), d.entries("restored-exact")),
     "plan-written": lambda d: _so(d.accepted("inventory") and d["inventory"]["plan"] and d.passed("plan-proposed")),
     "databases-unchanged": lambda d: _so(d.accepted("inventory") and d.passed("only-looked")),
-    "change-open": lambda d: _so(d.exit == 3 and d.verdict != _GOOD, *d.last_stage),
+    "change-left": lambda d: _so(d.exit == 3 and d["put_back"], *_numbers(d["put_back"])),
+    "change-open": lambda d: _so(d.exit == 3 and not d["put_back"], *d.last_stage),
     "change-unfinished": lambda d: _so(not d.finished),
     "already-done": lambda d: _so(d["already"]),
     "rows-compared": lambda d: _so(

@@ -78,6 +78,7 @@ class Evidence:
 
 NO_TABLE_MOVED = "No table is moved."
 """Second sentence of the headline if the plan of a consolidation moves no table."""
+ENDED_EARLY = "the run ended before"  # reason why a stage was not performed
 
 
 @dataclass(frozen=True)
@@ -336,7 +337,7 @@ class RunLog:
         if self.already_consolidated:
             return "already consolidated"
         failed = self.failed_stage()
-        return f"{failed} failed" if failed else "the run ended before"
+        return f"{failed} failed" if failed else ENDED_EARLY
 
     def evidence(self) -> tuple[Evidence, ...]:
         """Return all evidence in the order of the stages.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.run_log import ENDED_EARLY
 from sqlite_consolidate.findings import STAGE_ERROR, list_findings
 from sqlite_consolidate.observation import NO_PROBLEM, Outcome
 from sqlite_consolidate.report.formatting import last_line
@@ -127,7 +128,7 @@ def page_one_context(record: Record, urgent: list[Line], stated: Mapping[Place, 
     for item in review:
         kinds.setdefault(item.finding.id, item)
     shown = list(kinds.values())[:_MOST_FINDINGS]
-    groups = unexamined(record)
+    groups = [replace(group, reason=_as_clause(group.reason)) for group in unexamined(record)]
     return {
         "verdict": stated[Place.VERDICT],
         "obstacles": obstacles[:_MOST_OBSTACLES],
@@ -145,6 +146,11 @@ def page_one_context(record: Record, urgent: list[Line], stated: Mapping[Place, 
         "approval": approval_in(record),
         "rollback_command": rollback_command(record),
     }
+
+
+def _as_clause(reason: str) -> str:
+    """Return the reason why a criterion was not examined, as the end of a sentence."""
+    return reason.replace("not run: ", "not run, because ").replace(ENDED_EARLY, f"{ENDED_EARLY} this stage")
 
 
 def _stage_errors(record: Record) -> list[Obstacle]:

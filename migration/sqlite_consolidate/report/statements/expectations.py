@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MINUTES = 120  # seconds from which a time is given in minutes
 _MEDIUM = 2  # most reasons of a medium risk
+_SCALE = "on the scale of low, medium and high"
 _NO_SMOKE_TEST = "a plan without smoke tests"
 
 
@@ -76,5 +77,5 @@ def _grade(reasons: Mapping[str, int], otherwise: str) -> str:
     """
     known = [reason for reason, holds in reasons.items() if holds]
     if not known:
-        return f"low, because {otherwise}"
-    return f"{'medium' if len(known) <= _MEDIUM else 'high'}, because of {join_names(known)}"
+        return f"low {_SCALE}, because {otherwise}"
+    return f"{'medium' if len(known) <= _MEDIUM else 'high'} {_SCALE}, because of {join_names(known)}"

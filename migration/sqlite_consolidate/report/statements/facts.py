@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.checks.aftercare import MISSING_TABLE
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.run_log import ENDED_EARLY
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.findings import STAGE_ERROR
 from sqlite_consolidate.observation import Outcome
@@ -157,7 +158,7 @@ class Facts:
             all_tests = "the smoke test" if number == 1 else f"none of {number:,} smoke tests"
             verb = ("did not come" if number == 1 else "came") + " to an end"
             was = "was not run" if number == 1 else "was run"
-            because = ", because the run ended before this stage" if self.record.finished else ""
+            because = f", because {ENDED_EARLY} this stage" if self.record.finished else ""
             return f"{all_tests} {verb}" if was_begun else f"{all_tests} {was}{because}"
         passed = f"{self.smoke.count(Outcome.PASSED):,} of {number:,} smoke tests passed"
         return f"{passed}, and {still_open:,} did not come to an end"
@@ -247,6 +248,11 @@ class Facts:
 
     def _values_of_failures(self) -> Iterator[tuple[str, str]]:
         yield "problems", f"{count_of(self.failures, 'problem')} {'is' if self.failures == 1 else 'are'}"
+        is_alone = self.failures == 1
+        yield (
+            "failures_first",
+            f"The failure{'' if is_alone else 's'} at the top of this page come{'s' if is_alone else ''}",
+        )
         failed_criteria = list(self.outcomes.values()).count(Outcome.FAILED)
         yield "failed_criteria", counted(failed_criteria, "criterion", "criteria")
         stage = next((each.id for each in self.record.stages if each.outcome in _STOPPED_STAGES), "")
