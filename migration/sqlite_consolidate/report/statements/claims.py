@@ -122,7 +122,7 @@ CLAIMS = (
     Claim("undone", _C, _ENDED_EARLY, "put_back", "Nothing stays changed, because the run was rolled back.",
           condition=lambda facts: facts.is_undone),
     Claim("backup-stays", _C, _ENDED_EARLY, "backup_set",
-          "The backup set {backup_set} stays. You may delete it once you no longer need it, because no rollback does.",
+          "The backup set {backup_set} stays. No rollback needs it, so that you may delete it.",
           condition=lambda facts: facts.is_undone and bool(facts.record.backup_set)),
     Claim("not-begun", _C, (Ending.INTERRUPTED,), "put_back", "Nothing, because the run was stopped early.",
           condition=lambda facts: facts.is_migration and not facts.record.put_back and facts.is_untouched),
