@@ -13,7 +13,7 @@ from sqlite_consolidate.report.evidence import Finding
 from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.statements.checklist import checklist
 from tests.support.reports import records
-from tests.support.reports.outcomes import drawn
+from tests.support.reports.outcomes import drawn, with_outcome
 
 if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
@@ -84,8 +84,32 @@ def test_approval_is_never_shown_as_verified(accepted: Record, field: str, value
 
     steps = {step.question: step.outcome for phase in checklist(record) for step in phase.steps}
 
-    assert [outcome for question, outcome in steps.items() if "pproved" in question] == [Outcome.NOT_EXAMINED]
+    assert [outcome for question, outcome in steps.items() if "pproved" in question] == [Outcome.NOT_REQUIRED]
     assert ("(stated by the plan, not verified)" in render_page(record)) is shown
+
+
+@pytest.mark.parametrize("criterion", ["rehearsed", "approved"])
+@pytest.mark.parametrize("outcome", [Outcome.NOT_REQUIRED, Outcome.NOT_EXAMINED, Outcome.PASSED])
+def test_checklist_has_the_outcome_of_its_criterion(accepted: Record, criterion: str, outcome: Outcome) -> None:
+    """The counts at the top of the page are those of the criteria."""
+    record = with_outcome(accepted, criterion, outcome)
+    word = {"rehearsed": "rehears", "approved": "pproved"}[criterion]
+
+    steps = {step.question: step.outcome for phase in checklist(record) for step in phase.steps}
+
+    assert [each for question, each in steps.items() if word in question] == [outcome]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_listed"),
+    [("inventory, plan passes", True), ("inventory, simple", False), ("inventory, not rehearsed", False)],
+)
+def test_inventory_lists_what_its_rehearsal_left_out(name: str, is_listed: bool) -> None:
+    """The reader finds it where every page has what was not checked."""
+    page = render_page(drawn()[name])
+    unchecked = page[page.index('id="unchecked"') : page.index('id="people"')]
+
+    assert ("2 references" in unchecked) is is_listed
 
 
 @pytest.mark.parametrize("mode", [Mode.INVENTORY, Mode.BUNDLE, Mode.SELFTEST])

@@ -16,9 +16,10 @@ from sqlite_consolidate.report.questions import unexamined
 from sqlite_consolidate.report.signing.plan_approval import approval_in
 from sqlite_consolidate.report.statements.claim import Place
 from sqlite_consolidate.report.statements.facts import rollback_command
+from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sqlite_consolidate.findings import ListedFinding
     from sqlite_consolidate.report.evidence import Record
@@ -142,10 +143,19 @@ def page_one_context(record: Record, urgent: list[Line], stated: Mapping[Place, 
         "unexamined": groups,
         "open_groups": [group for group in groups if group.outcome is not Outcome.NOT_REQUIRED],
         "idle_groups": [group for group in groups if group.outcome is Outcome.NOT_REQUIRED],
+        "limits": [*record.limits, *_untried(record)],
         "change": {field: value for field, value in record.change.items() if value},
         "approval": approval_in(record),
         "rollback_command": rollback_command(record),
     }
+
+
+def _untried(record: Record) -> Iterator[str]:
+    """Yield what the rehearsal of an inventory has left out."""
+    inventory = record.extra.get("inventory") or {}
+    if inventory.get("plan") and inventory.get("untried") and not inventory.get("unrehearsed"):
+        parts = join_names(inventory["untried"])
+        yield f"Not tried: {parts} of the plan, because an inventory rehearses it only up to COMMIT."
 
 
 def _as_clause(reason: str) -> str:

@@ -53,15 +53,18 @@ def _answer_step(step: Step, steps: Mapping[str, Step | None], known: Mapping[st
 
 
 def _approved(record: Record) -> Answer:
-    approved, outcome = record.change.get("approved_by"), outcomes(record).get(APPROVED)
+    approved, outcome = record.change.get("approved_by"), outcomes(record).get(APPROVED, Outcome.NOT_EXAMINED)
     if outcome in (Outcome.PASSED, Outcome.FAILED):
         by = f" by {approved}" if approved else ""
         return Answer(f"Approved{by}, and the plan is signed", outcome, {APPROVED: outcome})
     text = f"Approved by {approved}, as the plan states; nothing verifies it" if approved else "The change is approved"
-    return Answer(text, Outcome.NOT_EXAMINED, {}, section="people")
+    return Answer(text, outcome, {}, section="people")
 
 
 def _rehearsed(record: Record) -> Answer:
-    drilled = record.rollback.get("drilled")
-    outcome = Outcome.PASSED if drilled else Outcome.NOT_EXAMINED
-    return Answer("The plan was rehearsed, its rollback included", outcome, {}, section="questions")
+    outcome = outcomes(record).get("rehearsed", Outcome.NOT_EXAMINED)
+    text = "The plan was rehearsed, its rollback included"
+    if outcome is Outcome.NOT_REQUIRED:
+        but = ", but one passed, its rollback included" if record.rollback.get("drilled") else ""
+        text = f"The plan demands no rehearsal{but}"
+    return Answer(text, outcome, {}, section="questions")
