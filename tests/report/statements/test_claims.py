@@ -138,7 +138,7 @@ def test_incomplete_rollback_comes_first(name: str, changed: str) -> None:
 
     assert stated[Place.VERDICT][-1].claim.id == "stranded-first"
     assert [each.claim.id for each in stated[Place.CHANGED]] == [changed]
-    assert "no row was moved for good" not in render_page(_DRAWN[name])
+    assert "moved for good" not in render_page(_DRAWN[name])
 
 
 @pytest.mark.parametrize(("name", "signal"), [("interrupted", "Ctrl-C"), ("terminated", "SIGTERM")])
