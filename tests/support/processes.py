@@ -102,6 +102,19 @@ def die_in_a_transaction(database: Path) -> None:
     assert has_hot_journal(database)
 
 
+def die_in_wal_mode(database: Path) -> None:
+    """Leave a ``-wal`` with a row and a ``-shm``, as a process does that is killed."""
+
+    def _die() -> None:
+        con = sqlite3.connect(database, isolation_level=None)
+        con.execute("PRAGMA journal_mode=WAL")
+        con.execute("CREATE TABLE t(a)")
+        con.execute("INSERT INTO t VALUES (1)")
+        die()
+
+    assert run_in_child(_die) == -signal.SIGKILL
+
+
 def die() -> None:
     """Kill this process without any cleanup."""
     os.kill(os.getpid(), signal.SIGKILL)

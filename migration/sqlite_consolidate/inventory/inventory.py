@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections import defaultdict
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders
-from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
+from sqlite_consolidate.engine.sqlite.sidecars import SHM, SIDECARS
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.inventory.classification import Overlap, find_duplicates, find_overlaps
 from sqlite_consolidate.inventory.discovery import Discovery, discover
@@ -74,7 +75,7 @@ class Inventory:
         has_code: Whether code or configuration names a database, or computes the name of one.
         unscanned: Text files that could not be read for mentions, each with the reason as its text.
         unexamined_processes: Number of processes whose open files could not be listed.
-        state: Size and time of the last change of every database and its sidecar files before the inventory.
+        state: State of every database and its sidecar files before the inventory, as by ``file_state``.
     """
 
     root: Path
@@ -166,12 +167,17 @@ def take_inventory(
 
 
 def file_state(root: Path, files: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return size and time of the last change of each existing file and sidecar file."""
+    """Return size and time of the last change of each existing file and sidecar file.
+
+    Both are 0 for a ``-shm``, because it has no content of a database, and because the first connection after a crash
+    rebuilds it, even one that only reads (https://sqlite.org/walformat.html).
+    """
     states = {}
-    for name in (f"{file}{suffix}" for file in files for suffix in _SUFFIXES):
+    for file, suffix in itertools.product(files, _SUFFIXES):
+        name = f"{file}{suffix}"
         with contextlib.suppress(OSError):  # absent, or in a folder that this user may not search
             status = os.lstat(f"{root}/{name}")
-            states[name] = status.st_size, status.st_mtime_ns
+            states[name] = (0, 0) if suffix == SHM else (status.st_size, status.st_mtime_ns)
     return states
 
 

@@ -179,7 +179,7 @@ def no_plan_reason(inventory: Inventory) -> str:
 def only_looked(inventory: Inventory) -> list[Observation]:
     """Observe that no database and no sidecar file was changed, created or removed.
 
-    Changes to databases that another process has open do not count.
+    Changes to databases that another process has open do not count. Of a ``-shm`` it counts only that it exists.
     """
     now = file_state(inventory.root, [entry.file for entry in inventory.entries])
     held = tuple(entry.file for entry in inventory.entries if entry.open_in)

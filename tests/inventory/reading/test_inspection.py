@@ -10,7 +10,8 @@ from sqlite_consolidate.inventory import inspection
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
-from tests.support.processes import other_process
+from sqlite_consolidate.inventory.session import only_looked
+from tests.support.processes import die_in_wal_mode, other_process
 from tests.support.thorough import thorough
 from tests.support.workspaces.whole_run import execute
 
@@ -87,6 +88,40 @@ def test_inventory_changes_no_file(root: Path) -> None:
     take_inventory(root, lambda _words: None)
 
     assert {path: path.lstat().st_mtime_ns for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_rebuilt_shared_memory_is_no_change(tmp_path: Path) -> None:
+    """SQLite rebuilds the file that a killed program left.
+
+    It has no content of the database.
+    """
+    die_in_wal_mode(tmp_path / "a.db")
+    shared_memory = tmp_path / "a.db-shm"
+    before = shared_memory.stat().st_mtime_ns
+
+    inventory = take_inventory(tmp_path, lambda _words: None)
+
+    assert shared_memory.stat().st_mtime_ns != before
+    assert [database.rows for database in (entry.database for entry in inventory.entries)] == [1]
+    assert [each.holds for each in only_looked(inventory)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("file", "is_removed"),
+    [("a.db", False), ("a.db-wal", False), ("a.db-wal", True), ("a.db-journal", False), ("a.db-shm", True)],
+)
+def test_change_beside_shared_memory_is_noticed(tmp_path: Path, file: str, *, is_removed: bool) -> None:
+    """Each file that can have content must be as before, and a file that was removed is named."""
+    die_in_wal_mode(tmp_path / "a.db")
+    inventory = take_inventory(tmp_path, lambda _words: None)
+
+    if is_removed:
+        (tmp_path / file).unlink()
+    else:
+        with (tmp_path / file).open("ab") as changed:
+            changed.write(b"more")
+
+    assert [(each.subject, each.holds) for each in only_looked(inventory)] == [(file, False)]
 
 
 def test_table_is_not_counted_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,7 +156,7 @@ _READ = ("plan-valid", "sources-readable", "integrity-before")
 _CRITERIA = (
     Criterion("databases-found", INVENTORY, "There is at least one SQLite database in the workspace."),
     Criterion("plan-proposed", INVENTORY, "The proposed plan is valid, or marks each decision that is open."),
-    Criterion("only-looked", INVENTORY, "Every database and its sidecar files are as they were before."),
+    Criterion("only-looked", INVENTORY, "Every database, its -wal and its journal are as they were before."),
     Criterion("plan-valid", PREFLIGHT, "The plan has format 1 and no mistake.",
               step=Step.PLAN, by_originals=True, relations=_EQUAL),
     Criterion("sources-readable", PREFLIGHT, "Every source exists, is a database, and can be read.",
