@@ -196,6 +196,30 @@ def test_printed_sample_has_few_and_whole_pages(
     assert max(signed) <= 4
 
 
+@pytest.mark.parametrize("kind", ["refused", "not intact"])
+def test_paper_heads_only_what_it_has(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
+    """What was not examined is on page one, and a link to a part on a screen says so."""
+    with opened(chromium, reports[kind]) as (page, _):
+        text = " ".join("".join(printed(page)).split())
+
+    assert "Failed or not examined" not in text
+    assert ("Applications (not printed)" in text) is (kind == "not intact")
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_commands_of_page_one_look_alike(
+    chromium: Browser, reports: dict[str, Path], media: Literal["screen", "print"]
+) -> None:
+    """The rollback command and the next step have one size and one padding."""
+    style = "blocks => blocks.map(block => [getComputedStyle(block).fontSize, getComputedStyle(block).padding])"
+    with opened(chromium, reports["accepted"]) as (page, _):
+        page.emulate_media(media=media)
+        blocks = page.locator("#questions ~ .question :is(.command, .run)").evaluate_all(style)
+
+    assert len(blocks) == 2
+    assert blocks[0] == blocks[1]
+
+
 @pytest.mark.thorough
 def test_paper_names_where_folded_parts_are(chromium: Browser, sample_reports: dict[str, Path]) -> None:
     """The SQL is not printed, and its line says so."""

@@ -101,6 +101,8 @@ def test_every_question_has_an_answer(name: str) -> None:
         ("unfinished, with command", {"command", "tried"}),
         ("intact", {"command-of-check", "until-of-check", "untried-by-check"}),
         ("intact, changed since", {"refused-by-changes", "untried-by-check"}),
+        ("not intact, damaged", {"refused-if-changed", "untried-by-check"}),
+        ("not intact, archive changed", {"refused-if-changed", "untried-by-check"}),
         ("not intact", {"refused-by-changes", "untried-by-check"}),
         ("already", {"in-other-report"}),
         ("rolled back", {"was-the-way-back", "nothing-discarded", "tried-in-earnest"}),

@@ -117,6 +117,12 @@ class Document:
         return bool(self.missing or self.kinds["table-changed-since"] or self.kinds["object-changed-since"])
 
     @property
+    def as_left(self) -> bool:
+        """Return whether neither target nor archives differ from what the migration left."""
+        failed = [id for id in ("target-right", "archives-unchanged") if "failed" in self.outcomes.get(id, ())]
+        return not failed and not self.target_changed
+
+    @property
     def reasons(self) -> tuple[int, ...]:
         """Return the numbers of what makes a migration harder, without zeros."""
         kinds = {finding["id"] for finding in self["findings"] if finding["level"] == "attention"}

@@ -276,11 +276,17 @@ CLAIMS = (
     Claim("command-of-check", _B, _CHECKED, "rollback",
           "Run the command below. It restores databases, code and file names from {backup_set}, which this check does "
           "not examine.",
-          condition=lambda facts: facts.has_command and not facts.has_target_changed),
+          condition=lambda facts: facts.has_command and facts.is_as_left),
     Claim("until-of-check", _B, _CHECKED, "rollback",
           "This loses nothing until new data is written to the consolidated database. After that, the command refuses, "
           "unless --discard-changes permits it to discard the new data.",
-          condition=lambda facts: facts.has_command and not facts.has_target_changed),
+          condition=lambda facts: facts.has_command and facts.is_as_left),
+    Claim("refused-if-changed", _B, (Ending.NOT_INTACT,), "criteria",
+          "The command below restores databases, code and file names from {backup_set}, which this check does not "
+          "examine. It refuses first if the consolidated database or an archive was changed since the migration, and "
+          "lists the changes that a rollback would discard. If none of them is needed, add --discard-changes to it.",
+          condition=lambda facts: facts.has_command and not facts.is_as_left and not facts.has_target_changed,
+          is_open=True),
     Claim("refused-by-changes", _B, _CHECKED, "findings",
           "The consolidated database was changed since the migration. So the command below refuses first, and lists "
           "the changes that a rollback would discard. If none of them is needed, add --discard-changes to the command. "

@@ -293,6 +293,12 @@ class Facts:
         return self.changed_tables > 0 or self.has_finding("object-changed-since") or bool(self.missing)
 
     @property
+    def is_as_left(self) -> bool:
+        """Return whether a check found target and archives as the migration left them."""
+        differs = self.failed("target-right") or self.failed("archives-unchanged")
+        return not differs and not self.has_target_changed
+
+    @property
     def has_changed_since(self) -> bool:
         """Return whether something differs from the last run of this kind."""
         return bool(self.record.last_run and self.record.last_run.changes)
