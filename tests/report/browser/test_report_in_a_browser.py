@@ -196,7 +196,7 @@ def test_printed_sample_has_few_and_whole_pages(
     assert max(signed) <= 4
 
 
-@pytest.mark.parametrize("kind", ["refused", "not intact"])
+@pytest.mark.parametrize("kind", ["refused", "not intact", "unfinished"])
 def test_paper_heads_only_what_it_has(chromium: Browser, reports: dict[str, Path], kind: str) -> None:
     """What was not examined is on page one, and a link to a part on a screen says so."""
     with opened(chromium, reports[kind]) as (page, _):
@@ -204,6 +204,7 @@ def test_paper_heads_only_what_it_has(chromium: Browser, reports: dict[str, Path
 
     assert "Failed or not examined" not in text
     assert ("Applications (not printed)" in text) is (kind == "not intact")
+    assert ("code and SQL are not printed" in text) is (kind != "not intact")
 
 
 @pytest.mark.parametrize("media", ["screen", "print"])
