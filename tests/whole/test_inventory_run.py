@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.run.verdict import PLAN_WRITTEN
 from sqlite_consolidate.sample.build import build
 from tests.support.processes import other_process
 from tests.support.thorough import thorough
@@ -173,3 +174,5 @@ def test_a_fault_turns_its_criterion_red(two: Workspace, criterion: str) -> None
     assert ran.exit == 1, ran.text
     assert ran.failed == {criterion}
     assert ran.evidence["verdict"] == "refused"
+    assert ran.evidence["inventory"]["written"] == [PLAN, SCHEMA]
+    assert ran.evidence["headline"].endswith(PLAN_WRITTEN)

@@ -8,11 +8,11 @@ from sqlite_consolidate.engine.apps.live_watch import WORKSPACE_CHANGED
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, RunLog, UndoResult
+from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, CheckResult, Evidence, RunLog, UndoResult
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.engine.run.verdict import headline
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.observation import Observation
+from sqlite_consolidate.observation import Observation, Outcome
 
 ACCEPTED = {
     Mode.MIGRATE: "Accepted: consolidated, every required criterion passed.",
@@ -30,6 +30,7 @@ ACCEPTED = {
     Mode.SELFTEST: "Every fault that was planted into a run on a copy was noticed. The workspace was not touched.",
 }
 FINISHED = "2025-01-31T12:00:00+00:00"
+CHANGED_FILE = Evidence("only-looked", "a.db", "as before", "changed", Outcome.FAILED)
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -88,6 +89,17 @@ def test_change_of_the_workspace_is_in_the_headline(mode: Mode, expected: str) -
         ),
         (Mode.MIGRATE, {"rolled_back": UndoResult("a.db: locked.", complete=False)}, "NOT ROLLED BACK: a.db: locked."),
         (Mode.CHECK, {"errors": ["it is locked"]}, "Refused. Nothing was changed."),
+        (Mode.INVENTORY, {"errors": ["it is locked"]}, "Refused. Nothing was changed."),
+        (
+            Mode.INVENTORY,
+            {"errors": ["it is locked"], "extra": {"inventory": {"written": ["consolidation.toml"]}}},
+            "Refused. A plan was written: do not rely on it.",
+        ),
+        (
+            Mode.INVENTORY,
+            {"results": {"only-looked": CheckResult("only-looked", (CHANGED_FILE,))}},
+            "Refused. A database, or a file beside one, was changed.",
+        ),
         (Mode.BUNDLE, {}, "Not shown. The bundle is not as a run leaves it: do not rely on it."),
     ],
 )

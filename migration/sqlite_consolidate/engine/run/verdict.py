@@ -71,6 +71,7 @@ def next_verb(log: RunLog, *, has_acted: bool) -> str:
 
 CHANGED = "The workspace was changed while the smoke tests ran."
 UNTOUCHED = "The workspace was not touched."
+PLAN_WRITTEN = "A plan was written: do not rely on it."
 _ON_COPIES = (Mode.REHEARSAL, Mode.SELFTEST)
 
 
@@ -81,6 +82,19 @@ def touch_of_workspace(log: RunLog) -> str:
 
 def _has_workspace_changed(log: RunLog) -> bool:
     return any(finding.id == WORKSPACE_CHANGED for finding in log.findings)
+
+
+def _changes_left(log: RunLog) -> str:
+    """Return in one sentence what a run without acceptance left changed."""
+    if log.rolled_back is not None:
+        return log.rolled_back.text
+    if _has_workspace_changed(log):
+        return CHANGED
+    if log.extra.get("inventory", {}).get("written"):
+        return PLAN_WRITTEN
+    if "only-looked" in log.results and log.results["only-looked"].outcome is Outcome.FAILED:
+        return "A database, or a file beside one, was changed."
+    return "Nothing was changed."
 
 
 def headline(log: RunLog) -> str:
@@ -95,9 +109,7 @@ def headline(log: RunLog) -> str:
             return "Already consolidated: there was nothing to do."
         touch = touch_of_workspace(log) if log.mode in _ON_COPIES else ""
         return " ".join(filter(None, (log.mode.accepted, touch, log.headline_suffix)))
-    changes = log.rolled_back.text if log.rolled_back else "Nothing was changed."
-    if log.rolled_back is None and _has_workspace_changed(log):
-        changes = CHANGED
+    changes = _changes_left(log)
     if log.interrupted is not None:
         return f"Interrupted. {changes}"
     word = "Refused" if decided == "refused" else "Not shown"

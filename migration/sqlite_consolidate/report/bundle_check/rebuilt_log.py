@@ -49,6 +49,7 @@ def rebuild_log(record: Record, applications: Sequence[str], *, of_this_release:
         unanswerable=dict(record.unanswerable),
         results={criterion: CheckResult(criterion, tuple(entries)) for criterion, entries in evidence.items()},
         stages={stage.id: stage for stage in record.stages},
+        extra=dict(record.extra),
         errors=[finding.text for finding in record.findings if finding.id == STAGE_ERROR],
         headline_suffix=NO_TABLE_MOVED if record.mode.is_consolidation and record.target and not record.moves else "",
         already_consolidated=record.already,
