@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.backup.copied_files import is_archive
+from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_message
 from sqlite_consolidate.engine.run.request import PYTEST
 from sqlite_consolidate.engine.run.stages import INVENTORY
@@ -167,10 +169,15 @@ def no_plan_reason(inventory: Inventory) -> str:
     unread = [entry.file for entry in inventory.entries if entry.database.kind in ("unreadable", "encrypted", "link")]
     if unread:
         reason += f" Not read: {join_first_names(unread)}. Make them readable."
-    named = [entry.file for entry in inventory.entries if entry.role in NAMED_ROLES]
+    archives = [entry.file for entry in inventory.entries if is_archive(entry.file)]
+    if archives:
+        reason += f" By its archives ({join_first_names(archives)}), the workspace is already consolidated."
+        reason += " They are no sources, and a rollback needs their names."
+    named = [entry.file for entry in inventory.entries if entry.role in NAMED_ROLES and entry.file not in archives]
     if named:
         reason += f" By a word in its path, {join_first_names(named)} is no source. Rename what is one."
-    ignored = [skipped.folder for skipped in inventory.discovery.skipped_folders if skipped.databases]
+    skipped = [folder.folder for folder in inventory.discovery.skipped_folders if folder.databases]
+    ignored = [folder for folder in skipped if not (inventory.root / folder / LEDGER).exists()]  # no backup set
     if ignored:
         reason += f" git ignores {join_first_names(ignored)}. Name the folder that has the databases: --workspace=DIR."
     return reason

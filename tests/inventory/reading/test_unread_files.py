@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import inspect_file
@@ -172,3 +173,20 @@ def test_reason_for_no_plan_names_what_would_help(tmp_path: Path) -> None:
     reason = no_plan_reason(take(tmp_path))
 
     assert all(file in reason for file in ("main.db", "backups/other.db", "link.db"))
+
+
+def test_archive_is_not_to_be_renamed(tmp_path: Path) -> None:
+    """A rollback needs its name, and the backup set of its consolidation is no workspace."""
+    archive, backup_set = "old.db.archived_20250131_120000", tmp_path / "backups" / "plan-20250131_120000"
+    backup_set.mkdir(parents=True)
+    for number, path in enumerate((tmp_path / "main.db", tmp_path / archive, backup_set / "old.db")):
+        execute(path, _ROWS.format(number))
+    (backup_set / LEDGER).touch()
+    (backup_set.parent / ".gitignore").write_text("*\n")
+
+    reason = no_plan_reason(take(tmp_path))
+
+    assert archive in reason
+    assert "consolidated" in reason
+    assert "Rename" not in reason
+    assert backup_set.name not in reason
