@@ -194,7 +194,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
     A plan with mistakes opens a run as well: its preflight and the report list all of them.
 
     Raises:
-        ProblemError: The plan of a rollback or self-test has mistakes, or another run is under way.
+        ProblemError: The plan of a rollback, check or self-test has mistakes, or another run is under way.
         ProblemError: The run is refused. Nothing was changed.
         OSError: The operating system refuses an operation.
         sqlite3.Error: SQLite cannot read a database.
@@ -259,7 +259,7 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
     try:
         request = replace(request, plan=load(settings.plan), plan_sha256=sha256(settings.plan))
     except ProblemError as refused:
-        if request.mode in (Mode.ROLLBACK, Mode.SELFTEST):
+        if settings.only_checks or request.mode in (Mode.ROLLBACK, Mode.SELFTEST):
             raise
         return _with_mistakes(replace(request, plan_problems=refused.problems), hooks)
     _real_folder(settings.workspace, settings.workspace / request.valid_plan.backups)

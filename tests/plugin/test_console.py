@@ -174,6 +174,20 @@ def test_check_never_rehearses(workspace: Workspace, verbs: str) -> None:
     assert sorted(workspace.reports.glob("*")) == before
 
 
+@pytest.mark.parametrize("verbs", ["check verify", *thorough("migrate")])
+def test_inventory_follows_a_missing_plan(tmp_path: Path, verbs: str) -> None:
+    """A check is refused at once. Other verbs report the missing plan."""
+    for verb in verbs.split():
+        ran = call(tmp_path, verb, "--reports=out", "--json")
+
+        answer = json.loads(ran.stdout)
+        command = f"sqlite-consolidate inventory --workspace={tmp_path} --reports={tmp_path}/out"
+        assert (ran.returncode, answer["verdict"]) == (4, "refused")
+        assert "[no-plan-file]" in str(answer)
+        assert (tmp_path / "out").exists() is (verb != "check")
+        assert verb == "check" or answer["commands"]["next"] == command
+
+
 @pytest.mark.thorough
 def test_check_after_a_migration_is_a_check(workspace: Workspace) -> None:
     """It is a verify there."""

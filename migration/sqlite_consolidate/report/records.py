@@ -155,6 +155,7 @@ def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Re
     request, log = run.request, run.log
     settings, plan = request.settings, request.plan
     uses_plan = settings.bundle is None  # on a workspace, by a plan
+    verb = next_verb(log, has_acted=run.has_acted, lacks_plan=request.lacks_plan)
     record = Record(
         run=request.run_id,
         mode=log.mode,
@@ -179,7 +180,7 @@ def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Re
         attempts=context.attempts,
         asked=questions_by_criterion(plan) if plan else {},
         limits=limits(plan, log.mode) if plan else () if uses_plan else (DIGEST_LIMITS,),
-        next_command=request.command(verb) if (verb := next_verb(log, has_acted=run.has_acted)) else "",
+        next_command=request.command(verb) if verb else "",
         extra=dict(log.extra),
         **_fields_of_run(run, context),
     )

@@ -144,6 +144,11 @@ class RunRequest:
         return self.plan
 
     @property
+    def lacks_plan(self) -> bool:
+        """Return whether the workspace has no plan file, which an inventory proposes."""
+        return not self.plan_text and any(problem.id == "no-plan-file" for problem in self.plan_problems)
+
+    @property
     def stamp(self) -> str:
         """Return the UTC time of the run as names contain it, ``YYYYMMDD_HHMMSS``."""
         return (self.started + timedelta(seconds=self.seconds_later)).strftime("%Y%m%d_%H%M%S")

@@ -52,15 +52,18 @@ def exit_code(log: RunLog, *, has_acted: bool) -> ExitCode:
     return ExitCode.FAILED if has_acted or log.mode.only_judges else ExitCode.REFUSED
 
 
-def next_verb(log: RunLog, *, has_acted: bool) -> str:
+def next_verb(log: RunLog, *, has_acted: bool, lacks_plan: bool) -> str:
     """Return the verb of the command that follows a run, or an empty text.
 
     Args:
         log: Log of the run.
         has_acted: Whether the run has begun to change files. An inventory has, if it wrote a plan.
+        lacks_plan: Whether there is no plan file.
     """
     if log.mode is Mode.BUNDLE:
         return ""
+    if lacks_plan:
+        return Mode.INVENTORY.verb
     is_incomplete = log.rolled_back is not None and not log.rolled_back.complete
     if is_incomplete and log.mode is not Mode.REHEARSAL:
         return Mode.ROLLBACK.verb

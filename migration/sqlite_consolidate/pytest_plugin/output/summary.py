@@ -128,7 +128,8 @@ def _before_command(session: Session, record: Record) -> str:
     log = session.run.log
     if record.verdict != "accepted":
         is_incomplete = log.rolled_back is not None and not log.rolled_back.complete
-        return "" if is_incomplete or log.interrupted is not None else "fix the problems above, then run: "
+        is_plain = is_incomplete or log.interrupted is not None or session.request.lacks_plan
+        return "" if is_plain else "fix the problems above, then run: "
     inventory = log.extra.get("inventory", {})
     decisions = inventory.get("decisions", 0)
     return f"decide the {counted(decisions, 'place')} in {inventory['plan']}, then run: " if decisions else ""

@@ -74,7 +74,8 @@ def _next_verbs(record: Record) -> set[str]:
     """Return the verbs of which one can follow a run."""
     accepted = record.verdict == "accepted"
     incomplete = {Mode.ROLLBACK.verb} if record.exit_code == ExitCode.INTERNAL else set()
-    return {record.mode.next_verb if accepted else record.mode.verb, *incomplete}
+    unplanned = set() if record.plan.get("sha256") else {Mode.INVENTORY.verb}
+    return {record.mode.next_verb if accepted else record.mode.verb, *incomplete, *unplanned}
 
 
 def _command(subject: str, command: str, verbs: set[str]) -> Iterator[_Pair]:
