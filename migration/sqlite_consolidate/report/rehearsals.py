@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
 
 _ALL_DEMANDS = 99  # a report that meets all demands of its evidence ranks before every other refusal
+_WORKSPACE = "workspace"
+"""The demand without which a report in a shared folder is no candidate."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ def last_rehearsal(request: RunRequest) -> LastRehearsal:
     """Return the last rehearsal that counts for a run.
 
     A rehearsal counts if it has the plan, the workspace and the version of the run, was accepted, has ended, and its
-    report is complete and consistent. If none counts, the result states why the report that met most demands does not.
-    Digests show that the files of a report belong together. They do not show who made them.
+    report is complete and consistent. If none counts, the result states why the report of this workspace that met most
+    demands does not. Digests show that the files of a report belong together. They do not show who made them.
     """
     refusals: list[_Refusal] = []
     folders = (path.parent for path in request.settings.reports.glob(f"*-{Mode.REHEARSAL}/{EVIDENCE}"))
@@ -58,7 +60,8 @@ def last_rehearsal(request: RunRequest) -> LastRehearsal:
             if isinstance(result, Rehearsal):
                 return LastRehearsal(result)
             refusal = result
-        refusals.append(refusal)
+        if refusal.unmet != _WORKSPACE:
+            refusals.append(refusal)
     best = max(refusals, key=lambda refusal: (refusal.met, refusal.run), default=None)
     return LastRehearsal(None, f"{best.run} {best.reason}", best.unmet) if best else LastRehearsal()
 
@@ -82,11 +85,11 @@ def _refusal(folder: Path, request: RunRequest) -> _Refusal | None:
 
 def _demands(document: dict[str, Any], folder: Path, request: RunRequest) -> Iterator[tuple[str, str]]:
     """Yield each demand in order, with the reason why it is not met, or an empty text."""
+    workspace = workspace_id(request.settings.evidence_workspace)
+    yield _WORKSPACE, "" if document["workspace"]["id"] == workspace else "is of another workspace"
     yield "mode", "" if document["mode"] == Mode.REHEARSAL.in_evidence else "is no rehearsal"
     yield "run", "" if document["run"] == folder.name else "has the evidence of another run"
     yield "plan", "" if document["plan"]["sha256"] == request.plan_sha256 else "is of another plan"
-    workspace = workspace_id(request.settings.evidence_workspace)
-    yield "workspace", "" if document["workspace"]["id"] == workspace else "is of another workspace"
     version = document["versions"]["sqlite-consolidate"]
     same_version = version == sqlite_consolidate.__version__ and schema_of(document) == document["schema"] == SCHEMA
     reason = f"is of another version (it is {one_line(str(version))}, this is {sqlite_consolidate.__version__})"

@@ -144,11 +144,20 @@ def test_progress_reads_no_report_a_second_time(rehearsed: Workspace, reports: P
         session.end()
 
 
+def test_rehearsal_of_another_workspace_is_no_candidate(rehearsed: Workspace, reports: Path) -> None:
+    """Workspaces can share a folder of reports, so its plan is no reason for a refusal."""
+    forge(report(reports), _other_workspace)
+    forge(report(reports), _other_plan)
+
+    last = last_rehearsal(asked(rehearsed, reports))
+
+    assert (last.passed, last.unmet, last.refusal) == (None, "", "")
+
+
 @pytest.mark.parametrize(
     ("change", "unmet"),
     [
         (_other_plan, "plan"),
-        (_other_workspace, "workspace"),
         (_other_version, "version"),
         (_not_accepted, "verdict"),
         (_of_tomorrow, "time"),
