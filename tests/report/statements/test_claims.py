@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,18 @@ def test_claim_is_not_made_without_its_proof(outcome: Outcome) -> None:
             others = claims_of(with_outcome(record, proof, outcome))
 
             assert claim not in [each.claim.id for stated in others.values() for each in stated], (name, proof)
+
+
+@pytest.mark.parametrize(("size", "is_claimed"), [(None, True), (4096, False)])
+def test_new_target_has_no_row_to_lose(size: int | None, is_claimed: bool) -> None:
+    """A target that existed has to be compared."""
+    record = with_outcome(_DRAWN["accepted"], "neighbours-unchanged", Outcome.NOT_REQUIRED)
+    assert record.target is not None
+    record = replace(record, target=replace(record.target, size=size))
+
+    claimed = {stated.claim.id for stated in claims_of(record)[Place.VERDICT]}
+
+    assert ("no-row-lost" in claimed) is is_claimed
 
 
 def test_every_claim_is_made_of_some_record() -> None:

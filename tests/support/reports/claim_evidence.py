@@ -58,6 +58,11 @@ class Document:
         return int(kept + sum(lost))
 
     @property
+    def makes_target(self) -> bool:
+        """Return whether the target did not exist before the run."""
+        return self["target"] is not None and self["target"]["before"]["size"] is None
+
+    @property
     def databases(self) -> int:
         """Return the number of databases before the run."""
         return len(self["sources"]) + (self["target"] is not None and self["target"]["before"]["size"] is not None)

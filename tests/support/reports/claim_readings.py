@@ -53,7 +53,10 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "consolidated": lambda d: _so(d.accepted("migrate") and d.passed("committed") and d.databases > 1, d.databases),
     "moved": lambda d: _so(d.accepted("migrate") and d.passed("committed") and d.databases == 1),
     "no-row-lost": lambda d: _so(
-        d.accepted("migrate") and not d.unmoved and d.passed(*_ALL, "neighbours-unchanged", "final-digest")
+        d.accepted("migrate")
+        and not d.unmoved
+        and d.passed(*_ALL, "final-digest")
+        and (d.makes_target or d.passed("neighbours-unchanged"))
     ),
     "rows-unmoved": lambda d: _so(d.accepted("migrate") and d.unmoved and d.passed("rows-exact"), d.unmoved),
     "can-go-back": lambda d: _so(

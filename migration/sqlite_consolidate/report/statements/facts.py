@@ -101,6 +101,13 @@ class Facts:
         )
 
     @property
+    def keeps_neighbours(self) -> bool:
+        """Return whether the run made the target, or all that the target had before is unchanged."""
+        target = self.record.target
+        is_new = target is not None and target.size is None
+        return is_new or self.passed("neighbours-unchanged")
+
+    @property
     def has_command(self) -> bool:
         """Return whether the record has a command that rolls the run back, and it can be needed."""
         return bool(rollback_command(self.record))
