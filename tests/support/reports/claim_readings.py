@@ -117,6 +117,7 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     "restored": lambda d: _so(d.accepted("rollback") and d.passed("restored-exact"), d.entries("restored-exact")),
     "plan-written": lambda d: _so(d.accepted("inventory") and d["inventory"]["plan"] and d.passed("plan-proposed")),
     "databases-unchanged": lambda d: _so(d.accepted("inventory") and d.passed("only-looked")),
+    "changed-meanwhile": lambda d: _so("failed" in d.outcomes.get("only-looked", ())),
     "change-left": lambda d: _so(d.exit == 3 and d["put_back"], *_numbers(d["put_back"])),
     "change-open": lambda d: _so(d.exit == 3 and not d["put_back"], *d.last_stage),
     "change-unfinished": lambda d: _so(not d.finished),
@@ -169,7 +170,8 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
         d.accepted("rehearsal") and d.passed("restored-exact"), d.entries("restored-exact")
     ),
     "no-way-needed": lambda d: _so(
-        d.mode in ("rehearsal", "inventory") or d.at_once or d.early or (d.mode == "check" and not d["backup_set"])
+        (d.mode in ("rehearsal", "inventory") or d.at_once or d.early or (d.mode == "check" and not d["backup_set"]))
+        and "failed" not in d.outcomes.get("only-looked", ())
     ),
     "went-back": lambda d: _so(d.undone),
     "command-after-failure": lambda d: _so(d.exit == 3 and d.mode == "migrate" and d["rollback"].get("command")),

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import DEFAULT_PLAN
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.observation import NO_PROBLEM
+from sqlite_consolidate.observation import NO_PROBLEM, Outcome
 from sqlite_consolidate.report.evidence import Change, Comparison, Evidence, KeyMapRecord, StageRecord
 from tests.support.reports import records
 from tests.support.reports.scripted_run import ended, record_of_run, scripts
@@ -18,7 +18,6 @@ from tests.support.reports.scripted_run import ended, record_of_run, scripts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.observation import Outcome
     from sqlite_consolidate.report.evidence import Record
 
 _INVENTORY: dict[str, Any] = {
@@ -201,6 +200,7 @@ def _inventories() -> dict[str, Record]:
         criteria=tuple(records.passed(id, "workspace") for id in _OF_INVENTORY),
         rollback={}, backup_set="", archive={}, change={}, stages=(StageRecord("05-inventory", "passed", 0.1),),
     )  # fmt: skip
+    refused = records.refused()
     proposed = _INVENTORY | {"plan": "consolidation.proposed.toml"}
     passing = _INVENTORY | {"decisions": 1, "objections": [], "untried": ["2 references"]}
     smooth = dict.fromkeys(("tables_with_new_keys", "tables_with_new_names", "references"), 0) | {"smoke_tests": 1}
@@ -212,6 +212,12 @@ def _inventories() -> dict[str, Record]:
         "inventory, plan passes": replace(inventory, extra={"inventory": passing}),
         "inventory, simple": replace(inventory, extra={"inventory": simple}),
         "inventory, not rehearsed": replace(inventory, extra={"inventory": unrehearsed}),
+        "inventory, changed meanwhile": replace(
+            with_outcome(inventory, "only-looked", Outcome.FAILED),
+            verdict=refused.verdict,
+            exit_code=1,
+            headline=refused.headline,
+        ),
     }
 
 

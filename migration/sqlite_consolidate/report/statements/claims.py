@@ -146,6 +146,8 @@ CLAIMS = (
     Claim("plan-written", _C, (Ending.FOUND,), "inventory", "The plan {plan} was written.", ("plan-proposed",),
           condition=lambda facts: bool(facts.values["plan"])),
     Claim("databases-unchanged", _C, (Ending.FOUND,), "criteria", "No database was changed.", ("only-looked",)),
+    Claim("changed-meanwhile", _C, None, "criteria", "A database, or a file beside one, was changed during this run.",
+          section="criteria", condition=lambda facts: facts.failed("only-looked"), is_open=True),
     Claim("change-left", _C, (Ending.STRANDED,), "put_back", "The rollback is not complete. {put_back}",
           section="run", condition=lambda facts: bool(facts.record.put_back), is_open=True),
     Claim("change-open", _C, (Ending.STRANDED,), "exit_code",

@@ -132,6 +132,8 @@ class Facts:
         """Return whether the run changed nothing that could be rolled back."""
         if self.ending in (Ending.ALREADY, Ending.NOT_ROLLED_BACK) or self.record.mode is Mode.CHECK:
             return False
+        if self.failed("only-looked"):
+            return False
         reads = self.is_rehearsal or self.record.mode.only_judges or self.record.mode is Mode.INVENTORY
         stopped = self.ending is Ending.INTERRUPTED and self.is_migration and not self.record.put_back
         return reads or stopped or self.is_refused_at_once
