@@ -176,7 +176,7 @@ def test_check_never_rehearses(workspace: Workspace, verbs: str) -> None:
 
 @pytest.mark.parametrize("verbs", ["check verify", *thorough("migrate")])
 def test_inventory_follows_a_missing_plan(tmp_path: Path, verbs: str) -> None:
-    """A check is refused at once. Other verbs report the missing plan."""
+    """A check is refused before the stages. Other verbs report the missing plan."""
     for verb in verbs.split():
         ran = call(tmp_path, verb, "--reports=out", "--json")
 

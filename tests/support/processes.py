@@ -90,26 +90,22 @@ def unrelated_process(code: str, *arguments: object, program: str | Path = sys.e
 
 def die_in_a_transaction(database: Path) -> None:
     """Leave a hot journal, as a process does that is killed in a transaction."""
-
-    def _die() -> None:
-        con = sqlite3.connect(database, isolation_level=None)
-        con.execute("PRAGMA cache_size=1")
-        con.execute("BEGIN")
-        con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
-        die()
-
-    assert run_in_child(_die) == -signal.SIGKILL
+    _die_after(database, "PRAGMA cache_size=1", "BEGIN", "CREATE TABLE half AS SELECT randomblob(100000)")
     assert has_hot_journal(database)
 
 
 def die_in_wal_mode(database: Path) -> None:
     """Leave a ``-wal`` with a row and a ``-shm``, as a process does that is killed."""
+    _die_after(database, "PRAGMA journal_mode=WAL", "CREATE TABLE t(a)", "INSERT INTO t VALUES (1)")
+
+
+def _die_after(database: Path, *statements: str) -> None:
+    """Let a process execute statements, and kill it before it can close the database."""
 
     def _die() -> None:
         con = sqlite3.connect(database, isolation_level=None)
-        con.execute("PRAGMA journal_mode=WAL")
-        con.execute("CREATE TABLE t(a)")
-        con.execute("INSERT INTO t VALUES (1)")
+        for statement in statements:
+            con.execute(statement)
         die()
 
     assert run_in_child(_die) == -signal.SIGKILL

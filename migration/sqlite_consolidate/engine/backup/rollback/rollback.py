@@ -32,6 +32,7 @@ from sqlite_consolidate.engine.backup.rollback.steps import (
     step_aside,
     steps_or_raise,
 )
+from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects
 from sqlite_consolidate.engine.backup.rollback.target_state import TargetState, read_target_state
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects
 
 
 def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> list[str]:
