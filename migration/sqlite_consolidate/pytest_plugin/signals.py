@@ -48,7 +48,7 @@ def noted() -> Iterator[list[int]]:
             signal.signal(number, before[number])
 
 
-def install_handlers(config: pytest.Config, session: Session, noted: list[int]) -> None:
+def install_handlers(config: pytest.Config, session: Session, numbers: list[int]) -> None:
     """Let the three signals end the run, except those that were ignored, as under nohup.
 
     A long SQL statement ends within milliseconds. The handlers stay, because the process ends with the run.
@@ -56,7 +56,7 @@ def install_handlers(config: pytest.Config, session: Session, noted: list[int]) 
     Args:
         config: The configuration of pytest.
         session: The run.
-        noted: Signals that came while the run was opened.
+        numbers: Signals that came while the run was opened.
     """
 
     def _handle(number: int, _frame: object) -> None:
@@ -70,7 +70,7 @@ def install_handlers(config: pytest.Config, session: Session, noted: list[int]) 
     for number in EXIT_CODES:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _handle)
-    for early in noted:
+    for early in numbers:
         _handle(early, None)
 
 
