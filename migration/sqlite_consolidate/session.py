@@ -235,8 +235,9 @@ def _real_folder(root: Path, folder: Path) -> Path:
         ProblemError: The path is in the workspace, and the folder is not (``outside``). Or it is no folder, or its
             links lead in a circle (``not-a-folder``).
     """
-    is_in_workspace = Path(os.path.normpath(folder)).is_relative_to(root)
-    name = folder.relative_to(root).as_posix() if is_in_workspace else str(folder)
+    stated = Path(os.path.normpath(folder))  # "..": pathlib compares the parts as they are written
+    is_in_workspace = stated.is_relative_to(root)
+    name = stated.relative_to(root).as_posix() if is_in_workspace else str(folder)
     try:
         real = folder.resolve()
     except RuntimeError:  # pathlib reports a circle of links so (https://docs.python.org/3.11/library/pathlib.html)

@@ -80,6 +80,17 @@ def test_folder_that_a_link_leads_outside_is_refused(root: Path, folder: str) ->
     assert bytes_below(root.parent) == before
 
 
+def test_reports_may_be_named_by_a_parent_folder(root: Path) -> None:
+    """The path ``other/../workspace/reports`` names a folder of the workspace as well, so its link is refused."""
+    (root / "reports").symlink_to(root.parent)
+    stated = root.parent / "other" / ".." / root.name / "reports"
+
+    with pytest.raises(ProblemError) as caught:
+        consolidate(load_plan(root / "consolidation.toml"), workspace=root, reports=stated)
+
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("outside", "reports")]
+
+
 @pytest.mark.parametrize("folder", ["backups", "reports"])
 @pytest.mark.parametrize("kind", ["file", "circle"])
 def test_place_that_can_be_no_folder_is_refused(root: Path, folder: str, kind: str) -> None:
