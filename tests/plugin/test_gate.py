@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from sqlite_consolidate.pytest_plugin import refusals
+from sqlite_consolidate.pytest_plugin import gate, refusals
 from tests.support.thorough import thorough
 from tests.support.workspaces.staged_project import StagedProject, staged_project, whole
 
@@ -84,6 +87,21 @@ def test_behind_the_gate_a_real_run_begins(project: StagedProject) -> None:
     assert ran.exit == 4, ran.text
     assert f"{project.root.resolve()}/reports/sample-workspace: " in ran.text
     assert not (project.root / "reports").exists()
+
+
+def test_garbage_is_collected_less_until_pytest_ends() -> None:
+    """A pytest inside another process leaves that process as it was."""
+    own = gc.get_threshold()
+    try:
+        gc.set_threshold(700, 10, 10)
+        with ExitStack() as stack:
+            gate.collect_garbage_less(cast("pytest.Config", SimpleNamespace(add_cleanup=stack.callback)))
+            gc.freeze()
+            during = gc.get_threshold()
+        assert during == (20_000, 10, 10)
+        assert (gc.get_threshold(), gc.get_freeze_count()) == ((700, 10, 10), 0)
+    finally:
+        gc.set_threshold(*own)
 
 
 def test_shipped_stages_run_when_a_project_has_none(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
