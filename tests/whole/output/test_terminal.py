@@ -167,13 +167,15 @@ def test_long_list_of_problems_is_cut(workspace: Workspace) -> None:
 
 
 def test_each_kind_of_finding_has_a_line(workspace: Workspace) -> None:
-    """Twenty triggers that are left do not bury the lost constraint, and their number is said."""
+    """Twenty triggers that are left do not bury the lost constraint, and one line has the kinds of notes."""
     triggers = "".join(
         f"CREATE TRIGGER left{n} AFTER INSERT ON extra WHEN new.x = {n} BEGIN SELECT 1; END;" for n in range(20)
     )
-    workspace.execute("old.db", f"CREATE TABLE extra(x NOT NULL); {triggers}")
+    left = "CREATE TABLE left(x); INSERT INTO left VALUES (1)"
+    workspace.execute("old.db", f"CREATE TABLE extra(x NOT NULL); {triggers} {left}")
     extra = '[[source.table]]\n  name = "extra"\n  create = "CREATE TABLE extra(x)"'
-    workspace.edit("consolidation.toml", 'name = "tags"', f'name = "tags"\n\n  {extra}')
+    leave = '[[source.leave]]\n  tables = ["left"]\n  reason = "old"'
+    workspace.edit("consolidation.toml", 'name = "tags"', f'name = "tags"\n\n  {extra}\n\n  {leave}')
 
     ran = workspace.run("verify")
 
@@ -184,6 +186,9 @@ def test_each_kind_of_finding_has_a_line(workspace: Workspace) -> None:
     assert {id for id in kinds if any(line.endswith(f"[{id}]") for line in lines)} == set(kinds)
     assert any("(and 19 more of this kind) [trigger-left]" in line for line in lines)
     assert "more to review: see the report" in ran.text
+    notes = Counter(finding.id for finding in ran.findings if finding.level == "note")
+    (kinds_of_notes,) = (line.rpartition(": ")[2] for line in ran.text.splitlines() if "note (see" in line)
+    assert kinds_of_notes.split(", ") == list(notes) == ["rows-left"]
 
 
 @pytest.mark.parametrize("style", ["-v", *thorough("--color=no")])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.text import counted, fold, one_line
+from sqlite_consolidate.text import counted, fold, list_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _MOST_PROBLEMS = 50
 _MOST_TO_REVIEW = 10
+_MOST_KINDS = 8  # of notes, which fit on two lines
 _PASTED = "references-complete"
 """Criterion whose advice has lines to paste. Every other advice is one line, whatever a name in it contains."""
 
@@ -81,7 +83,7 @@ def _files_and_commands(session: Session, record: Record) -> list[tuple[str, str
 
 
 def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield the findings that ask for attention, and the number of notes.
+    """Yield the findings that ask for attention, and the number of notes with their ids.
 
     At least one finding of each id is shown.
     """
@@ -93,8 +95,9 @@ def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"to review: {one_line(item.sentence)} [{item.finding.id}]"
     if len(review) > shown:
         yield f"and {len(review) - shown} more to review: see the report"
-    if len(findings) > len(review):
-        yield f"{counted(len(findings) - len(review), 'note')}: see the report"
+    if kinds := Counter(finding.id for finding in findings if finding.level == "note"):
+        ids = [id if number == 1 else f"{id} ({number})" for id, number in kinds.items()]
+        yield f"{counted(kinds.total(), 'note')} (see the report): {list_names(ids, _MOST_KINDS)}"
 
 
 def _not_held(record: Record) -> list[list[str]]:
