@@ -73,6 +73,7 @@ LEVELS: dict[str, Level] = {
     "parents-replaced": "attention",
     "processes-elsewhere": "attention",
     "processes-unexamined": "attention",
+    "read-only-here": "attention",
     "rebuild-differs": "attention",
     "recovery-inexact": "attention",
     "refers-none": "attention",

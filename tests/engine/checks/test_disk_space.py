@@ -7,6 +7,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space, disk_space_needed
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from tests.support.observations import numbers_in
 from tests.support.unprivileged import common_folder, run_unprivileged
@@ -73,3 +75,26 @@ def test_read_only_folder_of_code_is_a_problem() -> None:
         problems = run_unprivileged(lambda: check_disk_space(plan, root, root), folder)
 
     assert [(problem.id, problem.subject) for problem in problems] == [("read-only", "app")]
+
+
+def test_rehearsal_names_what_its_user_may_not_write() -> None:
+    """A migration by this user would be refused, though the copy of a rehearsal can be written."""
+    with common_folder() as folder:
+        read_only_of_rehearsal(build_two_sources(folder / "imports"))  # an unprivileged user may not import
+        root = build_two_sources(folder / "workspace")
+        (root / "backups").mkdir(0o555)
+        (root / "logs/tasks.db").chmod(0o444)
+        root.chmod(0o555)
+        read_only = run_unprivileged(lambda: read_only_of_rehearsal(root), folder)
+
+    assert read_only == ["workspace", "backups", "logs/tasks.db"]
+
+
+def read_only_of_rehearsal(root: Path) -> list[str]:
+    """Return what the preflight of a rehearsal says that its user may not write to."""
+    run = a_run(root, mode=Mode.REHEARSAL)
+    try:
+        run.perform(PREFLIGHT)
+        return [finding.subject for finding in run.inspected.findings if finding.id == "read-only-here"]
+    finally:
+        run.close()

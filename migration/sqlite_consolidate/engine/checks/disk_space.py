@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.files import file_status, may_exist, size_with_sidecars
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
@@ -86,16 +87,37 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
     problems = _check_free_space(plan.backups, root, needed.kept + temporary_bytes, needed)
     if has_separate_temporary_disk:
         problems += _check_free_space(temporary_folder, temporary_folder, needed.scratch, needed)
+    for name in _read_only_folders(plan, root):
+        fact = "is read-only for the user who runs this: no permission to write there."
+        problems.append(Problem("read-only", name, fact, "Give write permission and run again.", criterion="space"))
+    return problems
+
+
+def unwritable_findings(plan: Plan, live: Path) -> list[Finding]:
+    """Return what the user of a rehearsal may not write to in the workspace.
+
+    The rehearsal itself writes only to its copy. A migration by this user would be refused.
+    """
+    files = dict.fromkeys((plan.target, plan.backups, *(source.file for source in plan.sources)))
+    read_only = [file for file in files if may_exist(live / file) and not os.access(live / file, os.W_OK)]
+    text = "is read-only for the user who rehearses. A migration by this user would be refused."
+    return [Finding.of("read-only-here", name, text) for name in (*_read_only_folders(plan, live), *read_only)]
+
+
+def _read_only_folders(plan: Plan, root: Path) -> list[str]:
+    """Return the folders of databases, code and backups that this user may not write to."""
     files = [source.file for source in plan.sources]
     files += [*(reference.file for reference in plan.references), *(insert.file for insert in plan.inserts)]
     existing = [file for file in files if may_exist(root / file)]
-    for folder in sorted({(root / file).parent for file in (*existing, plan.backups, plan.target)}):
-        status = file_status(folder)
-        if status and stat.S_ISDIR(status.st_mode) and not os.access(folder, os.W_OK | os.X_OK):
-            fact = "is read-only for the user who runs this: no permission to write there."
-            name = str(folder.relative_to(root))
-            problems.append(Problem("read-only", name, fact, "Give write permission and run again.", criterion="space"))
-    return problems
+    folders = sorted({(root / file).parent for file in (*existing, plan.backups, plan.target)})
+    return [
+        root.name if folder == root else str(folder.relative_to(root)) for folder in folders if _is_read_only(folder)
+    ]
+
+
+def _is_read_only(folder: Path) -> bool:
+    status = file_status(folder)
+    return bool(status and stat.S_ISDIR(status.st_mode) and not os.access(folder, os.W_OK | os.X_OK))
 
 
 def _check_free_space(subject: str, folder: Path | str, wanted: int, needs: DiskSpaceNeeded) -> list[Problem]:

@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.apps import log_watch as logs
 from sqlite_consolidate.engine.apps.runner import absent_programs
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace
+from sqlite_consolidate.engine.checks.disk_space import unwritable_findings
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
@@ -93,6 +94,8 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
             inspected.mappings, run.rehearsal.passed.run, run.rehearsal.passed.offsets
         )
         inspected.findings += changed_files(plan, run.rehearsal.passed)
+    if run.is_rehearsal:
+        inspected.findings += unwritable_findings(plan, run.live)
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
