@@ -78,7 +78,7 @@ def test_read_only_folder_of_code_is_a_problem() -> None:
 
 
 def test_rehearsal_names_what_its_user_may_not_write() -> None:
-    """A migration by this user would be refused, though the copy of a rehearsal can be written."""
+    """A migration by this user would be refused, although its copy can be written."""
     with common_folder() as folder:
         read_only_of_rehearsal(build_two_sources(folder / "imports"))  # an unprivileged user may not import
         root = build_two_sources(folder / "workspace")

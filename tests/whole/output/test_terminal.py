@@ -167,7 +167,7 @@ def test_long_list_of_problems_is_cut(workspace: Workspace) -> None:
 
 
 def test_each_kind_of_finding_has_a_line(workspace: Workspace) -> None:
-    """Twenty triggers that are left do not bury the lost constraint, and one line has the kinds of notes."""
+    """Twenty triggers do not bury the lost constraint, and one line has the kinds of notes."""
     triggers = "".join(
         f"CREATE TRIGGER left{n} AFTER INSERT ON extra WHEN new.x = {n} BEGIN SELECT 1; END;" for n in range(20)
     )
