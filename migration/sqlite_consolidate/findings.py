@@ -28,6 +28,7 @@ LEVELS: dict[str, Level] = {
     "constraint-lost": "attention",
     "database-open": "attention",
     "database-unread": "attention",
+    "decision-open": "attention",
     "default-lost": "attention",
     "default-refers": "attention",
     "derived-stale": "attention",

@@ -22,6 +22,7 @@ from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refi
 from sqlite_consolidate.inventory.selection.roles import NAMED_ROLES
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.plan.loader import load
+from sqlite_consolidate.plan.positions import decision_lines
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted, join_first_names, one_line
 
@@ -150,8 +151,7 @@ def plan_proposed(session: InventorySession) -> list[Observation]:
         load(session.written)
     except ProblemError as error:
         return [Observation(name, "a plan without a mistake", str(problem), holds=False) for problem in error.problems]
-    text = session.written.read_text("utf-8")
-    marked = text.count("# decide: ")
+    marked = len(decision_lines(session.written.read_text("utf-8")))
     refined = session.refined
     trial = refined.unrehearsed_reason or f"rehearsed on copies: {counted(len(refined.objections), 'problem')} left"
     observed = f"{trial}; {marked} decisions marked"

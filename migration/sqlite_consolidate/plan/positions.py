@@ -30,6 +30,16 @@ TOKEN = re.compile(
 )
 
 
+DECISION_MARK = "# decide: "
+"""Begin of a comment by which an inventory marks what a person has to decide."""
+
+
+def decision_lines(text: str) -> list[int]:
+    """Return the line of each comment that marks a decision."""
+    comments = (token for token in TOKEN.finditer(text) if token["comment"])
+    return [text.count("\n", 0, comment.start()) + 1 for comment in comments if comment[0].startswith(DECISION_MARK)]
+
+
 def find_line(text: str, loc: Loc) -> int | None:
     """Return the line of a key path, or of its nearest enclosing part in the text.
 

@@ -246,3 +246,20 @@ def test_optional_source_that_is_absent_brings_no_table(root: Path, absent: list
     run.log.finish(datetime.now(UTC))
     assert headline(run.log).endswith(run.log.headline_suffix)
     assert bool(run.log.headline_suffix) == (expected == Outcome.NOT_REQUIRED)
+
+
+@pytest.mark.parametrize("mode", [Mode.REHEARSAL, Mode.MIGRATE])
+def test_marks_of_open_decisions_are_a_finding(root: Path, mode: Mode) -> None:
+    """It names the lines of the plan, and a text that only looks like a mark is none."""
+    plan = root / "consolidation.toml"
+    text = plan.read_text("utf-8")
+    plan.write_text(f'# decide: which file?\n{text}\n  # decide: which row?\n[change]\nid = "# decide: "\n', "utf-8")
+    run = a_run(root, mode=mode)
+
+    run.perform(PREFLIGHT)
+    findings = [finding for finding in run.inspected.findings if finding.id == "decision-open"]
+    run.close()
+
+    assert [(finding.subject, finding.count, finding.level) for finding in findings] == [(plan.name, 2, "attention")]
+    assert f"lines 1 and {text.count(chr(10)) + 3})" in findings[0].text
+    assert run.inspected.problems == []

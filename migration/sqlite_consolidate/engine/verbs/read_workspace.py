@@ -22,8 +22,9 @@ from sqlite_consolidate.engine.code.scanning.scan import attention_findings
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.patterns import by_entry
+from sqlite_consolidate.plan.positions import decision_lines
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.text import counted, list_names, printable
+from sqlite_consolidate.text import counted, join_first_names, list_names, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.problem import Problem
+
+_MOST_LINES = 10  # of a plan, in one sentence
 
 
 def copy_for_rehearsal(run: RunResults, files: CopiedFiles) -> tuple[FileProblem, ...]:
@@ -96,6 +99,7 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
         inspected.findings += changed_files(plan, run.rehearsal.passed)
     if run.is_rehearsal:
         inspected.findings += unwritable_findings(plan, run.live)
+    inspected.findings += _open_decisions(run)
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
@@ -119,6 +123,16 @@ def changed_files(plan: Plan, rehearsal: Rehearsal) -> Iterator[Finding]:
                 since = f"{has} {verb} since the rehearsal {rehearsal.run}"
                 text = f"{counted(len(files), 'file')} {since}: {list_names(sorted(files))}."
                 yield Finding.of(id, entry.file, text, count=len(files))
+
+
+def _open_decisions(run: RunResults) -> Iterator[Finding]:
+    """Yield a finding if the plan still has marks of an inventory."""
+    if lines := decision_lines(run.request.plan_text.decode("utf-8", "replace")):
+        count = len(lines)
+        places, they = ("1 place is", "it states") if count == 1 else (f"{count} places are", "they state")
+        where = f"line{'' if count == 1 else 's'} {join_first_names([str(line) for line in lines], _MOST_LINES)}"
+        text = f"{places} still marked as a decision ({where}). The run does what {they}."
+        yield Finding.of("decision-open", run.request.settings.plan.name, text, count=count)
 
 
 def _load_setup(run: RunResults) -> list[Problem]:
