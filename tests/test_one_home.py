@@ -226,6 +226,15 @@ def test_ends_of_sidecar_names_are_written_once() -> None:
     assert holders == {"sqlite_consolidate.engine.sqlite.sidecars"}
 
 
+def test_folders_for_temporary_files_are_made_in_one_module() -> None:
+    """A killed process leaves no other folder. The sample is built in folders beside its own."""
+    makes = re.compile(r"\b(?:TemporaryDirectory|mkdtemp)\(")
+
+    makers = {name_of(path) for path in MODULES if makes.search(path.read_text("utf-8"))}
+
+    assert makers == {"sqlite_consolidate.engine.sqlite.scratch_folders", "sqlite_consolidate.sample.build"}
+
+
 @pytest.mark.parametrize("name", HOMES_OF_NAMES)
 def test_name_of_a_file_is_written_once(name: str) -> None:
     """The report folder and the backup set each have their own module of names.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.request import Settings
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.session import Hooks, open_session
@@ -331,7 +331,7 @@ def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Option
     """Open a run, perform its stages, and end it."""
     progress = _Progress(options.on_progress)
     let_owner_use_new_files()
-    with tempfile.TemporaryDirectory(prefix="consolidate-reports-") as scratch:
+    with scratch_folder("reports") as scratch:
         reports = Path(options.reports or scratch).absolute()
         root, named = Path(workspace).resolve(), options.reports is not None
         settings = Settings(root, _file_of(plan), reports, options.discard_changes, names_reports=named)

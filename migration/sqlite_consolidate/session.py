@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate import atomic_files
 from sqlite_consolidate.atomic_files import write_private
-from sqlite_consolidate.engine.backup.backup_set import (
-    already_consolidated,
-    recover,
-)
+from sqlite_consolidate.engine.backup.backup_set import already_consolidated, recover
 from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS, RECORD
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
@@ -23,6 +20,7 @@ from sqlite_consolidate.engine.run.request import RunRequest, Settings, call
 from sqlite_consolidate.engine.run.results import Context, LastRehearsal, RunResults
 from sqlite_consolidate.engine.run.run_lock import RunLock
 from sqlite_consolidate.engine.run.verdict import exit_code
+from sqlite_consolidate.engine.sqlite.scratch_folders import remove_abandoned_folders
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.engine.verbs.judge import CheckRun, OriginalsRun
 from sqlite_consolidate.engine.verbs.open_request import (
@@ -201,6 +199,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
     """
     hooks = hooks or Hooks()
     atomic_files.let_owner_use_new_files()
+    remove_abandoned_folders()
     if settings.sign is not None:
         sign(b"", settings.sign)  # a key that cannot sign is refused before anything is done
     if settings.bundle is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ import pytest
 
 from sqlite_consolidate.engine.backup.rollback import rollback
 from tests.support.thorough import thorough
-from tests.support.workspaces.whole_run import REPOSITORY, Before, Workspace
+from tests.support.workspaces.whole_run import REPOSITORY, Before, Workspace, execute
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlite_consolidate.engine.verbs.consolidate import Run
 
 PREFLIGHT = "sources-readable"
@@ -196,12 +199,27 @@ def test_next_migrate_recovers_from_a_kill(workspace: Workspace) -> None:
     assert workspace.run("verify").exit == 0
 
 
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Provide the folder for the temporary files of the runs."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
 @pytest.mark.parametrize("test", ["committed", *thorough("20-backup", LAST)])
-def test_rollback_recovers_from_a_kill(workspace: Workspace, test: str) -> None:
-    """It is reported and exits with 0, also if nothing had been changed."""
+def test_rollback_recovers_from_a_kill(workspace: Workspace, scratch: Path, test: str) -> None:
+    """It is reported and exits with 0, also if nothing had been changed.
+
+    SQLite cannot attach the source because of its view, so that the killed run leaves a copy of it.
+    """
+    execute(workspace.root / "old.db", "CREATE VIEW titles AS SELECT title FROM main.tasks")
     before = workspace.contents()
     killed = workspace.run("migrate", plugin=_at(test, signal.SIGKILL))
     assert killed.exit == -signal.SIGKILL
+    assert list(scratch.iterdir()) != []
 
     ran = workspace.run("rollback")
 
@@ -212,6 +230,7 @@ def test_rollback_recovers_from_a_kill(workspace: Workspace, test: str) -> None:
         assert ran.exit == 0, ran.text
         assert ran.evidence["headline"] == "Rolled back: everything is as it was before the migration."
     assert workspace.contents() == before
+    assert list(scratch.iterdir()) == []
 
 
 @pytest.mark.thorough

@@ -6,8 +6,6 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps import database_watch, log_watch
@@ -27,6 +25,7 @@ from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.copied_files import Kind, is_archive
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, list_workspace, require_complete
 from sqlite_consolidate.engine.content.contents import ContentsCache
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -34,6 +33,7 @@ from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from pathlib import Path
 
     from sqlite_consolidate.engine.backup.copied_files import CopiedFiles, Reason
     from sqlite_consolidate.engine.content.digest import TableDigest
@@ -145,8 +145,8 @@ class Applications:
             result = replace(result, live=self._live_watch.changes() if self._live_watch else None)
             return self._explained(result, self._left_out)
         self._writers.append(test.name)
-        with TemporaryDirectory(prefix="consolidate-writes-") as folder:
-            result = self._run_on_copy(test, Path(folder).resolve())
+        with scratch_folder("writes") as folder:
+            result = self._run_on_copy(test, folder)
         self._note_changed_files(test.name)
         return result
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import move_all
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, sidecar_path
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.backup.manifest import Manifest
@@ -115,10 +115,10 @@ def restorable_observations(
     A copy of the archive is opened under another name and must have the contents of the source.
     """
     observations: list[Observation] = []
-    with tempfile.TemporaryDirectory(prefix="consolidate-restore-") as folder:
+    with scratch_folder("restore") as folder:
         for file, archived in manifest.archive.items():
             copy = manifest.database(file)
-            restored = Path(folder) / f"{len(observations)}.db"
+            restored = folder / f"{len(observations)}.db"
             if (root / archived).is_file():
                 shutil.copyfile(root / archived, restored)
             reader = partial(read_contents_using_backup, copy=copy, folder=backup_set) if copy else read_contents

@@ -5,9 +5,7 @@ The recorded contents are returned if the bytes are unchanged. Otherwise every r
 
 from __future__ import annotations
 
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import (
@@ -23,9 +21,11 @@ from sqlite_consolidate.engine.content.table_differences import compare_database
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -112,9 +112,9 @@ def dump_differences(copy: DatabaseCopy, folder: Path, limits: Limits | None = N
 
 
 def _dump_differences(copy: DatabaseCopy, folder: Path, limits: Limits | None) -> RowDifferences:
-    with tempfile.TemporaryDirectory(prefix="consolidate-rows-") as scratch:
+    with scratch_folder("rows") as scratch:
         dump = folder / copy.dump
-        con = open_new(Path(scratch) / "reloaded.db", limits)
+        con = open_new(scratch / "reloaded.db", limits)
         try:
             con.execute("PRAGMA synchronous=OFF")
             with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:

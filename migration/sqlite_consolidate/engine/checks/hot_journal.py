@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import make_private_folders, sync, sync_folder
@@ -24,6 +22,7 @@ from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, sidecar_path
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.parts.programs import Logs, Scan
@@ -32,6 +31,7 @@ from sqlite_consolidate.regular_files import open_regular
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -173,8 +173,7 @@ def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
 def _inspect_copies(plan: Plan, live: Path, hot: list[str], limits: Limits | None) -> InspectedDatabases:
     """Inspect private copies of the databases, on which SQLite rolls back the journals."""
     databases_only = {"references": [], "inserts": [], "scan": Scan(), "smoke": [], "logs": Logs()}
-    with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as write_locks:
-        scratch = Path(folder).resolve()
+    with scratch_folder("journal") as scratch, ExitStack() as write_locks:
         uncopied = copy_workspace(plan.model_copy(update=databases_only), live, scratch).problems
         _, damaged = _roll_back(scratch, list_hot_journals(plan, scratch), None)
         inspected = inspect_databases(plan, scratch, write_locks, limits, unread=[*uncopied, *damaged], live=live)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.chosen.followed_rows import leave_unfollowed
@@ -12,6 +10,7 @@ from sqlite_consolidate.engine.checks.references.foreign_keys import parents_of_
 from sqlite_consolidate.engine.merge.rows.row_filter import marker_name
 from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingDatabase
 from sqlite_consolidate.engine.sqlite.attachable import attachable
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import ProblemError
 
@@ -44,7 +43,7 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     indirect = [database for group in groups for database in group]
     if not indirect:
         return
-    folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
+    folder = resources.enter_context(scratch_folder("gather"))
     # The number comes first, because two sources can be told apart by dots or by case alone.
     prefixes = {database.name: f"{number}.{database.name}" for number, database in enumerate(indirect, 1)}
     first: StagingDatabase | None = None

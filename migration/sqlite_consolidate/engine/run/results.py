@@ -6,8 +6,6 @@ import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlite_consolidate.engine.apps.smoke_observations import smoke_findings, smoke_observations
@@ -24,11 +22,13 @@ from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.files import file_status, size_with_sidecars
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from sqlite_consolidate.engine.apps import log_watch as logs
     from sqlite_consolidate.engine.apps.live_watch import LiveWatch
@@ -389,8 +389,7 @@ class RunResults(Pipeline):
         return self.folder.relative_to(self.root).as_posix()
 
     def _private_folder(self) -> Path:
-        folder = TemporaryDirectory(prefix="consolidate-rehearsal-", ignore_cleanup_errors=True)
-        return Path(self._resources.enter_context(folder)).resolve()
+        return self._resources.enter_context(scratch_folder("rehearsal"))
 
 
 def _performed(result: _T | None, stage: Stage) -> _T:

@@ -8,8 +8,6 @@ and triggers has the same tables, indexes and rows, and SQLite attaches it.
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import (
@@ -19,11 +17,13 @@ from sqlite_consolidate.engine.sqlite.connections import (
     open_new,
     pragma,
 )
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
@@ -40,9 +40,9 @@ def attachable(path: Path, limits: Limits | None = None) -> Iterator[Path]:
         with open_for_inspection(path, limits) as con:
             is_copied = _names_main(con) and not _can_attach(path, str(pragma(con, "encoding")), limits)
             if is_copied:
-                folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-attach-"))
-                _copy_without_views(con, Path(folder) / "copy.db", limits)
-        yield Path(folder) / "copy.db" if is_copied else path
+                folder = resources.enter_context(scratch_folder("attach"))
+                _copy_without_views(con, folder / "copy.db", limits)
+        yield folder / "copy.db" if is_copied else path
 
 
 def _names_main(con: sqlite3.Connection) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup, setup_problem
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem
 from sqlite_consolidate.engine.sqlite.limits import Limits
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.engine.sqlite.sidecars import existing_sidecars, remove_created_sidecars
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -19,6 +18,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from pathlib import Path
 
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
@@ -264,8 +264,8 @@ def scratch_database(like: Path, limits: Limits | None = None) -> Iterator[sqlit
 
     SQLite can attach only databases of the same encoding.
     """
-    with tempfile.TemporaryDirectory(prefix="consolidate-trial-") as folder:
-        con = open_new(Path(folder) / "trial.db", limits)
+    with scratch_folder("trial") as folder:
+        con = open_new(folder / "trial.db", limits)
         try:
             con.execute(f"PRAGMA encoding='{encoding_of(like, limits)}'")
             con.execute("PRAGMA synchronous=OFF")  # no process needs this database after a crash

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property, partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.apps.live_watch import LiveWatch
@@ -40,6 +38,7 @@ from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import CHECK, ORIGINALS, stages_of
 from sqlite_consolidate.engine.sqlite.errors import is_damaged
 from sqlite_consolidate.engine.sqlite.pattern_files import files_of_patterns
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.engine.verbs.open_request import nothing_to_check
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import NO_PROBLEM, Observation
@@ -123,7 +122,7 @@ class ReadOnlyRun(Pipeline):
         """
         plan, live, reports = self.plan, self.root, self.request.settings.reports
         watch = LiveWatch(live, skip=[reports])
-        scratch = Path(self._resources.enter_context(TemporaryDirectory(prefix="consolidate-check-"))).resolve()
+        scratch = self._resources.enter_context(scratch_folder("check"))
         files = list_workspace(plan, live, extra_files=(self.request.settings.plan,), reports=reports)
         if problems := check_room(files, scratch, copies=1 + plan.has_writing_test):
             raise ProblemError(*problems)
@@ -366,8 +365,7 @@ class OriginalsRun(ReadOnlyRun):
         return stale_observations(result)
 
     def _lay_out(self) -> None:
-        folder = self._resources.enter_context(TemporaryDirectory(prefix="consolidate-originals-"))
-        scratch = Path(folder).resolve()
+        scratch = self._resources.enter_context(scratch_folder("originals"))
         where = self.request.settings.originals or scratch
         target = originals.copy_originals(self.plan, where, self.root, scratch)
         self._compared = originals.compare_with_originals(self.plan, scratch, target, self._resources, self.limits)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import SELFTEST
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.faults.trials.copies import copy_tree
 from sqlite_consolidate.faults.trials.trial import Trial, judge_fault, judge_faultless
@@ -58,7 +59,8 @@ class SelftestRun(Pipeline):
         self.live = request.settings.workspace
         self.tried: list[tuple[Fault, TrialResult]] = []
         self._accepted: list[Observation] = []
-        self._scratch = Path(tempfile.mkdtemp(prefix="consolidate-selftest-")).resolve()
+        self._resources = ExitStack()
+        self._scratch = self._resources.enter_context(scratch_folder("selftest"))
         self._seconds = _SECONDS
         self._cores = os.cpu_count() or 1
         self._idle = deque(TrialProcesses() for _ in range(self._cores))
@@ -89,7 +91,7 @@ class SelftestRun(Pipeline):
         """End the processes and remove every copy."""
         for processes in self._idle:
             processes.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._resources.close()
 
     def _try_everything(self) -> None:
         """Run without a fault first, and then with each fault if those runs are accepted.

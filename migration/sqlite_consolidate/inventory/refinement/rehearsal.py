@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run import stages
@@ -16,6 +14,7 @@ from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.sqlite.errors import is_in_use_problem
 from sqlite_consolidate.engine.sqlite.integrity import count_orphans
 from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.inventory.plan_writer import render_plan
@@ -26,6 +25,7 @@ from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.inventory.proposal import Proposal
@@ -68,12 +68,12 @@ def rehearsal_of(root: Path, proposal: Proposal, on_progress: Callable[[str], No
     It ends with the verification before COMMIT. Dumps are not made. Code, applications and logs are left to the
     rehearsal of the operator.
     """
-    with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder:
-        file = Path(folder) / "proposal.toml"
+    with scratch_folder("inventory") as folder:
+        file = folder / "proposal.toml"
         data = replace(proposal, references=(), smoke=(), test_command=(), scan=())
         file.write_text(render_plan(data, "rehearsal"), "utf-8")
         plan = expand_by_files(load(file), root).model_copy(update={"dump": False})
-        settings = Settings(workspace=root, plan=file, reports=Path(folder) / "reports")
+        settings = Settings(workspace=root, plan=file, reports=folder / "reports")
         request = RunRequest(Mode.REHEARSAL, settings, plan, plan_sha256=sha256(file), plan_text=file.read_bytes())
         run = Run(request, Context(on_progress))
         try:

@@ -7,11 +7,14 @@ or a public key whose private key an agent holds.
 from __future__ import annotations
 
 import subprocess
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMESPACE = "sqlite-consolidate"
 """Namespace of the signatures. One that was made for another purpose is refused by ssh-keygen."""
@@ -52,8 +55,8 @@ def signer_of(data: bytes, signature: bytes, allowed_signers: Path) -> tuple[str
     """
     if not allowed_signers.is_file():
         return "", "the file of allowed signers does not exist"
-    with tempfile.TemporaryDirectory(prefix="consolidate-signature-") as folder:
-        file = Path(folder) / "signature"
+    with scratch_folder("signature") as folder:
+        file = folder / "signature"
         file.write_bytes(signature)
         common = ("-f", str(allowed_signers), "-s", str(file))
         named = _run("find-principals", *common, data=b"")

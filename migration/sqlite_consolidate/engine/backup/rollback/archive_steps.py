@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import move
@@ -25,11 +23,13 @@ from sqlite_consolidate.engine.content.contents import digest_or_reason, read_co
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use, is_in_use_problem, is_interrupted
 from sqlite_consolidate.engine.sqlite.processes import find_holders
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -182,8 +182,8 @@ def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Lim
     if not restore.existing_sidecars(archive):
         return
     processes = [f"process {holder.pid} ({holder.program})" for holder in find_holders([archive]).entries]
-    with tempfile.TemporaryDirectory(prefix="consolidate-archive-") as scratch:
-        lone_copy = Path(scratch) / "archive.db"
+    with scratch_folder("archive") as scratch:
+        lone_copy = scratch / "archive.db"
         shutil.copyfile(archive, lone_copy)
         lone_digest = digest_or_reason(lone_copy, partial(read_contents, limits=limits))
     unchanged = lone_digest == digest and restore.write_version(archive) == 1  # the run took it out of WAL mode
