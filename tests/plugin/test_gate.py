@@ -91,7 +91,7 @@ def test_behind_the_gate_a_real_run_begins(project: StagedProject) -> None:
 
 def test_garbage_is_collected_less_until_pytest_ends() -> None:
     """A pytest inside another process leaves that process as it was."""
-    own = gc.get_threshold()
+    stated = gc.get_threshold()
     try:
         gc.set_threshold(700, 10, 10)
         with ExitStack() as stack:
@@ -101,7 +101,7 @@ def test_garbage_is_collected_less_until_pytest_ends() -> None:
         assert during == (20_000, 10, 10)
         assert (gc.get_threshold(), gc.get_freeze_count()) == ((700, 10, 10), 0)
     finally:
-        gc.set_threshold(*own)
+        gc.set_threshold(*stated)
 
 
 def test_shipped_stages_run_when_a_project_has_none(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
