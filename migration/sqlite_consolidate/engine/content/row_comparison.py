@@ -7,7 +7,7 @@ they are divided into parts by the digest of their key, and both sides are read 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.expected_rows import MATCHED, ExpectedPart, Row, Rows, Shape, digest_values
@@ -23,9 +23,10 @@ from sqlite_consolidate.row_differences import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 MAX_KEPT_ROWS = 1_000_000  # expected rows in memory at a time, about 200 MB
+_SHARES = 10  # places of which all changed rows are kept at a time
 
 
 @dataclass
@@ -150,53 +151,156 @@ def compare_rows(
         part = ExpectedPart(shape, number, parts)
         part.expect(expected, kept if number == 0 else -1)
         parts = part.parts
-        _match_observed(part, observed, comparison, pairs)
-        _read_reported_rows(part, expected, comparison)
+        matching = _Matching(part, comparison, pairs)
+        for read, identity in _identified(shape, observed):
+            if parts == 1 or part.has(identity):
+                matching.match(read, identity)
+        matching.report(expected)
         number += 1
     return comparison
 
 
-def _match_observed(part: ExpectedPart, observed: Rows, comparison: Comparison, pairs: int) -> None:
-    """Compare each observed row with the expected rows of a part."""
-    shape, contents, repeats = part.shape, part.contents, part.repeats
+def compare_each(
+    shape: Shape,
+    expected: Sequence[Rows],
+    observed: Rows,
+    *,
+    pairs: int = MAX_DIFFERENCES,
+    kept: int = MAX_KEPT_ROWS // 2,
+) -> Iterator[tuple[int, Comparison]]:
+    """Compare the rows of each place alone with those that are there.
+
+    The latter are read once for as many places as may be kept at a time. A row that no place has is in no comparison.
+
+    Args:
+        shape: What the rows of both consist of.
+        expected: Where they are read. Policies are ignored.
+        observed: The rows that are there.
+        pairs: Number of changed rows of each place that are kept with both contents.
+        kept: Number of expected rows of which digests are kept at a time.
+
+    Yields:
+        The number of each place and its comparison, in any order.
+
+    Raises:
+        sqlite3.Error: A table cannot be read.
+    """
+    waiting = {number: replace(rows, policy="refuse") for number, rows in enumerate(expected)}
+    while waiting:
+        together, left, room = dict[int, _Matching](), kept, _Room(_SHARES * pairs)
+        for number, rows in list(waiting.items()):
+            part = ExpectedPart(shape, number=0, parts=1)
+            part.expect([rows], kept)
+            if part.parts > 1:
+                yield number, compare_rows(shape, [waiting.pop(number)], observed, pairs=pairs, kept=kept)
+                continue
+            left -= len(part.contents)
+            if left < 0:
+                break
+            together[number] = _Matching(part, Comparison(shape), pairs, room)
+        _match_together(shape, together.values(), observed)
+        for number, matching in together.items():
+            if not matching.is_crowded:
+                matching.report([waiting.pop(number)])
+                yield number, matching.comparison
+
+
+def _match_together(shape: Shape, matchings: Collection[_Matching], observed: Rows) -> None:
+    """Match each observed row with the expected rows of each place that has its identity."""
+    first, others = dict[bytes, _Matching](), dict[bytes, list[_Matching]]()
+    for matching in matchings:
+        for identity in matching.part.contents:
+            if first.setdefault(identity, matching) is not matching:
+                others.setdefault(identity, []).append(matching)
+    for read, identity in _identified(shape, observed) if first else ():
+        if identity in first:
+            first[identity].match(read, identity)
+            for matching in others.get(identity, ()):
+                matching.match(read, identity)
+
+
+def _identified(shape: Shape, observed: Rows) -> Iterator[tuple[Row, bytes]]:
     width = len(shape.columns)
-    comparison.rows += len(contents) + repeats.total()
-    surplus = Counter[bytes]()
-    rows: dict[bytes, Row] = {}
-    for read in observed:
-        row = read[:width]
-        identity = shape.identity(row)
-        if part.parts > 1 and not part.has(identity):
-            continue
-        content = contents.get(identity)
+    return ((read, shape.identity(read[:width])) for read in observed)
+
+
+@dataclass
+class _Room:
+    """Count the changed rows that may still be kept."""
+
+    pairs: int
+
+    def take(self, pairs: int) -> bool:
+        """Return whether there was room for some more."""
+        self.pairs -= pairs if (fits := pairs <= self.pairs) else 0
+        return fits
+
+
+@dataclass
+class _Matching:
+    """Match observed rows with the expected rows of a part.
+
+    Attributes:
+        part: The expected rows.
+        comparison: The numbers and first rows that the matching adds to.
+        pairs: Number of changed rows that are kept with both contents.
+        room: Room for them, if other matchings share it.
+        is_crowded: Whether the others have left too little room.
+    """
+
+    part: ExpectedPart
+    comparison: Comparison
+    pairs: int
+    room: _Room | None = None
+    is_crowded: bool = False
+    _surplus: Counter[bytes] = field(default_factory=Counter)
+    _rows: dict[bytes, Row] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.comparison.rows += len(self.part.contents) + self.part.repeats.total()
+
+    def match(self, read: Row, identity: bytes) -> None:
+        """Match a row that was read with the expected row of its identity, if there is one left."""
+        comparison, content = self.comparison, self.part.contents.get(identity)
+        row = read[: len(comparison.shape.columns)]
         if not content:
-            comparison.extra += 1
-            comparison.keyless_extra += not shape.has_key(row)
-            if content is not None:
-                comparison.doubled += 1
-                comparison.doubled_rows += [(read, 1)] if len(comparison.doubled_rows) < MAX_DIFFERENCES else []
-            if identity in surplus or len(surplus) + len(comparison.extra_rows) < MAX_DIFFERENCES:
-                surplus[identity] += 1
-                rows.setdefault(identity, read)
-            continue
-        if repeats[identity]:
-            repeats[identity] -= 1
+            self._add_surplus(read, identity, is_double=content is not None)
+            return
+        if self.part.repeats[identity]:
+            self.part.repeats[identity] -= 1
         else:
-            contents[identity] = MATCHED
+            self.part.contents[identity] = MATCHED
         if content == digest_values(row):
             comparison.exact += 1
-        else:
-            comparison.changed += 1
-            if len(part.changed_rows) + len(comparison.pairs) < pairs:
-                part.changed_rows[identity] = content, read
-    comparison.extra_rows += [(rows[identity], count) for identity, count in surplus.items()]
+            return
+        comparison.changed += 1
+        if self.room and comparison.changed == 1:
+            self.is_crowded = not self.room.take(min(self.pairs, comparison.rows))
+        if not self.is_crowded and len(self.part.changed_rows) + len(comparison.pairs) < self.pairs:
+            self.part.changed_rows[identity] = content, read
+
+    def _add_surplus(self, read: Row, identity: bytes, *, is_double: bool) -> None:
+        comparison = self.comparison
+        comparison.extra += 1
+        comparison.keyless_extra += not comparison.shape.has_key(read)
+        if is_double:
+            comparison.doubled += 1
+            comparison.doubled_rows += [(read, 1)] if len(comparison.doubled_rows) < MAX_DIFFERENCES else []
+        if identity in self._surplus or len(self._surplus) + len(comparison.extra_rows) < MAX_DIFFERENCES:
+            self._surplus[identity] += 1
+            self._rows.setdefault(identity, read)
+
+    def report(self, expected: Sequence[Rows]) -> None:
+        """Add the first rows that a report names.
+
+        Expected rows are read again, because only their digests were kept.
+        """
+        self.comparison.extra_rows += [(self._rows[identity], count) for identity, count in self._surplus.items()]
+        _read_reported_rows(self.part, expected, self.comparison)
 
 
 def _read_reported_rows(part: ExpectedPart, expected: Sequence[Rows], comparison: Comparison) -> None:
-    """Read the expected rows again that a report names.
-
-    Only their digests were kept.
-    """
+    """Read the expected rows that a report names."""
     missing: dict[bytes, bytes] = {}
     for identity, content in part.contents.items():
         if content != MATCHED:

@@ -9,12 +9,18 @@ import pytest
 
 from sqlite_consolidate.engine.checks.comparison import by_originals as originals
 from sqlite_consolidate.engine.checks.comparison.compare import no_duplicates, rows_counted, rows_exact
+from sqlite_consolidate.engine.sqlite.connections import open_existing
+from sqlite_consolidate.engine.sqlite.pattern_files import expand_by_files
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.model import Plan
+from tests.support.workspaces.pattern_plans import create_phones
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
+
+    from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -56,3 +62,28 @@ def test_rows_count_at_the_keys_of_this_release(tmp_path: Path, keys: tuple[int,
         results = [*rows_counted(compared), *rows_exact(compared), *no_duplicates(compared)]
 
     assert {result.outcome for result in results if result.subject == SUBJECT} == {outcome}
+
+
+def reads_of_target(root: Path, files: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return the number of statements that read all rows of a table, for so many files."""
+    create_phones(root / "kept", files)
+    (root / "scratch").mkdir()
+    statements: list[str] = []
+
+    def open_traced(path: Path, limits: Limits | None) -> sqlite3.Connection:
+        con = open_existing(path, limits)
+        con.set_trace_callback(statements.append)
+        return con
+
+    monkeypatch.setattr(originals, "open_existing", open_traced)
+    plan = expand_by_files(load(root / "kept/consolidation.toml"), root / "kept")
+    with ExitStack() as stack:
+        target = originals.copy_originals(plan, root / "kept", root / "kept", root / "scratch")
+        compared = originals.compare_with_originals(plan, root / "scratch", target, stack)
+    assert len(compared.row_matches) == 2 * files
+    return sum('FROM main."call"' in statement for statement in statements)
+
+
+def test_target_is_read_as_often_for_more_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise many files of a pattern would take the square of their number."""
+    assert reads_of_target(tmp_path / "few", 2, monkeypatch) == reads_of_target(tmp_path / "more", 12, monkeypatch) > 0

@@ -194,7 +194,7 @@ def _match_all_rows(
     """Match the rows of each table mapping with those of the target."""
     row_matches: list[tuple[TableMapping, RowMatch]] = []
     for name in dict.fromkeys(mapping.into.name for mapping in databases.mappings):
-        mappings = [mapping for mapping in databases.mappings if mapping.into.name == name]
+        mappings = databases.mappings_into(name)
         table = schema.table(name)
         if table is None:
             numbers = [databases.rows(mapping) for mapping in mappings]
@@ -204,23 +204,15 @@ def _match_all_rows(
         if (folded(name), OF_TARGET) in databases.expected_rows and not mappings[0].rowid_counts:
             row_matches += _match_updated_rows(databases, connection, table, mappings, limits)
             continue
+        before = databases.target.schema.table(name) if databases.target else None
+        into, rowids = mappings[0].into, mappings[0].rowid_counts
+        rows_before = [mapping_of_target_rows(databases.plan, before, into, rowids=rowids)] if before else []
         with ExitStack() as opened:
-            originals = []
-            for mapping in mappings:
-                path = databases.staged.get(mapping.source.name, scratch / mapping.source.file)
-                originals.append((opened.enter_context(open_for_inspection(path, limits)), mapping))
-            before = databases.target.schema.table(name) if databases.target else None
-            if databases.target and before:
-                target_mapping = mapping_of_target_rows(
-                    databases.plan, before, mappings[0].into, rowids=mappings[0].rowid_counts
-                )
-                originals.insert(
-                    0,
-                    (
-                        opened.enter_context(open_for_inspection(scratch / databases.target.file, limits)),
-                        target_mapping,
-                    ),
-                )
+            paths = [scratch / mapping.source.file for mapping in rows_before]
+            paths += [databases.staged.get(each.source.name, scratch / each.source.file) for each in mappings]
+            # Very many sources share the files of gathered rows.
+            opened_files = {path: opened.enter_context(open_for_inspection(path, limits)) for path in {*paths}}
+            originals = list(zip((opened_files[path] for path in paths), rows_before + mappings, strict=True))
             table_matches = match_rows(table, connection, originals)
         row_matches += zip(mappings, table_matches[-len(mappings) :], strict=True)
         if (
@@ -243,7 +235,8 @@ def _match_updated_rows(
 
     The staging database has the rows of each original as the updates leave them.
     """
-    into, numbers = mappings[0].into, [databases.mappings.index(mapping) for mapping in mappings]
+    into = mappings[0].into
+    numbers = [number for number, mapping in enumerate(databases.mappings) if mapping.into.name == into.name]
     before = databases.target.schema.table(into.name) if databases.target else None
     with open_for_inspection(databases.path_of(next(m for m in mappings if m.matched)), limits) as con:
         originals = []

@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.content.expected_rows import (
     place_of_newer,
     row_shape,
 )
-from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_rows
+from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_each, compare_rows
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
@@ -28,7 +28,7 @@ from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
@@ -91,31 +91,23 @@ def match_rows(
     """
     shape, expected, observed = _rows(table, target, originals)
     all_rows = compare_rows(shape, expected, observed, pairs=_MAX_PAIRS)
-    row_matches = []
-    for original_rows, dropped in zip(originals, dropped_rows(shape, expected), strict=True):
-        original, mapping = original_rows
-        comparison = all_rows if len(originals) == 1 else _comparison(table, target, original_rows, dropped)
-        in_place = comparison.exact
-        if mapping.rowid_counts and table.rowid:
-            in_place = _count_unmoved(original, mapping, target, table)
+    comparisons: Iterable[tuple[int, Comparison]] = [(0, all_rows)]
+    if len(originals) > 1:
+        dropped = zip(expected, dropped_rows(shape, expected), strict=True)
+        alone = [replace(rows, dropped=identities) for rows, identities in dropped]
+        comparisons = compare_each(shape, alone, observed, pairs=_MAX_PAIRS)
+    unmoved = _count_unmoved(table, target, originals)
+    row_matches = {}
+    for number, comparison in comparisons:
+        original, mapping = originals[number]
+        in_place = unmoved.get(number, comparison.exact)
         keeps_rowids = mapping.rowid_counts and bool(_rowid(table, "t")) and in_place == comparison.exact
         if keeps_rowids and comparison.missing and len(originals) == 1:
             row_match = _match_by_rowid(original, mapping, target, table, comparison)
         else:
             row_match = _row_match(comparison, all_rows, mapping, table)
-        row_matches.append(replace(row_match, renumbered=comparison.exact - in_place))
-    return row_matches
-
-
-def _comparison(
-    table: Table,
-    target: sqlite3.Connection,
-    original_rows: tuple[sqlite3.Connection, TableMapping],
-    dropped: frozenset[bytes],
-) -> Comparison:
-    """Compare the rows of one original, without those that the plan drops for others."""
-    shape, [expected], observed = _rows(table, target, [original_rows])
-    return compare_rows(shape, [replace(expected, dropped=dropped)], observed, pairs=_MAX_PAIRS)
+        row_matches[number] = replace(row_match, renumbered=comparison.exact - in_place)
+    return [row_matches[number] for number in range(len(originals))]
 
 
 def _rows(
@@ -126,20 +118,17 @@ def _rows(
     Each row has its rowid as a further value.
     """
     first_mapping = originals[0][1]
-    sources = [{column.name: column.source for column in _columns(mapping, table)} for _, mapping in originals]
-    columns = [column for column in _columns(first_mapping, table) if all(column.name in source for source in sources)]
+    names = [column.name for column in _columns(first_mapping, table)]
     expected = []
-    for (original, mapping), source in zip(originals, sources, strict=True):
-        values = [*(source[column.name] for column in columns), *_rowid(mapping.table, "s")]
+    for original, mapping in originals:
+        values = [*(column.source for column in _columns(mapping, table, names)), *_rowid(mapping.table, "s")]
         query = mapping.projection().select_values(values)
         policy = clash_policy_of(mapping.table_map) if len(originals) > 1 else "refuse"
-        newer = place_of_newer(mapping.into, [column.name for column in columns], mapping.table_map.newer)
+        newer = place_of_newer(mapping.into, names, mapping.table_map.newer)
         expected.append(Rows(original, query, policy, newer))
-    values = [*(column.target for column in columns), *_rowid(table, "t")]
-    query = _projection(first_mapping, table).select_target_values(values)
-    observed = Rows(target, query)
-    shape = row_shape(table.name, [column.name for column in columns], keys_of(first_mapping.into))
-    return shape, expected, observed
+    values = [*(column.target for column in _columns(first_mapping, table)), *_rowid(table, "t")]
+    observed = Rows(target, _projection(first_mapping, table).select_target_values(values))
+    return row_shape(table.name, names, keys_of(first_mapping.into)), expected, observed
 
 
 def _projection(mapping: TableMapping, table: Table) -> Projection:
@@ -150,10 +139,14 @@ def _projection(mapping: TableMapping, table: Table) -> Projection:
     return replace(mapping.projection().within(table), into=table)
 
 
-def _columns(mapping: TableMapping, table: Table) -> tuple[ProjectedColumn, ...]:
+def _columns(mapping: TableMapping, table: Table, names: Sequence[str] = ()) -> tuple[ProjectedColumn, ...]:
+    """Return the columns that are compared, in the order of their names if there are any.
+
+    Each mapping into a table has the same columns, because each stored column of the target gets a value.
+    """
     refreshed = refreshed_columns(mapping.plan, table.name)
-    columns = _projection(mapping, table).columns
-    return tuple(column for column in columns if folded(column.name) not in refreshed)
+    columns = {column.name: column for column in _projection(mapping, table).columns}
+    return tuple(columns[name] for name in names or columns if folded(name) not in refreshed)
 
 
 def _row_match(comparison: Comparison, all_rows: Comparison, mapping: TableMapping, table: Table) -> RowMatch:
@@ -177,7 +170,7 @@ def _row_match(comparison: Comparison, all_rows: Comparison, mapping: TableMappi
         comparison.changed + unsure,
         comparison.missing - unsure,
         doubled,
-        *_differing_columns(comparison.pairs, _columns(mapping, table), mapping, table),
+        *_differing_columns(comparison.pairs, _columns(mapping, table, comparison.shape.columns), mapping, table),
         extra=extra,
         unsure=unsure,
         differences=differences,
@@ -195,7 +188,7 @@ def _match_by_rowid(
     """Match rows that kept their rowid and that only the rowid identifies."""
     columns = _columns(mapping, table)
     rows = _projection(mapping, table)
-    shape = Shape(table.name, (table.rowid, *(column.name for column in columns)), (((0, "BINARY"),),), by_rowid=True)
+    shape = _shape_by_rowid(table, [column.name for column in columns])
     expected = Rows(original, rows.select_values([*_rowid(mapping.table, "s"), *(column.source for column in columns)]))
     observed = Rows(target, rows.select_target_values([*_rowid(table, "t"), *(column.target for column in columns)]))
     by_rowid = compare_rows(shape, [expected], observed, pairs=_MAX_PAIRS)
@@ -214,17 +207,31 @@ def _match_by_rowid(
 
 
 def _count_unmoved(
-    original: sqlite3.Connection, mapping: TableMapping, connection: sqlite3.Connection, table: Table
-) -> int:
-    """Count the rows that are unchanged under the rowid they had."""
-    rows = _projection(mapping, table)
-    if rows.rowid is None:
-        return 0
-    columns = [rows.rowid, *rows.columns]
-    rows_before = Rows(original, rows.select_values(column.source for column in columns))
-    digests_before = (digest_values(row) for row in rows_before)
-    rows_now = Rows(connection, rows.select_target_values(column.target for column in columns))
-    return len(set(digests_before).intersection(digest_values(row) for row in rows_now))
+    table: Table, target: sqlite3.Connection, originals: Sequence[tuple[sqlite3.Connection, TableMapping]]
+) -> dict[int, int]:
+    """Count the rows that are unchanged under the rowid they had.
+
+    Returns:
+        The number of each original whose rowids count, to that of its rows.
+    """
+    places = [number for number, (_, mapping) in enumerate(originals) if mapping.rowid_counts and table.rowid]
+    unmoved = dict.fromkeys(places, 0)
+    places = [number for number in places if _projection(originals[number][1], table).rowid]
+    if not places:
+        return unmoved
+    names = [column.name for column in _columns(originals[places[0]][1], table)]
+    expected = []
+    for original, mapping in (originals[number] for number in places):
+        rows = _projection(mapping, table)
+        values = [rows.rowid, *_columns(mapping, table, names)]
+        expected.append(Rows(original, rows.select_values(column.source for column in values if column)))
+    query = rows.select_target_values(column.target for column in values if column)
+    by_rowid = compare_each(_shape_by_rowid(table, names), expected, Rows(target, query), pairs=0)
+    return unmoved | {places[place]: comparison.exact for place, comparison in by_rowid}
+
+
+def _shape_by_rowid(table: Table, names: Sequence[str]) -> Shape:
+    return Shape(table.name, (table.rowid, *names), (((0, "BINARY"),),), by_rowid=True)
 
 
 def _rowid(table: Table, alias: str) -> list[str]:
