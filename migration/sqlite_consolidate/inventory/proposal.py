@@ -43,7 +43,6 @@ class ProposedMap:
         is_stamp: True for a table of migrations that is kept apart, which has a decision for itself.
         is_index: True for a search index that is moved as a declaration and rebuilt.
         stores_rows: True for a search index that could be copied as well, because it stores its rows.
-        create: Declaration with the columns of all sources of the table, where the first one lacks some; else empty.
     """
 
     name: str
@@ -72,7 +71,6 @@ class ProposedMap:
     is_stamp: bool = False
     is_index: bool = False
     stores_rows: bool = False
-    create: str = ""
 
     def of_file(self, earlier: tuple[str, ...], files: tuple[str, ...]) -> ProposedMap:
         """Return the mapping of one file of a pattern, without policies and new keys.
@@ -158,7 +156,7 @@ class ProposedSource:
             or bool(
                 table_map.on_conflict or table_map.match or table_map.keys or table_map.rowids or table_map.is_index
             )
-            or bool(table_map.create or table_map.notes or table_map.decide or (self.keys and table_map.refers))
+            or bool(table_map.notes or table_map.decide or (self.keys and table_map.refers))
         )
 
     def subjects(self, table: str) -> frozenset[str]:
@@ -273,6 +271,18 @@ def _ask_about_loose(columns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class ProposedTable:
+    """Hold one ``[[table]]``, which has the columns of all files.
+
+    Attributes:
+        create: Statements that create it with its indexes and triggers, and views that read it.
+    """
+
+    name: str
+    create: str
+
+
+@dataclass(frozen=True)
 class ProposedRebuild:
     """Hold one ``[[rebuild]]``.
 
@@ -342,6 +352,7 @@ class Proposal:
     Attributes:
         target_reasons: Why the target was chosen.
         decide: Decisions about the plan as a whole.
+        tables: Tables of which no single file has all columns.
         scan: Folders that are scanned for references.
         untried: Files of applications that no smoke test tries.
         test_command: Command that runs the tests of the workspace, or empty.
@@ -355,6 +366,7 @@ class Proposal:
     target: str
     target_reasons: tuple[str, ...]
     sources: tuple[ProposedSource, ...]
+    tables: tuple[ProposedTable, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     references: tuple[ProposedReference, ...] = ()
     smoke: tuple[ProposedSmoke, ...] = ()

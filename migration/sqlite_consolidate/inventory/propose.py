@@ -19,10 +19,10 @@ from sqlite_consolidate.inventory.refinement.relations import keep_related_toget
 from sqlite_consolidate.inventory.selection.source_names import name_sources, slug
 from sqlite_consolidate.inventory.selection.target import choose_target
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
-from sqlite_consolidate.inventory.sources.families import Family, find_families
+from sqlite_consolidate.inventory.sources.families import Family, find_families, richest_first
 from sqlite_consolidate.inventory.sources.propose_source import SourceProposal
 from sqlite_consolidate.inventory.sources.table_naming import TableNaming
-from sqlite_consolidate.inventory.sources.table_versions import richest_first
+from sqlite_consolidate.inventory.sources.wider_target import find_wider_target
 from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
-    from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
     from sqlite_consolidate.inventory.proposal import ProposedRebuild, ProposedSource
 
@@ -61,12 +60,15 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
     eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
     mentions_of = {entry.file: len(entry.mentions) for entry in eligible}
     target, reason = choose_target([entry.database for entry in eligible], mentions_of, inventory.root.name)
+    target, reason = find_wider_target(inventory, target) or (target, reason)
     families, postponed = _split_by_size(richest_first(find_families(inventory.root, inventory.entries, target.file)))
     entries = [entry for family in families for entry in family.entries]
-    possible_rebuilds = find_rebuilds([target, *(family.database for family in families)])
+    databases = [target, *(family.database for family in families)]
+    possible_rebuilds = find_rebuilds(databases)
+    naming = TableNaming(target, databases)
     sources = tuple(
         rebuild_over_shared(source, possible_rebuilds, target)
-        for source in _sources(inventory, families, target, possible_rebuilds)
+        for source in _sources(inventory, families, naming, possible_rebuilds)
     )
     files = [entry.file for entry in entries]
     named = {*files, *(entry.file for family in families for entry in family.exceptions)}
@@ -80,6 +82,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
         target=target.file,
         target_reasons=(reason,),
         sources=sources,
+        tables=naming.new_tables,
         left_out=(
             *(_left_out(entry) for entry in inventory.entries if not entry.is_live and entry.file not in named),
             *_postponed(postponed),
@@ -100,13 +103,12 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
 
 
 def _sources(
-    inventory: Inventory, families: list[Family], target: Database, rebuilds: Sequence[ProposedRebuild]
+    inventory: Inventory, families: list[Family], naming: TableNaming, rebuilds: Sequence[ProposedRebuild]
 ) -> list[ProposedSource]:
     """Return what each source moves.
 
     Tables with rows get their names before all tables without rows.
     """
-    naming = TableNaming(target, [target, *(family.database for family in families)])
     names = name_sources([family.name_path for family in families])
     proposals = [SourceProposal(name, family, naming, rebuilds) for name, family in zip(names, families, strict=True)]
     for proposal in proposals:
@@ -210,6 +212,8 @@ def _reason_to_leave(entry: Entry) -> str:
     """Return why a file is no source, or no source of the pattern that matches it."""
     if entry.role == "conflict":
         return f"{entry.role_reason}, and a source of its own"
+    if entry.role == "live":
+        return "declares a table in another way than the other files, and is a source of its own"
     is_plain = entry.role in ("not read", "no rows", "copy")
     return entry.role_reason if is_plain else f"looks like a {entry.role}: {entry.role_reason}"
 

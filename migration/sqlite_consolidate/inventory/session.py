@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_mess
 from sqlite_consolidate.engine.run.request import PYTEST
 from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.engine.sqlite.limits import Limits
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
 from sqlite_consolidate.inventory.plan_writer import SCHEMA, render_plan, write_plan
 from sqlite_consolidate.inventory.propose import propose_plan
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from sqlite_consolidate.inventory.classification import Overlap
     from sqlite_consolidate.inventory.inventory import Entry
     from sqlite_consolidate.inventory.proposal import Proposal
 
@@ -216,7 +218,7 @@ def inventory_data(session: InventorySession) -> dict[str, Any]:
             _entry(entry, parts.get(entry.file, ""), patterns.get(entry.file, "")) for entry in inventory.entries
         ],
         "duplicates": [list(group) for group in inventory.duplicates],
-        "overlaps": [asdict(overlap) for overlap in inventory.overlaps],
+        "overlaps": [asdict(overlap) | {"united": _is_united(overlap, proposal)} for overlap in inventory.overlaps],
         "passed_over": [asdict(folder) for folder in inventory.discovery.skipped_folders],
         "files_read": inventory.files_read,
         "processes_unseen": inventory.unexamined_processes,
@@ -230,6 +232,19 @@ def inventory_data(session: InventorySession) -> dict[str, Any]:
         "unrehearsed": session.refined.unrehearsed_reason if session.refined else "",
         "objections": [*session.refined.objections, *_open_places(proposal)] if session.refined and proposal else [],
     }
+
+
+def _is_united(overlap: Overlap, proposal: Proposal | None) -> bool:
+    """Return whether the rows of all files are in one table after the plan."""
+    maps = [(each, source) for source in (proposal.sources if proposal else ()) for each in source.maps]
+    united = {
+        file
+        for each, source in maps
+        for file in source.all_files
+        if folded(each.name) == folded(each.into) == folded(overlap.table)
+    }
+    target = {proposal.target} if proposal else set()
+    return {file for file, rows in overlap.rows.items() if rows != "0"} <= united | target
 
 
 def _untried(proposal: Proposal) -> list[str]:

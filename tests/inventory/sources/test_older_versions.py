@@ -64,13 +64,13 @@ def test_rows_with_a_later_column_stay_apart(tmp_path: Path) -> None:
 
 def test_source_with_all_columns_is_first(tmp_path: Path) -> None:
     """It determines the table, which the target does not have."""
-    versions = {"a": ("", 1), "b": (", phone TEXT", 2), "c": (", phone TEXT, mail TEXT", 3)}
+    versions = {"a": ("", 1), "b": (", phone TEXT", 2)}
     files = {name: FIRST.format(column, key, name) for name, (column, key) in versions.items()}
     main = OTHER + "INSERT INTO other VALUES (2), (3); CREATE TABLE more(a); INSERT INTO more VALUES (1)"
 
     refined = proposal_of(tmp_path, main=main, **files)
 
     assert refined.proposal.target == "main.db"
-    assert [source.file for source in refined.proposal.sources] == ["c.db", "b.db", "a.db"]
-    assert [source.maps[0].into for source in refined.proposal.sources] == ["users"] * 3
-    assert (refined.objections, refined.proposal.decisions) == ((), 0)
+    assert [source.file for source in refined.proposal.sources] == ["b.db", "a.db"]
+    assert [source.maps[0].into for source in refined.proposal.sources] == ["users"] * 2
+    assert (refined.proposal.tables, refined.objections, refined.proposal.decisions) == ((), (), 0)

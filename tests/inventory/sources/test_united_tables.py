@@ -38,10 +38,10 @@ def test_table_has_the_columns_of_all_files(tmp_path: Path) -> None:
     third += "INSERT INTO users VALUES (3, 'Cy')"
     refined = proposal_of(tmp_path, main=MAIN, **GROWN, c=third)
 
-    maps = [each for source in refined.proposal.sources for each in source.maps]
-    assert [(each.into, bool(each.create)) for each in maps] == [("users", True), ("users", False), ("users", False)]
+    [table] = refined.proposal.tables
+    assert [each.into for source in refined.proposal.sources for each in source.maps] == ["users"]
     with closing(sqlite3.connect(":memory:")) as con:
-        con.executescript(maps[0].create)
+        con.executescript(table.create)
         columns = [name for (name,) in con.execute("SELECT name FROM pragma_table_info('users')")]
         indexes = {name for (name,) in con.execute("SELECT name FROM pragma_index_list('users')")}
     assert (columns, indexes) == (["id", "name", "phone", "mail"], {"names", "mails", "ids"})
@@ -59,19 +59,41 @@ def test_table_has_the_columns_of_all_files(tmp_path: Path) -> None:
             "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, other INTEGER REFERENCES users(id))",
             "CREATE TABLE users(id INTEGER PRIMARY KEY, mail TEXT)",
             "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, mail TEXT); CREATE INDEX names ON users(mail)",
-            "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, mail TEXT); CREATE VIEW v AS SELECT * FROM users",
-            f"CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, mail TEXT); {TRIGGER}",
         ],
         0,
     ),
 )
 def test_tables_with_other_constraints_stay_apart(tmp_path: Path, other: str) -> None:
-    """So do those with few common columns, and those that a view or a trigger uses."""
+    """So do those with few common columns."""
     refined = proposal_of(tmp_path, main=MAIN, a=GROWN["a"], b=f"{other}; INSERT INTO users(id) VALUES (2)")
 
-    maps = [each for source in refined.proposal.sources for each in source.maps]
-    assert [(each.into, each.create) for each in maps] == [("users", ""), ("b_users", "")]
-    assert refined.proposal.decisions == 1
+    assert [each.into for source in refined.proposal.sources for each in source.maps] == ["users", "b_users"]
+    assert (refined.proposal.tables, refined.proposal.decisions) == ((), 1)
+
+
+def test_united_table_keeps_its_views_and_triggers(tmp_path: Path) -> None:
+    """The declaration of the table has them, because those of the files are not moved with it."""
+    users = f"{TRIGGER}; CREATE VIEW v AS SELECT name FROM users"
+    refined = proposal_of(tmp_path, main=MAIN, **{name: f"{sql}\n; {users}" for name, sql in GROWN.items()})
+    file = tmp_path / "plan.toml"
+    file.write_text(render_plan(refined.proposal, "2026-11-27"), "utf-8")
+
+    assert (refined.objections, refined.proposal.decisions) == ((), 0)
+    assert consolidate(load_plan(file), tmp_path).accepted
+    with closing(sqlite3.connect(tmp_path / "main.db")) as con:
+        names = {name for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type IN ('view', 'trigger')")}
+        rows = con.execute("SELECT name FROM v ORDER BY name").fetchall()
+    assert (names, rows) == ({"v", "t"}, [("Ada",), ("Bob",)])
+
+
+def test_tables_stay_apart_when_a_view_differs(tmp_path: Path) -> None:
+    """One name cannot stand for both views."""
+    views = {"a": "SELECT name FROM users", "b": "SELECT name FROM users WHERE id > 1"}
+    databases = {name: f"{GROWN[name]}\n; CREATE VIEW v AS {sql}" for name, sql in views.items()}
+    refined = proposal_of(tmp_path, main=MAIN, **databases)
+
+    assert [each.into for source in refined.proposal.sources for each in source.maps] == ["users", "b_users"]
+    assert (refined.proposal.tables, refined.proposal.decisions) == ((), 1)
 
 
 @pytest.mark.thorough
@@ -80,7 +102,7 @@ def test_table_of_the_target_gets_no_columns(tmp_path: Path) -> None:
     refined = proposal_of(tmp_path, main=f"{MAIN}; {GROWN['a']}", b=GROWN["b"])
 
     [table_map] = refined.proposal.sources[0].maps
-    assert (refined.proposal.target, table_map.into, table_map.create) == ("main.db", "b_users", "")
+    assert (refined.proposal.target, table_map.into, refined.proposal.tables) == ("main.db", "b_users", ())
     assert (refined.objections, refined.proposal.decisions) == ((), 1)
 
 
@@ -92,9 +114,8 @@ def test_table_of_one_file_keeps_its_columns(tmp_path: Path) -> None:
     )
     refined = proposal_of(tmp_path, main=MAIN, a=table.format("phone"), b=table.format("mail"))
 
-    maps = [each for source in refined.proposal.sources for each in source.maps]
-    assert [(each.into, each.create) for each in maps] == [("users", ""), ("b_users", "")]
-    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+    assert [each.into for source in refined.proposal.sources for each in source.maps] == ["users", "b_users"]
+    assert (refined.proposal.tables, refined.objections, refined.proposal.decisions) == ((), (), 1)
 
 
 @pytest.mark.thorough

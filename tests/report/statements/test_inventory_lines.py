@@ -61,6 +61,16 @@ def test_terminal_lists_a_file_that_is_open_beyond_three() -> None:
     assert "5 more" in lines[5]
 
 
+@pytest.mark.parametrize("united", [True, False])
+def test_terminal_tells_which_tables_the_plan_unites(united: bool) -> None:
+    """The files declare them differently."""
+    overlap = {"table": "users", "same": False, "united": united, "filled": 2, "rows": {"a.db": "1", "b.db": "1"}}
+    inventory = {"databases": [], "overlaps": [overlap], "duplicates": [], "passed_over": [], "plan": ""}
+
+    [line, _] = terminal_lines(inventory)
+    assert ("by the plan" in line, "users" in line, "2 files" in line) == (united, True, True)
+
+
 def test_terminal_counts_groups_beyond_forty() -> None:
     """Sources without a pattern are a group each."""
     lines = lines_of([database(f"{number}.db", "source") for number in range(45)])

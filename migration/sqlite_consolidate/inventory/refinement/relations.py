@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.inventory.inspection import Database
-    from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource, ProposedTable
 
 Names = dict[str, str]
 """Table of a source, folded, to its folded name in the target."""
@@ -57,7 +57,7 @@ def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedM
         reason: Why the tables cannot be one.
     """
     into = f"{source}_{table_map.name}"
-    merged = replace(table_map, create="", shared=(), on_conflict="", collision="", match=(), keys="", rowids="")
+    merged = replace(table_map, shared=(), on_conflict="", collision="", match=(), keys="", rowids="")
     return replace(merged, into=into, apart=reason)
 
 
@@ -74,22 +74,13 @@ def keep_related_together(proposal: Proposal) -> Proposal:
             maps = separated
         sources.append(replace(source, maps=maps))
         earlier[source.file] = _names(maps)
-    return replace(proposal, sources=_without_single_creates(sources))
+    return replace(proposal, sources=tuple(sources), tables=_shared_tables(proposal.tables, sources))
 
 
-def _without_single_creates(sources: Sequence[ProposedSource]) -> tuple[ProposedSource, ...]:
-    """Return the sources without the declarations for several of them where only one is left."""
-    merged = Counter(folded(table_map.into) for source in sources for table_map in source.maps)
-    return tuple(
-        replace(
-            source,
-            maps=tuple(
-                replace(each, create="") if each.create and merged[folded(each.into)] == 1 else each
-                for each in source.maps
-            ),
-        )
-        for source in sources
-    )
+def _shared_tables(tables: Sequence[ProposedTable], sources: Sequence[ProposedSource]) -> tuple[ProposedTable, ...]:
+    """Return the declarations for several files without those that only one file needs."""
+    files = Counter(folded(table_map.into) for source in sources for table_map in source.maps for _ in source.all_files)
+    return tuple(table for table in tables if files[folded(table.name)] > 1)
 
 
 def _names(maps: tuple[ProposedMap, ...]) -> Names:

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import takewhile
+from itertools import product, takewhile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.sqlite.pattern_files import matching_files
 from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.selection.roles import name_of_conflict
+from sqlite_consolidate.inventory.sources.table_versions import fits_into, same_version, unite_all
 from sqlite_consolidate.plan.patterns import has_wildcard
 from sqlite_consolidate.problem import ProblemError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
     from sqlite_consolidate.inventory.inventory import Entry
     from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
@@ -36,7 +38,7 @@ class Family:
 
     Attributes:
         file: The file, or the pattern of all files.
-        entries: At least one, with one schema.
+        entries: At least one, with one schema or with versions of one.
         exceptions: Files that the pattern matches and that are no sources of it, such as a copy.
     """
 
@@ -55,10 +57,18 @@ class Family:
         first, *others = (entry.database for entry in self.entries)
         if not others:
             return first
-        alike = [{folded(table.name): table for table in each.tables} for each in (first, *others)]
-        tables = tuple(_united([each[folded(table.name)] for each in alike]) for table in first.tables)
+        tables = tuple(_united(self._versions_of(table.name)) for table in first.tables)
         unstated = _united_references([each.unstated for each in (first, *others)])
         return replace(first, file=self.file, tables=tables, unstated=unstated)
+
+    def has_versions(self, table: str) -> bool:
+        """Return whether the files declare a table in more than one way."""
+        first, *others = self._versions_of(table)
+        return not all(same_version(each.table, first.table) for each in others)
+
+    def _versions_of(self, table: str) -> list[CountedTable]:
+        tables = (entry.database.table(table) for entry in self.entries)
+        return [each for each in tables if each]
 
     @property
     def name_path(self) -> str:
@@ -78,27 +88,47 @@ def find_families(root: Path, entries: Iterable[Entry], target: str) -> list[Fam
 
     A table has then the name that its original gives it.
 
-    Files of one schema are one source if a pattern matches them, and no database that is moved but the target. A few
-    other files, such as copies and damaged ones, are its exceptions.
+    Files of one schema, or of versions of one, are one source if a pattern matches them, and no database that is moved
+    but the target. A few other files, such as copies and damaged ones, are its exceptions.
 
     Args:
         root: The workspace.
         entries: Every database of the inventory.
-        target: File of the target.
+        target: File of the target. Empty for all files of one kind, whatever the target is.
     """
     others = {entry.file: entry for entry in entries}
     rest = [entry for entry in others.values() if entry.file != target and (entry.is_live or entry.role == "no rows")]
     families = []
-    for group_of in (_by_folder, _by_name, _by_depth):
+    by_schema, by_kind = (False, _schema_of), (True, Kinds().kind_of)
+    for (has_versions, kind_of), group_of in product((by_schema, by_kind), (_by_folder, _by_name, _by_depth)):
         groups: dict[object, list[Entry]] = defaultdict(list)
         for entry in (entry for entry in rest if entry.role != "conflict"):
-            groups[group_of(entry.file), _schema_of(entry.database)].append(entry)
+            groups[group_of(entry.file), kind_of(entry.database)].append(entry)
         for group in groups.values():
-            if family := _family(root, group, target, others):
+            if family := _family(root, group, target, others, has_versions=has_versions):
                 families.append(family)
                 rest = [entry for entry in rest if entry not in group]
     families += [Family(entry.file, (entry,)) for entry in rest if entry.is_live]
     return sorted(families, key=lambda family: (family.entries[0].role == "conflict", family.files[0]))
+
+
+def richest_first(families: Sequence[Family]) -> list[Family]:
+    """Return the sources so that the first one with a table has all columns of the others.
+
+    The first source with a table determines its declaration in the target.
+    """
+    tables = [{folded(each.name): each.table for each in family.database.tables} for family in families]
+    declarations: dict[str, dict[str, Table]] = defaultdict(dict)
+    for database in tables:
+        for name, table in database.items():
+            declarations[name].setdefault(table.sql, table)
+    richer = {
+        (name, table.sql): sum(fits_into(table, other) and not fits_into(other, table) for other in alike.values())
+        for name, alike in declarations.items()
+        for table in alike.values()
+    }
+    ranks = [sum(richer[name, table.sql] for name, table in database.items()) for database in tables]
+    return [families[number] for number in sorted(range(len(families)), key=ranks.__getitem__)]
 
 
 def _by_depth(file: str) -> object:
@@ -117,13 +147,59 @@ def _schema_of(database: Database) -> object:
     return frozenset((each.kind, folded(each.name), _words(each.sql)) for each in schema_statements(database.schema))
 
 
+class Kinds:
+    """Number the schemas, so that the versions of one schema have one number.
+
+    They have the same tables, views and triggers. One table can have the columns of all of its versions.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a schema."""
+        self._kinds: list[tuple[object, dict[str, Table]]] = []
+        self._numbers: dict[object, int] = {}
+
+    def kind_of(self, database: Database) -> int:
+        """Return the number of the kind of a database, a new one for the first of its kind."""
+        schema = _schema_of(database)
+        if schema not in self._numbers:
+            self._numbers[schema] = self._add(database)
+        return self._numbers[schema]
+
+    def _add(self, database: Database) -> int:
+        statements = schema_statements(database.schema)
+        others = frozenset(
+            (each.kind, folded(each.name), _words(each.sql)) for each in statements if each.kind in ("trigger", "view")
+        )
+        tables = {folded(table.name): table.table for table in database.tables}
+        for number, (others_of_kind, known) in enumerate(self._kinds):
+            if others == others_of_kind and tables.keys() == known.keys():
+                united = {name: unite_all([known[name], table]) for name, table in tables.items()}
+                complete = {name: table for name, table in united.items() if table}
+                if complete.keys() == tables.keys():
+                    self._kinds[number] = others, complete
+                    return number
+        self._kinds.append((others, tables))
+        return len(self._kinds) - 1
+
+
 @lru_cache(maxsize=10_000)
 def _words(sql: str) -> tuple[str, ...]:
     return tuple(words_of(sql))
 
 
-def _family(root: Path, group: Sequence[Entry], target: str, others: Mapping[str, Entry]) -> Family | None:
-    """Return these files as the files of a pattern, or None where it matches too many others."""
+def _family(
+    root: Path, group: Sequence[Entry], target: str, others: Mapping[str, Entry], *, has_versions: bool
+) -> Family | None:
+    """Return these files as the files of a pattern, or None where it matches too many others.
+
+    Args:
+        root: The workspace.
+        group: Files of one kind.
+        target: File of the target.
+        others: Every database of the inventory.
+        has_versions: Whether the files may have versions of one schema. Then the pattern can match a file with another
+            declaration of a table as well, which is a source of its own.
+    """
     files = [entry.file for entry in group]
     if len(files) < SMALLEST or any(map(has_wildcard, files)):
         return None
@@ -133,11 +209,23 @@ def _family(root: Path, group: Sequence[Entry], target: str, others: Mapping[str
         further = sorted(set(matching_files(root, pattern, [target])) - set(files))
     except ProblemError:  # a folder that cannot be read
         return None
+    names = {folded(table.name) for table in group[0].database.tables} if has_versions else set()
     exceptions = tuple(
-        others[file] for file in further if file in others and others[file].role != "live" and not has_wildcard(file)
+        others[file]
+        for file in further
+        if file in others and not has_wildcard(file) and _can_be_left(others[file], names)
     )
     is_fitting = len(exceptions) == len(further) and 2 * len(further) <= len(files)
     return Family(pattern, tuple(group), exceptions) if is_fitting else None
+
+
+def _can_be_left(entry: Entry, names: set[str]) -> bool:
+    """Return whether a file can be an exception of a pattern.
+
+    It is no database that is moved, or has the tables of the pattern with other declarations, so that it becomes a
+    source of its own.
+    """
+    return entry.role != "live" or {folded(table.name) for table in entry.database.tables} == names
 
 
 def _pattern_of_part(names: Sequence[str]) -> str:
@@ -162,7 +250,9 @@ def _united(tables: Sequence[CountedTable]) -> CountedTable:
     stamps = {table.stamp for table in tables if table.rows}
     stamp = stamps.pop() if len(stamps) == 1 else None
     has_more = any(table.has_more for table in tables)
-    return replace(tables[0], rows=rows, has_more=has_more, needs=tables[0].needs, stamp=stamp)
+    table = unite_all([each.table for each in tables]) or tables[0].table
+    needs = frozenset().union(*(each.needs for each in tables))
+    return replace(tables[0], table=table, rows=rows, has_more=has_more, needs=needs, stamp=stamp)
 
 
 def _united_references(files: Sequence[Sequence[UnstatedReference]]) -> tuple[UnstatedReference, ...]:

@@ -11,14 +11,15 @@ from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.inspection import CountedTable
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
-from sqlite_consolidate.inventory.proposal import ProposedLeave, ProposedMap
+from sqlite_consolidate.inventory.proposal import ProposedLeave, ProposedMap, ProposedTable
 from sqlite_consolidate.inventory.refinement.relations import keep_separate
-from sqlite_consolidate.inventory.sources.table_versions import create_text, fits_into, is_part, unite
+from sqlite_consolidate.inventory.sources.table_versions import create_text, find_users, fits_into, is_part, unite
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.sources.families import Family
 
@@ -42,6 +43,7 @@ class TableNaming:
             for table in database.tables_with_rows:
                 self._versions[folded(table.name)].append((database, table.table))
         self._united: dict[str, Table] = {}
+        self._users: dict[str, list[TriggerOrView]] = {}
         self._taken: dict[str, tuple[str, CountedTable]] = {
             folded(table.name): (target.file, table) for table in target.tables
         }
@@ -63,7 +65,8 @@ class TableNaming:
         if first_file == family.file:
             if is_stamp:
                 return replace(table_map, on_conflict="skip-identical") if inner else table_map
-            return replace(table_map, create=self._unite(family.file, table.table))
+            self._unite(family, table.table)
+            return table_map
         united = self._united.get(folded(table.name))
         if not (is_part(table.table, united) if united else fits_into(table.table, first_table.table)):
             difference = _difference(first_table.table, table.table)
@@ -89,35 +92,43 @@ class TableNaming:
         """
         first_file, first_table = self._taken.setdefault(folded(table.name), (family.file, table))
         is_alike = same_statement(first_table.table.sql, table.table.sql)
+        if first_file == family.file:
+            self._unite(family, table.table)
         if first_file == family.file or (is_alike and not self._difference_of_programs(first_file, family.file)):
             return ProposedMap(table.name, table.name, table.rows_text)
         return ProposedLeave(table.name, f"it has no rows, and {first_file} has a table of this name")
 
-    def _unite(self, file: str, first: Table) -> str:
-        """Return the declaration of a new table with the columns of all files.
+    @property
+    def new_tables(self) -> tuple[ProposedTable, ...]:
+        """Return the tables of the target that have the columns of several files."""
+        created: set[str] = set()  # a view reads several of them, and is created once
+        tables = []
+        for name, table in self._united.items():
+            statements = [each for each in self._users[name] if folded(each.name) not in created]
+            created |= {folded(each.name) for each in statements}
+            tables.append(ProposedTable(table.name, create_text(table, statements)))
+        return tuple(tables)
 
-        It is empty if the first file has them all, or if a view or a trigger uses the table, because the run moves
-        these only with the declaration of their own file.
+    def _unite(self, family: Family, first: Table) -> None:
+        """Declare a new table with the columns of all files.
+
+        That is not needed where the files of the first source have one declaration with all columns.
         """
         name = folded(first.name)
-        versions = [(each, table) for each, table in self._versions[name] if each.file != file]
-        if all(fits_into(table, first) for _, table in versions):
-            return ""
-        united = first
+        versions = [(each, table) for each, table in self._versions[name] if each.file != family.file]
+        is_grown = family.has_versions(first.name)
+        if not is_grown and all(fits_into(table, first) for _, table in versions):
+            return
+        united, databases = first, [entry.database for entry in family.entries]
+        users = find_users(name, databases)
         for database, table in versions:
-            if not self._difference_of_programs(file, database.file):
-                united = unite(united, table) or united
-        if same_statement(united.sql, first.sql) or self._is_used(name):
-            return ""
-        self._united[name] = united
-        return create_text(united)
-
-    def _is_used(self, name: str) -> bool:
-        """Return whether a view or a trigger of a source uses a table."""
-        return any(
-            database.schema.triggers_on(name) or any(name in names for names in database.joined)
-            for database, _ in self._versions[name]
-        )
+            wider = None if self._difference_of_programs(family.file, database.file) else unite(united, table)
+            further = find_users(name, [*databases, database])
+            if wider and further is not None:
+                united, users = wider, further
+                databases.append(database)
+        if users is not None and (is_grown or not same_statement(united.sql, first.sql)):
+            self._united[name], self._users[name] = united, users
 
     def _difference_of_programs(self, first: str, second: str) -> str:
         """Return why two files belong to different programs, or an empty text."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -16,29 +15,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
-    from sqlite_consolidate.inventory.sources.families import Family
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table, TriggerOrView
+    from sqlite_consolidate.inventory.inspection import Database
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
-
-
-def richest_first(families: Sequence[Family]) -> list[Family]:
-    """Return the sources so that the first one with a table has all columns of the others.
-
-    The first source with a table determines its declaration in the target.
-    """
-    tables = [{folded(each.name): each.table for each in family.database.tables} for family in families]
-    declarations: dict[str, dict[str, Table]] = defaultdict(dict)
-    for database in tables:
-        for name, table in database.items():
-            declarations[name].setdefault(table.sql, table)
-    richer = {
-        (name, table.sql): sum(fits_into(table, other) and not fits_into(other, table) for other in alike.values())
-        for name, alike in declarations.items()
-        for table in alike.values()
-    }
-    ranks = [sum(richer[name, table.sql] for name, table in database.items()) for database in tables]
-    return [families[number] for number in sorted(range(len(families)), key=ranks.__getitem__)]
 
 
 def fits_into(table: Table, first: Table) -> bool:
@@ -94,12 +74,54 @@ def is_part(table: Table, united: Table) -> bool:
     )
 
 
-def create_text(table: Table) -> str:
-    """Return the statements that create a table with its indexes.
+def unite_all(tables: Sequence[Table]) -> Table | None:
+    """Return a table with the columns and indexes of several versions.
+
+    None is returned where they cannot be one table.
+    """
+    first, *others = {table.sql: table for table in tables}.values()
+    united: Table | None = first
+    for table in others:
+        united = united and (united if same_version(table, united) else unite(united, table))
+    return united
+
+
+def same_version(table: Table, other: Table) -> bool:
+    """Return whether two tables are declared alike, with their indexes."""
+    indexes = [{folded(each.name): each.sql for each in version.indexes if each.sql} for version in (table, other)]
+    return (
+        same_statement(table.sql, other.sql)
+        and indexes[0].keys() == indexes[1].keys()
+        and all(same_statement(sql, indexes[1][name]) for name, sql in indexes[0].items())
+    )
+
+
+def create_text(table: Table, users: Sequence[TriggerOrView]) -> str:
+    """Return the statements that create a table with its indexes and its users.
 
     Each separator begins with a line end, because a statement can end with a comment.
     """
-    return "\n; ".join([table.sql, *(index.sql for index in table.indexes if index.sql)])
+    indexes = [index.sql for index in table.indexes if index.sql]
+    return "\n; ".join([table.sql, *indexes, *(user.sql for user in users)])
+
+
+def find_users(table: str, databases: Sequence[Database]) -> list[TriggerOrView] | None:
+    """Return the triggers of a table and the views that read it.
+
+    None is returned where two files declare one of them in different ways.
+
+    Args:
+        table: Folded name of the table.
+        databases: The files that have it.
+    """
+    users: dict[str, TriggerOrView] = {}
+    for database in databases:
+        views = zip(database.schema.views, database.joined, strict=True)
+        used = [*database.schema.triggers_on(table), *(view for view, names in views if table in names)]
+        for user in used:
+            if not same_statement(users.setdefault(folded(user.name), user).sql, user.sql):
+                return None
+    return list(users.values())
 
 
 def _constraints(table: Table) -> dict[str, set[str]]:

@@ -59,7 +59,7 @@ class OverlapGrid:
     """
 
     files: list[str]
-    rows: list[tuple[str, bool, list[str]]]
+    rows: list[tuple[str, str, list[str]]]
     more_files: int
     more_tables: int
 
@@ -91,11 +91,18 @@ def overlap_grid(inventory: dict[str, Any]) -> OverlapGrid:
     files = list(dict.fromkeys(file for overlap in overlaps for file in overlap["rows"]))
     shown_files = files[:_MOST_FILES]
     rows = [
-        (overlap["table"], overlap["same"], [overlap["rows"].get(file, "") for file in shown_files])
+        (overlap["table"], _declared(overlap), [overlap["rows"].get(file, "") for file in shown_files])
         for overlap in overlaps
     ]
     more_files, more_tables = len(files) - len(shown_files), max(0, len(rows) - _MOST_TABLES)
     return OverlapGrid(shown_files, rows[:_MOST_TABLES], more_files, more_tables)
+
+
+def _declared(overlap: dict[str, Any]) -> str:
+    """Return how the files declare a table, and whether the plan makes one table of theirs."""
+    if overlap["same"]:
+        return "alike"
+    return "differently, one table by the plan" if overlap.get("united") else "differently"
 
 
 def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
@@ -107,8 +114,7 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
         yield from _database_lines(rows)
     filled = [overlap for overlap in inventory["overlaps"] if overlap["filled"] > 1]
     for overlap in filled[:_MOST_GROUPS]:
-        how = "declared alike" if overlap["same"] else "declared differently"
-        yield f"table {overlap['table']} has rows in {overlap['filled']} files ({how})"
+        yield f"table {overlap['table']} has rows in {overlap['filled']} files (declared {_declared(overlap)})"
     if len(filled) > _MOST_GROUPS:
         yield f"and {len(filled) - _MOST_GROUPS} more tables have rows in several files: see the report"
     for group in inventory["duplicates"][:_MOST_GROUPS]:
