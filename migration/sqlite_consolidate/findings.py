@@ -72,6 +72,7 @@ LEVELS: dict[str, Level] = {
     "parent-absent": "attention",
     "parents-found": "attention",
     "parents-replaced": "attention",
+    "plan-replaced": "note",
     "processes-elsewhere": "attention",
     "processes-unexamined": "attention",
     "read-only-here": "attention",

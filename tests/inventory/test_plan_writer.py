@@ -96,15 +96,15 @@ def test_existing_plan_is_never_overwritten(tmp_path: Path) -> None:
 
     written = [write_plan(str(number), wanted) for number in range(3)]
 
-    assert [path.name for path in written] == [
+    assert [path.name for path, _ in written] == [
         "consolidation.toml", "consolidation.proposed.toml", "consolidation.proposed-2.toml",
     ]  # fmt: skip
-    assert [path.read_text() for path in written] == ["0", "1", "2"]
+    assert [path.read_text() for path, _ in written] == ["0", "1", "2"]
 
 
 def test_schema_is_beside_the_plan_and_named_there(tmp_path: Path) -> None:
     """The relative path is valid on every machine, with or without a network."""
-    written = write_plan(render_plan(hostile(), "2026-11-22"), tmp_path / "consolidation.toml")
+    written, _ = write_plan(render_plan(hostile(), "2026-11-22"), tmp_path / "consolidation.toml")
 
     first = written.read_text("utf-8").splitlines()[0]
     assert first == "#:schema ./consolidation.schema.json"

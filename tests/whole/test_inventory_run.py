@@ -114,6 +114,55 @@ def test_a_plan_that_is_there_stays(two: Workspace) -> None:
     assert f"--plan={two.root}/consolidation.proposed.toml" in ran.text
 
 
+@pytest.mark.parametrize("edit", ["", *thorough("# mine\n")])
+def test_plan_of_a_failed_inventory_is_replaced_unless_edited(two: Workspace, edit: str) -> None:
+    """A person has put nothing into it, and the next command names the usual file."""
+    journal = two.root / "north.db-journal"
+    failed = two.run("inventory", plugin=Before("only-looked", lambda _run: journal.write_bytes(b"left") and None))
+    journal.unlink()
+    execute(two.root / "west.db", "CREATE TABLE visits(v); INSERT INTO visits VALUES (1)")
+    two.plan.write_text(f"{two.plan.read_text('utf-8')}{edit}", "utf-8")
+    before = two.plan.read_bytes()
+
+    ran = two.run("inventory")
+
+    assert (failed.exit, ran.exit) == (1, 0), ran.text
+    assert (two.plan.read_bytes() == before) == bool(edit)
+    assert (two.root / "consolidation.proposed.toml").exists() == bool(edit)
+    replaced = [finding.subject for finding in ran.findings if finding.id == "plan-replaced"]
+    assert replaced == ([] if edit else [PLAN])
+
+
+def test_operator_and_plan_choose_the_target(two: Workspace) -> None:
+    """The plan that is there is asked where the operator names none."""
+    named = two.run("inventory", target="south.db")
+    again = two.run("inventory")
+
+    assert (named.exit, again.exit) == (0, 0), again.text
+    assert [target_of(named), target_of(again)] == ["south.db", "south.db"]
+    reasons = [run.evidence["inventory"]["target_because"] for run in (named, again)]
+    assert reasons == [["--target names it"], [f"{PLAN} names it"]]
+    assert "--target" not in named.evidence["next_command"]
+
+
+def test_target_that_is_no_database_is_refused(two: Workspace) -> None:
+    """No plan is written, and the next command has the option."""
+    (two.root / "notes.db").write_text("no database")
+
+    ran = two.run("inventory", target="notes.db")
+
+    assert ran.exit == 4, ran.text
+    assert "[no-such-target]" in ran.text
+    assert not two.plan.exists()
+    assert ran.evidence["next_command"].endswith(" --target=notes.db")
+
+
+def target_of(ran: CompletedRun) -> str:
+    """Return the target of the proposed plan."""
+    files = {database["part"]: database["file"] for database in ran.evidence["inventory"]["databases"]}
+    return str(files["target"])
+
+
 def test_folder_without_a_database_is_refused(tmp_path: Path) -> None:
     """It exits with 4 and a hint. So does a path that is no folder."""
     workspace = Workspace(tmp_path / "workspace", tmp_path / "reports")

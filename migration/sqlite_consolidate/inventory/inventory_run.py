@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.open_files import unseen_findings
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import INVENTORY
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.inventory.session import (
     InventorySession,
     databases_found,
@@ -34,14 +35,29 @@ class InventoryRun(Pipeline):
         session: The inventory, and the plan that is proposed from it.
     """
 
-    def __init__(self, request: RunRequest, on_progress: Callable[[str], None] = lambda _words: None) -> None:
-        """Prepare an inventory without opening a file."""
+    def __init__(
+        self, request: RunRequest, on_progress: Callable[[str], None] = lambda _words: None, failed: str = ""
+    ) -> None:
+        """Prepare an inventory without opening a file.
+
+        Args:
+            request: Workspace, and the name of the plan.
+            on_progress: Called with the name of each step before it begins.
+            failed: Digest of the plan that the last inventory wrote before it failed, or empty.
+        """
         super().__init__(request, on_progress)
         settings = request.settings
         inside = [path for path in (settings.plan, settings.reports) if path.is_relative_to(settings.workspace)]
         names = tuple(path.relative_to(settings.workspace).as_posix() for path in inside)
         self.session = InventorySession(
-            settings.workspace, settings.plan, on_progress, names, settings.program, self.limits
+            settings.workspace,
+            settings.plan,
+            on_progress,
+            names,
+            settings.program,
+            self.limits,
+            settings.target,
+            failed,
         )
 
     @property
@@ -66,9 +82,13 @@ class InventoryRun(Pipeline):
     def prepare_connections(self) -> None:
         """Load the function that prepares each connection, if there is a plan that names one."""
         settings = self.request.settings
-        if self.connections.setup is None and settings.plan.is_file():
+        if settings.plan.is_file():
             with contextlib.suppress(ProblemError):  # a plan with a mistake is no reason to find no database
-                self.load_setup(load(settings.plan), settings.workspace)
+                plan = load(settings.plan)
+                if sha256(settings.plan) != self.session.failed:
+                    self.session.planned_target = plan.target
+                if self.connections.setup is None:
+                    self.load_setup(plan, settings.workspace)
 
     def _take(self) -> None:
         self.session.inspect_workspace()
@@ -78,6 +98,9 @@ class InventoryRun(Pipeline):
             written = self.session.write_plan()
         finally:
             self.log.extra["inventory"] = inventory_data(self.session)
+        if self.session.is_replaced and written is not None:
+            text = "replaces the plan that the last inventory wrote before it failed. No byte of that was edited."
+            self.log.note(Finding.of("plan-replaced", written.name, text))
         if written is not None:
             settings = replace(self.request.settings, plan=written)
             self.request = replace(

@@ -8,10 +8,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.atomic_files import write_new
+from sqlite_consolidate.atomic_files import replace, write_new
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import PYTEST, call
 from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup
+from sqlite_consolidate.plan.loader import sha256
 from sqlite_consolidate.text import join_first_names, literal_pattern, one_line, toml_string
 
 if TYPE_CHECKING:
@@ -41,13 +42,20 @@ def render_plan(proposal: Proposal, date: str, program: tuple[str, ...] = PYTEST
     return _template().render(plan=proposal, date=date, calls=calls, schema=f"./{SCHEMA}", setup=current_setup()) + "\n"
 
 
-def write_plan(text: str, wanted: Path) -> Path:
+def write_plan(text: str, wanted: Path, failed: str = "") -> tuple[Path, bool]:
     """Write the text to ``wanted``, and the JSON Schema of plans beside it.
 
-    A file that exists is never overwritten. The next free name is used instead.
+    A file that exists is not overwritten, unless it is the plan of an inventory that failed, as that has written it.
+    The next free name is used instead.
+
+    Args:
+        text: The plan.
+        wanted: The file.
+        failed: Digest of the plan that the inventory before wrote and that may be replaced, or empty.
 
     Returns:
-        The new file, which is ``wanted``, ``consolidation.proposed.toml``, ``consolidation.proposed-2.toml``, ...
+        The file, and whether it replaces that plan. The file is ``wanted``, ``consolidation.proposed.toml``,
+        ``consolidation.proposed-2.toml``, ...
 
     Raises:
         OSError: The file cannot be written.
@@ -57,11 +65,14 @@ def write_plan(text: str, wanted: Path) -> Path:
         try:
             write_new(path, data)
         except FileExistsError:
-            continue
+            if not _has_digest(path, failed):
+                continue
+            replace(path, data, 0o600)
+            return path, True
         schema = path.with_name(SCHEMA)
         if not schema.exists():
             write_new(schema, _PACKAGED_SCHEMA.read_bytes())
-        return path
+        return path, False
     raise AssertionError("names do not end")
 
 
@@ -86,6 +97,10 @@ def wrapped_comment(text: str, mark: str = "", indent: str = "") -> str:
         )
         or f"{indent}# {mark}"
     )
+
+
+def _has_digest(path: Path, digest: str) -> bool:
+    return bool(digest) and path.is_file() and not path.is_symlink() and sha256(path) == digest
 
 
 def _names(wanted: Path) -> Iterator[Path]:

@@ -50,7 +50,9 @@ class InventorySession:
         excluded: Files and folders, relative to the workspace, that belong to consolidations, such as plan and reports.
         program: Words by which the operator started the inventory.
         limits: Limits of time and size, and the progress of reading.
+        failed: Digest of the plan that the last inventory wrote before it failed, or empty.
         written: The plan file that was written; None before that, and where there is nothing to propose.
+        is_replaced: Whether that plan replaces the one of an inventory that failed.
         written_files: Names of all files that were written.
     """
 
@@ -60,9 +62,11 @@ class InventorySession:
     excluded: tuple[str, ...] = ()
     program: tuple[str, ...] = PYTEST
     limits: Limits = field(default_factory=Limits)
+    failed: str = ""
     result: Inventory | None = None
     refined: RefinedProposal | None = None
     written: Path | None = None
+    is_replaced: bool = False
     written_files: list[str] = field(default_factory=list)
 
     @property
@@ -103,7 +107,8 @@ class InventorySession:
             date = datetime.now(UTC).strftime("%Y-%m-%d")
             has_schema = self.plan.with_name(SCHEMA).exists()
             try:
-                self.written = write_plan(render_plan(self.refined.proposal, date, self.program), self.plan)
+                text = render_plan(self.refined.proposal, date, self.program)
+                self.written, self.is_replaced = write_plan(text, self.plan, self.failed)
             except OSError as error:
                 fact = f"cannot be written: {error.strerror}."
                 hint = "Give write permission on its folder, or name a plan in another folder: --plan=FILE."

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.regular_files import read_regular
 from sqlite_consolidate.report.evidence import Attempt, Verdict
-from sqlite_consolidate.report.file_names import MANIFEST, zip_of
+from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, zip_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.report.evidence import Record
@@ -68,6 +69,24 @@ def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
     for folder in sorted(reports.iterdir()):
         if _RUN.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
             yield folder, _read_manifest(folder / MANIFEST)
+
+
+def plan_of_failed_inventory(reports: Path, attempts: Sequence[Attempt]) -> str:
+    """Return the digest of the plan that a failed inventory wrote, or an empty text.
+
+    It counts only if it is the last run, because the operator has used the plan in a later one.
+
+    Args:
+        reports: Folder with one folder per run.
+        attempts: The earlier runs on the workspace, oldest first.
+    """
+    last = attempts[-1] if attempts else None
+    if last is None or last.mode is not Mode.INVENTORY or last.verdict == "accepted" or not last.report:
+        return ""
+    try:
+        return str(json.loads(read_regular(reports / last.report / EVIDENCE))["plan"]["sha256"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return ""
 
 
 def remove_old_runs(reports: Path, workspace: str, keep: int) -> None:
