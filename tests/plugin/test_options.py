@@ -57,6 +57,16 @@ def test_option_paths_are_relative_to_the_start_folder(
     assert (chosen.sample, chosen.discard_changes) == (False, True)
 
 
+@pytest.mark.parametrize("value", ["data/shop.db", "{workspace}/data/../data/shop.db"])
+def test_target_is_a_path_in_the_workspace(pytester: pytest.Pytester, root: Path, value: str) -> None:
+    """It is that of the key of a plan, from whatever folder pytest is started."""
+    target = value.format(workspace=root / "shop")
+
+    chosen = settings(pytester.parseconfig(*PLUGINS, "--workspace=shop", f"--target={target}"))
+
+    assert chosen.target == "data/shop.db"
+
+
 def test_existing_path_is_joined_to_its_option(tmp_path: Path) -> None:
     """Otherwise pytest would take it for a test.
 
@@ -171,6 +181,7 @@ def test_shipped_plugin_registers_only_the_product(pytester: pytest.Pytester, ro
         "--plan",
         "--reports",
         "--originals",
+        "--target",
         "--bundle",
         "--show-values",
         "--withhold-output",

@@ -50,6 +50,15 @@ def test_sqlite_that_does_not_list_tables_is_refused(project: StagedProject, mon
     assert "4.1" in ran.text
 
 
+def test_target_is_refused_by_all_but_an_inventory(project: StagedProject) -> None:
+    """Every other verb has it from the plan."""
+    ran = project.pytest("-m", "verify", "--target=shop.db")
+
+    assert ran.exit == 4, ran.text
+    assert (ran.tests, ran.begun) == ([], False)
+    assert "[option-elsewhere]" in ran.text
+
+
 @pytest.mark.parametrize(
     ("named", "args"),
     sampled(

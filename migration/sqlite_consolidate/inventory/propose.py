@@ -50,17 +50,23 @@ _ONLY_COMPUTED = (
 )
 
 
-def propose_plan(inventory: Inventory) -> Proposal | None:
+def propose_plan(inventory: Inventory, stated: tuple[Database, str] | None = None) -> Proposal | None:
     """Return the plan that an inventory suggests.
 
     None is returned where fewer than two databases have rows, because then there is nothing to consolidate.
+
+    Args:
+        inventory: The databases of the workspace.
+        stated: The target that the operator has chosen, and the reason in one clause. None for the best one.
     """
     if inventory.is_one_at_most:
         return None
     eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
     mentions_of = {entry.file: len(entry.mentions) for entry in eligible}
-    target, reason = choose_target([entry.database for entry in eligible], mentions_of, inventory.root.name)
-    target, reason = find_wider_target(inventory, target) or (target, reason)
+    databases = [entry.database for entry in eligible]
+    target, reason = stated or choose_target(databases, mentions_of, inventory.root.name)
+    if stated is None:
+        target, reason = find_wider_target(inventory, target) or (target, reason)
     families, postponed = _split_by_size(richest_first(find_families(inventory.root, inventory.entries, target.file)))
     entries = [entry for family in families for entry in family.entries]
     databases = [target, *(family.database for family in families)]
@@ -71,7 +77,7 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
         for source in _sources(inventory, families, naming, possible_rebuilds)
     )
     files = [entry.file for entry in entries]
-    named = {*files, *(entry.file for family in families for entry in family.exceptions)}
+    named = {target.file, *files, *(entry.file for family in families for entry in family.exceptions)}
     moved_indexes = {folded(each.name) for source in sources for each in source.maps if each.is_index}
     mentions = [mention for entry in entries for mention in entry.mentions]
     smoke = propose_smoke_tests(inventory.root, mentions, target.file)

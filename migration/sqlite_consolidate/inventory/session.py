@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.inventory.classification import Overlap
+    from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry
     from sqlite_consolidate.inventory.proposal import Proposal
 
@@ -50,7 +51,9 @@ class InventorySession:
         excluded: Files and folders, relative to the workspace, that belong to consolidations, such as plan and reports.
         program: Words by which the operator started the inventory.
         limits: Limits of time and size, and the progress of reading.
+        target: The database that the operator names as target, or None.
         failed: Digest of the plan that the last inventory wrote before it failed, or empty.
+        planned_target: The target of the plan that is there, or empty.
         written: The plan file that was written; None before that, and where there is nothing to propose.
         is_replaced: Whether that plan replaces the one of an inventory that failed.
         written_files: Names of all files that were written.
@@ -62,7 +65,9 @@ class InventorySession:
     excluded: tuple[str, ...] = ()
     program: tuple[str, ...] = PYTEST
     limits: Limits = field(default_factory=Limits)
+    target: str | None = None
     failed: str = ""
+    planned_target: str = ""
     result: Inventory | None = None
     refined: RefinedProposal | None = None
     written: Path | None = None
@@ -99,9 +104,9 @@ class InventorySession:
         None is returned where fewer than two databases have rows.
 
         Raises:
-            ProblemError: The plan cannot be written.
+            ProblemError: The plan cannot be written, or the target that the operator names is no database.
         """
-        proposal = propose_plan(self.inventory)
+        proposal = propose_plan(self.inventory, self._stated_target())
         if proposal is not None:
             self.refined = self._refined(proposal)
             date = datetime.now(UTC).strftime("%Y-%m-%d")
@@ -115,6 +120,22 @@ class InventorySession:
                 raise ProblemError(Problem("read-only", self.plan.name, fact, hint)) from error
             self.written_files = [self.written.name, *([] if has_schema else [SCHEMA])]
         return self.written
+
+    def _stated_target(self) -> tuple[Database, str] | None:
+        """Return the target that the operator or the plan names, with the reason, or None.
+
+        The target of a plan that is there counts if it is a database.
+        """
+        databases = (entry.database for entry in self.inventory.entries)
+        readable = {database.file: database for database in databases if database.kind in _READABLE_KINDS}
+        if self.target is None:
+            planned = readable.get(self.planned_target)
+            return (planned, f"{self.plan.name} names it") if planned else None
+        if self.target not in readable:
+            fact = "the inventory finds no such database in the workspace, which it could propose as the target."
+            hint = "Name one by its path in the workspace, as in a plan: --target=FILE."
+            raise ProblemError(Problem("no-such-target", self.target, fact, hint))
+        return readable[self.target], "--target names it"
 
     def _refined(self, proposal: Proposal) -> RefinedProposal:
         """Return the proposal after its rehearsal, or with the reason for having none.

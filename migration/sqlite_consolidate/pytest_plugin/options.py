@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,11 @@ OPTIONS = (
         "bundle",
         "FILE.zip",
         "With -m verify: check the bundle of an earlier run, or the folder it was unzipped to; needs no workspace",
+    ),
+    (
+        "target",
+        "FILE",
+        "With -m inventory: propose this database as the target; its path is relative to the workspace, as in a plan",
     ),
     (
         "show-values",
@@ -88,6 +94,7 @@ def settings(config: pytest.Config) -> Settings:
     """
     named = _configured_path(config, "workspace")
     originals: Path | None = config.getoption("consolidate_originals")
+    target: Path | None = config.getoption("consolidate_target")
     bundle, key = (config.getoption(f"consolidate_{name}") for name in ("bundle", "sign"))
     start = config.invocation_params.dir
     workspace = named or (config.rootpath / "reports" / "sample-workspace").resolve()
@@ -100,6 +107,7 @@ def settings(config: pytest.Config) -> Settings:
         show_values=bool(config.getoption("consolidate_show_values")),
         withhold_output=bool(config.getoption("consolidate_withhold_output")),
         originals=(start / originals).resolve() if originals else None,
+        target=os.path.relpath((workspace / target).resolve(), workspace) if target else None,
         bundle=(start / bundle).resolve() if bundle else None,
         sign=(start / key).resolve() if key else None,
         allowed_signers=_configured_path(config, "allowed-signers"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sqlite_consolidate
-from sqlite_consolidate.engine.run.modes import VERBS, meant_verb
+from sqlite_consolidate.engine.run.modes import VERBS, Mode, meant_verb
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.text import printable, with_message_id
 
@@ -160,6 +160,7 @@ def refusals(config: pytest.Config, verb: str) -> list[str]:
         *_process(config),
         *_plugins(config),
         *_place(config, verb),
+        *_target(config, verb),
         *_files(config),
     ]
 
@@ -222,6 +223,13 @@ def _place(config: pytest.Config, verb: str) -> list[str]:
         hint = "Start pytest in the project's root folder, without -c, --rootdir and -o testpaths."
         reasons.append(with_message_id(fact, hint, id="no-stages"))
     return reasons
+
+
+def _target(config: pytest.Config, verb: str) -> list[str]:
+    if verb == Mode.INVENTORY.verb or config.getoption("consolidate_target", None) is None:
+        return []
+    fact, hint = "--target can only be used with an inventory.", "For another target, change it in the plan."
+    return [with_message_id(fact, hint, id="option-elsewhere")]
 
 
 def _files(config: pytest.Config) -> list[str]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _PATH_OPTIONS = (
     *("--workspace", "--plan", "--reports", "--originals", "--bundle", "--fleet"),
-    *("--sign", "--allowed-signers"),
+    *("--target", "--sign", "--allowed-signers"),
 )
 _NAMES_A_RUN = ("--workspace", "--bundle", "--fleet")
 _PLUGIN = "sqlite_consolidate.pytest_plugin.plugin"

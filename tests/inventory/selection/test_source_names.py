@@ -45,3 +45,12 @@ def test_target_is_chosen_by_code_schema_and_path() -> None:
 
     assert (target.file, "3" in reason) == ("data/shop.db", True)
     assert (by_path.file, "root" in path_reason) == ("files_master.db", True)
+
+
+def test_name_counts_first_where_points_are_equal() -> None:
+    """A person chose the name, and the number of mentions is what happened to be written."""
+    databases = [Database(file, "database", 1, "") for file in ("data/shop.db", "data/workspace.db")]
+
+    target, reason = choose_target(databases, {"data/shop.db": 3, "data/workspace.db": 1}, "office")
+
+    assert (target.file, "workspace.db" in reason) == ("data/workspace.db", True)

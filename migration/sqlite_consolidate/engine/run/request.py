@@ -43,6 +43,7 @@ class Settings:
         plan: The plan file.
         reports: Folder that gets one folder per run.
         discard_changes: Whether a rollback may discard later changes of the target.
+        target: Database that an inventory proposes as the target, relative to the workspace, or None for its choice.
         originals: Folder with the original databases of a consolidation that another tool made, or None.
         show_values: Whether the report may contain values of rows, such as colliding keys.
         withhold_output: Whether the output of applications and logs is shown on the terminal only, because it may
@@ -64,6 +65,7 @@ class Settings:
     reports: Path
     discard_changes: bool = False
     sample: bool = False
+    target: str | None = None
     originals: Path | None = None
     bundle: Path | None = None
     show_values: bool = False
@@ -169,11 +171,13 @@ class RunRequest:
     def command(self, verb: str) -> str:
         """Return the shell command that runs ``verb`` as the operator started this run.
 
-        A migration that demands an approval demands it again, and a check by originals names them again.
+        A migration that demands an approval demands it again. A check by originals and an inventory name theirs again.
         """
         options = [f"--reports={self.settings.reports}"] if self.settings.names_reports else []
         if self.mode is Mode.ORIGINALS and verb == self.mode.verb:
             options.append(f"--originals={self.settings.originals}")
+        if self.settings.target is not None and verb == Mode.INVENTORY.verb:
+            options.append(f"--target={self.settings.target}")
         return shlex.join([*shlex.split(self.recorded_command(verb)), *options])
 
     def recorded_command(self, verb: str) -> str:

@@ -21,8 +21,8 @@ def choose_target(databases: Sequence[Database], mentions: Mapping[str, int], wo
     """Return the database that has the most points as a target, and the reason in one clause.
 
     A database gets a point where no other database has more mentions in the code, or more tables with rows, where it is
-    in the outermost folder, and for a name such as ``main`` or that of the workspace. Where points are equal, the
-    earlier ones of this list count, then the number of rows, then the name.
+    in the outermost folder, and for a name such as ``main`` or that of the workspace. Where points are equal, the name
+    counts first, because a person chose it, then the others in this order, the number of rows, and the path.
 
     Args:
         databases: At least one.
@@ -31,10 +31,10 @@ def choose_target(databases: Sequence[Database], mentions: Mapping[str, int], wo
     """
     tables = {database.file: len(database.tables_with_rows) for database in databases}
     points = {
+        "name": {database.file for database in databases if _is_central(database.file, workspace)},
         "mentions": _with_most(mentions),
         "tables": _with_most(tables),
         "path": _with_most({database.file: -database.file.count("/") for database in databases}),
-        "name": {database.file for database in databases if _is_central(database.file, workspace)},
     }
     best = min(
         databases,

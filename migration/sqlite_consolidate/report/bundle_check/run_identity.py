@@ -25,7 +25,7 @@ _SKEW = timedelta(hours=1)
 _UNMEASURED = 60.0
 """Seconds by which the stages together may exceed the run, because a clock may be set back meanwhile."""
 
-_OPTIONS = ("--workspace", "--plan", "--allowed-signers", "--reports", "--originals")
+_OPTIONS = ("--workspace", "--plan", "--allowed-signers", "--reports", "--originals", "--target")
 """Options that a command can have, in their order."""
 
 _Pair = tuple[str, str, str]
