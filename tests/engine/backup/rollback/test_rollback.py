@@ -185,6 +185,22 @@ def test_unchanged_code_file_is_skipped(root: Path, before: State, *, is_begun: 
     assert state(root) == before
 
 
+def test_further_code_files_are_counted(tmp_path: Path) -> None:
+    """Three of the six are named."""
+    root = build_two_sources(tmp_path / "workspace")
+    with (root / "consolidation.toml").open("a") as plan:
+        for number in range(4):
+            (root / f"app/more{number}.py").write_text('PATH = "tasks.db"\n')
+            entry = f"[[reference]]\nfile = 'app/more{number}.py'\nfind = '\"tasks.db\"'\nreplace = '\"workspace.db\"'"
+            plan.write(f"\n{entry}\n")
+    consolidated(root)
+
+    steps = roll_back(root, root / SET).steps
+
+    assert "restored 3 further files" in steps
+    assert len([step for step in steps if step.startswith("restored app/")]) == 3
+
+
 def test_rollback_can_be_retried_after_full_disk(root: Path, before: State) -> None:
     """The first attempt fails in the middle."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -32,6 +32,7 @@ from tests.support.workspaces.two_sources import (
     consolidate,
     consolidated,
     database,
+    execute,
     state,
 )
 
@@ -337,6 +338,21 @@ def test_disk_with_too_little_space_is_refused(root: Path, file: str) -> None:
 
     assert [problem.id for problem in caught.value.problems] == ["no-space"]
     assert not Ledger(root / SET).has("putting-back")
+
+
+def test_disk_too_full_for_a_changed_target_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run has created the target, and rows were added to it since."""
+    root = build_two_sources(tmp_path / "workspace", target=False)
+    consolidated(root)
+    execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('later')")
+    usage, size = shutil.disk_usage(root), (root / "workspace.db").stat().st_size
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage._replace(free=size - 1))
+
+    with pytest.raises(ProblemError) as caught:
+        roll_back(root, root / SET, change=ArchiveChange.REFUSED)
+
+    assert caught.value.ids == ("no-space",)
+    assert (root / "workspace.db").is_file()
 
 
 def test_run_rolls_itself_back_whatever_space_is_free(root: Path) -> None:

@@ -11,15 +11,18 @@ import pytest
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.run.verdict import verdict
-from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
+from sqlite_consolidate.engine.sqlite.connections import Connection, limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.limits import PROGRESS_ROWS, Limits
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.plan.loader import load
 from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, plan_of
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.support.workspaces.whole_run import Workspace
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -64,6 +67,22 @@ def test_survey_leaves_next_its_time(tmp_path: Path) -> None:
     assert databases.problems == []
     assert databases.sources.keys() == {"tasks", "notes"}
     assert second.deadline.until == math.inf
+
+
+def test_connections_of_a_survey_carry_its_limits(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several checks let SQLite compile triggers in memory."""
+    limits, carried = Limits(), list[Limits]()
+
+    def carry(con: Connection, given: Limits) -> None:
+        vars(con)["limits"] = given
+        carried.append(given)
+
+    monkeypatch.setattr(Connection, "limits", property(lambda con: vars(con)["limits"], carry), raising=False)
+    with ExitStack() as write_locks:
+        databases = inspect_databases(load(workspace.plan), workspace.root, write_locks, limits)
+
+    assert databases.problems == []
+    assert {id(given) for given in carried} == {id(limits)}
 
 
 def test_rows_count_for_their_own_run() -> None:
