@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
+    from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
     from sqlite_consolidate.inventory.proposal import ProposedRebuild, ProposedSource
 

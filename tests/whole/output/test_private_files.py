@@ -79,7 +79,6 @@ def test_folder_that_a_link_leads_outside_is_refused(root: Path, folder: str) ->
     assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("outside", folder)]
     assert bytes_below(root.parent) == before
 
-
     """Its real path is in the workspace, so its link is refused like any other."""
     """The path ``other/../workspace/reports`` names a folder of the workspace as well, so its link is refused."""
     (root / "reports").symlink_to(root.parent)
