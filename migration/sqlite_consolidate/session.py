@@ -209,16 +209,9 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
 
         build(settings.workspace)
     if not settings.workspace.is_dir():
-        raise ProblemError(
-            Problem(
-                "no-workspace",
-                str(settings.workspace),
-                "there is no workspace folder of this name.",
-                "Name it with --workspace=DIR.",
-            )
-        )
-    reports = _real_folder(settings.workspace, settings.reports)
-    settings = replace(settings, reports=reports)
+        text = "there is no workspace folder of this name."
+        raise ProblemError(Problem("no-workspace", str(settings.workspace), text, "Name it with --workspace=DIR."))
+    settings = replace(settings, reports=_real_folder(settings.workspace, settings.reports))
     if verb == Mode.INVENTORY.verb:  # it needs no plan, and does not depend on earlier runs
         from sqlite_consolidate.inventory.inventory_run import InventoryRun
 
