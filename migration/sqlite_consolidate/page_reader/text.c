@@ -29,20 +29,31 @@ size_t sequence_length(const uint8_t *at, size_t length) {
     return 4;
 }
 
+/* Return how many of the next bytes are ASCII, at most 8. */
+static size_t ascii_bytes(const uint8_t *at, size_t length) {
+    if (length >= 8) {
+        uint64_t others = little_u64(at) & 0x8080808080808080u;
+        return others ? (size_t)__builtin_ctzll(others) / 8 : 8;
+    }
+    size_t count = 0;
+    while (count < length && at[count] < 0x80) {
+        count++;
+    }
+    return count;
+}
+
 /* Return the length of the part that is UTF-8. */
 size_t valid_length(const uint8_t *at, size_t length) {
     size_t i = 0;
     while (i < length) {
-        while (i + 8 <= length && (little_u64(at + i) & 0x8080808080808080u) == 0) {
-            i += 8;
+        size_t step = ascii_bytes(at + i, length - i);
+        if (step == 0) {
+            step = sequence_length(at + i, length - i);
         }
-        if (i < length) {
-            size_t sequence = sequence_length(at + i, length - i);
-            if (sequence == 0) {
-                break;
-            }
-            i += sequence;
+        if (step == 0) {
+            break;
         }
+        i += step;
     }
     return i;
 }
