@@ -1,6 +1,9 @@
 /* Digest format 1, as engine/content/digest.py documents it. */
 #include "bytes.h"
 
+/* A message above this size does not wait for another one, so that memory has a limit. */
+enum { LARGE_MESSAGE = 4 << 20 };
+
 static void append_integer(Bytes *message, int64_t integer) {
     if (integer >= INT32_MIN && integer <= INT32_MAX) {
         append_byte(message, 'i');
@@ -53,20 +56,19 @@ static void append_text(Bytes *message, const uint8_t *at, size_t length) {
     }
 }
 
-static bool append_text_value(Reader *reader, const Value *value) {
+static bool append_text_value(Reader *reader, Bytes *message, const Value *value) {
     if (reader->file.encoding == 1) {
-        append_text(&reader->message, value->bytes, value->length);
+        append_text(message, value->bytes, value->length);
         return true;
     }
     if (!convert_text(&reader->text, value, reader->file.encoding == 3)) {
         return add_reason(&reader->verdict.unreadable, "a text is not UTF-16");
     }
-    append_text(&reader->message, reader->text.at, reader->text.length);
+    append_text(message, reader->text.at, reader->text.length);
     return true;
 }
 
-static bool append_value(Reader *reader, const Column *column, const Value *value) {
-    Bytes *message = &reader->message;
+static bool append_value(Reader *reader, Bytes *message, const Column *column, const Value *value) {
     switch (value->type) {
     case NULL_VALUE:
         append_byte(message, 'N');
@@ -82,7 +84,7 @@ static bool append_value(Reader *reader, const Column *column, const Value *valu
         append_real(message, value->real);
         break;
     case TEXT_VALUE:
-        return append_text_value(reader, value);
+        return append_text_value(reader, message, value);
     case BLOB_VALUE:
         append_byte(message, 's');
         append_u32(message, value->length);
@@ -93,7 +95,7 @@ static bool append_value(Reader *reader, const Column *column, const Value *valu
 }
 
 bool add_row_to_digest(Reader *reader, Table *table, const Value *values, int64_t rowid) {
-    Bytes *message = &reader->message;
+    Bytes *message = &reader->messages[reader->message_count];
     if (table->digest_count == 0) {
         return true;
     }
@@ -105,10 +107,20 @@ bool add_row_to_digest(Reader *reader, Table *table, const Value *values, int64_
     }
     for (int i = 0; i < table->digest_count; i++) {
         int column = table->digest_columns[i];
-        if (!append_value(reader, &table->columns[column], &values[column])) {
+        if (!append_value(reader, message, &table->columns[column], &values[column])) {
             return false;
         }
     }
-    hash_and_add(message, table->digest);
+    if (++reader->message_count == MOST_MESSAGES || message->length > LARGE_MESSAGE) {
+        end_digest(reader, table);
+    }
     return true;
+}
+
+/* Add the rows that wait for another one to be hashed with. */
+void end_digest(Reader *reader, Table *table) {
+    if (reader->message_count > 0) {
+        hash_and_add(reader->messages, reader->message_count, table->digest);
+    }
+    reader->message_count = 0;
 }

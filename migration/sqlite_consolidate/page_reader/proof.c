@@ -56,6 +56,7 @@ static bool prove_trees(Reader *reader, uint32_t *largest_root) {
             return false;
         }
         end_statement(&table->statement);
+        end_digest(reader, table);
         *largest_root = larger(*largest_root, table->root);
         for (int j = 0; j < table->index_count; j++) {
             if (!prove_index(reader, table, &table->indexes[j])) {
@@ -119,7 +120,7 @@ void print_answer(const Reader *reader) {
 }
 
 void free_reader(Reader *reader) {
-    Bytes *buffers[] = {&reader->record, &reader->previous, &reader->message, &reader->text, &reader->hashed};
+    Bytes *buffers[] = {&reader->record, &reader->previous, &reader->messages[0], &reader->messages[1], &reader->text, &reader->hashed};
     close_file(&reader->file);
     free_request(&reader->request);
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {

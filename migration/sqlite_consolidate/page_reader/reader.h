@@ -172,6 +172,7 @@ bool prove_constraints(Reader *reader, const Table *table, const Value *values, 
 /* ---- digest.c: digest format 1 ---- */
 
 bool add_row_to_digest(Reader *reader, Table *table, const Value *values, int64_t rowid);
+void end_digest(Reader *reader, Table *table);
 
 /* ---- text.c: UTF-8 and UTF-16 ---- */
 
@@ -190,7 +191,9 @@ void end_statement(Statement *statement);
 
 /* ---- sha256.c ---- */
 
-void hash_and_add(Bytes *message, uint64_t sum[4]);
+enum { MOST_MESSAGES = 2 }; /* that are hashed together */
+
+void hash_and_add(Bytes *messages, int message_count, uint64_t sum[4]);
 
 /* ---- cells.c: the cells of one page ---- */
 
@@ -218,7 +221,8 @@ struct Reader {
     Verdict verdict;
     Request request;
     SumKey key;
-    Bytes record, previous, message, text, hashed;
+    Bytes record, previous, messages[MOST_MESSAGES], text, hashed;
+    int message_count; /* rows that are not hashed yet */
     uint8_t *overflow_page, *levels[MOST_LEVELS];
     Value *values, *previous_values;
     uint32_t pages_read;

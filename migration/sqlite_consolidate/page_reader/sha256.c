@@ -13,7 +13,14 @@ static const uint32_t constants[64] = {
 
 static const uint32_t initial_state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
-typedef void Compress(uint32_t state[8], const uint8_t *blocks, size_t count);
+/* One message while it is hashed: its state, and the blocks that are left. */
+typedef struct Lane {
+    uint32_t state[8];
+    const uint8_t *blocks;
+    size_t count;
+} Lane;
+
+typedef void Compress(Lane *lane, size_t count);
 
 static uint32_t rotated(uint32_t word, unsigned bits) {
     return word >> bits | word << (32 - bits);
@@ -30,11 +37,11 @@ static void extend_schedule(uint32_t schedule[64], const uint8_t *block) {
     }
 }
 
-static void compress_portably(uint32_t state[8], const uint8_t *blocks, size_t count) {
-    for (; count > 0; count--, blocks += 64) {
+static void compress_portably(Lane *lane, size_t count) {
+    for (; count > 0; count--, lane->count--, lane->blocks += 64) {
         uint32_t schedule[64], s[8];
-        extend_schedule(schedule, blocks);
-        memcpy(s, state, sizeof s);
+        extend_schedule(schedule, lane->blocks);
+        memcpy(s, lane->state, sizeof s);
         for (unsigned i = 0; i < 64; i++) {
             uint32_t choice = (s[4] & s[5]) ^ (~s[4] & s[6]), majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
             uint32_t first = s[7] + (rotated(s[4], 6) ^ rotated(s[4], 11) ^ rotated(s[4], 25)) + choice + constants[i] + schedule[i];
@@ -44,9 +51,14 @@ static void compress_portably(uint32_t state[8], const uint8_t *blocks, size_t c
             s[0] = first + second;
         }
         for (unsigned i = 0; i < 8; i++) {
-            state[i] += s[i];
+            lane->state[i] += s[i];
         }
     }
+}
+
+static void compress_two_portably(Lane lanes[2], size_t count) {
+    compress_portably(&lanes[0], count);
+    compress_portably(&lanes[1], count);
 }
 
 #if defined(__x86_64__)
@@ -54,53 +66,88 @@ static void compress_portably(uint32_t state[8], const uint8_t *blocks, size_t c
 #include <immintrin.h>
 
 /* Intel SHA Extensions (https://www.intel.com/content/www/us/en/developer/articles/technical/intel-sha-extensions.html).
-The instructions keep the state as the words ABEF and CDGH, and do two rounds each. */
-__attribute__((target("sha,sse4.1"))) static void compress_by_instructions(uint32_t state[8], const uint8_t *blocks, size_t count) {
+The instructions keep the state as the words ABEF and CDGH, and do two rounds each. Each waits for the one before, so that
+the instructions of a second message take hardly more time. */
+#define WITH_INSTRUCTIONS __attribute__((target("sha,sse4.1")))
+
+typedef struct Words {
+    __m128i abef, cdgh, schedule[4];
+} Words;
+
+WITH_INSTRUCTIONS static inline __m128i load(const void *at) {
+    return _mm_loadu_si128((const __m128i *)at);
+}
+
+/* Compress so many blocks of each lane. It is inline, so that the number of lanes is a constant. */
+WITH_INSTRUCTIONS __attribute__((always_inline)) static inline void compress_lanes(Lane *lanes, unsigned lane_count, size_t count) {
     const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-    __m128i abcd = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)state), 0xB1);
-    __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)(state + 4)), 0x1B);
-    __m128i abef = _mm_alignr_epi8(abcd, efgh, 8), cdgh = _mm_blend_epi16(efgh, abcd, 0xF0);
-    for (; count > 0; count--, blocks += 64) {
-        __m128i abef_before = abef, cdgh_before = cdgh, words[4];
-        for (int i = 0; i < 4; i++) {
-            words[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(blocks + 16 * i)), big_endian);
+    Words words[2];
+    for (unsigned n = 0; n < lane_count; n++) {
+        __m128i abcd = _mm_shuffle_epi32(load(lanes[n].state), 0xB1), efgh = _mm_shuffle_epi32(load(lanes[n].state + 4), 0x1B);
+        words[n].abef = _mm_alignr_epi8(abcd, efgh, 8);
+        words[n].cdgh = _mm_blend_epi16(efgh, abcd, 0xF0);
+    }
+    for (; count > 0; count--) {
+        __m128i abef_before[2], cdgh_before[2];
+        for (unsigned n = 0; n < lane_count; n++) {
+            abef_before[n] = words[n].abef;
+            cdgh_before[n] = words[n].cdgh;
+            for (int i = 0; i < 4; i++) {
+                words[n].schedule[i] = _mm_shuffle_epi8(load(lanes[n].blocks + 16 * i), big_endian);
+            }
         }
 #pragma GCC unroll 16
         for (int i = 0; i < 16; i++) {
-            __m128i sum = _mm_add_epi32(words[i & 3], _mm_loadu_si128((const __m128i *)(const void *)(constants + 4 * i)));
-            cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
-            abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0E));
-            if (i < 12) {
-                __m128i middle = _mm_alignr_epi8(words[(i + 3) & 3], words[(i + 2) & 3], 4);
-                __m128i next = _mm_add_epi32(_mm_sha256msg1_epu32(words[i & 3], words[(i + 1) & 3]), middle);
-                words[i & 3] = _mm_sha256msg2_epu32(next, words[(i + 3) & 3]);
+#pragma GCC unroll 2
+            for (unsigned n = 0; n < lane_count; n++) {
+                Words *w = &words[n];
+                __m128i sum = _mm_add_epi32(w->schedule[i & 3], load(constants + 4 * i));
+                w->cdgh = _mm_sha256rnds2_epu32(w->cdgh, w->abef, sum);
+                w->abef = _mm_sha256rnds2_epu32(w->abef, w->cdgh, _mm_shuffle_epi32(sum, 0x0E));
+                if (i < 12) {
+                    __m128i middle = _mm_alignr_epi8(w->schedule[(i + 3) & 3], w->schedule[(i + 2) & 3], 4);
+                    __m128i next = _mm_add_epi32(_mm_sha256msg1_epu32(w->schedule[i & 3], w->schedule[(i + 1) & 3]), middle);
+                    w->schedule[i & 3] = _mm_sha256msg2_epu32(next, w->schedule[(i + 3) & 3]);
+                }
             }
         }
-        abef = _mm_add_epi32(abef, abef_before);
-        cdgh = _mm_add_epi32(cdgh, cdgh_before);
+        for (unsigned n = 0; n < lane_count; n++) {
+            words[n].abef = _mm_add_epi32(words[n].abef, abef_before[n]);
+            words[n].cdgh = _mm_add_epi32(words[n].cdgh, cdgh_before[n]);
+            lanes[n].blocks += 64;
+            lanes[n].count--;
+        }
     }
-    __m128i feba = _mm_shuffle_epi32(abef, 0x1B), dchg = _mm_shuffle_epi32(cdgh, 0xB1);
-    _mm_storeu_si128((__m128i *)(void *)state, _mm_blend_epi16(feba, dchg, 0xF0));
-    _mm_storeu_si128((__m128i *)(void *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+    for (unsigned n = 0; n < lane_count; n++) {
+        __m128i feba = _mm_shuffle_epi32(words[n].abef, 0x1B), dchg = _mm_shuffle_epi32(words[n].cdgh, 0xB1);
+        _mm_storeu_si128((__m128i *)(void *)lanes[n].state, _mm_blend_epi16(feba, dchg, 0xF0));
+        _mm_storeu_si128((__m128i *)(void *)(lanes[n].state + 4), _mm_alignr_epi8(dchg, feba, 8));
+    }
 }
 
-static Compress *fastest(void) {
+WITH_INSTRUCTIONS static void compress_by_instructions(Lane *lane, size_t count) {
+    compress_lanes(lane, 1, count);
+}
+
+WITH_INSTRUCTIONS static void compress_two_by_instructions(Lane lanes[2], size_t count) {
+    compress_lanes(lanes, 2, count);
+}
+
+static bool has_instructions(void) {
     unsigned a, b, c, d;
-    bool has_instructions = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1);
-    return has_instructions && __get_cpuid(1, &a, &b, &c, &d) && (c >> 19 & 1) ? compress_by_instructions : compress_portably;
+    bool has_sha = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1);
+    return has_sha && __get_cpuid(1, &a, &b, &c, &d) && (c >> 19 & 1);
 }
 #else
-static Compress *fastest(void) {
-    return compress_portably;
+#define compress_by_instructions compress_portably
+#define compress_two_by_instructions compress_two_portably
+static bool has_instructions(void) {
+    return false;
 }
 #endif
 
-/* Add the SHA-256 of a message, as a little-endian number, to a sum modulo 2**256. The message is padded in place. */
-void hash_and_add(Bytes *message, uint64_t sum[4]) {
-    static Compress *compress;
-    if (compress == NULL) {
-        compress = fastest();
-    }
+/* Pad a message in place, and start to hash it. */
+static Lane begin(Bytes *message) {
     uint64_t bits = (uint64_t)message->length * 8;
     size_t padding = 64 - (message->length + 9) % 64;
     padding = padding == 64 ? 0 : padding;
@@ -109,9 +156,13 @@ void hash_and_add(Bytes *message, uint64_t sum[4]) {
     memset(message->at + message->length + 1, 0, padding);
     store_big_u32(message->at + message->length + 1 + padding, (uint32_t)(bits >> 32));
     store_big_u32(message->at + message->length + 1 + padding + 4, (uint32_t)bits);
-    uint32_t state[8];
-    memcpy(state, initial_state, sizeof state);
-    compress(state, message->at, (message->length + 9 + padding) / 64);
+    Lane lane = {.blocks = message->at, .count = (message->length + 9 + padding) / 64};
+    memcpy(lane.state, initial_state, sizeof lane.state);
+    return lane;
+}
+
+/* Add a hash, as a little-endian number, to a sum modulo 2**256. */
+static void add_state(const uint32_t state[8], uint64_t sum[4]) {
     uint64_t carry = 0;
     for (unsigned i = 0; i < 4; i++) {
         uint8_t word[8];
@@ -120,5 +171,23 @@ void hash_and_add(Bytes *message, uint64_t sum[4]) {
         uint64_t before = sum[i];
         sum[i] = before + little_u64(word) + carry;
         carry = carry ? sum[i] <= before : sum[i] < before;
+    }
+}
+
+/* Add the SHA-256 of one or two messages to a sum. The messages are padded in place. */
+void hash_and_add(Bytes *messages, int message_count, uint64_t sum[4]) {
+    static Compress *compress, *compress_two;
+    if (compress == NULL) {
+        compress = has_instructions() ? compress_by_instructions : compress_portably;
+        compress_two = has_instructions() ? compress_two_by_instructions : compress_two_portably;
+    }
+    Lane lanes[MOST_MESSAGES] = {begin(&messages[0])};
+    if (message_count == MOST_MESSAGES) {
+        lanes[1] = begin(&messages[1]);
+        compress_two(lanes, lanes[0].count < lanes[1].count ? lanes[0].count : lanes[1].count);
+    }
+    for (int i = 0; i < message_count; i++) {
+        compress(&lanes[i], lanes[i].count);
+        add_state(lanes[i].state, sum);
     }
 }

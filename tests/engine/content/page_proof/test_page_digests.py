@@ -52,6 +52,24 @@ def test_digests_of_pages_are_those_of_rows(
     assert sum(digest.rows for digest in digests.values()) > 300
 
 
+@pytest.mark.parametrize("rows", [1, 150])
+def test_digests_are_right_for_rows_of_every_length(tmp_path: Path, rows: int) -> None:
+    """Two rows are hashed together, of which one is longer, or far too long to wait for another."""
+    lengths = f"WITH RECURSIVE l(n) AS (VALUES(0) UNION ALL SELECT n + 1 FROM l LIMIT {rows})"
+    statements = (
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
+        f"INSERT INTO t(a) {lengths} SELECT zeroblob(n) FROM l",
+        f"INSERT INTO t(a) {lengths} SELECT zeroblob(5000 * (n % 2)) FROM l",
+        "INSERT INTO t(a) VALUES(zeroblob(5000000)), ('after'), (zeroblob(5000000)), (zeroblob(5000000))",
+        "CREATE TABLE u(a)",
+        "INSERT INTO u VALUES(1)",
+    )
+
+    proof, digests = prove(created(tmp_path / "a.db", *statements))
+
+    assert proof == PageProof(digests)
+
+
 @pytest.mark.parametrize(
     "statements",
     [
