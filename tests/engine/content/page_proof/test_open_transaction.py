@@ -95,6 +95,18 @@ def test_uncommitted_rows_and_indexes_are_proved(tmp_path: Path, page_size: int,
         assert (con.total_changes, con.in_transaction) == (before, True)
 
 
+def test_uncommitted_large_values_are_proved(tmp_path: Path) -> None:
+    """SQLite reads no overflow page to count the rows, and has more changed pages than others."""
+    with changed(build(tmp_path / "a.db", page_size=512), "PRAGMA main.cache_size=1000") as (lock, con):
+        con.execute("CREATE TABLE large(value)")
+        con.executemany("INSERT INTO large VALUES(randomblob(500000))", [()] * 3)
+
+        proof = proof_of(lock, con)
+
+        assert proof.is_intact, proof
+        assert proof.digests == digest_tables(con, read_schema(con))
+
+
 @pytest.mark.parametrize(
     "pragma",
     ["cache_spill=OFF", "journal_mode=MEMORY", "synchronous=NORMAL", *thorough("journal_mode=OFF", "synchronous=OFF")],

@@ -22,6 +22,7 @@ from sqlite_consolidate.engine.sqlite.sql import quoted
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
+    from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
@@ -51,7 +52,7 @@ def prove_transaction(
     reason = _reason_to_decline(con, pages * page_size) or reason_to_decline(write_lock.path, suffixes=(WAL,))
     if reason:
         return PageProof(unreadable=(reason,))
-    _write_pages(con, schema)
+    _write_pages(write_lock.path, pages * page_size, con, schema)
     journal = sidecar_path(write_lock.path, JOURNAL)
     if not journal.is_file() or not journal.stat().st_size:
         return PageProof(unreadable=("the journal of the transaction is not on the disk",))
@@ -75,7 +76,12 @@ def _reason_to_decline(con: sqlite3.Connection, size: int) -> str:
     return ""
 
 
-def _write_pages(con: sqlite3.Connection, schema: Schema) -> None:
+def _write_pages(path: Path, size: int, con: sqlite3.Connection, schema: Schema) -> None:
+    """Let SQLite write all changed pages to a file that will have so many bytes.
+
+    It writes one of them for each page that it reads and has no room for. To count rows, it reads no overflow page. So
+    large values leave too few pages to read, and the file is too short. quick_check then reads all pages.
+    """
     limits_of(con).deadline.start_step("the pages of the transaction")
     before = pragma(con, "cache_size")
     con.execute("PRAGMA main.cache_size=1")
@@ -83,5 +89,7 @@ def _write_pages(con: sqlite3.Connection, schema: Schema) -> None:
         for table in schema.tables.values():
             if table.kind == "table" and not table.lacks:
                 con.execute(f"SELECT count(*) FROM main.{quoted(table.name)} NOT INDEXED").fetchone()
+        if path.stat().st_size < size:
+            con.execute("PRAGMA main.quick_check(1)").fetchall()
     finally:
         con.execute(f"PRAGMA main.cache_size={before}")
