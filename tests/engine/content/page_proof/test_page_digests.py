@@ -54,7 +54,10 @@ def test_digests_of_pages_are_those_of_rows(
 
 @pytest.mark.parametrize("rows", [1, 150])
 def test_digests_are_right_for_rows_of_every_length(tmp_path: Path, rows: int) -> None:
-    """Two rows are hashed together, of which one is longer, or far too long to wait for another."""
+    """Two rows are hashed together. One may be longer than the other.
+
+    A row that is far too long does not wait for another.
+    """
     lengths = f"WITH RECURSIVE l(n) AS (VALUES(0) UNION ALL SELECT n + 1 FROM l LIMIT {rows})"
     statements = (
         "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
