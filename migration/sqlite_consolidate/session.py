@@ -42,7 +42,7 @@ from sqlite_consolidate.report.bundle import begin_bundle, update_latest, write_
 from sqlite_consolidate.report.evidence_json import evidence_pieces
 from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.html.index import write_index
-from sqlite_consolidate.report.past_runs import plan_of_failed_inventory, remove_old_runs
+from sqlite_consolidate.report.past_runs import proposed_plan, remove_old_runs
 from sqlite_consolidate.report.records import RecordContext, build_record, versions
 from sqlite_consolidate.report.rehearsals import last_rehearsal
 from sqlite_consolidate.report.signing.plan_approval import read_approval
@@ -217,7 +217,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
 
         attempts = earlier_attempts(settings, None)
         request = _with_unused_names(settings, RunRequest(Mode.INVENTORY, settings))
-        run = InventoryRun(request, hooks.on_progress, plan_of_failed_inventory(settings.reports, attempts))
+        run = InventoryRun(request, hooks.on_progress, proposed_plan(settings.reports, attempts))
         return Session(run, RecordContext(versions(), attempts))
     return _open_by_plan(settings, verb, hooks)
 

@@ -114,35 +114,42 @@ def test_a_plan_that_is_there_stays(two: Workspace) -> None:
     assert f"--plan={two.root}/consolidation.proposed.toml" in ran.text
 
 
-@pytest.mark.parametrize("edit", ["", *thorough("# mine\n")])
-def test_plan_of_a_failed_inventory_is_replaced_unless_edited(two: Workspace, edit: str) -> None:
+def test_unedited_plan_of_a_failed_inventory_is_replaced(two: Workspace) -> None:
     """A person has put nothing into it, and the next command names the usual file."""
     journal = two.root / "north.db-journal"
     failed = two.run("inventory", plugin=Before("only-looked", lambda _run: journal.write_bytes(b"left") and None))
     journal.unlink()
-    execute(two.root / "west.db", "CREATE TABLE visits(v); INSERT INTO visits VALUES (1)")
-    two.plan.write_text(f"{two.plan.read_text('utf-8')}{edit}", "utf-8")
-    before = two.plan.read_bytes()
 
-    ran = two.run("inventory")
+    ran = two.run("inventory", target="south.db")
 
     assert (failed.exit, ran.exit) == (1, 0), ran.text
-    assert (two.plan.read_bytes() == before) == bool(edit)
-    assert (two.root / "consolidation.proposed.toml").exists() == bool(edit)
-    replaced = [finding.subject for finding in ran.findings if finding.id == "plan-replaced"]
-    assert replaced == ([] if edit else [PLAN])
+    assert 'target = "south.db"' in two.plan.read_text("utf-8")
+    assert not (two.root / "consolidation.proposed.toml").exists()
+    assert [finding.subject for finding in ran.findings if finding.id == "plan-replaced"] == [PLAN]
+    assert "--target" not in ran.evidence["next_command"]
 
 
-def test_operator_and_plan_choose_the_target(two: Workspace) -> None:
-    """The plan that is there is asked where the operator names none."""
+def test_edited_plan_stays_and_keeps_its_target(two: Workspace) -> None:
+    """The proposal stands beside it."""
     named = two.run("inventory", target="south.db")
+    two.plan.write_text(f"{two.plan.read_text('utf-8')}# mine\n", "utf-8")
+
     again = two.run("inventory")
 
     assert (named.exit, again.exit) == (0, 0), again.text
+    assert again.evidence["inventory"]["plan"] == "consolidation.proposed.toml"
     assert [target_of(named), target_of(again)] == ["south.db", "south.db"]
     reasons = [run.evidence["inventory"]["target_because"] for run in (named, again)]
     assert reasons == [["--target names it"], [f"{PLAN} names it"]]
-    assert "--target" not in named.evidence["next_command"]
+
+
+@pytest.mark.thorough
+def test_plan_that_a_run_has_used_stays(two: Workspace) -> None:
+    """It is a plan of the operator by then, edited or not."""
+    for verb in ("inventory", "verify", "inventory"):
+        assert two.run(verb).exit == 0
+
+    assert (two.root / "consolidation.proposed.toml").is_file()
 
 
 def test_target_that_is_no_database_is_refused(two: Workspace) -> None:

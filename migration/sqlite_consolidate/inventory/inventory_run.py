@@ -36,14 +36,14 @@ class InventoryRun(Pipeline):
     """
 
     def __init__(
-        self, request: RunRequest, on_progress: Callable[[str], None] = lambda _words: None, failed: str = ""
+        self, request: RunRequest, on_progress: Callable[[str], None] = lambda _words: None, proposed: str = ""
     ) -> None:
         """Prepare an inventory without opening a file.
 
         Args:
             request: Workspace, and the name of the plan.
             on_progress: Called with the name of each step before it begins.
-            failed: Digest of the plan that the last inventory wrote before it failed, or empty.
+            proposed: Digest of the plan that the last run proposed, or empty.
         """
         super().__init__(request, on_progress)
         settings = request.settings
@@ -57,7 +57,7 @@ class InventoryRun(Pipeline):
             settings.program,
             self.limits,
             settings.target,
-            failed,
+            proposed,
         )
 
     @property
@@ -85,7 +85,7 @@ class InventoryRun(Pipeline):
         if settings.plan.is_file():
             with contextlib.suppress(ProblemError):  # a plan with a mistake is no reason to find no database
                 plan = load(settings.plan)
-                if sha256(settings.plan) != self.session.failed:
+                if sha256(settings.plan) != self.session.proposed:
                     self.session.planned_target = plan.target
                 if self.connections.setup is None:
                     self.load_setup(plan, settings.workspace)
@@ -99,7 +99,7 @@ class InventoryRun(Pipeline):
         finally:
             self.log.extra["inventory"] = inventory_data(self.session)
         if self.session.is_replaced and written is not None:
-            text = "replaces the plan that the last inventory wrote before it failed. No byte of that was edited."
+            text = "replaces the plan that the last run proposed. No byte of that was edited, and no run has used it."
             self.log.note(Finding.of("plan-replaced", written.name, text))
         if written is not None:
             settings = replace(self.request.settings, plan=written)

@@ -42,16 +42,16 @@ def render_plan(proposal: Proposal, date: str, program: tuple[str, ...] = PYTEST
     return _template().render(plan=proposal, date=date, calls=calls, schema=f"./{SCHEMA}", setup=current_setup()) + "\n"
 
 
-def write_plan(text: str, wanted: Path, failed: str = "") -> tuple[Path, bool]:
+def write_plan(text: str, wanted: Path, proposed: str = "") -> tuple[Path, bool]:
     """Write the text to ``wanted``, and the JSON Schema of plans beside it.
 
-    A file that exists is not overwritten, unless it is the plan of an inventory that failed, as that has written it.
-    The next free name is used instead.
+    A file that exists is not overwritten, unless it has every byte of the plan that the last run proposed. The next
+    free name is used instead.
 
     Args:
         text: The plan.
         wanted: The file.
-        failed: Digest of the plan that the inventory before wrote and that may be replaced, or empty.
+        proposed: Digest of the plan that the last run proposed, or empty.
 
     Returns:
         The file, and whether it replaces that plan. The file is ``wanted``, ``consolidation.proposed.toml``,
@@ -65,7 +65,7 @@ def write_plan(text: str, wanted: Path, failed: str = "") -> tuple[Path, bool]:
         try:
             write_new(path, data)
         except FileExistsError:
-            if not _has_digest(path, failed):
+            if not _has_digest(path, proposed):
                 continue
             replace(path, data, 0o600)
             return path, True

@@ -52,10 +52,10 @@ class InventorySession:
         program: Words by which the operator started the inventory.
         limits: Limits of time and size, and the progress of reading.
         target: The database that the operator names as target, or None.
-        failed: Digest of the plan that the last inventory wrote before it failed, or empty.
-        planned_target: The target of the plan that is there, or empty.
+        proposed: Digest of the plan that the last run proposed, or empty.
+        planned_target: The target of another plan that is there, or empty.
         written: The plan file that was written; None before that, and where there is nothing to propose.
-        is_replaced: Whether that plan replaces the one of an inventory that failed.
+        is_replaced: Whether that plan replaces the one that the last run proposed.
         written_files: Names of all files that were written.
     """
 
@@ -66,7 +66,7 @@ class InventorySession:
     program: tuple[str, ...] = PYTEST
     limits: Limits = field(default_factory=Limits)
     target: str | None = None
-    failed: str = ""
+    proposed: str = ""
     planned_target: str = ""
     result: Inventory | None = None
     refined: RefinedProposal | None = None
@@ -113,7 +113,7 @@ class InventorySession:
             has_schema = self.plan.with_name(SCHEMA).exists()
             try:
                 text = render_plan(self.refined.proposal, date, self.program)
-                self.written, self.is_replaced = write_plan(text, self.plan, self.failed)
+                self.written, self.is_replaced = write_plan(text, self.plan, self.proposed)
             except OSError as error:
                 fact = f"cannot be written: {error.strerror}."
                 hint = "Give write permission on its folder, or name a plan in another folder: --plan=FILE."
@@ -124,7 +124,7 @@ class InventorySession:
     def _stated_target(self) -> tuple[Database, str] | None:
         """Return the target that the operator or the plan names, with the reason, or None.
 
-        The target of a plan that is there counts if it is a database.
+        The target of a plan that a person has edited, or a run has used, counts if it is a database.
         """
         databases = (entry.database for entry in self.inventory.entries)
         readable = {database.file: database for database in databases if database.kind in _READABLE_KINDS}

@@ -71,17 +71,17 @@ def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
             yield folder, _read_manifest(folder / MANIFEST)
 
 
-def plan_of_failed_inventory(reports: Path, attempts: Sequence[Attempt]) -> str:
-    """Return the digest of the plan that a failed inventory wrote, or an empty text.
+def proposed_plan(reports: Path, attempts: Sequence[Attempt]) -> str:
+    """Return the digest of the plan that the last run proposed.
 
-    It counts only if it is the last run, because the operator has used the plan in a later one.
+    It is empty if the last run proposed none. The plan of an earlier inventory does not count, because a later run can have used it.
 
     Args:
         reports: Folder with one folder per run.
         attempts: The earlier runs on the workspace, oldest first.
     """
     last = attempts[-1] if attempts else None
-    if last is None or last.mode is not Mode.INVENTORY or last.verdict == "accepted" or not last.report:
+    if last is None or last.mode is not Mode.INVENTORY or not last.report:
         return ""
     try:
         return str(json.loads(read_regular(reports / last.report / EVIDENCE))["plan"]["sha256"])
