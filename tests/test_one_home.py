@@ -226,9 +226,9 @@ def test_ends_of_sidecar_names_are_written_once() -> None:
     assert holders == {"sqlite_consolidate.engine.sqlite.sidecars"}
 
 
-def test_folders_for_temporary_files_are_made_in_one_module() -> None:
-    """A killed process leaves no other folder. The sample is built in folders beside its own."""
-    makes = re.compile(r"\b(?:TemporaryDirectory|mkdtemp)\(")
+def test_named_temporary_files_are_made_in_one_module() -> None:
+    """A killed process leaves no others. The sample is built in folders beside its own."""
+    makes = re.compile(r"\b(?:TemporaryDirectory|NamedTemporaryFile|mkdtemp)\(")
 
     makers = {name_of(path) for path in MODULES if makes.search(path.read_text("utf-8"))}
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Self
 
 from sqlite_consolidate.engine.backup.copied_files import NODE_MODULES, is_environment
+from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,14 +29,16 @@ class LiveAccessWatch:
 
     def __init__(self, live: Path, copy: Path) -> None:
         self._live, self._copy = live.resolve(), copy.resolve()
-        self._report = NamedTemporaryFile(prefix="consolidate-used-")  # noqa: SIM115 -- closed by __exit__
+        self._resources = ExitStack()
+        self._report = self._resources.enter_context(scratch_folder("used")) / "files"
+        self._report.touch(mode=0o600)
         self._seen: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._report.close()
+        self._resources.close()
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the program needs.
@@ -46,7 +48,7 @@ class LiveAccessWatch:
         return {
             "CONSOLIDATION_LIVE": str(self._live),
             "CONSOLIDATION_COPY": str(self._copy),
-            "CONSOLIDATION_REPORT": self._report.name,
+            "CONSOLIDATION_REPORT": str(self._report),
         }
 
     def record_open_files(self, processes: Iterable[psutil.Process]) -> None:
@@ -59,7 +61,7 @@ class LiveAccessWatch:
 
     def opened_files(self) -> tuple[str, ...]:
         """Return the opened files relative to the workspace, sorted."""
-        reported = Path(self._report.name).read_bytes().split(b"\0")
+        reported = self._report.read_bytes().split(b"\0")
         return tuple(sorted(self._seen | {os.fsdecode(name) for name in reported if name}))
 
     def _named(self, path: Path) -> str | None:
