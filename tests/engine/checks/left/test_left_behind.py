@@ -83,10 +83,11 @@ def test_table_that_is_moved_is_not_left(facts: InspectedDatabase) -> None:
     assert len(findings) == 4
 
 
-def test_absent_optional_source_is_a_finding(bench: Bench) -> None:
-    """Nothing is moved from it."""
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_absent_optional_source_is_a_finding(bench: Bench, names: str) -> None:
+    """Nothing is moved from it. The findings of the other source are added."""
     bench.database("a.db", "CREATE TABLE t(n)")
 
-    findings = bench.survey(source("a.db", "t"), source("b.db", "t", optional=True)).findings
+    findings = bench.survey(*[source(f"{name}.db", "t", optional=name == "b") for name in names]).findings
 
     assert [(finding.id, finding.subject) for finding in findings] == [("source-absent", "b.db")]
