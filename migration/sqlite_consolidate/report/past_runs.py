@@ -74,7 +74,8 @@ def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
 def proposed_plan(reports: Path, attempts: Sequence[Attempt]) -> str:
     """Return the digest of the plan that the last run proposed.
 
-    It is empty if the last run proposed none. The plan of an earlier inventory does not count, because a later run can have used it.
+    It is empty if the last run proposed none. The plan of an earlier inventory does not count, because a later run can
+    have used it.
 
     Args:
         reports: Folder with one folder per run.
