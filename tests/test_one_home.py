@@ -39,6 +39,7 @@ WITH_SQL_OF_ROWS = {
     "key_offsets.py": "reads the largest and the smallest number of a column",
     "keys_mapped.py": "proves what projections give, and takes no SQL from them",
     "references_by_content.py": "proves what projections give, and takes no SQL from them",
+    "references_in_order.py": "proves what projections give, and takes no SQL from them",
     "unfollowed_ids.py": "counts rows of a column that belongs to no projection",
     "compared_keys.py": "asks whether a column has a number of a key",
     "dependencies.py": "compiles a view and reads no row of it",

@@ -45,7 +45,8 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 _MODULUS = 1 << 256
-_MARSHAL_VERSION = 2
+MARSHAL_VERSION = 2
+"""Version in which equal values have equal bytes. Later versions write references to values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def _sum(con: sqlite3.Connection, query: RowQuery) -> TableDigest:
         rows += 1
         if not rows % PROGRESS_ROWS:
             progress.counted += PROGRESS_ROWS
-        total += from_bytes(sha256(dumps(row, _MARSHAL_VERSION)).digest(), "little")
+        total += from_bytes(sha256(dumps(row, MARSHAL_VERSION)).digest(), "little")
     return TableDigest(rows, total % _MODULUS)
 
 
@@ -127,7 +128,7 @@ def digest_rows(rows: Iterable[tuple[Any, ...]]) -> TableDigest:
     number, total = 0, 0
     for row in rows:
         number += 1
-        total += int.from_bytes(hashlib.sha256(marshal.dumps(row, _MARSHAL_VERSION)).digest(), "little")
+        total += int.from_bytes(hashlib.sha256(marshal.dumps(row, MARSHAL_VERSION)).digest(), "little")
     return TableDigest(number, total % _MODULUS)
 
 

@@ -185,7 +185,9 @@ class Pairs:
         return self._digest(con, values, table, _join(key, table, self.columns, self.when))
 
     def _digest(self, con: sqlite3.Connection, values: list[str], table: Table, join: str) -> TableDigest:
-        return digest_query(con, f"SELECT {', '.join(values) or '1'} FROM main.{quoted(table.name)} AS c {join}")
+        return digest_query(
+            con, f"SELECT {', '.join(values) or '1'} FROM main.{quoted(table.name)} AS c {table.by_itself} {join}"
+        )
 
 
 def _unshifted(plan: Plan, table: Table, mappings: Sequence[TableMapping]) -> list[str]:

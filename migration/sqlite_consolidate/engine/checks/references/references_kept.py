@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.checks.references.mapped_names import target_colu
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest, key_sources
 from sqlite_consolidate.engine.checks.references.references_by_content import comparable_pairs, group_references
 from sqlite_consolidate.engine.checks.references.target_children import references_of_target
+from sqlite_consolidate.engine.checks.renumbering.references_in_order import RowOrder
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.sqlite.connections import attached
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -78,11 +79,13 @@ def _comparable(compared: TargetComparison, references: Sequence[Reference]) -> 
 
 def _by_content(compared: TargetComparison, references: Sequence[Reference]) -> Iterator[Observation]:
     """Observe for each column with new numbers that parents have the content of before."""
+    order = RowOrder(compared)
     for pairs in _comparable(compared, references):
         columns = ", ".join(target_column(pairs.group[0].child, name) for name in pairs.group[0].columns)
         subject = f"target: {pairs.child.name} ({columns}) -> {pairs.into.table.name}"
         rows = sum(compared.inspected.rows(reference.child) for reference in pairs.group)
-        observation = equal(subject, NO_STRAY, "rows reach another row" if pairs.differ() else NO_STRAY)
+        is_kept = order.shows(pairs) or not pairs.differ()
+        observation = equal(subject, NO_STRAY, NO_STRAY if is_kept else "rows reach another row")
         yield replace(observation, examined=max(1, rows))
 
 

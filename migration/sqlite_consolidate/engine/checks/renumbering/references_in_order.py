@@ -1,0 +1,238 @@
+"""Prove by the order of rows that children with new numbers reach their own parents.
+
+New keys are above all others, and rows keep their order. Then the parents of the target are those that it had and after
+them those of each source, in the order of their keys. One number for each source is the difference between the keys of
+its parents in the target and in the source. This module reads that number from the rows, and uses no offset of the run.
+If the references of a source's children differ by the same number, and all else is equal, each child reaches the row
+that its parent became. Each table is read in its own order, and no parent is looked up.
+
+Where rows have another order, or a child refers to no parent, this module shows nothing. Then
+:mod:`sqlite_consolidate.engine.checks.references.references_by_content` decides.
+"""
+
+from __future__ import annotations
+
+import marshal
+from contextlib import ExitStack
+from functools import partial
+from itertools import chain, repeat
+from operator import eq
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlite_consolidate.engine.checks.references.mapped_names import stored_name
+from sqlite_consolidate.engine.content.digest import MARSHAL_VERSION
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.errors import result_code
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
+    from sqlite_consolidate.engine.checks.references.references_by_content import Pairs
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
+
+_END = (b"",)  # the bytes of no row
+
+
+class _Rows(NamedTuple):
+    """Hold the rows of one table in one database.
+
+    Attributes:
+        connection: Function that returns a connection to the database.
+        table: The table.
+        number: The column whose numbers differ: the key of a parent, or the reference of a child.
+        values: The other columns that are compared, in the order of the target's columns.
+    """
+
+    connection: Callable[[], sqlite3.Connection]
+    table: Table
+    number: str
+    values: tuple[str, ...]
+
+    def extent(self) -> tuple[Any, Any, int]:
+        """Return the smallest and the largest number, with the count of values of other types.
+
+        NULL is not among them.
+        """
+        name = quoted(self.number)
+        others = f"total(typeof({name}) NOT IN ('integer', 'null'))"
+        query = f"SELECT min({name}), max({name}), {others} FROM main.{quoted(self.table.name)}"
+        least, most, number = self.connection().execute(query).fetchone()
+        return least, most, int(number)
+
+    def first_above(self, last: int | None) -> int | None:
+        """Return the smallest number above another one, or of all rows."""
+        name, above = quoted(self.number), "" if last is None else f" WHERE {quoted(self.number)} > {last}"
+        query = f"SELECT min({name}) FROM main.{quoted(self.table.name)}{above}"
+        number: int | None = self.connection().execute(query).fetchone()[0]
+        return number
+
+    def messages(self, change: int) -> Iterator[bytes]:
+        """Return each row in the order of the rowids, as bytes that differ if a value differs.
+
+        Args:
+            change: It is added to each number.
+        """
+        name = quoted(self.number)
+        columns = (f"{name} + {change}" if change else name, *map(quoted, self.values))
+        rows = f"main.{quoted(self.table.name)} NOT INDEXED ORDER BY {quoted(self.table.alias or self.table.rowid)}"
+        query = f"SELECT {', '.join(columns)} FROM {rows}"
+        return map(marshal.dumps, self.connection().execute(query), repeat(MARSHAL_VERSION))
+
+
+class _Window(NamedTuple):
+    """Hold where the keys of the parents of one database are.
+
+    Attributes:
+        first: Their smallest key in that database.
+        last: Their largest key in that database.
+        change: What was added to them in the target.
+    """
+
+    first: int
+    last: int
+    change: int
+
+    def contains(self, rows: _Rows) -> bool:
+        """Return whether each reference is NULL, or an integer among these keys."""
+        least, most, others = rows.extent()
+        return not others and (least is None or self.first <= least <= most <= self.last)
+
+
+_NO_PARENTS = _Window(0, -1, 0)
+
+
+class _Moved(NamedTuple):
+    """Hold the rows of a table of the target, now and where they were before.
+
+    Attributes:
+        now: The rows inside the transaction.
+        before: Name of each source to its rows, in the order of the plan. The rows of the target are first, without a
+            name.
+    """
+
+    now: _Rows
+    before: dict[str, _Rows]
+
+    def windows(self) -> dict[str, _Window]:
+        """Return where the keys of the parents of each database are.
+
+        If the target has other parents, there are none.
+        """
+        windows: dict[str, _Window] = {}
+        last = None
+        for name, rows in self.before.items():
+            first, most, _ = rows.extent()
+            if first is None:
+                continue
+            arrived = self.now.first_above(last)
+            if arrived is None:
+                return {}
+            windows[name] = _Window(first, most, arrived - first)
+            last = most + arrived - first
+        return windows if self.is_equal({name: window.change for name, window in windows.items()}) else {}
+
+    def is_equal(self, changes: Mapping[str, int]) -> bool:
+        """Return whether the rows now are those of before, with these changes of their numbers."""
+        before = chain.from_iterable(rows.messages(changes.get(name, 0)) for name, rows in self.before.items())
+        return all(map(eq, chain(before, _END), chain(self.now.messages(0), _END)))
+
+
+class RowOrder:
+    """Compare the parents and children of the target with those of before, in their order."""
+
+    def __init__(self, compared: TargetComparison) -> None:
+        self._compared = compared
+        self._windows: dict[tuple[str, ...], dict[str, _Window]] = {}
+
+    def shows(self, pairs: Pairs) -> bool:
+        """Return whether the order of rows shows that each child reaches its own parent.
+
+        Raises:
+            sqlite3.Error: SQLite cannot read a row.
+        """
+        parents = self._compared.inspected.mappings_into(pairs.into.table.name)
+        children = [reference.child for reference in pairs.group]
+        if pairs.when or len(pairs.columns) > 1 or not (_all_move(parents) and _all_move(children)):
+            return False
+        if any(reference.parent_mapping is None for reference in pairs.group):
+            return False
+        try:
+            with ExitStack() as opened:
+                before = opened.enter_context(open_for_inspection(pairs.before)) if pairs.before else None
+                keys = self._moved(pairs.into.table, parents, (*pairs.into.columns, *pairs.of_parent), before)
+                numbers = self._moved(pairs.child, children, (*pairs.columns, *pairs.of_child), before)
+                return bool(keys and numbers and _lead_to(pairs, keys) and self._are_kept(keys, numbers))
+        except sqlite3.OperationalError as error:
+            if result_code(error) is not None:  # else Python raised it, because a text is not UTF-8
+                raise
+            return False
+
+    def _are_kept(self, keys: _Moved, numbers: _Moved) -> bool:
+        parents = (keys.now.table.name, *keys.now.values)
+        if parents not in self._windows:
+            self._windows[parents] = keys.windows()
+        windows = self._windows[parents]
+        if not all(windows.get(name, _NO_PARENTS).contains(rows) for name, rows in numbers.before.items()):
+            return False
+        return numbers.is_equal({name: window.change for name, window in windows.items()})
+
+    def _moved(
+        self, into: Table, mappings: Sequence[TableMapping], names: Sequence[str], before: sqlite3.Connection | None
+    ) -> _Moved | None:
+        """Return the rows of a table of the target, now and before.
+
+        None means that a table has no rowids, or lacks a column.
+
+        Args:
+            into: The table, as the plan leaves it.
+            mappings: Those that lead into it.
+            names: Columns of the target: the one with the number, and those that are compared.
+            before: Connection to the backup of the target, if there was one.
+        """
+        compared, inspected = self._compared, self._compared.inspected
+        now = _rows(lambda: compared.con, compared.schema.table(into.name), names)
+        parts: dict[str, _Rows | None] = {}
+        present = inspected.target.schema.table(into.name) if inspected.target else None
+        if before is not None and present is not None:
+            parts[""] = _rows(lambda: before, present, names)
+        for mapping in mappings:
+            source, origins = inspected.sources[mapping.source.name], {folded(new): old for old, new in mapping.columns}
+            columns = [origins.get(folded(name), "") for name in names]
+            table = source.schema.table(mapping.table_map.name)
+            parts[source.name] = _rows(partial(_reader, source), table, columns)
+        readable = {name: rows for name, rows in parts.items() if rows is not None}
+        return _Moved(now, readable) if now and len(readable) == len(parts) else None
+
+
+def _rows(connection: Callable[[], sqlite3.Connection], table: Table | None, names: Sequence[str]) -> _Rows | None:
+    """Return the rows of a table that has rowids and all of the columns, or None."""
+    if table is None or table.kind != "table" or not (table.alias or table.rowid):
+        return None
+    if not all(stored_name(table, name) for name in names):
+        return None
+    return _Rows(connection, table, names[0], tuple(names[1:]))
+
+
+def _lead_to(pairs: Pairs, keys: _Moved) -> bool:
+    """Return whether each reference, now and before, leads to the rowids of these rows."""
+    referred = {each.child.source.name: each.parent.columns[0] for each in pairs.group if each.parent}
+    return all(folded(rows.number) == folded(rows.table.alias) for rows in (keys.now, *keys.before.values())) and all(
+        folded(keys.before[source].number) == folded(column) for source, column in referred.items()
+    )
+
+
+def _reader(database: InspectedDatabase) -> sqlite3.Connection:
+    return database.write_lock.reader
+
+
+def _all_move(mappings: Sequence[TableMapping]) -> bool:
+    """Return whether all rows of each source move, from one table."""
+    sources = {mapping.source.name for mapping in mappings}
+    return len(sources) == len(mappings) and not any(mapping.chosen or mapping.matched for mapping in mappings)

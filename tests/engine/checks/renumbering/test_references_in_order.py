@@ -1,0 +1,158 @@
+"""Specify when the order of rows shows that children reach their own parents."""
+
+from __future__ import annotations
+
+import pytest
+
+from sqlite_consolidate.engine.checks.references.references_kept import pairs_by_content
+from sqlite_consolidate.engine.checks.renumbering.references_in_order import RowOrder
+from tests.support.databases import TARGET, Bench, Copied, source, table
+
+PARENTS = "CREATE TABLE p(id INTEGER PRIMARY KEY, name)"
+CHILDREN = "CREATE TABLE c(id INTEGER PRIMARY KEY, p INTEGER REFERENCES p(id), note)"
+BEFORE = ("INSERT INTO p VALUES (2, 'Bob'), (4, 'Eve')", "INSERT INTO c VALUES (1, 4, 'x'), (2, NULL, 'y')")
+FIRST = "INSERT INTO p VALUES (1, 'Xaver'), (3, 'Zoe'), (7, NULL)"
+ROWS = (FIRST, "INSERT INTO c VALUES (1, 3, 'a'), (5, NULL, 'b'), (6, 1, 2.0), (8, 7, x'00')")
+
+
+def moved(bench: Bench, parents: str, children: str, *rows: str, before: tuple[str, ...] = BEFORE) -> Copied:
+    """Consolidate parents and children with new keys, up to COMMIT."""
+    bench.database(TARGET, parents, children, *before)
+    bench.database("b.db", parents, children, *rows)
+    return bench.copied(source("b.db", "p", "c").model_copy(update={"keys_": "renumber"}))
+
+
+def shown(copied: Copied) -> list[bool]:
+    """Return whether the order of rows shows each reference with new numbers to be kept."""
+    return [RowOrder(copied.compared).shows(pairs) for pairs in pairs_by_content(copied.compared)]
+
+
+def differing(copied: Copied) -> list[bool]:
+    """Return whether the content of child and parent differs, for each reference."""
+    return [pairs.differ() for pairs in pairs_by_content(copied.compared)]
+
+
+SHAPES = {
+    "gaps and NULL": (PARENTS, CHILDREN, ROWS, True),
+    "no child": (PARENTS, CHILDREN, (FIRST,), True),
+    "each child is an orphan on purpose": (PARENTS, CHILDREN, ("INSERT INTO c VALUES (1, NULL, 'a')",), True),
+    "sentinel": (PARENTS, CHILDREN, (FIRST, "INSERT INTO c VALUES (1, -1, 'a'), (2, 3, 'b')"), False),
+    "dangling": (PARENTS, CHILDREN, (FIRST, "INSERT INTO c VALUES (1, 99, 'a'), (2, 3, 'b')"), False),
+    "dangling in a gap": (PARENTS, CHILDREN, (FIRST, "INSERT INTO c VALUES (1, 2, 'a'), (2, 3, 'b')"), True),
+    "another integer key": (PARENTS.replace("INTEGER", "BIGINT"), CHILDREN, ROWS, False),
+    "parents without rowid": (f"{PARENTS.replace('INTEGER', 'INT')} WITHOUT ROWID", CHILDREN, ROWS, False),
+    "children without rowid": (PARENTS, f"{CHILDREN} WITHOUT ROWID", ROWS, False),
+}
+
+
+@pytest.mark.parametrize(("parents", "children", "rows", "expected"), SHAPES.values(), ids=SHAPES)
+def test_right_result_is_shown_by_order_or_left(
+    bench: Bench, parents: str, children: str, rows: tuple[str, ...], *, expected: bool
+) -> None:
+    """What it does not show is compared by content, to the same result."""
+    copied = moved(bench, parents, children, *rows)
+
+    assert shown(copied) == [expected]
+    assert differing(copied) == [False]
+
+
+def test_children_without_a_key_have_the_order_of_rowids(bench: Bench) -> None:
+    """Their rowids need not be those of the source."""
+    children = CHILDREN.replace("id INTEGER PRIMARY KEY, ", "")
+    rows = (FIRST, "INSERT INTO c(rowid, p, note) VALUES (7, 3, 'a'), (9, 1, 'b')")
+    copied = moved(bench, PARENTS, children, *rows, before=BEFORE[:1])
+
+    assert shown(copied) == [True]
+    copied.con.execute("UPDATE c SET note = iif(note = 'a', 'b', 'a')")
+    assert shown(copied) == [False]
+
+
+CHANGES = {
+    "another reference": "UPDATE c SET p = 2 WHERE note = 'a'",
+    "a reference in the target": "UPDATE c SET p = 2 WHERE note = 'x'",
+    "another value of a parent": "UPDATE p SET name = 'Yves' WHERE name = 'Zoe'",
+    "parents exchanged": "UPDATE p SET name = iif(name = 'Zoe', 'Xaver', 'Zoe') WHERE name IN ('Zoe', 'Xaver')",
+    "another type": "UPDATE p SET name = CAST(name AS BLOB) WHERE name = 'Zoe'",
+    "another number": "UPDATE c SET note = 2 WHERE note = 2.0",
+    "a reference is lost": "UPDATE c SET p = NULL WHERE note = 'a'",
+    "a reference is added": "UPDATE c SET p = 2 WHERE note = 'b'",
+    "a child is lost": "DELETE FROM c WHERE note = 'a'",
+    "a child is added": "INSERT INTO c VALUES (1000, 2, 'new')",
+    "a parent is lost": "DELETE FROM p WHERE name = 'Zoe'",
+    "keys exchanged": (
+        "UPDATE p SET id = -id WHERE name IN ('Zoe', 'Xaver');"
+        " UPDATE p SET id = (SELECT sum(-id) FROM p WHERE id < 0) + id WHERE id < 0 AND name = 'Zoe';"
+        " UPDATE p SET id = (SELECT id + 2 FROM p WHERE name = 'Zoe') WHERE id < 0"
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_wrong_result_is_never_shown(bench: Bench, change: str) -> None:
+    """Its content differs as well."""
+    copied = moved(bench, PARENTS, CHILDREN, *ROWS)
+
+    for statement in change.split(";"):
+        copied.con.execute(statement)
+
+    assert shown(copied) == [False]
+    assert differing(copied) == [True]
+
+
+def test_sign_of_zero_of_a_parent_is_compared(bench: Bench) -> None:
+    """SQL takes -0.0 for 0.0, and so would a comparison by SQL."""
+    rows = ("INSERT INTO p VALUES (1, 0.0), (2, 1.5)", "INSERT INTO c VALUES (1, 1, 'a')")
+    copied = moved(bench, PARENTS, CHILDREN, *rows)
+
+    assert shown(copied) == [True]
+    copied.con.execute("UPDATE p SET name = -0.0 WHERE name = 0.0")
+    assert shown(copied) == [False]
+
+
+def test_shift_of_all_references_alone_is_not_shown(bench: Bench) -> None:
+    """Each of them would reach the next parent, with the same difference."""
+    copied = moved(bench, PARENTS, CHILDREN, FIRST, "INSERT INTO c VALUES (1, 1, 'a'), (2, 1, 'b')")
+    copied.con.execute("UPDATE c SET p = p + 2 WHERE note IN ('a', 'b')")
+
+    assert shown(copied) == [False]
+    assert differing(copied) == [True]
+
+
+def test_dangling_rows_of_target_are_left_to_content(bench: Bench) -> None:
+    """One of them could reach a row of a source."""
+    copied = moved(bench, PARENTS, CHILDREN, *ROWS, before=(*BEFORE, "INSERT INTO c VALUES (3, 50, 'z')"))
+
+    assert shown(copied) == [False]
+    assert differing(copied) == [False]
+
+
+def test_rows_of_several_sources_are_shown(bench: Bench) -> None:
+    """Each source has a difference of its own."""
+    bench.database(TARGET, PARENTS, CHILDREN, *BEFORE)
+    bench.database("a.db", PARENTS, CHILDREN, *ROWS)
+    bench.database("b.db", PARENTS, CHILDREN, *ROWS)
+    plans = [source(name, "p", "c").model_copy(update={"keys_": "renumber"}) for name in ("a.db", "b.db")]
+    copied = bench.copied(*plans)
+
+    assert shown(copied) == [True]
+    copied.con.execute("UPDATE c SET p = (SELECT min(p) FROM c WHERE note = 'a') WHERE note = 'a'")
+    assert shown(copied) == [False]
+
+
+def test_rows_that_stay_behind_are_left_to_content(bench: Bench) -> None:
+    """The children of the source are more than those that move."""
+    bench.database(TARGET, PARENTS, CHILDREN, *BEFORE)
+    bench.database("b.db", PARENTS, CHILDREN, *ROWS)
+    chosen = table("c", where="note <> 'a'", reason="not kept")
+    copied = bench.copied(source("b.db", "p", chosen).model_copy(update={"keys_": "renumber"}))
+
+    assert shown(copied) == [False]
+    assert differing(copied) == [False]
+
+
+def test_text_that_is_not_utf8_is_left_to_content(bench: Bench) -> None:
+    """The digests read such a text without loss."""
+    copied = moved(bench, PARENTS, CHILDREN, FIRST, "INSERT INTO c VALUES (1, 3, CAST(x'ff41' AS TEXT))")
+
+    assert shown(copied) == [False]
+    assert differing(copied) == [False]
