@@ -129,9 +129,9 @@ def _open_decisions(run: RunResults) -> Iterator[Finding]:
     """Yield a finding if the plan still has marks of an inventory."""
     if lines := decision_lines(run.request.plan_text.decode("utf-8", "replace")):
         count = len(lines)
-        places, they = ("1 place is", "it states") if count == 1 else (f"{count} places are", "they state")
+        places = "1 place is" if count == 1 else f"{count} places are"
         where = f"line{'' if count == 1 else 's'} {join_first_names([str(line) for line in lines], _MOST_LINES)}"
-        text = f"{places} still marked as a decision ({where}). The run does what {they}."
+        text = f"{places} still marked as a decision ({where}). The run takes the plan as it stands."
         yield Finding.of("decision-open", run.request.settings.plan.name, text, count=count)
 
 
