@@ -135,4 +135,5 @@ def _before_command(session: Session, record: Record) -> str:
         return "" if is_plain else "fix the problems above, then run: "
     inventory = log.extra.get("inventory", {})
     decisions = inventory.get("decisions", 0)
-    return f"decide the {counted(decisions, 'place')} in {inventory['plan']}, then run: " if decisions else ""
+    places = "place" if decisions == 1 else f"{decisions} places"
+    return f"decide the {places} in {inventory['plan']}, then run: " if decisions else ""
