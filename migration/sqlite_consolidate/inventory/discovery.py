@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.code.git import ignored_files
 from sqlite_consolidate.engine.code.scanning.scanned_files import SKIPPED_FOLDERS
 from sqlite_consolidate.engine.sqlite.files import MAGIC
@@ -72,6 +73,7 @@ class Discovery:
     """Hold the result of a walk through a workspace.
 
     Attributes:
+        skipped_folders: Folders that git ignores, without the backup sets of consolidations.
         unsearched: Folder that could not be searched, to the reason.
         files: Number of files in the folders that were searched.
     """
@@ -110,8 +112,8 @@ def discover(root: Path, progress: Progress | None = None) -> Discovery:
         progress.counted += 1
         if candidate := _candidate(root, file):
             candidates.append(candidate)
-    skipped_folders = tuple(SkippedFolder(folder, databases) for folder, databases in skipped.items())
-    return Discovery(tuple(candidates), skipped_folders, unsearched, len(files))
+    skipped_folders = (SkippedFolder(*each) for each in skipped.items() if not (root / each[0] / LEDGER).exists())
+    return Discovery(tuple(candidates), tuple(skipped_folders), unsearched, len(files))
 
 
 def _folders(root: Path, unsearched: dict[str, str]) -> Iterator[tuple[str, list[str]]]:

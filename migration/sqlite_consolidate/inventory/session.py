@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.backup.copied_files import is_archive
-from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_message
 from sqlite_consolidate.engine.run.request import PYTEST
 from sqlite_consolidate.engine.run.stages import INVENTORY
@@ -204,8 +203,7 @@ def no_plan_reason(inventory: Inventory) -> str:
     named = [entry.file for entry in inventory.entries if entry.role in NAMED_ROLES and entry.file not in archives]
     if named:
         reason += f" By a word in its path, {join_first_names(named)} is no source. Rename what is one."
-    skipped = [folder.folder for folder in inventory.discovery.skipped_folders if folder.databases]
-    ignored = [folder for folder in skipped if not (inventory.root / folder / LEDGER).exists()]  # no backup set
+    ignored = [folder.folder for folder in inventory.discovery.skipped_folders if folder.databases]
     if ignored:
         reason += f" git ignores {join_first_names(ignored)}. Name the folder that has the databases: --workspace=DIR."
     return reason

@@ -184,8 +184,10 @@ def test_archive_is_not_to_be_renamed(tmp_path: Path) -> None:
     (backup_set / LEDGER).touch()
     (backup_set.parent / ".gitignore").write_text("*\n")
 
-    reason = no_plan_reason(take(tmp_path))
+    inventory = take(tmp_path)
+    reason = no_plan_reason(inventory)
 
+    assert inventory.discovery.skipped_folders == ()
     assert archive in reason
     assert "consolidated" in reason
     assert "Rename" not in reason
