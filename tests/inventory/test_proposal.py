@@ -14,7 +14,7 @@ from sqlite_consolidate.inventory.refinement import refine
 from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refine_proposal
 from sqlite_consolidate.inventory.session import InventorySession, inventory_data
 from tests.support.missing.kinds import INDEXES, TABLES, VIRTUAL_TABLES, Kind
-from tests.support.workspaces.inventory_folder import objections_to, proposal_of
+from tests.support.workspaces.inventory_folder import objections_to, proposal_in, proposal_of
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
@@ -156,6 +156,20 @@ def test_source_that_no_code_opens_is_a_decision(refined: RefinedProposal) -> No
     """The code opens the other one."""
     assert len(source(refined, "west.db").questions) == 1
     assert source(refined, "crm/crm.sqlite3").questions == ()
+
+
+@pytest.mark.parametrize(("opened", "questions"), [("studio.db", 1), ("laptop/studio.db", 0)])
+def test_mention_of_the_target_opens_no_namesake(tmp_path: Path, opened: str, questions: int) -> None:
+    """The same name in another folder is another file."""
+    (tmp_path / "laptop").mkdir()
+    for name in ("studio.db", "laptop/studio.db"):
+        execute(tmp_path / name, f'CREATE TABLE "{name}"(a); INSERT INTO "{name}" VALUES (1)')
+    (tmp_path / "store.py").write_text(f'A = "studio.db"\nB = "{opened}"\n')
+
+    refined = proposal_in(tmp_path)
+
+    assert refined.proposal.target == "studio.db"
+    assert len(source(refined, "laptop/studio.db").questions) == questions
 
 
 def test_tables_declared_differently_are_kept_apart(refined: RefinedProposal) -> None:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, distinguishing_name
+from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -40,6 +42,10 @@ _MOST_HOLDERS = 3  # processes that a plan names for one source
 _UNREFERENCED = (
     "no code is seen to open this file: how does your application reach it? "
     "Change that code by a [[reference]], or leave this source out if nothing reads it."
+)
+_NAMESAKE = (
+    "each place in the code that has the name of this file can be {target} as well: how does your application reach "
+    "this file? Change that code by a [[reference]], or leave this source out if nothing reads it."
 )
 _CONFLICTED = (
     "{reason}: which rows are right? Set `match` or `on_conflict` for the rows that both have, "
@@ -74,8 +80,8 @@ def propose_plan(inventory: Inventory, stated: tuple[Database, str] | None = Non
     possible_rebuilds = find_rebuilds(databases)
     naming = TableNaming(target, databases)
     sources = tuple(
-        rebuild_over_shared(source, possible_rebuilds, target)
-        for source in _sources(inventory, families, naming, possible_rebuilds)
+        rebuild_over_shared(_with_question(source, inventory, target.file), possible_rebuilds, target)
+        for source in _sources(families, naming, possible_rebuilds)
     )
     files = [entry.file for entry in entries]
     named = {target.file, *files, *(entry.file for family in families for entry in family.exceptions)}
@@ -109,9 +115,7 @@ def propose_plan(inventory: Inventory, stated: tuple[Database, str] | None = Non
     return keep_related_together(proposal)
 
 
-def _sources(
-    inventory: Inventory, families: list[Family], naming: TableNaming, rebuilds: Sequence[ProposedRebuild]
-) -> list[ProposedSource]:
+def _sources(families: list[Family], naming: TableNaming, rebuilds: Sequence[ProposedRebuild]) -> list[SourceProposal]:
     """Return what each source moves.
 
     Tables with rows get their names before all tables without rows.
@@ -122,26 +126,39 @@ def _sources(
         proposal.add_tables_with_rows()
     for proposal in proposals:
         proposal.add_tables_without_rows()
-    return [_with_question(proposal, inventory) for proposal in proposals]
+    return proposals
 
 
-def _with_question(proposal: SourceProposal, inventory: Inventory) -> ProposedSource:
+def _with_question(proposal: SourceProposal, inventory: Inventory, target: str) -> ProposedSource:
     """Return a source with the decision about its files.
 
     The rows of a conflicted copy get no new keys, because they are versions of other rows.
     """
-    source = proposal.source(_notes(proposal.family), _questions(inventory, proposal.family))
+    source = proposal.source(_notes(proposal.family), _questions(inventory, proposal.family, target))
     source = replace(source, leaves=(*source.leaves, *map(_left_of_pattern, proposal.family.exceptions)))
     if reason := _reason_of_copy(proposal.family):
         return replace(source, obstacle=f"{reason}.", version=_CONFLICTED.format(reason=reason))
     return source
 
 
-def _questions(inventory: Inventory, family: Family) -> tuple[str, ...]:
-    if _reason_of_copy(family):
+def _questions(inventory: Inventory, family: Family, target: str) -> tuple[str, ...]:
+    if _reason_of_copy(family) or not inventory.has_code or _is_named(inventory, family, target):
         return ()
-    is_asked = inventory.has_code and not any(entry.mentions for entry in family.entries)
-    return (_ask_who_opens(family.entries),) if is_asked else ()
+    if any(entry.mentions for entry in family.entries):
+        return (_NAMESAKE.format(target=target),)
+    return (_ask_who_opens(family.entries),)
+
+
+def _is_named(inventory: Inventory, family: Family, target: str) -> bool:
+    """Return whether code names a file of a family.
+
+    A mention of a file that is named like the target counts only if it has a folder that the target is not in.
+    """
+    files = dict.fromkeys(mention.file for entry in family.entries for mention in entry.mentions)
+    if not files or not any("/" in distinguishing_name(file, target) for file in family.files):
+        return bool(files)
+    scanned = find_mentions(ScanScope(inventory.root, [*files], family.files, target))
+    return any(mention.kind in KINDS_IN_USE for mention in scanned.mentions)
 
 
 def _reason_of_copy(family: Family) -> str:
