@@ -39,6 +39,22 @@ def test_soft_limit_of_open_files_is_raised(tmp_path: Path, files: int, *, is_re
     assert run_in_child(judge_under_limits) == 0
 
 
+def test_too_many_files_leave_every_database_unread(bench: Bench) -> None:
+    """No database is opened, and each is listed as one that was not read."""
+    bench.database(TARGET, "CREATE TABLE t(v)")
+    bench.database("a.db", "CREATE TABLE t(v)")
+    plan = bench.plan(source("a.db", "t"))
+
+    def inspect_under_limits() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        inspected = inspect_databases(plan, bench.root, bench.resources)
+        assert [problem.id for problem in inspected.problems] == ["too-many-files"]
+        assert inspected.unread.keys() == {TARGET, "a.db"}
+        assert inspected.databases == []
+
+    assert run_in_child(inspect_under_limits) == 0
+
+
 def test_each_database_has_the_limits_of_the_run(bench: Bench) -> None:
     """A signal of the run ends the reading of each."""
     bench.database(TARGET, "CREATE TABLE t(v)")

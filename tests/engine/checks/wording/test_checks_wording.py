@@ -345,3 +345,11 @@ def test_source_without_table_to_move_has_this_sentence(bench: Bench) -> None:
         'sources-readable: a.db: tables = "*" moves no table, because there is none, or the plan leaves every one'
         " behind. Correct the file, or remove the [[source]]. [no-such-table]"
     )
+
+
+def test_absent_source_has_this_sentence(bench: Bench) -> None:
+    """The plan lets it be absent."""
+    bench.database("a.db", "CREATE TABLE t(n)")
+
+    [finding] = bench.survey(source("a.db", "t"), source("b.db", "t", optional=True)).findings
+    assert finding.text == "absent, and optional in the plan; nothing is moved from it."
