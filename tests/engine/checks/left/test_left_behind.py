@@ -85,9 +85,10 @@ def test_table_that_is_moved_is_not_left(facts: InspectedDatabase) -> None:
 
 @pytest.mark.parametrize("names", ["ab", "ba"])
 def test_absent_optional_source_is_a_finding(bench: Bench, names: str) -> None:
-    """Nothing is moved from it. The findings of the other source are added."""
+    """Nothing is moved from it, and the other source is read."""
     bench.database("a.db", "CREATE TABLE t(n)")
 
-    findings = bench.survey(*[source(f"{name}.db", "t", optional=name == "b") for name in names]).findings
+    inspected = bench.survey(*[source(f"{name}.db", "t", optional=name == "b") for name in names])
 
-    assert [(finding.id, finding.subject) for finding in findings] == [("source-absent", "b.db")]
+    assert [(finding.id, finding.subject) for finding in inspected.findings] == [("source-absent", "b.db")]
+    assert inspected.sources.keys() == {"a"}

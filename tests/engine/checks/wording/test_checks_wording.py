@@ -353,3 +353,14 @@ def test_absent_source_has_this_sentence(bench: Bench) -> None:
 
     [finding] = bench.survey(source("a.db", "t"), source("b.db", "t", optional=True)).findings
     assert finding.text == "absent, and optional in the plan; nothing is moved from it."
+
+
+def test_other_number_of_rows_has_this_sentence(bench: Bench) -> None:
+    """The plan states the number that it expects."""
+    bench.database("a.db", "CREATE TABLE t(n)", "INSERT INTO t VALUES(1)")
+
+    [problem] = bench.problems(source("a.db", TableMap(name="t", rows=2)))
+    assert problem == (
+        "rows-as-stated: a.db:t: the plan expects 2 rows, the source has 1. Find out why, and correct the key rows in"
+        " the plan. [other-count]"
+    )
