@@ -92,11 +92,30 @@ static bool prove_free_list(Reader *reader) {
     return true;
 }
 
+/* Prove that all pages without a use yet are those that were proved inside the transaction. */
+static bool prove_known_pages(Reader *reader) {
+    const File *file = &reader->file;
+    if (has_pointer_map(file)) {
+        return add_reason(&reader->verdict.unreadable, "the pages of a pointer map were not proved inside the transaction");
+    }
+    for (uint32_t page = 1; page <= file->page_count; page++) {
+        if (is_used(reader, page) || page == file->lock_page) {
+            continue;
+        }
+        end_with_parent(reader);
+        if (!use_page(reader, page, TREE_PAGE, 0) || !read_page(&reader->file, page, reader->overflow_page, &reader->verdict)) {
+            return false;
+        }
+        add_page(reader, page, reader->overflow_page);
+    }
+    return has_same_pages(reader) || add_reason(&reader->verdict.errors, "the pages are others than those that were proved");
+}
+
 /* Prove the free list, and that no page is left over. */
 bool prove_accounting(Reader *reader, uint32_t largest_root) {
     const File *file = &reader->file;
     uint32_t stated = big_u32(file->header + 52);
-    if (!prove_free_list(reader)) {
+    if (!prove_free_list(reader) || (reader->request.has_pages && !prove_known_pages(reader))) {
         return false;
     }
     if (stated != 0 ? stated != largest_root : big_u32(file->header + 64) != 0) {

@@ -83,7 +83,7 @@ bool prove_file(Reader *reader, const char *path) {
     if (!has_comparable_keys(&reader->request, reader->file.encoding)) {
         return add_reason(&reader->verdict.unreadable, "a collation compares UTF-8, and the text is UTF-16");
     }
-    if (!draw_key(&reader->key)) {
+    if (!draw_key(&reader->key) || !start_pages(reader)) {
         return add_reason(&reader->verdict.unreadable, "no random key can be drawn");
     }
     size_t most_values = (size_t)largest_record(&reader->request);
@@ -105,12 +105,15 @@ static void print_reasons(const char *kind, const Reasons *reasons) {
     }
 }
 
-void print_answer(const Reader *reader) {
+void print_answer(Reader *reader) {
     const Verdict *verdict = &reader->verdict;
     for (int i = 0; i < reader->request.table_count; i++) {
         const Table *table = &reader->request.tables[i];
         printf("table %" PRIu64 " %016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "\n", table->rows, table->digest[3],
                table->digest[2], table->digest[1], table->digest[0]);
+    }
+    if (reader->request.page_count > 0) {
+        print_page_sum(reader);
     }
     print_reasons("error", &verdict->errors);
     print_reasons("declined", &verdict->declined);
@@ -120,7 +123,8 @@ void print_answer(const Reader *reader) {
 }
 
 void free_reader(Reader *reader) {
-    Bytes *buffers[] = {&reader->record, &reader->previous, &reader->messages[0], &reader->messages[1], &reader->text, &reader->hashed};
+    Bytes *buffers[] = {&reader->record, &reader->previous, &reader->messages[0], &reader->messages[1], &reader->text, &reader->hashed,
+                        &reader->pages.messages[0], &reader->pages.messages[1]};
     close_file(&reader->file);
     free_request(&reader->request);
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {

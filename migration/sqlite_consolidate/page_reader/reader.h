@@ -29,6 +29,8 @@ typedef struct Bytes {
 void *allocate(size_t count, size_t size);
 void grow_bytes(Bytes *bytes, size_t more);
 
+typedef struct Reader Reader;
+
 /* ---- reasons.c: why the answer is not yes ---- */
 
 typedef struct Reasons {
@@ -93,11 +95,34 @@ typedef struct Table {
     uint64_t rows, digest[4];
 } Table;
 
+/* ---- page_sum.c: the pages that were proved inside a transaction ---- */
+
+enum { MOST_MESSAGES = 2 }; /* that are hashed together */
+
+typedef struct SumKey {
+    uint64_t half[2];
+} SumKey;
+
+typedef struct PageSum {
+    SumKey key;
+    uint64_t count, sum[4];
+    Bytes messages[MOST_MESSAGES]; /* pages that are not hashed yet */
+    int waiting;
+} PageSum;
+
+bool start_pages(Reader *reader);
+void add_page(Reader *reader, uint32_t number, const uint8_t *bytes);
+bool has_same_pages(Reader *reader);
+bool read_page_sum(const char *line, PageSum *pages);
+void print_page_sum(Reader *reader);
+
 typedef struct Request {
     uint64_t device, inode;
     uint32_t page_count; /* of an open transaction, whose page 1 is not in the file yet; 0 if there is none */
     int table_count, opaque_count;
     bool is_part; /* other tables have pages as well */
+    bool has_pages; /* all pages but those of the schema and the free list were proved inside a transaction */
+    PageSum pages;
     Table *tables;
     uint32_t *opaque; /* roots of indexes that only SQLite can compare with their rows */
 } Request;
@@ -129,8 +154,6 @@ typedef struct Accounting {
 
 typedef enum Use { ROOT_PAGE = 1, FREE_PAGE = 2, FIRST_OVERFLOW = 3, OVERFLOW_PAGE = 4, TREE_PAGE = 5 } Use;
 
-typedef struct Reader Reader;
-
 void start_accounting(Reader *reader);
 bool use_page(Reader *reader, uint32_t page, Use use, uint32_t parent);
 bool prove_accounting(Reader *reader, uint32_t largest_root);
@@ -155,10 +178,6 @@ int compare_entries(const Index *index, const Value *left, const Value *right, i
 bool has_null_in_key(const Index *index, const Value *values);
 
 /* ---- index_sums.c: each index against its rows ---- */
-
-typedef struct SumKey {
-    uint64_t half[2];
-} SumKey;
 
 bool draw_key(SumKey *key);
 void add_row_to_indexes(Reader *reader, Table *table, const Value *values, int64_t rowid);
@@ -191,8 +210,6 @@ void end_statement(Statement *statement);
 
 /* ---- sha256.c ---- */
 
-enum { MOST_MESSAGES = 2 }; /* that are hashed together */
-
 void hash_and_add(Bytes *messages, int message_count, uint64_t sum[4]);
 
 /* ---- cells.c: the cells of one page ---- */
@@ -221,6 +238,7 @@ struct Reader {
     Verdict verdict;
     Request request;
     SumKey key;
+    PageSum pages;
     Bytes record, previous, messages[MOST_MESSAGES], text, hashed;
     int message_count; /* rows that are not hashed yet */
     uint8_t *overflow_page, *levels[MOST_LEVELS];
@@ -228,6 +246,7 @@ struct Reader {
     uint32_t pages_read;
 };
 
+void end_with_parent(Reader *reader);
 bool prove_table(Reader *reader, Table *table);
 bool prove_index(Reader *reader, Table *table, Index *index);
 bool prove_opaque_index(Reader *reader, uint32_t root);
@@ -235,7 +254,7 @@ bool prove_opaque_index(Reader *reader, uint32_t root);
 /* ---- proof.c: one file from beginning to end ---- */
 
 bool prove_file(Reader *reader, const char *path);
-void print_answer(const Reader *reader);
+void print_answer(Reader *reader);
 void free_reader(Reader *reader);
 
 #endif

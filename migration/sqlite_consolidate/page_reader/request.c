@@ -2,6 +2,7 @@
 
     file DEVICE INODE
     transaction PAGES
+    pages KEY KEY COUNT SUM SUM SUM SUM
     table ROOT WITHOUT_ROWID COLUMNS COUNTS_ROWID ALIAS
     column AFFINITY STRICT NOT_NULL DEFAULT_IS_NULL
     digest COLUMN
@@ -16,7 +17,8 @@
     end
 
 A line belongs to the table, and a term to the key or index, before it. With "transaction" the file is that of an open
-transaction, of which SQLite has written all pages but page 1. With "part" other tables have pages as well. "insert" is a
+transaction, of which SQLite has written all pages but page 1. "pages" is the line that was the answer then. The tables are those
+whose pages were not among them. With "part" other tables have pages as well. "insert" is a
 column of INSERT statements of the rows, or -1 for the rowid, with at most so many rows and about so many characters, each
 behind a head. Further lines of a head are appended to it. */
 #include "bytes.h"
@@ -176,6 +178,10 @@ static bool read_line(const char *line, Request *request, Place *place) {
     if (strncmp(line, "transaction ", 12) == 0) {
         return sscanf(line, "transaction %u", &request->page_count) == 1 && request->page_count > 0;
     }
+    if (strncmp(line, "pages ", 6) == 0) {
+        request->has_pages = true;
+        return read_page_sum(line, &request->pages);
+    }
     if (strncmp(line, "table ", 6) == 0) {
         return read_table(line, request, place);
     }
@@ -213,6 +219,9 @@ static bool is_complete(const Request *request, const Place *place) {
         if (table->without_rowid && table->key.term_count != table->column_count) {
             return false;
         }
+    }
+    if (request->has_pages && (request->page_count > 0 || request->is_part)) {
+        return false;
     }
     return request->table_count > 0 && place->columns_missing + place->terms_missing == 0;
 }

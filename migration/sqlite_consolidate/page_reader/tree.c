@@ -7,7 +7,7 @@
 enum { PAGES_BETWEEN_LOOKS = 4096 };
 
 /* End this process if its parent has ended, which closes the standard input. */
-static void end_with_parent(Reader *reader) {
+void end_with_parent(Reader *reader) {
     struct pollfd input = {.fd = STDIN_FILENO};
     if (++reader->pages_read % PAGES_BETWEEN_LOOKS == 0 && poll(&input, 1, 0) == 1 && (input.revents & (POLLHUP | POLLERR))) {
         _exit(5);
@@ -27,6 +27,12 @@ typedef struct Walk {
     int64_t rowid;  /* of the last cell */
 } Walk;
 
+static void add_page_of_transaction(Reader *reader, uint32_t number, const uint8_t *bytes) {
+    if (reader->request.page_count > 0) {
+        add_page(reader, number, bytes);
+    }
+}
+
 /* Return the payload of a cell, from its overflow pages as well. NULL if the chain is broken. */
 static const uint8_t *whole_payload(Reader *reader, const Page *page, const Cell *cell) {
     if (cell->first_overflow == 0 && cell->length == cell->local) {
@@ -44,6 +50,7 @@ static const uint8_t *whole_payload(Reader *reader, const Page *page, const Cell
         if (!use_page(reader, next, use, parent) || !read_page(&reader->file, next, reader->overflow_page, &reader->verdict)) {
             return NULL;
         }
+        add_page_of_transaction(reader, next, reader->overflow_page);
         uint32_t part = left < room ? (uint32_t)left : room;
         append(&reader->record, reader->overflow_page + 4, part);
         parent = next;
@@ -195,6 +202,7 @@ static bool prove_subtree(Walk *walk, uint32_t number, uint32_t parent, int dept
         !read_page(&reader->file, number, page.bytes, &reader->verdict) || !prove_page(reader, &page, walk->is_index, parent == 0)) {
         return false;
     }
+    add_page_of_transaction(reader, number, page.bytes);
     if (page.is_leaf && !prove_leaf_depth(walk, &page, depth)) {
         return false;
     }

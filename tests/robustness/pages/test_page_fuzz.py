@@ -29,3 +29,4 @@ def test_no_damage_is_accepted_that_sqlite_refuses(tmp_path: Path, number: int, 
     assert trial.counts["no, damaged"] > number / 10
     assert trial.counts["yes, intact"] > number / 10
     assert trial.counts["uncommitted: yes, intact"] > number / 10
+    assert trial.counts["committed: yes, the same"] > number / 100

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
+from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from pathlib import Path
 
 TABLES = (
@@ -108,3 +110,23 @@ def _reserve(path: Path, page_size: int, count: int) -> None:
         file.write(bytes([count]))
         file.seek(105)
         file.write(start.to_bytes(2, "big"))
+
+
+@contextmanager
+def changed_in_transaction(path: Path, *pragmas: str) -> Iterator[tuple[WriteLock, sqlite3.Connection]]:
+    """Lend a transaction that has added and deleted rows, and created a table and an index."""
+    lock = WriteLock(path)
+    try:
+        con = lock.acquire_exclusive()
+        con.execute("ROLLBACK")
+        for statement in ("PRAGMA main.cache_size=5", *pragmas, "BEGIN EXCLUSIVE"):
+            con.execute(statement).fetchall()
+        con.execute("CREATE TABLE arrived(id INTEGER PRIMARY KEY, text TEXT UNIQUE)")
+        con.executemany("INSERT INTO arrived(text) VALUES(?)", ((f"row {i} {'x' * 90}",) for i in range(200)))
+        con.execute("CREATE INDEX by_id ON arrived(id, text DESC)")
+        con.execute("DELETE FROM tasks WHERE id % 2")
+        con.execute("UPDATE chains SET v = randomblob(2000) WHERE id % 2")
+        con.execute("INSERT INTO keyed SELECT 'new', n, v, more FROM keyed")
+        yield lock, con
+    finally:
+        lock.release()

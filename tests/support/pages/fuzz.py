@@ -16,6 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.digest import digest_tables
+from sqlite_consolidate.engine.content.page_proof.committed import request_after_commit
 from sqlite_consolidate.engine.content.page_proof.description import Description, describe_database
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, read_answer
 from sqlite_consolidate.engine.content.page_proof.rows import FEWEST_ROWS, PageRows, statements_of
@@ -28,7 +29,7 @@ from tests.support.pages.program import program_with_sanitizers
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from sqlite_consolidate.engine.content.digest import TableDigest
 else:
@@ -123,6 +124,7 @@ class Trial:
         self._random, self._path = Random(seed), folder / "damaged.db"  # noqa: S311 -- each trial can be repeated
         self._sound = [(build(folder / f"{i}.db", **kind).read_bytes(), kind) for i, kind in enumerate(_KINDS)]
         self._reader = SanitizedReader(program_with_sanitizers(folder))
+        self._before = [self._prove_uncommitted(data) for data, _ in self._sound]
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
 
@@ -131,17 +133,26 @@ class Trial:
         for place in range(number):
             sound, kind = self._sound[place % len(self._sound)]
             self._path.write_bytes(damage(sound, self._random, kind["page_size"]))
-            for outcome, is_failure in self._judge(with_rows=place % _ROWS_EVERY == 0):
+            before = self._before[place % len(self._sound)]
+            for outcome, is_failure in self._judge(before, with_rows=place % _ROWS_EVERY == 0):
                 self.counts[outcome] += 1
                 if is_failure:
                     self.failures.append(f"{place}: {outcome}")
         if self._reader.close() != 0:
             self.failures.append("the sanitizers have found an error")
 
-    def _judge(self, *, with_rows: bool) -> list[tuple[str, bool]]:
+    def _prove_uncommitted(self, sound: bytes) -> PageProof:
+        """Return the proof of a sound file as that of an open transaction."""
+        self._path.write_bytes(sound)
+        with closing(open_readonly(self._path)) as con:
+            schema, pages = read_schema(con), int(str(pragma(con, "page_count")))
+            return self._prove(describe_database(con, schema, transaction_pages=pages), schema)
+
+    def _judge(self, before: PageProof, *, with_rows: bool) -> list[tuple[str, bool]]:
         """Return what SQLite and the reader say of the damaged file, and whether that must not be.
 
-        The reader is asked as for a committed file, and as for the file of an open transaction.
+        The reader is asked as for a committed file, as for the file of an open transaction, and as for a file whose
+        pages were proved in a transaction before the damage.
         """
         try:
             with closing(open_readonly(self._path)) as con:
@@ -155,13 +166,16 @@ class Trial:
                 rows = _SanitizedRows(self._path, schema, self._reader)
                 differs = _compare_dumps(con, rows) if with_rows else ""
                 outcome = (differs, True) if differs else _compare(proofs[0], con, schema)
-                return [outcome, _compare_uncommitted(proofs[1], con, schema)]
+                request = request_after_commit(description, before)
+                known = self._prove(request, schema, names=()) if request else PageProof(unreadable=("not asked",))
+                committed = _compare_committed(known, proofs[0], before, con)
+                return [outcome, _compare_uncommitted(proofs[1], con, schema), committed]
         except (sqlite3.Error, UnicodeDecodeError, KeyError, ValueError):
             return [("schema not read", False)]
 
-    def _prove(self, description: Description, schema: Schema) -> PageProof:
+    def _prove(self, description: Description, schema: Schema, names: Sequence[str] | None = None) -> PageProof:
         answer = self._reader.answer(self._path, description.lines).decode("ascii", "replace")
-        return read_answer(answer, description, schema)
+        return read_answer(answer, description, [table.name for table in schema.movable] if names is None else names)
 
 
 def _compare_dumps(con: sqlite3.Connection, pages: PageRows) -> str:
@@ -202,6 +216,16 @@ def _compare_uncommitted(proof: PageProof, con: sqlite3.Connection, schema: Sche
         return "uncommitted: the digests differ", True
     is_damaged = bool(_damage_of(con))
     return f"uncommitted: yes, {'damaged' if is_damaged else 'intact'}", is_damaged
+
+
+def _compare_committed(
+    known: PageProof, whole: PageProof, before: PageProof, con: sqlite3.Connection
+) -> tuple[str, bool]:
+    """Return whether the reader takes a damaged file for the one that it has proved."""
+    if not known.is_intact:
+        return "committed: no", False
+    is_same = whole.digests == before.digests and not _damage_of(con)
+    return f"committed: yes, {'the same' if is_same else 'another'}", not is_same
 
 
 def _damage_of(con: sqlite3.Connection, check: str = "integrity_check") -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,8 @@ from sqlite_consolidate.engine.content.digest import (
     digest_tables,
 )
 from sqlite_consolidate.engine.content.dump import dumped_schema, load_dump
-from sqlite_consolidate.engine.content.page_proof.proof import prove_pages
+from sqlite_consolidate.engine.content.page_proof.committed import prove_committed
+from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_pages
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -27,7 +29,7 @@ from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import BinaryIO
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
@@ -60,9 +62,7 @@ def prove_tables(path: Path, con: sqlite3.Connection, schema: Schema) -> tuple[d
     """
     if path.stat().st_size < PARALLEL_MIN_BYTES:
         return digest_tables(con, schema), False
-    con.execute("BEGIN")
-    try:
-        con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on no other process changes the file
+    with _unchanged(con):
         if (proof := prove_pages(path, con, schema)).has_digests:
             return proof.digests, proof.is_intact
         if pragma(con, "journal_mode") == "wal":
@@ -73,9 +73,18 @@ def prove_tables(path: Path, con: sqlite3.Connection, schema: Schema) -> tuple[d
                 for table in schema.digested
             }
             lower = worker.result()
+    return {name: digest + TableDigest(*lower.get(name, (0, 0))) for name, digest in upper.items()}, False
+
+
+@contextmanager
+def _unchanged(con: sqlite3.Connection) -> Iterator[None]:
+    """Keep other processes from changing the file that a connection has open."""
+    con.execute("BEGIN")
+    try:
+        con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the lock begins with the first reading
+        yield
     finally:
         con.execute("ROLLBACK")
-    return {name: digest + TableDigest(*lower.get(name, (0, 0))) for name, digest in upper.items()}, False
 
 
 def digest_lower_halves(con: sqlite3.Connection) -> dict[str, tuple[int, int]]:
@@ -247,9 +256,14 @@ class ContentsCache:
     The bytes are digested before each reading. If they have the same digest at a later call, and the status of no file
     has changed during the reading, the contents are those of the bytes. This process must have no connection open on
     these files, because their bytes are read as well.
+
+    Attributes:
+        limits: Limits of reading.
+        committed: A file to the proof of its pages before COMMIT. While it has those pages, it is not read by rows.
     """
 
     limits: Limits = field(default_factory=Limits)
+    committed: dict[Path, PageProof] = field(default_factory=dict)
     _known: dict[Path, tuple[list[str], Contents]] = field(default_factory=dict)
 
     def contents(self, path: Path) -> Contents:
@@ -258,6 +272,8 @@ class ContentsCache:
         Raises:
             sqlite3.Error: The file is locked or not a database.
         """
+        if path in self.committed and (contents := self._committed_contents(path, self.committed[path])):
+            return contents
         statuses, digests = _statuses(path), file_digests(path)
         if path in self._known and self._known[path][0] == digests:
             return self._known[path][1]
@@ -265,6 +281,19 @@ class ContentsCache:
         if _statuses(path) == statuses:  # else another process wrote meanwhile, between two states
             self._known[path] = digests, contents
         return contents
+
+    def _committed_contents(self, path: Path, before: PageProof) -> Contents | None:
+        """Return the contents that a file had before COMMIT, or None if it may have others."""
+        if before.pages is None:
+            return None
+        with open_for_inspection(path, self.limits) as con:
+            schema = read_schema(con)
+            with _unchanged(con):
+                proof = prove_committed(path, con, schema, before)
+            if not proof.has_digests:
+                return None
+            digest = digest_database(schema, proof.digests, read_autoincrement_marks(con))
+            return Contents(digest, proof.digests, proof.is_intact)
 
 
 def compare_pages(path: Path, copy: Path) -> tuple[bool, str]:

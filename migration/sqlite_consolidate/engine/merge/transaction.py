@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
+    from sqlite_consolidate.engine.content.page_proof.proof import PageProof
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
@@ -66,6 +67,7 @@ class TargetTransaction:
         refreshed_rows: Number of rows that each refresh of the plan has changed.
         rebuilt_indexes: The search indexes that were rebuilt.
         verified: Table to the digest that the comparisons before COMMIT have read.
+        proof: What the page reader has proved before COMMIT, or None if it has not read.
         damage: What quick_check has found before COMMIT, where the page reader has compared each index with its rows.
         digests: Digests of the tables in the open transaction.
         sql: The statements that write, from BEGIN to the end of the transaction, with names and without values. What a
@@ -88,6 +90,7 @@ class TargetTransaction:
     refreshed_rows: list[int] = field(default_factory=list)
     rebuilt_indexes: list[RebuiltIndex] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
+    proof: PageProof | None = None
     damage: list[str] | None = None
     digests: DigestCache = field(default_factory=DigestCache)
     sql: list[str] = field(default_factory=list)
@@ -260,6 +263,7 @@ class TargetTransaction:
                     lines = integrity_lines(self.connection, 20, check)
 
             pages = prove_transaction(self.inspected.target.write_lock, self.connection, schema, check_meanwhile)
+            self.proof = pages
             if check == "integrity_check":
                 self._checked = lines
             elif pages.is_intact:

@@ -247,6 +247,8 @@ class Run(RunResults):
                     "Check the disk, and run again.",
                 )
             )
+        if self.target.proof:
+            self.reader.committed[self.root / self.plan.target] = self.target.proof
 
     def _rewrite_code(self) -> None:
         """Rewrite the code files.

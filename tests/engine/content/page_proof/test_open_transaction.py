@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,14 +21,13 @@ from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.page_reader.availability import PURE
-from tests.support.pages.databases import build
+from tests.support.pages.databases import build, changed_in_transaction
 from tests.support.pages.program import use_pages_for_every_size
 from tests.support.thorough import thorough
 from tests.support.workspaces.two_sources import PLAN, a_run, build_two_sources, consolidate, execute, reach, state
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
     from pathlib import Path
 
     from sqlite_consolidate.engine.verbs.consolidate import Run
@@ -55,26 +53,6 @@ def flip_a_bit(path: Path, at: int) -> None:
     subprocess.run([sys.executable, "-c", _FLIP, path, str(at)], check=True)
 
 
-@contextmanager
-def changed(path: Path, *pragmas: str) -> Iterator[tuple[WriteLock, sqlite3.Connection]]:
-    """Lend a transaction that has added and deleted rows, and created a table and an index."""
-    lock = WriteLock(path)
-    try:
-        con = lock.acquire_exclusive()
-        con.execute("ROLLBACK")
-        for statement in ("PRAGMA main.cache_size=5", *pragmas, "BEGIN EXCLUSIVE"):
-            con.execute(statement).fetchall()
-        con.execute("CREATE TABLE arrived(id INTEGER PRIMARY KEY, text TEXT UNIQUE)")
-        con.executemany("INSERT INTO arrived(text) VALUES(?)", ((f"row {i} {'x' * 90}",) for i in range(200)))
-        con.execute("CREATE INDEX by_id ON arrived(id, text DESC)")
-        con.execute("DELETE FROM tasks WHERE id % 2")
-        con.execute("UPDATE chains SET v = randomblob(2000) WHERE id % 2")
-        con.execute("INSERT INTO keyed SELECT 'new', n, v, more FROM keyed")
-        yield lock, con
-    finally:
-        lock.release()
-
-
 def proof_of(lock: WriteLock, con: sqlite3.Connection) -> PageProof:
     """Prove the transaction that a connection has open."""
     return prove_transaction(lock, con, read_schema(con))
@@ -85,7 +63,7 @@ def proof_of(lock: WriteLock, con: sqlite3.Connection) -> PageProof:
 def test_uncommitted_rows_and_indexes_are_proved(tmp_path: Path, page_size: int, auto_vacuum: int) -> None:
     """The digests are those of the transaction, and the proof changes nothing in it."""
     path = build(tmp_path / "a.db", page_size=page_size, auto_vacuum=auto_vacuum)
-    with changed(path) as (lock, con):
+    with changed_in_transaction(path) as (lock, con):
         before = con.total_changes
 
         proof = proof_of(lock, con)
@@ -97,7 +75,7 @@ def test_uncommitted_rows_and_indexes_are_proved(tmp_path: Path, page_size: int,
 
 def test_uncommitted_large_values_are_proved(tmp_path: Path) -> None:
     """SQLite reads no overflow page to count the rows, and has more changed pages than others."""
-    with changed(build(tmp_path / "a.db", page_size=512), "PRAGMA main.cache_size=1000") as (lock, con):
+    with changed_in_transaction(build(tmp_path / "a.db", page_size=512), "PRAGMA main.cache_size=1000") as (lock, con):
         con.execute("CREATE TABLE large(value)")
         con.executemany("INSERT INTO large VALUES(randomblob(500000))", [()] * 3)
 
@@ -113,7 +91,7 @@ def test_uncommitted_large_values_are_proved(tmp_path: Path) -> None:
 )
 def test_transaction_is_left_to_sqlite_under_pragma(tmp_path: Path, pragma: str) -> None:
     """SQLite would write no page, or a crash would leave half of the transaction."""
-    with changed(build(tmp_path / "a.db", page_size=512), f"PRAGMA main.{pragma}") as (lock, con):
+    with changed_in_transaction(build(tmp_path / "a.db", page_size=512), f"PRAGMA main.{pragma}") as (lock, con):
         proof = proof_of(lock, con)
 
     assert (proof.has_digests, len(proof.unreadable)) == (False, 1)
@@ -121,21 +99,21 @@ def test_transaction_is_left_to_sqlite_under_pragma(tmp_path: Path, pragma: str)
 
 def test_transaction_is_left_to_sqlite_where_commit_moves_pages(tmp_path: Path) -> None:
     """With auto_vacuum = FULL, COMMIT fills free pages from the end of the file."""
-    with changed(build(tmp_path / "a.db", page_size=512, auto_vacuum=1)) as (lock, con):
+    with changed_in_transaction(build(tmp_path / "a.db", page_size=512, auto_vacuum=1)) as (lock, con):
         assert not proof_of(lock, con).has_digests
 
 
 def test_pages_that_sqlite_has_not_written_are_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file then has neither the rows before the transaction nor those in it."""
     monkeypatch.setattr(open_transaction, "_write_pages", lambda *_: None)
-    with changed(build(tmp_path / "a.db", page_size=512)) as (lock, con):
+    with changed_in_transaction(build(tmp_path / "a.db", page_size=512)) as (lock, con):
         assert not proof_of(lock, con).has_digests
 
 
 def test_every_uncommitted_page_but_first_is_in_file(tmp_path: Path) -> None:
     """A page that is altered in the file before COMMIT is noticed, or in no use."""
     path = build(tmp_path / "a.db", page_size=512)
-    with changed(path) as (lock, con):
+    with changed_in_transaction(path) as (lock, con):
         assert proof_of(lock, con).is_intact
         [(root,)] = con.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'by_id'").fetchall()
         flip_a_bit(path, (root - 1) * 512 + 4)
@@ -146,7 +124,7 @@ def test_every_uncommitted_page_but_first_is_in_file(tmp_path: Path) -> None:
 def test_sqlite_checks_while_page_reader_reads(tmp_path: Path) -> None:
     """It checks nothing if the page reader is not asked."""
     checked: list[str] = []
-    with changed(build(tmp_path / "a.db", page_size=512)) as (lock, con):
+    with changed_in_transaction(build(tmp_path / "a.db", page_size=512)) as (lock, con):
         proof = prove_transaction(lock, con, read_schema(con), lambda: checked.append("now"))
         con.execute("PRAGMA main.cache_spill=OFF")
         prove_transaction(lock, con, read_schema(con), lambda: checked.append("declined"))
@@ -157,7 +135,7 @@ def test_sqlite_checks_while_page_reader_reads(tmp_path: Path) -> None:
 def test_proof_counts_for_no_other_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page reader opens the file by its name."""
     monkeypatch.setattr(WriteLock, "is_held", False)
-    with changed(build(tmp_path / "a.db", page_size=512)) as (lock, con):
+    with changed_in_transaction(build(tmp_path / "a.db", page_size=512)) as (lock, con):
         assert not proof_of(lock, con).has_digests
 
 

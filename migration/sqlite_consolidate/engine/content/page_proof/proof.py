@@ -24,12 +24,25 @@ from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.page_proof.description import Description
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+
+
+@dataclass(frozen=True)
+class ProvedPages:
+    """Hold by what the pages are known again that were proved inside a transaction.
+
+    Attributes:
+        line: Their number and keyed sum, as the page reader has printed them.
+        description: What was asked.
+    """
+
+    line: str
+    description: Description
 
 
 @dataclass(frozen=True)
@@ -41,12 +54,14 @@ class PageProof:
         errors: What is wrong with the file.
         declined: Why SQLite has to check the integrity. The digests are right.
         unreadable: Why SQLite has to read the rows.
+        pages: The pages, if they were proved inside a transaction.
     """
 
     digests: dict[str, TableDigest] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     declined: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    pages: ProvedPages | None = field(default=None, compare=False)
 
     @property
     def has_digests(self) -> bool:
@@ -89,8 +104,8 @@ def prove_pages(
     description = describe_database(con, schema, transaction_pages=transaction_pages)
     if description.unreadable:
         return PageProof(unreadable=tuple(description.unreadable))
-    answer = _answer(program, path, description.lines, limits_of(con), meanwhile)
-    return read_answer(answer, description, schema)
+    answer = ask(path, description.lines, limits_of(con), program=program, meanwhile=meanwhile)
+    return read_answer(answer, description, [table.name for table in schema.movable])
 
 
 def reason_to_decline(path: Path, program: Path = PROGRAM, suffixes: Sequence[str] = CONTENT_SIDECARS) -> str:
@@ -134,7 +149,19 @@ def start_reader(path: Path, lines: Sequence[str], limits: Limits, program: Path
     return process
 
 
-def _answer(program: Path, path: Path, lines: Sequence[str], limits: Limits, meanwhile: Callable[[], None]) -> str:
+def ask(
+    path: Path,
+    lines: Sequence[str],
+    limits: Limits,
+    *,
+    program: Path = PROGRAM,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> str:
+    """Return the answer of the page reader about a file, which says no if there is none.
+
+    Raises:
+        sqlite3.Error: The run is interrupted, or its deadline has passed.
+    """
     try:
         with start_reader(path, lines, limits, program) as process:
             meanwhile()
@@ -143,21 +170,28 @@ def _answer(program: Path, path: Path, lines: Sequence[str], limits: Limits, mea
         return f"{first_line()}\nunreadable {type(error).__name__}\nend\n"
 
 
-def read_answer(answer: str, description: Description, schema: Schema) -> PageProof:
+def read_answer(answer: str, description: Description, names: Iterable[str]) -> PageProof:
     """Return the proof that an answer of the page reader states.
 
     An answer of other sources, or without an end, proves nothing.
+
+    Args:
+        answer: The answer.
+        description: What was asked.
+        names: The tables of the request that hold rows of the user.
     """
     first, *lines = answer.splitlines() or [""]
     if first != first_line():
         return PageProof(unreadable=("the page reader was compiled from other sources",))
     reasons: dict[str, list[str]] = {"error": [], "declined": [*description.declined], "unreadable": []}
-    digests = []
+    digests, pages = [], None
     for line in lines:
         kind, _, rest = line.partition(" ")
         if kind == "table":
             rows, _, total = rest.partition(" ")
             digests.append(TableDigest(int(rows), int(total, 16)))
+        elif kind == "pages":
+            pages = ProvedPages(line, description)
         elif kind in reasons:
             reasons[kind].append(rest)
     if not lines or lines[-1] != "end" or len(digests) != len(description.tables):
@@ -165,6 +199,9 @@ def read_answer(answer: str, description: Description, schema: Schema) -> PagePr
     named = dict(zip(description.tables, digests, strict=False))
     is_readable = not reasons["error"] and not reasons["unreadable"]
     return PageProof(
-        {table.name: named[table.name] for table in schema.movable} if is_readable else {},
-        *(tuple(texts) for texts in reasons.values()),
+        {name: named[name] for name in names} if is_readable else {},
+        errors=tuple(reasons["error"]),
+        declined=tuple(reasons["declined"]),
+        unreadable=tuple(reasons["unreadable"]),
+        pages=pages if is_readable else None,
     )

@@ -1,0 +1,64 @@
+"""Prove that COMMIT has left the pages that were proved inside its transaction.
+
+The page reader has read each of them then, with a keyed sum of their hashes. Now it hashes all pages that neither the
+schema nor the free list uses. If the sum and the schema are the same, so are the rows and the indexes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.content.page_proof.description import Description, describe_database
+from sqlite_consolidate.engine.content.page_proof.proof import PageProof, ask, read_answer, reason_to_decline
+from sqlite_consolidate.engine.sqlite.connections import limits_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+
+
+def prove_committed(path: Path, con: sqlite3.Connection, schema: Schema, before: PageProof) -> PageProof:
+    """Prove that a file has the pages of a transaction.
+
+    Its schema and its free list are proved as in any file.
+
+    Args:
+        path: The database file. A lock of this process excludes every change of it.
+        con: Connection that has the file open.
+        schema: Schema of the database.
+        before: The proof inside the transaction.
+
+    Returns:
+        The same proof, or the reason why it is not that of the file.
+
+    Raises:
+        sqlite3.Error: The run is interrupted, or its deadline has passed.
+    """
+    if reason := reason_to_decline(path):
+        return PageProof(unreadable=(reason,))
+    request = request_after_commit(describe_database(con, schema), before)
+    if request is None or before.digests.keys() != {table.name for table in schema.movable}:
+        return PageProof(unreadable=("the schema is not that of the transaction",))
+    answer = read_answer(ask(path, request.lines, limits_of(con)), request, ())
+    return before if answer.is_intact else answer
+
+
+def request_after_commit(description: Description, before: PageProof) -> Description | None:
+    """Return a request for the pages that were proved inside a transaction.
+
+    The schema is its one table. It is None if the tables are others, or have other columns, indexes or root pages.
+
+    Args:
+        description: The database after COMMIT.
+        before: The proof inside the transaction.
+    """
+    if before.pages is None:
+        return None
+    proved = before.pages.description
+    first = len(description.lines) - len(proved.lines) + 1  # the first line was the number of pages
+    is_same = description.lines[first:] == proved.lines[1:] and description.tables[1:] == proved.tables
+    if not is_same or (description.declined, description.unreadable) != (proved.declined, proved.unreadable):
+        return None
+    return Description([before.pages.line, *description.lines[:first]], description.tables[:1])

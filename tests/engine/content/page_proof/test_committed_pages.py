@@ -1,0 +1,132 @@
+"""Specify that a file is known again after COMMIT by the pages that were proved before."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.content import contents
+from sqlite_consolidate.engine.content.contents import ContentsCache, read_contents
+from sqlite_consolidate.engine.content.page_proof.committed import prove_committed
+from sqlite_consolidate.engine.content.page_proof.open_transaction import prove_transaction
+from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_pages
+from sqlite_consolidate.engine.sqlite.connections import open_readonly
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from tests.support.pages.databases import build, changed_in_transaction
+from tests.support.pages.program import use_pages_for_every_size
+from tests.support.workspaces.two_sources import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _every_size_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count every database as a large one."""
+    use_pages_for_every_size(monkeypatch)
+
+
+def committed(path: Path) -> PageProof:
+    """Change a database in a transaction, and return the proof of its pages before COMMIT."""
+    with changed_in_transaction(path) as (lock, con):
+        proof = prove_transaction(lock, con, read_schema(con))
+        con.execute("COMMIT")
+    return proof
+
+
+def proof_after(path: Path, before: PageProof) -> PageProof:
+    """Prove that a file has the pages of a transaction."""
+    with closing(open_readonly(path)) as con:
+        return prove_committed(path, con, read_schema(con), before)
+
+
+def flip_the_last_bit(path: Path) -> None:
+    """Change the last byte of a file that no connection has open."""
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def test_committed_pages_are_those_of_the_transaction(tmp_path: Path) -> None:
+    """The proof before COMMIT holds after it, and is that of a new reading."""
+    path = build(tmp_path / "a.db", page_size=512)
+    before = committed(path)
+
+    assert proof_after(path, before) is before
+    with closing(open_readonly(path)) as con:
+        assert prove_pages(path, con, read_schema(con)) == before
+    assert before.is_intact
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tasks SET title = 'other' WHERE rowid = (SELECT max(rowid) FROM tasks)",
+        "DELETE FROM arrived WHERE id = 1",
+        "CREATE INDEX later ON arrived(id)",
+        "ALTER TABLE arrived RENAME TO gone",
+        "DROP INDEX by_id",
+        "CREATE TABLE later(a)",
+    ],
+)
+def test_later_change_is_another_file(tmp_path: Path, statement: str) -> None:
+    """Rows, indexes, tables and names are those that were proved."""
+    path = build(tmp_path / "a.db", page_size=512)
+    before = committed(path)
+
+    execute(path, statement)
+
+    assert not proof_after(path, before).has_digests
+
+
+def test_damage_after_commit_is_another_file(tmp_path: Path) -> None:
+    """SQLite would notice a changed value in no table."""
+    path = build(tmp_path / "a.db", page_size=512)
+    before = committed(path)
+
+    flip_the_last_bit(path)
+
+    assert proof_after(path, before).errors == ("the pages are others than those that were proved",)
+
+
+def test_damaged_free_list_is_refused_after_commit(tmp_path: Path) -> None:
+    """It was not in the file before COMMIT."""
+    path = build(tmp_path / "a.db", page_size=512)
+    before = committed(path)
+    data = path.read_bytes()
+    assert int.from_bytes(data[36:40]) > 1
+
+    path.write_bytes(data[:36] + (1).to_bytes(4) + data[40:])
+
+    assert proof_after(path, before).errors == ("the header states another number of free pages",)
+
+
+def test_pointer_map_is_left_to_a_whole_reading(tmp_path: Path) -> None:
+    """COMMIT may write its pages."""
+    path = build(tmp_path / "a.db", page_size=512, auto_vacuum=2)
+    before = committed(path)
+
+    assert before.is_intact
+    assert not proof_after(path, before).has_digests
+
+
+def test_committed_contents_are_not_read_by_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those that another reading finds."""
+    path = build(tmp_path / "a.db", page_size=512)
+    cache = ContentsCache(committed={path: committed(path)})
+    expected = read_contents(path)
+    monkeypatch.delattr(contents, "read_contents")
+
+    assert cache.contents(path) == expected
+
+
+def test_changed_contents_are_read_by_rows(tmp_path: Path) -> None:
+    """An application may write to the target after COMMIT."""
+    path = build(tmp_path / "a.db", page_size=512)
+    cache = ContentsCache(committed={path: committed(path)})
+    before = cache.contents(path)
+
+    execute(path, "DELETE FROM arrived WHERE id = 1")
+
+    assert cache.contents(path) == read_contents(path) != before
