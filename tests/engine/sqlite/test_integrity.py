@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.sqlite import integrity
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory, open_readonly
 from sqlite_consolidate.engine.sqlite.integrity import (
     UNCHECKABLE,
@@ -72,6 +73,41 @@ def test_row_without_rowid_counts_for_each_foreign_key() -> None:
     con.execute("INSERT INTO c VALUES (1, 7, 7)")
 
     assert count_orphans(con) == {("c", "p"): 2}
+
+
+@pytest.mark.parametrize(
+    ("child", "rows", "expected"),
+    [
+        ("p INTEGER REFERENCES p(id)", "(1), (2), (NULL), (1)", 0),
+        ("p INTEGER REFERENCES p", "(1), (9), (NULL), (9)", 2),
+        ("p BIGINT REFERENCES P(ID)", "(1.0), ('2'), (-1)", 1),
+        ("p INT REFERENCES p(id)", "(1), (1.5), ('x'), (x'31')", 3),
+        ("p REFERENCES p(id)", "('1'), (2), ('y')", 1),
+        ("p INTEGER REFERENCES p(id) UNIQUE", "(1), (2), (3)", 1),
+        ("p INTEGER REFERENCES k(id)", "(1), (9)", 1),
+        ("p INTEGER REFERENCES w(id)", "(1), (9)", 1),
+        ("p INTEGER REFERENCES p(id) REFERENCES w(id)", "(1), (2)", 1),
+        ("p INTEGER REFERENCES missing(id)", "(1), (2)", 2),
+    ],
+)
+@pytest.mark.parametrize("index", ["", "(p)", "(p DESC, id)", "(id, p)", "(p) WHERE p < 2"])
+def test_orphans_of_large_databases_are_counted_alike(
+    monkeypatch: pytest.MonkeyPatch, child: str, rows: str, expected: int, index: str
+) -> None:
+    """An index may show that there is none, and foreign_key_check counts them."""
+    monkeypatch.setattr(integrity, "ORDERED_MIN_BYTES", 0)
+    con = open_memory()
+    con.execute("CREATE TABLE p(id INTEGER PRIMARY KEY, name)")
+    con.execute("CREATE TABLE k(id INT PRIMARY KEY)")
+    con.execute("CREATE TABLE w(id INTEGER PRIMARY KEY) WITHOUT ROWID")
+    con.execute(f"CREATE TABLE c(id INTEGER PRIMARY KEY, {child})")
+    for table, values in (("p(id)", "(1), (2)"), ("k(id)", "(1)"), ("w(id)", "(1)"), ("c(p)", rows)):
+        con.execute(f"INSERT INTO {table} VALUES {values}")
+    if index:
+        con.execute(f"CREATE INDEX i ON c{index}")
+
+    assert sum(count_orphans(con).values()) == expected
+    assert con.limits.deadline.step == "the foreign keys of c"
 
 
 def test_foreign_key_without_parent_key_counts_once() -> None:
