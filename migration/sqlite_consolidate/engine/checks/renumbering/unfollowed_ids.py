@@ -29,6 +29,8 @@ _NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
 _LIST = "{0} GLOB '[0-9]*[,;|]*[0-9]*' AND {0} NOT GLOB '*[^0-9,;| ]*'"
 _PATH = "{0} GLOB '/[0-9]*' AND {0} NOT GLOB '*[^0-9/]*' AND {0} NOT GLOB '*//*'"
 _JSON = "{0} GLOB '[[{{]*[1-9]*' AND json_valid({0})"
+_FIRST = "typeof({0}) = 'text' AND {0} GLOB '[0-9/[{{]*'"  # each of the forms begins so, and most texts do not
+_HAS_FORM = f"count(CASE WHEN {_FIRST} AND (({_LIST}) OR ({_PATH}) OR ({_JSON})) THEN 1 END)"
 
 
 def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tuple[list[Problem], list[Finding]]:
@@ -157,14 +159,12 @@ def _texts(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Fin
     columns = [name for name, _ in mapping.columns if name not in mapping.shifted]
     if not mapping.shifted or mapping.table.kind != "table" or not columns:
         return
-    texts = {name: f"iif(typeof({quoted(name)}) = 'text', {quoted(name)}, '')" for name in columns}
     reader = databases.sources[mapping.source.name].write_lock.reader
     for at in range(0, len(columns), 500):
         part = columns[at : at + 500]
-        forms = [[form.format(texts[name]) for form in (_LIST, _PATH, _JSON)] for name in part]
-        counts = [f"total(({') OR ('.join(conditions)}))" for conditions in forms]
-        rows = reader.execute(f"SELECT {', '.join(counts)} FROM {quoted(mapping.table_map.name)}").fetchone()
-        for name, count in zip(part, map(int, rows), strict=True):
+        counts = ", ".join(_HAS_FORM.format(quoted(name)) for name in part)
+        rows = reader.execute(f"SELECT {counts} FROM {quoted(mapping.table_map.name)}").fetchone()
+        for name, count in zip(part, rows, strict=True):
             if count:
                 text = (
                     f"{counted(count, 'row')} {'has' if count == 1 else 'have'} JSON or a list of numbers in column"
