@@ -40,6 +40,7 @@ WITH_SQL_OF_ROWS = {
     "keys_mapped.py": "proves what projections give, and takes no SQL from them",
     "references_by_content.py": "proves what projections give, and takes no SQL from them",
     "references_in_order.py": "proves what projections give, and takes no SQL from them",
+    "separate_keys.py": "reads the smallest and the largest rowid of a table",
     "unfollowed_ids.py": "counts rows of a column that belongs to no projection",
     "compared_keys.py": "asks whether a column has a number of a key",
     "dependencies.py": "compiles a view and reads no row of it",

@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.checks.derived.arriving_rows import is_derived_fr
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.references.held_rowids import collision_hint, reason_to_keep
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources as key_sources_of
+from sqlite_consolidate.engine.checks.renumbering.separate_keys import are_separate
 from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.content.literals import format_value
@@ -228,7 +229,9 @@ def _look_up_conflicts(
         _ProjectedRows(key_source, key_source.mapping.projection(databases.aliases[key_source.path]))
         for key_source in key_sources
     ]
-    problems = [problem for key in keys for problem in _find_repeated_keys(con, into, key, projected_rows)]
+    parties = [(key_source.mapping, databases.aliases[key_source.path]) for key_source in key_sources]
+    unclear = [key for key in keys if not are_separate(con, into, key, parties)]
+    problems = [problem for key in unclear for problem in _find_repeated_keys(con, into, key, projected_rows)]
     return problems + (_find_repeated_rowids(con, into, projected_rows) if rowids else [])
 
 
