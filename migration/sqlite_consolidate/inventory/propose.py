@@ -22,6 +22,7 @@ from sqlite_consolidate.inventory.selection.source_names import name_sources, sl
 from sqlite_consolidate.inventory.selection.target import choose_target
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
 from sqlite_consolidate.inventory.sources.families import Family, find_families, richest_first
+from sqlite_consolidate.inventory.sources.file_column import add_file_column
 from sqlite_consolidate.inventory.sources.propose_source import SourceProposal
 from sqlite_consolidate.inventory.sources.table_naming import TableNaming
 from sqlite_consolidate.inventory.sources.wider_target import find_wider_target
@@ -29,7 +30,7 @@ from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.inventory.inspection import Database
@@ -57,7 +58,11 @@ _ONLY_COMPUTED = (
 )
 
 
-def propose_plan(inventory: Inventory, stated: tuple[Database, str] | None = None) -> Proposal | None:
+def propose_plan(
+    inventory: Inventory,
+    stated: tuple[Database, str] | None = None,
+    questions: Mapping[str, str] | None = None,
+) -> Proposal | None:
     """Return the plan that an inventory suggests.
 
     None is returned where fewer than two databases have rows, because then there is nothing to consolidate.
@@ -65,6 +70,7 @@ def propose_plan(inventory: Inventory, stated: tuple[Database, str] | None = Non
     Args:
         inventory: The databases of the workspace.
         stated: The target that the operator has chosen, and the reason in one clause. None for the best one.
+        questions: Each file whose rows need a column that names their file, to the decision about it.
     """
     if inventory.is_one_at_most:
         return None
@@ -73,7 +79,7 @@ def propose_plan(inventory: Inventory, stated: tuple[Database, str] | None = Non
     databases = [entry.database for entry in eligible]
     target, reason = stated or choose_target(databases, mentions_of, inventory.root.name)
     if stated is None:
-        target, reason = find_wider_target(inventory, target) or (target, reason)
+        target, reason = find_wider_target(inventory, target, questions or {}) or (target, reason)
     families, postponed = _split_by_size(richest_first(find_families(inventory.root, inventory.entries, target.file)))
     entries = [entry for family in families for entry in family.entries]
     databases = [target, *(family.database for family in families)]
@@ -112,7 +118,26 @@ def propose_plan(inventory: Inventory, stated: tuple[Database, str] | None = Non
         ),
         target_tables=tuple(table.name for table in target.tables),
     )
-    return keep_related_together(proposal)
+    return _with_file_columns(keep_related_together(proposal), families, target, questions or {})
+
+
+def _with_file_columns(
+    proposal: Proposal, families: Sequence[Family], target: Database, questions: Mapping[str, str]
+) -> Proposal:
+    """Return the proposal with a column that names the file of each row.
+
+    Only sources with a decision about it have the column.
+    """
+    sources, tables = list(proposal.sources), proposal.tables
+    for number, (source, family) in enumerate(zip(proposal.sources, families, strict=True)):
+        question = next((questions[file] for file in source.files if file in questions), "")
+        taken = {folded(each.into) for other in proposal.sources if other is not source for each in other.maps}
+        taken |= {folded(table.name) for table in target.tables}
+        if question and (added := add_file_column(source, family, taken)):
+            sources[number] = replace(added[0], questions=(*source.questions, question))
+            wide = {folded(table.name) for table in added[1]}
+            tables = (*(table for table in tables if folded(table.name) not in wide), *added[1])
+    return replace(proposal, sources=tuple(sources), tables=tables)
 
 
 def _sources(families: list[Family], naming: TableNaming, rebuilds: Sequence[ProposedRebuild]) -> list[SourceProposal]:

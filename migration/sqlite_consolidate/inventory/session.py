@@ -15,10 +15,11 @@ from sqlite_consolidate.engine.run.request import PYTEST
 from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.choose_proposal import choose_proposal
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
 from sqlite_consolidate.inventory.plan_writer import SCHEMA, render_plan, write_plan
 from sqlite_consolidate.inventory.propose import propose_plan
-from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refine_proposal
+from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
 from sqlite_consolidate.inventory.selection.roles import NAMED_ROLES
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.plan.loader import load
@@ -105,9 +106,10 @@ class InventorySession:
         Raises:
             ProblemError: The plan cannot be written, or the target that the operator names is no database.
         """
-        proposal = propose_plan(self.inventory, self._stated_target())
+        stated = self._stated_target()
+        proposal = propose_plan(self.inventory, stated)
         if proposal is not None:
-            self.refined = self._refined(proposal)
+            self.refined = self._refined(proposal, stated)
             date = datetime.now(UTC).strftime("%Y-%m-%d")
             has_schema = self.plan.with_name(SCHEMA).exists()
             try:
@@ -136,13 +138,13 @@ class InventorySession:
             raise ProblemError(Problem("no-such-target", self.target, fact, hint))
         return readable[self.target], "--target names it"
 
-    def _refined(self, proposal: Proposal) -> RefinedProposal:
+    def _refined(self, proposal: Proposal, stated: tuple[Database, str] | None) -> RefinedProposal:
         """Return the proposal after its rehearsal, or with the reason for having none.
 
         A database can be changed, locked or removed after it was inspected.
         """
         try:
-            return refine_proposal(self.root, proposal, self.on_progress)
+            return choose_proposal(self.inventory, proposal, self.on_progress, stated)
         except EXPECTED_ERRORS as error:
             reason = f"not rehearsed: {one_line(failure_message(error))}"
             return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)

@@ -164,8 +164,11 @@ def test_pattern_needs_more_files_than_exceptions(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_share_a_table_are_separate_sources(tmp_path: Path) -> None:
-    """Their keys are texts, and the rows under them differ."""
-    sql = "CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', {0})"
+    """Their keys are texts, and the rows under them differ.
+
+    No column can be added to the key, because it has a clause.
+    """
+    sql = "CREATE TABLE t(k TEXT PRIMARY KEY ON CONFLICT FAIL, v); INSERT INTO t VALUES ('a', {0})"
 
     refined = proposal_of(tmp_path, main=MAIN, **{f"x{number}": sql.format(number) for number in range(3)})
 
@@ -175,7 +178,8 @@ def test_files_that_cannot_share_a_table_are_separate_sources(tmp_path: Path) ->
 
 def test_many_files_with_equal_keys_are_one_decision(tmp_path: Path) -> None:
     """Another name for the table would not tell the rows of the files apart."""
-    sql = "CREATE TABLE t(k TEXT PRIMARY KEY, v); CREATE TABLE u(t REFERENCES t(k)); INSERT INTO t VALUES ('a', {0});"
+    sql = "CREATE TABLE t(k TEXT PRIMARY KEY ON CONFLICT FAIL, v); CREATE TABLE u(t REFERENCES t(k));"
+    sql += "INSERT INTO t VALUES ('a', {0})"
 
     refined = proposal_of(tmp_path, main=MAIN, **{f"x{number}": sql.format(number) for number in range(21)})
 

@@ -7,9 +7,9 @@ import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.inventory.choose_proposal import choose_proposal
 from sqlite_consolidate.inventory.inventory import take_inventory
 from sqlite_consolidate.inventory.propose import propose_plan
-from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refine_proposal
 from sqlite_consolidate.inventory.refinement.rehearsal import rehearsal_of
 from tests.support.workspaces.whole_run import execute
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.inventory.proposal import Proposal
+    from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -103,9 +104,10 @@ def proposal_of(root: Path, **databases: str) -> RefinedProposal:
 
 def proposal_in(root: Path) -> RefinedProposal:
     """Take the inventory of a folder, and refine its proposal."""
-    proposal = propose_plan(take_inventory(root, lambda _words: None))
+    inventory = take_inventory(root, lambda _words: None)
+    proposal = propose_plan(inventory)
     assert proposal is not None
-    return refine_proposal(root, proposal, lambda _words: None)
+    return choose_proposal(inventory, proposal, lambda _words: None)
 
 
 def objections_to(root: Path, proposal: Proposal) -> tuple[str, ...]:

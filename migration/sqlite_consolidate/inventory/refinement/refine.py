@@ -5,7 +5,7 @@ A correction skips rows that are identical, gives a table another name, or leave
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
@@ -52,6 +52,7 @@ class RefinedProposal:
         rounds: How often the proposal was checked.
         failures: What failed in the rehearsal up to COMMIT. Each is a decision in the plan as well.
         unrehearsed_reason: Why it was not rehearsed, although its preflight has no problem; else empty.
+        skipped: Subject of each table to the number of its rows that were there already.
         seconds: Time of its rehearsal up to COMMIT; None if there was none, or it failed.
     """
 
@@ -60,6 +61,7 @@ class RefinedProposal:
     rounds: int = 0
     failures: tuple[str, ...] = ()
     unrehearsed_reason: str = ""
+    skipped: Mapping[str, int] = field(default_factory=dict)
     seconds: float | None = None
 
     @property
@@ -97,7 +99,9 @@ def refine_proposal(root: Path, proposal: Proposal, on_progress: Callable[[str],
     marked = _marked(proposal, problems)
     decide = tuple(f"The rehearsal on copies fails: {failure}" for failure in failures)
     refined = replace(marked, decide=(*marked.decide, *decide))
-    return RefinedProposal(refined, tuple(problems), round_number, failures, seconds=result.seconds)
+    return RefinedProposal(
+        refined, tuple(problems), round_number, failures, skipped=result.skipped, seconds=result.seconds
+    )
 
 
 def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:

@@ -52,11 +52,13 @@ class RehearsalResult:
 
     Attributes:
         failures: A line for each subject of a criterion that does not hold.
+        skipped: Subject of each table to the number of rows that were there already.
         orphaned_tables: Tables of the target, folded, with rows whose parents are missing.
         seconds: Time that the stages took; None if one failed.
     """
 
     failures: tuple[str, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
     orphaned_tables: frozenset[str] = frozenset()
     seconds: float | None = None
 
@@ -112,8 +114,10 @@ class Rehearsal:
                 else:
                     failures = self._failures(stage)
         if failures:
-            return RehearsalResult(failures, self._orphaned_tables())
-        return RehearsalResult(seconds=sum(stage.seconds for stage in self._run.log.stages.values()))
+            return RehearsalResult(failures, orphaned_tables=self._orphaned_tables())
+        copied = self._run.transaction.copied_tables if self._run.transaction else ()
+        skipped = {table.mapping.subject: table.skipped for table in copied if table.skipped}
+        return RehearsalResult(skipped=skipped, seconds=sum(stage.seconds for stage in self._run.log.stages.values()))
 
     def _failures(self, stage: Stage) -> tuple[str, ...]:
         """Return a line for everything in a stage that does not hold."""

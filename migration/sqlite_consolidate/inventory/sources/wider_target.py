@@ -12,20 +12,32 @@ from sqlite_consolidate.inventory.sources.families import Family, find_families
 from sqlite_consolidate.inventory.sources.table_versions import fits_into
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from sqlite_consolidate.inventory.inventory import Inventory
 
 
-def find_wider_target(inventory: Inventory, target: Database) -> tuple[Database, str] | None:
+def find_wider_target(
+    inventory: Inventory, target: Database, asked: Collection[str] = ()
+) -> tuple[Database, str] | None:
     """Return a target with the columns of all files of its kind, and the reason.
 
     None is returned where the target has them, or where no pattern matches it. A run adds no column to a table of its
     target. Where no file has all columns, the target is a new file.
+
+    Args:
+        inventory: The inventory.
+        target: The target that was chosen.
+        asked: Files whose rows need a column that names their file.
     """
     kinds = find_families(inventory.root, inventory.entries, "")
     kind = next((each for each in kinds if target.file in each.files and len(each.files) > 1), None)
-    if kind is None or _has_columns(target, kind.database.tables):
+    if kind is None:
+        return None
+    if not {*kind.files}.isdisjoint(asked):
+        reason = f"no table of {kind.file} can name the file of a row"
+        return Database(new_file(inventory, kind), "empty", 0, ""), f"{reason}; the run creates it"
+    if _has_columns(target, kind.database.tables):
         return None
     wide = [entry.database for entry in kind.entries if _has_columns(entry.database, kind.database.tables)]
     if wide:

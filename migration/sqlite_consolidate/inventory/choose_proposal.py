@@ -1,0 +1,140 @@
+"""Choose between a plan that unites rows of files and one that tells the files apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.migration_stamps import MIGRATION_STAMPS
+from sqlite_consolidate.inventory.propose import propose_plan
+from sqlite_consolidate.inventory.refinement.refine import refine_proposal
+from sqlite_consolidate.inventory.sources.families import find_families
+from sqlite_consolidate.text import join_first_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+    from sqlite_consolidate.inventory.inspection import Database
+    from sqlite_consolidate.inventory.inventory import Inventory
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
+    from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
+    from sqlite_consolidate.inventory.sources.families import Family
+
+_QUESTION = (
+    "{tables} {has} rows with equal keys in several of these files. They are moved as different rows, as those of two "
+    "tenants are, and the column that `constants` fills tells them apart: change the code that reads them. If they are "
+    "the same rows, remove `constants` and the column from each [[table]], and state by `match` or `on_conflict` which "
+    "row stays."
+)
+
+
+_UNITED = (
+    "{tables} {has} rows with equal keys in several of these files, which are taken for the same rows. If each file "
+    "has its own, as each tenant has its users, add a column to their keys that names the file (`create` with "
+    '`constants = {{ file = "{{stem}}" }}`).'
+)
+
+
+def choose_proposal(
+    inventory: Inventory,
+    proposal: Proposal,
+    on_progress: Callable[[str], None],
+    stated: tuple[Database, str] | None = None,
+) -> RefinedProposal:
+    """Refine a proposal, or the one that tells files apart where that is better.
+
+    It is better where rows would be united, or tables kept apart for their keys.
+
+    Args:
+        inventory: The databases of the workspace.
+        proposal: The proposal without a column that names files.
+        on_progress: Called with the name of each step before it begins.
+        stated: The target that the operator has chosen, and the reason in one clause. None for the best one.
+
+    Raises:
+        ProblemError: A database is locked or busy.
+    """
+    refined = refine_proposal(inventory.root, proposal, on_progress)
+    kinds = [kind for kind in find_families(inventory.root, inventory.entries, "") if len(kind.files) > 1]
+    questions = {
+        file: _question(_QUESTION, tables)
+        for kind in kinds
+        if (tables := _colliding_tables(refined, kind))
+        for file in kind.files
+    }
+    other = propose_plan(inventory, stated, questions) if questions else None
+    if other is not None and any(source.constants for source in other.sources):
+        apart = refine_proposal(inventory.root, other, on_progress)
+        is_better = not apart.objections and not apart.unrehearsed_reason
+        if is_better and any(source.constants for source in apart.proposal.sources):
+            return apart
+    return _with_questions(refined, kinds)
+
+
+def _question(text: str, tables: list[str]) -> str:
+    return text.format(tables=join_first_names(tables), has="has" if len(tables) == 1 else "have")
+
+
+def _with_questions(refined: RefinedProposal, kinds: list[Family]) -> RefinedProposal:
+    """Return the proposal with a decision about each pattern of which rows are united."""
+    databases = {file: kind.database for kind in kinds for file in kind.files}
+    sources = []
+    for source in refined.proposal.sources:
+        database = databases.get(source.files[0]) if source.files else None
+        tables = _united_tables(refined, source, database) if database else []
+        added = (_question(_UNITED, tables),) if tables else ()
+        sources.append(replace(source, questions=(*source.questions, *added)))
+    return replace(refined, proposal=replace(refined.proposal, sources=tuple(sources)))
+
+
+def _colliding_tables(refined: RefinedProposal, kind: Family) -> list[str]:
+    """Return the tables of which rows have equal keys in several files.
+
+    They are tables whose rows would be united, and tables that are kept apart for that.
+    """
+    database, names = kind.database, set()
+    for source in refined.proposal.sources:
+        if not {*source.all_files}.isdisjoint(kind.files):
+            names |= {*source.undecided, *_united_tables(refined, source, database)}
+            names |= {each.name for each in source.maps if each.into != each.name and not each.follows}
+    folded_names = {folded(name) for name in names} - MIGRATION_STAMPS
+    return [table.name for table in database.tables if folded(table.name) in folded_names]
+
+
+def _united_tables(refined: RefinedProposal, source: ProposedSource, database: Database) -> list[str]:
+    """Return the tables of a source whose rows are there already.
+
+    Labels and bookkeeping do not count.
+    """
+    return [
+        each.name
+        for each in source.maps
+        if any(f"{file}:{each.name}" in refined.skipped for file in source.all_files)
+        and folded(each.name) not in MIGRATION_STAMPS
+        and not _is_label(database, each.name)
+    ]
+
+
+def _is_label(database: Database, name: str) -> bool:
+    """Return whether rows of a table say nothing but their name, such as those of tags.
+
+    They have no further column, and only link tables refer to them.
+    """
+    table = database.table(name)
+    if table is None:
+        return False
+    keys = {folded(column) for key in keys_of(table.table) for column, _ in key}
+    children = {
+        each.name for each in database.tables for key in each.table.foreign_keys if folded(key.parent) == folded(name)
+    }
+    links = {each.name for each in database.tables if _is_link(each.table)}
+    return {folded(column.name) for column in table.table.stored} == keys and bool(children) and children <= links
+
+
+def _is_link(table: Table) -> bool:
+    """Return whether the primary key of a table has only references, of more than one column."""
+    references = {folded(column) for key in table.foreign_keys for column in key.columns}
+    return len(table.primary_key) > 1 and {folded(column) for column in table.primary_key} <= references

@@ -1,0 +1,162 @@
+"""Add a column to the tables of a pattern that names the file of each row.
+
+Rows of different files can then have equal keys, as those of two tenants have.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation, table_declarations
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, computed_keys, read_schema
+from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
+from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
+from sqlite_consolidate.inventory.proposal import ProposedTable
+from sqlite_consolidate.inventory.sources.table_versions import create_text, find_users
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table
+    from sqlite_consolidate.inventory.proposal import ProposedSource
+    from sqlite_consolidate.inventory.sources.families import Family
+else:
+    from sqlite_consolidate.sqlite_library import sqlite3
+
+_NAMES = ("file", "source_file", "original_file")
+
+
+def add_file_column(
+    source: ProposedSource, family: Family, taken: set[str]
+) -> tuple[ProposedSource, tuple[ProposedTable, ...]] | None:
+    """Return a source that names the file of each row in a column, and the new tables.
+
+    None is returned where a table cannot have the column, or where rows of other databases come into it.
+
+    Args:
+        source: The source of a pattern.
+        family: Its files.
+        taken: Folded names of tables with rows of other databases.
+    """
+    database = family.database
+    moved = [(each, database.table(each.name)) for each in source.maps if not is_migration_stamp(each.name)]
+    tables = {folded(each.name): table.table for each, table in moved if table and table.table.kind == "table"}
+    known = {folded(column.name) for table in tables.values() for column in table.columns}
+    column = next((name for name in _NAMES if name not in known), "")
+    if source.obstacle or not column or taken & tables.keys():
+        return None
+    proposed: list[ProposedTable] = []
+    created: set[str] = set()  # a view reads several tables, and is created once
+    for name, table in tables.items():
+        wide = _with_column(table, column, tables)
+        users = find_users(name, [entry.database for entry in family.entries])
+        if wide is None or users is None:
+            return None
+        proposed.append(
+            ProposedTable(table.name, create_text(wide, [each for each in users if folded(each.name) not in created]))
+        )
+        created |= {folded(each.name) for each in users}
+    stems = {folded(PurePosixPath(file).stem) for file in family.files}
+    value = "{stem}" if len(stems) == len(family.files) else "{file}"
+    keys = "renumber" if any(each.has_integer_key for each, _ in moved) else ""
+    return replace(source, constants=((column, value),), keys=keys), tuple(proposed)
+
+
+def _with_column(table: Table, column: str, tables: Mapping[str, Table]) -> Table | None:
+    """Return a table with a further column, which is part of each key that is not renumbered.
+
+    Args:
+        table: The table.
+        column: Name of the column.
+        tables: All tables that get the column, by their folded names.
+    """
+    added = f"{quoted(column)} TEXT NOT NULL"
+    try:
+        with closing(open_memory()) as con:
+            if _wide_keys(table) or any(_refers_to_wide_key(key, tables) for key in table.foreign_keys):
+                for statement in _statements(table, column, added, tables):
+                    con.execute(statement)
+            else:
+                con.execute(table.sql)
+                con.execute(f"ALTER TABLE {quoted(table.name)} ADD COLUMN {added}")
+                for index in table.indexes:
+                    if index.sql:
+                        con.execute(index.sql)
+            wide = read_schema(con).tables[table.name]
+    except (sqlite3.Error, ValueError):  # such as a function that only its application has
+        return None
+    return wide
+
+
+def _statements(table: Table, column: str, added: str, tables: Mapping[str, Table]) -> Iterator[str]:
+    """Yield the statements that declare a table anew, with the column in its keys.
+
+    Raises:
+        ValueError: The table has a clause that this function does not write.
+    """
+    declared = table_declarations(table, Schema({}, (), ()))
+    if declared["generated"] or declared["ON CONFLICT"] or declared["DEFERRED"] or computed_keys(table):
+        raise ValueError(table.name)
+    clauses = [_definition(table, each.name) for each in table.columns]
+    clauses.append(added)
+    if table.primary_key and not table.alias:
+        further = () if _is_renumbered(table, table.primary_key) else (column,)
+        clauses.append(f"PRIMARY KEY ({identifier_list((*further, *table.primary_key))})")
+    unique = [index for index in table.indexes if index.unique and index.origin != "pk"]
+    keys = {index.name: identifier_list((column, *(name or "" for name, _, _ in index.terms))) for index in unique}
+    clauses += [f"UNIQUE ({keys[index.name]})" for index in unique if index.origin == "u"]
+    clauses += [_reference(key, column, tables) for key in table.foreign_keys]
+    clauses += [f"CHECK ({text})" for text in declared["CHECK"].values()]
+    options = [word for word, is_set in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_set]
+    yield f"CREATE TABLE {quoted(table.name)} ({', '.join(clauses)}) {', '.join(options)}".rstrip()
+    for index in table.indexes:
+        if index.sql and index.unique:
+            yield f"CREATE UNIQUE INDEX {quoted(index.name)} ON {quoted(table.name)} ({keys[index.name]})"
+        elif index.sql:
+            yield index.sql
+
+
+def _definition(table: Table, name: str) -> str:
+    column = next(each for each in table.columns if each.name == name)
+    collation = column_collation(table, name)
+    words = [quoted(name), column.type]
+    words += ["PRIMARY KEY" + " AUTOINCREMENT" * table.autoincrement] if name == table.alias else []
+    words += ["NOT NULL"] if column.notnull else []
+    words += [f"DEFAULT ({column.default})"] if column.default is not None else []
+    words += [f"COLLATE {collation}"] if collation != "binary" else []
+    return " ".join(word for word in words if word)
+
+
+def _reference(key: ForeignKey, column: str, tables: Mapping[str, Table]) -> str:
+    parent = tables.get(folded(key.parent))
+    to = key.to or (parent.primary_key if parent else ())
+    columns = key.columns
+    if _refers_to_wide_key(key, tables):
+        columns, to = (column, *columns), (column, *to)
+    parent_key = f"{quoted(key.parent)} ({identifier_list(to)})" if to else quoted(key.parent)
+    actions = f"ON UPDATE {key.on_update} ON DELETE {key.on_delete}"
+    return f"FOREIGN KEY ({identifier_list(columns)}) REFERENCES {parent_key} {actions}"
+
+
+def _refers_to_wide_key(key: ForeignKey, tables: Mapping[str, Table]) -> bool:
+    parent = tables.get(folded(key.parent))
+    return parent is not None and not _is_renumbered(parent, key.to or parent.primary_key)
+
+
+def _wide_keys(table: Table) -> list[tuple[str, ...]]:
+    """Return the keys of a table that get a further column."""
+    keys: Sequence[tuple[str, ...]] = [table.primary_key] if table.primary_key else []
+    keys = [*keys, *(tuple(name or "" for name, _, _ in index.terms) for index in table.indexes if index.unique)]
+    return [key for key in keys if not _is_renumbered(table, key)]
+
+
+def _is_renumbered(table: Table, key: tuple[str, ...]) -> bool:
+    """Return whether a key is the primary key and gets new values."""
+    is_primary = tuple(map(folded, key)) == tuple(map(folded, table.primary_key))
+    return is_primary and len(key) == 1 and column_affinity(table, key[0]) == "INTEGER"

@@ -1,0 +1,133 @@
+"""Test that rows with equal keys in several files of one kind stay apart by a column."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate import consolidate, load_plan
+from sqlite_consolidate.inventory.plan_writer import render_plan
+from tests.support.thorough import sampled
+from tests.support.workspaces.inventory_folder import proposal_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+USERS = (
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, active INT DEFAULT 1 CHECK (active < 2));"
+    "CREATE TABLE notes(id INTEGER PRIMARY KEY, login TEXT REFERENCES users(login), body TEXT);"
+    "CREATE UNIQUE INDEX bodies ON notes(body); CREATE INDEX logins ON notes(login);"
+    "INSERT INTO users(login) VALUES ('ada'), ('bob'), ('{0}'); INSERT INTO notes(login, body) VALUES ('bob', 'a note')"
+)
+TEXTS = "CREATE TABLE t(k TEXT PRIMARY KEY, v) WITHOUT ROWID; INSERT INTO t VALUES ('a', {0})"
+TAGS = (
+    "CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE); CREATE TABLE note(id INTEGER PRIMARY KEY, a);"
+    "CREATE TABLE note_tag(note INTEGER REFERENCES note(id), tag INTEGER REFERENCES tag(id), PRIMARY KEY (note, tag));"
+    "INSERT INTO tag VALUES (1, 'home'); INSERT INTO note VALUES (1, {0}); INSERT INTO note_tag VALUES (1, 1)"
+)
+MAIN = "CREATE TABLE m(a); INSERT INTO m VALUES (1), (2), (3); CREATE TABLE m2(a); INSERT INTO m2 VALUES (1);"
+MAIN += "CREATE TABLE m3(a); INSERT INTO m3 VALUES (1)"
+
+
+def files(sql: str, number: int = 3) -> dict[str, str]:
+    """Return databases of one schema, of which each has its number as a value."""
+    return {f"tenant_{place}": sql.format(place) for place in range(1, number + 1)}
+
+
+def test_equal_rows_of_tenants_stay_apart(tmp_path: Path) -> None:
+    """They are one decision, and the target is a new file.
+
+    Each note stays with the user of its tenant.
+    """
+    refined = proposal_of(tmp_path, **files(USERS))
+    file = tmp_path / "plan.toml"
+    file.write_text(render_plan(refined.proposal, "2026-11-28"), "utf-8")
+    [source] = refined.proposal.sources
+
+    assert (source.file, source.constants) == ("tenant_*.db", (("file", "{stem}"),))
+    assert (refined.objections, refined.proposal.decisions, len(source.questions)) == ((), 1, 1)
+    assert consolidate(load_plan(file), tmp_path).accepted
+    with closing(sqlite3.connect(tmp_path / "tenant.db")) as con:
+        users = con.execute("SELECT file, login, active FROM users ORDER BY id").fetchall()
+        notes = con.execute("SELECT file, login, body FROM notes JOIN users USING (file, login) ORDER BY 1").fetchall()
+        indexes = {name for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql > ''")}
+    tenants = {"1": "tenant_1", "2": "tenant_2", "3": "tenant_3"}
+    assert users == [(name, login, 1) for place, name in tenants.items() for login in ("ada", "bob", place)]
+    assert notes == [(name, "bob", "a note") for name in tenants.values()]
+    assert indexes == {"bodies", "logins"}
+
+
+@pytest.mark.parametrize("number", sampled([3, 25], 0))
+def test_different_rows_with_equal_texts_as_keys_stay_apart(tmp_path: Path, number: int) -> None:
+    """One pattern has all of them beside a target, with one decision."""
+    refined = proposal_of(tmp_path, main=MAIN, **files(TEXTS, number))
+
+    [source] = refined.proposal.sources
+    assert (refined.proposal.target, len(source.files), source.maps[0].into) == ("main.db", number, "t")
+    assert (source.constants, source.keys) == ((("file", "{stem}"),), "")
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+
+
+def test_grown_tenants_have_the_column_as_well(tmp_path: Path) -> None:
+    """The decision is the only one."""
+    grown = files(USERS)
+    grown["tenant_2"] += "; ALTER TABLE users ADD COLUMN phone TEXT"
+    grown["tenant_3"] += "; ALTER TABLE users ADD COLUMN language TEXT"
+    refined = proposal_of(tmp_path, main=MAIN, **grown)
+
+    [source] = refined.proposal.sources
+    with closing(sqlite3.connect(":memory:")) as con:
+        for table in refined.proposal.tables:
+            con.executescript(table.create)
+        columns = [name for (name,) in con.execute("SELECT name FROM pragma_table_info('users')")]
+    assert columns == ["id", "login", "active", "phone", "language", "file"]
+    assert (len(source.files), refined.objections, refined.proposal.decisions) == (3, (), 1)
+
+
+@pytest.mark.parametrize(("table", "column"), [("users", "source_file"), ("notes", "source_file")])
+def test_column_of_the_file_has_a_free_name(tmp_path: Path, table: str, column: str) -> None:
+    """A table has a column of the first name already, which means something else."""
+    databases = {name: f"{sql}; ALTER TABLE {table} ADD COLUMN File TEXT" for name, sql in files(USERS).items()}
+
+    [source] = proposal_of(tmp_path, main=MAIN, **databases).proposal.sources
+
+    assert source.constants == ((column, "{stem}"),)
+
+
+def test_files_of_one_name_are_told_apart_by_paths(tmp_path: Path) -> None:
+    """Their stems are equal."""
+    databases = {f"tenants/{place}/data": sql for place, sql in files(TEXTS).items()}
+    for name in databases:
+        (tmp_path / name).parent.mkdir(parents=True)
+
+    refined = proposal_of(tmp_path, main=MAIN, **databases)
+
+    [source] = refined.proposal.sources
+    assert (source.file, source.constants) == ("tenants/tenant_*/data.db", (("file", "{file}"),))
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+
+
+def test_labels_of_several_files_are_united_without_a_decision(tmp_path: Path) -> None:
+    """They say nothing but their name, and only link tables refer to them."""
+    refined = proposal_of(tmp_path, main=MAIN, **files(TAGS))
+
+    [source] = refined.proposal.sources
+    assert (source.constants, refined.objections, refined.proposal.decisions) == ((), (), 0)
+
+
+def test_rows_shared_with_the_target_need_no_column(tmp_path: Path) -> None:
+    """Its rows have no file that a column could name.
+
+    So the rows are united, which is a decision.
+    """
+    sql = "CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 'same'), ('{0}', 'b')"
+    refined = proposal_of(tmp_path, main=f"{MAIN}; {sql.format('m')}", **files(sql))
+
+    [source] = refined.proposal.sources
+    assert (refined.proposal.target, source.constants, len(source.questions)) == ("main.db", (), 1)
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
