@@ -119,10 +119,11 @@ def test_unedited_plan_of_a_failed_inventory_is_replaced(two: Workspace) -> None
     journal = two.root / "north.db-journal"
     failed = two.run("inventory", plugin=Before("only-looked", lambda _run: journal.write_bytes(b"left") and None))
     journal.unlink()
+    mistyped = two.run("inventory", target="suoth.db")
 
     ran = two.run("inventory", target="south.db")
 
-    assert (failed.exit, ran.exit) == (1, 0), ran.text
+    assert (failed.exit, mistyped.exit, ran.exit) == (1, 4, 0), ran.text
     assert 'target = "south.db"' in two.plan.read_text("utf-8")
     assert not (two.root / "consolidation.proposed.toml").exists()
     assert [finding.subject for finding in ran.findings if finding.id == "plan-replaced"] == [PLAN]

@@ -43,7 +43,7 @@ class InventoryRun(Pipeline):
         Args:
             request: Workspace, and the name of the plan.
             on_progress: Called with the name of each step before it begins.
-            proposed: Digest of the plan that the last run proposed, or empty.
+            proposed: Digest of the plan that the last inventory proposed, or empty.
         """
         super().__init__(request, on_progress)
         settings = request.settings
@@ -99,7 +99,7 @@ class InventoryRun(Pipeline):
         finally:
             self.log.extra["inventory"] = inventory_data(self.session)
         if self.session.is_replaced and written is not None:
-            text = "replaces the plan that the last run proposed. No byte of that was edited, and no run has used it."
+            text = "replaces the plan of the last inventory. No byte of that was edited, and no run has used it."
             self.log.note(Finding.of("plan-replaced", written.name, text))
         if written is not None:
             settings = replace(self.request.settings, plan=written)

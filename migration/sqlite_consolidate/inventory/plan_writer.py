@@ -45,13 +45,13 @@ def render_plan(proposal: Proposal, date: str, program: tuple[str, ...] = PYTEST
 def write_plan(text: str, wanted: Path, proposed: str = "") -> tuple[Path, bool]:
     """Write the text to ``wanted``, and the JSON Schema of plans beside it.
 
-    A file that exists is not overwritten, unless it has every byte of the plan that the last run proposed. The next
-    free name is used instead.
+    A file that exists is not overwritten, unless it has every byte of the plan that the last inventory proposed. The
+    next free name is used instead.
 
     Args:
         text: The plan.
         wanted: The file.
-        proposed: Digest of the plan that the last run proposed, or empty.
+        proposed: Digest of the plan that the last inventory proposed, or empty.
 
     Returns:
         The file, and whether it replaces that plan. The file is ``wanted``, ``consolidation.proposed.toml``,

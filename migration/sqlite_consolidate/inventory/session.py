@@ -52,10 +52,10 @@ class InventorySession:
         program: Words by which the operator started the inventory.
         limits: Limits of time and size, and the progress of reading.
         target: The database that the operator names as target, or None.
-        proposed: Digest of the plan that the last run proposed, or empty.
+        proposed: Digest of the plan that the last inventory proposed, or empty.
         planned_target: The target of another plan that is there, or empty.
         written: The plan file that was written; None before that, and where there is nothing to propose.
-        is_replaced: Whether that plan replaces the one that the last run proposed.
+        is_replaced: Whether that plan replaces the one that the last inventory proposed.
         written_files: Names of all files that were written.
     """
 

@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 from dataclasses import fields
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, get_args
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
@@ -72,20 +73,22 @@ def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
 
 
 def proposed_plan(reports: Path, attempts: Sequence[Attempt]) -> str:
-    """Return the digest of the plan that the last run proposed.
+    """Return the digest of the plan that the last inventory with a plan proposed.
 
-    It is empty if the last run proposed none. The plan of an earlier inventory does not count, because a later run can
-    have used it.
+    It is empty if there is none, or if a run of another kind came later, because that can have used the plan.
 
     Args:
         reports: Folder with one folder per run.
         attempts: The earlier runs on the workspace, oldest first.
     """
-    last = attempts[-1] if attempts else None
-    if last is None or last.mode is not Mode.INVENTORY or not last.report:
-        return ""
+    inventories = takewhile(lambda attempt: attempt.mode is Mode.INVENTORY, reversed(attempts))
+    return next(filter(None, (_plan_digest(reports / attempt.report / EVIDENCE) for attempt in inventories)), "")
+
+
+def _plan_digest(evidence: Path) -> str:
+    """Return the digest of the plan of a run, or an empty text if the run has none."""
     try:
-        return str(json.loads(read_regular(reports / last.report / EVIDENCE))["plan"]["sha256"])
+        return str(json.loads(read_regular(evidence))["plan"]["sha256"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return ""
 
