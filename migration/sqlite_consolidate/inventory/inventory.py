@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from sqlite_consolidate.inventory.inspection import Database, inspect_file
 from sqlite_consolidate.inventory.selection.roles import Role, classify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
@@ -198,10 +198,12 @@ def _entries(
     for holder in held:
         by_holder[holder.file.relative_to(root).as_posix()].append(holder)
     open_patterns = [mention for mention in scanned if mention.kind == "open pattern"]
+    alike = Counter(database.file.rpartition("/")[2] for database in databases)
+    named = {name: mentions for name, mentions in by_name.items() if alike[name] == 1}
     return tuple(
         Entry(
             database,
-            *classify(database, twins.get(database.file, ""), files),
+            *_role(database, twins.get(database.file, ""), files, named),
             twins.get(database.file, ""),
             tuple(by_name[database.file.rpartition("/")[2]]),
             tuple(by_holder[database.file]),
@@ -209,3 +211,21 @@ def _entries(
         )
         for database in databases
     )
+
+
+def _role(
+    database: Database, twin: str, files: frozenset[str], named: Mapping[str, Sequence[Mention]]
+) -> tuple[Role, str]:
+    """Return the role of a database and the reason, with a place in code that opens a backup.
+
+    Args:
+        database: The database.
+        twin: File of the database whose content it has, or empty.
+        files: Every database of the workspace.
+        named: Name of a file that no other database has, to the places that have it.
+    """
+    role, reason = classify(database, twin, files)
+    mentions = named.get(database.file.rpartition("/")[2], ())
+    if role == "backup" and mentions:
+        reason += f", but the code names it ({mentions[0].file}:{mentions[0].line})"
+    return role, reason

@@ -99,6 +99,22 @@ def test_conflicted_copy_is_a_source_with_a_decision(tmp_path: Path) -> None:
     assert [(source.file, len(source.decide)) for source in proposal.sources] == [("notes (conflicted copy).db", 1)]
 
 
+def test_reason_for_a_backup_has_its_place_in_code(tmp_path: Path) -> None:
+    """A place with the name of two files says nothing about the backup."""
+    (tmp_path / "old").mkdir()
+    for name in ("main.db", "old/main.db", "old/visits.db"):
+        execute(tmp_path / name, f"CREATE TABLE t(a); INSERT INTO t VALUES ('{name}')")
+    (tmp_path / "store.py").write_text('A = "main.db"\nB = "old/visits.db"\n')
+
+    entries = {entry.file: entry for entry in take_inventory(tmp_path, lambda _words: None).entries}
+
+    assert {file: entry.role for file, entry in entries.items() if file != "main.db"} == {
+        "old/main.db": "backup",
+        "old/visits.db": "backup",
+    }
+    assert ["store.py" in entries[f"old/{name}.db"].role_reason for name in ("main", "visits")] == [False, True]
+
+
 def test_conflicted_copy_follows_its_original(tmp_path: Path) -> None:
     """The original gives the tables their names, although its file comes later."""
     sql = "CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT); INSERT INTO note VALUES (1, '{}')"
