@@ -49,7 +49,7 @@ def test_too_many_files_leave_every_database_unread(bench: Bench) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
         inspected = inspect_databases(plan, bench.root, bench.resources)
         assert [problem.id for problem in inspected.problems] == ["too-many-files"]
-        assert inspected.unread.keys() == {TARGET, "a.db"}
+        assert inspected.unread == {TARGET: "too many files", "a.db": "too many files"}
         assert inspected.databases == []
 
     assert run_in_child(inspect_under_limits) == 0

@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.checks.disk_space import DiskSpaceNeeded
 from sqlite_consolidate.engine.content.table_differences import differences_or_note
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
+from sqlite_consolidate.plan.patterns import expand
 from sqlite_consolidate.problem import Problem, ProblemError
 from tests.support.databases import TARGET, Bench, source, table, whole_source
 from tests.support.workspaces.consolidated_by_hand import consolidated
@@ -355,12 +356,21 @@ def test_absent_source_has_this_sentence(bench: Bench) -> None:
     assert finding.text == "absent, and optional in the plan; nothing is moved from it."
 
 
-def test_other_number_of_rows_has_this_sentence(bench: Bench) -> None:
-    """The plan states the number that it expects."""
-    bench.database("a.db", "CREATE TABLE t(n)", "INSERT INTO t VALUES(1)")
+@pytest.mark.parametrize(
+    ("files", "pattern", "sentence"),
+    [
+        (1, "0.db", "0.db:t: the plan expects 3 rows, the source has 1."),
+        (2, "*.db", "*.db:t: the plan expects 3 rows, its 2 files have 2."),
+    ],
+)
+def test_other_number_of_rows_has_this_sentence(bench: Bench, files: int, pattern: str, sentence: str) -> None:
+    """The rows of all files of a pattern are counted together."""
+    names = [bench.database(f"{n}.db", "CREATE TABLE t(n)", f"INSERT INTO t VALUES({n})").name for n in range(files)]
+    plan = expand(
+        bench.plan(Source(name="s", file=pattern, tables=[TableMap(name="t", rows=3)])), lambda _pattern: names
+    )
 
-    [problem] = bench.problems(source("a.db", TableMap(name="t", rows=2)))
-    assert problem == (
-        "rows-as-stated: a.db:t: the plan expects 2 rows, the source has 1. Find out why, and correct the key rows in"
-        " the plan. [other-count]"
+    [problem] = [each for each in bench.survey_of(plan).problems if each.id == "other-count"]
+    assert f"{problem.criterion}: {problem}" == (
+        f"rows-as-stated: {sentence} Find out why, and correct the key rows in the plan. [other-count]"
     )

@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.sqlite.connections import Connection, limits_of, 
 from sqlite_consolidate.engine.sqlite.limits import PROGRESS_ROWS, Limits
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.plan.loader import load
-from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, plan_of
+from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, execute, plan_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -70,7 +70,8 @@ def test_survey_leaves_next_its_time(tmp_path: Path) -> None:
 
 
 def test_connections_of_a_survey_carry_its_limits(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several checks let SQLite compile triggers in memory."""
+    """Several checks let SQLite compile triggers and other declarations in memory."""
+    execute(workspace.root / "main.db", "CREATE TABLE tags(task TEXT REFERENCES tasks(id), tag TEXT NOT NULL)")
     limits, carried = Limits(), list[Limits]()
 
     def carry(con: Connection, given: Limits) -> None:
