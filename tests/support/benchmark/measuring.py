@@ -35,16 +35,23 @@ class Measured:
     peak: float
 
 
-def measured(command: Sequence[str], folder: Path) -> Measured:
+def measured(command: Sequence[str], folder: Path, scratch: Path | None = None) -> Measured:
     """Run a command in a folder and measure it. No process is left running.
+
+    Args:
+        command: The command.
+        folder: Its working directory.
+        scratch: Folder of its output and its temporary files. The parent of the working directory if it is None.
 
     Raises:
         RuntimeError: The command failed; its output is the message.
     """
     # As on a user's machine: modules are compiled once, not at each start.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    scratch = scratch or folder.parent
+    environment["TMPDIR"] = str(scratch)  # all files of a measure are in one file system
     before, began, peak = _children(), time.monotonic(), 0
-    with (folder.parent / "output.txt").open("w+b") as output:
+    with (scratch / "output.txt").open("w+b") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env=environment)
         while process.poll() is None:
             peak = max(peak, _memory(process.pid))

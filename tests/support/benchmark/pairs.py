@@ -106,7 +106,7 @@ class Pairs:
             options = [f"--workspace={root}", f"--reports={self.folder / 'reports'}", "-p", "no:cacheprovider"]
             # Other plugins that are installed here are no part of the tool.
             options += ["-p", "no:hypothesispytest", "-p", "no:xdist"]
-            return measured([sys.executable, "-m", "pytest", "-m", verb, *options], REPOSITORY)
+            return measured([sys.executable, "-m", "pytest", "-m", verb, *options], REPOSITORY, self.folder)
 
     def sample_by_hand(self, built: Path) -> Measured:
         """Consolidate a copy of the sample by hand, without running the applications."""
