@@ -147,6 +147,27 @@ def test_new_numbers_of_chosen_rows_are_compared(bench: Bench) -> None:
     assert failed_subjects(references_kept(moved.compared)) == ["target: notes (customer) -> customers"]
 
 
+def test_references_of_an_index_are_not_sorted(bench: Bench) -> None:
+    """SQLite may sort in memory, and the number of keys has no limit."""
+    notes = "CREATE TABLE notes(id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers(id))"
+    tables = (CUSTOMERS, notes, "CREATE INDEX notes_customer ON notes(customer)")
+    bench.database(TARGET, *tables, "INSERT INTO customers VALUES (2, 'Bob', 'bob')")
+    bench.database(
+        "b.db", *tables, "INSERT INTO customers VALUES (1, 'Xaver', 'XAV')", "INSERT INTO notes VALUES (1, 1)"
+    )
+    moved = bench.copied(source("b.db", "customers", "notes").model_copy(update={"keys_": "renumber"}))
+    statements: list[str] = []
+
+    moved.con.set_trace_callback(statements.append)
+    assert failed_subjects(references_kept(moved.compared)) == []
+    moved.con.set_trace_callback(None)
+
+    grouping = [statement for statement in statements if "GROUP BY" in statement]
+    plans = [row[3] for each in grouping for row in moved.con.execute(f"EXPLAIN QUERY PLAN {each}")]
+    assert any("COVERING INDEX notes_customer" in plan for plan in plans)
+    assert not any("TEMP B-TREE" in plan for plan in plans)
+
+
 STOCK = (
     "CREATE TABLE prod(id INTEGER PRIMARY KEY, ean TEXT UNIQUE, sku TEXT UNIQUE, n INTEGER)",
     "CREATE TABLE stock(id INTEGER PRIMARY KEY, sku TEXT REFERENCES prod(sku), n INTEGER)",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.merge.rows.key_shift import KeyShift
 from sqlite_consolidate.engine.merge.rows.newer_rows import are_comparable
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
@@ -237,12 +238,17 @@ def _referenced_keys(reference: Reference, source: str, kept: str) -> str:
     shifted = [place for place, column in enumerate(reference.columns) if folded(column) in moved]
     arriving = [child.arriving(reference.columns[place], source) for place in shifted]
     columns += [f"{value} AS a{place}" for place, value in zip(shifted, arriving, strict=True)]
+    # A value that alone determines what arrives needs no second term, for which SQLite would sort all keys in memory.
+    determined = [
+        isinstance(child.shifts.get(name), KeyShift) and name not in child.lookups
+        for name in (folded(reference.columns[place]) for place in shifted)
+    ]
     # A column without affinity can hold 1 and 1.0, which are one key of a number and two keys of a text.
     untyped = [c for c in reference.columns if column_affinity(table, c) == "BLOB"]
     grouping = [
         *(str(place) for place in range(1, len(values) + 1)),
         *(f"typeof(s.{quoted(c)})" for c in untyped),
-        *arriving,
+        *(value for value, is_determined in zip(arriving, determined, strict=True) if not is_determined),
     ]
     referring = values[: len(reference.parent.columns)] if reference.parent else values
     conditions = [*(f"{value} IS NOT NULL" for value in referring), *([f"({kept})"] if kept else [])]
