@@ -39,6 +39,7 @@ LEVELS: dict[str, Level] = {
     "further-column": "note",
     "file-appeared": "attention",
     "file-left": "note",
+    "file-unnamed": "attention",
     "file-vanished": "attention",
     "hot-journal-rolled-back": "attention",
     "id-unfollowed": "attention",

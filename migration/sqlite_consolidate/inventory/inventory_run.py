@@ -101,6 +101,7 @@ class InventoryRun(Pipeline):
         if self.session.is_replaced and written is not None:
             text = "replaces the plan of the last inventory. No byte of that was edited, and no run has used it."
             self.log.note(Finding.of("plan-replaced", written.name, text))
+        self.log.note(*self.session.findings)
         if written is not None:
             settings = replace(self.request.settings, plan=written)
             self.request = replace(

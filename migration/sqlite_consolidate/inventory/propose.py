@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave
+from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables
 from sqlite_consolidate.inventory.refinement.counters import find_counters
 from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, rebuild_over_shared
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together
@@ -161,6 +162,9 @@ def _with_question(proposal: SourceProposal, inventory: Inventory, target: str) 
     """
     source = proposal.source(_notes(proposal.family), _questions(inventory, proposal.family, target))
     source = replace(source, leaves=(*source.leaves, *map(_left_of_pattern, proposal.family.exceptions)))
+    if source.files:
+        databases = [entry.database for entry in proposal.family.entries]
+        source = replace(source, unnamed=find_unnamed_tables(inventory.root, databases))
     if reason := _reason_of_copy(proposal.family):
         return replace(source, obstacle=f"{reason}.", version=_CONFLICTED.format(reason=reason))
     return source

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.run.request import PYTEST
 from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.inventory.choose_proposal import choose_proposal
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
 from sqlite_consolidate.inventory.plan_writer import SCHEMA, render_plan, write_plan
@@ -148,6 +149,18 @@ class InventorySession:
         except EXPECTED_ERRORS as error:
             reason = f"not rehearsed: {one_line(failure_message(error))}"
             return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Return a finding for each pattern whose rows do not tell from which file they come."""
+        sources = self.refined.proposal.sources if self.refined else ()
+        return [
+            Finding.of(
+                "file-unnamed", each.file, f"no column of {join_first_names(each.unnamed)} names the file of a row."
+            )
+            for each in sources
+            if each.unnamed and not each.constants
+        ]
 
     @property
     def decisions(self) -> int:

@@ -1,0 +1,68 @@
+"""Test that an inventory tells whether the rows of a pattern name their file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.inventory.session import InventorySession
+from tests.support.workspaces.whole_run import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAIN = "CREATE TABLE m(a); INSERT INTO m VALUES (1), (2), (3); CREATE TABLE m2(a); INSERT INTO m2 VALUES (1);"
+MAIN += "CREATE TABLE m3(a); INSERT INTO m3 VALUES (1)"
+EVENTS = "CREATE TABLE event(id INTEGER PRIMARY KEY, {0}); INSERT INTO event VALUES ({1}1, {2}), ({1}2, {3});"
+LINES = "CREATE TABLE line(id INTEGER PRIMARY KEY, event INTEGER REFERENCES event(id));"
+LINES += "INSERT INTO line VALUES ({0}1, {0}1), ({0}2, {0}1)"
+
+
+def findings(root: Path, *databases: str) -> tuple[list[tuple[str, str]], int, str]:
+    """Return the findings of an inventory, the number of decisions, and the plan."""
+    for number, sql in enumerate((MAIN, *databases)):
+        execute(root / (f"x{number}.db" if number else "main.db"), sql)
+    session = InventorySession(root, root / "plan.toml", lambda _words: None)
+    session.inspect_workspace()
+    written = session.write_plan()
+    assert written is not None
+    return [(each.id, each.subject) for each in session.findings], session.decisions, written.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("columns", "first", "last"),
+    [("line TEXT", "'a'", "'b{0}'"), ("at TEXT", "'2025-01-01'", "'2025-0{0}-02'")],
+)
+def test_rows_without_their_file_are_a_finding(tmp_path: Path, columns: str, first: str, last: str) -> None:
+    """They are distinct, so the plan has no decision.
+
+    A time does not help if the files have it in common.
+    """
+    databases = [EVENTS.format(columns, number, first, last.format(number)) for number in (1, 2, 3)]
+
+    noted, decisions, text = findings(tmp_path, *databases)
+
+    assert (noted, decisions) == ([("file-unnamed", "x*.db")], 0)
+    assert "# constants = " in text
+
+
+@pytest.mark.parametrize(
+    ("columns", "first", "last"),
+    [
+        ("at TEXT", "'2025-0{0}-01'", "'2025-0{0}-02'"),
+        ("shop TEXT", "'shop {0}'", "'shop {0}'"),
+        ("created DATETIME", "{0}001", "{0}002"),
+    ],
+)
+def test_rows_that_name_their_file_need_no_column(tmp_path: Path, columns: str, first: str, last: str) -> None:
+    """A month or a shop does, and children have the file of their parents."""
+    databases = [
+        EVENTS.format(columns, number, first.format(number), last.format(number)) + LINES.format(number)
+        for number in (1, 2, 3)
+    ]
+
+    noted, decisions, text = findings(tmp_path, *databases)
+
+    assert (noted, decisions) == ([], 0)
+    assert "constants" not in text
