@@ -62,6 +62,17 @@ def test_rows_with_a_later_column_stay_apart(tmp_path: Path) -> None:
     assert (again.objections, again.proposal.decisions) == ((), 0)
 
 
+def test_reason_to_keep_apart_names_its_subject(tmp_path: Path) -> None:
+    """The value of a later column is computed, so that no row can get it later."""
+    column = ", made TEXT NOT NULL DEFAULT (datetime('now'))"
+    refined = proposal_of(tmp_path, main=OTHER + FIRST.format(column, 1, "Ada"), old=FIRST.format("", 2, "Bob"))
+
+    [source] = refined.proposal.sources
+    assert source.maps[0].into == "old_users"
+    assert source.maps[0].apart.partition(" ")[0] == "old.db:users:"
+    assert source.decide[0].partition(" ")[0] == "old.db:users:"
+
+
 def test_source_with_all_columns_is_first(tmp_path: Path) -> None:
     """It determines the table, which the target does not have."""
     versions = {"a": ("", 1), "b": (", phone TEXT", 2)}

@@ -173,9 +173,9 @@ def withdraw_new_keys(proposal: Proposal, problems: Iterable[Problem]) -> Propos
     }
     for source in proposal.sources:
         facts = [against[key] for each in source.maps if (key := _subject(source, each, against))]
-        meets = any(each.new_keys(source.keys) and folded(each.into) in shared for each in source.maps)
-        withdrawn = source.keys and (facts or meets)
-        sources.append(_keeping_keys(source, (facts or ["Other sources keep their keys."])[0]) if withdrawn else source)
+        meeting = [each.name for each in source.maps if each.new_keys(source.keys) and folded(each.into) in shared]
+        facts += [f"Another source of {join_first_names(meeting)} keeps its keys."] if meeting else []
+        sources.append(_keeping_keys(source, facts[0]) if source.keys and facts else source)
     return replace(proposal, sources=tuple(sources))
 
 

@@ -238,9 +238,9 @@ def _corrected_map(
             return replace(table_map, rowids="renumber")
         if not table_map.refers:
             return table_map.following_rowids
-    reason = f"{table_map.collision} Not all of these rows are identical." if table_map.collision else problem.what
-    if problem.criterion in _FIXED_BY_KEEPING_APART:
-        reason = f"{problem.subject}: {problem.what}"
+    reason = f"{problem.subject}: {problem.what}"
+    if table_map.collision and problem.criterion not in _FIXED_BY_KEEPING_APART:
+        reason = f"{table_map.collision} Not all of these rows are identical."
     return keep_separate(table_map, source.name, source.obstacle or reason)
 
 
@@ -261,13 +261,13 @@ def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:
     by_map: dict[tuple[str, str], list[str]] = {}
     above = []
     for problem in problems:
-        text = f"{problem.what} {problem.hint}"
+        text = f"{problem.subject}: {problem.what} {problem.hint}"
         if problem.subject in undecided and problem.criterion == "keys-free":
             continue  # the plan has one decision for all of them
         if problem.subject in maps:
             by_map.setdefault(maps[problem.subject], []).append(text)
         else:
-            above.append(f"{problem.subject}: {text}")
+            above.append(text)
     sources = [
         replace(
             source,
