@@ -9,8 +9,10 @@ import pytest
 
 from sqlite_consolidate import consolidate, load_plan
 from sqlite_consolidate.inventory.plan_writer import render_plan
+from sqlite_consolidate.inventory.session import InventorySession
 from tests.support.thorough import sampled
 from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     import sqlite3
@@ -131,3 +133,18 @@ def test_rows_shared_with_the_target_need_no_column(tmp_path: Path) -> None:
     [source] = refined.proposal.sources
     assert (refined.proposal.target, source.constants, len(source.questions)) == ("main.db", (), 1)
     assert (refined.objections, refined.proposal.decisions) == ((), 1)
+
+
+def test_named_target_of_the_kind_has_no_column(tmp_path: Path) -> None:
+    """The operator has chosen it, so the rows that are united are a decision."""
+    sql = "CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 'same'), ('{0}', 'b')"
+    for name, text in files(sql, 4).items():
+        execute(tmp_path / f"{name}.db", text)
+    session = InventorySession(tmp_path, tmp_path / "plan.toml", lambda _words: None, target="tenant_2.db")
+    session.inspect_workspace()
+    session.write_plan()
+
+    assert session.refined is not None
+    [source] = session.refined.proposal.sources
+    assert (session.refined.proposal.target, source.constants) == ("tenant_2.db", ())
+    assert (len(source.questions), session.decisions, session.refined.objections) == (1, 1, ())
