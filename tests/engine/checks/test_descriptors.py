@@ -10,7 +10,9 @@ import pytest
 from sqlite_consolidate.engine.checks.open_files import find_descriptor_problem
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import KEPT_READERS
+from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import KEPT_READERS, DescriptorLock
+from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
+from sqlite_consolidate.plan.model import Source, TableMap
 from sqlite_consolidate.plan.patterns import expand
 from tests.support.databases import TARGET, Bench, source
 from tests.support.processes import run_in_child
@@ -64,3 +66,15 @@ def test_each_database_has_the_limits_of_the_run(bench: Bench) -> None:
     inspected = inspect_databases(bench.plan(source("a.db", "t")), bench.root, bench.resources, limits)
 
     assert [database.write_lock.limits is limits for database in inspected.databases] == [True, True]
+
+
+def test_only_files_of_a_pattern_share_connections(bench: Bench) -> None:
+    """A database of its own keeps its connection, and SQLite holds its lock."""
+    for file in ("a.db", "b.db"):
+        bench.database(file, "CREATE TABLE t(v)")
+    pattern = Source(name="many", file="b*.db", tables=[TableMap(name="t")])
+
+    inspected = bench.survey_of(expand(bench.plan(source("a.db", "t"), pattern), lambda _pattern: ["b.db"]))
+
+    locks = {database.file: type(database.write_lock) for database in inspected.sources.values()}
+    assert locks == {"a.db": WriteLock, "b.db": DescriptorLock}

@@ -374,3 +374,14 @@ def test_other_number_of_rows_has_this_sentence(bench: Bench, files: int, patter
     assert f"{problem.criterion}: {problem}" == (
         f"rows-as-stated: {sentence} Find out why, and correct the key rows in the plan. [other-count]"
     )
+
+
+def test_create_that_sqlite_refuses_has_this_sentence(bench: Bench) -> None:
+    """The plan declares a column twice."""
+    bench.database("a.db", "CREATE TABLE t(n)")
+
+    [problem] = bench.problems(source("a.db", TableMap(name="t", create="CREATE TABLE t(n, n)")))
+    assert problem == (
+        "sources-readable: a.db:t: cannot be read (duplicate column name: n). Correct the plan, or repair the file."
+        " [unreadable]"
+    )
