@@ -326,9 +326,9 @@ def test_existing_required_table_gets_its_missing_index(bench: Bench) -> None:
     bench.database(TARGET, "CREATE TABLE runs(n, m)")
     bench.database("a.db", TASKS)
 
-    target_schema = bench.target_schema(
+    target_schema = bench.survey(
         source("a.db", "tasks"), required={"runs": "CREATE TABLE runs(n); CREATE INDEX by_n ON runs(n)"}
-    )
+    ).target_schema
 
     assert planned_objects(target_schema) == [("table", "tasks"), ("index", "by_n")]
     assert [finding.id for finding in target_schema.findings] == ["table-as-it-was"]
