@@ -79,8 +79,9 @@ def test_folder_that_a_link_leads_outside_is_refused(root: Path, folder: str) ->
     assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("outside", folder)]
     assert bytes_below(root.parent) == before
 
+
+def test_reports_may_be_named_by_a_parent_folder(root: Path) -> None:
     """Its real path is in the workspace, so its link is refused like any other."""
-    """The path ``other/../workspace/reports`` names a folder of the workspace as well, so its link is refused."""
     (root / "reports").symlink_to(root.parent)
     stated = root.parent / "other" / ".." / root.name / "reports"
 
