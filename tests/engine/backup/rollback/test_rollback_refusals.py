@@ -291,7 +291,8 @@ def test_edited_manifest_is_refused(root: Path, key: str) -> None:
     path.write_text(json.dumps(document))
 
     problems = [("bad-manifest", f"{SET_NAME}/manifest.json")]
-    refused(root, *problems, *[DAMAGED] * (key == "sha256"))
+    text = refused(root, *problems, *[DAMAGED] * (key == "sha256"))
+    assert "manifest.json: has changed since it was sealed." in text
 
 
 def test_ledger_without_one_of_its_lines_is_refused(root: Path) -> None:
@@ -301,6 +302,8 @@ def test_ledger_without_one_of_its_lines_is_refused(root: Path) -> None:
     ledger.path.write_text("".join(line for line in lines if "app/notes.py" not in line))
 
     refused(root, ("bad-ledger", f"{SET_NAME}/ledger.jsonl"))
+    shutil.copy(root / SET / "code/001-notes.py", root / "app/notes.py")
+    assert roll_back(root, root / SET).holds
 
 
 @pytest.mark.parametrize("key", ["code", "archive"])
@@ -316,7 +319,8 @@ def test_manifest_without_a_file_of_the_ledger_is_refused(root: Path, key: str) 
     path.write_text(json.dumps(document))
     ledger.path.write_text(ledger.path.read_text().replace(sealed, digest_file(path)))
 
-    refused(root, ("bad-ledger", f"{SET_NAME}/ledger.jsonl"))
+    text = refused(root, ("bad-ledger", f"{SET_NAME}/ledger.jsonl"))
+    assert f"names {'app/tasks.py' if key == 'code' else 'logs/'}" in text
 
 
 def test_folder_that_is_missing_is_refused(root: Path) -> None:
@@ -340,18 +344,19 @@ def test_disk_with_too_little_space_is_refused(root: Path, file: str) -> None:
     assert not Ledger(root / SET).has("putting-back")
 
 
-def test_disk_too_full_for_a_changed_target_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run has created the target, and rows were added to it since."""
+def test_changed_target_needs_space_and_a_writable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows were added to the target that the run has created, so a copy is kept."""
     root = build_two_sources(tmp_path / "workspace", target=False)
     consolidated(root)
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('later')")
     usage, size = shutil.disk_usage(root), (root / "workspace.db").stat().st_size
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage._replace(free=size - 1))
+    monkeypatch.setattr(os, "access", lambda folder, _mode: folder != root)
 
     with pytest.raises(ProblemError) as caught:
         roll_back(root, root / SET, change=ArchiveChange.REFUSED)
 
-    assert caught.value.ids == ("no-space",)
+    assert caught.value.ids == ("read-only", "no-space")
     assert (root / "workspace.db").is_file()
 
 
