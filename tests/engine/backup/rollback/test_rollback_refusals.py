@@ -292,7 +292,7 @@ def test_edited_manifest_is_refused(root: Path, key: str) -> None:
 
     problems = [("bad-manifest", f"{SET_NAME}/manifest.json")]
     text = refused(root, *problems, *[DAMAGED] * (key == "sha256"))
-    assert "manifest.json: has changed since it was sealed." in text
+    assert "sealed" in text
 
 
 def test_ledger_without_one_of_its_lines_is_refused(root: Path) -> None:
