@@ -1,7 +1,7 @@
 """Show that the keys of several databases are apart, without a look at each of them.
 
 The rowids of one table differ, and the run adds one number to all of them. So keys cannot repeat where the least and
-the largest of one database are all below or all above those of the others. SQLite finds these two at once.
+the largest of one database are all below or all above those of the others. A table has both at its ends.
 """
 
 from __future__ import annotations
