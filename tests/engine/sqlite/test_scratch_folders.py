@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 from typing import TYPE_CHECKING
@@ -29,6 +30,12 @@ def _die_in_a_folder() -> None:
         (folder / "rows.db").write_bytes(b"rows")
         (folder / "closed").mkdir(mode=0o500)
         die()
+
+
+def _use_a_folder() -> None:
+    with scratch_folder("rows") as folder:
+        for number in range(20):
+            (folder / f"folder {number}").mkdir()
 
 
 def test_folder_is_private_and_deleted(temporary: Path) -> None:
@@ -60,6 +67,18 @@ def test_interrupted_deletion_is_ended_by_the_next(temporary: Path, monkeypatch:
         killing.setattr(tempfile.TemporaryDirectory, "__exit__", lambda *_: die())
         assert run_in_child(remove_abandoned_folders) == -signal.SIGKILL
     assert len(list(temporary.rglob("rows.db"))) == 1
+
+    remove_abandoned_folders()
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_lock_outlives_the_files(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is killed while it deletes its own folder."""
+    with monkeypatch.context() as killing:
+        killing.setattr(os, "rmdir", lambda *_, **__: die())
+        assert run_in_child(_use_a_folder) == -signal.SIGKILL
+    assert len(list(temporary.rglob("lock"))) == 1
 
     remove_abandoned_folders()
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PREFIX, _LOCK, _FILES = "consolidate-", "lock", "files"
+_PREFIX, _LOCK, _FILES = "consolidate-", "lock", "files-"
 
 
 @contextmanager
@@ -31,9 +31,9 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{purpose}-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         descriptor = _lock(folder)
-        try:
-            (folder / _FILES).mkdir(mode=0o700)
-            yield folder / _FILES
+        try:  # the lock is the last to go, because the next run looks for it
+            with tempfile.TemporaryDirectory(prefix=_FILES, dir=folder, ignore_cleanup_errors=True) as files:
+                yield Path(files)
         finally:
             os.close(descriptor)
 
