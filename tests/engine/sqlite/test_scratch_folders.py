@@ -95,13 +95,15 @@ def test_folder_in_use_stays() -> None:
 
 
 def test_folder_of_another_program_stays(temporary: Path) -> None:
-    """It has no lock file, or is a link."""
-    unlocked, linked, link = (temporary / name for name in ("consolidate-notes", "notes", "consolidate-link"))
-    for folder, file in ((unlocked, "rows.db"), (linked, "lock")):
+    """It has no lock file, or others beside it, or is a link."""
+    unlocked, locked, linked = (temporary / name for name in ("consolidate-notes", "consolidate-lists", "notes"))
+    for folder, files in ((unlocked, ["rows.db"]), (locked, ["lock", "rows.db"]), (linked, ["lock"])):
         folder.mkdir()
-        (folder / file).touch()
-    link.symlink_to(linked)
+        for file in files:
+            (folder / file).touch()
+    (temporary / "consolidate-link").symlink_to(linked)
+    before = sorted(temporary.rglob("*"))
 
     remove_abandoned_folders()
 
-    assert sorted(temporary.rglob("*")) == sorted([unlocked, unlocked / "rows.db", linked, linked / "lock", link])
+    assert sorted(temporary.rglob("*")) == before

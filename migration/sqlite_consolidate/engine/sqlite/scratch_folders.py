@@ -62,11 +62,15 @@ def _lock(folder: Path) -> int:
 def _remove_abandoned(folder: Path) -> None:
     """Delete a folder by way of a new one, so that the next run ends what is interrupted here.
 
+    A folder with other names in it is that of another program.
+
     Raises:
         OSError: A process uses the folder, or it has no lock.
     """
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        return
+    if any(path.name != _LOCK and not path.name.startswith(_FILES) for path in folder.iterdir()):
         return
     descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
