@@ -12,6 +12,8 @@ PARENTS = "CREATE TABLE p(id INTEGER PRIMARY KEY, name)"
 CHILDREN = "CREATE TABLE c(id INTEGER PRIMARY KEY, p INTEGER REFERENCES p(id), note)"
 BEFORE = ("INSERT INTO p VALUES (2, 'Bob'), (4, 'Eve')", "INSERT INTO c VALUES (1, 4, 'x'), (2, NULL, 'y')")
 FIRST = "INSERT INTO p VALUES (1, 'Xaver'), (3, 'Zoe'), (7, NULL)"
+BELOW = "INSERT INTO p VALUES (-2, 'Xaver'), (3, 'Zoe')"
+STRAYING = "INSERT INTO c VALUES (1, -1, 'a'), (2, 3, 'b'), (3, 0, 'c'), (4, 99, 'd')"
 ROWS = (FIRST, "INSERT INTO c VALUES (1, 3, 'a'), (5, NULL, 'b'), (6, 1, 2.0), (8, 7, x'00')")
 
 
@@ -36,9 +38,13 @@ SHAPES = {
     "gaps and NULL": (PARENTS, CHILDREN, ROWS, True),
     "no child": (PARENTS, CHILDREN, (FIRST,), True),
     "each child is an orphan on purpose": (PARENTS, CHILDREN, ("INSERT INTO c VALUES (1, NULL, 'a')",), True),
-    "sentinel": (PARENTS, CHILDREN, (FIRST, "INSERT INTO c VALUES (1, -1, 'a'), (2, 3, 'b')"), False),
-    "dangling": (PARENTS, CHILDREN, (FIRST, "INSERT INTO c VALUES (1, 99, 'a'), (2, 3, 'b')"), False),
+    "sentinels": (PARENTS, CHILDREN, (FIRST, STRAYING), True),
+    "sentinels without a parent": (PARENTS, CHILDREN, ("INSERT INTO c VALUES (1, -1, 'a'), (2, 0, 'b')",), True),
+    "dangling": (PARENTS, CHILDREN, (FIRST, "INSERT INTO c VALUES (1, 99, 'a'), (2, 3, 'b')"), True),
+    "dangling without a parent": (PARENTS, CHILDREN, ("INSERT INTO c VALUES (1, 99, 'a')",), False),
     "dangling in a gap": (PARENTS, CHILDREN, (FIRST, "INSERT INTO c VALUES (1, 2, 'a'), (2, 3, 'b')"), True),
+    "sentinel in a gap": (PARENTS, CHILDREN, (BELOW, "INSERT INTO c VALUES (1, 0, 'a'), (2, 3, 'b')"), False),
+    "sentinel that is a key": (PARENTS, CHILDREN, (BELOW, "INSERT INTO c VALUES (1, -2, 'a'), (2, 3, 'b')"), True),
     "another integer key": (PARENTS.replace("INTEGER", "BIGINT"), CHILDREN, ROWS, False),
     "parents without rowid": (f"{PARENTS.replace('INTEGER', 'INT')} WITHOUT ROWID", CHILDREN, ROWS, False),
     "children without rowid": (PARENTS, f"{CHILDREN} WITHOUT ROWID", ROWS, False),
@@ -118,9 +124,71 @@ def test_shift_of_all_references_alone_is_not_shown(bench: Bench) -> None:
     assert differing(copied) == [True]
 
 
-def test_dangling_rows_of_target_are_left_to_content(bench: Bench) -> None:
-    """One of them could reach a row of a source."""
+STRAYS = {
+    "sentinel hits a row of its source": "UPDATE c SET p = (SELECT id FROM p WHERE name = 'Zoe') WHERE note = 'a'",
+    "sentinel hits a row of the target": "UPDATE c SET p = 2 WHERE note = 'a'",
+    "a parent gets the number of a sentinel": "UPDATE p SET id = 0 WHERE name = 'Bob'",
+    "dangling hits a row": "UPDATE c SET p = 4 WHERE note = 'd'",
+    "a parent gets the number of a dangling": "UPDATE p SET id = (SELECT p FROM c WHERE note = 'd') WHERE name = 'Zoe'",
+    "another row is added": "INSERT INTO p VALUES (-1, 'new')",
+}
+
+
+@pytest.mark.parametrize("change", STRAYS.values(), ids=STRAYS)
+def test_reference_to_no_parent_may_reach_none(bench: Bench, change: str) -> None:
+    """Its content differs as well."""
+    copied = moved(bench, PARENTS, CHILDREN, FIRST, STRAYING)
+    assert shown(copied) == [True]
+
+    copied.con.execute(change)
+
+    assert shown(copied) == [False]
+    assert differing(copied) == [True]
+
+
+@pytest.mark.parametrize("note", ["a", "c", "d"])
+def test_moved_number_without_a_parent_is_not_shown(bench: Bench, note: str) -> None:
+    """By content it leads to no parent, as before.
+
+    Whether it has the right number is the matter of ``keys-mapped``.
+    """
+    copied = moved(bench, PARENTS, CHILDREN, FIRST, STRAYING)
+
+    copied.con.execute(f"UPDATE c SET p = 1000 WHERE note = '{note}'")
+
+    assert shown(copied) == [False]
+    assert differing(copied) == [False]
+
+
+def test_dangling_row_of_target_may_reach_no_source(bench: Bench) -> None:
+    """All numbers of the source are smaller by one, so that its first key is the dangling one."""
     copied = moved(bench, PARENTS, CHILDREN, *ROWS, before=(*BEFORE, "INSERT INTO c VALUES (3, 50, 'z')"))
+    assert shown(copied) == [True]
+
+    copied.con.execute("UPDATE p SET id = id - 1 WHERE id > 50")
+    copied.con.execute("UPDATE c SET p = p - 1 WHERE p > 50")
+
+    assert shown(copied) == [False]
+    assert differing(copied) == [True]
+
+
+def test_sentinel_of_a_source_may_reach_no_target_row(bench: Bench) -> None:
+    """All numbers of the target are smaller by three, so that one key is the sentinel."""
+    copied = moved(bench, PARENTS, CHILDREN, FIRST, STRAYING)
+
+    copied.con.execute("UPDATE p SET id = id - 3 WHERE name IN ('Bob', 'Eve')")
+    copied.con.execute("UPDATE c SET p = p - 3 WHERE note = 'x'")
+
+    assert shown(copied) == [False]
+    assert differing(copied) == [True]
+
+
+@pytest.mark.parametrize("value", ["'2'", "-1.0", "'none'"])
+def test_reference_of_another_type_is_left_to_content(bench: Bench, value: str) -> None:
+    """A text can refer to a number."""
+    untyped = CHILDREN.replace("p INTEGER REFERENCES", "p REFERENCES")
+    rows = f"INSERT INTO c VALUES (8, -1, 'y'), (9, {value}, 'z')"
+    copied = moved(bench, PARENTS, untyped, *ROWS, before=(*BEFORE, rows))
 
     assert shown(copied) == [False]
     assert differing(copied) == [False]

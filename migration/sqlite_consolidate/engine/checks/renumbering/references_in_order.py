@@ -13,6 +13,7 @@ Where rows have another order, or a child refers to no parent, this module shows
 from __future__ import annotations
 
 import marshal
+from bisect import bisect_right
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain, repeat
@@ -55,16 +56,12 @@ class _Rows(NamedTuple):
     number: str
     values: tuple[str, ...]
 
-    def extent(self) -> tuple[Any, Any, int]:
-        """Return the smallest and the largest number, with the count of values of other types.
-
-        NULL is not among them.
-        """
+    def extent(self) -> tuple[Any, Any]:
+        """Return the smallest and the largest number."""
         name = quoted(self.number)
-        others = f"total(typeof({name}) NOT IN ('integer', 'null'))"
-        query = f"SELECT min({name}), max({name}), {others} FROM main.{quoted(self.table.name)}"
-        least, most, number = self.connection().execute(query).fetchone()
-        return least, most, int(number)
+        query = f"SELECT min({name}), max({name}) FROM main.{quoted(self.table.name)}"
+        least, most = self.connection().execute(query).fetchone()
+        return least, most
 
     def first_above(self, last: int | None) -> int | None:
         """Return the smallest number above another one, or of all rows."""
@@ -73,14 +70,24 @@ class _Rows(NamedTuple):
         number: int | None = self.connection().execute(query).fetchone()[0]
         return number
 
-    def messages(self, change: int) -> Iterator[bytes]:
+    def outside(self, window: _Window) -> Iterator[tuple[Any, bool]]:
+        """Yield each number outside a window as it must be in the target.
+
+        The second value states whether it was an integer. A value of another type is always outside, and NULL never.
+        """
+        name = quoted(self.number)
+        columns = f"{window.arriving(name)}, typeof({name}) = 'integer'"
+        is_outside = f"typeof({name}) NOT IN ('integer', 'null') OR NOT {window.contains(name)}"
+        query = f"SELECT DISTINCT {columns} FROM main.{quoted(self.table.name)} NOT INDEXED WHERE {is_outside}"
+        yield from self.connection().execute(query)
+
+    def messages(self, window: _Window) -> Iterator[bytes]:
         """Return each row in the order of the rowids, as bytes that differ if a value differs.
 
         Args:
-            change: It is added to each number.
+            window: The parents of the database, which determine the numbers that arrive.
         """
-        name = quoted(self.number)
-        columns = (f"{name} + {change}" if change else name, *map(quoted, self.values))
+        columns = (window.arriving(quoted(self.number)), *map(quoted, self.values))
         rows = f"main.{quoted(self.table.name)} NOT INDEXED ORDER BY {quoted(self.table.alias or self.table.rowid)}"
         query = f"SELECT {', '.join(columns)} FROM {rows}"
         return map(marshal.dumps, self.connection().execute(query), repeat(MARSHAL_VERSION))
@@ -99,10 +106,18 @@ class _Window(NamedTuple):
     last: int
     change: int
 
-    def contains(self, rows: _Rows) -> bool:
-        """Return whether each reference is NULL, or an integer among these keys."""
-        least, most, others = rows.extent()
-        return not others and (least is None or self.first <= least <= most <= self.last)
+    def contains(self, number: str) -> str:
+        """Return the SQL condition that a number is among these keys."""
+        return f"({number} BETWEEN {self.first} AND {self.last})"
+
+    def arriving(self, number: str) -> str:
+        """Return the SQL of the number that must arrive in the target.
+
+        A number that is at most 0 and no key stands for no row, and stays.
+        """
+        if not self.change:
+            return number
+        return f"iif({number} > 0 OR {self.contains(number)}, {number} + {self.change}, {number})"
 
 
 _NO_PARENTS = _Window(0, -1, 0)
@@ -128,7 +143,7 @@ class _Moved(NamedTuple):
         windows: dict[str, _Window] = {}
         last = None
         for name, rows in self.before.items():
-            first, most, _ = rows.extent()
+            first, most = rows.extent()
             if first is None:
                 continue
             arrived = self.now.first_above(last)
@@ -136,12 +151,25 @@ class _Moved(NamedTuple):
                 return {}
             windows[name] = _Window(first, most, arrived - first)
             last = most + arrived - first
-        return windows if self.is_equal({name: window.change for name, window in windows.items()}) else {}
+        return windows if self.is_equal(windows) else {}
 
-    def is_equal(self, changes: Mapping[str, int]) -> bool:
-        """Return whether the rows now are those of before, with these changes of their numbers."""
-        before = chain.from_iterable(rows.messages(changes.get(name, 0)) for name, rows in self.before.items())
-        return all(map(eq, chain(before, _END), chain(self.now.messages(0), _END)))
+    def is_equal(self, windows: Mapping[str, _Window]) -> bool:
+        """Return whether the rows now are those of before, with the numbers that arrive."""
+        before = chain.from_iterable(
+            rows.messages(windows.get(name, _NO_PARENTS)) for name, rows in self.before.items()
+        )
+        return all(map(eq, chain(before, _END), chain(self.now.messages(_NO_PARENTS), _END)))
+
+    def is_outside(self, windows: Mapping[str, _Window]) -> bool:
+        """Return whether each number outside its window must be outside all windows in the target."""
+        firsts = [window.first + window.change for window in windows.values()]  # in ascending order
+        lasts = [window.last + window.change for window in windows.values()]
+        for name, rows in self.before.items():
+            for number, is_integer in rows.outside(windows.get(name, _NO_PARENTS)):
+                place = bisect_right(firsts, number) if is_integer else 0
+                if not is_integer or (place and number <= lasts[place - 1]):
+                    return False
+        return True
 
 
 class RowOrder:
@@ -179,9 +207,7 @@ class RowOrder:
         if parents not in self._windows:
             self._windows[parents] = keys.windows()
         windows = self._windows[parents]
-        if not all(windows.get(name, _NO_PARENTS).contains(rows) for name, rows in numbers.before.items()):
-            return False
-        return numbers.is_equal({name: window.change for name, window in windows.items()})
+        return numbers.is_outside(windows) and numbers.is_equal(windows)
 
     def _moved(
         self, into: Table, mappings: Sequence[TableMapping], names: Sequence[str], before: sqlite3.Connection | None
