@@ -6,7 +6,8 @@ its parents in the target and in the source. This module reads that number from 
 If the references of a source's children differ by the same number, and all else is equal, each child reaches the row
 that its parent became. Each table is read in its own order, and no parent is looked up.
 
-Where rows have another order, or a child refers to no parent, this module shows nothing. Then
+A number that is no key of its database must be outside the keys of every database in the target, so that it leads to no
+row there either. Where rows have another order, this module shows nothing. Then
 :mod:`sqlite_consolidate.engine.checks.references.references_by_content` decides.
 """
 
