@@ -269,7 +269,12 @@ def changed_row_findings(
 
     Such changes are for a person to review. They are no failure.
     """
+    shared = {m.into.name: match.shared for m, match in row_matches if match.shared and match.may_be_changed}
+    words = "missing of those that several originals have. As many were added, so they may have been changed."
     return [
+        Finding.of("rows-changed-since", name, f"has {counted(number, 'row')} {words}", count=number)
+        for name, number in shared.items()
+    ] + [
         Finding.of(
             "rows-changed-since",
             mapping.subject,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.comparison.compare_structure import (
     SchemaComparison,
 )
+from sqlite_consolidate.engine.checks.comparison.row_matching import shared_rows_observations, under_other_keys
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.merge.conflict_log import matched_text
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, count_orphans, integrity_lines
@@ -27,7 +28,6 @@ from sqlite_consolidate.observation import (
     at_least,
     at_most,
     equal,
-    not_examined,
     not_required,
     with_differences,
 )
@@ -89,9 +89,10 @@ def rows_counted(compared: TargetComparison) -> list[Observation]:
     The growth of a table is not checked if an application may have added rows since.
     """
     observations = [
-        _under_other_keys(mapping, row_match) or _rows_counted_observation(mapping, row_match)
+        under_other_keys(mapping, row_match) or _rows_counted_observation(mapping, row_match)
         for mapping, row_match in compared.row_matches
     ]
+    observations += shared_rows_observations(compared.row_matches)
     for table in compared.copied:
         match = table.mapping.table_map.match
         settled = settled_text(table.skipped, table.replaced, table.left.rows)
@@ -115,22 +116,6 @@ def settled_text(skipped: int, replaced: int, left: int) -> str:
     parts = [f"{skipped} not moved", f"{replaced} replaced"] if skipped or replaced else []
     parts += [f"{left} left behind"] if left else []
     return f" ({', '.join(parts)}, as the plan says)" if parts else ""
-
-
-def _under_other_keys(mapping: TableMapping, row_match: RowMatch) -> Observation | None:
-    """Return that rows were not examined because they may have got other keys.
-
-    An earlier release or another tool may give a row another key, or leave another row of two that match.
-    """
-    if not (row_match.missing or row_match.systematic):
-        return None
-    subject = f"{mapping.subject} -> {mapping.into.name}"
-    if mapping.matched or mapping.lookups or mapping.updated:
-        return not_examined(
-            subject, "the plan lets rows match, and not all of them are as this release would leave them"
-        )
-    reason = "the plan gives its rows new keys, and not all of them are at the keys that this release would give"
-    return not_examined(subject, reason) if mapping.shifted else None
 
 
 def _rows_counted_observation(mapping: TableMapping, row_match: RowMatch) -> Observation:
@@ -163,7 +148,7 @@ def rows_exact(compared: TargetComparison) -> list[Observation]:
     counted. Differences that only a wrong copy can explain are failures.
     """
     observations = [
-        _under_other_keys(mapping, row_match) or _rows_exact_observation(mapping, row_match)
+        under_other_keys(mapping, row_match) or _rows_exact_observation(mapping, row_match)
         for mapping, row_match in compared.row_matches
     ] + compared.unread_originals
     for name, mappings in _group_by_table(compared.copied).items():
@@ -216,7 +201,7 @@ def no_duplicates(compared: TargetComparison) -> list[Observation]:
     where an index exists, so that they need not be kept in memory. integrity_check shows that this index is complete.
     """
     observations = [
-        _under_other_keys(mapping, row_match)
+        under_other_keys(mapping, row_match)
         or with_differences(
             equal(
                 f"{mapping.subject} -> {mapping.into.name}",

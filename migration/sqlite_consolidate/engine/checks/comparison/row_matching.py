@@ -24,7 +24,9 @@ from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.observation import Observation, equal, not_examined
 from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,6 +56,9 @@ class RowMatch:
         renumbered: Exact rows that have another rowid, where only the rowid identifies them.
         extra: Rows of the target's table that no original has.
         unsure: Changed rows that no key identifies. As many rows are missing as were added.
+        shared: Missing rows of the target's table that several originals have and no key identifies. Nothing tells from
+            which of them they came.
+        may_be_changed: Whether as many rows without a key were added as are missing.
         differences: The missing, changed and extra rows.
         doubles: The doubled rows.
     """
@@ -69,6 +74,8 @@ class RowMatch:
     renumbered: int = 0
     extra: int = 0
     unsure: int = 0
+    shared: int = 0
+    may_be_changed: bool = False
     differences: RowDifferences = field(default_factory=RowDifferences)
     doubles: RowDifferences = field(default_factory=RowDifferences)
 
@@ -76,6 +83,35 @@ class RowMatch:
     def systematic(self) -> bool:
         """Return whether the differences look like a fault of the copy rather than later changes."""
         return bool(self.swapped or self.retyped) or (self.changed == self.rows - self.missing > 1)
+
+
+def under_other_keys(mapping: TableMapping, row_match: RowMatch) -> Observation | None:
+    """Return that rows were not examined because they may have got other keys.
+
+    An earlier release or another tool may give a row another key, or leave another row of two that match.
+    """
+    if not (row_match.missing or row_match.systematic):
+        return None
+    subject = f"{mapping.subject} -> {mapping.into.name}"
+    if mapping.matched or mapping.lookups or mapping.updated:
+        return not_examined(
+            subject, "the plan lets rows match, and not all of them are as this release would leave them"
+        )
+    reason = "the plan gives its rows new keys, and not all of them are at the keys that this release would give"
+    return not_examined(subject, reason) if mapping.shifted else None
+
+
+def shared_rows_observations(row_matches: Sequence[tuple[TableMapping, RowMatch]]) -> list[Observation]:
+    """Observe each table that lacks some of the equal rows of several originals."""
+    losses: dict[str, Observation] = {}
+    for mapping, row_match in row_matches:
+        if row_match.shared and not row_match.may_be_changed:
+            subject = f"target: {mapping.into.name}"
+            observed = f"{counted(row_match.shared, 'row')} missing of those that several originals have"
+            losses.setdefault(subject, equal(subject, "all equal rows", observed))
+            if unsure := under_other_keys(mapping, replace(row_match, missing=row_match.shared)):
+                losses[subject] = replace(unsure, subject=subject)
+    return list(losses.values())
 
 
 def match_rows(
@@ -97,8 +133,9 @@ def match_rows(
         alone = [replace(rows, dropped=identities) for rows, identities in dropped]
         comparisons = compare_each(shape, alone, observed, pairs=_MAX_PAIRS)
     unmoved = _count_unmoved(table, target, originals)
-    row_matches = {}
+    row_matches, shared = {}, all_rows.keyless_missing
     for number, comparison in comparisons:
+        shared -= comparison.keyless_missing
         original, mapping = originals[number]
         in_place = unmoved.get(number, comparison.exact)
         keeps_rowids = mapping.rowid_counts and bool(_rowid(table, "t")) and in_place == comparison.exact
@@ -107,7 +144,7 @@ def match_rows(
         else:
             row_match = _row_match(comparison, all_rows, mapping, table)
         row_matches[number] = replace(row_match, renumbered=comparison.exact - in_place)
-    return [row_matches[number] for number in range(len(originals))]
+    return [replace(row_matches[number], shared=max(0, shared)) for number in range(len(originals))]
 
 
 def _rows(
@@ -173,6 +210,7 @@ def _row_match(comparison: Comparison, all_rows: Comparison, mapping: TableMappi
         *_differing_columns(comparison.pairs, _columns(mapping, table, comparison.shape.columns), mapping, table),
         extra=extra,
         unsure=unsure,
+        may_be_changed=is_even,
         differences=differences,
         doubles=comparison.doubles if doubled else RowDifferences(),
     )
