@@ -1,4 +1,4 @@
-"""Specify that equal rows of several originals are counted together, because no key tells them apart."""
+"""Specify that a lost row is noticed although several originals have its equal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NULL_KEYS = "CREATE TABLE log(v, k INT UNIQUE)"
 def judged(
     bench: Bench, now: Path, create: str, rows: Sequence[str], present: str, **keys: Any
 ) -> tuple[list[Observation], list[Finding]]:
-    """Compare rows of a target with those of two sources, and of a target before if there are three."""
+    """Compare the rows of a target with those of two sources, and of the target before."""
     for file, values in zip(("a.db", "b.db", TARGET), rows, strict=False):
         bench.database(file, create, f"INSERT INTO log(v) VALUES {values}")
     plan = bench.plan(*(source(file, table("log", **keys)) for file in ("a.db", "b.db")))
