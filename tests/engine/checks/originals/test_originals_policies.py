@@ -13,12 +13,16 @@ from sqlite_consolidate.plan.model import Plan
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from sqlite_consolidate.observation import Observation
 else:
     from sqlite_utils.utils import sqlite3
 
 TABLE = "CREATE TABLE m(id INTEGER PRIMARY KEY, u UNIQUE, b);"
 OURS, THEIRS = "(5, 'x', 'source'), (6, NULL, 'source')", "(1, 'x', 'target')"
+KEPT = ("(6, NULL, 'source')", "(9, 'z', 'target')")
 
 
 def database(path: Path, rows: str) -> None:
@@ -26,6 +30,22 @@ def database(path: Path, rows: str) -> None:
     path.parent.mkdir(exist_ok=True)
     with closing(sqlite3.connect(path)) as con:
         con.executescript(f"{TABLE} INSERT INTO m VALUES {rows}")
+
+
+def judged(tmp_path: Path, policy: str, present: str, before: str) -> list[Observation]:
+    """Compare the rows of a target with its rows before and with those of the source."""
+    kept, scratch = tmp_path / "kept", tmp_path / "scratch"
+    scratch.mkdir()
+    database(kept / "a.db", OURS)
+    database(kept / "target.db", before)
+    database(tmp_path / "workspace" / "target.db", present)
+    table = {"name": "m", "on_conflict": policy} | ({"newer": "b"} if policy == "prefer-newer" else {})
+    source = {"name": "a", "file": "a.db", "table": [table]}
+    plan = Plan.model_validate({"format": 1, "name": "hand", "target": "target.db", "source": [source]})
+    with ExitStack() as stack:
+        target = originals.copy_originals(plan, kept, tmp_path / "workspace", scratch)
+        compared = originals.compare_with_originals(plan, scratch, target, stack)
+        return [*rows_counted(compared), *rows_exact(compared)]
 
 
 @pytest.mark.parametrize(
@@ -39,18 +59,19 @@ def database(path: Path, rows: str) -> None:
 )
 def test_row_dropped_for_another_key_is_not_missed(tmp_path: Path, policy: str, present: str, expected: bool) -> None:
     """The row 5 of the source has the unique value of the row 1 of the target."""
-    kept, scratch = tmp_path / "kept", tmp_path / "scratch"
-    scratch.mkdir()
-    database(kept / "a.db", OURS)
-    database(kept / "target.db", THEIRS)
-    database(tmp_path / "workspace" / "target.db", present)
-    table = {"name": "m", "on_conflict": policy}
-    source = {"name": "a", "file": "a.db", "table": [table]}
-    plan = Plan.model_validate({"format": 1, "name": "hand", "target": "target.db", "source": [source]})
-
-    with ExitStack() as stack:
-        target = originals.copy_originals(plan, kept, tmp_path / "workspace", scratch)
-        compared = originals.compare_with_originals(plan, scratch, target, stack)
-        results = [*rows_counted(compared), *rows_exact(compared)]
+    results = judged(tmp_path, policy, present, THEIRS)
 
     assert {result.holds for result in results if result.subject == "a.db:m -> m"} == {expected}
+
+
+@pytest.mark.parametrize(("present", "lost"), [(KEPT, set()), (KEPT[:1], {"target.db:m -> m"})], ids=["kept", "lost"])
+@pytest.mark.parametrize("policy", ["prefer-target", "prefer-source", "prefer-newer"])
+def test_lost_row_of_target_is_missed_by_each_policy(
+    tmp_path: Path, policy: str, present: Sequence[str], lost: set[str]
+) -> None:
+    """No row of the source replaces the row 9 of the target."""
+    winner = "(5, 'x', 'source')" if policy == "prefer-source" else THEIRS  # "target" is above "source"
+
+    results = judged(tmp_path, policy, ", ".join([winner, *present]), f"{THEIRS}, (9, 'z', 'target')")
+
+    assert {result.subject for result in results if not result.holds} == lost

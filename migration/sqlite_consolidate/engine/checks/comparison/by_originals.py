@@ -21,7 +21,6 @@ from sqlite_consolidate.engine.checks.comparison.row_matching import RowMatch, m
 from sqlite_consolidate.engine.checks.matching.existing_rows import OF_TARGET
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.inspection import read_problem
-from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_for_inspection
 from sqlite_consolidate.engine.sqlite.errors import result_code
@@ -215,11 +214,7 @@ def _match_all_rows(
             originals = list(zip((opened_files[path] for path in paths), rows_before + mappings, strict=True))
             table_matches = match_rows(table, connection, originals)
         row_matches += zip(mappings, table_matches[-len(mappings) :], strict=True)
-        if (
-            len(originals) > len(mappings)
-            and table_matches[0].missing
-            and not any(_replaces_target_rows(mapping) for mapping in mappings)
-        ):
+        if rows_before and table_matches[0].missing:
             row_matches.append((originals[0][1], table_matches[0]))
     return row_matches
 
@@ -256,10 +251,6 @@ def damaged_target_problem(target: str, error: sqlite3.Error) -> Problem:
         hint = "Name the workspace of the consolidation: --workspace DIR"
         return Problem("not-a-database", target, "is not a database (or it is encrypted).", hint)
     return replace(read_problem(target, error), criterion="")
-
-
-def _replaces_target_rows(mapping: TableMapping) -> bool:
-    return clash_policy_of(mapping.table_map) in ("prefer-source", "prefer-newer")
 
 
 def changed_row_findings(
