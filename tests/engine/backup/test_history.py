@@ -191,6 +191,23 @@ def test_last_run_of_a_plan_reads_no_other_row(target: Path) -> None:
     assert history.last_of_plan(target, "none") is None
 
 
+def test_row_is_read_in_spite_of_a_damaged_index(target: Path) -> None:
+    """A rollback needs it most where the target is damaged."""
+    with closing(open_existing(target)) as con:
+        history.write(con, ROW, {"tasks": 3})
+        (root,) = con.execute("SELECT rootpage FROM sqlite_schema WHERE type = 'index'").fetchone()
+        (page_size,) = con.execute("PRAGMA page_size").fetchone()
+    pages = bytearray(target.read_bytes())
+    pages[root * page_size - 1] ^= 1
+
+    target.write_bytes(pages)
+
+    with closing(open_existing(target)) as con:
+        assert con.execute(f"SELECT run FROM {history.TABLE} WHERE run = ?", (ROW.run,)).fetchone() is None
+        assert history.row_of(con, ROW.run) == ROW
+        assert history.keys_of_run(con, ROW.run) == {"tasks": 3}
+
+
 def test_stamp_of_text_that_is_not_utf8_is_read(target: Path) -> None:
     """The row of the other run can still be found."""
     write(target, ROW, replace(ROW, run="20260101_000000"))

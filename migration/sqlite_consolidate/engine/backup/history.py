@@ -60,6 +60,7 @@ KEYS = "keys"
 """Column that a run adds if it gives rows new keys. NULL for a run that does not."""
 
 _STAMP = re.compile(r"\d{8}_\d{6}")
+_OF_RUN = "NOT INDEXED WHERE run = ?"  # a rollback finds the row although the index is damaged
 
 
 def write(
@@ -98,7 +99,7 @@ def keys_of_run(con: sqlite3.Connection, run: str) -> dict[str, Any]:
     """
     if KEYS not in map(folded, _columns(con)):
         return {}
-    stored = con.execute(f"SELECT {KEYS} FROM {TABLE} WHERE run = ?", (run,)).fetchone()
+    stored = con.execute(f"SELECT {KEYS} FROM {TABLE} {_OF_RUN}", (run,)).fetchone()
     try:
         keys = json.loads(stored[0]) if stored and stored[0] else {}
     except (RecursionError, TypeError, ValueError):
@@ -138,7 +139,7 @@ def row_of(con: sqlite3.Connection, run: str) -> Row | None:
     """
     if run not in runs(con):
         return None
-    row = _parse(_values(con, "WHERE run = ?", run)[0])
+    row = _parse(_values(con, _OF_RUN, run)[0])
     if row is None:
         raise ProblemError(_unreadable(TABLE, run))
     return row
