@@ -55,7 +55,7 @@ APART = {
     TOP: {"fleet"},
     "engine.code": {"engine.merge"},
 }
-ENGINE = [path for path in MODULES if path.parts[-3:-2] == ("engine",)]  # audit_hook belongs to another interpreter
+ENGINE = [path for path in MODULES if path.is_relative_to(PACKAGE / "engine") and "audit_hook" not in path.parts]
 STAGE_FUNCTIONS = [
     node
     for path in sorted((ROOT / "tests" / "stages").glob("*.py"))
@@ -66,6 +66,26 @@ TAKES_APART = {"partition", "rpartition", "split", "rsplit", "startswith", "ends
 TEXTS_OF_REPORTS = {"expected", "headline", "hint", "observed", "subject", "text", "todo", "what"}
 MODULES_OF_A_FOLDER = 12
 LINES_OF_A_MODULE = 400
+OPENS = {  # function to the number of its arguments with the limits
+    "encoding_of": 2,
+    "open_existing": 2,
+    "open_for_inspection": 2,
+    "open_memory": 1,
+    "open_new": 2,
+    "open_readonly": 2,
+    "open_unchanging": 2,
+    "open_unlocked": 3,
+    "scratch_database": 2,
+}
+WITHOUT_LIMITS = {
+    "column_types.py": "stores one literal in memory",
+    "copy_contents.py": "reads only the schema of a copy",
+    "hot_journal.py": "SQLite rolls back a journal, which must not end in the middle",
+    "key_map_file.py": "creates empty tables in memory",
+    "restore.py": "SQLite rolls back a journal, changes the header or copies pages, by no long statement",
+    "snapshot.py": "SQLite copies pages, by no statement",
+    "worker_main.py": "another process, which the run ends",
+}
 BESIDE_MODULES = {"__init__.py", "conftest.py"}
 READ_IN_ORDER = ROOT / "tests" / "stages"
 OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
@@ -184,6 +204,22 @@ def _held_limits(path: Path) -> list[str]:
     """Return the names by which a module holds limits of one run."""
     module = import_module(name_of(path))
     return [name for name, value in vars(module).items() if isinstance(value, OF_ONE_RUN)]
+
+
+def test_engine_opens_each_connection_with_limits() -> None:
+    """A deadline or an interruption ends no statement of another connection."""
+    assert {path.name for path in ENGINE if _opened_without_limits(path)} == WITHOUT_LIMITS.keys()
+
+
+def _opened_without_limits(path: Path) -> list[str]:
+    """Return each call of a module that opens a connection without limits."""
+    calls = [node for node in nodes_of(path) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    return [
+        ast.unparse(call)
+        for call in calls
+        if len(call.args) < OPENS.get(ast.unparse(call.func), 0)
+        and not any(word.arg == "limits" for word in call.keywords)
+    ]
 
 
 @pytest.mark.parametrize("name", ["utils", "helpers", "managers", "common", "misc"])

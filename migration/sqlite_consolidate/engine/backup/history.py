@@ -145,14 +145,14 @@ def row_of(con: sqlite3.Connection, run: str) -> Row | None:
     return row
 
 
-def last_of_plan(target: Path, plan: str) -> Row | None:
+def last_of_plan(target: Path, plan: str, limits: Limits | None = None) -> Row | None:
     """Return the row of the last run of a plan that a target remembers, or None.
 
     Raises:
         ProblemError: The row cannot be read (``history-unreadable``).
         sqlite3.Error: The target cannot be read.
     """
-    with open_for_inspection(target) as con:
+    with open_for_inspection(target, limits) as con:
         of_plan = [str(row[0]) for row in _values(con, "WHERE plan = ? ORDER BY rowid", plan)] if runs(con) else []
         return row_of(con, of_plan[-1]) if of_plan else None
 

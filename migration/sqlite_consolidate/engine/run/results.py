@@ -335,7 +335,7 @@ class RunResults(Pipeline):
         """Read the target through a new connection, and keep the result."""
         path = self.root / self.plan.target
         content = self.reader.contents(path)
-        with open_for_inspection(path) as con:
+        with open_for_inspection(path, self.limits) as con:
             schema = read_schema(con)
         self._final = FinalReading(content, schema, size_with_sidecars(path))
         return self._final

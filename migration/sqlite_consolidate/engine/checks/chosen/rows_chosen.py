@@ -123,7 +123,8 @@ def _digest_staged(inspected: InspectedDatabases, mapping: TableMapping) -> Tabl
 
     Only the staging database has the keys of matched rows. The rows are chosen in the source itself.
     """
-    with closing(open_existing(inspected.path_of(mapping))) as con:
+    limits = inspected.sources[mapping.source.name].write_lock.limits
+    with closing(open_existing(inspected.path_of(mapping), limits)) as con:
         rows = replace(mapping, chosen=None).projection()
         return digest_query(con, rows.select_row(chosen_condition(inspected, mapping, con)))
 

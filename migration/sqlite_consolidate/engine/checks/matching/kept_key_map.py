@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP, schema_of_key_map
 from sqlite_consolidate.engine.sqlite.connections import attached, encoding_of, open_for_inspection
+from sqlite_consolidate.engine.sqlite.errors import is_interrupted
 from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -60,9 +62,10 @@ def find_key_map(databases: InspectedDatabases, target: Path, originals: Path, l
     if not any(mapping.matched for mapping in mappings):
         is_kept = not any(mapping.shifts or mapping.table_map.match for mapping in mappings)
         return KeptKeyMap(unknown="" if is_kept else "only the run that makes a consolidation can show new keys")
+    limits = _limits(databases)
     try:
-        row = history.last_of_plan(target, plan.name)
-        with open_for_inspection(target) as con:
+        row = history.last_of_plan(target, plan.name, limits)
+        with open_for_inspection(target, limits) as con:
             keys = history.keys_of_run(con, row.run) if row else {}
     except ProblemError as error:
         return KeptKeyMap(problem=error.problems[0])
@@ -89,11 +92,11 @@ def compare_key_map(databases: InspectedDatabases, kept: KeptKeyMap) -> list[Obs
     if kept.path is None:
         return [not_required("plan", NO_NEW_KEY)]
     matched = [mapping for mapping in databases.mappings if mapping.matched]
-    staged = databases.path_of(matched[0])
+    staged, limits = databases.path_of(matched[0]), _limits(databases)
     try:
-        if encoding_of(kept.path) != encoding_of(staged):
+        if encoding_of(kept.path, limits) != encoding_of(staged, limits):
             return [not_examined(KEY_MAP, "its text encoding is not that of the original target")]
-        with open_for_inspection(staged) as con, attached(con, kept.path, "key map") as alias:
+        with open_for_inspection(staged, limits) as con, attached(con, kept.path, "key map") as alias:
             if not _has_its_schema(con, alias):  # a view could compute anything, for ever
                 return [equal(KEY_MAP, "the tables of a key map", "other tables")]
             lines = _Lines(con, alias)
@@ -103,7 +106,14 @@ def compare_key_map(databases: InspectedDatabases, kept: KeptKeyMap) -> list[Obs
                 lines.observe_offsets(databases.mappings),
             ]
     except (sqlite3.Error, UnicodeDecodeError) as error:
+        if is_interrupted(error):
+            raise
         return [equal(KEY_MAP, "a key map", f"cannot be read ({error})")]
+
+
+def _limits(databases: InspectedDatabases) -> Limits:
+    """Return the limits of the run, which each of its databases has."""
+    return next(iter(databases.sources.values())).write_lock.limits
 
 
 def _has_its_schema(con: sqlite3.Connection, alias: str) -> bool:

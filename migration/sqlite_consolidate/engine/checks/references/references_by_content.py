@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of, policy_of, updates_matched_rows
 from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns
-from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection, pragma
+from sqlite_consolidate.engine.sqlite.connections import attached, limits_of, open_for_inspection, pragma
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
@@ -167,7 +167,7 @@ class Pairs:
         if inspected is None or self.before is None:
             return TableDigest()
         with ExitStack() as opened:
-            con = opened.enter_context(open_for_inspection(self.before))
+            con = opened.enter_context(open_for_inspection(self.before, limits_of(self.compared.con)))
             return self.of_target(con, inspected.schema.tables)
 
     def of_target(self, con: sqlite3.Connection, tables: dict[str, Table]) -> TableDigest:

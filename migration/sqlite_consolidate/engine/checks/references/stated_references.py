@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.checks.references.mapped_names import mapping_of,
 from sqlite_consolidate.engine.content.digest import digest_query
 from sqlite_consolidate.engine.content.projection import column_of
 from sqlite_consolidate.engine.merge.table_mapping import StatedReference
-from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.schema.row_conditions import row_condition
@@ -113,10 +113,12 @@ def check_staged_conditions(databases: InspectedDatabases) -> Iterator[Problem]:
         values = [column_of(reference.column) for reference in stated]
         values += [f"{reference.when.over('s')} IS TRUE" for reference in stated if reference.when]
         query = f"SELECT {', '.join(values)} FROM "
-        reader = databases.sources[mapping.source.name].write_lock.reader
-        with open_for_inspection(path) as con:
-            copied = digest_query(con, f"{query}{quoted(mapping.table.name)} AS s")
-        if copied != digest_query(reader, f"{query}{quoted(mapping.table_map.name)} AS s"):
+        source = databases.sources[mapping.source.name]
+        reader, original = source.write_lock.reader, source.schema.table(mapping.table_map.name)
+        by_itself = original.by_itself if original else ""
+        with open_for_inspection(path, limits_of(reader)) as con:
+            copied = digest_query(con, f"{query}{quoted(mapping.table.name)} AS s {mapping.table.by_itself}")
+        if copied != digest_query(reader, f"{query}{quoted(mapping.table_map.name)} AS s {by_itself}"):
             fact = "a condition (when) gives another answer for rows that are copied without their types."
             hint = "Compare values of one type in when."
             yield Problem("condition-differs", mapping.subject, fact, hint, criterion=CRITERION)

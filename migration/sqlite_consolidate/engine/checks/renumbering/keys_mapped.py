@@ -22,7 +22,7 @@ from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.matched_rows import joined
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of, updates_matched_rows
-from sqlite_consolidate.engine.sqlite.connections import attached, open_for_inspection
+from sqlite_consolidate.engine.sqlite.connections import attached, limits_of, open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.observation import Observation, equal, not_required
 
@@ -44,7 +44,8 @@ def keys_mapped(compared: TargetComparison) -> list[Observation]:
     if not any(mapping.shifts or mapping.matched for mapping in compared.inspected.mappings):
         return [not_required("plan", NO_NEW_KEY)]
     with ExitStack() as opened:
-        before = opened.enter_context(open_for_inspection(compared.target_before)) if compared.target_before else None
+        path, limits = compared.target_before, limits_of(compared.con)
+        before = opened.enter_context(open_for_inspection(path, limits)) if path else None
         proof = _Proof(compared, FollowedKeys.of(compared.inspected), before, _staged_rows(compared, opened))
         return [*proof.observe_keys(), *proof.observe_matched_rows(), *proof.observe_references()]
 
@@ -57,7 +58,8 @@ def _staged_rows(compared: TargetComparison, opened: ExitStack) -> dict[str, Sou
     if compared.key_map is None:
         return {}
     matched = [mapping for mapping in compared.inspected.mappings if mapping.matched]
-    con = opened.enter_context(open_for_inspection(compared.inspected.path_of(matched[0])))
+    path, limits = compared.inspected.path_of(matched[0]), limits_of(compared.con)
+    con = opened.enter_context(open_for_inspection(path, limits))
     rows = SourceRows(con, "main", opened.enter_context(attached(con, compared.key_map, "key map")))
     staged = {mapping.source.name: rows for mapping in matched}
     for source in compared.inspected.sources.keys() - staged.keys():

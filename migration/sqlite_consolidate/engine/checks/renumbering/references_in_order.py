@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name
 from sqlite_consolidate.engine.content.digest import MARSHAL_VERSION
-from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection
 from sqlite_consolidate.engine.sqlite.errors import result_code
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
@@ -194,7 +194,8 @@ class RowOrder:
             return False
         try:
             with ExitStack() as opened:
-                before = opened.enter_context(open_for_inspection(pairs.before)) if pairs.before else None
+                limits = limits_of(self._compared.con)
+                before = opened.enter_context(open_for_inspection(pairs.before, limits)) if pairs.before else None
                 keys = self._moved(pairs.into.table, parents, (*pairs.into.columns, *pairs.of_parent), before)
                 numbers = self._moved(pairs.child, children, (*pairs.columns, *pairs.of_child), before)
                 return bool(keys and numbers and _lead_to(pairs, keys) and self._are_kept(keys, numbers))

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.checks.matching.source_rows import SourceRows
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name, target_column
 from sqlite_consolidate.engine.content.digest import digest_query
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
-from sqlite_consolidate.engine.sqlite.connections import attached, scratch_database
+from sqlite_consolidate.engine.sqlite.connections import attached, limits_of, scratch_database
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -53,7 +53,7 @@ def staying_values(
     newer = next((mapping.table_map.newer for mapping in mappings if mapping.table_map.newer), "")
     names = list(dict.fromkeys([name for key in keys_of(into) for name, _ in key]))
     names += [name for name in (newer, column) if name and folded(name) not in map(folded, names)]
-    with scratch_database(like) as con:
+    with scratch_database(like, limits_of(compared.con)) as con:
         _create(con, into, names)
         _add_existing_rows(con, compared, into, names)
         for mapping in mappings:

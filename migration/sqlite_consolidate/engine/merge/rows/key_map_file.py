@@ -58,8 +58,9 @@ def write_key_map(inspected: InspectedDatabases, folder: Path) -> Path | None:
     if not matched:
         return None
     path, staged = folder / KEY_MAP, inspected.path_of(matched[0])
-    with closing(open_new(path)) as con:
-        con.execute(f"PRAGMA encoding='{encoding_of(staged)}'")
+    limits = inspected.sources[matched[0].source.name].write_lock.limits
+    with closing(open_new(path, limits)) as con:
+        con.execute(f"PRAGMA encoding='{encoding_of(staged, limits)}'")
         con.execute("PRAGMA synchronous=FULL")
         con.execute("PRAGMA journal_mode=MEMORY")  # a run that dies leaves no journal beside a file of no use
         _create(con)
