@@ -297,3 +297,28 @@ def test_tables_and_known_virtual_tables_are_movable(bench: Bench, name: str) ->
     moved = source("a.db", name)
 
     assert isinstance(find_movable_table(moved, moved.tables[0], bench.schema("a.db")), Table)
+
+
+def test_mapping_is_found_by_its_source_and_target(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each mapping is read once.
+
+    Otherwise many files of a pattern would take the square of their number.
+    """
+    bench.database(TARGET, "CREATE TABLE T(n)", "CREATE TABLE other(n)")
+    for name in "abcdef":
+        bench.database(f"{name}.db", "CREATE TABLE t(n)", "CREATE TABLE other(n)")
+    databases = bench.survey(*(source(f"{name}.db", "other", "t") for name in "abcdef"))
+    reads: list[TableMapping] = []
+    slot = vars(TableMapping)["source"]
+
+    def read(mapping: TableMapping) -> object:
+        reads.append(mapping)
+        return slot.__get__(mapping)
+
+    with monkeypatch.context() as counting:
+        counting.setattr(TableMapping, "source", property(read))
+        into = [databases.mapping_into(name, "t") for name in databases.sources]
+
+    assert [mapping.subject for mapping in into if mapping] == [f"{name}.db:t" for name in "abcdef"]
+    assert len(reads) == len(databases.mappings)
+    assert databases.mapping_into("a", "no such table") is None

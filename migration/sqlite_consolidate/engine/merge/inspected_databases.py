@@ -90,6 +90,11 @@ class InspectedDatabases:
         """Return the mappings into a table of the target, in the plan's order."""
         return self._group("target", lambda mapping: folded(mapping.into.name)).get(folded(table), [])
 
+    def mapping_into(self, source: str, table: str) -> TableMapping | None:
+        """Return the first mapping of a source into a table of the target."""
+        by_place = self._group("place", lambda mapping: (mapping.source.name, folded(mapping.into.name)))
+        return next(iter(by_place.get((source, folded(table)), ())), None)
+
     def _group(self, name: str, key: Callable[[TableMapping], Hashable]) -> dict[Hashable, list[TableMapping]]:
         """Return the mappings in groups by a key.
 

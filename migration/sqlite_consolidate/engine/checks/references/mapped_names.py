@@ -38,4 +38,4 @@ def mapping_of(databases: InspectedDatabases, child: TableMapping, table: str) -
 
 def mapping_into(databases: InspectedDatabases, child: TableMapping, into: str) -> TableMapping | None:
     """Return the mapping of the same source that leads into a table."""
-    return next((each for each in databases.mappings_into(into) if each.source.name == child.source.name), None)
+    return databases.mapping_into(child.source.name, into)
