@@ -146,6 +146,15 @@ def test_reference_to_no_parent_may_reach_none(bench: Bench, change: str) -> Non
     assert differing(copied) == [True]
 
 
+def test_kept_references_do_not_hide_other_parents(bench: Bench) -> None:
+    """All references have the numbers of before, and one of them reaches another row."""
+    copied = moved(bench, PARENTS, CHILDREN, FIRST)
+    copied.con.execute("UPDATE p SET name = 'Yves' WHERE name = 'Eve'")
+
+    assert shown(copied) == [False]
+    assert differing(copied) == [True]
+
+
 @pytest.mark.parametrize("note", ["a", "c", "d"])
 def test_moved_number_without_a_parent_is_not_shown(bench: Bench, note: str) -> None:
     """By content it leads to no parent, as before.

@@ -136,10 +136,10 @@ class _Moved(NamedTuple):
     now: _Rows
     before: dict[str, _Rows]
 
-    def windows(self) -> dict[str, _Window]:
+    def windows(self) -> dict[str, _Window] | None:
         """Return where the keys of the parents of each database are.
 
-        If the target has other parents, there are none.
+        None means that the target has other parents.
         """
         windows: dict[str, _Window] = {}
         last = None
@@ -149,10 +149,10 @@ class _Moved(NamedTuple):
                 continue
             arrived = self.now.first_above(last)
             if arrived is None:
-                return {}
+                return None
             windows[name] = _Window(first, most, arrived - first)
             last = most + arrived - first
-        return windows if self.is_equal(windows) else {}
+        return windows if self.is_equal(windows) else None
 
     def is_equal(self, windows: Mapping[str, _Window]) -> bool:
         """Return whether the rows now are those of before, with the numbers that arrive."""
@@ -178,7 +178,7 @@ class RowOrder:
 
     def __init__(self, compared: TargetComparison) -> None:
         self._compared = compared
-        self._windows: dict[tuple[str, ...], dict[str, _Window]] = {}
+        self._windows: dict[tuple[str, ...], dict[str, _Window] | None] = {}
 
     def shows(self, pairs: Pairs) -> bool:
         """Return whether the order of rows shows that each child reaches its own parent.
@@ -209,7 +209,7 @@ class RowOrder:
         if parents not in self._windows:
             self._windows[parents] = keys.windows()
         windows = self._windows[parents]
-        return numbers.is_outside(windows) and numbers.is_equal(windows)
+        return windows is not None and numbers.is_outside(windows) and numbers.is_equal(windows)
 
     def _moved(
         self, into: Table, mappings: Sequence[TableMapping], names: Sequence[str], before: sqlite3.Connection | None
