@@ -113,6 +113,7 @@ class Session:
     record_context: RecordContext
     code: ExitCode = ExitCode.ACCEPTED
     _resources: ExitStack = field(default_factory=ExitStack)
+    _final: Record | None = None
 
     @property
     def request(self) -> RunRequest:
@@ -133,8 +134,11 @@ class Session:
         begin_bundle(folder, self.record())
 
     def record(self) -> Record:
-        """Return the record of the run in its current state."""
-        return build_record(self.run, self.record_context, exit_code=self.code)
+        """Return the record of the run in its current state, built once after its end."""
+        # Because it has entries about each of very many files.
+        record = self._final or build_record(self.run, self.record_context, exit_code=self.code)
+        self._final = record if record.finished else None
+        return record
 
     def close(self) -> None:
         """Release the lock of the run.

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.report.evidence import DatabaseRecord, TableContent
 from sqlite_consolidate.report.evidence_json import to_json
+from sqlite_consolidate.session import open_session
 from tests.support.reports import records
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _FILES = 200
 _CRITERIA = 10
@@ -33,3 +39,16 @@ def test_memory_of_evidence_is_bounded_for_each_file() -> None:
 
     assert files[-1] in text
     assert peak < _FILES * _MOST_BYTES
+
+
+def test_record_of_ended_run_is_built_once(tmp_path: Path) -> None:
+    """Page, bundle and terminal are made of one record, and never of several at the same time."""
+    plan = tmp_path / "consolidation.toml"
+    session = open_session(Settings(workspace=tmp_path, plan=plan, reports=tmp_path / "reports"), "migrate")
+    unfinished = session.record()
+
+    session.end(refused=True)
+
+    assert not unfinished.finished
+    assert session.record().finished
+    assert session.record() is session.record()
