@@ -175,6 +175,15 @@ def test_expression_at_several_places_is_replaced_at_all(tmp_path: Path) -> None
     assert not unlike.understood
 
 
+def test_use_of_a_replaced_variable_needs_no_reference(tmp_path: Path) -> None:
+    """It remains a decision where nothing replaces the value."""
+    made = proposed(tmp_path, "a.sh", 'DB=app/logs/tasks.db\nsqlite3 "$DB" .dump\n')
+    parts = proposed(tmp_path, "b.sh", 'N=tasks\nsqlite3 "app/logs/$N.db" .dump\nsqlite3 app/logs/tags.db .dump\n')
+
+    assert [(each.line, each.understood) for each in made] == [(1, True)]
+    assert [(each.line, each.understood) for each in parts] == [(2, False), (3, True)]
+
+
 def test_only_the_statement_of_a_mention_is_read_once(tmp_path: Path) -> None:
     """A workspace can have many modules, and reading one by libcst is most of the work."""
     _expressions.cache_clear()

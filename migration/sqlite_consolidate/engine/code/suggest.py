@@ -71,7 +71,24 @@ def propose_references(scope: ScanScope, mentions: Iterable[Mention] | None = No
         if mention.kind in ("code", "config"):
             by_file.setdefault(mention.file, []).append(mention)
     proposals = [proposal for file, of_file in by_file.items() for proposal in propose_in_file(scope, file, of_file)]
+    proposals = _without_followers(scope, proposals)
     return tuple({_key_of(proposal): proposal for proposal in reversed(proposals)}.values())[::-1]
+
+
+def _without_followers(scope: ScanScope, proposals: list[ProposedReference]) -> list[ProposedReference]:
+    """Return the proposals without the places that another replacement changes as well.
+
+    A use of a variable names no old database once the value of the variable is replaced.
+    """
+    understood = [proposal for proposal in proposals if proposal.understood]
+    if {proposal.file for proposal in understood}.isdisjoint(
+        proposal.file for proposal in proposals if not proposal.understood
+    ):
+        return proposals
+    rewrites, _ = plan_rewrites(scope.root, [_reference(proposal) for proposal in understood], [])
+    mentions = find_mentions(scope, {rewrite.file: rewrite.after for rewrite in rewrites}).mentions
+    remaining = {(mention.file, mention.line) for mention in mentions}
+    return [each for each in proposals if each.understood or (each.file, each.line) in remaining]
 
 
 def _key_of(proposal: ProposedReference) -> object:
