@@ -186,6 +186,7 @@ class ProposedSource:
                 file=file,
                 files=(),
                 keys="",
+                leaves=tuple(leave for leave in self.leaves if leave.kind != "files"),
                 maps=tuple(table_map.of_file(self.files[:number], self.files) for table_map in self.maps),
             )
             for number, file in enumerate(self.files)

@@ -176,6 +176,19 @@ def test_files_that_cannot_share_a_table_are_separate_sources(tmp_path: Path) ->
     assert (refined.objections, refined.proposal.decisions) == ((), 2)
 
 
+def test_separate_files_take_no_exceptions_of_their_pattern(tmp_path: Path) -> None:
+    """A file of its own remains a source, and a copy is left out of the plan."""
+    sql = "CREATE TABLE t(k TEXT PRIMARY KEY ON CONFLICT FAIL, v {0}); INSERT INTO t VALUES ('a', {1})"
+    files = {f"x{number}": sql.format("", number) for number in range(4)}
+
+    refined = proposal_of(tmp_path, main=MAIN, **files, x4=sql.format("TEXT", 4), **{"x3 copy": files["x3"]})
+
+    assert [file for _, file, _ in sources(refined)] == [f"x{number}.db" for number in range(5)]
+    assert [each.file for each in refined.proposal.left_out] == ["x3 copy.db"]
+    assert exceptions(refined) == []
+    assert refined.objections == ()
+
+
 def test_many_files_with_equal_keys_are_one_decision(tmp_path: Path) -> None:
     """Another name for the table would not tell the rows of the files apart."""
     sql = "CREATE TABLE t(k TEXT PRIMARY KEY ON CONFLICT FAIL, v); CREATE TABLE u(t REFERENCES t(k));"

@@ -24,7 +24,7 @@ from sqlite_consolidate.inventory.sources.families import SMALLEST
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
@@ -116,6 +116,7 @@ def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
         if corrected != proposal:
             return corrected
     unfit = {problem.subject: problem for problem in reversed(problems)}
+    patterns = proposal.sources
     proposal = _without_broken_patterns(proposal, unfit)
     fit = (source for source in proposal.sources if source.file not in unfit)
     sources = tuple(each for source in fit for each in _corrected_sources(source, checked))
@@ -126,6 +127,7 @@ def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
         for source in proposal.sources
         if source.file in unfit
     ]
+    left_out += _released(patterns, sources)
     corrected = replace(proposal, sources=sources, left_out=(*proposal.left_out, *left_out))
     return forget_rebuilds(proposal, leave_unmovable_indexes(keep_related_together(corrected), problems))
 
@@ -143,6 +145,18 @@ def _without_broken_patterns(proposal: Proposal, unfit: Mapping[str, Problem]) -
         else:
             sources += source.each_file() if left else (source,)
     return replace(proposal, sources=tuple(sources))
+
+
+def _released(before: Sequence[ProposedSource], after: Sequence[ProposedSource]) -> list[LeftOut]:
+    """Return the files that patterns left, and that no pattern and no source has any more."""
+    known = {file for source in after for file in source.all_files}
+    known |= {leave.table for source in after for leave in source.leaves if leave.kind == "files"}
+    return [
+        LeftOut(leave.table, leave.reason, decide=bool(leave.decide))
+        for source in before
+        for leave in source.leaves
+        if leave.kind == "files" and leave.table not in known
+    ]
 
 
 def _left_file(problem: Problem) -> ProposedLeave:
