@@ -11,6 +11,7 @@ import pytest
 
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
+from sqlite_consolidate.inventory.proposal import ProposedMap, ProposedSource
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement.refine import refine_proposal
 from sqlite_consolidate.inventory.selection.target import choose_target
@@ -74,6 +75,16 @@ def test_decision_about_separate_tables_is_worded(proposal: Proposal) -> None:
     source = next(source for source in proposal.sources if source.file == "crm/crm.sqlite3")
 
     assert source.decide == (SEPARATE_USERS,)
+
+
+def test_decision_about_a_separate_copy_is_worded() -> None:
+    """It names the way out that needs no change of the code."""
+    apart = ProposedMap("t", "copy_t", "1", apart="it is named like a conflicted copy of a.db.")
+    source = ProposedSource("copy", "a (1).db", (), (apart,), version="which rows are right?")
+
+    [question] = source.decide
+
+    assert question.endswith(" To leave the copy where it is, remove this [[source]].")
 
 
 def test_reason_for_a_hot_journal_is_worded(tmp_path: Path) -> None:

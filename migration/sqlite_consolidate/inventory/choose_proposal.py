@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 _QUESTION = (
     "{tables} {has} rows with equal keys in several of these files. They are moved as different rows, as those of two "
-    "tenants are, and the column that `constants` fills tells them apart: change the code that reads them. If they are "
-    "the same rows, remove `constants` and the column from each [[table]], and state by `match` or `on_conflict` which "
-    "row stays."
+    "tenants are, and the column that `constants` fills tells them apart: change the code that reads them, and state "
+    "the column in each INSERT of the code and of triggers, because it is NOT NULL. If they are the same rows, remove "
+    "`constants` and the column from each [[table]], and state by `match` or `on_conflict` which row stays."
 )
 
 

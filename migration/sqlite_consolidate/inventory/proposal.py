@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.code.suggest import ProposedReference
 
+_LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
+
 
 @dataclass(frozen=True)
 class ProposedMap:
@@ -201,7 +203,7 @@ class ProposedSource:
         return (
             *self.questions,
             *_ask_about_undecided(self.undecided),
-            *(_ask_about_separate(others) or ((self.version,) if self.version else ())),
+            *(_ask_about_separate(others, is_version=bool(self.version)) or ((self.version,) if self.version else ())),
             *_ask_about_stamps(stamps),
             *_ask_about_left([leave for leave in self.leaves if leave.decide]),
             *(_ask_about_loose(self.loose) if self.keys else ()),
@@ -241,8 +243,11 @@ def _ask_about_left(leaves: list[ProposedLeave]) -> tuple[str, ...]:
     return (f"{names} are left behind. Confirm the reasons below, or move what the application needs.",)
 
 
-def _ask_about_separate(apart: list[ProposedMap]) -> tuple[str, ...]:
-    """Return the decision about the tables that are kept apart, or none."""
+def _ask_about_separate(apart: list[ProposedMap], *, is_version: bool) -> tuple[str, ...]:
+    """Return the decision about the tables that are kept apart, or none.
+
+    A conflicted copy can be left where it is as well.
+    """
     if not apart:
         return ()
     tables = join_first_names([table_map.name for table_map in apart])
@@ -257,7 +262,7 @@ def _ask_about_separate(apart: list[ProposedMap]) -> tuple[str, ...]:
         (
             f"{reason} {tables} {'is' if is_one else 'are'} kept apart as {names}, "
             f"so change the code that reads {'it' if is_one else 'them'}. "
-            f"To make one table of them instead, {advice}"
+            f"To make one table of them instead, {advice}{_LEAVE_COPY if is_version else ''}"
         ),
     )
 
@@ -269,8 +274,8 @@ def _ask_about_loose(columns: tuple[str, ...]) -> tuple[str, ...]:
     names = join_first_names(columns)
     return (
         (
-            f"{names} {'is' if len(columns) == 1 else 'are'} named like a reference, and no table has these numbers as "
-            "keys. If they mean rows of this file, add a [[source.table.refers]]."
+            f"{names} {'is' if len(columns) == 1 else 'are'} named like a reference, and nothing states to "
+            "which table. If the numbers mean rows of this file, add a [[source.table.refers]]. Otherwise they stay."
         ),
     )
 
