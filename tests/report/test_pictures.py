@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.report.evidence import KeyMapRecord
 from sqlite_consolidate.report.html import flow
+from sqlite_consolidate.report.html.many_files import sum_up_files
 from sqlite_consolidate.report.html.page import render_page
+from sqlite_consolidate.report.html.table_contents import move_lines
 from tests.support.reports import records
 
 if TYPE_CHECKING:
@@ -80,3 +83,20 @@ def test_table_of_the_picture_shows_constants(accepted: Record) -> None:
     page = render_page(replace(accepted, moves=(move,)))
 
     assert "<code>tenant = &#39;north&#39;</code>" in page
+
+
+def test_line_of_a_pattern_speaks_of_all_files(accepted: Record) -> None:
+    """The first file has no new keys, and a constant of its own."""
+    files = [f"phones/{place}.db" for place in range(5)]
+    source, move = accepted.sources[0], replace(accepted.moves[0], into="call")
+    record = replace(
+        accepted,
+        sources=tuple(replace(source, name=f"phone:{file}", file=file) for file in files),
+        moves=tuple(replace(move, source=f"phone:{file}", constants={"file": file, "a": "1"}) for file in files),
+        key_maps=tuple(KeyMapRecord(f"phone:{file}", "call", 90 * place) for place, file in enumerate(files)),
+    )
+
+    [line] = move_lines(sum_up_files(record)[0])
+
+    assert line.move.constants == {"file": "phones/0.db and 4 more values", "a": "1"}
+    assert line.keys.startswith("by file")

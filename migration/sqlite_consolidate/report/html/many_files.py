@@ -18,7 +18,7 @@ from sqlite_consolidate.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlite_consolidate.report.evidence import Evidence, Place, Record
+    from sqlite_consolidate.report.evidence import Evidence, KeyMapRecord, Place, Record
 
 _DIGEST = "the content digest of each file"
 
@@ -49,6 +49,7 @@ def sum_up_files(record: Record) -> tuple[Record, dict[str, int]]:
         criteria=tuple(_entries(record.criteria, files)),
         moves=moves,
         planned=planned,
+        key_maps=tuple(_key_map(key_map, files, labels) for key_map in record.key_maps),
         differences=tuple(_differences(record.differences, files)),
         archive=archive,
     )
@@ -132,11 +133,29 @@ def _moves(moves: Iterable[MoveRecord], files: FilesOfPatterns, labels: dict[str
     for item in items:
         if "each" in item:
             item["source"] = labels[item["source"]]
+            item["constants"] = _constants(item["each"].get("constants", [item["constants"]]))
     subjects = {(move.source, move.table): move.subject for move in moves}
     return tuple(
         replace(move, subject=subjects.get((move.source, move.table), f"{move.source}:{move.table}"))
         for move in moves_from_json(items)
     )
+
+
+def _constants(each: list[dict[str, str]]) -> dict[str, str]:
+    """Return the constants of several files, with the first of the values that differ."""
+    values = {name: list(dict.fromkeys(constants[name] for constants in each)) for name in each[0]}
+    return {
+        name: f"{first} and {counted(len(others), 'more value')}" if others else first
+        for name, (first, *others) in values.items()
+    }
+
+
+def _key_map(key_map: KeyMapRecord, files: FilesOfPatterns, labels: dict[str, str]) -> KeyMapRecord:
+    """Return a key map whose source has the name that the page gives the files of its pattern."""
+    file = files.of_label(key_map.source)
+    if file is None or file.entry not in labels:
+        return key_map
+    return replace(key_map, source=f"{labels[file.entry]}:{file.file}")
 
 
 def _differences(differences: Iterable[SchemaDifference], files: FilesOfPatterns) -> Iterator[SchemaDifference]:
