@@ -150,3 +150,22 @@ def test_key_that_may_be_compared_is_a_finding(bench: Bench, sql: str, expected:
     findings = unfollowed(bench, "visit", "note")
 
     assert [subject for subject, _ in findings if subject == TARGET] == [TARGET] * expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"), [("n.at = s.id", []), ("n.id = s.id AND n.text > ''", ["which gets other ones"])]
+)
+def test_renumbered_key_is_compared_unless_a_reference_is_read(
+    bench: Bench, condition: str, expected: list[str]
+) -> None:
+    """Both keys get new numbers."""
+    note = "CREATE TABLE note(id INTEGER PRIMARY KEY, at INT REFERENCES sites, text TEXT)"
+    view = f"CREATE VIEW o AS SELECT n.id, s.code FROM note n, sites s WHERE {condition}"
+    create(bench, note, view, "INSERT INTO note VALUES (1, 1, 'x')")
+    bench.execute(TARGET, note, "INSERT INTO note VALUES (1, 1, 'y')")
+    sites = table("sites", keys="renumber", renumber=["code"])
+
+    inspected = bench.survey(source("b.db", sites, table("note", keys="renumber")))
+
+    texts = [each.text for each in inspected.findings if each.id == "id-unfollowed" and each.subject == TARGET]
+    assert [text.rpartition(", ")[2].rstrip(".") for text in texts] == expected

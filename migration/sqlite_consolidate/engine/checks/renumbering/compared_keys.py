@@ -88,22 +88,28 @@ def _text(
     place = followed.place(parent, key)
     if place not in entry.columns or not _uses_key(entry, place[1]):
         return ""
-    others: list[tuple[TableMapping, str]] = []
-    for mapping in followed.by_source[parent.source.name]:
-        for column, _ in mapping.columns:
-            other = followed.place(mapping, column)
-            if other == place or other not in entry.columns:
-                continue
-            if place in {followed.place(followed.mappings[end[0]], end[1]) for end in followed.owners(mapping, column)}:
-                return ""
-            if other[0] != place[0] or entry.tables == {place[0]}:
-                others.append((mapping, column))
-    for mapping, column in others:
+    read = [
+        (mapping, column)
+        for mapping in followed.by_source[parent.source.name]
+        for column, _ in mapping.columns
+        if followed.place(mapping, column) in entry.columns - {place}
+    ]
+    paired = {
+        owner
+        for each in read
+        for end in followed.owners(*each)  # a key that gets new numbers is its own owner
+        if (owner := followed.place(followed.mappings[end[0]], end[1])) != followed.place(*each)
+    }
+    for mapping, column in read if place not in paired else ():
+        other = followed.place(mapping, column)
+        if other in paired or (other[0] == place[0] and entry.tables != {place[0]}):
+            continue
         if _has_such_numbers(databases, entry, (parent, key), (mapping, column)):
-            rest = "get other ones" if column in mapping.shifted else "stay"
+            numbered = next(each for each in databases.mappings if each.subject == mapping.subject)
+            rest = "which gets other ones" if column in numbered.shifted else "whose numbers stay"
             return (
                 f"{entry.label} may compare {parent.into.name}.{parent.renamed[key]}, which gets new numbers, with"
-                f" {mapping.into.name}.{mapping.renamed[column]}, whose numbers {rest}."
+                f" {mapping.into.name}.{mapping.renamed[column]}, {rest}."
             )
     return ""
 
