@@ -78,7 +78,7 @@ def propose_plan(
     eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
     mentions_of = {entry.file: len(entry.mentions) for entry in eligible}
     databases = [entry.database for entry in eligible]
-    target, reason = stated or choose_target(databases, mentions_of, inventory.root.name)
+    target, reason = stated or choose_target(databases, mentions_of, inventory.root.name, _kinds(inventory))
     if stated is None:
         target, reason = find_wider_target(inventory, target, questions or {}) or (target, reason)
     families, postponed = _split_by_size(richest_first(find_families(inventory.root, inventory.entries, target.file)))
@@ -120,6 +120,12 @@ def propose_plan(
         target_tables=tuple(table.name for table in target.tables),
     )
     return _with_file_columns(keep_related_together(proposal), families, target, questions or {})
+
+
+def _kinds(inventory: Inventory) -> list[Database]:
+    """Return the united schema of each kind of which there are many files."""
+    kinds = find_families(inventory.root, inventory.entries, "")
+    return [kind.database for kind in kinds if len(kind.files) > 1]
 
 
 def _with_file_columns(

@@ -73,6 +73,18 @@ def test_pattern_matches_no_other_file(tmp_path: Path, other: str) -> None:
     assert refined.objections == ()
 
 
+@pytest.mark.parametrize(("table", "target"), [("sensor", "z.db"), ("t", "logs/3.db")])
+def test_target_has_no_table_of_many_files_where_possible(tmp_path: Path, table: str, target: str) -> None:
+    """One of the many has a table with rows more than each other database."""
+    (tmp_path / "logs").mkdir()
+    logs = {f"logs/{number}": f"{ROWS.format(number)} CREATE TABLE gap(a);" for number in range(5)}
+    logs["logs/3"] += "INSERT INTO gap VALUES (1)"
+
+    refined = proposal_of(tmp_path, **logs, z=f"CREATE TABLE {table}(code TEXT); INSERT INTO {table} VALUES ('x')")
+
+    assert refined.proposal.target == target
+
+
 def test_target_of_the_schema_is_not_in_the_pattern(tmp_path: Path) -> None:
     """A pattern of a plan never means its target."""
     refined = proposal_of(tmp_path, **files("shard1", "shard2", "shard3", "shard4"))

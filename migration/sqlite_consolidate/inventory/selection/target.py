@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, join_first_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,24 +17,34 @@ if TYPE_CHECKING:
 _CENTRAL_NAMES = frozenset(["main", "app", "core", "workspace", "central", "primary", "production", "prod"])
 
 
-def choose_target(databases: Sequence[Database], mentions: Mapping[str, int], workspace: str) -> tuple[Database, str]:
+def choose_target(
+    databases: Sequence[Database], mentions: Mapping[str, int], workspace: str, kinds: Sequence[Database] = ()
+) -> tuple[Database, str]:
     """Return the database that has the most points as a target, and the reason in one clause.
 
     A database gets a point where no other database has more mentions in the code, or more tables with rows, where it is
-    in the outermost folder, and for a name such as ``main`` or that of the workspace. Where points are equal, the name
-    counts first, because a person chose it, then the others in this order, the number of rows, and the path.
+    in the outermost folder, for a name such as ``main`` or that of the workspace, and if it has no table of a kind of
+    many files. Where points are equal, the name counts first, because a person chose it, then the others in this order,
+    the number of rows, and the path.
 
     Args:
         databases: At least one.
         mentions: File to the number of its mentions.
         workspace: Name of the workspace's folder.
+        kinds: The united schema of each kind of many files.
     """
+    repeated = {folded(table.name) for database in kinds for table in database.tables}
     tables = {database.file: len(database.tables_with_rows) for database in databases}
     points = {
         "name": {database.file for database in databases if _is_central(database.file, workspace)},
         "mentions": _with_most(mentions),
         "tables": _with_most(tables),
         "path": _with_most({database.file: -database.file.count("/") for database in databases}),
+        "own": {
+            database.file
+            for database in databases
+            if kinds and repeated.isdisjoint(folded(table.name) for table in database.tables)
+        },
     }
     best = min(
         databases,
@@ -49,6 +59,7 @@ def choose_target(databases: Sequence[Database], mentions: Mapping[str, int], wo
         "mentions": lambda: f"the code names it most often ({counted(mentions[best.file], 'place')})",
         "tables": lambda: f"it has the most tables with rows ({tables[best.file]})",
         "path": lambda: "it is nearest to the root folder",
+        "own": lambda: f"it has no table of {join_first_names([kind.file for kind in kinds])}",
         "name": lambda: f"its name is {PurePosixPath(best.file).name}",
     }
     holding = {kind: files for kind, files in points.items() if best.file in files}
