@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from random import Random
+from typing import TYPE_CHECKING
+
 import pytest
 
 from sqlite_consolidate.engine.checks.references.references_kept import pairs_by_content
 from sqlite_consolidate.engine.checks.renumbering.references_in_order import RowOrder
+from sqlite_consolidate.sqlite_library import sqlite3
 from tests.support.databases import TARGET, Bench, Copied, source, table
+from tests.support.thorough import sampled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PARENTS = "CREATE TABLE p(id INTEGER PRIMARY KEY, name)"
 CHILDREN = "CREATE TABLE c(id INTEGER PRIMARY KEY, p INTEGER REFERENCES p(id), note)"
@@ -153,6 +162,50 @@ def test_kept_references_do_not_hide_other_parents(bench: Bench) -> None:
 
     assert shown(copied) == [False]
     assert differing(copied) == [True]
+
+
+def _drawn_rows(draw: Random, tag: str) -> Iterator[str]:
+    """Yield statements that insert parents and children, some of which refer to no parent."""
+    keys = sorted(draw.sample(range(draw.choice([1, -3]), 9), draw.randint(0, 4)))
+    yield from (f"INSERT INTO p VALUES ({key}, '{tag}{key}')" for key in keys)
+    for number in range(1, draw.randint(1, 7)):
+        reference = draw.choice([*keys, *keys, "NULL", -9, -5, draw.randint(1, 30), 1000])
+        yield f"INSERT INTO c VALUES ({number}, {reference}, '{tag}{number}')"
+
+
+def _drawn_change(draw: Random, copied: Copied) -> str:
+    """Return a change of parents and children of the target, or of one of them."""
+    parents = [key for (key,) in copied.rows("SELECT id FROM p")] or [0]
+    key, change, number = draw.choice(parents), draw.randint(-4, 4), draw.randint(-8, 60)
+    upper = f"UPDATE p SET id = id + 1000 WHERE id >= {key}; UPDATE p SET id = id - 1000 + {change} WHERE id >= 900"
+    changes = [
+        f"UPDATE c SET p = {draw.choice([*parents, -1, 0, 500])} WHERE id = {draw.randint(1, 20)}",
+        f"{upper}; UPDATE c SET p = p + {change} WHERE p >= {key}",
+        f"UPDATE p SET id = {number} WHERE id = {key}",
+        f"INSERT INTO p VALUES ({number}, 'new')",
+        f"DELETE FROM p WHERE id = {key}",
+    ]
+    return draw.choice(changes)
+
+
+@pytest.mark.parametrize("seed", sampled(range(200), 139))
+def test_other_content_is_never_shown_to_be_kept(bench: Bench, seed: int) -> None:
+    """Rows and changes are drawn."""
+    draw = Random(seed)  # noqa: S311 -- repeatable, and no secret
+    bench.database(TARGET, PARENTS, CHILDREN, *_drawn_rows(draw, "t"))
+    files = [f"{name}.db" for name in "abc"[: draw.randint(1, 3)]]
+    for file in files:
+        bench.database(file, PARENTS, CHILDREN, *_drawn_rows(draw, file[0]))
+    copied = bench.copied(*(source(file, "p", "c").model_copy(update={"keys_": "renumber"}) for file in files))
+    assert differing(copied) in ([False], [])
+
+    for _ in range(12):
+        copied.con.execute("SAVEPOINT change")
+        with suppress(sqlite3.IntegrityError):  # another parent has the key
+            for statement in _drawn_change(draw, copied).split(";"):
+                copied.con.execute(statement)
+        assert shown(copied) != [True] or differing(copied) == [False]
+        copied.con.execute("ROLLBACK TO change")
 
 
 @pytest.mark.parametrize("note", ["a", "c", "d"])
