@@ -63,6 +63,18 @@ def test_each_file_of_a_pattern_names_its_own_tables(tmp_path: Path) -> None:
     assert by_names.sources == plan.sources
 
 
+def test_files_with_equal_tables_share_their_mappings(tmp_path: Path) -> None:
+    """Thousands of files take little memory, and what follows from a mapping is computed once."""
+    stated = plan_of(tmp_path, ALL.replace("a.db", "d/*.db") + LISTED)
+    tables = {"a:d/x.db": ["t", "note"], "a:d/y.db": ["u"], "a:d/z.db": ["t", "note"]}
+    x, y, z = name_all_tables(expand(stated, lambda _: ["d/x.db", "d/y.db", "d/z.db"]), tables).sources
+
+    assert x.tables is z.tables
+    assert [each.name for each in x.tables] == ["Note", "t"]
+    assert [each.name for each in y.tables] == ["Note", "u"]
+    assert x.entry is y.entry is z.entry is stated.sources[0]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
@@ -167,15 +167,11 @@ class Source(Part):
         The number of rows that the plan states is that of all files together, so no single file has it.
         """
         tables = [table.model_copy(update={"rows": None}) if table.rows is not None else table for table in self.tables]
-        names = {file: {"name": f"{self.name}:{file}", "file": file, "tables": tables} for file in files}
-        sources = [self.model_copy(update=values) for values in names.values()]
-        for source in sources:
-            source._entry = self  # noqa: SLF001 -- of the same class
-            object.__setattr__(source, "__pydantic_fields_set__", self.model_fields_set)  # a copy has a set of its own
-        return sources
+        private = {"_entry": self}
+        return [self._copy(private, name=f"{self.name}:{file}", file=file, tables=tables) for file in files]
 
-    def with_tables(self, names: Iterable[str]) -> Source:
-        """Return this source with a table mapping for each of its tables, the listed ones first.
+    def all_maps(self, names: Iterable[str]) -> list[TableMap]:
+        """Return a table mapping for each table, the listed ones first.
 
         Args:
             names: Names of all tables that the database has.
@@ -186,8 +182,17 @@ class Source(Part):
             for name in names
             if lower_ascii(name) not in listed and self.leave_reason("tables", name) is None
         ]
-        source = self.model_copy(update={"tables": [*self.tables, *added]})
-        source._entry = self.entry  # noqa: SLF001 -- of the same class
+        return [*self.tables, *added]
+
+    def with_tables(self, tables: list[TableMap]) -> Source:
+        """Return this source with other table mappings."""
+        return self._copy(self.__pydantic_private__ if self._entry else {"_entry": self}, tables=tables)
+
+    def _copy(self, private: dict[str, Any] | None, **values: object) -> Source:
+        """Return a copy that shares all other values, because there may be very many copies."""
+        source = self.model_copy(update=values)
+        for name, shared in {"fields_set__": self.model_fields_set, "private__": private}.items():
+            object.__setattr__(source, f"__pydantic_{name}", shared)  # a copy has one of its own
         return source
 
     @property

@@ -73,14 +73,19 @@ def expand(plan: Plan, files_of: Callable[[str], Iterable[str] | None]) -> Plan:
 def name_all_tables(plan: Plan, tables: Mapping[str, Iterable[str]]) -> Plan:
     """Return a plan in which ``tables = "*"`` is replaced by a mapping for each table.
 
+    The files of a pattern with the same tables share their mappings.
+
     Args:
         plan: The plan with a source for each file.
         tables: Name of each source that was read, to the names of its tables.
     """
-    sources = [
-        source.with_tables(tables[source.name]) if source.all_tables and source.name in tables else source
-        for source in plan.sources
-    ]
+    shared: dict[tuple[int, tuple[str, ...]], list[TableMap]] = {}
+    sources = list(plan.sources)
+    for index, source in enumerate(sources):
+        if source.all_tables and source.name in tables:
+            names = tuple(tables[source.name])
+            key = id(source.entry), names
+            sources[index] = source.with_tables(shared.get(key) or shared.setdefault(key, source.all_maps(names)))
     is_unchanged = all(new is source for new, source in zip(sources, plan.sources, strict=True))
     return plan if is_unchanged else plan.with_sources(sources)
 
