@@ -246,7 +246,7 @@ def _parent(databases: InspectedDatabases, mapping: TableMapping, declared: Fore
     table = inspected.schema.table(declared.parent)
     if table is None or not inspected.rows_in(table.name):
         return None
-    return ReferredKey(_as_read(mapping, inspected.schema, table), declared.to or table.primary_key)
+    return ReferredKey(_as_read(databases, mapping, table), declared.to or table.primary_key)
 
 
 def _undeclared_reference(
@@ -390,8 +390,10 @@ def _identity(parent_mapping: TableMapping, key: ReferredKey) -> tuple[str, ...]
     return next((names for names in choices if replace(key, columns=(*key.columns, *names)).is_unique), None)
 
 
-def _as_read(child: TableMapping, schema: Schema, table: Table) -> Table:
+def _as_read(databases: InspectedDatabases, child: TableMapping, table: Table) -> Table:
     """Return a table under the name by which its rows are read, beside the child's."""
-    source = schema.table(child.table_map.name)
+    if moved := mapping_of(databases, child, table.name):
+        return moved.table
+    source = databases.sources[child.source.name].schema.table(child.table_map.name)
     prefix = child.table.name.removesuffix(source.name) if source else ""
     return replace(table, name=f"{prefix}{table.name}")
