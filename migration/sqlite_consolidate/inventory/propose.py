@@ -230,7 +230,8 @@ def _notes(family: Family) -> tuple[str, ...]:
     database, entries = family.database, family.entries
     facts = [f"tables with rows: {len(database.tables_with_rows)} of {len(database.tables)}", *database.features]
     changed = max(entry.database.changed for entry in entries)
-    mentions = sum(len(entry.mentions) for entry in entries)
+    # A computed name that can be that of several files is one place.
+    mentions = len({(each.file, each.line, each.subject) for entry in entries for each in entry.mentions})
     notes = [f"{', '.join(facts)}; last changed {changed[:10]}; mentions in the code: {mentions}"]
     holders = [holder for entry in entries for holder in entry.open_in]
     notes += [

@@ -85,6 +85,17 @@ def test_target_has_no_table_of_many_files_where_possible(tmp_path: Path, table:
     assert refined.proposal.target == target
 
 
+def test_computed_name_of_many_files_is_one_mention(tmp_path: Path) -> None:
+    """One line of the code opens each of them."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "app.py").write_text('import sqlite3\n\ndef f(n):\n    return sqlite3.connect(f"logs/{n}.db")\n')
+
+    refined = proposal_of(tmp_path, main=MAIN, **files("logs/a", "logs/b", "logs/c"))
+
+    [note] = refined.proposal.sources[0].notes
+    assert note.rpartition(": ")[2] == "1"
+
+
 def test_target_of_the_schema_is_not_in_the_pattern(tmp_path: Path) -> None:
     """A pattern of a plan never means its target."""
     refined = proposal_of(tmp_path, **files("shard1", "shard2", "shard3", "shard4"))
