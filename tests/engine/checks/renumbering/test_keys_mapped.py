@@ -50,6 +50,17 @@ def moved(bench: Bench) -> Copied:
     )
 
 
+def test_source_without_rows_may_follow_the_largest_key(bench: Bench) -> None:
+    """No key can be above it, and none has to be."""
+    site = "CREATE TABLE site(id INTEGER PRIMARY KEY, name)"
+    for name, rows in ((TARGET, []), ("b.db", ["(1, 'b')"]), ("c.db", [f"({2**63 - 2}, 'c')"]), ("d.db", [])):
+        bench.database(name, site, *(f"INSERT INTO site VALUES {row}" for row in rows))
+
+    copied = bench.copied(*(source(f"{name}.db", table("site", keys="renumber")) for name in "bcd"))
+
+    assert failed_subjects(keys_mapped(copied.compared)) == []
+
+
 def test_right_mapping_holds(moved: Copied) -> None:
     """Each key and each column is an observation, and what was computed twice is equal."""
     observations = keys_mapped(moved.compared)

@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.checks.matching.matched_rows_proof import Matched
 from sqlite_consolidate.engine.checks.matching.source_rows import SourceRows, updates_rows
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name, target_column
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id
+from sqlite_consolidate.engine.checks.renumbering.key_offsets import LARGEST
 from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY, key_column, key_subject, key_text
 from sqlite_consolidate.engine.checks.renumbering.staying_values import staying_values
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
@@ -188,7 +189,7 @@ class _Proof:
         inspected = self.compared.inspected.target
         table = inspected.schema.table(place[0]) if inspected else None
         column = table.column(place[1]) if table else None
-        if self.before is None or table is None or column is None:
+        if self.before is None or table is None or column is None or first > LARGEST:
             return 0
         query = f"SELECT count(*) FROM {quoted(table.name)} WHERE {quoted(column.name)} >= ?"
         return int(self.before.execute(query, (first,)).fetchone()[0])
