@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sqlite_consolidate.findings import merge_findings
 from tests.support.databases import TARGET, Bench, source, table
 from tests.support.observations import numbers_in
 
@@ -226,6 +227,19 @@ def test_reference_to_a_table_without_rows_is_a_finding(bench: Bench, parents: l
     assert inspected.problems == []
     findings = [(f.level, f.subject, f.count) for f in inspected.findings if f.id == "parents-found"]
     assert findings == [("attention", "b.db:notes", 1)]
+
+
+def test_parents_found_of_several_files_are_one_sum(bench: Bench) -> None:
+    """A pattern has many files, and one finding tells of the rows of all."""
+    bench.database(TARGET, CUSTOMERS, NOTES, "INSERT INTO customers VALUES (1, 'Alice')")
+    bench.database("b.db", NOTES, "INSERT INTO notes VALUES (11, 1, 'x')")
+    bench.database("c.db", NOTES, "INSERT INTO notes VALUES (21, 1, 'x'), (22, 1, 'y')")
+
+    inspected = bench.survey(source("b.db", "notes"), source("c.db", "notes"))
+
+    [finding] = [each for each in merge_findings(inspected.findings) if each.id == "parents-found"]
+    assert finding.count == 3
+    assert "3 rows" in finding.text
 
 
 def test_foreign_key_that_only_the_target_declares_is_followed(bench: Bench) -> None:

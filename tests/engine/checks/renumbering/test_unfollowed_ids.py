@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sqlite_consolidate.findings import merge_findings
 from sqlite_consolidate.plan.model import Refers
 from tests.support.databases import TARGET, Bench, source, table
 
@@ -43,6 +44,21 @@ def test_undeclared_reference_is_a_finding(bench: Bench, column: str) -> None:
     )
 
     assert unfollowed(bench, "visit") == [("b.db:visit", 1)]
+
+
+def test_undeclared_references_of_several_files_are_one_sum(bench: Bench) -> None:
+    """A pattern has many files, and one finding tells of the rows of all."""
+    visit = "CREATE TABLE visit(nr TEXT PRIMARY KEY, site_id INT)"
+    create(bench, visit, "INSERT INTO visit VALUES ('a', 1)")
+    bench.database("c.db", SITES, "INSERT INTO sites VALUES (1, 7)")
+    bench.execute("c.db", visit, "INSERT INTO visit VALUES ('b', 1), ('c', 1)")
+    sites = table("sites", keys="renumber", renumber=["code"])
+
+    inspected = bench.survey(source("b.db", sites, "visit"), source("c.db", sites, "visit"))
+
+    [finding] = [each for each in merge_findings(inspected.findings) if each.id == "id-unfollowed"]
+    assert finding.count == 3
+    assert "3 rows" in finding.text
 
 
 def test_reference_declared_to_another_table_is_no_finding(bench: Bench) -> None:

@@ -94,10 +94,10 @@ def _parents_found(reference: Reference, strays: Strays) -> Finding:
     They may have been meant for the database that has these rows.
     """
     text = (
-        f"{_refer(strays.adopted, reference)} rows of {reference.parent_name} that their source does not have. In the"
-        f" target, these references reach rows of {reference.into.table.name}."
+        f"will reach rows of {reference.into.table.name} in the target by {', '.join(reference.columns)}. Their source"
+        f" does not have these rows of {reference.parent_name}."
     )
-    return Finding.of("parents-found", reference.child.subject, text, count=strays.adopted)
+    return Finding.of("parents-found", reference.child.subject, text, count=strays.adopted, noun="row")
 
 
 def _strays(databases: InspectedDatabases, target: PredictedTarget, reference: Reference) -> Strays:

@@ -12,7 +12,6 @@ from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,11 +93,11 @@ def _undeclared(
         query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE typeof({quoted(column)}) = 'integer'"
         if rows := int(reader.execute(query).fetchone()[0]):
             text = (
-                f"{counted(rows, 'row')} {'has' if rows == 1 else 'have'} a number in column {column} that no FOREIGN"
-                f" KEY declares as a reference. It stays while the keys of {parent.table_map.name} change. If it is"
-                f' one, add [[source.table.refers]] with column = "{column}" and to = "{parent.table_map.name}.{key}".'
+                f"will keep the number in column {column} while the keys of {parent.table_map.name} change, because no"
+                f" FOREIGN KEY declares the column as a reference. If it is one, add [[source.table.refers]] with"
+                f' column = "{column}" and to = "{parent.table_map.name}.{key}".'
             )
-            yield Finding.of("id-unfollowed", mapping.subject, text, count=rows)
+            yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row")
 
 
 def _names_of_references(parent: TableMapping) -> dict[str, str]:
@@ -167,10 +166,10 @@ def _texts(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Fin
         for name, count in zip(part, rows, strict=True):
             if count:
                 text = (
-                    f"{counted(count, 'row')} {'has' if count == 1 else 'have'} JSON or a list of numbers in column"
-                    f" {name}, of a table with new numbers. Ids in these texts stay."
+                    f"of a table with new numbers will keep JSON or a list of numbers in column {name}. Ids in these"
+                    f" texts stay."
                 )
-                yield Finding.of("id-unfollowed", mapping.subject, text, count=count)
+                yield Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row")
 
 
 def _literals(databases: InspectedDatabases) -> Iterator[Finding]:
