@@ -108,6 +108,7 @@ LEVELS: dict[str, Level] = {
     "target-by-pages": "note",
     "trailing-bytes": "attention",
     "trigger-bypassed": "attention",
+    "trigger-incomplete": "attention",
     "trigger-left": "attention",
     "trigger-left-with-table": "note",
     "trigger-not-fired": "attention",

@@ -227,3 +227,41 @@ def test_foreign_key_to_column_without_key_is_refused(bench: Bench) -> None:
     problem = refusal(target_schema)
     assert problem.id == "broken-foreign-key"
     assert "foreign key mismatch" in problem.what
+
+
+WIDE = "CREATE TABLE log(id INTEGER PRIMARY KEY NOT NULL, what, file TEXT NOT NULL{})"
+NOTING = "CREATE TRIGGER note AFTER INSERT ON tasks BEGIN {} END"
+
+
+@pytest.mark.parametrize(
+    ("insert", "default", "expected"),
+    [
+        ("INSERT INTO log(what) VALUES(new.title);", "", ["a.db:tasks"]),
+        ("DELETE FROM log; INSERT OR IGNORE INTO [log] AS l(`what`) SELECT 'file';", "", ["a.db:tasks"]),
+        ("INSERT INTO log(what) VALUES(new.title);", " DEFAULT 'a'", []),
+        ("INSERT INTO log(what, \"File\") VALUES(new.title, 'a');", "", []),
+        ("INSERT INTO log VALUES(NULL, new.title, 'a');", "", []),
+    ],
+)
+def test_trigger_without_a_needed_column_is_a_finding(
+    bench: Bench, insert: str, default: str, expected: list[str]
+) -> None:
+    """The plan adds a column, and each insert into the moved table would fail."""
+    text = f"{TASKS}; {NOTING.format(insert)}"
+    bench.database("a.db", TASKS, "CREATE TABLE log(id INTEGER PRIMARY KEY, what)")
+    log = table("log", create=WIDE.format(default))
+
+    target_schema = bench.target_schema(source("a.db", log, table("tasks", create=text), constants={"file": "a"}))
+
+    assert ("trigger", "note") in planned_objects(target_schema)
+    assert [each.subject for each in target_schema.findings if each.id == "trigger-incomplete"] == expected
+
+
+def test_trigger_that_left_it_out_before_is_no_finding(bench: Bench) -> None:
+    """The application cannot have used it."""
+    bench.database("a.db", TASKS, WIDE.format(""), NOTING.format("INSERT INTO log(what) VALUES(new.title);"))
+
+    target_schema = bench.target_schema(source("a.db", "tasks", "log"))
+
+    assert ("trigger", "note") in planned_objects(target_schema)
+    assert target_schema.findings == []

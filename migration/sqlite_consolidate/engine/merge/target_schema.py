@@ -125,6 +125,7 @@ class TargetSchemaBuilder:
         self._check_keys_of_target()
         self._names.close()
         schema = read_schema(self.con)
+        self._judge.check_inserts(schema)
         # A table stands in for each virtual table of the target that this SQLite cannot create.
         lacking = {name: table for name, table in self._target.tables.items() if table.lacks and name in schema.tables}
         self.target_schema.schema = replace(schema, tables=schema.tables | lacking)

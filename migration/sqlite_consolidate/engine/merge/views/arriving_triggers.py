@@ -10,18 +10,20 @@ from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, describe_toget
 from sqlite_consolidate.engine.sqlite.application.stand_ins import create_schema_in_memory
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.schema import dependencies
+from sqlite_consolidate.engine.sqlite.schema.index_queries import inserted_columns
 from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
 from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import join_names
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection
 
     from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
-    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.engine.sqlite.schema.statements import Statement
     from sqlite_consolidate.plan.model import Source
 
@@ -121,6 +123,24 @@ class ArrivingTriggers:
             if view and folded(view) in words_of(statement.sql):
                 self._report_broken(origin, statement, f"it changes the view {view}, which has no such trigger")
 
+    def check_inserts(self, schema: Schema) -> None:
+        """Find each trigger whose rows SQLite refuses in the target only.
+
+        Args:
+            schema: The target with all tables.
+        """
+        for origin, statement in self.accepted:
+            for name, listed in inserted_columns(statement.sql):
+                table, earlier = schema.table(name), origin.schema.table(name) if origin.schema else None
+                lacking = [each for each in _needed_columns(table) if folded(each) not in listed]
+                if table and set(map(folded, lacking)) - set(map(folded, _needed_columns(earlier))):
+                    text = (
+                        f"trigger {statement.name} of {statement.table} inserts rows into {table.name} without"
+                        f" {join_names(lacking)}. SQLite refuses these rows, because a NOT NULL column without a"
+                        " default needs a value."
+                    )
+                    self._find("trigger-incomplete", origin, text)
+
     def accept(self, origin: Origin, statement: Statement) -> bool:
         """Return whether a trigger that has been created in ``con`` may stay there."""
         needs = dependencies.trigger_dependencies(self.con, statement.name, statement.table)
@@ -192,6 +212,13 @@ class ArrivingTriggers:
 
     def _find(self, id: str, origin: Origin, text: str) -> None:
         self.findings.append(Finding.of(id, origin.subject, text))
+
+
+def _needed_columns(table: Table | None) -> list[str]:
+    """Return the columns of a table that each INSERT has to fill."""
+    if table is None:
+        return []
+    return [each.name for each in table.stored if each.notnull and each.default is None and each.name != table.alias]
 
 
 _MOVE_TOO = "Move what it uses as well, or leave that behind with a reason. Then the trigger stays in the archive too."

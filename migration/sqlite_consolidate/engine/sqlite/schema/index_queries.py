@@ -1,4 +1,4 @@
-"""Read from INSERT triggers which query gives the rows of a search index."""
+"""Read from the text of triggers which rows they insert, and by which query."""
 
 from __future__ import annotations
 
@@ -102,6 +102,20 @@ def trigger_statements(sql: str) -> Iterator[list[Token]]:
             statement = []
         else:
             statement.append(token)
+
+
+def inserted_columns(sql: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield the table of each INSERT of a trigger with the columns that it lists, folded.
+
+    An INSERT without a list fills every column.
+    """
+    for statement in trigger_statements(sql):
+        names = [token.name for token in statement]
+        if "into" in names[:4]:
+            table, *rest = names[names.index("into") + 1 :]
+            columns = rest[2:] if rest[:1] == ["as"] else rest
+            if columns[:1] == ["("]:
+                yield table, frozenset(columns[1 : columns.index(")")]) - {","}
 
 
 def writes_rows(sql: str) -> bool:
