@@ -17,9 +17,9 @@ from sqlite_consolidate.inventory.proposal import (
     Proposal,
     ProposedLeave,
     ProposedMap,
-    ProposedSmoke,
     ProposedSource,
 )
+from sqlite_consolidate.inventory.smoke_tests import ProposedSmoke
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.text import literal_pattern, toml_string
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.code.suggest import ProposedReference
+    from sqlite_consolidate.inventory.smoke_tests import ProposedSmoke
 
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
 
@@ -325,34 +326,6 @@ class LeftOut:
     file: str
     reason: str
     decide: bool = False
-
-
-@dataclass(frozen=True)
-class ProposedSmoke:
-    """Hold one ``[[smoke]]`` that imports a module, and reads rows if it can.
-
-    Attributes:
-        python: Source text of the test. If it is empty, the test imports the module.
-        file: The module as a file, relative to the workspace.
-        decide: Why it is proposed only as a comment; empty when it can be run.
-    """
-
-    module: str
-    path: str
-    interpreter: str = ""
-    decide: str = ""
-    python: str = ""
-    file: str = ""
-
-    @property
-    def name(self) -> str:
-        """Return the name of the test."""
-        return f"{self.module} reads rows" if self.python else f"import {self.module}"
-
-    @property
-    def source(self) -> str:
-        """Return the source text of the test."""
-        return self.python or f"import {self.module}"
 
 
 @dataclass(frozen=True)

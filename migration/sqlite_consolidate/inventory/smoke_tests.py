@@ -12,12 +12,12 @@ import keyword
 import re
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scopes import nodes_of
 from sqlite_consolidate.engine.code.source_files import is_python
-from sqlite_consolidate.inventory.proposal import ProposedSmoke
 from sqlite_consolidate.inventory.selection.roles import is_named_as_copy
 
 if TYPE_CHECKING:
@@ -40,6 +40,34 @@ _SELECT = re.compile(r"\s*(SELECT|WITH)\b", re.IGNORECASE)
 _WRITE = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER)\b", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"[?:%{;]")
 _PRINT = 'print(len(list(rows)) if hasattr(rows, "__iter__") and not isinstance(rows, str) else rows)'
+
+
+@dataclass(frozen=True)
+class ProposedSmoke:
+    """Hold one ``[[smoke]]`` that imports a module, and reads rows if it can.
+
+    Attributes:
+        python: Source text of the test. If it is empty, the test imports the module.
+        file: The module as a file, relative to the workspace.
+        decide: Why it is proposed only as a comment; empty when it can be run.
+    """
+
+    module: str
+    path: str
+    interpreter: str = ""
+    decide: str = ""
+    python: str = ""
+    file: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the test."""
+        return f"{self.module} reads rows" if self.python else f"import {self.module}"
+
+    @property
+    def source(self) -> str:
+        """Return the source text of the test."""
+        return self.python or f"import {self.module}"
 
 
 def propose_smoke_tests(root: Path, mentions: Sequence[Mention], target: str = "") -> tuple[ProposedSmoke, ...]:
