@@ -77,6 +77,23 @@ def test_parents_go_where_their_children_go(tmp_path: Path) -> None:
     assert source.maps[-1].apart in source.decide[0]
 
 
+def test_decision_names_views_with_other_names(tmp_path: Path) -> None:
+    """Code that reads the view has to change as well."""
+    sql = (
+        "CREATE TABLE sales(nr TEXT PRIMARY KEY, price); CREATE VIEW Revenue AS SELECT sum(price) AS total FROM sales;"
+    )
+
+    refined = proposal_of(
+        tmp_path,
+        app=f"{sql} INSERT INTO sales VALUES ('a', 1), ('b', 2)",
+        shop=f"{sql} INSERT INTO sales VALUES ('a', 7)",
+    )
+
+    [source] = refined.proposal.sources
+    assert (source.views, refined.proposal.decisions) == (("shop_Revenue",), 1)
+    assert "shop_Revenue" in source.decide[0]
+
+
 def test_tables_without_relation_are_merged_all_the_same(tmp_path: Path) -> None:
     """Only what leads to a table that is kept apart is kept apart."""
     sql = f"{CUSTOMERS}CREATE TABLE logs(id INTEGER PRIMARY KEY, line);".replace("INTEGER", "TEXT")

@@ -129,6 +129,7 @@ class ProposedSource:
         unnamed: Tables of a pattern of which no column names the file of a row.
         constants: Columns that the plan fills, each with its text.
         undecided: Tables in which files of the pattern have other rows under equal keys.
+        views: Names in the target of the views that are kept apart with the tables that they read.
     """
 
     name: str
@@ -145,6 +146,7 @@ class ProposedSource:
     unnamed: tuple[str, ...] = ()
     constants: tuple[tuple[str, str], ...] = ()
     undecided: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
 
     @property
     def all_files(self) -> tuple[str, ...]:
@@ -204,7 +206,7 @@ class ProposedSource:
         return (
             *self.questions,
             *_ask_about_undecided(self.undecided),
-            *(_ask_about_separate(others, is_version=bool(self.version)) or ((self.version,) if self.version else ())),
+            *(_ask_about_separate(others, self) or ((self.version,) if self.version else ())),
             *_ask_about_stamps(stamps),
             *_ask_about_left([leave for leave in self.leaves if leave.decide]),
             *(_ask_about_loose(self.loose) if self.keys else ()),
@@ -244,7 +246,7 @@ def _ask_about_left(leaves: list[ProposedLeave]) -> tuple[str, ...]:
     return (f"{names} are left behind. Confirm the reasons below, or move what the application needs.",)
 
 
-def _ask_about_separate(apart: list[ProposedMap], *, is_version: bool) -> tuple[str, ...]:
+def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tuple[str, ...]:
     """Return the decision about the tables that are kept apart, or none.
 
     A conflicted copy can be left where it is as well.
@@ -255,15 +257,17 @@ def _ask_about_separate(apart: list[ProposedMap], *, is_version: bool) -> tuple[
     names = join_first_names([table_map.into for table_map in apart])
     reason = next((table_map.apart for table_map in apart if not table_map.follows), apart[0].apart)
     is_one = len(apart) == 1
+    noun = "the view" if len(source.views) == 1 else "the views"
+    views = f", with {noun} {join_first_names(source.views)}" if source.views else ""
     advice = "remove `into` and set `columns` or `on_conflict`."
     if older := [table_map for table_map in apart if table_map.older]:
         poorer = join_first_names([f"{table_map.name} of {table_map.older}" for table_map in older])
         advice = f"add these columns to {poorer} (ALTER TABLE ... ADD COLUMN), and take the inventory again."
     return (
         (
-            f"{reason} {tables} {'is' if is_one else 'are'} kept apart as {names}, "
-            f"so change the code that reads {'it' if is_one else 'them'}. "
-            f"To make one table of them instead, {advice}{_LEAVE_COPY if is_version else ''}"
+            f"{reason} {tables} {'is' if is_one else 'are'} kept apart as {names}{views}, "
+            f"so change the code that reads {'it' if is_one and not views else 'them'}. "
+            f"To make one table of them instead, {advice}{_LEAVE_COPY if source.version else ''}"
         ),
     )
 

@@ -96,7 +96,7 @@ def refine_proposal(root: Path, proposal: Proposal, on_progress: Callable[[str],
             break
         proposal = corrected
     problems, failures = checked.problems, result.failures
-    marked = _marked(proposal, problems)
+    marked = _marked(_with_views(proposal, checked.renamed_views), problems)
     decide = tuple(f"The rehearsal on copies fails: {failure}" for failure in failures)
     refined = replace(marked, decide=(*marked.decide, *decide))
     return RefinedProposal(
@@ -256,6 +256,12 @@ def _corrected_map(
     if table_map.collision and problem.criterion not in _FIXED_BY_KEEPING_APART:
         reason = f"{table_map.collision} Not all of these rows are identical."
     return keep_separate(table_map, source.name, source.obstacle or reason)
+
+
+def _with_views(proposal: Proposal, renamed: Mapping[str, Mapping[str, str]]) -> Proposal:
+    """Return the proposal whose decisions name the views with other names."""
+    sources = (replace(each, views=tuple(renamed.get(each.name, {}).values())) for each in proposal.sources)
+    return replace(proposal, sources=tuple(sources))
 
 
 def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:

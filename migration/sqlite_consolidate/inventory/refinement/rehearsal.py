@@ -40,10 +40,12 @@ class CheckedProposal:
 
     Attributes:
         shared: Subject of each collision of keys, to the rows that two files have under them.
+        renamed_views: Name of each source to its views with other names in the target, by folded name.
     """
 
     problems: list[Problem]
     shared: Mapping[str, SharedRows] = field(default_factory=dict)
+    renamed_views: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,12 @@ class Rehearsal:
             ProblemError: Another process uses a database, or the preflight cannot be performed.
         """
         self._run.perform(stages.PREFLIGHT)
-        problems = self._run.inspected.problems
+        inspected = self._run.inspected
+        problems = inspected.problems
         if in_use := [problem for problem in problems if is_in_use_problem(problem)]:
             raise ProblemError(*in_use)
-        return CheckedProposal(problems, count_shared_rows(self._run.inspected, problems, self._run.limits))
+        shared = count_shared_rows(inspected, problems, self._run.limits)
+        return CheckedProposal(problems, shared, inspected.target_schema.renamed_views)
 
     def perform(self) -> RehearsalResult:
         """Perform the stages after a preflight without problems, and check all criteria."""
