@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import product, takewhile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.pattern_files import matching_files
-from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.selection.roles import name_of_conflict
+from sqlite_consolidate.inventory.sources.kinds import Kinds, schema_of
 from sqlite_consolidate.inventory.sources.table_versions import fits_into, same_version, unite_all
 from sqlite_consolidate.plan.patterns import has_wildcard
 from sqlite_consolidate.problem import ProblemError
@@ -99,7 +98,7 @@ def find_families(root: Path, entries: Iterable[Entry], target: str) -> list[Fam
     others = {entry.file: entry for entry in entries}
     rest = [entry for entry in others.values() if entry.file != target and (entry.is_live or entry.role == "no rows")]
     families = []
-    by_schema, by_kind = (False, _schema_of), (True, Kinds().kind_of)
+    by_schema, by_kind = (False, schema_of), (True, Kinds().kind_of)
     for (has_versions, kind_of), group_of in product((by_schema, by_kind), (_by_folder, _by_name, _by_depth)):
         groups: dict[object, list[Entry]] = defaultdict(list)
         for entry in (entry for entry in rest if entry.role != "conflict"):
@@ -141,50 +140,6 @@ def _by_folder(file: str) -> object:
 
 def _by_name(file: str) -> object:
     return PurePosixPath(file).parent.parent, PurePosixPath(file).name
-
-
-def _schema_of(database: Database) -> object:
-    return frozenset((each.kind, folded(each.name), _words(each.sql)) for each in schema_statements(database.schema))
-
-
-class Kinds:
-    """Number the schemas, so that the versions of one schema have one number.
-
-    They have the same tables, views and triggers. One table can have the columns of all of its versions.
-    """
-
-    def __init__(self) -> None:
-        """Begin without a schema."""
-        self._kinds: list[tuple[object, dict[str, Table]]] = []
-        self._numbers: dict[object, int] = {}
-
-    def kind_of(self, database: Database) -> int:
-        """Return the number of the kind of a database, a new one for the first of its kind."""
-        schema = _schema_of(database)
-        if schema not in self._numbers:
-            self._numbers[schema] = self._add(database)
-        return self._numbers[schema]
-
-    def _add(self, database: Database) -> int:
-        statements = schema_statements(database.schema)
-        others = frozenset(
-            (each.kind, folded(each.name), _words(each.sql)) for each in statements if each.kind in ("trigger", "view")
-        )
-        tables = {folded(table.name): table.table for table in database.tables}
-        for number, (others_of_kind, known) in enumerate(self._kinds):
-            if others == others_of_kind and tables.keys() == known.keys():
-                united = {name: unite_all([known[name], table]) for name, table in tables.items()}
-                complete = {name: table for name, table in united.items() if table}
-                if complete.keys() == tables.keys():
-                    self._kinds[number] = others, complete
-                    return number
-        self._kinds.append((others, tables))
-        return len(self._kinds) - 1
-
-
-@lru_cache(maxsize=10_000)
-def _words(sql: str) -> tuple[str, ...]:
-    return tuple(words_of(sql))
 
 
 def _family(
