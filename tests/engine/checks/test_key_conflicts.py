@@ -253,6 +253,18 @@ def test_sources_with_and_without_identity_do_not_mix(bench: Bench) -> None:
     assert (problem.id, problem.subject, problem.others) == ("rowids-beside-keys", "a.db:t", ())
 
 
+def test_kept_and_changed_rowids_do_not_mix(bench: Bench) -> None:
+    """No row has a key, and the plan lets only the rowids of one source change."""
+    for file in (TARGET, "a.db", "b.db"):
+        bench.database(file, FREE, values(("x", 1)))
+
+    problem = conflict(
+        bench, source("a.db", table("t", create=FREE)), source("b.db", table("t", create=FREE, rowids="renumber"))
+    )
+
+    assert (problem.id, problem.subject, problem.others) == ("rowids-beside-keys", "a.db:t", ())
+
+
 def test_equal_rows_under_equal_keys_may_be_skipped(bench: Bench) -> None:
     """skip-identical, against the target and against another source."""
     bench.database(TARGET, KEYED, values(("x", 1)))

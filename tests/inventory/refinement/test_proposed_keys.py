@@ -201,3 +201,14 @@ def test_rows_with_keys_of_their_own_follow_no_table(tmp_path: Path, declared: s
     [candidate] = discover(tmp_path).candidates
 
     assert [each for each in inspect_file(tmp_path, candidate).unstated if each.column == "id"] == []
+
+
+def test_rowids_of_all_sources_change_together(tmp_path: Path) -> None:
+    """Rows without a key go into one table, those of the first source as well."""
+    main = "CREATE TABLE other(a); INSERT INTO other VALUES (1); CREATE TABLE more(a); INSERT INTO more VALUES (1)"
+    log = "CREATE TABLE log(message TEXT); INSERT INTO log VALUES ('{0}')"
+    refined = proposal_of(tmp_path, main=main, app=log.format("started"), shop=log.format("stopped"))
+
+    maps = [each for source in refined.proposal.sources for each in source.maps]
+    assert [(each.into, each.rowids) for each in maps] == [("log", "renumber"), ("log", "renumber")]
+    assert (refined.objections, refined.proposal.decisions) == ((), 0)

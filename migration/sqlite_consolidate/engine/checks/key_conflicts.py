@@ -258,7 +258,8 @@ def _needs_trial(into: Table, key_sources: Sequence[KeySource], only: TableMappi
 def _mixed_identity_problem(into: Table, mappings: Sequence[TableMapping]) -> Problem:
     first, *others = (mapping.subject for mapping in mappings if mapping.rowid_counts)
     by_rowid = join_first_names([first, *others])
-    fact = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
+    others_have = f"those of the other sources of {into.name} have one, or may change their rowids"
+    fact = f"rows of {by_rowid} have no identity but their rowid, {others_have}."
     if reason := reason_to_keep(mappings[0]):
         fact = f"{reason} of {into.name}: those of {by_rowid} would be kept, and those of the other sources would not."
     hint = 'Let the rowids change: rowids = "renumber"; or move them under another name.'

@@ -233,7 +233,9 @@ def _problem_of(table_map: ProposedMap, source: ProposedSource, problems: list[P
     is_open = table_map.into == table_map.name and table_map.name not in source.undecided
     for problem in problems if is_open else ():
         # Of the tables with the same key, only the last is the subject of the problem.
-        is_subject = problem.subject in subjects or (table_map.shared and not subjects.isdisjoint(problem.others))
+        # That holds for rowids as well, which have to change in all of the tables or in none.
+        is_alike = table_map.shared or (problem.id == "rowid-collision" and not table_map.rowid_of)
+        is_subject = problem.subject in subjects or (is_alike and not subjects.isdisjoint(problem.others))
         if is_subject and problem.criterion in fixable:
             return problem
     return None
@@ -247,10 +249,10 @@ def _corrected_map(
         rows = shared.get(problem.subject, SharedRows())
         policy = replace(table_map, on_conflict="skip-identical", collision=problem.what)
         return replace(policy, common=rows.common, identical=rows.identical)
-    if problem.id == "rowid-collision" and table_map.shared and not (table_map.on_conflict or table_map.rowids):
+    if problem.id == "rowid-collision" and not (table_map.on_conflict or table_map.rowids):
         if not table_map.rowid_of:
             return replace(table_map, rowids="renumber")
-        if not table_map.refers:
+        if table_map.shared and not table_map.refers:
             return table_map.following_rowids
     reason = f"{problem.subject}: {problem.what}"
     if table_map.collision and problem.criterion not in _FIXED_BY_KEEPING_APART:

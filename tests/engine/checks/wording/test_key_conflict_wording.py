@@ -106,8 +106,8 @@ def test_rowids_beside_keys_have_these_sentences(bench: Bench) -> None:
     assert [str(problem) for problem in bench.survey(source("a.db", create), source("b.db", create)).problems] == [
         (
             "a.db:t: rows of a.db:t have no identity but their rowid, those of the other sources of t have"
-            ' one. Let the rowids change: rowids = "renumber"; or move them under another name.'
-            " [rowids-beside-keys]"
+            ' one, or may change their rowids. Let the rowids change: rowids = "renumber"; or move them under another'
+            " name. [rowids-beside-keys]"
         ),
     ]
 
