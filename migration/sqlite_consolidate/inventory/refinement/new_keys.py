@@ -141,8 +141,9 @@ def _with_new_keys(table_map: ProposedMap, *, is_kept: bool) -> ProposedMap:
     """
     if is_kept:
         return replace(table_map, keys="keep" if table_map.has_integer_key else "")
-    match = table_map.unique if table_map.shared and table_map.has_integer_key else ()
-    return replace(table_map, on_conflict="", collision="", match=match)
+    if not table_map.has_integer_key:
+        return replace(table_map, on_conflict="", collision="")
+    return replace(table_map, on_conflict="", collision="", match=table_map.unique if table_map.shared else ())
 
 
 def follow_rowids(proposal: Proposal, problems: Iterable[Problem]) -> Proposal:
@@ -184,5 +185,5 @@ def _subject(source: ProposedSource, table_map: ProposedMap, subjects: Mapping[s
 
 
 def _keeping_keys(source: ProposedSource, obstacle: str) -> ProposedSource:
-    maps = tuple(replace(each, keys="", match=()) for each in source.maps)
+    maps = tuple(replace(each, keys="", match=() if each.has_integer_key else each.match) for each in source.maps)
     return replace(source, keys="", obstacle=obstacle, maps=maps)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.pattern_files import matching_files
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.selection.roles import name_of_conflict
-from sqlite_consolidate.inventory.sources.kinds import Kinds, schema_of
-from sqlite_consolidate.inventory.sources.table_versions import fits_into, same_version, unite_all
+from sqlite_consolidate.inventory.sources.kinds import Kinds, schema_of, unite_databases
+from sqlite_consolidate.inventory.sources.table_versions import find_users, fits_into, same_version, unite_all
 from sqlite_consolidate.plan.patterns import has_wildcard
 from sqlite_consolidate.problem import ProblemError
 
@@ -56,14 +56,17 @@ class Family:
         first, *others = (entry.database for entry in self.entries)
         if not others:
             return first
-        tables = tuple(_united(self._versions_of(table.name)) for table in first.tables)
-        unstated = _united_references([each.unstated for each in (first, *others)])
-        return replace(first, file=self.file, tables=tables, unstated=unstated)
+        databases = (first, *others)
+        names = {folded(table.name): table.name for each in databases for table in each.tables}
+        database = unite_databases(databases, [_united(self._versions_of(name)) for name in names.values()])
+        return replace(database, file=self.file, unstated=_united_references([each.unstated for each in databases]))
 
     def has_versions(self, table: str) -> bool:
-        """Return whether the files declare a table in more than one way."""
+        """Return whether the files have several declarations of a table or of its users."""
         first, *others = self._versions_of(table)
-        return not all(same_version(each.table, first.table) for each in others)
+        holders = [entry.database for entry in self.entries if entry.database.table(table)]
+        users = {frozenset(folded(user.name) for user in find_users(folded(table), [each]) or ()) for each in holders}
+        return len(users) > 1 or not all(same_version(each.table, first.table) for each in others)
 
     def _versions_of(self, table: str) -> list[CountedTable]:
         tables = (entry.database.table(table) for entry in self.entries)
@@ -98,7 +101,7 @@ def find_families(root: Path, entries: Iterable[Entry], target: str) -> list[Fam
     others = {entry.file: entry for entry in entries}
     rest = [entry for entry in others.values() if entry.file != target and (entry.is_live or entry.role == "no rows")]
     families = []
-    by_schema, by_kind = (False, schema_of), (True, Kinds().kind_of)
+    by_schema, by_kind = (False, schema_of), (True, Kinds(entry.database for entry in rest).kind_of)
     for (has_versions, kind_of), group_of in product((by_schema, by_kind), (_by_folder, _by_name, _by_depth)):
         groups: dict[object, list[Entry]] = defaultdict(list)
         for entry in (entry for entry in rest if entry.role != "conflict"):
@@ -164,23 +167,27 @@ def _family(
         further = sorted(set(matching_files(root, pattern, [target])) - set(files))
     except ProblemError:  # a folder that cannot be read
         return None
-    names = {folded(table.name) for table in group[0].database.tables} if has_versions else set()
+    versions = {_table_names(entry) for entry in group} if has_versions else set()
     exceptions = tuple(
         others[file]
         for file in further
-        if file in others and not has_wildcard(file) and _can_be_left(others[file], names)
+        if file in others and not has_wildcard(file) and _can_be_left(others[file], versions)
     )
     is_fitting = len(exceptions) == len(further) and 2 * len(further) <= len(files)
     return Family(pattern, tuple(group), exceptions) if is_fitting else None
 
 
-def _can_be_left(entry: Entry, names: set[str]) -> bool:
+def _can_be_left(entry: Entry, versions: set[frozenset[str]]) -> bool:
     """Return whether a file can be an exception of a pattern.
 
-    It is no database that is moved, or has the tables of the pattern with other declarations, so that it becomes a
+    It is no database that is moved, or has the tables of a version with other declarations, so that it becomes a
     source of its own.
     """
-    return entry.role != "live" or {folded(table.name) for table in entry.database.tables} == names
+    return entry.role != "live" or _table_names(entry) in versions
+
+
+def _table_names(entry: Entry) -> frozenset[str]:
+    return frozenset(folded(table.name) for table in entry.database.tables)
 
 
 def _pattern_of_part(names: Sequence[str]) -> str:

@@ -2,56 +2,119 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.migration_stamps import MIGRATION_STAMPS
 from sqlite_consolidate.inventory.sources.table_versions import unite_all
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
-    from sqlite_consolidate.inventory.inspection import Database
+    from sqlite_consolidate.inventory.inspection import CountedTable, Database
+
+_Statement = tuple[str, str, tuple[str, ...]]
 
 
-def schema_of(database: Database) -> object:
-    """Return what two files of one schema have in common."""
-    return frozenset((each.kind, folded(each.name), _words(each.sql)) for each in schema_statements(database.schema))
+@dataclass
+class _Kind:
+    """Hold the versions of one schema, the one with the most objects first.
+
+    Attributes:
+        users: Triggers and views of the first version.
+        versions: Folded names of the tables of each version, bookkeeping left out.
+        tables: Each table with the columns of all versions.
+    """
+
+    users: frozenset[_Statement]
+    versions: list[frozenset[str]]
+    tables: dict[str, Table]
 
 
 class Kinds:
     """Number the schemas, so that the versions of one schema have one number.
 
-    They have the same tables, views and triggers. One table can have the columns of all of its versions.
+    A program adds tables, columns, indexes, triggers and views over the years. So the first version has the tables,
+    triggers and views of each other one. Each version has more than half of the tables of a larger one. One table can
+    have the columns of all versions.
     """
 
-    def __init__(self) -> None:
-        """Begin without a schema."""
-        self._kinds: list[tuple[object, dict[str, Table]]] = []
+    def __init__(self, databases: Iterable[Database]) -> None:
+        """Number the schemas of all databases, from the largest to the smallest."""
+        self._kinds: list[_Kind] = []
         self._numbers: dict[object, int] = {}
+        schemas = {schema_of(database): database for database in databases}
+        for schema, database in sorted(schemas.items(), key=lambda each: -_size(each[1])):
+            self._numbers[schema] = self._add(database)
 
     def kind_of(self, database: Database) -> int:
-        """Return the number of the kind of a database, a new one for the first of its kind."""
-        schema = schema_of(database)
-        if schema not in self._numbers:
-            self._numbers[schema] = self._add(database)
-        return self._numbers[schema]
+        """Return the number of the kind of one of the databases."""
+        return self._numbers[schema_of(database)]
 
     def _add(self, database: Database) -> int:
-        statements = schema_statements(database.schema)
-        others = frozenset(
-            (each.kind, folded(each.name), _words(each.sql)) for each in statements if each.kind in ("trigger", "view")
-        )
+        users = frozenset(each for each in schema_of(database) if each[0] in ("trigger", "view"))
         tables = {folded(table.name): table.table for table in database.tables}
-        for number, (others_of_kind, known) in enumerate(self._kinds):
-            if others == others_of_kind and tables.keys() == known.keys():
-                united = {name: unite_all([known[name], table]) for name, table in tables.items()}
+        names = _names(database)
+        for number, kind in enumerate(self._kinds):
+            if users <= kind.users and _is_version(names, kind.versions):
+                united = {name: unite_all([kind.tables.get(name, table), table]) for name, table in tables.items()}
                 complete = {name: table for name, table in united.items() if table}
                 if complete.keys() == tables.keys():
-                    self._kinds[number] = others, complete
+                    kind.versions.append(names)
+                    kind.tables |= complete
                     return number
-        self._kinds.append((others, tables))
+        self._kinds.append(_Kind(users, [names], tables))
         return len(self._kinds) - 1
+
+
+def schema_of(database: Database) -> frozenset[_Statement]:
+    """Return what two files of one schema have in common."""
+    return frozenset((each.kind, folded(each.name), _words(each.sql)) for each in schema_statements(database.schema))
+
+
+def unite_databases(databases: Sequence[Database], tables: Iterable[CountedTable]) -> Database:
+    """Return a database with the tables, triggers and views of several files of one kind.
+
+    Args:
+        databases: The files.
+        tables: Each table with the rows of all files.
+    """
+    views = {
+        folded(view.name): (view, names)
+        for database in reversed(databases)
+        for view, names in zip(database.schema.views, database.joined, strict=True)
+    }
+    triggers = {folded(each.name): each for database in reversed(databases) for each in database.schema.triggers}
+    statistics = {(each.table, each.column): each for database in reversed(databases) for each in database.statistics}
+    known = {table.name: table for database in reversed(databases) for table in database.schema.tables.values()}
+    header = databases[0].schema.header
+    return replace(
+        databases[0],
+        schema=Schema(known, tuple(triggers.values()), tuple(view for view, _ in views.values()), header),
+        tables=tuple(tables),
+        joined=tuple(names for _, names in views.values()),
+        statistics=tuple(statistics.values()),
+    )
+
+
+def _size(database: Database) -> int:
+    return len(_names(database)) + len(database.schema.triggers) + len(database.schema.views)
+
+
+def _names(database: Database) -> frozenset[str]:
+    """Return the folded names of the tables, without bookkeeping unless there is nothing else."""
+    names = frozenset(folded(table.name) for table in database.tables)
+    return names - MIGRATION_STAMPS or names
+
+
+def _is_version(names: frozenset[str], versions: Sequence[frozenset[str]]) -> bool:
+    """Return whether a schema with these tables grew into one of the versions."""
+    return any(names <= version and (names == version or 2 * len(names) > len(version)) for version in versions)
 
 
 @lru_cache(maxsize=10_000)

@@ -63,8 +63,11 @@ class TableNaming:
         if is_stamp and inner and table.stamp is None:
             return _leave_stamp(table.name)
         if first_file == family.file:
+            if is_stamp and inner:
+                has_key = keys_of(table.table)
+                return replace(table_map, on_conflict="skip-identical") if has_key else replace(table_map, match=("*",))
             if is_stamp:
-                return replace(table_map, on_conflict="skip-identical") if inner else table_map
+                return table_map
             self._unite(family, table.table)
             return table_map
         united = self._united.get(folded(table.name))
