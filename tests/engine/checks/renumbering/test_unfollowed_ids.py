@@ -185,3 +185,33 @@ def test_renumbered_key_is_compared_unless_a_reference_is_read(
 
     texts = [each.text for each in inspected.findings if each.id == "id-unfollowed" and each.subject == TARGET]
     assert [text.rpartition(", ")[2].rstrip(".") for text in texts] == expected
+
+
+CALIBRATION = "CREATE TABLE calibration({0} INTEGER PRIMARY KEY, factor)"
+SENSOR = "CREATE TABLE sensor(id INTEGER PRIMARY KEY)"
+
+
+@pytest.mark.parametrize(
+    ("key", "others", "way"),
+    [
+        ("sensor_id", {TARGET: SENSOR}, 'keys = "keep"'),
+        ("sensor_id", {"b.db": SENSOR}, 'to = "sensor.id"'),
+        ("calibration_id", {TARGET: SENSOR}, ""),
+        ("sensor_id", {}, 'to = "calibration.sensor_id"'),
+    ],
+)
+def test_key_named_like_a_reference_is_a_finding(bench: Bench, key: str, others: dict[str, str], way: str) -> None:
+    """A further column with this name means the other table as well."""
+    for file in (TARGET, "b.db"):
+        bench.database(file, CALIBRATION.format(key), "INSERT INTO calibration VALUES (1, 2), (2, 3)")
+    bench.execute("b.db", "CREATE TABLE reading(nr TEXT, sensor_id INT)", "INSERT INTO reading VALUES ('a', 1)")
+    tables = ["sensor"] if "b.db" in others else []
+    for file, sensor in others.items():
+        bench.execute(file, sensor)
+
+    inspected = bench.survey(source("b.db", table("calibration", keys="renumber"), "reading", *tables))
+
+    findings = [each for each in inspected.findings if each.id == "id-unfollowed"]
+    subject = "b.db:reading" if "calibration" in way else "b.db:calibration"
+    assert [each.subject for each in findings] == ([subject] if way else [])
+    assert all(way in each.text for each in findings)

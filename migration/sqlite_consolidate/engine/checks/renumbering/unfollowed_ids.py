@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.mapped_names import source_column
@@ -39,13 +40,14 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     tables: dict[str, list[TableMapping]] = {}
     for mapping in databases.mappings:
         tables.setdefault(mapping.source.name, []).append(mapping)
-    elsewhere = _columns_that_refer(databases, followed)
+    elsewhere, known = _columns_that_refer(databases, followed), _KnownKeys(databases)
     for mappings in tables.values():
         renumbered = [m for m in mappings if m.matched_key or any(shift.offset for shift in m.key_shifts.values())]
         for mapping in mappings:
             for parent in renumbered:
                 problems += _rowids_of_keys(databases, mapping, parent)
-            findings += _undeclared(databases, mapping, renumbered, followed, elsewhere)
+            findings += _undeclared(databases, mapping, renumbered, followed, (elsewhere, known))
+            findings += _keys_of_others(databases, mapping, followed, known)
             findings += _texts(databases, mapping)
     findings += _literals(databases)
     if any(mapping.shifted for mapping in databases.mappings):
@@ -71,14 +73,15 @@ def _undeclared(
     mapping: TableMapping,
     renumbered: list[TableMapping],
     followed: FollowedKeys,
-    elsewhere: _ColumnsThatRefer,
+    names_of: tuple[_ColumnsThatRefer, _KnownKeys],
 ) -> Iterator[Finding]:
     """Yield a finding for each column that has the name of a reference and follows nothing.
 
     Its text has the lines of the plan that would state the reference.
     """
+    elsewhere, known = names_of
     named: dict[ColumnOfSource | str, tuple[TableMapping, str]] = {
-        name: (parent, key) for parent in renumbered for name, key in _names_of_references(parent).items()
+        name: (parent, key) for parent in renumbered for name, key in _names_of_references(parent, known).items()
     }
     named |= _references_of_others(elsewhere, mapping, renumbered, followed)
     stated = {folded(reference.column) for reference in mapping.refers}
@@ -100,17 +103,79 @@ def _undeclared(
             yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row")
 
 
-def _names_of_references(parent: TableMapping) -> dict[str, str]:
+def _keys_of_others(
+    databases: InspectedDatabases, mapping: TableMapping, followed: FollowedKeys, known: _KnownKeys
+) -> Iterator[Finding]:
+    """Yield a finding for each key with new numbers and the name of a reference."""
+    for key, shift in mapping.key_shifts.items():
+        if shift.offset and followed.is_own_key(mapping, key) and (other := known.other(mapping, key)):
+            name, is_of_source = mapping.table_map.name, known.is_of_source(mapping, key)
+            way = (
+                f'[[source.table.refers]] with column = "{key}" and to = "{other}"' if is_of_source else 'keys = "keep"'
+            )
+            text = (
+                f"will get a new number in {key}, the key of {name}, which is named like a reference to {other}. If it"
+                f" is one, add {way} to the table {name}."
+            )
+            yield Finding.of("id-unfollowed", mapping.subject, text, count=databases.rows(mapping), noun="row")
+
+
+class _KnownKeys:
+    """Find the key that a column is named after, among those of the target and of all sources."""
+
+    def __init__(self, databases: InspectedDatabases) -> None:
+        """Take the databases, whose tables are read at the first use."""
+        self._databases = databases
+
+    @cached_property
+    def _keys(self) -> dict[tuple[str, str], str]:
+        """Return the keys by their sources and the names of references to them.
+
+        The source is an empty text for a key of any database.
+        """
+        keys: dict[tuple[str, str], str] = {}
+        target = self._databases.target
+        tables = [(mapping.source.name, mapping.table) for mapping in self._databases.mappings]
+        tables += [("", table) for table in (target.schema.tables.values() if target else ())]
+        for source, table in tables:
+            if table.kind == "table" and len(table.primary_key) == 1:
+                for name in _names_after(table.name, table.primary_key[0]):
+                    for place in (source, ""):
+                        keys.setdefault((place, name), f"{table.name}.{table.primary_key[0]}")
+        return keys
+
+    def is_of_source(self, mapping: TableMapping, column: str) -> bool:
+        """Return whether a column is named after a key of its own source."""
+        return (mapping.source.name, folded(column)) in self._keys
+
+    def other(self, mapping: TableMapping, column: str) -> str:
+        """Return the key that another key is named after.
+
+        It is an empty text if that is named after its own table.
+        """
+        if folded(column) in _NAMES_OF_ANY_KEY | _names_after(mapping.table_map.name, column):
+            return ""
+        return self._keys.get((mapping.source.name, folded(column))) or self._keys.get(("", folded(column)), "")
+
+
+def _names_after(table: str, key: str) -> set[str]:
+    """Return the folded names that a reference to a key of a table may have."""
+    name = folded(table)
+    forms = [name, name.removesuffix("s"), re.sub("ies$", "y", name), re.sub("(?<=[sxh])es$", "", name)]
+    ends = ("_id", "id", f"_{folded(key)}", "_fk", "_ref")
+    return {f"{form}{end}" for form in forms for end in ends} | {
+        f"{start}{form}" for form in forms for start in ("id_", "fk_")
+    }
+
+
+def _names_of_references(parent: TableMapping, known: _KnownKeys) -> dict[str, str]:
     """Return the folded names that a reference may have, each with the key that it means."""
     names: dict[str, str] = {}
-    table = folded(parent.table_map.name)
-    forms = [table, table.removesuffix("s"), re.sub("ies$", "y", table), re.sub("(?<=[sxh])es$", "", table)]
     for key, shift in parent.key_shifts.items():
         if shift.offset or parent.matched_key == key:
-            ends = ("_id", "id", f"_{folded(key)}", "_fk", "_ref")
-            names |= dict.fromkeys([f"{form}{end}" for form in forms for end in ends], key)
-            names |= dict.fromkeys([f"{start}{form}" for form in forms for start in ("id_", "fk_")], key)
-            names |= {} if folded(key) in _NAMES_OF_ANY_KEY else {folded(key): key}
+            names |= dict.fromkeys(_names_after(parent.table_map.name, key), key)
+            is_other = folded(key) in _NAMES_OF_ANY_KEY or known.other(parent, key)
+            names |= {} if is_other else {folded(key): key}
     return names
 
 
