@@ -35,6 +35,7 @@ class ProposedMap:
         common: Number of keys that it shares with another file, as far as rows were compared.
         identical: Number of rows under these keys that are identical.
         has_integer_key: True if its primary key is one column of integers, which can get new values.
+        key_of: Table of another database whose keys its keys are, so that they get no new values; else empty.
         unique: Columns of a unique key beside the primary key, or none.
         parents: Tables of the same source, folded, to whose keys its columns refer.
         values: Columns that can match rows or look like references, each with the numbers of its values.
@@ -63,6 +64,7 @@ class ProposedMap:
     common: int = 0
     identical: int = 0
     has_integer_key: bool = False
+    key_of: str = ""
     unique: tuple[str, ...] = ()
     parents: frozenset[str] = frozenset()
     values: tuple[tuple[str, str], ...] = ()

@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_re
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave
 from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables
+from sqlite_consolidate.inventory.references.shared_keys import find_shared_keys
 from sqlite_consolidate.inventory.refinement.counters import find_counters
 from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, rebuild_over_shared
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together
@@ -86,9 +87,11 @@ def propose_plan(
     databases = [target, *(family.database for family in families)]
     possible_rebuilds = find_rebuilds(databases)
     naming = TableNaming(target, databases)
+    groups = [[target], *([entry.database for entry in family.entries] for family in families)]
+    shared_keys = find_shared_keys(inventory.root, groups)
     sources = tuple(
         rebuild_over_shared(_with_question(source, inventory, target.file), possible_rebuilds, target)
-        for source in _sources(families, naming, possible_rebuilds)
+        for source in _sources(families, naming, possible_rebuilds, shared_keys)
     )
     files = [entry.file for entry in entries]
     named = {target.file, *files, *(entry.file for family in families for entry in family.exceptions)}
@@ -147,13 +150,21 @@ def _with_file_columns(
     return replace(proposal, sources=tuple(sources), tables=tables)
 
 
-def _sources(families: list[Family], naming: TableNaming, rebuilds: Sequence[ProposedRebuild]) -> list[SourceProposal]:
+def _sources(
+    families: list[Family],
+    naming: TableNaming,
+    rebuilds: Sequence[ProposedRebuild],
+    shared_keys: Mapping[tuple[str, str], str],
+) -> list[SourceProposal]:
     """Return what each source moves.
 
     Tables with rows get their names before all tables without rows.
     """
     names = name_sources([family.name_path for family in families])
-    proposals = [SourceProposal(name, family, naming, rebuilds) for name, family in zip(names, families, strict=True)]
+    proposals = [
+        SourceProposal(name, family, naming, rebuilds, shared_keys)
+        for name, family in zip(names, families, strict=True)
+    ]
     for proposal in proposals:
         proposal.add_tables_with_rows()
     for proposal in proposals:

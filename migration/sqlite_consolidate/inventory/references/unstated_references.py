@@ -54,35 +54,50 @@ def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -
     stated = [reference for reference in references if reference]
     known = {(reference.table, folded(reference.to[0])) for reference in stated if reference.to}
     known |= {(table.name, folded(key.parent)) for table in ordinary for key in table.foreign_keys}
-    return (*stated, *_shared_keys(con, ordinary, known))
+    return (*stated, *_shared_keys(con, ordinary, named, known))
 
 
 def _shared_keys(
-    con: sqlite3.Connection, tables: Sequence[Table], known: AbstractSet[tuple[str, str]]
+    con: sqlite3.Connection, tables: Sequence[Table], named: NamedTables, known: AbstractSet[tuple[str, str]]
 ) -> Iterator[UnstatedReference]:
     """Yield each key that numbers the rows of another table.
 
-    The table has the name of the other one, as ``visit_source`` has that of ``visits``.
+    The table or the key has the name of the other one, as ``visit_source`` and ``visit_id`` have that of ``visits``.
 
     Args:
         con: Reads the database.
         tables: The tables that can be moved.
+        named: The same tables.
         known: Tables that refer to another one by another column, each with the other one, folded.
     """
-    named: dict[tuple[str, ...], Table] = {}
+    by_words: dict[tuple[str, ...], Table] = {}
     for table in tables:
         if len(table.primary_key) == 1:
-            named.setdefault(tuple(words_of_name(table.name)), table)
+            by_words.setdefault(tuple(words_of_name(table.name)), table)
     for table in tables:
-        words = words_of_name(table.name)
-        starts = (
-            named.get((*words[: end - 1], *words_of_name(words[end - 1]))) for end in range(len(words) - 1, 0, -1)
-        )
-        parents = [other for other in starts if other and (table.name, folded(other.name)) not in known]
-        if parents and len(table.primary_key) == 1 and not table.autoincrement:
-            [column], [key] = table.primary_key, parents[0].primary_key
-            if _fits(con, table, column, parents[0].name, key):
-                yield UnstatedReference(table.name, column, (parents[0].name, key))
+        if len(table.primary_key) == 1 and not table.autoincrement:
+            words, [column] = words_of_name(table.name), table.primary_key
+            starts = (
+                by_words.get((*words[: end - 1], *words_of_name(words[end - 1])))
+                for end in range(len(words) - 1, 0, -1)
+            )
+            parents = [(other.name, other.primary_key[0]) for other in starts if other]
+            parents = [parent for parent in parents if (table.name, folded(parent[0])) not in known][:1]
+            for parent, key in (*parents, *_parents_of_key(table, column, named)):
+                if _fits(con, table, column, parent, key):
+                    yield UnstatedReference(table.name, column, (parent, key))
+                    break
+
+
+def _parents_of_key(table: Table, column: str, named: NamedTables) -> list[tuple[str, str]]:
+    """Return the other tables and keys that a key is named after.
+
+    There are none if it is named after its own table.
+    """
+    declared = {folded(name) for key in table.foreign_keys for name in key.columns}
+    if folded(column) in declared or names_key_of(column, table.name, [column]):
+        return []
+    return [parent for parent in _parents(table, column, named) if folded(parent[0]) != folded(table.name)]
 
 
 def _undeclared(tables: Sequence[Table]) -> Iterator[tuple[Table, Column]]:

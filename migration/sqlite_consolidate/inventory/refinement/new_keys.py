@@ -41,8 +41,15 @@ _AGAINST_NEW_KEYS = frozenset(
 )
 
 
-def with_keys(table_map: ProposedMap, table: Table, database: Database) -> ProposedMap:
-    """Return the mapping with what is known of its keys and references."""
+def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: str = "") -> ProposedMap:
+    """Return the mapping with what is known of its keys and references.
+
+    Args:
+        table_map: The mapping.
+        table: Its table.
+        database: The database of the table.
+        key_of: Table of another database whose keys its keys are, or empty.
+    """
     key = table.primary_key
     primary = set(map(folded, key))
     keys = [tuple(column for column, _ in terms) for terms in keys_of(table)]
@@ -51,7 +58,8 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database) -> Propo
     indexed = key_of_index(database.schema, table)
     return replace(
         table_map,
-        has_integer_key=len(key) == 1 and column_affinity(table, key[0]) == "INTEGER",
+        has_integer_key=len(key) == 1 and not key_of and column_affinity(table, key[0]) == "INTEGER",
+        key_of=key_of,
         unique=next((columns for columns in keys if set(map(folded, columns)) != primary), ()),
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
         values=tuple((each.column, each.text) for each in database.statistics_of(table.name)),
@@ -119,7 +127,10 @@ def give_new_keys(source: ProposedSource, refused: Mapping[str, Problem]) -> Pro
     parents = {folded(each.name): each.parents for each in source.maps}
     while changing := {name for name in identical if parents[name] - identical - {name}}:
         identical -= changing
-    maps = tuple(_with_new_keys(each, is_kept=folded(each.name) in identical) for each in source.maps)
+    maps = tuple(
+        replace(each, keys="keep") if each.key_of else _with_new_keys(each, is_kept=folded(each.name) in identical)
+        for each in source.maps
+    )
     return replace(source, keys="renumber", maps=maps)
 
 

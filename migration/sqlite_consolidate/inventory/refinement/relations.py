@@ -57,8 +57,10 @@ def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedM
         reason: Why the tables cannot be one.
     """
     into = f"{source}_{table_map.name}"
-    merged = replace(table_map, shared=(), on_conflict="", collision="", match=(), keys="", rowids="")
-    return replace(merged, into=into, apart=reason)
+    keys = table_map.keys if table_map.key_of else ""
+    merged = replace(table_map, shared=(), on_conflict="", collision="", match=(), keys=keys, rowids="")
+    fact = f" The keys of {table_map.name} are those of {table_map.key_of}, so they get no new values."
+    return replace(merged, into=into, apart=f"{reason}{fact if table_map.key_of else ''}")
 
 
 def keep_related_together(proposal: Proposal) -> Proposal:

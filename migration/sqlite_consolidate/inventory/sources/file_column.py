@@ -6,11 +6,10 @@ Rows of different files can then have equal keys, as those of two tenants have.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation, table_declarations
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, computed_keys, read_schema
@@ -22,6 +21,7 @@ from sqlite_consolidate.inventory.sources.table_versions import create_text, fin
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table
     from sqlite_consolidate.inventory.proposal import ProposedSource
@@ -30,6 +30,37 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 _NAMES = ("file", "source_file", "original_file")
+
+
+@dataclass(frozen=True)
+class _Widening:
+    """Hold what gets a further column.
+
+    Attributes:
+        column: Name of the column.
+        tables: All tables that get it, by their folded names.
+        renumbered: Folded names of the tables whose primary keys get new values.
+    """
+
+    column: str
+    tables: Mapping[str, Table]
+    renumbered: AbstractSet[str]
+
+    def is_renumbered(self, table: Table, key: tuple[str, ...]) -> bool:
+        """Return whether a key is the primary key and gets new values."""
+        is_primary = tuple(map(folded, key)) == tuple(map(folded, table.primary_key))
+        return is_primary and folded(table.name) in self.renumbered
+
+    def refers_to_wide_key(self, key: ForeignKey) -> bool:
+        """Return whether the key that a FOREIGN KEY refers to gets the column."""
+        parent = self.tables.get(folded(key.parent))
+        return parent is not None and not self.is_renumbered(parent, key.to or parent.primary_key)
+
+    def wide_keys(self, table: Table) -> list[tuple[str, ...]]:
+        """Return the keys of a table that get the column."""
+        keys: Sequence[tuple[str, ...]] = [table.primary_key] if table.primary_key else []
+        keys = [*keys, *(tuple(name or "" for name, _, _ in index.terms) for index in table.indexes if index.unique)]
+        return [key for key in keys if not self.is_renumbered(table, key)]
 
 
 def add_file_column(
@@ -53,8 +84,9 @@ def add_file_column(
         return None
     proposed: list[ProposedTable] = []
     created: set[str] = set()  # a view reads several tables, and is created once
+    renumbered = {folded(each.name) for each, _ in moved if each.has_integer_key}
     for name, table in tables.items():
-        wide = _with_column(table, column, tables)
+        wide = _with_column(table, _Widening(column, tables, renumbered))
         users = find_users(name, [entry.database for entry in family.entries])
         if wide is None or users is None:
             return None
@@ -64,23 +96,18 @@ def add_file_column(
         created |= {folded(each.name) for each in users}
     stems = {folded(PurePosixPath(file).stem) for file in family.files}
     value = "{stem}" if len(stems) == len(family.files) else "{file}"
-    keys = "renumber" if any(each.has_integer_key for each, _ in moved) else ""
-    return replace(source, constants=((column, value),), keys=keys), tuple(proposed)
+    keys = "renumber" if renumbered else ""
+    maps = tuple(replace(each, keys="keep") if keys and each.key_of else each for each in source.maps)
+    return replace(source, constants=((column, value),), keys=keys, maps=maps), tuple(proposed)
 
 
-def _with_column(table: Table, column: str, tables: Mapping[str, Table]) -> Table | None:
-    """Return a table with a further column, which is part of each key that is not renumbered.
-
-    Args:
-        table: The table.
-        column: Name of the column.
-        tables: All tables that get the column, by their folded names.
-    """
-    added = f"{quoted(column)} TEXT NOT NULL"
+def _with_column(table: Table, widening: _Widening) -> Table | None:
+    """Return a table with a further column, which is part of each key that is not renumbered."""
+    added = f"{quoted(widening.column)} TEXT NOT NULL"
     try:
         with closing(open_memory()) as con:
-            if _wide_keys(table) or any(_refers_to_wide_key(key, tables) for key in table.foreign_keys):
-                for statement in _statements(table, column, added, tables):
+            if widening.wide_keys(table) or any(map(widening.refers_to_wide_key, table.foreign_keys)):
+                for statement in _statements(table, added, widening):
                     con.execute(statement)
             else:
                 con.execute(table.sql)
@@ -94,7 +121,7 @@ def _with_column(table: Table, column: str, tables: Mapping[str, Table]) -> Tabl
     return wide
 
 
-def _statements(table: Table, column: str, added: str, tables: Mapping[str, Table]) -> Iterator[str]:
+def _statements(table: Table, added: str, widening: _Widening) -> Iterator[str]:
     """Yield the statements that declare a table anew, with the column in its keys.
 
     Raises:
@@ -103,15 +130,17 @@ def _statements(table: Table, column: str, added: str, tables: Mapping[str, Tabl
     declared = table_declarations(table, Schema({}, (), ()))
     if declared["generated"] or declared["ON CONFLICT"] or declared["DEFERRED"] or computed_keys(table):
         raise ValueError(table.name)
-    clauses = [_definition(table, each.name) for each in table.columns]
+    is_renumbered, column = widening.is_renumbered(table, table.primary_key), widening.column
+    alias = table.alias if is_renumbered else ""
+    clauses = [_definition(table, each.name, alias) for each in table.columns]
     clauses.append(added)
-    if table.primary_key and not table.alias:
-        further = () if _is_renumbered(table, table.primary_key) else (column,)
+    if table.primary_key and not alias:
+        further = () if is_renumbered else (column,)
         clauses.append(f"PRIMARY KEY ({identifier_list((*further, *table.primary_key))})")
     unique = [index for index in table.indexes if index.unique and index.origin != "pk"]
     keys = {index.name: identifier_list((column, *(name or "" for name, _, _ in index.terms))) for index in unique}
     clauses += [f"UNIQUE ({keys[index.name]})" for index in unique if index.origin == "u"]
-    clauses += [_reference(key, column, tables) for key in table.foreign_keys]
+    clauses += [_reference(key, widening) for key in table.foreign_keys]
     clauses += [f"CHECK ({text})" for text in declared["CHECK"].values()]
     options = [word for word, is_set in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_set]
     yield f"CREATE TABLE {quoted(table.name)} ({', '.join(clauses)}) {', '.join(options)}".rstrip()
@@ -122,41 +151,30 @@ def _statements(table: Table, column: str, added: str, tables: Mapping[str, Tabl
             yield index.sql
 
 
-def _definition(table: Table, name: str) -> str:
+def _definition(table: Table, name: str, alias: str) -> str:
+    """Return the declaration of a column.
+
+    Args:
+        table: Its table.
+        name: The column.
+        alias: The column that stays the rowid, or empty.
+    """
     column = next(each for each in table.columns if each.name == name)
     collation = column_collation(table, name)
     words = [quoted(name), column.type]
-    words += ["PRIMARY KEY" + " AUTOINCREMENT" * table.autoincrement] if name == table.alias else []
-    words += ["NOT NULL"] if column.notnull else []
+    words += ["PRIMARY KEY" + " AUTOINCREMENT" * table.autoincrement] if name == alias else []
+    words += ["NOT NULL"] if column.notnull or name == table.alias != alias else []
     words += [f"DEFAULT ({column.default})"] if column.default is not None else []
     words += [f"COLLATE {collation}"] if collation != "binary" else []
     return " ".join(word for word in words if word)
 
 
-def _reference(key: ForeignKey, column: str, tables: Mapping[str, Table]) -> str:
-    parent = tables.get(folded(key.parent))
+def _reference(key: ForeignKey, widening: _Widening) -> str:
+    parent = widening.tables.get(folded(key.parent))
     to = key.to or (parent.primary_key if parent else ())
     columns = key.columns
-    if _refers_to_wide_key(key, tables):
-        columns, to = (column, *columns), (column, *to)
+    if widening.refers_to_wide_key(key):
+        columns, to = (widening.column, *columns), (widening.column, *to)
     parent_key = f"{quoted(key.parent)} ({identifier_list(to)})" if to else quoted(key.parent)
     actions = f"ON UPDATE {key.on_update} ON DELETE {key.on_delete}"
     return f"FOREIGN KEY ({identifier_list(columns)}) REFERENCES {parent_key} {actions}"
-
-
-def _refers_to_wide_key(key: ForeignKey, tables: Mapping[str, Table]) -> bool:
-    parent = tables.get(folded(key.parent))
-    return parent is not None and not _is_renumbered(parent, key.to or parent.primary_key)
-
-
-def _wide_keys(table: Table) -> list[tuple[str, ...]]:
-    """Return the keys of a table that get a further column."""
-    keys: Sequence[tuple[str, ...]] = [table.primary_key] if table.primary_key else []
-    keys = [*keys, *(tuple(name or "" for name, _, _ in index.terms) for index in table.indexes if index.unique)]
-    return [key for key in keys if not _is_renumbered(table, key)]
-
-
-def _is_renumbered(table: Table, key: tuple[str, ...]) -> bool:
-    """Return whether a key is the primary key and gets new values."""
-    is_primary = tuple(map(folded, key)) == tuple(map(folded, table.primary_key))
-    return is_primary and len(key) == 1 and column_affinity(table, key[0]) == "INTEGER"

@@ -16,7 +16,7 @@ from sqlite_consolidate.inventory.refinement.relations import related_tables
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
     from sqlite_consolidate.inventory.proposal import ProposedRebuild
@@ -32,12 +32,14 @@ class SourceProposal:
 
     Attributes:
         rebuilds: How each search index could be rebuilt.
+        shared_keys: File and name of each table whose key is that of a table in another database, with that table.
     """
 
     name: str
     family: Family
     naming: TableNaming
     rebuilds: Sequence[ProposedRebuild]
+    shared_keys: Mapping[tuple[str, str], str]
     maps: list[ProposedMap] = field(default_factory=list)
     leaves: list[ProposedLeave] = field(default_factory=list)
 
@@ -94,7 +96,8 @@ class SourceProposal:
             self.leaves.append(named)
         else:
             related = self._related.get(folded(table.name), frozenset())
-            self.maps.append(with_keys(replace(named, related=related), table.table, self.database))
+            key_of = self.shared_keys.get((self.family.files[0], table.name), "")
+            self.maps.append(with_keys(replace(named, related=related), table.table, self.database, key_of))
 
     def _add_unmovable(self, table: CountedTable, fact: str) -> None:
         """Leave a table behind with a decision, or move it as a search index that is rebuilt."""
