@@ -40,8 +40,12 @@ def by_name(maps: tuple[ProposedMap, ...]) -> dict[str, ProposedMap]:
 
 
 def test_key_of_another_file_tells_the_files_apart(tmp_path: Path) -> None:
-    """Calibrations stay with their sensors, under a key that has the file as well."""
-    files = {f"log_{number}": readings(number) for number in (1, 2, 3)}
+    """Calibrations stay with their sensors, under a key that has the file as well.
+
+    The first file has none.
+    """
+    files = {f"log_{number}": readings(number) for number in (0, 1, 2, 3)}
+    files["log_0"] += "DELETE FROM calibration"
 
     refined = proposal_of(tmp_path, station=STATION, **files)
 
@@ -55,8 +59,8 @@ def test_key_of_another_file_tells_the_files_apart(tmp_path: Path) -> None:
     assert consolidate(load_plan(file), tmp_path).accepted
     with closing(sqlite3.connect(tmp_path / "station.db")) as con:
         keys = con.execute("SELECT file, sensor_id FROM calibration ORDER BY 1, 2").fetchall()
-        assert keys == [(name, key) for name in files for key in (1, 2)]
-        assert con.execute("SELECT id FROM reading").fetchall() == [(1,), (2,), (3,)]
+        assert keys == [(f"log_{number}", key) for number in (1, 2, 3) for key in (1, 2)]
+        assert con.execute("SELECT id FROM reading").fetchall() == [(1,), (2,), (3,), (4,)]
 
 
 def test_key_of_another_file_keeps_tables_apart(tmp_path: Path) -> None:

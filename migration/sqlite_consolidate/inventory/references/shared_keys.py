@@ -35,6 +35,7 @@ def find_shared_keys(root: Path, sources: Sequence[Sequence[Database]]) -> dict[
     """
     owners = {id(table.table): files for files in sources for table in files[0].tables if _has_number_key(table)}
     named = NamedTables(table.table for files in sources for table in files[0].tables if id(table.table) in owners)
+    reader = _KeyReader(root)
     shared: dict[tuple[str, str], str] = {}
     for files in sources:
         for table in filter(_can_be_shared, files[0].tables):
@@ -43,7 +44,7 @@ def find_shared_keys(root: Path, sources: Sequence[Sequence[Database]]) -> dict[
             parents = () if folded(key) in stated else _possible_parents(table.table, key, named)
             for parent in parents:
                 others = owners[id(parent)]
-                if others is not files and _fits(root, files, table.name, others, parent.name):
+                if others is not files and reader.fits((files, table.name), (others, parent.name)):
                     shared |= dict.fromkeys(
                         ((each.file, table.name) for each in files), f"{parent.name} in {others[0].file}"
                     )
@@ -53,10 +54,7 @@ def find_shared_keys(root: Path, sources: Sequence[Sequence[Database]]) -> dict[
 
 def _has_number_key(table: CountedTable) -> bool:
     key = table.table.primary_key
-    is_small = table.rows is not None and 0 < table.rows <= MAX_ROWS and not table.has_more
-    return (
-        is_small and table.table.kind == "table" and len(key) == 1 and column_affinity(table.table, key[0]) == "INTEGER"
-    )
+    return table.table.kind == "table" and len(key) == 1 and column_affinity(table.table, key[0]) == "INTEGER"
 
 
 def _can_be_shared(table: CountedTable) -> bool:
@@ -75,22 +73,47 @@ def _possible_parents(table: Table, key: str, named: NamedTables) -> Iterator[Ta
                 yield parent
 
 
-def _fits(root: Path, files: Sequence[Database], table: str, others: Sequence[Database], parent: str) -> bool:
-    """Return whether each key of a table is one of another table.
+class _KeyReader:
+    """Read the keys of tables, each once."""
 
-    Files that cannot be read now do not show it.
-    """
-    try:
-        return _keys(root, files, table) <= _keys(root, others, parent)
-    except sqlite3.Error:
-        return False
+    def __init__(self, root: Path) -> None:
+        """Begin without keys."""
+        self._root = root
+        self._known: dict[tuple[str, str], frozenset[object]] = {}
 
+    def fits(self, child: tuple[Sequence[Database], str], parent: tuple[Sequence[Database], str]) -> bool:
+        """Return whether a table has keys, and each of them is one of another table.
 
-def _keys(root: Path, files: Sequence[Database], name: str) -> set[object]:
-    keys: set[object] = set()
-    for database in files:
-        if table := database.table(name):
-            with open_for_inspection(root / database.file) as con:
-                query = f"SELECT {quoted(table.table.primary_key[0])} FROM main.{quoted(name)}"
-                keys.update(key for (key,) in con.execute(query))
-    return keys
+        Large tables, and files that cannot be read now, do not show it.
+
+        Args:
+            child: The files of a source, and the name of the table in them.
+            parent: Those of the other table.
+        """
+        keys = self._keys(*child)
+        return bool(keys) and keys <= self._keys(*parent)
+
+    def _keys(self, files: Sequence[Database], name: str) -> frozenset[object]:
+        """Return the keys that a table has in some files, or none if they cannot all be read."""
+        if (files[0].file, name) not in self._known:
+            try:
+                keys = frozenset(key for database in files for key in self._keys_in(database, name))
+            except (sqlite3.Error, OverflowError):
+                keys = frozenset()
+            self._known[files[0].file, name] = keys
+        return self._known[files[0].file, name]
+
+    def _keys_in(self, database: Database, name: str) -> list[object]:
+        """Return the keys that a table has in a file.
+
+        Raises:
+            OverflowError: There are too many.
+        """
+        table = database.table(name)
+        if table is None or table.rows == 0:
+            return []
+        if table.rows is None or table.rows > MAX_ROWS:
+            raise OverflowError
+        with open_for_inspection(self._root / database.file) as con:
+            query = f"SELECT {quoted(table.table.primary_key[0])} FROM main.{quoted(name)}"
+            return [key for (key,) in con.execute(query)]
