@@ -108,6 +108,21 @@ def test_files_with_further_tables_are_one_question(tmp_path: Path) -> None:
     assert (refined.objections, refined.proposal.decisions) == ((), 1)
 
 
+@pytest.mark.parametrize(
+    ("others", "patterns"), [({}, ["*.db"]), ({"c": MAIN}, ["a*.db", "b*.db", "c.db"])], ids=["alone", "beside another"]
+)
+def test_versions_share_a_pattern_where_it_fits(tmp_path: Path, others: dict[str, str], patterns: list[str]) -> None:
+    """Each version has its own where the pattern of all matches another program."""
+    versions = zip(
+        ("a1", "a2", "a3", "b1", "b2", "b3"), tenants("", "", "", COMMENT, COMMENT, COMMENT).values(), strict=True
+    )
+    for name, sql in (*versions, *others.items()):
+        execute(tmp_path / f"{name}.db", sql)
+    entries = take_inventory(tmp_path, lambda _words: None).entries
+
+    assert [family.file for family in find_families(tmp_path, entries, "")] == patterns
+
+
 def test_files_that_share_few_tables_are_no_kind(tmp_path: Path) -> None:
     """The later ones have more than twice as many tables, and can be another program."""
     later = COMMENT + LABEL + MORE

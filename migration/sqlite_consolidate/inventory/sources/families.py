@@ -102,7 +102,7 @@ def find_families(root: Path, entries: Iterable[Entry], target: str) -> list[Fam
     rest = [entry for entry in others.values() if entry.file != target and (entry.is_live or entry.role == "no rows")]
     families = []
     by_schema, by_kind = (False, schema_of), (True, Kinds(entry.database for entry in rest).kind_of)
-    for (has_versions, kind_of), group_of in product((by_schema, by_kind), (_by_folder, _by_name, _by_depth)):
+    for group_of, (has_versions, kind_of) in product((_by_folder, _by_name, _by_depth), (by_kind, by_schema)):
         groups: dict[object, list[Entry]] = defaultdict(list)
         for entry in (entry for entry in rest if entry.role != "conflict"):
             groups[group_of(entry.file), kind_of(entry.database)].append(entry)
