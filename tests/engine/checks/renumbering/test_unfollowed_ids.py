@@ -61,6 +61,29 @@ def test_undeclared_references_of_several_files_are_one_sum(bench: Bench) -> Non
     assert "3 rows" in finding.text
 
 
+@pytest.mark.parametrize(
+    ("column", "other", "expected"),
+    [
+        ("site_id INT", "place", [("c.db:visit", 2)]),
+        ("old_site_id INT", "place", [("c.db:visit", 2)]),
+        ("place_id INT", "place", []),
+        ("site_id TEXT", "place", []),
+        ("site_id INT", "site", []),
+    ],
+)
+def test_column_named_after_another_database_is_a_finding(
+    bench: Bench, column: str, other: str, expected: list[tuple[str, int]]
+) -> None:
+    """The keys of its rows change there, and no reference follows from one file to another."""
+    create(bench)
+    visit, rows = f"CREATE TABLE visit(nr TEXT PRIMARY KEY, {column})", "INSERT INTO visit VALUES ('a', 1), ('b', 2)"
+    bench.database("c.db", visit, rows, f"CREATE TABLE {other}(id INTEGER PRIMARY KEY)")
+
+    inspected = bench.survey(source("b.db", table("sites", keys="renumber")), source("c.db", "visit"))
+
+    assert [(each.subject, each.count) for each in inspected.findings if each.id == "id-unfollowed"] == expected
+
+
 def test_reference_declared_to_another_table_is_no_finding(bench: Bench) -> None:
     """The column has the name of a site, and the schema says that it is a place."""
     create(

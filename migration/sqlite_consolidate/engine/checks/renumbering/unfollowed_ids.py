@@ -41,6 +41,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     for mapping in databases.mappings:
         tables.setdefault(mapping.source.name, []).append(mapping)
     elsewhere, known = _columns_that_refer(databases, followed), _KnownKeys(databases)
+    changing = _names_of_changing_keys(databases, known)
     for mappings in tables.values():
         renumbered = [m for m in mappings if m.matched_key or any(shift.offset for shift in m.key_shifts.values())]
         for mapping in mappings:
@@ -49,6 +50,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             findings += _undeclared(databases, mapping, renumbered, followed, (elsewhere, known))
             findings += _keys_of_others(databases, mapping, followed, known)
             findings += _texts(databases, mapping)
+        findings += _named_after_other_sources(databases, mappings, followed, changing, known)
     findings += _literals(databases)
     if any(mapping.shifted for mapping in databases.mappings):
         text = "Numbers in code, in settings and outside of the workspace that mean renumbered rows are not examined."
@@ -92,15 +94,76 @@ def _undeclared(
         is_known = folded(column) in stated or column in mapping.key_shifts or followed.owners(mapping, column)
         if not key or is_known or (parent is mapping and folded(key) == folded(column)):
             continue
-        reader = databases.sources[mapping.source.name].write_lock.reader
-        query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE typeof({quoted(column)}) = 'integer'"
-        if rows := int(reader.execute(query).fetchone()[0]):
+        if rows := _integers(databases, mapping, column):
             text = (
                 f"will keep the number in column {column} while the keys of {parent.table_map.name} change, because no"
                 f" FOREIGN KEY declares the column as a reference. If it is one, add [[source.table.refers]] with"
                 f' column = "{column}" and to = "{parent.table_map.name}.{key}".'
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row")
+
+
+def _integers(databases: InspectedDatabases, mapping: TableMapping, column: str) -> int:
+    """Return the number of rows that have an integer in a column."""
+    reader = databases.sources[mapping.source.name].write_lock.reader
+    query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE typeof({quoted(column)}) = 'integer'"
+    return int(reader.execute(query).fetchone()[0])
+
+
+def _names_of_changing_keys(databases: InspectedDatabases, known: _KnownKeys) -> dict[str, TableMapping]:
+    """Return the first table of each name that a reference to a new key may have."""
+    names: dict[str, TableMapping] = {}
+    for mapping in databases.mappings:
+        for name in _names_of_references(mapping, known):
+            names.setdefault(name, mapping)
+    return names
+
+
+def _named_after_other_sources(
+    databases: InspectedDatabases,
+    mappings: list[TableMapping],
+    followed: FollowedKeys,
+    changing: dict[str, TableMapping],
+    known: _KnownKeys,
+) -> Iterator[Finding]:
+    """Yield a finding for each column named after a table with new keys in another source.
+
+    A reference cannot follow the keys of another file.
+
+    Args:
+        databases: All databases.
+        mappings: Those of one source.
+        followed: The references that follow.
+        changing: The names of references to keys with new numbers.
+        known: The keys of all databases.
+    """
+    if not changing:
+        return
+    source = databases.sources[mappings[0].source.name]
+    names_here = {name for table in source.schema.tables.values() for name in _names_after(table.name, "id")}
+    names_here.update(*(_names_of_references(mapping, known) for mapping in mappings))
+    for mapping in mappings:
+        stated = {folded(reference.column) for reference in mapping.refers}
+        stated |= {folded(column) for key in mapping.table.foreign_keys for column in key.columns}
+        for column, _ in mapping.columns if mapping.table.kind == "table" else ():
+            names = _ends(column)
+            parent = next((changing[name] for name in names if name in changing), None)
+            is_known = folded(column) in stated or column in mapping.key_shifts or followed.owners(mapping, column)
+            if (
+                parent is None
+                or parent.source.file == mapping.source.file
+                or is_known
+                or names_here.intersection(names)
+            ):
+                continue
+            if rows := _integers(databases, mapping, column):
+                table = parent.table_map.name
+                text = (
+                    f"will keep the number in column {column} while the keys of {table} change, which is in another"
+                    f" database ({parent.source.name}). If the column means rows of that database, keep their keys:"
+                    f' keys = "keep" and another name (into) for {table} in source {parent.source.name}.'
+                )
+                yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row")
 
 
 def _keys_of_others(
