@@ -230,7 +230,7 @@ def test_reference_to_a_table_without_rows_is_a_finding(bench: Bench, parents: l
 
 
 def test_parents_found_of_several_files_are_one_sum(bench: Bench) -> None:
-    """A pattern has many files, and one finding tells of the rows of all."""
+    """A pattern has many files, and one finding has the rows of all."""
     bench.database(TARGET, CUSTOMERS, NOTES, "INSERT INTO customers VALUES (1, 'Alice')")
     bench.database("b.db", NOTES, "INSERT INTO notes VALUES (11, 1, 'x')")
     bench.database("c.db", NOTES, "INSERT INTO notes VALUES (21, 1, 'x'), (22, 1, 'y')")

@@ -47,7 +47,7 @@ def test_undeclared_reference_is_a_finding(bench: Bench, column: str) -> None:
 
 
 def test_undeclared_references_of_several_files_are_one_sum(bench: Bench) -> None:
-    """A pattern has many files, and one finding tells of the rows of all."""
+    """A pattern has many files, and one finding has the rows of all."""
     visit = "CREATE TABLE visit(nr TEXT PRIMARY KEY, site_id INT)"
     create(bench, visit, "INSERT INTO visit VALUES ('a', 1)")
     bench.database("c.db", SITES, "INSERT INTO sites VALUES (1, 7)")
