@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 from typing import TYPE_CHECKING
 
@@ -197,16 +196,6 @@ def test_next_migrate_recovers_from_a_kill(workspace: Workspace) -> None:
     assert ran.exit == 0, ran.text
     assert "an earlier run was interrupted and has been rolled back:" in ran.text
     assert workspace.run("verify").exit == 0
-
-
-@pytest.fixture
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Provide the folder for the temporary files of the runs."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    return folder
 
 
 @pytest.mark.parametrize("test", ["committed", *thorough("20-backup", LAST)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,16 +23,6 @@ def _break(run: Run) -> None:
 
 def _interrupt(_run: object) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-@pytest.fixture
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder of the copies, which must be empty after the run."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    return folder
 
 
 def test_failed_rehearsal_leaves_the_workspace_unchanged(workspace: Workspace, scratch: Path) -> None:
