@@ -29,8 +29,6 @@ _QUESTION = (
     "the column in each INSERT of the code and of triggers, because it is NOT NULL. If they are the same rows, remove "
     "`constants` and the column from each [[table]], and state by `match` or `on_conflict` which row stays."
 )
-
-
 _UNITED = (
     "{tables} {has} rows with equal keys in several of these files, which are taken for the same rows. If each file "
     "has its own, as each tenant has its users, add a column to their keys that names the file (`create` with "

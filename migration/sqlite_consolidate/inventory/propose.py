@@ -76,12 +76,7 @@ def propose_plan(
     """
     if inventory.is_one_at_most:
         return None
-    eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
-    mentions_of = {entry.file: len(entry.mentions) for entry in eligible}
-    databases = [entry.database for entry in eligible]
-    target, reason = stated or choose_target(databases, mentions_of, inventory.root.name, _kinds(inventory))
-    if stated is None:
-        target, reason = find_wider_target(inventory, target, questions or {}) or (target, reason)
+    target, reason = stated or _best_target(inventory, questions or {})
     families, postponed = _split_by_size(richest_first(find_families(inventory.root, inventory.entries, target.file)))
     entries = [entry for family in families for entry in family.entries]
     databases = [target, *(family.database for family in families)]
@@ -93,28 +88,14 @@ def propose_plan(
         rebuild_over_shared(_with_question(source, inventory, target.file), possible_rebuilds, target)
         for source in _sources(families, naming, possible_rebuilds, shared_keys)
     )
-    files = [entry.file for entry in entries]
-    named = {target.file, *files, *(entry.file for family in families for entry in family.exceptions)}
     moved_indexes = {folded(each.name) for source in sources for each in source.maps if each.is_index}
-    mentions = [mention for entry in entries for mention in entry.mentions]
-    smoke = propose_smoke_tests(inventory.root, mentions, target.file)
-    tried = {test.file for test in smoke if not test.decide}
-    code = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code")
     proposal = Proposal(
         name=slug(inventory.root.name) or "consolidation",
         target=target.file,
         target_reasons=(reason,),
         sources=sources,
         tables=naming.new_tables,
-        left_out=(
-            *(_left_out(entry) for entry in inventory.entries if not entry.is_live and entry.file not in named),
-            *_postponed(postponed),
-        ),
-        references=_references(inventory, files, target.file, mentions),
-        smoke=smoke,
-        untried=tuple(file for file in code if file not in tried),
-        test_command=propose_test_command(inventory.root),
-        scan=_trees([mention.file for mention in mentions]),
+        left_out=(*_all_left_out(inventory, families, target.file), *_postponed(postponed)),
         rebuilds=tuple(each for each in possible_rebuilds if folded(each.table) in moved_indexes),
         possible_rebuilds=possible_rebuilds,
         refreshes=find_counters(
@@ -122,7 +103,39 @@ def propose_plan(
         ),
         target_tables=tuple(table.name for table in target.tables),
     )
-    return _with_file_columns(keep_related_together(proposal), families, target, questions or {})
+    proposal = _with_code(keep_related_together(proposal), inventory, entries)
+    return _with_file_columns(proposal, families, target, questions or {})
+
+
+def _with_code(proposal: Proposal, inventory: Inventory, entries: Sequence[Entry]) -> Proposal:
+    """Return the proposal with references and tests for the code that uses the sources.
+
+    Args:
+        proposal: It has the target and the sources.
+        inventory: The databases and the code of the workspace.
+        entries: The files of the sources.
+    """
+    mentions = [mention for entry in entries for mention in entry.mentions]
+    smoke = propose_smoke_tests(inventory.root, mentions, proposal.target)
+    tried = {test.file for test in smoke if not test.decide}
+    code = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code")
+    return replace(
+        proposal,
+        references=_references(inventory, [entry.file for entry in entries], proposal.target, mentions),
+        smoke=smoke,
+        untried=tuple(file for file in code if file not in tried),
+        test_command=propose_test_command(inventory.root),
+        scan=_trees([mention.file for mention in mentions]),
+    )
+
+
+def _best_target(inventory: Inventory, questions: Mapping[str, str]) -> tuple[Database, str]:
+    """Return the target with the most points, or a wider one, and the reason."""
+    eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
+    mentions_of = {entry.file: len(entry.mentions) for entry in eligible}
+    databases = [entry.database for entry in eligible]
+    target, reason = choose_target(databases, mentions_of, inventory.root.name, _kinds(inventory))
+    return find_wider_target(inventory, target, questions) or (target, reason)
 
 
 def _kinds(inventory: Inventory) -> list[Database]:
@@ -267,6 +280,12 @@ def _references(
     known = (mention for mention in inventory.mentions if mention.database in names)
     order = {file: number for number, file in enumerate(files)}
     return propose_references(scope, sorted(known, key=lambda mention: order[mention.file]))
+
+
+def _all_left_out(inventory: Inventory, families: Sequence[Family], target: str) -> list[LeftOut]:
+    """Return the files that are neither the target nor named by a source."""
+    named = {target, *(entry.file for family in families for entry in (*family.entries, *family.exceptions))}
+    return [_left_out(entry) for entry in inventory.entries if not entry.is_live and entry.file not in named]
 
 
 def _left_out(entry: Entry) -> LeftOut:

@@ -27,10 +27,12 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import counted, join_first_names, list_names, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from contextlib import ExitStack
 
     from sqlite_consolidate.engine.backup.copied_files import CopiedFiles
+    from sqlite_consolidate.engine.code.rewrite import Rewrite
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.run.results import Rehearsal
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.plan.model import Plan
@@ -89,22 +91,28 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     inspected.problems += [*setup_problems, *absent_programs(plan.smoke, run.root, run.live)]
     inspected.findings[:0] = journals.findings
     inspected.findings += others.other_findings(inspected.problems)
-    inspected.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
-    archives = {facts.file: archived_name(facts.file, run.stamp) for facts in inspected.sources.values()}
-    inspected.findings += archive_findings(run.live, archives)
-    if run.rehearsal.passed and not run.is_rehearsal:
-        inspected.findings += changed_offsets(
-            inspected.mappings, run.rehearsal.passed.run, run.rehearsal.passed.offsets
-        )
-        inspected.findings += changed_files(plan, run.rehearsal.passed)
-    if run.is_rehearsal:
-        inspected.findings += unwritable_findings(plan, run.live)
-    inspected.findings += _open_decisions(run)
+    inspected.findings += _workspace_findings(run, inspected, rewrites)
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
     left_out = files.left_out if files and run.is_rehearsal else {}
     return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""), left_out)
+
+
+def _workspace_findings(
+    run: RunResults, inspected: InspectedDatabases, rewrites: Iterable[Rewrite]
+) -> Iterator[Finding]:
+    """Yield the findings about git, archives, permissions, the plan and its rehearsal."""
+    yield from uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
+    archives = {facts.file: archived_name(facts.file, run.stamp) for facts in inspected.sources.values()}
+    yield from archive_findings(run.live, archives)
+    passed = run.rehearsal.passed
+    if passed and not run.is_rehearsal:
+        yield from changed_offsets(inspected.mappings, passed.run, passed.offsets)
+        yield from changed_files(run.plan, passed)
+    if run.is_rehearsal:
+        yield from unwritable_findings(run.plan, run.live)
+    yield from _open_decisions(run)
 
 
 def changed_files(plan: Plan, rehearsal: Rehearsal) -> Iterator[Finding]:
