@@ -86,7 +86,7 @@ WITHOUT_LIMITS = {
     "snapshot.py": "SQLite copies pages, by no statement",
     "worker_main.py": "another process, which the run ends",
 }
-BESIDE_MODULES = {"__init__.py", "conftest.py"}
+BESIDE_MODULES = {"__init__.py", "__main__.py", "conftest.py"}
 READ_IN_ORDER = ROOT / "tests" / "stages"
 OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
 
@@ -103,6 +103,8 @@ def room(name: str) -> str:
         return ""
     if not parts or parts[0] == "__version__":  # every room may state it
         return ""
+    if parts[0] == "__main__":
+        return "pytest_plugin"
     if (PACKAGE / f"{parts[0]}.py").is_file():
         return TOP if parts[0] in TOP_MODULES else BASE
     within = ".".join(parts[:2]) if parts[0] == "engine" else parts[0]

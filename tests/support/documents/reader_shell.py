@@ -24,7 +24,7 @@ def run_as_reader(folder: Path, commands: str) -> tuple[int, str]:
     programs.mkdir(exist_ok=True)
     plugin = "sqlite_consolidate.pytest_plugin"
     modules = {
-        "sqlite-consolidate": f"-m {plugin}.commands.entry",
+        "sqlite-consolidate": "-m sqlite_consolidate",
         "sqlite-utils": "-m sqlite_utils",
         "pytest": f"-m pytest -p {plugin}.rootdir",  # as the entry point of an installed package loads it
     }

@@ -6,8 +6,6 @@ signal during an import would end Python with a traceback.
 
 from __future__ import annotations
 
-import sys
-
 from sqlite_consolidate.pytest_plugin.commands.early_interrupt import end_at_interrupt
 
 
@@ -17,7 +15,3 @@ def main() -> int:
     from sqlite_consolidate.pytest_plugin.commands.console import main as run_command_line
 
     return run_command_line()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
