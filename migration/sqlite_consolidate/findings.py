@@ -140,6 +140,7 @@ class Finding:
         text: A sentence about the subject. It contains integer keys of rows, and other values of rows only if the
             operator asked for them.
         noun: What ``count`` counts, as long as the text does not state the number. It is empty in a record.
+        column: Column of the subject that the finding is about, if it is about one. It is empty in a record.
     """
 
     id: str
@@ -148,9 +149,10 @@ class Finding:
     count: int
     text: str
     noun: str = ""
+    column: str = ""
 
     @classmethod
-    def of(cls, id: str, subject: str, text: str, *, count: int = 1, noun: str = "") -> Finding:
+    def of(cls, id: str, subject: str, text: str, *, count: int = 1, noun: str = "", column: str = "") -> Finding:
         """Return a finding of a known kind, with the level of that kind.
 
         Args:
@@ -159,8 +161,9 @@ class Finding:
             text: A sentence about the subject, without values of rows that the operator did not ask for.
             count: Number of rows, tables or other objects that the finding is about.
             noun: If given, :func:`merge_findings` puts the count and this noun before the text.
+            column: Column of the subject, if the finding is about one.
         """
-        return cls(id, LEVELS[id], subject, count, text, noun)
+        return cls(id, LEVELS[id], subject, count, text, noun, column)
 
     @property
     def sentence(self) -> str:
@@ -222,5 +225,5 @@ def _join(alike: Sequence[Finding]) -> Finding:
     text = f"{counted(count, first.noun)} {first.text}" if first.noun else first.text
     subjects = list(dict.fromkeys(finding.subject for finding in alike if finding.subject))
     if len(subjects) <= 1:
-        return replace(first, count=count, text=text, noun="")
-    return replace(first, subject="", count=count, text=f"{list_names(subjects)}: {text}", noun="")
+        return replace(first, count=count, text=text, noun="", column="")
+    return replace(first, subject="", count=count, text=f"{list_names(subjects)}: {text}", noun="", column="")

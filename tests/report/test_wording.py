@@ -76,6 +76,23 @@ def test_inventory_ends_with_the_reasons_against_its_plan() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("decisions", "kinds", "left"),
+    [
+        (2, [], "2 decisions"),
+        (0, ["table-absent"], "findings to review (table-absent)"),
+        (1, ["table-absent", "version-left"], "1 decision and findings to review (table-absent, version-left)"),
+    ],
+)
+def test_inventory_ends_with_what_is_left_to_a_person(decisions: int, kinds: list[str], left: str) -> None:
+    """A plan passes as it stands only if nothing is left."""
+    plan = _EMPTY | {"plan": "p.toml", "written": ["p.toml"], "untried": [], "decisions": decisions}
+
+    assert list(terminal_lines(plan | {"to_review": kinds}))[-1] == (
+        f"this plan passes its rehearsal (on copies up to COMMIT), and leaves to you {left}"
+    )
+
+
 @pytest.mark.parametrize(("kind", "is_named"), [("unreadable", True), ("encrypted", True), ("no database", False)])
 def test_passing_plan_names_databases_left_unread(kind: str, *, is_named: bool) -> None:
     """The plan does not have the rows of these files."""

@@ -20,6 +20,7 @@ from sqlite_consolidate.inventory.choose_proposal import choose_proposal
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
 from sqlite_consolidate.inventory.plan_writer import SCHEMA, render_plan, write_plan
 from sqlite_consolidate.inventory.propose import propose_plan
+from sqlite_consolidate.inventory.refinement.asked_findings import ASKED
 from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
 from sqlite_consolidate.inventory.selection.roles import NAMED_ROLES
 from sqlite_consolidate.observation import Observation, not_required
@@ -152,15 +153,20 @@ class InventorySession:
 
     @property
     def findings(self) -> list[Finding]:
-        """Return a finding for each pattern whose rows do not tell from which file they come."""
-        sources = self.refined.proposal.sources if self.refined else ()
-        return [
+        """Return what a person has to judge about the plan.
+
+        That is what its rehearsal found, and each pattern whose rows do not tell from which file they come.
+        """
+        if self.refined is None:
+            return []
+        unnamed = [
             Finding.of(
                 "file-unnamed", each.file, f"no column of {join_first_names(each.unnamed)} names the file of a row."
             )
-            for each in sources
+            for each in self.refined.proposal.sources
             if each.unnamed and not each.constants
         ]
+        return [*self.refined.findings, *unnamed]
 
     @property
     def decisions(self) -> int:
@@ -268,6 +274,7 @@ def inventory_data(session: InventorySession) -> dict[str, Any]:
         "target_because": list(proposal.target_reasons) if proposal else [],
         "no_plan": no_plan_reason(inventory) if inventory.is_one_at_most else "",
         "decisions": session.decisions,
+        "to_review": sorted({finding.id for finding in session.findings} - ASKED),
         "unrehearsed": session.refined.unrehearsed_reason if session.refined else "",
         "objections": [*session.refined.objections, *_open_places(proposal)] if session.refined and proposal else [],
     }

@@ -44,7 +44,7 @@ LEFT_OUT: dict[type, tuple[str, ...]] = {
     DatabaseRecord: ("about",),
     Evidence: ("repeats",),
     MoveRecord: ("subject",),
-    Finding: ("noun",),
+    Finding: ("noun", "column"),
     Attempt: ("plan", "workspace", "workspace_id"),
 }
 """Fields that ``evidence.json`` does not hold, because another file of the bundle has them.

@@ -64,8 +64,9 @@ def test_column_that_no_key_explains_is_a_decision(tmp_path: Path) -> None:
     refined = both(tmp_path, CUSTOMERS + NOTES.format("customer_id", ""), ROWS.replace("(1, 2)", "(1, 77)"))
 
     [proposed] = refined.proposal.sources
-    assert (proposed.keys, proposed.loose) == ("renumber", ("notes.customer_id",))
+    assert proposed.keys == "renumber"
     assert refined.proposal.decisions == len(proposed.decide) == 1
+    assert "customer_id" in proposed.decide[0]
 
 
 def test_tables_that_only_a_view_connects_keep_their_keys(tmp_path: Path) -> None:

@@ -188,6 +188,7 @@ class RunLog:
         interrupted: Exit code of the signal that ended the run, or None.
         rolled_back: Result of the rollback, once it is known.
         finished: Time of the end in UTC, ISO 8601. It is empty during the run.
+        noted: Each finding as it was noted, before those of the same text are merged.
     """
 
     mode: Mode
@@ -207,19 +208,16 @@ class RunLog:
     rolled_back: UndoResult | None = None
     finished: str = ""
     _began: dict[str, Measurement] = field(default_factory=dict)
-    _findings: list[Finding] = field(default_factory=list)
+    noted: list[Finding] = field(default_factory=list)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Return the facts that a reader should know although no criterion fails.
-
-        Findings of the same text are merged. Those that ask for attention come first.
-        """
-        return merge_findings(self._findings)
+        """Return the findings, one for each text, and those that ask for attention first."""
+        return merge_findings(self.noted)
 
     def note(self, *findings: Finding) -> None:
         """Keep findings."""
-        self._findings += map(self.disclosure.of_texts, findings)
+        self.noted += map(self.disclosure.of_texts, findings)
 
     def require_ready(self, stage: Stage) -> None:
         """Raise unless every earlier stage was performed and all of its criteria hold.

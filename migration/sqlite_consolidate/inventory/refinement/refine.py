@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import LeftOut, ProposedLeave
+from sqlite_consolidate.inventory.refinement.asked_findings import ask_about_findings
 from sqlite_consolidate.inventory.refinement.new_keys import follow_rowids, give_new_keys, withdraw_new_keys
 from sqlite_consolidate.inventory.refinement.rebuilds import (
     forget_rebuilds,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
     from sqlite_consolidate.inventory.refinement.rehearsal import CheckedProposal
     from sqlite_consolidate.problem import Problem
@@ -54,6 +56,7 @@ class RefinedProposal:
         unrehearsed_reason: Why it was not rehearsed, although its preflight has no problem; else empty.
         skipped: Subject of each table to the number of its rows that were there already.
         seconds: Time of its rehearsal up to COMMIT; None if there was none, or it failed.
+        findings: What a person has to judge about it, as far as it was rehearsed, each for one subject.
     """
 
     proposal: Proposal
@@ -63,6 +66,7 @@ class RefinedProposal:
     unrehearsed_reason: str = ""
     skipped: Mapping[str, int] = field(default_factory=dict)
     seconds: float | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def objections(self) -> tuple[str, ...]:
@@ -92,15 +96,22 @@ def refine_proposal(root: Path, proposal: Proposal, on_progress: Callable[[str],
             if corrected == proposal and not checked.problems:
                 result = rehearsal.perform()
                 corrected = _without_orphans(proposal, result.orphaned_tables)
+            findings = rehearsal.findings
         if corrected == proposal:
             break
         proposal = corrected
     problems, failures = checked.problems, result.failures
-    marked = _marked(_with_views(proposal, checked.renamed_views), problems)
+    marked = ask_about_findings(_marked(_with_views(proposal, checked.renamed_views), problems), findings)
     decide = tuple(f"The rehearsal on copies fails: {failure}" for failure in failures)
     refined = replace(marked, decide=(*marked.decide, *decide))
     return RefinedProposal(
-        refined, tuple(problems), round_number, failures, skipped=result.skipped, seconds=result.seconds
+        refined,
+        tuple(problems),
+        round_number,
+        failures,
+        skipped=result.skipped,
+        seconds=result.seconds,
+        findings=findings,
     )
 
 

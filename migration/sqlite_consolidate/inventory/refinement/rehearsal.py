@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.run.stages import Stage
+    from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.proposal import Proposal
     from sqlite_consolidate.problem import Problem
 
 STAGES_AFTER_PREFLIGHT = (stages.BACKUP, stages.SCHEMA, stages.TRANSFER, stages.VERIFY)
+_STATED_OTHERWISE = frozenset({"decision-open", "processes-elsewhere", "processes-unexamined"})
+"""Ids of findings that each inventory states by itself."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,12 @@ class Rehearsal:
         copied = self._run.transaction.copied_tables if self._run.transaction else ()
         skipped = {table.mapping.subject: table.skipped for table in copied if table.skipped}
         return RehearsalResult(skipped=skipped, seconds=sum(stage.seconds for stage in self._run.log.stages.values()))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the findings so far that a person has to judge, each for one subject."""
+        noted = self._run.log.noted
+        return tuple(each for each in noted if each.level == "attention" and each.id not in _STATED_OTHERWISE)
 
     def _failures(self, stage: Stage) -> tuple[str, ...]:
         """Return a line for everything in a stage that does not hold."""

@@ -136,4 +136,6 @@ def _before_command(session: Session, record: Record) -> str:
     inventory = log.extra.get("inventory", {})
     decisions = inventory.get("decisions", 0)
     places = "place" if decisions == 1 else f"{decisions} places"
-    return f"decide the {places} in {inventory['plan']}, then run: " if decisions else ""
+    if decisions:
+        return f"decide the {places} in {inventory['plan']}, then run: "
+    return "judge the findings to review, then run: " if inventory.get("to_review") else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.report.formatting import size
-from sqlite_consolidate.text import join_names, list_names
+from sqlite_consolidate.text import counted, join_names, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -167,12 +167,23 @@ def _rehearsal_lines(inventory: dict[str, Any]) -> Iterator[str]:
         later = f"; not tried yet: {join_names(untried)}" if untried else ""
         unread = [each["file"] for each in inventory["databases"] if _is_unread(each)]
         without = f", without {list_names(unread)}, which could not be read" if unread else ""
-        yield f"this plan passes as it stands{without} (rehearsed on copies up to COMMIT{later})"
+        if left := _left_to_a_person(inventory):
+            yield f"this plan passes its rehearsal{without} (on copies up to COMMIT{later}), and leaves to you {left}"
+        else:
+            yield f"this plan passes as it stands{without} (rehearsed on copies up to COMMIT{later})"
     if objections:
         yield "the plan would be refused as it is:"
         yield from (f"    {objection}" for objection in objections[:_MOST_OBJECTIONS])
     if len(objections) > _MOST_OBJECTIONS:
         yield f'    and {len(objections) - _MOST_OBJECTIONS} more (look for "# decide:")'
+
+
+def _left_to_a_person(inventory: dict[str, Any]) -> str:
+    """Return what only a person can decide or judge, or an empty text."""
+    decisions, kinds = inventory["decisions"], inventory.get("to_review", [])
+    parts = [counted(decisions, "decision")] if decisions else []
+    parts += [f"findings to review ({list_names(kinds)})"] if kinds else []
+    return join_names(parts) if parts else ""
 
 
 def _is_unread(database: dict[str, Any]) -> bool:

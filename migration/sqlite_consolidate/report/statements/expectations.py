@@ -58,9 +58,11 @@ def grade_of_inventory(inventory: Mapping[str, Any]) -> str:
     effort = inventory["effort"]
     keys, names, references = (effort[key] for key in ("tables_with_new_keys", "tables_with_new_names", "references"))
     objections, decisions = len(inventory["objections"]), inventory["decisions"]
+    kinds = len(inventory.get("to_review", []))
     reasons = {
         f"{count_of(objections, 'problem')} that would refuse it": objections,
         f"{count_of(decisions, 'decision')} to make": decisions,
+        f"{count_of(kinds, 'kind')} of findings to judge": kinds,
         f"new keys in {count_of(keys, 'table')}": keys,
         f"new names for {count_of(names, 'table')}": names,
         f"{count_of(references, 'place')} in the code to change": references,

@@ -100,7 +100,7 @@ def _undeclared(
                 f" FOREIGN KEY declares the column as a reference. If it is one, add [[source.table.refers]] with"
                 f' column = "{column}" and to = "{parent.table_map.name}.{key}".'
             )
-            yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row")
+            yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
 
 
 def _integers(databases: InspectedDatabases, mapping: TableMapping, column: str) -> int:
@@ -163,7 +163,7 @@ def _named_after_other_sources(
                     f" database ({parent.source.name}). If the column means rows of that database, keep their keys:"
                     f' keys = "keep" and another name (into) for {table} in source {parent.source.name}.'
                 )
-                yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row")
+                yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
 
 
 def _keys_of_others(

@@ -1,0 +1,64 @@
+"""Ask the operator about findings of a rehearsal that no program can judge."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.findings import list_findings, merge_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlite_consolidate.findings import Finding
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
+
+ASKED = frozenset({"default-refers", "id-unfollowed", "parents-found", "refers-none", "rowids-changed"})
+"""Ids of findings that are a decision in the plan, because a value may mean another row after a migration by it.
+
+All others are stated for review.
+"""
+
+
+def ask_about_findings(proposal: Proposal, findings: Iterable[Finding]) -> Proposal:
+    """Return the proposal with one decision for each source and kind of finding.
+
+    A decision about no source is one about the plan as a whole.
+
+    Args:
+        proposal: The proposal that was rehearsed.
+        findings: What the rehearsal leaves to a person, each for one subject.
+    """
+    by_source: dict[str, list[Finding]] = defaultdict(list)
+    names = {subject: source.name for source in proposal.sources for subject in _tables_of_subjects(source)}
+    for finding in findings:
+        if finding.id in ASKED:
+            by_source[names.get(finding.subject, "")].append(finding)
+    sources = tuple(_with_questions(source, by_source[source.name]) for source in proposal.sources)
+    return replace(proposal, sources=sources, decide=(*proposal.decide, *_questions(by_source[""])))
+
+
+def _with_questions(source: ProposedSource, findings: Sequence[Finding]) -> ProposedSource:
+    """Return the source with the decisions about its findings.
+
+    It has no other decision about their columns.
+    """
+    tables = _tables_of_subjects(source)
+    asked = {f"{tables[finding.subject]}.{finding.column}" for finding in findings}
+    loose = tuple(column for column in source.loose if column not in asked)
+    return replace(source, questions=(*source.questions, *_questions(findings)), loose=loose)
+
+
+def _tables_of_subjects(source: ProposedSource) -> dict[str, str]:
+    """Return each subject that a finding about a table of a source can have, to the table."""
+    return {subject: table.name for table in source.maps for subject in source.subjects(table.name)}
+
+
+def _questions(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield the first finding of each kind, with the number of further ones."""
+    known = set()
+    for item in list_findings(merge_findings(findings), "attention"):
+        if item.finding.id not in known:
+            known.add(item.finding.id)
+            yield f"{item.sentence} [{item.finding.id}]"

@@ -1,0 +1,71 @@
+"""Test that a proposal asks about findings of its rehearsal that only a person can judge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.inventory.plan_writer import render_plan
+from sqlite_consolidate.inventory.session import InventorySession, inventory_data
+from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.whole_run import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SENSORS = "CREATE TABLE sensor(id INTEGER PRIMARY KEY, name); INSERT INTO sensor VALUES (1, '{0}a'), (2, '{0}b');"
+READINGS = "CREATE TABLE {0}(id INTEGER PRIMARY KEY, sensor_id INTEGER); INSERT INTO {0} VALUES (1, 1), (2, 2);"
+
+
+def test_number_that_may_mean_another_row_is_a_decision(tmp_path: Path) -> None:
+    """The rows of the sensors get new keys, and the file with the readings is another one."""
+    refined = proposal_of(
+        tmp_path, main=SENSORS.format("x"), station=SENSORS.format("y"), log=READINGS.format("reading")
+    )
+
+    sources = {source.file: source for source in refined.proposal.sources}
+    assert [(each.id, each.subject) for each in refined.findings] == [("id-unfollowed", "log.db:reading")]
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+    assert sources["station.db"].keys == "renumber"
+    [question] = sources["log.db"].decide
+    assert question.startswith("log.db:reading: 2 rows ")
+    assert question.endswith("[id-unfollowed]")
+    assert render_plan(refined.proposal, "2026-11-28").count("# decide: log.db:reading: ") == 1
+
+
+def test_findings_of_one_kind_are_one_decision(tmp_path: Path) -> None:
+    """It names the first table of the source, and counts the others."""
+    readings = READINGS.format("reading") + READINGS.format("alarm").replace("sensor_id", "origin_sensor_id")
+    refined = proposal_of(tmp_path, main=SENSORS.format("x"), station=SENSORS.format("y"), log=readings)
+
+    [question] = [text for source in refined.proposal.sources for text in source.decide]
+    assert len(refined.findings) == 2
+    assert "1 more of this kind" in question
+
+
+def test_column_is_asked_about_once(tmp_path: Path) -> None:
+    """The finding states the table after which the column is named."""
+    notes = "CREATE TABLE note(id INTEGER PRIMARY KEY, sensor_id INTEGER, unit_id INTEGER);"
+    rows = "INSERT INTO note VALUES (1, 77, 5);"
+    refined = proposal_of(tmp_path, main=SENSORS.format("x") + notes, station=SENSORS.format("y") + notes + rows)
+
+    [source] = refined.proposal.sources
+    assert (source.loose, len(source.decide)) == (("note.unit_id",), 2)
+
+
+def test_inventory_names_findings_that_are_no_decision(tmp_path: Path) -> None:
+    """A view of the target pairs rows of both files."""
+    person = "CREATE TABLE person(id INTEGER PRIMARY KEY, name); INSERT INTO person VALUES ({0}, '{0}');"
+    entry = (
+        "CREATE TABLE entry(id INTEGER PRIMARY KEY, person_id REFERENCES person(id)); INSERT INTO entry VALUES (1, 1);"
+    )
+    view = "CREATE VIEW each_entry AS SELECT name FROM person JOIN entry ON person.id = person_id"
+    execute(tmp_path / "main.db", person.format(1) + entry + view)
+    execute(tmp_path / "notes.db", person.format(2))
+    session = InventorySession(tmp_path, tmp_path / "plan.toml", lambda _words: None)
+    session.inspect_workspace()
+    session.write_plan()
+
+    data = inventory_data(session)
+
+    assert (data["decisions"], data["objections"], data["to_review"]) == (0, [], ["view-shared"])
+    assert [finding.id for finding in session.findings] == ["view-shared"]
