@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
     from sqlite_consolidate.inventory.proposal import ProposedRebuild, ProposedSource
+    from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
 
 _MAX_SOURCE_BYTES, _MAX_TABLE_BYTES = 1_500, 500  # of a plan, at most, where every table is kept apart
 _UNREAD = ("encrypted", "unreadable")
@@ -167,7 +168,7 @@ def _sources(
     families: list[Family],
     naming: TableNaming,
     rebuilds: Sequence[ProposedRebuild],
-    shared_keys: Mapping[tuple[str, str], str],
+    shared_keys: Mapping[PlacedColumns, str],
 ) -> list[SourceProposal]:
     """Return what each source moves.
 

@@ -1,4 +1,4 @@
-"""Test that a key which is that of another table gets no number of its own."""
+"""Test that a number which is the key of a table in another file keeps its meaning."""
 
 from __future__ import annotations
 
@@ -104,4 +104,32 @@ def test_number_of_its_own_is_no_shared_key(tmp_path: Path, key: str, words: str
 
     assert {each.key_of for source in refined.proposal.sources for each in source.maps} == {""}
     assert "renumber" in {source.keys for source in refined.proposal.sources}
+    assert refined.objections == ()
+
+
+LOG = (
+    "CREATE TABLE reading(id INTEGER PRIMARY KEY, sensor_id INTEGER, value);"
+    "INSERT INTO reading VALUES (1, 0, '{0}'), (2, {1}, '{0}');"
+)
+
+
+@pytest.mark.parametrize(("key", "loose"), [(2, ()), (77, ("reading.sensor_id",))])
+def test_number_of_a_row_elsewhere_is_no_question(tmp_path: Path, key: int, loose: tuple[str, ...]) -> None:
+    """The readings get new keys, and a number of no sensor is a question."""
+    refined = proposal_of(tmp_path, station=STATION, a=LOG.format("a", 1), b=LOG.format("b", key))
+
+    first, second = refined.proposal.sources
+    assert (refined.proposal.target, first.keys, second.keys) == ("station.db", "", "renumber")
+    assert (second.loose, refined.proposal.decisions, refined.objections) == (loose, len(loose), ())
+
+
+def test_key_is_shared_by_a_later_version(tmp_path: Path) -> None:
+    """The first file of the pattern lacks the table."""
+    gaps = "CREATE TABLE gap(at); INSERT INTO gap VALUES ('{0}');"
+    files = {f"log_{number}": readings(number) + gaps.format(number) for number in (0, 1, 2, 3)}
+
+    refined = proposal_of(tmp_path, station=STATION, **files | {"log_0": f"{files['log_0']} DROP TABLE calibration"})
+
+    [maps] = [by_name(source.maps) for source in refined.proposal.sources if source.files]
+    assert (maps["calibration"].keys, maps["calibration"].key_of) == ("keep", "sensor in station.db")
     assert refined.objections == ()

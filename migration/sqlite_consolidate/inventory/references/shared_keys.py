@@ -1,6 +1,6 @@
-"""Find the tables whose key is that of a table in another database.
+"""Find the columns whose numbers are keys of a table in another database.
 
-Such a key is no number of its own. The row of a calibration under the key of a sensor is about that sensor.
+A key among them is no number of its own. The row of a calibration under the key of a sensor is about that sensor.
 """
 
 from __future__ import annotations
@@ -24,32 +24,64 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 
-def find_shared_keys(root: Path, sources: Sequence[Sequence[Database]]) -> dict[tuple[str, str], str]:
-    """Return the file and the name of each such table, with the table whose key it has.
+PlacedColumns = tuple[str, str, tuple[str, ...]]
+"""File and table of some columns, and their names."""
 
-    The name of its key is the hint, and its values are the evidence.
+
+def find_shared_keys(root: Path, sources: Sequence[Sequence[Database]]) -> dict[PlacedColumns, str]:
+    """Return each column with the keys of a table in another database, to that table.
+
+    It is the key of its own table, or a column that looks like a reference to a row that its own database does not
+    have. Its name is the hint, and its values are the evidence.
 
     Args:
         root: The workspace.
         sources: The files of each source and of the target.
     """
-    owners = {id(table.table): files for files in sources for table in files[0].tables if _has_number_key(table)}
-    named = NamedTables(table.table for files in sources for table in files[0].tables if id(table.table) in owners)
+    owners = {id(table.table): files for files in sources for table in _tables_of(files) if _has_number_key(table)}
+    named = NamedTables(table.table for files in sources for table in _tables_of(files) if id(table.table) in owners)
     reader = _KeyReader(root)
-    shared: dict[tuple[str, str], str] = {}
+    shared: dict[PlacedColumns, str] = {}
     for files in sources:
-        for table in filter(_can_be_shared, files[0].tables):
-            stated = {folded(each.column) for each in files[0].unstated_of(table.name) if each.to}
-            [key] = table.table.primary_key
-            parents = () if folded(key) in stated else _possible_parents(table.table, key, named)
+        for table, column, parents in (*_possible_keys(files, named), *_possible_references(files, named)):
             for parent in parents:
                 others = owners[id(parent)]
-                if others is not files and reader.fits((files, table.name), (others, parent.name)):
-                    shared |= dict.fromkeys(
-                        ((each.file, table.name) for each in files), f"{parent.name} in {others[0].file}"
-                    )
+                if others is not files and reader.fits((files, table, column), (others, parent)):
+                    places = ((each.file, table, (column,)) for each in files)
+                    shared |= dict.fromkeys(places, f"{parent.name} in {others[0].file}")
                     break
     return shared
+
+
+def _possible_keys(files: Sequence[Database], named: NamedTables) -> Iterator[tuple[str, str, list[Table]]]:
+    """Yield each key that may be that of another table, with its table and these other tables."""
+    for table in filter(_can_be_shared, _tables_of(files)):
+        stated = {folded(each.column) for file in files for each in file.unstated_of(table.name) if each.to}
+        [key] = table.table.primary_key
+        if folded(key) not in stated:
+            yield table.name, key, list(_possible_parents(table.table, key, named))
+
+
+def _possible_references(files: Sequence[Database], named: NamedTables) -> Iterator[tuple[str, str, list[Table]]]:
+    """Yield each table and column that may refer to rows of another database.
+
+    The tables to which it may refer follow. There are none if a table of its own database has such a name, because
+    that may be the one.
+    """
+    columns = {(each.table, each.column) for file in files for each in file.unstated if not each.to}
+    tables = {id(table.table) for table in _tables_of(files)}
+    for table, column in sorted(columns):
+        parents = [parent for parent, keys in named.possible_parents(column) if names_key_of(column, parent.name, keys)]
+        if tables.isdisjoint(map(id, parents)):
+            yield table, column, parents
+
+
+def _tables_of(files: Sequence[Database]) -> list[CountedTable]:
+    """Return each table of a source as the first file with that table declares it."""
+    tables: dict[str, CountedTable] = {}
+    for table in (table for file in files for table in file.tables):
+        tables.setdefault(folded(table.name), table)
+    return [*tables.values()]
 
 
 def _has_number_key(table: CountedTable) -> bool:
@@ -74,37 +106,40 @@ def _possible_parents(table: Table, key: str, named: NamedTables) -> Iterator[Ta
 
 
 class _KeyReader:
-    """Read the keys of tables, each once."""
+    """Read the numbers of columns, each once."""
 
     def __init__(self, root: Path) -> None:
-        """Begin without keys."""
+        """Begin without numbers."""
         self._root = root
-        self._known: dict[tuple[str, str], frozenset[object]] = {}
+        self._known: dict[tuple[str, str, str], frozenset[object]] = {}
 
-    def fits(self, child: tuple[Sequence[Database], str], parent: tuple[Sequence[Database], str]) -> bool:
-        """Return whether a table has keys, and each of them is one of another table.
+    def fits(self, child: tuple[Sequence[Database], str, str], parent: tuple[Sequence[Database], Table]) -> bool:
+        """Return whether a column has numbers, and each of them is a key of another table.
 
         Large tables, and files that cannot be read now, do not show it.
 
         Args:
-            child: The files of a source, and the name of the table in them.
-            parent: Those of the other table.
+            child: The files of a source, and the names of the table and of the column in them.
+            parent: The files of the other source, and its table.
         """
-        keys = self._keys(*child)
-        return bool(keys) and keys <= self._keys(*parent)
+        files, table = parent
+        numbers = self._numbers(*child)
+        return bool(numbers) and numbers <= self._numbers(files, table.name, table.primary_key[0])
 
-    def _keys(self, files: Sequence[Database], name: str) -> frozenset[object]:
-        """Return the keys that a table has in some files, or none if they cannot all be read."""
-        if (files[0].file, name) not in self._known:
+    def _numbers(self, files: Sequence[Database], table: str, column: str) -> frozenset[object]:
+        """Return the values that a column has in some files, or none if they cannot all be read."""
+        place = files[0].file, table, column
+        if place not in self._known:
             try:
-                keys = frozenset(key for database in files for key in self._keys_in(database, name))
+                self._known[place] = frozenset(
+                    value for file in files for value in self._numbers_in(file, table, column)
+                )
             except (sqlite3.Error, OverflowError):
-                keys = frozenset()
-            self._known[files[0].file, name] = keys
-        return self._known[files[0].file, name]
+                self._known[place] = frozenset()
+        return self._known[place]
 
-    def _keys_in(self, database: Database, name: str) -> list[object]:
-        """Return the keys that a table has in a file.
+    def _numbers_in(self, database: Database, name: str, column: str) -> list[object]:
+        """Return the values that a column has in a file, without NULL and 0.
 
         Raises:
             OverflowError: There are too many.
@@ -115,5 +150,6 @@ class _KeyReader:
         if table.rows is None or table.rows > MAX_ROWS:
             raise OverflowError
         with open_for_inspection(self._root / database.file) as con:
-            query = f"SELECT {quoted(table.table.primary_key[0])} FROM main.{quoted(name)}"
-            return [key for (key,) in con.execute(query)]
+            value = quoted(column)
+            query = f"SELECT DISTINCT {value} FROM main.{quoted(name)} WHERE {value} <> 0"
+            return [number for (number,) in con.execute(query)]

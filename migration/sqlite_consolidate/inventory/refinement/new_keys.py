@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
     from sqlite_consolidate.problem import Problem
 
 _AGAINST_NEW_KEYS = frozenset(
@@ -68,9 +69,19 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
     )
 
 
-def loose_columns(database: Database) -> tuple[str, ...]:
-    """Return the columns named like references to which no table fits, as ``table.column``."""
-    loose = (each for each in database.unstated if not each.to and not each.is_empty)
+def loose_columns(database: Database, file: str, shared_keys: Mapping[PlacedColumns, str]) -> tuple[str, ...]:
+    """Return the columns named like references to which no table fits, as ``table.column``.
+
+    Args:
+        database: The database of the columns.
+        file: The first file of its source.
+        shared_keys: Columns with the keys of a table in another database, each to that table.
+    """
+    loose = (
+        each
+        for each in database.unstated
+        if not each.to and not each.is_empty and (file, each.table, (each.column,)) not in shared_keys
+    )
     return tuple(f"{each.table}.{each.column}" for each in loose)
 
 

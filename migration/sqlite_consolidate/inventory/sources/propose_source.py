@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
     from sqlite_consolidate.inventory.proposal import ProposedRebuild
+    from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
     from sqlite_consolidate.inventory.sources.families import Family
     from sqlite_consolidate.inventory.sources.table_naming import TableNaming
 
@@ -32,14 +33,14 @@ class SourceProposal:
 
     Attributes:
         rebuilds: How each search index could be rebuilt.
-        shared_keys: File and name of each table whose key is that of a table in another database, with that table.
+        shared_keys: Columns with the keys of a table in another database, each to that table.
     """
 
     name: str
     family: Family
     naming: TableNaming
     rebuilds: Sequence[ProposedRebuild]
-    shared_keys: Mapping[tuple[str, str], str]
+    shared_keys: Mapping[PlacedColumns, str]
     maps: list[ProposedMap] = field(default_factory=list)
     leaves: list[ProposedLeave] = field(default_factory=list)
 
@@ -88,7 +89,7 @@ class SourceProposal:
             questions,
             files=self.family.files if len(self.family.files) > 1 else (),
             obstacle=find_obstacle(self.database),
-            loose=loose_columns(self.database),
+            loose=loose_columns(self.database, self.family.files[0], self.shared_keys),
         )
 
     def _add(self, table: CountedTable, named: ProposedMap | ProposedLeave) -> None:
@@ -96,7 +97,7 @@ class SourceProposal:
             self.leaves.append(named)
         else:
             related = self._related.get(folded(table.name), frozenset())
-            key_of = self.shared_keys.get((self.family.files[0], table.name), "")
+            key_of = self.shared_keys.get((self.family.files[0], table.name, table.table.primary_key), "")
             self.maps.append(with_keys(replace(named, related=related), table.table, self.database, key_of))
 
     def _add_unmovable(self, table: CountedTable, fact: str) -> None:
