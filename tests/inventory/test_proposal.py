@@ -86,6 +86,21 @@ def test_open_place_of_the_code_is_an_objection(tmp_path: Path) -> None:
     assert "/srv/logs.db" in data["objections"][0]
 
 
+def test_code_of_the_target_alone_gets_a_smoke_test(tmp_path: Path) -> None:
+    """A script that would run when it is imported gets none, and is no question."""
+    for name in ("main", "logs"):
+        execute(tmp_path / f"{name}.db", f"CREATE TABLE {name}(a); INSERT INTO {name} VALUES (1)")
+    (tmp_path / "summary.py").write_text('A = "main.db"\nB = "main.db"\n')
+    (tmp_path / "nightly.py").write_text('print("main.db")\n')
+    (tmp_path / "store.py").write_text('A = "logs.db"\n')
+
+    proposal = propose_plan(take_inventory(tmp_path, lambda _words: None))
+
+    assert proposal is not None
+    assert (proposal.target, [test.module for test in proposal.smoke]) == ("main.db", ["store", "summary"])
+    assert (proposal.decisions, proposal.untried) == (0, ())
+
+
 def test_name_from_imported_constants_is_a_reference(tmp_path: Path) -> None:
     """No constant is the name itself, so that their module has no mention."""
     sql = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1)"

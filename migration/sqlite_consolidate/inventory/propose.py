@@ -32,13 +32,14 @@ from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
     from sqlite_consolidate.inventory.proposal import ProposedRebuild, ProposedSource
     from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
+    from sqlite_consolidate.inventory.smoke_tests import ProposedSmoke
 
 _MAX_SOURCE_BYTES, _MAX_TABLE_BYTES = 1_500, 500  # of a plan, at most, where every table is kept apart
 _UNREAD = ("encrypted", "unreadable")
@@ -109,7 +110,9 @@ def propose_plan(
 
 
 def _with_code(proposal: Proposal, inventory: Inventory, entries: Sequence[Entry]) -> Proposal:
-    """Return the proposal with references and tests for the code that uses the sources.
+    """Return the proposal with references for the code that uses the sources, and tests.
+
+    Code that uses only the target is tested as well, because tables of the target get further rows.
 
     Args:
         proposal: It has the target and the sources.
@@ -123,11 +126,26 @@ def _with_code(proposal: Proposal, inventory: Inventory, entries: Sequence[Entry
     return replace(
         proposal,
         references=_references(inventory, [entry.file for entry in entries], proposal.target, mentions),
-        smoke=smoke,
+        smoke=(*smoke, *_tests_of_target(proposal.target, inventory, {test.file for test in smoke})),
         untried=tuple(file for file in code if file not in tried),
         test_command=propose_test_command(inventory.root),
         scan=_trees([mention.file for mention in mentions]),
     )
+
+
+def _tests_of_target(target: str, inventory: Inventory, tested: Collection[str]) -> Iterator[ProposedSmoke]:
+    """Yield each smoke test that can be run for a further module that names the target.
+
+    Args:
+        target: File of the target.
+        inventory: The databases and the code of the workspace.
+        tested: Modules that have a test, or a question about one.
+    """
+    entries = (entry for entry in inventory.entries if entry.file == target)
+    mentions = [mention for entry in entries for mention in entry.mentions if mention.file not in tested]
+    for test in propose_smoke_tests(inventory.root, mentions, target):
+        if not test.decide:
+            yield test
 
 
 def _best_target(inventory: Inventory, questions: Mapping[str, str]) -> tuple[Database, str]:
