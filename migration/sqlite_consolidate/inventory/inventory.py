@@ -6,11 +6,12 @@ import contextlib
 import itertools
 import os
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.copied_files import is_archive
 from sqlite_consolidate.engine.code.scanning.name_patterns import fits_open_pattern
-from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE
+from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, distinguishing_name
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -20,10 +21,10 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.inventory.classification import Overlap, find_duplicates, find_overlaps
 from sqlite_consolidate.inventory.discovery import Discovery, discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
-from sqlite_consolidate.inventory.selection.roles import Role, classify
+from sqlite_consolidate.inventory.selection.roles import NAMED_ROLES, Role, classify, doubt_about
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
@@ -41,6 +42,7 @@ class Entry:
         mentions: Places in code and configuration that have its file name.
         open_in: Processes that have it open.
         computed: Places whose computed name can be that of any database, and so of this one.
+        doubt: Why it may be a source, although a word in its path says otherwise; else empty.
     """
 
     database: Database
@@ -50,11 +52,17 @@ class Entry:
     mentions: tuple[Mention, ...]
     open_in: tuple[Holder, ...]
     computed: tuple[Mention, ...] = ()
+    doubt: str = ""
 
     @property
     def file(self) -> str:
         """Return the path relative to the workspace."""
         return self.database.file
+
+    @property
+    def name(self) -> str:
+        """Return the name without folders."""
+        return self.file.rpartition("/")[2]
 
     @property
     def is_live(self) -> bool:
@@ -198,34 +206,49 @@ def _entries(
     for holder in held:
         by_holder[holder.file.relative_to(root).as_posix()].append(holder)
     open_patterns = [mention for mention in scanned if mention.kind == "open pattern"]
-    alike = Counter(database.file.rpartition("/")[2] for database in databases)
-    named = {name: mentions for name, mentions in by_name.items() if alike[name] == 1}
-    return tuple(
+    entries = [
         Entry(
             database,
-            *_role(database, twins.get(database.file, ""), files, named),
+            *classify(database, twins.get(database.file, ""), files),
             twins.get(database.file, ""),
             tuple(by_name[database.file.rpartition("/")[2]]),
             tuple(by_holder[database.file]),
             tuple(mention for mention in open_patterns if fits_open_pattern(mention.pattern, database.file)),
         )
         for database in databases
-    )
+    ]
+    places = _places(root, entries)
+    live = [entry.database for entry in entries if entry.is_live]
+    return tuple(_with_doubt(entry, live, places.get(entry.file, ())) for entry in entries)
 
 
-def _role(
-    database: Database, twin: str, files: frozenset[str], named: Mapping[str, Sequence[Mention]]
-) -> tuple[Role, str]:
-    """Return the role of a database and the reason, with a place in code that opens a backup.
+def _places(root: Path, entries: Sequence[Entry]) -> dict[str, list[Mention]]:
+    """Return the places that name each file and no other one.
+
+    A place with a name that several files have counts only if its folder tells the file from a source.
+    """
+    alike = Counter(entry.name for entry in entries)
+    places = {entry.file: list(entry.mentions) for entry in entries if alike[entry.name] == 1}
+    sources = {entry.name: entry for entry in entries if entry.is_live and alike[entry.name] > 1 and entry.mentions}
+    for source in sources.values():
+        others = [entry.file for entry in entries if entry.role in NAMED_ROLES and entry.name == source.name]
+        scanned = [mention.file for mention in source.mentions]
+        scope = ScanScope(root, [*dict.fromkeys(scanned)], others, source.file)
+        files = {distinguishing_name(file, source.file): file for file in others}
+        for mention in find_mentions(scope).mentions if others else ():
+            if mention.kind in KINDS_IN_USE:
+                places.setdefault(files[mention.database], []).append(mention)
+    return places
+
+
+def _with_doubt(entry: Entry, live: Sequence[Database], places: Sequence[Mention]) -> Entry:
+    """Return a file with the reason why it may be a source in spite of its path.
 
     Args:
-        database: The database.
-        twin: File of the database whose content it has, or empty.
-        files: Every database of the workspace.
-        named: Name of a file that no other database has, to the places that have it.
+        entry: The file.
+        live: The databases that are sources.
+        places: Places in the code that name it.
     """
-    role, reason = classify(database, twin, files)
-    mentions = named.get(database.file.rpartition("/")[2], ())
-    if role == "backup" and mentions:
-        reason += f", but the code names it ({mentions[0].file}:{mentions[0].line})"
-    return role, reason
+    is_copy = entry.twin or is_archive(entry.file)
+    doubt = "" if is_copy else doubt_about(entry.role, entry.database, places, live)
+    return replace(entry, role_reason=f"{entry.role_reason}, but {doubt}", doubt=doubt) if doubt else entry

@@ -56,6 +56,7 @@ _CONFLICTED = (
     "{reason}: which rows are right? Set `match` or `on_conflict` for the rows that both have, "
     "or leave this source out."
 )
+_DOUBTFUL = ". If its rows are not those of another database, add a [[source]]."
 _ONLY_COMPUTED = (
     "only a computed name that can be that of any database, {pattern} ({place}), can open this file: does it? "
     "Change that code by a [[reference]], or leave this source out if nothing reads it."
@@ -304,17 +305,28 @@ def _references(
 def _all_left_out(inventory: Inventory, families: Sequence[Family], target: str) -> list[LeftOut]:
     """Return the files that are neither the target nor named by a source."""
     named = {target, *(entry.file for family in families for entry in (*family.entries, *family.exceptions))}
-    return [_left_out(entry) for entry in inventory.entries if not entry.is_live and entry.file not in named]
+    groups: dict[object, list[Entry]] = {}
+    for entry in inventory.entries:
+        if not entry.is_live and entry.file not in named:
+            folder = entry.file.rpartition("/")[0]
+            groups.setdefault((folder, entry.role) if entry.doubt else entry.file, []).append(entry)
+    return [_left_out(group) for group in groups.values()]
 
 
-def _left_out(entry: Entry) -> LeftOut:
-    return LeftOut(entry.file, _reason_to_leave(entry), decide=entry.database.kind in _UNREAD)
+def _left_out(entries: Sequence[Entry]) -> LeftOut:
+    """Return what the plan says of files that are no sources."""
+    first, files = entries[0], join_first_names([entry.file for entry in entries])
+    hint = _DOUBTFUL if first.doubt else ""
+    is_open = bool(first.doubt) or first.database.kind in _UNREAD
+    return LeftOut(files, f"{_reason_to_leave(first)}{hint}", decide=is_open)
 
 
 def _left_of_pattern(entry: Entry) -> ProposedLeave:
     reason = _reason_to_leave(entry)
-    question = f"{entry.file} is left out: {reason}. Confirm the reason, or make the file readable."
-    return ProposedLeave(entry.file, reason, (question,) if entry.database.kind in _UNREAD else (), "files")
+    question = f"{entry.file} is left out: {reason}. Confirm the reason, or {'move' if entry.doubt else 'make'} "
+    question += "its rows." if entry.doubt else "the file readable."
+    is_open = bool(entry.doubt) or entry.database.kind in _UNREAD
+    return ProposedLeave(entry.file, reason, (question,) if is_open else (), "files")
 
 
 def _reason_to_leave(entry: Entry) -> str:

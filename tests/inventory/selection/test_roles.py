@@ -147,3 +147,72 @@ def test_conflicted_copies_have_short_names(tmp_path: Path) -> None:
 
     assert proposal is not None
     assert [source.name for source in proposal.sources] == ["notes_conflict", "notes_conflict_2"]
+
+
+VISITS = "CREATE TABLE visits(at TEXT, page TEXT); INSERT INTO visits VALUES ('{0}', 'a')"
+SHOP = "CREATE TABLE item(name TEXT); INSERT INTO item VALUES ('{0}')"
+OPENED = 'import sqlite3\n\ndef of(year):\n    return sqlite3.connect(f"archive/visits-{year}.db")\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "decisions"),
+    [
+        ({"archive/visits-2024.db": VISITS, "archive/visits-2025.db": VISITS}, {"app.py": OPENED}, 1),
+        ({"archive/visits-2024.db": VISITS, "visits-2025.db": VISITS}, {"app.py": OPENED}, 1),
+        ({"archive/visits-2024.db": VISITS, "visits-2025.db": VISITS}, {}, 0),
+        ({"archive/shop.db": SHOP}, {"app.py": 'A, B = "shop.db", "archive/shop.db"\n'}, 1),
+        ({"archive/shop.db": SHOP}, {"app.py": 'A = "shop.db"\n'}, 0),
+        ({"backup_tool/jobs.db": "CREATE TABLE job(a); INSERT INTO job VALUES (1)"}, {}, 1),
+        ({"backup/shop.db": SHOP}, {"backup.sh": "cp shop.db backup/shop.db\n"}, 0),
+        ({"tests.db": "CREATE TABLE result(a); INSERT INTO result VALUES (1)"}, {"app.py": 'DB = "tests.db"\n'}, 1),
+        ({"tests/x.db": "CREATE TABLE x(a); INSERT INTO x VALUES (1)"}, {"tests/test_x.py": 'DB = "tests/x.db"\n'}, 0),
+        ({"cache/page.db": "CREATE TABLE page(a); INSERT INTO page VALUES (1)"}, {"app.py": 'DB = "page.db"\n'}, 0),
+    ],
+    ids=[
+        "archive",
+        "archive of a table",
+        "unnamed",
+        "named alike",
+        "named alike, unnamed",
+        "program",
+        "script",
+        "laboratory",
+        "test",
+        "cache",
+    ],
+)
+def test_file_that_may_be_a_source_is_a_decision(
+    tmp_path: Path, files: dict[str, str], code: dict[str, str], decisions: int
+) -> None:
+    """A word in its path says otherwise.
+
+    Code opens it, or no database has its tables.
+    """
+    for name, sql in {"shop.db": SHOP, "main.db": "CREATE TABLE m(a); INSERT INTO m VALUES (1)", **files}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        execute(tmp_path / name, sql.format(name))
+    for name, text in code.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    proposal = propose_plan(take_inventory(tmp_path, lambda _words: None))
+
+    assert proposal is not None
+    assert [file.decide for file in proposal.left_out].count(True) == decisions
+    assert len(proposal.left_out) == 1
+
+
+def test_exception_of_a_pattern_can_be_a_decision(tmp_path: Path) -> None:
+    """It is a file of an archive that code opens."""
+    for name in ("a/visits.db", "b/visits.db", "c/visits.db", "archive/visits.db", "main.db"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        execute(tmp_path / name, VISITS.format(name) if "visits" in name else "CREATE TABLE m(a)")
+    execute(tmp_path / "main.db", "INSERT INTO m VALUES (1), (2); CREATE TABLE n(a); INSERT INTO n VALUES (1)")
+    (tmp_path / "app.py").write_text('OLD = "archive/visits.db"\n')
+
+    proposal = propose_plan(take_inventory(tmp_path, lambda _words: None))
+
+    assert proposal is not None
+    [source] = proposal.sources
+    assert source.file == "*/visits.db"
+    assert [(leave.table, len(leave.decide)) for leave in source.leaves] == [("archive/visits.db", 1)]

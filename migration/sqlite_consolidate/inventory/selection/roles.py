@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Sequence
 
+    from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.inventory.inspection import Database
 
 Role = Literal[
@@ -60,6 +61,26 @@ def classify(database: Database, twin: str = "", files: Collection[str] = ()) ->
     return ("conflict", f"it is named like a conflicted copy of {original}") if original else ("live", "")
 
 
+def doubt_about(role: Role, database: Database, places: Sequence[Mention], live: Sequence[Database]) -> str:
+    """Return why a file may be a source in spite of its path, or an empty text.
+
+    A backup has the tables of a database beside it, and no code names it. A template or a test has one of both. Rows of
+    a cache, or of a temporary file, can be made again.
+
+    Args:
+        role: Its role.
+        database: Its content.
+        places: Places in the code that name it.
+        live: The databases that are sources.
+    """
+    named = [place for place in places if not _role_word(role, place.file)] if role in NAMED_ROLES else []
+    names = f"the code names it ({named[0].file}:{named[0].line})" if named else ""
+    alone = "no other database has its tables" if database.rows and not _has_tables_of(database, live) else ""
+    if role == "backup":
+        return names or alone
+    return names if alone and role in ("template", "test") else ""
+
+
 def find_original(file: str, files: Collection[str]) -> str:
     """Return the database of which a file is a conflicted copy by its name, or an empty text.
 
@@ -83,6 +104,12 @@ def is_named_as_copy(file: str) -> bool:
     Of two databases with equal content, the one with such a path is the copy.
     """
     return any(_role_word(named_role, file) for named_role in NAMED_ROLES)
+
+
+def _has_tables_of(database: Database, others: Iterable[Database]) -> bool:
+    """Return whether another database has at least half of the tables of one."""
+    names = {folded(table.name) for table in database.tables_with_rows}
+    return any(2 * len(names & {folded(table.name) for table in other.tables}) >= len(names) for other in others)
 
 
 def _role_word(named_role: Role, file: str) -> str:
