@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.inventory.selection.source_names import name_sources
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlite_consolidate.engine.code.suggest import ProposedReference
     from sqlite_consolidate.inventory.smoke_tests import ProposedSmoke
@@ -184,12 +185,17 @@ class ProposedSource:
         ]
         return replace(self, files=files, maps=tuple(maps), leaves=(*self.leaves, *left))
 
-    def each_file(self) -> tuple[ProposedSource, ...]:
-        """Return a source for each file, without policies and new keys."""
+    def each_file(self, taken: Collection[str]) -> tuple[ProposedSource, ...]:
+        """Return a source for each file, without policies and new keys.
+
+        Args:
+            taken: Names of sources, of which this one frees its own.
+        """
+        names = name_sources(self.files, {*taken} - {self.name})
         return tuple(
             replace(
                 self,
-                name=f"{self.name}_{number + 1}",
+                name=names[number],
                 file=file,
                 files=(),
                 keys="",

@@ -34,6 +34,7 @@ def test_names_of_sources_are_unique() -> None:
 
     assert name_sources(files) == ["shop", "b_Shop", "shop_2", "SHOP_3"]
     assert name_sources(["log.db", "log.db"]) == ["log", "log_2"]
+    assert name_sources(["a/log.db"], ["LOG"]) == ["a_log"]
 
 
 def test_target_is_chosen_by_code_schema_and_path() -> None:

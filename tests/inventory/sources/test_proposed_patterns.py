@@ -195,8 +195,23 @@ def test_files_that_cannot_share_a_table_are_separate_sources(tmp_path: Path) ->
 
     refined = proposal_of(tmp_path, main=MAIN, **{f"x{number}": sql.format(number) for number in range(3)})
 
-    assert [source.maps[0].into for source in refined.proposal.sources] == ["t", "x_2_t", "x_3_t"]
+    assert [source.name for source in refined.proposal.sources] == ["x0", "x1", "x2"]
+    assert [source.maps[0].into for source in refined.proposal.sources] == ["t", "x1_t", "x2_t"]
     assert (refined.objections, refined.proposal.decisions) == ((), 2)
+
+
+def test_separate_files_of_two_patterns_have_different_names(tmp_path: Path) -> None:
+    """The files in both folders are named alike."""
+    sql = "CREATE TABLE {0}(k TEXT PRIMARY KEY ON CONFLICT FAIL, v); INSERT INTO {0} VALUES ('a', {1})"
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+
+    refined = proposal_of(
+        tmp_path, main=MAIN, **{f"{each}/x{number}": sql.format(each, number) for each in "ab" for number in range(3)}
+    )
+
+    assert [source.name for source in refined.proposal.sources] == ["x0", "x1", "x2", "b_x0", "b_x1", "b_x2"]
+    assert refined.objections == ()
 
 
 def test_separate_files_take_no_exceptions_of_their_pattern(tmp_path: Path) -> None:

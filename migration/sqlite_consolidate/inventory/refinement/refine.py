@@ -130,7 +130,9 @@ def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
     patterns = proposal.sources
     proposal = _without_broken_patterns(proposal, unfit)
     fit = (source for source in proposal.sources if source.file not in unfit)
-    sources = tuple(each for source in fit for each in _corrected_sources(source, checked))
+    sources: list[ProposedSource] = []
+    for source in fit:
+        sources += _corrected_sources(source, checked, [each.name for each in (*proposal.sources, *sources)])
     if not sources:
         return proposal
     left_out = [
@@ -139,7 +141,7 @@ def _corrected(proposal: Proposal, checked: CheckedProposal) -> Proposal:
         if source.file in unfit
     ]
     left_out += _released(patterns, sources)
-    corrected = replace(proposal, sources=sources, left_out=(*proposal.left_out, *left_out))
+    corrected = replace(proposal, sources=tuple(sources), left_out=(*proposal.left_out, *left_out))
     return forget_rebuilds(proposal, leave_unmovable_indexes(keep_related_together(corrected), problems))
 
 
@@ -154,7 +156,8 @@ def _without_broken_patterns(proposal: Proposal, unfit: Mapping[str, Problem]) -
         if left and len(source.files) - len(left) >= SMALLEST:
             sources.append(source.without_files(left))
         else:
-            sources += source.each_file() if left else (source,)
+            names = [each.name for each in (*proposal.sources, *sources)]
+            sources += source.each_file(names) if left else (source,)
     return replace(proposal, sources=tuple(sources))
 
 
@@ -193,14 +196,22 @@ def _without_orphans(proposal: Proposal, tables: frozenset[str]) -> Proposal:
     return leave_unmovable_indexes(keep_related_together(replace(proposal, sources=sources)), ())
 
 
-def _corrected_sources(source: ProposedSource, checked: CheckedProposal) -> tuple[ProposedSource, ...]:
-    """Return the corrected source, or one for each file if these cannot share a table."""
+def _corrected_sources(
+    source: ProposedSource, checked: CheckedProposal, names: Sequence[str]
+) -> tuple[ProposedSource, ...]:
+    """Return the corrected source, or one for each file if these cannot share a table.
+
+    Args:
+        source: The source.
+        checked: The result of its preflight.
+        names: Names of sources.
+    """
     corrected = _corrected_source(source, checked)
     if len(source.files) > _MOST_SEPARATE_FILES:
         return (_undecided_source(source, corrected, checked.problems),)
     separate = [each.into != each.name for each in corrected.maps]
     is_new = separate != [each.into != each.name for each in source.maps]
-    return source.each_file() if is_new and source.files else (corrected,)
+    return source.each_file(names) if is_new and source.files else (corrected,)
 
 
 def _undecided_source(source: ProposedSource, corrected: ProposedSource, problems: list[Problem]) -> ProposedSource:

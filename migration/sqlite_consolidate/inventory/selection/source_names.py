@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 _SAYS_NOTHING = frozenset(
     {
@@ -33,14 +33,18 @@ _SUFFIXES = re.compile(r"(\.(s?db3?|sqlite3?|s3db))?\.\w+$", re.IGNORECASE)
 _LENGTH = 60
 
 
-def name_sources(files: Sequence[str]) -> list[str]:
+def name_sources(files: Sequence[str], others: Collection[str] = ()) -> list[str]:
     """Return a short, unique name for each file, in the same order.
 
     SQL needs no quotes for a table whose name contains it. A name is the stem of the file, or that of its folder where
     the stem says nothing, with as many folders before it as make it unique.
+
+    Args:
+        files: The files.
+        others: Names that other sources have.
     """
     names: list[str] = []
-    taken: set[str] = set()
+    taken = set(map(folded, others))
     for file in files:
         names.append(_unique_name(file, taken))
         taken.add(folded(names[-1]))
