@@ -108,14 +108,14 @@ class ProposedLeave:
     """Hold one ``[[source.leave]]`` for what cannot or need not be copied.
 
     Attributes:
-        table: Name of the table, of an index, or of a file that the pattern of the source matches.
-        kind: ``tables``, ``indexes`` or ``files``.
+        table: Name of the table, index, trigger or view, or of a file that the pattern of the source matches.
+        kind: ``tables``, ``indexes``, ``triggers``, ``views`` or ``files``.
     """
 
     table: str
     reason: str
     decide: tuple[str, ...] = ()
-    kind: Literal["tables", "indexes", "files"] = "tables"
+    kind: Literal["tables", "indexes", "triggers", "views", "files"] = "tables"
 
 
 @dataclass(frozen=True)

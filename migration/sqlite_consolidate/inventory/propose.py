@@ -23,6 +23,7 @@ from sqlite_consolidate.inventory.refinement.relations import keep_related_toget
 from sqlite_consolidate.inventory.selection.source_names import name_sources, slug
 from sqlite_consolidate.inventory.selection.target import choose_target
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
+from sqlite_consolidate.inventory.sources.changed_users import ask_about_changed_users, leave_changed_users
 from sqlite_consolidate.inventory.sources.families import Family, find_families, richest_first
 from sqlite_consolidate.inventory.sources.file_column import add_file_column
 from sqlite_consolidate.inventory.sources.propose_source import SourceProposal
@@ -88,7 +89,7 @@ def propose_plan(
     groups = [[target], *([entry.database for entry in family.entries] for family in families)]
     shared_keys = find_shared_keys(inventory.root, groups)
     sources = tuple(
-        rebuild_over_shared(_with_question(source, inventory, target.file), possible_rebuilds, target)
+        rebuild_over_shared(_with_question(source, inventory, target), possible_rebuilds, target)
         for source in _sources(families, naming, possible_rebuilds, shared_keys)
     )
     moved_indexes = {folded(each.name) for source in sources for each in source.maps if each.is_index}
@@ -205,13 +206,18 @@ def _sources(
     return proposals
 
 
-def _with_question(proposal: SourceProposal, inventory: Inventory, target: str) -> ProposedSource:
+def _with_question(proposal: SourceProposal, inventory: Inventory, target: Database) -> ProposedSource:
     """Return a source with the decision about its files.
 
     The rows of a conflicted copy get no new keys, because they are versions of other rows.
     """
-    source = proposal.source(_notes(proposal.family), _questions(inventory, proposal.family, target))
-    source = replace(source, leaves=(*source.leaves, *map(_left_of_pattern, proposal.family.exceptions)))
+    left = leave_changed_users(proposal.family, target)
+    questions = (
+        *_questions(inventory, proposal.family, target.file),
+        *ask_about_changed_users(proposal.family, left),
+    )
+    source = proposal.source(_notes(proposal.family), questions)
+    source = replace(source, leaves=(*source.leaves, *left, *map(_left_of_pattern, proposal.family.exceptions)))
     if source.files:
         databases = [entry.database for entry in proposal.family.entries]
         source = replace(source, unnamed=find_unnamed_tables(inventory.root, databases))

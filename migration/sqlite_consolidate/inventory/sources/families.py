@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product, takewhile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from sqlite_consolidate.engine.sqlite.pattern_files import matching_files
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.selection.roles import name_of_conflict
 from sqlite_consolidate.inventory.sources.kinds import Kinds, schema_of, unite_databases
-from sqlite_consolidate.inventory.sources.table_versions import find_users, fits_into, same_version, unite_all
+from sqlite_consolidate.inventory.sources.table_versions import agree, fits_into, same_version, unite_all, users_of
 from sqlite_consolidate.plan.patterns import has_wildcard
 from sqlite_consolidate.problem import ProblemError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table, TriggerOrView
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
     from sqlite_consolidate.inventory.inventory import Entry
     from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
@@ -58,15 +59,34 @@ class Family:
             return first
         databases = (first, *others)
         names = {folded(table.name): table.name for each in databases for table in each.tables}
-        database = unite_databases(databases, [_united(self._versions_of(name)) for name in names.values()])
-        return replace(database, file=self.file, unstated=_united_references([each.unstated for each in databases]))
+        tables = [_united(self._versions_of(name)) for name in names.values()]
+        unstated = _united_references([each.unstated for each in databases])
+        return replace(unite_databases(self.widest_first, tables), file=self.file, unstated=unstated)
+
+    def users_of(self, table: str) -> dict[str, TriggerOrView]:
+        """Return the triggers and views of a table, by their folded names.
+
+        A trigger or a view that later versions have changed has the text of the file with the most tables and columns.
+        """
+        users: dict[str, TriggerOrView] = {}
+        for database in self.widest_first:
+            users = users_of(folded(table), database) | users
+        return users
 
     def has_versions(self, table: str) -> bool:
         """Return whether the files have several declarations of a table or of its users."""
         first, *others = self._versions_of(table)
         holders = [entry.database for entry in self.entries if entry.database.table(table)]
-        users = {frozenset(folded(user.name) for user in find_users(folded(table), [each]) or ()) for each in holders}
-        return len(users) > 1 or not all(same_version(each.table, first.table) for each in others)
+        users = self.users_of(table)
+        each_users = [users_of(folded(table), each) for each in holders]
+        has_all = all(each.keys() == users.keys() and agree(each, users) for each in each_users)
+        return not has_all or not all(same_version(each.table, first.table) for each in others)
+
+    @cached_property
+    def widest_first(self) -> list[Database]:
+        """Return the files, those with the most tables and columns first."""
+        databases = (entry.database for entry in self.entries)
+        return sorted(databases, key=lambda database: -sum(len(each.table.columns) + 1 for each in database.tables))
 
     def _versions_of(self, table: str) -> list[CountedTable]:
         tables = (entry.database.table(table) for entry in self.entries)

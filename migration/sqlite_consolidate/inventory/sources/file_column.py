@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import Schema, computed_key
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.proposal import ProposedTable
-from sqlite_consolidate.inventory.sources.table_versions import create_text, find_users
+from sqlite_consolidate.inventory.sources.table_versions import create_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -87,13 +87,12 @@ def add_file_column(
     renumbered = {folded(each.name) for each, _ in moved if each.has_integer_key}
     for name, table in tables.items():
         wide = _with_column(table, _Widening(column, tables, renumbered))
-        users = find_users(name, [entry.database for entry in family.entries])
-        if wide is None or users is None:
+        users = family.users_of(name)
+        if wide is None:
             return None
-        proposed.append(
-            ProposedTable(table.name, create_text(wide, [each for each in users if folded(each.name) not in created]))
-        )
-        created |= {folded(each.name) for each in users}
+        further = [user for user_name, user in users.items() if user_name not in created]
+        proposed.append(ProposedTable(table.name, create_text(wide, further)))
+        created |= users.keys()
     stems = {folded(PurePosixPath(file).stem) for file in family.files}
     value = "{stem}" if len(stems) == len(family.files) else "{file}"
     keys = "renumber" if renumbered else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -21,17 +22,21 @@ if TYPE_CHECKING:
 _Statement = tuple[str, str, tuple[str, ...]]
 
 
+_OF_FRAMEWORKS = re.compile(
+    r"(auth|authtoken|django)_|(action_mailbox|action_text|active_storage)_"  # Django, Rails
+    r"|aspnet|gpkg_|rtree_|spatial_ref_sys|geometry_columns|z_"  # ASP.NET, GeoPackage, SpatiaLite, Core Data
+)
+
+
 @dataclass
 class _Kind:
     """Hold the versions of one schema, the one with the most objects first.
 
     Attributes:
-        users: Triggers and views of the first version.
-        versions: Folded names of the tables of each version, bookkeeping left out.
+        versions: Folded names of the tables of each version that its own program declares.
         tables: Each table with the columns of all versions.
     """
 
-    users: frozenset[_Statement]
     versions: list[frozenset[str]]
     tables: dict[str, Table]
 
@@ -39,9 +44,10 @@ class _Kind:
 class Kinds:
     """Number the schemas, so that the versions of one schema have one number.
 
-    A program adds tables, columns, indexes, triggers and views over the years. So the first version has the tables,
-    triggers and views of each other one. Each version has more than half of the tables of a larger one. One table can
-    have the columns of all versions.
+    A program adds tables, columns, indexes, triggers and views over the years, drops some, and changes triggers and
+    views. So each version has more than half of its tables in common with another one that has as many or more, and of
+    that one more than half as well. Tables that a framework declares in each of its programs do not count. One table
+    can have the columns of all versions.
     """
 
     def __init__(self, databases: Iterable[Database]) -> None:
@@ -57,19 +63,24 @@ class Kinds:
         return self._numbers[schema_of(database)]
 
     def _add(self, database: Database) -> int:
-        users = frozenset(each for each in schema_of(database) if each[0] in ("trigger", "view"))
         tables = {folded(table.name): table.table for table in database.tables}
         names = _names(database)
         for number, kind in enumerate(self._kinds):
-            if users <= kind.users and _is_version(names, kind.versions):
+            if _is_version(names, kind.versions):
                 united = {name: unite_all([kind.tables.get(name, table), table]) for name, table in tables.items()}
                 complete = {name: table for name, table in united.items() if table}
                 if complete.keys() == tables.keys():
                     kind.versions.append(names)
                     kind.tables |= complete
                     return number
-        self._kinds.append(_Kind(users, [names], tables))
+        self._kinds.append(_Kind([names], tables))
         return len(self._kinds) - 1
+
+
+def are_of_one_kind(first: Database, second: Database) -> bool:
+    """Return whether two databases have versions of one schema."""
+    kinds = Kinds((first, second))
+    return kinds.kind_of(first) == kinds.kind_of(second)
 
 
 def schema_of(database: Database) -> frozenset[_Statement]:
@@ -107,14 +118,14 @@ def _size(database: Database) -> int:
 
 
 def _names(database: Database) -> frozenset[str]:
-    """Return the folded names of the tables, without bookkeeping unless there is nothing else."""
+    """Return the folded names of the tables that only its program declares, or of all tables."""
     names = frozenset(folded(table.name) for table in database.tables)
-    return names - MIGRATION_STAMPS or names
+    return frozenset(name for name in names - MIGRATION_STAMPS if not _OF_FRAMEWORKS.match(name)) or names
 
 
 def _is_version(names: frozenset[str], versions: Sequence[frozenset[str]]) -> bool:
-    """Return whether a schema with these tables grew into one of the versions."""
-    return any(names <= version and (names == version or 2 * len(names) > len(version)) for version in versions)
+    """Return whether a schema with these tables is of the same program as one of the versions."""
+    return any(2 * len(names & version) > max(len(names), len(version)) for version in versions)
 
 
 @lru_cache(maxsize=10_000)

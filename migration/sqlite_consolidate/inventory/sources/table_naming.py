@@ -13,7 +13,7 @@ from sqlite_consolidate.inventory.inspection import CountedTable
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.proposal import ProposedLeave, ProposedMap, ProposedTable
 from sqlite_consolidate.inventory.refinement.relations import keep_separate
-from sqlite_consolidate.inventory.sources.table_versions import create_text, find_users, fits_into, is_part, unite
+from sqlite_consolidate.inventory.sources.table_versions import agree, create_text, fits_into, is_part, unite, users_of
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -122,16 +122,14 @@ class TableNaming:
         is_grown = family.has_versions(first.name)
         if not is_grown and all(fits_into(table, first) for _, table in versions):
             return
-        united, databases = first, [entry.database for entry in family.entries]
-        users = find_users(name, databases)
+        united, users = first, family.users_of(name)
         for database, table in versions:
             wider = None if self._difference_of_programs(family.file, database.file) else unite(united, table)
-            further = find_users(name, [*databases, database])
-            if wider and further is not None:
-                united, users = wider, further
-                databases.append(database)
-        if users is not None and (is_grown or not same_statement(united.sql, first.sql)):
-            self._united[name], self._users[name] = united, users
+            further = users_of(name, database)
+            if wider and agree(users, further):
+                united, users = wider, further | users
+        if is_grown or not same_statement(united.sql, first.sql):
+            self._united[name], self._users[name] = united, list(users.values())
 
     def _difference_of_programs(self, first: str, second: str) -> str:
         """Return why two files belong to different programs, or an empty text."""

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table, TriggerOrView
     from sqlite_consolidate.inventory.inspection import Database
@@ -96,7 +96,7 @@ def same_version(table: Table, other: Table) -> bool:
     )
 
 
-def create_text(table: Table, users: Sequence[TriggerOrView]) -> str:
+def create_text(table: Table, users: Iterable[TriggerOrView]) -> str:
     """Return the statements that create a table with its indexes and its users.
 
     Each separator begins with a line end, because a statement can end with a comment.
@@ -105,23 +105,21 @@ def create_text(table: Table, users: Sequence[TriggerOrView]) -> str:
     return "\n; ".join([table.sql, *indexes, *(user.sql for user in users)])
 
 
-def find_users(table: str, databases: Sequence[Database]) -> list[TriggerOrView] | None:
-    """Return the triggers of a table and the views that read it.
-
-    None is returned where two files declare one of them in different ways.
+def users_of(table: str, database: Database) -> dict[str, TriggerOrView]:
+    """Return the triggers of a table and the views that read it, by their folded names.
 
     Args:
         table: Folded name of the table.
-        databases: The files that have it.
+        database: A database that has it.
     """
-    users: dict[str, TriggerOrView] = {}
-    for database in databases:
-        views = zip(database.schema.views, database.joined, strict=True)
-        used = [*database.schema.triggers_on(table), *(view for view, names in views if table in names)]
-        for user in used:
-            if not same_statement(users.setdefault(folded(user.name), user).sql, user.sql):
-                return None
-    return list(users.values())
+    views = zip(database.schema.views, database.joined, strict=True)
+    used = [*database.schema.triggers_on(table), *(view for view, names in views if table in names)]
+    return {folded(each.name): each for each in used}
+
+
+def agree(users: Mapping[str, TriggerOrView], others: Mapping[str, TriggerOrView]) -> bool:
+    """Return whether the triggers and views with equal names are declared alike."""
+    return all(same_statement(users[name].sql, others[name].sql) for name in users.keys() & others.keys())
 
 
 def _constraints(table: Table) -> dict[str, set[str]]:
