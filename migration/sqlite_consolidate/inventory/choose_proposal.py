@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _QUESTION = (
     "{tables} {has} rows with equal keys in several of these files. They are moved as different rows, as those of two "
     "tenants are, and the column that `constants` fills tells them apart: change the code that reads them, and state "
-    "the column in each INSERT of the code and of triggers, because it is NOT NULL. If they are the same rows, remove "
-    "`constants` and the column from each [[table]], and state by `match` or `on_conflict` which row stays."
+    "the column in each INSERT of the code, because it is NOT NULL. If they are the same rows, remove `constants` and "
+    "the column from each [[table]], and state by `match` or `on_conflict` which row stays."
 )
 _UNITED = (
     "{tables} {has} rows with equal keys in several of these files, which are taken for the same rows. If each file "
@@ -67,7 +67,8 @@ def choose_proposal(
     if other is not None and any(source.constants for source in other.sources):
         apart = refine_proposal(inventory.root, other, on_progress)
         is_better = not apart.objections and not apart.unrehearsed_reason
-        if is_better and any(source.constants for source in apart.proposal.sources):
+        told_apart = [source for source in apart.proposal.sources if source.constants]
+        if is_better and told_apart and all(source.files for source in told_apart):
             return apart
     return _with_questions(refined, kinds)
 

@@ -135,6 +135,56 @@ def test_rows_shared_with_the_target_need_no_column(tmp_path: Path) -> None:
     assert (refined.objections, refined.proposal.decisions) == ((), 1)
 
 
+LOG = "CREATE TABLE log(id INTEGER PRIMARY KEY, what TEXT, note INTEGER REFERENCES notes(id));"
+
+
+@pytest.mark.parametrize(
+    "insert",
+    sampled(
+        [
+            "INSERT INTO log(what, note) VALUES (new.body, new.id)",
+            "INSERT INTO log VALUES (NULL, new.body, new.id), (NULL, lower(new.body), NULL)",
+        ],
+        1,
+    ),
+)
+def test_trigger_fills_the_column(tmp_path: Path, insert: str) -> None:
+    """The row that fires it has the value, and its INSERT lists the columns."""
+    trigger = f"CREATE TRIGGER noted AFTER UPDATE ON notes BEGIN {insert}; END"
+    refined = proposal_of(tmp_path, main=MAIN, **files(f"{USERS}; {LOG} {trigger}"))
+    file = tmp_path / "plan.toml"
+    file.write_text(render_plan(refined.proposal, "2026-11-28"), "utf-8")
+
+    assert [source.constants for source in refined.proposal.sources] == [(("file", "{stem}"),)]
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+    record = consolidate(load_plan(file), tmp_path)
+    assert record.accepted
+    assert "trigger-incomplete" not in {each.id for each in record.findings}
+    with closing(sqlite3.connect(tmp_path / "main.db")) as con:
+        con.execute("UPDATE notes SET body = 'new' WHERE file = 'tenant_2'")
+        rows = con.execute("SELECT DISTINCT file FROM log WHERE what = 'new'").fetchall()
+    assert rows == [("tenant_2",)]
+
+
+PAIRS = "CREATE VIEW pairs AS SELECT active, body FROM notes JOIN users ON users.login = notes.login"
+MARKS = "CREATE TRIGGER marks AFTER UPDATE ON notes BEGIN UPDATE users SET active = 0 WHERE login = new.login; END"
+
+
+@pytest.mark.parametrize(("user", "name"), sampled([(PAIRS, "pairs"), (MARKS, "marks")], 0, 1))
+def test_user_of_a_shared_key_stays_behind(tmp_path: Path, user: str, name: str) -> None:
+    """It would use the rows of all tenants under one login, and the decision names it."""
+    refined = proposal_of(tmp_path, main=MAIN, **files(f"{USERS}; {user}"))
+    file = tmp_path / "plan.toml"
+    file.write_text(render_plan(refined.proposal, "2026-11-28"), "utf-8")
+
+    [source] = refined.proposal.sources
+    assert [leave.table for leave in source.leaves] == [name]
+    assert (refined.objections, refined.proposal.decisions) == ((), 2)
+    assert consolidate(load_plan(file), tmp_path).accepted
+    with closing(sqlite3.connect(tmp_path / "main.db")) as con:
+        assert con.execute("SELECT name FROM sqlite_schema WHERE name = ?", (name,)).fetchall() == []
+
+
 def test_named_target_of_the_kind_has_no_column(tmp_path: Path) -> None:
     """The operator has chosen it, so the rows that are united are a decision."""
     sql = "CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 'same'), ('{0}', 'b')"

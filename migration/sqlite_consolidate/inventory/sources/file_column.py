@@ -8,22 +8,26 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.engine.merge.views.constant_keys import reasons_by_constants
+from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation, table_declarations
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, computed_keys, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
-from sqlite_consolidate.inventory.proposal import ProposedTable
+from sqlite_consolidate.inventory.proposal import ProposedLeave, ProposedTable
 from sqlite_consolidate.inventory.sources.table_versions import create_text
+from sqlite_consolidate.inventory.sources.trigger_inserts import fill_column
+from sqlite_consolidate.plan.model import Source, TableMap
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table, TriggerOrView
     from sqlite_consolidate.inventory.proposal import ProposedSource
     from sqlite_consolidate.inventory.sources.families import Family
 else:
@@ -82,22 +86,53 @@ def add_file_column(
     column = next((name for name in _NAMES if name not in known), "")
     if source.obstacle or not column or taken & tables.keys():
         return None
-    proposed: list[ProposedTable] = []
-    created: set[str] = set()  # a view reads several tables, and is created once
     renumbered = {folded(each.name) for each, _ in moved if each.has_integer_key}
-    for name, table in tables.items():
-        wide = _with_column(table, _Widening(column, tables, renumbered))
-        users = family.users_of(name)
-        if wide is None:
-            return None
-        further = [user for user_name, user in users.items() if user_name not in created]
-        proposed.append(ProposedTable(table.name, create_text(wide, further)))
-        created |= users.keys()
+    widening = _Widening(column, tables, renumbered)
+    wide = [table for table in (_with_column(table, widening) for table in tables.values()) if table]
+    if len(wide) < len(tables):
+        return None
+    left = _pairing_users(family.file, database.schema, wide, column)
+    created = {folded(each.table) for each in left}
+    proposed: list[ProposedTable] = []
+    for table in wide:
+        users = {name: user for name, user in family.users_of(table.name).items() if name not in created}
+        filled = [fill_column(user, tables.keys(), column) for user in users.values()]
+        proposed.append(ProposedTable(table.name, create_text(table, filled)))
+        created |= users.keys()  # a view reads several tables, and is created once
     stems = {folded(PurePosixPath(file).stem) for file in family.files}
     value = "{stem}" if len(stems) == len(family.files) else "{file}"
     keys = "renumber" if renumbered else ""
     maps = tuple(replace(each, keys="keep") if keys and each.key_of else each for each in source.maps)
-    return replace(source, constants=((column, value),), keys=keys, maps=maps), tuple(proposed)
+    leaves = (*source.leaves, *left)
+    return replace(source, constants=((column, value),), keys=keys, maps=maps, leaves=leaves), tuple(proposed)
+
+
+def _pairing_users(file: str, schema: Schema, wide: Sequence[Table], column: str) -> list[ProposedLeave]:
+    """Leave the triggers and views behind that would find the rows of all files under one key.
+
+    Args:
+        file: The pattern.
+        schema: Its schema.
+        wide: The tables with the column.
+        column: Its name.
+    """
+    owners = TableOwners(with_rows={folded(table.name): {file, "the other files"} for table in wide})
+    maps = [TableMap(name=table.name) for table in wide]
+    source = Source(name="source", file=file, constants={column: "file"}).with_tables(maps)
+    with closing(open_memory()) as con:
+        for table in wide:
+            con.executescript(create_text(table, ()))
+        reasons = reasons_by_constants(source, schema, con, owners)
+    users: list[tuple[Literal["triggers", "views"], TriggerOrView]] = [
+        *(("triggers", each) for each in schema.triggers if ("trigger", folded(each.name)) in reasons),
+        *(("views", each) for each in schema.views if ("view", folded(each.name)) in reasons),
+    ]
+    return [_left_user(kind, each.name, reasons[kind.removesuffix("s"), folded(each.name)]) for kind, each in users]
+
+
+def _left_user(kind: Literal["triggers", "views"], name: str, reason: str) -> ProposedLeave:
+    question = f"{name} is left out, because {reason}. Add it to `create` with that column, or confirm the reason."
+    return ProposedLeave(name, reason, (question,), kind)
 
 
 def _with_column(table: Table, widening: _Widening) -> Table | None:

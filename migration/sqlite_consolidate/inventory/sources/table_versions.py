@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.sqlite.schema.declarations import table_declarati
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.inventory.sources.trigger_inserts import state_columns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -108,12 +109,20 @@ def create_text(table: Table, users: Iterable[TriggerOrView]) -> str:
 def users_of(table: str, database: Database) -> dict[str, TriggerOrView]:
     """Return the triggers of a table and the views that read it, by their folded names.
 
+    The INSERTs of the triggers list their columns, because the table can get further ones.
+
     Args:
         table: Folded name of the table.
         database: A database that has it.
     """
+    triggers = database.schema.triggers_on(table)
+    tables = database.tables if triggers else ()
+    columns = {folded(each.name): [column.name for column in each.table.stored] for each in tables}
     views = zip(database.schema.views, database.joined, strict=True)
-    used = [*database.schema.triggers_on(table), *(view for view, names in views if table in names)]
+    used = [
+        *(state_columns(trigger, columns) for trigger in triggers),
+        *(view for view, names in views if table in names),
+    ]
     return {folded(each.name): each for each in used}
 
 
