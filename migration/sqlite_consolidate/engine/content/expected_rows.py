@@ -28,7 +28,6 @@ Row = tuple[Any, ...]
 
 _MARSHAL_VERSION = 2
 _DIGEST_BYTES = 16
-_KEYS_THAT_DISAGREE = 2
 MATCHED = b""  # replaces the content digest of a row that was observed
 
 
@@ -97,7 +96,7 @@ class Rows:
         query: Query of the values of each row in the order of a shape. A further value is the rowid.
         policy: ``on_conflict`` of the table mapping that copies them. It decides about keys that earlier rows have.
         newer: Place and collation of the value that ``prefer-newer`` compares, or None.
-        dropped: Identities of rows that are not expected.
+        dropped: Digests of the values of rows that are not expected.
     """
 
     con: sqlite3.Connection
@@ -151,7 +150,9 @@ class ExpectedPart:
         for rows in expected:
             for row in (read[:width] for read in rows):
                 identity = self.shape.identity(row)
-                if identity in rows.dropped or (self.parts > 1 and not self.has(identity)):
+                if self.parts > 1 and not self.has(identity):
+                    continue
+                if rows.dropped and digest_values(row) in rows.dropped:
                     continue
                 if has_policy:
                     self._add_by_policy(row, identity, rows)
@@ -207,28 +208,6 @@ class ExpectedPart:
         self.parts *= 2
         self.contents = {identity: content for identity, content in self.contents.items() if self.has(identity)}
         self.repeats = Counter({identity: count for identity, count in self.repeats.items() if self.has(identity)})
-
-
-def dropped_rows(shape: Shape, expected: Sequence[Rows]) -> list[frozenset[bytes]]:
-    """Return the identities of the rows that a policy drops for a row with another identity.
-
-    Such a row has the same value of a further key.
-
-    Args:
-        shape: What the rows consist of.
-        expected: Where they are read, in the order in which a run brings them together.
-
-    Returns:
-        Those of each place.
-    """
-    if len(shape.keys) < _KEYS_THAT_DISAGREE or all(rows.policy == "refuse" for rows in expected):
-        return [frozenset() for _ in expected]
-    part, width = ExpectedPart(shape, number=0, parts=1), len(shape.columns)
-    part.expect(expected, kept=-1)
-    return [
-        frozenset(identity for row in rows if (identity := shape.identity(row[:width])) not in part.contents)
-        for rows in expected
-    ]
 
 
 def digest_values(values: Row) -> bytes:

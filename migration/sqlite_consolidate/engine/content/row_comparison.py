@@ -144,6 +144,17 @@ def compare_rows(
         sqlite3.Error: A table cannot be read.
     """
     comparison = Comparison(shape)
+    for part in _parts(shape, expected, kept):
+        matching = _Matching(part, comparison, pairs)
+        for read, identity in _identified(shape, observed):
+            if part.parts == 1 or part.has(identity):
+                matching.match(read, identity)
+        matching.report(expected)
+    return comparison
+
+
+def _parts(shape: Shape, expected: Sequence[Rows], kept: int) -> Iterator[ExpectedPart]:
+    """Yield the parts of all keys, each with the digests of its expected rows."""
     if len(shape.keys) > 1 and any(rows.policy != "refuse" for rows in expected):
         kept = -1  # rows of different parts may have the same value of a further key
     parts, number = 1, 0
@@ -151,13 +162,31 @@ def compare_rows(
         part = ExpectedPart(shape, number, parts)
         part.expect(expected, kept if number == 0 else -1)
         parts = part.parts
-        matching = _Matching(part, comparison, pairs)
-        for read, identity in _identified(shape, observed):
-            if parts == 1 or part.has(identity):
-                matching.match(read, identity)
-        matching.report(expected)
+        yield part
         number += 1
-    return comparison
+
+
+def without_dropped_rows(shape: Shape, expected: Sequence[Rows], *, kept: int = MAX_KEPT_ROWS) -> list[Rows]:
+    """Return each place without the rows that a policy drops for others.
+
+    Such a row has the same value of a key as a row that is expected in its place. An equal row is not dropped.
+
+    Args:
+        shape: What the rows consist of.
+        expected: Where they are read, in the order in which a run brings them together; each by its policy.
+        kept: Number of expected rows of which digests are kept at a time.
+    """
+    if not shape.keys or all(rows.policy == "refuse" for rows in expected):
+        return list(expected)
+    dropped: list[set[bytes]] = [set() for _ in expected]
+    for part in _parts(shape, expected, kept):
+        for rows, of_place in zip(expected, dropped, strict=True):
+            for read, identity in _identified(shape, rows):
+                if (part.parts > 1 and not part.has(identity)) or part.repeats[identity]:
+                    continue  # rows that no policy decides about are all expected
+                if part.contents.get(identity) != (content := digest_values(read[: len(shape.columns)])):
+                    of_place.add(content)
+    return [replace(rows, dropped=frozenset(of_place)) for rows, of_place in zip(expected, dropped, strict=True)]
 
 
 def compare_each(
@@ -219,9 +248,9 @@ def _match_together(shape: Shape, matchings: Collection[_Matching], observed: Ro
                 matching.match(read, identity)
 
 
-def _identified(shape: Shape, observed: Rows) -> Iterator[tuple[Row, bytes]]:
+def _identified(shape: Shape, rows: Rows) -> Iterator[tuple[Row, bytes]]:
     width = len(shape.columns)
-    return ((read, shape.identity(read[:width])) for read in observed)
+    return ((read, shape.identity(read[:width])) for read in rows)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.checks.comparison import by_originals as originals
+from sqlite_consolidate.engine.checks.comparison.by_originals import changed_row_findings
 from sqlite_consolidate.engine.checks.comparison.compare import rows_counted, rows_exact
 from sqlite_consolidate.plan.model import Plan
 
@@ -45,6 +46,7 @@ def judged(tmp_path: Path, policy: str, present: str, before: str) -> list[Obser
     with ExitStack() as stack:
         target = originals.copy_originals(plan, kept, tmp_path / "workspace", scratch)
         compared = originals.compare_with_originals(plan, scratch, target, stack)
+        assert changed_row_findings(compared.row_matches) == []
         return [*rows_counted(compared), *rows_exact(compared)]
 
 
@@ -75,3 +77,16 @@ def test_lost_row_of_target_is_missed_by_each_policy(
     results = judged(tmp_path, policy, ", ".join([winner, *present]), f"{THEIRS}, (9, 'z', 'target')")
 
     assert {result.subject for result in results if not result.holds} == lost
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+@pytest.mark.parametrize("policy", ["prefer-target", "prefer-source", "prefer-newer"])
+def test_rows_that_all_lose_their_keys_are_not_missed(tmp_path: Path, policy: str, lost: bool) -> None:
+    """The target had rows under both keys of the source."""
+    before = "(5, 'y', 'target'), (6, NULL, 'target')"  # "target" is above "source"
+    rows, side = (OURS, "a.db:m") if policy == "prefer-source" else (before, "target.db:m")
+    present = rows.partition(", (6")[0] if lost else rows
+
+    results = judged(tmp_path, policy, present, before)
+
+    assert {result.subject for result in results if not result.holds} == ({f"{side} -> m"} if lost else set())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sqlite_consolidate.engine.content.expected_rows import Rows, row_shape
-from sqlite_consolidate.engine.content.row_comparison import compare_each, compare_rows
+from sqlite_consolidate.engine.content.row_comparison import compare_each, compare_rows, without_dropped_rows
 from sqlite_consolidate.row_differences import DifferenceKind
 from tests.support.rows.compared_rows import numbers
 
@@ -50,6 +51,20 @@ def test_each_place_is_compared_as_if_alone(con: sqlite3.Connection, kept: int, 
         assert set(together.first) == set(alone.differences(*kinds).first)
         assert each[number].doubles == alone.doubles
         assert (each[number].rows, each[number].exact) == (alone.rows, alone.exact)
+
+
+@pytest.mark.parametrize(
+    ("policy", "dropped"), [("prefer-source", [1, 1, 0, 0]), ("prefer-target", [0, 0, 1, 0]), ("refuse", [0, 0, 0, 0])]
+)
+@pytest.mark.parametrize("kept", [1, 4, 1000])
+def test_policy_drops_equal_rows_in_any_number_of_parts(
+    con: sqlite3.Connection, kept: int, policy: str, dropped: list[int]
+) -> None:
+    """The third place has another row under the key 3 of the first two, whose rows are equal."""
+    shape = row_shape("now", ["id", "a", "b"], [(("id", "BINARY"),)])
+    places = [replace(rows_of(con, f"was{number}", values), policy=policy) for number, values in enumerate(PLACES)]
+
+    assert [len(place.dropped) for place in without_dropped_rows(shape, places, kept=kept)] == dropped
 
 
 def test_present_rows_are_read_once_for_all_places(con: sqlite3.Connection) -> None:

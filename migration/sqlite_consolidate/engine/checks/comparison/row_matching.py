@@ -15,11 +15,10 @@ from sqlite_consolidate.engine.content.expected_rows import (
     Rows,
     Shape,
     digest_values,
-    dropped_rows,
     place_of_newer,
     row_shape,
 )
-from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_each, compare_rows
+from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_each, compare_rows, without_dropped_rows
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
@@ -129,9 +128,7 @@ def match_rows(
     all_rows = compare_rows(shape, expected, observed, pairs=_MAX_PAIRS)
     comparisons: Iterable[tuple[int, Comparison]] = [(0, all_rows)]
     if len(originals) > 1:
-        dropped = zip(expected, dropped_rows(shape, expected), strict=True)
-        alone = [replace(rows, dropped=identities) for rows, identities in dropped]
-        comparisons = compare_each(shape, alone, observed, pairs=_MAX_PAIRS)
+        comparisons = compare_each(shape, without_dropped_rows(shape, expected), observed, pairs=_MAX_PAIRS)
     unmoved = _count_unmoved(table, target, originals)
     row_matches, shared = {}, all_rows.keyless_missing
     for number, comparison in comparisons:
