@@ -12,12 +12,14 @@ from sqlite_consolidate.engine.checks.references.references_kept import pairs_by
 from sqlite_consolidate.engine.checks.renumbering.keys_mapped import keys_mapped
 from sqlite_consolidate.engine.checks.renumbering.references_in_order import RowOrder
 from sqlite_consolidate.engine.checks.renumbering.staying_values import staying_values
+from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP, write_key_map
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.sqlite_library import sqlite3
 from tests.support.databases import TARGET, Bench, failed_subjects, source, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
 
@@ -85,3 +87,19 @@ def test_interruption_ends_the_comparison_of_a_key_map(bench: Bench) -> None:
 
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
         compare_key_map(copied.inspected, kept)
+
+
+def test_interruption_ends_the_writing_of_a_key_map(bench: Bench, tmp_path: Path) -> None:
+    """It leaves no journal beside a file of no use."""
+    named = f"{NUMBERS} INSERT INTO p SELECT i, 'x' || i FROM n"
+    bench.database(TARGET, PARENTS, named)
+    bench.database("b.db", PARENTS, named)
+    copied = bench.copied(source("b.db", table("p", match=["name"]), keys="renumber"))
+    folder = tmp_path / "interrupted"
+    folder.mkdir()
+
+    copied.inspected.sources["b"].write_lock.limits.interrupted.set()
+
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        write_key_map(copied.inspected, folder)
+    assert [path.name for path in folder.iterdir()] == [KEY_MAP]
