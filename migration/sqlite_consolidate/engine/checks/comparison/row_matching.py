@@ -18,7 +18,12 @@ from sqlite_consolidate.engine.content.expected_rows import (
     place_of_newer,
     row_shape,
 )
-from sqlite_consolidate.engine.content.row_comparison import Comparison, compare_each, compare_rows, without_dropped_rows
+from sqlite_consolidate.engine.content.row_comparison import (
+    Comparison,
+    compare_each,
+    compare_rows,
+    without_dropped_rows,
+)
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of
 from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
