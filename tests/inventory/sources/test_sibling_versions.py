@@ -28,7 +28,7 @@ COMMENT += "INSERT INTO comment VALUES (1, 1, 'of {0}');"
 LABEL = "CREATE TABLE label(id INTEGER PRIMARY KEY, name TEXT); INSERT INTO label VALUES (1, 'of {0}');"
 AREA = "CREATE TABLE area(a); CREATE TABLE site(a); INSERT INTO area VALUES ({0}); INSERT INTO site VALUES ({0});"
 VIEW = "CREATE VIEW logins AS SELECT login FROM users;"
-OTHER_VIEW = "CREATE VIEW logins AS SELECT login FROM users WHERE id > 1;"
+OTHER_VIEW = "CREATE VIEW logins AS SELECT login FROM users WHERE login > '';"
 TRIGGER = "CREATE TRIGGER noted AFTER UPDATE ON notes BEGIN UPDATE users SET login = '{1}' WHERE id = new.user_id; END;"
 DJANGO = (
     "CREATE TABLE auth_user(id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE auth_group(id INTEGER PRIMARY KEY);"
