@@ -28,7 +28,7 @@ def test_soft_limit_of_open_files_is_raised(tmp_path: Path, files: int, *, is_re
 
     A file of a pattern needs one descriptor.
     """
-    needed = 250 + KEPT_READERS + 3 + files
+    needed = 250 + KEPT_READERS + 4 + files
     plan = expand(plan_of_pattern("a/*.db"), lambda _: [f"a/{number}.db" for number in range(files)])
 
     def judge_under_limits() -> None:

@@ -19,7 +19,8 @@ from sqlite_consolidate.atomic_files import (
     write_private,
 )
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
-from sqlite_consolidate.engine.content.contents import dumped_digest, has_wal_frames, load_contents, read_contents
+from sqlite_consolidate.engine.backup.page_copies import copy_pages, is_copied_by_pages
+from sqlite_consolidate.engine.content.contents import dumped_digest, load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.page_proof.rows import PageRows
@@ -77,18 +78,25 @@ def ignore_folder(folder: Path) -> None:
 
 
 def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> DatabaseCopy:
-    """Copy one locked database with SQLite's backup API and verify the copy.
+    """Copy one locked database.
 
-    The write lock keeps other processes from writing, so the copy has one state (https://sqlite.org/backup.html). The
-    copy leaves WAL mode, so that it needs no sidecar files.
+    The write lock keeps other processes from writing, so the copy has one state. SQLite's backup API copies a small
+    database, or one whose ``-wal`` has rows (https://sqlite.org/backup.html), and the contents of the copy are read.
+    The bytes of any other one are copied, with the digest of what was read.
 
     Args:
         database: The database.
         folder: The backup set.
         name: Name of the copy, without an ending. The name of the database if it is empty.
 
+    Returns:
+        The entry for the manifest. Its digests are those of the original, so the copy has to be compared with them
+        before anything relies on it.
+
     Raises:
         ProblemError: The contents of copy and original differ, or another database of the plan has the same name.
+        sqlite3.Error: SQLite cannot copy the database, or the run is interrupted.
+        OSError: The disk is full or broken.
     """
     final = folder / "databases" / f"{name or database.name}.db"
     if final.exists():
@@ -96,18 +104,11 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
         hint = f"Give the source {database.file} another name in the plan."
         raise ProblemError(Problem("name-twice", database.file, text, hint))
     part = final.with_name(final.name + ".part")
-    con = open_new(part, database.write_lock.limits)
     database.write_lock.limits.progress.begin(database.size, "bytes", size_reader(part))
-    try:
-        con.execute("PRAGMA synchronous=OFF")  # the finished file is synced before it gets its name
-        database.write_lock.reader.backup(con)
-        con.execute("PRAGMA journal_mode=DELETE").fetchone()
-    finally:
-        con.close()
-    has_same_contents, sha256 = _compare_with_original(database, part)
-    if not has_same_contents:
-        text = "the contents of its backup and of the database differ."
-        raise ProblemError(Problem("copy-differs", database.file, text, "Check the disk, and run again."))
+    if is_copied_by_pages(database.write_lock):
+        sha256 = copy_pages(database.write_lock, part)
+    else:
+        sha256 = _copy_through_sqlite(database, part)
     publish_file(part, final, sync_name=False)
     live = database.write_lock.path.stat()
     return DatabaseCopy(
@@ -124,26 +125,31 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
     )
 
 
+def _copy_through_sqlite(database: InspectedDatabase, part: Path) -> str:
+    """Copy a database with SQLite's backup API, and verify the contents of the copy.
+
+    The copy leaves WAL mode, so that it needs no sidecar files.
+
+    Returns:
+        The digest of the bytes of the copy.
+    """
+    con = open_new(part, database.write_lock.limits)
+    try:
+        con.execute("PRAGMA synchronous=OFF")  # the finished file is synced before it gets its name
+        database.write_lock.reader.backup(con)
+        con.execute("PRAGMA journal_mode=DELETE").fetchone()
+    finally:
+        con.close()
+    sha256 = digest_file(part)
+    if read_contents(part, database.write_lock.limits).digest != database.digest:
+        text = "the contents of its backup and of the database differ."
+        raise ProblemError(Problem("copy-differs", database.file, text, "Check the disk, and run again."))
+    return sha256
+
+
 def sync_copies(folder: Path) -> None:
     """Sync the names of all copies in a backup set, which must precede its manifest."""
     sync_folder(folder / "databases")
-
-
-def _compare_with_original(database: InspectedDatabase, copy: Path) -> tuple[bool, str]:
-    """Return whether a copy has the contents of its original, and the digest of its bytes.
-
-    The pages of a large database are compared first. If they differ, rows and statements are compared. The bytes are
-    digested while they are compared, or before, so that the result belongs to these bytes.
-    """
-    live, sha256 = database.write_lock.path, ""
-    if database.size >= PARALLEL_MIN_BYTES and not has_wal_frames(live):
-        # In another process, because closing the live file would release the locks of this process.
-        with ReadWorker("pages", live, copy, limits=database.write_lock.limits) as comparison:
-            are_equal, sha256 = comparison.result()
-            if are_equal:
-                return True, sha256
-    sha256 = sha256 or digest_file(copy)
-    return read_contents(copy, database.write_lock.limits).digest == database.digest, sha256
 
 
 def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> DatabaseCopy:

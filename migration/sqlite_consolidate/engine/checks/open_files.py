@@ -29,8 +29,9 @@ DATABASE_OPEN = "database-open"
 """Id of the finding that a rehearsal makes of a database that is open in another process."""
 
 
-_DESCRIPTORS, _DESCRIPTORS_OF_WAL = 3, 7
-"""Files that a locked database keeps open: two connections, and what SQLite cannot close while they hold a lock.
+_DESCRIPTORS, _DESCRIPTORS_OF_WAL = 4, 8
+"""Files that a locked database keeps open: two connections, what SQLite cannot close while they hold a lock, and the
+one that its copy is read from.
 
 One of many has a single descriptor.
 """

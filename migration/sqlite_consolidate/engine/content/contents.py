@@ -30,7 +30,6 @@ from sqlite_consolidate.engine.sqlite.sql import quoted
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import BinaryIO
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 else:
@@ -296,27 +295,6 @@ class ContentsCache:
             return Contents(digest, proof.digests, proof.is_intact)
 
 
-def compare_pages(path: Path, copy: Path) -> tuple[bool, str]:
-    """Return whether two database files have equal pages, and the SHA-256 of the second file.
-
-    Neither is opened as a database, and both are read once. Unequal pages do not mean that the contents differ, because
-    pages may be in another order.
-
-    Args:
-        path: A database with an empty or no ``-wal``. Neither file is open in this process.
-        copy: A copy of it.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as database, copy.open("rb") as copied:
-        header = copied.read(_HEADER_BYTES)
-        is_equal = _without_volatile_fields(database.read(_HEADER_BYTES)) == _without_volatile_fields(header)
-        digest.update(header)
-        while chunk := copied.read(_CHUNK):
-            digest.update(chunk)
-            is_equal = is_equal and database.read(_CHUNK) == chunk
-        return is_equal and not _has_more(database), digest.hexdigest()
-
-
 def digest_pages_of_copy(path: Path, copy: Path) -> str:
     """Return the SHA-256 that a copy of a database has if both have the same pages.
 
@@ -347,10 +325,6 @@ def _without_volatile_fields(header: bytes) -> bytes:
     for start, end in _VOLATILE_FIELDS:
         stable[start:end] = bytes(end - start)
     return bytes(stable)
-
-
-def _has_more(file: BinaryIO) -> bool:
-    return bool(file.read(1))
 
 
 def _statuses(path: Path) -> list[tuple[int, ...]]:

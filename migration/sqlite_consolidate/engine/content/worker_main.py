@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content.contents import compare_pages, digest_lower_halves, file_digests, load_contents
+from sqlite_consolidate.engine.content.contents import digest_lower_halves, file_digests, load_contents
 from sqlite_consolidate.engine.content.cost import examine_database
 from sqlite_consolidate.engine.sqlite.application.connection_setup import use_setup_of_parent
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
@@ -108,7 +108,6 @@ def _tasks(complete: threading.Event) -> dict[str, Callable[..., object]]:
         "integrity": _check_integrity,
         "lower halves": _digest_lower_halves,
         "reload": lambda dump: _load_growing_dump(dump, complete),
-        "pages": lambda path, copy: compare_pages(path, Path(copy)),
     }
 
 

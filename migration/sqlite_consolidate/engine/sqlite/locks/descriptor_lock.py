@@ -138,6 +138,10 @@ class DescriptorLock:
         with contextlib.closing(open_unlocked(self.path, "ro", self.limits)) as con:
             yield con
 
+    def open_descriptor(self) -> int:
+        """Return a descriptor that reads the live file. It stays open until the lock is released."""
+        return self._descriptor
+
     def acquire_exclusive(self) -> sqlite3.Connection:
         """Acquire the exclusive lock, without a moment in which another process can write.
 

@@ -43,6 +43,7 @@ class WriteLock:
             sqlite3.DatabaseError: The file is not a database.
         """
         self.path, self.limits = path, limits or Limits()
+        self._descriptor = -1
         if path.exists() and not os.access(path, os.W_OK):
             # SQLite would open it read-only and begin a transaction that excludes no other process.
             raise not_writable(path, "no write permission")
@@ -85,6 +86,22 @@ class WriteLock:
         """Lend a connection that reads the database, even if the lock is exclusive."""
         yield self.writer
 
+    def open_descriptor(self) -> int:
+        """Return a descriptor that reads the live file.
+
+        It stays open until the lock is released, because closing it would release the locks of this process on the
+        file (https://sqlite.org/howtocorrupt.html, section 2.2).
+
+        Raises:
+            ProblemError: The path leads to another file than the one that is locked.
+            OSError: The system cannot open the file.
+        """
+        if self._descriptor < 0:
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            if identity_of(os.fstat(self._descriptor)) != self._file:
+                raise ProblemError(in_use_problem(self.path.name))
+        return self._descriptor
+
     def acquire_exclusive(self) -> sqlite3.Connection:
         """Acquire the exclusive lock as the only connection, and leave WAL mode.
 
@@ -123,6 +140,9 @@ class WriteLock:
                     if con.in_transaction:
                         con.execute("ROLLBACK")
                     con.close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
         remove_created_sidecars(self.path, self._sidecars_before)
 
 
