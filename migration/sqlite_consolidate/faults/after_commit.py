@@ -10,7 +10,13 @@ from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS, PLAN
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import quoted
-from sqlite_consolidate.faults.database_edits import drop_last_row, first, open_unchecked, tables_with_rows
+from sqlite_consolidate.faults.database_edits import (
+    drop_last_row,
+    first,
+    open_unchecked,
+    tables_with_rows,
+    with_times_kept,
+)
 from sqlite_consolidate.faults.fault import Fault, not_planted
 from sqlite_consolidate.plan.parts.programs import Smoke
 
@@ -67,7 +73,8 @@ def _log_an_error(run: Run) -> Undo:
 
 
 def _create_a_table(run: Run) -> None:
-    with open_unchecked(run.root / run.plan.target) as con:
+    path = run.root / run.plan.target
+    with with_times_kept(path), open_unchecked(path) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
@@ -104,7 +111,7 @@ def _delete_an_archived_row(run: Run) -> Undo:
 def _create_a_table_in_an_archive(run: Run) -> Undo:
     path = run.root / first(run.sealed.archive.values(), "no source was archived")
     before = path.read_bytes()
-    with open_unchecked(path) as con:
+    with with_times_kept(path), open_unchecked(path) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
     return lambda: path.write_bytes(before)
 

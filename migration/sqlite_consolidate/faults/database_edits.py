@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,6 +30,14 @@ def open_unchecked(path: Path) -> Iterator[sqlite3.Connection]:
         con.execute("PRAGMA foreign_keys=OFF")
         con.execute("PRAGMA ignore_check_constraints=ON")
         yield con
+
+
+@contextlib.contextmanager
+def with_times_kept(path: Path) -> Iterator[None]:
+    """Restore the time of modification of a file after the block, as a process can do."""
+    status = path.stat()
+    yield
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 @contextlib.contextmanager

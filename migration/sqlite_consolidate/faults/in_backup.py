@@ -12,6 +12,7 @@ from sqlite_consolidate.faults.database_edits import (
     last_row_condition,
     open_unchecked,
     tables_with_rows,
+    with_times_kept,
 )
 from sqlite_consolidate.faults.fault import Fault, not_planted
 
@@ -41,7 +42,7 @@ def _open_to_others(run: Run) -> None:
 
 def _delete_a_row(run: Run) -> None:
     for path in _copies(run):
-        with open_unchecked(path) as con:
+        with with_times_kept(path), open_unchecked(path) as con:
             tables = list(tables_with_rows(con))
             if tables:
                 drop_last_row(con, tables, "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup import archive, manifest
+from sqlite_consolidate.engine.backup.copy_contents import KeptReadings
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
@@ -136,7 +137,7 @@ def test_archives_of_finished_run_are_restorable(consolidated_copy: Path) -> Non
     assert sealed is not None
 
     archived = archive.archived_observations(root, sealed)
-    restorable = archive.restorable_observations(root, sealed, root / SET)
+    restorable = archive.restorable_observations(root, sealed, root / SET, KeptReadings())
 
     assert [observation.holds for observation in (*archived, *restorable)] == [True] * 4
 
@@ -168,9 +169,9 @@ def test_changed_broken_or_missing_archive_is_not_restorable(consolidated_copy: 
     notes = root / f"logs/notes.db.archived_{STAMP}"
     notes.write_bytes(b"x" * 9000)
 
-    changed, broken = archive.restorable_observations(root, sealed, root / SET)
+    changed, broken = archive.restorable_observations(root, sealed, root / SET, KeptReadings())
     notes.unlink()
-    missing = archive.restorable_observations(root, sealed, root / SET)[1]
+    missing = archive.restorable_observations(root, sealed, root / SET, KeptReadings())[1]
 
     assert not changed.holds
     assert broken.observed == "cannot be read (file is not a database)"

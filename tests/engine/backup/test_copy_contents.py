@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from sqlite_consolidate.engine.backup import copies
+from sqlite_consolidate.engine.backup import copies, copy_contents
 from sqlite_consolidate.engine.backup.copies import begin_dump, copy_database, create_backup_set, dump_database
 from sqlite_consolidate.engine.backup.copy_contents import (
+    KeptReadings,
     contents_of_copy,
     contents_of_dump,
     read_contents_using_backup,
@@ -257,3 +259,53 @@ def test_copy_of_another_dump_is_read_within_limits(
     monkeypatch.setattr(copies, "load_contents", load_at_last)
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
         dump_database(copy, folder, limits)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """Provide a file of more than a megabyte."""
+    (tmp_path / "large").write_bytes(bytes(1_000_001))
+    return tmp_path / "large"
+
+
+def read_twice(path: Path) -> list[Path]:
+    """Read a file twice, and return the readings of the file system."""
+    readings: list[Path] = []
+    kept = KeptReadings[None]()
+    kept.read(path, readings.append)
+    kept.read(path, readings.append)
+    return readings
+
+
+def test_large_file_is_read_once_while_it_is_unchanged(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file is always read."""
+    monkeypatch.setattr(copy_contents, "_LONGEST_TICK_NS", -1)
+    small = large.with_name("small")
+    small.write_bytes(bytes(1_000_000))
+
+    assert (read_twice(large), read_twice(small)) == ([large], [small, small])
+
+
+def test_file_is_read_again_after_a_new_change(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change in the same tick of the clock would have the same time."""
+    monkeypatch.setattr(copy_contents, "_LONGEST_TICK_NS", 10**18)
+
+    assert read_twice(large) == [large, large]
+
+
+def test_changed_file_is_read_again_despite_its_times(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may give it the time of modification that it had."""
+    monkeypatch.setattr(copy_contents, "_LONGEST_TICK_NS", -1)
+    kept, before = KeptReadings[bytes](), large.stat()
+    first = kept.read(large, lambda path: path.read_bytes())
+    while large.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of files has ticks
+        large.write_bytes(bytes(1_000_000) + b"x")
+        os.utime(large, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert kept.read(large, lambda path: path.read_bytes()) != first
+
+
+def test_missing_file_is_left_to_its_reader(tmp_path: Path) -> None:
+    """The error is that of the reader."""
+    with pytest.raises(FileNotFoundError):
+        KeptReadings[bytes]().read(tmp_path / "none", lambda path: path.read_bytes())

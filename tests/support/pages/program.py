@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup import copy_contents, page_copies
 from sqlite_consolidate.engine.content import contents, inspection
 from sqlite_consolidate.engine.content.page_proof import open_transaction, rows
 from sqlite_consolidate.engine.merge import transaction
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 
 # Sizes of the smallest databases that it reads, of the smallest tables that it writes, and of a cache that holds as
-# small a part of them.
+# small a part of them. Their pages are copied, and a file is read once, as those of large ones are.
 _SIZES = (
+    (copy_contents, "_SMALL", 0),
+    (page_copies, "PARALLEL_MIN_BYTES", 0),
     (contents, "PARALLEL_MIN_BYTES", 0),
     (inspection, "PARALLEL_MIN_BYTES", 0),
     (inspection, "PAGES_MIN_BYTES", 0),

@@ -370,7 +370,7 @@ class Applications:
             if change.file != self._plan.target
         ]
         self.on_progress("reading the target again")
-        now = self.reader.contents(root / self._plan.target).tables
+        now = self.reader.tables(root / self._plan.target, tables)
         return others + [
             table_difference(self._plan.target, name, tables.get(name), now.get(name))
             for name in sorted({*tables, *now} - {history.TABLE})

@@ -17,11 +17,13 @@ from sqlite_consolidate.observation import Observation, equal, not_required, wit
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from sqlite_consolidate.engine.backup.copy_contents import KeptReadings
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.backup.manifest import Manifest
+    from sqlite_consolidate.engine.content.contents import Contents
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
 
@@ -108,23 +110,36 @@ def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
 
 
 def restorable_observations(
-    root: Path, manifest: Manifest, backup_set: Path, limits: Limits | None = None
+    root: Path, manifest: Manifest, backup_set: Path, archives: KeptReadings[Contents], limits: Limits | None = None
 ) -> list[Observation]:
     """Observe that each archive can be restored.
 
     A copy of the archive is opened under another name and must have the contents of the source.
+
+    Args:
+        root: The workspace.
+        manifest: Manifest of the run.
+        backup_set: Its folder.
+        archives: Receives the contents of the archives.
+        limits: Limits of reading.
     """
     observations: list[Observation] = []
     with scratch_folder("restore") as folder:
         for file, archived in manifest.archive.items():
-            copy = manifest.database(file)
+            copy, archive = manifest.database(file), root / archived
             restored = folder / f"{len(observations)}.db"
-            if (root / archived).is_file():
-                shutil.copyfile(root / archived, restored)
             reader = partial(read_contents_using_backup, copy=copy, folder=backup_set) if copy else read_contents
-            digest = digest_or_reason(restored, partial(reader, limits=limits))
+            read_restored = partial(_restore_and_read, restored=restored, reader=partial(reader, limits=limits))
+            digest = "no such file"
+            if archive.is_file():
+                digest = digest_or_reason(archive, partial(archives.read, reader=read_restored))
             compared = equal(archived, copy.digest if copy else "in the manifest", digest)
             backup = backup_set / copy.copy if copy else backup_set
             observations.append(with_differences(compared, partial(compare_databases, backup, restored, limits)))
             restored.unlink(missing_ok=True)
     return observations or [not_required("archives", "there was no source to archive")]
+
+
+def _restore_and_read(archive: Path, restored: Path, reader: Callable[[Path], Contents]) -> Contents:
+    shutil.copyfile(archive, restored)
+    return reader(restored)

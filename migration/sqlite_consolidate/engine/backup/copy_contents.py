@@ -5,8 +5,9 @@ The recorded contents are returned if the bytes are unchanged. Otherwise every r
 
 from __future__ import annotations
 
+import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sqlite_consolidate.engine.content.contents import (
     Contents,
@@ -19,12 +20,14 @@ from sqlite_consolidate.engine.content.digest import digest_database, digest_fil
 from sqlite_consolidate.engine.content.dump import load_dump
 from sqlite_consolidate.engine.content.table_differences import compare_databases_or_raise, differences_or_note
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
+from sqlite_consolidate.engine.sqlite.files import file_status
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
@@ -34,7 +37,46 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 
-def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
+_T = TypeVar("_T")
+_SMALL = 1_000_000  # bytes up to which a file is always read
+_LONGEST_TICK_NS = 20_000_000
+"""Nanoseconds that are longer than the ticks in which the kernel counts the times of files."""
+
+
+class KeptReadings(Generic[_T]):
+    """Keep what was read of a large file until the file system reports a change of the file.
+
+    The status of a file has the time of its last change, which the kernel sets at each write and which no process can
+    set. The kernel counts that time in ticks. So a reading is kept only if it has begun ticks after the last change.
+    Each later change then has another time.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, tuple[tuple[int, ...], _T]] = {}
+
+    def read(self, path: Path, reader: Callable[[Path], _T]) -> _T:
+        """Return what a reader reads of a file, or what was read of the same bytes before.
+
+        Args:
+            path: The file.
+            reader: Reads it. What it raises is raised.
+        """
+        status = file_status(path)
+        if status is None:
+            return reader(path)
+        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if path in self._kept and self._kept[path][0] == state:
+            return self._kept[path][1]
+        is_settled = time.time_ns() - status.st_ctime_ns > _LONGEST_TICK_NS
+        value = reader(path)
+        if is_settled and status.st_size > _SMALL:
+            self._kept[path] = state, value
+        return value
+
+
+def contents_of_copy(
+    copy: DatabaseCopy, folder: Path, limits: Limits | None = None, digests: KeptReadings[str] | None = None
+) -> Contents:
     """Return the contents of a copy in a backup set.
 
     The recorded contents are returned if the copy has the recorded bytes.
@@ -43,12 +85,14 @@ def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = N
         copy: The manifest's entry of the copy.
         folder: The backup set.
         limits: Limits of reading.
+        digests: Digests of copies that were read before.
 
     Raises:
         sqlite3.Error: The copy is missing or is not a database any more.
     """
     path = folder / copy.copy
-    is_unchanged = path.is_file() and digest_file(path) == copy.sha256
+    digests = digests or KeptReadings()
+    is_unchanged = path.is_file() and digests.read(path, digest_file) == copy.sha256
     return _recorded_contents(copy) if is_unchanged else read_contents(path, limits)
 
 

@@ -258,11 +258,10 @@ class ContentsCache:
 
     Attributes:
         limits: Limits of reading.
-        committed: A file to the proof of its pages before COMMIT. While it has those pages, it is not read by rows.
     """
 
     limits: Limits = field(default_factory=Limits)
-    committed: dict[Path, PageProof] = field(default_factory=dict)
+    _committed: dict[Path, tuple[PageProof, list[tuple[int, ...]]]] = field(default_factory=dict)
     _known: dict[Path, tuple[list[str], Contents]] = field(default_factory=dict)
 
     def contents(self, path: Path) -> Contents:
@@ -271,7 +270,7 @@ class ContentsCache:
         Raises:
             sqlite3.Error: The file is locked or not a database.
         """
-        if path in self.committed and (contents := self._committed_contents(path, self.committed[path])):
+        if path in self._committed and (contents := self._committed_contents(path, self._committed[path][0])):
             return contents
         statuses, digests = _statuses(path), file_digests(path)
         if path in self._known and self._known[path][0] == digests:
@@ -280,6 +279,28 @@ class ContentsCache:
         if _statuses(path) == statuses:  # else another process wrote meanwhile, between two states
             self._known[path] = digests, contents
         return contents
+
+    def note_commit(self, path: Path, before: PageProof) -> None:
+        """Note that this process has just committed to a file.
+
+        Args:
+            path: The file.
+            before: The proof of its pages before COMMIT. While the file has those pages, it is not read by rows.
+        """
+        self._committed[path] = before, _statuses(path)
+
+    def tables(self, path: Path, committed: dict[str, TableDigest]) -> dict[str, TableDigest]:
+        """Return the digests of the tables of a file.
+
+        A large file is read only if the file system reports a change since COMMIT. It does not report a change within
+        one tick of its clock, which a later reading finds.
+
+        Args:
+            path: The file.
+            committed: Digests of its tables at COMMIT.
+        """
+        is_large = path in self._committed and path.stat().st_size >= PARALLEL_MIN_BYTES
+        return committed if is_large and self._committed[path][1] == _statuses(path) else self.contents(path).tables
 
     def _committed_contents(self, path: Path, before: PageProof) -> Contents | None:
         """Return the contents that a file had before COMMIT, or None if it may have others."""

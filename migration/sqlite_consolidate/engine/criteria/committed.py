@@ -75,17 +75,21 @@ def archived(run: RunResults) -> list[Observation]:
 
 def archive_restorable(run: RunResults) -> list[Observation]:
     """Observe that each archive, restored to a scratch folder, equals its source."""
-    return archive.restorable_observations(run.root, run.sealed, run.folder, run.limits)
+    return archive.restorable_observations(run.root, run.sealed, run.folder, run.archives, run.limits)
 
 
 def no_late_writes(run: RunResults) -> list[Observation]:
-    """Observe that each archive has the content that was copied."""
+    """Observe that each archive has the content that was copied.
+
+    A large archive is read again if the file system reports a change since it was restored.
+    """
     observations = []
     for source in run.inspected.sources.values():
         path, copy = run.root / run.sealed.archive[source.file], run.sealed.database(source.file)
-        content = (
-            read_contents_using_backup(path, copy, run.folder, run.limits) if copy else read_contents(path, run.limits)
-        )
+        reader = partial(read_contents, limits=run.limits)
+        if copy:
+            reader = partial(read_contents_using_backup, copy=copy, folder=run.folder, limits=run.limits)
+        content = run.archives.read(path, reader)
         run.note_contents("archive", source.file, content.tables)
         backup = run.folder / copy.copy if copy else run.folder
         compared = equal(source.file, source.digest, content.digest)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlite_consolidate.engine.apps.smoke_observations import smoke_findings, smoke_observations
 from sqlite_consolidate.engine.backup import manifest
+from sqlite_consolidate.engine.backup.copy_contents import KeptReadings
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
 from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
@@ -157,6 +158,8 @@ class RunResults(Pipeline):
         ledger: Ledger of the backup set.
         rehearsal: The last rehearsal that counts for this run, or why none counts.
         reader: Reads databases that this process has closed.
+        backup_digests: Digests of the files of the backup set.
+        archives: Contents of the archives.
         contents: Digests of tables by place (``backup``, ``dump``, ``archive``) and file.
         application_results: Each application that was run, with its result.
         diff: Unified diff of the rewritten code, as reports show it.
@@ -182,6 +185,8 @@ class RunResults(Pipeline):
         self.ledger = Ledger(self.folder)
         self.rehearsal = self._context.rehearsal
         self.reader = ContentsCache(self.limits)
+        self.backup_digests = KeptReadings[str]()
+        self.archives = KeptReadings[Contents]()
         self.contents: dict[str, dict[str, dict[str, TableDigest]]] = {}
         self.application_results: list[tuple[str, SmokeResult]] = []
         self.diff = ""
@@ -207,10 +212,7 @@ class RunResults(Pipeline):
 
     @property
     def plan_problems(self) -> Sequence[Problem]:
-        """Return why the plan cannot be carried out.
-
-        The plan was loaded, so there is no reason.
-        """
+        """Return no reason why the plan cannot be carried out, because it was loaded."""
         return ()
 
     @property

@@ -248,7 +248,7 @@ class Run(RunResults):
                 )
             )
         if self.target.proof:
-            self.reader.committed[self.root / self.plan.target] = self.target.proof
+            self.reader.note_commit(self.root / self.plan.target, self.target.proof)
 
     def _rewrite_code(self) -> None:
         """Rewrite the code files.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,8 @@ def test_pointer_map_is_left_to_a_whole_reading(tmp_path: Path) -> None:
 def test_committed_contents_are_not_read_by_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are those that another reading finds."""
     path = build(tmp_path / "a.db", page_size=512)
-    cache = ContentsCache(committed={path: committed(path)})
+    cache = ContentsCache()
+    cache.note_commit(path, committed(path))
     expected = read_contents(path)
     monkeypatch.delattr(contents, "read_contents")
 
@@ -124,9 +126,27 @@ def test_committed_contents_are_not_read_by_rows(tmp_path: Path, monkeypatch: py
 def test_changed_contents_are_read_by_rows(tmp_path: Path) -> None:
     """An application may write to the target after COMMIT."""
     path = build(tmp_path / "a.db", page_size=512)
-    cache = ContentsCache(committed={path: committed(path)})
+    cache = ContentsCache()
+    cache.note_commit(path, committed(path))
     before = cache.contents(path)
 
     execute(path, "DELETE FROM arrived WHERE id = 1")
 
     assert cache.contents(path) == read_contents(path) != before
+
+
+def test_tables_are_read_once_the_system_reports_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may give the file the time of modification that it had."""
+    monkeypatch.setattr(contents, "PARALLEL_MIN_BYTES", 0)
+    path = build(tmp_path / "a.db", page_size=512)
+    cache = ContentsCache()
+    cache.note_commit(path, committed(path))
+    before = path.stat()
+
+    unread = cache.tables(path, {})
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of files has ticks
+        execute(path, "DELETE FROM arrived WHERE id = (SELECT min(id) FROM arrived)")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert unread == {}
+    assert cache.tables(path, {}) == read_contents(path).tables == ContentsCache().tables(path, {})
