@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent
 PROGRAM = FOLDER / "page_reader.bin"
 """The compiled program. It does not exist where there was no compiler."""
 
-_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O3", "-Wall", "-Wextra", "-Werror")
+_FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O3", "-Wall", "-Wextra", "-Werror", "-pthread")
 _SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DWITH_SANITIZERS")
 
 

@@ -18,8 +18,6 @@ The file is read and never mapped, because a mapped file that another process ma
 /* The lock-byte page holds this byte of the file and nothing of the database (section 1.4). */
 #define LOCK_BYTE 0x40000000u
 
-enum { PAGES_AHEAD = 16 };
-
 #if defined(__linux__)
 /* File systems of this computer. On others the pages of another computer may lag behind. */
 static bool is_local(int descriptor) {
@@ -133,7 +131,6 @@ bool open_file(File *file, const char *path, const Request *request, Verdict *ve
 #if defined(POSIX_FADV_SEQUENTIAL)
     posix_fadvise(file->descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
 #endif
-    file->ahead = allocate(PAGES_AHEAD, file->page_size);
     return true;
 }
 
@@ -175,5 +172,4 @@ void close_file(File *file) {
     if (file->descriptor >= 0) {
         close(file->descriptor);
     }
-    free(file->ahead);
 }

@@ -24,7 +24,7 @@ static bool limit(int resource, rlim_t most) {
 
 static bool limit_process(long seconds) {
 #if !defined(WITH_SANITIZERS)
-    if (!limit(RLIMIT_AS, (rlim_t)768 << 20)) {
+    if (!limit(RLIMIT_AS, (rlim_t)1280 << 20)) {
         return false;
     }
 #endif

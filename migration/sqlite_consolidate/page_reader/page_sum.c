@@ -16,11 +16,11 @@ bool start_pages(Reader *reader) {
     return draw_key(&reader->pages.key);
 }
 
-static void hash_pages(Reader *reader) {
-    if (reader->pages.waiting > 0) {
-        hash_and_add(reader->pages.messages, reader->pages.waiting, reader->pages.sum);
+static void hash_pages(PageSum *pages) {
+    if (pages->waiting > 0) {
+        hash_and_add(pages->messages, pages->waiting, pages->sum);
     }
-    reader->pages.waiting = 0;
+    pages->waiting = 0;
 }
 
 void add_page(Reader *reader, uint32_t number, const uint8_t *bytes) {
@@ -33,14 +33,23 @@ void add_page(Reader *reader, uint32_t number, const uint8_t *bytes) {
     append(message, bytes, reader->file.page_size);
     pages->count++;
     if (++pages->waiting == MOST_MESSAGES) {
-        hash_pages(reader);
+        hash_pages(pages);
     }
+}
+
+/* Add the pages of another sum with the same key. */
+void add_page_sum(PageSum *pages, PageSum *other) {
+    hash_pages(other);
+    pages->count += other->count;
+    add_to_sum(pages->sum, other->sum);
+    other->count = 0;
+    memset(other->sum, 0, sizeof other->sum);
 }
 
 /* Return whether the pages are those of the request. */
 bool has_same_pages(Reader *reader) {
     const PageSum *proved = &reader->request.pages;
-    hash_pages(reader);
+    hash_pages(&reader->pages);
     return reader->pages.count == proved->count && memcmp(reader->pages.sum, proved->sum, sizeof proved->sum) == 0;
 }
 
@@ -50,8 +59,8 @@ bool read_page_sum(const char *line, PageSum *pages) {
 }
 
 void print_page_sum(Reader *reader) {
-    const PageSum *pages = &reader->pages;
-    hash_pages(reader);
+    PageSum *pages = &reader->pages;
+    hash_pages(pages);
     printf("pages %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 "\n", pages->key.half[0],
            pages->key.half[1], pages->count, pages->sum[0], pages->sum[1], pages->sum[2], pages->sum[3]);
 }

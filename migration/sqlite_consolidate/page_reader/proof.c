@@ -51,15 +51,13 @@ static uint32_t larger(uint32_t left, uint32_t right) {
 static bool prove_trees(Reader *reader, uint32_t *largest_root) {
     const Request *request = &reader->request;
     for (int i = 0; i < request->table_count; i++) {
-        Table *table = &request->tables[i];
-        if (!prove_table(reader, table)) {
+        const Table *table = &request->tables[i];
+        if (!prove_table(reader, i)) {
             return false;
         }
-        end_statement(&table->statement);
-        end_digest(reader, table);
         *largest_root = larger(*largest_root, table->root);
         for (int j = 0; j < table->index_count; j++) {
-            if (!prove_index(reader, table, &table->indexes[j])) {
+            if (!prove_index(reader, i, j)) {
                 return false;
             }
             *largest_root = larger(*largest_root, table->indexes[j].root);
@@ -74,9 +72,28 @@ static bool prove_trees(Reader *reader, uint32_t *largest_root) {
     return true;
 }
 
+/* Allocate what a reader needs for one file that is open. */
+void allocate_buffers(Reader *reader) {
+    size_t most_values = (size_t)largest_record(&reader->request);
+    reader->file.ahead = allocate(PAGES_AHEAD, reader->file.page_size);
+    reader->values = allocate(most_values, sizeof(Value));
+    reader->previous_values = allocate(most_values, sizeof(Value));
+    reader->overflow_page = allocate(1, reader->file.page_size);
+    start_accounting(reader);
+}
+
+static bool prove_open_file(Reader *reader) {
+    uint32_t largest_root = 0;
+    if (!prove_trees(reader, &largest_root) || !add_pages_of_second(reader)) {
+        return false;
+    }
+    /* Page 1, where the schema and the free list begin, is written by COMMIT. Until then SQLite accounts for them. */
+    const bool is_whole = !reader->request.is_part && reader->request.page_count == 0;
+    return !is_whole || prove_accounting(reader, largest_root);
+}
+
 /* Prove the file that the request describes. Returns false if the answer is not yes. */
 bool prove_file(Reader *reader, const char *path) {
-    uint32_t largest_root = 0;
     if (!open_file(&reader->file, path, &reader->request, &reader->verdict)) {
         return false;
     }
@@ -86,17 +103,15 @@ bool prove_file(Reader *reader, const char *path) {
     if (!draw_key(&reader->key) || !start_pages(reader)) {
         return add_reason(&reader->verdict.unreadable, "no random key can be drawn");
     }
-    size_t most_values = (size_t)largest_record(&reader->request);
-    reader->values = allocate(most_values, sizeof(Value));
-    reader->previous_values = allocate(most_values, sizeof(Value));
-    reader->overflow_page = allocate(1, reader->file.page_size);
-    start_accounting(reader);
-    if (!prove_trees(reader, &largest_root)) {
-        return false;
+    prepare_hashes();
+    allocate_buffers(reader);
+    start_second(reader);
+    bool is_proved = prove_open_file(reader);
+    end_second(reader);
+    if (!is_proved && reader->verdict.errors.count + reader->verdict.unreadable.count == 0) {
+        add_reason(&reader->verdict.unreadable, "the file was not proved to its end");
     }
-    /* Page 1, where the schema and the free list begin, is written by COMMIT. Until then SQLite accounts for them. */
-    const bool is_whole = !reader->request.is_part && reader->request.page_count == 0;
-    return !is_whole || prove_accounting(reader, largest_root);
+    return is_proved;
 }
 
 static void print_reasons(const char *kind, const Reasons *reasons) {
@@ -122,11 +137,9 @@ void print_answer(Reader *reader) {
     fflush(stdout);
 }
 
-void free_reader(Reader *reader) {
-    Bytes *buffers[] = {&reader->record, &reader->previous, &reader->messages[0], &reader->messages[1], &reader->text, &reader->hashed,
+void free_buffers(Reader *reader) {
+    Bytes *buffers[] = {&reader->record, &reader->first, &reader->previous, &reader->messages[0], &reader->messages[1], &reader->text, &reader->hashed,
                         &reader->pages.messages[0], &reader->pages.messages[1]};
-    close_file(&reader->file);
-    free_request(&reader->request);
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
         free(buffers[i]->at);
     }
@@ -138,4 +151,11 @@ void free_reader(Reader *reader) {
     free(reader->overflow_page);
     free(reader->accounting.used);
     free(reader->accounting.map_page);
+    free(reader->file.ahead);
+}
+
+void free_reader(Reader *reader) {
+    close_file(&reader->file);
+    free_request(&reader->request);
+    free_buffers(reader);
 }

@@ -14,7 +14,7 @@ It accepts only what it knows. A fact that SQLite would have to judge is a reaso
 #include <stdio.h>
 #include <sys/types.h>
 
-enum { MOST_LEVELS = 20, MOST_REASONS = 20, REASON_LENGTH = 160, HEADER_BYTES = 100 };
+enum { MOST_LEVELS = 20, MOST_REASONS = 20, REASON_LENGTH = 160, HEADER_BYTES = 100, PAGES_AHEAD = 16 };
 
 /* A record above this size is left to SQLite, so that memory has a limit. */
 #define MOST_RECORD_BYTES ((uint64_t)64 << 20)
@@ -112,6 +112,7 @@ typedef struct PageSum {
 
 bool start_pages(Reader *reader);
 void add_page(Reader *reader, uint32_t number, const uint8_t *bytes);
+void add_page_sum(PageSum *pages, PageSum *other);
 bool has_same_pages(Reader *reader);
 bool read_page_sum(const char *line, PageSum *pages);
 void print_page_sum(Reader *reader);
@@ -210,7 +211,9 @@ void end_statement(Statement *statement);
 
 /* ---- sha256.c ---- */
 
+void prepare_hashes(void);
 void hash_and_add(Bytes *messages, int message_count, uint64_t sum[4]);
+void add_to_sum(uint64_t sum[4], const uint64_t number[4]);
 
 /* ---- cells.c: the cells of one page ---- */
 
@@ -239,7 +242,8 @@ struct Reader {
     Request request;
     SumKey key;
     PageSum pages;
-    Bytes record, previous, messages[MOST_MESSAGES], text, hashed;
+    Reader *second; /* which proves the second half of each b-tree, or NULL */
+    Bytes record, first, previous, messages[MOST_MESSAGES], text, hashed;
     int message_count; /* rows that are not hashed yet */
     uint8_t *overflow_page, *levels[MOST_LEVELS];
     Value *values, *previous_values;
@@ -247,14 +251,27 @@ struct Reader {
 };
 
 void end_with_parent(Reader *reader);
-bool prove_table(Reader *reader, Table *table);
-bool prove_index(Reader *reader, Table *table, Index *index);
+bool prove_table(Reader *reader, int number);
+bool prove_index(Reader *reader, int table, int number);
 bool prove_opaque_index(Reader *reader, uint32_t root);
+
+/* ---- halves.c: two readers of one file ---- */
+
+typedef bool Prove(void *subject);
+
+void start_second(Reader *reader);
+bool prove_both(Prove *prove, void *first, void *second);
+void add_rows_of_second(Reader *reader, int number);
+void add_entries_of_second(Reader *reader, int table, int number);
+bool add_pages_of_second(Reader *reader);
+void end_second(Reader *reader);
 
 /* ---- proof.c: one file from beginning to end ---- */
 
 bool prove_file(Reader *reader, const char *path);
 void print_answer(Reader *reader);
+void allocate_buffers(Reader *reader);
+void free_buffers(Reader *reader);
 void free_reader(Reader *reader);
 
 #endif

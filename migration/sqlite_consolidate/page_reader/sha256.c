@@ -161,26 +161,40 @@ static Lane begin(Bytes *message) {
     return lane;
 }
 
-/* Add a hash, as a little-endian number, to a sum modulo 2**256. */
-static void add_state(const uint32_t state[8], uint64_t sum[4]) {
+/* Add a number to a sum modulo 2**256. Both begin with their lowest word. */
+void add_to_sum(uint64_t sum[4], const uint64_t number[4]) {
     uint64_t carry = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t before = sum[i];
+        sum[i] = before + number[i] + carry;
+        carry = carry ? sum[i] <= before : sum[i] < before;
+    }
+}
+
+/* Add a hash, as a little-endian number, to a sum. */
+static void add_state(const uint32_t state[8], uint64_t sum[4]) {
+    uint64_t number[4];
     for (unsigned i = 0; i < 4; i++) {
         uint8_t word[8];
         store_big_u32(word, state[2 * i]);
         store_big_u32(word + 4, state[2 * i + 1]);
-        uint64_t before = sum[i];
-        sum[i] = before + little_u64(word) + carry;
-        carry = carry ? sum[i] <= before : sum[i] < before;
+        number[i] = little_u64(word);
+    }
+    add_to_sum(sum, number);
+}
+
+static Compress *compress = compress_portably, *compress_two = compress_two_portably;
+
+/* Use the instructions of the processor. Two threads hash afterwards. */
+void prepare_hashes(void) {
+    if (has_instructions()) {
+        compress = compress_by_instructions;
+        compress_two = compress_two_by_instructions;
     }
 }
 
 /* Add the SHA-256 of one or two messages to a sum. The messages are padded in place. */
 void hash_and_add(Bytes *messages, int message_count, uint64_t sum[4]) {
-    static Compress *compress, *compress_two;
-    if (compress == NULL) {
-        compress = has_instructions() ? compress_by_instructions : compress_portably;
-        compress_two = has_instructions() ? compress_two_by_instructions : compress_two_portably;
-    }
     Lane lanes[MOST_MESSAGES] = {begin(&messages[0])};
     if (message_count == MOST_MESSAGES) {
         lanes[1] = begin(&messages[1]);

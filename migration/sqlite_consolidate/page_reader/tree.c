@@ -14,7 +14,7 @@ void end_with_parent(Reader *reader) {
     }
 }
 
-/* One walk through a b-tree.
+/* One walk through a b-tree, or through the first or second half of the children of its root.
 
 table: whose rows it holds, or NULL. index: whose entries it holds, or NULL. Both for a table without rowid, neither for
 an index that only SQLite can compare. */
@@ -22,9 +22,10 @@ typedef struct Walk {
     Reader *reader;
     Table *table;
     Index *index;
-    bool is_index, has_rowid, has_previous;
+    uint32_t root;
+    bool is_index, has_rowid, has_previous, is_first_half, is_second_half;
     int leaf_depth; /* -1 until the first leaf */
-    int64_t rowid;  /* of the last cell */
+    int64_t first_rowid, rowid; /* of the first and the last cell */
 } Walk;
 
 static void add_page_of_transaction(Reader *reader, uint32_t number, const uint8_t *bytes) {
@@ -144,6 +145,9 @@ static bool prove_entry(Walk *walk, const Page *page, const Cell *cell) {
     if (walk->has_previous && !prove_order(walk, page->number)) {
         return false;
     }
+    if (walk->is_second_half && !walk->has_previous) {
+        append(&reader->first, payload, (size_t)cell->length);
+    }
     keep_entry(reader, payload, (size_t)cell->length, walk->table ? index->key_count : count);
     walk->has_previous = true;
     if (walk->table) {
@@ -158,6 +162,9 @@ static bool prove_rowid(Walk *walk, const Page *page, int64_t rowid) {
     bool is_after = !walk->has_rowid || (page->is_leaf ? rowid > walk->rowid : rowid >= walk->rowid);
     if (!is_after) {
         return add_reason(&walk->reader->verdict.errors, "page %u: rowids are out of order", (unsigned)page->number);
+    }
+    if (!walk->has_rowid) {
+        walk->first_rowid = rowid;
     }
     walk->rowid = rowid;
     walk->has_rowid = true;
@@ -187,6 +194,51 @@ static bool prove_leaf_depth(Walk *walk, const Page *page, int depth) {
     return walk->leaf_depth == depth || add_reason(&walk->reader->verdict.errors, "page %u is a leaf at another depth", (unsigned)page->number);
 }
 
+/* Read and prove a page. The second half leaves the accounting for the root to the first one. */
+static bool enter_page(Walk *walk, Page *page, uint32_t parent) {
+    Reader *reader = walk->reader;
+    bool is_counted = parent != 0 || !walk->is_second_half;
+    end_with_parent(reader);
+    if ((is_counted && !use_page(reader, page->number, parent ? TREE_PAGE : ROOT_PAGE, parent)) ||
+        !read_page(&reader->file, page->number, page->bytes, &reader->verdict) || !prove_page(reader, page, walk->is_index, parent == 0)) {
+        return false;
+    }
+    if (is_counted) {
+        add_page_of_transaction(reader, page->number, page->bytes);
+    }
+    return true;
+}
+
+static bool prove_subtree(Walk *walk, uint32_t number, uint32_t parent, int depth);
+
+/* Prove some children of an interior page, and the cell behind each. The last child has none. */
+static bool prove_children(Walk *walk, const Page *page, uint32_t first, uint32_t end, int depth) {
+    for (uint32_t i = first; i < end; i++) {
+        Cell cell;
+        if (i == page->cell_count) {
+            return prove_subtree(walk, page->right_child, page->number, depth + 1);
+        }
+        if (!read_cell(walk->reader, page, i, &cell) || !prove_subtree(walk, cell.left_child, page->number, depth + 1) ||
+            !prove_cell(walk, page, &cell)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool prove_leaf(Walk *walk, const Page *page, int depth) {
+    if (!prove_leaf_depth(walk, page, depth)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < page->cell_count; i++) {
+        Cell cell;
+        if (!read_cell(walk->reader, page, i, &cell) || !prove_cell(walk, page, &cell)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Prove a page and all below it, in the order of keys. */
 static bool prove_subtree(Walk *walk, uint32_t number, uint32_t parent, int depth) {
     Reader *reader = walk->reader;
@@ -197,46 +249,96 @@ static bool prove_subtree(Walk *walk, uint32_t number, uint32_t parent, int dept
         reader->levels[depth] = allocate(1, reader->file.page_size);
     }
     Page page = {.bytes = reader->levels[depth], .number = number};
-    end_with_parent(reader);
-    if (!use_page(reader, number, parent ? TREE_PAGE : ROOT_PAGE, parent) ||
-        !read_page(&reader->file, number, page.bytes, &reader->verdict) || !prove_page(reader, &page, walk->is_index, parent == 0)) {
+    if (!enter_page(walk, &page, parent)) {
         return false;
     }
-    add_page_of_transaction(reader, number, page.bytes);
-    if (page.is_leaf && !prove_leaf_depth(walk, &page, depth)) {
-        return false;
+    if (page.is_leaf) { /* a root that is a leaf has no second half */
+        return (parent == 0 && walk->is_second_half) || prove_leaf(walk, &page, depth);
     }
-    for (uint32_t i = 0; i < page.cell_count; i++) {
-        Cell cell;
-        if (!read_cell(reader, &page, i, &cell)) {
-            return false;
-        }
-        if (!page.is_leaf && !prove_subtree(walk, cell.left_child, number, depth + 1)) {
-            return false;
-        }
-        if (!prove_cell(walk, &page, &cell)) {
-            return false;
-        }
+    uint32_t first = 0, end = page.cell_count + 1, middle = end / 2;
+    if (parent == 0 && walk->is_first_half) {
+        end = middle;
+    } else if (parent == 0 && walk->is_second_half) {
+        first = middle;
     }
-    return page.is_leaf || prove_subtree(walk, page.right_child, number, depth + 1);
+    return prove_children(walk, &page, first, end, depth);
 }
 
-bool prove_table(Reader *reader, Table *table) {
-    Walk walk = {.reader = reader, .table = table, .leaf_depth = -1};
-    if (table->without_rowid) {
-        walk.index = &table->key;
-        walk.is_index = true;
+static bool prove_walk(void *walk) {
+    return prove_subtree(walk, ((Walk *)walk)->root, 0, 0);
+}
+
+/* Prove that the second half of a b-tree goes on where the first half ends. */
+static bool prove_seam(Walk *first, const Walk *second) {
+    Reader *reader = first->reader;
+    const Bytes *entry = &second->reader->first;
+    if (second->leaf_depth >= 0 && first->leaf_depth >= 0 && second->leaf_depth != first->leaf_depth) {
+        return add_reason(&reader->verdict.errors, "the b-tree of page %u has leaves at other depths", (unsigned)first->root);
     }
-    return prove_subtree(&walk, table->root, 0, 0);
+    if (first->has_rowid && second->has_rowid && second->first_rowid <= first->rowid) {
+        return add_reason(&reader->verdict.errors, "page %u: rowids are out of order", (unsigned)first->root);
+    }
+    if (!first->has_previous || !second->has_previous) {
+        return true;
+    }
+    int most = first->table ? first->table->column_count : first->index->term_count;
+    if (read_record(entry->at, entry->length, reader->values, most) < 0) {
+        return add_reason(&reader->verdict.errors, "an entry below page %u is malformed", (unsigned)first->root);
+    }
+    return prove_order(first, first->root);
+}
+
+/* Prove a b-tree, or each half of it by a reader of its own if there is a second reader. */
+static bool prove_tree(Walk first, Walk second) {
+    if (second.reader == NULL) {
+        return prove_walk(&first);
+    }
+    first.is_first_half = true;
+    second.is_second_half = true;
+    second.reader->first.length = 0;
+    return prove_both(prove_walk, &first, &second) && prove_seam(&first, &second);
+}
+
+static Walk walk_of_table(Reader *reader, int number) {
+    Walk walk = {.reader = reader, .leaf_depth = -1};
+    if (reader != NULL) {
+        Table *table = &reader->request.tables[number];
+        walk.table = table;
+        walk.root = table->root;
+        walk.is_index = table->without_rowid;
+        walk.index = table->without_rowid ? &table->key : NULL;
+    }
+    return walk;
+}
+
+static Walk walk_of_index(Reader *reader, int table, int number) {
+    Walk walk = {.reader = reader, .is_index = true, .leaf_depth = -1};
+    if (reader != NULL) {
+        walk.index = &reader->request.tables[table].indexes[number];
+        walk.root = walk.index->root;
+    }
+    return walk;
+}
+
+/* Prove the rows of a table of the request. */
+bool prove_table(Reader *reader, int number) {
+    if (!prove_tree(walk_of_table(reader, number), walk_of_table(reader->second, number))) {
+        return false;
+    }
+    end_statement(&reader->request.tables[number].statement);
+    end_digest(reader, &reader->request.tables[number]);
+    add_rows_of_second(reader, number);
+    return true;
 }
 
 /* Prove an index. Its table was proved before. */
-bool prove_index(Reader *reader, Table *table, Index *index) {
-    Walk walk = {.reader = reader, .index = index, .is_index = true, .leaf_depth = -1};
-    if (!prove_subtree(&walk, index->root, 0, 0)) {
+bool prove_index(Reader *reader, int table, int number) {
+    if (!prove_tree(walk_of_index(reader, table, number), walk_of_index(reader->second, table, number))) {
         return false;
     }
-    if (table->rows != index->of_entries.count) {
+    add_entries_of_second(reader, table, number);
+    const Index *index = &reader->request.tables[table].indexes[number];
+    if (reader->request.tables[table].rows != index->of_entries.count) {
         return add_reason(&reader->verdict.errors, "the index at page %u has another number of entries than its table has rows",
                           (unsigned)index->root);
     }
@@ -248,6 +350,9 @@ bool prove_index(Reader *reader, Table *table, Index *index) {
 
 /* Prove the pages of an index that only SQLite can compare with its table. */
 bool prove_opaque_index(Reader *reader, uint32_t root) {
-    Walk walk = {.reader = reader, .is_index = true, .leaf_depth = -1};
-    return prove_subtree(&walk, root, 0, 0);
+    const Walk walk = {.is_index = true, .root = root, .leaf_depth = -1};
+    Walk first = walk, second = walk;
+    first.reader = reader;
+    second.reader = reader->second;
+    return prove_tree(first, second);
 }

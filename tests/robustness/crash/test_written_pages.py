@@ -1,4 +1,4 @@
-"""Test that a run recovers from a fault after SQLite has written its first page.
+"""Test that a run recovers from a fault while it copies or has written pages.
 
 The page reader proves the target by pages that SQLite writes before COMMIT.
 """
@@ -44,27 +44,41 @@ CASE = CommandCase(prepare=_fill_target, spoil=read_every_size_by_pages)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, pool: Executor) -> tuple[list[Call], dict[str, Facts]]:
-    """Return the calls from the first written page on, and the states around the run."""
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, pool: Executor
+) -> tuple[dict[str, list[Call]], dict[str, Facts]]:
+    """Return the calls that copy pages, those after the first written page, and the states."""
     with pytest.MonkeyPatch.context() as patch:
         need_page_reader(patch)
     workspace = CASE.begin(tmp_path_factory.mktemp("undisturbed"))
     before = facts(workspace.root)
     calls = pool.submit(calls_of, workspace, CASE.verb, CASE.spoil).result()
     first = next(i for i, call in enumerate(calls) if call.name == "pwrite64" and call.paths == ("workspace.db",))
-    numbered = [call for call in calls[first:] if call.name != "openat"]  # whose numbers differ with other processes
+    copying = [call for call in calls[:first] if any(path.endswith(".db.part") for path in call.paths)]
+    numbered = {
+        kind: [call for call in some if call.name != "openat"]  # whose numbers differ with other processes
+        for kind, some in (("copying", copying), ("written", calls[first:]))
+    }
     return numbered, {"migrate": facts(workspace.root), "rollback": before}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("number", [4, pytest.param(40, marks=pytest.mark.long)])
-def test_run_with_written_pages_recovers(
-    tmp_path: Path, pool: Executor, undisturbed: tuple[list[Call], dict[str, Facts]], fault: str, number: int
+@pytest.mark.parametrize(
+    ("kind", "number"), [("copying", 2), ("written", 4), pytest.param("written", 40, marks=pytest.mark.long)]
+)
+def test_run_with_pages_recovers(
+    tmp_path: Path,
+    pool: Executor,
+    undisturbed: tuple[dict[str, list[Call]], dict[str, Facts]],
+    fault: str,
+    kind: str,
+    number: int,
 ) -> None:
     """The target has all rows of the run or none, whether the next command goes on or undoes."""
     if fault == "power cut" and (reason := why_no_power_cut()):
         pytest.skip(f"no power can be cut: {reason}")
-    calls, good = undisturbed
+    calls, good = undisturbed[0][kind], undisturbed[1]
+    assert len(calls) >= number
     step = max(1, len(calls) // number)
     chosen = calls[step // 2 :: step][:number]
     trials = [Trial(fault, call, WAYS[index % 2], journey=CASE) for index, call in enumerate(chosen)]
