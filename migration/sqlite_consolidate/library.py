@@ -96,7 +96,7 @@ class Result:
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """Return the evidence of each criterion, in the order of the stages."""
-        return self.record.criteria
+        return tuple(self.record.criteria)
 
     @property
     def failures(self) -> tuple[Evidence, ...]:

@@ -6,9 +6,11 @@ import tracemalloc
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.run.long_sequences import Remade
 from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.report.evidence import DatabaseRecord, TableContent
-from sqlite_consolidate.report.evidence_json import to_json
+from sqlite_consolidate.report.evidence_json import printable_record, to_json
+from sqlite_consolidate.row_differences import Disclosure
 from sqlite_consolidate.session import open_session
 from tests.support.reports import records
 
@@ -39,6 +41,17 @@ def test_memory_of_evidence_is_bounded_for_each_file() -> None:
 
     assert files[-1] in text
     assert peak < _FILES * _MOST_BYTES
+
+
+def test_entry_that_is_made_when_read_hides_secrets() -> None:
+    """A run learns some secrets after its first entries."""
+    entries = [records.passed("space", f"{number}.db", "s3cret") for number in range(3)]
+    record = replace(records.accepted(), criteria=Remade(lambda: entries, len(entries)))
+
+    shown = printable_record(record, Disclosure().hiding(["s3cret"]).of_text)
+
+    assert "s3cret" in to_json(printable_record(record))
+    assert "s3cret" not in to_json(shown)
 
 
 def test_record_of_ended_run_is_built_once(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import Evidence, StageRecord
 from sqlite_consolidate.engine.run.verdict import Verdict
 from sqlite_consolidate.findings import STAGE_ERROR, Finding
 from sqlite_consolidate.observation import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "STAGE_ERROR",
@@ -308,10 +311,10 @@ class Record:
     plan: dict[str, str]
     change: dict[str, str]
     workspace: str
-    sources: tuple[DatabaseRecord, ...] = ()
+    sources: Sequence[DatabaseRecord] = ()
     target: DatabaseRecord | None = None
     stages: tuple[StageRecord, ...] = ()
-    criteria: tuple[Evidence, ...] = ()
+    criteria: Sequence[Evidence] = ()
     findings: tuple[Finding, ...] = ()
     backup_set: str = ""
     archive: dict[str, str] = field(default_factory=dict)
@@ -323,8 +326,8 @@ class Record:
     attempts: tuple[Attempt, ...] = ()
     diff: str = ""
     sql: tuple[str, ...] = ()
-    moves: tuple[MoveRecord, ...] = ()
-    planned: tuple[MoveRecord, ...] = ()
+    moves: Sequence[MoveRecord] = ()
+    planned: Sequence[MoveRecord] = ()
     differences: tuple[SchemaDifference, ...] = ()
     smoke: tuple[SmokeRecord, ...] = ()
     key_maps: tuple[KeyMapRecord, ...] = ()
@@ -347,6 +350,6 @@ class Record:
         return tuple(dict.fromkeys(unexamined))
 
     @property
-    def flow(self) -> tuple[MoveRecord, ...]:
+    def flow(self) -> Sequence[MoveRecord]:
         """Return the tables that were copied, or those that are planned if none was."""
         return self.moves or self.planned

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.run.long_sequences import Remade
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import Evidence, StageRecord
 from sqlite_consolidate.engine.run.stages import stages_of
@@ -194,6 +195,8 @@ def _printable_fields(value: Any, shown: Callable[[str], str]) -> Any:
     """
     if isinstance(value, str):
         return value if isinstance(value, StrEnum) else printable(shown(value))
+    if isinstance(value, Remade):
+        return value.each(partial(_printable_fields, shown=shown))
     if isinstance(value, (tuple, list)):
         items = [_printable_fields(item, shown) for item in value]
         return value if all(map(is_, items, value)) else type(value)(items)

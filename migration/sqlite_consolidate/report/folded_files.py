@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.plan.patterns import MOST_LISTED, backup_names
@@ -132,13 +133,17 @@ class FilesOfPatterns:
         return self._by_place[entry, position]
 
 
-def fold_entries(items: Iterable[Item], files: FilesOfPatterns) -> list[Item]:
-    """Return entries of criteria, with one for all files of a pattern where possible."""
-    return _fold(_generic_entries(items, files), files)
+def fold_entries(items: Iterable[Item], files: FilesOfPatterns) -> Iterator[Item]:
+    """Yield entries of criteria, with one for all files of a pattern where possible.
+
+    Those of one criterion follow each other, and only they are kept at a time.
+    """
+    for _, entries in groupby(_generic_entries(items, files), key=lambda entry: entry[0]["id"]):
+        yield from _fold(entries, files)
 
 
-def fold_moves(items: Iterable[Item], files: FilesOfPatterns) -> list[Item]:
-    """Return moves or key maps, with one for all files of a pattern and each table."""
+def fold_moves(items: Iterable[Item], files: FilesOfPatterns) -> Iterator[Item]:
+    """Yield moves or key maps, with one for all files of a pattern and each table."""
     placed = ((item, files.of_label(item["source"])) for item in items)
     return _fold(((item | {"source": file.entry} if file else item, file) for item, file in placed), files)
 
@@ -147,22 +152,21 @@ def fold_document(document: Item, files: FilesOfPatterns | None = None) -> Item:
     """Return a document of evidence with the files of patterns summed up.
 
     Args:
-        document: The document. Its lists may be iterators, which are read once. Its sources then are an iterator again.
+        document: The document. Its lists may be iterators, which are read once. They then are iterators again.
         files: The files of its sources. None if the sources are a list.
     """
     files = files or _files_of(document)
-    folded: Item = {}
-    if files.are_many:
-        folded = {
-            name: (fold_entries if name == "criteria" else fold_moves)(document[name], files)
-            for name in _LISTS
-            if name in document
-        }
-    sources = document["sources"]
-    if files.are_many:
-        short = (_with_live_contents(source, files) for source in sources)
-        folded["sources"] = short if isinstance(sources, Iterator) else list(short)
-    return document | folded
+    if not files.are_many:
+        return document
+    folded = {
+        name: (fold_entries if name == "criteria" else fold_moves)(document[name], files)
+        for name in _LISTS
+        if name in document
+    }
+    folded["sources"] = (_with_live_contents(source, files) for source in document["sources"])
+    return document | {
+        name: items if isinstance(document[name], Iterator) else list(items) for name, items in folded.items()
+    }
 
 
 def unfold_document(document: Item) -> Item:
@@ -221,7 +225,7 @@ def _generic_entries(items: Iterable[Item], files: FilesOfPatterns) -> Iterator[
         yield (generic, file) if generic is not None else (item, None)
 
 
-def _fold(items: Iterable[tuple[Item, _File | None]], files: FilesOfPatterns) -> list[Item]:
+def _fold(items: Iterable[tuple[Item, _File | None]], files: FilesOfPatterns) -> Iterator[Item]:
     groups: dict[object, _Group] = {}
     for number, (item, file) in enumerate(items):
         key: object = number
@@ -232,7 +236,7 @@ def _fold(items: Iterable[tuple[Item, _File | None]], files: FilesOfPatterns) ->
             group.add(item, file)
         else:
             groups[key] = _Group(item, file)
-    return [folded for group in groups.values() for folded in group.fold(files)]
+    return (folded for group in groups.values() for folded in group.fold(files))
 
 
 class _Group:

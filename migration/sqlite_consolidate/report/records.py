@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.apps.smoke_observations import command_text
 from sqlite_consolidate.engine.checks.renumbering.key_texts import key_column
 from sqlite_consolidate.engine.merge.declaration_differences import declaration_differences
 from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.run.long_sequences import remade
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.results import RunResults
 from sqlite_consolidate.engine.run.verdict import headline, next_verb, verdict
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
+    from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
@@ -232,28 +234,30 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
     if run.has_preflight:
         fields |= _fields_of_preflight(run)
     if run.transaction is not None:
-        fields["moves"] = tuple(
-            MoveRecord(
-                source=table.mapping.source.name,
-                subject=table.mapping.subject,
-                table=table.mapping.table_map.name,
-                into=table.mapping.into.name,
-                rows=table.rows,
-                arrived=table.inserted,
-                skipped=table.skipped,
-                replaced=table.replaced,
-                method=table.method,
-                identical=table.identical,
-                rowids="kept" if table.mapping.compares_rowids_of_keys else "",
-                constants=table.mapping.stated_constants,
-                left=table.left.rows,
-                unfollowed=table.left.unfollowed,
-            )
-            for table in run.transaction.copied_tables
-        )
+        copied = run.transaction.copied_tables
+        fields["moves"] = remade(lambda: map(_move_record, copied), len(copied))
         fields["derived"] = tuple(_derived_records(run.transaction))
         fields["sql"] = tuple(run.transaction.sql)
     return fields
+
+
+def _move_record(table: CopiedTable) -> MoveRecord:
+    return MoveRecord(
+        source=table.mapping.source.name,
+        subject=table.mapping.subject,
+        table=table.mapping.table_map.name,
+        into=table.mapping.into.name,
+        rows=table.rows,
+        arrived=table.inserted,
+        skipped=table.skipped,
+        replaced=table.replaced,
+        method=table.method,
+        identical=table.identical,
+        rowids="kept" if table.mapping.compares_rowids_of_keys else "",
+        constants=table.mapping.stated_constants,
+        left=table.left.rows,
+        unfollowed=table.left.unfollowed,
+    )
 
 
 def _derived_records(target: TargetTransaction) -> Iterator[DerivedRecord]:
@@ -265,15 +269,13 @@ def _derived_records(target: TargetTransaction) -> Iterator[DerivedRecord]:
 
 def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
     preflight = run.inspected
-    by_name = {source.name: source for source in run.plan.sources}
+    sources = [source for source in run.plan.sources if source.name in preflight.sources]
     target = _database_record(preflight.target, run) if preflight.target else None
     if run.final is not None:
         target = _with_final_reading(target or DatabaseRecord(name="target", file=run.plan.target), run.final)
     return {
-        "sources": tuple(
-            _database_record(preflight.sources[source.name], run, by_name[source.name])
-            for source in run.plan.sources
-            if source.name in preflight.sources
+        "sources": remade(
+            lambda: (_database_record(preflight.sources[source.name], run, source) for source in sources), len(sources)
         ),
         "target": target,
         "planned": () if run.transaction and run.transaction.copied_tables else tuple(_planned(preflight)),

@@ -171,17 +171,19 @@ class StageLines:
         from sqlite_consolidate.report.formatting import duration
 
         criteria = self._log.criteria[self._stage]
-        entries = [entry for id in criteria if id in self._log.results for entry in self._log.results[id].evidence]
-        held = sum(entry.holds for entry in entries)
+        results = [self._log.results[id] for id in criteria if id in self._log.results]
+        held = sum(entry.holds for result in results for entry in result.evidence)
+        number_of_entries = sum(len(result.evidence) for result in results)
         number, _, name = self._stage.partition("-")
         estimate = f"  (estimate {duration(record.estimate)})" if record.estimate else ""
         outcome, words = "not run", f": {record.reason}"
         if record.outcome != "not run":
             outcome = f"{'interrupted' if record.outcome == 'running' else record.outcome:<8}"
-            words = f"{held:>4} of {len(entries):>4} checks passed {record.seconds:8.2f} s{estimate}"
+            words = f"{held:>4} of {number_of_entries:>4} checks passed {record.seconds:8.2f} s{estimate}"
         self._terminal.write(f"  {number} {name:<12}")
         self._terminal.write(outcome, **_MARKUP.get(record.outcome, _NO_RESULT))
         self._terminal.line(words)
-        needs = next((entry.observed for entry in entries if entry.criterion == "space" and entry.holds), "")
+        space = self._log.results["space"].evidence if "space" in criteria and "space" in self._log.results else ()
+        needs = next((entry.observed for entry in space if entry.holds), "")
         if needs:
             self._terminal.line(f"     disk: {needs}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.report.formatting import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.report.evidence import MoveRecord, Record
 
@@ -99,7 +99,7 @@ def build_flow(record: Record, files: Mapping[str, int] = _NO_FILES) -> Flow | N
     return Flow(height, tuple(left), tuple(right), bands, description)
 
 
-def _planned_streams(moves: tuple[MoveRecord, ...]) -> list[_Stream]:
+def _planned_streams(moves: Sequence[MoveRecord]) -> list[_Stream]:
     """Return the rows that are moved, with the smaller tables and sources summed up."""
     by_rows = sorted(moves, key=lambda move: -move.arriving)
     shown_tables = {move.into for move in by_rows[:_MOST_TABLES]}

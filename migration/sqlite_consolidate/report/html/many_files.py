@@ -93,8 +93,8 @@ def _contents(databases: list[dict[str, TableContent]]) -> dict[str, TableConten
 
 
 def _entries(entries: Iterable[Evidence], files: FilesOfPatterns) -> Iterator[Evidence]:
-    items = fold_entries(entries_to_json(entries), files)
-    for entry, item in zip(entries_from_json(items), items, strict=True):
+    for item in fold_entries(entries_to_json(entries), files):
+        [entry] = entries_from_json([item])
         if each := item.get("each"):
             positions = each.get("files", range(files.numbers[each["source"]]))
             first = files.at(each["source"], positions[0])
@@ -129,7 +129,7 @@ def _of_all(item: dict[str, Any], key: str, files: int) -> str:
 
 
 def _moves(moves: Iterable[MoveRecord], files: FilesOfPatterns, labels: dict[str, str]) -> tuple[MoveRecord, ...]:
-    items = fold_moves(moves_to_json(moves), files)
+    items = list(fold_moves(moves_to_json(moves), files))
     for item in items:
         if "each" in item:
             item["source"] = labels[item["source"]]

@@ -1,0 +1,107 @@
+"""Keep what a run notes of very many files outside of its memory.
+
+There are several entries about each file, and reports read them one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Sequence
+from functools import partial
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import IO
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+_MOST_KEPT = 200
+"""Items that stay in memory, and that are written to a file or read from it at a time."""
+
+
+class Remade(Sequence[T], Generic[T]):
+    """Make the items of a sequence again each time that they are read."""
+
+    def __init__(self, make: Callable[[], Iterable[T]], number: int) -> None:
+        self._make, self._number = make, number
+
+    def __iter__(self) -> Iterator[T]:
+        """Return the items in their order."""
+        return iter(self._make())
+
+    def __len__(self) -> int:
+        """Return the number of items without making them."""
+        return self._number
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        """Return items by their place, for which all are made."""
+        return tuple(self)[index]
+
+    def each(self, change: Callable[[T], U]) -> Remade[U]:
+        """Return a sequence of what a function makes of each item."""
+        return Remade(lambda: map(change, self), len(self))
+
+
+def remade(make: Callable[[], Iterable[T]], number: int) -> Sequence[T]:
+    """Return a sequence that makes its items each time, or keeps them if they are few.
+
+    Args:
+        make: Returns the items. They have to be the same each time.
+        number: Their number.
+    """
+    return tuple(make()) if number <= _MOST_KEPT else Remade(make, number)
+
+
+class Spool:
+    """Keep long sequences in one temporary file.
+
+    The file has no name, so that no other process can change it, and it is gone when this process ends.
+    """
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+
+    def __del__(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def keep(self, items: Sequence[T]) -> Sequence[T]:
+        """Return the same items, which are in the file if they are many.
+
+        They stay in memory if the file cannot be written.
+        """
+        if len(items) <= _MOST_KEPT:
+            return items
+        try:
+            starts = range(0, len(items), _MOST_KEPT)
+            places = [self._write(items[start : start + _MOST_KEPT]) for start in starts]
+        except OSError:
+            return items
+        return Remade(partial(self._read, places), len(items))
+
+    def _write(self, items: Sequence[T]) -> int:
+        """Append some items and return their place."""
+        if self._file is None:
+            self._file = TemporaryFile()  # noqa: SIM115 -- open as long as this object
+        place = self._file.seek(0, os.SEEK_END)
+        pickle.dump(items, self._file, pickle.HIGHEST_PROTOCOL)
+        self._file.flush()
+        return place
+
+    def _read(self, places: Iterable[int]) -> Iterator[T]:
+        """Yield the items at some places."""
+        if self._file is not None:
+            for place in places:
+                self._file.seek(place)
+                yield from pickle.load(self._file)  # noqa: S301 -- see the import
