@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqlite_consolidate.engine.code.suggest import ProposedReference
+from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
 from sqlite_consolidate.inventory.plan_writer import render_plan, write_plan
 from sqlite_consolidate.inventory.proposal import (
     LeftOut,

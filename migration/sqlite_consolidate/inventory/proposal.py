@@ -11,7 +11,7 @@ from sqlite_consolidate.text import join_first_names
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlite_consolidate.engine.code.suggest import ProposedReference
+    from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
     from sqlite_consolidate.inventory.smoke_tests import ProposedSmoke
 
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, distinguishing_name
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
-from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
+from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave
 from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.scanning.scanned_files import scan_scope
-from sqlite_consolidate.engine.code.suggest import propose_references
+from sqlite_consolidate.engine.code.suggestions.suggest import propose_references
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
 from tests.support.workspaces.real_project import PLAN, REFERENCES, REST, real_project, run_git
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from sqlite_consolidate.engine.code.suggest import ProposedReference
+    from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
     from tests.support.workspaces.whole_run import CompletedRun
 
 CODE = ("src", "config", "scripts", ".env")

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.code.scanning.old_names import (
 )
 from sqlite_consolidate.engine.code.scanning.scan import ScanResult, failed_observations, find_mentions, mentions_in
 from sqlite_consolidate.engine.code.source_files import LINE_END
-from sqlite_consolidate.engine.code.suggest import propose_in_file
+from sqlite_consolidate.engine.code.suggestions.suggest import propose_in_file
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.secret_masking import mask_secrets
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.code.rewrite import Rewrite
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
-    from sqlite_consolidate.engine.code.suggest import ProposedReference
+    from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
     from sqlite_consolidate.plan.parts.programs import Reference
 
 SCANNED = "scanned files"

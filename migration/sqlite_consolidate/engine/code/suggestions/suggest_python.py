@@ -9,11 +9,11 @@ from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.path_places import can_climb_from, can_resolve, may_be_a_path
 from sqlite_consolidate.engine.code.scanning.python_strings import find_naming_expressions, line_of_name
 from sqlite_consolidate.engine.code.scanning.python_values import ConstantValues
 from sqlite_consolidate.engine.code.scopes import child_nodes, nodes_of
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, line_starts
+from sqlite_consolidate.engine.code.suggestions.path_places import can_climb_from, can_resolve, may_be_a_path
 from sqlite_consolidate.engine.code.syntax import PythonCode, normalized_dump, parse_tree
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 from sqlite_consolidate.problem import ProblemError
@@ -21,9 +21,9 @@ from sqlite_consolidate.problem import ProblemError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlite_consolidate.engine.code.path_places import Parents
     from sqlite_consolidate.engine.code.scanning.old_names import OldNames
     from sqlite_consolidate.engine.code.source_files import CodeFile, Span
+    from sqlite_consolidate.engine.code.suggestions.path_places import Parents
 
 
 SIDECAR = re.compile(rf"({SIDECAR_PATTERN})\b")

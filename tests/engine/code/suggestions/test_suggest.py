@@ -8,7 +8,7 @@ import pytest
 
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
-from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
+from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.code.syntax import _expressions
 from sqlite_consolidate.plan.parts.programs import Exemption, Reference
 

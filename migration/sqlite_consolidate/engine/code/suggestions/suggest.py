@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.source_files import CodeFile, is_python, read_code_file
-from sqlite_consolidate.engine.code.suggest_python import python_changes, text_changes
+from sqlite_consolidate.engine.code.suggestions.suggest_python import python_changes, text_changes
 from sqlite_consolidate.plan.parts.programs import Reference
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
-    from sqlite_consolidate.engine.code.suggest_python import MentionChange
+    from sqlite_consolidate.engine.code.suggestions.suggest_python import MentionChange
     from sqlite_consolidate.problem import Problem
 
 
