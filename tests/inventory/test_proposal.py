@@ -13,6 +13,7 @@ from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement import refine
 from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refine_proposal
 from sqlite_consolidate.inventory.session import InventorySession, inventory_data
+from sqlite_consolidate.plan.loader import load
 from tests.support.missing.kinds import INDEXES, TABLES, VIRTUAL_TABLES, Kind
 from tests.support.workspaces.inventory_folder import objections_to, proposal_in, proposal_of
 from tests.support.workspaces.whole_run import execute
@@ -84,6 +85,22 @@ def test_open_place_of_the_code_is_an_objection(tmp_path: Path) -> None:
     assert [objection.split()[0] for objection in data["objections"]] == ["compose.yml:2:", "store.py:5:"]
     assert data["untried"] == ["1 reference", "1 smoke test"]
     assert "/srv/logs.db" in data["objections"][0]
+
+
+def test_reference_of_a_computed_name_is_a_comment(tmp_path: Path) -> None:
+    """The plan is valid without the comment signs."""
+    for name in ("main", "logs"):
+        execute(tmp_path / f"{name}.db", f"CREATE TABLE {name}(a); INSERT INTO {name} VALUES (1)")
+    (tmp_path / "store.py").write_text('A = "main.db"\n' * 3 + 'B = f"lo{n}.db"\n')
+
+    proposal = propose_plan(take_inventory(tmp_path, lambda _words: None))
+
+    assert proposal is not None
+    before, mark, after = render_plan(proposal, "2026-11-28").partition("# [[reference]]\n")
+    file = tmp_path / "plan.toml"
+    file.write_text(f"{before}{mark[2:]}{after.replace('# ', '', 3)}", "utf-8")
+    [reference] = load(file).references
+    assert (reference.file, reference.find, reference.replace) == ("store.py", 'f"lo{n}.db"', '"main.db"')
 
 
 def test_code_of_the_target_alone_gets_a_smoke_test(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.source_files import CodeFile, is_python, read_code_file
+from sqlite_consolidate.engine.code.suggestions.computed_names import computed_changes
 from sqlite_consolidate.engine.code.suggestions.suggest_python import python_changes, text_changes
 from sqlite_consolidate.plan.parts.programs import Reference
 
@@ -32,8 +33,8 @@ class ProposedReference:
     Attributes:
         file: Path relative to the workspace.
         line: From 1.
-        find: As in a ``[[reference]]``. If the mention is not understood, the text of its line.
-        replace: As in a ``[[reference]]``; empty if the mention is not understood.
+        find: As in a ``[[reference]]``. If there is none to replace, the text of the line.
+        replace: As in a ``[[reference]]``. It is a suggestion if the mention is not understood, and empty without one.
         import_: As ``import`` in a ``[[reference]]``; empty if it needs none.
         understood: Whether a plan with this reference passes its own check.
         reason: Why the replacement is correct. Without a replacement, why there is none and what the operator can do.
@@ -114,10 +115,12 @@ def propose_in_file(
     if not isinstance(code, CodeFile):
         return [_by_hand(mention, code.what) for mention in mentions]
     changes = (python_changes if is_python(file) else text_changes)(code, scope.names, posixpath.normpath(scope.target))
+    computed = computed_changes(code, scope.names, posixpath.normpath(scope.target)) if is_python(file) else []
     proposals = []
     for mention in mentions:
         if mention.pattern:
-            proposals.append(_by_hand(mention, f"it computes a name, {mention.pattern}, that can be an old one."))
+            alike = [each for each in computed if (each.line, each.name) == (mention.line, mention.pattern)]
+            proposals.append(_suggested(mention, alike))
             continue
         line_changes = [change for change in changes if (change.line, change.name) == (mention.line, mention.database)]
         proposals += [_proposed(mention, change) for change in line_changes] or [
@@ -142,6 +145,20 @@ def _proposed(mention: Mention, change: MentionChange) -> ProposedReference:
         database=mention.database,
         places=change.places,
     )
+
+
+def _suggested(mention: Mention, changes: Sequence[MentionChange]) -> ProposedReference:
+    """Return a place that computes a name, with the change that only a person can approve."""
+    fact = f"it computes a name, {mention.pattern}, that can be an old one."
+    if len(changes) != 1:
+        return _by_hand(mention, fact)
+    [change] = changes
+    hint = (
+        "If it opens no other file, use the [[reference]] that the plan has as a comment, and let the queries choose "
+        "the rows of one file. Otherwise change the code, or exempt the place."
+    )
+    by_hand = _by_hand(mention, fact)
+    return replace(by_hand, find=change.find, replace=change.replace, places=change.places, reason=f"{fact} {hint}")
 
 
 def _by_hand(mention: Mention, reason: str) -> ProposedReference:

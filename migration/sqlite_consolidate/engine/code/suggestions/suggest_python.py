@@ -246,7 +246,7 @@ def _change(
     if not may_be_a_path(node, parents):
         return _Options(mention._replace(reason="the code takes only a name there, and no path."))
     path = _whole_path(node, parents)
-    exchange = _replace_text(node, mention.name, parents, place) if path is node else _replace_joined_path(path, place)
+    exchange = replace_text(node, mention.name, parents, place) if path is node else replace_joined_path(path, place)
     if exchange and ".resolve()" in exchange.new and not can_resolve(source.text, path):
         exchange = None
     if exchange is None:
@@ -254,14 +254,14 @@ def _change(
         return _Options(mention._replace(reason=reason))
     together = None
     for find, new in _enclosing_expressions(exchange, parents):
-        change = _replaced(mention._replace(find=find, replace=new, reason=exchange.reason), source)
+        change = change_as_written(mention._replace(find=find, replace=new, reason=exchange.reason), source)
         if change.places == 1:
             return _Options(change, together)
         together = together or (change if change.find else None)
     return _Options(mention._replace(reason="the same expression occurs in several places."), together)
 
 
-def _replaced(change: MentionChange, source: PythonCode) -> MentionChange:
+def change_as_written(change: MentionChange, source: PythonCode) -> MentionChange:
     """Return a change as it is to be written, with the number of its places."""
     spans = source.spans(change.find)
     if not spans:
@@ -292,7 +292,7 @@ def _whole_path(node: ast.expr, parents: Parents) -> ast.expr:
     return node
 
 
-def _replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | None:
+def replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | None:
     """Return the replacement of a path that is joined from a folder and constant parts."""
     base, parts = _split(node)
     folder = place.base_folder("/".join(parts)) if parts else None
@@ -335,7 +335,7 @@ def _split(node: ast.expr) -> tuple[ast.expr | None, list[str]]:
     return None, []
 
 
-def _replace_text(node: ast.expr, name: str, parents: Parents, place: DatabasePaths) -> _Exchange | None:
+def replace_text(node: ast.expr, name: str, parents: Parents, place: DatabasePaths) -> _Exchange | None:
     """Return the replacement of a string that is a path or a URL."""
     node = around if isinstance(around := parents[node], ast.JoinedStr) else node
     if not isinstance(node, ast.Constant | ast.JoinedStr):
