@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.backup.copy_contents import (
     KeptReadings,
     contents_of_copy,
     contents_of_dump,
+    is_settled,
     read_contents_using_backup,
 )
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
@@ -279,23 +280,38 @@ def read_twice(path: Path) -> list[Path]:
 
 def test_large_file_is_read_once_while_it_is_unchanged(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small file is always read."""
-    monkeypatch.setattr(copy_contents, "_LONGEST_TICK_NS", -1)
+    monkeypatch.setattr(copy_contents, "is_settled", lambda _changed, _now: True)
     small = large.with_name("small")
     small.write_bytes(bytes(1_000_000))
 
     assert (read_twice(large), read_twice(small)) == ([large], [small, small])
 
 
+@pytest.mark.parametrize(
+    ("changed", "elapsed", "expected"),
+    [
+        (7_000_000_001, 20_000_000, False),
+        (7_000_000_001, 20_000_001, True),
+        (7_000_000_000, 20_000_001, False),
+        (7_000_000_000, 2_500_000_001, True),
+    ],
+    ids=["in a tick", "after it", "in a coarse tick", "after a coarse tick"],
+)
+def test_change_is_settled_after_the_longest_tick(changed: int, elapsed: int, expected: bool) -> None:
+    """A time in whole milliseconds may be one in whole seconds."""
+    assert is_settled(changed, changed + elapsed) == expected
+
+
 def test_file_is_read_again_after_a_new_change(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change in the same tick of the clock would have the same time."""
-    monkeypatch.setattr(copy_contents, "_LONGEST_TICK_NS", 10**18)
+    monkeypatch.setattr(copy_contents, "is_settled", lambda _changed, _now: False)
 
     assert read_twice(large) == [large, large]
 
 
 def test_changed_file_is_read_again_despite_its_times(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process may give it the time of modification that it had."""
-    monkeypatch.setattr(copy_contents, "_LONGEST_TICK_NS", -1)
+    monkeypatch.setattr(copy_contents, "is_settled", lambda _changed, _now: True)
     kept, before = KeptReadings[bytes](), large.stat()
     first = kept.read(large, lambda path: path.read_bytes())
     while large.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of files has ticks

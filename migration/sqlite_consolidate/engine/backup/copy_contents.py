@@ -41,6 +41,8 @@ _T = TypeVar("_T")
 _SMALL = 1_000_000  # bytes up to which a file is always read
 _LONGEST_TICK_NS = 20_000_000
 """Nanoseconds that are longer than the ticks in which the kernel counts the times of files."""
+_LONGEST_COARSE_TICK_NS = 2_500_000_000
+"""The same for file systems that count seconds, as ext3 and HFS+ do, or two seconds, as FAT does."""
 
 
 class KeptReadings(Generic[_T]):
@@ -67,11 +69,22 @@ class KeptReadings(Generic[_T]):
         state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if path in self._kept and self._kept[path][0] == state:
             return self._kept[path][1]
-        is_settled = time.time_ns() - status.st_ctime_ns > _LONGEST_TICK_NS
+        is_kept = is_settled(status.st_ctime_ns, time.time_ns())
         value = reader(path)
-        if is_settled and status.st_size > _SMALL:
+        if is_kept and status.st_size > _SMALL:
             self._kept[path] = state, value
         return value
+
+
+def is_settled(changed: int, now: int) -> bool:
+    """Return whether a later change of a file gets another time than its last one.
+
+    Args:
+        changed: Nanoseconds of the last change of its status.
+        now: Nanoseconds of this moment.
+    """
+    is_coarse = changed % 1_000_000 == 0
+    return now - changed > (_LONGEST_COARSE_TICK_NS if is_coarse else _LONGEST_TICK_NS)
 
 
 def contents_of_copy(
