@@ -131,7 +131,7 @@ def _reference(find: str, replace: str = "new()", import_: str = "", file: str =
             ),
         ),
         (
-            b"try:\n    x\nexcept (OSError) :\n    y\n",
+            b"try:\n    f'{x}'\nexcept (OSError) :\n    y\n",
             [_reference("x")],
             (
                 "code.py: it has blanks that libcst loses: places in it cannot be told exactly. Change this file"
@@ -139,7 +139,7 @@ def _reference(find: str, replace: str = "new()", import_: str = "", file: str =
             ),
         ),
         (
-            b"x = y" + b" + 1" * 600,
+            b"x = y" + b" + 1" * 1500,
             [_reference("y")],
             (
                 "code.py: it is nested too deeply to be read. Change this file by hand, and take it out of the"

@@ -267,8 +267,14 @@ def test_found_more_than_once_names_the_lines(tmp_path: Path) -> None:
             "iso-8859-1",
         ),
         ("x = 0", [reference(find="x")], "not-found", "code.py", REPLACE),
-        ("try:\n    x\nexcept (OSError) :\n    y\n", [reference(find="x")], "code-unparsable", "code.py", "libcst"),
-        ("x = y" + " + 1" * 600, [reference(find="y")], "code-unparsable", "code.py", "nested"),
+        (
+            "try:\n    f'{x}'\nexcept (OSError) :\n    y\n",
+            [reference(find="x")],
+            "code-unparsable",
+            "code.py",
+            "libcst",
+        ),
+        ("x = y" + " + 1" * 1500, [reference(find="y")], "code-unparsable", "code.py", "nested"),
     ],
 )
 def test_invalid_entry_is_a_problem_with_its_place(

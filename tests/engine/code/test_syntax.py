@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sqlite_consolidate.engine.code import syntax
 from sqlite_consolidate.engine.code.insertions import add_definitions, add_import
 from sqlite_consolidate.engine.code.syntax import PythonCode
 from sqlite_consolidate.problem import ProblemError
@@ -58,6 +59,29 @@ def test_place_is_found_in_its_statement(text: str, find: str, place: str) -> No
     (span,) = PythonCode(text).spans(find)
 
     assert text[span.start : span.end] == place
+
+
+@pytest.mark.parametrize(
+    ("text", "find"),
+    [
+        ("x = ((a).b).c + (a.b)\n", "a.b"),
+        ("y = a[(b)](c)\nz = (a)[b]\n", "a[b]"),
+        ("x = '\u00fc' + f(\n  '\u00e9' )  # \u00fc\ny = '\u00fc'; z = f('\u00e9')\n", "f('\u00e9')"),
+        ("x = ('a'\n  'b') + 'ab'\n", "'ab'"),
+        ("x = 1 + (a) + b + c\ny = (a + b) + c\n", "a + b + c"),
+        ("match x:\n    case a.b:\n        print(a.b)\n", "a.b"),
+        ("del a.b; a.b = a.b; a.b += a.b\n", "a.b"),
+        ("x = f'{a}' + a\ny = a\n", "a"),
+        ("x = f'a{1:a}' 'a' + 'a'\n", "'a'"),
+        ("@d(a)\nclass A(a, k=a):\n\tx: a = a\n\f\ndef f(a=a): ...\n", "a"),
+    ],
+)
+def test_place_by_python_is_that_by_libcst(text: str, find: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libcst, which takes longer, is a second reader of the same places."""
+    by_python = PythonCode(text).spans(find)
+    monkeypatch.setattr(syntax, "_EXACTLY_PLACED", ())
+
+    assert by_python == PythonCode(text).spans(find) != []
 
 
 @pytest.mark.parametrize(
@@ -179,3 +203,14 @@ def test_insert_that_does_not_fit_is_refused(text: str, code: str, id: str, subj
     assert (problem.id, problem.subject) == (id, subject)
     assert named in problem.what
     assert problem.hint
+
+
+def test_replacement_in_too_deep_code_is_refused() -> None:
+    """The place is found, and the syntax trees before and after cannot be compared."""
+    text = "x = y" + " + 1" * 1500
+    (place,) = PythonCode(text).spans("y")
+
+    with pytest.raises(ProblemError) as raised:
+        PythonCode(text).replace_span(text, place, "z")
+
+    assert raised.value.ids == ("code-unparsable",)

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from sqlite_consolidate.engine.code.quotes import respelled
-from sqlite_consolidate.engine.code.scopes import nodes_of
+from sqlite_consolidate.engine.code.scopes import nodes_of, span_of
 from sqlite_consolidate.engine.code.source_files import Span, find_line, line_starts
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     import libcst
 
 _BY_HAND = "Change this file by hand, and take it out of the plan."
+_TOO_DEEP = "it is nested too deeply to be read."
 _MARK = "_sqlite_consolidate_place_{}_"
+# Expressions that Python's tree places from their first letter to their last, without parentheses around them.
+_EXACTLY_PLACED = (ast.Attribute, ast.BinOp, ast.Call, ast.Constant, ast.Name, ast.Subscript)
 
 
 def code_problem(id: str, fact: str, hint: str, file: str = "", line: int = 0) -> ProblemError:
@@ -40,7 +43,7 @@ def code_problem(id: str, fact: str, hint: str, file: str = "", line: int = 0) -
 
 
 def is_unparsable(problem: Problem) -> bool:
-    """Return whether libcst cannot read a statement, whatever is looked for in it."""
+    """Return whether a statement cannot be read, whatever is looked for in it."""
     return problem.id == "code-unparsable"
 
 
@@ -117,7 +120,7 @@ class PlainText:
 class PythonCode:
     """Find a place in Python source by its syntax.
 
-    libcst reads only the statements of the module that may have a place, because it takes its time.
+    Python's tree places most expressions. libcst, which takes its time, reads only statements with another place.
 
     Raises:
         ProblemError: When it is made from a text that is not valid Python.
@@ -139,7 +142,7 @@ class PythonCode:
             Span(part.start + span.start, part.start + span.end)
             for part in self._parts
             if part.may_have(wanted)
-            for span in _places(part, wanted, self.file)
+            for span in _evaluated(part.source, _places(part, wanted, self.text, self.file))
         ]
 
     def replace_span(self, text: str, span: Span, code: str) -> str:
@@ -153,34 +156,31 @@ class PythonCode:
         """
         try:
             return _placed(text, span, code.strip())
+        except RecursionError:
+            raise _unparsable(_TOO_DEEP) from None
         except SyntaxError as error:
             for spelling in respelled(code.strip()):
                 with contextlib.suppress(SyntaxError):
                     return _placed(text, span, spelling)
             line = find_line(text, span.start)
             fact = f"the replacement cannot stand here ({error.msg}): {code.strip()}"
-            raise code_problem(
-                "bad-replace",
-                fact,
-                "Write `replace` without a comment or backslash.",
-                self.file,
-                line,
-            ) from None
+            hint = "Write `replace` without a comment or backslash."
+            raise code_problem("bad-replace", fact, hint, self.file, line) from None
 
 
 class _Wanted(NamedTuple):
     """Hold an expression that is looked for.
 
     Attributes:
+        find: The expression as the plan has it.
         dump: Its normalized dump.
         names: Names and attributes in it.
-        kinds: Kinds of nodes of libcst that can mean the same.
     """
 
+    find: str
     body: ast.expr
     dump: str
     names: frozenset[str]
-    kinds: tuple[type[libcst.CSTNode], ...]
 
     @classmethod
     @lru_cache(maxsize=64)  # rewriting a file and checking it look for the same expressions
@@ -194,7 +194,7 @@ class _Wanted(NamedTuple):
         nodes = list(ast.walk(body))
         names = {node.id for node in nodes if isinstance(node, ast.Name)}
         names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-        return cls(body, normalized_dump(body), frozenset(names), _kinds(find.strip()))
+        return cls(find.strip(), body, normalized_dump(body), frozenset(names))
 
 
 @dataclass(frozen=True)
@@ -223,10 +223,19 @@ class _Part:
         if isinstance(wanted.body, ast.BoolOp):
             return True
         try:
-            alike = (node for node in self._nodes if type(node) is type(wanted.body))
-            return any(normalized_dump(node) == wanted.dump for node in alike)
+            return bool(self.nodes_like(wanted))
         except RecursionError:
             return True
+
+    def nodes_like(self, wanted: _Wanted) -> list[ast.expr]:
+        """Return the nodes of Python's tree that mean the same as the wanted expression."""
+        alike = [node for node in self._nodes if isinstance(node, ast.expr) and type(node) is type(wanted.body)]
+        return [node for node in alike if normalized_dump(node) == wanted.dump]
+
+    @cached_property
+    def in_f_strings(self) -> frozenset[ast.AST]:
+        """Return the nodes of f-strings."""
+        return frozenset(nodes_of(*(node for node in self._nodes if isinstance(node, ast.JoinedStr))))
 
     @cached_property
     def _nodes(self) -> list[ast.AST]:
@@ -263,10 +272,16 @@ def _parts(text: str, file: str) -> tuple[_Part, ...]:
     )
 
 
-def _places(part: _Part, wanted: _Wanted, file: str) -> list[Span]:
-    """Return every place of a part where Python evaluates an expression, in order."""
-    candidates = [span for span, node in _expressions(part.source, file, part.line) if isinstance(node, wanted.kinds)]
-    return _evaluated(part.source, [span for span in candidates if _means(part.source, span, wanted.dump)])
+def _places(part: _Part, wanted: _Wanted, module: str, file: str) -> list[Span]:
+    """Return every place of a part of a module where an expression stands, in order."""
+    with contextlib.suppress(RecursionError):
+        nodes = part.nodes_like(wanted) if isinstance(wanted.body, _EXACTLY_PLACED) else []
+        if nodes and part.in_f_strings.isdisjoint(nodes):  # because Python 3.11 places these wrongly
+            spans = sorted(span_of(module, node) for node in nodes)
+            return [Span(span.start - part.start, span.end - part.start) for span in spans]
+    kinds = _kinds(wanted.find)
+    candidates = [span for span, node in _expressions(part.source, file, part.line) if isinstance(node, kinds)]
+    return [span for span in candidates if _means(part.source, span, wanted.dump)]
 
 
 def _means(text: str, span: Span, wanted: str) -> bool:
@@ -326,7 +341,7 @@ def _expressions(text: str, file: str, line: int) -> list[tuple[Span, libcst.CST
         wrapper = MetadataWrapper(_module(text, file, line), unsafe_skip_copy=True)
         places = wrapper.resolve(ByteSpanPositionProvider)
     except RecursionError:
-        raise _unparsable("it is nested too deeply to be read.") from None
+        raise _unparsable(_TOO_DEEP) from None
     joined = [node for node in places if isinstance(node, cst.ConcatenatedString)]
     halves = {half for node in joined for half in (node.left, node.right)}
     characters = _character_offsets(text)
@@ -356,8 +371,9 @@ def _module(text: str, file: str, line: int) -> libcst.Module:
     return module
 
 
+@lru_cache(maxsize=64)
 def _kinds(find: str) -> tuple[type[libcst.CSTNode], ...]:
-    """Return the kinds of nodes that can mean the same as the expression."""
+    """Return the kinds of libcst's nodes that can mean the same as the expression."""
     import libcst as cst
 
     strings = (cst.SimpleString, cst.ConcatenatedString, cst.FormattedString)
