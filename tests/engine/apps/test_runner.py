@@ -158,6 +158,12 @@ def test_the_deadline_ends_the_test_and_its_children(tmp_path: Path, monkeypatch
     assert is_free(tmp_path / "lock")
 
 
+def test_program_is_waited_for_without_a_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux before 5.3 has no descriptors of processes."""
+    monkeypatch.setattr(os, "pidfd_open", lambda pid: os.open(tmp_path / f"{pid}", os.O_RDONLY), raising=False)
+    assert run_smoke(smoke(python="raise SystemExit(3)"), root=tmp_path, live_root=tmp_path).exit == 3
+
+
 def test_a_child_left_behind_is_ended(tmp_path: Path) -> None:
     """A background process of an application that has ended cannot write later."""
     child = f"{HOLD}; import os; os.close(1); signal.pause()"

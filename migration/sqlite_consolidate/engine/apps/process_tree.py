@@ -109,6 +109,8 @@ class ProcessTree:
                 if time.monotonic() >= deadline:
                     break
                 time.sleep(0.01)
+            else:
+                break  # none runs any more
         if leader is None:  # no Popen collects the status of the program
             psutil.wait_procs(ended, timeout=_GRACE_SECONDS)
 
