@@ -94,6 +94,25 @@ def test_missing_git_or_repository_gives_no_finding(tmp_path: Path, monkeypatch:
     (tmp_path / "a.py").write_text("x = 1\n")
 
     outside = uncommitted_findings(tmp_path, ["a.py"])
+    commit(tmp_path)
+    (tmp_path / "a.py").write_text("x = 2\n")
     monkeypatch.setenv("PATH", "")
 
     assert (outside, uncommitted_findings(tmp_path, ["a.py"])) == ([], [])
+
+
+def test_git_is_not_started_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its start takes as long as a small stage of a run."""
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho started >> {tmp_path}/calls\nexit 1\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    (tmp_path / "repository" / ".git").mkdir(parents=True)
+    started = {}
+    for folder in ("repository", "bin"):
+        uncommitted_findings(tmp_path / folder, ["app.py"])
+        started[folder] = (tmp_path / "calls").exists()
+        (tmp_path / "calls").unlink(missing_ok=True)
+
+    assert started == {"repository": True, "bin": False}

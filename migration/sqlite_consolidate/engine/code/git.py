@@ -103,10 +103,13 @@ def _finding(file: str, state: str) -> Finding:
 
 
 def run_git(folder: Path, *args: str, asked: bytes = b"") -> subprocess.CompletedProcess[bytes] | None:
-    """Run a read-only git command in ``folder`` and return its result, or None without git.
+    """Run a read-only git command in ``folder`` and return its result.
 
-    Nothing is written, not even git's own index, and no program that the repository's configuration names is run.
+    The result is None without git or outside a repository. Nothing is written, not even git's own index, and no
+    program that the repository's configuration names is run.
     """
+    if _find_top(folder.resolve()) is None:
+        return None
     # A variable such as GIT_DIR, set where pytest runs inside a hook, would make git look at another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder), *args]
@@ -116,6 +119,11 @@ def run_git(folder: Path, *args: str, asked: bytes = b"") -> subprocess.Complete
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
+
+
+def _find_top(folder: Path) -> Path | None:
+    """Return the top folder of the repository that a real folder is in, or None."""
+    return next((top for top in (folder, *folder.parents) if os.path.lexists(top / ".git")), None)
 
 
 _NONE_IGNORED = 1  # git's exit code when it ignores none of the paths
@@ -155,7 +163,7 @@ class _Rules:
     """
 
     def __init__(self, root: Path) -> None:
-        self._top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+        self._top = _find_top(root) or root
         self._within = root.relative_to(self._top).as_posix()
         self._specs: dict[str, list[tuple[str, GitIgnoreSpec]]] = {}
         self._folders: dict[str, bool] = {"": False}
