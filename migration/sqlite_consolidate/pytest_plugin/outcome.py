@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         if error is not None:
             session.exitstatus = run_session.code or ExitCode.INTERNAL
             LossyStream(sys.stderr).write(printable(f"the report could not be written: {error}\n"))
+        gc.freeze()  # pytest looks twice for unreachable cycles at its end, of which a run leaves few
 
 
 def _log(item: pytest.Item) -> RunLog | None:
