@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import platform
 from contextlib import suppress
 from importlib.metadata import entry_points
 
@@ -27,6 +28,7 @@ _MODULES = (
     "sqlite_consolidate.engine.apps.runner",
     "sqlite_consolidate.engine.apps.database_watch",
     "sqlite_consolidate.plan.loader",
+    *("packaging.requirements", "email.parser"),  # pytest reads with them which plugins are installed
 )
 
 for _module in _MODULES:
@@ -35,4 +37,5 @@ for _plugin in entry_points(group="pytest11"):
     with suppress(Exception):  # if pytest needs a plugin that cannot be loaded, it reports that itself
         _plugin.load()
 compile_templates()
+platform.platform()  # starts a program, and keeps its answer
 gc.freeze()  # a garbage collection in a fork would copy the pages of all these objects

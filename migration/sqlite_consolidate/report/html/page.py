@@ -74,7 +74,7 @@ def compile_templates() -> None:
     environment = _template().environment
     for name in environment.list_templates(["j2"]):
         environment.get_template(name)
-    diff_lines("")
+    diff_lines("+++ code.py")
     sql_lines(("",))
 
 
