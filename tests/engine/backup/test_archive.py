@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -158,6 +159,40 @@ def test_file_under_old_name_or_sidecar_is_reported(consolidated_copy: Path, nam
     [failed] = [observation for observation in observations if not observation.holds]
     assert failed.subject == "logs/tasks.db"
     assert observed in failed.observed
+
+
+def test_archive_with_pages_of_its_backup_is_not_copied(
+    consolidated_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes are known, whatever its name is."""
+    root = consolidated_copy
+    sealed = manifest.read(root / SET)
+    assert sealed is not None
+    monkeypatch.delattr(shutil, "copyfile")
+
+    observations = archive.restorable_observations(root, sealed, root / SET, KeptReadings())
+
+    assert [observation.holds for observation in observations] == [True] * 2
+
+
+def test_archive_is_judged_without_the_files_beside_it(consolidated_copy: Path) -> None:
+    """A -wal would hide that a row is missing."""
+    root = consolidated_copy
+    sealed = manifest.read(root / SET)
+    assert sealed is not None
+    path = root / "logs" / ARCHIVED
+    with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("PRAGMA journal_mode=WAL").fetchone()
+        con.execute("PRAGMA wal_autocheckpoint=0")
+        con.execute("CREATE TABLE spare AS SELECT * FROM tasks WHERE id = 2")
+        con.execute("DELETE FROM tasks WHERE id = 2")
+        con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        con.execute("INSERT INTO tasks SELECT * FROM spare")
+        con.execute("DROP TABLE spare")
+
+        observations = archive.restorable_observations(root, sealed, root / SET, KeptReadings())
+
+    assert [observation.holds for observation in observations] == [False, True]
 
 
 def test_changed_broken_or_missing_archive_is_not_restorable(consolidated_copy: Path) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import move_all
-from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
+from sqlite_consolidate.engine.backup.copy_contents import recorded_contents
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
@@ -17,12 +17,12 @@ from sqlite_consolidate.observation import Observation, equal, not_required, wit
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.copy_contents import KeptReadings
     from sqlite_consolidate.engine.backup.ledger import Ledger
-    from sqlite_consolidate.engine.backup.manifest import Manifest
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
     from sqlite_consolidate.engine.content.contents import Contents
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
@@ -114,7 +114,7 @@ def restorable_observations(
 ) -> list[Observation]:
     """Observe that each archive can be restored.
 
-    A copy of the archive is opened under another name and must have the contents of the source.
+    It has the content of its source under any name, and without a file beside it.
 
     Args:
         root: The workspace.
@@ -128,11 +128,10 @@ def restorable_observations(
         for file, archived in manifest.archive.items():
             copy, archive = manifest.database(file), root / archived
             restored = folder / f"{len(observations)}.db"
-            reader = partial(read_contents_using_backup, copy=copy, folder=backup_set) if copy else read_contents
-            read_restored = partial(_restore_and_read, restored=restored, reader=partial(reader, limits=limits))
+            reader = partial(_read_alone, restored=restored, copy=copy, backup_set=backup_set, limits=limits)
             digest = "no such file"
             if archive.is_file():
-                digest = digest_or_reason(archive, partial(archives.read, reader=read_restored))
+                digest = digest_or_reason(archive, partial(archives.read, reader=reader))
             compared = equal(archived, copy.digest if copy else "in the manifest", digest)
             backup = backup_set / copy.copy if copy else backup_set
             observations.append(with_differences(compared, partial(compare_databases, backup, restored, limits)))
@@ -140,6 +139,17 @@ def restorable_observations(
     return observations or [not_required("archives", "there was no source to archive")]
 
 
-def _restore_and_read(archive: Path, restored: Path, reader: Callable[[Path], Contents]) -> Contents:
+def _read_alone(
+    archive: Path, restored: Path, copy: DatabaseCopy | None, backup_set: Path, limits: Limits | None
+) -> Contents:
+    """Return the contents of an archive without a file beside it.
+
+    They are those of its backup if it has the same pages. Otherwise a copy of the archive is read.
+    """
+    is_alone = not any(os.path.lexists(sidecar_path(archive, suffix)) for suffix in SIDECARS)
+    if copy and is_alone:
+        contents = recorded_contents(archive, copy, backup_set, limits)
+        if contents:
+            return contents
     shutil.copyfile(archive, restored)
-    return reader(restored)
+    return read_contents(restored, limits)

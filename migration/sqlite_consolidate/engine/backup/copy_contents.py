@@ -106,7 +106,7 @@ def contents_of_copy(
     path = folder / copy.copy
     digests = digests or KeptReadings()
     is_unchanged = path.is_file() and digests.read(path, digest_file) == copy.sha256
-    return _recorded_contents(copy) if is_unchanged else read_contents(path, limits)
+    return Contents(copy.digest, copy.tables) if is_unchanged else read_contents(path, limits)
 
 
 def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
@@ -116,7 +116,7 @@ def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = N
     """
     path = folder / copy.dump
     is_unchanged = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
-    return _recorded_contents(copy) if is_unchanged else load_contents(path, limits)
+    return Contents(copy.digest, copy.tables) if is_unchanged else load_contents(path, limits)
 
 
 def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
@@ -134,12 +134,20 @@ def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, lim
     Raises:
         sqlite3.Error: The database is missing or is not a database.
     """
+    return recorded_contents(path, copy, folder, limits) or read_contents(path, limits)
+
+
+def recorded_contents(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents | None:
+    """Return the recorded contents of a backup if a database has all its pages, or None.
+
+    None as well if the recorded digests contradict each other, because the manifest was edited then.
+    """
     both_exist = path.is_file() and (folder / copy.copy).is_file()
     if both_exist and not has_wal_frames(path) and digest_pages_of_copy(path, folder / copy.copy) == copy.sha256:
         with open_for_inspection(path, limits) as con:
             if _digest_by_tables(con, copy) == copy.digest:
-                return _recorded_contents(copy)
-    return read_contents(path, limits)
+                return Contents(copy.digest, copy.tables)
+    return None
 
 
 def contradicts_itself(copy: DatabaseCopy, folder: Path) -> bool:
@@ -157,10 +165,6 @@ def contradicts_itself(copy: DatabaseCopy, folder: Path) -> bool:
 def _digest_by_tables(con: sqlite3.Connection, copy: DatabaseCopy) -> str:
     """Return the content digest of a database by the recorded digests of its tables."""
     return digest_database(read_schema(con), copy.tables, read_autoincrement_marks(con))
-
-
-def _recorded_contents(copy: DatabaseCopy) -> Contents:
-    return Contents(copy.digest, copy.tables)
 
 
 def dump_differences(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> RowDifferences:

@@ -74,7 +74,7 @@ def archived(run: RunResults) -> list[Observation]:
 
 
 def archive_restorable(run: RunResults) -> list[Observation]:
-    """Observe that each archive, restored to a scratch folder, equals its source."""
+    """Observe that each archive equals its source under any name, without a file beside it."""
     return archive.restorable_observations(run.root, run.sealed, run.folder, run.archives, run.limits)
 
 

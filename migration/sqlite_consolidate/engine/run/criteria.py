@@ -247,7 +247,7 @@ _CRITERIA = (
     Criterion("archived", ARCHIVE, "Each old database has the name of its archive, and no file has its old name.",
               Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
     Criterion("archive-restorable", ARCHIVE,
-              "Each archive, restored to a scratch folder, has the content of its source.",
+              "Each archive has the content of its source under any name, and without a file beside it.",
               Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
     Criterion("no-late-writes", ARCHIVE, "No process wrote to a source between copy and archive.",
               Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
