@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from sqlite_consolidate.engine.sqlite.processes import find_holders, is_in_container, lock_owner
@@ -47,6 +48,27 @@ def test_file_that_is_not_open_has_no_holder(database: Path) -> None:
 
     assert holders.entries == ()
     assert holders.unseen >= 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder of descriptors is one of Linux")
+@pytest.mark.parametrize(("error", "unseen"), [(PermissionError, 1), (ProcessLookupError, 0)])
+def test_process_that_may_not_be_inspected_is_counted(
+    database: Path, monkeypatch: pytest.MonkeyPatch, error: type[OSError], unseen: int
+) -> None:
+    """One that has ended meanwhile is not."""
+    list_folder = os.listdir
+
+    def refuse(folder: str) -> list[str]:
+        if f"{folder}".endswith("/fd"):
+            raise error
+        return list_folder(folder)
+
+    with unrelated_process(READ, database) as pid:
+        monkeypatch.setattr(psutil, "process_iter", lambda: [psutil.Process(pid)])
+        monkeypatch.setattr(os, "listdir", refuse)
+        holders = find_holders([database])
+
+    assert (holders.entries, holders.unseen) == ((), unseen)
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])

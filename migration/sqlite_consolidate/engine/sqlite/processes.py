@@ -78,7 +78,7 @@ def find_holders(files: Sequence[Path]) -> Holders:
             entries += [Holder(process.pid, one_line(process.name()), file) for file in sorted(held)]
         except psutil.NoSuchProcess:  # ended meanwhile, or a zombie, which has no open files
             continue
-        except psutil.AccessDenied:
+        except (psutil.AccessDenied, PermissionError):
             unseen += 1
     return Holders(tuple(sorted(entries, key=lambda holder: (holder.pid, holder.file))), unseen)
 
@@ -156,9 +156,28 @@ def _identities(files: Sequence[Path]) -> Iterator[tuple[tuple[int, int], Path]]
 
 
 def _open_identities(process: psutil.Process) -> Iterator[tuple[int, int]]:
-    for file in process.open_files():
+    """Yield device and inode of the open files of a process.
+
+    Raises:
+        PermissionError: This user may not inspect the process.
+    """
+    for path in _descriptors(process.pid) if sys.platform == "linux" else (file.path for file in process.open_files()):
         try:
-            status = os.stat(file.path)  # noqa: PTH116 -- there may be very many, and a Path takes longer than the stat
-        except OSError:  # removed meanwhile, or a path of another container
+            status = os.stat(path)  # noqa: PTH116 -- there may be very many, and a Path takes longer than the stat
+        except PermissionError:
+            raise
+        except OSError:  # closed or removed meanwhile, or a path of another container
             continue
         yield status.st_dev, status.st_ino
+
+
+def _descriptors(pid: int) -> list[str]:
+    """Return the links by which Linux shows the open files of a process.
+
+    A call for each tells its file. psutil makes eight, and compares names.
+    """
+    folder = f"/proc/{pid}/fd"
+    try:
+        return [f"{folder}/{descriptor}" for descriptor in os.listdir(folder)]  # noqa: PTH208 -- as above
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
+        return []
