@@ -1,6 +1,8 @@
 /* Digest format 1, as engine/content/digest.py documents it. */
 #include "bytes.h"
 
+#include <stdlib.h>
+
 /* A message above this size does not wait for another one, so that memory has a limit. */
 enum { LARGE_MESSAGE = 4 << 20 };
 
@@ -94,33 +96,96 @@ static bool append_value(Reader *reader, Bytes *message, const Column *column, c
     return true;
 }
 
-bool add_row_to_digest(Reader *reader, Table *table, const Value *values, int64_t rowid) {
-    Bytes *message = &reader->messages[reader->message_count];
-    if (table->digest_count == 0) {
+/* Add the offset of a new key to an integer. Any other value but NULL is left to SQLite. */
+static bool shift(Reader *reader, const Column *column, const Digested *digested, Value *value) {
+    if (value->type == NULL_VALUE) {
         return true;
     }
-    message->length = 0;
-    append_byte(message, '(');
-    append_u32(message, (uint32_t)table->digest_count + table->counts_rowid);
-    if (table->counts_rowid) {
-        append_integer(message, rowid);
+    if (value->type != INTEGER_VALUE || column->affinity == 'E') {
+        return add_reason(&reader->verdict.unreadable, "a value with an offset is no integer");
     }
-    for (int i = 0; i < table->digest_count; i++) {
-        int column = table->digest_columns[i];
-        if (!append_value(reader, message, &table->columns[column], &values[column])) {
-            return false;
-        }
-    }
-    if (++reader->message_count == MOST_MESSAGES || message->length > LARGE_MESSAGE) {
-        end_digest(reader, table);
+    if (value->integer >= digested->least && __builtin_add_overflow(value->integer, digested->offset, &value->integer)) {
+        return add_reason(&reader->verdict.unreadable, "an integer is too large for its offset");
     }
     return true;
 }
 
-/* Add the rows that wait for another one to be hashed with. */
-void end_digest(Reader *reader, Table *table) {
-    if (reader->message_count > 0) {
-        hash_and_add(reader->messages, reader->message_count, table->digest);
+static bool append_digested(Reader *reader, Bytes *message, const Table *table, const Digested *digested, const Value *values, int64_t rowid) {
+    static const Column rowid_column = {.affinity = 'D'};
+    const Column *column = digested->column == ROWID_TERM ? &rowid_column : &table->columns[digested->column];
+    Value value = {.type = INTEGER_VALUE, .integer = rowid};
+    if (digested->column != ROWID_TERM) {
+        value = values[digested->column];
     }
-    reader->message_count = 0;
+    return (digested->offset == 0 || shift(reader, column, digested, &value)) && append_value(reader, message, column, &value);
+}
+
+/* Add the rows that wait for another one to be hashed with. */
+static void end_digest(Digest *digest) {
+    if (digest->waiting > 0) {
+        hash_and_add(digest->messages, digest->waiting, digest->sum);
+    }
+    digest->waiting = 0;
+}
+
+static bool add_row_to_digest(Reader *reader, const Table *table, Digest *digest, const Value *values, int64_t rowid) {
+    Bytes *message = &digest->messages[digest->waiting];
+    if (digest->value_count == 0) {
+        return true;
+    }
+    message->length = 0;
+    append_byte(message, '(');
+    append_u32(message, (uint32_t)digest->value_count);
+    for (int i = 0; i < digest->value_count; i++) {
+        if (!append_digested(reader, message, table, &digest->values[i], values, rowid)) {
+            return false;
+        }
+    }
+    if (++digest->waiting == MOST_MESSAGES || message->length > LARGE_MESSAGE) {
+        end_digest(digest);
+    }
+    return true;
+}
+
+/* Add a row to each digest of its table. */
+bool add_row_to_digests(Reader *reader, Table *table, const Value *values, int64_t rowid) {
+    for (int i = 0; i < table->digest_count; i++) {
+        if (!add_row_to_digest(reader, table, &table->digests[i], values, rowid)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Add the last rows of a table to its digests. */
+void end_digests(Table *table) {
+    for (int i = 0; i < table->digest_count; i++) {
+        end_digest(&table->digests[i]);
+    }
+}
+
+/* Return digests of the same values without a row. */
+Digest *empty_digests(const Table *table) {
+    Digest *digests = allocate((size_t)table->digest_count, sizeof(Digest));
+    for (int i = 0; i < table->digest_count; i++) {
+        digests[i] = (Digest){.value_count = table->digests[i].value_count, .values = table->digests[i].values};
+    }
+    return digests;
+}
+
+/* Add digests of other rows of the same table. */
+void add_digests(Table *table, const Table *other) {
+    for (int i = 0; i < table->digest_count; i++) {
+        add_to_sum(table->digests[i].sum, other->digests[i].sum);
+    }
+}
+
+/* Free the digests of a table, and not what they are about. */
+void free_digests(Table *table) {
+    for (int i = 0; i < table->digest_count; i++) {
+        for (int j = 0; j < MOST_MESSAGES; j++) {
+            free(table->digests[i].messages[j].at);
+        }
+    }
+    free(table->digests);
 }

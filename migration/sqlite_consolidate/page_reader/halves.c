@@ -24,6 +24,7 @@ void start_second(Reader *reader) {
     for (int i = 0; i < request->table_count; i++) {
         Table *table = &second->request.tables[i];
         *table = request->tables[i];
+        table->digests = empty_digests(&request->tables[i]);
         table->indexes = allocate((size_t)table->index_count, sizeof(Index));
         for (int j = 0; j < table->index_count; j++) {
             table->indexes[j] = request->tables[i].indexes[j];
@@ -72,9 +73,9 @@ void add_rows_of_second(Reader *reader, int number) {
         return;
     }
     Table *table = &reader->request.tables[number], *other = &reader->second->request.tables[number];
-    end_digest(reader->second, other);
+    end_digests(other);
     table->rows += other->rows;
-    add_to_sum(table->digest, other->digest);
+    add_digests(table, other);
     for (int i = 0; i < table->index_count; i++) {
         move_sum(&table->indexes[i].of_rows, &other->indexes[i].of_rows);
     }
@@ -124,6 +125,7 @@ void end_second(Reader *reader) {
     }
     for (int i = 0; i < second->request.table_count; i++) {
         free(second->request.tables[i].indexes);
+        free_digests(&second->request.tables[i]);
     }
     free(second->request.tables);
     free_buffers(second);

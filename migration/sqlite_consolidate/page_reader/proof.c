@@ -124,8 +124,11 @@ void print_answer(Reader *reader) {
     const Verdict *verdict = &reader->verdict;
     for (int i = 0; i < reader->request.table_count; i++) {
         const Table *table = &reader->request.tables[i];
-        printf("table %" PRIu64 " %016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "\n", table->rows, table->digest[3],
-               table->digest[2], table->digest[1], table->digest[0]);
+        printf("table %" PRIu64 "\n", table->rows);
+        for (int j = 0; j < table->digest_count; j++) {
+            const uint64_t *sum = table->digests[j].sum;
+            printf("digest %016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "\n", sum[3], sum[2], sum[1], sum[0]);
+        }
     }
     if (reader->request.page_count > 0) {
         print_page_sum(reader);
@@ -138,8 +141,7 @@ void print_answer(Reader *reader) {
 }
 
 void free_buffers(Reader *reader) {
-    Bytes *buffers[] = {&reader->record, &reader->first, &reader->previous, &reader->messages[0], &reader->messages[1], &reader->text, &reader->hashed,
-                        &reader->pages.messages[0], &reader->pages.messages[1]};
+    Bytes *buffers[] = {&reader->record, &reader->first, &reader->previous, &reader->text, &reader->hashed, &reader->pages.messages[0], &reader->pages.messages[1]};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
         free(buffers[i]->at);
     }

@@ -15,6 +15,7 @@ It accepts only what it knows. A fact that SQLite would have to judge is a reaso
 #include <sys/types.h>
 
 enum { MOST_LEVELS = 20, MOST_REASONS = 20, REASON_LENGTH = 160, HEADER_BYTES = 100, PAGES_AHEAD = 16 };
+enum { MOST_MESSAGES = 2 }; /* that are hashed together */
 
 /* A record above this size is left to SQLite, so that memory has a limit. */
 #define MOST_RECORD_BYTES ((uint64_t)64 << 20)
@@ -83,21 +84,33 @@ typedef struct Statement {
     uint64_t most_rows, most_characters, rows, characters;
 } Statement;
 
+/* A value of a row that is digested. An integer that is not below a limit gets an offset, as a new key does. */
+typedef struct Digested {
+    int column; /* place in the record, or ROWID_TERM */
+    int64_t offset, least;
+} Digested;
+
+/* Values of each row of a table, and the digest of them. */
+typedef struct Digest {
+    int value_count, waiting;
+    Digested *values;
+    Bytes messages[MOST_MESSAGES]; /* of rows that are not hashed yet */
+    uint64_t sum[4];
+} Digest;
+
 typedef struct Table {
     uint32_t root;
-    bool without_rowid, counts_rowid;
+    bool without_rowid;
     int column_count, digest_count, index_count, alias; /* alias: column that is the rowid, or -1 */
     Column *columns;
-    int *digest_columns;
+    Digest *digests;
     Index key; /* the primary key of a table without rowid, whose b-tree holds the rows */
     Index *indexes;
     Statement statement;
-    uint64_t rows, digest[4];
+    uint64_t rows;
 } Table;
 
 /* ---- page_sum.c: the pages that were proved inside a transaction ---- */
-
-enum { MOST_MESSAGES = 2 }; /* that are hashed together */
 
 typedef struct SumKey {
     uint64_t half[2];
@@ -191,8 +204,11 @@ bool prove_constraints(Reader *reader, const Table *table, const Value *values, 
 
 /* ---- digest.c: digest format 1 ---- */
 
-bool add_row_to_digest(Reader *reader, Table *table, const Value *values, int64_t rowid);
-void end_digest(Reader *reader, Table *table);
+bool add_row_to_digests(Reader *reader, Table *table, const Value *values, int64_t rowid);
+void end_digests(Table *table);
+Digest *empty_digests(const Table *table);
+void add_digests(Table *table, const Table *other);
+void free_digests(Table *table);
 
 /* ---- text.c: UTF-8 and UTF-16 ---- */
 
@@ -243,8 +259,7 @@ struct Reader {
     SumKey key;
     PageSum pages;
     Reader *second; /* which proves the second half of each b-tree, or NULL */
-    Bytes record, first, previous, messages[MOST_MESSAGES], text, hashed;
-    int message_count; /* rows that are not hashed yet */
+    Bytes record, first, previous, text, hashed;
     uint8_t *overflow_page, *levels[MOST_LEVELS];
     Value *values, *previous_values;
     uint32_t pages_read;

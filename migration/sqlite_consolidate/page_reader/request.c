@@ -3,9 +3,10 @@
     file DEVICE INODE
     transaction PAGES
     pages KEY KEY COUNT SUM SUM SUM SUM
-    table ROOT WITHOUT_ROWID COLUMNS COUNTS_ROWID ALIAS
+    table ROOT WITHOUT_ROWID COLUMNS ALIAS
     column AFFINITY STRICT NOT_NULL DEFAULT_IS_NULL
-    digest COLUMN
+    digest
+    value COLUMN OFFSET LEAST
     key ROOT UNIQUE KEY_TERMS TERMS
     index ROOT UNIQUE KEY_TERMS TERMS
     term COLUMN DESCENDING COLLATION
@@ -16,7 +17,8 @@
     head HEX
     end
 
-A line belongs to the table, and a term to the key or index, before it. With "transaction" the file is that of an open
+A line belongs to the table, a term to the key or index, and a value to the digest, before it. A value is a column, or
+-1 for the rowid, whose integers from LEAST on get an offset. With "transaction" the file is that of an open
 transaction, of which SQLite has written all pages but page 1. "pages" is the line that was the answer then. The tables are those
 whose pages were not among them. With "part" other tables have pages as well. "insert" is a
 column of INSERT statements of the rows, or -1 for the rowid, with at most so many rows and about so many characters, each
@@ -48,20 +50,19 @@ static void *grow(void *array, int count, size_t size) {
 }
 
 static bool read_table(const char *line, Request *request, Place *place) {
-    int without_rowid, counts_rowid;
+    int without_rowid;
     if (place->columns_missing + place->terms_missing > 0) {
         return false;
     }
     request->tables = grow(request->tables, request->table_count, sizeof(Table));
     Table *table = &request->tables[request->table_count++];
     memset(table, 0, sizeof *table);
-    if (sscanf(line, "table %u %d %d %d %d", &table->root, &without_rowid, &table->column_count, &counts_rowid, &table->alias) != 5 ||
+    if (sscanf(line, "table %u %d %d %d", &table->root, &without_rowid, &table->column_count, &table->alias) != 4 ||
         table->column_count < 1 || table->column_count > MOST_COLUMNS || table->alias < -1 || table->alias >= table->column_count) {
         table->column_count = 0;
         return false;
     }
     table->without_rowid = without_rowid != 0;
-    table->counts_rowid = counts_rowid != 0;
     table->columns = allocate((size_t)table->column_count, sizeof(Column));
     *place = (Place){.table = table, .columns_missing = table->column_count};
     return true;
@@ -81,14 +82,26 @@ static bool read_column(const char *line, Place *place) {
     return strchr("ABCDE", column->affinity) != NULL && strchr("-IRTBA", column->strict) != NULL;
 }
 
-static bool read_digest_column(const char *line, const Place *place) {
-    int column;
-    if (place->table == NULL || sscanf(line, "digest %d", &column) != 1 || column < 0 || column >= place->table->column_count) {
+static bool read_digest(const Place *place) {
+    Table *table = place->table;
+    if (table == NULL) {
         return false;
     }
-    Table *table = place->table;
-    table->digest_columns = grow(table->digest_columns, table->digest_count, sizeof(int));
-    table->digest_columns[table->digest_count++] = column;
+    table->digests = grow(table->digests, table->digest_count, sizeof(Digest));
+    table->digests[table->digest_count++] = (Digest){0};
+    return true;
+}
+
+static bool read_value(const char *line, const Place *place) {
+    int column;
+    long long offset, least;
+    if (place->table == NULL || place->table->digest_count == 0 || sscanf(line, "value %d %lld %lld", &column, &offset, &least) != 3 ||
+        column < ROWID_TERM || column >= place->table->column_count || (column == ROWID_TERM && place->table->without_rowid)) {
+        return false;
+    }
+    Digest *digest = &place->table->digests[place->table->digest_count - 1];
+    digest->values = grow(digest->values, digest->value_count, sizeof(Digested));
+    digest->values[digest->value_count++] = (Digested){.column = column, .offset = offset, .least = least};
     return true;
 }
 
@@ -188,8 +201,11 @@ static bool read_line(const char *line, Request *request, Place *place) {
     if (strncmp(line, "column ", 7) == 0) {
         return read_column(line, place);
     }
-    if (strncmp(line, "digest ", 7) == 0) {
-        return read_digest_column(line, place);
+    if (strcmp(line, "digest\n") == 0) {
+        return read_digest(place);
+    }
+    if (strncmp(line, "value ", 6) == 0) {
+        return read_value(line, place);
     }
     if (strncmp(line, "key ", 4) == 0 || strncmp(line, "index ", 6) == 0) {
         return read_index(line, place);
@@ -250,7 +266,10 @@ void free_request(Request *request) {
         free(table->indexes);
         free(table->key.terms);
         free(table->columns);
-        free(table->digest_columns);
+        for (int j = 0; j < table->digest_count; j++) {
+            free(table->digests[j].values);
+        }
+        free_digests(table);
         free(table->statement.columns);
         free(table->statement.head.at);
         free(table->statement.text.at);

@@ -96,7 +96,7 @@ static bool prove_row(Walk *walk, int count, uint32_t page) {
         return false;
     }
     add_row_to_statement(reader, table, reader->values, walk->rowid);
-    return add_row_to_digest(reader, table, reader->values, walk->rowid);
+    return add_row_to_digests(reader, table, reader->values, walk->rowid);
 }
 
 /* Keep an entry, so that the next one can be compared with it. */
@@ -326,7 +326,7 @@ bool prove_table(Reader *reader, int number) {
         return false;
     }
     end_statement(&reader->request.tables[number].statement);
-    end_digest(reader, &reader->request.tables[number]);
+    end_digests(&reader->request.tables[number]);
     add_rows_of_second(reader, number);
     return true;
 }

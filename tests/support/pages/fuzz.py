@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.page_proof.committed import request_after_commit
-from sqlite_consolidate.engine.content.page_proof.description import Description, describe_database
+from sqlite_consolidate.engine.content.page_proof.description import Description, describe_database, describe_digests
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, read_answer
 from sqlite_consolidate.engine.content.page_proof.rows import FEWEST_ROWS, PageRows, statements_of
 from sqlite_consolidate.engine.sqlite.connections import open_readonly, pragma
@@ -25,6 +25,7 @@ from sqlite_consolidate.engine.sqlite.integrity import integrity_lines
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from tests.support.dumps import dumped
 from tests.support.pages.databases import build
+from tests.support.pages.digests import CHOSEN, by_sql
 from tests.support.pages.program import program_with_sanitizers
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Trial:
                 uncommitted = describe_database(con, schema, transaction_pages=pages)
                 proofs = [self._prove(each, schema) for each in (description, uncommitted)]
                 rows = _SanitizedRows(self._path, schema, self._reader)
-                differs = _compare_dumps(con, rows) if with_rows else ""
+                differs = _compare_dumps(con, rows) or self._compare_chosen(con, schema) if with_rows else ""
                 outcome = (differs, True) if differs else _compare(proofs[0], con, schema)
                 request = request_after_commit(description, before)
                 known = self._prove(request, schema, names=()) if request else PageProof(unreadable=("not asked",))
@@ -172,6 +173,20 @@ class Trial:
                 return [outcome, _compare_uncommitted(proofs[1], con, schema), committed]
         except (sqlite3.Error, UnicodeDecodeError, KeyError, ValueError):
             return [("schema not read", False)]
+
+    def _compare_chosen(self, con: sqlite3.Connection, schema: Schema) -> str:
+        """Return how digests of chosen values differ from those of SQLite."""
+        for chosen in CHOSEN:  # each alone, because a damage of one table leaves the others
+            description = describe_digests(con, schema, [chosen])
+            if description.unreadable:
+                continue
+            proof = self._prove(description, schema, names=())
+            try:
+                if proof.has_digests and proof.rows != {chosen: by_sql(con, schema, chosen)}:
+                    return "the digests of chosen values differ"
+            except (sqlite3.Error, UnicodeDecodeError):
+                return "chosen values are digested that SQLite refuses"
+        return ""
 
     def _prove(self, description: Description, schema: Schema, names: Sequence[str] | None = None) -> PageProof:
         answer = self._reader.answer(self._path, description.lines).decode("ascii", "replace")

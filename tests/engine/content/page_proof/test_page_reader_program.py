@@ -24,6 +24,9 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
+_MALFORMED_DIGESTS = ("value 0 0 0", "digest\nvalue 1 0 0", "digest\nvalue 0 0", "digest\nvalue -2 0 0")
+
+
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Create a database that the page reader knows."""
@@ -56,9 +59,9 @@ def test_pure_run_is_stated_with_its_reason(path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "answer",
     [
-        "page_reader 1 0000 elsewhere-9000\ntable 1 00\nend",  # of older sources, or of another platform
+        "page_reader 1 0000 elsewhere-9000\ntable 1\ndigest 00\nend",  # of older sources, or of another platform
         f"{first_line()}",
-        f"{first_line()}\ntable 1 00\nend",  # fewer tables than it was asked for
+        f"{first_line()}\ntable 1\ndigest 00\nend",  # fewer tables than it was asked for
         f"{first_line()}\nunreadable memory ran out",
         "",
     ],
@@ -105,7 +108,7 @@ def test_interrupted_run_does_not_wait_for_the_program(path: Path, tmp_path: Pat
 
 def test_another_file_of_the_name_is_not_read(path: Path) -> None:
     """SQLite has one file open, and the name may lead to another one by then."""
-    request = f"file {path.stat().st_dev} {path.stat().st_ino + 1}\ntable 1 0 1 0 -1\ncolumn A - 0 1\nend\n"
+    request = f"file {path.stat().st_dev} {path.stat().st_ino + 1}\ntable 1 0 1 -1\ncolumn A - 0 1\nend\n"
 
     answer = subprocess.run([PROGRAM, path, "9"], input=request, capture_output=True, text=True, check=False)
 
@@ -114,7 +117,10 @@ def test_another_file_of_the_name_is_not_read(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "request_text",
-    ["", "end\n", "table 1 0 2 0 -1\nend\n", "table 1 0 1 0 5\ncolumn A - 0 1\nend\n", "term 0 0 0\nend\n", "x" * 500],
+    [
+        *("", "end\n", "table 1 0 2 -1\nend\n", "table 1 0 1 5\ncolumn A - 0 1\nend\n", "term 0 0 0\nend\n", "x" * 500),
+        *("digest\nend\n", *(f"table 1 0 1 -1\ncolumn A - 0 1\n{lines}\nend\n" for lines in _MALFORMED_DIGESTS)),
+    ],
 )
 def test_malformed_request_is_answered_without_reading(path: Path, request_text: str) -> None:
     """The reader checks what it is asked, as it checks the file."""

@@ -38,7 +38,9 @@ def prove_committed(path: Path, con: sqlite3.Connection, schema: Schema, before:
     """
     if reason := reason_to_decline(path):
         return PageProof(unreadable=(reason,))
-    request = request_after_commit(describe_database(con, schema), before)
+    proved = before.pages.description.digested if before.pages else []
+    further = [rows for digested in proved for rows in digested[1:]]
+    request = request_after_commit(describe_database(con, schema, further=further), before)
     if request is None or before.digests.keys() != {table.name for table in schema.movable}:
         return PageProof(unreadable=("the schema is not that of the transaction",))
     answer = read_answer(ask(path, request.lines, limits_of(con)), request, ())
@@ -61,4 +63,6 @@ def request_after_commit(description: Description, before: PageProof) -> Descrip
     is_same = description.lines[first:] == proved.lines[1:] and description.tables[1:] == proved.tables
     if not is_same or (description.declined, description.unreadable) != (proved.declined, proved.unreadable):
         return None
-    return Description([before.pages.line, *description.lines[:first]], description.tables[:1])
+    return Description(
+        [before.pages.line, *description.lines[:first]], description.tables[:1], description.digested[:1]
+    )

@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
@@ -61,6 +62,27 @@ class _Index(NamedTuple):
     partial: int
 
 
+class DigestedValue(NamedTuple):
+    """Hold one value of a row that the page reader digests.
+
+    Attributes:
+        column: The column, or an empty text for the rowid.
+        offset: Number that is added to integers.
+        least: Smallest integer to which it is added.
+    """
+
+    column: str
+    offset: int = 0
+    least: int = 0
+
+
+class DigestedRows(NamedTuple):
+    """Hold which values of each row of a table make a digest, in their order."""
+
+    table: str
+    values: tuple[DigestedValue, ...]
+
+
 @dataclass
 class Description:
     """Hold a request to the page reader.
@@ -68,17 +90,21 @@ class Description:
     Attributes:
         lines: The request.
         tables: The name of each table of the request, in its order.
+        digested: What is digested of each of these tables. The digest of its rows is the first.
         declined: Why SQLite has to check the integrity.
         unreadable: Why SQLite has to read the rows.
     """
 
     lines: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
+    digested: list[tuple[DigestedRows, ...]] = field(default_factory=list)
     declined: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
 
-def describe_database(con: sqlite3.Connection, schema: Schema, *, transaction_pages: int = 0) -> Description:
+def describe_database(
+    con: sqlite3.Connection, schema: Schema, *, transaction_pages: int = 0, further: Sequence[DigestedRows] = ()
+) -> Description:
     """Describe the database that a connection has open.
 
     Args:
@@ -86,6 +112,7 @@ def describe_database(con: sqlite3.Connection, schema: Schema, *, transaction_pa
         schema: Schema of the database. Each of its tables is digested as it says.
         transaction_pages: Number of pages that the database has inside an open transaction, which has page 1 in memory.
             0 without one.
+        further: What is digested besides.
     """
     description = Description([f"transaction {transaction_pages}"] if transaction_pages else [])
     entries = con.execute("SELECT type, name, tbl_name, rootpage, coalesce(sql, '') FROM main.sqlite_schema").fetchall()
@@ -107,7 +134,7 @@ def describe_database(con: sqlite3.Connection, schema: Schema, *, transaction_pa
         if name in listed:
             without, strict = listed[name]
             table = _Table(con, schema, name, root, without_rowid=bool(without), is_strict=bool(strict))
-            table.describe(description, roots)
+            table.describe(description, roots, [rows for rows in further if rows.table == name])
     if roots:
         description.unreadable.append("an index without a table")
     description.declined = list(dict.fromkeys(description.declined))
@@ -144,12 +171,34 @@ def describe_rows(con: sqlite3.Connection, schema: Schema, name: str, statements
         name: The table.
         statements: How the rows are written.
     """
+    table = _listed_table(con, schema, name)
+    return table.row_lines(statements) if table else []
+
+
+def describe_digests(con: sqlite3.Connection, schema: Schema, digested: Sequence[DigestedRows]) -> Description:
+    """Describe some ordinary tables, and what is digested of them.
+
+    Args:
+        con: Open connection.
+        schema: Schema of its database.
+        digested: What is digested.
+    """
+    description = Description(["part"])
+    for name in dict.fromkeys(rows.table for rows in digested):
+        if table := _listed_table(con, schema, name):
+            table.describe_digests(description, [rows for rows in digested if rows.table == name])
+        else:
+            description.unreadable.append("a table that SQLite cannot read")
+    return description
+
+
+def _listed_table(con: sqlite3.Connection, schema: Schema, name: str) -> _Table | None:
+    """Return a table of a schema, or None if it is no ordinary table."""
     row = con.execute("SELECT rootpage FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (name,)).fetchone()
     listed = schema.tables[name]
-    if row is None or listed.lacks_for_writing:
-        return []
-    table = _Table(con, schema, name, row[0], without_rowid=listed.without_rowid, is_strict=listed.strict)
-    return table.row_lines(statements)
+    if row is None or not row[0] or listed.lacks_for_writing:
+        return None
+    return _Table(con, schema, name, row[0], without_rowid=listed.without_rowid, is_strict=listed.strict)
 
 
 class _Table:
@@ -175,18 +224,11 @@ class _Table:
     def _primary_key(self) -> str:
         return next(index.name for index in self._indexes if index.origin == "pk")
 
-    def describe(self, description: Description, roots: dict[str, int]) -> None:
+    def describe(self, description: Description, roots: dict[str, int], further: Sequence[DigestedRows]) -> None:
         """Add the lines of this table, and take its indexes out of the roots."""
         if any(column.hidden == _VIRTUAL for column in self._columns):
             description.declined.append("a virtual generated column")
-        counts = bool(self._digested and self._digested.counts_rowid)
-        description.tables.append(self._name)
-        description.lines += self._head_lines(counts_rowid=counts)
-        description.lines += [f"digest {self._order.index(cid)}" for cid in self._digest_order()]
-        if self._without_rowid:
-            if not self._is_comparable(self._key):
-                description.unreadable.append("a primary key with a collation of the application")
-            description.lines += self._index_lines("key", self._root, unique=True, terms=self._key)
+        self.describe_digests(description, [*self._rows(), *further])
         for index in self._indexes:
             if not (self._without_rowid and index.origin == "pk"):
                 self._describe_index(index, roots.pop(index.name), description)
@@ -198,14 +240,32 @@ class _Table:
         cids = {column.name: column.cid for column in self._columns}
         columns = [self._order.index(cids[name]) for name in statements.columns]
         head = statements.head.encode("utf-8", "surrogateescape").hex()
-        lines = ["part", *self._head_lines(counts_rowid=False)]
+        lines = ["part", *self._head_lines()]
         lines += [f"insert {column}" for column in ([_ROWID] if statements.with_rowid else []) + columns]
         lines.append(f"most {statements.rows} {statements.characters}")
         lines += [f"head {head[at : at + _LINE_DIGITS]}" for at in range(0, len(head), _LINE_DIGITS)]
         return lines + (self._index_lines("key", self._root, unique=True, terms=self._key) if self._key else [])
 
-    def _head_lines(self, *, counts_rowid: bool) -> list[str]:
-        head = ("table", self._root, int(self._without_rowid), len(self._order), int(counts_rowid), self._alias())
+    def describe_digests(self, description: Description, digested: Sequence[DigestedRows]) -> None:
+        """Add the lines of this table and of what is digested of it, without its indexes."""
+        description.tables.append(self._name)
+        description.digested.append(tuple(digested))
+        description.lines += self._head_lines()
+        places = {self._columns[cid].name: place for place, cid in enumerate(self._order)}
+        places |= {} if self._without_rowid else {"": _ROWID}
+        for rows in digested:
+            if any(value.column not in places for value in rows.values):
+                description.unreadable.append("a column that is not stored")
+                return
+            description.lines.append("digest")
+            description.lines += [f"value {places[name]} {offset} {least}" for name, offset, least in rows.values]
+        if self._without_rowid:
+            if not self._is_comparable(self._key):
+                description.unreadable.append("a primary key with a collation of the application")
+            description.lines += self._index_lines("key", self._root, unique=True, terms=self._key)
+
+    def _head_lines(self) -> list[str]:
+        head = ("table", self._root, int(self._without_rowid), len(self._order), self._alias())
         return [" ".join(map(str, head)), *(self._column_line(self._columns[cid]) for cid in self._order)]
 
     def _describe_index(self, index: _Index, root: int, description: Description) -> None:
@@ -234,13 +294,13 @@ class _Table:
         default_is_null = column.default is None and column.hidden != _STORED
         return f"column {affinity} {strict} {int(not_null)} {int(default_is_null)}"
 
-    def _digest_order(self) -> list[int]:
-        """Return the columns that a row of the digest has, in its order."""
+    def _rows(self) -> list[DigestedRows]:
+        """Return the rows of the table as its digest has them, if it has one."""
         if self._digested is None:
             return []
+        rowid = [DigestedValue("")] if self._digested.counts_rowid else []
         row = Projection.of_table(self._digested, with_rowid=False).row
-        cids = {column.name: column.cid for column in self._columns}
-        return [cids[column.name] for column in row]
+        return [DigestedRows(self._name, (*rowid, *(DigestedValue(column.name) for column in row)))]
 
     def _is_comparable(self, terms: list[_Term]) -> bool:
         """Return whether the page reader knows each column and collation of an index."""

@@ -21,9 +21,10 @@ from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from sqlite_consolidate.engine.content.page_proof.description import DigestedRows
     from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
@@ -33,7 +34,11 @@ _MOVES_PAGES_IN_COMMIT = 1  # value of PRAGMA auto_vacuum
 
 
 def prove_transaction(
-    write_lock: DatabaseLock, con: sqlite3.Connection, schema: Schema, meanwhile: Callable[[], None] = lambda: None
+    write_lock: DatabaseLock,
+    con: sqlite3.Connection,
+    schema: Schema,
+    meanwhile: Callable[[], None] = lambda: None,
+    further: Sequence[DigestedRows] = (),
 ) -> PageProof:
     """Let SQLite write the changed pages of a transaction, prove them, and digest the tables.
 
@@ -44,6 +49,7 @@ def prove_transaction(
         con: Connection that holds it, in a transaction, without a statement that is active.
         schema: Schema of the database inside the transaction.
         meanwhile: Called while the page reader reads. It must not write.
+        further: What is digested besides.
 
     Raises:
         sqlite3.Error: The database is damaged, the run is interrupted, or its deadline has passed.
@@ -56,7 +62,7 @@ def prove_transaction(
     journal = sidecar_path(write_lock.path, JOURNAL)
     if not journal.is_file() or not journal.stat().st_size:
         return PageProof(unreadable=("the journal of the transaction is not on the disk",))
-    proof = prove_pages(write_lock.path, con, schema, transaction_pages=pages, meanwhile=meanwhile)
+    proof = prove_pages(write_lock.path, con, schema, transaction_pages=pages, further=further, meanwhile=meanwhile)
     # The page reader opens the file by its name, which another process may have given to another file.
     return proof if write_lock.is_held else PageProof(unreadable=("the lock was lost",))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.content.page_proof.description import Description
+    from sqlite_consolidate.engine.content.page_proof.description import Description, DigestedRows
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
@@ -51,6 +52,7 @@ class PageProof:
 
     Attributes:
         digests: Every table that holds rows of the user to its digest. It is empty where the answer is not yes.
+        rows: What was asked to be digested, to its digest. It is empty where the answer is not yes.
         errors: What is wrong with the file.
         declined: Why SQLite has to check the integrity. The digests are right.
         unreadable: Why SQLite has to read the rows.
@@ -58,6 +60,7 @@ class PageProof:
     """
 
     digests: dict[str, TableDigest] = field(default_factory=dict)
+    rows: dict[DigestedRows, TableDigest] = field(default_factory=dict, compare=False, kw_only=True)
     errors: tuple[str, ...] = ()
     declined: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
@@ -81,6 +84,7 @@ def prove_pages(
     *,
     program: Path = PROGRAM,
     transaction_pages: int = 0,
+    further: Sequence[DigestedRows] = (),
     meanwhile: Callable[[], None] = lambda: None,
 ) -> PageProof:
     """Prove a database file, and digest its tables.
@@ -94,6 +98,7 @@ def prove_pages(
         schema: Schema of the database.
         program: The page reader.
         transaction_pages: Number of pages that the database has inside an open transaction. 0 without one.
+        further: What is digested besides.
         meanwhile: Called while the page reader reads. It must not write.
 
     Raises:
@@ -101,7 +106,7 @@ def prove_pages(
     """
     if reason := reason_to_decline(path, program, (WAL,) if transaction_pages else CONTENT_SIDECARS):
         return PageProof(unreadable=(reason,))
-    description = describe_database(con, schema, transaction_pages=transaction_pages)
+    description = describe_database(con, schema, transaction_pages=transaction_pages, further=further)
     if description.unreadable:
         return PageProof(unreadable=tuple(description.unreadable))
     answer = ask(path, description.lines, limits_of(con), program=program, meanwhile=meanwhile)
@@ -184,22 +189,27 @@ def read_answer(answer: str, description: Description, names: Iterable[str]) -> 
     if first != first_line():
         return PageProof(unreadable=("the page reader was compiled from other sources",))
     reasons: dict[str, list[str]] = {"error": [], "declined": [*description.declined], "unreadable": []}
-    digests, pages = [], None
+    digests: list[list[TableDigest]] = []
+    number, pages = 0, None
     for line in lines:
         kind, _, rest = line.partition(" ")
         if kind == "table":
-            rows, _, total = rest.partition(" ")
-            digests.append(TableDigest(int(rows), int(total, 16)))
+            number = int(rest)
+            digests.append([])
+        elif kind == "digest":
+            digests[-1].append(TableDigest(number, int(rest, 16)))
         elif kind == "pages":
             pages = ProvedPages(line, description)
         elif kind in reasons:
             reasons[kind].append(rest)
-    if not lines or lines[-1] != "end" or len(digests) != len(description.tables):
+    if not lines or lines[-1] != "end" or list(map(len, digests)) != list(map(len, description.digested)):
         reasons["unreadable"].append("the page reader has ended without an answer")
-    named = dict(zip(description.tables, digests, strict=False))
+    named = {name: each[0] for name, each in zip(description.tables, digests, strict=False) if each}
+    rows = zip(chain.from_iterable(description.digested), chain.from_iterable(digests), strict=False)
     is_readable = not reasons["error"] and not reasons["unreadable"]
     return PageProof(
         {name: named[name] for name in names} if is_readable else {},
+        rows=dict(rows) if is_readable else {},
         errors=tuple(reasons["error"]),
         declined=tuple(reasons["declined"]),
         unreadable=tuple(reasons["unreadable"]),
