@@ -77,10 +77,12 @@ def _change_a_type(run: Run) -> None:
 class _ShortenedDigests(DigestCache):
     """Compute digests that leave out the last column of each row."""
 
-    def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
+    def __call__(
+        self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None, column: str = ""
+    ) -> TableDigest:
         last = table.stored[-1]
         shorter = replace(table, columns=tuple(column for column in table.columns if column is not last))
-        return super().__call__(con, shorter if shorter.stored else table, with_rowid=with_rowid)
+        return super().__call__(con, shorter if shorter.stored else table, with_rowid=with_rowid, column=column)
 
 
 def _shorten_the_digest(run: Run) -> None:

@@ -14,6 +14,7 @@ from sqlite_consolidate.engine.backup import copy_contents, page_copies
 from sqlite_consolidate.engine.content import contents, inspection
 from sqlite_consolidate.engine.content.page_proof import open_transaction, rows
 from sqlite_consolidate.engine.merge import transaction
+from sqlite_consolidate.engine.merge.rows import arriving_rows
 from sqlite_consolidate.page_reader.availability import PURE, reason_without_program
 from sqlite_consolidate.page_reader.compilation import PROGRAM, compile_program
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# Sizes of the smallest databases that it reads, of the smallest tables that it writes, and of a cache that holds as
-# small a part of them. Their pages are copied, and a file is read once, as those of large ones are.
+# Sizes of the smallest databases and tables that it reads, of the smallest tables that it writes, and of a cache that
+# holds as small a part of them. Their pages are copied, and a file is read once, as those of large ones are.
 _SIZES = (
     (copy_contents, "_SMALL", 0),
     (page_copies, "PARALLEL_MIN_BYTES", 0),
@@ -33,6 +34,7 @@ _SIZES = (
     (open_transaction, "PAGES_MIN_BYTES", 0),
     (transaction, "_CACHE_KB", 4),
     (rows, "FEWEST_ROWS", 0),
+    (arriving_rows, "FEWEST_ROWS", 0),
 )
 
 

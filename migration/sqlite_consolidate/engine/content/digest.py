@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from sqlite_consolidate.engine.content.page_proof.description import DigestedRows
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.engine.sqlite.wide_rows import RowQuery
 else:
@@ -139,6 +140,7 @@ def digest_table(
     *,
     with_rowid: bool | None = None,
     where: str = "",
+    column: str = "",
 ) -> TableDigest:
     """Digest the rows of a table, read from the table itself and not from an index.
 
@@ -148,8 +150,12 @@ def digest_table(
         database: ``main``, or the name under which the database is attached.
         with_rowid: Whether the implicit rowid counts. None counts it where it is the only identity of the rows.
         where: SQL condition of the rows that count. Empty counts all rows.
+        column: The one column of all rows that counts. Empty counts the whole rows.
     """
     limits_of(con).deadline.start_step(f"the rows of {table.name}")
+    if column:
+        place = f"{quoted(database)}.{quoted(table.name)}"
+        return digest_query(con, f"SELECT {quoted(column)} FROM {place} {table.by_itself}")
     if not can_be_scanned(table):
         return _digest_inner_tables(con, table, database)
     counts = table.counts_rowid if with_rowid is None else with_rowid
@@ -191,22 +197,40 @@ class DigestCache:
     """
 
     _state: tuple[object, ...] = ()
-    _digests: dict[tuple[str, bool | None], TableDigest] = field(default_factory=dict)
+    _digests: dict[tuple[str, bool, str], TableDigest] = field(default_factory=dict)
 
-    def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
-        """Return the digest of a table as ``digest_table`` computes it."""
+    def __call__(
+        self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None, column: str = ""
+    ) -> TableDigest:
+        """Return the digest of a table or of its column as ``digest_table`` computes it."""
         state = (id(con), con.total_changes, pragma(con, "schema_version"))
         if state != self._state:
             self._state, self._digests = state, {}
-        counts = table.counts_rowid if with_rowid is None else with_rowid
-        if (table.name, counts) not in self._digests:
-            self._digests[table.name, counts] = digest_table(con, table, with_rowid=counts)
-        return self._digests[table.name, counts]
+        counts = not column and (table.counts_rowid if with_rowid is None else with_rowid)
+        key = table.name, counts, column
+        if key not in self._digests:
+            self._digests[key] = digest_table(con, table, with_rowid=counts, column=column)
+        return self._digests[key]
 
-    def keep(self, con: sqlite3.Connection, tables: Iterable[Table], digests: Mapping[str, TableDigest]) -> None:
-        """Keep digests of the present state that the page reader has computed."""
+    def keep(
+        self,
+        con: sqlite3.Connection,
+        tables: Iterable[Table],
+        digests: Mapping[str, TableDigest],
+        rows: Mapping[DigestedRows, TableDigest],
+    ) -> None:
+        """Keep digests of the present state that the page reader has computed.
+
+        Args:
+            con: The connection.
+            tables: The tables of its database.
+            digests: The digest of each table.
+            rows: The digests of other rows, such as those of one column.
+        """
         self._state = id(con), con.total_changes, pragma(con, "schema_version")
-        self._digests = {(table.name, table.counts_rowid): digests[table.name] for table in tables}
+        columns = {(each.table, each.values[0].column): rows[each] for each in rows if len(each.values) == 1}
+        self._digests = {(table, False, column): digest for (table, column), digest in columns.items()}
+        self._digests |= {(table.name, table.counts_rowid, ""): digests[table.name] for table in tables}
 
     def forget(self) -> None:
         """Digest each table again, because SQLite does not count a rollback to a savepoint."""

@@ -20,6 +20,7 @@ from sqlite_consolidate.engine.merge.copy_rows import (
 )
 from sqlite_consolidate.engine.merge.derived.refresh import RefreshedTable, refresh_tables
 from sqlite_consolidate.engine.merge.derived.search_index import RebuiltIndex, rebuild
+from sqlite_consolidate.engine.merge.rows.arriving_rows import shifted_columns
 from sqlite_consolidate.engine.merge.rows.key_map_file import MAPPED, write_key_map
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
 from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS, log_left_rows
@@ -262,14 +263,15 @@ class TargetTransaction:
                     self.connection.execute(f"PRAGMA main.cache_size=-{CHECK_CACHE_KB}")
                     lines = integrity_lines(self.connection, 20, check)
 
-            pages = prove_transaction(self.inspected.target.write_lock, self.connection, schema, check_meanwhile)
+            further, lock = shifted_columns(self.inspected.mappings), self.inspected.target.write_lock
+            pages = prove_transaction(lock, self.connection, schema, check_meanwhile, further)
             self.proof = pages
             if check == "integrity_check":
                 self._checked = lines
             elif pages.is_intact:
                 self.damage = lines
             if pages.has_digests:
-                self.digests.keep(self.connection, schema.movable, pages.digests)
+                self.digests.keep(self.connection, schema.movable, pages.digests, pages.rows)
         self.verified = {table.name: self.digests(self.connection, table) for table in schema.digested}
         self.verified.pop(history.TABLE, None)
 

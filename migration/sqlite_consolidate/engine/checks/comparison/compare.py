@@ -59,7 +59,7 @@ class TargetComparison(SchemaComparison):
         digests_before: Digests of the rows that receiving tables had.
         copied: Result of the copy of each table map, if this run has copied.
         row_matches: Result of matching the rows of each table map, if another tool or an earlier run has copied.
-        digest: Digests a table.
+        digest: Digests a table, or one of its columns.
         explain: Names the rows in which a table differs from the expected ones.
         refreshed: Folded name of each table whose columns the run has set again, to its digests.
         undone: Rolls back what a proof writes.

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.checks.chosen.rows_chosen import chosen_by_functi
 from sqlite_consolidate.engine.checks.matching.matched_rows_proof import MatchedRowsProof, copied_exactly
 from sqlite_consolidate.engine.checks.matching.source_rows import SourceRows, updates_rows
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name, target_column
+from sqlite_consolidate.engine.checks.renumbering.arriving_digests import column_digest
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys, column_id
 from sqlite_consolidate.engine.checks.renumbering.key_offsets import LARGEST
 from sqlite_consolidate.engine.checks.renumbering.key_texts import NO_NEW_KEY, key_column, key_subject, key_text
@@ -145,11 +146,11 @@ class _Proof:
                     columns[mapping.into.name, new] = None
         for table, column in columns:
             present = self.compared.schema.table(table)
-            if present is None or not stored_name(present, column):
+            stored = stored_name(present, column) if present else ""
+            if present is None or not stored:
                 yield Observation(f"{table}.{column}", "the numbers that it had to get", "no such column", holds=False)
                 continue
-            query = f"SELECT {quoted(column)} FROM main.{quoted(table)} {present.by_itself}"
-            digest = digest_query(self.compared.con, query)
+            digest = self.compared.digest(self.compared.con, present, column=stored)
             yield equal(f"{table}.{column}", self._expected(table, column).full, digest.full)
 
     def _observe_key(self, mapping: TableMapping, key: str) -> Observation:
@@ -216,6 +217,11 @@ class _Proof:
                 (old for old in self.followed.columns(mapping) if self._is_source_of(mapping, old, column)), None
             )
             rows, later = self._rows(mapping), [each for each in updating if each in mappings[place + 1 :]]
+            if old and not updating and not mapping.matched:
+                by_pages = column_digest(self.compared.inspected, self.followed, self._offsets, mapping, old)
+                if by_pages:
+                    digest += by_pages
+                    continue
             value = self._arriving(rows, mapping, old) if old else mapping.constants[column]
             arriving_key = self._arriving_key(rows, mapping) if later else ""
             stays = f"{rows.is_not_updated(later, arriving_key)} AND {self._chosen(mapping, rows)}"

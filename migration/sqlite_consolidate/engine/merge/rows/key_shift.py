@@ -7,6 +7,9 @@ from typing import Any
 
 from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 
+SMALLEST = -(2**63)
+"""Smallest integer that SQLite stores."""
+
 SHIFTED = "keys-shifted"
 """Event of the ledger that states the offsets before the first row is copied."""
 
@@ -39,6 +42,13 @@ class KeyShift:
             return f"({shifted})"
         stays = f"{expression} <= 0" if self.kept is None else f"{expression} IN ({', '.join(map(str, self.kept))})"
         return f"iif({stays}, {expression}, {shifted})"
+
+    @property
+    def least(self) -> int | None:
+        """Return the smallest integer that is shifted, or None if a larger one stays."""
+        if self.is_key or self.kept == ():
+            return SMALLEST
+        return 1 if self.kept is None else None
 
     def as_json(self) -> dict[str, Any]:
         """Return the shift as the ledger keeps it."""
