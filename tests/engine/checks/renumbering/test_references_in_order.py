@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.checks.references.references_kept import pairs_by_content
+from sqlite_consolidate.engine.checks.renumbering import references_in_order
 from sqlite_consolidate.engine.checks.renumbering.references_in_order import RowOrder
 from sqlite_consolidate.sqlite_library import sqlite3
 from tests.support.databases import TARGET, Bench, Copied, source, table
+from tests.support.pages.program import need_page_reader, use_pages_for_every_size
 from tests.support.thorough import sampled
 
 if TYPE_CHECKING:
@@ -24,6 +26,13 @@ FIRST = "INSERT INTO p VALUES (1, 'Xaver'), (3, 'Zoe'), (7, NULL)"
 BELOW = "INSERT INTO p VALUES (-2, 'Xaver'), (3, 'Zoe')"
 STRAYING = "INSERT INTO c VALUES (1, -1, 'a'), (2, 3, 'b'), (3, 0, 'c'), (4, 99, 'd')"
 ROWS = (FIRST, "INSERT INTO c VALUES (1, 3, 'a'), (5, NULL, 'b'), (6, 1, 2.0), (8, 7, x'00')")
+
+
+@pytest.fixture
+def digested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the page reader digest the rows of each source with new numbers."""
+    need_page_reader(monkeypatch)
+    use_pages_for_every_size(monkeypatch)
 
 
 def moved(bench: Bench, parents: str, children: str, *rows: str, before: tuple[str, ...] = BEFORE) -> Copied:
@@ -71,6 +80,28 @@ def test_right_result_is_shown_by_order_or_left(
     assert differing(copied) == [False]
 
 
+@pytest.mark.usefixtures("digested")
+@pytest.mark.parametrize(("parents", "children", "rows", "expected"), SHAPES.values(), ids=SHAPES)
+def test_right_result_is_shown_by_digests_or_left(
+    bench: Bench, parents: str, children: str, rows: tuple[str, ...], *, expected: bool
+) -> None:
+    """They show no more than the order of rows."""
+    copied = moved(bench, parents, children, *rows)
+
+    assert shown(copied) == [expected]
+
+
+@pytest.mark.usefixtures("digested")
+@pytest.mark.parametrize("shape", ["gaps and NULL", "no child", "sentinels", "dangling", "dangling in a gap"])
+def test_equal_digests_show_it_without_a_row(bench: Bench, monkeypatch: pytest.MonkeyPatch, shape: str) -> None:
+    """No row is read for it."""
+    parents, children, rows, _ = SHAPES[shape]
+    copied = moved(bench, parents, children, *rows)
+    monkeypatch.setattr(references_in_order._Moved, "_has_equal_order", lambda *_: pytest.fail("rows are read"))  # noqa: SLF001 -- the other way
+
+    assert shown(copied) == [True]
+
+
 def test_children_without_a_key_have_the_order_of_rowids(bench: Bench) -> None:
     """Their rowids need not be those of the source."""
     children = CHILDREN.replace("id INTEGER PRIMARY KEY, ", "")
@@ -102,9 +133,12 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("by", ["order", "digests"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_wrong_result_is_never_shown(bench: Bench, change: str) -> None:
+def test_wrong_result_is_never_shown(bench: Bench, request: pytest.FixtureRequest, change: str, by: str) -> None:
     """Its content differs as well."""
+    if by == "digests":
+        request.getfixturevalue("digested")
     copied = moved(bench, PARENTS, CHILDREN, *ROWS)
 
     for statement in change.split(";"):

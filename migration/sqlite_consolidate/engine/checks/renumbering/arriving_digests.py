@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.page_proof.description import DigestedRows, DigestedValue
+from sqlite_consolidate.engine.merge.rows.arriving_rows import whole_rows
 from sqlite_consolidate.engine.merge.rows.key_shift import SMALLEST
-from sqlite_consolidate.engine.sqlite.sql import quoted
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, FollowedKeys
     from sqlite_consolidate.engine.content.digest import TableDigest
@@ -52,6 +53,36 @@ def column_digest(
         least = 1
     value = DigestedValue(column, offsets[owner], least)
     return inspected.arriving.digest(source, DigestedRows(mapping.table.name, (value,)))
+
+
+def digest_with_number(
+    inspected: InspectedDatabases, mapping: TableMapping, number: str, values: Collection[str], change: int
+) -> tuple[TableDigest, int] | None:
+    """Return the digest of all rows of a mapping with another number in one column.
+
+    Args:
+        inspected: The databases.
+        mapping: The table mapping, of which all rows move.
+        number: The column with the number.
+        values: Columns whose values must arrive as they are. Numbers of others may differ too.
+        change: What must be added to the number.
+
+    Returns:
+        The digest, and the smallest number to which it was added. None if the page reader has not stated it.
+    """
+    digest, rows = inspected.expected_digest(mapping), whole_rows(mapping)
+    if digest is None or rows is None:
+        return (digest, 1) if digest and not change else None  # no value changes
+    digested = {folded(value.column): value for value in rows.values}
+    changed = digested.get(folded(number))
+    if changed is None or changed.offset != change or any(_is_changed(digested, name) for name in values):
+        return None
+    return digest, changed.least
+
+
+def _is_changed(digested: Mapping[str, DigestedValue], name: str) -> bool:
+    """Return whether a column is not digested as it is."""
+    return folded(name) not in digested or bool(digested[folded(name)].offset)
 
 
 def _has_keys_up_to_zero(

@@ -4,7 +4,8 @@ New keys are above all others, and rows keep their order. Then the parents of th
 them those of each source, in the order of their keys. One number for each source is the difference between the keys of
 its parents in the target and in the source. This module reads that number from the rows, and uses no offset of the run.
 If the references of a source's children differ by the same number, and all else is equal, each child reaches the row
-that its parent became. Each table is read in its own order, and no parent is looked up.
+that its parent became. Each table is read in its own order, and no parent is looked up. Where the page reader has
+digested the rows of each source with that number, equal digests show the same, and no row is read.
 
 A number that is no key of its database must be outside the keys of every database in the target, so that it leads to no
 row there either. Where rows have another order, this module shows nothing. Then
@@ -22,7 +23,8 @@ from operator import eq
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name
-from sqlite_consolidate.engine.content.digest import MARSHAL_VERSION
+from sqlite_consolidate.engine.checks.renumbering.arriving_digests import digest_with_number
+from sqlite_consolidate.engine.content.digest import MARSHAL_VERSION, TableDigest
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection
 from sqlite_consolidate.engine.sqlite.errors import result_code
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -120,6 +122,16 @@ class _Window(NamedTuple):
             return number
         return f"iif({number} > 0 OR {self.contains(number)}, {number} + {self.change}, {number})"
 
+    def agrees(self, least: int, smallest: int | None) -> bool:
+        """Return whether all numbers from a least one on are those that do not stay.
+
+        Args:
+            least: The least one.
+            smallest: The smallest number of all rows, or None without a number.
+        """
+        has_others = smallest is not None and smallest <= 0
+        return self.first > 0 and (least == 1 or not has_others)
+
 
 _NO_PARENTS = _Window(0, -1, 0)
 
@@ -131,10 +143,14 @@ class _Moved(NamedTuple):
         now: The rows inside the transaction.
         before: Name of each source to its rows, in the order of the plan. The rows of the target are first, without a
             name.
+        mappings: The table mapping of each source.
+        compared: The target, which has the digests of both.
     """
 
     now: _Rows
     before: dict[str, _Rows]
+    mappings: Sequence[TableMapping]
+    compared: TargetComparison
 
     def windows(self) -> dict[str, _Window] | None:
         """Return where the keys of the parents of each database are.
@@ -156,6 +172,21 @@ class _Moved(NamedTuple):
 
     def is_equal(self, windows: Mapping[str, _Window]) -> bool:
         """Return whether the rows now are those of before, with the numbers that arrive."""
+        return self._has_equal_digests(windows) or self._has_equal_order(windows)
+
+    def _has_equal_digests(self, windows: Mapping[str, _Window]) -> bool:
+        """Return whether the digest of the rows now is the sum of those with the new numbers."""
+        expected = self.compared.digests_before.get(self.now.table.name, TableDigest())
+        for mapping in self.mappings:
+            rows, window = self.before[mapping.source.name], windows.get(mapping.source.name, _NO_PARENTS)
+            digested = digest_with_number(self.compared.inspected, mapping, rows.number, rows.values, window.change)
+            if digested is None or (window.change and not window.agrees(digested[1], rows.extent()[0])):
+                return False
+            expected += digested[0]
+        counts = self.mappings[0].rowid_counts
+        return expected == self.compared.digest(self.compared.con, self.now.table, with_rowid=counts)
+
+    def _has_equal_order(self, windows: Mapping[str, _Window]) -> bool:
         before = chain.from_iterable(
             rows.messages(windows.get(name, _NO_PARENTS)) for name, rows in self.before.items()
         )
@@ -236,7 +267,7 @@ class RowOrder:
             table = source.schema.table(mapping.table_map.name)
             parts[source.name] = _rows(partial(_reader, source), table, columns)
         readable = {name: rows for name, rows in parts.items() if rows is not None}
-        return _Moved(now, readable) if now and len(readable) == len(parts) else None
+        return _Moved(now, readable, mappings, compared) if now and len(readable) == len(parts) else None
 
 
 def _rows(connection: Callable[[], sqlite3.Connection], table: Table | None, names: Sequence[str]) -> _Rows | None:
