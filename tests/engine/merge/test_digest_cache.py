@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.content.digest import DigestCache, digest_table
+from sqlite_consolidate.engine.content.digest import DigestCache, TableDigest, digest_table
+from sqlite_consolidate.engine.content.page_proof.description import DigestedRows, DigestedValue
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 
@@ -35,6 +36,19 @@ def test_unchanged_table_is_not_read_again(con: sqlite3.Connection) -> None:
 
     assert digest(con, table) == digest(con, table, with_rowid=False) == first
     assert not [statement for statement in statements if " FROM " in statement]
+
+
+def test_column_is_not_read_again_until_a_change(con: sqlite3.Connection) -> None:
+    """The page reader may have stated its digest."""
+    digest, table, stated = DigestCache(), read_schema(con).tables["t"], TableDigest(2, 7)
+    before = digest(con, table, column="a")
+    digest.keep(con, [], {}, {DigestedRows("t", (DigestedValue("b"),)): stated})
+
+    assert digest(con, table, column="b") == stated
+    assert digest(con, table, column="a") == before == digest_table(con, table, column="a")
+    con.execute("DELETE FROM t WHERE a = 1")
+    assert digest(con, table, column="b") == digest_table(con, table, column="b")
+    assert digest(con, table, column="a") != before
 
 
 @pytest.mark.parametrize(

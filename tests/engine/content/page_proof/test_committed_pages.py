@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.pages.databases import build, changed_in_transaction
+from tests.support.pages.digests import by_sql, chosen
 from tests.support.pages.program import use_pages_for_every_size
 from tests.support.workspaces.two_sources import execute
 
@@ -58,6 +59,18 @@ def test_committed_pages_are_those_of_the_transaction(tmp_path: Path) -> None:
     with closing(open_readonly(path)) as con:
         assert prove_pages(path, con, read_schema(con)) == before
     assert before.is_intact
+
+
+def test_committed_pages_are_known_beside_further_digests(tmp_path: Path) -> None:
+    """The request after COMMIT is that of the transaction, with all that was digested."""
+    path, rows = build(tmp_path / "a.db", page_size=512), chosen("arrived", ("id", 1000, 1), "text")
+    with changed_in_transaction(path) as (lock, con):
+        before = prove_transaction(lock, con, read_schema(con), further=[rows])
+        expected = by_sql(con, read_schema(con), rows)
+        con.execute("COMMIT")
+
+    assert before.rows[rows] == expected
+    assert proof_after(path, before) is before
 
 
 @pytest.mark.parametrize(
