@@ -298,10 +298,11 @@ class _Proof:
                 if self.before is not None and inspected.target and table_before and column:
                     conditions = self.followed.target_rows_with(table_before, place[1], places)
                     name = quoted(table_before.name)
-                    none, number = self._none(self.followed.none_at(place)), f"s.{quoted(column)}"
-                    number = f"iif({number} IN ({none}), NULL, {number})"
-                    largest = self._largest(self.before, name, number, conditions)
-                    self._take(key_place, largest)
+                    value = number = f"s.{quoted(column)}"
+                    if none := self._none(self.followed.none_at(place)):
+                        number = f"iif({value} IN ({none}), NULL, {value})"
+                    rises = not conditions and not none
+                    self._take(key_place, self._largest(self.before, name, number, conditions, value if rises else ""))
                     if folded(table_before.alias) == place[1]:
                         self._take(key_place, inspected.target.marks.get(table_before.name) or None)
 
@@ -322,9 +323,11 @@ class _Proof:
                     conditions = self.followed.rows_with(mapping, column, places)
                     rows = self._rows(mapping)
                     number, table = self._number(rows, mapping, column), rows.table(mapping)
-                    none = self._none(self.followed.none_of(mapping, column))
-                    number = f"iif(s.{quoted(column)} IN ({none}), NULL, {number})"
-                    self._take(key_place, self._largest(rows.con, table, number, conditions))
+                    value, cases = f"s.{quoted(column)}", self.followed.cases(mapping, column)
+                    if none := self._none(self.followed.none_of(mapping, column)):
+                        number = f"iif({value} IN ({none}), NULL, {number})"
+                    rises = not conditions and not none and not any(case.when for case in cases)
+                    self._take(key_place, self._largest(rows.con, table, number, conditions, value if rises else ""))
                     self._take(key_place, mark + max((self._offsets[o] for o in owners), default=0) if mark else None)
         return later
 
@@ -333,9 +336,25 @@ class _Proof:
         return ", ".join(str(number) for number in numbers)
 
     @staticmethod
-    def _largest(con: sqlite3.Connection, table: str, value: str, conditions: Iterable[RowCondition]) -> int | None:
+    def _largest(
+        con: sqlite3.Connection, table: str, number: str, conditions: Iterable[RowCondition], rising: str = ""
+    ) -> int | None:
+        """Return the largest number of rows for which a condition holds.
+
+        Args:
+            con: The connection.
+            table: The table as SQL names it.
+            number: SQL of a number over ``s``.
+            conditions: The conditions. Without any, all rows count.
+            rising: SQL of the value that the number comes from, if of all values above 0 the largest has the largest
+                number. No offset is below 0. SQLite finds the largest value by an index.
+        """
         rows = " OR ".join(condition.over("s") for condition in conditions) or "1"
-        numbers = f"SELECT {value} AS v FROM {table} AS s WHERE {rows}"
+        if rising:
+            largest_value = con.execute(f"SELECT max({rising}) FROM {table} AS s").fetchone()[0]
+            if isinstance(largest_value, int) and largest_value > 0:
+                rows = f"{rising} = {largest_value}"
+        numbers = f"SELECT {number} AS v FROM {table} AS s WHERE {rows}"
         query = f"SELECT CAST(max(v) AS INTEGER) FROM ({numbers}) WHERE typeof(v) IN ('integer', 'real')"
         largest: int | None = con.execute(query).fetchone()[0]
         return largest

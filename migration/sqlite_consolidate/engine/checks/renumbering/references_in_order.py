@@ -61,8 +61,8 @@ class _Rows(NamedTuple):
 
     def extent(self) -> tuple[Any, Any]:
         """Return the smallest and the largest number."""
-        name = quoted(self.number)
-        query = f"SELECT min({name}), max({name}) FROM main.{quoted(self.table.name)}"
+        of_all = f"({quoted(self.number)}) FROM main.{quoted(self.table.name)}"
+        query = f"SELECT (SELECT min{of_all}), (SELECT max{of_all})"  # SQLite looks up each alone, and not both
         least, most = self.connection().execute(query).fetchone()
         return least, most
 
