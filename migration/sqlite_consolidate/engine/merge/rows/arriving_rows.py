@@ -53,9 +53,15 @@ class ArrivingRows:
             return
         self._digests[source.name] = {}
         if any(source.rows_in(mapping.table.name) >= FEWEST_ROWS for mapping in mappings):
-            moved = [rows for mapping in mappings if (rows := whole_rows(mapping))]
-            numbers = [DigestedRows(rows.table, (value,)) for rows in moved for value in rows.values if value.offset]
-            self._digests[source.name] = _digests_by_pages(source, list(dict.fromkeys([*moved, *numbers])))
+            moved = [(mapping, rows) for mapping in mappings if (rows := whole_rows(mapping))]
+            numbers = [
+                DigestedRows(rows.table, (value,))
+                for mapping, rows in moved
+                for value in rows.values
+                if value.column in _followed(mapping)
+            ]
+            asked = dict.fromkeys([*(rows for _, rows in moved), *numbers])
+            self._digests[source.name] = _digests_by_pages(source, list(asked))
 
 
 def whole_rows(mapping: TableMapping) -> DigestedRows | None:
@@ -69,9 +75,15 @@ def whole_rows(mapping: TableMapping) -> DigestedRows | None:
 
 
 def shifted_columns(mappings: Iterable[TableMapping]) -> list[DigestedRows]:
-    """Return each column of the target that gets new keys, as the rows of a digest."""
-    columns = [(mapping.into.name, mapping.renamed[old]) for mapping in mappings for old in mapping.shifted]
+    """Return each column of the target that follows new keys, as the rows of a digest."""
+    columns = [(mapping.into.name, mapping.renamed[old]) for mapping in mappings for old in _followed(mapping)]
     return [DigestedRows(table, (DigestedValue(name),)) for table, name in dict.fromkeys(columns)]
+
+
+def _followed(mapping: TableMapping) -> list[str]:
+    """Return the columns with new numbers, but for a primary key, which a proof looks up."""
+    primary = {key for key in mapping.key_shifts if mapping.table.primary_key == (key,)}
+    return [column for column in mapping.shifted if column not in primary]
 
 
 def _value(mapping: TableMapping, column: ProjectedColumn, *, is_rowid: bool) -> DigestedValue | None:
