@@ -214,3 +214,33 @@ def test_documentation_and_exempt_places_need_no_reference(tmp_path: Path) -> No
     exempt = [Exemption(path="old.py", reason="never runs")]
 
     assert propose_references(ScanScope(tmp_path, ["."], OLD, "main.db", exempt=exempt)) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('x = "a/log.db"', 'x = "main.db"'),
+        ('x = ROOT / "b" / "log.db"', 'x = ROOT / "main.db"'),
+        ('x = LOGS / "log.db"', 'x = LOGS.resolve().parent / "main.db"'),
+        ('x = "c/log.db"', None),
+    ],
+)
+def test_folder_tells_databases_of_one_name_apart(tmp_path: Path, before: str, after: str | None) -> None:
+    """From each of the folders the path of the target is the same."""
+    (tmp_path / "app.py").write_text(f"{before}\n")
+
+    [made] = propose_references(ScanScope(tmp_path, ["app.py"], ["a/log.db", "b/log.db"], "main.db"))
+
+    assert made.understood == bool(after)
+    if after:
+        reference = Reference(file="app.py", find=made.find, replace=made.replace)
+        assert plan_rewrites(tmp_path, [reference], [])[0][0].after.decode() == f"{after}\n"
+
+
+def test_name_alone_does_not_tell_other_folders_apart(tmp_path: Path) -> None:
+    """The target is beside one of the databases."""
+    (tmp_path / "app.py").write_text('x = folder / "log.db"\n')
+
+    [made] = propose_references(ScanScope(tmp_path, ["app.py"], ["log.db", "b/log.db"], "main.db"))
+
+    assert not made.understood

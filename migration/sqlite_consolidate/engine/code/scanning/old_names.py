@@ -80,8 +80,11 @@ class OldNames:
 
     def __init__(self, databases: Iterable[str], target: str = "") -> None:
         files_by_name = [(distinguishing_name(database, target), database) for database in databases]
-        self.paths = dict(files_by_name)
-        self.names = tuple(self.paths)
+        paths: dict[str, list[str]] = {}
+        for name, database in files_by_name:
+            paths.setdefault(name, []).append(database)
+        self.paths = paths
+        self.names = tuple(paths)
         self.patterns = NamePatterns(files_by_name)
         names = any_of(self.names).replace("/", _SEPARATOR)
         self._pattern = re.compile(rf"(?<![\w.-])({names})(?:{SIDECAR_PATTERN})?(?![\w~]|[.-]\w)")

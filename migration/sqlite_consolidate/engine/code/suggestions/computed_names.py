@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scanning.python_patterns import find_pattern_expressions
 from sqlite_consolidate.engine.code.scanning.python_values import ConstantValues
 from sqlite_consolidate.engine.code.scopes import child_nodes, nodes_of
+from sqlite_consolidate.engine.code.suggestions.database_paths import DatabasePaths
 from sqlite_consolidate.engine.code.suggestions.path_places import can_resolve
 from sqlite_consolidate.engine.code.suggestions.suggest_python import (
-    DatabasePaths,
     MentionChange,
     change_as_written,
     replace_joined_path,
@@ -44,9 +44,10 @@ def computed_changes(code: CodeFile, names: OldNames, target: str) -> list[Menti
         parents = {child: node for node in nodes_of(module) for child in child_nodes(node)}
         changes = []
         for node, pattern, kind in find_pattern_expressions(module, names, ConstantValues(module)):
-            folders = {posixpath.dirname(posixpath.normpath(names.paths[name])) for name in pattern.databases}
-            if kind == "code" and len(folders) == 1:
-                place = DatabasePaths(posixpath.join(*folders, _NAME), target)
+            paths = [posixpath.normpath(path) for name in pattern.databases for path in names.paths[name]]
+            if kind == "code" and paths:
+                folders = dict.fromkeys(map(posixpath.dirname, paths))
+                place = DatabasePaths(tuple(posixpath.join(folder, _NAME) for folder in folders), target)
                 new = _replaced(node, place, parents, code.text)
                 change = MentionChange(node.lineno, pattern.shown, ast.unparse(node), new, "")
                 changes.append(change_as_written(change, source) if new else change)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import posixpath
 import re
 from copy import deepcopy
 from pathlib import PurePosixPath
@@ -13,6 +12,7 @@ from sqlite_consolidate.engine.code.scanning.python_strings import find_naming_e
 from sqlite_consolidate.engine.code.scanning.python_values import ConstantValues
 from sqlite_consolidate.engine.code.scopes import child_nodes, nodes_of
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, line_starts
+from sqlite_consolidate.engine.code.suggestions.database_paths import DatabasePaths
 from sqlite_consolidate.engine.code.suggestions.path_places import can_climb_from, can_resolve, may_be_a_path
 from sqlite_consolidate.engine.code.syntax import PythonCode, normalized_dump, parse_tree
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
@@ -32,31 +32,6 @@ _PATH_BEFORE = re.compile(r"[\w./\\-]*\Z")
 _SCHEME = re.compile(r"\b[a-z][a-z0-9+]*:\Z")
 _CLIMBING = re.compile(r"(?:\.{1,2}/)*")
 _END_OF_VARIABLE = tuple("}])\"'%")
-
-
-class DatabasePaths(NamedTuple):
-    """Hold the paths of an old database and of the target, relative to the workspace."""
-
-    old: str
-    target: str
-
-    @classmethod
-    def of(cls, name: str, names: OldNames, target: str) -> DatabasePaths:
-        """Return the paths of the old database that is recognised by a name."""
-        return cls(posixpath.normpath(names.paths[name]), target)
-
-    def base_folder(self, written: str) -> str | None:
-        """Return the folder from which a written path leads to the old database, or None.
-
-        The workspace is ".".
-        """
-        if written != self.old and not self.old.endswith(f"/{written}"):
-            return None
-        return self.old[: len(self.old) - len(written)].rstrip("/") or "."
-
-    def path_to_target(self, folder: str) -> str:
-        """Return the path from a folder of the workspace to the target."""
-        return posixpath.relpath(self.target, folder)
 
 
 class MentionChange(NamedTuple):
@@ -98,7 +73,7 @@ def text_changes(code: CodeFile, names: OldNames, target: str) -> list[MentionCh
     changes = []
     for end, name, place, replacement in replacements:
         find = new = ""
-        reason = f"{_PATH_BEFORE.findall(text[:end])[0]} may be another file than {place.old}."
+        reason = f"{_PATH_BEFORE.findall(text[:end])[0]} may be another file than {place.names}."
         if replacement:
             find, new = _unique(text, _Piece(end - len(replacement.old), end, replacement.new), pieces)
             reason = replacement.reason if find else "the same text occurs in several places."
@@ -129,11 +104,11 @@ def replace_path_end(text: str, place: DatabasePaths) -> PathReplacement | None:
     climbing = _CLIMBING.match(path)
     ups = climbing.group() if climbing else ""
     written = path[len(ups) :]
-    folder = place.base_folder(written)
-    if folder is None:
+    if not (way := place.way_of(written)):
         return None
+    old, folder = way
     return PathReplacement(
-        path, ups + place.path_to_target(folder), f"{written} leads to {place.old}, from {_folder_name(folder)}."
+        path, ups + place.path_to_target(folder), f"{written} leads to {old}, from {_folder_name(folder)}."
     )
 
 
@@ -250,7 +225,7 @@ def _change(
     if exchange and ".resolve()" in exchange.new and not can_resolve(source.text, path):
         exchange = None
     if exchange is None:
-        reason = f"the path is built from parts, or may be another file than {place.old}."
+        reason = f"the path is built from parts, or may be another file than {place.names}."
         return _Options(mention._replace(reason=reason))
     together = None
     for find, new in _enclosing_expressions(exchange, parents):
@@ -295,13 +270,14 @@ def _whole_path(node: ast.expr, parents: Parents) -> ast.expr:
 def replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | None:
     """Return the replacement of a path that is joined from a folder and constant parts."""
     base, parts = _split(node)
-    folder = place.base_folder("/".join(parts)) if parts else None
-    if base is None or folder is None:
+    way = place.way_of("/".join(parts)) if parts else None
+    if base is None or way is None:
         return None
+    old, folder = way
     steps = PurePosixPath(place.path_to_target(folder)).parts
     if ".." in steps and not can_climb_from(base):
         return None
-    reason = f"{ast.unparse(base)} is the folder that leads to {place.old}."
+    reason = f"{ast.unparse(base)} is the folder that leads to {old}."
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "join":
         joined = f"{ast.unparse(node.func)}({', '.join([ast.unparse(base), *map(repr, steps)])})"
         return _Exchange(node, f"os.path.normpath({joined})" if joined.startswith("os.path.join") else joined, reason)
