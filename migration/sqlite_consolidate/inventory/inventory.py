@@ -7,6 +7,7 @@ import itertools
 import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.copied_files import is_archive
@@ -21,7 +22,7 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.inventory.classification import Overlap, find_duplicates, find_overlaps
 from sqlite_consolidate.inventory.discovery import Discovery, discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
-from sqlite_consolidate.inventory.selection.roles import NAMED_ROLES, Role, classify, doubt_about
+from sqlite_consolidate.inventory.selection.roles import Role, classify, doubt_about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,7 +157,7 @@ def take_inventory(
     scanned = find_mentions(scope, progress=progress)
     on_progress("listing the processes that have them open")
     held = find_holders([root / database.file for database in databases])
-    entries = _entries(root, databases, duplicates, scanned.mentions, held.entries)
+    entries = _entries(scope, databases, duplicates, scanned.mentions, held.entries)
     return Inventory(
         root=root,
         entries=entries,
@@ -189,56 +190,83 @@ def file_state(root: Path, files: Sequence[str]) -> dict[str, tuple[int, int]]:
     return states
 
 
+def _mentions_of_each(scope: ScanScope, mentions: Sequence[Mention]) -> dict[str, tuple[Mention, ...]]:
+    """Return the mentions of each database.
+
+    If several have one file name, a mention that states the folder of one of them is none of the others.
+    """
+    by_name: dict[str, list[Mention]] = defaultdict(list)
+    for mention in mentions:
+        by_name[mention.database].append(mention)
+    alike: dict[str, list[str]] = defaultdict(list)
+    for file in scope.databases:
+        alike[PurePosixPath(file).name].append(file)
+    of_each: dict[str, tuple[Mention, ...]] = {}
+    for name, files in alike.items():
+        known = by_name.get(name, [])
+        stated = _stated_folders(scope, files, known) if len(files) > 1 and known else {}
+        for file in files:
+            with_folder = distinguishing_name(file, name)
+            of_each[file] = tuple(
+                each for each in known if with_folder in stated.get((each.file, each.line), (with_folder,))
+            )
+    return of_each
+
+
+def _stated_folders(
+    scope: ScanScope, files: Sequence[str], mentions: Sequence[Mention]
+) -> dict[tuple[str, int], set[str]]:
+    """Return each place that states the folder of a database, to the names with the folder.
+
+    Args:
+        scope: The workspace.
+        files: Databases of one name.
+        mentions: The mentions of this name.
+    """
+    code = list(dict.fromkeys(mention.file for mention in mentions))
+    name = PurePosixPath(files[0]).name
+    # A name has a folder if it differs from that of a target without one.
+    with_folders = replace(scope, paths=code, databases=[file for file in files if file != name], target=name)
+    stated: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for mention in find_mentions(with_folders).mentions:
+        stated[mention.file, mention.line].add(mention.database)
+    return stated
+
+
 def _entries(
-    root: Path,
+    scope: ScanScope,
     databases: Sequence[Database],
     duplicates: Sequence[Sequence[str]],
     scanned: Sequence[Mention],
     held: Sequence[Holder],
 ) -> tuple[Entry, ...]:
+    of_each = _mentions_of_each(scope, [mention for mention in scanned if mention.kind in KINDS_IN_USE])
     twins = {file: group[0] for group in duplicates for file in group[1:]}
     files = frozenset(database.file for database in databases if database.kind == "database")
-    by_name: dict[str, list[Mention]] = defaultdict(list)
-    for mention in scanned:
-        if mention.kind in KINDS_IN_USE:
-            by_name[mention.database].append(mention)
     by_holder: dict[str, list[Holder]] = defaultdict(list)
     for holder in held:
-        by_holder[holder.file.relative_to(root).as_posix()].append(holder)
+        by_holder[holder.file.relative_to(scope.root).as_posix()].append(holder)
     open_patterns = [mention for mention in scanned if mention.kind == "open pattern"]
     entries = [
         Entry(
             database,
             *classify(database, twins.get(database.file, ""), files),
             twins.get(database.file, ""),
-            tuple(by_name[database.file.rpartition("/")[2]]),
+            of_each[database.file],
             tuple(by_holder[database.file]),
             tuple(mention for mention in open_patterns if fits_open_pattern(mention.pattern, database.file)),
         )
         for database in databases
     ]
-    places = _places(root, entries)
+    places = _places(entries)
     live = [entry.database for entry in entries if entry.is_live]
     return tuple(_with_doubt(entry, live, places.get(entry.file, ())) for entry in entries)
 
 
-def _places(root: Path, entries: Sequence[Entry]) -> dict[str, list[Mention]]:
-    """Return the places that name each file and no other one.
-
-    A place with a name that several files have counts only if its folder tells the file from a source.
-    """
-    alike = Counter(entry.name for entry in entries)
-    places = {entry.file: list(entry.mentions) for entry in entries if alike[entry.name] == 1}
-    sources = {entry.name: entry for entry in entries if entry.is_live and alike[entry.name] > 1 and entry.mentions}
-    for source in sources.values():
-        others = [entry.file for entry in entries if entry.role in NAMED_ROLES and entry.name == source.name]
-        scanned = [mention.file for mention in source.mentions]
-        scope = ScanScope(root, [*dict.fromkeys(scanned)], others, source.file)
-        files = {distinguishing_name(file, source.file): file for file in others}
-        for mention in find_mentions(scope).mentions if others else ():
-            if mention.kind in KINDS_IN_USE:
-                places.setdefault(files[mention.database], []).append(mention)
-    return places
+def _places(entries: Sequence[Entry]) -> dict[str, list[Mention]]:
+    """Return the places that name each file and no other one."""
+    known = Counter(mention for entry in entries for mention in set(entry.mentions))
+    return {entry.file: [mention for mention in entry.mentions if known[mention] == 1] for entry in entries}
 
 
 def _with_doubt(entry: Entry, live: Sequence[Database], places: Sequence[Mention]) -> Entry:

@@ -153,10 +153,22 @@ def _tests_of_target(target: str, inventory: Inventory, tested: Collection[str])
 def _best_target(inventory: Inventory, questions: Mapping[str, str]) -> tuple[Database, str]:
     """Return the target with the most points, or a wider one, and the reason."""
     eligible = [entry for entry in inventory.live if entry.role == "live"] or inventory.live
-    mentions_of = {entry.file: len(entry.mentions) for entry in eligible}
     databases = [entry.database for entry in eligible]
-    target, reason = choose_target(databases, mentions_of, inventory.root.name, _kinds(inventory))
+    target, reason = choose_target(databases, _places_of_each(eligible), inventory.root.name, _kinds(inventory))
     return find_wider_target(inventory, target, questions) or (target, reason)
+
+
+def _places_of_each(entries: Sequence[Entry]) -> dict[str, int]:
+    """Return the number of places that name each database.
+
+    A place that can mean several counts for the one that is nearest to the root folder.
+    """
+    known: set[Mention] = set()
+    places = {}
+    for entry in sorted(entries, key=lambda entry: entry.file.count("/")):
+        places[entry.file] = len([mention for mention in entry.mentions if mention not in known])
+        known.update(entry.mentions)
+    return places
 
 
 def _kinds(inventory: Inventory) -> list[Database]:
@@ -303,8 +315,8 @@ def _references(
     names = frozenset(scope.names.names)
     if any("/" in name for name in names):
         return propose_references(scope) if files else ()
-    known = (mention for mention in inventory.mentions if mention.database in names)
     order = {file: number for number, file in enumerate(files)}
+    known = (mention for mention in inventory.mentions if mention.database in names and mention.file in order)
     return propose_references(scope, sorted(known, key=lambda mention: order[mention.file]))
 
 
