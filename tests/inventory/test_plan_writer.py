@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
-from sqlite_consolidate.inventory.plan_writer import render_plan, write_plan
+from sqlite_consolidate.inventory.plan_writer import render_plan, wrapped_comment, write_plan
 from sqlite_consolidate.inventory.proposal import (
     LeftOut,
     Proposal,
@@ -118,3 +118,11 @@ def test_plan_names_the_program_of_its_inventory() -> None:
     assert "# Proposed by sqlite-consolidate inventory on" in text
     assert "sqlite-consolidate verify --workspace=DIR" in text
     assert "pytest" not in text
+
+
+def test_line_of_a_comment_keeps_an_assignment_together() -> None:
+    """A person copies it."""
+    texts = [wrapped_comment("x" * length + ' keys = "keep" and more') for length in range(80, 120)]
+
+    assert len({text.count("\n") for text in texts}) > 1
+    assert [text for text in texts if 'keys = "keep"' not in text] == []

@@ -26,6 +26,7 @@ SCHEMA = "consolidation.schema.json"
 _PACKAGED_SCHEMA = Path(__file__).parents[1] / "plan" / SCHEMA
 _TEMPLATE = "plan.toml.j2"
 _WIDTH = 110  # of comments
+_ASSIGNS = "\0=\0"  # stands for " = ", at which a line could end; no escaped text has these characters
 
 
 def render_plan(proposal: Proposal, date: str, program: tuple[str, ...] = PYTEST) -> str:
@@ -79,24 +80,22 @@ def write_plan(text: str, wanted: Path, proposed: str = "") -> tuple[Path, bool]
 def wrapped_comment(text: str, mark: str = "", indent: str = "") -> str:
     """Return a text as lines of a TOML comment.
 
+    A key and its value stay together, so that a person can copy them.
+
     Args:
         text: The text, whose line ends are escaped.
         mark: Word before the first line.
         indent: Spaces before each line.
     """
-    return (
-        "\n".join(
-            textwrap.wrap(
-                one_line(text),
-                _WIDTH,
-                initial_indent=f"{indent}# {mark}",
-                subsequent_indent=f"{indent}#     ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        )
-        or f"{indent}# {mark}"
+    lines = textwrap.wrap(
+        one_line(text).replace(" = ", _ASSIGNS),
+        _WIDTH,
+        initial_indent=f"{indent}# {mark}",
+        subsequent_indent=f"{indent}#     ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+    return "\n".join(lines).replace(_ASSIGNS, " = ") or f"{indent}# {mark}"
 
 
 def _has_digest(path: Path, digest: str) -> bool:

@@ -241,7 +241,8 @@ def _ask_about_stamps(apart: list[ProposedMap]) -> tuple[str, ...]:
         return ()
     tables = join_first_names([table_map.name for table_map in apart])
     names = join_first_names([table_map.into for table_map in apart])
-    fact = f"{tables} {'is' if len(apart) == 1 else 'are'} bookkeeping of a program, and no union. {apart[0].apart}"
+    verb = "is" if len(apart) == 1 else "are"
+    fact = f"{tables} {verb} bookkeeping of a program, and {verb} not united. {apart[0].apart}"
     advice = f"Nothing reads {names}: move the rows that the program needs, or leave them behind by a [[source.leave]]."
     return (f"{fact} {advice}",)
 
