@@ -61,11 +61,6 @@ class Entry:
         return self.database.file
 
     @property
-    def name(self) -> str:
-        """Return the name without folders."""
-        return self.file.rpartition("/")[2]
-
-    @property
     def is_live(self) -> bool:
         """Return whether its rows have to be moved, as those of a conflicted copy have."""
         return self.role in ("live", "conflict")
