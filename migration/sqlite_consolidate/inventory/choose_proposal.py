@@ -68,9 +68,16 @@ def choose_proposal(
         apart = refine_proposal(inventory.root, other, on_progress)
         is_better = not apart.objections and not apart.unrehearsed_reason
         told_apart = [source for source in apart.proposal.sources if source.constants]
-        if is_better and told_apart and all(source.files for source in told_apart):
+        if is_better and told_apart and all(_is_whole(source, refined) for source in told_apart):
             return apart
     return _with_questions(refined, kinds)
+
+
+def _is_whole(source: ProposedSource, refined: RefinedProposal) -> bool:
+    """Return whether a source is a pattern that separates no table without need."""
+    names = [each.into for each in source.maps]
+    united = [other for other in refined.proposal.sources if other.files and other.file == source.file]
+    return bool(source.files) and all([each.into for each in other.maps] == names for other in united)
 
 
 def _question(text: str, tables: list[str]) -> str:
@@ -98,7 +105,8 @@ def _colliding_tables(refined: RefinedProposal, kind: Family) -> list[str]:
     for source in refined.proposal.sources:
         if not {*source.all_files}.isdisjoint(kind.files):
             names |= {*source.undecided, *_united_tables(refined, source, database)}
-            names |= {each.name for each in source.maps if each.into != each.name and not each.follows}
+            apart = () if source.files else source.maps  # a pattern is kept apart from the target
+            names |= {each.name for each in apart if each.into != each.name and not each.follows}
     folded_names = {folded(name) for name in names} - MIGRATION_STAMPS
     return [table.name for table in database.tables if folded(table.name) in folded_names]
 

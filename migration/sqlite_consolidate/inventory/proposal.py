@@ -78,16 +78,19 @@ class ProposedMap:
     is_index: bool = False
     stores_rows: bool = False
 
-    def of_file(self, earlier: tuple[str, ...], files: tuple[str, ...]) -> ProposedMap:
+    def of_file(self, source: str, earlier: tuple[str, ...], files: tuple[str, ...]) -> ProposedMap:
         """Return the mapping of one file of a pattern, without policies and new keys.
 
         Args:
+            source: Name of the source of the file.
             earlier: The files of the pattern before it.
             files: All files of the pattern.
         """
         others = tuple(file for file in self.shared if file not in files)
-        fresh = replace(self, on_conflict="", collision="", keys="", rowids="", match=())
-        return replace(fresh, rows="?", shared=(*others, *earlier) if self.shared else ())
+        fresh = replace(self, rows="?", on_conflict="", collision="", keys="", rowids="", match=())
+        if self.into != self.name:
+            return replace(fresh, into=f"{source}_{self.name}", shared=())
+        return replace(fresh, shared=(*others, *earlier) if self.shared else ())
 
     def values_of(self, columns: Sequence[str]) -> list[str]:
         """Return the numbers of values of some columns, each as a line."""
@@ -200,7 +203,9 @@ class ProposedSource:
                 files=(),
                 keys="",
                 leaves=tuple(leave for leave in self.leaves if leave.kind != "files"),
-                maps=tuple(table_map.of_file(self.files[:number], self.files) for table_map in self.maps),
+                maps=tuple(
+                    table_map.of_file(names[number], self.files[:number], self.files) for table_map in self.maps
+                ),
             )
             for number, file in enumerate(self.files)
         )

@@ -14,19 +14,22 @@ from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave
 from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables
 from sqlite_consolidate.inventory.references.shared_keys import find_shared_keys
 from sqlite_consolidate.inventory.refinement.counters import find_counters
 from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, rebuild_over_shared
-from sqlite_consolidate.inventory.refinement.relations import keep_related_together
+from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
 from sqlite_consolidate.inventory.selection.source_names import name_sources, slug
 from sqlite_consolidate.inventory.selection.target import choose_target
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
 from sqlite_consolidate.inventory.sources.changed_users import ask_about_changed_users, leave_changed_users
 from sqlite_consolidate.inventory.sources.families import Family, find_families, richest_first
 from sqlite_consolidate.inventory.sources.file_column import add_file_column
+from sqlite_consolidate.inventory.sources.kinds import are_of_one_kind
 from sqlite_consolidate.inventory.sources.propose_source import SourceProposal
+from sqlite_consolidate.inventory.sources.separate_tables import declare_separate_tables
 from sqlite_consolidate.inventory.sources.table_naming import TableNaming
 from sqlite_consolidate.inventory.sources.wider_target import find_wider_target
 from sqlite_consolidate.plan.toml_file import MAX_BYTES
@@ -108,6 +111,12 @@ def propose_plan(
         target_tables=tuple(table.name for table in target.tables),
     )
     proposal = _with_code(keep_related_together(proposal), inventory, entries)
+    separate = (
+        table
+        for source, family in zip(proposal.sources, families, strict=True)
+        for table in declare_separate_tables(source, family)
+    )
+    proposal = replace(proposal, tables=(*proposal.tables, *separate))
     return _with_file_columns(proposal, families, target, questions or {})
 
 
@@ -185,15 +194,32 @@ def _with_file_columns(
     Only sources with a decision about it have the column.
     """
     sources, tables = list(proposal.sources), proposal.tables
+    names = {folded(table.name) for table in target.tables}
     for number, (source, family) in enumerate(zip(proposal.sources, families, strict=True)):
         question = next((questions[file] for file in source.files if file in questions), "")
+        if not question:
+            continue
         taken = {folded(each.into) for other in proposal.sources if other is not source for each in other.maps}
-        taken |= {folded(table.name) for table in target.tables}
-        if question and (added := add_file_column(source, family, taken)):
+        is_of_kind = are_of_one_kind(target, family.widest_first[0])
+        is_merged = is_of_kind and all(each.into == each.name for each in source.maps)
+        separate = source if is_merged else _apart_from(source, target, names)
+        if added := add_file_column(separate, family, taken | names):
             sources[number] = replace(added[0], questions=(*source.questions, question))
             wide = {folded(table.name) for table in added[1]}
             tables = (*(table for table in tables if folded(table.name) not in wide), *added[1])
     return replace(proposal, sources=tuple(sources), tables=tables)
+
+
+def _apart_from(source: ProposedSource, target: Database, names: Collection[str]) -> ProposedSource:
+    """Return a source of which no rows come into tables of the target, bookkeeping aside."""
+    reason = f"{{}} of {target.file} has no column that names the file of a row."
+    maps = (
+        keep_separate(each, source.name, reason.format(each.name), source.files)
+        if folded(each.into) in names and not is_migration_stamp(each.name)
+        else each
+        for each in source.maps
+    )
+    return replace(source, maps=tuple(maps))
 
 
 def _sources(

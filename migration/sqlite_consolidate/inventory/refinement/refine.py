@@ -185,8 +185,8 @@ def _without_orphans(proposal: Proposal, tables: frozenset[str]) -> Proposal:
         replace(
             source,
             maps=tuple(
-                keep_separate(table_map, source.name, reason.format(table_map.name))
-                if table_map.shared and folded(table_map.into) in tables
+                keep_separate(table_map, source.name, reason.format(table_map.name), source.files)
+                if table_map.shared and table_map.into == table_map.name and folded(table_map.into) in tables
                 else table_map
                 for table_map in source.maps
             ),
@@ -207,25 +207,32 @@ def _corrected_sources(
         names: Names of sources.
     """
     corrected = _corrected_source(source, checked)
+    vain = _renamed_in_vain(source, corrected)
     if len(source.files) > _MOST_SEPARATE_FILES:
-        return (_undecided_source(source, corrected, checked.problems),)
-    separate = [each.into != each.name for each in corrected.maps]
-    is_new = separate != [each.into != each.name for each in source.maps]
-    return source.each_file(names) if is_new and source.files else (corrected,)
+        return (_undecided_source(source, corrected, vain, checked.problems),)
+    return source.each_file(names) if vain else (corrected,)
 
 
-def _undecided_source(source: ProposedSource, corrected: ProposedSource, problems: list[Problem]) -> ProposedSource:
-    """Return a source of many files with one decision about the rows that collide.
+def _renamed_in_vain(source: ProposedSource, corrected: ProposedSource) -> list[str]:
+    """Return the tables of a pattern to which another name does not help.
 
-    Another name for their table does not help where all of the files have it.
+    Only its own files have them, and neither a policy nor new keys avoid the collision.
     """
-    colliding = {problem.subject for problem in problems if problem.criterion == "keys-free"}
-    names = [
+    is_renewed = corrected.keys != source.keys
+    return [
         before.name
         for before, after in zip(source.maps, corrected.maps, strict=True)
-        if after.into != after.name and not colliding.isdisjoint(source.subjects(before.name))
-        if before.into != before.name or set(before.shared) <= set(source.files)
+        if source.files and after.into != after.name and set(before.shared) <= set(source.files)
+        if before.into == before.name or (before.on_conflict and not after.on_conflict and not is_renewed)
     ]
+
+
+def _undecided_source(
+    source: ProposedSource, corrected: ProposedSource, vain: Sequence[str], problems: list[Problem]
+) -> ProposedSource:
+    """Return a source of many files with one decision about the rows that collide."""
+    colliding = {problem.subject for problem in problems if problem.criterion == "keys-free"}
+    names = [name for name in vain if not colliding.isdisjoint(source.subjects(name))]
     undecided = tuple(dict.fromkeys((*source.undecided, *names)))
     kept = {each.name: each for each in source.maps if each.name in undecided}
     maps = tuple(kept.get(each.name, each) for each in corrected.maps)
@@ -248,17 +255,18 @@ def _corrected_source(source: ProposedSource, checked: CheckedProposal) -> Propo
 def _problem_of(table_map: ProposedMap, source: ProposedSource, problems: list[Problem]) -> Problem | None:
     """Return the first problem of a mapping that a correction avoids.
 
-    A mapping that has another name already stays as it is.
+    A mapping that has another name already stays as it is, unless the files of a pattern share it.
     """
     subjects = source.subjects(table_map.name)
     fixable = _FIXED_BY_RENAMING + (_FIXED_BY_KEEPING_APART if table_map.shared else ())
-    is_open = table_map.into == table_map.name and table_map.name not in source.undecided
+    is_open = (table_map.into == table_map.name or table_map.shared) and table_map.name not in source.undecided
     for problem in problems if is_open else ():
         # Of the tables with the same key, only the last is the subject of the problem.
         # That holds for rowids as well, which have to change in all of the tables or in none.
         is_alike = table_map.shared or (problem.id == "rowid-collision" and not table_map.rowid_of)
         is_subject = problem.subject in subjects or (is_alike and not subjects.isdisjoint(problem.others))
-        if is_subject and problem.criterion in fixable:
+        is_renamed = table_map.into != table_map.name
+        if is_subject and problem.criterion in (("keys-free",) if is_renamed else fixable):
             return problem
     return None
 
@@ -279,7 +287,7 @@ def _corrected_map(
     reason = f"{problem.subject}: {problem.what}"
     if table_map.collision and problem.criterion not in _FIXED_BY_KEEPING_APART:
         reason = f"{table_map.collision} Not all of these rows are identical."
-    return keep_separate(table_map, source.name, source.obstacle or reason)
+    return keep_separate(table_map, source.name, source.obstacle or reason, source.files)
 
 
 def _with_views(proposal: Proposal, renamed: Mapping[str, Mapping[str, str]]) -> Proposal:

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource, ProposedTable
@@ -48,17 +48,19 @@ def related_tables(database: Database) -> dict[str, frozenset[str]]:
     return {name: frozenset(names) for name, names in related.items()}
 
 
-def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedMap:
+def keep_separate(table_map: ProposedMap, source: str, reason: str, files: Collection[str] = ()) -> ProposedMap:
     """Return the mapping with a separate table in the target.
 
     Args:
         table_map: The mapping.
         source: Name of its source.
         reason: Why the tables cannot be one.
+        files: The files of a pattern, which share the separate table.
     """
     into = f"{source}_{table_map.name}"
     keys = table_map.keys if table_map.key_of else ""
-    merged = replace(table_map, shared=(), on_conflict="", collision="", match=(), keys=keys, rowids="")
+    shared = tuple(file for file in table_map.shared if file in files)
+    merged = replace(table_map, shared=shared, on_conflict="", collision="", match=(), keys=keys, rowids="")
     fact = f" The keys of {table_map.name} are those of {table_map.key_of}, so they get no new values."
     return replace(merged, into=into, apart=f"{reason}{fact if table_map.key_of else ''}")
 
@@ -72,7 +74,7 @@ def keep_related_together(proposal: Proposal) -> Proposal:
     earlier: dict[str, Names] = {}
     for source in proposal.sources:
         maps = tuple(_with_earlier(table_map, earlier, {proposal.target, *source.files}) for table_map in source.maps)
-        while (separated := _separated_once(maps, source.name, earlier)) != maps:
+        while (separated := _separated_once(maps, source, earlier)) != maps:
             maps = separated
         sources.append(replace(source, maps=maps))
         earlier[source.file] = _names(maps)
@@ -99,14 +101,18 @@ def _with_earlier(table_map: ProposedMap, earlier: Mapping[str, Names], known: s
 
 
 def _separated_once(
-    maps: tuple[ProposedMap, ...], source: str, earlier: Mapping[str, Names]
+    maps: tuple[ProposedMap, ...], source: ProposedSource, earlier: Mapping[str, Names]
 ) -> tuple[ProposedMap, ...]:
     """Return the mappings of a source, with the tables related to separate ones separate too."""
     apart = _connected({folded(table_map.name) for table_map in maps if table_map.into != table_map.name}, maps)
     names = _names(maps)
     return tuple(
-        replace(keep_separate(table_map, source, reason), follows=apart.get(folded(table_map.name), ""))
-        if table_map.shared and (reason := _reason(table_map, apart, names, earlier))
+        replace(
+            keep_separate(table_map, source.name, reason, source.files), follows=apart.get(folded(table_map.name), "")
+        )
+        if table_map.into == table_map.name
+        and table_map.shared
+        and (reason := _reason(table_map, apart, names, earlier))
         else table_map
         for table_map in maps
     )

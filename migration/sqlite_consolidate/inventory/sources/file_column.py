@@ -17,7 +17,8 @@ from sqlite_consolidate.engine.sqlite.schema.declarations import column_collatio
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, computed_keys, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
-from sqlite_consolidate.inventory.proposal import ProposedLeave, ProposedTable
+from sqlite_consolidate.inventory.proposal import ProposedLeave
+from sqlite_consolidate.inventory.sources.separate_tables import declare_tables
 from sqlite_consolidate.inventory.sources.table_versions import create_text
 from sqlite_consolidate.inventory.sources.trigger_inserts import fill_column
 from sqlite_consolidate.plan.model import Source, TableMap
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey, Table, TriggerOrView
-    from sqlite_consolidate.inventory.proposal import ProposedSource
+    from sqlite_consolidate.inventory.proposal import ProposedSource, ProposedTable
     from sqlite_consolidate.inventory.sources.families import Family
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
@@ -82,9 +83,10 @@ def add_file_column(
     database = family.database
     moved = [(each, database.table(each.name)) for each in source.maps if not is_migration_stamp(each.name)]
     tables = {folded(each.name): table.table for each, table in moved if table and table.table.kind == "table"}
+    names = {table.name: each.into for each, table in moved if table}
     known = {folded(column.name) for table in tables.values() for column in table.columns}
     column = next((name for name in _NAMES if name not in known), "")
-    if source.obstacle or not column or taken & tables.keys():
+    if source.obstacle or not column or taken & set(map(folded, names.values())):
         return None
     renumbered = {folded(each.name) for each, _ in moved if each.has_integer_key}
     widening = _Widening(column, tables, renumbered)
@@ -92,13 +94,22 @@ def add_file_column(
     if len(wide) < len(tables):
         return None
     left = _pairing_users(family.file, database.schema, wide, column)
-    created = {folded(each.table) for each in left}
-    proposed: list[ProposedTable] = []
-    for table in wide:
-        users = {name: user for name, user in family.users_of(table.name).items() if name not in created}
-        filled = [fill_column(user, tables.keys(), column) for user in users.values()]
-        proposed.append(ProposedTable(table.name, create_text(table, filled)))
-        created |= users.keys()  # a view reads several tables, and is created once
+    kept = {folded(each.table) for each in left}
+    filled = [
+        (
+            table,
+            {
+                name: fill_column(user, tables.keys(), column)
+                for name, user in family.users_of(table.name).items()
+                if name not in kept
+            },
+        )
+        for table in wide
+    ]
+    try:
+        proposed = declare_tables(filled, names)
+    except sqlite3.Error:
+        return None
     stems = {folded(PurePosixPath(file).stem) for file in family.files}
     value = "{stem}" if len(stems) == len(family.files) else "{file}"
     keys = "renumber" if renumbered else ""

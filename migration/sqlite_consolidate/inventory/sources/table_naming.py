@@ -159,8 +159,9 @@ def _leave_stamp(table: str) -> ProposedLeave:
 
 
 def _separate(table_map: ProposedMap, source: str, reason: str) -> ProposedMap:
-    """Return the mapping with a separate name, and with its kind of decision."""
-    return replace(keep_separate(table_map, source, reason), is_stamp=is_migration_stamp(table_map.name))
+    """Return the mapping with a separate name, which only the files of a pattern share."""
+    separate = keep_separate(table_map, source, reason, table_map.shared)
+    return replace(separate, is_stamp=is_migration_stamp(table_map.name))
 
 
 def _view_as_table(name: str) -> CountedTable:
