@@ -136,6 +136,8 @@ class ProposedSource:
         constants: Columns that the plan fills, each with its text.
         undecided: Tables in which files of the pattern have other rows under equal keys.
         views: Names in the target of the views that are kept apart with the tables that they read.
+        wider: The target with all columns that an inventory would choose, where the operator names one of the kind
+            without them; else empty.
     """
 
     name: str
@@ -153,6 +155,7 @@ class ProposedSource:
     constants: tuple[tuple[str, str], ...] = ()
     undecided: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
+    wider: str = ""
 
     @property
     def all_files(self) -> tuple[str, ...]:
@@ -277,6 +280,8 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     if older := [table_map for table_map in apart if table_map.older]:
         poorer = join_first_names([f"{table_map.name} of {table_map.older}" for table_map in older])
         advice = f"add these columns to {poorer} (ALTER TABLE ... ADD COLUMN), and take the inventory again."
+        if source.wider:
+            advice = f"let the inventory choose the target, which is then {source.wider}. Or {advice}"
     return (
         (
             f"{reason} {tables} {'is' if is_one else 'are'} kept apart as {names}{views}, "

@@ -110,6 +110,9 @@ def propose_plan(
         ),
         target_tables=tuple(table.name for table in target.tables),
     )
+    if stated and (wider := find_wider_target(inventory, target)):
+        patterns = (replace(source, wider=wider[0].file if source.files else "") for source in proposal.sources)
+        proposal = replace(proposal, sources=tuple(patterns))
     proposal = _with_code(keep_related_together(proposal), inventory, entries)
     separate = (
         table

@@ -9,8 +9,10 @@ import pytest
 
 from sqlite_consolidate import consolidate, load_plan
 from sqlite_consolidate.inventory.plan_writer import render_plan
+from sqlite_consolidate.inventory.session import InventorySession
 from tests.support.thorough import sampled
 from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,6 +24,7 @@ MAIN = "CREATE TABLE plan(code TEXT); CREATE TABLE job(a); CREATE TABLE region(a
 MAIN += "INSERT INTO job VALUES (1); INSERT INTO region VALUES (1);"
 OPTION = "CREATE TABLE option(key TEXT PRIMARY KEY, value TEXT); INSERT INTO option VALUES ('theme', 'of {0}');"
 OTHER_USERS = "CREATE TABLE users(id INTEGER PRIMARY KEY, mail TEXT NOT NULL); INSERT INTO users VALUES (1, 'root');"
+PHONE, LANGUAGE = "ALTER TABLE users ADD COLUMN phone TEXT;", "ALTER TABLE users ADD COLUMN language TEXT;"
 
 
 def tenants(*additions: str) -> dict[str, str]:
@@ -65,3 +68,34 @@ def test_table_of_the_target_divides_no_pattern(tmp_path: Path, main: str, table
         authors = con.execute(f"SELECT login, body FROM {view} ORDER BY login").fetchall()
     assert rows == [(f"tenant_{number}", f"of {number}") for number in (1, 2, 3)]
     assert authors == [(f"bob{number}", f"note of bob{number}") for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("additions", "wider", "constants"),
+    sampled(
+        [
+            (("", PHONE, PHONE, LANGUAGE), "tenant.db", ()),
+            (("", PHONE, PHONE, PHONE), "tenant_2.db", ()),
+            ((OPTION, OPTION + PHONE, OPTION + PHONE, OPTION + PHONE), "tenant_2.db", (("file", "{stem}"),)),
+        ],
+        0,
+        2,
+    ),
+)
+def test_named_target_without_columns_asks_for_another(
+    tmp_path: Path, additions: tuple[str, ...], wider: str, constants: tuple[tuple[str, str], ...]
+) -> None:
+    """The other files are one pattern, and the plan passes as it stands."""
+    for name, sql in tenants(*additions).items():
+        execute(tmp_path / f"{name}.db", sql)
+    session = InventorySession(tmp_path, tmp_path / "plan.toml", lambda _words: None, target="tenant_1.db")
+    session.inspect_workspace()
+    session.write_plan()
+
+    assert session.refined is not None
+    [source] = session.refined.proposal.sources
+    assert (source.file, len(source.files), source.wider, source.constants) == ("tenant_*.db", 3, wider, constants)
+    assert {each.into for each in source.maps if each.into == each.name} == set()
+    assert wider in "".join(source.decide)
+    assert session.refined.objections == ()
+    assert consolidate(load_plan(tmp_path / "plan.toml"), tmp_path).accepted
