@@ -104,6 +104,21 @@ def test_changed_text_is_one_decision(tmp_path: Path, first: str, second: str) -
     assert text == second.format(3, "").rstrip(";")
 
 
+def test_changed_trigger_of_a_view_stays_behind(tmp_path: Path) -> None:
+    """The files remain one pattern, and the decision names the trigger."""
+    trigger = "CREATE TRIGGER added INSTEAD OF INSERT ON logins BEGIN INSERT INTO users(login) VALUES ({0}); END;"
+    first, second = (VIEW + trigger.format(value) for value in ("new.login", "lower(new.login)"))
+    refined = proposal_of(tmp_path, main=MAIN, **tenants(first, first, second))
+    file = tmp_path / "plan.toml"
+    file.write_text(render_plan(refined.proposal, "2026-11-28"), "utf-8")
+
+    [source] = refined.proposal.sources
+    assert (source.file, len(source.files)) == ("tenant_*.db", 3)
+    assert [(leave.kind, leave.table, len(leave.decide)) for leave in source.leaves] == [("triggers", "added", 1)]
+    assert (refined.objections, refined.proposal.decisions) == ((), 1)
+    assert consolidate(load_plan(file), tmp_path).accepted
+
+
 @pytest.mark.parametrize(("first", "second"), sampled([(VIEW, OTHER_VIEW), (TRIGGER, TRIGGER.replace("{1}", "x"))], 1))
 def test_target_of_the_kind_keeps_its_text(tmp_path: Path, first: str, second: str) -> None:
     """That of the other files stays behind, which is a decision."""

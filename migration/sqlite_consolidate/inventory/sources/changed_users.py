@@ -21,15 +21,23 @@ _UserKind = Literal["triggers", "views"]
 
 
 def leave_changed_users(family: Family, target: Database) -> tuple[ProposedLeave, ...]:
-    """Leave the triggers and views behind that a target of the kind declares in another way."""
+    """Leave the triggers and views behind that a target of the kind declares in another way.
+
+    A trigger of a view with several texts stays behind as well, because no `create` has it.
+    """
     widest, *others = family.widest_first
-    if not others or not are_of_one_kind(target, widest):
+    if not others:
         return ()
+    known = [target] if are_of_one_kind(target, widest) else []
     leaves = []
-    for kind, user, file in _changed_users([target, widest, *others]):
+    for kind, user, file in _changed_users([*known, widest, *others]):
         if file == target.file:
             reason = f"{target.file} declares {user.name} in another way"
             question = f"{reason} than some of these files, and keeps its own. Compare them, and confirm the reason."
+            leaves.append(ProposedLeave(user.name, reason, (question,), kind))
+        elif kind == "triggers" and folded(user.table) in {folded(view.name) for view in widest.schema.views}:
+            reason = f"{user.name} is declared in several ways in these files"
+            question = f"{reason}, and stays behind. Create the right one after the run, or confirm the reason."
             leaves.append(ProposedLeave(user.name, reason, (question,), kind))
     return tuple(leaves)
 
