@@ -27,6 +27,9 @@ COMMENT = "CREATE TABLE comment(id INTEGER PRIMARY KEY, note_id INTEGER REFERENC
 COMMENT += "INSERT INTO comment VALUES (1, 1, 'of {0}');"
 LABEL = "CREATE TABLE label(id INTEGER PRIMARY KEY, name TEXT); INSERT INTO label VALUES (1, 'of {0}');"
 AREA = "CREATE TABLE area(a); CREATE TABLE site(a); INSERT INTO area VALUES ({0}); INSERT INTO site VALUES ({0});"
+CORE = "CREATE TABLE person(id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE notes(id INTEGER PRIMARY KEY);"
+CORE += "CREATE TABLE audit(id INTEGER PRIMARY KEY, what TEXT); INSERT INTO person VALUES (1, 'of {0}');"
+DEAL = "CREATE TABLE deal(id INTEGER PRIMARY KEY); CREATE TABLE call(id INTEGER PRIMARY KEY);"
 VIEW = "CREATE VIEW logins AS SELECT login FROM users;"
 OTHER_VIEW = "CREATE VIEW logins AS SELECT login FROM users WHERE login > '';"
 TRIGGER = "CREATE TRIGGER noted AFTER UPDATE ON notes BEGIN UPDATE users SET login = '{1}' WHERE id = new.user_id; END;"
@@ -41,6 +44,7 @@ def tenants(*additions: str) -> dict[str, str]:
     tables = (
         "CREATE TABLE users(id INTEGER PRIMARY KEY, login TEXT NOT NULL);"
         "CREATE TABLE notes(id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users(id), body TEXT);"
+        "CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT); INSERT INTO tag VALUES (1, 'of {0}');"
         "INSERT INTO users VALUES (1, 'ada{0}'), (2, 'bob{0}'); INSERT INTO notes VALUES (1, 2, 'note of bob{0}');"
     )
     return {f"tenant_{each}": (tables + addition).format(each, "") for each, addition in enumerate(additions, start=1)}
@@ -61,7 +65,7 @@ def test_sibling_versions_are_one_pattern(tmp_path: Path, additions: tuple[str, 
     [source] = refined.proposal.sources
     assert refined.proposal.target == ("main.db" if beside else "tenant.db")
     assert (source.file, len(source.files)) == ("tenant_*.db", len(additions))
-    assert {each.into for each in source.maps} == {"users", "notes", "comment", "label"}
+    assert {each.into for each in source.maps} == {"users", "notes", "tag", "comment", "label"}
     assert (refined.objections, refined.proposal.decisions) == ((), 0)
     assert consolidate(load_plan(file), tmp_path).accepted
 
@@ -70,10 +74,11 @@ def test_sibling_versions_are_one_pattern(tmp_path: Path, additions: tuple[str, 
     "schemas",
     [
         [COMMENT, LABEL + AREA, COMMENT],
+        [CORE + COMMENT + LABEL, CORE + AREA, CORE + DEAL],
         [DJANGO + COMMENT, DJANGO + LABEL, DJANGO + AREA],
         [DJANGO, DJANGO + LABEL, DJANGO + AREA],
     ],
-    ids=["few common tables", "tables of a framework", "framework alone"],
+    ids=["few common tables", "common core", "tables of a framework", "framework alone"],
 )
 def test_other_programs_are_no_kind(tmp_path: Path, schemas: list[str]) -> None:
     """What a framework declares in each program is no sign of one program."""

@@ -45,9 +45,8 @@ class Kinds:
     """Number the schemas, so that the versions of one schema have one number.
 
     A program adds tables, columns, indexes, triggers and views over the years, drops some, and changes triggers and
-    views. So each version has more than half of its tables in common with another one that has as many or more, and of
-    that one more than half as well. Tables that a framework declares in each of its programs do not count. One table
-    can have the columns of all versions.
+    views. So each version and another one have more than half of all their tables in common. Tables that a framework
+    declares in each of its programs do not count. One table can have the columns of all versions.
     """
 
     def __init__(self, databases: Iterable[Database]) -> None:
@@ -125,7 +124,7 @@ def _names(database: Database) -> frozenset[str]:
 
 def _is_version(names: frozenset[str], versions: Sequence[frozenset[str]]) -> bool:
     """Return whether a schema with these tables is of the same program as one of the versions."""
-    return any(2 * len(names & version) > max(len(names), len(version)) for version in versions)
+    return any(2 * len(names & version) > len(names | version) for version in versions)
 
 
 @lru_cache(maxsize=10_000)
