@@ -28,6 +28,7 @@ _MODULES = (
     "sqlite_consolidate.engine.apps.runner",
     "sqlite_consolidate.engine.apps.database_watch",
     "sqlite_consolidate.plan.loader",
+    "sqlite_consolidate.report.bundle_check.checks",
     *("packaging.requirements", "email.parser"),  # pytest reads with them which plugins are installed
 )
 

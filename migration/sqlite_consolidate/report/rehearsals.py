@@ -11,9 +11,6 @@ import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.results import LastRehearsal, Rehearsal
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.report.bundle_check.checks import BUNDLE_CHECKS
-from sqlite_consolidate.report.bundle_check.parse import parse_bundle, schema_of
-from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.evidence_json import SCHEMA
 from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.past_runs import workspace_id
@@ -85,6 +82,8 @@ def _refusal(folder: Path, request: RunRequest) -> _Refusal | None:
 
 def _demands(document: dict[str, Any], folder: Path, request: RunRequest) -> Iterator[tuple[str, str]]:
     """Yield each demand in order, with the reason why it is not met, or an empty text."""
+    from sqlite_consolidate.report.bundle_check.parse import schema_of
+
     workspace = workspace_id(request.settings.evidence_workspace)
     yield _WORKSPACE, "" if document["workspace"]["id"] == workspace else "is of another workspace"
     yield "mode", "" if document["mode"] == Mode.REHEARSAL.in_evidence else "is no rehearsal"
@@ -101,6 +100,10 @@ def _demands(document: dict[str, Any], folder: Path, request: RunRequest) -> Ite
 
 def _check_report(folder: Path) -> Rehearsal | _Refusal:
     """Return the rehearsal, or the first contradiction in its report."""
+    from sqlite_consolidate.report.bundle_check.checks import BUNDLE_CHECKS
+    from sqlite_consolidate.report.bundle_check.parse import parse_bundle
+    from sqlite_consolidate.report.bundle_check.reader import read_bundle
+
     run = one_line(folder.name)
     try:
         contents = parse_bundle(read_bundle(folder))
