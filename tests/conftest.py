@@ -85,7 +85,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if whole and plain and getattr(option, "numprocesses", 0) is None:
         option.numprocesses = (os.cpu_count() or 1) + 1
         option.dist = "worksteal"  # tests of one file mostly stay together, with what they share
-    if whole and not option.basetemp and _MEMORY.is_dir() and _serves(_MEMORY):
+    in_memory = whole or option.markexpr == "crash"
+    if in_memory and not option.basetemp and _MEMORY.is_dir() and _serves(_MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.workspaces.installed import remember_installed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Executor
@@ -24,7 +26,11 @@ _PROCESSES = min(2, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffin
 def pool() -> Iterator[Executor]:
     """Provide processes for parallel trials. They are spawned, because they fork themselves."""
     new = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        _PROCESSES, new, importlib.import_module, ("sqlite_consolidate.pytest_plugin.preload",)
-    ) as workers:
+    with ProcessPoolExecutor(_PROCESSES, new, _prepare) as workers:
         yield workers
+
+
+def _prepare() -> None:
+    """Read and import what each run in a fork of this process would read and import again."""
+    remember_installed()
+    importlib.import_module("sqlite_consolidate.pytest_plugin.preload")
