@@ -167,8 +167,7 @@ class InspectedDatabases:
         if table is None or mapping.source.name in self.staged:
             return None
         if not mapping.projection().is_unchanged:
-            self.arriving.read(database, self.mappings_of(mapping.source.name))
-            return self.arriving.digest_of(mapping)
+            return self.arriving.read(database, mapping)
         return database.digests[table.name] if mapping.rowid_counts == table.counts_rowid else None
 
     def digest_before(self, mapping: TableMapping) -> TableDigest | None:

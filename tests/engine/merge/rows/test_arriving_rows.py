@@ -112,6 +112,20 @@ def test_other_rows_are_left_to_sqlite(bench: Bench, tables: list[TableMap], row
     assert failed_subjects(keys_mapped(copied.compared)) == []
 
 
+def test_table_that_only_sqlite_reads_leaves_others(bench: Bench) -> None:
+    """A record that is older than a column with a default lacks its value."""
+    added = "ALTER TABLE site ADD COLUMN kind DEFAULT 7"
+    bench.database(TARGET, SITE, LOAN, "INSERT INTO site VALUES (3, 'Ada')", added)
+    bench.database("b.db", SITE, LOAN, *ROWS, added)
+    copied = bench.copied(source("b.db", renumbered("site"), renumbered("loan")))
+
+    digests = by_pages_and_by_sql(copied)
+
+    assert digests["site"][0] is None
+    assert digests["loan"][0] == digests["loan"][1]
+    assert failed_subjects(rows_exact(copied.compared)) == []
+
+
 def test_pure_run_observes_the_same(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite and Python compute each digest that the page reader would."""
     observed = []

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.merge.rows.key_shift import KeyShift
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
@@ -31,37 +31,30 @@ _STAYS = KeyShift(0)
 class ArrivingRows:
     """Keep what the page reader has digested of each source under its write lock."""
 
-    _digests: dict[str, dict[DigestedRows, TableDigest]] = field(default_factory=dict)
+    _digests: dict[str, dict[DigestedRows, TableDigest | None]] = field(default_factory=dict)
 
     def digest(self, source: str, rows: DigestedRows) -> TableDigest | None:
         """Return the digest of some rows of a source, or None if it is not known."""
         return self._digests.get(source, {}).get(rows)
 
-    def digest_of(self, mapping: TableMapping) -> TableDigest | None:
-        """Return the digest of all rows of a mapping, or None if it is not known."""
-        digests = self._digests.get(mapping.source.name)
-        rows = whole_rows(mapping) if digests else None
-        return digests.get(rows) if digests and rows else None
+    def read(self, source: InspectedDatabase, mapping: TableMapping) -> TableDigest | None:
+        """Return the digest of all rows of a mapping, or None if only SQLite can read them.
 
-    def read(self, source: InspectedDatabase, mappings: Sequence[TableMapping]) -> None:
-        """Digest the rows of all table mappings of a source, unless it was read before.
+        A mapping is read once, with its columns that follow new keys.
 
         Raises:
             sqlite3.Error: The run is interrupted, or its deadline has passed.
         """
-        if source.name in self._digests:
-            return
-        self._digests[source.name] = {}
-        if any(source.rows_in(mapping.table.name) >= FEWEST_ROWS for mapping in mappings):
-            moved = [(mapping, rows) for mapping in mappings if (rows := whole_rows(mapping))]
-            numbers = [
-                DigestedRows(rows.table, (value,))
-                for mapping, rows in moved
-                for value in rows.values
-                if value.column in _followed(mapping)
-            ]
-            asked = dict.fromkeys([*(rows for _, rows in moved), *numbers])
-            self._digests[source.name] = _digests_by_pages(source, list(asked))
+        is_large = source.rows_in(mapping.table.name) >= FEWEST_ROWS
+        rows, known = whole_rows(mapping) if is_large else None, self._digests.setdefault(source.name, {})
+        if rows is None:
+            return None
+        if rows not in known:
+            followed = _followed(mapping)
+            columns = [DigestedRows(rows.table, (value,)) for value in rows.values if value.column in followed]
+            asked = list(dict.fromkeys([rows, *columns]))
+            known |= dict.fromkeys(asked) | _digests_by_pages(source, asked)
+        return known[rows]
 
 
 def whole_rows(mapping: TableMapping) -> DigestedRows | None:
@@ -100,7 +93,7 @@ def _value(mapping: TableMapping, column: ProjectedColumn, *, is_rowid: bool) ->
 
 def _digests_by_pages(source: InspectedDatabase, asked: list[DigestedRows]) -> dict[DigestedRows, TableDigest]:
     lock = source.write_lock
-    if not asked or reason_to_decline(lock.path):
+    if reason_to_decline(lock.path):
         return {}
     description = describe_digests(lock.reader, source.schema, asked)
     if description.unreadable:
