@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.workspaces.installed import remember_installed
+from tests.support.workspaces.installed import prepare_forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +25,5 @@ _PROCESSES = min(2, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffin
 def pool() -> Iterator[Executor]:
     """Provide processes for parallel trials. They are spawned, because they fork themselves."""
     new = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(_PROCESSES, new, _prepare) as workers:
+    with ProcessPoolExecutor(_PROCESSES, new, prepare_forks) as workers:
         yield workers
-
-
-def _prepare() -> None:
-    """Read and import what each run in a fork of this process would read and import again."""
-    remember_installed()
-    importlib.import_module("sqlite_consolidate.pytest_plugin.preload")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from functools import cache, cached_property
-from importlib import metadata
+from importlib import import_module, metadata
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,12 @@ def remember_installed() -> None:
     vars(metadata)["distributions"] = _distributions
     for distribution in _distributions():
         _ = distribution.metadata, distribution.entry_points
+
+
+def prepare_forks() -> None:
+    """Read and import what each run in a fork of this process would read and import again."""
+    remember_installed()
+    import_module("sqlite_consolidate.pytest_plugin.preload")
 
 
 def copy_package(source: Path, destination: Path) -> None:
