@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import VERBS
 from sqlite_consolidate.engine.run.request import CONSOLE, SQLITE_UTILS
-from sqlite_consolidate.pytest_plugin.commands import console, entry
+from sqlite_consolidate.pytest_plugin.commands import console
 from sqlite_consolidate.pytest_plugin.commands.console import command_line, main
 from sqlite_consolidate.pytest_plugin.commands.consolidate_command import register_commands
 from tests.support.thorough import thorough
@@ -30,7 +30,7 @@ FULL = Path("/dev/full")
 
 def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder."""
-    command = [sys.executable, "-m", entry.__name__, *arguments]
+    command = [sys.executable, "-m", sqlite_consolidate.__name__, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -150,7 +150,7 @@ def test_lost_output_does_not_change_the_exit_code(
     tmp_path: Path, arguments: list[str], code: int, redirection: str
 ) -> None:
     """Neither a full disk nor a closed stream is an error of the command line."""
-    command = f'exec "$0" -m {entry.__name__} "$@" {redirection}'
+    command = f'exec "$0" -m {sqlite_consolidate.__name__} "$@" {redirection}'
 
     ran = subprocess.run(
         ["sh", "-c", command, sys.executable, *arguments], cwd=tmp_path, env=os.environ | LIGHT, check=False, timeout=60
