@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate import consolidate, load_plan
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.session import InventorySession
-from tests.support.thorough import sampled
+from tests.support.thorough import sampled, thorough
 from tests.support.workspaces.inventory_folder import proposal_of
 from tests.support.workspaces.whole_run import execute
 
@@ -91,7 +91,7 @@ def test_grown_tenants_have_the_column_as_well(tmp_path: Path) -> None:
     assert (len(source.files), refined.objections, refined.proposal.decisions) == (3, (), 1)
 
 
-@pytest.mark.parametrize(("table", "column"), [("users", "source_file"), ("notes", "source_file")])
+@pytest.mark.parametrize(("table", "column"), [("users", "source_file"), *thorough(("notes", "source_file"))])
 def test_column_of_the_file_has_a_free_name(tmp_path: Path, table: str, column: str) -> None:
     """A table has a column of the first name already, which means something else."""
     databases = {name: f"{sql}; ALTER TABLE {table} ADD COLUMN File TEXT" for name, sql in files(USERS).items()}
