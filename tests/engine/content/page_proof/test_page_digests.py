@@ -104,6 +104,13 @@ def test_record_without_a_default_is_left_to_sqlite(tmp_path: Path) -> None:
     assert not proof.digests
 
 
+def test_column_without_a_name_is_left_to_sqlite(tmp_path: Path) -> None:
+    """The empty name stands for the rowid in a request."""
+    proof, _ = prove(created(tmp_path / "a.db", 'CREATE TABLE t("")', "INSERT INTO t VALUES('a')"))
+
+    assert (proof.digests, len(proof.unreadable)) == ({}, 1)
+
+
 def test_virtual_table_is_left_to_sqlite(tmp_path: Path) -> None:
     """Only its module can read its rows."""
     proof, _ = prove(created(tmp_path / "a.db", "CREATE VIRTUAL TABLE t USING fts5(a)"))

@@ -252,7 +252,11 @@ class _Table:
         description.digested.append(tuple(digested))
         description.lines += self._head_lines()
         places = {self._columns[cid].name: place for place, cid in enumerate(self._order)}
-        places |= {} if self._without_rowid else {"": _ROWID}
+        if not self._without_rowid:
+            if "" in places:
+                description.unreadable.append("a column without a name")
+                return
+            places[""] = _ROWID
         for rows in digested:
             if any(value.column not in places for value in rows.values):
                 description.unreadable.append("a column that is not stored")
