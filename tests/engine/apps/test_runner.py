@@ -76,9 +76,8 @@ def test_the_plans_interpreter_is_taken_from_the_live_workspace(tmp_path: Path) 
     interpreter.write_text('#!/bin/sh\necho "$0 in $PWD"\n')
     interpreter.chmod(0o700)
 
-    result = run_smoke(smoke(python="pass", interpreter="python"), root=copy, live_root=live)
-
-    assert result.stdout == f"{interpreter} in {copy}\n"
+    stdout = run_smoke(smoke(python="pass", interpreter="python"), root=copy, live_root=live).stdout
+    assert stdout == f"{interpreter} in {copy}\n"
 
 
 @pytest.mark.parametrize("folder", [".venv", "venv"])
@@ -128,7 +127,6 @@ def test_the_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("LC_TIME", "C")
 
     result = run_smoke(smoke(run=["env"]), root=tmp_path, live_root=tmp_path)
-
     names = {line.partition("=")[0] for line in result.stdout.splitlines()}
     assert {"PATH", "LC_TIME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"} <= names
     assert not {"PYTHONSAFEPATH", "PYTHONSTARTUP", "WORKSPACE_ROOT", "API_TOKEN"} & names
@@ -159,9 +157,11 @@ def test_the_deadline_ends_the_test_and_its_children(tmp_path: Path, monkeypatch
 
 
 def test_program_is_waited_for_without_a_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Linux before 5.3 has no descriptors of processes."""
+    """Linux before 5.3 has no descriptors of processes, nor has a Python for it."""
     monkeypatch.setattr(os, "pidfd_open", lambda pid: os.open(tmp_path / f"{pid}", os.O_RDONLY), raising=False)
     assert run_smoke(smoke(python="raise SystemExit(3)"), root=tmp_path, live_root=tmp_path).exit == 3
+    monkeypatch.delattr(os, "pidfd_open")
+    assert run_smoke(smoke(python="raise SystemExit(4)"), root=tmp_path, live_root=tmp_path).exit == 4
 
 
 def test_a_child_left_behind_is_ended(tmp_path: Path) -> None:

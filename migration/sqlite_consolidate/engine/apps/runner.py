@@ -272,7 +272,8 @@ def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
     On Linux the kernel wakes this process at that moment. ``Popen.wait`` looks every 50 ms at most.
     """
     if sys.platform == "linux":
-        with suppress(OSError):  # of an old kernel, or without a free descriptor
+        # Python was built with the headers of an old kernel, or an old kernel runs, or no descriptor is free.
+        with suppress(AttributeError, OSError):
             descriptor = os.pidfd_open(process.pid)
             try:
                 ends = select.poll()
