@@ -51,8 +51,11 @@ def test_name_is_replaced_only_where_it_is_read() -> None:
         ("import q; x = f(a)\n", "a", "a"),
         ("@d(a)\ndef f(): ...\n", "a", "a"),
         ("\f\nx = 1\r\n\r\ny = (\r\n  a\r\n)", "a", "a"),
+        ("x = 1\n@(\n  a\n)\ndef f(): ...\n", "a", "a"),
+        ("x = a \\\n\ny = 1\n", "a", "a"),
+        ("x = 1; \\\n y = a\n", "a", "a"),
     ],
-    ids=["chain", "letters", "line", "decorator", "line-ends"],
+    ids=["chain", "letters", "line", "decorator", "line-ends", "parentheses", "empty-line", "backslash"],
 )
 def test_place_is_found_in_its_statement(text: str, find: str, place: str) -> None:
     """Only statements that may have the expression are read."""
@@ -212,5 +215,14 @@ def test_replacement_in_too_deep_code_is_refused() -> None:
 
     with pytest.raises(ProblemError) as raised:
         PythonCode(text).replace_span(text, place, "z")
+
+    assert raised.value.ids == ("code-unparsable",)
+
+
+@pytest.mark.parametrize("text", ["@(\n  a and b\n)\ndef f(): ...\n", "def f():\n  return(lambda: a and b)()\n"])
+def test_place_in_code_that_libcst_refuses_is_refused(text: str) -> None:
+    """Python's tree has no place of a condition."""
+    with pytest.raises(ProblemError) as raised:
+        PythonCode(text).spans("a and b")
 
     assert raised.value.ids == ("code-unparsable",)

@@ -138,12 +138,8 @@ class PythonCode:
             ProblemError: ``find`` is not an expression, or libcst cannot read a statement that has it.
         """
         wanted = _Wanted.of(find)
-        return [
-            Span(part.start + span.start, part.start + span.end)
-            for part in self._parts
-            if part.may_have(wanted)
-            for span in _evaluated(part.source, _places(part, wanted, self.text, self.file))
-        ]
+        parts = [part for part in self._parts if part.may_have(wanted)]
+        return _evaluated(self.text, [span for part in parts for span in _places(part, wanted, self.text, self.file)])
 
     def replace_span(self, text: str, span: Span, code: str) -> str:
         """Return ``text`` with ``code`` in place of the span.
@@ -277,11 +273,11 @@ def _places(part: _Part, wanted: _Wanted, module: str, file: str) -> list[Span]:
     with contextlib.suppress(RecursionError):
         nodes = part.nodes_like(wanted) if isinstance(wanted.body, _EXACTLY_PLACED) else []
         if nodes and part.in_f_strings.isdisjoint(nodes):  # because Python 3.11 places these wrongly
-            spans = sorted(span_of(module, node) for node in nodes)
-            return [Span(span.start - part.start, span.end - part.start) for span in spans]
+            return sorted(span_of(module, node) for node in nodes)
     kinds = _kinds(wanted.find)
     candidates = [span for span, node in _expressions(part.source, file, part.line) if isinstance(node, kinds)]
-    return [span for span in candidates if _means(part.source, span, wanted.dump)]
+    meant = [span for span in candidates if _means(part.source, span, wanted.dump)]
+    return [Span(part.start + span.start, part.start + span.end) for span in meant]
 
 
 def _means(text: str, span: Span, wanted: str) -> bool:
@@ -295,7 +291,8 @@ def _evaluated(text: str, spans: list[Span]) -> list[Span]:
     """Keep the places whose value Python reads.
 
     A unique name is put into each place, and Python's parser shows which of them it would load. Names that are
-    assigned, defined, imported or deleted, and keywords, are left out by that.
+    assigned, defined, imported or deleted, and keywords, are left out by that. It reads the whole module, because some
+    statements need a line before or after them: a decorator in parentheses, a backslash before an empty line.
     """
     if not spans:
         return []
@@ -366,6 +363,8 @@ def _module(text: str, file: str, line: int) -> libcst.Module:
         module = cst.parse_module(code)
     except cst.ParserSyntaxError as error:
         raise _unparsable(f"libcst cannot read it ({error.message}).", file, line + error.raw_line) from None
+    except TypeError:  # its own error, of return(lambda: x)()
+        raise _unparsable("libcst cannot read a lambda behind a word and no blank.", file, line + 1) from None
     if module.code != code:  # in rare cases libcst drops blanks, and all later positions would be wrong
         raise _unparsable("it has blanks that libcst loses: places in it cannot be told exactly.")
     return module
