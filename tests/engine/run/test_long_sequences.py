@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 import tempfile
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -54,6 +56,22 @@ def test_items_stay_in_memory_without_a_file(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
 
     assert Spool().keep(MANY) is MANY
+
+
+def test_items_are_read_when_their_file_is_full() -> None:
+    """What does not fit into it stays in memory."""
+    spool, size = Spool(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    first, further = spool.keep(MANY), MANY[::-1]
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, size[1]))
+    try:
+        kept, read = spool.keep(further), tuple(first)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, size)
+        signal.signal(signal.SIGXFSZ, handler)
+
+    assert kept is further
+    assert read == MANY
 
 
 def test_evidence_of_very_many_files_is_complete() -> None:

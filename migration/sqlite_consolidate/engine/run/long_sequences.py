@@ -5,6 +5,7 @@ There are several entries about each file, and reports read them one after the o
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 from collections.abc import Sequence
@@ -90,18 +91,23 @@ class Spool:
             return items
         return Remade(partial(self._read, places), len(items))
 
-    def _write(self, items: Sequence[T]) -> int:
-        """Append some items and return their place."""
-        if self._file is None:
-            self._file = TemporaryFile()  # noqa: SIM115 -- open as long as this object
-        place = self._file.seek(0, os.SEEK_END)
-        pickle.dump(items, self._file, pickle.HIGHEST_PROTOCOL)
-        self._file.flush()
-        return place
+    def _write(self, items: Sequence[T]) -> tuple[int, int]:
+        """Append some items, and return where they are and their number of bytes.
 
-    def _read(self, places: Iterable[int]) -> Iterator[T]:
+        There is no buffer, because it would keep what the file has no room for, and write it before each reading.
+
+        Raises:
+            OSError: There is no file, or no room in it.
+        """
+        if self._file is None:
+            self._file = TemporaryFile(buffering=0)  # noqa: SIM115 -- open as long as this object
+        data, place = pickle.dumps(items, pickle.HIGHEST_PROTOCOL), os.fstat(self._file.fileno()).st_size
+        if os.pwrite(self._file.fileno(), data, place) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return place, len(data)
+
+    def _read(self, places: Iterable[tuple[int, int]]) -> Iterator[T]:
         """Yield the items at some places."""
         if self._file is not None:
-            for place in places:
-                self._file.seek(place)
-                yield from pickle.load(self._file)  # noqa: S301 -- see the import
+            for place, size in places:
+                yield from pickle.loads(os.pread(self._file.fileno(), size, place))  # noqa: S301 -- see the import
