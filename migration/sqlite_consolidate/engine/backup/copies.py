@@ -18,6 +18,7 @@ from sqlite_consolidate.atomic_files import (
     write_new,
     write_private,
 )
+from sqlite_consolidate.engine.backup.copy_contents import is_settled
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
 from sqlite_consolidate.engine.backup.page_copies import copy_pages, is_copied_by_pages
 from sqlite_consolidate.engine.content.contents import dumped_digest, load_contents, read_contents
@@ -82,7 +83,8 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
 
     The write lock keeps other processes from writing, so the copy has one state. SQLite's backup API copies a small
     database, or one whose ``-wal`` has rows (https://sqlite.org/backup.html), and the contents of the copy are read.
-    The bytes of any other one are copied, with the digest of what was read.
+    The bytes of any other one are copied, with the digest of what was read. Its contents are those that were inspected
+    if the file system reports no change since then. Otherwise the contents of the copy are read as well.
 
     Args:
         database: The database.
@@ -105,12 +107,14 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
         raise ProblemError(Problem("name-twice", database.file, text, hint))
     part = final.with_name(final.name + ".part")
     database.write_lock.limits.progress.begin(database.size, "bytes", size_reader(part))
-    if is_copied_by_pages(database.write_lock):
+    if is_by_pages := is_copied_by_pages(database.write_lock):
         sha256 = copy_pages(database.write_lock, part)
     else:
         sha256 = _copy_through_sqlite(database, part)
-    publish_file(part, final, sync_name=False)
     live = database.write_lock.path.stat()
+    if not is_by_pages or not is_settled(live.st_ctime_ns, database.read_from):
+        _require_inspected_contents(database, part)
+    publish_file(part, final, sync_name=False)
     return DatabaseCopy(
         role="target" if database.name == "target" else "source",
         name=database.name,
@@ -126,7 +130,7 @@ def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> 
 
 
 def _copy_through_sqlite(database: InspectedDatabase, part: Path) -> str:
-    """Copy a database with SQLite's backup API, and verify the contents of the copy.
+    """Copy a database with SQLite's backup API.
 
     The copy leaves WAL mode, so that it needs no sidecar files.
 
@@ -140,11 +144,18 @@ def _copy_through_sqlite(database: InspectedDatabase, part: Path) -> str:
         con.execute("PRAGMA journal_mode=DELETE").fetchone()
     finally:
         con.close()
-    sha256 = digest_file(part)
+    return digest_file(part)
+
+
+def _require_inspected_contents(database: InspectedDatabase, part: Path) -> None:
+    """Raise unless a copy has the contents that were inspected.
+
+    Raises:
+        ProblemError: Its contents are others.
+    """
     if read_contents(part, database.write_lock.limits).digest != database.digest:
         text = "the contents of its backup and of the database differ."
         raise ProblemError(Problem("copy-differs", database.file, text, "Check the disk, and run again."))
-    return sha256
 
 
 def sync_copies(folder: Path) -> None:

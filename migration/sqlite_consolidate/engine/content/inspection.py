@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -56,6 +57,7 @@ class InspectedDatabase:
         digest: Content digest of the whole database.
         orphans: Child and parent table to the number of rows without parent.
         intact_by: What has proved that the file is intact, :data:`BY_SQLITE` or :data:`BY_PAGES`.
+        read_from: Nanoseconds of the moment when its reading began.
     """
 
     name: str
@@ -68,6 +70,7 @@ class InspectedDatabase:
     size: int
     orphans: dict[tuple[str, str], int]
     intact_by: str = BY_SQLITE
+    read_from: int = 0
 
     @property
     def listed(self) -> dict[str, TableDigest]:
@@ -126,7 +129,9 @@ def inspect_database(  # noqa: PLR0913 -- what determines how one database is re
         with limits.deadline.within(reading_seconds(size_with_sidecars(path), seconds), file):
             write_lock = WriteLock(path, limits) if readers is None else lock_one_of_many(path, limits, readers)
             write_locks.enter_context(write_lock)
-            return _check_and_read(name, file, write_lock, pages_suffice=pages_suffice)
+            moment = time.time_ns()
+            database = _check_and_read(name, file, write_lock, pages_suffice=pages_suffice)
+            return replace(database, read_from=moment) if isinstance(database, InspectedDatabase) else database
     except ProblemError as error:
         first = error.problems[0]
         problem = replace(first, subject=file, criterion=first.criterion or "no-other-process")

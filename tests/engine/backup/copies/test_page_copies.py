@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup import page_copies
+from sqlite_consolidate.engine.backup import copies, page_copies
+from sqlite_consolidate.engine.backup.copies import copy_database, create_backup_set
 from sqlite_consolidate.engine.backup.page_copies import copy_pages, is_copied_by_pages
 from sqlite_consolidate.engine.content.contents import digest_pages_of_copy, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DescriptorLock, RecentReaders
 from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import make_database
-from tests.support.processes import connected
+from tests.support.processes import connected, run_in_child
 from tests.support.workspaces.two_sources import execute
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from pathlib import Path
 else:
     from sqlite_utils.utils import sqlite3
@@ -128,3 +133,39 @@ def test_interruption_ends_the_copy(tmp_path: Path) -> None:
 
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             copy_pages(write_lock, tmp_path / "copy.db")
+
+
+@pytest.fixture
+def inspected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InspectedDatabase]:
+    """Provide a locked database that was read, and whose pages are copied."""
+    monkeypatch.setattr(page_copies, "PARALLEL_MIN_BYTES", 0)
+    create_backup_set(tmp_path / "backups" / "set")
+    build(tmp_path / "a.db", "DELETE")
+    with ExitStack() as write_locks:
+        database = inspect_database("a", "a.db", tmp_path, write_locks, 60)
+        assert isinstance(database, InspectedDatabase)
+        yield database
+
+
+def test_pages_that_changed_since_their_reading_are_refused(tmp_path: Path, inspected: InspectedDatabase) -> None:
+    """A process without locks has changed the last row."""
+    data = bytearray((tmp_path / "a.db").read_bytes())
+    data[data.rindex((5000).to_bytes(2, "big")) + 1] ^= 1
+    assert run_in_child(lambda: (tmp_path / "a.db").write_bytes(data)) == 0
+
+    with pytest.raises(ProblemError) as caught:
+        copy_database(inspected, tmp_path / "backups" / "set")
+
+    assert caught.value.ids == ("copy-differs",)
+
+
+def test_copied_pages_are_not_read_again_without_a_change(
+    tmp_path: Path, inspected: InspectedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last change of the file is much older than its reading."""
+    monkeypatch.delattr(copies, "read_contents")
+    database = replace(inspected, read_from=inspected.read_from + 10**10)
+
+    copy = copy_database(database, tmp_path / "backups" / "set")
+
+    assert read_contents(tmp_path / "backups" / "set" / copy.copy).digest == inspected.digest
