@@ -321,6 +321,19 @@ def test_changed_file_is_read_again_despite_its_times(large: Path, monkeypatch: 
     assert kept.read(large, lambda path: path.read_bytes()) != first
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+def test_file_is_read_again_with_a_new_sidecar(large: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    """A late write may be in a file beside the database alone."""
+    monkeypatch.setattr(copy_contents, "is_settled", lambda _changed, _now: True)
+    readings: list[Path] = []
+    kept = KeptReadings[None]()
+    kept.read(large, readings.append)
+    large.with_name(large.name + suffix).write_bytes(b"rows")
+    kept.read(large, readings.append)
+
+    assert readings == [large, large]
+
+
 def test_missing_file_is_left_to_its_reader(tmp_path: Path) -> None:
     """The error is that of the reader."""
     with pytest.raises(FileNotFoundError):

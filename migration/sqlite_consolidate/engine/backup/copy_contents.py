@@ -24,6 +24,7 @@ from sqlite_consolidate.engine.sqlite.files import file_status
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
+from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, sidecar_path
 
 if TYPE_CHECKING:
     import sqlite3
@@ -46,7 +47,7 @@ _LONGEST_COARSE_TICK_NS = 2_500_000_000
 
 
 class KeptReadings(Generic[_T]):
-    """Keep what was read of a large file until the file system reports a change of the file.
+    """Keep what was read of a large database until the file system reports a change.
 
     The status of a file has the time of its last change, which the kernel sets at each write and which no process can
     set. The kernel counts that time in ticks. So a reading is kept only if it has begun ticks after the last change.
@@ -54,24 +55,24 @@ class KeptReadings(Generic[_T]):
     """
 
     def __init__(self) -> None:
-        self._kept: dict[Path, tuple[tuple[int, ...], _T]] = {}
+        self._kept: dict[Path, tuple[list[tuple[int, int, int, int, int]], _T]] = {}
 
     def read(self, path: Path, reader: Callable[[Path], _T]) -> _T:
-        """Return what a reader reads of a file, or what was read of the same bytes before.
+        """Return what a reader reads of a database, or what was read of the same bytes before.
 
         Args:
-            path: The file.
+            path: The database, or its copy.
             reader: Reads it. What it raises is raised.
         """
-        status = file_status(path)
-        if status is None:
-            return reader(path)
-        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        files = (path, *(sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS))
+        statuses = [status for file in files if (status := file_status(file))]
+        state = [(each.st_dev, each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in statuses]
         if path in self._kept and self._kept[path][0] == state:
             return self._kept[path][1]
-        is_kept = is_settled(status.st_ctime_ns, time.time_ns())
+        now = time.time_ns()
+        is_kept = all(is_settled(status.st_ctime_ns, now) for status in statuses)
         value = reader(path)
-        if is_kept and status.st_size > _SMALL:
+        if is_kept and sum(status.st_size for status in statuses) > _SMALL:
             self._kept[path] = state, value
         return value
 
