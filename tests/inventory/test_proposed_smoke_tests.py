@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.scanning.old_names import Mention
-from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
+from sqlite_consolidate.inventory.smoke_tests import name_apart, propose_smoke_tests, propose_test_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +69,20 @@ def test_modules_of_tests_are_not_imported(tmp_path: Path) -> None:
     (tmp_path / "tests" / "test_x.py").write_text(_DEFINES)
 
     assert propose_smoke_tests(tmp_path, [Mention("tests/test_x.py", 1, "old.db", "old.db", "code")]) == ()
+
+
+def test_modules_of_one_name_have_tests_of_different_names(tmp_path: Path) -> None:
+    """A plan with one name twice would be refused."""
+    files = ("blog/settings.py", "shop/settings.py", "shop/store.py", "pkg/__init__.py", "pkg.py")
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(_DEFINES)
+    mentions = [Mention(file, 1, "old.db", "old.db", "code") for file in files]
+
+    names = [test.name for test in name_apart(propose_smoke_tests(tmp_path, mentions))]
+
+    assert len({*names}) == len(files)
+    assert names[:3] == ["import settings (blog/settings.py)", "import settings (shop/settings.py)", "import store"]
 
 
 _READS = """

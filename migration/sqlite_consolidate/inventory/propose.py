@@ -23,7 +23,7 @@ from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, rebu
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
 from sqlite_consolidate.inventory.selection.source_names import name_sources, slug
 from sqlite_consolidate.inventory.selection.target import choose_target
-from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests, propose_test_command
+from sqlite_consolidate.inventory.smoke_tests import name_apart, propose_smoke_tests, propose_test_command
 from sqlite_consolidate.inventory.sources.changed_users import ask_about_changed_users, leave_changed_users
 from sqlite_consolidate.inventory.sources.families import Family, find_families, richest_first
 from sqlite_consolidate.inventory.sources.file_column import add_file_column
@@ -140,7 +140,7 @@ def _with_code(proposal: Proposal, inventory: Inventory, entries: Sequence[Entry
     return replace(
         proposal,
         references=_references(inventory, [entry.file for entry in entries], proposal.target, mentions),
-        smoke=(*smoke, *_tests_of_target(proposal.target, inventory, {test.file for test in smoke})),
+        smoke=name_apart((*smoke, *_tests_of_target(proposal.target, inventory, {test.file for test in smoke}))),
         untried=tuple(file for file in code if file not in tried),
         test_command=propose_test_command(inventory.root),
         scan=_trees([mention.file for mention in mentions]),

@@ -12,7 +12,8 @@ import keyword
 import re
 import shutil
 import sys
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ class ProposedSmoke:
         python: Source text of the test. If it is empty, the test imports the module.
         file: The module as a file, relative to the workspace.
         decide: Why it is proposed only as a comment; empty when it can be run.
+        is_namesake: True if another test would have its name, so that the name needs the file.
     """
 
     module: str
@@ -58,11 +60,13 @@ class ProposedSmoke:
     decide: str = ""
     python: str = ""
     file: str = ""
+    is_namesake: bool = False
 
     @property
     def name(self) -> str:
         """Return the name of the test."""
-        return f"{self.module} reads rows" if self.python else f"import {self.module}"
+        name = f"{self.module} reads rows" if self.python else f"import {self.module}"
+        return f"{name} ({self.file})" if self.is_namesake else name
 
     @property
     def source(self) -> str:
@@ -79,6 +83,12 @@ def propose_smoke_tests(root: Path, mentions: Sequence[Mention], target: str = "
     files = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code" and is_python(mention.file))
     interpreter = _interpreter(root)
     return tuple(_smoke(root, file, interpreter, target) for file in files if not is_named_as_copy(file))
+
+
+def name_apart(tests: Sequence[ProposedSmoke]) -> tuple[ProposedSmoke, ...]:
+    """Return the tests of a plan, in which no two have one name."""
+    amounts = Counter(test.name for test in tests)
+    return tuple(replace(test, is_namesake=amounts[test.name] > 1) for test in tests)
 
 
 def _smoke(root: Path, file: str, interpreter: str, target: str) -> ProposedSmoke:
