@@ -51,7 +51,8 @@ class KeptReadings(Generic[_T]):
 
     The status of a file has the time of its last change, which the kernel sets at each write and which no process can
     set. The kernel counts that time in ticks. So a reading is kept only if it has begun ticks after the last change.
-    Each later change then has another time.
+    Each later change then has another time. A process that has mapped a page of the file can change it once more
+    without that, until the kernel writes the page out. SQLite does not write databases through a map.
     """
 
     def __init__(self) -> None:
