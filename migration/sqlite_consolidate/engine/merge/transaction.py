@@ -10,6 +10,7 @@ from sqlite_consolidate.atomic_files import sync, sync_folder
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.content.digest import DigestCache, TableDigest, digest_file
 from sqlite_consolidate.engine.content.page_proof.open_transaction import prove_transaction
+from sqlite_consolidate.engine.content.page_proof.proof import PageProof
 from sqlite_consolidate.engine.merge.conflict_log import CONFLICT_LOG, ConflictCounts, log_resolved_conflicts
 from sqlite_consolidate.engine.merge.copy_rows import (
     CopiedTable,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
-    from sqlite_consolidate.engine.content.page_proof.proof import PageProof
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
@@ -100,6 +100,7 @@ class TargetTransaction:
     key_map_sha256: str = ""
     _last_write: tuple[object, ...] = ()
     _checked: list[str] | None = None
+    _expected: dict[str, TableDigest] = field(default_factory=dict)
 
     @classmethod
     def begin(
@@ -241,6 +242,7 @@ class TargetTransaction:
                 expected[name] = before[folded(name)]
             else:
                 expected[name] = self.digests(self.connection, table)
+        self._expected = expected
         return expected
 
     def digest_tables(self, check: Literal["quick_check", "integrity_check", ""] = "") -> None:
@@ -265,6 +267,8 @@ class TargetTransaction:
 
             further, lock = shifted_columns(self.inspected.mappings), self.inspected.target.write_lock
             pages = prove_transaction(lock, self.connection, schema, check_meanwhile, further)
+            if pages.has_digests and any(pages.digests.get(name) != self._expected[name] for name in self._expected):
+                pages = PageProof(unreadable=("SQLite may have held a page back",))
             self.proof = pages
             if check == "integrity_check":
                 self._checked = lines

@@ -5,8 +5,9 @@ all of them after each row was read. The one exception is page 1, which a transa
 beginning of the schema and of the free list.
 
 The journal is on the disk before the first page is written, so a crash meanwhile leaves a transaction that SQLite rolls
-back. The page reader reads in its own process, under the exclusive lock of this one. A page that SQLite has not written
-lets the proof fail, because the file then lacks rows or entries.
+back. The page reader reads in its own process, under the exclusive lock of this one. Where SQLite reads few pages, it
+may hold a changed page back, of which the file has the former content. Then the rows are not those that were copied, so
+that SQLite has to read them. After COMMIT each page is compared with the proved one.
 """
 
 from __future__ import annotations
