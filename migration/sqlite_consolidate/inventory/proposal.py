@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.inventory.selection.source_names import name_sources
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
     from sqlite_consolidate.inventory.smoke_tests import ProposedSmoke
@@ -78,20 +77,6 @@ class ProposedMap:
     is_index: bool = False
     stores_rows: bool = False
 
-    def of_file(self, source: str, earlier: tuple[str, ...], files: tuple[str, ...]) -> ProposedMap:
-        """Return the mapping of one file of a pattern, without policies and new keys.
-
-        Args:
-            source: Name of the source of the file.
-            earlier: The files of the pattern before it.
-            files: All files of the pattern.
-        """
-        others = tuple(file for file in self.shared if file not in files)
-        fresh = replace(self, rows="?", on_conflict="", collision="", keys="", rowids="", match=())
-        if self.into != self.name:
-            return replace(fresh, into=f"{source}_{self.name}", shared=())
-        return replace(fresh, shared=(*others, *earlier) if self.shared else ())
-
     def values_of(self, columns: Sequence[str]) -> list[str]:
         """Return the numbers of values of some columns, each as a line."""
         return [f"{column}: {numbers}" for column, numbers in self.values if column in columns]
@@ -128,6 +113,7 @@ class ProposedSource:
     Attributes:
         questions: Decisions about the file as a whole.
         files: The files of a pattern. Empty for a source of one file.
+        lacks: Each file to the folded names of tables, ``table.column``, indexes, triggers and views of other files.
         keys: ``renumber`` where its integer keys get new values; else empty.
         obstacle: Why its keys cannot get new values; else empty.
         version: Decision about a conflicted copy, where none of its tables is kept apart; else empty.
@@ -147,6 +133,7 @@ class ProposedSource:
     leaves: tuple[ProposedLeave, ...] = ()
     questions: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    lacks: Mapping[str, Collection[str]] = field(default_factory=dict)
     keys: str = ""
     obstacle: str = ""
     version: str = ""
@@ -190,28 +177,6 @@ class ProposedSource:
             for each in self.maps
         ]
         return replace(self, files=files, maps=tuple(maps), leaves=(*self.leaves, *left))
-
-    def each_file(self, taken: Collection[str]) -> tuple[ProposedSource, ...]:
-        """Return a source for each file, without policies and new keys.
-
-        Args:
-            taken: Names of sources, of which this one frees its own.
-        """
-        names = name_sources(self.files, {*taken} - {self.name})
-        return tuple(
-            replace(
-                self,
-                name=names[number],
-                file=file,
-                files=(),
-                keys="",
-                leaves=tuple(leave for leave in self.leaves if leave.kind != "files"),
-                maps=tuple(
-                    table_map.of_file(names[number], self.files[:number], self.files) for table_map in self.maps
-                ),
-            )
-            for number, file in enumerate(self.files)
-        )
 
     @property
     def decide(self) -> tuple[str, ...]:

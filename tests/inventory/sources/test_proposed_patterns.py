@@ -200,6 +200,26 @@ def test_files_that_cannot_share_a_table_are_separate_sources(tmp_path: Path) ->
     assert (refined.objections, refined.proposal.decisions) == ((), 2)
 
 
+def test_separate_file_has_only_entries_for_its_tables(tmp_path: Path) -> None:
+    """Another file of the pattern has a further table."""
+    sql = "CREATE TABLE t(k TEXT PRIMARY KEY ON CONFLICT FAIL, v); CREATE TABLE u(id INTEGER PRIMARY KEY);"
+    sql += "CREATE TABLE w(a); INSERT INTO t VALUES ('a', {0}); INSERT INTO u VALUES ({0}); INSERT INTO w VALUES ({0});"
+    further = "CREATE TABLE s(id INTEGER PRIMARY KEY, k REFERENCES t(k)); INSERT INTO s VALUES ({0}, 'a');"
+    schemas = [sql, sql + further, sql, sql + further]
+
+    refined = proposal_of(
+        tmp_path, main=MAIN, **{f"x{number}": text.format(number) for number, text in enumerate(schemas)}
+    )
+
+    tables = {source.file: {each.name for each in source.maps} for source in refined.proposal.sources}
+    assert tables == {f"x{number}.db": {*"tuw", *("s" if number % 2 else "")} for number in range(4)}
+    shared = {
+        source.file: each.shared for source in refined.proposal.sources for each in source.maps if each.name == "s"
+    }
+    assert shared["x1.db"] == ()
+    assert refined.problems == ()
+
+
 def test_separate_files_of_two_patterns_have_different_names(tmp_path: Path) -> None:
     """The files in both folders are named alike."""
     sql = "CREATE TABLE {0}(k TEXT PRIMARY KEY ON CONFLICT FAIL, v); INSERT INTO {0} VALUES ('a', {1})"

@@ -20,6 +20,7 @@ from sqlite_consolidate.inventory.refinement.rebuilds import (
 )
 from sqlite_consolidate.inventory.refinement.rehearsal import RehearsalResult, rehearsal_of
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
+from sqlite_consolidate.inventory.refinement.separate_files import separate_files
 from sqlite_consolidate.inventory.refinement.shared_rows import SharedRows
 from sqlite_consolidate.inventory.sources.families import SMALLEST
 from sqlite_consolidate.text import one_line
@@ -157,7 +158,7 @@ def _without_broken_patterns(proposal: Proposal, unfit: Mapping[str, Problem]) -
             sources.append(source.without_files(left))
         else:
             names = [each.name for each in (*proposal.sources, *sources)]
-            sources += source.each_file(names) if left else (source,)
+            sources += separate_files(source, names) if left else (source,)
     return replace(proposal, sources=tuple(sources))
 
 
@@ -210,7 +211,7 @@ def _corrected_sources(
     vain = _renamed_in_vain(source, corrected)
     if len(source.files) > _MOST_SEPARATE_FILES:
         return (_undecided_source(source, corrected, vain, checked.problems),)
-    return source.each_file(names) if vain else (corrected,)
+    return separate_files(source, names) if vain else (corrected,)
 
 
 def _renamed_in_vain(source: ProposedSource, corrected: ProposedSource) -> list[str]:

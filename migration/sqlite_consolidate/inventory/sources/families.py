@@ -82,6 +82,13 @@ class Family:
         has_all = all(each.keys() == users.keys() and agree(each, users) for each in each_users)
         return not has_all or not all(same_version(each.table, first.table) for each in others)
 
+    @property
+    def lacks(self) -> dict[str, frozenset[str]]:
+        """Return each file to the folded names of what it lacks and other files have."""
+        names = {entry.file: _names_of(entry.database) for entry in self.entries}
+        every = frozenset().union(*names.values())
+        return {file: every - each for file, each in names.items()}
+
     @cached_property
     def widest_first(self) -> list[Database]:
         """Return the files, those with the most tables and columns first."""
@@ -223,6 +230,15 @@ def _common_start(texts: Sequence[str]) -> str:
     return "".join(
         letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False))
     )
+
+
+def _names_of(database: Database) -> frozenset[str]:
+    """Return the folded names of all objects, and each column as ``table.column``."""
+    names = [user.name for user in (*database.schema.triggers, *database.schema.views)]
+    for each in database.tables:
+        names += [each.name, *(index.name for index in each.table.indexes)]
+        names += [f"{each.name}.{column.name}" for column in each.table.columns]
+    return frozenset(map(folded, names))
 
 
 def _united(tables: Sequence[CountedTable]) -> CountedTable:

@@ -88,6 +88,7 @@ class SourceProposal:
             tuple(self.leaves),
             questions,
             files=self.family.files if len(self.family.files) > 1 else (),
+            lacks=self.family.lacks,
             obstacle=find_obstacle(self.database),
             loose=loose_columns(self.database, self.family.files[0], self.shared_keys),
         )
