@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.engine.merge.derived.trigger_inserts import fill_column
 from sqlite_consolidate.engine.merge.views.constant_keys import reasons_by_constants
 from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
 from sqlite_consolidate.engine.sqlite.connections import open_memory
@@ -20,7 +21,6 @@ from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.proposal import ProposedLeave
 from sqlite_consolidate.inventory.sources.separate_tables import declare_tables
 from sqlite_consolidate.inventory.sources.table_versions import create_text
-from sqlite_consolidate.inventory.sources.trigger_inserts import fill_column
 from sqlite_consolidate.plan.model import Source, TableMap
 
 if TYPE_CHECKING:

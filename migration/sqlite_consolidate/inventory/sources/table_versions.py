@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.merge.derived.trigger_inserts import state_columns
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.declarations import table_declarations
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.sources.trigger_inserts import state_columns
 
 if TYPE_CHECKING:
     import sqlite3
