@@ -61,6 +61,7 @@ class CountedTable:
         rows: Number of rows, at most ``MAX_COUNTED_ROWS``; None when they could not be counted.
         has_more: True when there are more than ``rows``.
         needs: Names, folded, of the tables that its foreign keys and triggers use.
+        appended: Those into which its triggers only write new rows, as into a log.
         error: SQLite's message when the rows could not be counted; else empty.
         stamp: Rows of a table of migrations; None for any other table.
     """
@@ -71,6 +72,7 @@ class CountedTable:
     needs: frozenset[str]
     error: str = ""
     stamp: Stamp | None = None
+    appended: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -246,22 +248,30 @@ def _looks_encrypted(candidate: Candidate) -> bool:
 
 
 def _table(con: sqlite3.Connection, schema: Schema, table: Table) -> CountedTable:
-    needs = _needs(con, schema, table)
+    needs, appended = _needs(con, schema, table)
     query = f"SELECT count(*) FROM (SELECT 1 FROM main.{quoted(table.name)} LIMIT {MAX_COUNTED_ROWS + 1})"
     try:
         rows = int(con.execute(query).fetchone()[0])
     except sqlite3.Error as error:  # a virtual table whose module or content is missing
-        return CountedTable(table, None, has_more=False, needs=needs, error=str(error))
+        return CountedTable(table, None, has_more=False, needs=needs, error=str(error), appended=appended)
     return CountedTable(
-        table, min(rows, MAX_COUNTED_ROWS), rows > MAX_COUNTED_ROWS, needs, stamp=read_stamp(con, table)
+        table,
+        min(rows, MAX_COUNTED_ROWS),
+        rows > MAX_COUNTED_ROWS,
+        needs,
+        stamp=read_stamp(con, table),
+        appended=appended,
     )
 
 
-def _needs(con: sqlite3.Connection, schema: Schema, table: Table) -> frozenset[str]:
-    names = frozenset(folded(key.parent) for key in table.foreign_keys)
-    for trigger in schema.triggers_on(table.name):
-        names |= trigger_dependencies(con, trigger.name, table.name).tables
-    return names - {folded(table.name)}
+def _needs(con: sqlite3.Connection, schema: Schema, table: Table) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the tables that a table needs, and those that its triggers only append to."""
+    known = [trigger_dependencies(con, trigger.name, table.name) for trigger in schema.triggers_on(table.name)]
+    used = frozenset(folded(key.parent) for key in table.foreign_keys).union(
+        *(each.tables - each.appended for each in known)
+    )
+    appended = frozenset().union(*(each.appended for each in known)) - used
+    return (used | appended) - {folded(table.name)}, appended
 
 
 def _joined(con: sqlite3.Connection, schema: Schema, view: str) -> frozenset[str]:

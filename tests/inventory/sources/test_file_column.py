@@ -166,6 +166,64 @@ def test_trigger_fills_the_column(tmp_path: Path, insert: str) -> None:
     assert rows == [("tenant_2",)]
 
 
+ACCOUNTS = (
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT UNIQUE); {1};"
+    "CREATE TRIGGER audits AFTER INSERT ON users BEGIN {2}; END;"
+    "INSERT INTO users(email) VALUES ('admin'), ('a-{0}'), ('b-{0}')"
+)
+ENTITIES = "CREATE TABLE log(id INTEGER PRIMARY KEY, entity TEXT, entity_id INTEGER)"
+ENTITY = "INSERT INTO log(entity, entity_id) VALUES ('user', new.id)"
+CHILDREN = "CREATE TABLE log(id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users(id))"
+TEXT_LOG = "CREATE TABLE log(id INTEGER PRIMARY KEY, email TEXT)"
+
+
+def audited(log: str, insert: str) -> dict[str, str]:
+    """Return databases of tenants whose users are logged by a trigger."""
+    return {f"tenant_{place}": ACCOUNTS.format(place, log, insert) for place in range(1, 4)}
+
+
+@pytest.mark.parametrize(
+    ("log", "insert", "decisions"),
+    [
+        (ENTITIES, ENTITY, 2),
+        *sampled(
+            [
+                (CHILDREN, "INSERT INTO log(user_id) VALUES (new.id)", 1),
+                (CHILDREN, "INSERT INTO log VALUES (NULL, new.id)", 1),
+                (TEXT_LOG, "INSERT INTO log(email) VALUES (new.email)", 1),
+            ],
+            1,
+        ),
+    ],
+)
+def test_audited_tenants_are_one_source(tmp_path: Path, log: str, insert: str, decisions: int) -> None:
+    """The trigger has written the log of each tenant already, and goes on in the target.
+
+    A column with the keys of several tables is one more decision.
+    """
+    refined = proposal_of(tmp_path, **audited(log, insert))
+    file = tmp_path / "plan.toml"
+    file.write_text(render_plan(refined.proposal, "2026-11-28"), "utf-8")
+
+    [source] = refined.proposal.sources
+    assert (source.file, source.keys, source.constants) == ("tenant_*.db", "renumber", (("file", "{stem}"),))
+    assert (refined.objections, refined.proposal.decisions) == ((), decisions)
+    assert consolidate(load_plan(file), tmp_path).accepted
+    with closing(sqlite3.connect(tmp_path / "tenant.db")) as con:
+        con.execute("INSERT INTO users(email, file) VALUES ('new', 'tenant_2')")
+        rows = con.execute("SELECT file, count(*) FROM log GROUP BY file").fetchall()
+    assert rows == [("tenant_1", 3), ("tenant_2", 4), ("tenant_3", 3)]
+
+
+def test_key_in_an_unnamed_column_keeps_tenants_apart(tmp_path: Path) -> None:
+    """The trigger writes a key into a column that is not named like a reference."""
+    log = "CREATE TABLE log(id INTEGER PRIMARY KEY, subject INTEGER)"
+    refined = proposal_of(tmp_path, **audited(log, "INSERT INTO log(subject) VALUES (new.id)"))
+
+    assert {source.keys for source in refined.proposal.sources} == {""}
+    assert all(source.obstacle for source in refined.proposal.sources)
+
+
 PAIRS = "CREATE VIEW pairs AS SELECT active, body FROM notes JOIN users ON users.login = notes.login"
 MARKS = "CREATE TRIGGER marks AFTER UPDATE ON notes BEGIN UPDATE users SET active = 0 WHERE login = new.login; END"
 

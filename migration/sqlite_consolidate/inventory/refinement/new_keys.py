@@ -5,11 +5,13 @@ Declared references follow new keys by themselves, and stated ones by ``refers``
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
+from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, unquoted
 from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
-    from sqlite_consolidate.inventory.inspection import Database
+    from sqlite_consolidate.inventory.inspection import CountedTable, Database
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
     from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
     from sqlite_consolidate.problem import Problem
@@ -88,18 +90,28 @@ def loose_columns(database: Database, file: str, shared_keys: Mapping[PlacedColu
 def find_obstacle(database: Database) -> str:
     """Return why the keys of a database cannot change unseen, or an empty text.
 
-    That is so where a view or a trigger uses two tables together, and no reference is known that connects them.
+    That is so where a view or a trigger uses two tables together, and no reference is known that connects them. A table
+    such as a log, into which triggers only write, counts if they write a key into it that no decision asks about.
     """
     tables = {folded(table.name): table for table in database.tables_with_rows if table.table.kind == "table"}
     groups = _connected(database)
     together = [names & tables.keys() for names in database.joined]
-    together += [(table.needs | {name}) & tables.keys() for name, table in tables.items()]
+    together += [(_used_with(database, table) | {name}) & tables.keys() for name, table in tables.items()]
     for names in together:
         apart = sorted({groups.get(name, name): name for name in sorted(names)}.values())
         if len(apart) > 1:
             both = join_first_names([tables[name].name for name in apart])
             return f"A view or a trigger uses {both} together, and no FOREIGN KEY says how they are connected."
     return ""
+
+
+def _used_with(database: Database, table: CountedTable) -> frozenset[str]:
+    """Return the tables in which keys of a table may be that nothing tells of."""
+    alias = folded(table.table.alias)
+    key = re.compile(rf"\b(?:new|old)\s*\.\s*(?:{'|'.join(map(re.escape, filter(None, (alias, *ROWIDS))))})\b")
+    writes_key = any(key.search(unquoted(trigger.sql)) for trigger in database.schema.triggers_on(table.name))
+    asked = {folded(each.table) for each in database.unstated if not each.to and not each.is_empty}
+    return table.needs - (table.appended & asked if writes_key else table.appended)
 
 
 def _connected(database: Database) -> dict[str, str]:

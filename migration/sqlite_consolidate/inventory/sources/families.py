@@ -250,7 +250,10 @@ def _united(tables: Sequence[CountedTable]) -> CountedTable:
     has_more = any(table.has_more for table in tables)
     table = unite_all([each.table for each in tables]) or tables[0].table
     needs = frozenset().union(*(each.needs for each in tables))
-    return replace(tables[0], table=table, rows=rows, has_more=has_more, needs=needs, stamp=stamp)
+    used = needs.difference(*(each.appended for each in tables)).union(*(each.needs - each.appended for each in tables))
+    return replace(
+        tables[0], table=table, rows=rows, has_more=has_more, needs=needs, stamp=stamp, appended=needs - used
+    )
 
 
 def _united_references(files: Sequence[Sequence[UnstatedReference]]) -> tuple[UnstatedReference, ...]:

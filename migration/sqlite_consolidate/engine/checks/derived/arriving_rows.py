@@ -9,9 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.merge.derived.trigger_inserts import fill_column, state_columns
 from sqlite_consolidate.engine.merge.rows.policies import clash_policy_of, policy_of
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.sqlite.schema.derivations import SEARCH_MODULES
+from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement
 from sqlite_consolidate.text import counted
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema.derivations import Derivation
-    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.statements import Statement
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -189,10 +192,27 @@ class ArrivingRows:
         except sqlite3.Error:  # it uses something that only the application has
             return 0
         return sum(
-            same_statement(rename_in_statement(statement.sql, trigger.name), trigger.sql)
-            for statement in statements
-            if statement.kind == "trigger"
+            any(same_statement(rename_in_statement(text, trigger.name), trigger.sql) for text in texts)
+            for texts in (self._texts_of(statement, mapping) for statement in statements if statement.kind == "trigger")
         )
+
+    def _texts_of(self, statement: Statement, mapping: TableMapping) -> set[str]:
+        """Return a trigger of a source as the target may have it.
+
+        Its INSERTs may list their columns there, and fill the constants of the source.
+        """
+        tables = [each for each in self.databases.mappings if each.source.name == mapping.source.name]
+        columns = {folded(each.into.name): [column for _, column in each.columns] for each in tables}
+        listed = state_columns(TriggerOrView(statement.name, statement.table, statement.sql), columns)
+        filled = listed
+        for name in mapping.source.constant_values:
+            with_column = {
+                folded(each.into.name)
+                for each in tables
+                if folded(name) in {folded(column.name) for column in each.into.columns}
+            }
+            filled = fill_column(filled, with_column, name)
+        return {statement.sql, listed.sql, filled.sql}
 
 
 def describe_rows(count: int, event: str) -> str:

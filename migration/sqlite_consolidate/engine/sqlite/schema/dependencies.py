@@ -14,7 +14,7 @@ from sqlite_consolidate.text import list_names
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -56,11 +56,13 @@ class Dependencies:
         tables: Folded names of the tables of the database that it reads or writes, without shadow tables.
         broken: Error of SQLite that prevents its use in this database. Empty without an error.
         own_tables: Names of the tables of SQLite's own that it reads or writes, such as ``sqlite_sequence``.
+        appended: Those of the tables that receive new rows only, such as a log.
     """
 
     tables: frozenset[str]
     broken: str
     own_tables: frozenset[str] = frozenset()
+    appended: frozenset[str] = frozenset()
 
     @property
     def whole_file(self) -> str:
@@ -86,7 +88,8 @@ def is_own_table(name: str) -> bool:
 def view_dependencies(con: sqlite3.Connection, name: str) -> Dependencies:
     """Return the dependencies of a view of ``con``."""
     limits_of(con).deadline.start_step(f"view {name}")
-    names, error = _compile(con, [reading_statement(name)], lambda _: True)
+    accesses, error = _compile(con, [reading_statement(name)], lambda _: True)
+    names = _names(accesses)
     return Dependencies(_tables(con, names), error, frozenset(filter(is_own_table, names)))
 
 
@@ -94,11 +97,20 @@ def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Depe
     """Return the dependencies of a trigger on ``table``, a table or a view of ``con``."""
     limits_of(con).deadline.start_step(f"trigger {name}")
     changes = firing_statements(con, table)
-    names, error = _compile(con, changes, lambda inside: inside is not None and folded(inside) == folded(name))
+    accesses, error = _compile(con, changes, lambda inside: inside is not None and folded(inside) == folded(name))
+    names = _names(accesses)
     broken, own_tables = "" if _OTHER_ERRORS.match(error) else error, frozenset(filter(is_own_table, names))
-    for view in _views_of(con, name, changes) - {folded(table)}:
-        names |= view_dependencies(con, view).tables
-    return Dependencies(_tables(con, names) - {folded(table)}, broken, own_tables)
+    views = _views_of(con, name, changes) - {folded(table)}
+    viewed = frozenset().union(*(view_dependencies(con, view).tables for view in views))
+    tables = _tables(con, names | viewed) - {folded(table)}
+    return Dependencies(tables, broken, own_tables, (tables & appended_tables(accesses)) - viewed)
+
+
+def appended_tables(accesses: Iterable[Access]) -> set[str]:
+    """Return the folded names of the tables that receive new rows only."""
+    accesses = list(accesses)
+    appended = _names(access for access in accesses if access.action == "INSERT")
+    return appended - _names(access for access in accesses if access.action != "INSERT")
 
 
 def unwritable_view(con: sqlite3.Connection, table: str) -> str:
@@ -145,8 +157,8 @@ def firing_statements(con: sqlite3.Connection, table: str) -> list[str]:
 
 def _compile(
     con: sqlite3.Connection, statements: list[str], counts: Callable[[str | None], bool]
-) -> tuple[set[str], str]:
-    """Compile statements and collect the tables for which SQLite asks the authorizer.
+) -> tuple[list[Access], str]:
+    """Compile statements and collect the accesses for which SQLite asks the authorizer.
 
     Args:
         con: The connection.
@@ -154,11 +166,15 @@ def _compile(
         counts: Returns whether an access counts, by the trigger or view that contains it.
 
     Returns:
-        The folded names, and the first error that describes the schema.
+        The accesses, and the first error that describes the schema.
     """
     accesses, errors = compile_accesses(con, statements)
-    names = {folded(access.table) for access in accesses if counts(access.inside)}
-    return names, next((error for error in errors if not _OTHER_ERRORS.match(error)), errors[0] if errors else "")
+    counting = [access for access in accesses if counts(access.inside)]
+    return counting, next((error for error in errors if not _OTHER_ERRORS.match(error)), errors[0] if errors else "")
+
+
+def _names(accesses: Iterable[Access]) -> set[str]:
+    return {folded(access.table) for access in accesses}
 
 
 def compile_accesses(con: sqlite3.Connection, statements: list[str]) -> tuple[list[Access], list[str]]:

@@ -11,7 +11,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema.dependencies import firing_statements, mentioned_names, reading_statement
+from sqlite_consolidate.engine.sqlite.schema.dependencies import (
+    appended_tables,
+    firing_statements,
+    mentioned_names,
+    reading_statement,
+)
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, DerivationReader, unquoted
 from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -102,9 +107,8 @@ class UseReader(DerivationReader):
         A table that receives new rows only, such as a log, is none of them.
         """
         accesses = self.accesses_of(trigger)
-        appended = {access.table for access in accesses if access.action == "INSERT"}
-        appended -= {access.table for access in accesses if access.action != "INSERT"}
-        used = self._joined([access for access in accesses if access.table not in appended])
+        appended = appended_tables(accesses)
+        used = self._joined([access for access in accesses if folded(access.table) not in appended])
         used |= {table for view in self.views_of(trigger) for table in self.joined_by_view(view)}
         is_of_table = self.schema.table(trigger.table) is not None
         return used | ({folded(trigger.table)} if is_of_table else self.joined_by_view(trigger.table))
