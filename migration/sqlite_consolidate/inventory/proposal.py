@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class ProposedSource:
         views: Names in the target of the views that are kept apart with the tables that they read.
         wider: The target with all columns that an inventory would choose, where the operator names one of the kind
             without them; else empty.
+        changed: Decisions about triggers and views that its files declare in several ways.
     """
 
     name: str
@@ -143,6 +145,7 @@ class ProposedSource:
     undecided: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     wider: str = ""
+    changed: tuple[str, ...] = ()
 
     @property
     def all_files(self) -> tuple[str, ...]:
@@ -186,6 +189,7 @@ class ProposedSource:
         others = [table_map for table_map in apart if not table_map.is_stamp]
         return (
             *self.questions,
+            *self.changed,
             *_ask_about_undecided(self.undecided),
             *(_ask_about_separate(others, self) or ((self.version,) if self.version else ())),
             *_ask_about_stamps(stamps),
@@ -357,3 +361,9 @@ class Proposal:
         for source in self.sources:
             marked += len(source.decide) + sum(len(table_map.decide) for table_map in source.maps)
         return marked + sum(file.decide for file in self.left_out) + sum(bool(test.decide) for test in self.smoke)
+
+    @property
+    def left_names(self) -> frozenset[str]:
+        """Return the folded names of the tables and views that stay behind."""
+        leaves = (leave for source in self.sources for leave in source.leaves)
+        return frozenset(folded(leave.table) for leave in leaves if leave.kind in ("tables", "views"))

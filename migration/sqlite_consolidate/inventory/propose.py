@@ -113,17 +113,23 @@ def propose_plan(
     if stated and (wider := find_wider_target(inventory, target)):
         patterns = (replace(source, wider=wider[0].file if source.files else "") for source in proposal.sources)
         proposal = replace(proposal, sources=tuple(patterns))
-    proposal = _with_code(keep_related_together(proposal), inventory, entries)
+    proposal = keep_related_together(proposal)
     separate = (
         table
         for source, family in zip(proposal.sources, families, strict=True)
         for table in declare_separate_tables(source, family)
     )
     proposal = replace(proposal, tables=(*proposal.tables, *separate))
-    return _with_file_columns(proposal, families, target, questions or {})
+    proposal = _with_file_columns(proposal, families, target, questions or {})
+    asked = (
+        replace(source, changed=ask_about_changed_users(family, source.leaves, proposal.tables))
+        for source, family in zip(proposal.sources, families, strict=True)
+    )
+    known = {*map(folded, target.schema.tables), *(folded(view.name) for view in target.schema.views)}
+    return _with_code(replace(proposal, sources=tuple(asked)), inventory, entries, proposal.left_names - known)
 
 
-def _with_code(proposal: Proposal, inventory: Inventory, entries: Sequence[Entry]) -> Proposal:
+def _with_code(proposal: Proposal, inventory: Inventory, entries: Sequence[Entry], left: Collection[str]) -> Proposal:
     """Return the proposal with references for the code that uses the sources, and tests.
 
     Code that uses only the target is tested as well, because tables of the target get further rows.
@@ -132,32 +138,36 @@ def _with_code(proposal: Proposal, inventory: Inventory, entries: Sequence[Entry
         proposal: It has the target and the sources.
         inventory: The databases and the code of the workspace.
         entries: The files of the sources.
+        left: Folded names of tables and views that stay behind.
     """
     mentions = [mention for entry in entries for mention in entry.mentions]
-    smoke = propose_smoke_tests(inventory.root, mentions, proposal.target)
+    smoke = propose_smoke_tests(inventory.root, mentions, proposal.target, left)
     tried = {test.file for test in smoke if not test.decide}
     code = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code")
     return replace(
         proposal,
         references=_references(inventory, [entry.file for entry in entries], proposal.target, mentions),
-        smoke=name_apart((*smoke, *_tests_of_target(proposal.target, inventory, {test.file for test in smoke}))),
+        smoke=name_apart((*smoke, *_tests_of_target(proposal.target, inventory, {test.file for test in smoke}, left))),
         untried=tuple(file for file in code if file not in tried),
         test_command=propose_test_command(inventory.root),
         scan=_trees([mention.file for mention in mentions]),
     )
 
 
-def _tests_of_target(target: str, inventory: Inventory, tested: Collection[str]) -> Iterator[ProposedSmoke]:
+def _tests_of_target(
+    target: str, inventory: Inventory, tested: Collection[str], left: Collection[str]
+) -> Iterator[ProposedSmoke]:
     """Yield each smoke test that can be run for a further module that names the target.
 
     Args:
         target: File of the target.
         inventory: The databases and the code of the workspace.
         tested: Modules that have a test, or a question about one.
+        left: Folded names of tables and views that stay behind.
     """
     entries = (entry for entry in inventory.entries if entry.file == target)
     mentions = [mention for entry in entries for mention in entry.mentions if mention.file not in tested]
-    for test in propose_smoke_tests(inventory.root, mentions, target):
+    for test in propose_smoke_tests(inventory.root, mentions, target, left):
         if not test.decide:
             yield test
 
@@ -253,11 +263,7 @@ def _with_question(proposal: SourceProposal, inventory: Inventory, target: Datab
     The rows of a conflicted copy get no new keys, because they are versions of other rows.
     """
     left = leave_changed_users(proposal.family, target)
-    questions = (
-        *_questions(inventory, proposal.family, target.file),
-        *ask_about_changed_users(proposal.family, left),
-    )
-    source = proposal.source(_notes(proposal.family), questions)
+    source = proposal.source(_notes(proposal.family), _questions(inventory, proposal.family, target.file))
     source = replace(source, leaves=(*source.leaves, *left, *map(_left_of_pattern, proposal.family.exceptions)))
     if source.files:
         databases = [entry.database for entry in proposal.family.entries]

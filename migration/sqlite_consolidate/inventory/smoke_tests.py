@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scopes import nodes_of
 from sqlite_consolidate.engine.code.source_files import is_python
+from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.inventory.selection.roles import is_named_as_copy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
 
@@ -74,15 +75,17 @@ class ProposedSmoke:
         return self.python or f"import {self.module}"
 
 
-def propose_smoke_tests(root: Path, mentions: Sequence[Mention], target: str = "") -> tuple[ProposedSmoke, ...]:
+def propose_smoke_tests(
+    root: Path, mentions: Sequence[Mention], target: str = "", left: Collection[str] = ()
+) -> tuple[ProposedSmoke, ...]:
     """Return a smoke test for each Python module that names a source, tests excepted.
 
     A module is a question to the operator if it would do more than define names when it is imported, or needs packages
-    that are not installed.
+    that are not installed. No test reads a table or a view whose folded name is in ``left``.
     """
     files = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code" and is_python(mention.file))
     interpreter = _interpreter(root)
-    return tuple(_smoke(root, file, interpreter, target) for file in files if not is_named_as_copy(file))
+    return tuple(_smoke(root, file, interpreter, target, left) for file in files if not is_named_as_copy(file))
 
 
 def name_apart(tests: Sequence[ProposedSmoke]) -> tuple[ProposedSmoke, ...]:
@@ -91,7 +94,7 @@ def name_apart(tests: Sequence[ProposedSmoke]) -> tuple[ProposedSmoke, ...]:
     return tuple(replace(test, is_namesake=amounts[test.name] > 1) for test in tests)
 
 
-def _smoke(root: Path, file: str, interpreter: str, target: str) -> ProposedSmoke:
+def _smoke(root: Path, file: str, interpreter: str, target: str, left: Collection[str]) -> ProposedSmoke:
     folder, module = _module(root, PurePosixPath(file))
     invalid_parts = [part for part in module.split(".") if not part.isidentifier() or keyword.iskeyword(part)]
     question = f"Python cannot import a module with the name {invalid_parts[0]!r}" if invalid_parts else ""
@@ -99,7 +102,7 @@ def _smoke(root: Path, file: str, interpreter: str, target: str) -> ProposedSmok
     if not question:
         try:
             tree = ast.parse((root / file).read_bytes())
-            python = _reading(module, tree, target)
+            python = _reading(module, tree, target, left)
             question = _import_side_effect(tree) or ("" if interpreter else _missing_package(root / folder, tree))
         except (SyntaxError, ValueError, OSError) as error:
             question = f"it cannot be read as Python ({error})"
@@ -189,22 +192,29 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _reading(module: str, tree: ast.Module, target: str) -> str:
+def _reading(module: str, tree: ast.Module, target: str, left: Collection[str]) -> str:
     """Return Python source that reads rows as the module does, or an empty text.
 
     It calls a function or a method that needs no argument, or executes a statement of the module.
     """
     for node in tree.body:
+        if any(_uses(text, left) for text in _texts(node)):
+            continue
         if isinstance(node, ast.FunctionDef) and _can_be_called(node, bound=False):
             return f"from {module} import {node.name}\nrows = {node.name}()\n{_PRINT}"
         method = _reading_method(node) if isinstance(node, ast.ClassDef) else ""
         if method and isinstance(node, ast.ClassDef):
             return f"from {module} import {node.name}\nrows = {node.name}().{method}()\n{_PRINT}"
-    statements = [text for text in _texts(tree) if _SELECT.match(text) and not _PLACEHOLDER.search(text)]
+    selects = (text for text in _texts(tree) if _SELECT.match(text) and not _PLACEHOLDER.search(text))
+    statements = [text for text in selects if not _uses(text, left)]
     if not statements or not target:
         return ""
     count = f"print(len(sqlite3.connect({target!r}).execute({statements[0]!r}).fetchall()))"
     return f"import sqlite3\nimport {module}\n{count}"
+
+
+def _uses(text: str, names: Collection[str]) -> bool:
+    return not set(names).isdisjoint(words_of(text))
 
 
 def _reading_method(node: ast.ClassDef) -> str:

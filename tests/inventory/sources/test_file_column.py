@@ -243,6 +243,18 @@ def test_user_of_a_shared_key_stays_behind(tmp_path: Path, user: str, name: str)
         assert con.execute("SELECT name FROM sqlite_schema WHERE name = ?", (name,)).fetchall() == []
 
 
+def test_plan_supposes_no_view_that_stays_behind(tmp_path: Path) -> None:
+    """Neither a decision about its texts nor a smoke test does."""
+    versions = files(f"{USERS}; {PAIRS}") | {"tenant_2": files(f"{USERS}; {PAIRS} WHERE active")["tenant_2"]}
+    (tmp_path / "store.py").write_text('DB = "tenant_2.db"\nROWS = "SELECT body FROM pairs"\n')
+
+    refined = proposal_of(tmp_path, main=MAIN, **versions)
+
+    [source] = refined.proposal.sources
+    assert ([leave.table for leave in source.leaves], source.changed) == (["pairs"], ())
+    assert [test.name for test in refined.proposal.smoke] == ["import store"]
+
+
 def test_named_target_of_the_kind_has_no_column(tmp_path: Path) -> None:
     """The operator has chosen it, so the rows that are united are a decision."""
     sql = "CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 'same'), ('{0}', 'b')"

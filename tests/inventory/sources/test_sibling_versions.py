@@ -100,8 +100,8 @@ def test_changed_text_is_one_decision(tmp_path: Path, first: str, second: str) -
     file.write_text(render_plan(refined.proposal, "2026-11-28"), "utf-8")
 
     [source] = refined.proposal.sources
-    assert (source.file, len(source.files), len(source.questions)) == ("tenant_*.db", 3, 1)
-    assert "tenant_3.db" in source.questions[0]
+    assert (source.file, len(source.files), len(source.changed)) == ("tenant_*.db", 3, 1)
+    assert "tenant_3.db" in source.changed[0]
     assert (refined.objections, refined.proposal.decisions) == ((), 1)
     assert consolidate(load_plan(file), tmp_path).accepted
     with closing(sqlite3.connect(tmp_path / "main.db")) as con:

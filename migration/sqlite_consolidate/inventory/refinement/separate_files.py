@@ -33,6 +33,7 @@ def _source_of(source: ProposedSource, file: str, name: str) -> ProposedSource:
         name=name,
         file=file,
         files=(),
+        changed=(),
         keys="",
         maps=tuple(_map_of(each, source, file, name) for each in source.maps if _has(source, file, each.name)),
         leaves=tuple(each for each in source.leaves if each.kind != "files" and _has(source, file, each.table)),

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
+from sqlite_consolidate.engine.sqlite.schema.statements import same_statement, words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import ProposedLeave
 from sqlite_consolidate.inventory.sources.kinds import are_of_one_kind
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
     from sqlite_consolidate.inventory.inspection import Database
+    from sqlite_consolidate.inventory.proposal import ProposedTable
     from sqlite_consolidate.inventory.sources.families import Family
 
 _UserKind = Literal["triggers", "views"]
@@ -42,18 +44,39 @@ def leave_changed_users(family: Family, target: Database) -> tuple[ProposedLeave
     return tuple(leaves)
 
 
-def ask_about_changed_users(family: Family, left: tuple[ProposedLeave, ...]) -> tuple[str, ...]:
-    """Return the decision about triggers and views with several texts, or none."""
-    known = {(leave.kind, leave.table) for leave in left}
-    changed = [
-        (user, file) for kind, user, file in _changed_users(family.widest_first) if (kind, user.name) not in known
-    ]
-    if not changed:
-        return ()
-    names, file = join_first_names([user.name for user, _ in changed]), changed[0][1]
-    verb, has = ("is", "it has") if len(changed) == 1 else ("are", "they have")
-    question = f"{names} {verb} declared in several ways in these files. In the plan {has} the text of {file}. "
-    return (f"{question}Compare them, and correct `create` if another text is right.",)
+def ask_about_changed_users(
+    family: Family, leaves: Sequence[ProposedLeave], tables: Sequence[ProposedTable]
+) -> tuple[str, ...]:
+    """Return the decisions about triggers and views with several texts.
+
+    Args:
+        family: The files of a source.
+        leaves: What stays behind, which has decisions of its own.
+        tables: The tables that the plan creates, some with triggers and views.
+    """
+    known = {(leave.kind, folded(leave.table)) for leave in leaves}
+    users = [each for each in _changed_users(family.widest_first) if (each[0], folded(each[1].name)) not in known]
+    created = [each for each in users if _is_created(each[0], each[1].name, tables)]
+    others = [each for each in users if each not in created]
+    questions = []
+    if created:
+        has, file = "it has" if len(created) == 1 else "they have", created[0][2]
+        advice = f"In the plan {has} the text of {file}. Compare them, and correct `create` if another text is right."
+        questions.append(f"{_fact(created)} {advice}")
+    if others:
+        advice = "No `create` of the plan has a text. Compare them, and state the right text in a [[table]]."
+        questions.append(f"{_fact(others)} {advice}")
+    return tuple(questions)
+
+
+def _fact(users: Sequence[tuple[_UserKind, TriggerOrView, str]]) -> str:
+    names, verb = join_first_names([user.name for _, user, _ in users]), "is" if len(users) == 1 else "are"
+    return f"{names} {verb} declared in several ways in these files."
+
+
+def _is_created(kind: _UserKind, name: str, tables: Sequence[ProposedTable]) -> bool:
+    words = [words_of(table.create) for table in tables]
+    return any((kind.removesuffix("s"), folded(name)) in pairwise(each) for each in words)
 
 
 def _changed_users(databases: list[Database]) -> list[tuple[_UserKind, TriggerOrView, str]]:
