@@ -87,6 +87,18 @@ def test_decision_about_a_separate_copy_is_worded() -> None:
     assert question.endswith(" To leave the copy where it is, remove this [[source]].")
 
 
+@pytest.mark.parametrize(("identical", "is_named"), [(1, True), (2, False)])
+def test_new_keys_are_named_first_when_rows_differ(identical: int, is_named: bool) -> None:
+    """A policy would drop rows that differ under an equal key."""
+    apart = ProposedMap("t", "b_t", "2", apart="No reference.", common=2, identical=identical, has_integer_key=True)
+
+    [question] = ProposedSource("b", "b.db", (), (apart,)).decide
+
+    words = [word for word in ("renumber", "constants", "on_conflict") if word in question]
+    assert words == (["renumber", "constants", "on_conflict"] if is_named else ["on_conflict"])
+    assert sorted(words, key=question.index) == words
+
+
 def test_reason_for_a_hot_journal_is_worded(tmp_path: Path) -> None:
     """It names the process that owns the transaction."""
     execute(tmp_path / "a.db", "CREATE TABLE t(a)")

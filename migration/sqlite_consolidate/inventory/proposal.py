@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
     from sqlite_consolidate.inventory.smoke_tests import ProposedSmoke
 
+_DIFFERENT = (
+    '`into`. If rows with equal keys are different rows, set `keys = "renumber"` and state by `refers` which columns '
+    "have these keys, or add a column that names the file to the keys (`constants`). If they are the same rows,"
+)
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
 
 
@@ -245,7 +249,8 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     is_one = len(apart) == 1
     noun = "the view" if len(source.views) == 1 else "the views"
     views = f", with {noun} {join_first_names(source.views)}" if source.views else ""
-    advice = "remove `into` and set `columns` or `on_conflict`."
+    differ = not source.version and any(each.has_integer_key and each.common > each.identical for each in apart)
+    advice = f"remove {_DIFFERENT if differ else '`into` and'} set `columns` or `on_conflict`."
     if older := [table_map for table_map in apart if table_map.older]:
         poorer = join_first_names([f"{table_map.name} of {table_map.older}" for table_map in older])
         advice = f"add these columns to {poorer} (ALTER TABLE ... ADD COLUMN), and take the inventory again."
