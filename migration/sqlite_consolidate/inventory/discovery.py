@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
+from sqlite_consolidate.engine.backup.copies import has_copies
 from sqlite_consolidate.engine.code.git import ignored_files
 from sqlite_consolidate.engine.code.scanning.scanned_files import SKIPPED_FOLDERS
 from sqlite_consolidate.engine.sqlite.files import MAGIC
@@ -73,7 +73,7 @@ class Discovery:
     """Hold the result of a walk through a workspace.
 
     Attributes:
-        skipped_folders: Folders that git ignores, without the backup sets of consolidations.
+        skipped_folders: Folders that git ignores.
         unsearched: Folder that could not be searched, to the reason.
         files: Number of files in the folders that were searched.
     """
@@ -87,7 +87,8 @@ class Discovery:
 def discover(root: Path, progress: Progress | None = None) -> Discovery:
     """Walk through a workspace and read the first bytes of every file.
 
-    Caches, virtual environments, ``node_modules``, folders that git ignores, and links to folders are left out.
+    Caches, virtual environments, ``node_modules``, backup sets, folders that git ignores, and links to folders are
+    left out.
     A single file that git ignores stays, because databases nearly always are ignored.
     This process must have no connection to any of the databases, because closing a file drops its POSIX locks.
 
@@ -112,8 +113,8 @@ def discover(root: Path, progress: Progress | None = None) -> Discovery:
         progress.counted += 1
         if candidate := _candidate(root, file):
             candidates.append(candidate)
-    skipped_folders = (SkippedFolder(*each) for each in skipped.items() if not (root / each[0] / LEDGER).exists())
-    return Discovery(tuple(candidates), tuple(skipped_folders), unsearched, len(files))
+    skipped_folders = tuple(SkippedFolder(*each) for each in skipped.items())
+    return Discovery(tuple(candidates), skipped_folders, unsearched, len(files))
 
 
 def _folders(root: Path, unsearched: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
@@ -129,8 +130,11 @@ def _folders(root: Path, unsearched: dict[str, str]) -> Iterator[tuple[str, list
         if "pyvenv.cfg" in names:
             folders.clear()
             continue
-        folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
         parent = _relative(root, directory)
+        if parent and has_copies(Path(directory), names):
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
         inside = f"{parent}/" if parent else ""
         for name in folders:
             if reason := _leads_out(root, Path(directory, name)):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup.copies import ignore_folder
+from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.inventory.discovery import discover
 from tests.support.workspaces.whole_run import execute
 
@@ -67,6 +69,18 @@ def test_ignored_folder_is_skipped_and_reported(repository: Path) -> None:
 
     assert [candidate.file for candidate in discovery.candidates] == ["kept/one.db"]
     assert [(folder.folder, folder.databases) for folder in discovery.skipped_folders] == [("build", 2)]
+
+
+def test_copies_of_a_run_are_not_searched(tmp_path: Path) -> None:
+    """The backup of a user beside them is, and so is a folder with other rules of git."""
+    for folder in ("set", "set/databases", "copies", "2025-12-31", "old"):
+        database(tmp_path / "backups" / folder / "a.db")
+    (tmp_path / "backups/set" / LEDGER).touch()
+    ignore_folder(tmp_path / "backups/copies")
+    (tmp_path / "backups/old/.gitignore").write_text("*.log\n")
+
+    assert names(tmp_path) == ["backups/2025-12-31/a.db", "backups/old/a.db"]
+    assert discover(tmp_path).skipped_folders == ()
 
 
 def test_ignored_workspace_is_searched(repository: Path) -> None:

@@ -33,7 +33,7 @@ def backup_set_problems(root: Path, sealed: set[str]) -> list[str]:
 
 
 _OF_GIT = {".gitignore"}
-"""File of a set when the one beside the sets cannot be read."""
+"""File of a set by which git ignores the set."""
 
 _OF_ROWS = {CONFLICT_LOG, LEFT_ROWS, KEY_MAP}
 """Files that only some plans write, and that a run which dies may leave."""

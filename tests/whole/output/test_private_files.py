@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate import ProblemError, consolidate, load_plan, rehearse, rollback
+from sqlite_consolidate import ProblemError, consolidate, load_plan, rehearse
 from tests.support.database_files import bytes_below
 from tests.support.workspaces.one_source import build_one_source
 
@@ -48,21 +49,20 @@ def test_written_files_are_private_whatever_the_umask(root: Path) -> None:
     assert modes == {str(path): "0o700" if path.is_dir() else "0o600" for path in written}
 
 
-def test_git_ignores_the_backup_sets(root: Path) -> None:
-    """An existing ``.gitignore`` stays, and the set then has one of its own."""
-    plan = load_plan(root / "consolidation.toml")
-    consolidate(plan, workspace=root, reports=root / "reports")
-    ignore = root / "backups/.gitignore"
-    assert ignore.read_text().splitlines()[-1] == "*"
-    ignore.write_text("!kept\n")
-    rollback(plan, workspace=root, reports=root / "reports")
+@pytest.mark.parametrize("rules", ["", "!kept\n"])
+def test_git_ignores_nothing_beside_backup_sets(root: Path, rules: str) -> None:
+    """Files of the user in that folder stay as they are, and so do rules of git."""
+    theirs = {"backups/2025.db": "rows", **({"backups/.gitignore": rules} if rules else {})}
+    (root / "backups").mkdir()
+    for file, text in theirs.items():
+        (root / file).write_text(text)
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
 
-    consolidate(plan, workspace=root, reports=root / "reports")
+    assert consolidate(load_plan(root / "consolidation.toml"), workspace=root, reports=root / "reports").accepted
 
-    assert ignore.read_text() == "!kept\n"
-    sets = sorted(path for path in ignore.parent.iterdir() if path.is_dir())
-    assert [(path / ".gitignore").exists() for path in sets] == [False, True]
-    assert (sets[1] / ".gitignore").read_text().splitlines()[-1] == "*"
+    command = ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=all", "backups"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert {line.removeprefix("?? ") for line in listed.splitlines()} == set(theirs)
 
 
 @pytest.mark.parametrize("folder", ["backups", "reports"])

@@ -19,6 +19,7 @@ from sqlite_consolidate.atomic_files import (
     write_private,
 )
 from sqlite_consolidate.engine.backup.copy_contents import is_settled
+from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
 from sqlite_consolidate.engine.backup.page_copies import copy_pages, is_copied_by_pages
 from sqlite_consolidate.engine.content.contents import dumped_digest, load_contents, read_contents
@@ -34,7 +35,7 @@ from sqlite_consolidate.regular_files import read_regular
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from typing import TextIO
 
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
@@ -43,8 +44,11 @@ else:
 
 
 _IGNORE = ".gitignore"
-_IGNORE_ALL = b"# Copies of databases: all their rows are in this folder.\n*\n"
-"""Content of the ``.gitignore`` in the folder of backup sets."""
+_IGNORE_ALL = b"# This folder has copies of databases, with all their rows.\n*\n"
+"""Content of the ``.gitignore`` in a folder of copies.
+
+Earlier releases put one with another comment beside the backup sets, where it hides files of the user as well.
+"""
 
 _UNFINISHED = re.compile(rf"\.(?:part|sql\.reloaded)(?:{SIDECAR_PATTERN})?$")
 
@@ -57,8 +61,6 @@ def create_backup_set(folder: Path) -> None:
     """
     make_private_folders(folder.parent)
     sync_folder(folder.parent.parent)  # the lock of the run has made the folder without this
-    if not (ignore := folder.parent / _IGNORE).exists():
-        write_private(ignore, _IGNORE_ALL)
     make_private_folder(folder)
     ignore_folder(folder)
     make_private_folder(folder / "databases")
@@ -66,16 +68,26 @@ def create_backup_set(folder: Path) -> None:
 
 
 def ignore_folder(folder: Path) -> None:
-    """Let git ignore a folder of copies if the file beside it has other rules.
+    """Let git ignore a folder of copies, and nothing beside it.
 
     The rules of an inner folder precede those of an outer one (https://git-scm.com/docs/gitignore).
     """
+    write_private(folder / _IGNORE, _IGNORE_ALL)
+
+
+def has_copies(folder: Path, names: Collection[str]) -> bool:
+    """Return whether a folder is a backup set or another folder of copies.
+
+    Args:
+        folder: The folder.
+        names: Names of its files.
+    """
+    if LEDGER in names:
+        return True
     try:
-        is_ours = read_regular(folder.parent / _IGNORE) == _IGNORE_ALL
+        return _IGNORE in names and read_regular(folder / _IGNORE) == _IGNORE_ALL
     except OSError:
-        is_ours = False
-    if not is_ours:
-        write_private(folder / _IGNORE, _IGNORE_ALL)
+        return False
 
 
 def copy_database(database: InspectedDatabase, folder: Path, name: str = "") -> DatabaseCopy:

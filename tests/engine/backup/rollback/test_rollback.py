@@ -69,7 +69,7 @@ def test_rollback_leaves_no_temporary_files(root: Path, before: State) -> None:
     roll_back(root, root / SET)
 
     files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and SET not in str(path)}
-    assert files == before.databases.keys() | before.files.keys() | {"backups/.gitignore"}
+    assert files == before.databases.keys() | before.files.keys()
 
 
 def test_rollback_changes_no_file_of_the_set(root: Path) -> None:
