@@ -123,7 +123,7 @@ class ProposedSource:
         obstacle: Why its keys cannot get new values; else empty.
         version: Decision about a conflicted copy, where none of its tables is kept apart; else empty.
         loose: Columns named like references to which no table fits, as ``table.column``.
-        unnamed: Tables of a pattern of which no column names the file of a row.
+        unnamed: Tables of which no column names the file of a row, though rows of several files come into them.
         constants: Columns that the plan fills, each with its text.
         undecided: Tables in which files of the pattern have other rows under equal keys.
         views: Names in the target of the views that are kept apart with the tables that they read.

@@ -23,6 +23,7 @@ from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement.asked_findings import ASKED
 from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
 from sqlite_consolidate.inventory.selection.roles import NAMED_ROLES
+from sqlite_consolidate.inventory.sources.united_tables import note_unnamed_tables
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.positions import decision_lines
@@ -30,7 +31,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted, join_first_names, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sqlite_consolidate.inventory.classification import Overlap
@@ -146,7 +147,8 @@ class InventorySession:
         A database can be changed, locked or removed after it was inspected.
         """
         try:
-            return choose_proposal(self.inventory, proposal, self.on_progress, stated)
+            refined = choose_proposal(self.inventory, proposal, self.on_progress, stated)
+            return note_unnamed_tables(self.inventory, refined)
         except EXPECTED_ERRORS as error:
             reason = f"not rehearsed: {one_line(failure_message(error))}"
             return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)
@@ -155,7 +157,8 @@ class InventorySession:
     def findings(self) -> list[Finding]:
         """Return what a person has to judge about the plan.
 
-        That is what its rehearsal found, and each pattern whose rows do not tell from which file they come.
+        That is what its rehearsal found, and each pattern or shared table whose rows do not tell from which file they
+        come.
         """
         if self.refined is None:
             return []
@@ -164,14 +167,25 @@ class InventorySession:
                 "file-unnamed", each.file, f"no column of {join_first_names(each.unnamed)} names the file of a row."
             )
             for each in self.refined.proposal.sources
-            if each.unnamed and not each.constants
+            if each.files and each.unnamed and not each.constants
         ]
-        return [*self.refined.findings, *unnamed]
+        return [*self.refined.findings, *unnamed, *_unnamed_tables(self.refined.proposal)]
 
     @property
     def decisions(self) -> int:
         """Return the number of places in the plan that need a decision."""
         return self.refined.proposal.decisions if self.refined else 0
+
+
+def _unnamed_tables(proposal: Proposal) -> Iterator[Finding]:
+    """Yield a finding for each shared table of which no column names the file."""
+    files: dict[str, list[str]] = {}
+    for source in proposal.sources:
+        for name in () if source.files else source.unnamed:
+            files.setdefault(name, []).append(source.file)
+    for name, group in files.items():
+        text = f"no column tells which rows come from {join_first_names(group)}."
+        yield Finding.of("file-unnamed", f"{proposal.target}:{name}", text)
 
 
 def databases_found(inventory: Inventory) -> list[Observation]:

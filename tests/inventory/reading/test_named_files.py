@@ -66,3 +66,35 @@ def test_rows_that_name_their_file_need_no_column(tmp_path: Path, columns: str, 
 
     assert (noted, decisions) == ([], 0)
     assert "constants" not in text
+
+
+SHELF = "CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT, kind TEXT);"
+SHELF += "INSERT INTO item VALUES ({0}1, 'a {0}', '{1}'), ({0}2, 'b {0}', '{2}');"
+
+
+def test_shared_table_without_its_file_is_a_finding(tmp_path: Path) -> None:
+    """The rows of the target and of two sources are in one table, which has one finding."""
+    others = [SHELF.format(number, "x", "y") + f"CREATE TABLE own{number}(a{number})" for number in (1, 2)]
+    execute(tmp_path / "main.db", SHELF.format(9, "x", "y"))
+
+    noted, decisions, text = findings(tmp_path, *others)
+
+    assert (noted, decisions) == ([("file-unnamed", "main.db:item")], 0)
+    assert text.count('# constants = { file = "{name}" }') == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "kinds"),
+    [
+        pytest.param(1, ("food", "food"), id="a column names the file"),
+        pytest.param(9, ("book", "book"), id="the rows are the same"),
+    ],
+)
+def test_shared_table_that_tells_needs_no_column(tmp_path: Path, number: int, kinds: tuple[str, str]) -> None:
+    """A column has one value in each file, or the rows belong to both files."""
+    execute(tmp_path / "main.db", SHELF.format(9, "book", "book"))
+
+    noted, _, text = findings(tmp_path, SHELF.format(number, *kinds))
+
+    assert noted == []
+    assert "constants" not in text
