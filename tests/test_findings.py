@@ -118,15 +118,25 @@ def test_joined_findings_stay_as_they_are() -> None:
 def test_first_of_each_kind_leads_a_list() -> None:
     """Many findings of one kind do not hide the others.
 
-    The first one states how many there are. Notes are a separate list.
+    The first one states how many are not shown. Notes are a separate list.
     """
     triggers = [Finding.of("trigger-left", f"{number}.db:t", "stays.") for number in range(40)]
     view = Finding.of("view-left", "a.db", "view v stays.")
 
-    items = list_findings([*triggers, view, left("a.db:t", 1)], "attention")
+    findings = [*triggers, view, left("a.db:t", 1)]
+    items = list_findings(findings, "attention", 3)
 
-    assert [(item.finding.subject, item.alike) for item in items[:3]] == [("0.db:t", 39), ("a.db", 0), ("1.db:t", 0)]
-    assert [item.finding for item in items[2:]] == triggers[1:]
+    assert [(item.finding.subject, item.alike) for item in items] == [("0.db:t", 38), ("a.db", 0), ("1.db:t", 0)]
+    assert [item.alike for item in list_findings(findings, "attention", 0)] == [39, 0]
+
+
+def test_whole_list_counts_no_further_findings() -> None:
+    """All of a kind follow the first of them."""
+    triggers = [Finding.of("trigger-left", f"{number}.db:t", "stays.") for number in range(3)]
+
+    for most in (None, 3):
+        items = list_findings(triggers, "attention", most)
+        assert [(item.finding, item.alike) for item in items] == [(each, 0) for each in triggers]
 
 
 def test_log_gives_attention_first() -> None:

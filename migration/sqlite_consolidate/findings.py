@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -189,7 +190,7 @@ class ListedFinding:
 
     Attributes:
         finding: The finding.
-        alike: Number of further findings of the same id, if this is the first of them.
+        alike: Number of findings of the same id that the list does not have, if this is the first of them.
     """
 
     finding: Finding
@@ -202,18 +203,24 @@ class ListedFinding:
         return f"{self.finding.sentence}{alike}"
 
 
-def list_findings(findings: Sequence[Finding], level: Level) -> tuple[ListedFinding, ...]:
+def list_findings(findings: Iterable[Finding], level: Level, most: int | None = None) -> tuple[ListedFinding, ...]:
     """Return the findings of a level, with the first of each id before all others.
 
-    A list that is cut then still shows each kind.
+    Args:
+        findings: The findings.
+        level: The level.
+        most: Number of items after which the list is cut. It still has one of each id. None for the whole list.
     """
     chosen = [finding for finding in findings if finding.level == level]
-    places: dict[str, list[int]] = {}
-    for place, finding in enumerate(chosen):
-        places.setdefault(finding.id, []).append(place)
-    leading = {alike[0]: len(alike) - 1 for alike in places.values()}
-    further = [ListedFinding(finding) for place, finding in enumerate(chosen) if place not in leading]
-    return (*(ListedFinding(chosen[place], alike) for place, alike in leading.items()), *further)
+    leading = {finding.id: place for place, finding in reversed(list(enumerate(chosen)))}
+    places = [*sorted(leading.values()), *(place for place, each in enumerate(chosen) if leading[each.id] != place)]
+    shown = [chosen[place] for place in places[: None if most is None else max(most, len(leading))]]
+    hidden = Counter(finding.id for finding in chosen)
+    hidden.subtract(finding.id for finding in shown)
+    return tuple(
+        ListedFinding(finding, hidden[finding.id] if number < len(leading) else 0)
+        for number, finding in enumerate(shown)
+    )
 
 
 def _join(alike: Sequence[Finding]) -> Finding:

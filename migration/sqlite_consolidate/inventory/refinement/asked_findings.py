@@ -57,8 +57,5 @@ def _tables_of_subjects(source: ProposedSource) -> dict[str, str]:
 
 def _questions(findings: Iterable[Finding]) -> Iterator[str]:
     """Yield the first finding of each kind, with the number of further ones."""
-    known = set()
-    for item in list_findings(merge_findings(findings), "attention"):
-        if item.finding.id not in known:
-            known.add(item.finding.id)
-            yield f"{item.sentence} [{item.finding.id}]"
+    for item in list_findings(merge_findings(findings), "attention", 0):
+        yield f"{item.sentence} [{item.finding.id}]"

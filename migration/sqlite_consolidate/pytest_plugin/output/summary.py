@@ -89,12 +89,11 @@ def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
     """
     from sqlite_consolidate.findings import list_findings
 
-    review = list_findings(findings, "attention")
-    shown = max(_MOST_TO_REVIEW, len({item.finding.id for item in review}))
-    for item in review[:shown]:
+    review = list_findings(findings, "attention", _MOST_TO_REVIEW)
+    for item in review:
         yield f"to review: {one_line(item.sentence)} [{item.finding.id}]"
-    if len(review) > shown:
-        yield f"and {len(review) - shown} more to review: see the report"
+    if further := sum(finding.level == "attention" for finding in findings) - len(review):
+        yield f"and {further} more to review: see the report"
     if kinds := Counter(finding.id for finding in findings if finding.level == "note"):
         ids = [id if number == 1 else f"{id} ({number})" for id, number in kinds.items()]
         yield f"{counted(kinds.total(), 'note')} (see the report): {list_names(ids, _MOST_KINDS)}"

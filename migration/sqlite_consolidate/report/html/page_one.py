@@ -21,7 +21,6 @@ from sqlite_consolidate.text import join_names
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlite_consolidate.findings import ListedFinding
     from sqlite_consolidate.report.evidence import Record
     from sqlite_consolidate.report.statements.claim import Stated
 
@@ -124,11 +123,9 @@ def page_one_context(record: Record, urgent: list[Line], stated: Mapping[Place, 
         stated: The claims of page one.
     """
     obstacles = [*_stage_errors(record), *_failures(urgent)]
-    review = [item for item in list_findings(record.findings, "attention") if item.finding.id != STAGE_ERROR]
-    kinds: dict[str, ListedFinding] = {}
-    for item in review:
-        kinds.setdefault(item.finding.id, item)
-    shown = list(kinds.values())[:_MOST_FINDINGS]
+    findings = [finding for finding in record.findings if finding.id != STAGE_ERROR]
+    review, kinds = list_findings(findings, "attention"), list_findings(findings, "attention", 0)
+    shown = kinds[:_MOST_FINDINGS]
     groups = [replace(group, reason=_as_clause(group.reason)) for group in unexamined(record)]
     return {
         "verdict": stated[Place.VERDICT],
