@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sqlite_consolidate.plan.parts.derived import Rebuild
 from tests.support.databases import TARGET, Bench, source, table
 
 ROWS = "CREATE TABLE t(id INTEGER PRIMARY KEY, body)"
@@ -98,4 +99,17 @@ def test_bypassed_trigger_has_this_sentence(bench: Bench) -> None:
     assert (
         finding.sentence
         == "target.db:t: trigger checks can refuse a row (RAISE), and does not fire for 1 row that arrives."
+    )
+
+
+def test_index_apart_from_its_content_is_worded(bench: Bench) -> None:
+    """The sentence names the table that the index reads."""
+    bench.database("a.db", ROWS, FTS5, ARRIVE)
+
+    problems = bench.survey(source("a.db", "words", leave={"t": "old"}), rebuilds=[Rebuild(table="words")]).problems
+
+    [sentence] = [str(each) for each in problems if each.id == "index-apart"]
+    assert sentence == (
+        "a.db:words: this search index reads its content from t, but the plan does not move t as it is. "
+        "Give it a create text for the target, or leave it behind with a reason. [index-apart]"
     )

@@ -66,5 +66,7 @@ def _other_content(source: Source, table_map: TableMap, table: Table, schema: Sc
         contents = reader.content_of(table)
     kept = {folded(each.name) for each in source.tables if folded(each.into) == folded(each.name) and not each.columns}
     apart = [content for content in contents if folded(content) not in kept]
-    verb = "is" if len(apart) == 1 else "are"
-    return f"its content {join_names(apart)} {verb} not moved under the same names." if apart else ""
+    if not apart:
+        return ""
+    names, state = join_names(apart), "it is" if len(apart) == 1 else "they are"
+    return f"this search index reads its content from {names}, but the plan does not move {names} as {state}."

@@ -149,13 +149,14 @@ def _proposed(mention: Mention, change: MentionChange) -> ProposedReference:
 
 def _suggested(mention: Mention, changes: Sequence[MentionChange]) -> ProposedReference:
     """Return a place that computes a name, with the change that only a person can approve."""
-    fact = f"it computes a name, {mention.pattern}, that can be an old one."
+    fact = f"it computes the file name {mention.pattern}, which can be that of an old database."
     if len(changes) != 1:
         return _by_hand(mention, fact)
     [change] = changes
     hint = (
-        "If it opens no other file, use the [[reference]] that the plan has as a comment, and let the queries choose "
-        "the rows of one file. Otherwise change the code, or exempt the place."
+        "If the code opens only old databases by this name, remove the comment signs of its [[reference]] in the plan. "
+        "Change its queries as well, because each one then reads the rows of all these databases. "
+        "If the code opens other files too, change the code, or exempt the place."
     )
     by_hand = _by_hand(mention, fact)
     return replace(by_hand, find=change.find, replace=change.replace, places=change.places, reason=f"{fact} {hint}")
