@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.pytest_plugin.commands import entry
 from tests.support.thorough import thorough
 from tests.support.workspaces.whole_run import LIGHT, REPOSITORY
 
@@ -50,7 +49,7 @@ def test_run_ends_without_the_reader_of_its_output(workspace: Workspace, last_li
 def test_full_disk_under_the_output_ends_no_run(workspace: Workspace, options: list[str]) -> None:
     """The report and the exit code state the result."""
     names = [f"--workspace={workspace.root}", f"--reports={workspace.reports}"]
-    command = [sys.executable, "-m", entry.__name__, "migrate", *names, *options]
+    command = [sys.executable, "-m", "sqlite_consolidate", "migrate", *names, *options]
     with FULL.open("w") as output:
         done = subprocess.run(
             command, env=os.environ | LIGHT, stdout=output, stderr=subprocess.PIPE, text=True, check=False, timeout=60
