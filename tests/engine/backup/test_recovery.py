@@ -218,6 +218,18 @@ def test_run_killed_before_any_file_change_is_undone(root: Path, tmp_path: Path,
     assert points > 5
 
 
+@pytest.mark.parametrize("file", [".gitignore", "..gitignore.x1y2"])
+def test_set_without_an_event_is_deleted(root: Path, file: str) -> None:
+    """The run was killed while it wrote, or after it had written, the first file of the set."""
+    folder = root / "backups" / f"{plan_of(root).name}-20260101_000000"
+    folder.mkdir(parents=True)
+    (folder / file).write_text("*")
+
+    recover(root, plan_of(root))
+
+    assert not folder.exists()
+
+
 def no_remains(root: Path) -> bool:
     """Return whether every backup set is sealed."""
     return all((folder / "manifest.json").exists() for folder in (root / "backups").glob("[!.]*"))

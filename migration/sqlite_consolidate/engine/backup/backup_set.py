@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import remove_part
 from sqlite_consolidate.engine.backup import history, manifest
 from sqlite_consolidate.engine.backup.archive import archived_name
+from sqlite_consolidate.engine.backup.copies import IGNORE
 from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
@@ -263,9 +264,10 @@ def _folders(root: Path, plan: Plan) -> list[Path]:
 def _is_empty_set(folder: Path) -> bool:
     """Return whether a run was killed before its first event was on disk.
 
-    Its backup set has only the empty folders that the run creates.
+    Its backup set has only the empty folders that the run creates, and the file for git, which may be unfinished.
     """
     if Ledger(folder).events():
         return False
-    paths = [path for path in folder.rglob("*") if path != folder / LEDGER]
+    files = {folder / LEDGER, *folder.glob(f"*{IGNORE}*")}
+    paths = [path for path in folder.rglob("*") if path not in files]
     return all(path.is_dir() and path.name in {"databases", "code"} for path in paths)

@@ -43,7 +43,7 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 
-_IGNORE = ".gitignore"
+IGNORE = ".gitignore"
 _IGNORE_ALL = b"# This folder has copies of databases, with all their rows.\n*\n"
 """Content of the ``.gitignore`` in a folder of copies.
 
@@ -72,7 +72,7 @@ def ignore_folder(folder: Path) -> None:
 
     The rules of an inner folder precede those of an outer one (https://git-scm.com/docs/gitignore).
     """
-    write_private(folder / _IGNORE, _IGNORE_ALL)
+    write_private(folder / IGNORE, _IGNORE_ALL)
 
 
 def has_copies(folder: Path, names: Collection[str]) -> bool:
@@ -85,7 +85,7 @@ def has_copies(folder: Path, names: Collection[str]) -> bool:
     if LEDGER in names:
         return True
     try:
-        return _IGNORE in names and read_regular(folder / _IGNORE) == _IGNORE_ALL
+        return IGNORE in names and read_regular(folder / IGNORE) == _IGNORE_ALL
     except OSError:
         return False
 
