@@ -106,7 +106,7 @@ def find_obstacle(database: Database) -> str:
 
 
 def _used_with(database: Database, table: CountedTable) -> frozenset[str]:
-    """Return the tables in which keys of a table may be that nothing tells of."""
+    """Return the tables that may have keys of a table without a declaration."""
     alias = folded(table.table.alias)
     key = re.compile(rf"\b(?:new|old)\s*\.\s*(?:{'|'.join(map(re.escape, filter(None, (alias, *ROWIDS))))})\b")
     writes_key = any(key.search(unquoted(trigger.sql)) for trigger in database.schema.triggers_on(table.name))

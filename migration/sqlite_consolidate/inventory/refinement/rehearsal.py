@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 STAGES_AFTER_PREFLIGHT = (stages.BACKUP, stages.SCHEMA, stages.TRANSFER, stages.VERIFY)
 _STATED_OTHERWISE = frozenset({"decision-open", "processes-elsewhere", "processes-unexamined"})
-"""Ids of findings that each inventory states by itself."""
+"""Ids of findings that each inventory states in any case."""
 
 
 @dataclass(frozen=True)
