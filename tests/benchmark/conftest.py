@@ -15,7 +15,7 @@ import pytest
 from sqlite_consolidate.pytest_plugin.options import settings
 from tests.support.benchmark import by_hand
 from tests.support.benchmark.pairs import Pairs
-from tests.support.benchmark.results import Result, lines, write
+from tests.support.benchmark.results import Benchmark, lines
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +24,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 _HERE = Path(__file__).parent
-_RESULTS = pytest.StashKey[list[Result]]()
+_BENCHMARK = pytest.StashKey[Benchmark]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,26 +43,26 @@ def rows(pytestconfig: pytest.Config) -> int:
 
 
 @pytest.fixture(scope="session")
-def results(pytestconfig: pytest.Config) -> list[Result]:
-    """Return the results so far."""
-    return pytestconfig.stash.setdefault(_RESULTS, [])
+def benchmark(pytestconfig: pytest.Config) -> Benchmark:
+    """Return what was measured so far."""
+    return pytestconfig.stash.setdefault(_BENCHMARK, Benchmark())
 
 
 @pytest.fixture
-def pairs(tmp_path: Path, pytestconfig: pytest.Config, results: list[Result]) -> Iterator[Pairs]:
+def pairs(tmp_path: Path, pytestconfig: pytest.Config, benchmark: Benchmark) -> Iterator[Pairs]:
     """Measure pairs in a scratch folder that is removed afterwards, because it may be large."""
     folder = tmp_path / "benchmark"
     folder.mkdir()
     try:
-        yield Pairs(folder, pytestconfig.getoption("benchmark_rounds"), results)
+        yield Pairs(folder, pytestconfig.getoption("benchmark_rounds"), benchmark)
     finally:
         shutil.rmtree(folder)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the table and its folder."""
-    results = config.stash.get(_RESULTS, [])
-    if not results:
+    benchmark = config.stash.get(_BENCHMARK, Benchmark())
+    if not benchmark.results:
         return
     about = {
         "python": platform.python_version(),
@@ -72,9 +72,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         "by hand": by_hand.how(),
     }
     folder = settings(config).reports / "benchmark"
-    write(results, folder, about)
+    benchmark.write(folder, about)
     terminalreporter.section("benchmark")
     terminalreporter.line(", ".join(f"{name}: {value}" for name, value in about.items()))
-    for line in lines(results):
+    for line in lines(benchmark.results):
         terminalreporter.line(line)
     terminalreporter.line(f"written to {folder}")

@@ -77,12 +77,13 @@ def test_best_run_by_hand_and_memory(pairs: Pairs, rows: int) -> None:
     """The best run by hand copies whole records into equal declarations."""
     work = tasks(rows, as_planned=False)
     result = pairs.against_hands(work, dump=False, name=f"best by hand, {rows} tasks", target=3.0, cpu_target=4.0)
+    pairs.note_stages()
 
     peak = Result(
         f"memory of the process tree, {rows} tasks", result.peak, "limit", MEMORY_MB, result.peak / MEMORY_MB, 1.0,
         "MB", result.peak, result.rounds,
     )  # fmt: skip
-    pairs.results.append(peak)
+    pairs.benchmark.results.append(peak)
     not_twice(peak)
     at_full_size(result, rows)
 
@@ -122,7 +123,7 @@ def test_many_files_cost_as_much_each(pairs: Pairs, files: int) -> None:
         f"memory of the process tree, {files} files", result.peak, "limit", MEMORY_MB, result.peak / MEMORY_MB, 1.0,
         "MB", result.peak, result.rounds,
     )  # fmt: skip
-    pairs.results.append(peak)
+    pairs.benchmark.results.append(peak)
 
     assert result.ratio <= 5.0
     not_twice(peak)
@@ -155,7 +156,7 @@ def test_growth_costs_time_and_no_memory(pairs: Pairs, rows: int) -> None:
         large_run.peak / MEMORY_MB, 1.0, "MB", large_run.peak, 1,
     )  # fmt: skip
     result = pairs.note(f"growth, {rows} to {5 * rows} tasks", [large_run], f"{rows} tasks", [small_run], 5.3)
-    pairs.results.append(peak)
+    pairs.benchmark.results.append(peak)
     not_twice(result)
     not_twice(peak)
 

@@ -13,7 +13,8 @@ import sqlite_consolidate
 from sqlite_consolidate.plan.loader import load
 from tests.support.benchmark.by_hand import command, sample_command
 from tests.support.benchmark.measuring import Measured, measured
-from tests.support.benchmark.results import Result
+from tests.support.benchmark.results import Benchmark, Result
+from tests.support.benchmark.stage_costs import costs_of
 from tests.support.benchmark.workloads import build
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ class Pairs:
     Attributes:
         folder: Scratch folder for large files.
         rounds: Number of pairs of each measure, of which the median is taken.
-        results: Receives the results.
+        benchmark: Receives the results.
     """
 
     folder: Path
     rounds: int
-    results: list[Result]
+    benchmark: Benchmark
 
     def against_hands(
         self, work: Workload, *, name: str, target: float, cpu_target: float = 0.0, dump: bool, is_careful: bool = False
@@ -82,12 +83,13 @@ class Pairs:
         cpu_target: float = 0.0,
     ) -> Result:
         """Record the medians of pairs that were measured."""
+        ratios = [first.wall / second.wall for first, second in zip(ours, theirs, strict=True)]
         result = Result(
             measure=name,
             ours=statistics.median(first.wall for first in ours),
             against=against,
             theirs=statistics.median(first.wall for first in theirs),
-            ratio=statistics.median(first.wall / second.wall for first, second in zip(ours, theirs, strict=True)),
+            ratio=statistics.median(ratios),
             target=target,
             cpu_target=cpu_target,
             unit="s",
@@ -96,9 +98,16 @@ class Pairs:
             cpu=statistics.median(
                 first.cpu / second.cpu if second.cpu else 0.0 for first, second in zip(ours, theirs, strict=True)
             ),
+            lowest=min(ratios),
+            highest=max(ratios),
         )
-        self.results.append(result)
+        self.benchmark.results.append(result)
         return result
+
+    def note_stages(self) -> None:
+        """Record the costs of the stages of our last run."""
+        newest = max((self.folder / "reports").glob("*/evidence.json"))
+        self.benchmark.stages = costs_of(newest)
 
     def ours(self, verb: str, built: Path) -> Measured:
         """Run a verb on a copy of a workspace, as a user would."""

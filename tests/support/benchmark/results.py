@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
+
+from tests.support.benchmark.stage_costs import StageCost, stage_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,8 @@ class Result:
         cpu_target: The same for CPU seconds; 0 where they are not judged.
         peak: Largest memory of our process tree, in MB; 0 where no process of ours was started.
         rounds: Number of pairs.
+        lowest: Smallest ratio of a pair; 0 where no pairs were measured.
+        highest: Largest ratio of a pair. Its distance to the smallest one is the noise of the machine.
     """
 
     measure: str
@@ -42,6 +46,13 @@ class Result:
     rounds: int
     cpu: float = 0.0
     cpu_target: float = 0.0
+    lowest: float = 0.0
+    highest: float = 0.0
+
+    @property
+    def noise(self) -> str:
+        """Return the smallest and the largest ratio of a pair, or nothing for a single one."""
+        return f"{self.lowest:.2f} to {self.highest:.2f}" if self.rounds > 1 and self.highest else ""
 
     @property
     def share(self) -> float:
@@ -74,35 +85,49 @@ def lines(results: Sequence[Result]) -> list[str]:
 def markdown(results: Sequence[Result]) -> str:
     """Return the table as Markdown."""
     rows = [
-        "| measure | ours | against | ratio | by CPU | target | verdict |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| measure | ours | against | ratio | of pairs | by CPU | target | verdict |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     rows += [
         f"| {result.measure} | {result.ours:.2f} {result.unit} | {result.against}: {result.theirs:.2f} {result.unit}"
-        f" | {result.ratio:.2f}"
+        f" | {result.ratio:.2f} | {result.noise}"
         f" | {f'{result.cpu:.2f}' if result.cpu else ''} | {result.targets} | {result.verdict} |"
         for result in results
     ]
     return "\n".join(rows) + "\n"
 
 
-def read(file: Path) -> list[Result]:
-    """Return the results in ``benchmark.json``."""
-    rows = json.loads(file.read_text("utf-8"))["results"]
-    return [Result(**{name: value for name, value in row.items() if name != "verdict"}) for row in rows]
+@dataclass
+class Benchmark:
+    """Collect what one run of the benchmark measured.
 
+    Attributes:
+        results: All measures, in their order.
+        stages: Costs of the stages of the best run by hand's migration; empty if it was not measured.
+    """
 
-def write(results: Sequence[Result], folder: Path, about: dict[str, str]) -> None:
-    """Write the results as CSV, JSON, Markdown and SVG, and replace older files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [{**asdict(result), "verdict": result.verdict} for result in results]
-    with (folder / "benchmark.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
-    (folder / "benchmark.json").write_text(json.dumps({"about": about, "results": rows}, indent=1), "utf-8")
-    (folder / "benchmark.md").write_text(markdown(results), "utf-8")
-    (folder / "benchmark.svg").write_text(_plot(results), "utf-8")
+    results: list[Result] = field(default_factory=list)
+    stages: list[StageCost] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, file: Path) -> Benchmark:
+        """Return what is in ``benchmark.json``."""
+        data = json.loads(file.read_text("utf-8"))
+        results = [{name: value for name, value in row.items() if name != "verdict"} for row in data["results"]]
+        return cls([Result(**row) for row in results], [StageCost(**stage) for stage in data["stages"]])
+
+    def write(self, folder: Path, about: dict[str, str]) -> None:
+        """Write the results as CSV, JSON, Markdown and SVG, and replace older files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [{**asdict(result), "verdict": result.verdict} for result in self.results]
+        with (folder / "benchmark.csv").open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, list(rows[0]))
+            table.writeheader()
+            table.writerows(rows)
+        data = {"about": about, "results": rows, "stages": [asdict(stage) for stage in self.stages]}
+        (folder / "benchmark.json").write_text(json.dumps(data, indent=1), "utf-8")
+        (folder / "benchmark.md").write_text(f"{markdown(self.results)}\n{stage_table(self.stages)}", "utf-8")
+        (folder / "benchmark.svg").write_text(_plot(self.results), "utf-8")
 
 
 def _plot(results: Sequence[Result]) -> str:

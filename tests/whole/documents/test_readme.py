@@ -18,7 +18,8 @@ import sqlite_consolidate
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.pytest_plugin.options import pytest_addoption
-from tests.support.benchmark.results import markdown, read
+from tests.support.benchmark.results import Benchmark, markdown
+from tests.support.benchmark.stage_costs import stage_table
 from tests.support.workspaces.installed import copy_package
 from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, execute
 
@@ -199,7 +200,10 @@ def test_listing_of_the_tree_names_exactly_every_folder() -> None:
 
 def test_benchmark_figures_are_those_of_one_run() -> None:
     """Table and plot are what the same run wrote."""
-    assert markdown(read(REPOSITORY / "docs" / "benchmark.json")) in TEXT
+    benchmark = Benchmark.read(REPOSITORY / "docs" / "benchmark.json")
+
+    assert markdown(benchmark.results) in TEXT
+    assert stage_table(benchmark.stages) in TEXT
     assert "](../benchmark.svg)" in TEXT
 
 
