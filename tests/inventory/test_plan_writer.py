@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
+from sqlite_consolidate.inventory.code.smoke_tests import ProposedSmoke
 from sqlite_consolidate.inventory.plan_writer import render_plan, wrapped_comment, write_plan
 from sqlite_consolidate.inventory.proposal import (
     LeftOut,
@@ -19,7 +20,6 @@ from sqlite_consolidate.inventory.proposal import (
     ProposedMap,
     ProposedSource,
 )
-from sqlite_consolidate.inventory.smoke_tests import ProposedSmoke
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.text import literal_pattern, toml_string
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.scanning.old_names import Mention
-from sqlite_consolidate.inventory.smoke_tests import name_apart, propose_smoke_tests, propose_test_command
+from sqlite_consolidate.inventory.code.smoke_tests import name_apart, propose_smoke_tests, propose_test_command
 
 if TYPE_CHECKING:
     from pathlib import Path

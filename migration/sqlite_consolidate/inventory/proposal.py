@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference
-    from sqlite_consolidate.inventory.smoke_tests import ProposedSmoke
+    from sqlite_consolidate.inventory.code.smoke_tests import ProposedSmoke
 
 _DIFFERENT = (
     '`into`. If rows with equal keys are different rows, set `keys = "renumber"` and state by `refers` which columns '

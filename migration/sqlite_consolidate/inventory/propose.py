@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, distinguishing_name
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
-from sqlite_consolidate.engine.code.suggestions.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.code.proposed_code import add_code
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave
 from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables
@@ -23,7 +23,6 @@ from sqlite_consolidate.inventory.refinement.rebuilds import find_rebuilds, rebu
 from sqlite_consolidate.inventory.refinement.relations import keep_related_together, keep_separate
 from sqlite_consolidate.inventory.selection.source_names import name_sources, slug
 from sqlite_consolidate.inventory.selection.target import choose_target
-from sqlite_consolidate.inventory.smoke_tests import name_apart, propose_smoke_tests, propose_test_command
 from sqlite_consolidate.inventory.sources.changed_users import ask_about_changed_users, leave_changed_users
 from sqlite_consolidate.inventory.sources.families import Family, find_families, richest_first
 from sqlite_consolidate.inventory.sources.file_column import add_file_column
@@ -36,14 +35,13 @@ from sqlite_consolidate.plan.toml_file import MAX_BYTES
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlite_consolidate.engine.code.scanning.old_names import Mention
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
     from sqlite_consolidate.inventory.proposal import ProposedRebuild, ProposedSource
     from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
-    from sqlite_consolidate.inventory.smoke_tests import ProposedSmoke
 
 _MAX_SOURCE_BYTES, _MAX_TABLE_BYTES = 1_500, 500  # of a plan, at most, where every table is kept apart
 _UNREAD = ("encrypted", "unreadable")
@@ -113,6 +111,18 @@ def propose_plan(
     if stated and (wider := find_wider_target(inventory, target)):
         patterns = (replace(source, wider=wider[0].file if source.files else "") for source in proposal.sources)
         proposal = replace(proposal, sources=tuple(patterns))
+    proposal = _with_related_tables(proposal, families, target, questions or {})
+    known = {*map(folded, target.schema.tables), *(folded(view.name) for view in target.schema.views)}
+    return add_code(proposal, inventory, entries, proposal.left_names - known)
+
+
+def _with_related_tables(
+    proposal: Proposal, families: Sequence[Family], target: Database, questions: Mapping[str, str]
+) -> Proposal:
+    """Return the proposal after all of its tables are known.
+
+    Related tables stay together, and tables that are kept apart are declared. A changed trigger or view is a decision.
+    """
     proposal = keep_related_together(proposal)
     separate = (
         table
@@ -120,56 +130,12 @@ def propose_plan(
         for table in declare_separate_tables(source, family)
     )
     proposal = replace(proposal, tables=(*proposal.tables, *separate))
-    proposal = _with_file_columns(proposal, families, target, questions or {})
+    proposal = _with_file_columns(proposal, families, target, questions)
     asked = (
         replace(source, changed=ask_about_changed_users(family, source.leaves, proposal.tables))
         for source, family in zip(proposal.sources, families, strict=True)
     )
-    known = {*map(folded, target.schema.tables), *(folded(view.name) for view in target.schema.views)}
-    return _with_code(replace(proposal, sources=tuple(asked)), inventory, entries, proposal.left_names - known)
-
-
-def _with_code(proposal: Proposal, inventory: Inventory, entries: Sequence[Entry], left: Collection[str]) -> Proposal:
-    """Return the proposal with references for the code that uses the sources, and tests.
-
-    Code that uses only the target is tested as well, because tables of the target get further rows.
-
-    Args:
-        proposal: It has the target and the sources.
-        inventory: The databases and the code of the workspace.
-        entries: The files of the sources.
-        left: Folded names of tables and views that stay behind.
-    """
-    mentions = [mention for entry in entries for mention in entry.mentions]
-    smoke = propose_smoke_tests(inventory.root, mentions, proposal.target, left)
-    tried = {test.file for test in smoke if not test.decide}
-    code = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code")
-    return replace(
-        proposal,
-        references=_references(inventory, [entry.file for entry in entries], proposal.target, mentions),
-        smoke=name_apart((*smoke, *_tests_of_target(proposal.target, inventory, {test.file for test in smoke}, left))),
-        untried=tuple(file for file in code if file not in tried),
-        test_command=propose_test_command(inventory.root),
-        scan=_trees([mention.file for mention in mentions]),
-    )
-
-
-def _tests_of_target(
-    target: str, inventory: Inventory, tested: Collection[str], left: Collection[str]
-) -> Iterator[ProposedSmoke]:
-    """Yield each smoke test that can be run for a further module that names the target.
-
-    Args:
-        target: File of the target.
-        inventory: The databases and the code of the workspace.
-        tested: Modules that have a test, or a question about one.
-        left: Folded names of tables and views that stay behind.
-    """
-    entries = (entry for entry in inventory.entries if entry.file == target)
-    mentions = [mention for entry in entries for mention in entry.mentions if mention.file not in tested]
-    for test in propose_smoke_tests(inventory.root, mentions, target, left):
-        if not test.decide:
-            yield test
+    return replace(proposal, sources=tuple(asked))
 
 
 def _best_target(inventory: Inventory, questions: Mapping[str, str]) -> tuple[Database, str]:
@@ -338,23 +304,6 @@ def _notes(family: Family) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _references(
-    inventory: Inventory, databases: list[str], target: str, mentions: list[Mention]
-) -> tuple[ProposedReference, ...]:
-    """Propose a reference for every mention of a source, in the order of the sources.
-
-    Files with a mention are scanned again only if folders tell a source and the target apart.
-    """
-    files = list(dict.fromkeys(mention.file for mention in mentions))
-    scope = ScanScope(inventory.root, files, databases, target)
-    names = frozenset(scope.names.names)
-    if any("/" in name for name in names):
-        return propose_references(scope) if files else ()
-    order = {file: number for number, file in enumerate(files)}
-    known = (mention for mention in inventory.mentions if mention.database in names and mention.file in order)
-    return propose_references(scope, sorted(known, key=lambda mention: order[mention.file]))
-
-
 def _all_left_out(inventory: Inventory, families: Sequence[Family], target: str) -> list[LeftOut]:
     """Return the files that are neither the target nor named by a source."""
     named = {target, *(entry.file for family in families for entry in (*family.entries, *family.exceptions))}
@@ -390,8 +339,3 @@ def _reason_to_leave(entry: Entry) -> str:
         return "declares a table in another way than the other files, and is a source of its own"
     is_plain = entry.role in ("not read", "no rows", "copy")
     return entry.role_reason if is_plain else f"looks like a {entry.role}: {entry.role_reason}"
-
-
-def _trees(files: Sequence[str]) -> tuple[str, ...]:
-    """Return the outermost folders of the files, and the files that are in no folder."""
-    return tuple(sorted({file.partition("/")[0] for file in files}))

@@ -1,0 +1,1 @@
+"""Propose what a plan says of the code that uses the databases."""
