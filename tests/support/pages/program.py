@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.backup import copy_contents, page_copies
 from sqlite_consolidate.engine.content import contents, inspection
 from sqlite_consolidate.engine.content.page_proof import open_transaction, rows
 from sqlite_consolidate.engine.merge import transaction
-from sqlite_consolidate.engine.merge.rows import arriving_rows
+from sqlite_consolidate.engine.merge.rows import shifted_rows
 from sqlite_consolidate.page_reader.availability import PURE, reason_without_program
 from sqlite_consolidate.page_reader.compilation import PROGRAM, compile_program
 
@@ -34,7 +34,7 @@ _SIZES = (
     (open_transaction, "PAGES_MIN_BYTES", 0),
     (transaction, "_CACHE_KB", 4),
     (rows, "FEWEST_ROWS", 0),
-    (arriving_rows, "FEWEST_ROWS", 0),
+    (shifted_rows, "FEWEST_ROWS", 0),
 )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.rows.arriving_rows import ArrivingRows
 from sqlite_consolidate.engine.merge.rows.row_filter import NO_ROWS_LEFT
+from sqlite_consolidate.engine.merge.rows.shifted_rows import ShiftedRows
 from sqlite_consolidate.engine.merge.target_schema import TargetSchema
 from sqlite_consolidate.engine.sqlite.sql import folded
 
@@ -54,7 +54,7 @@ class InspectedDatabases:
         expected_rows: The views of the staging database that show rows of the target as they must be at the end. The
             key is the folded name of a table in which matched rows update rows, and the number of the mapping that
             brings the rows, or -1 for the rows that the target has.
-        arriving: What the page reader has digested of rows with new keys.
+        shifted_rows: What the page reader has digested of rows with new keys.
         without_added_rows: Names of the tables from which something is derived, and which the rows of the sources do
             not change.
     """
@@ -77,7 +77,7 @@ class InspectedDatabases:
     without_added_rows: list[str] = field(default_factory=list)
     left_rows: dict[tuple[str, str], LeftRows] = field(default_factory=dict)
     expected_rows: dict[tuple[str, int], str] = field(default_factory=dict)
-    arriving: ArrivingRows = field(default_factory=ArrivingRows, repr=False, compare=False)
+    shifted_rows: ShiftedRows = field(default_factory=ShiftedRows, repr=False, compare=False)
     _grouped: tuple[list[TableMapping], int, _Groups] = field(default=([], 0, {}), repr=False, compare=False)
 
     def mappings_of(self, source: str) -> list[TableMapping]:
@@ -167,7 +167,7 @@ class InspectedDatabases:
         if table is None or mapping.source.name in self.staged:
             return None
         if not mapping.projection().is_unchanged:
-            return self.arriving.read(database, mapping)
+            return self.shifted_rows.read(database, mapping)
         return database.digests[table.name] if mapping.rowid_counts == table.counts_rowid else None
 
     def digest_before(self, mapping: TableMapping) -> TableDigest | None:

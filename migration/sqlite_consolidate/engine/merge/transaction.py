@@ -21,10 +21,10 @@ from sqlite_consolidate.engine.merge.copy_rows import (
 )
 from sqlite_consolidate.engine.merge.derived.refresh import RefreshedTable, refresh_tables
 from sqlite_consolidate.engine.merge.derived.search_index import RebuiltIndex, rebuild
-from sqlite_consolidate.engine.merge.rows.arriving_rows import shifted_columns
 from sqlite_consolidate.engine.merge.rows.key_map_file import MAPPED, write_key_map
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
 from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS, log_left_rows
+from sqlite_consolidate.engine.merge.rows.shifted_rows import shifted_columns
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, integrity_lines
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.page_proof.description import DigestedRows, DigestedValue
-from sqlite_consolidate.engine.merge.rows.arriving_rows import whole_rows
 from sqlite_consolidate.engine.merge.rows.key_shift import SMALLEST
+from sqlite_consolidate.engine.merge.rows.shifted_rows import whole_rows
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def column_digest(
             return None
         least = 1
     value = DigestedValue(column, offsets[owner], least)
-    return inspected.arriving.digest(source, DigestedRows(mapping.table.name, (value,)))
+    return inspected.shifted_rows.digest(source, DigestedRows(mapping.table.name, (value,)))
 
 
 def digest_with_number(

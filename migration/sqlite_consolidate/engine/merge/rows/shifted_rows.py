@@ -1,6 +1,7 @@
-"""Digest the rows of a source by the page reader as they arrive in the target.
+"""Digest rows with new keys as they arrive in the target.
 
-It adds the offsets of new keys while it reads the pages of the source. SQLite reads the rows that only it can compute.
+The page reader adds the offsets of new keys while it reads the pages of the source. SQLite reads the rows that only it
+can compute.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _STAYS = KeyShift(0)
 
 
 @dataclass
-class ArrivingRows:
+class ShiftedRows:
     """Keep what the page reader has digested of each source under its write lock."""
 
     _digests: dict[str, dict[DigestedRows, TableDigest | None]] = field(default_factory=dict)
