@@ -11,7 +11,7 @@ from sqlite_consolidate import consolidate, load_plan
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.session import InventorySession
 from tests.support.thorough import sampled
-from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.inventory_folder import MAIN, proposal_of
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-MAIN = "CREATE TABLE plan(code TEXT); CREATE TABLE job(a); CREATE TABLE region(a); INSERT INTO plan VALUES ('basic');"
-MAIN += "INSERT INTO job VALUES (1); INSERT INTO region VALUES (1);"
 OPTION = "CREATE TABLE option(key TEXT PRIMARY KEY, value TEXT); INSERT INTO option VALUES ('theme', 'of {0}');"
 OTHER_USERS = "CREATE TABLE users(id INTEGER PRIMARY KEY, mail TEXT NOT NULL); INSERT INTO users VALUES (1, 'root');"
 PHONE, LANGUAGE = "ALTER TABLE users ADD COLUMN phone TEXT;", "ALTER TABLE users ADD COLUMN language TEXT;"

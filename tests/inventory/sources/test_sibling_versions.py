@@ -12,7 +12,7 @@ from sqlite_consolidate.inventory.inventory import take_inventory
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.sources.families import find_families
 from tests.support.thorough import sampled
-from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.inventory_folder import COMMENT, LABEL, MAIN, proposal_of
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-MAIN = "CREATE TABLE plan(code TEXT); CREATE TABLE job(a); CREATE TABLE region(a); INSERT INTO plan VALUES ('basic');"
-MAIN += "INSERT INTO job VALUES (1); INSERT INTO region VALUES (1)"
-COMMENT = "CREATE TABLE comment(id INTEGER PRIMARY KEY, note_id INTEGER REFERENCES notes(id), body TEXT);"
-COMMENT += "INSERT INTO comment VALUES (1, 1, 'of {0}');"
-LABEL = "CREATE TABLE label(id INTEGER PRIMARY KEY, name TEXT); INSERT INTO label VALUES (1, 'of {0}');"
 AREA = "CREATE TABLE area(a); CREATE TABLE site(a); INSERT INTO area VALUES ({0}); INSERT INTO site VALUES ({0});"
 CORE = "CREATE TABLE person(id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE notes(id INTEGER PRIMARY KEY);"
 CORE += "CREATE TABLE audit(id INTEGER PRIMARY KEY, what TEXT); INSERT INTO person VALUES (1, 'of {0}');"

@@ -63,6 +63,12 @@ _DATABASES = {
     ".venv/lib/inside.db": "CREATE TABLE x(a); INSERT INTO x VALUES (1);",
 }
 
+MAIN = "CREATE TABLE plan(code TEXT); CREATE TABLE job(a); CREATE TABLE region(a); INSERT INTO plan VALUES ('basic');"
+MAIN += "INSERT INTO job VALUES (1); INSERT INTO region VALUES (1);"
+COMMENT = "CREATE TABLE comment(id INTEGER PRIMARY KEY, note_id INTEGER REFERENCES notes(id), body TEXT);"
+COMMENT += "INSERT INTO comment VALUES (1, 1, 'of {0}');"
+LABEL = "CREATE TABLE label(id INTEGER PRIMARY KEY, name TEXT); INSERT INTO label VALUES (1, 'of {0}');"
+
 _STORE = """\
 from pathlib import Path
 import sqlite3
