@@ -125,11 +125,11 @@ def matched_conflicts(con: sqlite3.Connection, matched: MatchedRows, alias: str)
 
 
 def count_identical(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> int:
-    """Return the number of target rows that ``prefer-source`` replaces by identical rows.
+    """Return the number of rows that ``prefer-source`` or ``prefer-target`` decides about, and that are identical.
 
     Call this before the copy, because the copy changes the answer.
     """
-    if clash_policy_of(mapping.table_map) != "prefer-source":
+    if clash_policy_of(mapping.table_map) not in ("prefer-source", "prefer-target"):
         return 0
     return sum(conflict.is_identical for conflict in resolved_conflicts(con, mapping, alias))
 

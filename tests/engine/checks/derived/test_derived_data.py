@@ -200,7 +200,8 @@ def test_sums_of_two_sources_are_refused(bench: Bench) -> None:
     [
         (APPENDS, LOG, "refuse", True),
         (APPENDS, LOG, "skip-identical", True),
-        (APPENDS, LOG, "prefer-target", False),
+        (APPENDS, LOG, "prefer-target", True),
+        (APPENDS, LOG, "prefer-source", True),
         (APPENDS.replace("INSERT INTO log", "INSERT OR REPLACE INTO log"), LOG, "refuse", False),
         (APPENDS.replace("INSERT INTO log", "REPLACE INTO log"), LOG, "refuse", False),
         (APPENDS.replace("new.id);", "replace(new.id, 1, 2));"), LOG, "refuse", True),
@@ -220,6 +221,29 @@ def test_appended_log_of_all_sources_is_complete(
 
     assert problems == ([] if appends else [("derived-undeclared", "target.db:log")])
     assert findings == ([("trigger-not-fired", "target.db:t", 2)] if appends else [])
+
+
+@pytest.mark.parametrize(
+    ("policy", "match", "stands", "appends"),
+    [
+        ("prefer-target", [], "101, 5", False),
+        ("prefer-source", [], "101, 5", False),
+        ("prefer-target", [], "101, 1", True),
+        ("prefer-target", ["of"], "9, 5", True),
+    ],
+)
+def test_log_is_complete_unless_a_row_stays_behind(
+    bench: Bench, policy: str, match: list[str], stands: str, appends: bool
+) -> None:
+    """A policy that prefers one of two rows leaves nothing out where no two rows differ."""
+    for file in (TARGET, "a.db"):
+        bench.database(file, ROWS, LOG, APPENDS)
+    bench.execute(TARGET, f"INSERT INTO log VALUES({stands})")
+    bench.execute("a.db", "INSERT INTO log VALUES(100, 0)", "INSERT INTO t VALUES(1, 'one'), (2, 'two')")
+
+    problems, _ = judged(bench, "t", table("log", on_conflict=policy, match=match))
+
+    assert problems == ([] if appends else [("derived-undeclared", "target.db:log")])
 
 
 PLACES = "CREATE VIRTUAL TABLE place USING rtree(id, low, high)"

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
+_KEEPS_EACH_ROW = ("refuse", "skip-identical")
+
 
 def is_derived_from(schema: Schema, table: Table) -> bool:
     """Return whether a trigger or a search index may use the rows of a table.
@@ -159,6 +161,18 @@ class ArrivingRows:
         """Return the number of rows that the target will have and has not had."""
         copied = self._copied.get(_target_of(mapping))
         return self.databases.unmatched_rows(mapping) if copied is None else copied.inserted - _identical(copied)
+
+    def keeps_each_row(self, mapping: TableMapping) -> bool:
+        """Return whether the policy of a mapping leaves out or replaces identical rows only.
+
+        A policy that prefers one of two different rows may find no such two.
+        """
+        if policy_of(mapping.table_map) in _KEEPS_EACH_ROW:
+            return True
+        if mapping.matched:
+            return not mapping.matched.different
+        copied = self._copied.get(_target_of(mapping))
+        return copied is not None and copied.skipped + copied.replaced == copied.identical
 
     def _replaced(self, mapping: TableMapping) -> int:
         """Return the number of rows of the target that a different row replaces."""

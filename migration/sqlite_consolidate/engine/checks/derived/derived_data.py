@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.plan.parts.derived import Stale
 
-_KEEPS_EACH_ROW = ("refuse", "skip-identical")
 _ACCEPT = 'accept that {0} is stale: [[stale]] with name = "{0}" and a reason'
 _MOVE_APART = "move the rows into a table of another name (into)"
 
@@ -108,7 +107,7 @@ def _comes_along(arriving: ArrivingRows, derivation: Derivation) -> bool:
     alone = over if is_apart else [*over, *derived]
     return (
         all(mapping.new and policy_of(mapping.table_map) == "refuse" for mapping in alone)
-        and all(policy_of(mapping.table_map) in _KEEPS_EACH_ROW for mapping in shared)
+        and all(map(arriving.keeps_each_row, shared))
         and len({mapping.source.name for mapping in (*over, *derived)}) == 1
         and (is_apart or bool(derived))
         and arriving.has_fired(derivation.over, derivation.name)
@@ -147,7 +146,7 @@ def _is_appended(arriving: ArrivingRows, derivation: Derivation) -> bool:
         derivation.event == "INSERT"
         and (derivation.ways == {"INSERT"} or _replaces_own_row(arriving, derivation))
         and {mapping.source.name for mapping in brought} == sources != set()
-        and all(mapping.table_map.on_conflict in _KEEPS_EACH_ROW for mapping in brought)
+        and all(map(arriving.keeps_each_row, brought))
         and arriving.has_fired(derivation.over, derivation.name)
     )
 
@@ -320,7 +319,8 @@ def _fact(arriving: ArrivingRows, derivations: Sequence[Derivation]) -> str:
         named = f"triggers {join_names(names)} do" if len(names) > 1 else f"trigger {names[0]} does"
         parts.append(f"{named} not fire for {_rows_of(arriving, group)}")
     it = "they" if len({derivation.name for derivation in derivations}) > 1 else "it"
-    text = f"{', and '.join(parts)}, so what {it} would write here is missing. " if parts else ""
+    unless = " unless a source brings it" if arriving.bringing(derivations[0].table) else ""
+    text = f"{', and '.join(parts)}, so what {it} would write here is missing{unless}. " if parts else ""
     left = any(map(arriving.is_derived_from_left, derivations))
     names = list(dict.fromkeys(derivation.name for derivation in derivations))
     by = f"trigger{'s' if len(names) > 1 else ''} {join_names(names)}" if not text else it
