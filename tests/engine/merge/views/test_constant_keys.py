@@ -26,11 +26,11 @@ STAMPS = "CREATE TRIGGER o AFTER UPDATE ON p BEGIN UPDATE p SET v = 1 WHERE id =
 LOGS = "CREATE TRIGGER o AFTER DELETE ON p BEGIN INSERT INTO c(p) VALUES (old.v); END"
 
 
-def surveyed(bench: Bench, sql: str, files: str = "ab", creates: dict[str, str] = KEYED) -> InspectedDatabases:
-    """Move the tables of several databases with one object, and a constant for each."""
+def surveyed(bench: Bench, *sql: str, files: str = "ab", creates: dict[str, str] = KEYED) -> InspectedDatabases:
+    """Move the tables of several databases with objects, and a constant for each."""
     for number, file in enumerate(files):
         rows = f"INSERT INTO p VALUES({number if creates is PLAIN else 1}, 0)", f"INSERT INTO c VALUES({number}, 1)"
-        bench.database(f"{file}.db", P, C, sql, *rows)
+        bench.database(f"{file}.db", P, C, *sql, *rows)
     bench.database(TARGET, *creates.values())
     return bench.survey(*(source(f"{file}.db", "p", "c", constants={"device": "{stem}"}) for file in files))
 
@@ -51,6 +51,30 @@ def test_view_that_pairs_rows_by_id_stays(bench: Bench, sql: str, expected: bool
     assert kept(surveyed(bench, sql)) is expected
 
 
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT c.id, p.v FROM c JOIN p ON p.v = c.p", True),
+        ('SELECT main."p".id AS nr, * FROM c JOIN p ON p.v = c.p', True),
+        ("SELECT p.id nr, (c.p + 1) FROM c JOIN p ON v = c.p ORDER BY v", True),
+        ("SELECT p.id AS nr FROM c JOIN p ON p.v = c.p WHERE nr = c.p", False),
+        ("SELECT p.id + 1 AS nr FROM c JOIN p ON p.v = c.p", False),
+        ("SELECT c.p FROM c JOIN p USING (id)", False),
+        ("SELECT c.p FROM c NATURAL JOIN p", False),
+        ("SELECT c.p FROM c JOIN p ON p.rowid = c.p", False),
+        ("SELECT DISTINCT c.id FROM c JOIN p ON p.v = c.p", False),
+        ("SELECT v FROM (SELECT p.id AS nr, v FROM p) JOIN c ON nr = c.p", False),
+        ("SELECT c.p FROM c JOIN named ON named.nr = c.p", False),
+    ],
+)
+def test_view_that_only_returns_an_id_is_moved(bench: Bench, sql: str, expected: bool) -> None:
+    """It finds each row by another column."""
+    inspected = surveyed(bench, "CREATE VIEW named AS SELECT id AS nr FROM p", f"CREATE VIEW o AS {sql}")
+
+    assert inspected.problems == []
+    assert ("o" in {view.name for view in inspected.target_schema.schema.views}) is expected
+
+
 @pytest.mark.parametrize(("sql", "expected"), [(DELETES, False), (STAMPS, False), (LOGS, True)])
 def test_trigger_that_finds_rows_by_id_stays(bench: Bench, sql: str, expected: bool) -> None:
     """It would change the rows of both devices."""
@@ -59,7 +83,7 @@ def test_trigger_that_finds_rows_by_id_stays(bench: Bench, sql: str, expected: b
 
 def test_view_of_one_device_is_moved(bench: Bench) -> None:
     """Each id is there once."""
-    assert kept(surveyed(bench, JOIN, "a"))
+    assert kept(surveyed(bench, JOIN, files="a"))
 
 
 def test_view_is_moved_where_id_stays_the_key(bench: Bench) -> None:

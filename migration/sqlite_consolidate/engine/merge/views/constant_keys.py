@@ -10,8 +10,8 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of
-from sqlite_consolidate.engine.sqlite.schema.dependencies import reading_statement
-from sqlite_consolidate.engine.sqlite.schema.derivations import reads_rows
+from sqlite_consolidate.engine.sqlite.schema.dependencies import Access, reading_statement
+from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, reads_rows
 from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import words_of
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
-    from sqlite_consolidate.engine.sqlite.schema.dependencies import Access
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.plan.model import Source, TableMap
 
@@ -71,15 +70,74 @@ def reasons_by_constants(
 
 
 def _reasons(reader: UseReader, keys: dict[str, ConstantKey]) -> Iterator[tuple[tuple[str, str], str]]:
+    views = {folded(view.name) for view in reader.schema.views}
     for view in reader.schema.views:
-        pairs = reader.pairs_rows(view.name) or _GROUPS & set(words_of(view.sql))
-        if pairs and (reason := _reason(reader.compile(reading_statement(view.name)), keys)):
-            yield ("view", folded(view.name)), reason
+        words = words_of(view.sql)
+        is_simple = not (_GROUPS | views - {folded(view.name)} | set(ROWIDS)) & set(words)
+        if reader.pairs_rows(view.name) or _GROUPS & set(words):
+            accesses = [
+                access
+                for access in reader.compile(reading_statement(view.name))
+                if not (is_simple and _only_returns(words, folded(access.column)))
+            ]
+            accesses += _joining_accesses(words, reader.schema)
+            if reason := _reason(accesses, keys):
+                yield ("view", folded(view.name)), reason
     for trigger in reader.schema.triggers:
         accesses = reader.accesses_of(trigger)
         searches = reads_rows(trigger.sql) or any(access.action in ("UPDATE", "DELETE") for access in accesses)
         if searches and (reason := _reason(accesses, keys)):
             yield ("trigger", folded(trigger.name)), reason
+
+
+def _joining_accesses(words: list[str], schema: Schema) -> Iterator[Access]:
+    """Yield the columns by which a view joins tables with USING, because SQLite does not report them."""
+    tables = [table for table in schema.tables.values() if folded(table.name) in words]
+    for place, word in enumerate(words):
+        if word == "using" and "(" in words[place : place + 2]:
+            names = words[place + 2 : words.index(")", place)]
+            for table in tables:
+                for column in table.columns:
+                    if folded(column.name) in names:
+                        yield Access("READ", table.name, None, column.name)
+
+
+def _only_returns(words: list[str], column: str) -> bool:
+    """Return whether a view returns a column as it is, and does nothing else with it.
+
+    False if the view has several SELECTs, because one of them may use what another one returns.
+
+    Args:
+        words: The folded tokens of the view.
+        column: Folded name of the column.
+    """
+    if words.count("select") > 1 or "natural" in words:
+        return False
+    start = words.index("select") + 1
+    end = words.index("from", start)
+    names = {column}
+    for term in _terms(words[start:end]):
+        if column in term:
+            place = term.index(column)
+            further = [word for word in term[place + 1 :] if word != "as"]
+            if set(term[1:place:2]) - {"."} or place % 2 or len(further) > 1:
+                return False
+            names.update(further)
+    return names.isdisjoint(words[end:])
+
+
+def _terms(words: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the terms of a list, which commas separate."""
+    term: list[str] = []
+    depth = 0
+    for word in words:
+        depth += (word == "(") - (word == ")")
+        if word == "," and not depth:
+            yield term
+            term = []
+        else:
+            term.append(word)
+    yield term
 
 
 def _reason(accesses: Iterable[Access], keys: dict[str, ConstantKey]) -> str:
