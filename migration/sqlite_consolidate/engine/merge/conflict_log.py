@@ -125,8 +125,9 @@ def matched_conflicts(con: sqlite3.Connection, matched: MatchedRows, alias: str)
 
 
 def count_identical(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> int:
-    """Return the number of rows that ``prefer-source`` or ``prefer-target`` decides about, and that are identical.
+    """Count the rows that a policy decides about and that are identical.
 
+    This is done for ``prefer-source`` and ``prefer-target``.
     Call this before the copy, because the copy changes the answer.
     """
     if clash_policy_of(mapping.table_map) not in ("prefer-source", "prefer-target"):

@@ -91,7 +91,10 @@ def _reasons(reader: UseReader, keys: dict[str, ConstantKey]) -> Iterator[tuple[
 
 
 def _joining_accesses(words: list[str], schema: Schema) -> Iterator[Access]:
-    """Yield the columns by which a view joins tables with USING, because SQLite does not report them."""
+    """Yield the columns by which a view joins tables with USING.
+
+    SQLite does not report them as read.
+    """
     tables = [table for table in schema.tables.values() if folded(table.name) in words]
     for place, word in enumerate(words):
         if word == "using" and "(" in words[place : place + 2]:
