@@ -67,6 +67,7 @@ LEVELS: dict[str, Level] = {
     "not-searched": "attention",
     "offsets-changed": "note",
     "open-name-pattern": "attention",
+    "old-table-name": "attention",
     "object-added-since": "attention",
     "object-changed-since": "attention",
     "object-left": "note",

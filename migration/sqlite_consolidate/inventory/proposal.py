@@ -130,6 +130,7 @@ class ProposedSource:
         wider: The target with all columns that an inventory would choose, where the operator names one of the kind
             without them; else empty.
         changed: Decisions about triggers and views that its files declare in several ways.
+        old_names: Tables that are kept apart, each with a place of the code where a statement names it.
     """
 
     name: str
@@ -150,6 +151,7 @@ class ProposedSource:
     views: tuple[str, ...] = ()
     wider: str = ""
     changed: tuple[str, ...] = ()
+    old_names: tuple[tuple[str, str], ...] = ()
 
     @property
     def all_files(self) -> tuple[str, ...]:
@@ -170,6 +172,11 @@ class ProposedSource:
             )
             or bool(table_map.notes or table_map.decide or (self.keys and table_map.refers))
         )
+
+    def places_of(self, maps: Sequence[ProposedMap]) -> list[str]:
+        """Return the places of the code where a statement names one of some tables."""
+        names = {each.name for each in maps}
+        return list(dict.fromkeys(place for name, place in self.old_names if name in names))
 
     def subjects(self, table: str) -> frozenset[str]:
         """Return the subjects that problems of a table have."""
@@ -196,7 +203,7 @@ class ProposedSource:
             *self.changed,
             *_ask_about_undecided(self.undecided),
             *(_ask_about_separate(others, self) or ((self.version,) if self.version else ())),
-            *_ask_about_stamps(stamps),
+            *_ask_about_stamps(stamps, self),
             *_ask_about_left([leave for leave in self.leaves if leave.decide]),
             *(_ask_about_loose(self.loose) if self.keys else ()),
         )
@@ -216,7 +223,7 @@ def _ask_about_undecided(tables: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _ask_about_stamps(apart: list[ProposedMap]) -> tuple[str, ...]:
+def _ask_about_stamps(apart: list[ProposedMap], source: ProposedSource) -> tuple[str, ...]:
     """Return the decision about the bookkeeping of another program, or none."""
     if not apart:
         return ()
@@ -225,6 +232,8 @@ def _ask_about_stamps(apart: list[ProposedMap]) -> tuple[str, ...]:
     verb = "is" if len(apart) == 1 else "are"
     fact = f"{tables} {verb} bookkeeping of a program, and {verb} not united. {apart[0].apart}"
     advice = f"Nothing reads {names}: move the rows that the program needs, or leave them behind by a [[source.leave]]."
+    if places := source.places_of(apart):
+        advice = f"Change the code that names {tables} ({join_first_names(places)}), or the rows that it then reads."
     return (f"{fact} {advice}",)
 
 
@@ -250,6 +259,7 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     noun = "the view" if len(source.views) == 1 else "the views"
     views = f", with {noun} {join_first_names(source.views)}" if source.views else ""
     differ = not source.version and any(each.has_integer_key and each.common > each.identical for each in apart)
+    places = f" (look at {join_first_names(known)})" if (known := source.places_of(apart)) else ""
     advice = f"remove {_DIFFERENT if differ else '`into` and'} set `columns` or `on_conflict`."
     if older := [table_map for table_map in apart if table_map.older]:
         poorer = join_first_names([f"{table_map.name} of {table_map.older}" for table_map in older])
@@ -259,7 +269,7 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     return (
         (
             f"{reason} {tables} {'is' if is_one else 'are'} kept apart as {names}{views}, "
-            f"so change the code that reads {'it' if is_one and not views else 'them'}. "
+            f"so change the code that reads {'it' if is_one and not views else 'them'}{places}. "
             f"To make one table of them instead, {advice}{_LEAVE_COPY if source.version else ''}"
         ),
     )

@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.inventory.choose_proposal import choose_proposal
+from sqlite_consolidate.inventory.code.old_table_names import note_old_names
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
 from sqlite_consolidate.inventory.plan_writer import SCHEMA, render_plan, write_plan
 from sqlite_consolidate.inventory.propose import propose_plan
@@ -99,7 +100,8 @@ class InventorySession:
         """Inspect every database of the workspace."""
         proposed = self.plan.parent.glob(f"{self.plan.stem}.proposed*{self.plan.suffix}")
         names = [path.relative_to(self.root).as_posix() for path in proposed if path.is_relative_to(self.root)]
-        self.result = take_inventory(self.root, self.on_progress, (*self.excluded, *names), self.limits)
+        self.excluded = (*self.excluded, *names)
+        self.result = take_inventory(self.root, self.on_progress, self.excluded, self.limits)
 
     def write_plan(self) -> Path | None:
         """Write the plan that the inventory suggests, and return its file.
@@ -148,7 +150,7 @@ class InventorySession:
         """
         try:
             refined = choose_proposal(self.inventory, proposal, self.on_progress, stated)
-            return note_unnamed_tables(self.inventory, refined)
+            return note_old_names(self.inventory, note_unnamed_tables(self.inventory, refined), self.excluded)
         except EXPECTED_ERRORS as error:
             reason = f"not rehearsed: {one_line(failure_message(error))}"
             return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)

@@ -82,7 +82,7 @@ def unreferenced_findings(scope: ScanScope, result: ScanResult, rewrites: Sequen
         result: The mentions that remain after the planned rewrites.
         rewrites: The planned rewrites, whose files name a database as long as they are not made.
     """
-    before = [mention for rewrite in rewrites for mention in mentions_in(rewrite.file, rewrite.before, scope.names)]
+    before = mentions_before(scope, rewrites)
     opened = {mention.database for mention in (*result.mentions, *before) if mention.kind in (*KINDS_IN_USE, "exempt")}
     open_patterns = {mention.pattern for mention in (*result.mentions, *before) if mention.kind == "open pattern"}
     text = "no scanned code is seen to open it. Find out how the application reaches it."
@@ -92,6 +92,11 @@ def unreferenced_findings(scope: ScanScope, result: ScanResult, rewrites: Sequen
         if distinguishing_name(database, scope.target) not in opened
         and not any(fits_open_pattern(pattern, database) for pattern in open_patterns)
     ]
+
+
+def mentions_before(scope: ScanScope, rewrites: Sequence[Rewrite]) -> list[Mention]:
+    """Return the mentions in files that are rewritten, before that."""
+    return [mention for rewrite in rewrites for mention in mentions_in(rewrite.file, rewrite.before, scope.names)]
 
 
 def _advice(mentions: Sequence[Mention], proposals: Sequence[ProposedReference]) -> Mapping[Mention, str]:

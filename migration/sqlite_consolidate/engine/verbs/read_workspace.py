@@ -17,9 +17,11 @@ from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.checks.renumbering.key_texts import changed_offsets
 from sqlite_consolidate.engine.code.git import archive_findings, uncommitted_findings
 from sqlite_consolidate.engine.code.remaining import remaining_mentions, unreferenced_findings
+from sqlite_consolidate.engine.code.renamed_tables import old_table_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scan import attention_findings
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.patterns import by_entry
 from sqlite_consolidate.plan.positions import decision_lines
@@ -95,8 +97,19 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
+    inspected.findings += old_table_findings(scope, mentions, planned, _renamed_tables(plan))
     left_out = files.left_out if files and run.is_rehearsal else {}
     return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""), left_out)
+
+
+def _renamed_tables(plan: Plan) -> dict[str, dict[str, str]]:
+    """Return each source to its tables that have other names in the target."""
+    return {
+        source.file: {
+            folded(table.name): table.into for table in source.tables if folded(table.name) != folded(table.into)
+        }
+        for source in plan.sources
+    }
 
 
 def _workspace_findings(

@@ -77,7 +77,7 @@ def find_mentions(
     mentions: dict[str, list[Mention]] = {}
     unread = list(trees.not_scanned)
     suffix_constants: set[tuple[str, str]] = set()
-    constants = WorkspaceConstants(trees.files, lambda file: _text_of(root, file, planned))
+    constants = WorkspaceConstants(trees.files, lambda file: text_of(root, file, planned))
     progress.begin(len(trees.files), "files")
     for file in trees.files:
         progress.counted += 1
@@ -93,14 +93,12 @@ def find_mentions(
                 suffix_constants |= {(module, name.decode()) for name in names.patterns.suffix_constants(data)}
     for file in trees.files if suffix_constants else ():
         if is_python(file) and mentions.get(file) == []:
-            mentions[file] = _by_imported_suffix(
-                file, _text_of(root, file, planned), names, constants, suffix_constants
-            )
+            mentions[file] = _by_imported_suffix(file, text_of(root, file, planned), names, constants, suffix_constants)
     exempted = (_apply_exemptions(mention, scope.exempt) for of_file in mentions.values() for mention in of_file)
     return ScanResult(tuple(exempted), len(mentions), tuple(unread))
 
 
-def _text_of(root: str, file: str, planned: Mapping[str, bytes]) -> str | None:
+def text_of(root: str, file: str, planned: Mapping[str, bytes]) -> str | None:
     """Return the text of a file, or None if it has none."""
     try:
         data = _text_bytes(f"{root}/{file}", planned.get(file))
@@ -312,8 +310,14 @@ def _decoded(file: str, data: bytes) -> str:
     return data.decode("latin-1" if isinstance(encoding, Problem) else encoding)
 
 
+def is_documentation(file: str) -> bool:
+    """Return whether a file is prose or a list of ignored files, by its name."""
+    path = PurePosixPath(file)
+    return path.suffix.lower() in _DOCUMENTATION or path.name in _IGNORE_FILES
+
+
 def _kind(file: str) -> MentionKind:
     path = PurePosixPath(file)
-    if path.suffix.lower() in _DOCUMENTATION or path.name in _IGNORE_FILES:
+    if is_documentation(file):
         return "documentation"
     return "config" if path.suffix.lower() in _CONFIG or path.name.startswith(".env") else "code"

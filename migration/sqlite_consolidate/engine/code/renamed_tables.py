@@ -1,0 +1,116 @@
+"""Find the code that reads tables under names that a plan changes."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlite_consolidate.engine.code.remaining import mentions_before
+from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, any_of
+from sqlite_consolidate.engine.code.scanning.scan import find_mentions, is_documentation, text_of
+from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_files
+from sqlite_consolidate.engine.code.sql_texts import tables_named_in
+from sqlite_consolidate.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlite_consolidate.engine.code.rewrite import Rewrite
+    from sqlite_consolidate.engine.code.scanning.scan import ScanResult
+    from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+
+Renamed = dict[str, dict[str, str]]
+"""Each source database to the folded names of its renamed tables, each with the name in the target."""
+
+
+class OldTableName(NamedTuple):
+    """Hold a place where a statement of SQL names a table that has another name in the target.
+
+    Attributes:
+        file: Path relative to the workspace.
+        line: From 1.
+        table: Folded name of the table.
+        database: The source whose table it can mean.
+        into: Name of that table in the target.
+    """
+
+    file: str
+    line: int
+    table: str
+    database: str
+    into: str
+
+
+def find_old_table_names(
+    scope: ScanScope,
+    opened: Mapping[str, Collection[str]],
+    renamed: Renamed,
+    planned: Mapping[str, bytes] | None = None,
+) -> list[OldTableName]:
+    """Return each place in code that names a renamed table of a database that it opens.
+
+    A file that names no database opens those that the files of the nearest folder name.
+
+    Args:
+        scope: The workspace, and the trees with the code.
+        opened: Each file that names databases to these, sources and target.
+        renamed: The tables that have other names in the target.
+        planned: Content that files will have after the planned rewrites.
+    """
+    tables = {name for names in renamed.values() for name in names}
+    if not tables:
+        return []
+    may_name = re.compile(any_of(tables), re.IGNORECASE)
+    by_folder: dict[str, set[str]] = {}
+    for file, databases in opened.items():
+        by_folder.setdefault(posixpath.dirname(file), set()).update(databases)
+    places = []
+    for file in list_scanned_files(scope).files:
+        text = None if is_documentation(file) else text_of(os.fspath(scope.root), file, planned or {})
+        databases = sorted(set(opened.get(file) or _nearest(file, by_folder)) & renamed.keys())
+        names = {name for database in databases for name in renamed[database]}
+        for line, name in tables_named_in(file, text, names) if names and text and may_name.search(text) else ():
+            database = next(each for each in databases if name in renamed[each])
+            places.append(OldTableName(file, line, name, database, renamed[database][name]))
+    return places
+
+
+def old_table_findings(
+    scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite], renamed: Renamed
+) -> list[Finding]:
+    """Return a finding for each old name of a table that the planned rewrites leave.
+
+    Args:
+        scope: What was scanned.
+        result: The mentions that remain after the planned rewrites.
+        rewrites: The planned rewrites.
+        renamed: The tables that have other names in the target.
+    """
+    if not any(renamed.values()):
+        return []
+    opened: dict[str, set[str]] = {}
+    for mention in (*result.mentions, *mentions_before(scope, rewrites)):
+        if mention.kind in (*KINDS_IN_USE, "exempt") and mention.database:
+            opened.setdefault(mention.file, set()).update(scope.names.paths.get(mention.database, ()))
+    of_target = find_mentions(replace(scope, databases=[scope.target], target=""))
+    for mention in of_target.mentions:
+        if mention.kind in KINDS_IN_USE:
+            opened.setdefault(mention.file, set()).add(scope.target)
+    places = find_old_table_names(scope, opened, renamed, {rewrite.file: rewrite.after for rewrite in rewrites})
+    return [Finding.of("old-table-name", f"{place.file}:{place.line}", _text(place, scope.target)) for place in places]
+
+
+def _text(place: OldTableName, target: str) -> str:
+    fact = f"{place.table} of {place.database} is {place.into} in {target}, and a statement here names {place.table}."
+    return f"{fact} Change it by a [[reference]] if it means that table."
+
+
+def _nearest(file: str, by_folder: Mapping[str, Collection[str]]) -> Collection[str]:
+    """Return the databases that files of the nearest folder at or above a file name."""
+    folder = posixpath.dirname(file)
+    while folder and folder not in by_folder:
+        folder = posixpath.dirname(folder)
+    return by_folder.get(folder, ())

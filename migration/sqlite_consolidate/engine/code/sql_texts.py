@@ -1,0 +1,120 @@
+"""Find the tables that statements of SQL in code name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.code.scopes import child_nodes
+from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, is_python
+from sqlite_consolidate.engine.code.syntax import parse_tree
+from sqlite_consolidate.engine.sqlite.schema.statements import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+_VERB = r"(?:select|insert|update|delete|replace|with|create|alter|drop|attach|pragma|begin|explain)\b"
+_STARTS = re.compile(rf"\s*{_VERB}", re.IGNORECASE)
+_LITERAL = re.compile(
+    rf"""("{{3}}|'{{3}}|["'`])(?P<text>\s*{_VERB}(?:\\.|(?!\1).)*)\1"""
+    r"""|<<[<~-]?[ \t]*["']?(\w+)["']?[^\n]*\n(?P<document>.*?)\n[ \t]*\3\b""",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A text in quotes that begins like a statement, or a here-document."""
+_NAMES_A_TABLE = {  # a word before a table, to the words of which a statement with it has one
+    "from": {"select", "delete"},
+    "into": {"insert", "replace"},
+    "join": {"select", "update", "delete"},
+    "table": {"create", "alter", "drop"},
+    "update": {"set"},
+}
+_BEFORE_A_NAME = {"abort", "exists", "fail", "if", "ignore", "not", "or", "replace", "rollback"}
+_VALUE = " ? "
+"""Stands for a value that code puts into a statement."""
+
+
+def tables_named_in(file: str, text: str, names: Collection[str]) -> list[tuple[int, str]]:
+    """Return each place of a program where a statement of SQL names one of some tables.
+
+    A place is the number of a line and the folded name. A statement is the value of a text, so that comments do not
+    count. A text that begins with no word of SQL is none.
+
+    Args:
+        file: Path of the program, whose ending tells the language.
+        text: Its source.
+        names: Folded names of tables.
+    """
+    lines = LINE_END.split(text)
+    places = {
+        (_line_of(name, lines, first, last), name)
+        for statement, first, last in _statements(file, text)
+        for name in _tables_of(words_of(statement)) & set(names)
+    }
+    return sorted(places)
+
+
+def _statements(file: str, text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each text of a program that begins like SQL, with its first and its last line."""
+    if file.lower().endswith(".sql"):
+        yield text, 1, find_line(text, len(text))
+        return
+    if is_python(file):
+        try:
+            yield from _python_statements(parse_tree(text))
+        except (SyntaxError, RecursionError):
+            pass
+        else:
+            return
+    for match in _LITERAL.finditer(text):
+        statement = match["text"] or match["document"] or ""
+        if _STARTS.match(statement):
+            yield statement, find_line(text, match.start()), find_line(text, match.end())
+
+
+def _python_statements(node: ast.AST) -> Iterator[tuple[str, int, int]]:
+    value = _value_of(node) if isinstance(node, ast.expr) else None
+    if value is not None and isinstance(node, ast.expr):
+        if _STARTS.match(value):
+            yield value, node.lineno, node.end_lineno or node.lineno
+        return
+    for child in child_nodes(node):
+        if not (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)):  # a docstring
+            yield from _python_statements(child)
+
+
+def _value_of(node: ast.expr) -> str | None:
+    """Return the text that an expression builds, as far as it is known, or None."""
+    match node:
+        case ast.Constant(value=str(value)):
+            return value
+        case ast.JoinedStr():
+            return "".join(_value_of(part) or _VALUE for part in node.values)
+        case ast.BinOp(op=ast.Add()):
+            parts = [_value_of(node.left), _value_of(node.right)]
+            return None if parts == [None, None] else "".join(part or _VALUE for part in parts)
+    return None
+
+
+def _tables_of(words: Sequence[str]) -> set[str]:
+    """Return the folded names that stand where a statement names a table."""
+    tables: set[str] = set()
+    known = set(words)
+    for number, word in enumerate(words):
+        at = number + 1
+        while not known.isdisjoint(_NAMES_A_TABLE.get(word, ())) and at < len(words):
+            while words[at : at + 1] and words[at] in _BEFORE_A_NAME:
+                at += 1
+            at += 2 * (words[at + 1 : at + 2] == ["."])  # after the name of its database
+            tables.update(words[at : at + 1])
+            comma = next((place for place in range(at + 1, min(at + 4, len(words))) if words[place] == ","), 0)
+            if word != "from" or not comma:
+                break
+            at = comma + 1
+    return tables
+
+
+def _line_of(name: str, lines: Sequence[str], first: int, last: int) -> int:
+    """Return the first of some lines with a name, or the first of all."""
+    pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
+    return next((line for line in range(first, last + 1) if pattern.search(lines[line - 1])), first)

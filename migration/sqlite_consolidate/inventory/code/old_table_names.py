@@ -1,0 +1,78 @@
+"""Name the code that reads tables which a proposed plan keeps apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.code.renamed_tables import find_old_table_names
+from sqlite_consolidate.engine.code.scanning.old_names import Mention
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.code.smoke_tests import name_apart, propose_smoke_tests
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlite_consolidate.engine.code.renamed_tables import OldTableName
+    from sqlite_consolidate.inventory.code.smoke_tests import ProposedSmoke
+    from sqlite_consolidate.inventory.inventory import Inventory
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
+    from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
+
+
+def note_old_names(inventory: Inventory, refined: RefinedProposal, excluded: Sequence[str]) -> RefinedProposal:
+    """Return the proposal with the places of code that name separate tables as before.
+
+    Args:
+        inventory: The databases and the code of the workspace.
+        refined: The proposal after its rehearsal.
+        excluded: Files and folders that belong to consolidations, such as plans.
+    """
+    proposal = refined.proposal
+    renamed = {file: _renamed(source) for source in proposal.sources for file in source.all_files}
+    opened: dict[str, set[str]] = {}
+    for entry in inventory.entries:
+        for mention in entry.mentions if entry.file in renamed or entry.file == proposal.target else ():
+            opened.setdefault(mention.file, set()).add(entry.file)
+    never_open = frozenset(candidate.identity for candidate in inventory.discovery.candidates)
+    scope = ScanScope(inventory.root, ["."], [*renamed], proposal.target, never_open, frozenset(excluded))
+    places = find_old_table_names(scope, opened, renamed)
+    smoke = _smoke_tests(inventory, proposal, places)
+    tried = {test.file for test in smoke if not test.decide}
+    untried = dict.fromkeys([*proposal.untried, *(place.file for place in places)])
+    sources = tuple(
+        replace(
+            source,
+            old_names=tuple(
+                (each.name, f"{place.file}:{place.line}")
+                for place in places
+                if place.database in source.all_files
+                for each in source.maps
+                if folded(each.name) == place.table
+            ),
+        )
+        for source in proposal.sources
+    )
+    untried_files = tuple(file for file in untried if file not in tried)
+    return replace(refined, proposal=replace(proposal, sources=sources, smoke=smoke, untried=untried_files))
+
+
+def _smoke_tests(inventory: Inventory, proposal: Proposal, places: Sequence[OldTableName]) -> tuple[ProposedSmoke, ...]:
+    """Return the smoke tests, which call functions of code with old names.
+
+    Such a test fails until the code is changed. A statement of the code would read another table of the target.
+
+    Args:
+        inventory: The databases and the code of the workspace.
+        proposal: The proposal.
+        places: Where the code names tables by their old names.
+    """
+    mentions = [Mention(place.file, place.line, "", place.database, "code") for place in places]
+    calling = {test.file: test for test in propose_smoke_tests(inventory.root, mentions, left=proposal.left_names)}
+    known = [calling.pop(test.file, test) for test in proposal.smoke]
+    return name_apart((*known, *(test for test in calling.values() if test.python and not test.decide)))
+
+
+def _renamed(source: ProposedSource) -> dict[str, str]:
+    return {folded(each.name): each.into for each in source.maps if folded(each.into) != folded(each.name)}

@@ -1,0 +1,51 @@
+"""Specify which code is known to read a table under its old name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.code.remaining import remaining_mentions
+from sqlite_consolidate.engine.code.renamed_tables import old_table_findings
+from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
+from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+from sqlite_consolidate.plan.parts.programs import Reference
+from tests.support.scanned_trees import write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+NOTES, BILLS, MAIN = "notes/notes.db", "bills/bills.db", "main.db"
+RENAMED = {NOTES: {"tag": "notes_tag"}, BILLS: {"customer": "bills_customer"}}
+READS = 'q = "SELECT name FROM tag"\n'
+
+
+def places(root: Path, references: Sequence[Reference] = ()) -> list[str]:
+    """Return the places with old names that some references leave."""
+    scope = ScanScope(root, ["."], [NOTES, BILLS], MAIN)
+    rewrites, _, in_part = plan_rewrites_in_part(root, references, [])
+    planned = [*rewrites, *in_part]
+    return [each.subject for each in old_table_findings(scope, remaining_mentions(scope, planned), planned, RENAMED)]
+
+
+def test_code_of_a_renamed_table_is_found(tmp_path: Path) -> None:
+    """A file without the name of a database opens the one that the nearest folder names."""
+    write(tmp_path, "notes/store.py", f'DB = "notes.db"\n{READS}')
+    write(tmp_path, "notes/web/tags.py", READS)
+    write(tmp_path, "bills/store.py", f'DB = "bills.db"\n{READS}')
+    write(tmp_path, "tools/list.py", f'DB = "main.db"\n{READS}')
+    write(tmp_path, "README.md", "`SELECT name FROM tag` in notes.db\n")
+
+    assert places(tmp_path) == ["notes/store.py:2", "notes/web/tags.py:1"]
+
+
+def test_planned_reference_corrects_the_name(tmp_path: Path) -> None:
+    """The file counts as one that opened the old database."""
+    write(tmp_path, "notes/store.py", f'DB = "notes.db"\n{READS}{READS.replace("q", "p")}')
+    path = Reference(file="notes/store.py", find='"notes.db"', replace='"main.db"')
+    query = Reference(
+        file="notes/store.py", find='"SELECT name FROM tag"', replace='"SELECT name FROM notes_tag"', places=2
+    )
+
+    assert places(tmp_path, [path]) == ["notes/store.py:2", "notes/store.py:3"]
+    assert places(tmp_path, [path, query]) == []
