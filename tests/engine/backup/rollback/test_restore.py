@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup.rollback import target_state
-from sqlite_consolidate.engine.backup.rollback.restore import DatabaseState, restore_in_place
+from sqlite_consolidate.engine.backup.rollback import restore, target_state
+from sqlite_consolidate.engine.backup.rollback.restore import (
+    DatabaseState,
+    restore_in_place,
+    restore_wal_mode,
+    write_version,
+)
 from sqlite_consolidate.engine.backup.rollback.target_state import read_target_state
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,3 +88,63 @@ def test_row_written_before_the_lock_is_kept(place: Place, journal: str) -> None
 def test_unknown_contents_are_kept(place: Place) -> None:
     """There is no digest to compare with."""
     assert place.kept(None) == ["target-before-rollback.db"]
+
+
+@pytest.fixture(params=["file and -wal", "-wal"])
+def half_left(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Provide a database whose ``-wal`` could not be deleted when it left WAL mode.
+
+    SQLite then writes the header of rollback mode into the ``-wal``, and copies it into the file later.
+    """
+    path = tmp_path / "half.db"
+    with closing(open_new(path)) as con:
+        con.execute("CREATE TABLE t(v)")
+    wal = path.with_name("half.db-wal")
+    with closing(open_existing(path)) as con:
+        con.execute("PRAGMA journal_mode=WAL")
+        con.execute("INSERT INTO t VALUES('kept')")
+        frames = wal.read_bytes()
+        con.execute("PRAGMA journal_mode=DELETE")
+    wal.write_bytes(frames)
+    with closing(open_existing(path)) as con:
+        con.execute("PRAGMA user_version=7")  # the first page, with the header of rollback mode
+        frames = wal.read_bytes()
+    if request.param == "-wal":
+        with path.open("r+b") as file:
+            file.seek(18)
+            file.write(b"\2\2")
+    wal.write_bytes(frames)
+    return path
+
+
+def test_wal_mode_is_restored_when_it_was_half_left(half_left: Path) -> None:
+    """SQLite reads each database beside a ``-wal`` in WAL mode."""
+    assert write_version(half_left) == 1
+
+    restore_wal_mode(half_left)
+
+    assert half_left.read_bytes()[18:20] == b"\2\2"
+    assert not half_left.with_name("half.db-wal").exists()
+    with closing(open_existing(half_left)) as con:
+        assert con.execute("SELECT v, user_version FROM t, pragma_user_version").fetchall() == [("kept", 7)]
+
+
+def test_half_left_wal_mode_is_reported_when_shared(half_left: Path) -> None:
+    """SQLite changes the mode for the only connection."""
+    with closing(open_existing(half_left)) as other:
+        assert other.execute("SELECT v FROM t").fetchall() == [("kept",)]
+
+        with pytest.raises(ProblemError) as refused:
+            restore_wal_mode(half_left)
+
+    assert [problem.id for problem in refused.value.problems] == ["in-use"]
+
+
+def test_wal_mode_is_reported_when_it_stays_left(half_left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk still deletes nothing."""
+    monkeypatch.setattr(restore, "leave_wal_mode", lambda _con, _path: "wal")
+
+    with pytest.raises(ProblemError) as refused:
+        restore_wal_mode(half_left)
+
+    assert [problem.id for problem in refused.value.problems] == ["not-restored"]

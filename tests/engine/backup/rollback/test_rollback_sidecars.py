@@ -98,6 +98,20 @@ def test_hot_journal_of_an_application_is_rolled_back(root: Path, before: State)
     assert not (root / "workspace.db-journal").exists()
 
 
+def test_source_returns_to_wal_mode_when_half_left(tmp_path: Path) -> None:
+    """The header of the file states rollback mode, and SQLite could not delete the ``-wal``."""
+    root = build_two_sources(tmp_path / "workspace")
+    before = state(root)
+    consolidate(a_run(root), until=REFERENCES)
+    with (root / "logs/notes.db").open("r+b") as file:
+        file.seek(18)
+        file.write(b"\1\1")
+
+    roll_back(root, root / SET)
+
+    assert state(root) == before
+
+
 def test_sidecar_of_created_target_moves_to_the_set(tmp_path: Path) -> None:
     """The target itself is missing."""
     root = build_two_sources(tmp_path / "workspace", target=False)

@@ -25,7 +25,7 @@ from sqlite_consolidate.engine.sqlite.connections import (
 )
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use
 from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal
-from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, sidecar_path
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, WAL, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.regular_files import open_regular
 
@@ -41,6 +41,8 @@ else:
 _ASIDE = "set-aside"
 _STOP = "Stop the process that uses it and roll back again."
 _WRITE_VERSION = 18  # byte of the header: 1 in rollback mode, 2 in WAL mode (https://sqlite.org/fileformat.html)
+_WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes before the first frame, and of each frame before its page (section 4.1)
+_SMALLEST_PAGE = 512
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,28 @@ def existing_sidecars(path: Path) -> list[Path]:
 
 
 def write_version(database: Path) -> int:
-    """Return 1 in rollback mode, 2 in WAL mode, and 0 if the file is empty or no database."""
+    """Return 1 in rollback mode, 2 in WAL mode, and 0 if the file is empty or no database.
+
+    A connection that left WAL mode and could not delete the ``-wal`` has written the version of rollback mode there. It
+    counts, because SQLite will copy it into the file.
+    """
     with open_regular(database) as file:
         head = file.read(_WRITE_VERSION + 1)
-    return head[_WRITE_VERSION] if head.startswith(MAGIC) and len(head) > _WRITE_VERSION else 0
+    version = head[_WRITE_VERSION] if head.startswith(MAGIC) and len(head) > _WRITE_VERSION else 0
+    return 1 if version and 1 in _versions_in_wal(sidecar_path(database, WAL)) else version
+
+
+def _versions_in_wal(wal: Path) -> Iterator[int]:
+    """Yield the version in each frame of the first page, current or not."""
+    if not wal.exists():
+        return
+    with open_regular(wal) as file:
+        page_size = max(int.from_bytes(file.read(_WAL_HEADER)[8:12], "big"), _SMALLEST_PAGE)
+        frame_size = _FRAME_HEADER + page_size
+        for start in range(_WAL_HEADER, os.fstat(file.fileno()).st_size - frame_size + 1, frame_size):
+            frame = os.pread(file.fileno(), _FRAME_HEADER + _WRITE_VERSION + 1, start)
+            if int.from_bytes(frame[:4], "big") == 1:
+                yield frame[-1]
 
 
 def is_empty_placeholder(path: Path) -> bool:
@@ -192,15 +212,22 @@ def remove_database(database: Path, folder: Path, *, known: DatabaseState | None
 def restore_wal_mode(database: Path) -> None:
     """Switch a database in rollback mode to WAL mode.
 
+    Beside a ``-wal`` SQLite reads each database in WAL mode, and so would not change its header. Therefore the
+    connection leaves WAL mode first.
+
     Raises:
-        ProblemError: Another process has the database open.
+        ProblemError: Another process has the database open, or the ``-wal`` cannot be deleted.
     """
     if write_version(database) != 1:
         return
     with translate_sqlite_errors(database), contextlib.closing(open_existing(database)) as con:
+        leave_wal_mode(con, database)
         if con.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
             text = "could not be switched to WAL mode, because another process has it open. Its rows are unchanged."
             raise ProblemError(in_use_problem(database.name, text, "Stop the process and roll back again."))
+    if write_version(database) == 1:
+        text = "could not be switched back to WAL mode, because its -wal cannot be deleted. Its rows are unchanged."
+        raise ProblemError(Problem("not-restored", database.name, text, "Check the disk and roll back again."))
     sync_folder(database.parent)
 
 
