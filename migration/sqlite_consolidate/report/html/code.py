@@ -108,7 +108,12 @@ def _kind(token: _TokenType) -> str:
 
 
 @cache
-def _lexer(language: str) -> Lexer:
-    from pygments.lexers import get_lexer_by_name
+def _lexer(language: Literal["python", "sql"]) -> Lexer:
+    # get_lexer_by_name reads the list of all lexers first, which takes several times as long as one of them.
+    if language == "python":
+        from pygments.lexers.python import PythonLexer
 
-    return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+        return PythonLexer(stripnl=False, ensurenl=False)
+    from pygments.lexers.sql import SqlLexer
+
+    return SqlLexer(stripnl=False, ensurenl=False)
