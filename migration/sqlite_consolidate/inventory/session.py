@@ -24,6 +24,7 @@ from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refinement.asked_findings import ASKED
 from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
 from sqlite_consolidate.inventory.selection.roles import NAMED_ROLES
+from sqlite_consolidate.inventory.sources.programs import ask_about_programs
 from sqlite_consolidate.inventory.sources.united_tables import note_unnamed_tables
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.plan.loader import load
@@ -150,7 +151,8 @@ class InventorySession:
         """
         try:
             refined = choose_proposal(self.inventory, proposal, self.on_progress, stated)
-            return note_old_names(self.inventory, note_unnamed_tables(self.inventory, refined), self.excluded)
+            refined = note_unnamed_tables(self.inventory, ask_about_programs(self.inventory, refined))
+            return note_old_names(self.inventory, refined, self.excluded)
         except EXPECTED_ERRORS as error:
             reason = f"not rehearsed: {one_line(failure_message(error))}"
             return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), unrehearsed_reason=reason)

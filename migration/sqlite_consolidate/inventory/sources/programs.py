@@ -1,0 +1,89 @@
+"""Tell whether two files with equal tables belong to two programs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import product
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
+from sqlite_consolidate.inventory.sources.kinds import are_of_one_kind
+from sqlite_consolidate.text import join_first_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlite_consolidate.inventory.inventory import Entry, Inventory
+    from sqlite_consolidate.inventory.proposal import ProposedSource
+    from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
+
+_QUESTION = (
+    "{tables} {has} the name and the columns of a table of {other}, and the rows of both become one table, although "
+    "{reason}. Keep {them} together if both files belong to one program. Otherwise give {them} another name by a "
+    "[[source.table]] with `into`, and change the code that reads {them}."
+)
+
+
+def ask_about_programs(inventory: Inventory, refined: RefinedProposal) -> RefinedProposal:
+    """Return the proposal with a decision about each file that may be of another program.
+
+    Files of one pattern are of one kind. A conflicted copy has a decision already.
+
+    Args:
+        inventory: The databases and the code of the workspace.
+        refined: The proposal after its rehearsal.
+    """
+    entries = {entry.file: entry for entry in inventory.entries}
+    entries |= {source.file: entries[source.files[0]] for source in refined.proposal.sources if source.files}
+    sources = tuple(source if source.version else _asked(source, entries) for source in refined.proposal.sources)
+    return replace(refined, proposal=replace(refined.proposal, sources=sources))
+
+
+def _asked(source: ProposedSource, entries: Mapping[str, Entry]) -> ProposedSource:
+    """Return a source with the decision about tables that it shares with another program."""
+    united: dict[str, list[str]] = {}
+    for each in source.maps:
+        others = [file for file in each.shared if file not in source.files]
+        if others and folded(each.into) == folded(each.name) and not is_migration_stamp(each.name):
+            united.setdefault(others[0], []).append(each.name)
+    questions = []
+    for other, tables in united.items():
+        if other in entries and (reason := reason_of_programs(entries[other], entries[source.file])):
+            is_one = len(tables) == 1
+            words = {"has": "has" if is_one else "have", "them": "it" if is_one else "them"}
+            questions.append(_QUESTION.format(tables=join_first_names(tables), other=other, reason=reason, **words))
+    return replace(source, questions=(*source.questions, *questions))
+
+
+def reason_of_programs(first: Entry, second: Entry) -> str:
+    """Return why two files may belong to two programs, in half a sentence, or an empty text.
+
+    Files that one file of code names belong to one program, and so do years, shards and tenants, whose paths are alike.
+    """
+    code = [{mention.file for mention in (*entry.mentions, *entry.computed)} for entry in (first, second)]
+    if not code[0].isdisjoint(code[1]):
+        return ""
+    if all(code) and _are_apart(code[0], code[1]):
+        return f"different code names them ({min(code[0])} and {min(code[1])})"
+    if _are_apart([first.file], [second.file]) and _shape(first.file) != _shape(second.file):
+        return "their folders and names differ, and no code names both"
+    tables = [{folded(table.name) for table in each.database.tables_with_rows} for each in (first, second)]
+    if tables[0] - tables[1] and tables[1] - tables[0] and not are_of_one_kind(first.database, second.database):
+        return "each of them has further tables, and no code names both"
+    return ""
+
+
+def _are_apart(first: Iterable[str], second: Iterable[str]) -> bool:
+    """Return whether no file is in a folder, or below a folder, of the others."""
+    folders = [{PurePosixPath(file).parent for file in files} for files in (first, second)]
+    return not any(left.is_relative_to(right) or right.is_relative_to(left) for left, right in product(*folders))
+
+
+def _shape(file: str) -> str:
+    """Return the name of a file without its numbers and the name of its folder."""
+    path = PurePosixPath(file)
+    stem = path.stem.replace(path.parent.name, "*") if path.parent.name else path.stem
+    return re.sub(r"[\d._-]+", "", folded(stem)) + path.suffix
