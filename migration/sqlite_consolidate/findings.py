@@ -27,6 +27,7 @@ LEVELS: dict[str, Level] = {
     "checked-in-part": "attention",
     "column-differs": "note",
     "constraint-lost": "attention",
+    "copy-unnamed": "attention",
     "database-open": "attention",
     "database-unread": "attention",
     "decision-open": "attention",

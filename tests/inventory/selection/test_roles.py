@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.checks.left_objects import find_original
 from sqlite_consolidate.inventory.inventory import take_inventory
 from sqlite_consolidate.inventory.propose import propose_plan
-from sqlite_consolidate.inventory.selection.roles import find_original
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:

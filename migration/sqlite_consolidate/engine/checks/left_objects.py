@@ -1,23 +1,33 @@
-"""List the objects of a source that stay in the archive, with the plan's reason."""
+"""List what a run leaves, such as objects of a source that stay in the archive."""
 
 from __future__ import annotations
 
+import os
+import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.plan.patterns import path_pattern
 from sqlite_consolidate.text import counted, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
 
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
-    from sqlite_consolidate.plan.model import Source
+    from sqlite_consolidate.plan.model import Plan, Source
 
 _MOST_NAMED = 60
 _VERSIONS = ("application_id", "user_version")
+_CONFLICT = re.compile(
+    r"\s*\((?:[^()/]*\bconflict(?:ed)?\b[^()/]*|\d+)\)"  # Dropbox, Nextcloud, Google Drive, browsers
+    r"|[._]sync-conflict-[\w-]+|[._-]conflict(?:ed)?(?:[._-]copy)?(?:-[\w-]+)?(?=\.|$)",  # Syncthing, ownCloud, Resilio
+    re.IGNORECASE,
+)
 
 
 def find_left_objects(source: Source, database: InspectedDatabase, left_views: Collection[str]) -> list[Finding]:
@@ -44,6 +54,54 @@ def find_left_files(source: Source) -> list[Finding]:
         for entry in source.leave
         if entry.files
     ]
+
+
+def find_unnamed_copies(plan: Plan, root: Path) -> list[Finding]:
+    """Return a finding for each conflicted copy of a database that the plan does not name.
+
+    Args:
+        plan: The plan with a source for each file.
+        root: The workspace.
+    """
+    files = {plan.target, *(source.file for source in plan.sources)}
+    left = [path_pattern(text) for source in plan.stated.sources for leave in source.leave for text in leave.files]
+    copies = {
+        copy: original
+        for folder in sorted({posixpath.dirname(file) for file in files})
+        for copy in _files_in(root, folder)
+        if (original := find_original(copy, files)) and copy not in files
+    }
+    text = "is named like a conflicted copy of {}, and the plan does not name it. Its rows were not examined."
+    return [
+        Finding.of("copy-unnamed", copy, text.format(original))
+        for copy, original in copies.items()
+        if not any(pattern.fullmatch(copy) for pattern in left)
+    ]
+
+
+def _files_in(root: Path, folder: str) -> list[str]:
+    try:
+        names = os.listdir(root / folder)  # noqa: PTH208 -- names as text
+    except OSError:
+        return []
+    return [posixpath.join(folder, name) for name in sorted(names)]
+
+
+def find_original(file: str, files: Collection[str]) -> str:
+    """Return the database of which a file is a conflicted copy by its name, or an empty text.
+
+    Programs that synchronize folders name such copies. The original must exist.
+    """
+    original = _CONFLICT.sub("", file, count=1)
+    return original if original != file and original in files else ""
+
+
+def name_of_conflict(file: str) -> str:
+    """Return the path after which a conflicted copy is named.
+
+    It is as short as ``notes_conflict.db``.
+    """
+    return _CONFLICT.sub("_conflict", file, count=1)
 
 
 def plan_versions(databases: InspectedDatabases) -> list[Finding]:

@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.workspace_copy import check_room, copy_workspace, list_workspace
 from sqlite_consolidate.engine.checks.disk_space import unwritable_findings
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
+from sqlite_consolidate.engine.checks.left_objects import find_unnamed_copies
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.checks.renumbering.key_texts import changed_offsets
@@ -123,6 +124,7 @@ def _workspace_findings(
     if passed and not run.is_rehearsal:
         yield from changed_offsets(inspected.mappings, passed.run, passed.offsets)
         yield from changed_files(run.plan, passed)
+    yield from find_unnamed_copies(run.plan, run.live)
     if run.is_rehearsal:
         yield from unwritable_findings(run.plan, run.live)
     yield from _open_decisions(run)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 STAGES_AFTER_PREFLIGHT = (stages.BACKUP, stages.SCHEMA, stages.TRANSFER, stages.VERIFY)
-_STATED_OTHERWISE = frozenset({"decision-open", "processes-elsewhere", "processes-unexamined"})
+_STATED_OTHERWISE = frozenset({"copy-unnamed", "decision-open", "processes-elsewhere", "processes-unexamined"})
 """Ids of findings that each inventory states in any case."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.engine.checks.left_objects import find_original
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
@@ -31,12 +32,6 @@ NAMED_ROLES: dict[Role, re.Pattern[str]] = {
 
 As a whole name ("archive.db") such a word may be the subject of the rows. In the name of a folder it is not.
 """
-
-_CONFLICT = re.compile(
-    r"\s*\((?:[^()/]*\bconflict(?:ed)?\b[^()/]*|\d+)\)"  # Dropbox, Nextcloud, Google Drive, browsers
-    r"|[._]sync-conflict-[\w-]+|[._-]conflict(?:ed)?(?:[._-]copy)?(?:-[\w-]+)?(?=\.|$)",  # Syncthing, ownCloud, Resilio
-    re.IGNORECASE,
-)
 
 
 def classify(database: Database, twin: str = "", files: Collection[str] = ()) -> tuple[Role, str]:
@@ -79,23 +74,6 @@ def doubt_about(role: Role, database: Database, places: Sequence[Mention], live:
     if role == "backup":
         return names or alone
     return names if alone and role in ("template", "test") else ""
-
-
-def find_original(file: str, files: Collection[str]) -> str:
-    """Return the database of which a file is a conflicted copy by its name, or an empty text.
-
-    Programs that synchronize folders name such copies. The original must exist.
-    """
-    original = _CONFLICT.sub("", file, count=1)
-    return original if original != file and original in files else ""
-
-
-def name_of_conflict(file: str) -> str:
-    """Return the path after which a conflicted copy is named.
-
-    It is as short as ``notes_conflict.db``.
-    """
-    return _CONFLICT.sub("_conflict", file, count=1)
 
 
 def is_named_as_copy(file: str) -> bool:

@@ -10,9 +10,9 @@ from itertools import product, takewhile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.left_objects import name_of_conflict
 from sqlite_consolidate.engine.sqlite.pattern_files import matching_files
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.inventory.selection.roles import name_of_conflict
 from sqlite_consolidate.inventory.sources.kinds import Kinds, schema_of, unite_databases
 from sqlite_consolidate.inventory.sources.table_versions import agree, fits_into, same_version, unite_all, users_of
 from sqlite_consolidate.plan.patterns import has_wildcard
