@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.mapped_names import source_column
-from sqlite_consolidate.engine.checks.renumbering.compared_literals import compares_with_number
+from sqlite_consolidate.engine.checks.renumbering.compared_literals import find_literals
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import column_id
-from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -51,7 +50,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             findings += _keys_of_others(databases, mapping, followed, known)
             findings += _texts(databases, mapping)
         findings += _named_after_other_sources(databases, mappings, followed, changing, known)
-    findings += _literals(databases)
+    findings += find_literals(databases)
     if any(mapping.shifted for mapping in databases.mappings):
         text = "Numbers in code, in settings and outside of the workspace that mean renumbered rows are not examined."
         findings.append(Finding.of("ids-elsewhere", databases.plan.target, text))
@@ -298,47 +297,3 @@ def _texts(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Fin
                     f" texts stay."
                 )
                 yield Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row")
-
-
-def _literals(databases: InspectedDatabases) -> Iterator[Finding]:
-    """Yield a finding for each object of the target that compares new numbers with a literal.
-
-    Numbers up to 0 stay what they are.
-    """
-    schema = databases.target_schema.schema
-    objects = [(f"trigger {trigger.name}", trigger.sql) for trigger in schema.triggers]
-    objects += [(f"view {view.name}", view.sql) for view in schema.views]
-    for table in schema.tables.values():
-        objects += [(f"index {index.name}", index.sql) for index in table.indexes if index.partial]
-        objects.append((f"table {table.name}", table.sql))
-    shifted: dict[str, set[str]] = {}
-    for mapping in databases.mappings:
-        names = {mapping.renamed[name] for name in mapping.shifted}
-        has_rowid = mapping.into.alias in names
-        shifted.setdefault(mapping.into.name, set()).update(names, ROWIDS if has_rowid else ())
-    for table_name, names in shifted.items():
-        for label, sql in objects if names else ():
-            if re.search(_word(table_name), sql, re.IGNORECASE) and (
-                any(_compares(name, sql) for name in names) or compares_with_number(sql, set(map(folded, names)))
-            ):
-                text = f"{label} compares a column of {table_name}, which gets new numbers, with a literal that stays."
-                yield Finding.of("id-unfollowed", databases.plan.target, text)
-
-
-def _compares(name: str, sql: str) -> bool:
-    """Return whether a statement compares a column with a number above 0.
-
-    A default is a comparison as well.
-    """
-    column, number = _word(name), r"'?(?<![\w.])[1-9]\d*'?(?![\w.])"
-    operator = r"(?:==?|<>|!=|<=?|>=?|\bis(?:\s+not)?\b|\b(?:not\s+)?between\b)"
-    after = rf"{column}\s*(?:{operator}\s*{number}|\b(?:not\s+)?in\s*\([^()]*{number})"
-    before = rf"{number}\s*(?:==?|<>|!=|<=?|>=?)\s*(?:\w+\.)?{column}"
-    case = rf"\bcase\s+(?:\w+\.)?{column}\s+when\s+{number}"
-    default = rf"{column}[^,]*\bdefault\s+\(?{number}"
-    return bool(re.search(f"{after}|{before}|{case}|{default}", sql, re.IGNORECASE))
-
-
-def _word(name: str) -> str:
-    """Return the pattern of a name in SQL, quoted or not."""
-    return rf"""(?<!\w)["`\[]?{re.escape(name)}(?!\w)["`\]]?"""
