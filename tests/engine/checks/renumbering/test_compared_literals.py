@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.engine.checks.renumbering.compared_literals import compares_with_number
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.compared_literals import compares_with_number
 
 NAMES = {"id", "p", "rowid"}
 

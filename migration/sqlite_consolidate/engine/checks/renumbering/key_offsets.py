@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.foreign_keys import column_affinity
 from sqlite_consolidate.engine.checks.references.mapped_names import stored_name
-from sqlite_consolidate.engine.checks.renumbering.compared_keys import find_compared_keys
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import Case, FollowedKeys, column_id, table_id
-from sqlite_consolidate.engine.checks.renumbering.unfollowed_ids import find_unfollowed
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.compared_keys import find_compared_keys
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.unfollowed_ids import find_unfollowed
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.content.projection import column_of
 from sqlite_consolidate.engine.merge.rows.key_shift import ConditionalShift, KeyShift

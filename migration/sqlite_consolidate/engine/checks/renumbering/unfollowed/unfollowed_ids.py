@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.mapped_names import source_column
-from sqlite_consolidate.engine.checks.renumbering.compared_literals import find_literals
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import column_id
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.compared_literals import find_literals
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
