@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.mapped_names import source_column
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import column_id
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.compared_literals import find_literals
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
+    KnownKeys,
+    column_ends,
+    names_after,
+    names_of_references,
+)
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -24,7 +28,6 @@ _ColumnsThatRefer = dict[str, dict[tuple[str, "ColumnOfTarget"], set[str]]]
 """Name of a target table to its referring columns, each with the column referred to, to names of sources."""
 
 _ENOUGH = 2
-_NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
 _LIST = "{0} GLOB '[0-9]*[,;|]*[0-9]*' AND {0} NOT GLOB '*[^0-9,;| ]*'"
 _PATH = "{0} GLOB '/[0-9]*' AND {0} NOT GLOB '*[^0-9/]*' AND {0} NOT GLOB '*//*'"
 _JSON = "{0} GLOB '[[{{]*[1-9]*' AND json_valid({0})"
@@ -39,7 +42,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     tables: dict[str, list[TableMapping]] = {}
     for mapping in databases.mappings:
         tables.setdefault(mapping.source.name, []).append(mapping)
-    elsewhere, known = _columns_that_refer(databases, followed), _KnownKeys(databases)
+    elsewhere, known = _columns_that_refer(databases, followed), KnownKeys(databases)
     changing = _names_of_changing_keys(databases, known)
     for mappings in tables.values():
         renumbered = [m for m in mappings if m.matched_key or any(shift.offset for shift in m.key_shifts.values())]
@@ -74,7 +77,7 @@ def _undeclared(
     mapping: TableMapping,
     renumbered: list[TableMapping],
     followed: FollowedKeys,
-    names_of: tuple[_ColumnsThatRefer, _KnownKeys],
+    names_of: tuple[_ColumnsThatRefer, KnownKeys],
 ) -> Iterator[Finding]:
     """Yield a finding for each column that has the name of a reference and follows nothing.
 
@@ -82,13 +85,13 @@ def _undeclared(
     """
     elsewhere, known = names_of
     named: dict[ColumnOfSource | str, tuple[TableMapping, str]] = {
-        name: (parent, key) for parent in renumbered for name, key in _names_of_references(parent, known).items()
+        name: (parent, key) for parent in renumbered for name, key in names_of_references(parent, known).items()
     }
     named |= _references_of_others(elsewhere, mapping, renumbered, followed)
     stated = {folded(reference.column) for reference in mapping.refers}
     stated |= {folded(column) for key in mapping.table.foreign_keys for column in key.columns}
     for column, _ in mapping.columns if mapping.table.kind == "table" else ():
-        names = [column_id(mapping, column), *_ends(column)]
+        names = [column_id(mapping, column), *column_ends(column)]
         parent, key = next((named[name] for name in names if name in named), (mapping, ""))
         is_known = folded(column) in stated or column in mapping.key_shifts or followed.owners(mapping, column)
         if not key or is_known or (parent is mapping and folded(key) == folded(column)):
@@ -109,11 +112,11 @@ def _integers(databases: InspectedDatabases, mapping: TableMapping, column: str)
     return int(reader.execute(query).fetchone()[0])
 
 
-def _names_of_changing_keys(databases: InspectedDatabases, known: _KnownKeys) -> dict[str, TableMapping]:
+def _names_of_changing_keys(databases: InspectedDatabases, known: KnownKeys) -> dict[str, TableMapping]:
     """Return the first table of each name that a reference to a new key may have."""
     names: dict[str, TableMapping] = {}
     for mapping in databases.mappings:
-        for name in _names_of_references(mapping, known):
+        for name in names_of_references(mapping, known):
             names.setdefault(name, mapping)
     return names
 
@@ -123,7 +126,7 @@ def _named_after_other_sources(
     mappings: list[TableMapping],
     followed: FollowedKeys,
     changing: dict[str, TableMapping],
-    known: _KnownKeys,
+    known: KnownKeys,
 ) -> Iterator[Finding]:
     """Yield a finding for each column named after a table with new keys in another source.
 
@@ -139,13 +142,13 @@ def _named_after_other_sources(
     if not changing:
         return
     source = databases.sources[mappings[0].source.name]
-    names_here = {name for table in source.schema.tables.values() for name in _names_after(table.name, "id")}
-    names_here.update(*(_names_of_references(mapping, known) for mapping in mappings))
+    names_here = {name for table in source.schema.tables.values() for name in names_after(table.name, "id")}
+    names_here.update(*(names_of_references(mapping, known) for mapping in mappings))
     for mapping in mappings:
         stated = {folded(reference.column) for reference in mapping.refers}
         stated |= {folded(column) for key in mapping.table.foreign_keys for column in key.columns}
         for column, _ in mapping.columns if mapping.table.kind == "table" else ():
-            names = _ends(column)
+            names = column_ends(column)
             parent = next((changing[name] for name in names if name in changing), None)
             is_known = folded(column) in stated or column in mapping.key_shifts or followed.owners(mapping, column)
             if (
@@ -166,7 +169,7 @@ def _named_after_other_sources(
 
 
 def _keys_of_others(
-    databases: InspectedDatabases, mapping: TableMapping, followed: FollowedKeys, known: _KnownKeys
+    databases: InspectedDatabases, mapping: TableMapping, followed: FollowedKeys, known: KnownKeys
 ) -> Iterator[Finding]:
     """Yield a finding for each key with new numbers and the name of a reference."""
     for key, shift in mapping.key_shifts.items():
@@ -180,65 +183,6 @@ def _keys_of_others(
                 f" is one, add {way} to the table {name}."
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=databases.rows(mapping), noun="row")
-
-
-class _KnownKeys:
-    """Find the key that a column is named after, among those of the target and of all sources."""
-
-    def __init__(self, databases: InspectedDatabases) -> None:
-        """Take the databases, whose tables are read at the first use."""
-        self._databases = databases
-
-    @cached_property
-    def _keys(self) -> dict[tuple[str, str], str]:
-        """Return the keys by their sources and the names of references to them.
-
-        The source is an empty text for a key of any database.
-        """
-        keys: dict[tuple[str, str], str] = {}
-        target = self._databases.target
-        tables = [(mapping.source.name, mapping.table) for mapping in self._databases.mappings]
-        tables += [("", table) for table in (target.schema.tables.values() if target else ())]
-        for source, table in tables:
-            if table.kind == "table" and len(table.primary_key) == 1:
-                for name in _names_after(table.name, table.primary_key[0]):
-                    for place in (source, ""):
-                        keys.setdefault((place, name), f"{table.name}.{table.primary_key[0]}")
-        return keys
-
-    def is_of_source(self, mapping: TableMapping, column: str) -> bool:
-        """Return whether a column is named after a key of its own source."""
-        return (mapping.source.name, folded(column)) in self._keys
-
-    def other(self, mapping: TableMapping, column: str) -> str:
-        """Return the key that another key is named after.
-
-        It is an empty text if that is named after its own table.
-        """
-        if folded(column) in _NAMES_OF_ANY_KEY | _names_after(mapping.table_map.name, column):
-            return ""
-        return self._keys.get((mapping.source.name, folded(column))) or self._keys.get(("", folded(column)), "")
-
-
-def _names_after(table: str, key: str) -> set[str]:
-    """Return the folded names that a reference to a key of a table may have."""
-    name = folded(table)
-    forms = [name, name.removesuffix("s"), re.sub("ies$", "y", name), re.sub("(?<=[sxh])es$", "", name)]
-    ends = ("_id", "id", f"_{folded(key)}", "_fk", "_ref")
-    return {f"{form}{end}" for form in forms for end in ends} | {
-        f"{start}{form}" for form in forms for start in ("id_", "fk_")
-    }
-
-
-def _names_of_references(parent: TableMapping, known: _KnownKeys) -> dict[str, str]:
-    """Return the folded names that a reference may have, each with the key that it means."""
-    names: dict[str, str] = {}
-    for key, shift in parent.key_shifts.items():
-        if shift.offset or parent.matched_key == key:
-            names |= dict.fromkeys(_names_after(parent.table_map.name, key), key)
-            is_other = folded(key) in _NAMES_OF_ANY_KEY or known.other(parent, key)
-            names |= {} if is_other else {folded(key): key}
-    return names
 
 
 def _references_of_others(
@@ -268,13 +212,6 @@ def _columns_that_refer(databases: InspectedDatabases, followed: FollowedKeys) -
                 if len(sources) < _ENOUGH:
                     sources.add(mapping.source.name)
     return tables
-
-
-def _ends(column: str) -> list[str]:
-    """Return the folded name of a column, and its ends that may name an id."""
-    name = folded(column)
-    rest = [name[at + 1 :] for at, character in enumerate(name) if character == "_" and name.endswith("id")]
-    return [name, *(end for end in rest if end != "id")]
 
 
 def _texts(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Finding]:

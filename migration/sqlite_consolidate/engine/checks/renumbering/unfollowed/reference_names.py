@@ -1,0 +1,81 @@
+"""Tell by its name which key of the moved tables a column may refer to."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.sql import folded
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+_NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
+
+
+class KnownKeys:
+    """Find the key that a column is named after, among those of the target and of all sources."""
+
+    def __init__(self, databases: InspectedDatabases) -> None:
+        """Take the databases, whose tables are read at the first use."""
+        self._databases = databases
+
+    @cached_property
+    def _keys(self) -> dict[tuple[str, str], str]:
+        """Return the keys by their sources and the names of references to them.
+
+        The source is an empty text for a key of any database.
+        """
+        keys: dict[tuple[str, str], str] = {}
+        target = self._databases.target
+        tables = [(mapping.source.name, mapping.table) for mapping in self._databases.mappings]
+        tables += [("", table) for table in (target.schema.tables.values() if target else ())]
+        for source, table in tables:
+            if table.kind == "table" and len(table.primary_key) == 1:
+                for name in names_after(table.name, table.primary_key[0]):
+                    for place in (source, ""):
+                        keys.setdefault((place, name), f"{table.name}.{table.primary_key[0]}")
+        return keys
+
+    def is_of_source(self, mapping: TableMapping, column: str) -> bool:
+        """Return whether a column is named after a key of its own source."""
+        return (mapping.source.name, folded(column)) in self._keys
+
+    def other(self, mapping: TableMapping, column: str) -> str:
+        """Return the key that another key is named after.
+
+        It is an empty text if that is named after its own table.
+        """
+        if folded(column) in _NAMES_OF_ANY_KEY | names_after(mapping.table_map.name, column):
+            return ""
+        return self._keys.get((mapping.source.name, folded(column))) or self._keys.get(("", folded(column)), "")
+
+
+def names_after(table: str, key: str) -> set[str]:
+    """Return the folded names that a reference to a key of a table may have."""
+    name = folded(table)
+    forms = [name, name.removesuffix("s"), re.sub("ies$", "y", name), re.sub("(?<=[sxh])es$", "", name)]
+    ends = ("_id", "id", f"_{folded(key)}", "_fk", "_ref")
+    return {f"{form}{end}" for form in forms for end in ends} | {
+        f"{start}{form}" for form in forms for start in ("id_", "fk_")
+    }
+
+
+def names_of_references(parent: TableMapping, known: KnownKeys) -> dict[str, str]:
+    """Return the folded names that a reference may have, each with the key that it means."""
+    names: dict[str, str] = {}
+    for key, shift in parent.key_shifts.items():
+        if shift.offset or parent.matched_key == key:
+            names |= dict.fromkeys(names_after(parent.table_map.name, key), key)
+            is_other = folded(key) in _NAMES_OF_ANY_KEY or known.other(parent, key)
+            names |= {} if is_other else {folded(key): key}
+    return names
+
+
+def column_ends(column: str) -> list[str]:
+    """Return the folded name of a column, and its ends that may name an id."""
+    name = folded(column)
+    rest = [name[at + 1 :] for at, character in enumerate(name) if character == "_" and name.endswith("id")]
+    return [name, *(end for end in rest if end != "id")]
