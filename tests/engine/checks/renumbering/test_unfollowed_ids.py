@@ -67,14 +67,21 @@ def test_undeclared_references_of_several_files_are_one_sum(bench: Bench) -> Non
         ("site_id INT", "place", [("c.db:visit", 2)]),
         ("old_site_id INT", "place", [("c.db:visit", 2)]),
         ("place_id INT", "place", []),
-        ("site_id TEXT", "place", []),
+        ("site_id TEXT", "place", [("c.db:visit", 2)]),
+        ("site INT", "place", [("c.db:visit", 2)]),
+        ("site_nr INT", "place", []),
+        ("site TEXT", "place", []),
         ("site_id INT", "site", []),
+        ("site INT", "site", []),
     ],
 )
 def test_column_named_after_another_database_is_a_finding(
     bench: Bench, column: str, other: str, expected: list[tuple[str, int]]
 ) -> None:
-    """The keys of its rows change there, and no reference follows from one file to another."""
+    """The keys of its rows change there, and no reference follows from one file to another.
+
+    A plain name is that of a table if each number is a key there.
+    """
     create(bench)
     visit, rows = f"CREATE TABLE visit(nr TEXT PRIMARY KEY, {column})", "INSERT INTO visit VALUES ('a', 1), ('b', 2)"
     bench.database("c.db", visit, rows, f"CREATE TABLE {other}(id INTEGER PRIMARY KEY)")
@@ -82,6 +89,82 @@ def test_column_named_after_another_database_is_a_finding(
     inspected = bench.survey(source("b.db", table("sites", keys="renumber")), source("c.db", "visit"))
 
     assert [(each.subject, each.count) for each in inspected.findings if each.id == "id-unfollowed"] == expected
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_plain_name_with_other_numbers_is_no_finding(bench: Bench, number: int) -> None:
+    """One of its numbers is no key of the table after which it is named."""
+    create(bench)
+    bench.database("c.db", "CREATE TABLE visit(site INT)", f"INSERT INTO visit VALUES (1), ({number})")
+
+    inspected = bench.survey(source("b.db", table("sites", keys="renumber")), source("c.db", "visit"))
+
+    assert [each for each in inspected.findings if each.id == "id-unfollowed"] == []
+
+
+def test_keys_are_kept_as_the_finding_advises(bench: Bench) -> None:
+    """The tables that lead to them go under other names as well."""
+    visit, stay = (
+        "CREATE TABLE visit(id INTEGER PRIMARY KEY, site INT REFERENCES sites(id))",
+        "CREATE TABLE stay(id INTEGER PRIMARY KEY, visit INT REFERENCES visit(id))",
+    )
+    create(bench, visit, stay, "INSERT INTO visit VALUES (1, 1)", "INSERT INTO stay VALUES (1, 1)")
+    bench.execute(TARGET, visit, stay, "INSERT INTO visit VALUES (1, 1)", "INSERT INTO stay VALUES (1, 1)")
+    bench.database("c.db", "CREATE TABLE note(nr TEXT, site_id INT)", "INSERT INTO note VALUES ('a', 1)")
+    renumbered = [table(name, keys="renumber") for name in ("sites", "visit", "stay")]
+
+    [finding] = [
+        each
+        for each in bench.survey(source("b.db", *renumbered), source("c.db", "note")).findings
+        if each.id == "id-unfollowed"
+    ]
+    advised = [table(name, into=f"b_{name}") for name in ("sites", "visit", "stay")]
+    inspected = bench.survey(source("b.db", *advised), source("c.db", "note"))
+
+    assert 'keys = "keep" for sites, and other names (into) for sites, visit and stay in source b;' in finding.text
+    assert inspected.problems == []
+    assert "id-unfollowed" not in {each.id for each in inspected.findings}
+
+
+TAG = "CREATE TABLE tag(nr TEXT PRIMARY KEY, kind TEXT, {0} TEXT)"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("object_id", "2", 1),
+        ("ObjectID", "2", 1),
+        ("object_pk", "2", 1),
+        ("object_id", "3", 0),
+        ("object_id", "02", 0),
+        ("object_id", "2.0", 0),
+        ("object_id", "99999999999999999999", 0),
+        ("version", "2", 0),
+    ],
+)
+def test_text_that_is_a_key_is_a_finding(bench: Bench, column: str, value: str, expected: int) -> None:
+    """Another column says of which table it is, as in a log of Django."""
+    create(bench, TAG.format(column), f"INSERT INTO tag VALUES ('a', 'site', '{value}'), ('b', 'site', NULL)")
+
+    assert unfollowed(bench, "tag") == [("b.db:tag", 1)] * expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [("home_site_id", "'1'", 1), ("site_id", "1", 1), ("site_id", "'x'", 0), ("visit_id", "1", 0), ("title", "1", 0)],
+)
+def test_setting_that_names_a_key_is_a_finding(bench: Bench, name: str, value: str, expected: int) -> None:
+    """The key of the row has the name of a reference, in the same or in another database."""
+    create(bench)
+    for file in ("b.db", "c.db"):
+        bench.execute(file, "CREATE TABLE pref(name TEXT PRIMARY KEY, value)")
+        bench.execute(file, f"INSERT INTO pref VALUES ('{name}', {value}), ('lang', 1)")
+    sites = table("sites", keys="renumber", renumber=["code"])
+
+    inspected = bench.survey(source("b.db", sites, table("pref", into="p")), source("c.db", table("pref", into="q")))
+
+    subjects = [(each.subject, each.count) for each in inspected.findings if each.id == "id-unfollowed"]
+    assert subjects == [("b.db:pref", 1), ("c.db:pref", 1)] * expected
 
 
 def test_reference_declared_to_another_table_is_no_finding(bench: Bench) -> None:
@@ -104,12 +187,18 @@ def test_stated_reference_is_no_finding(bench: Bench) -> None:
     assert unfollowed(bench, table("visit", refers=[Refers(column="site_id", to="sites.id")])) == []
 
 
-@pytest.mark.parametrize("column", ["id_of_site", "site", "website_id"])
-def test_other_names_are_no_finding(bench: Bench, column: str) -> None:
-    """Most columns of numbers are no references."""
-    create(bench, f"CREATE TABLE visit(nr TEXT PRIMARY KEY, {column} INT)", "INSERT INTO visit VALUES ('a', 1)")
+@pytest.mark.parametrize(
+    ("column", "number", "expected"),
+    [("id_of_site", 1, 0), ("website_id", 1, 0), ("site", 9, 0), ("site", 1, 1), ("sites", 2, 1)],
+)
+def test_other_names_are_no_finding(bench: Bench, column: str, number: int, expected: int) -> None:
+    """Most columns of numbers are no references.
 
-    assert unfollowed(bench, "visit") == []
+    A plain name counts if each number is a key of that table.
+    """
+    create(bench, f"CREATE TABLE visit(nr TEXT PRIMARY KEY, {column} INT)", f"INSERT INTO visit VALUES ('a', {number})")
+
+    assert unfollowed(bench, "visit") == [("b.db:visit", 1)] * expected
 
 
 @pytest.mark.parametrize(

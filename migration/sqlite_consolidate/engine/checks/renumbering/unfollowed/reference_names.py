@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
 _NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
+
+
+NamedKey = tuple["TableMapping", str]
+"""A moved table, and the name of its key."""
+
+
+class ChangingKeys:
+    """Find the keys with new numbers that a column may be named after.
+
+    Attributes:
+        references: The folded names of references, such as ``customer_id``, each to the first such key.
+        plain: The folded names of tables and their singulars, such as ``customer``, each to all such keys. They are
+            names of many other things as well.
+    """
+
+    def __init__(self, mappings: Iterable[TableMapping], known: KnownKeys) -> None:
+        """Take the moved tables."""
+        self.references: dict[str, NamedKey] = {}
+        self.plain: dict[str, list[NamedKey]] = defaultdict(list)
+        for mapping in mappings:
+            for name, key in names_of_references(mapping, known).items():
+                self.references.setdefault(name, (mapping, key))
+            for key in changing_keys(mapping)[:1]:
+                for name in forms_of(mapping.table_map.name):
+                    self.plain[name].append((mapping, key))
+
+    def named(self, column: str) -> NamedKey | None:
+        """Return the key after which a column is named as a reference."""
+        return next((self.references[name] for name in column_ends(column) if name in self.references), None)
 
 
 class KnownKeys:
@@ -53,10 +85,15 @@ class KnownKeys:
         return self._keys.get((mapping.source.name, folded(column))) or self._keys.get(("", folded(column)), "")
 
 
+def forms_of(table: str) -> set[str]:
+    """Return the folded name of a table, and what may be its singular."""
+    name = folded(table)
+    return {name, name.removesuffix("s"), re.sub("ies$", "y", name), re.sub("(?<=[sxh])es$", "", name)}
+
+
 def names_after(table: str, key: str) -> set[str]:
     """Return the folded names that a reference to a key of a table may have."""
-    name = folded(table)
-    forms = [name, name.removesuffix("s"), re.sub("ies$", "y", name), re.sub("(?<=[sxh])es$", "", name)]
+    forms = forms_of(table)
     ends = ("_id", "id", f"_{folded(key)}", "_fk", "_ref")
     return {f"{form}{end}" for form in forms for end in ends} | {
         f"{start}{form}" for form in forms for start in ("id_", "fk_")
@@ -66,12 +103,17 @@ def names_after(table: str, key: str) -> set[str]:
 def names_of_references(parent: TableMapping, known: KnownKeys) -> dict[str, str]:
     """Return the folded names that a reference may have, each with the key that it means."""
     names: dict[str, str] = {}
-    for key, shift in parent.key_shifts.items():
-        if shift.offset or parent.matched_key == key:
-            names |= dict.fromkeys(names_after(parent.table_map.name, key), key)
-            is_other = folded(key) in _NAMES_OF_ANY_KEY or known.other(parent, key)
-            names |= {} if is_other else {folded(key): key}
+    for key in changing_keys(parent):
+        names |= dict.fromkeys(names_after(parent.table_map.name, key), key)
+        is_other = folded(key) in _NAMES_OF_ANY_KEY or known.other(parent, key)
+        names |= {} if is_other else {folded(key): key}
     return names
+
+
+def changing_keys(parent: TableMapping) -> list[str]:
+    """Return the keys of a table that get new numbers, the primary key first."""
+    keys = [key for key, shift in parent.key_shifts.items() if shift.offset or parent.matched_key == key]
+    return sorted(keys, key=lambda key: parent.table.primary_key != (key,))
 
 
 def column_ends(column: str) -> list[str]:

@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.references.mapped_names import source_column
 from sqlite_consolidate.engine.checks.renumbering.followed_keys import column_id
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.compared_literals import find_literals
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.ids_as_texts import (
+    texts_of_ids,
+    values_named_by_their_rows,
+)
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
+    INTEGER,
+    count_rows,
+    each_is_key,
+    loose_columns,
+)
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.other_sources import named_after_other_sources
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
+    ChangingKeys,
     KnownKeys,
     column_ends,
-    names_after,
     names_of_references,
 )
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -43,7 +54,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     for mapping in databases.mappings:
         tables.setdefault(mapping.source.name, []).append(mapping)
     elsewhere, known = _columns_that_refer(databases, followed), KnownKeys(databases)
-    changing = _names_of_changing_keys(databases, known)
+    changing = ChangingKeys(databases.mappings, known)
     for mappings in tables.values():
         renumbered = [m for m in mappings if m.matched_key or any(shift.offset for shift in m.key_shifts.values())]
         for mapping in mappings:
@@ -52,7 +63,9 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             findings += _undeclared(databases, mapping, renumbered, followed, (elsewhere, known))
             findings += _keys_of_others(databases, mapping, followed, known)
             findings += _texts(databases, mapping)
-        findings += _named_after_other_sources(databases, mappings, followed, changing, known)
+            findings += texts_of_ids(databases, mapping, renumbered, followed)
+            findings += values_named_by_their_rows(databases, mapping, changing)
+        findings += named_after_other_sources(databases, mappings, followed, changing, known)
     findings += find_literals(databases)
     if any(mapping.shifted for mapping in databases.mappings):
         text = "Numbers in code, in settings and outside of the workspace that mean renumbered rows are not examined."
@@ -88,84 +101,22 @@ def _undeclared(
         name: (parent, key) for parent in renumbered for name, key in names_of_references(parent, known).items()
     }
     named |= _references_of_others(elsewhere, mapping, renumbered, followed)
-    stated = {folded(reference.column) for reference in mapping.refers}
-    stated |= {folded(column) for key in mapping.table.foreign_keys for column in key.columns}
-    for column, _ in mapping.columns if mapping.table.kind == "table" else ():
+    plain = ChangingKeys(renumbered, known).plain
+    for column in loose_columns(mapping, followed):
         names = [column_id(mapping, column), *column_ends(column)]
         parent, key = next((named[name] for name in names if name in named), (mapping, ""))
-        is_known = folded(column) in stated or column in mapping.key_shifts or followed.owners(mapping, column)
-        if not key or is_known or (parent is mapping and folded(key) == folded(column)):
+        if not key:
+            keys = plain.get(folded(column), [])
+            parent, key = next((end for end in keys if each_is_key(databases, mapping, column, *end)), (mapping, ""))
+        if not key or (parent is mapping and folded(key) == folded(column)):
             continue
-        if rows := _integers(databases, mapping, column):
+        if rows := count_rows(databases, mapping, column, INTEGER):
             text = (
                 f"will keep the number in column {column} while the keys of {parent.table_map.name} change, because no"
                 f" FOREIGN KEY declares the column as a reference. If it is one, add [[source.table.refers]] with"
                 f' column = "{column}" and to = "{parent.table_map.name}.{key}".'
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
-
-
-def _integers(databases: InspectedDatabases, mapping: TableMapping, column: str) -> int:
-    """Return the number of rows that have an integer in a column."""
-    reader = databases.sources[mapping.source.name].write_lock.reader
-    query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE typeof({quoted(column)}) = 'integer'"
-    return int(reader.execute(query).fetchone()[0])
-
-
-def _names_of_changing_keys(databases: InspectedDatabases, known: KnownKeys) -> dict[str, TableMapping]:
-    """Return the first table of each name that a reference to a new key may have."""
-    names: dict[str, TableMapping] = {}
-    for mapping in databases.mappings:
-        for name in names_of_references(mapping, known):
-            names.setdefault(name, mapping)
-    return names
-
-
-def _named_after_other_sources(
-    databases: InspectedDatabases,
-    mappings: list[TableMapping],
-    followed: FollowedKeys,
-    changing: dict[str, TableMapping],
-    known: KnownKeys,
-) -> Iterator[Finding]:
-    """Yield a finding for each column named after a table with new keys in another source.
-
-    A reference cannot follow the keys of another file.
-
-    Args:
-        databases: All databases.
-        mappings: Those of one source.
-        followed: The references that follow.
-        changing: The names of references to keys with new numbers.
-        known: The keys of all databases.
-    """
-    if not changing:
-        return
-    source = databases.sources[mappings[0].source.name]
-    names_here = {name for table in source.schema.tables.values() for name in names_after(table.name, "id")}
-    names_here.update(*(names_of_references(mapping, known) for mapping in mappings))
-    for mapping in mappings:
-        stated = {folded(reference.column) for reference in mapping.refers}
-        stated |= {folded(column) for key in mapping.table.foreign_keys for column in key.columns}
-        for column, _ in mapping.columns if mapping.table.kind == "table" else ():
-            names = column_ends(column)
-            parent = next((changing[name] for name in names if name in changing), None)
-            is_known = folded(column) in stated or column in mapping.key_shifts or followed.owners(mapping, column)
-            if (
-                parent is None
-                or parent.source.file == mapping.source.file
-                or is_known
-                or names_here.intersection(names)
-            ):
-                continue
-            if rows := _integers(databases, mapping, column):
-                table = parent.table_map.name
-                text = (
-                    f"will keep the number in column {column} while the keys of {table} change, which is in another"
-                    f" database ({parent.source.name}). If the column means rows of that database, keep their keys:"
-                    f' keys = "keep" and another name (into) for {table} in source {parent.source.name}.'
-                )
-                yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
 
 
 def _keys_of_others(

@@ -1,0 +1,109 @@
+"""Compare the numbers of a column that follows nothing with the keys of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.renumbering.followed_keys import table_id
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.text import join_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+INTEGER = "typeof({0}) = 'integer'"
+"""SQL condition that a value is an integer."""
+
+TEXT = "typeof({0}) = 'text' AND {0} GLOB '[1-9]*' AND {0} NOT GLOB '*[^0-9]*' AND length({0}) < 19"
+"""SQL condition that a value is the text of an integer above 0, as Django stores the id of any table."""
+
+_MANY = 500
+
+
+def loose_columns(mapping: TableMapping, followed: FollowedKeys) -> list[str]:
+    """Return the columns of a table that follow nothing and are no new keys.
+
+    Neither the plan nor a declaration states to what they refer.
+    """
+    if mapping.table.kind != "table":
+        return []
+    stated = {folded(reference.column) for reference in mapping.refers}
+    stated |= {folded(column) for key in mapping.table.foreign_keys for column in key.columns}
+    return [
+        column
+        for column, _ in mapping.columns
+        if folded(column) not in stated and column not in mapping.key_shifts and not followed.owners(mapping, column)
+    ]
+
+
+def count_rows(databases: InspectedDatabases, mapping: TableMapping, column: str, condition: str) -> int:
+    """Return the number of rows whose value in a column meets a condition."""
+    reader = databases.sources[mapping.source.name].write_lock.reader
+    query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE {condition.format(quoted(column))}"
+    return int(reader.execute(query).fetchone()[0])
+
+
+def each_is_key(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, parent: TableMapping, key: str
+) -> bool:
+    """Return whether a column has integers, and each of them is a key of a table."""
+    parts = _compared(databases, (mapping, column, INTEGER), (parent, key))
+    numbers, keys = next(parts, (1, 0))
+    return numbers == keys and all(numbers == keys for numbers, keys in parts)
+
+
+def some_is_key(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, parent: TableMapping, key: str
+) -> bool:
+    """Return whether a column has the text of a key of a table."""
+    return any(keys for _, keys in _compared(databases, (mapping, column, TEXT), (parent, key)))
+
+
+def _compared(
+    databases: InspectedDatabases, child: tuple[TableMapping, str, str], parent: tuple[TableMapping, str]
+) -> Iterator[tuple[int, int]]:
+    """Count the different numbers in each part of a column, and the keys among them."""
+    (mapping, column, condition), (other, key) = child, parent
+    name, readers = quoted(column), [databases.sources[each.source.name].write_lock.reader for each in (mapping, other)]
+    query = f"SELECT DISTINCT CAST({name} AS INTEGER) FROM {quoted(mapping.table_map.name)}"
+    numbers = readers[0].execute(f"{query} WHERE {condition.format(name)}")
+    keys = f"SELECT count(DISTINCT {quoted(key)}) FROM {quoted(other.table_map.name)} WHERE {quoted(key)} IN "
+    while part := numbers.fetchmany(_MANY):
+        values = ", ".join(str(number) for (number,) in part)
+        yield len(part), readers[1].execute(f"{keys} ({values})").fetchone()[0]
+
+
+def way_to_keep(followed: FollowedKeys, parents: Sequence[TableMapping]) -> str:
+    """Return what the plan states if tables keep their keys.
+
+    The tables that refer to them get other names as well. It is an empty text for the files of a pattern, whose rows
+    share their tables.
+    """
+    if any(parent.source.is_of_pattern for parent in parents):
+        return ""
+    source = parents[0].source.name
+    apart = {table_id(parent) for parent in parents}
+    while (
+        further := {
+            table_id(child)
+            for child in followed.by_source[source]
+            for column in followed.columns(child)
+            for parent, _ in followed.parents_of(child, column)
+            if table_id(parent) in apart
+        }
+        - apart
+    ):
+        apart |= further
+    names = [mapping.table_map.name for mapping in followed.by_source[source] if table_id(mapping) in apart]
+    kept = join_names([parent.table_map.name for parent in parents])
+    return f'keys = "keep" for {kept}, and other names (into) for {join_names(names)} in source {source}'
+
+
+def way_to_correct(parents: Sequence[TableMapping]) -> str:
+    """Return by what the operator can correct numbers after the migration."""
+    by_match = " and key-map.sqlite of the backup set" if any(parent.table_map.match for parent in parents) else ""
+    return f"correct it after the migration by key_maps of evidence.json{by_match}"

@@ -1,0 +1,105 @@
+"""Find the columns that may hold keys with new numbers of another database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
+    INTEGER,
+    TEXT,
+    count_rows,
+    each_is_key,
+    loose_columns,
+    some_is_key,
+    way_to_correct,
+    way_to_keep,
+)
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
+    column_ends,
+    forms_of,
+    names_after,
+    names_of_references,
+)
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
+    from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
+        ChangingKeys,
+        KnownKeys,
+        NamedKey,
+    )
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+
+def named_after_other_sources(
+    databases: InspectedDatabases,
+    mappings: list[TableMapping],
+    followed: FollowedKeys,
+    changing: ChangingKeys,
+    known: KnownKeys,
+) -> Iterator[Finding]:
+    """Yield a finding for each column named after a table with new keys in another source.
+
+    A reference cannot follow the keys of another file.
+
+    Args:
+        databases: All databases.
+        mappings: Those of one source.
+        followed: The references that follow.
+        changing: The keys with new numbers.
+        known: The keys of all databases.
+    """
+    if not changing.references:
+        return
+    tables = databases.sources[mappings[0].source.name].schema.tables.values()
+    names_here = {name for table in tables for name in (*names_after(table.name, "id"), *forms_of(table.name))}
+    names_here.update(*(names_of_references(mapping, known) for mapping in mappings))
+    for mapping in mappings:
+        for column in loose_columns(mapping, followed):
+            if names_here.isdisjoint(column_ends(column)) and (
+                parent := _named_key(databases, mapping, column, changing)
+            ):
+                yield from _finding(databases, mapping, column, followed, *parent)
+
+
+def _named_key(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, changing: ChangingKeys
+) -> NamedKey | None:
+    """Return the key of another database that a column is named after.
+
+    A plain name means a table if each number of the column is a key there. The files of a pattern are not compared.
+    """
+    if named := changing.named(column):
+        return named if named[0].source.file != mapping.source.file else None
+    for parent, key in changing.plain.get(folded(column), ()):
+        is_elsewhere = parent.source.file != mapping.source.file
+        if is_elsewhere and (parent.source.is_of_pattern or each_is_key(databases, mapping, column, parent, key)):
+            return parent, key
+    return None
+
+
+def _finding(
+    databases: InspectedDatabases,
+    mapping: TableMapping,
+    column: str,
+    followed: FollowedKeys,
+    parent: TableMapping,
+    key: str,
+) -> Iterator[Finding]:
+    """Yield the finding about a column, if it has integers, or texts of keys."""
+    rows = count_rows(databases, mapping, column, INTEGER)
+    if not rows and some_is_key(databases, mapping, column, parent, key):
+        rows = count_rows(databases, mapping, column, TEXT)
+    if rows:
+        keep = way_to_keep(followed, [parent])
+        text = (
+            f"will keep the number in column {column} while the keys of {parent.table_map.name} change, which is in"
+            f" another database ({parent.source.name}). If the column means rows of that database,"
+            f" {f'keep their keys: {keep}; or ' if keep else ''}{way_to_correct([parent])}."
+        )
+        yield Finding.of("id-unfollowed", mapping.subject, text, count=rows, noun="row", column=column)
