@@ -144,6 +144,7 @@ LOG = "CREATE TABLE log(id INTEGER PRIMARY KEY, what TEXT, note INTEGER REFERENC
         [
             "INSERT INTO log(what, note) VALUES (new.body, new.id)",
             "INSERT INTO log VALUES (NULL, new.body, new.id), (NULL, lower(new.body), NULL)",
+            "INSERT INTO log(what, note) SELECT new.body, new.id WHERE new.body IS NOT old.body",
         ],
         1,
     ),

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.index_queries import Token
     from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
 
+_AFTER_COLUMNS = frozenset(
+    {"from", "where", "group", "having", "window", "order", "limit", "union", "except", "intersect", "on"}
+)
+"""Words after the columns of a SELECT."""
+_BEFORE_ALL = frozenset({",", ".", "select", "all", "distinct"})
+"""Words before ``*`` that stands for columns, and not for a product."""
+
 _Edit = tuple[int, str]
 """A place in a statement, and the text that comes there."""
 
@@ -39,7 +46,8 @@ def state_columns(trigger: TriggerOrView, columns: Mapping[str, list[str]]) -> T
 def fill_column(trigger: TriggerOrView, tables: Collection[str], column: str) -> TriggerOrView:
     """Return a trigger whose INSERTs fill a further column.
 
-    The row that fires the trigger has the value. An INSERT of a query, or without a list of columns, stays as it is.
+    The row that fires the trigger has the value. An INSERT without a list of columns stays as it is, and so does one of
+    a query with ``*``.
 
     Args:
         trigger: A trigger of a table that has the column.
@@ -53,9 +61,11 @@ def fill_column(trigger: TriggerOrView, tables: Collection[str], column: str) ->
         texts = [token.text for token in statement]
         if table in tables and texts[at : at + 1] == ["("]:
             end = texts.index(")", at)
-            if texts[end + 1 : end + 2] == ["values"]:
+            is_listed = texts[end + 1 : end + 2] == ["values"]
+            places = [*_ends_of_rows(statement[end + 2 :])] if is_listed else _ends_of_columns(statement[end + 1 :])
+            if places:
                 edits.append((statement[end].start, f", {quoted(column)}"))
-                edits += [(place, value) for place in _ends_of_rows(statement[end + 2 :])]
+                edits += [(place, value) for place in places]
     return _edited(trigger, edits)
 
 
@@ -80,6 +90,27 @@ def _ends_of_rows(tokens: Sequence[Token]) -> Iterator[int]:
             yield token.start
         elif depth == 0 and token.text != ",":
             return
+
+
+def _ends_of_columns(tokens: Sequence[Token]) -> list[int]:
+    """Return the place after the columns of each SELECT of a query.
+
+    There is none if the number of columns is not known, because one of them is ``*``.
+    """
+    places, depth, is_column = [], 0, False
+    for number, token in enumerate(tokens):
+        depth += (token.text == "(") - (token.text == ")")
+        before = [each.text for each in tokens[max(0, number - 2) : number]]
+        if depth:
+            continue
+        if token.text == "values" or (token.text == "*" and is_column and before[-1] in _BEFORE_ALL):
+            return []
+        is_operator = token.text == "from" and before in (["is", "distinct"], ["not", "distinct"])
+        if is_column and token.text in _AFTER_COLUMNS and not is_operator:
+            places.append(tokens[number - 1].end)
+            is_column = False
+        is_column = is_column or token.text == "select"
+    return [*places, tokens[-1].end] if is_column else places
 
 
 def _edited(trigger: TriggerOrView, edits: Sequence[_Edit]) -> TriggerOrView:
