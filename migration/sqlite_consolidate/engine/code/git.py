@@ -194,14 +194,20 @@ class _Rules:
 
     def _specs_for(self, folder: str) -> list[tuple[str, GitIgnoreSpec]]:
         """Return the rules of a folder and of those above it, each with its folder."""
-        from pathspec import GitIgnoreSpec
-
         if folder not in self._specs:
-            try:
-                text = (self._top / folder / ".gitignore").read_text("utf-8", "replace")
-            except OSError:
-                text = ""
-            spec = GitIgnoreSpec.from_lines(text.splitlines())
             above = self._specs_for(posixpath.dirname(folder)) if folder else []
-            self._specs[folder] = [(folder, spec), *above] if spec.patterns else above
+            spec = _rules_in(self._top / folder / ".gitignore")
+            self._specs[folder] = [(folder, spec), *above] if spec else above
         return self._specs[folder]
+
+
+def _rules_in(file: Path) -> GitIgnoreSpec | None:
+    """Return the rules of a ``.gitignore`` file, or None where there are none."""
+    try:
+        lines = file.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    from pathspec import GitIgnoreSpec  # thirty modules, which most folders do not need
+
+    spec = GitIgnoreSpec.from_lines(lines)
+    return spec if spec.patterns else None
