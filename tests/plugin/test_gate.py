@@ -98,7 +98,7 @@ def test_garbage_is_collected_less_until_pytest_ends() -> None:
             gate.collect_garbage_less(cast("pytest.Config", SimpleNamespace(add_cleanup=stack.callback)))
             gc.freeze()
             during = gc.get_threshold()
-        assert during == (20_000, 10, 10)
+        assert during == (100_000, 10, 10)
         assert (gc.get_threshold(), gc.get_freeze_count()) == ((700, 10, 10), 0)
     finally:
         gc.set_threshold(*stated)

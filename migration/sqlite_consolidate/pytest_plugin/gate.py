@@ -45,7 +45,7 @@ _CLOSED = with_message_id(
     id="only-as-a-whole",
 )
 
-_GARBAGE_THRESHOLD = 20_000  # objects; 700 is Python's own (https://docs.python.org/3.11/library/gc.html)
+_GARBAGE_THRESHOLD = 100_000  # objects; 700 is Python's own (https://docs.python.org/3.11/library/gc.html)
 
 _MODE = pytest.StashKey[Mode]()
 _COLLECTED = pytest.StashKey[set[str]]()
