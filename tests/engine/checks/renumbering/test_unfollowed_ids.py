@@ -118,10 +118,11 @@ def test_keys_are_kept_as_the_finding_advises(bench: Bench) -> None:
         for each in bench.survey(source("b.db", *renumbered), source("c.db", "note")).findings
         if each.id == "id-unfollowed"
     ]
-    advised = [table(name, into=f"b_{name}") for name in ("sites", "visit", "stay")]
+    names = finding.text.partition("(into) for ")[2].partition(" in source")[0].replace(" and ", ", ").split(", ")
+    advised = [table(name, into=f"b_{name}") for name in names]
     inspected = bench.survey(source("b.db", *advised), source("c.db", "note"))
 
-    assert 'keys = "keep" for sites, and other names (into) for sites, visit and stay in source b;' in finding.text
+    assert names == ["sites", "visit", "stay"]
     assert inspected.problems == []
     assert "id-unfollowed" not in {each.id for each in inspected.findings}
 
