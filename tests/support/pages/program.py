@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup import copy_contents, page_copies
+from sqlite_consolidate.engine.backup.rollback import target_state
 from sqlite_consolidate.engine.content import contents, inspection
 from sqlite_consolidate.engine.content.page_proof import open_transaction, rows
 from sqlite_consolidate.engine.merge import transaction
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _SIZES = (
     (copy_contents, "_SMALL", 0),
     (page_copies, "PARALLEL_MIN_BYTES", 0),
+    (target_state, "PARALLEL_MIN_BYTES", 0),
     (contents, "PARALLEL_MIN_BYTES", 0),
     (inspection, "PARALLEL_MIN_BYTES", 0),
     (inspection, "PAGES_MIN_BYTES", 0),

@@ -20,11 +20,10 @@ from sqlite_consolidate.engine.content.digest import digest_database, digest_fil
 from sqlite_consolidate.engine.content.dump import load_dump
 from sqlite_consolidate.engine.content.table_differences import compare_databases_or_raise, differences_or_note
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
-from sqlite_consolidate.engine.sqlite.files import file_status
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
-from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, sidecar_path
+from sqlite_consolidate.engine.sqlite.sidecars import file_states
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.sidecars import FileStates
     from sqlite_consolidate.row_differences import RowDifferences
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
@@ -56,7 +56,7 @@ class KeptReadings(Generic[_T]):
     """
 
     def __init__(self) -> None:
-        self._kept: dict[Path, tuple[list[tuple[int, int, int, int, int]], _T]] = {}
+        self._kept: dict[Path, tuple[FileStates, _T]] = {}
 
     def read(self, path: Path, reader: Callable[[Path], _T]) -> _T:
         """Return what a reader reads of a database, or what was read of the same bytes before.
@@ -65,17 +65,20 @@ class KeptReadings(Generic[_T]):
             path: The database, or its copy.
             reader: Reads it. What it raises is raised.
         """
-        files = (path, *(sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS))
-        statuses = [status for file in files if (status := file_status(file))]
-        state = [(each.st_dev, each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in statuses]
-        if path in self._kept and self._kept[path][0] == state:
+        states = file_states(path)
+        if path in self._kept and self._kept[path][0] == states:
             return self._kept[path][1]
-        now = time.time_ns()
-        is_kept = all(is_settled(status.st_ctime_ns, now) for status in statuses)
+        is_kept = are_settled(states)
         value = reader(path)
-        if is_kept and sum(status.st_size for status in statuses) > _SMALL:
-            self._kept[path] = state, value
+        if is_kept and sum(size for _, _, size, _, _ in states) > _SMALL:
+            self._kept[path] = states, value
         return value
+
+
+def are_settled(states: FileStates) -> bool:
+    """Return whether each later change of the files gets another time than their last one."""
+    now = time.time_ns()
+    return all(is_settled(changed, now) for *_, changed in states)
 
 
 def is_settled(changed: int, now: int) -> bool:

@@ -24,7 +24,7 @@ from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_ins
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
-from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, WAL, sidecar_path
+from sqlite_consolidate.engine.sqlite.sidecars import WAL, content_files, file_states, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+    from sqlite_consolidate.engine.sqlite.sidecars import FileStates
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -230,22 +231,29 @@ def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[s
         con.execute("PRAGMA synchronous=OFF")
         con.execute("PRAGMA journal_mode=OFF").fetchone()
         load_dump(con, lines)
-        schema = read_schema(con)
-        return read_contents(con, schema=schema, tables=_digests_of_pages(scratch, con, schema))
+        return read_contents_alone(scratch, con)
     finally:
         con.close()
         scratch.unlink()
 
 
-def _digests_of_pages(path: Path, con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest] | None:
-    """Return the digests of a large file that only this process has open.
+def read_contents_alone(path: Path, con: sqlite3.Connection) -> Contents:
+    """Read the contents of a database that no other process can open through SQLite.
 
-    They are None where the page reader does not say yes.
+    The page reader, which needs no lock, reads a large file, and this process where it does not say yes.
+
+    Args:
+        path: The file.
+        con: Connection that has it open.
+
+    Raises:
+        sqlite3.Error: The file is damaged.
     """
+    schema = read_schema(con)
     if con.in_transaction or path.stat().st_size < PARALLEL_MIN_BYTES:
-        return None
+        return read_contents(con, schema=schema)
     proof = prove_pages(path, con, schema)
-    return proof.digests if proof.has_digests else None
+    return read_contents(con, schema=schema, tables=proof.digests if proof.has_digests else None)
 
 
 @dataclass
@@ -261,7 +269,7 @@ class ContentsCache:
     """
 
     limits: Limits = field(default_factory=Limits)
-    _committed: dict[Path, tuple[PageProof, list[tuple[int, ...]]]] = field(default_factory=dict)
+    _committed: dict[Path, tuple[PageProof, FileStates]] = field(default_factory=dict)
     _known: dict[Path, tuple[list[str], Contents]] = field(default_factory=dict)
 
     def contents(self, path: Path) -> Contents:
@@ -272,11 +280,11 @@ class ContentsCache:
         """
         if path in self._committed and (contents := self._committed_contents(path, self._committed[path][0])):
             return contents
-        statuses, digests = _statuses(path), file_digests(path)
+        statuses, digests = file_states(path), file_digests(path)
         if path in self._known and self._known[path][0] == digests:
             return self._known[path][1]
         contents = read_contents(path, self.limits)
-        if _statuses(path) == statuses:  # else another process wrote meanwhile, between two states
+        if file_states(path) == statuses:  # else another process wrote meanwhile, between two states
             self._known[path] = digests, contents
         return contents
 
@@ -287,7 +295,7 @@ class ContentsCache:
             path: The file.
             before: The proof of its pages before COMMIT. While the file has those pages, it is not read by rows.
         """
-        self._committed[path] = before, _statuses(path)
+        self._committed[path] = before, file_states(path)
 
     def tables(self, path: Path, committed: dict[str, TableDigest]) -> dict[str, TableDigest]:
         """Return the digests of the tables of a file.
@@ -300,7 +308,7 @@ class ContentsCache:
             committed: Digests of its tables at COMMIT.
         """
         is_large = path in self._committed and path.stat().st_size >= PARALLEL_MIN_BYTES
-        return committed if is_large and self._committed[path][1] == _statuses(path) else self.contents(path).tables
+        return committed if is_large and self._committed[path][1] == file_states(path) else self.contents(path).tables
 
     def _committed_contents(self, path: Path, before: PageProof) -> Contents | None:
         """Return the contents that a file had before COMMIT, or None if it may have others."""
@@ -348,16 +356,6 @@ def _without_volatile_fields(header: bytes) -> bytes:
     return bytes(stable)
 
 
-def _statuses(path: Path) -> list[tuple[int, ...]]:
-    """Return size, times and inode of each file of a database."""
-    statuses = [file.stat() for file in _files(path) if file.exists()]
-    return [(each.st_size, each.st_mtime_ns, each.st_ctime_ns, each.st_ino) for each in statuses]
-
-
-def _files(path: Path) -> list[Path]:
-    return [path, *(sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS)]
-
-
 def file_digests(path: Path) -> list[str]:
     """Digest all files of a database.
 
@@ -366,8 +364,7 @@ def file_digests(path: Path) -> list[str]:
     Args:
         path: A database that this process does not have open.
     """
-    files = _files(path)
-    return [part for file in files for part in (_digest_halves(file) if file.exists() else [""])]
+    return [part for file in content_files(path) for part in (_digest_halves(file) if file.exists() else [""])]
 
 
 def _digest_halves(file: Path) -> list[str]:

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content.contents import digest_lower_halves, file_digests, load_contents
+from sqlite_consolidate.engine.content.contents import digest_lower_halves, load_contents
 from sqlite_consolidate.engine.content.cost import examine_database
 from sqlite_consolidate.engine.sqlite.application.connection_setup import use_setup_of_parent
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
@@ -103,7 +103,6 @@ def _tasks(complete: threading.Event) -> dict[str, Callable[..., object]]:
         complete: Set when the growing file that a task reads is complete.
     """
     return {
-        "bytes": file_digests,
         "examine": lambda path, until: examine_database(path, float(until)),
         "integrity": _check_integrity,
         "lower halves": _digest_lower_halves,

@@ -1,9 +1,10 @@
-"""Name the files that SQLite keeps beside a database, and remove those of this process."""
+"""Name the files of a database, and remove those that this process has created beside it."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,9 +20,31 @@ SIDECAR_PATTERN = "|".join(SIDECARS)
 
 CONTENT_SIDECARS = (WAL, JOURNAL)
 """Suffixes of the sidecar files that can hold a part of the database."""
+FileStates = tuple[tuple[int, int, int, int, int], ...]
+"""What the file system reports of each file of a database: device, inode, size, time of writing and of any change."""
+
 # The bytes SQLite locks to read or to write (https://sqlite.org/lockingv3.html; SHARED_FIRST and SHARED_SIZE of os.h).
 _SHARED_FIRST = 0x4000_0002
 _SHARED_SIZE = 510
+
+
+def content_files(path: Path) -> list[Path]:
+    """Return the files that may hold a part of a database, whether they exist or not."""
+    return [path, *(sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS)]
+
+
+def file_states(path: Path) -> FileStates:
+    """Return what the file system reports of the files that hold a database.
+
+    A file that is absent, or in a folder that this user may not search, is left out.
+    """
+    states = []
+    for file in content_files(path):
+        with suppress(OSError):
+            status = file.stat()
+            times = status.st_mtime_ns, status.st_ctime_ns
+            states.append((status.st_dev, status.st_ino, status.st_size, *times))
+    return tuple(states)
 
 
 def existing_sidecars(path: Path) -> set[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup import copy_contents
 from sqlite_consolidate.engine.backup.rollback import restore, target_state
 from sqlite_consolidate.engine.backup.rollback.restore import (
     DatabaseState,
@@ -16,11 +18,17 @@ from sqlite_consolidate.engine.backup.rollback.restore import (
     write_version,
 )
 from sqlite_consolidate.engine.backup.rollback.target_state import read_target_state
+from sqlite_consolidate.engine.content import contents
+from sqlite_consolidate.engine.content.contents import read_contents, read_contents_alone
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.problem import ProblemError
+from tests.support.pages.program import need_page_reader, use_pages_for_every_size
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
+
+    from sqlite_consolidate.engine.content.contents import Contents
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Place:
     def known(self) -> DatabaseState:
         """Return the state of the target."""
         now = read_target_state(self.target, "none")
-        return DatabaseState(now.digest, now.file_digests)
+        return DatabaseState(now.digest, now.files)
 
     def kept(self, known: DatabaseState | None) -> list[str]:
         """Restore the target and return the names of the kept copies."""
@@ -46,20 +54,38 @@ class Place:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Provide a small target that is treated as a large one."""
     monkeypatch.setattr(target_state, "PARALLEL_MIN_BYTES", 0)
+    monkeypatch.setattr(copy_contents, "is_settled", lambda _changed, _now: True)
     (tmp_path / "set" / "databases").mkdir(parents=True)
     for name, rows in (("target.db", 2), ("backup.db", 1)):
         with closing(open_new(tmp_path / name)) as con:
             con.execute("CREATE TABLE t(v)")
             con.executemany("INSERT INTO t VALUES(?)", [(number,) for number in range(rows)])
+    os.utime(tmp_path / "target.db", (0, 0))  # so that each later change has another time
     return Place(tmp_path / "target.db", tmp_path / "backup.db", tmp_path / "set")
 
 
-def test_known_bytes_are_not_kept(place: Place) -> None:
-    """The bytes of the files are equal."""
+def test_unchanged_target_is_not_read_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file system reports no change since the target was read."""
     known = place.known()
+    readings: list[Path] = []
 
-    assert known.file_digests
+    def note_and_read(path: Path, con: sqlite3.Connection) -> Contents:
+        readings.append(path)
+        return read_contents_alone(path, con)
+
+    monkeypatch.setattr(restore, "read_contents_alone", note_and_read)
+
+    assert known.files
     assert place.kept(known) == []
+    assert readings == [place.target]  # after it was restored
+
+
+def test_target_that_was_just_written_is_read_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later change could have the same time."""
+    monkeypatch.setattr(copy_contents, "is_settled", lambda _changed, _now: False)
+
+    assert place.known().files == ()
+    assert place.kept(place.known()) == []
 
 
 def test_known_contents_with_other_bytes_are_not_kept(place: Place) -> None:
@@ -70,8 +96,20 @@ def test_known_contents_with_other_bytes_are_not_kept(place: Place) -> None:
         con.execute("CREATE TABLE more(v)")
         con.execute("DROP TABLE more")
 
-    assert place.known().file_digests != known.file_digests
+    assert place.known().files != known.files
     assert place.kept(known) == []
+
+
+def test_restored_target_is_read_by_pages(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page reader needs no lock, and the restoring connection holds the exclusive one."""
+    need_page_reader(monkeypatch)
+    expected, known = read_contents(place.backup).digest, place.known()
+    use_pages_for_every_size(monkeypatch)
+    monkeypatch.delattr(contents, "digest_tables")
+
+    digest, _ = restore_in_place(place.target, place.backup, place.folder, known=known)
+
+    assert digest == expected
 
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])

@@ -26,7 +26,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
-from sqlite_consolidate.engine.sqlite.files import FileProblem
+from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, FileProblem
 from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.page_reader.availability import PURE
@@ -199,6 +199,16 @@ def test_other_process_cannot_commit_while_pages_are_read(path: Path, monkeypatc
         assert digest_tables_in_parallel(path, con, read_schema(con))["empty"].rows == 0
 
     assert tried == [path]
+
+
+@pytest.mark.parametrize(("start", "reads"), [(bytes(8), True), (JOURNAL_MAGIC, False)])
+def test_journal_without_its_magic_holds_nothing(path: Path, start: bytes, *, reads: bool) -> None:
+    """SQLite overwrites the beginning of a journal that it keeps after COMMIT."""
+    with closing(open_readonly(path)) as con:
+        schema = read_schema(con)
+        path.with_name(f"{path.name}-journal").write_bytes(start + b"former pages")
+
+        assert prove_pages(path, con, schema).has_digests is reads
 
 
 @pytest.fixture

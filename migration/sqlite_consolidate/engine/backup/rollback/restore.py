@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import make_private_folder, sync_folder
 from sqlite_consolidate.engine.backup.copies import publish_file
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.content.contents import read_contents
-from sqlite_consolidate.engine.content.worker import ReadWorker
+from sqlite_consolidate.engine.content.contents import read_contents_alone
 from sqlite_consolidate.engine.sqlite.connections import (
     leave_wal_mode,
-    limits_of,
     open_existing,
     open_new,
     open_readonly,
 )
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use
 from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal
-from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, WAL, sidecar_path
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, WAL, file_states, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.regular_files import open_regular
 
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.sidecars import FileStates
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -51,11 +50,11 @@ class DatabaseState:
 
     Attributes:
         digest: Content digest.
-        file_digests: Digests of its files, which are faster to compare. Empty if they were not computed.
+        files: What the file system reported of its files. Empty if a change could have shown nothing there.
     """
 
     digest: str
-    file_digests: tuple[str, ...] = ()
+    files: FileStates = ()
 
 
 def existing_sidecars(path: Path) -> list[Path]:
@@ -172,7 +171,7 @@ def restore_in_place(
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         source.backup(con)
-        digest = read_contents(con).digest
+        digest = read_contents_alone(database, con).digest
     sync_folder(database.parent)  # otherwise a power failure could bring the journal, and so the old contents, back
     return digest, kept
 
@@ -275,8 +274,12 @@ def translate_sqlite_errors(database: Path) -> Iterator[None]:
 
 
 def _keep_copy(con: sqlite3.Connection, database: Path, folder: Path, known: DatabaseState | None) -> str:
-    """Copy the database into the backup set, unless its contents are the known ones."""
-    if known and (_same_bytes(database, known, limits_of(con)) or read_contents(con).digest == known.digest):
+    """Copy the database into the backup set, unless its contents are the known ones.
+
+    The connection holds the exclusive lock.
+    """
+    is_unchanged = known is not None and known.files != () and known.files == file_states(database)
+    if known and (is_unchanged or read_contents_alone(database, con).digest == known.digest):
         return ""
     kept = _unused_path(folder / "databases", f"{database.stem}-before-rollback.db")
     Ledger(folder).note("keeping", file=database.name, kept=f"databases/{kept.name}")
@@ -287,18 +290,6 @@ def _keep_copy(con: sqlite3.Connection, database: Path, folder: Path, known: Dat
         copy.execute("PRAGMA journal_mode=DELETE").fetchone()
     publish_file(part, kept)
     return f"kept {database.name} as it was in {folder.name}/databases"
-
-
-def _same_bytes(database: Path, known: DatabaseState, limits: Limits) -> bool:
-    """Return whether the files of a database have the known bytes.
-
-    The caller holds the lock that keeps other processes from writing.
-    """
-    if not known.file_digests:
-        return False
-    # In another process, because closing the file would release the lock of this process.
-    with ReadWorker("bytes", database, limits=limits) as worker:
-        return tuple(worker.result()) == known.file_digests
 
 
 def _unused_path(folder: Path, name: str) -> Path:

@@ -244,7 +244,7 @@ def _without_the_run(
     if now.read_error:
         yield step_aside(target, folder)
         yield from sidecar_steps(target, folder)
-    known = None if now.changed and not now.is_empty else restore.DatabaseState(now.digest, now.file_digests)
+    known = None if now.changed and not now.is_empty else restore.DatabaseState(now.digest, now.files)
     kept = target.stat().st_size if known is None else 0
     if copy and now.read_error:
         yield from restore_steps(target, folder, copy)

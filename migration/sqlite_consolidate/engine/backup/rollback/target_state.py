@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.backup.copy_contents import are_settled
 from sqlite_consolidate.engine.backup.rollback.restore import roll_back_hot_journal
 from sqlite_consolidate.engine.backup.rollback.target_objects import object_changes, objects_of
-from sqlite_consolidate.engine.content.contents import file_digests, read_contents
+from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use, is_interrupted
+from sqlite_consolidate.engine.sqlite.sidecars import file_states
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import counted
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.sidecars import FileStates
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -32,7 +35,8 @@ class TargetState:
 
     Attributes:
         digest: Content digest, or empty if the target cannot be read.
-        file_digests: Digests of its files. Empty if the target is small, or was written while it was read.
+        files: What the file system reported of its files while they were read. Empty if the target is small, was
+            written meanwhile, or was written so shortly before that a change could have had the same time.
         committed: Whether the target has the run's row of history.
         later_run: Stamp of the last run that was committed after it, or empty.
         is_empty: Whether the target has no table.
@@ -41,7 +45,7 @@ class TargetState:
     """
 
     digest: str = ""
-    file_digests: tuple[str, ...] = ()
+    files: FileStates = ()
     committed: bool = False
     later_run: str = ""
     is_empty: bool = False
@@ -68,20 +72,17 @@ def read_target_state(
     """
     try:
         roll_back_hot_journal(target)
-        before = _bytes(target)
+        files = file_states(target) if target.stat().st_size >= PARALLEL_MIN_BYTES else ()
+        is_kept = are_settled(files)
         with open_for_inspection(target, limits) as con:
             state = _read(target, con, run, committed or {})
-        return replace(state, file_digests=before) if before and _bytes(target) == before else state
+        return replace(state, files=files) if files and is_kept and file_states(target) == files else state
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
             raise ProblemError(in_use_problem(target.name)) from error
         if is_interrupted(error):
             raise
         return TargetState(changed=(f"the file cannot be read any more ({error})",), read_error=str(error))
-
-
-def _bytes(target: Path) -> tuple[str, ...]:
-    return tuple(file_digests(target)) if target.stat().st_size >= PARALLEL_MIN_BYTES else ()
 
 
 def _read(target: Path, con: sqlite3.Connection, run: str, committed: Mapping[str, str]) -> TargetState:

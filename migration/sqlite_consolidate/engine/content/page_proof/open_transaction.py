@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.inspection import PAGES_MIN_BYTES
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_pages, reason_to_decline
 from sqlite_consolidate.engine.sqlite.connections import limits_of, pragma
-from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, WAL, sidecar_path
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def prove_transaction(
         sqlite3.Error: The database is damaged, the run is interrupted, or its deadline has passed.
     """
     pages, page_size = (int(str(pragma(con, name))) for name in ("page_count", "page_size"))
-    reason = _reason_to_decline(con, pages * page_size) or reason_to_decline(write_lock.path, suffixes=(WAL,))
+    reason = _reason_to_decline(con, pages * page_size) or reason_to_decline(write_lock.path, has_own_journal=True)
     if reason:
         return PageProof(unreadable=(reason,))
     _write_pages(write_lock.path, pages * page_size, con, schema)

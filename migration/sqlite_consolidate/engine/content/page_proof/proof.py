@@ -17,8 +17,9 @@ from sqlite_consolidate.engine.content.page_proof.description import describe_da
 from sqlite_consolidate.engine.content.worker import ReadProcess
 from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup
 from sqlite_consolidate.engine.sqlite.connections import limits_of
+from sqlite_consolidate.engine.sqlite.files import has_hot_journal
 from sqlite_consolidate.engine.sqlite.limits import reading_seconds
-from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, WAL, sidecar_path
+from sqlite_consolidate.engine.sqlite.sidecars import WAL, sidecar_path
 from sqlite_consolidate.page_reader.availability import PURE
 from sqlite_consolidate.page_reader.compilation import PROGRAM, first_line
 from sqlite_consolidate.problem import ProblemError
@@ -104,7 +105,7 @@ def prove_pages(
     Raises:
         sqlite3.Error: The run is interrupted, or its deadline has passed.
     """
-    if reason := reason_to_decline(path, program, (WAL,) if transaction_pages else CONTENT_SIDECARS):
+    if reason := reason_to_decline(path, program, has_own_journal=transaction_pages > 0):
         return PageProof(unreadable=(reason,))
     description = describe_database(con, schema, transaction_pages=transaction_pages, further=further)
     if description.unreadable:
@@ -113,13 +114,13 @@ def prove_pages(
     return read_answer(answer, description, [table.name for table in schema.movable])
 
 
-def reason_to_decline(path: Path, program: Path = PROGRAM, suffixes: Sequence[str] = CONTENT_SIDECARS) -> str:
+def reason_to_decline(path: Path, program: Path = PROGRAM, *, has_own_journal: bool = False) -> str:
     """Return why the page reader reads no page of a file, or an empty text.
 
     Args:
         path: The database file.
         program: The page reader.
-        suffixes: Sidecar files that may hold a part of the database.
+        has_own_journal: Whether a journal is that of a transaction whose changed pages are read.
     """
     if os.environ.get(PURE) == "1":
         return f"{PURE}=1"
@@ -127,8 +128,8 @@ def reason_to_decline(path: Path, program: Path = PROGRAM, suffixes: Sequence[st
         return "the page reader was not compiled"
     if current_setup() is not None:
         return "the application has its own functions and collations"
-    sidecars = [sidecar_path(path, suffix) for suffix in suffixes]
-    if any(sidecar.exists() and sidecar.stat().st_size for sidecar in sidecars):
+    wal = sidecar_path(path, WAL)
+    if (wal.exists() and wal.stat().st_size) or (not has_own_journal and has_hot_journal(path)):
         return "a -wal or -journal holds a part of the database"
     return ""
 
