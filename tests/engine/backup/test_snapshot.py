@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.backup import snapshot as snapshots
 from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import bytes_in, make_database
-from tests.support.processes import die_in_a_transaction, other_process
+from tests.support.processes import connected, die_in_a_transaction, other_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,6 +133,37 @@ def test_exclusive_lock_is_a_problem_of_the_file(live: Path, tmp_path: Path, mod
         after = bytes_in(live.parent)
 
     assert after == before
+
+
+def test_database_is_locked_while_its_file_is_copied(
+    live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may begin a transaction, and cannot commit it."""
+    make_database(live, "DELETE", *range(20))
+    before, answers, clone = live.read_bytes(), [], snapshots.clone_file
+
+    def clone_meanwhile(source: int, destination: int) -> bool:
+        with connected(live, "BEGIN", "INSERT INTO t VALUES('late')", "COMMIT") as other:
+            answers.append(other.answer)
+        return clone(source, destination)
+
+    monkeypatch.setattr(snapshots, "clone_file", clone_meanwhile)
+    snapshot(live, tmp_path / "copy.db")
+
+    assert answers == ["database is locked"]
+    assert (tmp_path / "copy.db").read_bytes() == before
+
+
+def test_database_is_copied_where_the_system_copies_no_file(
+    live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite copies the pages."""
+    make_database(live, "DELETE", *range(20))
+    monkeypatch.delattr(os, "copy_file_range")
+
+    snapshot(live, tmp_path / "copy.db")
+
+    assert rows(tmp_path / "copy.db") == list(range(20))
 
 
 def test_file_that_is_no_database_is_copied(live: Path, tmp_path: Path) -> None:

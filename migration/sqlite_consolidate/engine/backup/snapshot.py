@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.copied_files import allocated_parts
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
 from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use
 from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal, uses_wal
+from sqlite_consolidate.engine.sqlite.locks.write_lock import identity_of
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
-from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, sidecar_path
+from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, WAL, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.regular_files import open_regular
 
@@ -21,24 +26,27 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 _HEADER_BYTES = 100
+_READ_VERSION, _ROLLBACK_MODE = 19, b"\1"  # place and value in the header (https://sqlite.org/fileformat.html)
 _TRIES = 5
 _PERMIT = "Give read permission and run again."
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CHUNK = 1 << 30
+_FICLONE = 0x4004_9409  # ioctl of Linux: share the blocks of another file (linux/fs.h)
 
 
 def snapshot(live: Path, copy: Path) -> None:
     """Copy one database as a reader would see it, with the permission bits of the original.
 
     A database that no process has open is copied together with a ``-wal`` that has rows or a hot journal, because
-    SQLite would change the folder when it opens the database. A database in use is read through SQLite. That changes
-    nothing, because its sidecar files exist already. A file that is not a database, or is damaged, is copied byte by
-    byte.
+    SQLite would change the folder when it opens the database. Any other database is copied under a
+    lock of SQLite. That changes nothing, because its sidecar files exist already. A file that is not a database, or is
+    damaged, is copied byte by byte.
 
     Raises:
         ProblemError: The file cannot be read, is locked, or is written too often to copy one state.
     """
     try:
-        if _is_copied_as_files(live) or not _copy_through_sqlite(live, copy):
+        if _is_copied_as_files(live) or not _copy_locked(live, copy):
             _copy_files(live, copy)
         copy.chmod(live.stat().st_mode & 0o777 | 0o600)
     except OSError as error:
@@ -83,20 +91,20 @@ def _copy_files(live: Path, copy: Path) -> None:
     raise ProblemError(in_use_problem(live.name, text, "Rehearse when no process writes to it, or stop the process."))
 
 
-def _copy_through_sqlite(live: Path, copy: Path) -> bool:
+def _copy_locked(live: Path, copy: Path) -> bool:
     """Copy one state of a database and return True, or return False if it is damaged.
 
     The rehearsal must see the damage.
     """
-    con = open_new(copy)
     try:
-        con.execute("PRAGMA synchronous=OFF")  # no process needs the copy after a crash
-        with open_for_inspection(live) as source:
+        # Closing the file releases the lock of this process, so the file is closed last.
+        with open_regular(live) as file, open_for_inspection(live) as source:
             # Begin to read first, because Connection.backup() would wait for a lock without a time limit. This pragma
             # reads the header alone. A hostile schema may be expensive, so it is read later, with a deadline.
             source.execute("BEGIN")
             source.execute("PRAGMA schema_version").fetchone()
-            source.backup(con)
+            if not _copy_file_alone(live, file.fileno(), copy):
+                _copy_through_sqlite(source, copy)
     except sqlite3.OperationalError as error:
         if is_in_use(error):
             problem = in_use_problem(live.name)
@@ -106,9 +114,65 @@ def _copy_through_sqlite(live: Path, copy: Path) -> bool:
         raise ProblemError(problem) from error
     except sqlite3.DatabaseError:
         return False
-    finally:
-        con.close()
     return True
+
+
+def _copy_file_alone(live: Path, descriptor: int, copy: Path) -> bool:
+    """Copy the file of a database that this process reads, and return True.
+
+    The result is False if a ``-wal`` may hold a part of it, if another file has its name now, or if the system cannot
+    copy a file.
+    """
+    with_wal = os.pread(descriptor, 1, _READ_VERSION) != _ROLLBACK_MODE or sidecar_path(live, WAL).exists()
+    if with_wal or identity_of(os.fstat(descriptor)) != identity_of(live.stat()):
+        return False
+    with copy.open("wb") as destination:
+        return clone_file(descriptor, destination.fileno())
+
+
+def _copy_through_sqlite(source: sqlite3.Connection, copy: Path) -> None:
+    copy.unlink(missing_ok=True)
+    with contextlib.closing(open_new(copy)) as con:
+        con.execute("PRAGMA synchronous=OFF")  # no process needs the copy after a crash
+        source.backup(con)
+
+
+def clone_file(source: int, destination: int) -> bool:
+    """Copy an open file by sharing its blocks or inside the kernel, if possible.
+
+    Only Linux offers these calls. Otherwise the result is False.
+    """
+    if not hasattr(os, "copy_file_range"):
+        return False
+    try:
+        fcntl.ioctl(destination, _FICLONE, source)
+    except OSError:
+        pass
+    else:
+        return True
+    try:
+        _copy_allocated(source, destination)
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise
+        return False
+    return True
+
+
+def _copy_allocated(source: int, destination: int) -> None:
+    """Copy the parts of a file for which the disk has blocks, so that a sparse file stays one.
+
+    Raises:
+        OSError: The file system does not offer these calls, or the disk is full.
+    """
+    os.ftruncate(destination, os.fstat(source).st_size)
+    for start, end in allocated_parts(source):
+        done = start
+        while done < end:
+            copied = os.copy_file_range(source, destination, min(_CHUNK, end - done), done, done)
+            if not copied:  # another process has made the file shorter
+                return
+            done += copied
 
 
 def _stats(path: Path, suffixes: list[str]) -> list[tuple[int, int, int] | None]:

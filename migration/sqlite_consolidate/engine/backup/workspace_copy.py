@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import shutil
 from contextlib import suppress
@@ -18,12 +16,11 @@ from sqlite_consolidate.engine.backup.copied_files import (
     Kind,
     Omissions,
     Reason,
-    allocated_parts,
     is_database,
     is_environment,
     list_copied_files,
 )
-from sqlite_consolidate.engine.backup.snapshot import not_copied, snapshot
+from sqlite_consolidate.engine.backup.snapshot import clone_file, not_copied, snapshot
 from sqlite_consolidate.engine.sqlite.files import FileProblem, file_status
 from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, SIDECARS
 from sqlite_consolidate.findings import Finding
@@ -39,8 +36,6 @@ Identity = tuple[int, int]
 
 _CRITERIA = {"in-use": "no-other-process", "no-space": "space"}
 _OWN = frozenset({Reason.BACKUPS, Reason.REPORTS, Reason.TEMPORARY})  # of this tool, so that no application needs them
-_CHUNK = 1 << 30
-_FICLONE = 0x4004_9409  # ioctl of Linux: share the blocks of another file (linux/fs.h)
 
 
 @dataclass(frozen=True)
@@ -302,42 +297,8 @@ class _Copier:
 
 
 def _clone(original: Path, copy: Path) -> bool:
-    """Copy a file by sharing its blocks or inside the kernel, if possible.
-
-    Only Linux offers these calls. Otherwise the result is False.
-    """
-    if not hasattr(os, "copy_file_range"):
-        return False
     with original.open("rb") as source, copy.open("wb") as destination:
-        try:
-            fcntl.ioctl(destination, _FICLONE, source.fileno())
-        except OSError:
-            pass
-        else:
-            return True
-        try:
-            _copy_allocated(source.fileno(), destination.fileno())
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            return False
-    return True
-
-
-def _copy_allocated(source: int, destination: int) -> None:
-    """Copy the parts of a file for which the disk has blocks, so that a sparse file stays one.
-
-    Raises:
-        OSError: The file system does not offer these calls, or the disk is full.
-    """
-    os.ftruncate(destination, os.fstat(source).st_size)
-    for start, end in allocated_parts(source):
-        done = start
-        while done < end:
-            copied = os.copy_file_range(source, destination, min(_CHUNK, end - done), done, done)
-            if not copied:  # another process has made the file shorter
-                return
-            done += copied
+        return clone_file(source.fileno(), destination.fileno())
 
 
 def _snapshot_or_nothing(live: Path, copy: Path) -> None:
