@@ -23,6 +23,7 @@ from sqlite_consolidate.engine.backup.copy_contents import (
 )
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.contents import digest_or_reason, load_contents, read_contents
+from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits
 from tests.support.workspaces.two_sources import build_two_sources, execute, plan_of
 
@@ -307,6 +308,15 @@ def test_file_is_read_again_after_a_new_change(large: Path, monkeypatch: pytest.
     monkeypatch.setattr(copy_contents, "is_settled", lambda _changed, _now: False)
 
     assert read_twice(large) == [large, large]
+
+
+def test_very_large_file_is_read_once_when_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read it again would take longer than to wait for the next tick of the clock."""
+    monkeypatch.setattr(copy_contents, "_LONGEST_COARSE_TICK_NS", 20_000_000)
+    path = tmp_path / "very large"
+    path.write_bytes(bytes(PARALLEL_MIN_BYTES))
+
+    assert read_twice(path) == [path]
 
 
 def test_changed_file_is_read_again_despite_its_times(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:

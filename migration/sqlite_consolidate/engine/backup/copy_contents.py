@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.content.contents import (
 from sqlite_consolidate.engine.content.digest import digest_database, digest_file
 from sqlite_consolidate.engine.content.dump import load_dump
 from sqlite_consolidate.engine.content.table_differences import compare_databases_or_raise, differences_or_note
+from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
@@ -53,6 +54,8 @@ class KeptReadings(Generic[_T]):
     set. The kernel counts that time in ticks. So a reading is kept only if it has begun ticks after the last change.
     Each later change then has another time. A process that has mapped a page of the file can change it once more
     without that, until the kernel writes the page out. SQLite does not write databases through a map.
+
+    To wait for those ticks takes less time than to read a database of some megabytes again.
     """
 
     def __init__(self) -> None:
@@ -68,9 +71,12 @@ class KeptReadings(Generic[_T]):
         states = file_states(path)
         if path in self._kept and self._kept[path][0] == states:
             return self._kept[path][1]
+        size = sum(each for _, _, each, _, _ in states)
+        if size >= PARALLEL_MIN_BYTES:
+            _wait_for_tick(states)
         is_kept = are_settled(states)
         value = reader(path)
-        if is_kept and sum(size for _, _, size, _, _ in states) > _SMALL:
+        if is_kept and size > _SMALL:
             self._kept[path] = states, value
         return value
 
@@ -90,6 +96,16 @@ def is_settled(changed: int, now: int) -> bool:
     """
     is_coarse = changed % 1_000_000 == 0
     return now - changed > (_LONGEST_COARSE_TICK_NS if is_coarse else _LONGEST_TICK_NS)
+
+
+def _wait_for_tick(states: FileStates) -> None:
+    """Wait until the longest tick has passed since the last change of some files.
+
+    A tick of whole seconds is too long to wait for.
+    """
+    elapsed = time.time_ns() - max(changed for *_, changed in states)
+    if 0 <= elapsed <= _LONGEST_TICK_NS:
+        time.sleep((_LONGEST_TICK_NS - elapsed + 1_000) / 1e9)
 
 
 def contents_of_copy(
