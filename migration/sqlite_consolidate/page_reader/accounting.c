@@ -129,7 +129,7 @@ static bool prove_known_pages(Reader *reader) {
     if (!prove_both(add_unused_pages, &first, &second)) {
         return false;
     }
-    add_page_sum(&reader->pages, &reader->second->pages);
+    move_sum(&reader->pages.sum, &reader->second->pages.sum);
     return has_same_pages(reader) || add_reason(&reader->verdict.errors, "the pages are others than those that were proved");
 }
 

@@ -40,6 +40,11 @@ static inline void store_little_u32(uint8_t *at, uint32_t number) {
     at[3] = (uint8_t)(number >> 24);
 }
 
+static inline void store_little_u64(uint8_t *at, uint64_t number) {
+    store_little_u32(at, (uint32_t)number);
+    store_little_u32(at + 4, (uint32_t)(number >> 32));
+}
+
 /* Read a variable-length integer (section 1.6). Returns its number of bytes, 0 if it goes beyond the end. */
 static inline unsigned read_varint(const uint8_t *at, const uint8_t *end, uint64_t *number) {
     uint64_t value = 0;

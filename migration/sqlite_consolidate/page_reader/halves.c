@@ -19,7 +19,7 @@ void start_second(Reader *reader) {
     second->file = reader->file;
     second->request = *request;
     second->key = reader->key;
-    second->pages.key = reader->pages.key;
+    second->pages = (PageSum){.key = reader->pages.key, .words = reader->pages.words};
     second->request.tables = allocate((size_t)request->table_count, sizeof(Table));
     for (int i = 0; i < request->table_count; i++) {
         Table *table = &second->request.tables[i];
@@ -60,13 +60,6 @@ bool prove_both(Prove *prove, void *first, void *second) {
     return is_proved && half.is_proved;
 }
 
-static void move_sum(Sum *to, Sum *from) {
-    to->count += from->count;
-    to->part[0] += from->part[0];
-    to->part[1] += from->part[1];
-    *from = (Sum){0};
-}
-
 /* Add the rows that the second reader has counted, and the entries that they must have. */
 void add_rows_of_second(Reader *reader, int number) {
     if (reader->second == NULL) {
@@ -93,7 +86,7 @@ bool add_pages_of_second(Reader *reader) {
     if (reader->second == NULL) {
         return true;
     }
-    add_page_sum(&reader->pages, &reader->second->pages);
+    move_sum(&reader->pages.sum, &reader->second->pages.sum);
     const uint8_t *other = reader->second->accounting.used;
     uint8_t *used = reader->accounting.used;
     for (uint32_t page = reader->request.page_count > 0 ? 2 : 1; page <= reader->file.page_count; page++) {

@@ -131,7 +131,7 @@ void print_answer(Reader *reader) {
         }
     }
     if (reader->request.page_count > 0) {
-        print_page_sum(reader);
+        print_page_sum(&reader->pages);
     }
     print_reasons("error", &verdict->errors);
     print_reasons("declined", &verdict->declined);
@@ -141,7 +141,7 @@ void print_answer(Reader *reader) {
 }
 
 void free_buffers(Reader *reader) {
-    Bytes *buffers[] = {&reader->record, &reader->first, &reader->previous, &reader->text, &reader->hashed, &reader->pages.messages[0], &reader->pages.messages[1]};
+    Bytes *buffers[] = {&reader->record, &reader->first, &reader->previous, &reader->text, &reader->hashed};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
         free(buffers[i]->at);
     }
@@ -160,4 +160,5 @@ void free_reader(Reader *reader) {
     close_file(&reader->file);
     free_request(&reader->request);
     free_buffers(reader);
+    free(reader->pages.words);
 }

@@ -47,6 +47,23 @@ typedef struct Verdict {
 
 bool add_reason(Reasons *reasons, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* ---- keyed_sums.c: sums of keyed hashes ---- */
+
+typedef struct Sum {
+    uint64_t count, part[2];
+} Sum;
+
+typedef struct SumKey {
+    uint64_t half[2];
+} SumKey;
+
+bool draw_key(SumKey *key);
+void add_hash(Sum *sum, const SumKey *key, const uint8_t *message, size_t length);
+void expand_key(const SumKey *key, uint64_t *words, size_t count);
+void add_page_hash(Sum *sum, const SumKey *key, const uint64_t *words, uint32_t number, const uint8_t *bytes, uint32_t length);
+bool same_sum(const Sum *left, const Sum *right);
+void move_sum(Sum *to, Sum *from);
+
 /* ---- request.c: what SQLite says about the schema ---- */
 
 typedef enum Collation { BINARY, NOCASE, RTRIM } Collation;
@@ -64,10 +81,6 @@ typedef struct Term {
     bool descending, is_real; /* is_real: SQLite reads an integer of the column as a real */
     Collation collation;
 } Term;
-
-typedef struct Sum {
-    uint64_t count, part[2];
-} Sum;
 
 typedef struct Index {
     uint32_t root;
@@ -112,23 +125,17 @@ typedef struct Table {
 
 /* ---- page_sum.c: the pages that were proved inside a transaction ---- */
 
-typedef struct SumKey {
-    uint64_t half[2];
-} SumKey;
-
 typedef struct PageSum {
     SumKey key;
-    uint64_t count, sum[4];
-    Bytes messages[MOST_MESSAGES]; /* pages that are not hashed yet */
-    int waiting;
+    uint64_t *words; /* of the expanded key, as many as a page has */
+    Sum sum;
 } PageSum;
 
 bool start_pages(Reader *reader);
 void add_page(Reader *reader, uint32_t number, const uint8_t *bytes);
-void add_page_sum(PageSum *pages, PageSum *other);
 bool has_same_pages(Reader *reader);
 bool read_page_sum(const char *line, PageSum *pages);
-void print_page_sum(Reader *reader);
+void print_page_sum(const PageSum *pages);
 
 typedef struct Request {
     uint64_t device, inode;
@@ -193,10 +200,8 @@ bool has_null_in_key(const Index *index, const Value *values);
 
 /* ---- index_sums.c: each index against its rows ---- */
 
-bool draw_key(SumKey *key);
 void add_row_to_indexes(Reader *reader, Table *table, const Value *values, int64_t rowid);
 void add_entry(Reader *reader, Index *index, const Value *values);
-bool same_sum(const Sum *left, const Sum *right);
 
 /* ---- constraints.c: NOT NULL, STRICT and affinity ---- */
 

@@ -2,7 +2,7 @@
 
     file DEVICE INODE
     transaction PAGES
-    pages KEY KEY COUNT SUM SUM SUM SUM
+    pages KEY KEY COUNT SUM SUM
     table ROOT WITHOUT_ROWID COLUMNS ALIAS
     column AFFINITY STRICT NOT_NULL DEFAULT_IS_NULL
     digest

@@ -104,6 +104,34 @@ def test_damage_after_commit_is_another_file(tmp_path: Path) -> None:
     assert len(proof_after(path, before).errors) == 1
 
 
+@pytest.mark.parametrize("at", [512, 505, 262, 9, 1], ids=lambda at: f"{at} from the end")
+def test_each_byte_of_a_page_counts_after_commit(tmp_path: Path, at: int) -> None:
+    """The words of a page are hashed in pairs."""
+    path = build(tmp_path / "a.db", page_size=512)
+    before = committed(path)
+
+    data = bytearray(path.read_bytes())
+    data[-at] ^= 128
+    path.write_bytes(data)
+
+    assert len(proof_after(path, before).errors) == 1
+
+
+@pytest.mark.parametrize("size", [8, 16, 32, 512])
+def test_exchanged_bytes_are_another_file(tmp_path: Path, size: int) -> None:
+    """They have other bytes beside them, or are another page."""
+    path = build(tmp_path / "a.db", page_size=512)
+    before = committed(path)
+
+    data = path.read_bytes()
+    ends = range(len(data), len(data) - 512, -size)
+    end = next(at for at in ends if data[at - 2 * size : at - size] != data[at - size : at])
+    first, second = data[end - 2 * size : end - size], data[end - size : end]
+    path.write_bytes(data[: end - 2 * size] + second + first + data[end:])
+
+    assert len(proof_after(path, before).errors) == 1
+
+
 def test_damaged_free_list_is_refused_after_commit(tmp_path: Path) -> None:
     """It was not in the file before COMMIT."""
     path = build(tmp_path / "a.db", page_size=512)
