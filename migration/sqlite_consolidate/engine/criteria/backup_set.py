@@ -6,12 +6,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.copy_contents import contents_of_copy, contents_of_dump, dump_differences
+from sqlite_consolidate.engine.backup.page_copies import has_pages_of, is_copied_by_pages
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlite_consolidate.engine.run.results import RunResults
+    from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
 
 
 def backup_complete(run: RunResults) -> list[Observation]:
@@ -20,6 +24,7 @@ def backup_complete(run: RunResults) -> list[Observation]:
     No other user may read the backup set.
     """
     sealed, folder = run.sealed, run.folder
+    locks = {facts.file: facts.write_lock for facts in run.inspected.databases}
     files = {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.databases}
     files |= {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.code}
     observations = []
@@ -32,11 +37,22 @@ def backup_complete(run: RunResults) -> list[Observation]:
         exists = bool(name) and path.is_file()
         observed = "not in the set"
         if exists:
-            observed = f"{path.stat().st_size} bytes, {run.backup_digests.read(path, digest_file)}"
+            reader = partial(_digest_of_copy, write_lock=locks.get(file), sha256=sha256)
+            observed = f"{path.stat().st_size} bytes, {run.backup_digests.read(path, reader)}"
         observations.append(equal(file, f"{size} bytes, {sha256}" if exists else "in the set", observed))
     private = "readable by the operator alone"
     others = [path.name for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
     return [*observations, equal("permissions of the backup set", private, ", ".join(others) or private)]
+
+
+def _digest_of_copy(path: Path, write_lock: DatabaseLock | None, sha256: str) -> str:
+    """Return the digest of a copy.
+
+    It is the one with which the pages of a database were copied, if copy and database have the same pages.
+    """
+    if write_lock and is_copied_by_pages(write_lock) and has_pages_of(write_lock, path):
+        return sha256
+    return digest_file(path)
 
 
 def backup_digest(run: RunResults) -> list[Observation]:
