@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import write_new
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.run.results import RunResults
 
-_MOST_LOADING = 1
-"""Dumps that may be loaded while a further one is written. Each process that loads needs memory."""
+_MOST_LOADING = 2
+"""Dumps that may be loaded at once. Each process that loads needs memory."""
 
 
 def write_backup_set(run: RunResults) -> manifest.Manifest:
@@ -66,21 +65,27 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
 def _copy_databases(run: RunResults) -> tuple[DatabaseCopy, ...]:
     """Copy the databases, and dump them if the plan says so.
 
-    While a dump is loaded, the next database is copied and dumped.
+    The largest database comes first, because the load of its dump takes longest. Meanwhile the others are copied,
+    dumped and loaded. The load that began last is that of the smallest one, so the run waits for it first.
     """
-    copies: list[DatabaseCopy] = []
-    pending: deque[Callable[[], DatabaseCopy]] = deque()
+    copies: dict[str, DatabaseCopy] = {}
+    pending: list[Callable[[], DatabaseCopy]] = []
     names = backup_names(facts.name for facts in run.inspected.databases)
+
+    def finish() -> None:
+        copy = pending.pop()()
+        copies[copy.name] = copy
+
     with contextlib.ExitStack() as loadings:
-        for facts in run.inspected.databases:
+        for facts in sorted(run.inspected.databases, key=lambda facts: facts.size, reverse=True):
             run.on_progress(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
-            copy = copy_database(facts, run.folder, names[facts.name])
+            copy = copies[facts.name] = copy_database(facts, run.folder, names[facts.name])
             if not run.plan.dump:
-                copies.append(copy)
                 continue
             while len(pending) >= _MOST_LOADING:
-                copies.append(pending.popleft()())
+                finish()
             run.on_progress(f"dumping {facts.file} and loading the dump again")
             pending.append(begin_dump(copy, run.folder, run.limits, loadings))
-        copies += [finish() for finish in pending]
-    return tuple(copies)
+        while pending:
+            finish()
+    return tuple(copies[facts.name] for facts in run.inspected.databases)
