@@ -53,7 +53,7 @@ class Loads:
 
 @pytest.fixture(scope="module")
 def backed_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[Loads, Manifest]:
-    """Write the backup set of a workspace whose last source is the largest database, and its target the next."""
+    """Write the backup set of a workspace whose last source is the largest database."""
     root = build_two_sources(tmp_path_factory.mktemp("backed_up") / "workspace")
     execute(root / "logs/notes.db", "INSERT INTO notes VALUES ('large', zeroblob(300000))")
     execute(root / "workspace.db", "CREATE TABLE spare AS SELECT zeroblob(100000) AS data")
