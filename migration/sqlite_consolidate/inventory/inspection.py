@@ -25,7 +25,7 @@ from sqlite_consolidate.engine.sqlite.sidecars import SHM, WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.migration_stamps import read_stamp
 from sqlite_consolidate.inventory.references.column_statistics import count_values
-from sqlite_consolidate.inventory.references.unstated_references import find_unstated_references
+from sqlite_consolidate.inventory.references.written_keys import find_all_references
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.sqlite_library import with_sqlite_utils
 
@@ -194,7 +194,7 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
             names = {table.name for table in (*schema.movable, *schema.lacking)}
             tables = tuple(_table(con, schema, table) for name, table in schema.tables.items() if name in names)
             joined = tuple(_joined(con, schema, view.name) for view in schema.views)
-            unstated = find_unstated_references(con, [table.table for table in tables])
+            unstated = find_all_references(con, schema, [table.table for table in tables])
             counts = [(table.table, table.rows or 0) for table in tables if not table.has_more]
             statistics = count_values(with_sqlite_utils(con), counts, unstated)
     except ProblemError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import join_first_names
@@ -19,6 +19,21 @@ _DIFFERENT = (
     "have these keys, or add a column that names the file to the keys (`constants`). If they are the same rows,"
 )
 _LEAVE_COPY = " To leave the copy where it is, remove this [[source]]."
+
+
+class ProposedRefers(NamedTuple):
+    """Hold one ``[[source.table.refers]]``.
+
+    Attributes:
+        to: The key that its column refers to, as ``table.key``.
+        when: SQL condition on the rows that refer to it. Empty for all rows.
+        by: Triggers that write the key into the column, as text. Empty where each value is a key.
+    """
+
+    column: str
+    to: str
+    when: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +59,7 @@ class ProposedMap:
         unique: Columns of a unique key beside the primary key, or none.
         parents: Tables of the same source, folded, to whose keys its columns refer.
         values: Columns that can match rows or look like references, each with the numbers of its values.
-        refers: Columns that refer to a key without a FOREIGN KEY, each with ``table.key``.
+        refers: References that no FOREIGN KEY declares.
         rowid_of: ``table.key`` whose values a trigger gives to its rowids; else empty.
         keys: ``keep`` where it keeps its keys in a source with new ones; else empty.
         rowids: ``renumber`` where its rows have no key but their rowids, which others have as well; else empty.
@@ -73,7 +88,7 @@ class ProposedMap:
     unique: tuple[str, ...] = ()
     parents: frozenset[str] = frozenset()
     values: tuple[tuple[str, str], ...] = ()
-    refers: tuple[tuple[str, str], ...] = ()
+    refers: tuple[ProposedRefers, ...] = ()
     rowid_of: str = ""
     keys: str = ""
     rowids: str = ""
@@ -89,7 +104,7 @@ class ProposedMap:
     @property
     def following_rowids(self) -> ProposedMap:
         """Return the mapping of a search index whose rowids follow the keys that they are."""
-        return replace(self, refers=(("rowid", self.rowid_of),))
+        return replace(self, refers=(ProposedRefers("rowid", self.rowid_of),))
 
     def new_keys(self, keys: str) -> bool:
         """Return whether its rows get new keys, if the source states ``keys``."""
@@ -282,8 +297,8 @@ def _ask_about_loose(columns: tuple[str, ...]) -> tuple[str, ...]:
     names = join_first_names(columns)
     return (
         (
-            f"{names} {'is' if len(columns) == 1 else 'are'} named like a reference, and nothing states to "
-            "which table. If the numbers mean rows of this file, add a [[source.table.refers]]. Otherwise they stay."
+            f"{names} {'looks' if len(columns) == 1 else 'look'} like a reference, and nothing states to which "
+            "table. If the numbers mean rows of this file, add a [[source.table.refers]]. Otherwise they stay."
         ),
     )
 

@@ -81,7 +81,8 @@ def test_key_of_the_same_file_follows_its_new_key(tmp_path: Path) -> None:
     refined = proposal_of(tmp_path, a=SENSORS.format("x") + readings(1), b=SENSORS.format("y") + readings(2))
 
     [source] = refined.proposal.sources
-    assert (source.keys, by_name(source.maps)["calibration"].refers) == ("renumber", (("sensor_id", "sensor.id"),))
+    [reference] = by_name(source.maps)["calibration"].refers
+    assert (source.keys, reference.column, reference.to) == ("renumber", "sensor_id", "sensor.id")
     assert (refined.objections, refined.proposal.decisions) == ((), 0)
 
 

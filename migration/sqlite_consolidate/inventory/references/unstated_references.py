@@ -33,12 +33,16 @@ class UnstatedReference:
     Attributes:
         to: Table and key that it refers to. Empty where no key has its values.
         is_empty: True if the column has no number above 0, which tells nothing.
+        when: SQL condition on the rows that refer to it. Empty for all rows.
+        by: Triggers that write the key into the column, as text. Empty where each value is a key.
     """
 
     table: str
     column: str
     to: tuple[str, str] | None = None
     is_empty: bool = False
+    when: str = ""
+    by: str = ""
 
 
 def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -> tuple[UnstatedReference, ...]:
@@ -84,7 +88,7 @@ def _shared_keys(
             parents = [(other.name, other.primary_key[0]) for other in starts if other]
             parents = [parent for parent in parents if (table.name, folded(parent[0])) not in known][:1]
             for parent, key in (*parents, *_parents_of_key(table, column, named)):
-                if _fits(con, table, column, parent, key):
+                if fits(con, table, column, parent, key):
                     yield UnstatedReference(table.name, column, (parent, key))
                     break
 
@@ -115,24 +119,33 @@ def _reference(con: sqlite3.Connection, table: Table, column: Column, named: Nam
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
     if not parents and not is_id:
         return None
-    if not _has_rows(con, table, _NUMBERS.format(quoted(column.name))):
+    if not has_rows(con, table, _NUMBERS.format(quoted(column.name))):
         return UnstatedReference(table.name, column.name, is_empty=True) if is_id or parents else None
     for parent, key in parents:
-        if _fits(con, table, column.name, parent, key):
+        if fits(con, table, column.name, parent, key):
             return UnstatedReference(table.name, column.name, (parent, key))
     return UnstatedReference(table.name, column.name) if is_id else None
 
 
-def _fits(con: sqlite3.Connection, table: Table, column: str, parent: str, key: str) -> bool:
-    """Return whether each number above 0 of a column is a key, and it has no other values."""
+def fits(con: sqlite3.Connection, table: Table, column: str, parent: str, key: str, when: str = "1") -> bool:
+    """Return whether each number above 0 of a column is a key, and it has no other values.
+
+    Args:
+        con: Reads the database.
+        table: The table of the column.
+        column: The column.
+        parent: The table of the key.
+        key: The key.
+        when: SQL condition on the rows that are read.
+    """
     numbers, name = _NUMBERS.format(quoted(column)), quoted(column)
     unknown = f"{numbers} AND {name} NOT IN (SELECT {quoted(key)} FROM main.{quoted(parent)})"
-    return not _has_rows(con, table, f"({unknown}) OR typeof({name}) NOT IN ('integer', 'null')") and _has_rows(
-        con, table, numbers
-    )
+    others = f"({unknown}) OR typeof({name}) NOT IN ('integer', 'null')"
+    return not has_rows(con, table, f"({when}) AND ({others})") and has_rows(con, table, f"({when}) AND {numbers}")
 
 
-def _has_rows(con: sqlite3.Connection, table: Table, condition: str) -> bool:
+def has_rows(con: sqlite3.Connection, table: Table, condition: str) -> bool:
+    """Return whether a condition holds for a row of a table."""
     query = f"SELECT 1 FROM main.{quoted(table.name)} WHERE {condition} LIMIT 1"
     return con.execute(query).fetchone() is not None
 

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, unquoted
 from sqlite_consolidate.engine.sqlite.schema.index_queries import key_of_index
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.inventory.proposal import ProposedRefers
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
     key = table.primary_key
     primary = set(map(folded, key))
     keys = [tuple(column for column, _ in terms) for terms in keys_of(table)]
-    stated = [(each.column, each.to) for each in database.unstated_of(table.name) if each.to]
-    parents = {folded(parent) for parent, _ in (to for _, to in stated)}
+    stated = [(each, each.to) for each in database.unstated_of(table.name) if each.to]
+    parents = {folded(parent) for _, (parent, _) in stated}
     indexed = key_of_index(database.schema, table)
     return replace(
         table_map,
@@ -66,7 +67,7 @@ def with_keys(table_map: ProposedMap, table: Table, database: Database, key_of: 
         unique=next((columns for columns in keys if set(map(folded, columns)) != primary), ()),
         parents=frozenset(parents | {folded(each.parent) for each in table.foreign_keys}),
         values=tuple((each.column, each.text) for each in database.statistics_of(table.name)),
-        refers=tuple((column, ".".join(to)) for column, to in stated),
+        refers=tuple(ProposedRefers(each.column, ".".join(to), each.when, each.by) for each, to in stated),
         rowid_of=".".join(indexed) if indexed else "",
     )
 

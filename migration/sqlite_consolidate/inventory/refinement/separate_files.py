@@ -45,9 +45,9 @@ def _source_of(source: ProposedSource, file: str, name: str) -> ProposedSource:
 def _map_of(table_map: ProposedMap, source: ProposedSource, file: str, name: str) -> ProposedMap:
     """Return the mapping of one file of a pattern, without policies and new keys."""
     refers = tuple(
-        (column, to)
-        for column, to in table_map.refers
-        if _has(source, file, f"{table_map.name}.{column}") and _has(source, file, to)
+        each
+        for each in table_map.refers
+        if _has(source, file, f"{table_map.name}.{each.column}") and _has(source, file, each.to)
     )
     fresh = replace(
         table_map, rows="?", on_conflict="", collision="", keys="", rowids="", match=(), refers=refers, shared=()

@@ -257,14 +257,19 @@ def _united(tables: Sequence[CountedTable]) -> CountedTable:
 
 
 def _united_references(files: Sequence[Sequence[UnstatedReference]]) -> tuple[UnstatedReference, ...]:
-    """Return each column with what its values say in all files together."""
+    """Return each column with what its values say in all files together.
+
+    A column that refers to several tables does so under the same conditions in all files.
+    """
     by_column: dict[tuple[str, str], list[UnstatedReference]] = defaultdict(list)
     for references in files:
         for reference in references:
             by_column[reference.table, reference.column].append(reference)
-    united = []
+    united: list[UnstatedReference] = []
     for known in by_column.values():
         filled = [reference for reference in known if not reference.is_empty] or known
-        keys = {reference.to for reference in filled}
-        united.append(replace(filled[0], to=keys.pop() if len(keys) == 1 else None))
+        cases = {(reference.when, reference.to): reference for reference in filled}
+        conditions = {when for when, _ in cases}
+        is_known = len(conditions) == len(cases) and ("" not in conditions or len(cases) == 1)
+        united += cases.values() if is_known else [replace(filled[0], to=None, when="", by="")]
     return tuple(united)

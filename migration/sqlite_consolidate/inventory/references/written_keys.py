@@ -1,0 +1,191 @@
+"""Find the columns into which triggers write the key of the row that fires them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
+from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_statements
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.inventory.references.typed_references import find_typed_references, names_table, sql_name
+from sqlite_consolidate.inventory.references.unstated_references import (
+    UnstatedReference,
+    find_unstated_references,
+    fits,
+    has_rows,
+)
+from sqlite_consolidate.text import join_names
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlite_consolidate.engine.sqlite.schema.index_queries import Token
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+
+
+class _Write(NamedTuple):
+    """Hold one row that a trigger inserts with the key of the row that fires it.
+
+    Attributes:
+        trigger: Name of the trigger.
+        parent: The table of the trigger.
+        key: Its key.
+        texts: Each column that gets a text, to this text as SQL.
+    """
+
+    trigger: str
+    parent: str
+    key: str
+    texts: Mapping[str, str]
+
+
+def find_all_references(
+    con: sqlite3.Connection, schema: Schema, tables: Sequence[Table]
+) -> tuple[UnstatedReference, ...]:
+    """Return each column that looks like a reference and is no declared one.
+
+    Its name, a column beside it that names tables, or a trigger says to what it refers.
+
+    Args:
+        con: Reads the database.
+        schema: Its schema.
+        tables: The tables that can be moved.
+    """
+    columns = _by_column(find_unstated_references(con, tables))
+    for column, written in _by_column(find_written_keys(con, schema, tables)).items():
+        if column not in columns or not columns[column][0].to:
+            columns[column] = written
+    open_columns = [each for each, *_ in columns.values() if not each.is_empty and (each.when or not each.to)]
+    columns |= _by_column(find_typed_references(con, tables, open_columns))
+    return tuple(each for references in columns.values() for each in references)
+
+
+def _by_column(references: Iterable[UnstatedReference]) -> dict[tuple[str, str], list[UnstatedReference]]:
+    by_column: dict[tuple[str, str], list[UnstatedReference]] = {}
+    for each in references:
+        by_column.setdefault((each.table, each.column), []).append(each)
+    return by_column
+
+
+def find_written_keys(con: sqlite3.Connection, schema: Schema, tables: Sequence[Table]) -> list[UnstatedReference]:
+    """Return the columns without FOREIGN KEY into which triggers write keys.
+
+    A column that gets the keys of several tables refers to one of them by a text that the trigger writes beside it. If
+    no text tells the tables apart, it is not known to which it refers.
+
+    Args:
+        con: Reads the database.
+        schema: Its schema.
+        tables: The tables that can be moved.
+    """
+    moved = {folded(table.name): table for table in tables if table.kind == "table" and table.is_readable}
+    writes: dict[tuple[str, str], list[_Write]] = defaultdict(list)
+    for trigger in schema.triggers:
+        parent = moved.get(folded(trigger.table))
+        if parent and parent.alias:
+            for statement in trigger_statements(trigger.sql):
+                for name, column, texts in _keys_of_insert(trigger.sql, statement, parent, moved):
+                    writes[name, column].append(_Write(trigger.name, parent.name, parent.alias, texts))
+    return [each for (name, column), known in writes.items() for each in _references(con, moved, name, column, known)]
+
+
+def _keys_of_insert(
+    sql: str, statement: Sequence[Token], parent: Table, moved: Mapping[str, Table]
+) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Yield the table and the column of each key that an INSERT writes.
+
+    The texts that it writes beside the key follow.
+    """
+    names = [token.name for token in statement]
+    if "into" not in names[:4] or "values" not in names:
+        return
+    start, end = names.index("into") + 2, names.index("values")
+    table = moved.get(names[start - 1])
+    if table is None or table is parent:
+        return
+    listed = [name for name in names[start:end] if name not in "(,)"] or [column.name for column in table.stored]
+    columns = [column.name for name in listed if (column := table.column(name))]
+    declared = {folded(name) for key in table.foreign_keys for name in (*key.columns, *table.primary_key)}
+    for row in _rows(statement[end + 1 :]):
+        if len(columns) == len(listed) == len(row):
+            values = list(zip(columns, row, strict=True))
+            texts = {name: sql[value[0].start : value[0].end] for name, value in values if _is_text(value)}
+            for name, value in values:
+                if folded(name) not in declared and _is_key(value, parent):
+                    yield folded(table.name), name, texts
+
+
+def _rows(tokens: Iterable[Token]) -> Iterator[list[list[Token]]]:
+    """Yield the terms of each row after VALUES."""
+    depth = 0
+    row: list[list[Token]] = []
+    for token in tokens:
+        depth += (token.text == "(") - (token.text == ")")
+        if depth == 0 and token.text == ")":
+            yield row
+        elif depth == 1 and token.text == "(":
+            row = [[]]
+        elif depth == 1 and token.text == ",":
+            row.append([])
+        elif depth:
+            row[-1].append(token)
+        elif token.text != ",":
+            return
+
+
+def _is_text(value: Sequence[Token]) -> bool:
+    return len(value) == 1 and value[0].text[:1] == "'"
+
+
+def _is_key(value: Sequence[Token], parent: Table) -> bool:
+    """Return whether a term is the key of the row that fires the trigger."""
+    *row, name = [token.name for token in value] or [""]
+    return row in (["new", "."], ["old", "."]) and name in {folded(parent.alias), *ROWIDS}
+
+
+def _references(
+    con: sqlite3.Connection, moved: Mapping[str, Table], name: str, column: str, known: Sequence[_Write]
+) -> Iterator[UnstatedReference]:
+    """Yield what a column refers to.
+
+    Without a text that tells it, each number has to be a key of the only table.
+    """
+    table, parents = moved[name], {write.parent: write.key for write in known}
+    if not has_rows(con, table, f"{quoted(column)} > 0"):
+        return
+    place = _telling_column(known)
+    conditions = {}
+    for parent in parents if place else ():
+        texts = sorted({write.texts[place] for write in known if write.parent == parent})
+        are = f"= {texts[0]}" if len(texts) == 1 else f"IN ({', '.join(texts)})"
+        conditions[parent] = f"{sql_name(con, table, place)} {are}"
+    if conditions:
+        is_right = not has_rows(con, table, f"typeof({quoted(column)}) NOT IN ('integer', 'null')")
+    else:
+        [(parent, key), *others] = parents.items()
+        conditions, is_right = {parent: ""}, not others and fits(con, table, column, parent, key)
+    if is_right and all(has_rows(con, moved[folded(parent)], "1") for parent in parents):
+        for parent, when in conditions.items():
+            triggers = dict.fromkeys(write.trigger for write in known if write.parent == parent)
+            by = join_names([*triggers])
+            yield UnstatedReference(table.name, column, (parent, parents[parent]), when=when, by=by)
+    else:
+        yield UnstatedReference(table.name, column)
+
+
+def _telling_column(known: Sequence[_Write]) -> str:
+    """Return the column whose texts tell the tables apart.
+
+    If there is one table, they name it. It is an empty text if no column does that.
+    """
+    for place in known[0].texts:
+        texts: dict[str, set[str]] = defaultdict(set)
+        for write in known:
+            texts[write.parent].add(write.texts.get(place, ""))
+        values = [text for each in texts.values() for text in each]
+        is_apart = len(set(values)) == len(values) and "" not in values
+        if is_apart and (len(texts) > 1 or all(names_table(text, known[0].parent) for text in values)):
+            return place
+    return ""

@@ -1,0 +1,131 @@
+"""Specify to what a column refers that a trigger fills, or that has ids of several tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.inventory.discovery import discover
+from sqlite_consolidate.inventory.inspection import inspect_file
+from sqlite_consolidate.inventory.plan_writer import render_plan
+from sqlite_consolidate.plan.loader import load
+from tests.support.workspaces.inventory_folder import proposal_of
+from tests.support.workspaces.whole_run import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
+
+TABLES = (
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, name); INSERT INTO users VALUES (1, 'u'), (2, 'v');"
+    "CREATE TABLE blog_posts(nr INTEGER PRIMARY KEY, title); INSERT INTO blog_posts VALUES (1, 'p'), (7, 'q');"
+)
+NOTES = "CREATE TABLE note(id INTEGER PRIMARY KEY, kind, object_id INTEGER, at TEXT DEFAULT 'x');"
+LOG = "CREATE TABLE log(id INTEGER PRIMARY KEY, kind TEXT, ref INTEGER, what TEXT);"
+
+
+def references(root: Path, sql: str) -> list[UnstatedReference]:
+    """Return the references that no FOREIGN KEY of a database declares."""
+    execute(root / "a.db", TABLES + sql)
+    [candidate] = discover(root).candidates
+    return list(inspect_file(root, candidate).unstated)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("('user', 2), ('blog_post', 7)", [("users", "kind = 'user'"), ("blog_posts", "kind = 'blog_post'")]),
+        ("('App\\Models\\User', 2), (NULL, 0)", [("users", "kind = 'App\\Models\\User'")]),
+        ("('blog.Posts', 7)", [("blog_posts", "kind = 'blog.Posts'")]),
+        ("('User', 3), ('blog_post', 7)", [("", "")]),
+        ("('user', 2), ('page', 7)", [("", "")]),
+        ("(5, 2)", [("", "")]),
+    ],
+)
+def test_column_that_names_tables_tells_the_reference(
+    tmp_path: Path, rows: str, expected: list[tuple[str, str]]
+) -> None:
+    """Each value names a table, and each number beside it is a key of that table."""
+    known = references(tmp_path, f"{NOTES} INSERT INTO note(kind, object_id) VALUES {rows}")
+
+    assert [(each.to[0] if each.to else "", each.when) for each in known] == expected
+
+
+def test_content_type_of_django_names_the_table(tmp_path: Path) -> None:
+    """The number of a content type stands for the name of an application and a model."""
+    types = (
+        "CREATE TABLE django_content_type(id INTEGER PRIMARY KEY, app_label, model);"
+        "INSERT INTO django_content_type VALUES (4, 'auth', 'users'), (9, 'blog', 'posts');"
+    )
+    notes = NOTES.replace("kind", '"order" INTEGER REFERENCES django_content_type(id)')
+
+    known = references(tmp_path, f"{types}{notes} INSERT INTO note VALUES (1, 9, 7, 'x'), (2, 4, 2, 'x')")
+
+    assert [(each.to, each.when) for each in known] == [
+        (("blog_posts", "nr"), '"order" = 9'),
+        (("users", "id"), '"order" = 4'),
+    ]
+
+
+def trigger(name: str, table: str, values: str, event: str = "INSERT", columns: str = "(kind, ref, what)") -> str:
+    """Return a trigger that inserts a row into the log."""
+    return f"CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN INSERT INTO log{columns} VALUES ({values}); END;"
+
+
+@pytest.mark.parametrize(
+    ("triggers", "expected"),
+    [
+        (trigger("t", "users", "'user', new.id, 'new'"), [("users", "kind = 'user'", "t")]),
+        (trigger("t", "users", "'user', old.rowid, 'x'", "DELETE"), [("users", "kind = 'user'", "t")]),
+        (trigger("t", "users", "NULL, 'user', new.id, 'x'", columns=""), [("users", "kind = 'user'", "t")]),
+        (
+            trigger("t", "users", "'U', new.id, 'new'") + trigger("d", "users", "'user', old.id, 'gone'", "DELETE"),
+            [("", "", "")],
+        ),
+        (
+            trigger("t", "users", "'U', new.id, 'new'") + trigger("b", "blog_posts", "'B', new.nr, 'new'"),
+            [("users", "kind = 'U'", "t"), ("blog_posts", "kind = 'B'", "b")],
+        ),
+        (trigger("t", "users", "'K', new.id, 'x'") + trigger("b", "blog_posts", "'K', new.nr, 'x'"), [("", "", "")]),
+        (trigger("t", "users", "'user', new.id + 1, 'new'"), []),
+        (trigger("t", "users", "'user', new.name, 'new'"), []),
+    ],
+)
+def test_trigger_tells_what_a_column_refers_to(
+    tmp_path: Path, triggers: str, expected: list[tuple[str, str, str]]
+) -> None:
+    """It writes a text beside the key of its row.
+
+    The row may be gone now.
+    """
+    known = references(tmp_path, f"{LOG} {triggers} INSERT INTO log(kind, ref, what) VALUES ('user', 99, 'new')")
+
+    assert [(each.to[0] if each.to else "", each.when, each.by) for each in known] == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [("2", "users"), ("99", ""), ("'2'", "users"), ("'x'", "")])
+def test_key_without_a_text_needs_values_that_are_keys(tmp_path: Path, value: str, expected: str) -> None:
+    """The application may write other numbers into the column."""
+    wrote = trigger("t", "users", "new.id", columns="(ref)")
+    known = references(tmp_path, f"{LOG} {wrote} INSERT INTO log(ref) VALUES (1), ({value})")
+
+    assert [each.to[0] if each.to else "" for each in known] == [expected]
+
+
+def test_files_with_an_audited_table_are_one_source(tmp_path: Path) -> None:
+    """The column of the log is not named like a reference, and it follows the new keys."""
+    wrote = trigger("t", "users", "'user', new.id, 'new'")
+    sql = "CREATE TABLE users(id INTEGER PRIMARY KEY, name);" + LOG + wrote
+    refined = proposal_of(
+        tmp_path, **{name: f"{sql} INSERT INTO users(name) VALUES ('{name}'), ('x')" for name in ("a", "b", "c")}
+    )
+    file = tmp_path / "plan.toml"
+    file.write_text(render_plan(refined.proposal, "2026-11-28"), "utf-8")
+
+    [source] = load(file).sources
+    stated = [(each.column, each.to, each.when) for table in source.tables for each in table.refers]
+    assert (source.file, source.keys_) == ("*.db", "renumber")
+    assert stated == [("ref", "users.id", "kind = 'user'")]
+    assert refined.objections == ()
