@@ -79,8 +79,10 @@ def test_modules_of_one_name_have_tests_of_different_names(tmp_path: Path) -> No
         (tmp_path / file).write_text(_DEFINES)
     mentions = [Mention(file, 1, "old.db", "old.db", "code") for file in files]
 
-    names = [test.name for test in name_apart(propose_smoke_tests(tmp_path, mentions))]
+    apart = name_apart(propose_smoke_tests(tmp_path, mentions))
+    names = [test.name for test in apart]
 
+    assert name_apart(apart) == apart
     assert len({*names}) == len(files)
     assert names[:3] == ["import settings (blog/settings.py)", "import settings (shop/settings.py)", "import store"]
 

@@ -89,9 +89,13 @@ def propose_smoke_tests(
 
 
 def name_apart(tests: Sequence[ProposedSmoke]) -> tuple[ProposedSmoke, ...]:
-    """Return the tests of a plan, in which no two have one name."""
-    amounts = Counter(test.name for test in tests)
-    return tuple(replace(test, is_namesake=amounts[test.name] > 1) for test in tests)
+    """Return the tests of a plan, in which no two have one name.
+
+    They may have been told apart before.
+    """
+    plain = [replace(test, is_namesake=False) for test in tests]
+    amounts = Counter(test.name for test in plain)
+    return tuple(replace(test, is_namesake=amounts[test.name] > 1) for test in plain)
 
 
 def _smoke(root: Path, file: str, interpreter: str, target: str, left: Collection[str]) -> ProposedSmoke:
