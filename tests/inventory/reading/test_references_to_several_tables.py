@@ -69,6 +69,13 @@ def test_content_type_of_django_names_the_table(tmp_path: Path) -> None:
     ]
 
 
+def test_text_that_is_not_utf8_names_no_table(tmp_path: Path) -> None:
+    """The database is read all the same."""
+    known = references(tmp_path, f"{NOTES} INSERT INTO note VALUES (1, CAST(x'ff' AS TEXT), 2, 'x')")
+
+    assert [(each.column, each.to) for each in known] == [("object_id", None)]
+
+
 def trigger(name: str, table: str, values: str, event: str = "INSERT", columns: str = "(kind, ref, what)") -> str:
     """Return a trigger that inserts a row into the log."""
     return f"CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN INSERT INTO log{columns} VALUES ({values}); END;"

@@ -42,7 +42,7 @@ def find_typed_references(
     references: list[UnstatedReference] = []
     for each in loose:
         table = by_name[folded(each.table)]
-        others = (column for column in table.stored if column.name != each.column)
+        others = (column for column in table.stored if _may_name_tables(table, column) and column.name != each.column)
         references += next(filter(None, (_cases(con, by_name, table, each.column, other) for other in others)), ())
     return references
 
@@ -84,15 +84,26 @@ def _names(
     query = (
         f"SELECT DISTINCT {quoted(other)} FROM main.{quoted(table.name)} WHERE {quoted(column)} > 0 LIMIT {_MOST + 1}"
     )
-    values = [value for (value,) in con.execute(query)]
+    try:
+        values = [value for (value,) in con.execute(query)]
+    except sqlite3.Error:  # a text that is not UTF-8
+        return
     if len(values) > _MOST:
         return
     if all(isinstance(value, str) for value in values):
         yield from ((value, value) for value in values)
-    refers = any(key.columns == (other,) and folded(key.parent) == _CONTENT_TYPES for key in table.foreign_keys)
-    if refers and _CONTENT_TYPES in tables and all(isinstance(value, int) for value in values):
+    if _refers_to_types(table, other) and _CONTENT_TYPES in tables and all(isinstance(value, int) for value in values):
         names = dict(con.execute(f"SELECT id, app_label || '_' || model FROM main.{_CONTENT_TYPES}"))
         yield from ((value, names.get(value, "")) for value in values)
+
+
+def _may_name_tables(table: Table, column: Column) -> bool:
+    """Return whether a column may have texts, or refers to the names that Django keeps."""
+    return "INT" not in column.type.upper() or _refers_to_types(table, column.name)
+
+
+def _refers_to_types(table: Table, column: str) -> bool:
+    return any(key.columns == (column,) and folded(key.parent) == _CONTENT_TYPES for key in table.foreign_keys)
 
 
 def sql_name(con: sqlite3.Connection, table: Table, name: str) -> str:

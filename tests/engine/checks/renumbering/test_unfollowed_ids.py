@@ -91,15 +91,18 @@ def test_column_named_after_another_database_is_a_finding(
     assert [(each.subject, each.count) for each in inspected.findings if each.id == "id-unfollowed"] == expected
 
 
-@pytest.mark.parametrize("number", [0, 3])
-def test_plain_name_with_other_numbers_is_no_finding(bench: Bench, number: int) -> None:
-    """One of its numbers is no key of the table after which it is named."""
+@pytest.mark.parametrize(("number", "expected"), [(0, 1), (-1, 1), (3, 0)])
+def test_plain_name_with_other_numbers_is_no_finding(bench: Bench, number: int, expected: int) -> None:
+    """One of its numbers is no key of the table after which it is named.
+
+    Numbers up to 0 mean no row.
+    """
     create(bench)
     bench.database("c.db", "CREATE TABLE visit(site INT)", f"INSERT INTO visit VALUES (1), ({number})")
 
     inspected = bench.survey(source("b.db", table("sites", keys="renumber")), source("c.db", "visit"))
 
-    assert [each for each in inspected.findings if each.id == "id-unfollowed"] == []
+    assert len([each for each in inspected.findings if each.id == "id-unfollowed"]) == expected
 
 
 def test_keys_are_kept_as_the_finding_advises(bench: Bench) -> None:
@@ -166,6 +169,14 @@ def test_setting_that_names_a_key_is_a_finding(bench: Bench, name: str, value: s
 
     subjects = [(each.subject, each.count) for each in inspected.findings if each.id == "id-unfollowed"]
     assert subjects == [("b.db:pref", 1), ("c.db:pref", 1)] * expected
+
+
+def test_setting_that_is_not_utf8_is_no_finding(bench: Bench) -> None:
+    """The rows are read all the same."""
+    create(bench, "CREATE TABLE pref(name TEXT PRIMARY KEY, value)")
+    bench.execute("b.db", "INSERT INTO pref VALUES (CAST(x'ff6964' AS TEXT), 1)")
+
+    assert unfollowed(bench, "pref") == []
 
 
 def test_reference_declared_to_another_table_is_no_finding(bench: Bench) -> None:

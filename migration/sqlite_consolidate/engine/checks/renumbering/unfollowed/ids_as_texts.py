@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
     way_to_keep,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import changing_keys
+from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names, join_names
@@ -65,13 +66,12 @@ def values_named_by_their_rows(
     if not changing.references or mapping.table.kind != "table" or len(mapping.table.primary_key) != 1:
         return
     [key] = mapping.table.primary_key
-    reader = databases.sources[mapping.source.name].write_lock.reader
     for column in (name for name, _ in mapping.columns if name != key and name not in mapping.shifted):
         name, value = quoted(key), quoted(column)
         is_number = f"(({INTEGER.format(value)}) OR ({TEXT.format(value)}))"
         query = f"SELECT {name} FROM {quoted(mapping.table_map.name)} WHERE typeof({name}) = 'text'"
-        names = reader.execute(f"{query} AND {name} LIKE '%id' AND {is_number}")
-        parents = [end[0] for (text,) in names if (end := changing.named(text))]
+        names = _texts_of(databases, mapping, f"{query} AND {name} LIKE '%id' AND {is_number}")
+        parents = [end[0] for text in names if (end := changing.named(text))]
         if parents:
             tables = dict.fromkeys(f"{parent.table_map.name} ({parent.source.name})" for parent in parents)
             text = (
@@ -79,3 +79,14 @@ def values_named_by_their_rows(
                 f" of the row is named like a reference to it. If the number is such a key, {way_to_correct(parents)}."
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=len(parents), noun="row", column=column)
+
+
+def _texts_of(databases: InspectedDatabases, mapping: TableMapping, query: str) -> list[str]:
+    """Return the texts that a query gives, also those that are not UTF-8."""
+    reader = databases.sources[mapping.source.name].write_lock.reader
+    text_factory = reader.text_factory
+    read_text_losslessly(reader)
+    try:
+        return [text for (text,) in reader.execute(query)]
+    finally:
+        reader.text_factory = text_factory

@@ -50,8 +50,11 @@ def count_rows(databases: InspectedDatabases, mapping: TableMapping, column: str
 def each_is_key(
     databases: InspectedDatabases, mapping: TableMapping, column: str, parent: TableMapping, key: str
 ) -> bool:
-    """Return whether a column has integers, and each of them is a key of a table."""
-    parts = _compared(databases, (mapping, column, INTEGER), (parent, key))
+    """Return whether a column has integers above 0, and each of them is a key of a table.
+
+    Others mean "no row".
+    """
+    parts = _compared(databases, (mapping, column, f"{INTEGER} AND {{0}} > 0"), (parent, key))
     numbers, keys = next(parts, (1, 0))
     return numbers == keys and all(numbers == keys for numbers, keys in parts)
 
@@ -60,6 +63,12 @@ def some_is_key(
     databases: InspectedDatabases, mapping: TableMapping, column: str, parent: TableMapping, key: str
 ) -> bool:
     """Return whether a column has the text of a key of a table."""
+    if mapping.source.name == parent.source.name:
+        name, reader = quoted(column), databases.sources[mapping.source.name].write_lock.reader
+        number = f"{TEXT.format(name)} AND CAST({name} AS INTEGER)"
+        keys = f"SELECT {quoted(key)} FROM {quoted(parent.table_map.name)}"
+        query = f"SELECT 1 FROM {quoted(mapping.table_map.name)} WHERE {number} IN ({keys}) LIMIT 1"
+        return reader.execute(query).fetchone() is not None
     return any(keys for _, keys in _compared(databases, (mapping, column, TEXT), (parent, key)))
 
 
