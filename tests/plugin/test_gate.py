@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import re
+import subprocess
+import sys
 from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
@@ -102,6 +104,31 @@ def test_garbage_is_collected_less_until_pytest_ends() -> None:
         assert (gc.get_threshold(), gc.get_freeze_count()) == ((700, 10, 10), 0)
     finally:
         gc.set_threshold(*stated)
+
+
+_LOOP = """
+from sqlite_consolidate.pytest_plugin import gate
+
+class Loop:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        print("collected")
+
+class Config:
+    def add_cleanup(self, cleanup):
+        pass
+
+loop = Loop()
+if {is_run}:
+    gate.collect_garbage_less(Config())
+"""
+
+
+@pytest.mark.parametrize(("is_run", "printed"), [(False, "collected\n"), (True, "")])
+def test_end_of_a_run_collects_no_objects(is_run: bool, printed: str) -> None:
+    """The memory of the process is free then in any case."""
+    assert subprocess.check_output([sys.executable, "-c", _LOOP.format(is_run=is_run)], text=True) == printed
 
 
 def test_shipped_stages_run_when_a_project_has_none(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
