@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.content.digest import (
 )
 from sqlite_consolidate.engine.content.dump import dumped_schema, load_dump
 from sqlite_consolidate.engine.content.page_proof.committed import prove_committed
-from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_pages
+from sqlite_consolidate.engine.content.page_proof.proof import PageProof, digest_pages, prove_pages
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -241,6 +241,7 @@ def read_contents_alone(path: Path, con: sqlite3.Connection) -> Contents:
     """Read the contents of a database that no other process can open through SQLite.
 
     The page reader, which needs no lock, reads a large file, and this process where it does not say yes.
+    Neither reads an index, because contents are rows.
 
     Args:
         path: The file.
@@ -252,7 +253,7 @@ def read_contents_alone(path: Path, con: sqlite3.Connection) -> Contents:
     schema = read_schema(con)
     if con.in_transaction or path.stat().st_size < PARALLEL_MIN_BYTES:
         return read_contents(con, schema=schema)
-    proof = prove_pages(path, con, schema)
+    proof = digest_pages(path, con, schema)
     return read_contents(con, schema=schema, tables=proof.digests if proof.has_digests else None)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.page_proof.description import affinity_of
-from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_pages
-from sqlite_consolidate.engine.sqlite.connections import open_existing, open_readonly
+from sqlite_consolidate.engine.content.page_proof.proof import PageProof, digest_pages, prove_pages
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.pages.databases import build, created
 from tests.support.thorough import thorough
@@ -50,6 +50,42 @@ def test_digests_of_pages_are_those_of_rows(
 
     assert proof == PageProof(digests)
     assert sum(digest.rows for digest in digests.values()) > 300
+
+
+def test_tables_are_digested_without_their_indexes(tmp_path: Path) -> None:
+    """A damaged index is an error of the whole file, and no part of the digests."""
+    path = build(tmp_path / "a.db")
+    with closing(open_readonly(path)) as con:
+        schema = read_schema(con)
+        digests = digest_tables(con, schema)
+        root, size = con.execute(
+            "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = 'by_owner'"
+        ).fetchone()
+    data = bytearray(path.read_bytes())
+    data[(root - 1) * size : root * size] = bytes(size)
+    path.write_bytes(data)
+
+    with closing(open_readonly(path)) as con:
+        assert digest_pages(path, con, schema) == PageProof(digests)
+        assert prove_pages(path, con, schema).errors
+
+
+@pytest.mark.parametrize("name", ["virtual", "wal"])
+def test_tables_of_other_files_are_not_digested(tmp_path: Path, name: str) -> None:
+    """The page reader declines a virtual table, and a file beside which a -wal holds rows."""
+    statements = {
+        "virtual": ("CREATE VIRTUAL TABLE v USING fts4(a)",),
+        "wal": ("PRAGMA journal_mode=WAL", "CREATE TABLE t(a)"),
+    }
+    path = tmp_path / "a.db"
+    with closing(open_new(path)) as con:
+        for statement in statements[name]:
+            con.execute(statement).fetchall()
+
+        proof = digest_pages(path, con, read_schema(con))
+
+    assert not proof.has_digests
+    assert proof.unreadable
 
 
 @pytest.mark.parametrize("rows", [1, 150])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 
 _COLLATIONS = {"binary": 0, "nocase": 1, "rtrim": 2}
 _ROWID, _EXPRESSION = -1, -2  # columns of index_xinfo that are none of the table
@@ -175,6 +175,13 @@ def describe_rows(con: sqlite3.Connection, schema: Schema, name: str, statements
     return table.row_lines(statements) if table else []
 
 
+def rows_of_digest(table: Table) -> DigestedRows:
+    """Return the rows of a table as its digest has them."""
+    rowid = [DigestedValue("")] if table.counts_rowid else []
+    row = Projection.of_table(table, with_rowid=False).row
+    return DigestedRows(table.name, (*rowid, *(DigestedValue(column.name) for column in row)))
+
+
 def describe_digests(con: sqlite3.Connection, schema: Schema, digested: Sequence[DigestedRows]) -> Description:
     """Describe some ordinary tables, and what is digested of them.
 
@@ -211,7 +218,7 @@ class _Table:
         self._without_rowid, self._is_strict = without_rowid, is_strict
         self._columns = [_Column(*row) for row in con.execute(f"PRAGMA main.table_xinfo({quoted(name)})")]
         self._indexes = [_Index(*row) for row in con.execute(f"PRAGMA main.index_list({quoted(name)})")]
-        self._digested = next((table for table in schema.movable if table.name == name), None)
+        self._digested = [table for table in schema.movable if table.name == name]
         self._key = self._terms(self._primary_key) if without_rowid else []
         stored = [column.cid for column in self._columns if column.hidden != _VIRTUAL]
         self._order = [term.cid for term in self._key] or stored
@@ -228,7 +235,7 @@ class _Table:
         """Add the lines of this table, and take its indexes out of the roots."""
         if any(column.hidden == _VIRTUAL for column in self._columns):
             description.declined.append("a virtual generated column")
-        self.describe_digests(description, [*self._rows(), *further])
+        self.describe_digests(description, [*map(rows_of_digest, self._digested), *further])
         for index in self._indexes:
             if not (self._without_rowid and index.origin == "pk"):
                 self._describe_index(index, roots.pop(index.name), description)
@@ -297,14 +304,6 @@ class _Table:
         not_null = bool(column.notnull or (self._without_rowid and column.key))
         default_is_null = column.default is None and column.hidden != _STORED
         return f"column {affinity} {strict} {int(not_null)} {int(default_is_null)}"
-
-    def _rows(self) -> list[DigestedRows]:
-        """Return the rows of the table as its digest has them, if it has one."""
-        if self._digested is None:
-            return []
-        rowid = [DigestedValue("")] if self._digested.counts_rowid else []
-        row = Projection.of_table(self._digested, with_rowid=False).row
-        return [DigestedRows(self._name, (*rowid, *(DigestedValue(column.name) for column in row)))]
 
     def _is_comparable(self, terms: list[_Term]) -> bool:
         """Return whether the page reader knows each column and collation of an index."""

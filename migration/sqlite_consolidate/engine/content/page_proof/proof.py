@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest
-from sqlite_consolidate.engine.content.page_proof.description import describe_database
+from sqlite_consolidate.engine.content.page_proof.description import describe_database, describe_digests, rows_of_digest
 from sqlite_consolidate.engine.content.worker import ReadProcess
 from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup
 from sqlite_consolidate.engine.sqlite.connections import limits_of
@@ -112,6 +112,25 @@ def prove_pages(
         return PageProof(unreadable=tuple(description.unreadable))
     answer = ask(path, description.lines, limits_of(con), program=program, meanwhile=meanwhile)
     return read_answer(answer, description, [table.name for table in schema.movable])
+
+
+def digest_pages(path: Path, con: sqlite3.Connection, schema: Schema) -> PageProof:
+    """Digest the tables of a database file, and prove no index of it.
+
+    Args:
+        path: The database file. Nothing changes it meanwhile.
+        con: Connection that has the file open.
+        schema: Schema of the database.
+
+    Raises:
+        sqlite3.Error: The run is interrupted, or its deadline has passed.
+    """
+    if reason := reason_to_decline(path):
+        return PageProof(unreadable=(reason,))
+    description = describe_digests(con, schema, [rows_of_digest(table) for table in schema.movable])
+    if description.unreadable:
+        return PageProof(unreadable=tuple(description.unreadable))
+    return read_answer(ask(path, description.lines, limits_of(con)), description, description.tables)
 
 
 def reason_to_decline(path: Path, program: Path = PROGRAM, *, has_own_journal: bool = False) -> str:
