@@ -177,6 +177,7 @@ class Bench:
             self.root,
             Ledger(self.root),
             lambda _words: None,
+            (statements := list[str]()).append,
         )
         self.resources.callback(target.close)
         target.create_schema()
@@ -191,7 +192,7 @@ class Bench:
             preflight,
             target.digests_before,
             target.copied_tables,
-            target.sql,
+            statements,
             before,
             target,
             target.key_map,

@@ -82,12 +82,13 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes, approval: bytes =
         SUMMARY: _encode(summary(record, evidence.hexdigest())),
         PLAN: plan,
         DIFF: _encode_diff(record.diff),
-        SQL: _encode(sql_text(record.sql) + "\n" if record.sql else ""),
     }
     if approval:
         files[APPROVAL] = approval
     for name, data in files.items():
         write_private(folder / name, data)
+    with private_file(folder / SQL) as file:
+        file.writelines(_encode(f"{text}\n") for text in ended_statements(record.sql))
     listed = _list_files(folder)
     _write_manifest(folder, record, listed)
     signed = []
@@ -176,9 +177,9 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def sql_text(statements: Iterable[str]) -> str:
-    """Return printable statements as one text, each but a comment with a semicolon."""
-    return "\n".join(text if text.startswith("--") else _end_statement(text) for text in map(printable, statements))
+def ended_statements(statements: Iterable[str]) -> Iterator[str]:
+    """Yield printable statements, each but a comment with a semicolon."""
+    return (text if text.startswith("--") else _end_statement(text) for text in map(printable, statements))
 
 
 def _end_statement(statement: str) -> str:
@@ -191,7 +192,7 @@ _MOST_SEARCHED = 500_000_000  # characters in which the ends of statements are s
 
 
 def statements_of(text: str) -> Iterator[str]:
-    """Yield the statements and comments of a text that ``sql_text`` made.
+    """Yield the statements and comments of a text whose lines ``ended_statements`` made.
 
     A text that another program made, with an endless statement or a NUL character, may have its rest as one statement.
     """

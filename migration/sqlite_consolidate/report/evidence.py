@@ -325,7 +325,7 @@ class Record:
     workspace_id: str = ""
     attempts: tuple[Attempt, ...] = ()
     diff: str = ""
-    sql: tuple[str, ...] = ()
+    sql: Sequence[str] = ()
     moves: Sequence[MoveRecord] = ()
     planned: Sequence[MoveRecord] = ()
     differences: tuple[SchemaDifference, ...] = ()

@@ -12,6 +12,8 @@ from sqlite_consolidate.engine.run.stages import stage_named, stages_of
 from sqlite_consolidate.report.file_names import EVIDENCE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.report.evidence import Attempt, Record
 
@@ -127,9 +129,22 @@ def size(count: int | None) -> str:
 
 def shortened(text: str, limit: int, whole: str = EVIDENCE) -> str:
     """Return at most ``limit`` characters of a text, and name the file that has the rest."""
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]} … ({len(text) - limit} more characters: see {whole})"
+    return shortened_lines([text], limit, whole)
+
+
+def shortened_lines(lines: Iterable[str], limit: int, whole: str = EVIDENCE) -> str:
+    """Return at most ``limit`` characters of all lines, and name the file that has the rest.
+
+    The rest is only counted.
+    """
+    head: list[str] = []
+    length = -1  # no newline follows the last line
+    for line in lines:
+        if length <= limit:
+            head.append(line)
+        length += len(line) + 1
+    text = "\n".join(head)
+    return text if length <= limit else f"{text[:limit]} … ({length - limit} more characters: see {whole})"
 
 
 def last_characters(text: str, limit: int) -> str:

@@ -237,7 +237,7 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
         copied = run.transaction.copied_tables
         fields["moves"] = remade(lambda: map(_move_record, copied), len(copied))
         fields["derived"] = tuple(_derived_records(run.transaction))
-        fields["sql"] = tuple(run.transaction.sql)
+        fields["sql"] = run.log.statements.items
     return fields
 
 

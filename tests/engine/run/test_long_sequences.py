@@ -9,7 +9,7 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.criteria import criteria_in
-from sqlite_consolidate.engine.run.long_sequences import Remade, Spool, remade
+from sqlite_consolidate.engine.run.long_sequences import Appended, Remade, Spool, remade
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import RunLog
 from sqlite_consolidate.engine.run.stages import PREFLIGHT, stages_of
@@ -100,3 +100,17 @@ def test_log_keeps_little_of_each_file() -> None:
 
     assert log.results["sources-readable"].examined == 1000
     assert kept < 50_000  # the entries would take 250,000
+
+
+def test_items_are_appended_while_earlier_are_read() -> None:
+    """A reader has the items of its time, and the next reader those that were added."""
+    appended = Appended[int]()
+    for number in MANY[:300]:
+        appended.append(number)
+    early = appended.items
+    for number in MANY[300:]:
+        appended.append(number)
+
+    assert isinstance(appended.items, Remade)
+    assert (tuple(early), tuple(appended.items)) == (MANY[:300], MANY)
+    assert appended.items is appended.items

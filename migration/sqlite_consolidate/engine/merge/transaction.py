@@ -71,8 +71,8 @@ class TargetTransaction:
         proof: What the page reader has proved before COMMIT, or None if it has not read.
         damage: What quick_check has found before COMMIT, where the page reader has compared each index with its rows.
         digests: Digests of the tables in the open transaction.
-        sql: The statements that write, from BEGIN to the end of the transaction, with names and without values. What a
-            proof writes and rolls back is not among them.
+        note_statement: Receives each statement that writes, from BEGIN to the end of the transaction, with names and
+            without values. It does not receive what a proof writes and rolls back.
         conflicts: Table mappings with rows that a conflict policy affected.
         key_map: Database of the keys of matched rows, or None.
         key_map_sha256: Digest of its bytes.
@@ -84,6 +84,7 @@ class TargetTransaction:
     ledger: Ledger
     limits: Limits
     report_progress: Callable[[str], None]
+    note_statement: Callable[[str], None]
     connection: sqlite3.Connection
     digests_before: dict[str, TableDigest] = field(default_factory=dict)
     copied_tables: list[CopiedTable] = field(default_factory=list)
@@ -94,7 +95,6 @@ class TargetTransaction:
     proof: PageProof | None = None
     damage: list[str] | None = None
     digests: DigestCache = field(default_factory=DigestCache)
-    sql: list[str] = field(default_factory=list)
     conflicts: list[tuple[TableMapping, ConflictCounts]] = field(default_factory=list)
     key_map: Path | None = None
     key_map_sha256: str = ""
@@ -110,6 +110,7 @@ class TargetTransaction:
         folder: Path,
         ledger: Ledger,
         report_progress: Callable[[str], None],
+        note_statement: Callable[[str], None],
         limits: Limits | None = None,
     ) -> TargetTransaction:
         """Open the transaction with the exclusive lock on the target.
@@ -132,7 +133,7 @@ class TargetTransaction:
         else:
             con = inspected.target.write_lock.acquire_exclusive()
             con.execute("ROLLBACK")
-        transaction = cls(path, inspected, folder, ledger, limits, report_progress, con)
+        transaction = cls(path, inspected, folder, ledger, limits, report_progress, note_statement, con)
         con.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         # SQLite ignores this pragma inside a transaction (https://sqlite.org/pragma.html#pragma_foreign_keys). It is
         # off so that child rows may be copied before their parents. foreign_key_check verifies the result.
@@ -335,7 +336,7 @@ class TargetTransaction:
             )
         rows = self.inspected.rows(mapping)
         self.report_progress(f"copying {mapping.subject} ({counted(rows, 'row')})")
-        self.sql.append(f"-- {mapping.subject} -> {mapping.into.name}: {counted(rows, 'row')}")
+        self.note_statement(f"-- {mapping.subject} -> {mapping.into.name}: {counted(rows, 'row')}")
         self.limits.progress.begin(source.size, "bytes", size_reader(self.path, self.path.stat().st_size))
         conflicts = log_resolved_conflicts(con, mapping, alias, self.folder)
         if conflicts.rows:
@@ -375,7 +376,7 @@ class TargetTransaction:
         return [trigger for trigger in triggers if folded(trigger.table) in receiving]
 
     def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        self.sql.append(statement)
+        self.note_statement(statement)
         return self.connection.execute(statement, values)
 
     def _restore_wal_mode(self) -> None:

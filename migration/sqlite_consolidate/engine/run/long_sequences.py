@@ -10,6 +10,7 @@ import os
 import pickle
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
@@ -61,6 +62,32 @@ def remade(make: Callable[[], Iterable[T]], number: int) -> Sequence[T]:
         number: Their number.
     """
     return tuple(make()) if number <= _MOST_KEPT else Remade(make, number)
+
+
+class Appended(Generic[T]):
+    """Collect items one after the other, of which the earlier ones are in a temporary file."""
+
+    def __init__(self) -> None:
+        self._spool = Spool()
+        self._earlier: list[Sequence[T]] = []
+        self._last: list[T] = []
+        self._items: Sequence[T] | None = None
+
+    def append(self, item: T) -> None:
+        """Add an item at the end."""
+        self._last.append(item)
+        self._items = None
+        if len(self._last) > _MOST_KEPT:
+            self._earlier.append(self._spool.keep(self._last))
+            self._last = []
+
+    @property
+    def items(self) -> Sequence[T]:
+        """Return all items so far, and the same sequence until one is added."""
+        if self._items is None:
+            parts = [*self._earlier, tuple(self._last)]
+            self._items = remade(lambda: chain.from_iterable(parts), sum(map(len, parts)))
+        return self._items
 
 
 class Spool:

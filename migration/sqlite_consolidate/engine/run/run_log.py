@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlite_consolidate.engine.run.long_sequences import Spool, remade
+from sqlite_consolidate.engine.run.long_sequences import Appended, Spool, remade
 from sqlite_consolidate.engine.run.measurement import Measurement
 from sqlite_consolidate.engine.run.stages import Stage, stages_of
 from sqlite_consolidate.findings import Finding, merge_findings
@@ -195,6 +195,7 @@ class RunLog:
         rolled_back: Result of the rollback, once it is known.
         finished: Time of the end in UTC, ISO 8601. It is empty during the run.
         noted: Each finding as it was noted, before those of the same text are merged.
+        statements: The SQL statements of the transaction, with a comment before those of each table.
     """
 
     mode: Mode
@@ -214,6 +215,7 @@ class RunLog:
     rolled_back: UndoResult | None = None
     finished: str = ""
     noted: list[Finding] = field(default_factory=list)
+    statements: Appended[str] = field(default_factory=Appended)
     _began: dict[str, Measurement] = field(default_factory=dict)
     _spool: Spool = field(default_factory=Spool)
 

@@ -193,6 +193,7 @@ class Run(RunResults):
             self.folder,
             self.ledger,
             self.on_progress,
+            self.log.statements.append,
             self.limits,
         )
         self.target.create_schema()

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.report.bundle import sql_text
+from sqlite_consolidate.report.bundle import ended_statements
 from sqlite_consolidate.report.file_names import DIFF, SQL
-from sqlite_consolidate.report.formatting import shortened
+from sqlite_consolidate.report.formatting import shortened, shortened_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pygments.lexer import Lexer
     from pygments.token import _TokenType
 else:
@@ -53,16 +55,15 @@ def diff_lines(text: str) -> tuple[CodeLine, ...]:
 
 
 @lru_cache(maxsize=1)
-def sql_lines(statements: tuple[str, ...]) -> tuple[CodeLine, ...]:
+def sql_lines(statements: Sequence[str]) -> tuple[CodeLine, ...]:
     """Return the lines of SQL statements, each ended by a semicolon."""
-    text = sql_text(statements)
-    if not text:
+    if not statements:
         return ()
-    lexer = _lexer("sql")
-    return tuple(CodeLine("kept", "", _words(line, lexer)) for line in shortened(text, _LONG_SQL, SQL).split("\n"))
+    lines, lexer = shortened_lines(ended_statements(statements), _LONG_SQL, SQL).split("\n"), _lexer("sql")
+    return tuple(CodeLine("kept", "", _words(line, lexer)) for line in lines)
 
 
-def schema_diff(statements: tuple[str, ...], target: str) -> str:
+def schema_diff(statements: Sequence[str], target: str) -> str:
     """Return the changes of the target's schema by a run as a unified diff.
 
     The run changes no object of the target. It drops triggers for the copy and creates them again first of all
@@ -73,7 +74,7 @@ def schema_diff(statements: tuple[str, ...], target: str) -> str:
     added = [
         statement for statement in statements if statement.startswith("CREATE ") and statement not in triggers
     ] + triggers[unchanged:]
-    lines = sql_text(added).splitlines()
+    lines = "\n".join(ended_statements(added)).splitlines()
     head = [f"--- {target}, before", f"+++ {target}, after", f"@@ -0,0 +1,{len(lines)} @@"]
     return "\n".join([*head, *(f"+{line}" for line in lines)]) if lines else ""
 
