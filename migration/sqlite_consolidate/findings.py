@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.text import counted, list_names
@@ -166,7 +167,7 @@ class Finding:
             noun: If given, :func:`merge_findings` puts the count and this noun before the text.
             column: Column of the subject, if the finding is about one.
         """
-        return cls(id, LEVELS[id], subject, count, text, noun, column)
+        return cls(id, LEVELS[id], subject, count, intern(text), noun, column)  # many files have equal findings
 
     @property
     def sentence(self) -> str:

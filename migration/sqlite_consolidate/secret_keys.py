@@ -51,7 +51,7 @@ _NO_SECRET = re.compile(
 )
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=1_000)
 def is_secret_key(key: str) -> bool:
     """Return whether the value of a key with this name is a secret."""
     if key in ("PWD", "OLDPWD") or _FILE.fullmatch(key[max(0, key.rfind(".")) :]):

@@ -300,7 +300,7 @@ def test_tables_and_known_virtual_tables_are_movable(bench: Bench, name: str) ->
 
 
 def test_mapping_is_found_by_its_source_and_target(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each mapping is read once.
+    """Each mapping into the table is read once.
 
     Otherwise many files of a pattern would take the square of their number.
     """
@@ -320,5 +320,5 @@ def test_mapping_is_found_by_its_source_and_target(bench: Bench, monkeypatch: py
         into = [databases.mapping_into(name, "t") for name in databases.sources]
 
     assert [mapping.subject for mapping in into if mapping] == [f"{name}.db:t" for name in "abcdef"]
-    assert len(reads) == len(databases.mappings)
+    assert len(reads) == len(databases.sources)
     assert databases.mapping_into("a", "no such table") is None

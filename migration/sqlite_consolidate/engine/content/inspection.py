@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -213,10 +214,10 @@ def _read_database(name: str, file: str, write_lock: DatabaseLock, proof: PagePr
         write_lock=write_lock,
         schema=schema,
         digests=content.tables,
-        marks=read_autoincrement_marks(con),
+        marks=_shared_numbers(tuple(read_autoincrement_marks(con).items())),
         digest=content.digest,
         size=size_with_sidecars(write_lock.path),
-        orphans=count_orphans(con),
+        orphans=_shared_numbers(tuple(count_orphans(con).items())),
     )
 
 
@@ -227,6 +228,12 @@ def _shared(schema: Schema) -> Schema:
     """Return an equal schema that is in use, because thousands of files may have the same."""
     key = tuple(schema.tables.values()), schema.triggers, schema.views, tuple(schema.header.items())
     return _SCHEMAS.setdefault(key, schema)
+
+
+@lru_cache(maxsize=100)
+def _shared_numbers(items: tuple[tuple[Any, int], ...]) -> dict[Any, int]:
+    """Return one dictionary for equal items, which many files of a pattern have."""
+    return dict(items)
 
 
 def page_findings(databases: Iterable[InspectedDatabase]) -> list[Finding]:

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.merge.target_schema import TargetSchema
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.digest import TableDigest
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 
-_Groups = dict[str, dict["Hashable", list["TableMapping"]]]
+_Groups = dict[str, dict[str, list["TableMapping"]]]
+_Firsts = dict[tuple[str, str], dict[str, "TableMapping"]]
 
 
 @dataclass
@@ -78,39 +79,47 @@ class InspectedDatabases:
     left_rows: dict[tuple[str, str], LeftRows] = field(default_factory=dict)
     expected_rows: dict[tuple[str, int], str] = field(default_factory=dict)
     shifted_rows: ShiftedRows = field(default_factory=ShiftedRows, repr=False, compare=False)
-    _grouped: tuple[list[TableMapping], int, _Groups] = field(default=([], 0, {}), repr=False, compare=False)
+    _grouped: tuple[list[TableMapping], int, _Groups, _Firsts] = field(
+        default=([], 0, {}, {}), repr=False, compare=False
+    )
 
     def mappings_of(self, source: str) -> list[TableMapping]:
         """Return the table mappings of a source, in the plan's order."""
-        return self._group("source", lambda mapping: mapping.source.name).get(source, [])
+        return self._groups("source", lambda mapping: mapping.source.name).get(source, [])
 
     def mapping_of(self, source: str, table: str) -> TableMapping | None:
         """Return the mapping of a table of a source."""
-        by_table = self._group("table", lambda mapping: (mapping.source.name, folded(mapping.table_map.name)))
-        return next(iter(by_table.get((source, folded(table)), ())), None)
+        return self._of_sources("table", lambda mapping: folded(mapping.table_map.name), folded(table)).get(source)
 
     def mappings_into(self, table: str) -> list[TableMapping]:
         """Return the mappings into a table of the target, in the plan's order."""
-        return self._group("target", lambda mapping: folded(mapping.into.name)).get(folded(table), [])
+        return self._groups("target", lambda mapping: folded(mapping.into.name)).get(folded(table), [])
 
     def mapping_into(self, source: str, table: str) -> TableMapping | None:
         """Return the first mapping of a source into a table of the target."""
-        by_place = self._group("place", lambda mapping: (mapping.source.name, folded(mapping.into.name)))
-        return next(iter(by_place.get((source, folded(table)), ())), None)
+        return self._of_sources("target", lambda mapping: folded(mapping.into.name), folded(table)).get(source)
 
-    def _group(self, name: str, key: Callable[[TableMapping], Hashable]) -> dict[Hashable, list[TableMapping]]:
+    def _groups(self, name: str, key: Callable[[TableMapping], str]) -> dict[str, list[TableMapping]]:
         """Return the mappings in groups by a key.
 
         The groups are computed again if mappings were added. Those of replaced mappings are not kept.
         """
         if self._grouped[0] is not self.mappings or self._grouped[1] != len(self.mappings):
-            self._grouped = self.mappings, len(self.mappings), {}
+            self._grouped = self.mappings, len(self.mappings), {}, {}
         groups = self._grouped[2]
         if name not in groups:
             groups[name] = {}
             for mapping in self.mappings:
                 groups[name].setdefault(key(mapping), []).append(mapping)
         return groups[name]
+
+    def _of_sources(self, name: str, key: Callable[[TableMapping], str], value: str) -> dict[str, TableMapping]:
+        """Return the first mapping of each source among those of one group."""
+        group = self._groups(name, key).get(value, [])
+        firsts = self._grouped[3]
+        if (name, value) not in firsts:
+            firsts[name, value] = {mapping.source.name: mapping for mapping in reversed(group)}
+        return firsts[name, value]
 
     @property
     def databases(self) -> list[InspectedDatabase]:
