@@ -68,7 +68,8 @@ class FileWatch:
     def changes(self) -> list[FileChange]:
         """Return the changes since the last call, or since the watch began, by name."""
         before, now = self._states, self._read_states()
-        self._states = {name: before[name] if state == before.get(name) else state for name, state in now.items()}
+        if now != before:  # else very many equal names would be kept twice
+            self._states = {name: before[name] if state == before.get(name) else state for name, state in now.items()}
         names = sorted(before.keys() | self._states.keys() | self._relied_on.keys())
         changes = [self._change(name, before.get(name), self._states.get(name)) for name in names]
         happened = [change for change in changes if change is not None]
@@ -87,7 +88,7 @@ class FileWatch:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, data, mode)
         self._relied_on[name] = digest_file(path)
-        self._states[name] = _state(path.lstat())
+        self._states = {**self._states, name: _state(path.lstat())}
 
     def has_changed(self, ignored: Collection[str] = ()) -> bool:
         """Return whether any other file has changed since the last call of ``changes``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import sync_folder
@@ -87,10 +88,17 @@ class Ledger:
         """
         return list(self._events())
 
+    def last_event(self) -> str:
+        """Return the name of the last complete event, or an empty text."""
+        name = ""
+        for event in self._events():
+            name = str(event["event"])
+        return name
+
     def _events(self) -> Iterator[Event]:
         if not self.path.exists():
             return
-        for number, line in enumerate(self._read().split(b"\n")[:-1], 1):
+        for number, line in enumerate(_complete_lines(self._read()), 1):
             try:
                 event = json.loads(line)
             except (ValueError, RecursionError) as error:
@@ -119,6 +127,11 @@ class Ledger:
     def all(self, event: str) -> list[Event]:
         """Return every event of one kind, oldest first."""
         return [entry for entry in self._events() if entry["event"] == event]
+
+
+def _complete_lines(data: bytes) -> Iterator[bytes]:
+    """Yield each line that has an end, without a list of all of them."""
+    return (line.removesuffix(b"\n") for line in BytesIO(data) if line.endswith(b"\n"))
 
 
 _LONGEST_WORD = len("\\u0000")

@@ -162,7 +162,7 @@ def record_written(run: RunResults) -> list[Observation]:
     where = run.folder.relative_to(run.root).as_posix()
     sizes = {name: (run.folder / name).stat().st_size if (run.folder / name).is_file() else 0 for name in DOCUMENTS}
     observations = [equal(f"{where}/{name}", "written", "written" if sizes[name] else "empty") for name in DOCUMENTS]
-    return [*observations, equal("ledger", RECORDED, Ledger(run.folder).events()[-1]["event"])]
+    return [*observations, equal("ledger", RECORDED, Ledger(run.folder).last_event())]
 
 
 CHECKS = {
