@@ -330,7 +330,7 @@ class Record:
     planned: Sequence[MoveRecord] = ()
     differences: tuple[SchemaDifference, ...] = ()
     smoke: tuple[SmokeRecord, ...] = ()
-    key_maps: tuple[KeyMapRecord, ...] = ()
+    key_maps: Sequence[KeyMapRecord] = ()
     derived: tuple[DerivedRecord, ...] = ()
     asked: dict[str, str] = field(default_factory=dict)
     last_run: Comparison | None = None

@@ -106,7 +106,9 @@ class FilesOfPatterns:
                 known = _File(entry, self.numbers[entry], file, backups[label], digest)
                 self.numbers[entry] += 1
                 self._by_label[label] = self._by_name[file] = self._by_name[backups[label]] = known
-        self._by_place = {(file.entry, file.position): file for file in self._by_label.values()}
+        self._by_entry: dict[str, list[_File]] = defaultdict(list)
+        for known in self._by_label.values():
+            self._by_entry[known.entry].append(known)
 
     @property
     def are_many(self) -> bool:
@@ -128,9 +130,9 @@ class FilesOfPatterns:
         """Return a file by its place.
 
         Raises:
-            KeyError: There is no such file.
+            IndexError: There is no such file.
         """
-        return self._by_place[entry, position]
+        return self._by_entry[entry][position]
 
 
 def fold_entries(items: Iterable[Item], files: FilesOfPatterns) -> Iterator[Item]:

@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
-    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.request import RunRequest
@@ -230,7 +229,7 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
     if run.is_sealed or run.has_acted:
         fields["rollback"] = {"command": run.request.command("rollback"), "drilled": drilled}
     if run.is_archived:
-        fields["archive"] = dict(run.sealed.archive)
+        fields["archive"] = run.sealed.archive
     if run.has_preflight:
         fields |= _fields_of_preflight(run)
     if run.transaction is not None:
@@ -279,7 +278,7 @@ def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
         ),
         "target": target,
         "planned": () if run.transaction and run.transaction.copied_tables else tuple(_planned(preflight)),
-        "key_maps": tuple(key_map for mapping in preflight.mappings for key_map in _key_maps(mapping)),
+        "key_maps": remade(lambda: _key_maps(preflight), sum(1 for _ in _key_maps(preflight))),
         "differences": tuple(
             SchemaDifference(
                 difference.subject, difference.column, difference.aspect, difference.source, difference.target
@@ -303,16 +302,15 @@ def _planned(preflight: InspectedDatabases) -> Iterator[MoveRecord]:
         )
 
 
-def _key_maps(mapping: TableMapping) -> Iterator[KeyMapRecord]:
-    """Yield how the keys of a table arrive, with the number of matched rows."""
-    matched = mapping.matched.rows if mapping.matched else 0
-    if mapping.matched and not any(not key_column(mapping, key) for key in mapping.key_shifts):
-        yield KeyMapRecord(mapping.source.name, mapping.into.name, 0, matched)
-    for key, shift in mapping.key_shifts.items():
-        column = key_column(mapping, key)
-        yield KeyMapRecord(
-            mapping.source.name, mapping.into.name, shift.offset, 0 if column else matched, column=column
-        )
+def _key_maps(preflight: InspectedDatabases) -> Iterator[KeyMapRecord]:
+    """Yield how the keys of each table arrive, with the number of matched rows."""
+    for mapping in preflight.mappings:
+        name, into, matched = mapping.source.name, mapping.into.name, mapping.matched.rows if mapping.matched else 0
+        if mapping.matched and not any(not key_column(mapping, key) for key in mapping.key_shifts):
+            yield KeyMapRecord(name, into, 0, matched)
+        for key, shift in mapping.key_shifts.items():
+            column = key_column(mapping, key)
+            yield KeyMapRecord(name, into, shift.offset, 0 if column else matched, column=column)
 
 
 def _database_record(facts: InspectedDatabase, run: RunResults, source: Source | None = None) -> DatabaseRecord:

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.run.long_sequences import remade
 from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, SchemaDifference, TableContent
 from sqlite_consolidate.report.evidence_json import entries_from_json, entries_to_json, moves_from_json, moves_to_json
 from sqlite_consolidate.report.folded_files import LISTED, FilesOfPatterns, fold_entries, fold_moves, sum_of_counts
@@ -32,11 +33,12 @@ def sum_up_files(record: Record) -> tuple[Record, dict[str, int]]:
     files = FilesOfPatterns([(source.name, source.file, source.digest) for source in record.sources])
     if not files.are_many:
         return record, {}
-    by_entry: dict[str, list[DatabaseRecord]] = {}
+    sums: dict[str, _SummedDatabases] = {}
     for source in record.sources:
         file = files.of_label(source.name)
-        by_entry.setdefault(file.entry if file else source.name, []).append(source)
-    labels = {entry: f"{entry} ({counted(len(each), 'file')})" for entry, each in by_entry.items() if len(each) > 1}
+        entry = file.entry if file else source.name
+        sums.setdefault(entry, _SummedDatabases(source)).add(source)
+    labels = {entry: f"{entry} ({counted(each.number, 'file')})" for entry, each in sums.items() if each.number > 1}
     moves, planned = (_moves(items, files, labels) for items in (record.moves, record.planned))
     archive = {}
     for name, archived in record.archive.items():
@@ -45,15 +47,17 @@ def sum_up_files(record: Record) -> tuple[Record, dict[str, int]]:
             archive[f"{name}{_others(files, known.entry) if known else ''}"] = archived
     summed = replace(
         record,
-        sources=tuple(_database(each, labels.get(entry, entry)) for entry, each in by_entry.items()),
+        sources=tuple(each.as_one(labels.get(entry, entry)) for entry, each in sums.items()),
         criteria=tuple(_entries(record.criteria, files)),
         moves=moves,
         planned=planned,
-        key_maps=tuple(_key_map(key_map, files, labels) for key_map in record.key_maps),
+        key_maps=remade(
+            lambda: (_key_map(key_map, files, labels) for key_map in record.key_maps), len(record.key_maps)
+        ),
         differences=tuple(_differences(record.differences, files)),
         archive=archive,
     )
-    return summed, {labels[entry]: len(each) for entry, each in by_entry.items() if entry in labels}
+    return summed, {labels[entry]: each.number for entry, each in sums.items() if entry in labels}
 
 
 def _others(files: FilesOfPatterns, entry: str) -> str:
@@ -61,35 +65,58 @@ def _others(files: FilesOfPatterns, entry: str) -> str:
     return f" and {counted(number, 'more file')}" if number else ""
 
 
-def _database(databases: list[DatabaseRecord], name: str) -> DatabaseRecord:
-    """Return several databases as one, with a digest of all their digests."""
-    first = databases[0]
-    if len(databases) == 1:
-        return first
-    places: dict[Place, None] = {place: None for database in databases for place in database.contents}
-    return replace(
-        first,
-        name=name,
-        file=f"{first.file} and {counted(len(databases) - 1, 'more file')}",
-        size=sum(database.size or 0 for database in databases),
-        digest="",
-        rows=dict(sum((Counter(database.rows) for database in databases), Counter[str]())),
-        contents={place: _contents([database.contents.get(place, {}) for database in databases]) for place in places},
-    )
+class _SummedDatabases:
+    """Sum up the databases of a source, of which only the first is kept."""
 
+    def __init__(self, first: DatabaseRecord) -> None:
+        self._first = first
+        self.number = self._size = 0
+        self._rows = Counter[str]()
+        self._tables: dict[Place, dict[str, _SummedTables]] = {}
 
-def _contents(databases: list[dict[str, TableContent]]) -> dict[str, TableContent]:
-    tables: dict[str, list[TableContent]] = {}
-    for contents in databases:
-        for name, content in contents.items():
-            tables.setdefault(name, []).append(content)
-    return {
-        name: TableContent(
-            sum(content.rows for content in contents),
-            hashlib.sha256(" ".join(content.digest for content in contents).encode()).hexdigest(),
+    def add(self, database: DatabaseRecord) -> None:
+        """Add a database, such as the first one."""
+        self.number += 1
+        self._size += database.size or 0
+        self._rows.update(database.rows)
+        for place, contents in database.contents.items():
+            tables = self._tables.setdefault(place, {})
+            for name, content in contents.items():
+                tables.setdefault(name, _SummedTables()).add(content)
+
+    def as_one(self, name: str) -> DatabaseRecord:
+        """Return the databases as one, with a digest of all their digests."""
+        if self.number == 1:
+            return self._first
+        return replace(
+            self._first,
+            name=name,
+            file=f"{self._first.file} and {counted(self.number - 1, 'more file')}",
+            size=self._size,
+            digest="",
+            rows=dict(+self._rows),
+            contents={
+                place: {table: each.as_one() for table, each in tables.items()}
+                for place, tables in self._tables.items()
+            },
         )
-        for name, contents in tables.items()
-    }
+
+
+class _SummedTables:
+    """Sum up a table of many databases."""
+
+    def __init__(self) -> None:
+        self._rows, self._digest, self._separator = 0, hashlib.sha256(), b""
+
+    def add(self, content: TableContent) -> None:
+        """Add the table of a database."""
+        self._rows += content.rows
+        self._digest.update(self._separator + content.digest.encode())
+        self._separator = b" "
+
+    def as_one(self) -> TableContent:
+        """Return all rows, with a digest of all digests."""
+        return TableContent(self._rows, self._digest.hexdigest())
 
 
 def _entries(entries: Iterable[Evidence], files: FilesOfPatterns) -> Iterator[Evidence]:
@@ -134,7 +161,8 @@ def _moves(moves: Iterable[MoveRecord], files: FilesOfPatterns, labels: dict[str
         if "each" in item:
             item["source"] = labels[item["source"]]
             item["constants"] = _constants(item["each"].get("constants", [item["constants"]]))
-    subjects = {(move.source, move.table): move.subject for move in moves}
+    alone = {(item["source"], item["table"]) for item in items if "each" not in item}
+    subjects = {place: move.subject for move in moves if (place := (move.source, move.table)) in alone}
     return tuple(
         replace(move, subject=subjects.get((move.source, move.table), f"{move.source}:{move.table}"))
         for move in moves_from_json(items)
