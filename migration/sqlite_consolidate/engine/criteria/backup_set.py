@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ from sqlite_consolidate.engine.content.table_differences import compare_database
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
     from sqlite_consolidate.engine.run.results import RunResults
     from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
 
@@ -25,24 +28,32 @@ def backup_complete(run: RunResults) -> list[Observation]:
     """
     sealed, folder = run.sealed, run.folder
     locks = {facts.file: facts.write_lock for facts in run.inspected.databases}
-    files = {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.databases}
-    files |= {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.code}
+    files: dict[str, DatabaseCopy | CodeCopy] = {copy.file: copy for copy in sealed.databases}
+    files |= {copy.file: copy for copy in sealed.code}
     observations = []
     for file in [
         *(facts.file for facts in run.inspected.databases),
         *(rewrite.file for rewrite in run.preflight.rewrites),
     ]:
-        name, sha256, size = files.get(file, ("", "", 0))
-        path = folder / name
-        exists = bool(name) and path.is_file()
-        observed = "not in the set"
-        if exists:
-            reader = partial(_digest_of_copy, write_lock=locks.get(file), sha256=sha256)
+        expected, observed, copy = "in the set", "not in the set", files.get(file)
+        if copy and (path := folder / copy.copy).is_file():
+            reader = partial(_digest_of_copy, write_lock=locks.get(file), sha256=copy.sha256)
+            expected = f"{copy.size} bytes, {copy.sha256}"
             observed = f"{path.stat().st_size} bytes, {run.backup_digests.read(path, reader)}"
-        observations.append(equal(file, f"{size} bytes, {sha256}" if exists else "in the set", observed))
+        observations.append(equal(file, expected, observed))
     private = "readable by the operator alone"
-    others = [path.name for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
-    return [*observations, equal("permissions of the backup set", private, ", ".join(others) or private)]
+    others = ", ".join(_names_open_to_others(folder)) or private
+    return [*observations, equal("permissions of the backup set", private, others)]
+
+
+def _names_open_to_others(folder: Path) -> Iterator[str]:
+    """Yield the name of each file and folder of a backup set that another user may use."""
+    if folder.stat().st_mode & 0o077:
+        yield folder.name
+    for parent, folders, files in os.walk(folder):  # a search by Path would keep a path of each file
+        for name in (*folders, *files):
+            if os.stat(f"{parent}/{name}").st_mode & 0o077:  # noqa: PTH116 -- a path takes more memory
+                yield name
 
 
 def _digest_of_copy(path: Path, write_lock: DatabaseLock | None, sha256: str) -> str:
