@@ -190,7 +190,7 @@ def test_archive_is_judged_without_the_files_beside_it(consolidated_copy: Path) 
         con.execute("INSERT INTO tasks SELECT * FROM spare")
         con.execute("DROP TABLE spare")
 
-        observations = archive.restorable_observations(root, sealed, root / SET, KeptReadings())
+        observations = [*archive.restorable_observations(root, sealed, root / SET, KeptReadings())]
 
     assert [observation.holds for observation in observations] == [False, True]
 
@@ -206,7 +206,7 @@ def test_changed_broken_or_missing_archive_is_not_restorable(consolidated_copy: 
 
     changed, broken = archive.restorable_observations(root, sealed, root / SET, KeptReadings())
     notes.unlink()
-    missing = archive.restorable_observations(root, sealed, root / SET, KeptReadings())[1]
+    _, missing = archive.restorable_observations(root, sealed, root / SET, KeptReadings())
 
     assert not changed.holds
     assert broken.observed == "cannot be read (file is not a database)"

@@ -17,7 +17,7 @@ from sqlite_consolidate.observation import Observation, equal, not_required, wit
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.copy_contents import KeptReadings
@@ -88,9 +88,8 @@ def _require_archivable(write_lock: DatabaseLock, archived: Path, ledger: Ledger
         )
 
 
-def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
+def archived_observations(root: Path, manifest: Manifest) -> Iterator[Observation]:
     """Observe that old names are free, archives exist and neither has a sidecar file."""
-    observations = []
     for file, archived in manifest.archive.items():
         old, new = root / file, root / archived
         sidecar_names = [
@@ -105,13 +104,14 @@ def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
             f"sidecar files: {', '.join(sidecar_names) or 'none'}",
         ]
         expected = [f"{old.name} is gone", f"{new.name} exists", "sidecar files: none"]
-        observations.append(equal(file, "; ".join(expected), "; ".join(observed)))
-    return observations or [not_required("sources", "there was no source to archive")]
+        yield equal(file, "; ".join(expected), "; ".join(observed))
+    if not manifest.archive:
+        yield not_required("sources", "there was no source to archive")
 
 
 def restorable_observations(
     root: Path, manifest: Manifest, backup_set: Path, archives: KeptReadings[Contents], limits: Limits | None = None
-) -> list[Observation]:
+) -> Iterator[Observation]:
     """Observe that each archive can be restored.
 
     It has the content of its source under any name, and without a file beside it.
@@ -123,20 +123,20 @@ def restorable_observations(
         archives: Receives the contents of the archives.
         limits: Limits of reading.
     """
-    observations: list[Observation] = []
     with scratch_folder("restore") as folder:
-        for file, archived in manifest.archive.items():
+        for number, (file, archived) in enumerate(manifest.archive.items()):
             copy, archive = manifest.database(file), root / archived
-            restored = folder / f"{len(observations)}.db"
+            restored = folder / f"{number}.db"
             reader = partial(_read_alone, restored=restored, copy=copy, backup_set=backup_set, limits=limits)
             digest = "no such file"
             if archive.is_file():
                 digest = digest_or_reason(archive, partial(archives.read, reader=reader))
             compared = equal(archived, copy.digest if copy else "in the manifest", digest)
             backup = backup_set / copy.copy if copy else backup_set
-            observations.append(with_differences(compared, partial(compare_databases, backup, restored, limits)))
+            yield with_differences(compared, partial(compare_databases, backup, restored, limits))
             restored.unlink(missing_ok=True)
-    return observations or [not_required("archives", "there was no source to archive")]
+    if not manifest.archive:
+        yield not_required("archives", "there was no source to archive")
 
 
 def _read_alone(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
 
 
-def backup_complete(run: RunResults) -> list[Observation]:
+def backup_complete(run: RunResults) -> Iterator[Observation]:
     """Observe that each database and code file is in the backup set, as sealed.
 
     No other user may read the backup set.
@@ -30,7 +30,6 @@ def backup_complete(run: RunResults) -> list[Observation]:
     locks = {facts.file: facts.write_lock for facts in run.inspected.databases}
     files: dict[str, DatabaseCopy | CodeCopy] = {copy.file: copy for copy in sealed.databases}
     files |= {copy.file: copy for copy in sealed.code}
-    observations = []
     for file in [
         *(facts.file for facts in run.inspected.databases),
         *(rewrite.file for rewrite in run.preflight.rewrites),
@@ -40,10 +39,10 @@ def backup_complete(run: RunResults) -> list[Observation]:
             reader = partial(_digest_of_copy, write_lock=locks.get(file), sha256=copy.sha256)
             expected = f"{copy.size} bytes, {copy.sha256}"
             observed = f"{path.stat().st_size} bytes, {run.backup_digests.read(path, reader)}"
-        observations.append(equal(file, expected, observed))
+        yield equal(file, expected, observed)
     private = "readable by the operator alone"
     others = ", ".join(_names_open_to_others(folder)) or private
-    return [*observations, equal("permissions of the backup set", private, others)]
+    yield equal("permissions of the backup set", private, others)
 
 
 def _names_open_to_others(folder: Path) -> Iterator[str]:
@@ -66,38 +65,37 @@ def _digest_of_copy(path: Path, write_lock: DatabaseLock | None, sha256: str) ->
     return digest_file(path)
 
 
-def backup_digest(run: RunResults) -> list[Observation]:
+def backup_digest(run: RunResults) -> Iterator[Observation]:
     """Observe that each copy has the content of the live database.
 
     The bytes of the copy must be the verified ones, or else its rows must be equal. The bytes of a large copy are
     read again if the file system reports a change since the check before.
     """
     live = {facts.file: facts for facts in run.inspected.databases}
-    observations = []
     for copy in run.sealed.databases:
         content = contents_of_copy(copy, run.folder, run.limits, run.backup_digests)
         run.note_contents("backup", copy.file, content.tables)
         original = live[copy.file]
         compared = equal(copy.file, original.digest, content.digest)
-        observations.append(
-            with_differences(
-                compared, partial(compare_databases, original.write_lock.reader, run.folder / copy.copy, run.limits)
-            )
+        yield with_differences(
+            compared, partial(compare_databases, original.write_lock.reader, run.folder / copy.copy, run.limits)
         )
-    return observations or [not_required("databases", "no database of the plan exists")]
+    if not run.sealed.databases:
+        yield not_required("databases", "no database of the plan exists")
 
 
-def dump_reloads(run: RunResults) -> list[Observation]:
+def dump_reloads(run: RunResults) -> Iterator[Observation]:
     """Observe that each SQL dump restores the content of its original."""
     if not run.plan.dump:
-        return [not_required("SQL dumps", "the plan asks for none (dump = false)")]
-    observations = []
+        yield not_required("SQL dumps", "the plan asks for none (dump = false)")
+        return
     for copy in run.sealed.databases:
         content = contents_of_dump(copy, run.folder, run.limits)
         run.note_contents("dump", copy.file, content.tables)
         compared = equal(copy.dump, copy.digest, content.digest)
-        observations.append(with_differences(compared, partial(dump_differences, copy, run.folder, run.limits)))
-    return observations or [not_required("databases", "no database of the plan exists")]
+        yield with_differences(compared, partial(dump_differences, copy, run.folder, run.limits))
+    if not run.sealed.databases:
+        yield not_required("databases", "no database of the plan exists")
 
 
 CHECKS = {

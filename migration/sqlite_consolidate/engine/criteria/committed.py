@@ -18,6 +18,8 @@ from sqlite_consolidate.engine.sqlite.integrity import check_integrity
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlite_consolidate.engine.run.results import FinalReading, RunResults
 
 DOCUMENTS = (manifest.NAME, manifest.PLAN, manifest.RECORD, manifest.INSTRUCTIONS, ledger.NAME)
@@ -65,7 +67,7 @@ def no_side_effects(run: RunResults) -> list[Observation]:
     return observations
 
 
-def archived(run: RunResults) -> list[Observation]:
+def archived(run: RunResults) -> Iterator[Observation]:
     """Observe that the old names are free and the archives exist.
 
     Neither name may have a sidecar file.
@@ -73,17 +75,16 @@ def archived(run: RunResults) -> list[Observation]:
     return archive.archived_observations(run.root, run.sealed)
 
 
-def archive_restorable(run: RunResults) -> list[Observation]:
+def archive_restorable(run: RunResults) -> Iterator[Observation]:
     """Observe that each archive equals its source under any name, without a file beside it."""
     return archive.restorable_observations(run.root, run.sealed, run.folder, run.archives, run.limits)
 
 
-def no_late_writes(run: RunResults) -> list[Observation]:
+def no_late_writes(run: RunResults) -> Iterator[Observation]:
     """Observe that each archive has the content that was copied.
 
     A large archive is read again if the file system reports a change since it was restored.
     """
-    observations = []
     for source in run.inspected.sources.values():
         path, copy = run.root / run.sealed.archive[source.file], run.sealed.database(source.file)
         reader = partial(read_contents, limits=run.limits)
@@ -93,8 +94,9 @@ def no_late_writes(run: RunResults) -> list[Observation]:
         run.note_contents("archive", source.file, content.tables)
         backup = run.folder / copy.copy if copy else run.folder
         compared = equal(source.file, source.digest, content.digest)
-        observations.append(with_differences(compared, partial(compare_databases, backup, path, run.limits)))
-    return observations or [not_required("sources", "there was no source to archive")]
+        yield with_differences(compared, partial(compare_databases, backup, path, run.limits))
+    if not run.inspected.sources:
+        yield not_required("sources", "there was no source to archive")
 
 
 def final_digest(run: RunResults) -> list[Observation]:

@@ -10,7 +10,7 @@ import os
 import pickle
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
@@ -64,6 +64,11 @@ def remade(make: Callable[[], Iterable[T]], number: int) -> Sequence[T]:
     return tuple(make()) if number <= _MOST_KEPT else Remade(make, number)
 
 
+def joined(parts: Sequence[Sequence[T]]) -> Sequence[T]:
+    """Return the items of several sequences one after the other."""
+    return remade(lambda: chain.from_iterable(parts), sum(map(len, parts)))
+
+
 class Appended(Generic[T]):
     """Collect items one after the other, of which the earlier ones are in a temporary file."""
 
@@ -77,16 +82,15 @@ class Appended(Generic[T]):
         """Add an item at the end."""
         self._last.append(item)
         self._items = None
-        if len(self._last) > _MOST_KEPT:
-            self._earlier.append(self._spool.keep(self._last))
+        if len(self._last) == _MOST_KEPT:
+            self._earlier.append(self._spool.store(self._last))
             self._last = []
 
     @property
     def items(self) -> Sequence[T]:
         """Return all items so far, and the same sequence until one is added."""
         if self._items is None:
-            parts = [*self._earlier, tuple(self._last)]
-            self._items = remade(lambda: chain.from_iterable(parts), sum(map(len, parts)))
+            self._items = joined([*self._earlier, tuple(self._last)])
         return self._items
 
 
@@ -104,19 +108,22 @@ class Spool:
         if self._file is not None:
             self._file.close()
 
-    def keep(self, items: Sequence[T]) -> Sequence[T]:
-        """Return the same items, which are in the file if they are many.
+    def keep(self, items: Iterable[T]) -> Sequence[T]:
+        """Return the same items, which are in the file if they are many. They are read once."""
+        reader, parts = iter(items), list[Sequence[T]]()
+        while part := tuple(islice(reader, _MOST_KEPT)):
+            parts.append(part)
+            if len(parts) > 1:
+                parts[-2:] = [self.store(each) if isinstance(each, tuple) else each for each in parts[-2:]]
+        return joined(parts)
 
-        They stay in memory if the file cannot be written.
-        """
-        if len(items) <= _MOST_KEPT:
-            return items
+    def store(self, items: Sequence[T]) -> Sequence[T]:
+        """Return the same items, in memory if the file cannot be written."""
         try:
-            starts = range(0, len(items), _MOST_KEPT)
-            places = [self._write(items[start : start + _MOST_KEPT]) for start in starts]
+            place = self._write(items)
         except OSError:
             return items
-        return Remade(partial(self._read, places), len(items))
+        return Remade(partial(self._read, *place), len(items))
 
     def _write(self, items: Sequence[T]) -> tuple[int, int]:
         """Append some items, and return where they are and their number of bytes.
@@ -133,8 +140,7 @@ class Spool:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return place, len(data)
 
-    def _read(self, places: Iterable[tuple[int, int]]) -> Iterator[T]:
-        """Yield the items at some places."""
-        if self._file is not None:
-            for place, size in places:
-                yield from pickle.loads(os.pread(self._file.fileno(), size, place))  # noqa: S301 -- see the import
+    def _read(self, place: int, size: int) -> Iterator[T]:
+        """Return the items at a place."""
+        data = os.pread(self._file.fileno(), size, place) if self._file else pickle.dumps(())
+        return iter(pickle.loads(data))  # noqa: S301 -- see the import

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.criteria import criteria_in, criterion_named
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
-Check = Callable[[], Sequence[Observation]]
+Check = Callable[[], Iterable[Observation]]
 """A function that examines a run and returns its observations."""
 
 EXPECTED_ERRORS = (ProblemError, sqlite3.Error, UnicodeDecodeError, OSError)
@@ -126,20 +127,18 @@ class Pipeline(ABC):
         """
         stage = self._stage_of(criterion)
         known = criterion_named(criterion)
+        blockers = [id for id in known.requires if not self.log.outcome(id).holds]
+        reason = f"requires {', '.join(blockers)}, which did not pass"
+        blocked = [not_examined("", reason, repeats=True)] if blockers else []
         try:
             with connections_of(self.connections):
-                observations = list(self.observations_of(known))
+                return self.log.add(stage, criterion, chain(self.observations_of(known), blocked))
         except EXPECTED_ERRORS as error:
             if self.log.interrupted is not None:
                 raise
-            observations = [not_examined("", failure_message(error))]
-        blockers = [id for id in known.requires if not self.log.outcome(id).holds]
-        if blockers:
-            reason = f"requires {', '.join(blockers)}, which did not pass"
-            observations.append(not_examined("", reason, repeats=True))
-        return self.log.add(stage, criterion, observations)
+            return self.log.add(stage, criterion, [not_examined("", failure_message(error)), *blocked])
 
-    def observations_of(self, criterion: Criterion) -> Sequence[Observation]:
+    def observations_of(self, criterion: Criterion) -> Iterable[Observation]:
         """Return the observations of a criterion, or nothing if this run has no check for it."""
         check = self.checks.get(criterion.id)
         return check() if check else ()

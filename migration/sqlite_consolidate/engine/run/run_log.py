@@ -17,7 +17,7 @@ from sqlite_consolidate.row_differences import Disclosure
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlite_consolidate.engine.run.exit_codes import ExitCode
@@ -280,20 +280,23 @@ class RunLog:
             self.begin(stage)
         self.stages[stage.id] = replace(self._timed(stage.id), outcome="failed")
 
-    def add(self, stage: Stage, criterion: str, observations: Sequence[Observation]) -> CheckResult:
+    def add(self, stage: Stage, criterion: str, observations: Iterable[Observation]) -> CheckResult:
         """Keep the observations of a check as the evidence of its criterion, and return it.
 
-        A check without observations has examined nothing.
+        A check without observations has examined nothing. One that raises an error has no evidence. The observations
+        are read once, because there may be one of each of very many files.
         """
-        kept = tuple(map(self.disclosure.of_texts, observations)) or (not_examined("", "the check examined nothing"),)
-        self.program_output += [
-            f"{criterion}: {observation.subject}: {observation.program_output}"
-            for observation in kept
-            if observation.program_output and not observation.holds
-        ]
-        evidence = tuple(self._evidence(criterion, observation) for observation in kept)
-        result = CheckResult(criterion, self._spool.keep(evidence))
-        self.results[criterion] = result
+        outputs: list[str] = []
+
+        def entries() -> Iterator[Evidence]:
+            for observation in map(self.disclosure.of_texts, observations):
+                if observation.program_output and not observation.holds:
+                    outputs.append(f"{criterion}: {observation.subject}: {observation.program_output}")
+                yield self._evidence(criterion, observation)
+
+        nothing = _as_evidence(criterion, not_examined("", "the check examined nothing"))
+        self.results[criterion] = result = CheckResult(criterion, self._spool.keep(entries()) or (nothing,))
+        self.program_output += outputs
         self._update(stage.id)
         return result
 

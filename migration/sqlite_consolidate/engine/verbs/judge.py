@@ -46,7 +46,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.backup.backup_set import BackupSet
@@ -301,14 +301,14 @@ class OriginalsRun(ReadOnlyRun):
         """Return the action of the stage, which copies and reads originals and target."""
         return {ORIGINALS: self._lay_out}
 
-    def observations_of(self, criterion: Criterion) -> Sequence[Observation]:
+    def observations_of(self, criterion: Criterion) -> Iterable[Observation]:
         """Return the observations of a criterion.
 
         Raises:
             ProblemError: The target is damaged.
         """
         try:
-            return super().observations_of(criterion)
+            return list(super().observations_of(criterion))
         except sqlite3.DatabaseError as error:
             if not is_damaged(error):
                 raise
