@@ -96,6 +96,12 @@ def trigger(name: str, table: str, values: str, event: str = "INSERT", columns: 
             [("users", "kind = 'U'", "t"), ("blog_posts", "kind = 'B'", "b")],
         ),
         (trigger("t", "users", "'K', new.id, 'x'") + trigger("b", "blog_posts", "'K', new.nr, 'x'"), [("", "", "")]),
+        (
+            trigger("t", "users", "").replace("VALUES ()", "SELECT 'user', new.id, lower(new.name) WHERE new.id > 1"),
+            [("users", "kind = 'user'", "t")],
+        ),
+        (trigger("t", "users", "'user', 1, 'x'), ('user', new.id, 'y'"), [("users", "kind = 'user'", "t")]),
+        (trigger("t", "users", "new.id", columns="(id)"), []),
         (trigger("t", "users", "'user', new.id + 1, 'new'"), []),
         (trigger("t", "users", "'user', new.name, 'new'"), []),
     ],

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 
 
+_AFTER_TERMS = frozenset(("from", "where", "group", "order", "limit", "union", "except", "intersect", "on"))
+
+
 class _Write(NamedTuple):
     """Hold one row that a trigger inserts with the key of the row that fires it.
 
@@ -99,16 +102,18 @@ def _keys_of_insert(
     The texts that it writes beside the key follow.
     """
     names = [token.name for token in statement]
-    if "into" not in names[:4] or "values" not in names:
+    end = next((at for at, token in enumerate(statement) if token.text in ("values", "select")), 0)
+    if "into" not in names[:4] or not end:
         return
-    start, end = names.index("into") + 2, names.index("values")
+    start = names.index("into") + 2
     table = moved.get(names[start - 1])
     if table is None or table is parent:
         return
     listed = [name for name in names[start:end] if name not in "(,)"] or [column.name for column in table.stored]
     columns = [column.name for name in listed if (column := table.column(name))]
-    declared = {folded(name) for key in table.foreign_keys for name in (*key.columns, *table.primary_key)}
-    for row in _rows(statement[end + 1 :]):
+    declared = {*map(folded, table.primary_key)}.union(*(map(folded, key.columns) for key in table.foreign_keys))
+    is_query = names[end] == "select"
+    for row in [_terms(statement[end + 1 :])] if is_query else _rows(statement[end + 1 :]):
         if len(columns) == len(listed) == len(row):
             values = list(zip(columns, row, strict=True))
             texts = {name: sql[value[0].start : value[0].end] for name, value in values if _is_text(value)}
@@ -133,6 +138,21 @@ def _rows(tokens: Iterable[Token]) -> Iterator[list[list[Token]]]:
             row[-1].append(token)
         elif token.text != ",":
             return
+
+
+def _terms(tokens: Iterable[Token]) -> list[list[Token]]:
+    """Return the terms after SELECT."""
+    depth = 0
+    row: list[list[Token]] = [[]]
+    for token in tokens:
+        depth += (token.text == "(") - (token.text == ")")
+        if depth == 0 and token.text in _AFTER_TERMS:
+            break
+        if depth == 0 and token.text == ",":
+            row.append([])
+        else:
+            row[-1].append(token)
+    return row
 
 
 def _is_text(value: Sequence[Token]) -> bool:

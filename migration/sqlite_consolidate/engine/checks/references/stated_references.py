@@ -230,9 +230,7 @@ def _count_rows(databases: InspectedDatabases, mapping: TableMapping) -> None:
             hint = "Correct when, so that at most one condition holds for each row."
             databases.problems.append(Problem("refers-overlap", mapping.subject, fact, hint, criterion=CRITERION))
         if rows := count(f"{value} IS NOT NULL AND {number} = 0") if "1" not in holds else 0:
-            text = (
-                f"{'has' if rows == 1 else 'have'} a value in column {column} for which no condition holds. It stays."
-            )
+            text = f"will keep the value in column {column}, because no condition (when) holds for it."
             databases.findings.append(Finding.of("refers-none", mapping.subject, text, count=rows, noun="row"))
         for reference, condition in zip(stated, holds, strict=True):
             if not _has_parents(databases, mapping, reference):
