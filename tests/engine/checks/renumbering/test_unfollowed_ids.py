@@ -274,6 +274,8 @@ NOTE = "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT)"
         ("CREATE VIEW o AS SELECT s.code FROM sites s, note n WHERE s.id = n.id", 1),
         ("CREATE VIEW o AS SELECT v.nr FROM visit v, sites s WHERE s.id = json_extract(v.nr, '$.site')", 1),
         ("CREATE TRIGGER o AFTER DELETE ON sites BEGIN DELETE FROM visit WHERE at = old.id; END", 1),
+        ("CREATE VIEW o AS SELECT code, text FROM sites JOIN note USING (id)", 1),
+        ("CREATE VIEW o AS SELECT code, text FROM sites NATURAL JOIN note", 1),
         ("CREATE VIEW o AS SELECT v.nr, v.at, s.code FROM visit v JOIN sites s ON s.id = v.sure", 0),
         ("CREATE VIEW o AS SELECT s.id, v.n FROM visit v JOIN sites s ON v.nr = s.code", 0),
         ("CREATE VIEW o AS SELECT id, code FROM sites WHERE id > code", 0),

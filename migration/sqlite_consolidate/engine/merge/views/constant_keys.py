@@ -10,9 +10,9 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of
-from sqlite_consolidate.engine.sqlite.schema.dependencies import Access, reading_statement
+from sqlite_consolidate.engine.sqlite.schema.dependencies import reading_statement
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS, reads_rows
-from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
+from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader, joining_accesses
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import words_of
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
+    from sqlite_consolidate.engine.sqlite.schema.dependencies import Access
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.plan.model import Source, TableMap
 
@@ -80,7 +81,7 @@ def _reasons(reader: UseReader, keys: dict[str, ConstantKey]) -> Iterator[tuple[
                 for access in reader.compile(reading_statement(view.name))
                 if not (is_simple and _only_returns(words, folded(access.column)))
             ]
-            accesses += _joining_accesses(words, reader.schema)
+            accesses += joining_accesses(view.sql, reader.schema)
             if reason := _reason(accesses, keys):
                 yield ("view", folded(view.name)), reason
     for trigger in reader.schema.triggers:
@@ -88,21 +89,6 @@ def _reasons(reader: UseReader, keys: dict[str, ConstantKey]) -> Iterator[tuple[
         searches = reads_rows(trigger.sql) or any(access.action in ("UPDATE", "DELETE") for access in accesses)
         if searches and (reason := _reason(accesses, keys)):
             yield ("trigger", folded(trigger.name)), reason
-
-
-def _joining_accesses(words: list[str], schema: Schema) -> Iterator[Access]:
-    """Yield the columns by which a view joins tables with USING.
-
-    SQLite does not report them as read.
-    """
-    tables = [table for table in schema.tables.values() if folded(table.name) in words]
-    for place, word in enumerate(words):
-        if word == "using" and "(" in words[place : place + 2]:
-            names = words[place + 2 : words.index(")", place)]
-            for table in tables:
-                for column in table.columns:
-                    if folded(column.name) in names:
-                        yield Access("READ", table.name, None, column.name)
 
 
 def _only_returns(words: list[str], column: str) -> bool:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.schema.dependencies import (
+    Access,
     appended_tables,
     firing_statements,
     mentioned_names,
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema.dependencies import Access
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, TriggerOrView
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
@@ -181,6 +182,28 @@ def find_rowid_uses(schema: Schema, limits: Limits | None = None) -> list[RowidU
         return list(reader.rowid_uses())
     finally:
         reader.close()
+
+
+def joining_accesses(sql: str, schema: Schema) -> list[Access]:
+    """Return the columns by which a statement joins tables with USING or NATURAL.
+
+    SQLite reports no access to them. A table counts if the statement mentions its name.
+    """
+    words = words_of(sql)
+    if not {"using", "natural"} & set(words):
+        return []
+    places = [place for place, word in enumerate(words) if word == "using" and words[place + 1 : place + 2] == ["("]]
+    names = {name for place in places for name in words[place + 2 : words.index(")", place)]}
+    columns = [
+        (table.name, column.name)
+        for table in schema.tables.values()
+        if folded(table.name) in words
+        for column in table.columns
+    ]
+    if "natural" in words:
+        amounts = Counter(folded(name) for _, name in columns)
+        names |= {name for name, amount in amounts.items() if amount > 1}
+    return [Access("READ", table, None, name) for table, name in columns if folded(name) in names]
 
 
 def _mentions_rowid(entry: TriggerOrView) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.schema.dependencies import reading_statement
 from sqlite_consolidate.engine.sqlite.schema.derivations import reads_rows, unquoted
-from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
+from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader, joining_accesses
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 
@@ -68,11 +68,12 @@ def _objects(reader: UseReader) -> Iterator[ReadColumns]:
     """Yield the columns of each object that finds rows by others."""
     for view in reader.schema.views:
         if reader.pairs_rows(view.name):
-            yield _read_columns("view", view, reader.compile(reading_statement(view.name)))
+            accesses = reader.compile(reading_statement(view.name))
+            yield _read_columns("view", view, [*accesses, *joining_accesses(view.sql, reader.schema)])
     for trigger in reader.schema.triggers:
         accesses = reader.accesses_of(trigger)
         if reads_rows(trigger.sql) or any(access.action in ("UPDATE", "DELETE") for access in accesses):
-            yield _read_columns("trigger", trigger, accesses)
+            yield _read_columns("trigger", trigger, [*accesses, *joining_accesses(trigger.sql, reader.schema)])
 
 
 def _read_columns(kind: str, entry: TriggerOrView, accesses: list[Access]) -> ReadColumns:
