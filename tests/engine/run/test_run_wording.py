@@ -46,6 +46,8 @@ def test_accepted_run_has_the_headline_of_its_mode(mode: Mode) -> None:
     assert headline(log) == ACCEPTED[mode]
     log.headline_suffix = NO_TABLE_MOVED
     assert headline(log) == f"{ACCEPTED[mode]} No table is moved."
+    log.extra["inventory"] = {"decisions": 2}
+    assert headline(log) == f"{ACCEPTED[mode]} No table is moved. Its plan leaves 2 decisions to you."
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.run_log import RunLog
@@ -100,6 +101,13 @@ def _changes_left(log: RunLog) -> str:
     return "Nothing was changed."
 
 
+def _open_decisions(log: RunLog) -> str:
+    """Return how many decisions an inventory leaves to a person, or an empty text."""
+    inventory = log.extra.get("inventory")
+    count = inventory.get("decisions") if isinstance(inventory, dict) else 0
+    return f"Its plan leaves {counted(count, 'decision')} to you." if isinstance(count, int) and count else ""
+
+
 def headline(log: RunLog) -> str:
     """Return the verdict in one sentence."""
     if not log.finished:
@@ -111,7 +119,7 @@ def headline(log: RunLog) -> str:
         if log.already_consolidated:
             return "Already consolidated: there was nothing to do."
         touch = touch_of_workspace(log) if log.mode in _ON_COPIES else ""
-        return " ".join(filter(None, (log.mode.accepted, touch, log.headline_suffix)))
+        return " ".join(filter(None, (log.mode.accepted, touch, log.headline_suffix, _open_decisions(log))))
     changes = _changes_left(log)
     if log.interrupted is not None:
         return f"Interrupted. {changes}"
