@@ -34,7 +34,7 @@ LEFT_OUT = {
     ),
     "templates/new_shop.db": "looks like a template: its path has the word 'templates'",
 }
-TARGET_REASONS = ("it has the most tables with rows (3)",)
+TARGET_REASONS = ("it has the most tables with rows (3), like notes.db, and more rows (7)",)
 SEPARATE_USERS = (
     "users is declared differently in shop.db (only in this one: phone). users is kept apart as crm_users, "
     "with the view crm_callers, so change the code that reads them. "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.inventory.inspection import Database
+from sqlite_consolidate.engine.sqlite.schema.objects import Table
+from sqlite_consolidate.inventory.inspection import CountedTable, Database
 from sqlite_consolidate.inventory.selection.source_names import name_sources
 from sqlite_consolidate.inventory.selection.target import choose_target
 
@@ -37,6 +38,14 @@ def test_names_of_sources_are_unique() -> None:
     assert name_sources(["a/log.db"], ["LOG"]) == ["a_log"]
 
 
+def database_with(file: str, rows: int, tables: int) -> Database:
+    """Return a database with tables of which the first has most rows."""
+    counts = [rows, *[1] * (tables - 1)]
+    names = [Table(f"t{number}", "table", "", False, False, (), (), "", "", "") for number in range(tables)]  # noqa: FBT003
+    counted = [CountedTable(table, count, False, frozenset()) for table, count in zip(names, counts, strict=True)]  # noqa: FBT003
+    return Database(file, "database", 1, "", tables=tuple(counted))
+
+
 def test_target_is_chosen_by_code_schema_and_path() -> None:
     """The word "master" is no point, and the reason is the one that fewest databases share."""
     databases = [Database(file, "database", 1, "") for file in ("data/shop.db", "master.db", "files_master.db")]
@@ -55,3 +64,16 @@ def test_name_counts_first_where_points_are_equal() -> None:
     target, reason = choose_target(databases, {"data/shop.db": 3, "data/workspace.db": 1}, "office")
 
     assert (target.file, "workspace.db" in reason) == ("data/workspace.db", True)
+
+
+def test_reason_names_a_database_that_has_it_as_well() -> None:
+    """What the target has beside it makes the difference."""
+    files = {"data/a.db": 5, "data/b.db": 7, "data/c.db": 1}
+    databases = [database_with(file, rows, 1 if rows == 1 else 2) for file, rows in files.items()]
+    mentions = dict.fromkeys(files, 0)
+
+    target, reason = choose_target(databases, mentions, "office")
+    by_mentions, further_reason = choose_target(databases, {**mentions, "data/a.db": 1, "data/c.db": 1}, "office")
+
+    assert (target.file, "data/a.db" in reason, "8" in reason) == ("data/b.db", True, True)
+    assert (by_mentions.file, "data/b.db" in further_reason or "data/c.db" in further_reason) == ("data/a.db", True)

@@ -62,11 +62,32 @@ def choose_target(
         "own": lambda: f"it has no table of {join_first_names([kind.file for kind in kinds])}",
         "name": lambda: f"its name is {PurePosixPath(best.file).name}",
     }
+    return best, _reason(best, databases, points, clauses)
+
+
+def _reason(
+    best: Database,
+    databases: Sequence[Database],
+    points: Mapping[str, set[str]],
+    clauses: Mapping[str, Callable[[], str]],
+) -> str:
+    """Return why the best database was chosen.
+
+    A reason that fewer databases have says more. If others have it as well, it names them, and what the best has beside
+    it.
+    """
     holding = {kind: files for kind, files in points.items() if best.file in files}
     if not holding:
-        return best, f"it has the most rows ({best.rows})"
-    # A reason that fewer databases have says more.
-    return best, clauses[min(holding, key=lambda kind: len(holding[kind]))]()
+        return f"it has the most rows ({best.rows})"
+    first, *others = sorted(holding, key=lambda kind: len(holding[kind]))
+    rivals = [each for each in databases if each.file in holding[first] - {best.file} and first != "name"]
+    if not rivals:
+        return clauses[first]()
+    names = [rival.file for rival in rivals]
+    shared = f"{clauses[first]()}, like {join_first_names(names)}"
+    if further := next((kind for kind in others if holding[kind].isdisjoint(names)), ""):
+        return f"{shared}, and {clauses[further]()}"
+    return f"{shared}, and more rows ({best.rows})" if all(best.rows > rival.rows for rival in rivals) else shared
 
 
 def _is_central(file: str, workspace: str) -> bool:
