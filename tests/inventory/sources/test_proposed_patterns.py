@@ -197,6 +197,7 @@ def test_files_that_cannot_share_a_table_are_separate_sources(tmp_path: Path) ->
 
     assert [source.name for source in refined.proposal.sources] == ["x0", "x1", "x2"]
     assert [source.maps[0].into for source in refined.proposal.sources] == ["t", "x1_t", "x2_t"]
+    assert [source.notes for source in refined.proposal.sources] == [()] * 3
     assert (refined.objections, refined.proposal.decisions) == ((), 2)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def separate_files(source: ProposedSource, taken: Collection[str]) -> tuple[ProposedSource, ...]:
     """Return a source for each file, without policies and new keys.
 
-    It names only what the file has.
+    It names only what the file has. The notes of the pattern are about all of its files.
 
     Args:
         source: The source of a pattern.
@@ -33,6 +33,7 @@ def _source_of(source: ProposedSource, file: str, name: str) -> ProposedSource:
         name=name,
         file=file,
         files=(),
+        notes=(),
         changed=(),
         keys="",
         maps=tuple(_map_of(each, source, file, name) for each in source.maps if _has(source, file, each.name)),
