@@ -32,6 +32,10 @@ DJANGO = (
     "CREATE TABLE auth_user(id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE auth_group(id INTEGER PRIMARY KEY);"
     "CREATE TABLE django_session(key TEXT PRIMARY KEY); INSERT INTO auth_user VALUES (1, 'of {0}');"
 )
+LARAVEL = (
+    "CREATE TABLE failed_jobs(id INTEGER PRIMARY KEY); CREATE TABLE password_resets(email TEXT, token TEXT);"
+    "CREATE TABLE migrations(id INTEGER PRIMARY KEY, migration TEXT); INSERT INTO migrations VALUES (1, 'of {0}');"
+)
 
 
 def tenants(*additions: str) -> dict[str, str]:
@@ -72,8 +76,9 @@ def test_sibling_versions_are_one_pattern(tmp_path: Path, additions: tuple[str, 
         [CORE + COMMENT + LABEL, CORE + AREA, CORE + DEAL],
         [DJANGO + COMMENT, DJANGO + LABEL, DJANGO + AREA],
         [DJANGO, DJANGO + LABEL, DJANGO + AREA],
+        [LARAVEL + COMMENT, LARAVEL + LABEL, LARAVEL + AREA],
     ],
-    ids=["few common tables", "common core", "tables of a framework", "framework alone"],
+    ids=["few common tables", "common core", "tables of a framework", "framework alone", "another framework"],
 )
 def test_other_programs_are_no_kind(tmp_path: Path, schemas: list[str]) -> None:
     """What a framework declares in each program is no sign of one program."""

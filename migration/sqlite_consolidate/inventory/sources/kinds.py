@@ -23,7 +23,8 @@ _Statement = tuple[str, str, tuple[str, ...]]
 
 
 _OF_FRAMEWORKS = re.compile(
-    r"(auth|authtoken|django)_|(action_mailbox|action_text|active_storage)_"  # Django, Rails
+    r"(auth|authtoken|django)_|(action_mailbox|action_text|active_storage|solid_(cable|cache|queue))_"  # Django, Rails
+    r"|(failed_jobs|job_batches|cache_locks|personal_access_tokens|password_reset(_token)?s)$"  # Laravel
     r"|aspnet|gpkg_|rtree_|spatial_ref_sys|geometry_columns|z_"  # ASP.NET, GeoPackage, SpatiaLite, Core Data
 )
 
