@@ -51,7 +51,7 @@ class Family:
         """Return the path of each file."""
         return tuple(entry.file for entry in self.entries)
 
-    @property
+    @cached_property
     def database(self) -> Database:
         """Return the schema of the files with the rows of all of them."""
         first, *others = (entry.database for entry in self.entries)
