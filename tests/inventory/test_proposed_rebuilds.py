@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.plan_writer import render_plan
+from sqlite_consolidate.inventory.proposal import ProposedRefers
 from sqlite_consolidate.plan.loader import load
 from tests.support.thorough import thorough
 from tests.support.workspaces.inventory_folder import objections_to, proposal_of
@@ -145,5 +146,5 @@ def test_index_that_its_application_computes_is_copied(tmp_path: Path, first: in
     assert (refined.objections, refined.proposal.decisions, source.keys) == ((), 0, keys)
     assert [(each.into, each.refers) for each in source.maps] == [
         ("message", ()),
-        ("words", (("rowid", "message.id"),) if keys else ()),
+        ("words", (ProposedRefers("rowid", "message.id"),) if keys else ()),
     ]
