@@ -7,12 +7,12 @@ import itertools
 import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.copied_files import is_archive
+from sqlite_consolidate.engine.code.named_databases import mentions_of_each
 from sqlite_consolidate.engine.code.scanning.name_patterns import fits_open_pattern
-from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, distinguishing_name
+from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -185,49 +185,6 @@ def file_state(root: Path, files: Sequence[str]) -> dict[str, tuple[int, int]]:
     return states
 
 
-def _mentions_of_each(scope: ScanScope, mentions: Sequence[Mention]) -> dict[str, tuple[Mention, ...]]:
-    """Return the mentions of each database.
-
-    If several have one file name, a mention that states the folder of one of them is none of the others.
-    """
-    by_name: dict[str, list[Mention]] = defaultdict(list)
-    for mention in mentions:
-        by_name[mention.database].append(mention)
-    alike: dict[str, list[str]] = defaultdict(list)
-    for file in scope.databases:
-        alike[PurePosixPath(file).name].append(file)
-    of_each: dict[str, tuple[Mention, ...]] = {}
-    for name, files in alike.items():
-        known = by_name.get(name, [])
-        stated = _stated_folders(scope, files, known) if len(files) > 1 and known else {}
-        for file in files:
-            with_folder = distinguishing_name(file, name)
-            of_each[file] = tuple(
-                each for each in known if with_folder in stated.get((each.file, each.line), (with_folder,))
-            )
-    return of_each
-
-
-def _stated_folders(
-    scope: ScanScope, files: Sequence[str], mentions: Sequence[Mention]
-) -> dict[tuple[str, int], set[str]]:
-    """Return each place that states the folder of a database, to the names with the folder.
-
-    Args:
-        scope: The workspace.
-        files: Databases of one name.
-        mentions: The mentions of this name.
-    """
-    code = list(dict.fromkeys(mention.file for mention in mentions))
-    name = PurePosixPath(files[0]).name
-    # A name has a folder if it differs from that of a target without one.
-    with_folders = replace(scope, paths=code, databases=[file for file in files if file != name], target=name)
-    stated: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for mention in find_mentions(with_folders).mentions:
-        stated[mention.file, mention.line].add(mention.database)
-    return stated
-
-
 def _entries(
     scope: ScanScope,
     databases: Sequence[Database],
@@ -235,7 +192,7 @@ def _entries(
     scanned: Sequence[Mention],
     held: Sequence[Holder],
 ) -> tuple[Entry, ...]:
-    of_each = _mentions_of_each(scope, [mention for mention in scanned if mention.kind in KINDS_IN_USE])
+    of_each = mentions_of_each(scope, [mention for mention in scanned if mention.kind in KINDS_IN_USE])
     twins = {file: group[0] for group in duplicates for file in group[1:]}
     files = frozenset(database.file for database in databases if database.kind == "database")
     by_holder: dict[str, list[Holder]] = defaultdict(list)

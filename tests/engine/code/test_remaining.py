@@ -154,6 +154,18 @@ def test_source_that_no_code_opens_is_a_finding(tmp_path: Path) -> None:
     assert [(finding.id, finding.subject) for finding in findings] == [("source-unreferenced", "logs/task_queue.db")]
 
 
+def test_source_of_one_name_with_another_is_a_finding(tmp_path: Path) -> None:
+    """Code that states the folders of the other one does not open it, also if it is rewritten."""
+    write(tmp_path, "store.py", 'A = "a/data/log.db"\nB = "b/data/log.db"\n')
+    scope = ScanScope(tmp_path, ["."], [f"{folder}/data/log.db" for folder in "abc"], "main.db")
+    reference = Reference(file="store.py", find='"b/data/log.db"', replace='"main.db"')
+    rewrites, _, _ = plan_rewrites_in_part(tmp_path, [reference], [])
+
+    findings = unreferenced_findings(scope, remaining_mentions(scope, rewrites), rewrites)
+
+    assert [finding.subject for finding in findings] == ["c/data/log.db"]
+
+
 @pytest.mark.parametrize(
     ("code", "unreferenced"),
     [

@@ -19,7 +19,7 @@ STATED = 'A = "a/log.db"\nB = ROOT / "b" / "log.db"\n'
 def inventory_of(root: Path, code: str, *files: str) -> Inventory:
     """Write some databases and a module, and take the inventory."""
     for number, file in enumerate(files):
-        (root / file).parent.mkdir(exist_ok=True)
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
         execute(root / file, f"CREATE TABLE t{number}(a); INSERT INTO t{number} VALUES (1)")
     (root / "app.py").write_text(code)
     return take_inventory(root, lambda _words: None)
@@ -47,3 +47,11 @@ def test_place_without_a_folder_names_each_database(tmp_path: Path) -> None:
     inventory = inventory_of(tmp_path, f'{STATED}C = "log.db"\n', "log.db", "a/log.db", "b/log.db")
 
     assert lines(inventory) == {"log.db": [3], "a/log.db": [1, 3], "b/log.db": [2, 3]}
+
+
+def test_further_folders_tell_databases_of_one_name_apart(tmp_path: Path) -> None:
+    """Their last folders are equal as well."""
+    code = 'A = "a/data/log.db"\nB = ROOT / "b" / "data" / "log.db"\nC = "data/log.db"\n'
+    inventory = inventory_of(tmp_path, code, "a/data/log.db", "b/data/log.db", "c/log.db")
+
+    assert lines(inventory) == {"a/data/log.db": [1, 3], "b/data/log.db": [2, 3], "c/log.db": []}

@@ -7,11 +7,11 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.code.named_databases import mentions_of_each
 from sqlite_consolidate.engine.code.scanning.name_patterns import fits_open_pattern
 from sqlite_consolidate.engine.code.scanning.old_names import (
     KINDS_IN_USE,
     Mention,
-    distinguishing_name,
     excerpt,
 )
 from sqlite_consolidate.engine.code.scanning.scan import ScanResult, failed_observations, find_mentions, mentions_in
@@ -82,19 +82,32 @@ def unreferenced_findings(scope: ScanScope, result: ScanResult, rewrites: Sequen
         result: The mentions that remain after the planned rewrites.
         rewrites: The planned rewrites, whose files name a database as long as they are not made.
     """
-    before = mentions_before(scope, rewrites)
-    opened = {mention.database for mention in (*result.mentions, *before) if mention.kind in (*KINDS_IN_USE, "exempt")}
-    open_patterns = {mention.pattern for mention in (*result.mentions, *before) if mention.kind == "open pattern"}
+    uses = uses_of_each(scope, result, rewrites)
+    known = (*result.mentions, *_mentions_before(scope, rewrites))
+    open_patterns = {mention.pattern for mention in known if mention.kind == "open pattern"}
     text = "no scanned code is seen to open it. Find out how the application reaches it."
     return [
         Finding.of("source-unreferenced", database, text)
         for database in (scope.databases if result.files_read else ())
-        if distinguishing_name(database, scope.target) not in opened
-        and not any(fits_open_pattern(pattern, database) for pattern in open_patterns)
+        if not uses[database] and not any(fits_open_pattern(pattern, database) for pattern in open_patterns)
     ]
 
 
-def mentions_before(scope: ScanScope, rewrites: Sequence[Rewrite]) -> list[Mention]:
+def uses_of_each(scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite]) -> dict[str, tuple[Mention, ...]]:
+    """Return the places in code that name each old database before the planned rewrites.
+
+    Args:
+        scope: What was scanned.
+        result: The mentions that remain after the planned rewrites.
+        rewrites: The planned rewrites.
+    """
+    rewritten = {rewrite.file for rewrite in rewrites}
+    others = (mention for mention in result.mentions if mention.file not in rewritten)
+    mentions = [*others, *_mentions_before(scope, rewrites)]
+    return mentions_of_each(scope, [mention for mention in mentions if mention.kind in (*KINDS_IN_USE, "exempt")])
+
+
+def _mentions_before(scope: ScanScope, rewrites: Sequence[Rewrite]) -> list[Mention]:
     """Return the mentions in files that are rewritten, before that."""
     return [mention for rewrite in rewrites for mention in mentions_in(rewrite.file, rewrite.before, scope.names)]
 

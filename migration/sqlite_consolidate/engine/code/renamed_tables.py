@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.remaining import mentions_before
+from sqlite_consolidate.engine.code.remaining import uses_of_each
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, any_of
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions, is_documentation, text_of
 from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_files
@@ -92,9 +92,9 @@ def old_table_findings(
     if not any(renamed.values()):
         return []
     opened: dict[str, set[str]] = {}
-    for mention in (*result.mentions, *mentions_before(scope, rewrites)):
-        if mention.kind in (*KINDS_IN_USE, "exempt") and mention.database:
-            opened.setdefault(mention.file, set()).update(scope.names.paths.get(mention.database, ()))
+    for database, mentions in uses_of_each(scope, result, rewrites).items():
+        for mention in mentions:
+            opened.setdefault(mention.file, set()).add(database)
     of_target = find_mentions(replace(scope, databases=[scope.target], target=""))
     for mention in of_target.mentions:
         if mention.kind in KINDS_IN_USE:
