@@ -69,10 +69,10 @@ def find_old_table_names(
         by_folder.setdefault(posixpath.dirname(file), set()).update(databases)
     places = []
     for file in list_scanned_files(scope).files:
-        text = None if is_documentation(file) else text_of(os.fspath(scope.root), file, planned or {})
         databases = sorted(set(opened.get(file) or _nearest(file, by_folder)) & renamed.keys())
         names = {name for database in databases for name in renamed[database]}
-        for line, name in tables_named_in(file, text, names) if names and text and may_name.search(text) else ():
+        text = text_of(os.fspath(scope.root), file, planned or {}) if names and not is_documentation(file) else None
+        for line, name in tables_named_in(file, text, names) if text and may_name.search(text) else ():
             database = next(each for each in databases if name in renamed[each])
             places.append(OldTableName(file, line, name, database, renamed[database][name]))
     return places

@@ -22,6 +22,8 @@ _LITERAL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """A text in quotes that begins like a statement, or a here-document."""
+_MAY_BEGIN = re.compile(rf"""["'`](?:\s|\\.)*{_VERB}|<<""", re.IGNORECASE)
+"""What each program with such a text has, so that most programs are not parsed."""
 _NAMES_A_TABLE = {  # a word before a table, to the words of which a statement with it has one
     "from": {"select", "delete"},
     "into": {"insert", "replace"},
@@ -45,6 +47,8 @@ def tables_named_in(file: str, text: str, names: Collection[str]) -> list[tuple[
         text: Its source.
         names: Folded names of tables.
     """
+    if not _is_sql(file) and not _MAY_BEGIN.search(text):
+        return []
     lines = LINE_END.split(text)
     places = {
         (_line_of(name, lines, first, last), name)
@@ -54,9 +58,13 @@ def tables_named_in(file: str, text: str, names: Collection[str]) -> list[tuple[
     return sorted(places)
 
 
+def _is_sql(file: str) -> bool:
+    return file.lower().endswith(".sql")
+
+
 def _statements(file: str, text: str) -> Iterator[tuple[str, int, int]]:
     """Yield each text of a program that begins like SQL, with its first and its last line."""
-    if file.lower().endswith(".sql"):
+    if _is_sql(file):
         yield text, 1, find_line(text, len(text))
         return
     if is_python(file):

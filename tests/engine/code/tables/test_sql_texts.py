@@ -13,6 +13,7 @@ NAMING = {
         'q = "SELECT name FROM tag"',
         "q = f\"select {column} from 'tag' where id = {key}\"",
         'q = "SELECT * " + "FROM note JOIN " + "tag USING (id)"',
+        'q = "\\n  SELECT name FROM tag"',
         'con.execute("INSERT OR IGNORE INTO main.tag VALUES (?)")',
         'con.execute("UPDATE OR REPLACE [tag] SET a = 1")',
         'con.execute("CREATE TABLE IF NOT EXISTS tag (id)")',
