@@ -197,8 +197,9 @@ def _rows_exact_observation(mapping: TableMapping, row_match: RowMatch) -> Obser
 def no_duplicates(compared: TargetComparison) -> list[Observation]:
     """Observe that no key occurs twice in a table.
 
-    If a table declares no key, equal rows must occur as often as in the sources. SQLite reads the keys in index order
-    where an index exists, so that they need not be kept in memory. integrity_check shows that this index is complete.
+    If a table declares no key, equal rows must occur as often as in the sources. The digest of its rows states their
+    number. SQLite reads the keys in index order where an index exists, so that they need not be kept in memory.
+    integrity_check shows that this index is complete.
     """
     observations = [
         under_other_keys(mapping, row_match)
@@ -229,8 +230,8 @@ def no_duplicates(compared: TargetComparison) -> list[Observation]:
                     )
                 )
         if not keys and name in counts:
-            count = compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0]
-            equal_rows = equal(f"{name} (no key declared)", _row_count_text(counts[name]), _row_count_text(count))
+            rows = compared.digest(compared.con, present).rows
+            equal_rows = equal(f"{name} (no key declared)", _row_count_text(counts[name]), _row_count_text(rows))
             observations.append(with_differences(equal_rows, partial(compared.explain, name)))
     return observations or [not_required("target", "the sources bring no table")]
 
