@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.support.workspaces.whole_run import Workspace
 
 # Marks whose tests run only if -m names them, in the order in which a test is assigned to one.
-LEFT_OUT = ("long", "crash", "thorough", "cases")
+LEFT_OUT = ("long", "crash", "thorough", "cases", "benchmark")
 _HERE = Path(__file__).parent
 _STAGES = _HERE / "stages"  # a run, and no tests of this project
 _MEMORY = Path("/dev/shm")  # because thousands of small databases would wait for a disk at each COMMIT
@@ -108,15 +108,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     expression = config.option.markexpr
     if "security" in expression:  # its table is of all of them
         return
-    left_out = {item: mark not in expression for item in items if (mark := _left_out(item))}
-    out = [item for item, is_out in left_out.items() if is_out]
-    if out:
-        config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if not left_out.get(item)]
+    ours = {path for path in {item.path for item in items} if path.is_relative_to(_HERE)}
+    left_out = {item for item in items if item.path in ours and (mark := _left_out(item)) and mark not in expression}
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _left_out(item: pytest.Item) -> str:
-    marks = {mark.name for mark in item.iter_markers()} if item.path.is_relative_to(_HERE) else set()
+    marks = {mark.name for mark in item.iter_markers()}
     return next((mark for mark in LEFT_OUT if mark in marks), "")
 
 

@@ -1,4 +1,4 @@
-"""Run the benchmark only with ``pytest -m benchmark``.
+"""Lend the tests of the benchmark what they measure with, and print what they measured.
 
 ``--rows N`` and ``-k`` select parts of it.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,19 +19,11 @@ from tests.support.benchmark.results import Benchmark, lines
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from pathlib import Path
 else:
     from sqlite_utils.utils import sqlite3
 
-_HERE = Path(__file__).parent
 _BENCHMARK = pytest.StashKey[Benchmark]()
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests of this folder unless the expression names their mark."""
-    mine = [item for item in items if item.path.is_relative_to(_HERE)]
-    if mine and "benchmark" not in config.option.markexpr:
-        config.hook.pytest_deselected(items=mine)
-        items[:] = [item for item in items if item not in mine]
 
 
 @pytest.fixture(scope="session")
