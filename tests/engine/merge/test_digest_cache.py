@@ -1,4 +1,4 @@
-"""Test that a table is digested once for each state of its rows."""
+"""Test that tables and their schema are read once for each state."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.content.digest import DigestCache, TableDigest, digest_table
 from sqlite_consolidate.engine.content.page_proof.description import DigestedRows, DigestedValue
+from sqlite_consolidate.engine.merge.target_schema import SchemaCache
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 
@@ -71,3 +72,39 @@ def test_table_is_read_again_after_any_change(con: sqlite3.Connection, change: s
 
     table = read_schema(con).tables["t"]
     assert digest(con, table, with_rowid=True) == digest_table(con, table, with_rowid=True)
+
+
+def test_unchanged_schema_is_not_read_again(con: sqlite3.Connection) -> None:
+    """The second call lists no column. Rows are no part of it."""
+    read = SchemaCache()
+    first = read(con)
+    statements: list[str] = []
+    con.set_trace_callback(statements.append)
+    con.execute("DELETE FROM t")
+
+    assert read(con) == first == read_schema(con)
+    assert sum("table_xinfo" in statement for statement in statements) == len(first.tables)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE INDEX i ON t(b)",
+        "DROP TABLE t",
+        "ALTER TABLE t ADD COLUMN c",
+        "PRAGMA user_version = 7",
+        "CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM t; END",
+    ],
+)
+def test_changed_schema_is_read_again(con: sqlite3.Connection, change: str) -> None:
+    """A rollback to a savepoint changes it as well, and another object may then have the same number of changes."""
+    read = SchemaCache()
+    before = read(con)
+    con.execute("SAVEPOINT change")
+    con.execute(change)
+
+    assert read(con) == read_schema(con) != before
+    con.execute("ROLLBACK TO change")
+    assert read(con) == before
+    con.execute("CREATE INDEX other ON t(a, b)")
+    assert read(con) == read_schema(con) != before

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.merge.source_ddl import NOT_MOVED, create_statements, planned_statements
 from sqlite_consolidate.engine.merge.views.arriving_triggers import ArrivingTriggers, Origin
@@ -23,10 +23,10 @@ from sqlite_consolidate.engine.merge.views.planned_views import ViewPlanner
 from sqlite_consolidate.engine.merge.views.source_names import SourceNames
 from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
 from sqlite_consolidate.engine.sqlite.application.stand_ins import create_schema_in_memory
-from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
+from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory, pragma
 from sqlite_consolidate.engine.sqlite.errors import missing_object_kind
 from sqlite_consolidate.engine.sqlite.integrity import uncheckable_tables
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
+from sqlite_consolidate.engine.sqlite.schema.objects import HEADER, Schema, read_schema
 from sqlite_consolidate.engine.sqlite.schema.statements import (
     Statement,
     is_same_object,
@@ -69,6 +69,24 @@ class TargetSchema:
     left_views: dict[str, set[str]] = field(default_factory=dict)
     renamed_views: dict[str, Mapping[str, str]] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
+
+
+class SchemaCache:
+    """Read the schema of a connection, and read it again only if one of its statements has changed.
+
+    SQLite lists columns, keys and indexes from these statements. A hundred tables need a thousand of its lists.
+    """
+
+    def __init__(self) -> None:
+        self._statements: list[Any] = []
+        self._schema = Schema({}, (), ())
+
+    def __call__(self, con: sqlite3.Connection) -> Schema:
+        """Return the schema with the present header."""
+        statements = [id(con), *con.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid")]
+        if statements != self._statements:
+            self._schema, self._statements = read_schema(con), statements
+        return replace(self._schema, header={name: str(pragma(con, name)) for name in HEADER})
 
 
 class TargetSchemaBuilder:

@@ -25,10 +25,10 @@ from sqlite_consolidate.engine.merge.rows.key_map_file import MAPPED, write_key_
 from sqlite_consolidate.engine.merge.rows.key_shift import SHIFTED
 from sqlite_consolidate.engine.merge.rows.left_rows import LEFT_ROWS, log_left_rows
 from sqlite_consolidate.engine.merge.rows.shifted_rows import shifted_columns
+from sqlite_consolidate.engine.merge.target_schema import SchemaCache
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, integrity_lines
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
-from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
@@ -70,6 +70,7 @@ class TargetTransaction:
         verified: Table to the digest that the comparisons before COMMIT have read.
         proof: What the page reader has proved before COMMIT, or None if it has not read.
         damage: What quick_check has found before COMMIT, where the page reader has compared each index with its rows.
+        schema: The schema in the open transaction.
         digests: Digests of the tables in the open transaction.
         note_statement: Receives each statement that writes, from BEGIN to the end of the transaction, with names and
             without values. It does not receive what a proof writes and rolls back.
@@ -94,6 +95,7 @@ class TargetTransaction:
     verified: dict[str, TableDigest] = field(default_factory=dict)
     proof: PageProof | None = None
     damage: list[str] | None = None
+    schema: SchemaCache = field(default_factory=SchemaCache)
     digests: DigestCache = field(default_factory=DigestCache)
     conflicts: list[tuple[TableMapping, ConflictCounts]] = field(default_factory=list)
     key_map: Path | None = None
@@ -227,7 +229,7 @@ class TargetTransaction:
 
         A digest that cannot be derived from others is read from the table.
         """
-        tables = {table.name: table for table in read_schema(self.connection).digested}
+        tables = {table.name: table for table in self.schema(self.connection).digested}
         tables.pop(history.TABLE, None)
         arrived: dict[str, TableDigest] = {}
         for copied in self.copied_tables:
@@ -256,7 +258,7 @@ class TargetTransaction:
         rows = sum(self.inspected.rows(mapping) for mapping in self.inspected.mappings)
         before = sum(self.inspected.target.rows.values()) if self.inspected.target else 0
         self.limits.progress.begin(rows + before)
-        schema = read_schema(self.connection)
+        schema = self.schema(self.connection)
         if self.inspected.target:
             lines: list[str] | None = None
 

@@ -250,7 +250,7 @@ class RunResults(Pipeline):
         """Return the target inside its transaction, with its planned state."""
         target, copy = self.target, self.sealed.database(self.plan.target)
         return TargetComparison(
-            schema=read_schema(target.connection),
+            schema=target.schema(target.connection),
             inspected=self.inspected,
             con=target.connection,
             digests_before=target.digests_before,
