@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import tempfile
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ _HERE = Path(__file__).parent
 _STAGES = _HERE / "stages"  # a run, and no tests of this project
 _MEMORY = Path("/dev/shm")  # because thousands of small databases would wait for a disk at each COMMIT
 _ROOM = 4_000_000_000  # bytes
+_NUMBERS = count()  # of the folders of tests
 _MARKS = (
     "long: runs for minutes; pytest -m long",
     "crash: 40 calls of each fault, for minutes; pytest -m crash",
@@ -174,6 +177,16 @@ def scratch_files(request: pytest.FixtureRequest) -> Generator[None, None, None]
         patch.setenv("TMPDIR", str(factory.mktemp("scratch")))
         patch.setattr(tempfile, "tempdir", None)
         yield
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Lend an empty folder.
+
+    pytest's own fixture lists all folders of earlier tests to find a number, which takes longer than most tests.
+    """
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    return tmp_path_factory.mktemp(f"{name}-{next(_NUMBERS)}", numbered=False)
 
 
 @pytest.fixture
