@@ -97,7 +97,10 @@ def test_unchanged_schema_is_not_read_again(con: sqlite3.Connection) -> None:
     ],
 )
 def test_changed_schema_is_read_again(con: sqlite3.Connection, change: str) -> None:
-    """A rollback to a savepoint changes it as well, and another object may then have the same number of changes."""
+    """A rollback to a savepoint changes it as well.
+
+    SQLite may then give another object the same number of changes.
+    """
     read = SchemaCache()
     before = read(con)
     con.execute("SAVEPOINT change")

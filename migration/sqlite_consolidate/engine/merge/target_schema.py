@@ -72,7 +72,7 @@ class TargetSchema:
 
 
 class SchemaCache:
-    """Read the schema of a connection, and read it again only if one of its statements has changed.
+    """Read a schema, and read it again only if one of its statements has changed.
 
     SQLite lists columns, keys and indexes from these statements. A hundred tables need a thousand of its lists.
     """
