@@ -51,9 +51,7 @@ def tenants(*additions: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("additions", "beside"),
-    sampled(
-        [((COMMENT, LABEL, ""), True), ((COMMENT, LABEL, LABEL, ""), False), ((COMMENT, COMMENT, LABEL), True)], 0, 1
-    ),
+    sampled([((COMMENT, LABEL, ""), True), ((COMMENT, LABEL, LABEL, ""), False), ((COMMENT, COMMENT, LABEL), True)], 1),
 )
 def test_sibling_versions_are_one_pattern(tmp_path: Path, additions: tuple[str, ...], *, beside: bool) -> None:
     """No file has all tables, so that the target is a new file or another program."""
@@ -89,9 +87,7 @@ def test_other_programs_are_no_kind(tmp_path: Path, schemas: list[str]) -> None:
     assert [family.file for family in find_families(tmp_path, entries, "")] == [f"x{number}.db" for number in range(3)]
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), sampled([(VIEW, OTHER_VIEW), (TRIGGER, TRIGGER.replace("{1}", "x"))], 0, 1)
-)
+@pytest.mark.parametrize(("first", "second"), sampled([(VIEW, OTHER_VIEW), (TRIGGER, TRIGGER.replace("{1}", "x"))], 1))
 def test_changed_text_is_one_decision(tmp_path: Path, first: str, second: str) -> None:
     """The plan has the text of the file with the most columns."""
     later = "ALTER TABLE users ADD COLUMN phone TEXT;"
