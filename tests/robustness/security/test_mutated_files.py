@@ -35,7 +35,11 @@ from tests.support.workspaces.one_source import build_one_source
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEEDS = [*range(8), *thorough(*range(8, 250))]
+SEEDS = [
+    *range(8),
+    *thorough(*range(8, 100)),
+    *(pytest.param(seed, marks=pytest.mark.long) for seed in range(100, 250)),
+]
 FLEET = """\
 format = 1
 plan = "shop.toml"
