@@ -362,8 +362,8 @@ class RunResults(Pipeline):
         """
         archives = self._sealed.archive.values() if self._sealed else ()
         names = (self.plan.target, *(source.file for source in self.plan.sources), *archives)
-        files = [self.root / name for name in names]
-        return frozenset((status.st_dev, status.st_ino) for path in files if (status := file_status(path)))
+        statuses = (file_status(self.root / name) for name in names)
+        return frozenset((status.st_dev, status.st_ino) for status in statuses if status)
 
     def scan_scope(self) -> ScanScope:
         """Return the files in which no old database may be named.
