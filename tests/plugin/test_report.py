@@ -8,6 +8,7 @@ import signal
 import stat
 import time
 from html import unescape
+from operator import methodcaller
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -284,6 +285,32 @@ def test_page_of_a_running_stage_is_drawn_seldom(monkeypatch: pytest.MonkeyPatch
         report.pytest_runtest_logreport(SimpleNamespace(when="teardown"))
 
     assert drawn == [0.0, 2.1]
+
+
+def test_unfinished_file_takes_a_small_part_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file takes 1 s here. The last one is always written."""
+    clock, written = [0.0], list[float]()
+
+    def write() -> None:
+        written.append(clock[0])
+        clock[0] += 1
+
+    html = SimpleNamespace(_generate_report=write)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    report: Any = AuditReport(SimpleNamespace(), tmp_path / "audit.html", follows=True)  # type: ignore[arg-type]
+    manager = SimpleNamespace(get_plugin=lambda _name: html)
+    start = report.pytest_sessionstart(SimpleNamespace(config=SimpleNamespace(pluginmanager=manager)))
+    next(start)
+    with pytest.raises(StopIteration):
+        next(start)
+
+    after_a_test = methodcaller("_generate_report")
+    for clock[0] in (1.0, 2.0, 11.5, 12.5, 14.0):
+        after_a_test(html)
+    next(report.pytest_sessionfinish())
+    after_a_test(html)
+
+    assert written == [1.0, 12.5, 14.0]
 
 
 def test_full_disk_below_the_report_gives_no_traceback(project: pytest.Pytester) -> None:

@@ -2,7 +2,8 @@
 
 The page is put above pytest-html's own table. It is drawn at the begin and at the end, and between them at most every
 two seconds, so that the file of a killed run shows how far the run was. pytest-html 4.2 does not escape test ids and
-environment values, and loses the texts of failing subtests. Its public hooks are used to correct both.
+environment values, and loses the texts of failing subtests. Its public hooks are used to correct both. It writes its
+file after each test, which is done less often here.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _NAME = "sqlite-consolidate-report"
 
 _LEAST = 2.0  # seconds between two drawings of the page of an unfinished run
-_PAUSES = 10  # such a page takes at most this part of the time
+_PAUSES = 10  # an unfinished page, or its file, takes at most this part of the time
 
 
 def prepare(config: pytest.Config, session: Session) -> None:
@@ -100,6 +101,9 @@ class AuditReport:
         self.follows = follows
         self._drawn: tuple[object, ...] = ()
         self._next = 0.0
+        self._next_file = 0.0
+        self._is_written = True
+        self._is_last = False
         self._above: list[str] = []
         self._environment: dict[str, Any] = {}
         self._subtests: dict[str, list[pytest.SubtestReport]] = defaultdict(list)
@@ -145,14 +149,23 @@ class AuditReport:
         self.draw()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionstart(self) -> Generator[None, object, object]:
-        """Harden the first file."""
-        return self._hardening((yield))
+    def pytest_sessionstart(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Harden the first file, and let pytest-html write the next ones less often."""
+        result = self._hardening((yield))
+        if self.path and self.follows:
+            self._space_writes(session.config.pluginmanager.get_plugin("html"))
+        return result
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:
-        """Harden the file that was written after a test."""
-        return self._hardening((yield), sync=False)
+        """Harden the file if it was written after a test."""
+        result = yield
+        if not self._is_written:
+            return result
+        start = time.monotonic()
+        result = self._hardening(result, sync=False)
+        self._next_file += _PAUSES * (time.monotonic() - start)
+        return result
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
@@ -160,11 +173,31 @@ class AuditReport:
 
         A file of pytest that cannot be written, as on a full disk, does not keep the others from their work.
         """
+        self._is_last = True
         try:
             return self._hardening((yield))
         except OSError as error:
             self.error = error
             return None
+
+    def _space_writes(self, plugin: Any) -> None:
+        """Let pytest-html write unfinished files for a small part of the time.
+
+        It has no setting for that. A version that writes by another method writes after each test.
+        """
+        if not hasattr(plugin, "_generate_report"):
+            return
+        write = plugin._generate_report  # noqa: SLF001 -- see the docstring
+
+        def write_if_due(*arguments: Any, **keywords: Any) -> None:
+            start = time.monotonic()
+            self._is_written = self._is_last or start >= self._next_file
+            if self._is_written:
+                write(*arguments, **keywords)
+                now = time.monotonic()
+                self._next_file = now + _PAUSES * (now - start)
+
+        plugin._generate_report = write_if_due  # noqa: SLF001 -- see the docstring
 
     def _hardening(self, result: object, *, sync: bool = True) -> object:
         try:
