@@ -189,10 +189,15 @@ class Source(Part):
         return self._copy(self.__pydantic_private__ if self._entry else {"_entry": self}, tables=tables)
 
     def _copy(self, private: dict[str, Any] | None, **values: object) -> Source:
-        """Return a copy that shares all other values, because there may be very many copies."""
-        source = self.model_copy(update=values)
-        for name, shared in {"fields_set__": self.model_fields_set, "private__": private}.items():
-            object.__setattr__(source, f"__pydantic_{name}", shared)  # a copy has one of its own
+        """Return a copy that shares all other values, because there may be very many copies.
+
+        Each value is set by itself, because Python then keeps the names of the fields once for all copies.
+        """
+        fields_set = self.model_fields_set
+        state = {"__pydantic_fields_set__": fields_set, "__pydantic_private__": private, "__pydantic_extra__": None}
+        source = Source.__new__(Source)
+        for name, value in {**vars(self), **values, **state}.items():
+            object.__setattr__(source, name, value)
         return source
 
     @property
