@@ -21,6 +21,7 @@ from sqlite_consolidate.plan.model import Leave, Plan, RequiredTable, Source, Ta
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -211,11 +212,12 @@ class Bench:
         return self.root / "before.db"
 
 
-def failed_subjects(observations: list[Observation]) -> list[str]:
+def failed_subjects(observations: Iterable[Observation]) -> list[str]:
     """Return the subjects of the observations that failed.
 
     Every observation must have been examined.
     """
+    observations = list(observations)
     assert {type(observation.holds) for observation in observations} == {bool}
     return [observation.subject for observation in observations if not observation.holds]
 

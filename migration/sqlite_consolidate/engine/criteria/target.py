@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.content.inspection import pages_finding
 from sqlite_consolidate.engine.sqlite.connections import pragma
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Protocol
 
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
@@ -70,8 +70,8 @@ def rows_exact(run: Compares) -> list[Observation]:
     return [*compare.rows_exact(compared), *compare.marks_carried(compared)]
 
 
-def keys_mapped(run: Compares) -> list[Observation]:
-    """Observe that new keys are above all that were taken, and that references follow."""
+def keys_mapped(run: Compares) -> Iterator[Observation]:
+    """Yield the observations that new keys are above all that were taken, and that references follow."""
     return mapped.keys_mapped(run.compared)
 
 

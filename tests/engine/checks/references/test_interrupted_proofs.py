@@ -37,7 +37,7 @@ def _staying(compared: TargetComparison) -> object:
 
 
 PROOFS: dict[str, Callable[[TargetComparison], object]] = {
-    "numbers": keys_mapped,
+    "numbers": lambda compared: list(keys_mapped(compared)),
     "policies": _staying,
     "by content": lambda compared: [pairs.of_target_before() for pairs in pairs_by_content(compared)],
     "by order": lambda compared: [RowOrder(compared).shows(pairs) for pairs in pairs_by_content(compared)],

@@ -63,7 +63,7 @@ def test_source_without_rows_may_follow_the_largest_key(bench: Bench) -> None:
 
 def test_right_mapping_holds(moved: Copied) -> None:
     """Each key and each column is an observation, and what was computed twice is equal."""
-    observations = keys_mapped(moved.compared)
+    observations = list(keys_mapped(moved.compared))
 
     assert failed_subjects(observations) == []
     assert [o.subject for o in observations] == [
@@ -140,7 +140,7 @@ def test_plan_that_keeps_keys_demands_nothing(bench: Bench) -> None:
 def test_result_is_read_without_a_write(moved: Copied) -> None:
     """COMMIT is refused after any write."""
     before = moved.con.total_changes
-    keys_mapped(moved.compared)
+    list(keys_mapped(moved.compared))
     references_kept(moved.compared)
 
     assert moved.con.total_changes == before

@@ -43,7 +43,7 @@ def test_each_column_has_an_offset_of_its_own(library: Bench) -> None:
         ("b3", None, None, None),
     ]
     assert copied.rows("SELECT * FROM loan ORDER BY 1") == [(1, 2, 4), (2, 4, 13)]
-    entries = keys_mapped(copied.compared)
+    entries = list(keys_mapped(copied.compared))
     assert [entry.subject for entry in entries][:3] == [
         "b.db:book -> book.oid",
         "b.db:book -> book.shelf",

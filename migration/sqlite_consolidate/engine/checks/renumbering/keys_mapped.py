@@ -38,18 +38,21 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 
 
-def keys_mapped(compared: TargetComparison) -> list[Observation]:
-    """Observe that the keys of each table, and references to them, have one offset.
+def keys_mapped(compared: TargetComparison) -> Iterator[Observation]:
+    """Yield the observations that the keys of each table, and references to them, have one offset.
 
     The offsets are computed a second time.
     """
     if not any(mapping.shifts or mapping.matched for mapping in compared.inspected.mappings):
-        return [not_required("plan", NO_NEW_KEY)]
+        yield not_required("plan", NO_NEW_KEY)
+        return
     with ExitStack() as opened:
         path, limits = compared.target_before, limits_of(compared.con)
         before = opened.enter_context(open_for_inspection(path, limits)) if path else None
         proof = _Proof(compared, FollowedKeys.of(compared.inspected), before, _staged_rows(compared, opened))
-        return [*proof.observe_keys(), *proof.observe_matched_rows(), *proof.observe_references()]
+        yield from proof.observe_keys()
+        yield from proof.observe_matched_rows()
+        yield from proof.observe_references()
 
 
 def _staged_rows(compared: TargetComparison, opened: ExitStack) -> dict[str, SourceRows]:
