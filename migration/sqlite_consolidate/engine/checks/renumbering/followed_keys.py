@@ -105,7 +105,10 @@ class FollowedKeys:
 
     def cases(self, mapping: TableMapping, column: str) -> tuple[Case, ...]:
         """Return which key the values of a column follow, for each condition on its rows."""
-        return self._cases.get(column_id(mapping, column), _STAYS)
+        place = column_id(mapping, column)
+        if place in self._parents:
+            return self._cases.get(place, _STAYS)
+        return (Case(None, place),) if place in self.keys else _STAYS
 
     def owners(self, mapping: TableMapping, column: str) -> set[ColumnOfSource]:
         """Return the keys whose offsets values of a column take."""
@@ -269,11 +272,11 @@ class FollowedKeys:
     def _find_owners(self) -> None:
         for table, mapping in self.mappings.items():
             for column in self.columns(mapping):
-                cases = self._cases_of((table, folded(column)))
+                parents = self._parents.get((table, folded(column)))
+                cases = self._cases_of((table, folded(column)), parents) if parents else _STAYS
                 if cases is None:
                     self.problems.append(two_keys(mapping, column))
-                    continue
-                if cases != _STAYS:
+                elif cases != _STAYS:
                     self._cases[table, folded(column)] = cases
         self.problems += self._computed_references()
         for (table, _), key in self.keys.items():
@@ -281,13 +284,12 @@ class FollowedKeys:
             if self.is_own_key(mapping, key) and not is_unique(mapping, key):
                 self.problems.append(key_lost(mapping, key))
 
-    def _cases_of(self, column: ColumnOfSource) -> tuple[Case, ...] | None:
-        """Return the cases of a column, or None if a value would follow two keys.
+    def _cases_of(self, column: ColumnOfSource, parents: list[Parent]) -> tuple[Case, ...] | None:
+        """Return the cases of a referring column, or None if a value would follow two keys.
 
         A condition that no other owner contradicts is none.
         """
-        parents = self._parents.get(column, [])
-        if any(parent.when is None for parent in parents) or not parents:
+        if any(parent.when is None for parent in parents):
             owners = self._owners_of(column)
             return (Case(None, next(iter(owners))),) if len(owners) == 1 else None
         cases = []
