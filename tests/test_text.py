@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import tomllib
 import unicodedata
 
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import escaped, fold, one_line, printable, toml_string, unescaped
+from sqlite_consolidate.text import escaped, fold, indented_json, one_line, printable, toml_string, unescaped
 
 # Every code point there is, surrogates included; small ones often. No examples are kept on disk.
 ANY_TEXT = st.lists(st.integers(0, 0x10FFFF) | st.integers(0, 0xFF)).map(lambda points: "".join(map(chr, points)))
@@ -105,3 +107,26 @@ def test_sentence_is_folded_with_a_hanging_indent() -> None:
         "      [rows-left]",
     ]
     assert fold(sentence, None) == [f"  {sentence}"]
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | ANY_TEXT,
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(ANY_TEXT, values, max_size=3),
+    max_leaves=10,
+)
+
+
+@quick
+@given(ANY_JSON)
+def test_indented_json_is_that_of_python(value: object) -> None:
+    """Readers of earlier reports find the same form."""
+    assert indented_json(value) == json.dumps(value, indent=2)
+
+
+def test_indented_json_leaves_no_unreachable_objects() -> None:
+    """A manifest has an item of each file, of which there may be thousands."""
+    gc.collect()
+
+    indented_json({"tables": {"person": [1, "a"]}, "marks": {}})
+
+    assert gc.collect() == 0

@@ -164,9 +164,27 @@ def json_pieces(document: Mapping[str, Any], text_of_item: Callable[[str, Any], 
     yield "".join(texts).encode("ascii")
 
 
-def indented_json(value: Any) -> str:
-    """Return a value as indented JSON in ASCII."""
-    return json.dumps(value, indent=2)
+_json = json.JSONEncoder().encode
+
+
+def indented_json(value: Any, margin: str = "\n") -> str:
+    """Return a value as indented JSON in ASCII, whose objects have texts as names.
+
+    Python's encoder makes some thirty objects for each value that it indents. They refer to each other, so they stay in
+    memory until Python looks for such objects.
+
+    Args:
+        value: The value.
+        margin: Line end with the indentation of the value.
+    """
+    inner = f"{margin}  "
+    if value and isinstance(value, dict):
+        items = [f"{_json(name)}: {indented_json(item, inner)}" for name, item in value.items()]
+        return f"{{{inner}{f',{inner}'.join(items)}{margin}}}"
+    if value and isinstance(value, (list, tuple)):
+        items = [indented_json(item, inner) for item in value]
+        return f"[{inner}{f',{inner}'.join(items)}{margin}]"
+    return _json(value)
 
 
 def _texts(document: Mapping[str, Any], text_of_item: Callable[[str, Any], str]) -> Iterator[str]:
@@ -174,20 +192,12 @@ def _texts(document: Mapping[str, Any], text_of_item: Callable[[str, Any], str])
     for number, (name, value) in enumerate(document.items()):
         yield f"{',' if number else ''}\n  {json.dumps(name)}: "
         if not isinstance(value, (list, tuple, Iterator)):
-            yield _shifted(indented_json(value), 2)
+            yield indented_json(value, "\n  ")
             continue
         is_empty = True
         for item in value:
             yield "[\n    " if is_empty else ",\n    "
             is_empty = False
-            yield _shifted(text_of_item(name, item), 4)
+            yield text_of_item(name, item).replace("\n", "\n    ")  # no text in it has a line feed
         yield "[]" if is_empty else "\n  ]"
     yield "\n}\n"
-
-
-def _shifted(text: str, spaces: int) -> str:
-    """Return JSON whose lines after the first begin with further spaces.
-
-    No text in it has a line feed.
-    """
-    return text.replace("\n", f"\n{' ' * spaces}")
