@@ -32,6 +32,18 @@ def test_number_that_may_mean_another_row_is_a_decision(tmp_path: Path) -> None:
     assert render_plan(refined.proposal, "2026-11-28").count("# decide: log.db:reading: ") == 1
 
 
+def test_finding_about_the_target_is_a_decision(tmp_path: Path) -> None:
+    """No source has the table, so that it is a decision about the plan as a whole."""
+    refined = proposal_of(
+        tmp_path, main=READINGS.format("reading"), north=SENSORS.format("x"), south=SENSORS.format("y")
+    )
+
+    assert [(each.id, each.subject) for each in refined.findings] == [("id-unfollowed", "main.db:reading")]
+    [question] = refined.proposal.decide
+    assert question.startswith("main.db:reading: 2 rows ")
+    assert question.endswith("[id-unfollowed]")
+
+
 def test_findings_of_one_kind_are_one_decision(tmp_path: Path) -> None:
     """It names the first table of the source, and counts the others."""
     readings = READINGS.format("reading") + READINGS.format("alarm").replace("sensor_id", "origin_sensor_id")

@@ -137,6 +137,12 @@ class InspectedDatabases:
         if file_problem.reason:
             self.unread.setdefault(file_problem.file, file_problem.reason)
 
+    def database_of(self, mapping: TableMapping) -> InspectedDatabase:
+        """Return the database whose rows a mapping has, which may be the target itself."""
+        if self.target and mapping.source.file == self.target.file:
+            return self.target
+        return self.sources[mapping.source.name]
+
     def path_of(self, mapping: TableMapping) -> Path:
         """Return the database from which the rows of a mapping are read."""
         if self.target and mapping.source.file == self.target.file:

@@ -149,10 +149,11 @@ class FollowedKeys:
 
         Only another source declares what it refers to. Its numbers stay, so they do not move the keys of its own file.
         """
-        return column_id(mapping, column) not in self._parents and self.place(mapping, column) not in self._key_places
+        return column_id(mapping, column) not in self._parents and self.place(mapping, column) not in self.key_places
 
     @cached_property
-    def _key_places(self) -> set[ColumnOfTarget]:
+    def key_places(self) -> set[ColumnOfTarget]:
+        """Return the columns of the target that receive keys that change."""
         return {self.place(self.mappings[table], key) for (table, _), key in self.keys.items()}
 
     def none_of(self, mapping: TableMapping, column: str) -> frozenset[int]:

@@ -83,7 +83,7 @@ def values_named_by_their_rows(
 
 def _texts_of(databases: InspectedDatabases, mapping: TableMapping, query: str) -> list[str]:
     """Return the texts that a query gives, also those that are not UTF-8."""
-    reader = databases.sources[mapping.source.name].write_lock.reader
+    reader = databases.database_of(mapping).write_lock.reader
     text_factory = reader.text_factory
     read_text_losslessly(reader)
     try:

@@ -42,7 +42,7 @@ def loose_columns(mapping: TableMapping, followed: FollowedKeys) -> list[str]:
 
 def count_rows(databases: InspectedDatabases, mapping: TableMapping, column: str, condition: str) -> int:
     """Return the number of rows whose value in a column meets a condition."""
-    reader = databases.sources[mapping.source.name].write_lock.reader
+    reader = databases.database_of(mapping).write_lock.reader
     query = f"SELECT count(*) FROM {quoted(mapping.table_map.name)} WHERE {condition.format(quoted(column))}"
     return int(reader.execute(query).fetchone()[0])
 
@@ -63,8 +63,8 @@ def some_is_key(
     databases: InspectedDatabases, mapping: TableMapping, column: str, parent: TableMapping, key: str
 ) -> bool:
     """Return whether a column has the text of a key of a table."""
-    if mapping.source.name == parent.source.name:
-        name, reader = quoted(column), databases.sources[mapping.source.name].write_lock.reader
+    if mapping.source.file == parent.source.file:
+        name, reader = quoted(column), databases.database_of(mapping).write_lock.reader
         number = f"{TEXT.format(name)} AND CAST({name} AS INTEGER)"
         keys = f"SELECT {quoted(key)} FROM {quoted(parent.table_map.name)}"
         query = f"SELECT 1 FROM {quoted(mapping.table_map.name)} WHERE {number} IN ({keys}) LIMIT 1"
@@ -77,7 +77,7 @@ def _compared(
 ) -> Iterator[tuple[int, int]]:
     """Count the different numbers in each part of a column, and the keys among them."""
     (mapping, column, condition), (other, key) = child, parent
-    name, readers = quoted(column), [databases.sources[each.source.name].write_lock.reader for each in (mapping, other)]
+    name, readers = quoted(column), [databases.database_of(each).write_lock.reader for each in (mapping, other)]
     query = f"SELECT DISTINCT CAST({name} AS INTEGER) FROM {quoted(mapping.table_map.name)}"
     numbers = readers[0].execute(f"{query} WHERE {condition.format(name)}")
     keys = f"SELECT count(DISTINCT {quoted(key)}) FROM {quoted(other.table_map.name)} WHERE {quoted(key)} IN "

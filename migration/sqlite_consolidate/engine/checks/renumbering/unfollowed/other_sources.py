@@ -16,8 +16,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
     column_ends,
-    forms_of,
-    names_after,
+    names_in,
     names_of_references,
 )
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -49,15 +48,14 @@ def named_after_other_sources(
 
     Args:
         databases: All databases.
-        mappings: Those of one source.
+        mappings: Those of one source, or of the target's own rows.
         followed: The references that follow.
         changing: The keys with new numbers.
         known: The keys of all databases.
     """
     if not changing.references:
         return
-    tables = databases.sources[mappings[0].source.name].schema.tables.values()
-    names_here = {name for table in tables for name in (*names_after(table.name, "id"), *forms_of(table.name))}
+    names_here = names_in(databases.database_of(mappings[0]).schema)
     names_here.update(*(names_of_references(mapping, known) for mapping in mappings))
     for mapping in mappings:
         for column in loose_columns(mapping, followed):

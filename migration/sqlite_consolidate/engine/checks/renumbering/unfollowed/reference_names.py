@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
 _NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
 
@@ -98,6 +99,11 @@ def names_after(table: str, key: str) -> set[str]:
     return {f"{form}{end}" for form in forms for end in ends} | {
         f"{start}{form}" for form in forms for start in ("id_", "fk_")
     }
+
+
+def names_in(schema: Schema) -> set[str]:
+    """Return the folded names that may mean the tables of a database."""
+    return {name for table in schema.tables for name in (*names_after(table, "id"), *forms_of(table))}
 
 
 def names_of_references(parent: TableMapping, known: KnownKeys) -> dict[str, str]:

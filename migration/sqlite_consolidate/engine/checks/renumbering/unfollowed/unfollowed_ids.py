@@ -24,6 +24,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
     column_ends,
     names_of_references,
 )
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.target_rows import ids_of_target
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -66,6 +67,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             findings += texts_of_ids(databases, mapping, renumbered, followed)
             findings += values_named_by_their_rows(databases, mapping, changing)
         findings += named_after_other_sources(databases, mappings, followed, changing, known)
+    findings += ids_of_target(databases, followed, known)
     findings += find_literals(databases)
     if any(mapping.shifted for mapping in databases.mappings):
         text = "Numbers in code, in settings and outside of the workspace that mean renumbered rows are not examined."
