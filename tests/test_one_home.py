@@ -43,6 +43,7 @@ WITH_SQL_OF_ROWS = {
     "separate_keys.py": "reads the smallest and the largest rowid of a table",
     "unfollowed_ids.py": "counts rows of a column that belongs to no projection",
     "key_numbers.py": "reads the numbers of a column that belongs to no projection",
+    "typed_ids.py": "counts numbers of a column that belongs to no projection",
     "ids_as_texts.py": "reads the keys of settings that are named like references",
     "compared_keys.py": "asks whether a column has a number of a key",
     "dependencies.py": "compiles a view and reads no row of it",

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
-_ENDS_LIKE_AN_ID = re.compile(r"(?i:.*_(id|pk|key|ref|fk))|.*[a-z0-9]I[dD]", re.ASCII)
+ENDS_LIKE_AN_ID = re.compile(r"(?i:.*_(id|pk|key|ref|fk))|.*[a-z0-9]I[dD]", re.ASCII)
+"""Name of a column that has ids."""
 
 
 def texts_of_ids(
@@ -40,7 +41,7 @@ def texts_of_ids(
     reference follows a text.
     """
     for column in loose_columns(mapping, followed) if renumbered else ():
-        if not _ENDS_LIKE_AN_ID.fullmatch(column) or not (rows := count_rows(databases, mapping, column, TEXT)):
+        if not ENDS_LIKE_AN_ID.fullmatch(column) or not (rows := count_rows(databases, mapping, column, TEXT)):
             continue
         keys = [(parent, key) for parent in renumbered for key in changing_keys(parent)]
         ends = (parent for parent, key in keys if some_is_key(databases, mapping, column, parent, key))
@@ -70,7 +71,7 @@ def values_named_by_their_rows(
         name, value = quoted(key), quoted(column)
         is_number = f"(({INTEGER.format(value)}) OR ({TEXT.format(value)}))"
         query = f"SELECT {name} FROM {quoted(mapping.table_map.name)} WHERE typeof({name}) = 'text'"
-        names = _texts_of(databases, mapping, f"{query} AND {name} LIKE '%id' AND {is_number}")
+        names = texts_of(databases, mapping, f"{query} AND {name} LIKE '%id' AND {is_number}")
         parents = [end[0] for text in names if (end := changing.named(text))]
         if parents:
             tables = dict.fromkeys(f"{parent.table_map.name} ({parent.source.name})" for parent in parents)
@@ -81,7 +82,7 @@ def values_named_by_their_rows(
             yield Finding.of("id-unfollowed", mapping.subject, text, count=len(parents), noun="row", column=column)
 
 
-def _texts_of(databases: InspectedDatabases, mapping: TableMapping, query: str) -> list[str]:
+def texts_of(databases: InspectedDatabases, mapping: TableMapping, query: str) -> list[str]:
     """Return the texts that a query gives, also those that are not UTF-8."""
     reader = databases.database_of(mapping).write_lock.reader
     text_factory = reader.text_factory

@@ -25,6 +25,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
     names_of_references,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.target_rows import ids_of_target
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.typed_ids import typed_ids
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -61,7 +62,9 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
         for mapping in mappings:
             for parent in renumbered:
                 problems += _rowids_of_keys(databases, mapping, parent)
-            findings += _undeclared(databases, mapping, renumbered, followed, (elsewhere, known))
+            undeclared = list(_undeclared(databases, mapping, renumbered, followed, (elsewhere, known)))
+            reported = {finding.column for finding in undeclared}
+            findings += [*undeclared, *typed_ids(databases, mapping, renumbered, followed, reported)]
             findings += _keys_of_others(databases, mapping, followed, known)
             findings += _texts(databases, mapping)
             findings += texts_of_ids(databases, mapping, renumbered, followed)

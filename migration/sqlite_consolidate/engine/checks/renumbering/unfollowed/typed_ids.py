@@ -1,0 +1,114 @@
+"""Find numbers that may be ids of a renumbered table that another column names.
+
+Rails, Django and others store such pairs, as ``owner_id`` and ``owner_type``, or ``object_id`` and ``content_type_id``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.ids_as_texts import ENDS_LIKE_AN_ID, texts_of
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import INTEGER, loose_columns
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
+    changing_keys,
+    column_ends,
+    forms_of,
+    names_in,
+)
+from sqlite_consolidate.engine.content.literals import literal
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.text import join_first_names
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+_NAMES_A_TYPE = re.compile(
+    r"(?i:(.*_)?(type|kind|table|model|class|entity)(_id|_name)?)|.*[a-z](Type|Kind|Model|Class)"
+)
+_KEY_END = re.compile("(?<=.)_?(id|pk|key|ref|fk)$")
+_CONTENT_TYPES = "django_content_type"
+_MOST = 500  # names of tables that one column has
+
+
+def typed_ids(
+    databases: InspectedDatabases,
+    mapping: TableMapping,
+    renumbered: Sequence[TableMapping],
+    followed: FollowedKeys,
+    reported: Collection[str],
+) -> Iterator[Finding]:
+    """Yield a finding for each column with keys of a table that another column names.
+
+    A column that is named after a table of the source has ids of that table, and a key has those of its own one.
+
+    Args:
+        databases: All databases.
+        mapping: The table.
+        renumbered: The renumbered tables of its source.
+        followed: The references that follow.
+        reported: Columns that have a finding already.
+    """
+    types = [name for name, _ in mapping.columns if _NAMES_A_TYPE.fullmatch(name)] if renumbered else []
+    names = names_in(databases.database_of(mapping).schema) if types else set()
+    for column in filter(ENDS_LIKE_AN_ID.fullmatch, loose_columns(mapping, followed) if types else ()):
+        if column not in reported and (column,) != mapping.table.primary_key and names.isdisjoint(column_ends(column)):
+            others = (name for name in types if name != column)
+            yield from next(filter(None, (_findings(databases, mapping, column, it, renumbered) for it in others)), [])
+
+
+def _findings(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, other: str, renumbered: Sequence[TableMapping]
+) -> list[Finding]:
+    """Return the finding about a column, if another one may state the table of its ids."""
+    reader, table = databases.database_of(mapping).write_lock.reader, quoted(mapping.table_map.name)
+    rows: dict[str, int] = {}
+    for parent in renumbered:
+        for key in changing_keys(parent)[:1]:
+            condition = _condition(databases, mapping, column, other, parent, key)
+            query = f"SELECT count(*) FROM {table} WHERE {condition}"
+            rows[f"{parent.table_map.name}.{key}"] = reader.execute(query).fetchone()[0]
+    ends = [end for end, count in rows.items() if count]
+    if not ends:
+        return []
+    text = (
+        f"will keep the number in column {column}, which may be a key of {join_first_names(ends)}, while these keys"
+        f" change. Column {other} may state the table. If so, add [[source.table.refers]] with"
+        f' column = "{column}", to = "{ends[0]}" and when, which is a condition on {other}.'
+    )
+    count = max(rows.values())  # a type that is a number may stand for each of these tables
+    return [Finding.of("id-unfollowed", mapping.subject, text, count=count, noun="row", column=column)]
+
+
+def _condition(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, other: str, parent: TableMapping, key: str
+) -> str:
+    """Return the condition on the rows with a key of a table whose type may name it."""
+    number, name, into = quoted(column), quoted(other), parent.table_map.name
+    is_key = f"{INTEGER.format(number)} AND {number} > 0 AND {number} IN (SELECT {quoted(key)} FROM {quoted(into)})"
+    query = f"SELECT DISTINCT {name} FROM {quoted(mapping.table_map.name)} WHERE typeof({name}) = 'text' AND {is_key}"
+    types = [text for text in texts_of(databases, mapping, f"{query} LIMIT {_MOST}") if _names(text, into)]
+    is_type = f"{name} IN ({', '.join(map(literal, types))})"
+    is_content_type = "content_type" in folded(other)
+    if is_content_type and databases.database_of(mapping).schema.table(_CONTENT_TYPES):
+        label = "app_label || '_' || model"
+        models = texts_of(databases, mapping, f"SELECT {label} FROM {_CONTENT_TYPES}")
+        models = [text for text in models if _names(text, into)]
+        is_type += (
+            f" OR {name} IN (SELECT id FROM {_CONTENT_TYPES} WHERE {label} IN ({', '.join(map(literal, models))}))"
+        )
+    elif is_content_type or folded(other).startswith(_KEY_END.sub("", folded(column))):
+        is_type += f" OR {INTEGER.format(name)}"
+    return f"({is_type}) AND {is_key}"
+
+
+def _names(text: str, table: str) -> bool:
+    """Return whether a text such as ``Post``, ``App::Post`` or ``shop.entry`` names a table."""
+    words = re.findall(r"\w+", re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", text))
+    names = {folded(words[-1]), folded("_".join(words))} if words else set()
+    return any(form == name or form.endswith(f"_{name}") for form in forms_of(table) for name in names)

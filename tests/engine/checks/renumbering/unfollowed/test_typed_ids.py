@@ -1,0 +1,93 @@
+"""Specify what is reported of numbers of which another column names the table."""
+
+from __future__ import annotations
+
+import pytest
+
+from sqlite_consolidate.plan.model import Refers
+from tests.support.databases import TARGET, Bench, source, table
+
+NOTE = "CREATE TABLE note(nr TEXT PRIMARY KEY, {0})"
+CONTENT_TYPES = (
+    "CREATE TABLE django_content_type(id INTEGER PRIMARY KEY, app_label TEXT, model TEXT)",
+    "INSERT INTO django_content_type VALUES (7, 'shop', 'order'), (8, 'auth', 'user')",
+)
+
+
+def unfollowed(bench: Bench, *statements: str, refers: list[Refers] | None = None) -> list[tuple[str, int, str]]:
+    """Return each finding about an id that stays, for orders that get new keys."""
+    for file in (TARGET, "b.db"):
+        bench.database(
+            file, "CREATE TABLE shop_orders(id INTEGER PRIMARY KEY)", "INSERT INTO shop_orders VALUES (1), (2)"
+        )
+    bench.execute("b.db", *statements)
+    orders = table("shop_orders", keys="renumber")
+    leave = {"d*": "they stay"} if CONTENT_TYPES[0] in statements else {}
+    inspected = bench.survey(source("b.db", orders, table("note", refers=refers or []), leave=leave))
+    assert inspected.problems == []
+    return [
+        (finding.subject, finding.count, finding.column)
+        for finding in inspected.findings
+        if finding.id == "id-unfollowed"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "rows"),
+    [
+        ("object_type, object_id INT", "'order', 1", 1),
+        ("object_type, object_id INT", "'Shop::Order', 1", 1),
+        ("objectType, objectId INT", "'ShopOrder', 2", 1),
+        ("kind, ref_id INT", "'shop.order', 1", 1),
+        ("table_name, row_id INT", "'shop_orders', 1", 1),
+        ("object_type INT, object_id INT", "4, 1", 1),
+        ("kind INT, object_id INT", "4, 1", 0),
+        ("note_type INT, note_id INT", "4, 1", 0),
+        ("msg_type INT, msg_id INTEGER UNIQUE", "4, 1", 1),
+        ("object_type, object_id INT", "'{order}', 1", 1),
+        ("content_type_id INT, object_id INT", "7, 1", 1),
+        ("content_type_id INT, object_id INT", "8, 1", 0),
+        ("object_type, object_id INT", "'order', 3", 0),
+        ("object_type, object_id INT", "'user', 1", 0),
+        ("object_type, object_id INT", "x'ff', 1", 0),
+        ("object_type, amount INT", "'order', 1", 0),
+        ("title, object_id INT", "'order', 1", 0),
+    ],
+)
+def test_number_beside_a_name_is_a_finding(bench: Bench, columns: str, values: str, rows: int) -> None:
+    """It is a key of the table that the other column names, or that it may name."""
+    content_types = CONTENT_TYPES if "content" in columns else ()
+    row = f"INSERT INTO note VALUES ('a', {values}), ('b', NULL, NULL)"
+
+    findings = unfollowed(bench, *content_types, NOTE.format(columns), row)
+
+    assert findings == [("b.db:note", 1, columns.split(", ")[1].split(maxsplit=1)[0])] * rows
+
+
+def test_key_beside_a_type_is_no_finding(bench: Bench) -> None:
+    """It is the id of its own row."""
+    statements = "CREATE TABLE note(_id INTEGER PRIMARY KEY, kind INT, type)", "INSERT INTO note VALUES (1, 4, 'order')"
+
+    assert unfollowed(bench, *statements) == []
+
+
+def test_typed_number_is_one_finding(bench: Bench) -> None:
+    """The column is named after the table as well."""
+    row = "INSERT INTO note VALUES ('a', 'order', 1)"
+
+    assert unfollowed(bench, NOTE.format("kind, shop_order_id INT"), row) == [("b.db:note", 1, "shop_order_id")]
+
+
+def test_number_with_a_stated_condition_is_no_finding(bench: Bench) -> None:
+    """The plan has the lines that the finding offers."""
+    refers = [Refers(column="object_id", to="shop_orders.id", when="object_type = 'order'")]
+    row = "INSERT INTO note VALUES ('a', 'order', 1)"
+
+    assert unfollowed(bench, NOTE.format("object_type, object_id INT"), row, refers=refers) == []
+
+
+def test_type_that_is_not_utf8_is_no_finding(bench: Bench) -> None:
+    """The other rows are read all the same."""
+    rows = "INSERT INTO note VALUES ('a', CAST(x'ff' AS TEXT), 1), ('b', 'order', 2)"
+
+    assert unfollowed(bench, NOTE.format("object_type, object_id INT"), rows) == [("b.db:note", 1, "object_id")]
