@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import escaped, fold, indented_json, one_line, printable, toml_string, unescaped
+from sqlite_consolidate.text import (
+    escaped,
+    fold,
+    indented_json,
+    one_line,
+    printable,
+    singular_of,
+    toml_string,
+    unescaped,
+)
 
 # Every code point there is, surrogates included; small ones often. No examples are kept on disk.
 ANY_TEXT = st.lists(st.integers(0, 0x10FFFF) | st.integers(0, 0xFF)).map(lambda points: "".join(map(chr, points)))
@@ -130,3 +139,29 @@ def test_indented_json_leaves_no_unreachable_objects() -> None:
     indented_json({"tables": {"person": [1, "a"]}, "marks": {}})
 
     assert gc.collect() == 0
+
+
+@pytest.mark.parametrize(
+    ("noun", "expected"),
+    [
+        ("users", "user"),
+        ("categories", "category"),
+        ("boxes", "box"),
+        ("addresses", "address"),
+        ("people", "person"),
+        ("children", "child"),
+        ("women", "woman"),
+        ("mice", "mouse"),
+        ("data", "datum"),
+        ("media", "medium"),
+        ("indices", "index"),
+        ("analyses", "analysis"),
+        ("analysis", "analysis"),
+        ("criteria", "criterion"),
+        ("statuses", "status"),
+    ],
+)
+def test_singular_of_a_noun_may_be_irregular(noun: str, expected: str) -> None:
+    """The singular of a singular is itself."""
+    assert singular_of(noun) == expected
+    assert singular_of(expected) == expected

@@ -100,6 +100,66 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+_IRREGULAR = {
+    "addenda": "addendum",
+    "analyses": "analysis",
+    "appendices": "appendix",
+    "axes": "axis",
+    "bacteria": "bacterium",
+    "buses": "bus",
+    "children": "child",
+    "corpora": "corpus",
+    "crises": "crisis",
+    "criteria": "criterion",
+    "curricula": "curriculum",
+    "data": "datum",
+    "diagnoses": "diagnosis",
+    "feet": "foot",
+    "geese": "goose",
+    "genera": "genus",
+    "halves": "half",
+    "hypotheses": "hypothesis",
+    "indices": "index",
+    "knives": "knife",
+    "leaves": "leaf",
+    "lives": "life",
+    "loci": "locus",
+    "matrices": "matrix",
+    "media": "medium",
+    "men": "man",
+    "mice": "mouse",
+    "movies": "movie",
+    "people": "person",
+    "phenomena": "phenomenon",
+    "schemata": "schema",
+    "shelves": "shelf",
+    "spectra": "spectrum",
+    "statuses": "status",
+    "strata": "stratum",
+    "syntheses": "synthesis",
+    "taxa": "taxon",
+    "teeth": "tooth",
+    "theses": "thesis",
+    "vertices": "vertex",
+    "viruses": "virus",
+    "wives": "wife",
+    "women": "woman",
+}
+_SINGULARS = frozenset(_IRREGULAR.values())
+
+
+def singular_of(noun: str) -> str:
+    """Return what may be the singular of a noun in lower case.
+
+    A regular singular that ends in ``s`` loses it, so that only two results can be compared.
+    """
+    if noun in _SINGULARS:
+        return noun
+    if noun in _IRREGULAR:
+        return _IRREGULAR[noun]
+    return re.sub(r"(?<=[^s])s$", "", re.sub(r"(?<=ss|ch|sh)es$|(?<=x)es$", "", re.sub(r"ies$", "y", noun)))
+
+
 def list_names(names: Sequence[str], most: int = _NAMED) -> str:
     """Return the first names and the number of the others, as in ``a, b, c and 17 more``."""
     shown = ", ".join(names[:most])

@@ -53,6 +53,32 @@ def test_column_that_names_tables_tells_the_reference(
     assert [(each.to[0] if each.to else "", each.when) for each in known] == expected
 
 
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("people", "person_id"),
+        ("people", "author_person_id"),
+        ("people", "people_id"),
+        ("people", "peopleId"),
+        ("people", "people_nr"),
+        ("shop_people", "person_nr"),
+        ("data", "dataid"),
+        ("analyses", "analysis_id"),
+        ("media", "medium_nr"),
+        ("criteria", "criterion"),
+    ],
+)
+def test_irregular_plural_names_a_table(tmp_path: Path, table: str, column: str) -> None:
+    """So does the singular, and a table in the singular."""
+    known = references(
+        tmp_path,
+        f"CREATE TABLE {table}(nr INTEGER PRIMARY KEY); INSERT INTO {table} VALUES (5);"
+        f"CREATE TABLE visit(at TEXT, {column} INTEGER); INSERT INTO visit VALUES ('x', 5)",
+    )
+
+    assert [(each.column, each.to) for each in known] == [(column, (table, "nr"))]
+
+
 def test_content_type_of_django_names_the_table(tmp_path: Path) -> None:
     """The number of a content type stands for the name of an application and a model."""
     types = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.text import singular_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,10 +60,10 @@ class NamedTables:
 def _stems(column: str) -> set[tuple[str, ...]]:
     """Return the words of a column, and those that remain without the words of a key."""
     words = tuple(words_of_name(column))
-    stems = {words[:end] for end in range(1, len(words) + 1)}
+    stems = {(*words[: end - 1], singular_of(words[end - 1])) for end in range(1, len(words) + 1)}
     if match := _ID.fullmatch(column):
         stems.add(tuple(words_of_name(match["stem"])))
-    return {*stems, (folded(column).removesuffix("id"),)}
+    return {*stems, (singular_of(folded(column).removesuffix("id")),)}
 
 
 def _ends(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -90,7 +91,7 @@ def names_key_of(column: str, table: str, keys: Sequence[str] = ()) -> bool:
         stem = words_of_name(match["stem"])
         shorter, longer = sorted((stem, words), key=len)
         return longer[-len(shorter) :] == shorter
-    return folded(column) == "".join(words) + "id"
+    return singular_of(folded(column).removesuffix("id")) == "".join(words)
 
 
 def _is_named_after(column: list[str], table: list[str], key: list[str]) -> bool:
@@ -98,6 +99,7 @@ def _is_named_after(column: list[str], table: list[str], key: list[str]) -> bool
     if len(column) <= len(key) or column[-len(key) :] != key:
         return False
     stem = column[: -len(key)]
+    stem[-1] = singular_of(stem[-1])
     shorter, longer = sorted((stem, table), key=len)
     return longer[-len(shorter) :] == shorter
 
@@ -106,5 +108,4 @@ def _is_named_after(column: list[str], table: list[str], key: list[str]) -> bool
 def words_of_name(name: str) -> list[str]:
     """Return the words of a name, folded, the last of them in the singular."""
     *words, last = [folded(word) for word in _WORDS.findall(name)] or [folded(name)]
-    singular = re.sub(r"(?<=[^s])s$", "", re.sub(r"(?<=ss|ch|sh)es$|(?<=x)es$", "", re.sub(r"ies$", "y", last)))
-    return [*words, singular]
+    return [*words, singular_of(last)]

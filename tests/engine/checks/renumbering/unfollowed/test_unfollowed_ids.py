@@ -46,6 +46,18 @@ def test_undeclared_reference_is_a_finding(bench: Bench, column: str) -> None:
     assert unfollowed(bench, "visit") == [("b.db:visit", 1)]
 
 
+@pytest.mark.parametrize("column", ["person_id", "author_person_id", "people_id", "person"])
+def test_irregular_plural_names_an_undeclared_reference(bench: Bench, column: str) -> None:
+    """A table of ``people`` has a person in each row."""
+    for file in (TARGET, "b.db"):
+        bench.database(file, "CREATE TABLE people(id INTEGER PRIMARY KEY, name)", "INSERT INTO people VALUES (1, 'a')")
+    bench.execute("b.db", f"CREATE TABLE visit(nr TEXT PRIMARY KEY, {column} INT)", "INSERT INTO visit VALUES ('a', 1)")
+    inspected = bench.survey(source("b.db", table("people", keys="renumber"), "visit"))
+
+    findings = [each for each in inspected.findings if each.id == "id-unfollowed"]
+    assert [(each.subject, each.column) for each in findings] == [("b.db:visit", column)]
+
+
 def test_undeclared_references_of_several_files_are_one_sum(bench: Bench) -> None:
     """A pattern has many files, and one finding has the rows of all."""
     visit = "CREATE TABLE visit(nr TEXT PRIMARY KEY, site_id INT)"

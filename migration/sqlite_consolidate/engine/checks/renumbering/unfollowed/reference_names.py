@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.text import singular_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +90,9 @@ class KnownKeys:
 def forms_of(table: str) -> set[str]:
     """Return the folded name of a table, and what may be its singular."""
     name = folded(table)
-    return {name, name.removesuffix("s"), re.sub("ies$", "y", name), re.sub("(?<=[sxh])es$", "", name)}
+    start, mark, last = name.rpartition("_")
+    singular = f"{start}{mark}{singular_of(last)}"
+    return {name, name.removesuffix("s"), re.sub("(?<=[sxh])es$", "", name), singular}
 
 
 def names_after(table: str, key: str) -> set[str]:
