@@ -71,7 +71,7 @@ def rows_exact(run: Compares) -> list[Observation]:
 
 
 def keys_mapped(run: Compares) -> Iterator[Observation]:
-    """Yield the observations that new keys are above all that were taken, and that references follow."""
+    """Observe that new keys are above all that were taken, and that references follow."""
     return mapped.keys_mapped(run.compared)
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def keys_mapped(compared: TargetComparison) -> Iterator[Observation]:
-    """Yield the observations that the keys of each table, and references to them, have one offset.
+    """Observe that the keys of each table, and references to them, have one offset.
 
     The offsets are computed a second time.
     """
