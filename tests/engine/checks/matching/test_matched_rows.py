@@ -276,6 +276,19 @@ def test_column_that_nothing_declares_is_a_finding(bench: Bench) -> None:
     assert [finding.id for finding in findings] == ["id-unfollowed"]
 
 
+@pytest.mark.parametrize(("match", "expected"), [(["text", "site_id"], True), (["text"], False)])
+def test_finding_states_match_by_an_unfollowed_id(bench: Bench, match: list[str], *, expected: bool) -> None:
+    """Two rows of different sites may become one."""
+    note = "CREATE TABLE note(id INTEGER PRIMARY KEY, site_id INTEGER, text)"
+    bench.database(TARGET, SITE, note, "INSERT INTO site VALUES (7, 'a', 0)")
+    bench.database("a.db", SITE, note, "INSERT INTO site VALUES (1, 'a', 0)", "INSERT INTO note VALUES (1, 1, 'x')")
+
+    tables = (table("note", keys="renumber", match=match), table("site", match=["code"]))
+    [finding] = [each for each in bench.survey(source("a.db", *tables)).findings if each.id == "id-unfollowed"]
+
+    assert (finding.level, "(match)" in finding.text) == ("attention", expected)
+
+
 def test_key_that_an_unmatched_row_shares_is_renumbered(bench: Bench) -> None:
     """To match by the key would say that two sites are one."""
     bench.database(TARGET, SITE, "INSERT INTO site VALUES (1, 'a', 0)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.references.mapped_names import source_column
@@ -71,11 +72,26 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             findings += values_named_by_their_rows(databases, mapping, changing)
         findings += named_after_other_sources(databases, mappings, followed, changing, known)
     findings += ids_of_target(databases, followed, known)
+    findings = _with_matches(databases, findings)
     findings += find_literals(databases)
     if any(mapping.shifted for mapping in databases.mappings):
         text = "Numbers in code, in settings and outside of the workspace that mean renumbered rows are not examined."
         findings.append(Finding.of("ids-elsewhere", databases.plan.target, text))
     return problems, findings
+
+
+def _with_matches(databases: InspectedDatabases, findings: list[Finding]) -> list[Finding]:
+    """Return the findings, which state whether rows are matched by their columns."""
+    matched = {
+        (mapping.subject, column)
+        for mapping in databases.mappings
+        for column, into in mapping.columns
+        if not {into, "*"}.isdisjoint(mapping.table_map.match)
+    }
+    fact = " The plan matches the rows by this column (match), so rows that mean different things may become one."
+    return [
+        replace(each, text=each.text + fact) if (each.subject, each.column) in matched else each for each in findings
+    ]
 
 
 def _rowids_of_keys(databases: InspectedDatabases, mapping: TableMapping, parent: TableMapping) -> Iterator[Problem]:
