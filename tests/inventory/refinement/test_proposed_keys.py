@@ -110,6 +110,27 @@ def test_lookup_table_keeps_its_keys_beside_new_ones(tmp_path: Path) -> None:
     assert (refined.objections, refined.proposal.decisions) == ((), 0)
 
 
+TAGGINGS = (
+    "CREATE TABLE people(id INTEGER PRIMARY KEY, name); INSERT INTO people VALUES (1, '{0}1'), (2, '{0}2');"
+    "CREATE TABLE tags(id INTEGER PRIMARY KEY, name UNIQUE); INSERT INTO tags VALUES (1, '{1}'), (2, 'b');"
+    "CREATE TABLE taggings(id INTEGER PRIMARY KEY, tag_id REFERENCES tags(id), person_key TEXT,"
+    " UNIQUE(tag_id, person_key)); INSERT INTO taggings VALUES (1, 1, '1'), (2, 2, '2');"
+)
+
+
+@pytest.mark.parametrize("tag", ["a", "c"])
+def test_rows_are_not_the_same_by_unfollowed_ids(tmp_path: Path, tag: str) -> None:
+    """They are tags of two people, who have one number.
+
+    The tags are the same in both files, or have other numbers.
+    """
+    refined = proposal_of(tmp_path, app=TAGGINGS.format("x", "a"), shop=TAGGINGS.format("y", tag))
+
+    [taggings] = [each for each in refined.proposal.sources[0].maps if each.name == "taggings"]
+    assert (taggings.match, taggings.on_conflict, taggings.into) == ((), "", "shop_taggings")
+    assert (refined.objections, refined.proposal.decisions) == ((), 2)
+
+
 def test_two_versions_of_one_file_are_a_decision(tmp_path: Path) -> None:
     """Most of the rows are identical, so that new keys would double them."""
     rows = "INSERT INTO customers VALUES (1, 'a'), (2, 'b'), (3, '{}')"

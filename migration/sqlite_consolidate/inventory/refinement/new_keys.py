@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
+    from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.inventory.inspection import CountedTable, Database
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
     from sqlite_consolidate.inventory.references.shared_keys import PlacedColumns
@@ -179,6 +180,36 @@ def _with_new_keys(table_map: ProposedMap, *, is_kept: bool) -> ProposedMap:
     if not table_map.has_integer_key:
         return replace(table_map, on_conflict="", collision="")
     return replace(table_map, on_conflict="", collision="", match=table_map.unique if table_map.shared else ())
+
+
+def renew_unfollowed(proposal: Proposal, findings: Iterable[Finding]) -> Proposal:
+    """Return the proposal that gives rows with unfollowed ids new keys.
+
+    Equal ids of two files mean different rows, so such rows are neither matched by them nor identical.
+    """
+    unfollowed: dict[str, set[str]] = defaultdict(set)
+    for finding in findings:
+        if finding.id == "id-unfollowed" and finding.column:
+            unfollowed[finding.subject].add(finding.column)
+    sources = []
+    for source in proposal.sources:
+        maps = tuple(
+            replace(each, keys="", match=(), on_conflict="", collision="")
+            if source.keys and each.has_integer_key and _is_same_by(each, _columns_of(source, each, unfollowed))
+            else each
+            for each in source.maps
+        )
+        sources.append(replace(source, maps=maps))
+    return replace(proposal, sources=tuple(sources))
+
+
+def _columns_of(source: ProposedSource, table_map: ProposedMap, columns: Mapping[str, set[str]]) -> set[str]:
+    return {name for subject in source.subjects(table_map.name) for name in columns.get(subject, ())}
+
+
+def _is_same_by(table_map: ProposedMap, columns: set[str]) -> bool:
+    """Return whether some columns decide which rows of a table are those of another file."""
+    return not columns.isdisjoint(table_map.match) or bool(columns and table_map.on_conflict)
 
 
 def follow_rowids(proposal: Proposal, problems: Iterable[Problem]) -> Proposal:

@@ -12,7 +12,12 @@ from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.proposal import LeftOut, ProposedLeave
 from sqlite_consolidate.inventory.refinement.asked_findings import ask_about_findings
-from sqlite_consolidate.inventory.refinement.new_keys import follow_rowids, give_new_keys, withdraw_new_keys
+from sqlite_consolidate.inventory.refinement.new_keys import (
+    follow_rowids,
+    give_new_keys,
+    renew_unfollowed,
+    withdraw_new_keys,
+)
 from sqlite_consolidate.inventory.refinement.rebuilds import (
     forget_rebuilds,
     leave_unmovable_indexes,
@@ -94,6 +99,8 @@ def refine_proposal(root: Path, proposal: Proposal, on_progress: Callable[[str],
         with rehearsal_of(root, proposal, on_progress) as rehearsal:
             checked = rehearsal.check()
             corrected = _corrected(proposal, checked)
+            if corrected == proposal:
+                corrected = renew_unfollowed(proposal, rehearsal.findings)
             if corrected == proposal and not checked.problems:
                 result = rehearsal.perform()
                 corrected = _without_orphans(proposal, result.orphaned_tables)
@@ -276,7 +283,8 @@ def _corrected_map(
     table_map: ProposedMap, source: ProposedSource, problem: Problem, shared: Mapping[str, SharedRows]
 ) -> ProposedMap:
     """Return the mapping that avoids a problem by a policy or by another name."""
-    if problem.id == "key-collision" and table_map.shared and not (table_map.on_conflict or table_map.match):
+    has_policy = table_map.on_conflict or table_map.match or table_map.new_keys(source.keys)
+    if problem.id == "key-collision" and table_map.shared and not has_policy:
         rows = shared.get(problem.subject, SharedRows())
         policy = replace(table_map, on_conflict="skip-identical", collision=problem.what)
         return replace(policy, common=rows.common, identical=rows.identical)
