@@ -90,7 +90,7 @@ def test_decision_names_views_with_other_names(tmp_path: Path) -> None:
     )
 
     [source] = refined.proposal.sources
-    assert (source.views, refined.proposal.decisions) == (("shop_Revenue",), 1)
+    assert (dict(source.views), refined.proposal.decisions) == ({"revenue": "shop_Revenue"}, 1)
     assert "shop_Revenue" in source.decide[0]
 
 

@@ -141,11 +141,11 @@ class ProposedSource:
         unnamed: Tables of which no column names the file of a row, though rows of several files come into them.
         constants: Columns that the plan fills, each with its text.
         undecided: Tables in which files of the pattern have other rows under equal keys.
-        views: Names in the target of the views that are kept apart with the tables that they read.
+        views: Folded name of each view that is kept apart with the tables that it reads, to its name in the target.
         wider: The target with all columns that an inventory would choose, where the operator names one of the kind
             without them; else empty.
         changed: Decisions about triggers and views that its files declare in several ways.
-        old_names: Tables that are kept apart, each with a place of the code where a statement names it.
+        old_names: Folded names of what is kept apart, each with a place of the code where a statement names it.
     """
 
     name: str
@@ -163,7 +163,7 @@ class ProposedSource:
     unnamed: tuple[str, ...] = ()
     constants: tuple[tuple[str, str], ...] = ()
     undecided: tuple[str, ...] = ()
-    views: tuple[str, ...] = ()
+    views: Mapping[str, str] = field(default_factory=dict)
     wider: str = ""
     changed: tuple[str, ...] = ()
     old_names: tuple[tuple[str, str], ...] = ()
@@ -188,9 +188,9 @@ class ProposedSource:
             or bool(table_map.notes or table_map.decide or (self.keys and table_map.refers))
         )
 
-    def places_of(self, maps: Sequence[ProposedMap]) -> list[str]:
-        """Return the places of the code where a statement names one of some tables."""
-        names = {each.name for each in maps}
+    def places_of(self, maps: Sequence[ProposedMap], views: Collection[str] = ()) -> list[str]:
+        """Return the places of code where a statement names one of some tables or views."""
+        names = {*(folded(each.name) for each in maps), *views}
         return list(dict.fromkeys(place for name, place in self.old_names if name in names))
 
     def subjects(self, table: str) -> frozenset[str]:
@@ -272,9 +272,9 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
     reason = next((table_map.apart for table_map in apart if not table_map.follows), apart[0].apart)
     is_one = len(apart) == 1
     noun = "the view" if len(source.views) == 1 else "the views"
-    views = f", with {noun} {join_first_names(source.views)}" if source.views else ""
+    views = f", with {noun} {join_first_names([*source.views.values()])}" if source.views else ""
     differ = not source.version and any(each.has_integer_key and each.common > each.identical for each in apart)
-    places = f" (look at {join_first_names(known)})" if (known := source.places_of(apart)) else ""
+    places = f" (look at {join_first_names(known)})" if (known := source.places_of(apart, source.views)) else ""
     advice = f"remove {_DIFFERENT if differ else '`into` and'} set `columns` or `on_conflict`."
     if older := [table_map for table_map in apart if table_map.older]:
         poorer = join_first_names([f"{table_map.name} of {table_map.older}" for table_map in older])

@@ -1,4 +1,4 @@
-"""Find the code that reads tables under names that a plan changes."""
+"""Find the code that reads tables and views under names that a plan changes."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 
 Renamed = dict[str, dict[str, str]]
-"""Each source database to the folded names of its renamed tables, each with the name in the target."""
+"""Each source database to the folded names of its renamed tables and views, each with the name in the target."""
 
 
 class OldTableName(NamedTuple):
-    """Hold a place where a statement of SQL names a table that has another name in the target.
+    """Hold a place where a statement names what has another name in the target.
 
     Attributes:
         file: Path relative to the workspace.
         line: From 1.
-        table: Folded name of the table.
-        database: The source whose table it can mean.
-        into: Name of that table in the target.
+        table: Folded name of the table or view.
+        database: The source whose table or view it can mean.
+        into: Its name in the target.
     """
 
     file: str
@@ -50,14 +50,14 @@ def find_old_table_names(
     renamed: Renamed,
     planned: Mapping[str, bytes] | None = None,
 ) -> list[OldTableName]:
-    """Return each place in code that names a renamed table of a database that it opens.
+    """Return each place that names a renamed table or view of a database that it opens.
 
     A file that names no database opens those that the files of the nearest folder name.
 
     Args:
         scope: The workspace, and the trees with the code.
         opened: Each file that names databases to these, sources and target.
-        renamed: The tables that have other names in the target.
+        renamed: The tables and views that have other names in the target.
         planned: Content that files will have after the planned rewrites.
     """
     tables = {name for names in renamed.values() for name in names}
@@ -81,13 +81,13 @@ def find_old_table_names(
 def old_table_findings(
     scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite], renamed: Renamed
 ) -> list[Finding]:
-    """Return a finding for each old name of a table that the planned rewrites leave.
+    """Return a finding for each old name that the planned rewrites leave.
 
     Args:
         scope: What was scanned.
         result: The mentions that remain after the planned rewrites.
         rewrites: The planned rewrites.
-        renamed: The tables that have other names in the target.
+        renamed: The tables and views that have other names in the target.
     """
     if not any(renamed.values()):
         return []
@@ -105,7 +105,7 @@ def old_table_findings(
 
 def _text(place: OldTableName, target: str) -> str:
     fact = f"{place.table} of {place.database} is {place.into} in {target}, and a statement here names {place.table}."
-    return f"{fact} Change it by a [[reference]] if it means that table."
+    return f"{fact} Change it by a [[reference]] if it means that one."
 
 
 def _nearest(file: str, by_folder: Mapping[str, Collection[str]]) -> Collection[str]:

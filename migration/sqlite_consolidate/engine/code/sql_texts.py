@@ -24,12 +24,13 @@ _LITERAL = re.compile(
 """A text in quotes that begins like a statement, or a here-document."""
 _MAY_BEGIN = re.compile(rf"""["'`](?:\s|\\.)*{_VERB}|<<""", re.IGNORECASE)
 """What each program with such a text has, so that most programs are not parsed."""
-_NAMES_A_TABLE = {  # a word before a table, to the words of which a statement with it has one
+_NAMES_A_TABLE = {  # a word before a table or view, to the words of which a statement with it has one
     "from": {"select", "delete"},
     "into": {"insert", "replace"},
     "join": {"select", "update", "delete"},
     "table": {"create", "alter", "drop"},
     "update": {"set"},
+    "view": {"create", "drop"},
 }
 _BEFORE_A_NAME = {"abort", "exists", "fail", "if", "ignore", "not", "or", "replace", "rollback"}
 _VALUE = " ? "
@@ -37,7 +38,7 @@ _VALUE = " ? "
 
 
 def tables_named_in(file: str, text: str, names: Collection[str]) -> list[tuple[int, str]]:
-    """Return each place of a program where a statement of SQL names one of some tables.
+    """Return each place of a program where a statement names one of some tables or views.
 
     A place is the number of a line and the folded name. A statement is the value of a text, so that comments do not
     count. A text that begins with no word of SQL is none.
@@ -45,7 +46,7 @@ def tables_named_in(file: str, text: str, names: Collection[str]) -> list[tuple[
     Args:
         file: Path of the program, whose ending tells the language.
         text: Its source.
-        names: Folded names of tables.
+        names: Folded names of tables and views.
     """
     if not _is_sql(file) and not _MAY_BEGIN.search(text):
         return []

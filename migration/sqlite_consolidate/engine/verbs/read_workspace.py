@@ -98,18 +98,20 @@ def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     scope, planned = run.scan_scope(), [*rewrites, *in_part]
     mentions = remaining_mentions(scope, planned)
     inspected.findings += [*attention_findings(mentions), *unreferenced_findings(scope, mentions, planned)]
-    inspected.findings += old_table_findings(scope, mentions, planned, _renamed_tables(plan))
+    inspected.findings += old_table_findings(scope, mentions, planned, _renamed(inspected))
     left_out = files.left_out if files and run.is_rehearsal else {}
     return Preflight(inspected, rewrites, marks, others.unexamined, mentions, str(files or ""), left_out)
 
 
-def _renamed_tables(plan: Plan) -> dict[str, dict[str, str]]:
-    """Return each source to its tables that have other names in the target."""
+def _renamed(inspected: InspectedDatabases) -> dict[str, dict[str, str]]:
+    """Return each source to its tables and views that have other names in the target."""
+    views = inspected.target_schema.renamed_views
     return {
         source.file: {
-            folded(table.name): table.into for table in source.tables if folded(table.name) != folded(table.into)
+            **{folded(table.name): table.into for table in source.tables if folded(table.name) != folded(table.into)},
+            **views.get(source.name, {}),
         }
-        for source in plan.sources
+        for source in inspected.plan.sources
     }
 
 

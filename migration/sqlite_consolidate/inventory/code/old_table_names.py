@@ -1,4 +1,4 @@
-"""Name the code that reads tables which a proposed plan keeps apart."""
+"""Name the code that reads tables and views which a proposed plan keeps apart."""
 
 from __future__ import annotations
 
@@ -45,11 +45,7 @@ def note_old_names(inventory: Inventory, refined: RefinedProposal, excluded: Seq
         replace(
             source,
             old_names=tuple(
-                (each.name, f"{place.file}:{place.line}")
-                for place in places
-                if place.database in source.all_files
-                for each in source.maps
-                if folded(each.name) == place.table
+                (place.table, f"{place.file}:{place.line}") for place in places if place.database in source.all_files
             ),
         )
         for source in proposal.sources
@@ -75,4 +71,6 @@ def _smoke_tests(inventory: Inventory, proposal: Proposal, places: Sequence[OldT
 
 
 def _renamed(source: ProposedSource) -> dict[str, str]:
-    return {folded(each.name): each.into for each in source.maps if folded(each.into) != folded(each.name)}
+    """Return each table and view with another name in the target, to that name."""
+    tables = {folded(each.name): each.into for each in source.maps if folded(each.into) != folded(each.name)}
+    return {**tables, **source.views}

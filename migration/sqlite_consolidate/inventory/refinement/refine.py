@@ -301,7 +301,7 @@ def _corrected_map(
 
 def _with_views(proposal: Proposal, renamed: Mapping[str, Mapping[str, str]]) -> Proposal:
     """Return the proposal whose decisions name the views with other names."""
-    sources = (replace(each, views=tuple(renamed.get(each.name, {}).values())) for each in proposal.sources)
+    sources = (replace(each, views=renamed.get(each.name, {})) for each in proposal.sources)
     return replace(proposal, sources=tuple(sources))
 
 

@@ -17,6 +17,8 @@ NAMING = {
         'con.execute("INSERT OR IGNORE INTO main.tag VALUES (?)")',
         'con.execute("UPDATE OR REPLACE [tag] SET a = 1")',
         'con.execute("CREATE TABLE IF NOT EXISTS tag (id)")',
+        'con.execute("DROP VIEW IF EXISTS tag")',
+        'con.execute("CREATE TEMP VIEW tag AS SELECT 1")',
         'con.execute("SELECT 1 FROM note n, tag AS t WHERE n.id = t.id")',
         'con.execute("DELETE FROM %s" % x)\ncon.execute("SELECT 1 FROM tag WHERE id = %s" % x)',
     ],
