@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 READING_REASONS = {
     "10-preflight": "The page reader proves each database. SQLite looks up keys, and checks databases below 64 MB.",
-    "20-backup": "Each database is read for its copy, and once more to be compared with the finished copy.",
+    "20-backup": "Each database is read for its copy, and each copy once after it was written.",
     "30-schema": "",
     "40-transfer": "The rows are copied and counted. Pages of the target are read again where its indexes grow.",
     "50-verify": "SQLite's quick_check reads the target about twice, and the page reader once.",

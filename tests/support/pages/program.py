@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 # holds as small a part of them. Their pages are copied, and a file is read once, as those of large ones are.
 _SIZES = (
     (copy_contents, "_SMALL", 0),
-    (copy_contents, "PARALLEL_MIN_BYTES", 0),
     (page_copies, "PARALLEL_MIN_BYTES", 0),
     (target_state, "PARALLEL_MIN_BYTES", 0),
     (contents, "PARALLEL_MIN_BYTES", 0),

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.copy_contents import contents_of_copy, contents_of_dump, dump_differences
-from sqlite_consolidate.engine.backup.page_copies import has_pages_of, is_copied_by_pages
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
     from sqlite_consolidate.engine.run.results import RunResults
-    from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
 
 
 def backup_complete(run: RunResults) -> Iterator[Observation]:
@@ -27,7 +25,6 @@ def backup_complete(run: RunResults) -> Iterator[Observation]:
     No other user may read the backup set.
     """
     sealed, folder = run.sealed, run.folder
-    locks = {facts.file: facts.write_lock for facts in run.inspected.databases}
     files: dict[str, DatabaseCopy | CodeCopy] = {copy.file: copy for copy in sealed.databases}
     files |= {copy.file: copy for copy in sealed.code}
     for file in [
@@ -36,9 +33,8 @@ def backup_complete(run: RunResults) -> Iterator[Observation]:
     ]:
         expected, observed, copy = "in the set", "not in the set", files.get(file)
         if copy and (path := folder / copy.copy).is_file():
-            reader = partial(_digest_of_copy, write_lock=locks.get(file), sha256=copy.sha256)
             expected = f"{copy.size} bytes, {copy.sha256}"
-            observed = f"{path.stat().st_size} bytes, {run.backup_digests.read(path, reader)}"
+            observed = f"{path.stat().st_size} bytes, {run.backup_digests.read(path, digest_file)}"
         yield equal(file, expected, observed)
     private = "readable by the operator alone"
     others = ", ".join(_names_open_to_others(folder)) or private
@@ -53,16 +49,6 @@ def _names_open_to_others(folder: Path) -> Iterator[str]:
         for name in (*folders, *files):
             if os.stat(f"{parent}/{name}").st_mode & 0o077:  # noqa: PTH116 -- a path takes more memory
                 yield name
-
-
-def _digest_of_copy(path: Path, write_lock: DatabaseLock | None, sha256: str) -> str:
-    """Return the digest of a copy.
-
-    It is the one with which the pages of a database were copied, if copy and database have the same pages.
-    """
-    if write_lock and is_copied_by_pages(write_lock) and has_pages_of(write_lock, path):
-        return sha256
-    return digest_file(path)
 
 
 def backup_digest(run: RunResults) -> Iterator[Observation]:

@@ -12,20 +12,17 @@ import pytest
 
 from sqlite_consolidate.engine.backup import copies, page_copies
 from sqlite_consolidate.engine.backup.copies import copy_database, create_backup_set
-from sqlite_consolidate.engine.backup.page_copies import copy_pages, has_pages_of, is_copied_by_pages
+from sqlite_consolidate.engine.backup.page_copies import copy_pages, is_copied_by_pages
 from sqlite_consolidate.engine.content.contents import digest_pages_of_copy, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database
-from sqlite_consolidate.engine.run.stages import BACKUP, PREFLIGHT
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DescriptorLock, RecentReaders
 from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
-from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import make_database
-from tests.support.pages.program import use_pages_for_every_size
 from tests.support.processes import connected, run_in_child
-from tests.support.workspaces.two_sources import a_run, build_two_sources, execute, reach
+from tests.support.workspaces.two_sources import execute
 
 if TYPE_CHECKING:
     import sqlite3
@@ -64,49 +61,12 @@ def test_copy_has_all_pages_and_their_digest(tmp_path: Path, mode: str, monkeypa
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-def test_copy_has_the_pages_of_its_database(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The copy is in no WAL mode."""
-    monkeypatch.setattr(page_copies, "_CHUNK", 3000)
-    path, copy = build(tmp_path / "a.db", mode), tmp_path / "copy.db"
-
-    with WriteLock(path) as write_lock:
-        copy_pages(write_lock, copy)
-        assert has_pages_of(write_lock, copy)
-
-
-@pytest.mark.parametrize("at", [0, 18, 2999, 3000, 30000, -1])
-def test_copy_has_other_pages_by_a_single_byte(tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be in either half."""
-    monkeypatch.setattr(page_copies, "_CHUNK", 3000)
-    path, copy = build(tmp_path / "a.db", "DELETE"), tmp_path / "copy.db"
-
-    with WriteLock(path) as write_lock:
-        copy_pages(write_lock, copy)
-        data = bytearray(copy.read_bytes())
-        data[at] ^= 1
-        copy.write_bytes(data)
-        assert not has_pages_of(write_lock, copy)
-
-
-@pytest.mark.parametrize("more", [-1, 1])
-def test_copy_of_another_length_has_other_pages(tmp_path: Path, more: int) -> None:
-    """Its first bytes are those of the database."""
-    path, copy = build(tmp_path / "a.db", "DELETE"), tmp_path / "copy.db"
-
-    with WriteLock(path) as write_lock:
-        copy_pages(write_lock, copy)
-        os.truncate(copy, copy.stat().st_size + more)
-        assert not has_pages_of(write_lock, copy)
-
-
-@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_database_stays_locked_after_its_copy(tmp_path: Path, mode: str) -> None:
     """Closing the file that was read would release the locks."""
     path = build(tmp_path / "a.db", mode)
 
     with WriteLock(path) as write_lock:
         copy_pages(write_lock, tmp_path / "copy.db")
-        assert has_pages_of(write_lock, tmp_path / "copy.db")
         with connected(path, "INSERT INTO t VALUES(0)") as writing:
             assert writing.answer == "database is locked"
 
@@ -209,21 +169,3 @@ def test_copied_pages_are_not_read_again_without_a_change(
     copy = copy_database(database, tmp_path / "backups" / "set")
 
     assert read_contents(tmp_path / "backups" / "set" / copy.copy).digest == inspected.digest
-
-
-@pytest.mark.parametrize(("flipped", "outcome"), [(0, Outcome.PASSED), (1, Outcome.FAILED)])
-def test_backup_is_complete_with_the_pages_of_its_database(
-    tmp_path: Path, flipped: int, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A single byte counts."""
-    use_pages_for_every_size(monkeypatch)
-    run = a_run(build_two_sources(tmp_path))
-    try:
-        reach(run, PREFLIGHT)
-        run.perform(BACKUP)
-        copy = run.folder / run.sealed.databases[0].copy
-        copy.write_bytes(copy.read_bytes()[:-1] + bytes([copy.read_bytes()[-1] ^ flipped]))
-
-        assert run.check("backup-complete").outcome is outcome
-    finally:
-        run.close()
