@@ -213,7 +213,7 @@ def test_stated_reference_is_no_finding(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("column", "number", "expected"),
-    [("id_of_site", 1, 0), ("website_id", 1, 0), ("site", 9, 0), ("site", 1, 1), ("sites", 2, 1)],
+    [("site_of_id", 1, 0), ("website_id", 1, 0), ("site", 9, 0), ("site", 1, 1), ("sites", 2, 1)],
 )
 def test_other_names_are_no_finding(bench: Bench, column: str, number: int, expected: int) -> None:
     """Most columns of numbers are no references.
@@ -223,6 +223,29 @@ def test_other_names_are_no_finding(bench: Bench, column: str, number: int, expe
     create(bench, f"CREATE TABLE visit(nr TEXT PRIMARY KEY, {column} INT)", f"INSERT INTO visit VALUES ('a', {number})")
 
     assert unfollowed(bench, "visit") == [("b.db:visit", 1)] * expected
+
+
+@pytest.mark.parametrize(
+    ("column", "number", "expected"),
+    [
+        ("best_site", 2, 1),
+        ("bestSite", 2, 1),
+        ("old_best_sites", 2, 1),
+        ("best_site", 9, 0),
+        ("campsite", 2, 0),
+        ("base_camp_site", 2, 0),
+        ("site_order", 2, 0),
+        ("num_sites", 2, 0),
+        ("isSite", 1, 0),
+    ],
+)
+def test_last_word_that_names_a_table_is_a_finding(bench: Bench, column: str, number: int, expected: int) -> None:
+    """The longest name of a table is meant, and an amount means none."""
+    camps = "CREATE TABLE camp_sites(id INTEGER PRIMARY KEY)"
+    visit = f"CREATE TABLE visit(nr TEXT PRIMARY KEY, {column} INT)"
+    create(bench, camps, visit, f"INSERT INTO visit VALUES ('a', {number}), ('b', NULL), ('c', 0)")
+
+    assert unfollowed(bench, "visit", "camp_sites") == [("b.db:visit", 2)] * expected
 
 
 @pytest.mark.parametrize(

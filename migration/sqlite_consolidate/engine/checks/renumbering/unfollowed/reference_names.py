@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
+_STARTS_OF_WORDS = re.compile(r"^|_+|(?<=[a-z0-9])(?=[A-Z])")
+_STARTS_OF_AMOUNTS = frozenset({"has", "is", "max", "min", "n", "num", "number", "sort", "total"})
 _NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
 
 
@@ -130,3 +132,14 @@ def column_ends(column: str) -> list[str]:
     name = folded(column)
     rest = [name[at + 1 :] for at, character in enumerate(name) if character == "_" and name.endswith("id")]
     return [name, *(end for end in rest if end != "id")]
+
+
+def word_ends(column: str) -> list[str]:
+    """Return the folded name of a column, and its ends of whole words, the longest first.
+
+    An amount or a truth value (``num_peaks``, ``is_peak``) has no ends.
+    """
+    first, *others = [match.end() for match in _STARTS_OF_WORDS.finditer(column)]
+    ends = [folded(column[start:]) for start in (first, *others)]
+    start = ends[0].removesuffix(ends[1]).rstrip("_") if others else ""
+    return ends[:1] if start in _STARTS_OF_AMOUNTS else ends

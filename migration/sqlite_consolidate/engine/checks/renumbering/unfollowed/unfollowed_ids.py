@@ -24,6 +24,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
     KnownKeys,
     column_ends,
     names_of_references,
+    word_ends,
 )
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.target_rows import ids_of_target
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.typed_ids import typed_ids
@@ -127,7 +128,8 @@ def _undeclared(
         names = [column_id(mapping, column), *column_ends(column)]
         parent, key = next((named[name] for name in names if name in named), (mapping, ""))
         if not key:
-            keys = plain.get(folded(column), [])
+            ends = (end for end in word_ends(column) if end in plain or known.is_of_source(mapping, f"{end}_id"))
+            keys = plain.get(next(ends, ""), [])
             parent, key = next((end for end in keys if each_is_key(databases, mapping, column, *end)), (mapping, ""))
         if not key or (parent is mapping and folded(key) == folded(column)):
             continue
