@@ -183,6 +183,22 @@ def test_setting_that_names_a_key_is_a_finding(bench: Bench, name: str, value: s
     assert subjects == [("b.db:pref", 1), ("c.db:pref", 1)] * expected
 
 
+@pytest.mark.parametrize(("number", "expected"), [(5, []), (1, ["a.db:pref"])])
+def test_setting_means_a_table_of_its_own_source(bench: Bench, number: int, expected: list[str]) -> None:
+    """The sites of another source have new keys."""
+    create(bench)
+    pref = "CREATE TABLE pref(name TEXT PRIMARY KEY, value)"
+    bench.database("a.db", SITES, f"INSERT INTO sites VALUES ({number}, 9)", pref)
+    bench.execute("a.db", f"INSERT INTO pref VALUES ('home_site_id', '{number}')")
+    sites = table("sites", keys="renumber", renumber=["code"])
+
+    inspected = bench.survey(source("b.db", sites), source("a.db", sites if expected else "sites", "pref"))
+
+    findings = [each for each in inspected.findings if each.subject == "a.db:pref"]
+    assert [each.subject for each in findings] == expected
+    assert all("sites (a)" in each.text for each in findings)
+
+
 def test_setting_that_is_not_utf8_is_no_finding(bench: Bench) -> None:
     """The rows are read all the same."""
     create(bench, "CREATE TABLE pref(name TEXT PRIMARY KEY, value)")

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import singular_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
@@ -49,6 +49,21 @@ class ChangingKeys:
     def named(self, column: str) -> NamedKey | None:
         """Return the key after which a column is named as a reference."""
         return next((self.references[name] for name in column_ends(column) if name in self.references), None)
+
+    def of_source(self, mappings: Sequence[TableMapping], known: KnownKeys) -> ChangingKeys:
+        """Return the keys to which the names of references in one source may refer.
+
+        A name that means a table of that source means no other table, even if its keys stay.
+
+        Args:
+            mappings: Those of the source.
+            known: The keys of all databases.
+        """
+        keys = ChangingKeys(mappings, known)
+        for name, key in self.references.items():
+            if not known.is_of_source(mappings[0], name):
+                keys.references.setdefault(name, key)
+        return keys
 
 
 class KnownKeys:

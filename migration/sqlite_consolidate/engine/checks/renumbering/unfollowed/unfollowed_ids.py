@@ -60,6 +60,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
     elsewhere, known = _columns_that_refer(databases, followed), KnownKeys(databases)
     changing = ChangingKeys(databases.mappings, known)
     for mappings in tables.values():
+        named_keys = changing.of_source(mappings, known)
         renumbered = [m for m in mappings if m.matched_key or any(shift.offset for shift in m.key_shifts.values())]
         for mapping in mappings:
             for parent in renumbered:
@@ -70,7 +71,7 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
             findings += _keys_of_others(databases, mapping, followed, known)
             findings += _texts(databases, mapping)
             findings += texts_of_ids(databases, mapping, renumbered, followed)
-            findings += values_named_by_their_rows(databases, mapping, changing)
+            findings += values_named_by_their_rows(databases, mapping, named_keys)
         findings += named_after_other_sources(databases, mappings, followed, changing, known)
     findings += ids_of_target(databases, followed, known)
     findings = _with_matches(databases, findings)
