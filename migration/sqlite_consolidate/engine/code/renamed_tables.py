@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.code.remaining import uses_of_each
 from sqlite_consolidate.engine.code.scanning.old_names import KINDS_IN_USE, any_of
 from sqlite_consolidate.engine.code.scanning.scan import find_mentions, is_documentation, text_of
 from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_files
+from sqlite_consolidate.engine.code.source_files import has_only_literals, is_database
 from sqlite_consolidate.engine.code.sql_texts import tables_named_in
 from sqlite_consolidate.findings import Finding
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.rewrite import Rewrite
     from sqlite_consolidate.engine.code.scanning.scan import ScanResult
     from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
+
+_NAME = re.compile(r"(?<![\w%*$}.-])[\w-]+\.\w+(?![\w.-])")
+_LITERAL_NAME = re.compile(rf"{_NAME.pattern}(?=[\"'`?])")
+"""A name of a file at the end of a text, so that an attribute is none."""
 
 Renamed = dict[str, dict[str, str]]
 """Each source database to the folded names of its renamed tables and views, each with the name in the target."""
@@ -52,7 +57,8 @@ def find_old_table_names(
 ) -> list[OldTableName]:
     """Return each place that names a renamed table or view of a database that it opens.
 
-    A file that names no database opens those that the files of the nearest folder name.
+    A file that names no database opens those that the files of the nearest folder name. One that names only other
+    databases than those of the plan opens none of them.
 
     Args:
         scope: The workspace, and the trees with the code.
@@ -63,6 +69,7 @@ def find_old_table_names(
     tables = {name for names in renamed.values() for name in names}
     if not tables:
         return []
+    known = {posixpath.basename(file) for file in (*scope.databases, scope.target)}
     may_name = re.compile(any_of(tables), re.IGNORECASE)
     by_folder: dict[str, set[str]] = {}
     for file, databases in opened.items():
@@ -72,7 +79,9 @@ def find_old_table_names(
         databases = sorted(set(opened.get(file) or _nearest(file, by_folder)) & renamed.keys())
         names = {name for database in databases for name in renamed[database]}
         text = text_of(os.fspath(scope.root), file, planned or {}) if names and not is_documentation(file) else None
-        for line, name in tables_named_in(file, text, names) if text and may_name.search(text) else ():
+        if not text or not may_name.search(text) or (file not in opened and _opens_another(file, text, known)):
+            continue
+        for line, name in tables_named_in(file, text, names):
             database = next(each for each in databases if name in renamed[each])
             places.append(OldTableName(file, line, name, database, renamed[database][name]))
     return places
@@ -106,6 +115,15 @@ def old_table_findings(
 def _text(place: OldTableName, target: str) -> str:
     fact = f"{place.table} of {place.database} is {place.into} in {target}, and a statement here names {place.table}."
     return f"{fact} Change it by a [[reference]] if it means that one."
+
+
+def _opens_another(file: str, text: str, known: Collection[str]) -> bool:
+    """Return whether a file names a database that is none of some, by its ending.
+
+    A name with a part that is computed can be any.
+    """
+    names = (_LITERAL_NAME if has_only_literals(file) else _NAME).findall(text)
+    return any(is_database(name) and name not in known for name in names)
 
 
 def _nearest(file: str, by_folder: Mapping[str, Collection[str]]) -> Collection[str]:

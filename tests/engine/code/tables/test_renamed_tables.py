@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sqlite_consolidate.engine.code.remaining import remaining_mentions
 from sqlite_consolidate.engine.code.renamed_tables import old_table_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
@@ -37,6 +39,40 @@ def test_code_of_a_renamed_table_is_found(tmp_path: Path) -> None:
     write(tmp_path, "README.md", "`SELECT name FROM tag` in notes.db\n")
 
     assert places(tmp_path) == ["notes/store.py:2", "notes/web/tags.py:1"]
+
+
+OTHER_DATABASES = {
+    "a.py": [
+        'DB = "/var/lib/other.db"',
+        "DB = os.path.join(ROOT, 'other.sqlite3')",
+        'DB = f"file:{ROOT}/other.db?mode=ro"',
+    ],
+    "a.sh": ["sqlite3 other.db", "DB=/var/other.db"],
+}
+UNKNOWN_DATABASES = {
+    "a.py": ["db = app.db", 'DB = "%s.db" % name', 'DB = f"{name}_a.db"', 'fail("there is no notes.db")', '"*.db"'],
+    "a.sh": ["sqlite3 $NAME.db", "sqlite3 ${NAME}_a.db"],
+}
+
+
+@pytest.mark.parametrize(("file", "line"), [(file, line) for file, lines in OTHER_DATABASES.items() for line in lines])
+def test_code_of_another_database_is_not_meant(tmp_path: Path, file: str, line: str) -> None:
+    """Its table is none that the plan renames."""
+    write(tmp_path, "notes/store.py", 'DB = "notes.db"\n')
+    write(tmp_path, f"notes/{file}", f"{line}\n{READS}")
+
+    assert places(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line"), [(file, line) for file, lines in UNKNOWN_DATABASES.items() for line in lines]
+)
+def test_code_of_an_unknown_database_may_be_meant(tmp_path: Path, file: str, line: str) -> None:
+    """A name that is computed can be that of the source."""
+    write(tmp_path, "notes/store.py", 'DB = "notes.db"\n')
+    write(tmp_path, f"notes/{file}", f"{line}\n{READS}")
+
+    assert places(tmp_path) == [f"notes/{file}:2"]
 
 
 def test_planned_reference_corrects_the_name(tmp_path: Path) -> None:
