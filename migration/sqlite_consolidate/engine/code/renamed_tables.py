@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.code.scanning.scanned_files import list_scanned_f
 from sqlite_consolidate.engine.code.source_files import has_only_literals, is_database
 from sqlite_consolidate.engine.code.sql_texts import tables_named_in
 from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -38,15 +39,13 @@ class OldTableName(NamedTuple):
         file: Path relative to the workspace.
         line: From 1.
         table: Folded name of the table or view.
-        database: The source whose table or view it can mean.
-        into: Its name in the target.
+        into: Each source whose table or view it can mean, to the name in the target.
     """
 
     file: str
     line: int
     table: str
-    database: str
-    into: str
+    into: Mapping[str, str]
 
 
 def find_old_table_names(
@@ -82,8 +81,8 @@ def find_old_table_names(
         if not text or not may_name.search(text) or (file not in opened and _opens_another(file, text, known)):
             continue
         for line, name in tables_named_in(file, text, names):
-            database = next(each for each in databases if name in renamed[each])
-            places.append(OldTableName(file, line, name, database, renamed[database][name]))
+            into = {database: renamed[database][name] for database in databases if name in renamed[database]}
+            places.append(OldTableName(file, line, name, into))
     return places
 
 
@@ -113,7 +112,8 @@ def old_table_findings(
 
 
 def _text(place: OldTableName, target: str) -> str:
-    fact = f"{place.table} of {place.database} is {place.into} in {target}, and a statement here names {place.table}."
+    names = join_first_names([f"{place.table} of {database} is {name}" for database, name in place.into.items()])
+    fact = f"{names} in {target}, and a statement here names {place.table}."
     return f"{fact} Change it by a [[reference]] if it means that one."
 
 

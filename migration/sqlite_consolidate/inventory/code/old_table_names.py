@@ -45,7 +45,9 @@ def note_old_names(inventory: Inventory, refined: RefinedProposal, excluded: Seq
         replace(
             source,
             old_names=tuple(
-                (place.table, f"{place.file}:{place.line}") for place in places if place.database in source.all_files
+                (place.table, f"{place.file}:{place.line}")
+                for place in places
+                if not place.into.keys().isdisjoint(source.all_files)
             ),
         )
         for source in proposal.sources
@@ -64,7 +66,7 @@ def _smoke_tests(inventory: Inventory, proposal: Proposal, places: Sequence[OldT
         proposal: The proposal.
         places: Where the code names tables by their old names.
     """
-    mentions = [Mention(place.file, place.line, "", place.database, "code") for place in places]
+    mentions = [Mention(place.file, place.line, "", next(iter(place.into)), "code") for place in places]
     calling = {test.file: test for test in propose_smoke_tests(inventory.root, mentions, left=proposal.left_names)}
     known = [calling.pop(test.file, test) for test in proposal.smoke]
     return name_apart((*known, *(test for test in calling.values() if test.python and not test.decide)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.remaining import remaining_mentions
-from sqlite_consolidate.engine.code.renamed_tables import old_table_findings
+from sqlite_consolidate.engine.code.renamed_tables import find_old_table_names, old_table_findings
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites_in_part
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope
 from sqlite_consolidate.plan.parts.programs import Reference
@@ -73,6 +73,16 @@ def test_code_of_an_unknown_database_may_be_meant(tmp_path: Path, file: str, lin
     write(tmp_path, f"notes/{file}", f"{line}\n{READS}")
 
     assert places(tmp_path) == [f"notes/{file}:2"]
+
+
+def test_statement_can_mean_tables_of_two_databases(tmp_path: Path) -> None:
+    """Nothing shows which of the two the connection leads to."""
+    write(tmp_path, "both.py", READS)
+    renamed = {NOTES: {"tag": "notes_tag"}, BILLS: {"tag": "bills_tag"}}
+
+    [place] = find_old_table_names(ScanScope(tmp_path, ["."], [*renamed], MAIN), {"both.py": [NOTES, BILLS]}, renamed)
+
+    assert place.into == {NOTES: "notes_tag", BILLS: "bills_tag"}
 
 
 def test_planned_reference_corrects_the_name(tmp_path: Path) -> None:
