@@ -20,7 +20,9 @@ MAIN = (
     "CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT, colour TEXT NOT NULL); INSERT INTO tag VALUES (1, 'a', 'b');"
 )
 MAIN += "CREATE TABLE more(a); INSERT INTO more VALUES (1)"
-NOTES = "CREATE TABLE tag(id TEXT PRIMARY KEY, label TEXT); INSERT INTO tag VALUES ('x', 'y');"
+MAIN += "; CREATE TABLE alembic_version(a TEXT PRIMARY KEY); INSERT INTO alembic_version VALUES ('1')"
+NOTES = "CREATE TABLE alembic_version(a TEXT PRIMARY KEY); INSERT INTO alembic_version VALUES ('2');"
+NOTES += "CREATE TABLE tag(id TEXT PRIMARY KEY, label TEXT); INSERT INTO tag VALUES ('x', 'y');"
 NOTES += "CREATE VIEW labels AS SELECT label FROM tag"
 STORE = """import sqlite3
 
@@ -43,6 +45,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(root, "notes/store.py", STORE)
     write(root, "notes/show.py", SHOW)
     write(root, "notes/all.py", SHOW.replace("FROM tag", "FROM labels"))
+    write(root, "alembic.ini", "[alembic]\nsqlalchemy.url = sqlite:///notes/notes.db\n")
     write(root, "other.py", 'DB = "main.db"\nQ = "SELECT name FROM tag"\n')
     return root
 
@@ -66,15 +69,25 @@ def test_decision_names_the_code_of_a_separate_table(session: InventorySession) 
     """A module that names no database counts with the others of its folder."""
     [source] = proposal_of(session).sources
 
-    assert [each.into for each in source.maps] == ["notes_tag"]
+    assert [each.into for each in source.maps] == ["notes_alembic_version", "notes_tag"]
     assert dict(source.views) == {"labels": "notes_labels"}
     assert source.old_names == (
         ("labels", "notes/all.py:3"),
         ("tag", "notes/show.py:3"),
         ("tag", "notes/store.py:7"),
     )
-    [decision] = source.decide
+    decision, _ = source.decide
     assert "notes/all.py:3, notes/show.py:3 and notes/store.py:7" in decision
+
+
+def test_decision_names_the_settings_of_a_migration_tool(session: InventorySession) -> None:
+    """The tool reads the versions of the target, because its settings lead there."""
+    [source] = proposal_of(session).sources
+
+    assert source.led_by == ("alembic.ini:2",)
+    _, decision = source.decide
+    assert "alembic.ini:2" in decision
+    assert "notes_alembic_version" in decision
 
 
 def test_smoke_test_calls_the_code_with_the_old_name(session: InventorySession) -> None:

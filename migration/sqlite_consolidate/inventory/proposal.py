@@ -146,6 +146,8 @@ class ProposedSource:
             without them; else empty.
         changed: Decisions about triggers and views that its files declare in several ways.
         old_names: Folded names of what is kept apart, each with a place of the code where a statement names it.
+        led_by: Places of configuration that name the file. If none does, and no statement names its bookkeeping, those
+            of code.
     """
 
     name: str
@@ -167,6 +169,7 @@ class ProposedSource:
     wider: str = ""
     changed: tuple[str, ...] = ()
     old_names: tuple[tuple[str, str], ...] = ()
+    led_by: tuple[str, ...] = ()
 
     @property
     def all_files(self) -> tuple[str, ...]:
@@ -246,10 +249,14 @@ def _ask_about_stamps(apart: list[ProposedMap], source: ProposedSource) -> tuple
     names = join_first_names([table_map.into for table_map in apart])
     verb = "is" if len(apart) == 1 else "are"
     fact = f"{tables} {verb} bookkeeping of a program, and {verb} not united. {apart[0].apart}"
-    advice = f"Nothing reads {names}: move the rows that the program needs, or leave them behind by a [[source.leave]]."
+    uses = []
     if places := source.places_of(apart):
-        advice = f"Change the code that names {tables} ({join_first_names(places)}), or the rows that it then reads."
-    return (f"{fact} {advice}",)
+        uses = [f"Change the code that names {tables} ({join_first_names(places)}), or the rows that it then reads."]
+    if source.led_by:
+        leading = join_first_names(source.led_by)
+        uses.append(f"What reads {tables} by way of {leading} then finds the rows of the target: let it read {names}.")
+    unused = f"No code is seen to read {tables}: move the rows that are needed, or leave them by a [[source.leave]]."
+    return (" ".join([fact, *(uses or [unused])]),)
 
 
 def _ask_about_left(leaves: list[ProposedLeave]) -> tuple[str, ...]:
@@ -281,26 +288,19 @@ def _ask_about_separate(apart: list[ProposedMap], source: ProposedSource) -> tup
         advice = f"add these columns to {poorer} (ALTER TABLE ... ADD COLUMN), and take the inventory again."
         if source.wider:
             advice = f"let the inventory choose the target, which is then {source.wider}. Or {advice}"
-    return (
-        (
-            f"{reason} {tables} {'is' if is_one else 'are'} kept apart as {names}{views}, "
-            f"so change the code that reads {'it' if is_one and not views else 'them'}{places}. "
-            f"To make one table of them instead, {advice}{_LEAVE_COPY if source.version else ''}"
-        ),
-    )
+    fact = f"{reason} {tables} {'is' if is_one else 'are'} kept apart as {names}{views}"
+    change = f"change the code that reads {'it' if is_one and not views else 'them'}{places}"
+    union = f"To make one table of them instead, {advice}{_LEAVE_COPY if source.version else ''}"
+    return (f"{fact}, so {change}. {union}",)
 
 
 def _ask_about_loose(columns: tuple[str, ...]) -> tuple[str, ...]:
     """Return the decision about columns that may refer to rows with new keys, or none."""
     if not columns:
         return ()
-    names = join_first_names(columns)
-    return (
-        (
-            f"{names} {'looks' if len(columns) == 1 else 'look'} like a reference, and nothing states to which "
-            "table. If the numbers mean rows of this file, add a [[source.table.refers]]. Otherwise they stay."
-        ),
-    )
+    looks = f"{join_first_names(columns)} {'looks' if len(columns) == 1 else 'look'} like a reference"
+    advice = "If the numbers mean rows of this file, add a [[source.table.refers]]. Otherwise they stay."
+    return (f"{looks}, and nothing states to which table. {advice}",)
 
 
 @dataclass(frozen=True)

@@ -41,17 +41,7 @@ def note_old_names(inventory: Inventory, refined: RefinedProposal, excluded: Seq
     smoke = _smoke_tests(inventory, proposal, places)
     tried = {test.file for test in smoke if not test.decide}
     untried = dict.fromkeys([*proposal.untried, *(place.file for place in places)])
-    sources = tuple(
-        replace(
-            source,
-            old_names=tuple(
-                (place.table, f"{place.file}:{place.line}")
-                for place in places
-                if not place.into.keys().isdisjoint(source.all_files)
-            ),
-        )
-        for source in proposal.sources
-    )
+    sources = tuple(_with_places(inventory, source, places) for source in proposal.sources)
     untried_files = tuple(file for file in untried if file not in tried)
     return replace(refined, proposal=replace(proposal, sources=sources, smoke=smoke, untried=untried_files))
 
@@ -70,6 +60,20 @@ def _smoke_tests(inventory: Inventory, proposal: Proposal, places: Sequence[OldT
     calling = {test.file: test for test in propose_smoke_tests(inventory.root, mentions, left=proposal.left_names)}
     known = [calling.pop(test.file, test) for test in proposal.smoke]
     return name_apart((*known, *(test for test in calling.values() if test.python and not test.decide)))
+
+
+def _with_places(inventory: Inventory, source: ProposedSource, places: Sequence[OldTableName]) -> ProposedSource:
+    """Return a source with the places that use what is kept apart.
+
+    A tool for migrations opens the database that the configuration names, and no statement of the code names its table.
+    """
+    of_source = [place for place in places if not place.into.keys().isdisjoint(source.all_files)]
+    source = replace(source, old_names=tuple((place.table, f"{place.file}:{place.line}") for place in of_source))
+    mentions = [each for entry in inventory.entries if entry.file in source.all_files for each in entry.mentions]
+    settings = [mention for mention in mentions if mention.kind == "config"]
+    if not settings and not source.places_of([each for each in source.maps if each.is_stamp]):
+        settings = mentions
+    return replace(source, led_by=tuple(dict.fromkeys(f"{mention.file}:{mention.line}" for mention in settings)))
 
 
 def _renamed(source: ProposedSource) -> dict[str, str]:
