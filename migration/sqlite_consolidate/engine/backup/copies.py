@@ -193,8 +193,8 @@ def begin_dump(
     The digest is that of the copy if the dump has everything but what this SQLite lacks something for.
 
     The page reader writes the rows of large tables. A second process begins to load a large dump while it is written,
-    and goes on afterwards. That process uses Python's own SQLite. If it fails or gets another digest, this process
-    loads the dump again with the SQLite of the run.
+    and goes on afterwards. That process uses Python's own SQLite. If SQLite reports an error there, or the digest is
+    another one, this process loads the dump again with the SQLite of the run.
 
     Args:
         copy: The copy.
@@ -204,7 +204,7 @@ def begin_dump(
 
     Returns:
         A function that waits for the reload, and returns the copy with its dump. It raises ``sqlite3.Error`` if the
-        dump cannot be loaded.
+        dump cannot be loaded, and ``ProblemError`` (``reader-ended``) if the second process was ended.
     """
     path = (folder / copy.copy).with_suffix(".sql")
     part = path.with_name(path.name + ".part")

@@ -153,7 +153,7 @@ class ReadProcess:
             Problem(
                 "reader-late",
                 self._subject,
-                f"the reader process did not finish within {allowed:.0f} s, and was ended. It only read.",
+                f"the reader process did not finish within {allowed:.0f} s, and was ended. It changed no database.",
                 "Check whether it was stopped, or whether the disk answers, and run again.",
             )
         )
@@ -190,8 +190,12 @@ class ReadWorker(ReadProcess):
         )
 
     def mark_complete(self) -> None:
-        """Tell the task that the growing file which it reads is complete."""
-        self.write(b"complete\n")
+        """Tell the task that the growing file which it reads is complete.
+
+        :meth:`result` reports a task that has ended already.
+        """
+        with suppress(BrokenPipeError):
+            self.write(b"complete\n")
 
     def result(self) -> Any:
         """Wait for the end of the task and return its result, a JSON value.
@@ -210,7 +214,7 @@ class ReadWorker(ReadProcess):
                 Problem(
                     "reader-ended",
                     self._subject,
-                    f"the reader process exited unexpectedly ({code}). It only read.",
+                    f"the reader process exited unexpectedly ({code}). It changed no database.",
                     "Check whether memory ran out or the operator ended the process, and run again.",
                 )
             ) from None

@@ -132,9 +132,7 @@ class Run(RunResults):
         try:
             done = self.put_back()
         except Exception as error:  # noqa: BLE001 -- the operator needs to know the state after any error
-            return UndoResult(
-                printable(f"{failure_message(error) or error} The backup set is {self._set_name}."), complete=False
-            )
+            return self._incomplete(printable(failure_message(error) or str(error)))
         if self.is_rehearsal:
             return UndoResult(touch_of_workspace(self.log))
         if done.holds:
@@ -145,7 +143,10 @@ class Run(RunResults):
             for entry in done.observations
             if not entry.holds
         )
-        return UndoResult(f"{wrong}. The backup set is {self._set_name}.", complete=False)
+        return self._incomplete(wrong)
+
+    def _incomplete(self, reason: str) -> UndoResult:
+        return UndoResult(f"{reason.rstrip('.')}. The backup set is {self._set_name}.", complete=False)
 
     def _is_kept(self) -> bool:
         """Note an accepted result in the ledger, and return whether the run is kept.
