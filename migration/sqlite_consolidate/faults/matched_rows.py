@@ -32,6 +32,7 @@ def match_faults(plan: Plan) -> tuple[Fault, ...]:
         Fault.in_run("keys-mapped", "a row is matched with another row", _lead_to_another_row),
         Fault.in_run("keys-mapped", "the line of a matched row is missing", _drop_a_line),
         Fault.in_run("keys-mapped", "a line is wrong about which row stays", _turn_an_update),
+        Fault.in_run("keys-mapped", "a line takes a row that differs for identical, or the reverse", _turn_identical),
         Fault.in_run("references-kept", "a child of a matched row refers to its old id", _leave_a_child),
         Fault.in_run("references-kept", "a row of the target loses a parent that is updated", _change_a_parent),
     )
@@ -68,9 +69,19 @@ def _drop_a_line(run: Run) -> None:
 
 def _turn_an_update(run: Run) -> None:
     """Let a line say the opposite of whether its row updates the one that stands."""
+    _turn(run, "updated")
+
+
+def _turn_identical(run: Run) -> None:
+    """Let a line say the opposite of whether its row is identical to the one that stands."""
+    _turn(run, "identical")
+
+
+def _turn(run: Run, column: str) -> None:
+    """Let a line say the opposite of the truth in a column."""
 
     def edit(con: sqlite3.Connection, mapping: TableMapping) -> bool:
-        update = f"UPDATE matched SET updated = NOT updated WHERE rowid = (SELECT min(rowid) {_LINES})"
+        update = f"UPDATE matched SET {column} = NOT {column} WHERE rowid = (SELECT min(rowid) {_LINES})"
         return con.execute(update, _names(mapping)).rowcount > 0
 
     _edit_lines(run, edit)

@@ -234,3 +234,26 @@ def test_rowids_of_all_sources_change_together(tmp_path: Path) -> None:
     maps = [each for source in refined.proposal.sources for each in source.maps]
     assert [(each.into, each.rowids) for each in maps] == [("log", "renumber"), ("log", "renumber")]
     assert (refined.objections, refined.proposal.decisions) == ((), 0)
+
+
+def test_key_with_another_spelling_is_a_decision(tmp_path: Path) -> None:
+    """One row can stand under a unique key that ignores case, so a person says which spelling."""
+    tags = "CREATE TABLE tags(id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE);"
+    rows = "INSERT INTO tags VALUES (1, '{0}'), (2, 'art'), (3, 'music');"
+
+    refined = proposal_of(tmp_path, app=tags + rows.format("news"), shop=tags + rows.format("NEWS"))
+
+    assert [table.match for table in refined.proposal.sources[0].maps] == [()]
+    assert (refined.proposal.decisions, refined.problems) == (1, ())
+
+
+@pytest.mark.parametrize(("declared", "name", "other"), [("TEXT COLLATE NOCASE", "'a'", "'A'"), ("", "1", "1.0")])
+def test_rows_of_other_bytes_are_not_counted_as_identical(tmp_path: Path, declared: str, name: str, other: str) -> None:
+    """Three of four rows with equal keys are identical, and the share is part of the decision."""
+    tags = f"CREATE TABLE tags(id INTEGER PRIMARY KEY, name {declared});"
+    rows = "INSERT INTO tags VALUES (1, {0}), (2, 'b'), (3, 'c'), (4, 'd');"
+
+    refined = proposal_of(tmp_path, app=tags + rows.format(name), shop=tags + rows.format(other))
+
+    (table,) = refined.proposal.sources[0].maps
+    assert (table.common, table.identical) == (4, 3)

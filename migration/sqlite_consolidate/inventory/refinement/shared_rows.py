@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits, exact_kind
 from sqlite_consolidate.engine.checks.references.predicted_target import key_sources
 from sqlite_consolidate.engine.sqlite.connections import attach, open_memory, read_text_losslessly
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -28,7 +29,7 @@ class SharedRows:
 
     Attributes:
         common: Number of these keys.
-        identical: Number of rows that are identical, the key included.
+        identical: Number of rows that are identical byte by byte, the key included.
     """
 
     common: int = 0
@@ -62,9 +63,10 @@ def _count(first: KeySource, last: KeySource, limits: Limits) -> SharedRows | No
     columns = [column.name for column in last.mapping.table.stored if folded(column.name) in names]
     [key] = last.mapping.into.primary_key
     tables = [f"{alias}.{quoted(each.mapping.table.name)}" for alias, each in (("first", first), ("last", last))]
-    selected = ", ".join(map(quoted, columns))
+    selected = ", ".join(f"{quoted(name)} COLLATE BINARY, {exact_kind(quoted(name))}" for name in columns)
     with closing(open_memory(limits)) as con:
         read_text_losslessly(con)
+        add_real_bits(con)
         try:
             attach(con, first.path, "first")
             attach(con, last.path, "last")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlite_utils.utils import sqlite3
 
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
 from sqlite_consolidate.engine.checks.references.references_kept import references_kept
@@ -13,6 +17,8 @@ from sqlite_consolidate.plan.model import TableMap
 from tests.support.databases import TARGET, failed_subjects, source, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.databases import Bench
 
 SITE = "CREATE TABLE site(id INTEGER PRIMARY KEY, code TEXT COLLATE NOCASE, note)"
@@ -51,9 +57,9 @@ def test_matched_row_with_one_number_is_refused(bench: Bench, existing: str, arr
 
 
 def test_children_follow_the_row_that_stands(bench: Bench) -> None:
-    """NULL matches NULL, and texts are compared by the collation of the target."""
+    """NULL matches NULL."""
     bench.database(TARGET, SITE, VISIT, "INSERT INTO site VALUES (1, 'LAKE', 0), (2, NULL, 1)")
-    bench.database("a.db", SITE, VISIT, "INSERT INTO site VALUES (1, NULL, 1), (2, 'lake', 0), (3, 'new', 2)")
+    bench.database("a.db", SITE, VISIT, "INSERT INTO site VALUES (1, NULL, 1), (2, 'LAKE', 0), (3, 'new', 2)")
     bench.execute("a.db", "INSERT INTO visit VALUES (5, 1, 'x'), (6, 2, 'y'), (7, 3, 'z'), (8, NULL, '-')")
 
     copied = bench.copied(source("a.db", table("visit"), table("site", keys="renumber", match=["code"])))
@@ -78,15 +84,15 @@ def test_earlier_source_is_matched_by_the_next(bench: Bench) -> None:
     assert failed_subjects(keys_mapped(copied.compared)) == []
 
 
-@pytest.mark.parametrize(("policy", "note"), [("prefer-target", "old"), ("prefer-source", "new")])
-def test_policy_decides_about_the_other_columns(bench: Bench, policy: str, note: str) -> None:
-    """The row keeps its key and the columns that match."""
+@pytest.mark.parametrize(("policy", "row"), [("prefer-target", ("LAKE", "old")), ("prefer-source", ("lake", "new"))])
+def test_policy_decides_about_rows_that_differ(bench: Bench, policy: str, row: tuple[str, str]) -> None:
+    """The row keeps its key, and has all other values of one of the two rows."""
     bench.database(TARGET, SITE, "INSERT INTO site VALUES (7, 'LAKE', 'old')")
     bench.database("a.db", SITE, "INSERT INTO site VALUES (1, 'lake', 'new')")
 
     copied = bench.copied(source("a.db", table("site", match=["code"], on_conflict=policy)))
 
-    assert copied.rows("SELECT * FROM site") == [(7, "LAKE", note)]
+    assert copied.rows("SELECT * FROM site") == [(7, *row)]
     assert failed_subjects(keys_mapped(copied.compared)) == []
 
 
@@ -141,7 +147,8 @@ def test_rows_must_match_one_to_one(bench: Bench) -> None:
     """Two rows of either side may not match one row of the other."""
     bench.database(TARGET, SITE, "INSERT INTO site VALUES (1, 'a', 0), (2, 'b', 0), (3, 'B', 0)")
 
-    assert ids_of(bench, "INSERT INTO site VALUES (1, 'A', 0), (2, 'a', 0), (3, 'b', 0)") == ["match-ambiguous"] * 2
+    sites = "INSERT INTO site VALUES (1, 'A', 0), (2, 'a', 0), (3, 'b', 0)"
+    assert ids_of(bench, sites, policy="prefer-target") == ["match-ambiguous"] * 2
 
 
 def test_different_rows_need_a_policy(bench: Bench) -> None:
@@ -149,6 +156,85 @@ def test_different_rows_need_a_policy(bench: Bench) -> None:
     bench.database(TARGET, SITE, "INSERT INTO site VALUES (1, 'a', 0)")
 
     assert ids_of(bench, "INSERT INTO site VALUES (1, 'A', 0.0)") == ["rows-differ"]
+
+
+def test_line_that_takes_another_spelling_for_identical_fails(bench: Bench, tmp_path: Path) -> None:
+    """The proof compares the bytes again, whatever the map says."""
+    bench.database(TARGET, SITE, "INSERT INTO site VALUES (1, 'news', 0)")
+    bench.database("a.db", SITE, "INSERT INTO site VALUES (1, 'NEWS', 0)")
+    copied = bench.copied(source("a.db", table("site", match=["code"], on_conflict="prefer-target")))
+    assert failed_subjects(keys_mapped(copied.compared)) == []
+
+    other = shutil.copy(copied.key_map, tmp_path / "other.sqlite")
+    with closing(sqlite3.connect(other)) as con, con:
+        con.execute("UPDATE matched SET identical = 1")
+
+    assert failed_subjects(keys_mapped(replace(copied.compared, key_map=other))) == ["a.db:site -> site (code)"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "existing", "arriving"),
+    [
+        ("TEXT COLLATE NOCASE", "'news'", "'NEWS'"),
+        ("TEXT COLLATE RTRIM", "'news'", "'news '"),
+        ("", "1", "1.0"),
+    ],
+    ids=["case", "space", "storage class"],
+)
+def test_equal_key_of_other_bytes_is_a_difference(bench: Bench, declared: str, existing: str, arriving: str) -> None:
+    """The unique key lets one of both values stand only, and a policy says which."""
+    tag = f"CREATE TABLE tag(id INTEGER PRIMARY KEY, name {declared} UNIQUE)"
+    bench.database(TARGET, tag, f"INSERT INTO tag VALUES (1, {existing}), (2, 'x')")
+    bench.database("a.db", tag, f"INSERT INTO tag VALUES (5, {arriving}), (6, 'x')")
+    tables = {policy: table("tag", match=["name"], on_conflict=policy) for policy in ("refuse", "prefer-target")}
+
+    assert [problem.id for problem in bench.survey(source("a.db", tables["refuse"])).problems] == ["rows-differ"]
+    copied = bench.copied(source("a.db", tables["prefer-target"]))
+    assert [(each.skipped, each.identical) for each in copied.copied_tables] == [(2, 1)]
+    assert failed_subjects(keys_mapped(copied.compared)) == []
+
+
+def test_last_source_gives_the_bytes_of_a_key(bench: Bench) -> None:
+    """A child that refers by the column reaches the same row as before, because its collation is the same."""
+    tag = "CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT COLLATE NOCASE UNIQUE, at INT)"
+    use = "CREATE TABLE use(id INTEGER PRIMARY KEY, tag TEXT REFERENCES tag(name))"
+    bench.database(TARGET, tag, use, "INSERT INTO tag VALUES (1, 'news', 1)", "INSERT INTO use VALUES (1, 'news')")
+    for number, (file, name) in enumerate((("a.db", "NEWS"), ("b.db", "News")), 2):
+        bench.database(file, tag, use, f"INSERT INTO tag VALUES (7, '{name}', {number})")
+        bench.execute(file, f"INSERT INTO use VALUES ({number}, '{name}')")
+    tables = table("tag", match=["name"], on_conflict="prefer-source"), table("use")
+
+    copied = bench.copied(source("a.db", *tables), source("b.db", *tables))
+
+    assert copied.rows("SELECT * FROM tag") == [(1, "News", 3)]
+    assert copied.rows("SELECT tag FROM use ORDER BY id") == [("news",), ("NEWS",), ("News",)]
+    assert failed_subjects([*keys_mapped(copied.compared), *references_kept(copied.compared)]) == []
+
+
+def test_update_changes_no_byte_of_a_primary_key(bench: Bench) -> None:
+    """The row is updated under its own key, or not at all."""
+    tag = "CREATE TABLE tag(name TEXT PRIMARY KEY COLLATE NOCASE, note)"
+    bench.database(TARGET, tag, "INSERT INTO tag VALUES ('news', 1), ('art', 1)")
+    bench.database("a.db", tag, "INSERT INTO tag VALUES ('NEWS', 2), ('art', 2)")
+    tables = [table("tag", match=["name"], on_conflict=policy) for policy in ("prefer-source", "prefer-target")]
+
+    problems, kept = (bench.survey(source("a.db", each)).problems for each in tables)
+
+    assert [(problem.id, problem.what.split()[0]) for problem in problems] == [("rows-differ", "1")]
+    assert kept == []
+
+
+def test_whole_rows_of_other_bytes_are_moved(bench: Bench) -> None:
+    """No key lets only one of them stand."""
+    log = "CREATE TABLE log(at TEXT COLLATE NOCASE, value)"
+    bench.database(TARGET, log, "INSERT INTO log VALUES ('a', 1), ('b', 1)")
+    bench.database("a.db", log, "INSERT INTO log VALUES ('A', 1), ('a', 1.0), ('b', 1)")
+
+    copied = bench.copied(source("a.db", table("log", match=["*"], rowids="renumber")))
+
+    rows = [("a", 1), ("b", 1), ("A", 1), ("a", 1.0)]
+    assert [(row, type(row[1])) for row in copied.rows("SELECT * FROM log")] == [(row, type(row[1])) for row in rows]
+    assert failed_subjects(keys_mapped(copied.compared)) == []
 
 
 def test_rows_in_a_circle_are_refused(bench: Bench) -> None:

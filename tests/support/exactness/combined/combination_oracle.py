@@ -168,7 +168,12 @@ class _File:
         predicted_rows = [
             predicted
             for predicted in existing
-            if all(_equal(arriving[c], predicted.values[c], shape.collations.get(c, "")) for c in columns)
+            if all(
+                _is_same(arriving[c], predicted.values[c])
+                if shape.is_whole
+                else _equal(arriving[c], predicted.values[c], shape.collations.get(c, ""))
+                for c in columns
+            )
         ]
         if len(predicted_rows) > 1 and not shape.is_whole:
             raise Refused("one row on several")
@@ -197,13 +202,13 @@ class _File:
                 raise Refused("stray")
 
     def _settle(self, shape: Shape, row: Row, predicted: PredictedRow) -> None:
-        """Let the policy decide about the other columns.
+        """Let the policy decide about the columns that differ.
 
         Raises:
             Refused: It cannot.
         """
         self._require_parents(shape, row, self._deciding(shape))
-        kept = {*shape.renumbered, *shape.key, *shape.match}
+        kept = {*shape.renumbered, *shape.key} - {*shape.match}
         values = {column: self._arriving(shape, row, column) for column in shape.columns if column not in kept}
         if shape.is_whole or all(_is_same(predicted.values[column], value) for column, value in values.items()):
             self._require_parents(shape, row, list(shape.refers))

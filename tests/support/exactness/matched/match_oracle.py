@@ -99,7 +99,12 @@ def _find(
     matching = [
         predicted
         for predicted in existing
-        if all(_equal(arriving[c], predicted.values[c], shape.collations.get(c, "")) for c in columns)
+        if all(
+            _is_same(arriving[c], predicted.values[c])
+            if shape.match == ("*",)
+            else _equal(arriving[c], predicted.values[c], shape.collations.get(c, ""))
+            for c in columns
+        )
     ]
     if len(matching) > 1 and shape.match != ("*",):
         raise Refused("one row matches several")
@@ -133,7 +138,7 @@ def _settle(
         value = _arriving(shape, row, column, predicted_rows)
         if is_new:
             predicted.values[column] = value
-        elif column not in shape.match and shape.match != ("*",) and not _is_same(predicted.values[column], value):
+        elif shape.match != ("*",) and not _is_same(predicted.values[column], value):
             if shape.policy == "skip-identical" or not shape.key:
                 raise Refused("rows differ")
             if shape.policy == "prefer-source":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.matching.real_bits import exact_kind
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
+from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, match_collation
 from sqlite_consolidate.engine.merge.rows.newer_rows import are_comparable
 from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns, updated_columns
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
@@ -57,11 +58,12 @@ class ExistingRows:
             rows = f"SELECT {values}, {OF_TARGET} FROM {quoted(target)}.{quoted(self.into.name)}"
             self.con.execute(f"INSERT INTO {self.place} {rows}")
 
-    def add_index(self, columns: tuple[str, ...]) -> None:
-        """Create an index by which SQLite finds rows under these columns of the target."""
-        terms = ", ".join(f"{self.column(name)} COLLATE {self._collation(name)}" for name in columns)
-        name = f"{self.name} by {', '.join(map(self.column, columns))}"
-        self.con.execute(f"CREATE INDEX IF NOT EXISTS {quoted(name)} ON {quoted(self.name)}({terms})")
+    def add_index(self, mapping: TableMapping) -> None:
+        """Create an index by which SQLite finds the rows that match those of a mapping."""
+        columns = mapping.match_columns
+        terms = [f"{self.column(name)} COLLATE {match_collation(mapping, name)}" for name in columns]
+        name = f"{self.name} by {', '.join(terms)}"
+        self.con.execute(f"CREATE INDEX IF NOT EXISTS {quoted(name)} ON {quoted(self.name)}({', '.join(terms)})")
 
     def add(self, rows: Projection, origin: int) -> None:
         """Add the rows that a source brings.
@@ -93,19 +95,26 @@ class ExistingRows:
             updated = f"SELECT x.existing FROM {line} WHERE x.updates"
             self.con.execute(f"UPDATE {self.place} AS t SET ({columns}) = ({row}) WHERE t.rowid IN ({updated})")
 
-    def matching(self, columns: tuple[str, ...], rows: Projection) -> str:
+    def matching(self, mapping: TableMapping, rows: Projection) -> str:
         """Return the SQL condition that a row ``t`` matches a row ``s`` of a source."""
         arriving = _expressions(rows)
-        return " AND ".join(
-            f"t.{self.column(name)} COLLATE {self._collation(name)} IS {arriving[folded(name)]}" for name in columns
-        )
+        pairs = {name: (f"t.{self.column(name)}", arriving[folded(name)]) for name in mapping.match_columns}
+        conditions = [
+            f"{existing} COLLATE {match_collation(mapping, name)} IS {value}"
+            for name, (existing, value) in pairs.items()
+        ]
+        if mapping.table_map.match == WHOLE_ROW:
+            conditions.append(same_kinds([*pairs.values()]))
+        return " AND ".join(conditions)
 
     def compared(self, mapping: TableMapping, rows: Projection) -> list[tuple[str, str]]:
         """Return each column that is compared, with the SQL of its arriving value.
 
-        A column is not compared if an existing row keeps it in any case, or if the plan sets it again.
+        A column that does not match is not compared if an existing row keeps it in any case, or if the plan sets it
+        again.
         """
-        left_out = kept_columns(mapping) | refreshed_columns(mapping.plan, mapping.into.name)
+        matching = set(map(folded, mapping.match_columns))
+        left_out = (kept_columns(mapping) - matching) | refreshed_columns(mapping.plan, mapping.into.name)
         arriving = _expressions(rows)
         names = (column.name for column in self.into.stored if folded(column.name) not in left_out)
         return [(self.column(name), arriving[folded(name)]) for name in names]
@@ -151,5 +160,10 @@ def same_values(pairs: list[tuple[str, str]]) -> str:
         return "1"
     target, source = ([pair[at] for pair in pairs] for at in (0, 1))
     values = f"({', '.join(f'{value} COLLATE BINARY' for value in target)}) IS ({', '.join(source)})"
-    kinds = [", ".join(map(exact_kind, side)) for side in (target, source)]
-    return f"{values} AND ({kinds[0]}) IS ({kinds[1]})"
+    return f"{values} AND {same_kinds(pairs)}"
+
+
+def same_kinds(pairs: list[tuple[str, str]]) -> str:
+    """Return the SQL condition that each pair of equal values is of one kind."""
+    kinds = [", ".join(exact_kind(pair[at]) for pair in pairs) for at in (0, 1)]
+    return f"({kinds[0]}) IS ({kinds[1]})"

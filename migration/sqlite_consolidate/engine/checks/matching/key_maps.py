@@ -30,7 +30,7 @@ from sqlite_consolidate.engine.sqlite.connections import attached, open_existing
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, join_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -143,6 +143,7 @@ class _KeyMaps:
         for mapping in self.databases.mappings:
             if updates_matched_rows(mapping.table_map):
                 into, names = folded(mapping.into.name), {folded(column.name) for column in updated_columns(mapping)}
+                names -= set(map(folded, mapping.match_columns))  # a reference reaches an equal key as before
                 updated[into] = updated.get(into, frozenset()) | names
         self.databases.mappings = [
             replace(
@@ -182,7 +183,7 @@ class _KeyMaps:
                         self._existing[name].create(alias)
                 else:
                     self._existing[name].create("")
-            self._existing[name].add_index(mapping.match_columns)
+            self._existing[name].add_index(mapping)
 
     def _in_order(self, matching: Sequence[TableMapping]) -> list[TableMapping]:
         """Return the tables of a source, parents first.
@@ -241,7 +242,7 @@ class _KeyMaps:
     def _lines(self, mapping: TableMapping, further: str = "") -> str:
         """Return the statement that adds the lines of rows of the source."""
         existing, rows = self._existing[folded(mapping.into.name)], mapping.projection()
-        matches = existing.matching(mapping.match_columns, rows)
+        matches = existing.matching(mapping, rows)
         first = f"SELECT t.rowid FROM {existing.place} AS t WHERE {matches} ORDER BY t.rowid LIMIT 1"
         rowid, of_target = staged_rowid(mapping), existing_key(mapping)
         key = [of_target] if of_target else mapping.into.primary_key
@@ -265,7 +266,7 @@ class _KeyMaps:
         )
 
     def _compare(self, mapping: TableMapping, number: int) -> None:
-        """Compare the remaining columns of matched rows, and state the result in the mapping."""
+        """Compare the values of matched rows byte by byte, and state the result in the mapping."""
         name = f"main.{quoted(self._names[table_id(mapping)])}"
         existing, rowid = self._existing[folded(mapping.into.name)], staged_rowid(mapping)
         rows = mapping.projection()
@@ -294,6 +295,25 @@ class _KeyMaps:
         before, after = self.databases.mappings[:number], self.databases.mappings[number + 1 :]
         self.databases.mappings = [*before, replace(mapping, matched=matched), *after]
         self._judge(mapping, name, matched)
+        keys = [f"t.{existing.column(key)}" for key in mapping.into.primary_key]
+        respelled = f"NOT ({same_values([pair for pair in pairs if pair[0] in keys])})"
+        self._judge_keys(mapping, f"FROM {name} AS x, {both.removeprefix('FROM ')} AND x.updates AND {respelled}")
+
+    def _judge_keys(self, mapping: TableMapping, rows: str) -> None:
+        """Add the problem that an update would have to change a primary key.
+
+        Args:
+            mapping: The mapping.
+            rows: FROM and WHERE of the rows whose key has other bytes than that of the row that they match.
+        """
+        (number,) = self.con.execute(f"SELECT count(*) {rows}").fetchone()
+        if number:
+            fact = (
+                f"{counted(number, 'row')} would update a row whose {join_names(mapping.into.primary_key)} has other"
+                f" bytes, and an update changes no primary key of {mapping.into.name}."
+            )
+            hint = 'Correct the keys of these rows, or choose "prefer-target".'
+            self.databases.problems.append(Problem("rows-differ", mapping.subject, fact, hint, criterion="keys-free"))
 
     def _is_newer(self, mapping: TableMapping, rows: Projection) -> str:
         """Return the SQL condition that a row of a source is newer than the row that it matches."""
@@ -336,8 +356,8 @@ class _KeyMaps:
         if matched.different and policy_of(mapping.table_map) == "skip-identical":
             number, has = matched.different, "differs" if matched.different == 1 else "differ"
             fact = (
-                f"{number} of {counted(matched.rows, 'row')} that {into} has by {columns} {has} in other columns, and"
-                ' the policy is "skip-identical".'
+                f"{number} of {counted(matched.rows, 'row')} that {into} has by {columns} {has} in a byte or a storage"
+                ' class, and the policy is "skip-identical".'
             )
             hint = (
                 'Correct the rows, or choose "prefer-target" or "prefer-source". Values of two rows are never combined,'

@@ -1,8 +1,8 @@
 """Prove before COMMIT that the key map has a line for each row that the target had.
 
-Each line leads to the same row. The columns that match are compared by SQL that the copy does not use. Each value of
-them that a source has is counted in the target. It has one row there if a line has it, and otherwise as many as the
-source has.
+Each line leads to the same row. The columns that match are compared by SQL that the copy does not use. The collation of
+the target says that both are one row, and their bytes say whether they differ. Each value of them that a source has is
+counted in the target. It has one row there if a line has it, and otherwise as many as the source has.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits, exact_kind
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
-from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, identity
+from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, identity, match_collation
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
 from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
@@ -85,9 +85,7 @@ class MatchedRowsProof:
         if not (mapping.matched and mapping.matched.key):
             of_line = f"EXISTS (SELECT 1 FROM {self._source} WHERE {self._of_line})"
             return self._number(f"SELECT count(*) {self.rows.lines(mapping)} AND {of_line}")
-        same = " AND ".join(
-            f"t.{quoted(name)} COLLATE {self._collation(name)} IS {value}" for name, value in self._values(match=True)
-        )
+        same = self._has_equal_columns
         lines = self.rows.lines(mapping)
         query = (
             f"SELECT count(*) FROM (SELECT m.old, m.new {lines}) AS m CROSS JOIN {self._source}"
@@ -100,9 +98,11 @@ class MatchedRowsProof:
         values = self._values(match=True)
         of_source = ", ".join(f"{value} AS k{place}" for place, (_, value) in enumerate(values))
         of_target = ", ".join(f"t.{quoted(name)}" for name, _ in values)
-        grouping = ", ".join(f"k{place} COLLATE {self._collation(name)}" for place, (name, _) in enumerate(values))
+        terms = [f"k{place} COLLATE {match_collation(self.mapping, name)}" for place, (name, _) in enumerate(values)]
+        is_whole = self.mapping.table_map.match == WHOLE_ROW
+        grouping = ", ".join([*terms, *(exact_kind(f"k{place}") for place in range(len(values)) if is_whole)])
         # All rows of a value have a line or none has. Repeated rows stand once or more often if whole rows match.
-        right = "c >= 1" if self.mapping.table_map.match == WHOLE_ROW else "n = 1 AND c = 1"
+        right = "c >= 1" if is_whole else "n = 1 AND c = 1"
         rows = (
             f"SELECT {of_source}, 1 AS n, {self.rows.is_matched(self.mapping)} AS l, 0 AS c FROM {self._source}"
             f" WHERE {self.moves}"
@@ -113,14 +113,11 @@ class MatchedRowsProof:
 
     def _count_changed(self) -> int:
         """Return the number of lines whose row in the target is not what the policy makes of it."""
-        values = self._values(match=False)
-        if not values:
+        if self.mapping.table_map.match == WHOLE_ROW:  # the rows are counted by all of their values
             return self._number(f"SELECT count(*) {self.rows.lines(self.mapping)} AND (m.updated OR NOT m.identical)")
-        left, right = ", ".join(f"t.{quoted(name)}" for name, _ in values), ", ".join(value for _, value in values)
-        kinds = [
-            ", ".join(exact_kind(value) for value in side)
-            for side in ([f"t.{quoted(name)}" for name, _ in values], [value for _, value in values])
-        ]
+        values = [(f"t.{quoted(name)}", value) for name, value in self._values(match=False)]
+        left, right = ", ".join(f"{column} COLLATE BINARY" for column, _ in values), ", ".join(v for _, v in values)
+        kinds = [", ".join(map(exact_kind, side)) for side in zip(*values, strict=True)]
         same = f"(({left}) IS ({right}) AND ({kinds[0]}) IS ({kinds[1]}))"
         # What the line says must be what the policy says, and the row must be what the line says.
         policy, newer = policy_of(self.mapping.table_map), self.mapping.table_map.newer
@@ -158,14 +155,13 @@ class MatchedRowsProof:
         """
         mapping = self.mapping
         matching = {folded(name) for name in mapping.match_columns}
-        left_out = kept_columns(mapping) | refreshed_columns(mapping.plan, mapping.into.name)
+        left_out = (kept_columns(mapping) - matching) | refreshed_columns(mapping.plan, mapping.into.name)
         sources = {folded(new): self.arriving(old) for old, new in mapping.columns}
         sources |= {folded(name): literal for name, literal in mapping.constants.items()}
         return [
             (column.name, sources[folded(column.name)])
             for column in mapping.into.stored
-            if match is None
-            or ((folded(column.name) in matching) == match and (match or folded(column.name) not in left_out))
+            if match is None or (folded(column.name) in matching if match else folded(column.name) not in left_out)
         ]
 
     @property
@@ -186,8 +182,14 @@ class MatchedRowsProof:
         matched = self.mapping.matched
         if matched and matched.key:
             return f"t.{quoted(matched.key)} = m.new"
+        return self._has_equal_columns
+
+    @property
+    def _has_equal_columns(self) -> str:
+        """Return the SQL condition that a row ``t`` has the columns that match."""
         return " AND ".join(
-            f"t.{quoted(name)} COLLATE {self._collation(name)} IS {value}" for name, value in self._values(match=True)
+            f"t.{quoted(name)} COLLATE {match_collation(self.mapping, name)} IS {value}"
+            for name, value in self._values(match=True)
         )
 
     def _collation(self, name: str) -> str:

@@ -22,7 +22,6 @@ from sqlite_consolidate.engine.checks.references.predicted_strays import (
 from sqlite_consolidate.engine.checks.references.predicted_target import has_contest
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
-from sqlite_consolidate.engine.merge.rows.update_rows import updated_columns
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import limits_of
 from sqlite_consolidate.engine.sqlite.schema.objects import ForeignKey
@@ -121,7 +120,7 @@ class _Children:
         """Return whether matched rows update columns that the reference leads to."""
         names = set(map(folded, self.reference.into.columns))
         return self.reference.has_unique_keys and any(
-            names & {folded(column.name) for column in updated_columns(source.mapping)}
+            names & source.mapping.updated
             for source in self.sources
             if source.mapping.matched is not None and source.mapping.matched.updating
         )

@@ -2,7 +2,7 @@
 
 The lines of the map are in the staging database, beside the rows of their source. A line has the rowid of a staged row
 (``row``), its key (``old``), the key of the row that stands in the target (``new``), whether both are ``identical`` but
-for their keys and the columns that match, and whether the row ``updates`` the one that stands. Numbers that are
+for their keys that do not match, and whether the row ``updates`` the one that stands. Numbers that are
 renumbered beside the key have two further columns each.
 """
 
@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 
@@ -92,6 +94,14 @@ class Lookup:
     when: RowCondition | None = None
     old: str = "old"
     new: str = "new"
+
+
+def match_collation(mapping: TableMapping, name: str) -> str:
+    """Return the SQL of the collation by which values of a column of ``match`` are equal.
+
+    Whole rows match if they are identical, so that no row is left out for one with other bytes.
+    """
+    return quoted("binary" if mapping.table_map.match == WHOLE_ROW else column_collation(mapping.into, name))
 
 
 def look_up(lookups: Sequence[Lookup], database: str, expression: str, otherwise: str) -> str:

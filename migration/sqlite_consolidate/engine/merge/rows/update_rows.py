@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
-from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
+from sqlite_consolidate.engine.merge.rows.matched_rows import match_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.engine.sqlite.wide_rows import select_rows
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def update_matched_rows(con: sqlite3.Connection, mapping: TableMapping, alias: str, execute: Execute) -> TableDigest:
     """Update each existing row that loses against its match, and return the change.
 
-    The row keeps its keys, its rowid, the columns that match, and those that the source does not have.
+    The row keeps its keys, its rowid, and the columns that the source does not have. Any other column that matches gets
+    the value of the source, because its bytes may differ where the collation takes both for equal.
 
     Args:
         con: The target's connection, inside a transaction, with the source attached.
@@ -68,7 +69,7 @@ def _has_equal_columns(mapping: TableMapping, rows: Projection) -> str:
     """Return the SQL condition that a row of the target has the columns that match."""
     arriving = {column.name: column.source for column in rows.columns}
     return " AND ".join(
-        f"t.{quoted(name)} COLLATE {quoted(column_collation(mapping.into, name))} IS {arriving[name]}"
+        f"t.{quoted(name)} COLLATE {match_collation(mapping, name)} IS {arriving[name]}"
         for name in mapping.match_columns
     )
 
@@ -82,11 +83,12 @@ def updated_columns(mapping: TableMapping, alias: str = "main") -> list[Projecte
 def kept_columns(mapping: TableMapping) -> set[str]:
     """Return the folded columns that an existing row keeps, whatever row matches it.
 
-    They are its keys, the columns that match, and those that neither the source nor a constant of the plan feeds.
+    They are its primary key, its other keys that do not match, and the columns that neither the source nor a constant
+    of the plan feeds.
     """
     numbers = (*mapping.table.primary_key, *mapping.table_map.renumber)
     sources = {folded(old): new for old, new in mapping.columns}
-    kept = {*mapping.match_columns, *mapping.into.primary_key}
-    kept |= {sources[folded(name)] for name in numbers if folded(name) in sources}
+    kept = {sources[folded(name)] for name in numbers if folded(name) in sources} - {*mapping.match_columns}
+    kept |= {*mapping.into.primary_key}
     kept |= mapping.constants.keys() - mapping.stated_constants.keys()
     return set(map(folded, kept))
