@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_utils.utils import sqlite3
 
 from sqlite_consolidate.engine.checks.references.parents_follow import check_parents
 from sqlite_consolidate.engine.checks.references.references_kept import references_kept
@@ -17,9 +16,12 @@ from sqlite_consolidate.plan.model import TableMap
 from tests.support.databases import TARGET, failed_subjects, source, table
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
     from tests.support.databases import Bench
+else:
+    from sqlite_utils.utils import sqlite3
 
 SITE = "CREATE TABLE site(id INTEGER PRIMARY KEY, code TEXT COLLATE NOCASE, note)"
 VISIT = "CREATE TABLE visit(id INTEGER PRIMARY KEY, site INT REFERENCES site(id), day TEXT)"
@@ -165,7 +167,9 @@ def test_line_that_takes_another_spelling_for_identical_fails(bench: Bench, tmp_
     copied = bench.copied(source("a.db", table("site", match=["code"], on_conflict="prefer-target")))
     assert failed_subjects(keys_mapped(copied.compared)) == []
 
-    other = shutil.copy(copied.key_map, tmp_path / "other.sqlite")
+    assert copied.key_map
+    other = tmp_path / "other.sqlite"
+    shutil.copy(copied.key_map, other)
     with closing(sqlite3.connect(other)) as con, con:
         con.execute("UPDATE matched SET identical = 1")
 
@@ -203,8 +207,10 @@ def test_last_source_gives_the_bytes_of_a_key(bench: Bench) -> None:
         bench.database(file, tag, use, f"INSERT INTO tag VALUES (7, '{name}', {number})")
         bench.execute(file, f"INSERT INTO use VALUES ({number}, '{name}')")
     tables = table("tag", match=["name"], on_conflict="prefer-source"), table("use")
+    sources = source("a.db", *tables), source("b.db", *tables)
+    assert check_parents(bench.survey(*sources))[0] == []
 
-    copied = bench.copied(source("a.db", *tables), source("b.db", *tables))
+    copied = bench.copied(*sources)
 
     assert copied.rows("SELECT * FROM tag") == [(1, "News", 3)]
     assert copied.rows("SELECT tag FROM use ORDER BY id") == [("news",), ("NEWS",), ("News",)]

@@ -25,7 +25,7 @@ from sqlite_consolidate.engine.merge.rows.matched_rows import (
     joined,
 )
 from sqlite_consolidate.engine.merge.rows.policies import policy_of, updates_matched_rows
-from sqlite_consolidate.engine.merge.rows.update_rows import updated_columns
+from sqlite_consolidate.engine.merge.rows.update_rows import changing_columns
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -142,9 +142,8 @@ class _KeyMaps:
         updated: dict[str, frozenset[str]] = {}
         for mapping in self.databases.mappings:
             if updates_matched_rows(mapping.table_map):
-                into, names = folded(mapping.into.name), {folded(column.name) for column in updated_columns(mapping)}
-                names -= set(map(folded, mapping.match_columns))  # a reference reaches an equal key as before
-                updated[into] = updated.get(into, frozenset()) | names
+                into = folded(mapping.into.name)
+                updated[into] = updated.get(into, frozenset()) | changing_columns(mapping)
         self.databases.mappings = [
             replace(
                 mapping,

@@ -330,7 +330,8 @@ def _kept_pairs(reference: Reference, source: str) -> list[tuple[str, str]]:
 def _same_parent(reference: Reference, source: str) -> str:
     """Return the SQL condition that a row is the row that the parent became.
 
-    A row that stands under other keys has equal values in the columns that match.
+    A row that stands under other keys has equal values in the columns that match. So has a row that a later source
+    updates.
     """
     pairs, mapping = _kept_pairs(reference, source), reference.parent_mapping
     if mapping is not None and clash_policy_of(mapping.table_map) == "prefer-newer":
@@ -342,7 +343,7 @@ def _same_parent(reference: Reference, source: str) -> str:
         f"t.{quoted(name)} COLLATE {quoted(column_collation(mapping.into, name))} IS {values[name]}"
         for name in mapping.match_columns
     )
-    return f"iif({mapping.matched.unmatched(source)}, {_same_row(pairs)}, {matched})"
+    return f"({matched} AND iif({mapping.matched.unmatched(source)}, {_same_row(pairs)}, 1))"
 
 
 def _is_newer(mapping: TableMapping, source: str) -> str:

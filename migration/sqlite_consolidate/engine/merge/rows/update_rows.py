@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.merge.rows.matched_rows import match_collation
+from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.engine.sqlite.wide_rows import select_rows
 
@@ -78,6 +79,15 @@ def updated_columns(mapping: TableMapping, alias: str = "main") -> list[Projecte
     """Return the columns of an existing row that get the values of the row that matches it."""
     kept = kept_columns(mapping)
     return [column for column in mapping.projection(alias).columns if folded(column.name) not in kept]
+
+
+def changing_columns(mapping: TableMapping) -> set[str]:
+    """Return the folded columns of an existing row whose values may differ after an update.
+
+    A column that matches without a collation has an equal value before and after.
+    """
+    equal = {folded(name) for name in mapping.match_columns if column_collation(mapping.into, name) == "binary"}
+    return {folded(column.name) for column in updated_columns(mapping)} - equal
 
 
 def kept_columns(mapping: TableMapping) -> set[str]:
