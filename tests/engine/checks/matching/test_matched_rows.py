@@ -199,7 +199,7 @@ def test_equal_key_of_other_bytes_is_a_difference(bench: Bench, declared: str, e
 
 
 def test_last_source_gives_the_bytes_of_a_key(bench: Bench) -> None:
-    """A child that refers by the column reaches the same row as before, because its collation is the same."""
+    """A child that refers by the column reaches the same row as before."""
     tag = "CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT COLLATE NOCASE UNIQUE, at INT)"
     use = "CREATE TABLE use(id INTEGER PRIMARY KEY, tag TEXT REFERENCES tag(name))"
     bench.database(TARGET, tag, use, "INSERT INTO tag VALUES (1, 'news', 1)", "INSERT INTO use VALUES (1, 'news')")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.matching.real_bits import exact_kind
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
-from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, match_collation
+from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW
 from sqlite_consolidate.engine.merge.rows.newer_rows import are_comparable
-from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns, updated_columns
+from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns, match_collation, updated_columns
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.matching.real_bits import add_real_bits, exact_kind
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.merge.derived.refresh import refreshed_columns
-from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, identity, match_collation
+from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW, identity
 from sqlite_consolidate.engine.merge.rows.policies import policy_of
-from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns
+from sqlite_consolidate.engine.merge.rows.update_rows import kept_columns, match_collation
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.observation import Observation, equal

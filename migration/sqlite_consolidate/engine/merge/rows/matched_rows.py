@@ -11,13 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 
@@ -94,14 +92,6 @@ class Lookup:
     when: RowCondition | None = None
     old: str = "old"
     new: str = "new"
-
-
-def match_collation(mapping: TableMapping, name: str) -> str:
-    """Return the SQL of the collation by which values of a column of ``match`` are equal.
-
-    Whole rows match if they are identical, so that no row is left out for one with other bytes.
-    """
-    return quoted("binary" if mapping.table_map.match == WHOLE_ROW else column_collation(mapping.into, name))
 
 
 def look_up(lookups: Sequence[Lookup], database: str, expression: str, otherwise: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
-from sqlite_consolidate.engine.merge.rows.matched_rows import match_collation
+from sqlite_consolidate.engine.merge.rows.matched_rows import WHOLE_ROW
 from sqlite_consolidate.engine.sqlite.schema.declarations import column_collation
 from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.engine.sqlite.wide_rows import select_rows
@@ -79,6 +79,14 @@ def updated_columns(mapping: TableMapping, alias: str = "main") -> list[Projecte
     """Return the columns of an existing row that get the values of the row that matches it."""
     kept = kept_columns(mapping)
     return [column for column in mapping.projection(alias).columns if folded(column.name) not in kept]
+
+
+def match_collation(mapping: TableMapping, name: str) -> str:
+    """Return the SQL of the collation by which values of a column of ``match`` are equal.
+
+    Whole rows match if they are identical, so that no row is left out for one with other bytes.
+    """
+    return quoted("binary" if mapping.table_map.match == WHOLE_ROW else column_collation(mapping.into, name))
 
 
 def changing_columns(mapping: TableMapping) -> set[str]:
