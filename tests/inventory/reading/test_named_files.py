@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.session import InventorySession
+from tests.support.thorough import sampled
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
@@ -49,11 +50,16 @@ def test_rows_without_their_file_are_a_finding(tmp_path: Path, columns: str, fir
 
 @pytest.mark.parametrize(
     ("columns", "first", "last"),
-    [
-        ("at TEXT", "'2025-0{0}-01'", "'2025-0{0}-02'"),
-        ("shop TEXT", "'shop {0}'", "'shop {0}'"),
-        ("created DATETIME", "{0}001", "{0}002"),
-    ],
+    sampled(
+        [
+            ("at TEXT", "'2025-0{0}-01'", "'2025-0{0}-02'"),
+            ("shop TEXT", "'shop {0}'", "'shop {0}'"),
+            ("created DATETIME", "{0}001", "{0}002"),
+            ("ts TEXT", "'2025-0{0}-01 10:00:00'", "'2025-0{0}-02 10:00:00'"),
+            ("created_ts INTEGER", "{0}001", "{0}002"),
+        ],
+        *range(4),
+    ),
 )
 def test_rows_that_name_their_file_need_no_column(tmp_path: Path, columns: str, first: str, last: str) -> None:
     """A month or a shop does, and children have the file of their parents."""

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
-_WORDS_OF_TIME = frozenset({"at", "date", "day", "month", "time", "timestamp", "ts", "year"})
+_WORDS_OF_TIME = frozenset(
+    words_of_name(word)[-1] for word in ("at", "date", "datetime", "day", "month", "time", "timestamp", "ts", "year")
+)
+"""Words of times, each with the form that it has as the last word of a name."""
 
 
 def find_unnamed_tables(root: Path, files: Sequence[Database]) -> tuple[str, ...]:
@@ -83,7 +86,7 @@ def _narrowed(
 def _is_time(column: Column) -> bool:
     """Return whether a column has a time by its name or by its type."""
     words = {*words_of_name(column.name), *words_of_name(column.type)}
-    return not words.isdisjoint(_WORDS_OF_TIME) or "datetime" in words
+    return not words.isdisjoint(_WORDS_OF_TIME)
 
 
 def _is_between(low: object, high: object, known: Sequence[tuple[object, object]]) -> bool:
