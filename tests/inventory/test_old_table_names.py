@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAIN = (
     "CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT, colour TEXT NOT NULL); INSERT INTO tag VALUES (1, 'a', 'b');"
 )
-MAIN += "CREATE TABLE more(a); INSERT INTO more VALUES (1)"
+MAIN += "CREATE VIEW labels AS SELECT name FROM tag; CREATE TABLE more(a); INSERT INTO more VALUES (1)"
 MAIN += "; CREATE TABLE alembic_version(a TEXT PRIMARY KEY); INSERT INTO alembic_version VALUES ('1')"
 NOTES = "CREATE TABLE alembic_version(a TEXT PRIMARY KEY); INSERT INTO alembic_version VALUES ('2');"
 NOTES += "CREATE TABLE tag(id TEXT PRIMARY KEY, label TEXT); INSERT INTO tag VALUES ('x', 'y');"

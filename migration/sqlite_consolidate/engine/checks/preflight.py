@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -342,9 +343,12 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
     ]
     for required in plan.tables:
         builder.require_table(required.name, required.create)
+    schemas = [database.schema for database in databases.sources.values()]
+    names = Counter(folded(name) for known in schemas for name in (*known.tables, *(view.name for view in known.views)))
+    taken = {name for name, count in names.items() if count > 1}
     for source in plan.in_order:
         schema = databases.sources[source.name].schema if source.name in databases.sources else Schema({}, (), ())
-        builder.add_views(source, schema)
+        builder.add_views(source, schema, taken)
     databases.target_schema = builder.build()
     databases.problems += databases.target_schema.problems
     databases.findings += databases.target_schema.findings

@@ -38,7 +38,7 @@ from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.plan.model import LeftKind, Plan, Source, TableMap
@@ -182,8 +182,14 @@ class TargetSchemaBuilder:
             self._finding("table-as-it-was", origin, text)
         self._add(origin, planned)
 
-    def add_views(self, source: Source, schema: Schema) -> None:
-        """Add the views of a source with their triggers, as far as all that they read is moved."""
+    def add_views(self, source: Source, schema: Schema, taken: Collection[str] = ()) -> None:
+        """Add the views of a source with their triggers, as far as all that they read is moved.
+
+        Args:
+            source: The plan's source.
+            schema: Its schema.
+            taken: Folded names of the tables and views that several sources have.
+        """
         reasons = reasons_by_constants(source, schema, self.con, self._owners)
         self._judge.reasons[source.name] = {name: text for (kind, name), text in reasons.items() if kind == "trigger"}
         if not schema.views:
@@ -191,7 +197,7 @@ class TargetSchemaBuilder:
         mapper = ViewMapper(source, schema, limits_of(self.con))
         names = self._names.of_views(source, schema, mapper.renamed)
         stays = {name: text for (kind, name), text in reasons.items() if kind == "view"}
-        planner = ViewPlanner(mapper, self.con, self._find, self._owners.shared_out, names, stays)
+        planner = ViewPlanner(mapper, self.con, self._find, self._owners.shared_out, names, taken, stays)
         planner.plan(self._unchanged_tables.get(source.name, set()))
         self.target_schema.after_rows += planner.statements
         self.target_schema.findings += planner.findings

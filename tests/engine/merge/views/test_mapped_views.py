@@ -41,6 +41,39 @@ def test_view_of_tables_kept_apart_reads_them(bench: Bench) -> None:
     assert ids(copied.inspected.findings) == ["name-changed"]
 
 
+def test_view_whose_name_is_free_keeps_it(bench: Bench) -> None:
+    """Code that reads it needs no change."""
+    bench.database(TARGET, *TILES[:2])
+    bench.database("a.db", *TILES, DEEP)
+
+    target_schema = bench.target_schema(source("a.db", *APART))
+
+    assert planned_objects(target_schema)[2:] == [("view", "tiles"), ("view", "deep")]
+    assert 'FROM "a_map" JOIN "a_images"' in sql_of(target_schema, "tiles")
+    assert ids(target_schema.findings) == []
+
+
+def test_view_that_another_source_has_gets_a_name(bench: Bench) -> None:
+    """Neither of them is the one that code without a change can mean."""
+    for file in ("a.db", "b.db"):
+        bench.database(file, *TILES)
+
+    apart = (table("map", into="b_map"), table("images", into="b_images"))
+    target_schema = bench.survey(source("a.db", *APART), source("b.db", *apart)).target_schema
+
+    assert [name for kind, name in planned_objects(target_schema) if kind == "view"] == ["a_tiles", "b_tiles"]
+
+
+def test_view_named_like_another_table_gets_a_name(bench: Bench) -> None:
+    """Code of the other source would read the view."""
+    bench.database("a.db", *TILES)
+    bench.database("b.db", "CREATE TABLE tiles(id INTEGER PRIMARY KEY)")
+
+    target_schema = bench.survey(source("a.db", *APART), source("b.db", table("tiles", into="b_tiles"))).target_schema
+
+    assert ("view", "a_tiles") in planned_objects(target_schema)
+
+
 def test_views_on_views_and_triggers_follow(bench: Bench) -> None:
     """The view on a view was created before it in the source."""
     bench.database(TARGET, *TILES, DEEP, PUT)

@@ -37,6 +37,7 @@ class ViewPlanner:
         find: Returns the object of a kind and name in ``con``, or None.
         shared_out: Returns in words which database has rows in some of several tables, and keeps another one apart.
         names: Compares what the views mean in the source and in the target.
+        taken: Folded names of the tables and views that several sources have.
         reasons: Folded name of each view that stays behind for another reason, to that reason.
         statements: The planned views.
         triggers: Their INSTEAD OF triggers.
@@ -49,6 +50,7 @@ class ViewPlanner:
     find: Callable[[str, str], Statement | None]
     shared_out: Callable[[Collection[str]], str]
     names: ResolvedNames
+    taken: Collection[str] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
     triggers: list[Statement] = field(default_factory=list)
@@ -134,16 +136,17 @@ class ViewPlanner:
             return reason
         if folded(name) != folded(view.name):
             self.mapper.renamed[folded(view.name)] = name
-            text = f"view {view.name} is created as {name}, because it reads {', '.join(sorted(targets))}."
+            reason = f"because it reads {', '.join(sorted(targets))}, and its name is taken"
+            text = f"view {view.name} is created as {name}, {reason}."
             self.findings.append(Finding.of("name-changed", self.mapper.source.file, text))
         self._instead += [(trigger, name) for trigger in triggers]
         self._find_needed(view, name)
         return ""
 
     def _mapped_name(self, view: TriggerOrView) -> str:
-        if prefix := self.mapper.prefix(view.name):
-            return f"{prefix}{view.name}"
-        return view.name if self.find("view", view.name) is None else f"{self.mapper.source.name}_{view.name}"
+        if self.find("view", view.name) is None and folded(view.name) not in self.taken:
+            return view.name
+        return f"{self.mapper.prefix(view.name) or f'{self.mapper.source.name}_'}{view.name}"
 
     def _create(self, name: str, sql: str, problem: Callable[[], str]) -> str:
         """Create a view and return an empty text, or return why it cannot be created."""
