@@ -94,9 +94,9 @@ def test_damage_is_found_by_second_process(root: Path) -> None:
 
 
 def test_incomplete_dump_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second process says so in SQLite's way. Its scratch database is gone at the end of the run.
+    """The second process says so in SQLite's way.
 
-    The load of another dump may be ended in the middle, which leaves one until then.
+    The load of another dump may be ended in the middle, which leaves a scratch database until the end of the run.
     """
     run = a_run(root)
     accept(run, PREFLIGHT)
