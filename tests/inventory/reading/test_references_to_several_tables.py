@@ -40,14 +40,15 @@ def references(root: Path, sql: str) -> list[UnstatedReference]:
         ("('App\\Models\\User', 2), (NULL, 0)", [("users", "kind = 'App\\Models\\User'")]),
         ("('blog.Posts', 7)", [("blog_posts", "kind = 'blog.Posts'")]),
         ("('User', 3), ('blog_post', 7)", [("", "")]),
-        ("('user', 2), ('page', 7)", [("", "")]),
+        ("('user', 2), ('page', 7)", [("users", "kind = 'user'")]),
+        ("('page', 7)", [("", "")]),
         ("(5, 2)", [("", "")]),
     ],
 )
 def test_column_that_names_tables_tells_the_reference(
     tmp_path: Path, rows: str, expected: list[tuple[str, str]]
 ) -> None:
-    """Each value names a table, and each number beside it is a key of that table."""
+    """A value names a table, and each number beside it is a key of that table."""
     known = references(tmp_path, f"{NOTES} INSERT INTO note(kind, object_id) VALUES {rows}")
 
     assert [(each.to[0] if each.to else "", each.when) for each in known] == expected
@@ -77,6 +78,93 @@ def test_irregular_plural_names_a_table(tmp_path: Path, table: str, column: str)
     )
 
     assert [(each.column, each.to) for each in known] == [(column, (table, "nr"))]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "expected"),
+    [
+        ("parent_type TEXT, parent_id INT", "('User', 1), ('Note', 1)", {"parent_id": ["users", "note"]}),
+        ("parentType TEXT, parentId INT", "('user', 1), ('note', 1)", {"parentId": ["users", "note"]}),
+        ("parent_kind TEXT, parent_id INT", "('user', 1), ('x', 1)", {"parent_id": ["users"]}),
+        ("parent_type INT, parent_id INT", "(1, 1), (2, 1)", {"parent_id": [""]}),
+        ("parent_type TEXT, parent_id INT", "('S', 1), ('N', 1)", {"parent_id": [""]}),
+        ("user_type TEXT, user_id INT", "('User', 1), ('Admin', 1)", {"user_id": ["users"]}),
+        ("type TEXT, parent_id INT", "('user', 1), ('note', 1)", {"parent_id": ["note"]}),
+        ("mime TEXT, user_id INT", "('user', 1), ('note', 1)", {"user_id": ["users"]}),
+        ("kind TEXT, user_id INT", "('note', 1), ('note', 2)", {"user_id": ["users"]}),
+        ("entity TEXT, entity_id INT", "('user', 1), ('note', 1)", {"entity_id": ["users", "note"]}),
+        ("table_name TEXT, row_id INT", "('users', 1), ('note', 1)", {"row_id": ["users", "note"]}),
+        ("kind TEXT, ref_id INT", "('user', 1), ('note', 1)", {"ref_id": ["users", "note"]}),
+        ("user TEXT, user_id INT", "('Ann', 1), ('Bob', 1)", {"user_id": ["users"]}),
+    ],
+)
+def test_column_with_the_stem_of_an_id_says_its_table(
+    tmp_path: Path, columns: str, rows: str, expected: dict[str, list[str]]
+) -> None:
+    """The name of the id alone says it only if there is no such column."""
+    assert tables_of(tmp_path, columns, rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "expected"),
+    [
+        (
+            "parent_type TEXT, parent_id INT, writer_id INT",
+            "('user', 1, 1), ('note', 1, 2)",
+            {"parent_id": ["users", "note"], "writer_id": [""]},
+        ),
+        (
+            "content_type TEXT, content_id INT, object_id INT",
+            "('user', 1, 1), ('note', 1, 2)",
+            {"content_id": ["users", "note"], "object_id": [""]},
+        ),
+        ("kind TEXT, object_id INT, row_id INT", "('user', 1, 1)", {"object_id": [""], "row_id": [""]}),
+        ("kind TEXT, writer_id INT", "('user', 1), ('note', 1)", {"writer_id": [""]}),
+        ("type TEXT, kind TEXT, object_id INT", "('user', 'note', 1)", {"object_id": [""]}),
+        ("type TEXT, kind TEXT, object_id INT", "('user', 'x', 1)", {"object_id": ["users"]}),
+        ("parent_type TEXT, parent_id INT, parent INT", "('user', 1, 1)", {"parent_id": [""], "parent": [""]}),
+    ],
+)
+def test_column_of_types_belongs_to_one_column_of_ids(
+    tmp_path: Path, columns: str, rows: str, expected: dict[str, list[str]]
+) -> None:
+    """Others get nothing from it, and none gets anything if two have one stem."""
+    assert tables_of(tmp_path, columns, rows) == expected
+
+
+def tables_of(root: Path, columns: str, rows: str) -> dict[str, list[str]]:
+    """Return each column of notes that looks like a reference, with the tables to which it refers."""
+    names = ", ".join(column.split()[0] for column in columns.split(", "))
+    note = f"CREATE TABLE note(id INTEGER PRIMARY KEY, {columns});"
+    tables: dict[str, list[str]] = {}
+    for each in references(root, f"{note} INSERT INTO note({names}) VALUES {rows}, {rows}"):
+        tables.setdefault(each.column, []).append(each.to[0] if each.to else "")
+    return tables
+
+
+def test_trigger_without_a_text_tells_nothing_beside_types(tmp_path: Path) -> None:
+    """Other rows may have ids of other tables."""
+    sql = LOG.replace("kind TEXT, ref", "ref_type TEXT, ref") + trigger("t", "users", "new.id", columns="(ref)")
+
+    known = references(tmp_path, f"{sql} INSERT INTO log(ref_type, ref) VALUES ('p', 1)")
+
+    assert [(each.column, each.to) for each in known if each.to] == []
+
+
+def test_rows_of_a_type_without_a_table_are_a_decision(tmp_path: Path) -> None:
+    """The numbers beside it stay, and a person says what they are."""
+    sql = (
+        "CREATE TABLE users(id INTEGER PRIMARY KEY, name);"
+        "CREATE TABLE note(id INTEGER PRIMARY KEY, parent_type TEXT, parent_id INT, body);"
+        "INSERT INTO note(parent_type, parent_id, body) VALUES ('User', 1, '{0}'), ('Page', 1, '{0} page');"
+        "INSERT INTO users(name) VALUES ('{0}')"
+    )
+    refined = proposal_of(tmp_path, main=sql.format("a"), b=sql.format("b"))
+
+    [source] = refined.proposal.sources
+    stated = [(each.column, each.to, each.when) for table in source.maps for each in table.refers]
+    assert stated == [("parent_id", "users.id", "parent_type = 'User'")]
+    assert [text.rpartition("[")[2] for text in source.questions] == ["refers-none]"]
 
 
 def test_content_type_of_django_names_the_table(tmp_path: Path) -> None:

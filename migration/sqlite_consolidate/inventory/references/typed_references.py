@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.references.key_names import words_of_name
-from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference, fits
+from sqlite_consolidate.inventory.references.type_columns import movable_by_name, names_in, names_table, type_columns_of
+from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference, fits, undeclared
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
-
-_MOST = 30  # names of tables that one column has
-_CONTENT_TYPES = "django_content_type"
 
 
 def find_typed_references(
@@ -31,79 +30,59 @@ def find_typed_references(
 ) -> list[UnstatedReference]:
     """Return the references of columns that refer to several tables.
 
-    Each value of another column names a table then, and each number beside it is a key of that table.
+    Another column names the table then, and each number beside the name is a key of that table. A column whose
+    references triggers tell gets others only if each value names a table.
 
     Args:
         con: Reads the database.
         tables: The tables that can be moved.
-        loose: Columns that look like references, and fit no table.
+        loose: Columns that look like references, and are not known to refer to one table.
     """
-    by_name = {folded(table.name): table for table in tables if table.kind == "table" and table.is_readable}
+    by_name = movable_by_name(tables)
     references: list[UnstatedReference] = []
+    types_of: dict[str, dict[str, list[str]]] = {}
     for each in loose:
         table = by_name[folded(each.table)]
-        others = (column for column in table.stored if _may_name_tables(table, column) and column.name != each.column)
-        references += next(filter(None, (_cases(con, by_name, table, each.column, other) for other in others)), ())
+        if each.table not in types_of:
+            columns = [column.name for _, column in undeclared([table])]
+            types_of[each.table] = {name: type_columns_of(con, by_name, table, name) for name in columns}
+        others = _types_of_one(types_of[each.table], each.column)
+        known = [case for other in others if (case := _cases(con, by_name, each, other))]
+        references += known[0] if len(known) == 1 else ()
     return references
 
 
-def names_table(text: str, table: str) -> bool:
-    """Return whether a text such as ``Post``, ``App::Post`` or ``shop.entry`` names a table."""
-    words, name = words_of_name(re.sub(r"\W+", "_", text).strip("_")), words_of_name(table)
-    shorter, longer = sorted((words, name), key=len)
-    return bool(shorter[0]) and longer[-len(shorter) :] == shorter
+def _types_of_one(types_of: dict[str, list[str]], column: str) -> list[str]:
+    """Return the columns that name the tables of the ids of one column.
+
+    There is none that could name those of another column as well.
+    """
+    counts = Counter(name for names in types_of.values() for name in names)
+    return [name for name in types_of.get(column, ()) if counts[name] == 1]
 
 
 def _cases(
-    con: sqlite3.Connection, tables: dict[str, Table], table: Table, column: str, other: Column
+    con: sqlite3.Connection, tables: dict[str, Table], loose: UnstatedReference, other: str
 ) -> tuple[UnstatedReference, ...]:
-    """Return a reference for each value of a column that names tables.
+    """Return a reference for each value of a column that names a table.
 
-    There is none if a value names no table.
+    There is none if a number beside such a value is no key of the table.
     """
+    table, column = tables[folded(loose.table)], loose.column
     cases = []
-    for value, name in _names(con, tables, table, column, other.name):
+    for value, name in names_in(con, tables, table, column, other):
         parents = [each for each in tables.values() if each.alias and names_table(name, each.name)]
         exact = [each for each in parents if words_of_name(each.name) == words_of_name(re.sub(r"\W+", "_", name))]
-        when = f"{sql_name(con, table, other.name)} = {literal(value)}"
-        parent = (exact or parents)[0] if len(exact or parents) == 1 else None
-        if parent is None or not fits(con, table, column, parent.name, parent.alias, when):
+        when = f"{sql_name(con, table, other)} = {literal(value)}"
+        if len(exact or parents) != 1:
+            if loose.to:
+                return ()
+            continue
+        [parent] = exact or parents
+        if not fits(con, table, column, parent.name, parent.alias, when):
             return ()
         cases.append(UnstatedReference(table.name, column, (parent.name, parent.alias), when=when))
     return tuple(cases)
-
-
-def _names(
-    con: sqlite3.Connection, tables: dict[str, Table], table: Table, column: str, other: str
-) -> Iterator[tuple[str | int, str]]:
-    """Yield each value of a column with the name that it stands for.
-
-    Only rows with a number in the other column count.
-    Nothing is yielded for a column with other values than names. A number stands for a row with the name.
-    """
-    query = (
-        f"SELECT DISTINCT {quoted(other)} FROM main.{quoted(table.name)} WHERE {quoted(column)} > 0 LIMIT {_MOST + 1}"
-    )
-    try:
-        values = [value for (value,) in con.execute(query)]
-    except sqlite3.Error:  # a text that is not UTF-8
-        return
-    if len(values) > _MOST:
-        return
-    if all(isinstance(value, str) for value in values):
-        yield from ((value, value) for value in values)
-    if _refers_to_types(table, other) and _CONTENT_TYPES in tables and all(isinstance(value, int) for value in values):
-        names = dict(con.execute(f"SELECT id, app_label || '_' || model FROM main.{_CONTENT_TYPES}"))
-        yield from ((value, names.get(value, "")) for value in values)
-
-
-def _may_name_tables(table: Table, column: Column) -> bool:
-    """Return whether a column may have texts, or refers to the names that Django keeps."""
-    return "INT" not in column.type.upper() or _refers_to_types(table, column.name)
-
-
-def _refers_to_types(table: Table, column: str) -> bool:
-    return any(key.columns == (column,) and folded(key.parent) == _CONTENT_TYPES for key in table.foreign_keys)
 
 
 def sql_name(con: sqlite3.Connection, table: Table, name: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.references.key_names import NamedTables, names_key_of, words_of_name
+from sqlite_consolidate.inventory.references.type_columns import is_named_like_a_type, movable_by_name, type_columns_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,9 +53,10 @@ def find_unstated_references(con: sqlite3.Connection, tables: Sequence[Table]) -
         con: Reads the database.
         tables: The tables that can be moved.
     """
-    ordinary = [table for table in tables if table.kind == "table" and table.is_readable]
+    by_name = movable_by_name(tables)
+    ordinary = [*by_name.values()]
     named = NamedTables(ordinary)
-    references = [_reference(con, table, column, named) for table, column in _undeclared(ordinary)]
+    references = [_reference(con, by_name, named, table, column) for table, column in undeclared(ordinary)]
     stated = [reference for reference in references if reference]
     known = {(reference.table, folded(reference.to[0])) for reference in stated if reference.to}
     known |= {(table.name, folded(key.parent)) for table in ordinary for key in table.foreign_keys}
@@ -104,7 +106,7 @@ def _parents_of_key(table: Table, column: str, named: NamedTables) -> list[tuple
     return [parent for parent in _parents(table, column, named) if folded(parent[0]) != folded(table.name)]
 
 
-def _undeclared(tables: Sequence[Table]) -> Iterator[tuple[Table, Column]]:
+def undeclared(tables: Sequence[Table]) -> Iterator[tuple[Table, Column]]:
     """Yield each column of numbers that is no declared reference and no key of its own table."""
     for table in tables:
         declared = {folded(column) for key in table.foreign_keys for column in key.columns}
@@ -114,13 +116,21 @@ def _undeclared(tables: Sequence[Table]) -> Iterator[tuple[Table, Column]]:
                 yield table, column
 
 
-def _reference(con: sqlite3.Connection, table: Table, column: Column, named: NamedTables) -> UnstatedReference | None:
+def _reference(
+    con: sqlite3.Connection, tables: dict[str, Table], named: NamedTables, table: Table, column: Column
+) -> UnstatedReference | None:
+    """Return to what a column refers by its name, if that names a reference.
+
+    It is not known yet for a column beside one that says of which table each id is.
+    """
     parents = _parents(table, column.name, named)
     is_id = bool(_ENDS_LIKE_AN_ID.fullmatch(column.name))
     if not parents and not is_id:
         return None
     if not has_rows(con, table, _NUMBERS.format(quoted(column.name))):
         return UnstatedReference(table.name, column.name, is_empty=True) if is_id or parents else None
+    if type_columns_of(con, tables, table, column.name):
+        return UnstatedReference(table.name, column.name)
     for parent, key in parents:
         if fits(con, table, column.name, parent, key):
             return UnstatedReference(table.name, column.name, (parent, key))
@@ -157,7 +167,7 @@ def _parents(table: Table, column: str, named: NamedTables) -> list[tuple[str, s
     """
     parents = []
     words = words_of_name(column)
-    names_own = not _OWN_TABLE.isdisjoint(words[:1])
+    names_own = not _OWN_TABLE.isdisjoint(words[:1]) and not is_named_like_a_type(column)
     for other, known_keys in named.possible_parents(column, table.name if names_own else ""):
         keys = [key for key in known_keys if other is not table or folded(key) != folded(column)]
         name = words_of_name(other.name)

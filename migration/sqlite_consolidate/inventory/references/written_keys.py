@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_statements
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.references.typed_references import find_typed_references, names_table, sql_name
+from sqlite_consolidate.inventory.references.type_columns import movable_by_name, names_table, type_columns_of
+from sqlite_consolidate.inventory.references.typed_references import find_typed_references, sql_name
 from sqlite_consolidate.inventory.references.unstated_references import (
     UnstatedReference,
     find_unstated_references,
@@ -57,9 +58,11 @@ def find_all_references(
         tables: The tables that can be moved.
     """
     columns = _by_column(find_unstated_references(con, tables))
-    for column, written in _by_column(find_written_keys(con, schema, tables)).items():
-        if column not in columns or not columns[column][0].to:
-            columns[column] = written
+    by_name = movable_by_name(tables)
+    for (name, column), written in _by_column(find_written_keys(con, schema, tables)).items():
+        if (name, column) not in columns or not columns[name, column][0].to:
+            is_typed = not written[0].when and type_columns_of(con, by_name, by_name[folded(name)], column)
+            columns[name, column] = [UnstatedReference(name, column)] if is_typed else written
     open_columns = [each for each, *_ in columns.values() if not each.is_empty and (each.when or not each.to)]
     columns |= _by_column(find_typed_references(con, tables, open_columns))
     return tuple(each for references in columns.values() for each in references)
@@ -83,7 +86,7 @@ def find_written_keys(con: sqlite3.Connection, schema: Schema, tables: Sequence[
         schema: Its schema.
         tables: The tables that can be moved.
     """
-    moved = {folded(table.name): table for table in tables if table.kind == "table" and table.is_readable}
+    moved = movable_by_name(tables)
     writes: dict[tuple[str, str], list[_Write]] = defaultdict(list)
     for trigger in schema.triggers:
         parent = moved.get(folded(trigger.table))
