@@ -63,10 +63,8 @@ def type_columns_of(con: sqlite3.Connection, tables: Mapping[str, Table], table:
 
 def _rank(table: Table, other: Column, column: str) -> tuple[int, int] | None:
     """Return how well the names of two columns fit, or None if they do not."""
-    if other.name == column or table.primary_key == (column,):
-        return None
     ids = _stems_of_id(column)
-    if ids.isdisjoint(_possible_stems(other.name)):
+    if other.name == column or ids.isdisjoint(_possible_stems(other.name)) or table.primary_key == (column,):
         return None
     if stems := ids & _stems_of_type(other.name, refers=_refers_to_types(table, other.name)):
         length = max(map(len, stems))
