@@ -98,7 +98,7 @@ def test_irregular_plural_names_a_table(tmp_path: Path, table: str, column: str)
         ("user TEXT, user_id INT", "('Ann', 1), ('Bob', 1)", {"user_id": ["users"]}),
     ],
 )
-def test_column_with_the_stem_of_an_id_says_its_table(
+def test_types_with_the_stem_of_ids_name_tables(
     tmp_path: Path, columns: str, rows: str, expected: dict[str, list[str]]
 ) -> None:
     """The name of the id alone says it only if there is no such column."""
@@ -125,7 +125,7 @@ def test_column_with_the_stem_of_an_id_says_its_table(
         ("parent_type TEXT, parent_id INT, parent INT", "('user', 1, 1)", {"parent_id": [""], "parent": [""]}),
     ],
 )
-def test_column_of_types_belongs_to_one_column_of_ids(
+def test_types_belong_to_one_column_of_ids(
     tmp_path: Path, columns: str, rows: str, expected: dict[str, list[str]]
 ) -> None:
     """Others get nothing from it, and none gets anything if two have one stem."""
@@ -133,7 +133,7 @@ def test_column_of_types_belongs_to_one_column_of_ids(
 
 
 def tables_of(root: Path, columns: str, rows: str) -> dict[str, list[str]]:
-    """Return each column of notes that looks like a reference, with the tables to which it refers."""
+    """Return the tables to which each column of notes refers."""
     names = ", ".join(column.split()[0] for column in columns.split(", "))
     note = f"CREATE TABLE note(id INTEGER PRIMARY KEY, {columns});"
     tables: dict[str, list[str]] = {}
@@ -151,7 +151,7 @@ def test_trigger_without_a_text_tells_nothing_beside_types(tmp_path: Path) -> No
     assert [(each.column, each.to) for each in known if each.to] == []
 
 
-def test_rows_of_a_type_without_a_table_are_a_decision(tmp_path: Path) -> None:
+def test_rows_of_unknown_types_are_a_decision(tmp_path: Path) -> None:
     """The numbers beside it stay, and a person says what they are."""
     sql = (
         "CREATE TABLE users(id INTEGER PRIMARY KEY, name);"

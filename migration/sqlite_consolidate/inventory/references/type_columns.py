@@ -83,7 +83,7 @@ def is_named_like_a_type(name: str) -> bool:
 
 @cache
 def _possible_stems(name: str) -> frozenset[str]:
-    """Return all stems that a column can share, so that most pairs of a wide table are passed over at once."""
+    """Return all stems that a column can share with one of ids."""
     return _stems_of_type(name, refers=True) | {"_".join(words_of_name(name))}
 
 
