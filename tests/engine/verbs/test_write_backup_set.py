@@ -1,4 +1,4 @@
-"""Specify in which order a run dumps its databases, and how many dumps it loads at once."""
+"""Specify in which order a run dumps its databases, and how many loads there are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Loads:
     Attributes:
         begun: The name of each database, in the order in which the loads of their dumps begin.
         pending: The names of those whose load has not finished.
-        most: The most loads at once.
+        most: The most loads at the same time.
     """
 
     begun: list[str] = field(default_factory=list)

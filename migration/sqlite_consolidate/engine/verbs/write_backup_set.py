@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.results import RunResults
 
 _MOST_LOADING = 2
-"""Dumps that may be loaded at once. Each process that loads needs memory."""
+"""The most dumps that are loaded at the same time. Each process that loads needs memory."""
 
 
 def write_backup_set(run: RunResults) -> manifest.Manifest:

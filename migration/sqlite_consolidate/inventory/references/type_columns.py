@@ -114,7 +114,7 @@ def _names_a_table(con: sqlite3.Connection, tables: Mapping[str, Table], table: 
 
 
 def names_table(text: str, table: str) -> bool:
-    """Return whether a text such as ``Post``, ``App::Post`` or ``shop.entry`` names a table."""
+    """Return whether a text names a table, as ``Post`` names ``posts``."""
     words, name = words_of_name(re.sub(r"\W+", "_", text).strip("_")), words_of_name(table)
     shorter, longer = sorted((words, name), key=len)
     return bool(shorter[0]) and longer[-len(shorter) :] == shorter

@@ -108,7 +108,7 @@ def _condition(
 
 
 def _names(text: str, table: str) -> bool:
-    """Return whether a text such as ``Post``, ``App::Post`` or ``shop.entry`` names a table."""
+    """Return whether a text names a table, as ``Post`` names ``posts``."""
     words = re.findall(r"\w+", re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", text))
     names = {folded(words[-1]), folded("_".join(words))} if words else set()
     return any(form == name or form.endswith(f"_{name}") for form in forms_of(table) for name in names)
