@@ -90,3 +90,28 @@ def test_rows_that_all_lose_their_keys_are_not_missed(tmp_path: Path, policy: st
     results = judged(tmp_path, policy, present, before)
 
     assert {result.subject for result in results if not result.holds} == ({f"{side} -> m"} if lost else set())
+
+
+@pytest.mark.parametrize(("rowid", "holds"), [(1, True), (7, False)], ids=["at-that-of-the-source", "at-another"])
+def test_row_kept_for_equal_one_keeps_rowid(tmp_path: Path, rowid: int, holds: bool) -> None:
+    """Keep one of two equal rows. Rowids count, because a row without a key has nothing else."""
+    kept, workspace, scratch = tmp_path / "kept", tmp_path / "workspace", tmp_path / "scratch"
+    files = {kept / "a.db": "(1, 'x'), (2, NULL)", kept / "b.db": "(4, 'x')"}
+    files[workspace / "target.db"] = f"({rowid}, 'x'), (2, NULL)"
+    for path, rows in files.items():
+        path.parent.mkdir(exist_ok=True)
+        with closing(sqlite3.connect(path)) as con:
+            con.executescript(f"CREATE TABLE m(u UNIQUE); INSERT INTO m(rowid, u) VALUES {rows}")
+    table = {"name": "m", "on_conflict": "prefer-target"}
+    sources = [{"name": name, "file": f"{name}.db", "table": [table]} for name in "ab"]
+    plan = Plan.model_validate({"format": 1, "name": "hand", "target": "target.db", "source": sources})
+    scratch.mkdir()
+
+    with ExitStack() as stack:
+        target = originals.copy_originals(plan, kept, workspace, scratch)
+        results = rows_exact(originals.compare_with_originals(plan, scratch, target, stack))
+
+    subjects = {"a.db:m -> m", "b.db:m -> m"}
+    assert {result.subject: result.holds for result in results if result.subject in subjects} == dict.fromkeys(
+        subjects, holds
+    )

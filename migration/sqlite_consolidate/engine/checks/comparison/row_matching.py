@@ -266,8 +266,34 @@ def _count_unmoved(
         values = [rows.rowid, *_columns(mapping, table, names)]
         expected.append(Rows(original, rows.select_values(column.source for column in values if column)))
     query = rows.select_target_values(column.target for column in values if column)
-    by_rowid = compare_each(_shape_by_rowid(table, names), expected, Rows(target, query), pairs=0)
-    return unmoved | {places[place]: comparison.exact for place, comparison in by_rowid}
+    observed = Rows(target, query)
+    by_rowid = compare_each(_shape_by_rowid(table, names), expected, observed, pairs=0)
+    unmoved |= {places[place]: comparison.exact for place, comparison in by_rowid}
+    mappings = [originals[number][1] for number in places]
+    if len(mappings) > 1 and any(clash_policy_of(mapping.table_map) != "refuse" for mapping in mappings):
+        shape = row_shape(table.name, names, keys_of(mappings[0].into))
+        for place, number in enumerate(_count_kept_elsewhere(shape, expected, observed)):
+            unmoved[places[place]] += number
+    return unmoved
+
+
+def _count_kept_elsewhere(shape: Shape, expected: Sequence[Rows], observed: Rows) -> list[int]:
+    """Count the rows of each original of which a policy kept an equal row of another original.
+
+    Such a row has a value of a key. A row that is under its own rowid is not counted. Each row has its rowid first.
+    A digest of each row of the target is kept.
+    """
+    rows_there = {digest_values(row) for row in observed}
+    kept_rows = {digest_values(row[1:]) for rows in expected for row in rows if digest_values(row) in rows_there}
+    return [
+        sum(
+            digest_values(row) not in rows_there
+            and digest_values(row[1:]) in kept_rows
+            and any(shape.claim(row[1:], number) for number in range(len(shape.keys)))
+            for row in rows
+        )
+        for rows in expected
+    ]
 
 
 def _shape_by_rowid(table: Table, names: Sequence[str]) -> Shape:
