@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.session import InventorySession
-from tests.support.thorough import sampled
+from tests.support.thorough import sampled, thorough
 from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MAIN = "CREATE TABLE m(a); INSERT INTO m VALUES (1), (2), (3); CREATE TABLE m2(a); INSERT INTO m2 VALUES (1);"
@@ -20,10 +21,11 @@ LINES = "CREATE TABLE line(id INTEGER PRIMARY KEY, event INTEGER REFERENCES even
 LINES += "INSERT INTO line VALUES ({0}1, {0}1), ({0}2, {0}1)"
 
 
-def findings(root: Path, *databases: str) -> tuple[list[tuple[str, str]], int, str]:
+def findings(root: Path, *databases: str, names: Sequence[str] = ()) -> tuple[list[tuple[str, str]], int, str]:
     """Return the findings of an inventory, the number of decisions, and the plan."""
     for number, sql in enumerate((MAIN, *databases)):
-        execute(root / (f"x{number}.db" if number else "main.db"), sql)
+        stem = names[number - 1] if names and number else f"x{number}"
+        execute(root / (f"{stem}.db" if number else "main.db"), sql)
     session = InventorySession(root, root / "plan.toml", lambda _words: None)
     session.inspect_workspace()
     written = session.write_plan()
@@ -104,3 +106,25 @@ def test_shared_table_that_tells_needs_no_column(tmp_path: Path, number: int, ki
 
     assert noted == []
     assert "constants" not in text
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("hplc", "massspec"), (0, 1)),
+        (("hplc", "massspec", "gc"), (0, 1)),
+        *thorough((("may", "june"), (1, 0)), (("runs-7", "runs-8"), (1, 0))),
+    ],
+)
+def test_rows_of_devices_without_their_file_are_a_decision(
+    tmp_path: Path, names: tuple[str, ...], expected: tuple[int, int]
+) -> None:
+    """One decision is about all files, whether a pattern has them or each is a source.
+
+    Numbers and times say which rows of one thing are meant.
+    """
+    noted, decisions, _ = findings(
+        tmp_path, *(SHELF.format(number, "x", "y") for number in range(1, len(names) + 1)), names=names
+    )
+
+    assert (len(noted), decisions) == expected

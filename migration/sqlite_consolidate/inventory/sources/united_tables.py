@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.inventory.references.named_files import find_unnamed_tables
+from sqlite_consolidate.inventory.selection.source_names import name_sources
+from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.inventory import Inventory
     from sqlite_consolidate.inventory.proposal import ProposedMap, ProposedSource
     from sqlite_consolidate.inventory.refinement.refine import RefinedProposal
 
+_OF_TIMES = re.compile(
+    r"jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sep(t|tember)?|oct(ober)?|nov(ember)?"
+    r"|dec(ember)?|all|archived?|backups?|copy|current|data|db|early|earlier|first|last|late|later|latest|live|main|new"
+    r"|newer|old|older|original|part|previous|recent|second|shard|source|third|version"
+)
+"""Words of file names that say which rows are meant, or since when, and not whose rows they are."""
+
+_QUESTION = (
+    "the rows of {files} come into {tables}, and no column tells which of them a row comes from. If that matters, as "
+    "for devices, sites or tenants, {advice}, or give the tables of each file other names (`into`). If they belong "
+    "together, delete this line."
+)
+_COLUMN = (
+    "add a column to the tables of the target (ALTER TABLE ... ADD COLUMN, or a [[table]] if the table is new) and "
+    'fill it in each source (`constants = { file = "{name}" }`)'
+)
+_COLUMN_OF_PATTERN = (
+    'add a column to them in a [[table]] of a new target and fill it (`constants = { file = "{stem}" }`)'
+)
+
 
 def note_unnamed_tables(inventory: Inventory, refined: RefinedProposal) -> RefinedProposal:
-    """Return the proposal with the unnamed tables of each source of one file.
+    """Return the proposal with the unnamed tables of each source, or a decision.
 
-    Those of a pattern are known already.
+    Those of a pattern are known already. There is a decision if the files are named after things, such as devices.
 
     Args:
         inventory: The databases of the workspace.
@@ -45,7 +69,50 @@ def note_unnamed_tables(inventory: Inventory, refined: RefinedProposal) -> Refin
         )
         for source in refined.proposal.sources
     )
-    return replace(refined, proposal=replace(refined.proposal, sources=sources))
+    return replace(refined, proposal=replace(refined.proposal, sources=_asked(sources, shared)))
+
+
+def _asked(sources: Sequence[ProposedSource], shared: Mapping[str, tuple[str, ...]]) -> tuple[ProposedSource, ...]:
+    """Return the sources in which the first with an unnamed table has the decision about that.
+
+    Args:
+        sources: The sources with their unnamed tables.
+        shared: Each table of several files, folded, to these files.
+    """
+    asked: set[str] = set()
+    result = []
+    for source in sources:
+        files = {name: source.files or shared[folded(_into(source, name))] for name in source.unnamed}
+        names = [] if source.constants else [name for name in files if _are_of_things(files[name])]
+        new = [name for name in names if source.files or folded(_into(source, name)) not in asked]
+        asked |= {folded(_into(source, name)) for name in names}
+        question = _question(source, new, dict.fromkeys(chain.from_iterable(files[name] for name in new)))
+        left = tuple(name for name in source.unnamed if name not in names)
+        result.append(replace(source, unnamed=left, questions=(*source.questions, *question)))
+    return tuple(result)
+
+
+def _into(source: ProposedSource, name: str) -> str:
+    """Return the name of a table in the target."""
+    return next((each.into for each in source.maps if each.name == name), name)
+
+
+def _question(source: ProposedSource, tables: Sequence[str], files: Iterable[str]) -> tuple[str, ...]:
+    """Return the decision about tables whose rows do not name their file, or none."""
+    if not tables:
+        return ()
+    names = source.file if source.files else join_first_names([*files])
+    advice = _COLUMN_OF_PATTERN if source.files else _COLUMN
+    return (_QUESTION.format(files=names, tables=join_first_names(tables), advice=advice),)
+
+
+def _are_of_things(files: Sequence[str]) -> bool:
+    """Return whether the names of files tell whose rows they have, as those of two devices do."""
+    names = {
+        tuple(word for word in re.findall(r"[a-z]+", folded(name)) if not _OF_TIMES.fullmatch(word))
+        for name in name_sources(files)
+    }
+    return len(names - {()}) > 1
 
 
 def _files_of_tables(refined: RefinedProposal, databases: Mapping[str, Database]) -> dict[str, tuple[str, ...]]:
