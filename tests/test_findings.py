@@ -146,3 +146,12 @@ def test_log_gives_attention_first() -> None:
     log.note(Finding.of("not-null-lost", "a.db:t", "1 column is NOT NULL in the source."))
 
     assert [finding.level for finding in log.findings] == ["attention", *["note"] * 60]
+
+
+def test_list_begins_with_what_may_be_wrong() -> None:
+    """What this process cannot see comes last, although it was noted first."""
+    ids = ("processes-unexamined", "file-unnamed", "id-unfollowed", "processes-elsewhere", "view-shared")
+
+    items = list_findings([Finding.of(each, "", "it is so.") for each in ids], "attention", 2)
+
+    assert [item.finding.id for item in items] == [ids[2], ids[4], ids[1], ids[0], ids[3]]

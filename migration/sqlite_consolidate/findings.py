@@ -128,6 +128,34 @@ LEVELS: dict[str, Level] = {
 }
 """Id of each kind of finding to its level. The file docs/findings.md explains each id."""
 
+_WRONG_RESULTS = frozenset(
+    {
+        STAGE_ERROR,
+        "default-refers",
+        "derived-stale",
+        "id-unfollowed",
+        "meaning-differs",
+        "old-table-name",
+        "parents-found",
+        "parents-replaced",
+        "rebuild-differs",
+        "recovery-inexact",
+        "refers-none",
+        "rowids-changed",
+        "rows-newer",
+        "rows-not-moved",
+        "rows-replaced",
+        "trigger-bypassed",
+        "trigger-shared",
+        "trigger-uses-target",
+        "view-shared",
+    }
+)
+"""Kinds by which a value may mean something else, a row may be missing, or a program may fail."""
+
+_UNSEEN = frozenset({"processes-elsewhere", "processes-unexamined"})
+"""Kinds about what this process cannot see, which a list has last."""
+
 _NEVER_MERGED = frozenset({"rows-left-out", "rows-newer", "rows-not-moved", "rows-replaced", "rows-skipped"})
 """Kinds whose text states several numbers, which belong to one subject."""
 
@@ -209,12 +237,14 @@ class ListedFinding:
 def list_findings(findings: Iterable[Finding], level: Level, most: int | None = None) -> tuple[ListedFinding, ...]:
     """Return the findings of a level, with the first of each id before all others.
 
+    Those by which a result may be wrong are before those that are not about the rows.
+
     Args:
         findings: The findings.
         level: The level.
         most: Number of items after which the list is cut. It still has one of each id. None for the whole list.
     """
-    chosen = [finding for finding in findings if finding.level == level]
+    chosen = sorted((finding for finding in findings if finding.level == level), key=_rank)
     leading = {finding.id: place for place, finding in reversed(list(enumerate(chosen)))}
     places = [*sorted(leading.values()), *(place for place, each in enumerate(chosen) if leading[each.id] != place)]
     shown = [chosen[place] for place in places[: None if most is None else max(most, len(leading))]]
@@ -224,6 +254,10 @@ def list_findings(findings: Iterable[Finding], level: Level, most: int | None = 
         ListedFinding(finding, hidden[finding.id] if number < len(leading) else 0)
         for number, finding in enumerate(shown)
     )
+
+
+def _rank(finding: Finding) -> int:
+    return 0 if finding.id in _WRONG_RESULTS else 1 + (finding.id in _UNSEEN)
 
 
 def _join(alike: Sequence[Finding]) -> Finding:
