@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
@@ -108,7 +109,7 @@ def test_unchanged_bundle_is_accepted(made: Path, files: Files, tmp_path: Path) 
 
     assert verdict(run.log) == "accepted"
     about = f"Its run {made.stem} states: Accepted: consolidated, every required criterion passed."
-    assert headline(run.log) == f"{Mode.BUNDLE.accepted} {about}"
+    assert headline(run.log, ExitCode.ACCEPTED) == f"{Mode.BUNDLE.accepted} {about}"
     assert [(finding.id, finding.level) for finding in run.log.findings] == [("bundle-of-run", "note")]
     not_passed = {id: result.outcome for id, result in run.log.results.items() if result.outcome is not Outcome.PASSED}
     assert not_passed == {"bundle-signed": Outcome.NOT_REQUIRED}

@@ -161,7 +161,7 @@ def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Re
         run=request.run_id,
         mode=log.mode,
         verdict=verdict(log) if log.finished else "not shown",
-        headline=headline(log),
+        headline=headline(log, exit_code),
         exit_code=exit_code,
         started=request.started.isoformat(timespec="seconds"),
         finished=log.finished,

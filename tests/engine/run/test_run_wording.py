@@ -43,15 +43,17 @@ def test_accepted_run_has_the_headline_of_its_mode(mode: Mode) -> None:
         for criterion in log.demanded(stage):
             log.add(stage, criterion, [Observation("a.db", "3 rows", "3 rows", holds=True)])
 
-    assert headline(log) == ACCEPTED[mode]
+    assert headline(log, ExitCode.ACCEPTED) == ACCEPTED[mode]
     log.headline_suffix = NO_TABLE_MOVED
-    assert headline(log) == f"{ACCEPTED[mode]} No table is moved."
+    assert headline(log, ExitCode.ACCEPTED) == f"{ACCEPTED[mode]} No table is moved."
     log.extra["inventory"] = {"decisions": 2}
-    assert headline(log) == f"{ACCEPTED[mode]} No table is moved. Its plan leaves 2 decisions to you."
+    assert (
+        headline(log, ExitCode.ACCEPTED) == f"{ACCEPTED[mode]} No table is moved. Its plan leaves 2 decisions to you."
+    )
 
 
 @pytest.mark.parametrize(
-    ("mode", "expected"),
+    ("mode", "expected", "word"),
     [
         (
             Mode.REHEARSAL,
@@ -59,11 +61,16 @@ def test_accepted_run_has_the_headline_of_its_mode(mode: Mode) -> None:
                 "Rehearsal passed: every required criterion passed on copies, and the rollback restored them. "
                 "The workspace was changed while the smoke tests ran."
             ),
+            "Rehearsal failed",
         ),
-        (Mode.CHECK, "Still intact: every required criterion passed, and the workspace was not written to."),
+        (
+            Mode.CHECK,
+            "Still intact: every required criterion passed, and the workspace was not written to.",
+            "Not confirmed",
+        ),
     ],
 )
-def test_change_of_the_workspace_is_in_the_headline(mode: Mode, expected: str) -> None:
+def test_change_of_the_workspace_is_in_the_headline(mode: Mode, expected: str, word: str) -> None:
     """Another process may have made it, so that the run is accepted."""
     log = RunLog(mode, criteria={}, finished=FINISHED)
     log.note(Finding.of(WORKSPACE_CHANGED, "it", "1 file of the workspace itself has changed: a.txt."))
@@ -71,10 +78,11 @@ def test_change_of_the_workspace_is_in_the_headline(mode: Mode, expected: str) -
         log.begin(stage)
         log.end_performing(stage)
 
-    assert headline(log) == expected
+    assert headline(log, ExitCode.ACCEPTED) == expected
 
     log.errors.append("it is locked")
-    assert headline(log) == "Refused. The workspace was changed while the smoke tests ran."
+    refused = f"{word}. The workspace was changed while the smoke tests ran."
+    assert headline(log, ExitCode.FAILED) == refused
 
 
 @pytest.mark.parametrize(
@@ -90,7 +98,7 @@ def test_change_of_the_workspace_is_in_the_headline(mode: Mode, expected: str) -
             "Not shown. Everything was rolled back.",
         ),
         (Mode.MIGRATE, {"rolled_back": UndoResult("a.db: locked.", complete=False)}, "NOT ROLLED BACK: a.db: locked."),
-        (Mode.CHECK, {"errors": ["it is locked"]}, "Refused. Nothing was changed."),
+        (Mode.CHECK, {"errors": ["it is locked"]}, "Not confirmed. Nothing was changed."),
         (Mode.INVENTORY, {"errors": ["it is locked"]}, "Refused. Nothing was changed."),
         (
             Mode.INVENTORY,
@@ -111,4 +119,4 @@ def test_run_without_acceptance_has_its_headline(mode: Mode, facts: dict[str, ob
     for name, fact in facts.items():
         setattr(log, name, fact)
 
-    assert headline(log) == expected
+    assert headline(log, ExitCode.REFUSED) == expected

@@ -206,7 +206,7 @@ def test_signal_decides_the_exit_code_of_an_interrupted_run(code: ExitCode) -> N
     [
         (nothing, Mode.MIGRATE.accepted),
         (already, "Already consolidated"),
-        (one_failed, "Refused."),
+        (one_failed, "Failed and rolled back."),
         (one_unchecked, "Not shown."),
         (interrupted, "Interrupted."),
         (not_rolled_back, "NOT ROLLED BACK: a.db"),
@@ -216,8 +216,8 @@ def test_headline_begins_with_the_verdict(spoil: Callable[[RunLog], None], begin
     """A run that has not ended has no verdict."""
     log = a_log()
     spoil(log)
-    assert headline(log).startswith("Unfinished")
+    assert headline(log, ExitCode.FAILED).startswith("Unfinished")
 
     log.finished = "2025-01-31T12:00:00+00:00"
 
-    assert headline(log).startswith(begins)
+    assert headline(log, ExitCode.FAILED).startswith(begins)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.apps.live_watch import WORKSPACE_CHANGED
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.verdict import CHANGED, UNTOUCHED, headline, verdict
@@ -54,7 +55,7 @@ def test_program_that_changes_the_workspace_is_refused(root: Path, change: str) 
     assert verdict(run.log) == "refused"
     assert run.log.outcome("smoke:it") is Outcome.FAILED
     assert findings_of(run) == [("it", 1)]
-    assert headline(run.log).endswith(CHANGED)
+    assert headline(run.log, ExitCode.ACCEPTED).endswith(CHANGED)
 
 
 def test_change_of_another_process_refuses_no_rehearsal(root: Path) -> None:
@@ -67,7 +68,7 @@ def test_change_of_another_process_refuses_no_rehearsal(root: Path) -> None:
 
     assert verdict(run.log) == "accepted"
     assert findings_of(run) == [("it", 1)]
-    assert headline(run.log).endswith(CHANGED)
+    assert headline(run.log, ExitCode.ACCEPTED).endswith(CHANGED)
 
 
 def test_rehearsal_that_leaves_the_workspace_alone_says_so(root: Path) -> None:
@@ -79,7 +80,7 @@ def test_rehearsal_that_leaves_the_workspace_alone_says_so(root: Path) -> None:
     [entry] = [entry for entry in run.log.results["smoke:it"].evidence if "changes no file" in entry.expected]
     assert entry.outcome is Outcome.PASSED
     assert numbers_in(entry.observed) == [7]
-    assert headline(run.log).endswith(UNTOUCHED)
+    assert headline(run.log, ExitCode.ACCEPTED).endswith(UNTOUCHED)
 
 
 @pytest.mark.parametrize("mode", [Mode.MIGRATE, Mode.REHEARSAL])

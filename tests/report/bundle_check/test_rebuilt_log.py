@@ -42,7 +42,7 @@ def test_rebuilt_log_gives_the_verdict_of_the_run(tmp_path: Path, mode: Mode, wa
     assert verdict(log) == record.verdict == verdict(run.log)
     assert record.verdict == _EXPECTED.get(way, record.verdict)
     assert (record.verdict == "accepted") == (_EXPECTED.get(way) == "accepted")
-    assert headline(log) == record.headline
+    assert headline(log, record.exit_code) == record.headline
 
 
 @pytest.mark.parametrize("mode", Mode)

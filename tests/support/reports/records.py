@@ -166,7 +166,7 @@ def refused() -> Record:
     return replace(
         record,
         verdict="refused",
-        headline="Refused. The transaction was rolled back: the target is as it was.",
+        headline="Failed and rolled back. The transaction was rolled back: the target is as it was.",
         exit_code=1,
         put_back="The transaction was rolled back: the target is as it was.",
         stages=tuple(stages),

@@ -33,7 +33,7 @@ def test_failed_rehearsal_leaves_the_workspace_unchanged(workspace: Workspace, s
 
     assert ran.exit == 1, ran.text
     assert "rows-counted" in ran.failed
-    assert "Refused. The workspace was not touched." in ran.text
+    assert "Rehearsal failed. The workspace was not touched." in ran.text
     assert "backup set:" not in ran.text
     assert workspace.files() == before
     assert list(scratch.iterdir()) == []

@@ -19,6 +19,12 @@ Verdict = Literal["accepted", "refused", "not shown"]
 FAILED_CHECK = "Not intact any more"
 """Verdict on a finished consolidation of which a criterion failed."""
 
+BEFORE_ACTING = "Refused"
+UNCONFIRMED = "Not confirmed"
+FAILED_ROLLBACK = "Rollback refused"
+AFTER_ACTING = {Mode.MIGRATE: "Failed and rolled back", Mode.REHEARSAL: "Rehearsal failed"}
+"""Words for a run that was refused after it had begun to change files or copies."""
+
 
 def verdict(log: RunLog) -> Verdict:
     """Return ``accepted`` only if each stage and each demanded criterion passed.
@@ -75,6 +81,7 @@ def next_verb(log: RunLog, *, has_acted: bool, lacks_plan: bool) -> str:
 
 CHANGED = "The workspace was changed while the smoke tests ran."
 UNTOUCHED = "The workspace was not touched."
+_BUNDLE_REFUSED = "The bundle is not as a run leaves it: do not rely on it."
 PLAN_WRITTEN = "A plan was written: do not rely on it."
 _ON_COPIES = (Mode.REHEARSAL, Mode.SELFTEST)
 
@@ -108,8 +115,28 @@ def _open_decisions(log: RunLog) -> str:
     return f"Its plan leaves {counted(count, 'decision')} to you." if isinstance(count, int) and count else ""
 
 
-def headline(log: RunLog) -> str:
-    """Return the verdict in one sentence."""
+def refusal_word(mode: Mode, code: int | None, *, has_failed_criterion: bool) -> str:
+    """Return the word for a run whose verdict is ``refused``.
+
+    Args:
+        mode: Mode of the run.
+        code: Its exit code, or None if unknown.
+        has_failed_criterion: Whether a criterion failed. A check that was not made has none.
+    """
+    if mode.only_judges:
+        return FAILED_CHECK if mode is Mode.CHECK and has_failed_criterion else UNCONFIRMED
+    if mode is Mode.ROLLBACK:
+        return FAILED_ROLLBACK
+    return AFTER_ACTING.get(mode, BEFORE_ACTING) if code == ExitCode.FAILED else BEFORE_ACTING
+
+
+def headline(log: RunLog, code: int) -> str:
+    """Return the verdict in one sentence.
+
+    Args:
+        log: Log of the run.
+        code: Its exit code, if it has ended.
+    """
     if not log.finished:
         return "Unfinished: the run had not ended when this was written."
     if log.rolled_back is not None and not log.rolled_back.complete:
@@ -123,10 +150,6 @@ def headline(log: RunLog) -> str:
     changes = _changes_left(log)
     if log.interrupted is not None:
         return f"Interrupted. {changes}"
-    word = "Refused" if decided == "refused" else "Not shown"
     failed = any(result.outcome is Outcome.FAILED for result in log.results.values())
-    if log.mode == "check" and failed:
-        return f"{FAILED_CHECK}. {changes}"
-    if log.mode == "bundle":
-        return f"{word}. The bundle is not as a run leaves it: do not rely on it."
-    return f"{word}. {changes}"
+    word = refusal_word(log.mode, code, has_failed_criterion=failed) if decided == "refused" else "Not shown"
+    return f"{word}. {_BUNDLE_REFUSED if log.mode is Mode.BUNDLE else changes}"

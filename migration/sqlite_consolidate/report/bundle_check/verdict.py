@@ -65,7 +65,7 @@ def check_row_counts(contents: BundleContents) -> list[Observation]:
 def _of_this_release(record: Record, log: RunLog) -> Iterator[_Pair]:
     """Yield headline, stages and criteria as they must be, and as they are."""
     if record.exit_code != ExitCode.INTERNAL and record.mode is not Mode.BUNDLE:
-        yield "headline", headline(log), record.headline
+        yield "headline", headline(log, record.exit_code), record.headline
     stages = stages_of(record.mode)
     yield "stages", _joined(stage.id for stage in stages), _joined(stage.id for stage in record.stages)
     if record.already:

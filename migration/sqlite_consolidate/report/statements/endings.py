@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.verdict import FAILED_CHECK
+from sqlite_consolidate.engine.run.verdict import (
+    AFTER_ACTING,
+    BEFORE_ACTING,
+    FAILED_CHECK,
+    FAILED_ROLLBACK,
+    UNCONFIRMED,
+    refusal_word,
+)
 
 if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Attempt, Record
@@ -28,14 +35,14 @@ class Ending(Enum):
     FOUND = (Mode.INVENTORY.word, "good")
     NOTICED = (Mode.SELFTEST.word, "good")
     ALREADY = ("Already consolidated", "good")
-    REFUSED = ("Refused", "bad", "Refused before anything was touched")
-    FAILED = ("Failed and rolled back", "bad", "Refused", "Refused and rolled back", "Refused and put back")
+    REFUSED = (BEFORE_ACTING, "bad", "Refused before anything was touched")
+    FAILED = (AFTER_ACTING[Mode.MIGRATE], "bad", "Refused", "Refused and rolled back", "Refused and put back")
     STRANDED = ("Failed, not rolled back", "bad", "Refused", "Not shown", "Refused, not rolled back",
                 "Refused, not put back")  # fmt: skip
-    UNREHEARSED = ("Rehearsal failed", "bad", "Refused")
+    UNREHEARSED = (AFTER_ACTING[Mode.REHEARSAL], "bad", "Refused")
     NOT_INTACT = (FAILED_CHECK, "bad", "Refused")
-    NOT_CONFIRMED = ("Not confirmed", "bad", "Refused")
-    NOT_ROLLED_BACK = ("Rollback refused", "bad", "Refused")
+    NOT_CONFIRMED = (UNCONFIRMED, "bad", "Refused")
+    NOT_ROLLED_BACK = (FAILED_ROLLBACK, "bad", "Refused")
     INTERRUPTED = ("Interrupted", "open")
     NOT_SHOWN = ("Not shown", "open")
     UNFINISHED = ("Unfinished", "open")
@@ -71,9 +78,5 @@ def ending_of(run: Record | Attempt) -> Ending:
 
 
 def _refusal(run: Record | Attempt) -> Ending:
-    if run.mode.only_judges:
-        return Ending.NOT_INTACT if run.mode is Mode.CHECK and run.has_failed_criterion else Ending.NOT_CONFIRMED
-    if run.mode is Mode.ROLLBACK:
-        return Ending.NOT_ROLLED_BACK
-    acted = {Mode.MIGRATE: Ending.FAILED, Mode.REHEARSAL: Ending.UNREHEARSED}
-    return acted.get(run.mode, Ending.REFUSED) if run.exit_code == ExitCode.FAILED else Ending.REFUSED
+    word = refusal_word(run.mode, run.exit_code, has_failed_criterion=bool(run.has_failed_criterion))
+    return next(ending for ending in Ending if ending.word == word)
