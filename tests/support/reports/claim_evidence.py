@@ -58,6 +58,11 @@ class Document:
         return int(kept + sum(lost))
 
     @property
+    def identical(self) -> int:
+        """Return the number of rows for which identical ones stay."""
+        return sum(move["identical"] or 0 for move in self["moves"])
+
+    @property
     def makes_target(self) -> bool:
         """Return whether the target did not exist before the run."""
         return self["target"] is not None and self["target"]["before"]["size"] is None

@@ -95,6 +95,9 @@ READINGS: dict[str, Callable[[Document], Reading]] = {
     ),
     "untouched": lambda d: _so(d.mode == "rehearsal" and d.finished and d.untouched),
     "copied": lambda d: _so(d.accepted("migrate", "rehearsal") and d.passed("rows-counted"), *d.copied),
+    "not-moved": lambda d: _so(
+        d.accepted("migrate", "rehearsal") and d.identical and d.passed("rows-exact"), d.identical
+    ),
     "absent": lambda d: _so(d.accepted("migrate", "rehearsal") and d.kinds["source-absent"], d.kinds["source-absent"]),
     "code-changed": lambda d: _so(
         d.accepted("migrate", "rehearsal") and d.passed("references-updated"), d.entries("references-updated")

@@ -100,6 +100,11 @@ class Facts:
             move.left + move.skipped + move.replaced - (move.identical or 0) for move in self.record.moves
         )
 
+    @cached_property
+    def identical(self) -> int:
+        """Return the number of rows for which identical ones stay."""
+        return sum(move.identical or 0 for move in self.record.moves)
+
     @property
     def keeps_neighbours(self) -> bool:
         """Return whether the run made the target, or all that the target had before is unchanged."""
@@ -213,6 +218,7 @@ class Facts:
         yield "target_age", "which was there before" if self.had_target else "which is new"
         yield "absent", f"{count_of(self.absent, 'database')} of the plan {'was' if self.absent == 1 else 'were'}"
         yield "unmoved", count_of(self.unmoved)
+        yield "identical", f"{count_of(self.identical)} {'was' if self.identical == 1 else 'were'}"
         yield "references", count_of(self.references, "place")
         yield (
             "archived",
