@@ -81,6 +81,23 @@ def test_view_is_moved_if_another_source_lacks_table(bench: Bench) -> None:
     assert findings(inspected, "view-left", "view-shared") == [("view-shared", "attention", f"{TARGET}:pu")]
 
 
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [("users.id = posts.u", []), ("users.n = posts.id", [("view-shared", "attention", f"{TARGET}:pu")])],
+)
+def test_view_by_a_foreign_key_pairs_no_rows(
+    bench: Bench, condition: str, expected: list[tuple[str, str, str]]
+) -> None:
+    """Each post leads to a user of its own database, as long as the view compares that key."""
+    posts = POSTS.replace("u INT", "u INT REFERENCES users")
+    view = f"CREATE VIEW pu AS SELECT posts.id, users.n FROM posts JOIN users ON {condition}"
+    bench.database("a.db", USERS, posts, view, "INSERT INTO users VALUES (1, 'a')", "INSERT INTO posts VALUES (1, 1)")
+    bench.database("b.db", USERS, "INSERT INTO users VALUES (2, 'b')")
+    inspected = bench.survey(source("a.db", "users", "posts"), source("b.db", "users"))
+
+    assert findings(inspected, "view-left", "view-shared") == expected
+
+
 def test_view_is_no_finding_where_no_database_has_both(bench: Bench) -> None:
     """It can only be meant for posts of one database and users of the other."""
     bench.database("a.db", USERS, POSTS, VIEW, "INSERT INTO users VALUES (1, 'a')")

@@ -3,7 +3,8 @@
 A view of the target that joins posts to users shows the posts of a source under users of the target, if the posts of
 the source are merged with those of the target and its users are kept apart. A view of a source stays in the archive
 then. The run does not change a view of the target, so such a view is a finding. If the source has no table of users,
-its posts may belong to the users of the target. Then a view of the target or of the source is only a finding.
+its posts may belong to the users of the target. Then a view of the target or of the source is only a finding. If it has
+users and no posts, and posts refer to users by a foreign key, all posts are under users of their own database.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.views.own_rows import owners_of
 from sqlite_consolidate.engine.sqlite.schema.object_uses import UseReader
+from sqlite_consolidate.engine.sqlite.schema.statements import words_of
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.views.table_owners import TableOwners
     from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
 
 def find_shared_out(databases: InspectedDatabases, limits: Limits) -> list[Finding]:
@@ -49,7 +53,31 @@ def _findings(file: str, reader: UseReader, owners: TableOwners) -> Iterator[Fin
 def _findings_of_views(file: str, reader: UseReader, owners: TableOwners) -> Iterator[Finding]:
     """Yield a finding for each view that pairs rows of a database with a table that it lacks."""
     for view in reader.schema.views:
-        rows = owners.without_table(reader.joined_by_view(view.name))
+        used = reader.joined_by_view(view.name)
+        rows = owners.without_table(used, _led_tables(reader.schema, used, words_of(view.sql)))
         if rows and reader.pairs_rows(view.name):
             text = f"this view may pair rows of two databases: {rows}."
             yield Finding.of("view-shared", f"{file}:{view.name}", text)
+
+
+def _led_tables(schema: Schema, used: Collection[str], words: Collection[str]) -> dict[str, set[str]]:
+    """Return each table to those to which its foreign keys lead, directly or by others.
+
+    Args:
+        schema: The target with all tables that arrive.
+        used: Folded names of the tables.
+        words: Words of the object that uses them. A foreign key counts if all of its columns are among them.
+    """
+    parents = {folded(name): table.foreign_keys for name, table in schema.tables.items() if folded(name) in used}
+    led = {
+        name: {folded(key.parent) for key in keys if {*map(folded, key.columns)} <= {*words}}
+        for name, keys in parents.items()
+    }
+    while further := {name: more for name in led if (more := _parents_of(led, name) - led[name])}:
+        for name, more in further.items():
+            led[name] |= more
+    return led
+
+
+def _parents_of(led: Mapping[str, set[str]], name: str) -> set[str]:
+    return set().union(*(led.get(parent, set()) for parent in led[name]))

@@ -102,11 +102,14 @@ class TableOwners:
                 return f"{shared[0]} also holds rows of {file}, whose {apart[0]} {where}"
         return ""
 
-    def without_table(self, used: Collection[str]) -> str:
+    def without_table(self, used: Collection[str], led: Mapping[str, Collection[str]]) -> str:
         """Return in words which database has rows in some tables and never had another one.
+
+        Rows of the other one that lead to those by a foreign key lead to rows of their own database.
 
         Args:
             used: Folded names of tables of the target that an object uses together.
+            led: Each of them to those to which its foreign keys lead in the object.
 
         Returns:
             An empty text if no database has rows in all of these tables.
@@ -117,6 +120,7 @@ class TableOwners:
         for file, tables in self.tables.items():
             shared = sorted(table for table in used if file in self.with_rows.get(table, ()))
             absent = sorted(table for table in used if not (self.names.get(table, set()) | {table}) & tables)
-            if shared and absent:
-                return f"{shared[0]} also holds rows of {file}, which has no table {absent[0]}"
+            paired = ((other, table) for table in absent for other in shared if other not in led.get(table, ()))
+            if pair := next(paired, None):
+                return f"{pair[0]} also holds rows of {file}, which has no table {pair[1]}"
         return ""
