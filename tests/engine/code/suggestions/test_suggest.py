@@ -49,6 +49,15 @@ def rewritten(root: Path, file: str, text: str) -> str:
         ('x = root / "app" / "logs" / "tasks.db"', 'x = root / "main.db"'),
         ('x = app.joinpath("logs", "tasks.db")', 'x = app.resolve().parent / "main.db"'),
         ('x = os.path.join(app, "logs", "tasks.db")', 'x = os.path.normpath(os.path.join(app, "..", "main.db"))'),
+        (
+            'x = env("DB") or os.path.join(d(f), "..", "logs", "tasks.db")',
+            'x = env("DB") or os.path.normpath(os.path.join(d(f), "..", "..", "main.db"))',
+        ),
+        (
+            'x = os.path.join(d(f), os.pardir, "logs/tasks.db")',
+            'x = os.path.normpath(os.path.join(d(f), "..", "..", "main.db"))',
+        ),
+        ('x = app / ".." / "logs" / "tasks.db"', 'x = app.resolve().parents[1] / "main.db"'),
         ('x = join(app(), "tasks.db")', 'x = join(app(), "../../main.db")'),
         ("x = f\"sqlite:///{LOGS / 'tasks.db'}\"", "x = f\"sqlite:///{LOGS.resolve().parents[1] / 'main.db'}\""),
         ('x = f"{logs}/tasks.db?mode=ro"', 'x = f"{logs}/../../main.db?mode=ro"'),

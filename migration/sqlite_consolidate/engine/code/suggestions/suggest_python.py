@@ -101,15 +101,20 @@ def replace_path_end(text: str, place: DatabasePaths) -> PathReplacement | None:
         place: Paths of the database that is named.
     """
     path = _relative_path_at_end(text)
-    climbing = _CLIMBING.match(path)
-    ups = climbing.group() if climbing else ""
-    written = path[len(ups) :]
+    ups, written = _without_climbing(path)
     if not (way := place.way_of(written)):
         return None
     old, folder = way
     return PathReplacement(
         path, ups + place.path_to_target(folder), f"{written} leads to {old}, from {_folder_name(folder)}."
     )
+
+
+def _without_climbing(path: str) -> tuple[str, str]:
+    """Return the steps out of a folder with which a path begins, and the rest."""
+    climbing = _CLIMBING.match(path)
+    ups = climbing.group() if climbing else ""
+    return ups, path[len(ups) :]
 
 
 def _folder_name(folder: str) -> str:
@@ -268,13 +273,17 @@ def _whole_path(node: ast.expr, parents: Parents) -> ast.expr:
 
 
 def replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | None:
-    """Return the replacement of a path that is joined from a folder and constant parts."""
+    """Return the replacement of a path that is joined from a folder and constant parts.
+
+    The parts can begin with ``..``, as the new ones then do.
+    """
     base, parts = _split(node)
-    way = place.way_of("/".join(parts)) if parts else None
+    ups, written = _without_climbing("/".join(parts))
+    way = place.way_of(written)
     if base is None or way is None:
         return None
     old, folder = way
-    steps = PurePosixPath(place.path_to_target(folder)).parts
+    steps = PurePosixPath(ups + place.path_to_target(folder)).parts
     if ".." in steps and not can_climb_from(base):
         return None
     reason = f"{ast.unparse(base)} is the folder that leads to {old}."
@@ -301,14 +310,20 @@ def _split(node: ast.expr) -> tuple[ast.expr | None, list[str]]:
             return ast.Attribute(value, "parent", ast.Load()), [part]
         case ast.Call(func=ast.Attribute(value=value, attr=attr), args=args):
             first, *others = args if attr == "join" else [value, *args]
-            written = [
-                argument.value
-                for argument in others
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-            ]
-            if attr in ("join", "joinpath") and written and len(written) == len(others):
+            written = [_part(argument) for argument in others]
+            if attr in ("join", "joinpath") and written and all(written):
                 return first, [part.strip("/") for part in written]
     return None, []
+
+
+def _part(node: ast.expr) -> str:
+    """Return the constant part of a path that an expression is, or an empty text."""
+    match node:
+        case ast.Constant(value=str() as part):
+            return part
+        case ast.Attribute(attr="pardir"):
+            return ".."
+    return ""
 
 
 def replace_text(node: ast.expr, name: str, parents: Parents, place: DatabasePaths) -> _Exchange | None:
