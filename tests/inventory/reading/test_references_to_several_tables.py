@@ -96,6 +96,9 @@ def test_irregular_plural_names_a_table(tmp_path: Path, table: str, column: str)
         ("table_name TEXT, row_id INT", "('users', 1), ('note', 1)", {"row_id": ["users", "note"]}),
         ("kind TEXT, ref_id INT", "('user', 1), ('note', 1)", {"ref_id": ["users", "note"]}),
         ("user TEXT, user_id INT", "('Ann', 1), ('Bob', 1)", {"user_id": ["users"]}),
+        ("user_type TEXT, user_id INT", "('image/png', 1), ('text/user', 1)", {"user_id": ["users"]}),
+        ("user_type TEXT, kind TEXT, user_id INT", "('image/png', 'User', 1)", {"user_id": ["users"]}),
+        ("user_type TEXT, user_id INT", "('blog/user', 1), ('blog/note', 1)", {"user_id": ["users", "note"]}),
     ],
 )
 def test_types_with_the_stem_of_ids_name_tables(

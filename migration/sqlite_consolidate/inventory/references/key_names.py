@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from functools import cache
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import singular_of
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
 _ID = re.compile(r"(?P<stem>.+?)(?:_[iI][dD]|(?<=[a-z0-9])I[dD])")
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z_]+")
 
 
 class NamedTables:
@@ -102,10 +101,3 @@ def _is_named_after(column: list[str], table: list[str], key: list[str]) -> bool
     stem[-1] = singular_of(stem[-1])
     shorter, longer = sorted((stem, table), key=len)
     return longer[-len(shorter) :] == shorter
-
-
-@cache
-def words_of_name(name: str) -> list[str]:
-    """Return the words of a name, folded, the last of them in the singular."""
-    *words, last = [folded(word) for word in _WORDS.findall(name)] or [folded(name)]
-    return [*words, singular_of(last)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
 from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.inventory.migration_stamps import is_migration_stamp
 from sqlite_consolidate.inventory.references.column_statistics import MAX_ROWS
-from sqlite_consolidate.inventory.references.key_names import words_of_name
 
 if TYPE_CHECKING:
     import sqlite3

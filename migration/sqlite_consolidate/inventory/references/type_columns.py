@@ -9,8 +9,14 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import (
+    CONTENT_TYPES,
+    LABEL,
+    is_media_type,
+    names_table,
+    words_of_name,
+)
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.references.key_names import words_of_name
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,7 +27,6 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 _MOST = 30  # names of tables that one column has
-_CONTENT_TYPES = "django_content_type"
 _TYPE = re.compile(r"(?P<stem>.*?)_?(?:type|kind|table|class|model|(?<![a-z])ct)(?:_name)?")
 _ID = re.compile(r"(?P<stem>.*?)(?:_?id|(?:^|_)(?:pk|key|fk|ref))")
 _ANY_ROW = re.compile(
@@ -52,7 +57,8 @@ def type_columns_of(con: sqlite3.Connection, tables: Mapping[str, Table], table:
     ranks = {}
     for other in table.stored:
         rank = _rank(table, other, column)
-        if rank and not any((_rank(table, other, rival) or rank) > rank for rival in rivals):
+        has_rival = any((_rank(table, other, rival) or rank) > rank for rival in rivals) if rank else True
+        if rank and not has_rival and not _has_media_types(con, table, other.name):
             ranks[other.name] = rank
     best = max(ranks.values(), default=(_STRONG, 0))
     names = [name for name, rank in ranks.items() if rank == best]
@@ -113,11 +119,14 @@ def _names_a_table(con: sqlite3.Connection, tables: Mapping[str, Table], table: 
     return any(names_table(name, each.name) for name in names for each in tables.values())
 
 
-def names_table(text: str, table: str) -> bool:
-    """Return whether a text names a table, as ``Post`` names ``posts``."""
-    words, name = words_of_name(re.sub(r"\W+", "_", text).strip("_")), words_of_name(table)
-    shorter, longer = sorted((words, name), key=len)
-    return bool(shorter[0]) and longer[-len(shorter) :] == shorter
+def _has_media_types(con: sqlite3.Connection, table: Table, column: str) -> bool:
+    """Return whether the first text with a slash in a column is a media type."""
+    name = quoted(column)
+    try:
+        text = con.execute(f"SELECT {name} FROM main.{quoted(table.name)} WHERE {name} GLOB '*/*' LIMIT 1").fetchone()
+    except sqlite3.Error:  # a text that is not UTF-8
+        return False
+    return text is not None and isinstance(text[0], str) and is_media_type(text[0])
 
 
 def names_in(
@@ -144,10 +153,10 @@ def names_in(
     if len(values) > _MOST:
         return
     yield from ((value, value) for value in values if isinstance(value, str))
-    if _refers_to_types(table, other) and _CONTENT_TYPES in tables:
-        names = dict(con.execute(f"SELECT id, app_label || '_' || model FROM main.{_CONTENT_TYPES}"))
+    if _refers_to_types(table, other) and CONTENT_TYPES in tables:
+        names = dict(con.execute(f"SELECT id, {LABEL} FROM main.{CONTENT_TYPES}"))
         yield from ((value, names.get(value, "")) for value in values if isinstance(value, int))
 
 
 def _refers_to_types(table: Table, column: str) -> bool:
-    return any(key.columns == (column,) and folded(key.parent) == _CONTENT_TYPES for key in table.foreign_keys)
+    return any(key.columns == (column,) and folded(key.parent) == CONTENT_TYPES for key in table.foreign_keys)

@@ -10,10 +10,14 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import (
+    names_table,
+    words_of_name,
+    words_of_text,
+)
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.references.key_names import words_of_name
-from sqlite_consolidate.inventory.references.type_columns import movable_by_name, names_in, names_table, type_columns_of
+from sqlite_consolidate.inventory.references.type_columns import movable_by_name, names_in, type_columns_of
 from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference, fits, undeclared
 
 if TYPE_CHECKING:
@@ -72,7 +76,7 @@ def _cases(
     cases = []
     for value, name in names_in(con, tables, table, column, other):
         parents = [each for each in tables.values() if each.alias and names_table(name, each.name)]
-        exact = [each for each in parents if words_of_name(each.name) == words_of_name(re.sub(r"\W+", "_", name))]
+        exact = [each for each in parents if words_of_name(each.name) == words_of_text(name)]
         when = f"{sql_name(con, table, other)} = {literal(value)}"
         if len(exact or parents) != 1:
             if loose.to:

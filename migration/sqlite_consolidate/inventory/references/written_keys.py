@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import names_table
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_statements
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.inventory.references.type_columns import movable_by_name, names_table, type_columns_of
+from sqlite_consolidate.inventory.references.type_columns import movable_by_name, type_columns_of
 from sqlite_consolidate.inventory.references.typed_references import find_typed_references, sql_name
 from sqlite_consolidate.inventory.references.unstated_references import (
     UnstatedReference,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.ids_as_texts import ENDS_LIKE_AN_ID, texts_of
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import INTEGER, loose_columns
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import CONTENT_TYPES, LABEL, names_table
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
     changing_keys,
     column_ends,
-    forms_of,
     names_in,
 )
 from sqlite_consolidate.engine.content.literals import literal
@@ -32,7 +32,6 @@ _NAMES_A_TYPE = re.compile(
     r"(?i:(.*_)?(type|kind|table|model|class|entity)(_id|_name)?)|.*[a-z](Type|Kind|Model|Class)"
 )
 _KEY_END = re.compile("(?<=.)_?(id|pk|key|ref|fk)$")
-_CONTENT_TYPES = "django_content_type"
 _MOST = 500  # names of tables that one column has
 
 
@@ -92,23 +91,15 @@ def _condition(
     number, name, into = quoted(column), quoted(other), parent.table_map.name
     is_key = f"{INTEGER.format(number)} AND {number} > 0 AND {number} IN (SELECT {quoted(key)} FROM {quoted(into)})"
     query = f"SELECT DISTINCT {name} FROM {quoted(mapping.table_map.name)} WHERE typeof({name}) = 'text' AND {is_key}"
-    types = [text for text in texts_of(databases, mapping, f"{query} LIMIT {_MOST}") if _names(text, into)]
+    types = [text for text in texts_of(databases, mapping, f"{query} LIMIT {_MOST}") if names_table(text, into)]
     is_type = f"{name} IN ({', '.join(map(literal, types))})"
     is_content_type = "content_type" in folded(other)
-    if is_content_type and databases.database_of(mapping).schema.table(_CONTENT_TYPES):
-        label = "app_label || '_' || model"
-        models = texts_of(databases, mapping, f"SELECT {label} FROM {_CONTENT_TYPES}")
-        models = [text for text in models if _names(text, into)]
+    if is_content_type and databases.database_of(mapping).schema.table(CONTENT_TYPES):
+        models = texts_of(databases, mapping, f"SELECT {LABEL} FROM {CONTENT_TYPES}")
+        models = [text for text in models if names_table(text, into)]
         is_type += (
-            f" OR {name} IN (SELECT id FROM {_CONTENT_TYPES} WHERE {label} IN ({', '.join(map(literal, models))}))"
+            f" OR {name} IN (SELECT id FROM {CONTENT_TYPES} WHERE {LABEL} IN ({', '.join(map(literal, models))}))"
         )
     elif is_content_type or folded(other).startswith(_KEY_END.sub("", folded(column))):
         is_type += f" OR {INTEGER.format(name)}"
     return f"({is_type}) AND {is_key}"
-
-
-def _names(text: str, table: str) -> bool:
-    """Return whether a text names a table, as ``Post`` names ``posts``."""
-    words = re.findall(r"\w+", re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", text))
-    names = {folded(words[-1]), folded("_".join(words))} if words else set()
-    return any(form == name or form.endswith(f"_{name}") for form in forms_of(table) for name in names)

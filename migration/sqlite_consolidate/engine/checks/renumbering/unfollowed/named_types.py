@@ -1,0 +1,52 @@
+"""Tell whether a text names a table, as the value of a column of types does."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.text import singular_of
+
+CONTENT_TYPES = "django_content_type"
+"""Table of Django with a row for each model, to whose ids columns of types refer."""
+
+LABEL = "app_label || '_' || model"
+"""SQL of the name that a row of that table stands for."""
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z_]+")
+_MEDIA_TYPE = re.compile(r"(?:application|audio|font|image|message|model|multipart|text|video)/[\w.+-]+(?:;.*)?")
+
+
+@cache
+def words_of_name(name: str) -> list[str]:
+    """Return the words of a name, folded, the last of them in the singular."""
+    *words, last = [folded(word) for word in _WORDS.findall(name)] or [folded(name)]
+    return [*words, singular_of(last)]
+
+
+def words_of_text(text: str) -> list[str]:
+    """Return the words of a text that may be a name, such as ``shop.Order``."""
+    return words_of_name("_".join(re.findall(r"\w+", text)))
+
+
+def names_table(text: str, table: str) -> bool:
+    """Return whether a text names a table, as ``Post`` names ``posts``.
+
+    The last part of ``Blog::Post`` names ``forum_posts`` as well. A media type, such as ``image/png``, names none.
+    """
+    if is_media_type(text):
+        return False
+    *_, last = ("", *re.findall(r"\w+", text))
+    return any(_is_end(words, words_of_name(table)) for words in (words_of_text(text), words_of_name(last)))
+
+
+def is_media_type(text: str) -> bool:
+    """Return whether a text is a media type."""
+    return bool(_MEDIA_TYPE.fullmatch(text))
+
+
+def _is_end(words: list[str], others: list[str]) -> bool:
+    """Return whether the shorter name is the end of the longer one."""
+    shorter, longer = sorted((words, others), key=len)
+    return bool(shorter[0]) and longer[-len(shorter) :] == shorter
