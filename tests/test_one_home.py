@@ -37,6 +37,7 @@ WITH_SQL_OF_ROWS = {
     "followed_rows.py": "reads which staged rows refer to which, by their rowids",
     "rows_chosen.py": "proves which rows projections give, and takes no SQL from them",
     "key_offsets.py": "reads the largest and the smallest number of a column",
+    "key_values.py": "reads the different numbers of a column",
     "keys_mapped.py": "proves what projections give, and takes no SQL from them",
     "references_by_content.py": "proves what projections give, and takes no SQL from them",
     "references_in_order.py": "proves what projections give, and takes no SQL from them",

@@ -48,6 +48,10 @@ def unfollowed(bench: Bench, *statements: str, refers: list[Refers] | None = Non
         ("object_type, object_id INT", "'web_shop_order', 1", 1),
         ("object_type, object_id INT", "'Models::Order', 1", 1),
         ("content_type, content_id INT", "'text/order', 1", 0),
+        ("kind, ref INT", "'order', 1", 1),
+        ("kind, target INT", "'order', 1", 1),
+        ("ownerType, owner INT", "'order', 1", 1),
+        ("kind, quantity INT", "'order', 1", 0),
         ("content_type_id INT, object_id INT", "7, 1", 1),
         ("content_type_id INT, object_id INT", "8, 1", 0),
         ("object_type, object_id INT", "'order', 3", 0),
@@ -79,6 +83,15 @@ def test_typed_number_is_one_finding(bench: Bench) -> None:
     row = "INSERT INTO note VALUES ('a', 'order', 1)"
 
     assert unfollowed(bench, NOTE.format("kind, shop_order_id INT"), row) == [("b.db:note", 1, "shop_order_id")]
+
+
+def test_types_of_another_column_tell_nothing(bench: Bench) -> None:
+    """A person wrote it, and the other columns say of what."""
+    note = NOTE.format("parent_type, parent_id INT, written_by INT")
+
+    findings = unfollowed(bench, note, "INSERT INTO note VALUES ('a', 'order', 7, 1)")
+
+    assert findings == [("b.db:note", 1, "written_by")]
 
 
 def test_number_with_a_stated_condition_is_no_finding(bench: Bench) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
-ENDS_LIKE_AN_ID = re.compile(r"(?i:.*_(id|pk|key|ref|fk))|.*[a-z0-9]I[dD]", re.ASCII)
+ENDS_LIKE_AN_ID = re.compile(r"(?i:.*_(id|pk|key|fk)|(.*_)?ref)|.*[a-z0-9]I[dD]", re.ASCII)
 """Name of a column that has ids."""
 
 

@@ -21,6 +21,9 @@ INTEGER = "typeof({0}) = 'integer'"
 TEXT = "typeof({0}) = 'text' AND {0} GLOB '[1-9]*' AND {0} NOT GLOB '*[^0-9]*' AND length({0}) < 19"
 """SQL condition that a value is the text of an integer above 0, as Django stores the id of any table."""
 
+MOSTLY = 0.9
+"""Share of the different numbers of a column that are keys, from which it may be a reference. Other rows are gone."""
+
 _MANY = 500
 
 
@@ -47,16 +50,19 @@ def count_rows(databases: InspectedDatabases, mapping: TableMapping, column: str
     return int(reader.execute(query).fetchone()[0])
 
 
-def each_is_key(
+def most_are_keys(
     databases: InspectedDatabases, mapping: TableMapping, column: str, parent: TableMapping, key: str
 ) -> bool:
-    """Return whether a column has integers above 0, and each of them is a key of a table.
+    """Return whether a column has integers above 0, and most of them are keys of a table.
 
     Others mean "no row".
     """
-    parts = _compared(databases, (mapping, column, f"{INTEGER} AND {{0}} > 0"), (parent, key))
-    numbers, keys = next(parts, (1, 0))
-    return numbers == keys and all(numbers == keys for numbers, keys in parts)
+    numbers = keys = 0
+    for part, known in _compared(databases, (mapping, column, f"{INTEGER} AND {{0}} > 0"), (parent, key)):
+        numbers, keys = numbers + part, keys + known
+        if keys < MOSTLY * numbers:
+            return False
+    return numbers > 0
 
 
 def some_is_key(

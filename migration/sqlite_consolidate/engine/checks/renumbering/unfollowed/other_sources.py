@@ -8,8 +8,8 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
     INTEGER,
     TEXT,
     count_rows,
-    each_is_key,
     loose_columns,
+    most_are_keys,
     some_is_key,
     way_to_correct,
     way_to_keep,
@@ -70,13 +70,13 @@ def _named_key(
 ) -> NamedKey | None:
     """Return the key of another database that a column is named after.
 
-    A plain name means a table if each number of the column is a key there. The files of a pattern are not compared.
+    A plain name means a table if most numbers of the column are keys there. The files of a pattern are not compared.
     """
     if named := changing.named(column):
         return named if named[0].source.file != mapping.source.file else None
     for parent, key in changing.plain.get(folded(column), ()):
         is_elsewhere = parent.source.file != mapping.source.file
-        if is_elsewhere and (parent.source.is_of_pattern or each_is_key(databases, mapping, column, parent, key)):
+        if is_elsewhere and (parent.source.is_of_pattern or most_are_keys(databases, mapping, column, parent, key)):
             return parent, key
     return None
 

@@ -7,6 +7,8 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import starts_like_an_amount
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import singular_of
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
 _STARTS_OF_WORDS = re.compile(r"^|_+|(?<=[a-z0-9])(?=[A-Z])")
-_STARTS_OF_AMOUNTS = frozenset({"has", "is", "max", "min", "n", "num", "number", "sort", "total"})
 _NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
 
 
@@ -152,9 +153,8 @@ def column_ends(column: str) -> list[str]:
 def word_ends(column: str) -> list[str]:
     """Return the folded name of a column, and its ends of whole words, the longest first.
 
-    An amount or a truth value (``num_peaks``, ``is_peak``) has no ends.
+    An amount, a truth value or a place in a sequence (``num_peaks``, ``is_peak``, ``display_order``) has no ends.
     """
     first, *others = [match.end() for match in _STARTS_OF_WORDS.finditer(column)]
     ends = [folded(column[start:]) for start in (first, *others)]
-    start = ends[0].removesuffix(ends[1]).rstrip("_") if others else ""
-    return ends[:1] if start in _STARTS_OF_AMOUNTS else ends
+    return ends[:1] if starts_like_an_amount(words_of_name(column)) else ends

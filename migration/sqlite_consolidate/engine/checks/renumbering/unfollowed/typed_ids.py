@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import may_have_types
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.ids_as_texts import ENDS_LIKE_AN_ID, texts_of
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import INTEGER, loose_columns
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import CONTENT_TYPES, LABEL, names_table
@@ -55,9 +56,10 @@ def typed_ids(
     """
     types = [name for name, _ in mapping.columns if _NAMES_A_TYPE.fullmatch(name)] if renumbered else []
     names = names_in(databases.database_of(mapping).schema) if types else set()
-    for column in filter(ENDS_LIKE_AN_ID.fullmatch, loose_columns(mapping, followed) if types else ()):
+    for column in loose_columns(mapping, followed) if types else ():
         if column not in reported and (column,) != mapping.table.primary_key and names.isdisjoint(column_ends(column)):
-            others = (name for name in types if name != column)
+            is_id = bool(ENDS_LIKE_AN_ID.fullmatch(column))
+            others = (name for name in types if name != column and (is_id or may_have_types(column, name)))
             yield from next(filter(None, (_findings(databases, mapping, column, it, renumbered) for it in others)), [])
 
 

@@ -15,9 +15,10 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.ids_as_texts import
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
     INTEGER,
     count_rows,
-    each_is_key,
     loose_columns,
+    most_are_keys,
 )
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_values import columns_of_keys
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.other_sources import named_after_other_sources
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import (
     ChangingKeys,
@@ -67,7 +68,9 @@ def find_unfollowed(databases: InspectedDatabases, followed: FollowedKeys) -> tu
                 problems += _rowids_of_keys(databases, mapping, parent)
             undeclared = list(_undeclared(databases, mapping, renumbered, followed, (elsewhere, known)))
             reported = {finding.column for finding in undeclared}
-            findings += [*undeclared, *typed_ids(databases, mapping, renumbered, followed, reported)]
+            typed = list(typed_ids(databases, mapping, renumbered, followed, reported))
+            reported |= {finding.column for finding in typed}
+            findings += [*undeclared, *typed, *columns_of_keys(databases, mapping, renumbered, followed, reported)]
             findings += _keys_of_others(databases, mapping, followed, known)
             findings += _texts(databases, mapping)
             findings += texts_of_ids(databases, mapping, renumbered, followed)
@@ -131,7 +134,7 @@ def _undeclared(
         if not key:
             ends = (end for end in word_ends(column) if end in plain or known.is_of_source(mapping, f"{end}_id"))
             keys = plain.get(next(ends, ""), [])
-            parent, key = next((end for end in keys if each_is_key(databases, mapping, column, *end)), (mapping, ""))
+            parent, key = next((end for end in keys if most_are_keys(databases, mapping, column, *end)), (mapping, ""))
         if not key or (parent is mapping and folded(key) == folded(column)):
             continue
         if rows := count_rows(databases, mapping, column, INTEGER):

@@ -1,0 +1,80 @@
+"""Tell by its name whether a column may refer to a row, or has amounts."""
+
+from __future__ import annotations
+
+import re
+
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
+
+_RELATIONS = "by from next of prev previous to"
+_ROLES = """
+    agent boss child client coach contact contractor expert father fk friend guest guardian host husband mother parent
+    partner patient person pilot ref reference related relative replaces spouse student subscriber supersedes who whom
+    wife
+"""
+_ANY_ROWS = "content entity item key object parent pk record ref reference related resource row subject target"
+_AMOUNTS = """
+    age amount angle area balance battery bit byte capacity cent charge code cost count cycle date datetime day degree
+    depth discount distance duration elevation energy epoch factor fee flag floor frequency grade height hour humidity
+    index kind lap lat latitude length level limit line lon longitude max min minute mode month no nr number offset
+    order page percent percentage period point port position pressure price priority pulse qty quantity rank rate rating
+    ratio revision salary score second seq sequence size sort speed stamp star state status step stock strength sum tax
+    temperature time timestamp total type ts unit valid value version volume wage wait week weight width x y year z
+"""
+_NO_PERSONS = """
+    answer behavior behaviour border buffer center chapter char coffee color colour corner counter cover diameter door
+    error filter finger footer gender header humor indicator integer knee layer letter lower major marker meter minor
+    modifier multiplier offer other over paper parameter perimeter pointer power prior quarter register reminder
+    semester summer three tier timer transfer tree trigger under upper water weather winter
+"""
+_TYPE_WORDS = frozenset({"class", "entity", "kind", "model", "table", "type"})
+_STARTS_OF_AMOUNTS = frozenset({"has", "is", "max", "min", "n", "num", "number", "sort", "total"})
+_SHOWS = frozenset({"display", "list", "menu", "play", "print", "reading", "render", "show", "sort", "tab", "view"})
+_LIKE_A_PERSON = re.compile(".{2,}(?:er|or|ee)")
+
+
+def _last_words(names: str) -> frozenset[str]:
+    return frozenset(words_of_name(name)[-1] for name in names.split())
+
+
+_RELATION_WORDS, _ROLE_WORDS, _ROW_WORDS = map(_last_words, (_RELATIONS, _ROLES, _ANY_ROWS))
+_AMOUNT_WORDS = _last_words(_AMOUNTS + _NO_PERSONS)
+
+
+def starts_like_an_amount(words: list[str]) -> bool:
+    """Return whether the first of several words says that a number is no reference.
+
+    ``num_peaks``, ``is_peak`` and ``display_order`` are no peaks and no orders.
+    """
+    is_sequence = words[-1] == "order" and words[0] in _SHOWS
+    return len(words) > 1 and (words[0] in _STARTS_OF_AMOUNTS or is_sequence)
+
+
+def is_role(column: str) -> bool:
+    """Return whether a column is named like a relation to a row.
+
+    ``written_by``, ``owner`` and ``ref`` are, and ``page_from`` is a page.
+    """
+    words = words_of_name(column)
+    if words[-1] in _AMOUNT_WORDS or starts_like_an_amount(words):
+        return False
+    if words[-1] in _RELATION_WORDS:
+        return words[0] not in _AMOUNT_WORDS
+    return words[-1] in _ROLE_WORDS or bool(_LIKE_A_PERSON.fullmatch(words[-1]))
+
+
+def may_have_types(column: str, types: str) -> bool:
+    """Return whether a column may hold the types of numbers that are not named like ids.
+
+    ``kind`` may hold those of ``ref``, and ``owner_type`` those of ``owner``.
+    """
+    words, others = words_of_name(column), words_of_name(types)
+    stem = others[: next((at for at, word in enumerate(others) if word in _TYPE_WORDS), 0)]
+    return words[: len(stem)] == stem if stem else words[-1] in _ROW_WORDS
+
+
+def is_amount(column: str) -> bool:
+    """Return whether a column is named like a number that is no reference, such as ``rating``."""
+    words = words_of_name(column)
+    is_measured = not _AMOUNT_WORDS.isdisjoint((words[0], words[-1]))
+    return not is_role(column) and (is_measured or starts_like_an_amount(words))

@@ -1,0 +1,130 @@
+"""Specify which columns may have keys of a renumbered table by their numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.plan.model import Refers
+from tests.support.databases import TARGET, Bench, source, table
+from tests.support.thorough import thorough
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlite_consolidate.findings import Finding
+
+SPREAD = (3, 77, 140, 951, 2204)
+FEW = range(1, 6)
+MANY = range(1, 121)
+TEN = range(10, 60, 10)
+
+
+def unfollowed(
+    bench: Bench, keys: Iterable[int], column: str, numbers: Iterable[object], refers: list[Refers] | None = None
+) -> list[Finding]:
+    """Return the findings about a column of notes beside two tables that get new keys."""
+    staff, depots = "CREATE TABLE staff(id INTEGER PRIMARY KEY)", "CREATE TABLE depots(id INTEGER PRIMARY KEY)"
+    values = ", ".join(f"({key})" for key in keys)
+    for file in (TARGET, "b.db"):
+        bench.database(file, staff, depots, f"INSERT INTO staff VALUES {values}", "INSERT INTO depots VALUES (5000)")
+    bench.execute("b.db", f"CREATE TABLE note(nr TEXT PRIMARY KEY, {column})")
+    rows = ", ".join(f"('{number}', {value})" for number, value in enumerate(numbers))
+    bench.execute("b.db", f"INSERT INTO note VALUES {rows}")
+    renumbered = [table(name, keys="renumber") for name in ("staff", "depots")]
+    inspected = bench.survey(source("b.db", *renumbered, table("note", refers=refers or [])))
+    assert inspected.problems == []
+    return [finding for finding in inspected.findings if finding.id == "id-unfollowed"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("written_by", "ref", "area_manager"),
+        *thorough("owner", "reviewer", "assignee", "author", "parent", "staffRef", "copy_of"),
+    ],
+)
+def test_number_of_a_relation_is_a_finding(bench: Bench, column: str) -> None:
+    """Its name has no word of the table."""
+    [finding] = unfollowed(bench, FEW, f"{column} INT", [1, 5, "NULL", 0, 1])
+
+    assert (finding.subject, finding.count, finding.column) == ("b.db:note", 4, column)
+    assert 'to = "staff.id"' in finding.text
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("rating", "display_order", "gender", "is_owner", "page_from", "rooms"),
+        *thorough("quantity", "priority", "year", "position", "version", "port", "age", "num_users", "valid_to"),
+    ],
+)
+def test_amount_with_numbers_of_keys_is_no_finding(bench: Bench, column: str) -> None:
+    """A few numbers from 1 on are keys of each table by chance."""
+    assert unfollowed(bench, FEW, f"{column} INT", [1, 5, 3, 1]) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "numbers", "expected"),
+    [
+        (FEW, [1, 2, 6], 0),
+        (MANY, [*range(1, 20), 999], 1),
+        (FEW, [0, 1, 0], 0),
+        (FEW, [0, -1, "NULL"], 0),
+        (FEW, ["'x'", 2], 1),
+    ],
+)
+def test_relation_needs_mostly_keys(bench: Bench, keys: Iterable[int], numbers: list[object], expected: int) -> None:
+    """A row that it refers to can be gone, and 0 and 1 are a truth value."""
+    assert len(unfollowed(bench, keys, "owner INT", numbers)) == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "column", "numbers", "expected"),
+    [
+        (SPREAD, "station INT", SPREAD[:3], 1),
+        (SPREAD, "station", SPREAD[:3], 1),
+        (SPREAD, "station INT", [*SPREAD[:3], 4], 0),
+        (SPREAD, "station INT", [*SPREAD[:3], 0], 0),
+        (SPREAD, "station INT", [*SPREAD[:3], "'x'"], 0),
+        (SPREAD, "station TEXT", SPREAD[:3], 0),
+        (SPREAD, "year INT", SPREAD[:3], 0),
+        (SPREAD, "station INT", [3], 0),
+        (TEN, "station INT", [10, 30, 50], 0),
+        (FEW, "station INT", FEW, 0),
+        (MANY, "station INT", [*MANY, 1], 1),
+        (MANY, "station INT", MANY, 0),
+        (MANY, "station INT", [*MANY[:60], 1], 0),
+    ],
+)
+def test_numbers_alone_are_a_finding_unless_by_chance(
+    bench: Bench, keys: Iterable[int], column: str, numbers: Iterable[object], expected: int
+) -> None:
+    """They are few of all numbers, or as many as the keys, and repeated."""
+    findings = unfollowed(bench, keys, column, numbers)
+
+    assert [each.column for each in findings] == ["station"] * expected
+
+
+def test_stated_relation_is_no_finding(bench: Bench) -> None:
+    """The plan has the lines that the finding offers."""
+    refers = [Refers(column="owner", to="staff.id")]
+
+    assert unfollowed(bench, FEW, "owner INT", FEW, refers) == []
+
+
+@pytest.mark.parametrize(("column", "expected"), [("owner", 1), ("work_order", 1), ("display_order", 0)])
+def test_nearest_table_is_offered_first(bench: Bench, column: str, expected: int) -> None:
+    """Both tables have all numbers of the column."""
+    for file in (TARGET, "b.db"):
+        for name, values in (("pages", "(1), (2), (3), (4)"), ("orders", "(1), (2)")):
+            bench.execute(file, f"CREATE TABLE {name}(id INTEGER PRIMARY KEY)", f"INSERT INTO {name} VALUES {values}")
+    bench.execute("b.db", f"CREATE TABLE note(nr TEXT PRIMARY KEY, {column} INT)", "INSERT INTO note VALUES ('a', 2)")
+    renumbered = [table(name, keys="renumber") for name in ("pages", "orders")]
+
+    inspected = bench.survey(source("b.db", *renumbered, "note"))
+
+    texts = [each.text for each in inspected.findings if each.id == "id-unfollowed"]
+    assert len(texts) == expected
+    assert all('"orders.id"' in text for text in texts)
