@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.verdict import AFTER_ACTING
 from tests.support.processes import other_process
 from tests.support.workspaces.whole_run import Before, Workspace
 
@@ -33,7 +35,7 @@ def test_failed_rehearsal_leaves_the_workspace_unchanged(workspace: Workspace, s
 
     assert ran.exit == 1, ran.text
     assert "rows-counted" in ran.failed
-    assert "Rehearsal failed. The workspace was not touched." in ran.text
+    assert AFTER_ACTING[Mode.REHEARSAL] in ran.text
     assert "backup set:" not in ran.text
     assert workspace.files() == before
     assert list(scratch.iterdir()) == []
