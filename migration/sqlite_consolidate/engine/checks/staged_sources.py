@@ -44,8 +44,8 @@ def stage_sources(plan: Plan, databases: InspectedDatabases, resources: ExitStac
     if not indirect:
         return
     folder = resources.enter_context(scratch_folder("gather"))
-    # The number comes first, because two sources can be told apart by dots or by case alone.
-    prefixes = {database.name: f"{number}.{database.name}" for number, database in enumerate(indirect, 1)}
+    # No name of a source, because SQLite and this process keep thousands of these names in memory.
+    prefixes = {database.name: f"{number}." for number, database in enumerate(indirect, 1)}
     first: StagingDatabase | None = None
     for number, group in enumerate(groups):
         staging = StagingDatabase(folder / f"gathered-{number}.db", encoding, limits, is_share=len(groups) > 1)
@@ -106,7 +106,7 @@ def _stage(
             markers=_markers(databases, database.name),
         )
         for key in parents:
-            staging.add_index(f"{prefix}.{key.table.name}", key.columns, key.collations)
+            staging.add_index(f"{prefix}{key.table.name}", key.columns, key.collations)
     except ProblemError as error:
         databases.problems += (
             replace(problem, subject=database.file, criterion="values-fit") for problem in error.problems
@@ -142,7 +142,7 @@ def _marker_of(table: Table) -> str:
 def _as_staged(mapping: TableMapping, prefix: str) -> TableMapping:
     """Return a mapping that reads its rows from the staging database."""
     chosen = replace(mapping.chosen, marker=_marker_of(mapping.table)) if mapping.chosen else None
-    return replace(mapping, table=replace(mapping.table, name=f"{prefix}.{mapping.table.name}"), chosen=chosen)
+    return replace(mapping, staged_prefix=prefix, chosen=chosen)
 
 
 def _copy_unattachable(databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:

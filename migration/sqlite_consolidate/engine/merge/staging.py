@@ -73,7 +73,7 @@ class StagingDatabase:
         Args:
             source: The database file. Its write lock keeps other processes from changing it.
             tables: Tables to copy.
-            prefix: Tables are named ``<prefix>.<name>`` here. No two sources may have the same prefix.
+            prefix: What precedes the name of each table here. It is a number with a dot, another one for each source.
             recode: Whether the source has another text encoding. Its rows are then decoded and encoded by this process.
             markers: Name of a table to a further column, and the SQL of its value over the source row ``s``.
 
@@ -81,7 +81,7 @@ class StagingDatabase:
             ProblemError: A text cannot be expressed in the other encoding.
         """
         marked = markers or {}
-        staged = [Staging(table, f"{prefix}.{table.name}", marked.get(table.name, ())) for table in tables]
+        staged = [Staging(table, f"{prefix}{table.name}", marked.get(table.name, ())) for table in tables]
         if recode:
             for staging in staged:
                 self._recode(source, staging)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection, column_of
@@ -49,7 +49,7 @@ class TableMapping:
         plan: The plan, for what applies to all tables.
         source: The plan's source.
         table_map: The plan's table map.
-        table: The table that rows are read from. It is the source's table, or its copy in the staging database.
+        source_table: The table of the source. Sources with equal tables share it.
         into: The table in the target, as it will be.
         new: Whether the run creates the target table.
         columns: Pairs of source and target column, both spelled as declared. Every stored source column is in it.
@@ -63,12 +63,13 @@ class TableMapping:
         matched: The rows that the target has under other keys. None if the plan states no ``match``.
         lookups: Folded name of each source column that refers to matched rows, to where their keys are.
         updated: Folded names of the columns of the target in which a source may update rows of another one.
+        staged_prefix: What precedes the name of the table in the staging database. Empty if the source is read.
     """
 
     plan: Plan = field(compare=False, repr=False)
     source: Source
     table_map: TableMap
-    table: Table
+    source_table: Table
     into: Table
     new: bool
     columns: tuple[tuple[str, str], ...]
@@ -81,6 +82,17 @@ class TableMapping:
     matched: MatchedRows | None = None
     lookups: Mapping[str, tuple[Lookup, ...]] = field(default_factory=dict, hash=False)
     updated: frozenset[str] = frozenset()
+    staged_prefix: str = ""
+
+    @property
+    def table(self) -> Table:
+        """Return the table that rows are read from.
+
+        It is the source's table, or its copy in the staging database. A copy is described each time, because there may
+        be very many.
+        """
+        table = self.source_table
+        return replace(table, name=f"{self.staged_prefix}{table.name}") if self.staged_prefix else table
 
     @property
     def subject(self) -> str:

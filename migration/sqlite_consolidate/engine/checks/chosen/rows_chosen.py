@@ -166,7 +166,10 @@ class _Source:
         SQLite chooses them, so this process keeps no list of rows.
         """
         table = self.table_of(mapping)
-        projection, identity = replace(mapping, table=table, chosen=None).projection(), _identity(table)
+        projection, identity = (
+            replace(mapping, source_table=table, staged_prefix="", chosen=None).projection(),
+            _identity(table),
+        )
         rows = f"SELECT {', '.join(identity)} FROM {quoted(table.name)} WHERE ({mapping.table_map.where}\n)"
         condition = f"({', '.join(f's.{name}' for name in identity)}) IN ({rows})"
         return digest_query(self.con, projection.select_row(condition))
@@ -174,7 +177,7 @@ class _Source:
     def digest(self, mapping: TableMapping) -> TableDigest:
         """Digest the rows of a table that have to move, as they have to arrive."""
         rows, table = self.chosen(folded(mapping.table_map.name)), self.table_of(mapping)
-        projection = replace(mapping, table=table, chosen=None).projection()
+        projection = replace(mapping, source_table=table, staged_prefix="", chosen=None).projection()
         identity = [f"s.{name}" for name in _identity(table)]
         query = projection.select_values([*projection.source_row(), *identity])
         width, before = len(identity), self.con.text_factory

@@ -394,6 +394,4 @@ def _as_read(databases: InspectedDatabases, child: TableMapping, table: Table) -
     """Return a table under the name by which its rows are read, beside the child's."""
     if moved := mapping_of(databases, child, table.name):
         return moved.table
-    source = databases.sources[child.source.name].schema.table(child.table_map.name)
-    prefix = child.table.name.removesuffix(source.name) if source else ""
-    return replace(table, name=f"{prefix}{table.name}")
+    return replace(table, name=f"{child.staged_prefix}{table.name}") if child.staged_prefix else table
