@@ -80,7 +80,7 @@ class DescriptorLock:
         limits: Limits of its connections.
     """
 
-    __slots__ = ("_descriptor", "_file", "_name", "_readers", "limits")
+    __slots__ = ("_descriptor", "_name", "_readers", "limits")
 
     def __init__(self, path: Path, limits: Limits, readers: RecentReaders) -> None:
         """Acquire the lock.
@@ -130,7 +130,7 @@ class DescriptorLock:
     @property
     def is_held(self) -> bool:
         """Return whether the descriptor is open, and leads to the file that has the name."""
-        return self._descriptor >= 0 and is_file(self.path, self._file)
+        return self._descriptor >= 0 and is_file(self.path, identity_of(os.fstat(self._descriptor)))
 
     @contextlib.contextmanager
     def held_reader(self) -> Iterator[sqlite3.Connection]:
@@ -178,11 +178,10 @@ class DescriptorLock:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        self._file = identity_of(os.fstat(self._descriptor))
         self._lock(fcntl.F_RDLCK, *_SHARED)
         self._lock(fcntl.F_WRLCK, *_RESERVED)
         reader.execute("COMMIT")
-        if not is_file(self.path, self._file) or uses_wal(self.path):
+        if not self.is_held or uses_wal(self.path):
             raise ProblemError(in_use_problem(self.path.name))
 
     def _lock(self, kind: int, start: int, length: int) -> None:
