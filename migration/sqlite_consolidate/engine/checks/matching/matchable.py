@@ -63,16 +63,11 @@ def _of_key(mapping: TableMapping, followed: FollowedKeys) -> Iterator[tuple[str
     names = {folded(name) for name in mapping.match_columns}
     matched = [name for name in key if folded(mapping.renamed.get(name, "")) in names]
     numbers = [old for old in _matched(mapping) if followed.is_own_key(mapping, old) and old != mapping.matched_key]
-    numbers = [old for old in numbers if column_id(mapping, old) not in followed.kept]
+    numbers = [old for old in numbers if not followed.is_kept(column_id(mapping, old))]
     if numbers:
         fact = f"match compares {join_names(numbers)}, whose new values are above all that the target has."
         yield fact, f"Name in match the columns that identify a row without {join_names(numbers)}."
-    elif (
-        len(key) == 1
-        and matched
-        and followed.is_own_key(mapping, key[0])
-        and column_id(mapping, key[0]) in followed.keys
-    ):
+    elif len(key) == 1 and matched and followed.is_own_key(mapping, key[0]):
         fact = f"match compares its key {key[0]}, which gets new values."
         yield fact, f"Name in match the columns that identify a row without {key[0]}."
     elif mapping.matched_key and not _is_unique(mapping, mapping.renamed[mapping.matched_key]):

@@ -168,7 +168,7 @@ def column_affinity(table: Table, name: str) -> str:
 def find_references(databases: InspectedDatabases) -> Iterator[Reference]:
     """Yield each reference of a moved table that has a counterpart in the target."""
     for mapping in databases.mappings:
-        yield from _references_of(databases, mapping)
+        yield from references_of(databases, mapping)
 
 
 def parents_of_source(databases: InspectedDatabases, source: str) -> list[ReferredKey]:
@@ -176,13 +176,14 @@ def parents_of_source(databases: InspectedDatabases, source: str) -> list[Referr
     keys = [
         reference.parent
         for mapping in databases.mappings_of(source)
-        for reference in _references_of(databases, mapping)
+        for reference in references_of(databases, mapping)
         if reference.parent and reference.parent.is_unique
     ]
     return list({(key.table.name, key.columns): key for key in keys}.values())
 
 
-def _references_of(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Reference]:
+def references_of(databases: InspectedDatabases, mapping: TableMapping) -> Iterator[Reference]:
+    """Yield each reference of one moved table that has a counterpart in the target."""
     planned = databases.target_schema.schema
     remaining = list(mapping.into.foreign_keys)
     for declared in mapping.table.foreign_keys:

@@ -1,4 +1,4 @@
-"""Find the columns that follow a renumbered key, by declarations and by the plan."""
+"""Find the columns that follow a renumbered key, in all sources together."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.checks.references.foreign_keys import find_references
-from sqlite_consolidate.engine.checks.references.mapped_names import mapping_of, source_column, target_column
-from sqlite_consolidate.engine.checks.renumbering.number_keys import computed, find_keys, is_unique, key_lost, two_keys
+from sqlite_consolidate.engine.checks.references.mapped_names import source_column
+from sqlite_consolidate.engine.checks.renumbering.source_keys import (
+    SourceKeys,
+    following_columns,
+    place_in_target,
+    what_keys_depend_on,
+)
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Hashable, Iterable
 
+    from sqlite_consolidate.engine.checks.renumbering.source_keys import ColumnOfTarget, Place
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
@@ -28,21 +33,6 @@ TableId = tuple[str, str]
 ColumnOfSource = tuple[TableId, str]
 """A table of a source and the folded name of its column."""
 
-ColumnOfTarget = tuple[str, str]
-"""Folded names of a table of the target and of its column."""
-
-
-class Parent(NamedTuple):
-    """Hold a column that another one refers to.
-
-    Attributes:
-        column: The column. None if its table is not moved.
-        when: Condition on the rows that refer to it. None for all rows.
-    """
-
-    column: ColumnOfSource | None
-    when: RowCondition | None = None
-
 
 class Case(NamedTuple):
     """Hold the key whose offset the values of a column take.
@@ -56,8 +46,7 @@ class Case(NamedTuple):
     owner: ColumnOfSource | None
 
 
-_STAYS = (Case(None, None),)
-"""The cases of a column whose values stay."""
+_OF_NO_SOURCE = SourceKeys({})
 
 
 @dataclass
@@ -66,33 +55,25 @@ class FollowedKeys:
 
     Attributes:
         mappings: The moved tables in plan order.
-        keys: Keys that change, to their columns as the source spells them. They are renumbered or matched.
-        kept: Those of these keys that change only in matched rows.
         problems: Why a key cannot be renumbered.
     """
 
     mappings: dict[TableId, TableMapping] = field(default_factory=dict)
-    keys: dict[ColumnOfSource, str] = field(default_factory=dict)
-    kept: set[ColumnOfSource] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
-    _parents: dict[ColumnOfSource, list[Parent]] = field(default_factory=dict)
-    _cases: dict[ColumnOfSource, tuple[Case, ...]] = field(default_factory=dict)
+    _of_source: dict[str, SourceKeys] = field(default_factory=dict)
 
     @classmethod
     def of(cls, databases: InspectedDatabases) -> FollowedKeys:
         """Return the columns that follow a key, by plan and declarations."""
         followed = cls({table_id(mapping): mapping for mapping in databases.mappings})
-        for table, mapping in followed.mappings.items():
-            names, problems = find_keys(mapping)
-            followed.keys |= {(table, folded(name)): name for name in names}
-            followed.problems += problems
-            matched = column_id(mapping, mapping.matched_key)
-            if mapping.matched_key and matched not in followed.keys:
-                followed.keys[matched] = mapping.matched_key
-                followed.kept.add(matched)
-        if followed.keys:
-            followed._add_references(databases)
-            followed._find_owners()
+        shared: dict[Hashable, SourceKeys] = {}
+        for source, mappings in followed.by_source.items():
+            kind = what_keys_depend_on(databases, mappings)
+            keys = shared.get(kind) or SourceKeys.of(databases, mappings)
+            if not keys.problems:  # each file has its own
+                shared[kind] = keys
+            followed.problems += keys.problems
+            followed._of_source[source] = keys
         return followed
 
     @cached_property
@@ -103,12 +84,26 @@ class FollowedKeys:
             tables.setdefault(source, []).append(mapping)
         return tables
 
+    @cached_property
+    def _different(self) -> list[SourceKeys]:
+        """Return what is known of the sources, once for those with equal tables."""
+        return list(dict.fromkeys(self._of_source.values()))
+
+    def is_kept(self, key: ColumnOfSource) -> bool:
+        """Return whether a key changes only in matched rows."""
+        (source, table), column = key
+        return (table, column) in self._of_source[source].kept
+
+    def name_of(self, key: ColumnOfSource) -> str:
+        """Return the column of a key that changes, as its source spells it."""
+        (source, table), column = key
+        return self._of_source[source].keys[table, column]
+
     def cases(self, mapping: TableMapping, column: str) -> tuple[Case, ...]:
         """Return which key the values of a column follow, for each condition on its rows."""
-        place = column_id(mapping, column)
-        if place in self._parents:
-            return self._cases.get(place, _STAYS)
-        return (Case(None, place),) if place in self.keys else _STAYS
+        known, place = self._known(mapping, column)
+        cases = known.cases(place)
+        return tuple(Case(when, self._of(mapping, owner) if owner else None) for when, owner in cases)
 
     def owners(self, mapping: TableMapping, column: str) -> set[ColumnOfSource]:
         """Return the keys whose offsets values of a column take."""
@@ -124,16 +119,15 @@ class FollowedKeys:
             column: The column.
             when: The condition of one case. None if the column has one case.
         """
-        parents = self._parents.get(column_id(mapping, column), [])
-        ends = dict.fromkeys(parent.column for parent in parents if when in (None, parent.when))
-        return [(self.mappings[end[0]], end[1]) for end in ends if end]
+        known, place = self._known(mapping, column)
+        parents = known.parents.get(place, [])
+        ends = dict.fromkeys(parent.place for parent in parents if when in (None, parent.when))
+        return [(self.mappings[mapping.source.name, end[0]], end[1]) for end in ends if end]
 
     @staticmethod
     def columns(mapping: TableMapping) -> list[str]:
         """Return the columns of a table that may follow a key, with the rowids of a search index."""
-        stored = [column for column, _ in mapping.columns]
-        rowids = {stated.column for stated in mapping.refers} - set(stored)
-        return [*stored, *rowids]
+        return following_columns(mapping)
 
     def own_keys(self, mapping: TableMapping) -> list[str]:
         """Return the keys of a table that get an offset of their own."""
@@ -141,42 +135,33 @@ class FollowedKeys:
 
     def is_own_key(self, mapping: TableMapping, column: str) -> bool:
         """Return whether a column is a key that gets an offset of its own."""
-        key = column_id(mapping, column)
-        return key in self.keys and self.cases(mapping, column) == (Case(None, key),)
+        known, place = self._known(mapping, column)
+        return known.is_own_key(place)
 
     def is_undeclared(self, mapping: TableMapping, column: str) -> bool:
         """Return whether a column is no key, and refers to none in its own source.
 
         Only another source declares what it refers to. Its numbers stay, so they do not move the keys of its own file.
         """
-        return column_id(mapping, column) not in self._parents and self.place(mapping, column) not in self.key_places
+        known, place = self._known(mapping, column)
+        return place not in known.parents and self.place(mapping, column) not in self.key_places
 
     @cached_property
-    def key_places(self) -> set[ColumnOfTarget]:
-        """Return the columns of the target that receive keys that change."""
-        return {self.place(self.mappings[table], key) for (table, _), key in self.keys.items()}
+    def key_places(self) -> dict[ColumnOfTarget, None]:
+        """Return the columns of the target that receive keys that change, in plan order."""
+        return dict.fromkeys(known.in_target(key) for known in self._different for key in known.keys)
 
     def none_of(self, mapping: TableMapping, column: str) -> frozenset[int]:
         """Return the numbers that stand for no row in a referring column, beside those up to 0.
 
         A column that refers to a referring column has its numbers as well.
         """
-        none: set[int] = set()
-        reached, waiting = {column_id(mapping, column)}, [column_id(mapping, column)]
-        while waiting:
-            place = waiting.pop()
-            parents = {parent.column for parent in self._parents.get(place, [])}
-            none |= set(self.mappings[place[0]].table_map.none) if parents else set()
-            waiting += [parent for parent in parents if parent and parent not in reached]
-            reached.update(waiting)
-        return frozenset(none)
+        known, place = self._known(mapping, column)
+        return known.none_of(place)
 
     def none_at(self, place: ColumnOfTarget) -> frozenset[int]:
         """Return these numbers for a column of the target, of each source that feeds it."""
-        fed = [(mapping, source_column(mapping, place[1])) for mapping in self.mappings.values()]
-        return frozenset().union(
-            *(self.none_of(mapping, old) for mapping, old in fed if self.place(mapping, old) == place)
-        )
+        return frozenset().union(*(known.none_of(column) for known, _, column in self._feeding(place)))
 
     def followers(self, mappings: Iterable[TableMapping]) -> dict[ColumnOfSource, list[Follower]]:
         """Return each key with the columns of some tables that take its offset, and itself."""
@@ -188,7 +173,7 @@ class FollowedKeys:
                         followers.setdefault(owner, []).append((mapping, column, when))
         return followers
 
-    def same_numbers(self, owner: ColumnOfSource, planned: Schema) -> set[ColumnOfTarget]:
+    def same_numbers(self, key: ColumnOfTarget, planned: Schema) -> set[ColumnOfTarget]:
         """Return each column of the target that holds values of a key, or refers to them."""
         edges = {
             ((folded(table.name), folded(child)), (folded(key.parent), folded(parent)))
@@ -196,11 +181,14 @@ class FollowedKeys:
             for key in table.foreign_keys
             for child, parent in zip(key.columns, key.to or _primary_key(planned, key.parent), strict=False)
         }
-        for (child_table, child), parents in self._parents.items():
-            place = self.place(self.mappings[child_table], child)
-            ends = (parent.column for parent in parents if parent.column)
-            edges |= {(place, self.place(self.mappings[end[0]], end[1])) for end in ends}
-        columns = {self.place(self.mappings[owner[0]], owner[1])}
+        edges |= {
+            (known.in_target(child), known.in_target(parent.place))
+            for known in self._different
+            for child, parents in known.parents.items()
+            for parent in parents
+            if parent.place
+        }
+        columns = {key}
         while added := {child for child, parent in edges if parent in columns} - columns:
             columns |= added
         return columns
@@ -210,9 +198,10 @@ class FollowedKeys:
 
         No condition means all rows.
         """
+        known, place = self._known(mapping, column)
         conditions = []
-        for parent in self._parents.get(column_id(mapping, column), []):
-            if parent.column and self.place(self.mappings[parent.column[0]], parent.column[1]) in places:
+        for parent in known.parents.get(place, []):
+            if parent.place and known.in_target(parent.place) in places:
                 if parent.when is None:
                     return []
                 conditions.append(parent.when)
@@ -227,10 +216,7 @@ class FollowedKeys:
             places: Columns of the target.
         """
         conditions: dict[RowCondition, None] = {}
-        for mapping in self.mappings.values():
-            old = source_column(mapping, column)
-            if self.place(mapping, old) != (folded(table.name), column):
-                continue
+        for _, mapping, (_, old) in self._feeding((folded(table.name), column)):
             of_source = [condition.renamed(mapping.renamed) for condition in self.rows_with(mapping, old, places)]
             if not of_source or not all(table.column(name) for condition in of_source for name in condition.stored):
                 return []
@@ -240,96 +226,29 @@ class FollowedKeys:
     @staticmethod
     def place(mapping: TableMapping, column: str) -> ColumnOfTarget:
         """Return the column of the target that a column of a source feeds."""
-        return folded(mapping.into.name), folded(target_column(mapping, column))
+        return place_in_target(mapping, column)
 
-    def _add_references(self, databases: InspectedDatabases) -> None:
-        for table, mapping in self.mappings.items():
-            for declared in mapping.table.foreign_keys:
-                parent = mapping_of(databases, mapping, declared.parent)
-                to = (declared.to or parent.table.primary_key) if parent else declared.columns
-                self._add_reference(table, declared.columns, parent, to)
-            for stated in mapping.refers:
-                parent = mapping_of(databases, mapping, stated.table)
-                self._add_reference(table, (stated.column,), parent, (stated.to,), stated.when)
-        for reference in find_references(databases):
-            if not reference.is_declared and not reference.is_stated:
-                parent = reference.parent_mapping
-                to = tuple(source_column(parent, name) if parent else name for name in reference.into.columns)
-                self._add_reference(table_id(reference.child), reference.columns, parent, to)
+    def _feeding(self, place: ColumnOfTarget) -> list[tuple[SourceKeys, TableMapping, Place]]:
+        """Return the columns that feed a column of the target, once for equal tables."""
+        return [
+            (known, mapping, (table, folded(old)))
+            for known in self._different
+            for table, mapping in known.tables.items()
+            if self.place(mapping, old := source_column(mapping, place[1])) == place
+        ]
 
-    def _add_reference(
-        self,
-        child: TableId,
-        columns: tuple[str, ...],
-        parent: TableMapping | None,
-        to: tuple[str, ...],
-        when: RowCondition | None = None,
-    ) -> None:
-        for name, referred in zip(columns, to, strict=False):
-            end = column_id(parent, referred) if parent else None
-            if end != (child, folded(name)):
-                self._parents.setdefault((child, folded(name)), []).append(Parent(end, when))
+    def _known(self, mapping: TableMapping, column: str) -> tuple[SourceKeys, Place]:
+        """Return what is known of the source of a table, and a column of the table there.
 
-    def _find_owners(self) -> None:
-        for table, mapping in self.mappings.items():
-            for column in self.columns(mapping):
-                parents = self._parents.get((table, folded(column)))
-                cases = self._cases_of((table, folded(column)), parents) if parents else _STAYS
-                if cases is None:
-                    self.problems.append(two_keys(mapping, column))
-                elif cases != _STAYS:
-                    self._cases[table, folded(column)] = cases
-        self.problems += self._computed_references()
-        for (table, _), key in self.keys.items():
-            mapping = self.mappings[table]
-            if self.is_own_key(mapping, key) and not is_unique(mapping, key):
-                self.problems.append(key_lost(mapping, key))
-
-    def _cases_of(self, column: ColumnOfSource, parents: list[Parent]) -> tuple[Case, ...] | None:
-        """Return the cases of a referring column, or None if a value would follow two keys.
-
-        A condition that no other owner contradicts is none.
+        The rows of the target are of no source, and follow no key.
         """
-        if any(parent.when is None for parent in parents):
-            owners = self._owners_of(column)
-            return (Case(None, next(iter(owners))),) if len(owners) == 1 else None
-        cases = []
-        for parent in parents:
-            owners = self._owners_of(parent.column) if parent.column else {None}
-            if len(owners) > 1:
-                return None
-            cases.append(Case(parent.when, next(iter(owners))))
-        return tuple(cases)
+        known = self._of_source.get(mapping.source.name, _OF_NO_SOURCE)
+        return known, (folded(mapping.table_map.name), folded(column))
 
-    def _computed_references(self) -> Iterator[Problem]:
-        """Yield a problem for each generated column that refers to renumbered keys."""
-        stored = {(table, folded(name)) for table, mapping in self.mappings.items() for name in self.columns(mapping)}
-        for place in self._parents.keys() - stored:
-            if self._owners_of(place) != {None}:
-                yield computed(self.mappings[place[0]], place[1])
-
-    def _owners_of(self, column: ColumnOfSource) -> set[ColumnOfSource | None]:
-        """Return the keys whose offsets a column would take, with None if a value would stay.
-
-        A key that is itself a reference takes the offset of its parent. Keys that only refer to each other have none.
-        """
-        owners: set[ColumnOfSource | None] = set()
-        reached, waiting = {column}, [column]
-        while waiting:
-            place = waiting.pop()
-            parents = self._parents.get(place, [])
-            if not parents:
-                owners.add(place if place in self.keys else None)
-            elif all(parent.when for parent in parents):
-                owners.add(None)  # a row for which no condition holds keeps its value
-            for parent, _ in parents:
-                if parent is None:
-                    owners.add(None)
-                elif parent not in reached:
-                    reached.add(parent)
-                    waiting.append(parent)
-        renumbered = {place for place in reached if place in self.keys}
-        return owners or (renumbered | {None} if renumbered else {None})
+    @staticmethod
+    def _of(mapping: TableMapping, place: Place) -> ColumnOfSource:
+        """Return a column of the source of a mapping."""
+        return (mapping.source.name, place[0]), place[1]
 
 
 def table_id(mapping: TableMapping) -> TableId:

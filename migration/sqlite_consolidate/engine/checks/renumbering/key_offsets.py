@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import (
         ColumnOfSource,
-        ColumnOfTarget,
         Follower,
         TableId,
     )
+    from sqlite_consolidate.engine.checks.renumbering.source_keys import ColumnOfTarget
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.rows.key_shift import ColumnShift
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
@@ -68,7 +68,7 @@ def shift_keys(databases: InspectedDatabases, limits: Limits) -> None:
     """Set how the keys of renumbered tables, and references to them, arrive."""
     followed = FollowedKeys.of(databases)
     databases.problems += [*followed.problems, *_none_without_effect(followed)]
-    if not followed.keys:
+    if not followed.key_places:
         return
     offsets = _Offsets(databases, followed)
     for source, mappings in followed.by_source.items():
@@ -110,10 +110,8 @@ class _Offsets:
     def __post_init__(self) -> None:
         """Take the numbers that the target has."""
         planned = self.databases.target_schema.schema
-        for owner, key in self.followed.keys.items():
-            place = self.followed.place(self.followed.mappings[owner[0]], key)
-            if place not in self._columns:
-                self._columns[place] = self.followed.same_numbers(owner, planned)
+        for place in self.followed.key_places:
+            self._columns[place] = self.followed.same_numbers(place, planned)
         target = self.databases.target
         for place, columns in self._columns.items() if target else ():
             for table_name, name in columns:
@@ -168,7 +166,7 @@ class _Offsets:
 
     def _add_key(self, mapping: TableMapping, key: str) -> None:
         place, name = self.followed.place(mapping, key), mapping.table_map.name
-        is_kept = column_id(mapping, key) in self.followed.kept
+        is_kept = self.followed.is_kept(column_id(mapping, key))
         offset = 0 if is_kept else offset_above(self._taken.get(place), self._smallest(mapping, key))
         self._by_key[column_id(mapping, key)] = KeyShift(offset, is_key=True)
         largest = 0

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.engine.checks.comparison.compare import TargetComparison
-    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, ColumnOfTarget
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource
+    from sqlite_consolidate.engine.checks.renumbering.source_keys import ColumnOfTarget
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema.row_conditions import RowCondition
 
@@ -101,7 +102,7 @@ class _Proof:
             waiting = self._take_known([place for place in columns if place not in undeclared])
             for mapping in mappings:
                 for key in self.followed.own_keys(mapping):
-                    if column_id(mapping, key) in self.followed.kept:
+                    if self.followed.is_kept(column_id(mapping, key)):
                         self._offsets[column_id(mapping, key)] = 0
                     else:
                         yield self._observe_key(mapping, key)
@@ -254,13 +255,13 @@ class _Proof:
         arriving = value
         for when, owner in reversed(self.followed.cases(mapping, column)):
             number = value
-            if owner is not None and owner not in self.followed.kept:
+            if owner is not None and not self.followed.is_kept(owner):
                 is_key = self._is_key(rows, mapping, column, value, (), when)
                 is_row = f"({value} > 0 AND {value} NOT IN ({self._none(self.followed.none_of(mapping, column))}))"
                 number = f"CASE WHEN {is_row} OR {is_key} THEN {value} + {self._offsets[owner]} ELSE {value} END"
             parent = self.followed.mappings[owner[0]] if owner else None
             if is_mapped and owner and parent and parent.matched and not self.followed.is_own_key(mapping, column):
-                number = f"coalesce({rows.existing_key(parent, self.followed.keys[owner], value)}, {number})"
+                number = f"coalesce({rows.existing_key(parent, self.followed.name_of(owner), value)}, {number})"
             arriving = f"CASE WHEN {when.over('s')} THEN {number} ELSE {arriving} END" if when else number
         return arriving
 
@@ -288,11 +289,8 @@ class _Proof:
     def _take_target(self) -> None:
         """Take the numbers that the target had before."""
         inspected = self.compared.inspected
-        for owner, key in self.followed.keys.items():
-            place = self._place(self.followed.mappings[owner[0]], key)
-            if place not in self._same_numbers:
-                planned = inspected.target_schema.schema
-                self._same_numbers[place] = self.followed.same_numbers(owner, planned)
+        for place in self.followed.key_places:
+            self._same_numbers[place] = self.followed.same_numbers(place, inspected.target_schema.schema)
         schema = inspected.target.schema if inspected.target else None
         for key_place, places in self._same_numbers.items():
             for place in places:

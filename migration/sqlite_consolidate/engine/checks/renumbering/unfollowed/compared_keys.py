@@ -19,7 +19,8 @@ from sqlite_consolidate.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfTarget, FollowedKeys
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
+    from sqlite_consolidate.engine.checks.renumbering.source_keys import ColumnOfTarget
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits

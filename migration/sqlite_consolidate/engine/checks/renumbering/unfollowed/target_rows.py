@@ -60,7 +60,7 @@ def _mappings(databases: InspectedDatabases, target: InspectedDatabase, followed
     They lack the columns that receive keys, and those of which the plan states to what they refer.
     """
     stated = {followed.place(mapping, refers.column) for mapping in databases.mappings for refers in mapping.refers}
-    stated |= followed.key_places
+    stated.update(followed.key_places)
     mappings = []
     for table in target.schema.tables.values():
         if table.kind == "table" and table.is_readable:

@@ -36,7 +36,8 @@ from sqlite_consolidate.problem import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, ColumnOfTarget, FollowedKeys
+    from sqlite_consolidate.engine.checks.renumbering.followed_keys import ColumnOfSource, FollowedKeys
+    from sqlite_consolidate.engine.checks.renumbering.source_keys import ColumnOfTarget
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
