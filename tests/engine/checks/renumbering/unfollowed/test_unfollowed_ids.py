@@ -165,48 +165,6 @@ def test_text_that_is_a_key_is_a_finding(bench: Bench, column: str, value: str, 
     assert unfollowed(bench, "tag") == [("b.db:tag", 1)] * expected
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [("home_site_id", "'1'", 1), ("site_id", "1", 1), ("site_id", "'x'", 0), ("visit_id", "1", 0), ("title", "1", 0)],
-)
-def test_setting_that_names_a_key_is_a_finding(bench: Bench, name: str, value: str, expected: int) -> None:
-    """The key of the row has the name of a reference, in the same or in another database."""
-    create(bench)
-    for file in ("b.db", "c.db"):
-        bench.execute(file, "CREATE TABLE pref(name TEXT PRIMARY KEY, value)")
-        bench.execute(file, f"INSERT INTO pref VALUES ('{name}', {value}), ('lang', 1)")
-    sites = table("sites", keys="renumber", renumber=["code"])
-
-    inspected = bench.survey(source("b.db", sites, table("pref", into="p")), source("c.db", table("pref", into="q")))
-
-    subjects = [(each.subject, each.count) for each in inspected.findings if each.id == "id-unfollowed"]
-    assert subjects == [("b.db:pref", 1), ("c.db:pref", 1)] * expected
-
-
-@pytest.mark.parametrize(("number", "expected"), [(5, []), (1, ["a.db:pref"])])
-def test_setting_means_a_table_of_its_own_source(bench: Bench, number: int, expected: list[str]) -> None:
-    """The sites of another source have new keys."""
-    create(bench)
-    pref = "CREATE TABLE pref(name TEXT PRIMARY KEY, value)"
-    bench.database("a.db", SITES, f"INSERT INTO sites VALUES ({number}, 9)", pref)
-    bench.execute("a.db", f"INSERT INTO pref VALUES ('home_site_id', '{number}')")
-    sites = table("sites", keys="renumber", renumber=["code"])
-
-    inspected = bench.survey(source("b.db", sites), source("a.db", sites if expected else "sites", "pref"))
-
-    findings = [each for each in inspected.findings if each.subject == "a.db:pref"]
-    assert [each.subject for each in findings] == expected
-    assert all("sites (a)" in each.text for each in findings)
-
-
-def test_setting_that_is_not_utf8_is_no_finding(bench: Bench) -> None:
-    """The rows are read all the same."""
-    create(bench, "CREATE TABLE pref(name TEXT PRIMARY KEY, value)")
-    bench.execute("b.db", "INSERT INTO pref VALUES (CAST(x'ff6964' AS TEXT), 1)")
-
-    assert unfollowed(bench, "pref") == []
-
-
 def test_reference_declared_to_another_table_is_no_finding(bench: Bench) -> None:
     """The column has the name of a site, and the schema says that it is a place."""
     create(

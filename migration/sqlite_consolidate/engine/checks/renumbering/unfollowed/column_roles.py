@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import words_of_name, words_of_text
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 _RELATIONS = "by from next of prev previous to"
 _ROLES = """
@@ -27,6 +31,10 @@ _NO_PERSONS = """
     modifier multiplier offer other over paper parameter perimeter pointer power prior quarter register reminder
     semester summer three tier timer transfer tree trigger under upper water weather winter
 """
+_SWITCHES = """
+    allow allowed auto disable disabled enable enabled hidden hide notify per require required show timeout
+    interval use visible
+"""
 _TYPE_WORDS = frozenset({"class", "entity", "kind", "model", "table", "type"})
 _STARTS_OF_AMOUNTS = frozenset({"has", "is", "max", "min", "n", "num", "number", "sort", "total"})
 _SHOWS = frozenset({"display", "list", "menu", "play", "print", "reading", "render", "show", "sort", "tab", "view"})
@@ -38,7 +46,7 @@ def _last_words(names: str) -> frozenset[str]:
 
 
 _RELATION_WORDS, _ROLE_WORDS, _ROW_WORDS = map(_last_words, (_RELATIONS, _ROLES, _ANY_ROWS))
-_AMOUNT_WORDS = _last_words(_AMOUNTS + _NO_PERSONS)
+_AMOUNT_WORDS, _SWITCH_WORDS = _last_words(_AMOUNTS + _NO_PERSONS), frozenset(_SWITCHES.split())
 
 
 def starts_like_an_amount(words: list[str]) -> bool:
@@ -71,6 +79,26 @@ def may_have_types(column: str, types: str) -> bool:
     words, others = words_of_name(column), words_of_name(types)
     stem = others[: next((at for at, word in enumerate(others) if word in _TYPE_WORDS), 0)]
     return words[: len(stem)] == stem if stem else words[-1] in _ROW_WORDS
+
+
+def table_of_setting(name: str, tables: Container[str]) -> str:
+    """Return the name of a table whose row a setting may state.
+
+    ``editor_person`` and ``personOnDuty`` are settings about a person, and ``people_per_page`` is none.
+
+    Args:
+        name: The name of the setting.
+        tables: Folded names of tables, in the singular as well.
+    """
+    words = words_of_text(name)
+    if starts_like_an_amount(words) or not _SWITCH_WORDS.isdisjoint(words):
+        return ""
+    places = [(start, end) for start in range(len(words)) for end in range(len(words), start, -1)]
+    for start, end in sorted(places, key=lambda place: place[0] - place[1]):
+        others = words[:start] + words[end:]
+        if (table := "_".join(words[start:end])) in tables and (end == len(words) or _AMOUNT_WORDS.isdisjoint(others)):
+            return table
+    return ""
 
 
 def is_amount(column: str) -> bool:

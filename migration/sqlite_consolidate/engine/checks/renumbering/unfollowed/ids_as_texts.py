@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import table_of_setting
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import (
     INTEGER,
     TEXT,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names import ChangingKeys
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
+
+_MOST_SETTINGS = 10_000  # a table with more rows has other things in them
 
 ENDS_LIKE_AN_ID = re.compile(r"(?i:.*_(id|pk|key|fk)|(.*_)?ref)|.*[a-z0-9]I[dD]", re.ASCII)
 """Name of a column that has ids."""
@@ -62,17 +65,24 @@ def values_named_by_their_rows(
 ) -> Iterator[Finding]:
     """Yield a finding for each column of a table of settings that has ids of renumbered rows.
 
-    The key of such a row is a text, which is named like a reference (``vip_customer_id``).
+    The key of such a row is a text, which is named like a reference (``vip_customer_id``). Or it names a table
+    (``editor_person``), and the number is a key there.
     """
     if not changing.references or mapping.table.kind != "table" or len(mapping.table.primary_key) != 1:
         return
     [key] = mapping.table.primary_key
     for column in (name for name, _ in mapping.columns if name != key and name not in mapping.shifted):
         name, value = quoted(key), quoted(column)
-        is_number = f"(({INTEGER.format(value)}) OR ({TEXT.format(value)}))"
-        query = f"SELECT {name} FROM {quoted(mapping.table_map.name)} WHERE typeof({name}) = 'text'"
-        names = texts_of(databases, mapping, f"{query} AND {name} LIKE '%id' AND {is_number}")
-        parents = [end[0] for text in names if (end := changing.named(text))]
+        is_number = f"typeof({name}) = 'text' AND (({INTEGER.format(value)}) OR ({TEXT.format(value)}))"
+        rows = f"FROM {quoted(mapping.table_map.name)} WHERE {is_number} AND {name}"
+        ids = texts_of(databases, mapping, f"SELECT {name} {rows} LIKE '%id'")
+        parents = [end[0] for text in ids if (end := changing.named(text))]
+        others = f"SELECT CAST({value} AS INTEGER) || ' ' || {name} {rows} NOT LIKE '%id' LIMIT {_MOST_SETTINGS}"
+        for text in texts_of(databases, mapping, others) if changing.plain else ():
+            number, _, setting = text.partition(" ")
+            ends = changing.plain.get(table_of_setting(setting, changing.plain), ())
+            owner = next((parent for parent, end in ends if _is_key(databases, parent, end, number)), None)
+            parents += [owner] if owner else []
         if parents:
             tables = dict.fromkeys(f"{parent.table_map.name} ({parent.source.name})" for parent in parents)
             text = (
@@ -80,6 +90,11 @@ def values_named_by_their_rows(
                 f" of the row is named like a reference to it. If the number is such a key, {way_to_correct(parents)}."
             )
             yield Finding.of("id-unfollowed", mapping.subject, text, count=len(parents), noun="row", column=column)
+
+
+def _is_key(databases: InspectedDatabases, parent: TableMapping, key: str, number: str) -> bool:
+    query = f"SELECT 1 FROM {quoted(parent.table_map.name)} WHERE {quoted(key)} = {number}"
+    return databases.database_of(parent).write_lock.reader.execute(query).fetchone() is not None
 
 
 def texts_of(databases: InspectedDatabases, mapping: TableMapping, query: str) -> list[str]:

@@ -47,6 +47,11 @@ class ChangingKeys:
                 for name in forms_of(mapping.table_map.name):
                     self.plain[name].append((mapping, key))
 
+    @cached_property
+    def _of_single_files(self) -> dict[str, list[NamedKey]]:
+        plain = ((name, [end for end in ends if not end[0].source.is_of_pattern]) for name, ends in self.plain.items())
+        return {name: ends for name, ends in plain if ends}
+
     def named(self, column: str) -> NamedKey | None:
         """Return the key after which a column is named as a reference."""
         return next((self.references[name] for name in column_ends(column) if name in self.references), None)
@@ -54,7 +59,8 @@ class ChangingKeys:
     def of_source(self, mappings: Sequence[TableMapping], known: KnownKeys) -> ChangingKeys:
         """Return the keys to which the names of references in one source may refer.
 
-        A name that means a table of that source means no other table, even if its keys stay.
+        A name that means a table of that source means no other table, even if its keys stay. The files of a pattern
+        are too many to be compared.
 
         Args:
             mappings: Those of the source.
@@ -64,6 +70,10 @@ class ChangingKeys:
         for name, key in self.references.items():
             if not known.is_of_source(mappings[0], name):
                 keys.references.setdefault(name, key)
+        source = mappings[0].source.name
+        for name, ends in self._of_single_files.items():
+            if not known.is_of_source(mappings[0], f"{name}_id"):
+                keys.plain[name] += [end for end in ends if end[0].source.name != source]
         return keys
 
 
