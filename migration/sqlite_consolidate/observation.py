@@ -124,9 +124,10 @@ def says_all(expected: str) -> bool:
 def equal(subject: str, expected: object, observed: object, todo: str = "") -> Observation:
     """Return an observation that two values are equal.
 
-    Both are shown as text.
+    Both are shown as text. The next step is stated only if they differ.
     """
-    return Observation(subject, str(expected), str(observed), expected == observed, todo, relation=Relation.EQUAL)
+    holds = expected == observed
+    return Observation(subject, str(expected), str(observed), holds, "" if holds else todo, relation=Relation.EQUAL)
 
 
 def at_most(subject: str, limit: int, number: int, noun: str, after: str = "", note: str = "") -> Observation:

@@ -160,7 +160,10 @@ class RollbackRun(Pipeline):
         """Yield a problem if the target was changed since the migration."""
         if changed:
             fact = f"was changed since the migration ({'; '.join(changed)}). Nothing was rolled back."
-            hint = "To roll back anyway, pass --discard-changes. The backup set then keeps the changed target."
+            hint = (
+                "To roll back anyway, pass --discard-changes. The backup set then keeps the changed target. If you"
+                " corrected numbers by hand, discard them, change the plan, and migrate again."
+            )
             yield Problem("target-changed", self.plan.target, fact, hint)
 
     def _require_unused(self) -> None:

@@ -142,6 +142,20 @@ def test_later_changes_of_a_refreshed_table_are_noticed(
     assert failed.items() <= ({"derived_right": failures(result).get("derived_right")} | failures(result)).items()
 
 
+@pytest.mark.parametrize(("where", "failed"), [("", 2), ("id = 1", 1)])
+def test_value_that_differs_has_a_next_step(bench: Bench, where: str, failed: int) -> None:
+    """Two digests alone say nothing about a plan."""
+    result = copied(bench, where=where)
+    holding = derived_right(result.compared)
+    result.con.execute("UPDATE chat SET messages = 7 WHERE id = 2")
+
+    observed = derived_right(result.compared)
+
+    assert {each.todo for each in holding} == {""}
+    assert [bool(each.todo) for each in observed] == [not each.holds for each in observed]
+    assert sum(bool(each.todo) for each in observed) == failed
+
+
 def test_value_that_no_refresh_sets_is_noticed(bench: Bench) -> None:
     """It is outside of the condition, so a second refresh does not change it."""
     result = copied(bench, where="id = 2")

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
+_CHANGED = "Find out what wrote to the table after its [[refresh]], such as another [[refresh]]."
+_NOT_REPEATED = (
+    "Write the [[refresh]] so that it sets the same values again. Compute each value from other rows, and not from"
+    " itself, the time, or a random number."
+)
 NOTHING_DERIVED = "the plan has neither a [[rebuild]] nor a [[refresh]]"
 
 
@@ -63,8 +68,9 @@ def _refreshed(compared: TargetComparison) -> Iterator[Observation]:
             yield Observation(name, "in the target", "no such table", holds=False)
             continue
         if refreshed := compared.refreshed.get(folded(name)):
-            yield equal(name, refreshed.after.full, before[name].full)
-        yield equal(f"{name} ({', '.join(names)})", before[name].full, errors.get(name) or again[name].full)
+            yield equal(name, refreshed.after.full, before[name].full, _CHANGED)
+        repeated = errors.get(name) or again[name].full
+        yield equal(f"{name} ({', '.join(names)})", before[name].full, repeated, _NOT_REPEATED)
 
 
 def _set_again(con: sqlite3.Connection, refresh: Refresh) -> str:

@@ -119,6 +119,10 @@ def way_to_keep(followed: FollowedKeys, parents: Sequence[TableMapping]) -> str:
 
 
 def way_to_correct(parents: Sequence[TableMapping]) -> str:
-    """Return by what the operator can correct numbers after the migration."""
+    """Return by what the operator can correct numbers after the migration.
+
+    It states what that means for a rollback, which is refused for a target that has changed.
+    """
     by_match = " and key-map.sqlite of the backup set" if any(parent.table_map.match for parent in parents) else ""
-    return f"correct it after the migration by key_maps of evidence.json{by_match}"
+    note = "(a rollback then needs --discard-changes)"
+    return f"correct it after the migration by key_maps of evidence.json{by_match} {note}"
