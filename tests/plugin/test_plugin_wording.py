@@ -110,7 +110,6 @@ def test_incomplete_run_has_these_sentences(project: StagedProject) -> None:
         "- 20-backup: it has no test. The file test_20_backup.py is missing, or could not be collected.",
         "- 20-backup: no test judges the criterion 'backup-complete'.",
         "- 20-backup: no test judges the criterion 'backup-digest'.",
-        "- 20-backup: no test judges the criterion 'dump-reloads'.",
         (
             "- tests/stages/test_30_schema.py::test_performed: it needs one mark, stage('30-schema'), and has"
             " stage('60-commit')."

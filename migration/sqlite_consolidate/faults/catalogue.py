@@ -8,7 +8,7 @@ from sqlite_consolidate.faults.after_commit import AFTER_COMMIT_FAULTS, smoke_te
 from sqlite_consolidate.faults.after_run import AFTER_RUN_FAULTS
 from sqlite_consolidate.faults.before_run import BEFORE_RUN_FAULTS, INVENTORY_FAULTS
 from sqlite_consolidate.faults.chosen_rows import choice_faults
-from sqlite_consolidate.faults.in_backup import BACKUP_FAULTS
+from sqlite_consolidate.faults.in_backup import BACKUP_FAULTS, DUMP_FAULTS
 from sqlite_consolidate.faults.in_transaction import TRANSACTION_FAULTS, constant_faults
 from sqlite_consolidate.faults.matched_rows import match_faults
 from sqlite_consolidate.faults.renumbering import none_faults, stated_faults
@@ -22,6 +22,7 @@ FAULTS = (
     *BEFORE_RUN_FAULTS,
     *BACKUP_FAULTS,
     *TRANSACTION_FAULTS,
+    *DUMP_FAULTS,
     *AFTER_COMMIT_FAULTS,
     *AFTER_RUN_FAULTS,
 )

@@ -108,6 +108,9 @@ BACKUP_FAULTS = (
     Fault.in_run("backup-complete", "a copied code file is empty", _truncate_code),
     Fault.in_run("backup-complete", "a copy is readable by other users", _open_to_others),
     Fault.in_run("backup-digest", "a row is missing in a backup", _delete_a_row),
+)
+
+DUMP_FAULTS = (
     Fault.in_run("dump-reloads", "a row is missing in a dump", _delete_a_row_of_a_dump),
     Fault.in_run("dump-reloads", "a text is cut in a dump", _shorten_a_text_of_a_dump),
 )

@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.backup.copies import (
     publish_file,
     remove_unfinished_copies,
 )
-from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
+from sqlite_consolidate.engine.backup.copy_contents import contents_of_dump, read_contents_using_backup
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content.contents import digest_or_reason, load_contents, read_contents
@@ -220,7 +220,7 @@ def test_reloaded_dump_has_the_original_digest(notes: InspectedDatabase, folder:
     """No temporary file is left."""
     copy = dump_database(copy_database(notes, folder), folder)
 
-    assert copy.dump_digest == copy.digest
+    assert contents_of_dump(copy, folder).digest == copy.digest
     assert digest_file(folder / copy.dump) == copy.dump_sha256
     assert sorted(path.name for path in (folder / "databases").iterdir()) == ["notes.db", "notes.sql"]
 
@@ -237,7 +237,7 @@ def test_dump_is_the_same_in_every_locale(notes: InspectedDatabase, folder: Path
     finally:
         locale.setlocale(locale.LC_CTYPE, before)
 
-    assert dumped.dump_digest == read_contents(folder / copy.copy).digest
+    assert load_contents(folder / dumped.dump).digest == read_contents(folder / copy.copy).digest
     assert "'é'".encode() in (folder / dumped.dump).read_bytes()
 
 
@@ -249,53 +249,41 @@ def test_statement_that_is_no_utf_8_is_dumped(notes: InspectedDatabase, folder: 
         con.execute("PRAGMA writable_schema=ON")
         con.execute("UPDATE sqlite_schema SET sql = replace(sql, 'XX', CAST(x'ff0d0a' AS TEXT)) WHERE name = 'odd'")
 
+    dumped = dump_database(copy, folder)
+
     with pytest.raises(sqlite3.OperationalError, match="only the sqlite3 shell can load this dump"):
-        dump_database(copy, folder)
-
-    assert b"DEFAULT '\xff\r\n'" in (folder / "databases/notes.sql.part").read_bytes()
-
-
-def test_failed_dump_is_removed(notes: InspectedDatabase, folder: Path) -> None:
-    """It never got its final name."""
-    copy = copy_database(notes, folder)
-    (folder / copy.copy).unlink()
-
-    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
-        dump_database(copy, folder)
-
-    assert [path.name for path in (folder / "databases").iterdir()] == ["notes.sql.part"]
-    remove_unfinished_copies(folder)
-    assert list((folder / "databases").iterdir()) == []
+        contents_of_dump(dumped, folder)
+    assert b"DEFAULT '\xff\r\n'" in (folder / dumped.dump).read_bytes()
 
 
-def test_dump_can_be_retried_after_a_kill(
+def test_load_can_be_retried_after_a_kill(
     notes: InspectedDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The names of the temporary files show what to remove."""
-    copy = copy_database(notes, folder)
+    """The name of the scratch database shows what to remove."""
+    copy = dump_database(copy_database(notes, folder), folder)
     with monkeypatch.context() as mortal:
         mortal.setattr(content, "load_dump", lambda *_: die())
-        assert run_in_child(lambda: dump_database(copy, folder)) == -signal.SIGKILL
+        assert run_in_child(lambda: contents_of_dump(copy, folder)) == -signal.SIGKILL
     left = sorted(path.name for path in (folder / "databases").iterdir())
-    assert left == ["notes.db", "notes.sql.part", "notes.sql.reloaded"]
+    assert left == ["notes.db", "notes.sql", "notes.sql.reloaded"]
 
     remove_unfinished_copies(folder)
 
-    assert dump_database(copy, folder).dump_digest == copy.digest
+    assert contents_of_dump(copy, folder).digest == copy.digest
 
 
 @pytest.mark.parametrize("link", [True, False])
 def test_dump_overwrites_no_file_and_no_link(notes: InspectedDatabase, folder: Path, *, link: bool) -> None:
     """Neither a file nor the target of a symbolic link is written."""
     copy = copy_database(notes, folder)
-    part = folder / "databases/notes.sql.part"
-    part.symlink_to(folder / "elsewhere") if link else part.write_text("another file")
+    dump = folder / "databases/notes.sql"
+    dump.symlink_to(folder / "elsewhere") if link else dump.write_text("another file")
 
     with pytest.raises(FileExistsError):
         dump_database(copy, folder)
 
     assert not (folder / "elsewhere").exists()
-    assert link or part.read_text() == "another file"
+    assert link or dump.read_text() == "another file"
 
 
 def test_edited_dump_has_another_digest(notes: InspectedDatabase, folder: Path) -> None:

@@ -9,11 +9,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
-from sqlite_consolidate.engine.backup import copies, copy_contents
-from sqlite_consolidate.engine.backup.copies import begin_dump, copy_database, create_backup_set, dump_database
+from sqlite_consolidate.engine.backup import copy_contents
+from sqlite_consolidate.engine.backup.copies import copy_database, create_backup_set, dump_database
 from sqlite_consolidate.engine.backup.copy_contents import (
     KeptReadings,
     contents_of_copy,
@@ -23,7 +22,8 @@ from sqlite_consolidate.engine.backup.copy_contents import (
 )
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.contents import digest_or_reason, load_contents, read_contents
-from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
+from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, DumpLoads
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits
 from tests.support.workspaces.two_sources import build_two_sources, execute, plan_of
 
@@ -66,8 +66,8 @@ def copy(notes: InspectedDatabase, folder: Path) -> DatabaseCopy:
     The recorded digest is changed, so that a test can see where an answer comes from.
     """
     made = dump_database(copy_database(notes, folder), folder)
-    assert made.digest == made.dump_digest == notes.digest
-    return replace(made, digest=RECORDED, dump_digest=RECORDED)
+    assert made.digest == notes.digest
+    return replace(made, digest=RECORDED)
 
 
 @pytest.fixture
@@ -169,47 +169,38 @@ def test_archive_that_sqlite_refuses_is_an_error(copy: DatabaseCopy, folder: Pat
         read_contents_using_backup(archive, copy, folder)
 
 
-def test_two_dumps_are_loaded_at_once(notes: InspectedDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that was begun last may be finished first."""
-    monkeypatch.setattr(copies, "PARALLEL_MIN_BYTES", 0)
-    with ExitStack() as loadings:
-        both = [copy_database(notes, folder, name) for name in ("first", "second")]
-        finish_first, finish_second = (begin_dump(each, folder, Limits(), loadings) for each in both)
-        second, first = finish_second(), finish_first()
+class Loaded(DumpLoads):
+    """Answer as a process that has loaded each dump."""
 
-    assert [each.dump for each in (first, second)] == ["databases/first.sql", "databases/second.sql"]
-    assert {(each.dump_digest, each.dump_sha256) for each in (first, second)} == {(notes.digest, first.dump_sha256)}
+    def __init__(self, digest: str) -> None:
+        super().__init__(Limits())
+        self._digest = digest
 
-
-def test_dump_that_is_not_finished_is_loaded_no_further(
-    notes: InspectedDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second process ends, and the dump has no final name."""
-    monkeypatch.setattr(copies, "PARALLEL_MIN_BYTES", 0)
-    before = psutil.Process().children()
-    with ExitStack() as loadings:
-        begin_dump(copy_database(notes, folder), folder, Limits(), loadings)
-
-    assert psutil.Process().children() == before
-    assert not (folder / "databases/notes.sql").exists()
+    def digest(self, _dump: Path) -> str:
+        """Return what the process has found."""
+        return self._digest
 
 
 def test_unchanged_dump_is_not_loaded_again(copy: DatabaseCopy, folder: Path, notes: InspectedDatabase) -> None:
-    """The manifest has the contents of the reload, table by table."""
-    contents = contents_of_dump(copy, folder)
+    """Another process has loaded it, and found what the copy has."""
+    contents = contents_of_dump(copy, folder, loads=Loaded(RECORDED))
 
     assert (contents.digest, contents.tables) == (RECORDED, notes.digests)
 
 
-def test_changed_dump_is_loaded(copy: DatabaseCopy, folder: Path, notes: InspectedDatabase) -> None:
-    """The recorded reload differs from the copy, or the dump has other bytes."""
-    differs = replace(copy, dump_digest="0" * 64)
-
-    assert contents_of_dump(differs, folder).digest == notes.digest
-
-    dump = folder / copy.dump
+@pytest.mark.parametrize("other", ["", "0" * 64, "the same"])
+def test_dump_is_loaded_when_other_process_proves_nothing(
+    copy: DatabaseCopy, folder: Path, notes: InspectedDatabase, other: str
+) -> None:
+    """The other process has loaded nothing, something else, or other bytes than the file has."""
+    dump, original = folder / copy.dump, replace(copy, digest=notes.digest)
     dump.write_bytes(dump.read_bytes().replace(b"'first'", b"'furst'"))
-    assert contents_of_dump(copy, folder).digest not in (RECORDED, notes.digest)
+    as_recorded = original if other == "the same" else replace(original, dump_sha256=digest_file(dump))
+    loads = Loaded(notes.digest if other == "the same" else other)
+
+    contents = contents_of_dump(as_recorded, folder, loads=loads)
+
+    assert contents.digest == load_contents(dump).digest != notes.digest
 
 
 def test_digest_or_reason_uses_the_given_reader(archive: Path, copy: DatabaseCopy, folder: Path) -> None:
@@ -248,19 +239,19 @@ def test_new_copy_is_compared_within_the_limits(notes: InspectedDatabase, folder
 
 
 def test_copy_of_another_dump_is_read_within_limits(
-    notes: InspectedDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch
+    copy: DatabaseCopy, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the reload has another digest, the digest of a complete dump is read from the copy."""
-    copy, limits = replace(copy_database(notes, folder), digest=RECORDED), notes.write_lock.limits
+    limits = Limits()
 
     def load_at_last(dump: Path, limits: Limits) -> Contents:
         loaded = load_contents(dump, limits)
         limits.deadline.until = -math.inf
         return loaded
 
-    monkeypatch.setattr(copies, "load_contents", load_at_last)
+    monkeypatch.setattr(copy_contents, "load_contents", load_at_last)
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
-        dump_database(copy, folder, limits)
+        contents_of_dump(copy, folder, limits)
 
 
 @pytest.fixture

@@ -14,19 +14,18 @@ import psutil
 import pytest
 
 from sqlite_consolidate.engine.backup import copies as backup
-from sqlite_consolidate.engine.backup.copies import dump_database
 from sqlite_consolidate.engine.backup.manifest import read
 from sqlite_consolidate.engine.content import inspection as facts
-from sqlite_consolidate.engine.content.contents import read_contents
+from sqlite_consolidate.engine.content.contents import load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.content.worker import ReadProcess, ReadWorker
-from sqlite_consolidate.engine.run.stages import BACKUP, PREFLIGHT
+from sqlite_consolidate.engine.content.worker import DumpLoads, ReadProcess, ReadWorker
+from sqlite_consolidate.engine.run.stages import PREFLIGHT, TRANSFER, VERIFY
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
 from tests.support.old_files.schemas import write_many
-from tests.support.workspaces.two_sources import a_run, accept, build_two_sources, consolidate, execute
+from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, execute, reach
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,7 +54,8 @@ def test_run_of_two_processes_proves_same(root: Path) -> None:
     sealed = read(run.folder)
     assert sealed is not None
     for copy in sealed.databases:
-        assert copy.digest == copy.dump_digest == read_contents(run.folder / copy.copy).digest
+        assert copy.digest == read_contents(run.folder / copy.copy).digest
+        assert copy.digest == load_contents(run.folder / copy.dump).digest
         assert copy.dump_sha256 == digest_file(run.folder / copy.dump)
         assert before.get(copy.file.rpartition("/")[2], copy.digest) == copy.digest
     assert verdict(run.log) == "accepted"
@@ -93,19 +93,57 @@ def test_damage_is_found_by_second_process(root: Path) -> None:
     assert [entry.subject for entry in result.evidence if entry.outcome is Outcome.FAILED] == ["logs/tasks.db"]
 
 
-def test_incomplete_dump_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second process says so in SQLite's way.
-
-    The load of another dump may be ended in the middle, which leaves a scratch database until the end of the run.
-    """
-    run = a_run(root)
-    accept(run, PREFLIGHT)
+def test_incomplete_dump_is_refused_before_commit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its criterion says why, in SQLite's way."""
     monkeypatch.setattr(backup, "write_dump", lambda _con, out, _: out.write("BEGIN;\nCREATE TABLE"))
+    run = a_run(root)
+    reach(run, TRANSFER)
+    run.perform(VERIFY)
 
-    with pytest.raises(sqlite3.DatabaseError, match="middle of a statement"):
-        run.perform(BACKUP)
+    result = run.check("dump-reloads")
     run.end()
+
+    assert result.outcome is Outcome.NOT_EXAMINED
+    assert "middle of a statement" in result.text
     assert not list(run.folder.rglob("*.reloaded"))
+
+
+def test_many_dumps_are_loaded_by_one_process(tmp_path: Path) -> None:
+    """A load that fails does not end those after it.
+
+    One dump has a name with a line break.
+    """
+    dumps = [tmp_path / "broken.sql", tmp_path / "line\nbreak.sql", tmp_path / "last.sql"]
+    loads, others = DumpLoads(Limits()), set(psutil.Process().children())
+    for dump in dumps:
+        dump.write_text("BEGIN;\n")
+        loads.begin(dump)
+        with dump.open("a") as out:
+            out.write("nonsense;\n" if dump.stem == "broken" else "CREATE TABLE t(a);\nCOMMIT;\n")
+        loads.mark_complete()
+    assert len(set(psutil.Process().children()) - others) == 1
+
+    digests = [loads.digest(dump) for dump in dumps]
+
+    assert digests == ["", *(load_contents(dump).digest for dump in dumps[1:])]
+    assert set(psutil.Process().children()) == others
+
+
+def test_ctrl_c_does_not_end_second_process_alone(root: Path) -> None:
+    """A terminal sends the signal to both.
+
+    The first process ends the second one.
+    """
+    (root / "one.sql").write_text("BEGIN;\nCREATE TABLE t(a);\nCOMMIT;\n")
+    loads, others = DumpLoads(Limits()), set(psutil.Process().children())
+    loads.begin(root / "one.sql")
+    (child,) = set(psutil.Process().children()) - others
+    while not (root / "one.sql.reloaded").exists():
+        assert child.is_running()
+    child.send_signal(signal.SIGINT)
+    loads.mark_complete()
+
+    assert loads.digest(root / "one.sql") == load_contents(root / "one.sql").digest
 
 
 def test_interruption_ends_both(root: Path) -> None:
@@ -167,7 +205,6 @@ def test_killed_reader_process_is_reported(root: Path) -> None:
         (child,) = set(psutil.Process().children()) - others
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        worker.mark_complete()
 
         with pytest.raises(ProblemError) as raised:
             worker.result()
@@ -196,18 +233,6 @@ def test_second_process_ends_with_first(root: Path) -> None:
 
         psutil.wait_procs([second], timeout=20)
         assert not second.is_running()
-
-
-@pytest.mark.thorough
-def test_bytes_that_were_loaded_are_those_of_file(root: Path) -> None:
-    """A new dump of the same copy is equal, though the first was loaded while it was written."""
-    run = consolidate(a_run(root), until=BACKUP)
-    copy = next(copy for copy in run.sealed.databases if copy.name == "tasks")
-    (run.folder / copy.dump).unlink()
-
-    again = dump_database(copy, run.folder)
-
-    assert again == copy
 
 
 def test_time_between_two_chunks_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,83 +1,111 @@
-"""Specify in which order a run dumps its databases, and how many loads there are."""
+"""Specify that a run goes on while another process loads its dumps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
-from sqlite_consolidate.engine.backup.copies import begin_dump
-from sqlite_consolidate.engine.run.stages import BACKUP
-from sqlite_consolidate.engine.verbs import write_backup_set
-from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, execute
+from sqlite_consolidate.engine.backup import copies
+from sqlite_consolidate.engine.content.worker import DumpLoads
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.stages import BACKUP, TRANSFER, VERIFY
+from sqlite_consolidate.engine.run.verdict import exit_code
+from sqlite_consolidate.observation import Outcome
+from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, execute, reach
 
 if TYPE_CHECKING:
-    import contextlib
-    from collections.abc import Callable
     from pathlib import Path
 
-    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
-    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.backup.manifest import Manifest
 
 
-@dataclass
-class Loads:
-    """Record the loads of dumps that a run begins and finishes.
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Create a workspace whose last source is the largest database.
 
-    Attributes:
-        begun: The name of each database, in the order in which the loads of their dumps begin.
-        pending: The names of those whose load has not finished.
-        most: The most loads at the same time.
+    Another process loads each dump.
     """
-
-    begun: list[str] = field(default_factory=list)
-    pending: set[str] = field(default_factory=set)
-    most: int = 0
-
-    def begin(
-        self, copy: DatabaseCopy, folder: Path, limits: Limits, loadings: contextlib.ExitStack
-    ) -> Callable[[], DatabaseCopy]:
-        """Begin a dump as the run does, and record its load."""
-        finish = begin_dump(copy, folder, limits, loadings)
-        self.begun.append(copy.name)
-        self.pending.add(copy.name)
-        self.most = max(self.most, len(self.pending))
-
-        def finish_and_record() -> DatabaseCopy:
-            self.pending.remove(copy.name)
-            return finish()
-
-        return finish_and_record
-
-
-@pytest.fixture(scope="module")
-def backed_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[Loads, Manifest]:
-    """Write the backup set of a workspace whose last source is the largest database."""
-    root = build_two_sources(tmp_path_factory.mktemp("backed_up") / "workspace")
+    monkeypatch.setattr(copies, "PARALLEL_MIN_BYTES", 0)
+    root = build_two_sources(tmp_path / "workspace")
     execute(root / "logs/notes.db", "INSERT INTO notes VALUES ('large', zeroblob(300000))")
     execute(root / "workspace.db", "CREATE TABLE spare AS SELECT zeroblob(100000) AS data")
-    loads = Loads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(write_backup_set, "begin_dump", loads.begin)
-        run = consolidate(a_run(root), until=BACKUP)
+    return root
+
+
+@pytest.fixture
+def backed_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], Manifest]:
+    """Write the backup set, and record the dumps in the order in which their loads begin."""
+    begun: list[str] = []
+    begin = DumpLoads.begin
+
+    def begin_and_record(self: DumpLoads, dump: Path) -> None:
+        begun.append(dump.stem)
+        begin(self, dump)
+
+    monkeypatch.setattr(DumpLoads, "begin", begin_and_record)
+    run = consolidate(a_run(root), until=BACKUP)
     run.end()
-    return loads, run.sealed
+    return begun, run.sealed
 
 
-def test_largest_database_is_dumped_first(backed_up: tuple[Loads, Manifest]) -> None:
-    """The load of its dump takes longest."""
-    assert backed_up[0].begun == ["notes", "target", "tasks"]
+def test_largest_database_is_dumped_first(backed_up: tuple[list[str], Manifest]) -> None:
+    """The load of its dump takes longest. The manifest has the order of the plan."""
+    begun, sealed = backed_up
+
+    assert begun == ["notes", "target", "tasks"]
+    assert [copy.name for copy in sealed.databases] == ["target", "tasks", "notes"]
+    assert [copy.dump for copy in sealed.databases] == [f"databases/{copy.name}.sql" for copy in sealed.databases]
 
 
-def test_two_dumps_are_loaded_at_most(backed_up: tuple[Loads, Manifest]) -> None:
-    """Each process that loads needs memory."""
-    assert (backed_up[0].most, backed_up[0].pending) == (2, set())
+def loading(before: set[psutil.Process]) -> set[psutil.Process]:
+    """Return the processes that this process has started since."""
+    return set(psutil.Process().children()) - before
 
 
-def test_copies_are_sealed_in_order_of_plan(backed_up: tuple[Loads, Manifest]) -> None:
-    """The sizes of the databases do not change the manifest, whose entries have their dumps."""
-    copies = backed_up[1].databases
+def test_one_process_loads_all_dumps_until_commit(root: Path) -> None:
+    """The check before COMMIT waits for it, and it has ended then."""
+    before = set(psutil.Process().children())
+    run = a_run(root)
+    reach(run, TRANSFER)
+    assert len(loading(before)) == 1
 
-    assert [copy.name for copy in copies] == ["target", "tasks", "notes"]
-    assert [copy.dump for copy in copies] == [f"databases/{copy.name}.sql" for copy in copies]
+    run.perform(VERIFY)
+    result = run.check("dump-reloads")
+
+    assert (result.outcome, len(result.evidence)) == (Outcome.PASSED, 3)
+    assert loading(before) == set()
+    assert not list(run.folder.rglob("*.reloaded"))
+    run.end()
+
+
+def test_load_ends_with_run_that_is_rolled_back(root: Path) -> None:
+    """Neither a process nor a scratch database is left."""
+    before = set(psutil.Process().children())
+    run = a_run(root)
+    reach(run, TRANSFER)
+
+    run.end()
+
+    assert loading(before) == set()
+    assert not list(run.folder.rglob("*.reloaded"))
+    assert run.log.rolled_back is not None
+    assert run.log.rolled_back.complete
+
+
+def test_dump_is_refused_when_its_load_was_killed(root: Path) -> None:
+    """The criterion of the dump is not examined, nothing is committed, and all is rolled back."""
+    before = set(psutil.Process().children())
+    run = a_run(root)
+    reach(run, TRANSFER)
+    (child,) = loading(before)
+    child.kill()
+
+    run.perform(VERIFY)
+    unmet = [id for id in run.log.demanded(VERIFY) if not run.check(id).outcome.holds]
+    run.end()
+
+    assert unmet == ["dump-reloads"]
+    assert "reader-ended" in run.log.results["dump-reloads"].text
+    assert exit_code(run.log, has_acted=True) is ExitCode.FAILED

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from dataclasses import replace
 from functools import partial
+from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +24,11 @@ from sqlite_consolidate.engine.backup.copy_contents import is_settled
 from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
 from sqlite_consolidate.engine.backup.page_copies import copy_pages, is_copied_by_pages
-from sqlite_consolidate.engine.content.contents import dumped_digest, load_contents, read_contents
+from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.page_proof.rows import PageRows
-from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
+from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, DumpLoads
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN, SIDECARS, sidecar_path
@@ -34,13 +36,11 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.regular_files import read_regular
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Collection
-    from typing import TextIO
+    from collections.abc import Collection
+
+    from _typeshed import ReadableBuffer
 
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
-else:
-    from sqlite_consolidate.sqlite_library import sqlite3
 
 
 IGNORE = ".gitignore"
@@ -175,109 +175,69 @@ def sync_copies(folder: Path) -> None:
     sync_folder(folder / "databases")
 
 
-def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> DatabaseCopy:
-    """Write the SQL dump of a copy, and record the content digest of its reload.
+def dump_database(
+    copy: DatabaseCopy, folder: Path, limits: Limits | None = None, loads: DumpLoads | None = None
+) -> DatabaseCopy:
+    """Write the SQL dump of a copy, and return the copy with its dump.
 
-    Raises:
-        sqlite3.Error: The dump cannot be loaded.
-    """
-    with contextlib.ExitStack() as loadings:
-        return begin_dump(copy, folder, limits or Limits(), loadings)()
-
-
-def begin_dump(
-    copy: DatabaseCopy, folder: Path, limits: Limits, loadings: contextlib.ExitStack
-) -> Callable[[], DatabaseCopy]:
-    """Write the SQL dump of a copy, and return what records the content digest of its reload.
-
-    The digest is that of the copy if the dump has everything but what this SQLite lacks something for.
-
-    The page reader writes the rows of large tables. A second process begins to load a large dump while it is written,
-    and goes on afterwards. That process uses Python's own SQLite. If SQLite reports an error there, or the digest is
-    another one, this process loads the dump again with the SQLite of the run.
+    The page reader writes the rows of large tables. If it declines a table too late, the dump is written anew.
 
     Args:
         copy: The copy.
         folder: The backup set.
         limits: Limits of the run.
-        loadings: Ends the second process.
+        loads: Begins to load a large dump while it is written.
 
-    Returns:
-        A function that waits for the reload, and returns the copy with its dump. It raises ``sqlite3.Error`` if the
-        dump cannot be loaded, and ``ProblemError`` (``reader-ended``) if the second process was ended.
+    Raises:
+        FileExistsError: There is a file of its name.
+        sqlite3.Error: SQLite cannot read the copy.
+        OSError: The disk is full or broken.
     """
-    path = (folder / copy.copy).with_suffix(".sql")
-    part = path.with_name(path.name + ".part")
-    limits.progress.begin(sum(table.rows for table in copy.tables.values()))
-    # O_EXCL refuses an existing file and a symbolic link.
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    limits, path = limits or Limits(), (folder / copy.copy).with_suffix(".sql")
     pages = PageRows(folder / copy.copy, {name: table.rows for name, table in copy.tables.items()})
-    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
-        loaded = _dump(copy, folder, out, part, limits, loadings, pages)
-        if not pages.are_whole:
-            loaded()
-            out.seek(0)
-            out.truncate()
-            loaded = _dump(copy, folder, out, part, limits, loadings)
-    return lambda: _published_dump(copy, folder, path, loaded(), limits)
+    sha256 = _write_dump(copy, folder, path, limits, loads, pages)
+    if not pages.are_whole:
+        path.unlink()
+        sha256 = _write_dump(copy, folder, path, limits, loads)
+    sync(path)
+    return replace(copy, dump=f"databases/{path.name}", dump_sha256=sha256)
 
 
-def _published_dump(
-    copy: DatabaseCopy, folder: Path, path: Path, loaded: dict[str, str], limits: Limits
-) -> DatabaseCopy:
-    """Give a dump its name, and return the copy with the digests of its bytes and its reload."""
-    part = path.with_name(path.name + ".part")
-    if loaded.get("digest") != copy.digest:
-        loaded = {"sha256": digest_file(part), "digest": load_contents(part, limits).digest}
-    is_complete = loaded["digest"] == copy.digest or loaded["digest"] == _digest_of_dump(copy, folder, limits)
-    publish_file(part, path, sync_name=False)
-    digest = copy.digest if is_complete else loaded["digest"]
-    return replace(copy, dump=f"databases/{path.name}", dump_sha256=loaded["sha256"], dump_digest=digest)
-
-
-def _digest_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits) -> str:
-    """Return the digest that a complete dump of a copy has."""
-    with contextlib.closing(open_readonly(folder / copy.copy, limits)) as con:
-        return dumped_digest(con, copy.tables)
-
-
-def _dump(
+def _write_dump(
     copy: DatabaseCopy,
     folder: Path,
-    out: TextIO,
-    part: Path,
+    path: Path,
     limits: Limits,
-    loadings: contextlib.ExitStack,
+    loads: DumpLoads | None,
     pages: PageRows | None = None,
-) -> Callable[[], dict[str, str]]:
-    """Write the dump of a copy, and let a second process load that of a large one.
+) -> str:
+    """Write the dump of a copy, and return the digest of its bytes."""
+    limits.progress.begin(sum(table.rows for table in copy.tables.values()))
+    raw = _DigestedFile(path)
+    with TextIOWrapper(BufferedWriter(raw), "utf-8", "surrogateescape", "\n") as out:
+        if loads and copy.size >= PARALLEL_MIN_BYTES:
+            loads.begin(path)
+        with contextlib.closing(open_readonly(folder / copy.copy, limits)) as con:
+            write_dump(con, out, pages)
+    if loads and copy.size >= PARALLEL_MIN_BYTES:
+        loads.mark_complete()
+    return raw.sha256.hexdigest()
 
-    Returns:
-        A function that waits for the digests of its bytes and of its reload, or for the error of the load. They are
-        empty if no process loads it.
+
+class _DigestedFile(FileIO):
+    """Create a private file, and digest the bytes that are written to it.
+
+    An existing file and a symbolic link are refused.
     """
-    if copy.size < PARALLEL_MIN_BYTES:
-        _write_dump(folder / copy.copy, out, limits, pages)
-        return dict
-    loading = loadings.enter_context(ReadWorker("reload", part, use_stdlib_sqlite=True, limits=limits))
-    _write_dump(folder / copy.copy, out, limits, pages)
-    loading.mark_complete()
-    return partial(_result, loading)
 
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "xb", opener=partial(os.open, mode=0o600))
+        self.sha256 = hashlib.sha256()
 
-def _result(loading: ReadWorker) -> dict[str, str]:
-    with loading:
-        try:
-            loaded: dict[str, str] = loading.result()
-        except sqlite3.DatabaseError as error:
-            return {"error": str(error)}
-        return loaded
-
-
-def _write_dump(copy: Path, out: TextIO, limits: Limits, pages: PageRows | None) -> None:
-    with contextlib.closing(open_readonly(copy, limits)) as con:
-        write_dump(con, out, pages)
-    out.flush()
+    def write(self, data: ReadableBuffer, /) -> int:
+        written = super().write(data)
+        self.sha256.update(memoryview(data)[:written])
+        return written
 
 
 def copy_code(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...]:

@@ -6,12 +6,14 @@ The recorded contents are returned if the bytes are unchanged. Otherwise every r
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sqlite_consolidate.engine.content.contents import (
     Contents,
     digest_pages_of_copy,
+    dumped_digest,
     has_wal_frames,
     load_contents,
     read_contents,
@@ -20,7 +22,7 @@ from sqlite_consolidate.engine.content.digest import digest_database, digest_fil
 from sqlite_consolidate.engine.content.dump import load_dump
 from sqlite_consolidate.engine.content.table_differences import compare_databases_or_raise, differences_or_note
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
-from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.schema.autoincrement import read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
+    from sqlite_consolidate.engine.content.worker import DumpLoads
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.sidecars import FileStates
     from sqlite_consolidate.row_differences import RowDifferences
@@ -130,14 +133,39 @@ def contents_of_copy(
     return Contents(copy.digest, copy.tables) if is_unchanged else read_contents(path, limits)
 
 
-def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
+def contents_of_dump(
+    copy: DatabaseCopy, folder: Path, limits: Limits | None = None, loads: DumpLoads | None = None
+) -> Contents:
     """Return the contents of an empty database after loading a dump.
 
-    The recorded contents are returned if the dump has the recorded bytes.
+    They are those of the copy if the dump lacks nothing but the objects for which SQLite lacks something. The dump is
+    loaded by this process unless it has the recorded bytes, and another process has loaded what the copy has.
+
+    Args:
+        copy: The manifest's entry of the copy.
+        folder: The backup set.
+        limits: Limits of reading.
+        loads: The process that has loaded large dumps.
+
+    Raises:
+        sqlite3.Error: SQLite cannot load the dump.
+        ProblemError: The other process was ended (``reader-ended``), or did not finish in time (``reader-late``).
     """
     path = folder / copy.dump
-    is_unchanged = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
-    return Contents(copy.digest, copy.tables) if is_unchanged else load_contents(path, limits)
+    is_unchanged = digest_file(path) == copy.dump_sha256
+    if is_unchanged and loads and loads.digest(path) == copy.digest:
+        return Contents(copy.digest, copy.tables)
+    contents = load_contents(path, limits)
+    if contents.digest == copy.digest or not is_unchanged:
+        return contents
+    is_complete = contents.digest == _digest_of_dump(copy, folder, limits)
+    return Contents(copy.digest, copy.tables) if is_complete else contents
+
+
+def _digest_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None) -> str:
+    """Return the digest that a complete dump of a copy has."""
+    with closing(open_readonly(folder / copy.copy, limits)) as con:
+        return dumped_digest(con, copy.tables)
 
 
 def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:

@@ -76,8 +76,8 @@ class DatabaseCopy:
         journal_mode: Journal mode of the live file.
         dump: Path of the SQL dump relative to the backup set, or empty.
         dump_sha256: Digest of the bytes of the dump.
-        dump_digest: Content digest of the reloaded dump. ``digest`` if the dump lacks nothing but the objects for which
-            SQLite lacks something.
+        dump_digest: Content digest of the reloaded dump in a set of an earlier release. Empty, because a dump is loaded
+            while the run goes on.
     """
 
     __pydantic_config__ = _EXACTLY

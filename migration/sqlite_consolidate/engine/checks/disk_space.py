@@ -77,13 +77,10 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
     needed = disk_space_needed(plan, live)
     temporary_folder = tempfile.gettempdir()
     has_separate_temporary_disk = Path(temporary_folder).stat().st_dev != root.stat().st_dev
-    # A dump is loaded beside the backups, before the target grows; an archive is restored in the temporary folder. Two
-    # dumps that are loaded at the same time fit in, because growth and rollback together are at least all databases.
-    dump_scratch = max(0, needed.scratch - needed.growth if plan.dump else 0)
-    # An archive is restored while the space for the rollback is reserved.
-    temporary_bytes = (
-        max(dump_scratch, needed.rollback) if has_separate_temporary_disk else needed.scratch + needed.rollback
-    )
+    # A dump is loaded beside the backups; an archive is restored later, in the temporary folder. Meanwhile the space
+    # for the rollback is reserved.
+    has_scratch = plan.dump or not has_separate_temporary_disk
+    temporary_bytes = needed.rollback + (needed.scratch if has_scratch else 0)
     problems = _check_free_space(plan.backups, root, needed.kept + temporary_bytes, needed)
     if has_separate_temporary_disk:
         problems += _check_free_space(temporary_folder, temporary_folder, needed.scratch, needed)

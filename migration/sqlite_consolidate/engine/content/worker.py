@@ -60,7 +60,8 @@ class ReadProcess:
         limits: Limits,
         environment: dict[str, str] | None = None,
     ) -> None:
-        self._limits, self._files, self._subject = limits, files, subject
+        self.files = list(files)
+        self._limits, self._subject = limits, subject
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         self._unwritten = b""
         if self._process.stdin:
@@ -110,7 +111,7 @@ class ReadProcess:
             sqlite3.Error: The run is interrupted, or its deadline has passed.
             ProblemError: The program did not finish in time (``reader-late``).
         """
-        allowed = reading_seconds(sum(map(_size, self._files)), self._limits.reader_seconds)
+        allowed = reading_seconds(sum(map(_size, self.files)), self._limits.reader_seconds)
         waited = 0.0
         is_open = True
         while is_open:
@@ -162,7 +163,7 @@ class ReadProcess:
 class ReadWorker(ReadProcess):
     """Run one read-only task of this project in a second process.
 
-    A run has one at a time, or two while dumps are loaded.
+    A run has one at a time, and one more from the first dump until COMMIT.
 
     Args:
         task: A name that :mod:`sqlite_consolidate.engine.content.worker_main` knows.
@@ -189,14 +190,6 @@ class ReadWorker(ReadProcess):
             {**os.environ, ENVIRONMENT: setup.for_process} if setup else None,
         )
 
-    def mark_complete(self) -> None:
-        """Tell the task that the growing file which it reads is complete.
-
-        :meth:`result` reports a task that has ended already.
-        """
-        with suppress(BrokenPipeError):
-            self.write(b"complete\n")
-
     def result(self) -> Any:
         """Wait for the end of the task and return its result, a JSON value.
 
@@ -221,6 +214,70 @@ class ReadWorker(ReadProcess):
         if "error" in answer:
             raise error_with_code(answer["error"], answer["code"])
         return answer["result"]
+
+
+class DumpLoads:
+    """Load large dumps one after another while the run goes on.
+
+    A second process loads them with Python's own SQLite, each into a scratch database beside it. It begins to load a
+    dump while it is written. Only ``dump-reloads`` waits for it, before COMMIT.
+
+    Args:
+        limits: Limits of the run. They end the wait.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._worker: ReadWorker | None = None
+        self._digests: dict[str, str] = {}
+
+    def begin(self, dump: Path) -> None:
+        """Let the second process load a dump that is being written."""
+        if self._worker is None:
+            self._worker = ReadWorker("reload", dump, use_stdlib_sqlite=True, limits=self._limits)
+        else:
+            self._worker.files.append(dump)
+            self._tell(str(dump))
+
+    def mark_complete(self) -> None:
+        """Tell the second process that the dump which was begun last is complete."""
+        self._tell("")
+
+    def digest(self, dump: Path) -> str:
+        """Wait for all loads, and return the content digest of what a dump restores.
+
+        It is empty if the second process has not loaded the dump, or could not.
+
+        Raises:
+            sqlite3.Error: The run is interrupted, or its deadline has passed.
+            ProblemError: The second process exited without a result (``reader-ended``), or did not finish in time
+                (``reader-late``).
+        """
+        if self._worker is not None:
+            self._tell(None)
+            try:
+                self._digests = self._worker.result()
+            finally:
+                self.close()
+        return self._digests.get(str(dump), "")
+
+    def close(self) -> None:
+        """End the second process, whatever it loads.
+
+        The method is idempotent.
+        """
+        if self._worker is not None:
+            with self._worker:
+                self._worker = None
+
+    def _tell(self, message: str | None) -> None:
+        """Write a line to the second process.
+
+        :meth:`digest` reports a process that has ended.
+        """
+        if self._worker is not None:
+            with suppress(BrokenPipeError):
+                self._worker.write(f"{json.dumps(message)}\n".encode())
 
 
 def _size(path: Path) -> int:

@@ -5,14 +5,15 @@ It writes its result as one line of JSON. See :mod:`sqlite_consolidate.engine.co
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import digest_lower_halves, load_contents
@@ -33,12 +34,13 @@ _POLL_SECONDS = 0.01
 
 def main() -> None:
     """Run the task that the command line names."""
-    complete = threading.Event()
-    threading.Thread(target=_watch_input, args=(complete,), daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent process, which then ends this one
+    messages: SimpleQueue[str | None] = SimpleQueue()
+    threading.Thread(target=_watch_input, args=(messages,), daemon=True).start()
     name, path, *more = sys.argv[1:]
     try:
         use_setup_of_parent()
-        answer = {"result": _tasks(complete)[name](Path(path), *more)}
+        answer = {"result": _tasks(messages)[name](Path(path), *more)}
     except sqlite3.Error as error:
         answer = {"error": str(error), "code": result_code(error)}
     sys.stdout.write(json.dumps(answer))
@@ -46,13 +48,13 @@ def main() -> None:
     os._exit(0)  # the watching thread cannot be ended otherwise
 
 
-def _watch_input(complete: threading.Event) -> None:
-    """End this process when the parent process ends.
+def _watch_input(messages: SimpleQueue[str | None]) -> None:
+    """Take the messages of the parent process, and end this process when that ends.
 
     The pipe closes then, even if the parent process was killed.
     """
-    while os.read(0, 64):
-        complete.set()
+    for line in sys.stdin:
+        messages.put(json.loads(line))
     os._exit(1)
 
 
@@ -66,47 +68,58 @@ def _digest_lower_halves(path: Path) -> dict[str, tuple[int, int]]:
         return digest_lower_halves(con)
 
 
-def _load_growing_dump(dump: Path, complete: threading.Event) -> dict[str, str]:
-    """Load a dump while it is written, and return the digests of its bytes and contents."""
-    sha256 = hashlib.sha256()
+def _load_dumps(dump: Path, messages: SimpleQueue[str | None]) -> dict[str, str]:
+    """Load dumps one after another, and return the content digest of each.
 
-    def lines() -> Iterator[str]:
-        for line in _growing_lines(dump, complete):
-            sha256.update(line)
-            yield line.decode("utf-8", "surrogateescape")
+    It is empty if SQLite cannot load the dump. Each is loaded while it is written.
 
-    contents = load_contents(dump, lines=lines())
-    return {"sha256": sha256.hexdigest(), "digest": contents.digest}
+    Args:
+        dump: The first dump.
+        messages: The path of each further dump, an empty text when a dump is complete, and None after the last one.
+    """
+    digests = {}
+    following: str | None = str(dump)
+    while following:
+        dump = Path(following)
+        try:
+            digests[str(dump)] = load_contents(dump, lines=_growing_lines(dump, messages), is_large=True).digest
+        except (sqlite3.Error, OSError, UnicodeDecodeError):
+            digests[str(dump)] = ""
+        while (following := messages.get()) == "":  # the load has failed before the end of its dump
+            pass
+    return digests
 
 
-def _growing_lines(path: Path, complete: threading.Event) -> Iterator[bytes]:
-    line = b""
+def _growing_lines(path: Path, messages: SimpleQueue[str | None]) -> Iterator[str]:
+    line, is_complete = b"", False
     with path.open("rb") as file:
         while True:
-            is_complete = complete.is_set()  # read before the line, so that no line written before the end is missed
+            if not is_complete:
+                with suppress(Empty):  # before the line is read, so that no line written before the end is missed
+                    is_complete = messages.get_nowait() == ""
             line += file.readline()
             if line.endswith(b"\n"):
-                yield line
+                yield line.decode("utf-8", "surrogateescape")
                 line = b""
             elif is_complete:
                 break
             else:
                 time.sleep(_POLL_SECONDS)
     if line:
-        yield line
+        yield line.decode("utf-8", "surrogateescape")
 
 
-def _tasks(complete: threading.Event) -> dict[str, Callable[..., object]]:
+def _tasks(messages: SimpleQueue[str | None]) -> dict[str, Callable[..., object]]:
     """Return the tasks of this process by name.
 
     Args:
-        complete: Set when the growing file that a task reads is complete.
+        messages: The messages of the parent process.
     """
     return {
         "examine": lambda path, until: examine_database(path, float(until)),
         "integrity": _check_integrity,
         "lower halves": _digest_lower_halves,
-        "reload": lambda dump: _load_growing_dump(dump, complete),
+        "reload": lambda dump: _load_dumps(dump, messages),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,9 @@ def _names_open_to_others(folder: Path) -> Iterator[str]:
         yield folder.name
     for parent, folders, files in os.walk(folder):  # a search by Path would keep a path of each file
         for name in (*folders, *files):
-            if os.stat(f"{parent}/{name}").st_mode & 0o077:  # noqa: PTH116 -- a path takes more memory
-                yield name
+            with suppress(FileNotFoundError):  # a dump was loaded, and its scratch database is gone
+                if os.stat(f"{parent}/{name}").st_mode & 0o077:  # noqa: PTH116 -- a path takes more memory
+                    yield name
 
 
 def backup_digest(run: RunResults) -> Iterator[Observation]:
@@ -71,12 +73,16 @@ def backup_digest(run: RunResults) -> Iterator[Observation]:
 
 
 def dump_reloads(run: RunResults) -> Iterator[Observation]:
-    """Observe that each SQL dump restores the content of its original."""
+    """Observe that each SQL dump restores the content of its original.
+
+    Large dumps are loaded while the run goes on, so this check is one of the last before COMMIT.
+    """
     if not run.plan.dump:
         yield not_required("SQL dumps", "the plan asks for none (dump = false)")
         return
+    run.on_progress("waiting until the dumps are loaded again")
     for copy in run.sealed.databases:
-        content = contents_of_dump(copy, run.folder, run.limits)
+        content = contents_of_dump(copy, run.folder, run.limits, run.dump_loads)
         run.note_contents("dump", copy.file, content.tables)
         compared = equal(copy.dump, copy.digest, content.digest)
         yield with_differences(compared, partial(dump_differences, copy, run.folder, run.limits))

@@ -58,10 +58,10 @@ class Step(Enum):
     SPACE = ("Pre-migration", "There is enough space for backups and growth")
     FREE = ("Pre-migration", "No table, name, value or key is in conflict")
     BACKED_UP = ("Pre-migration", "All original databases are backed up, and each copy equals its original")
-    DUMPED = ("Pre-migration", "Each SQL dump, loaded again, equals its original")
     CREATED = ("Migration", "Tables and indexes are created")
     COPIED = ("Migration", "Rows are copied and counted")
     COMPARED = ("Migration", "The target is compared with the sources before COMMIT")
+    DUMPED = ("Migration", "Each SQL dump, loaded again, equals its original")
     COMMITTED = ("Migration", "The transaction is committed")
     CODE = ("Migration", "The code is updated")
     QUIET = ("Post-migration", "The logs have no new error, and no application changed a database")
@@ -194,8 +194,6 @@ _CRITERIA = (
               Question.BACKED_UP, Step.BACKED_UP, relations=_EQUAL),
     Criterion("backup-digest", BACKUP, "Each backup, read again, has the content of its original.",
               Question.BACKED_UP, Step.BACKED_UP, relations=_EQUAL),
-    Criterion("dump-reloads", BACKUP, "Each SQL dump, loaded into an empty database, has the content of its original.",
-              Question.BACKED_UP, Step.DUMPED, relations=_EQUAL),
     Criterion("tables-created", SCHEMA, "All planned tables exist in the target.",
               Question.CREATED, Step.CREATED, by_originals=True, relations=_EQUAL, is_open=True),
     Criterion("indexes-created", SCHEMA, "All planned indexes exist, each on its own table.",
@@ -231,6 +229,8 @@ _CRITERIA = (
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("size-reasonable", VERIFY, "The size of the target is within the limit for the rows that were moved.",
               step=Step.COMPARED, relations=_AT_MOST),
+    Criterion("dump-reloads", VERIFY, "Each SQL dump, loaded into an empty database, has the content of its original.",
+              Question.BACKED_UP, Step.DUMPED, relations=_EQUAL),
     Criterion("committed", COMMIT, "COMMIT returned, and a new connection reads the run's row of history.",
               Question.EXACT, Step.COMMITTED, relations=_EQUAL),
     Criterion("references-updated", REFERENCES, "The code uses the target.",

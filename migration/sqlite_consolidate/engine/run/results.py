@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.checks.comparison.explain import OriginalRows
 from sqlite_consolidate.engine.code.scanning.scanned_files import ScanScope, scan_scope
 from sqlite_consolidate.engine.content.contents import Contents, ContentsCache
 from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.content.worker import DumpLoads
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
@@ -159,6 +160,7 @@ class RunResults(Pipeline):
         rehearsal: The last rehearsal that counts for this run, or why none counts.
         reader: Reads databases that this process has closed.
         backup_digests: Digests of the files of the backup set.
+        dump_loads: Loads the dumps while the run goes on.
         archives: Contents of the archives.
         contents: Digests of tables by place (``backup``, ``dump``, ``archive``) and file.
         application_results: Each application that was run, with its result.
@@ -180,12 +182,13 @@ class RunResults(Pipeline):
         self.plan_file = request.settings.plan
         self.live = request.settings.workspace
         self.stamp = request.stamp
-        self.root = self._private_folder() if self.is_rehearsal else self.live
+        self.root = self._resources.enter_context(scratch_folder("rehearsal")) if self.is_rehearsal else self.live
         self.folder = self.root / self.plan.backups / f"{self.plan.name}-{self.stamp}"
         self.ledger = Ledger(self.folder)
         self.rehearsal = self._context.rehearsal
         self.reader = ContentsCache(self.limits)
         self.backup_digests = KeptReadings[str]()
+        self.dump_loads = self._resources.enter_context(closing(DumpLoads(self.limits)))
         self.archives = KeptReadings[Contents]()
         self.contents: dict[str, dict[str, dict[str, TableDigest]]] = {}
         self.application_results: list[tuple[str, SmokeResult]] = []
@@ -389,9 +392,6 @@ class RunResults(Pipeline):
     @property
     def _set_name(self) -> str:
         return self.folder.relative_to(self.root).as_posix()
-
-    def _private_folder(self) -> Path:
-        return self._resources.enter_context(scratch_folder("rehearsal"))
 
 
 def _performed(result: _T | None, stage: Stage) -> _T:

@@ -83,6 +83,7 @@ class Run(RunResults):
         The process that started the run still holds the run's lock.
         """
         self.close_target()
+        self.dump_loads.close()
         guarded = self.inspected.databases if self.has_preflight else []
         # Guarded databases are read first, because other processes may write again once the write locks are released.
         proved = {facts.file: _digest_under_lock(facts.write_lock) for facts in guarded if facts.write_lock.is_held}

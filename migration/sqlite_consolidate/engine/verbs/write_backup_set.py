@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import write_new
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.copies import (
-    begin_dump,
     copy_code,
     copy_database,
     create_backup_set,
+    dump_database,
     sync_copies,
 )
 from sqlite_consolidate.engine.backup.reserved_space import reserve_space
@@ -22,13 +21,8 @@ from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.plan.patterns import backup_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.run.results import RunResults
-
-_MOST_LOADING = 2
-"""The most dumps that are loaded at the same time. Each process that loads needs memory."""
 
 
 def write_backup_set(run: RunResults) -> manifest.Manifest:
@@ -65,27 +59,15 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
 def _copy_databases(run: RunResults) -> tuple[DatabaseCopy, ...]:
     """Copy the databases, and dump them if the plan says so.
 
-    The largest database comes first, because the load of its dump takes longest. Meanwhile the others are copied,
-    dumped and loaded. The load that began last is that of the smallest one, so the run waits for it first.
+    The largest database comes first, because the load of its dump takes longest.
     """
     copies: dict[str, DatabaseCopy] = {}
-    pending: list[Callable[[], DatabaseCopy]] = []
     names = backup_names(facts.name for facts in run.inspected.databases)
-
-    def finish() -> None:
-        copy = pending.pop()()
-        copies[copy.name] = copy
-
-    with contextlib.ExitStack() as loadings:
-        for facts in sorted(run.inspected.databases, key=lambda facts: facts.size, reverse=True):
-            run.on_progress(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
-            copy = copies[facts.name] = copy_database(facts, run.folder, names[facts.name])
-            if not run.plan.dump:
-                continue
-            while len(pending) >= _MOST_LOADING:
-                finish()
-            run.on_progress(f"dumping {facts.file} and loading the dump again")
-            pending.append(begin_dump(copy, run.folder, run.limits, loadings))
-        while pending:
-            finish()
+    for facts in sorted(run.inspected.databases, key=lambda facts: facts.size, reverse=True):
+        run.on_progress(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
+        copy = copy_database(facts, run.folder, names[facts.name])
+        if run.plan.dump:
+            run.on_progress(f"dumping {facts.file}")
+            copy = dump_database(copy, run.folder, run.limits, run.dump_loads)
+        copies[facts.name] = copy
     return tuple(copies[facts.name] for facts in run.inspected.databases)
