@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.plan_writer import render_plan
+from sqlite_consolidate.inventory.sources.families import find_pattern
 from tests.support.thorough import thorough
 from tests.support.workspaces.inventory_folder import proposal_of
 
@@ -41,7 +42,7 @@ def exceptions(refined: RefinedProposal) -> list[tuple[str, int]]:
     ("names", "expected"),
     [
         (("phones/a", "phones/b", "phones/c"), [("phones", "phones/*.db", 3)]),
-        *thorough((("log-2025-01", "log-2025-02", "log-2025-03"), [("log", "log-2025-0*.db", 3)])),
+        *thorough((("log-2025-01", "log-2025-02", "log-2025-03"), [("log", "log-*.db", 3)])),
         (("tenants/a/data", "tenants/b/data", "tenants/c/data"), [("tenants", "tenants/*/data.db", 3)]),
         *thorough((("a/x1", "a/x2", "a/x3", "b/y1", "b/y2", "b/y3"), [("a", "a/x*.db", 3), ("b", "b/y*.db", 3)])),
         (
@@ -61,6 +62,30 @@ def test_files_of_one_schema_are_one_pattern(
 
     assert sources(refined) == expected
     assert (refined.objections, refined.proposal.decisions) == ((), 0)
+
+
+@pytest.mark.parametrize(
+    ("names", "others", "expected"),
+    [
+        (("2026-01", "2026-09"), (), "*.db"),
+        (("log-2026-01", "log-2026-09"), (), "log-*.db"),
+        (("log-2026-01", "log-2026-09"), ("log-2025",), "log-2026-*.db"),
+        (("log-2026-01", "log-2026-09"), ("log-2026-10",), "log-2026-0*.db"),
+        (("day-20260101", "day-20260109"), (), "day-*.db"),
+        (("s10", "s11"), (), "s*.db"),
+        (("ann", "antje"), (), "*.db"),
+        (("01-log", "11-log"), (), "*-log.db"),
+        (("v2-1", "v2-2"), (), "v2-*.db"),
+    ],
+)
+def test_pattern_is_the_widest_of_these_files(
+    tmp_path: Path, names: tuple[str, ...], others: tuple[str, ...], expected: str
+) -> None:
+    """The file of the next month or person matches it, and no other file of today."""
+    for name in (*names, *others):
+        (tmp_path / f"{name}.db").touch()
+
+    assert find_pattern(tmp_path, [f"{name}.db" for name in names], "main.db")[0] == expected
 
 
 @pytest.mark.parametrize("other", ["log-2025-07", "log-2025"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product, takewhile
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.checks.left_objects import name_of_conflict
 from sqlite_consolidate.engine.sqlite.pattern_files import matching_files
@@ -19,7 +19,7 @@ from sqlite_consolidate.plan.patterns import has_wildcard
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Table, TriggerOrView
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.inventory import Entry
     from sqlite_consolidate.inventory.references.unstated_references import UnstatedReference
 
+_YEAR_AND_MONTH = re.compile(r"(?<!\d)(19|20)\d\d([-_.](\d\d[-_.])?)?$")
+_Width = Literal["date", "word", "letter"]
 _SHORTEST_NAME = 3  # letters of a name of files that says more than that of their folder
 SMALLEST = 3
 """Files of one schema from which on a pattern names them."""
@@ -188,12 +190,11 @@ def _family(
     files = [entry.file for entry in group]
     if len(files) < SMALLEST or any(map(has_wildcard, files)):
         return None
-    parts = list(zip(*(file.split("/") for file in files), strict=True))
-    pattern = "/".join(_pattern_of_part(part) for part in parts)
     try:
-        further = sorted(set(matching_files(root, pattern, [target])) - set(files))
+        pattern, matched = find_pattern(root, files, target)
     except ProblemError:  # a folder that cannot be read
         return None
+    further = sorted(matched - set(files))
     versions = {_table_names(entry) for entry in group} if has_versions else set()
     exceptions = tuple(
         others[file]
@@ -202,6 +203,22 @@ def _family(
     )
     is_fitting = len(exceptions) == len(further) and 2 * len(further) <= len(files)
     return Family(pattern, tuple(group), exceptions) if is_fitting else None
+
+
+def find_pattern(root: Path, files: Sequence[str], target: str) -> tuple[str, set[str]]:
+    """Return the widest pattern that matches the same files as the narrowest, with these.
+
+    Args:
+        root: The workspace.
+        files: At least two files, with as many folders each.
+        target: File of the target, which no pattern matches.
+
+    Raises:
+        ProblemError: A folder cannot be read.
+    """
+    matches = {pattern: set(matching_files(root, pattern, [target])) for pattern in _patterns(files)}
+    *_, narrowest = matches.values()
+    return next(each for each in matches.items() if each[1] == narrowest)
 
 
 def _can_be_left(entry: Entry, versions: set[frozenset[str]]) -> bool:
@@ -217,13 +234,48 @@ def _table_names(entry: Entry) -> frozenset[str]:
     return frozenset(folded(table.name) for table in entry.database.tables)
 
 
-def _pattern_of_part(names: Sequence[str]) -> str:
+def _patterns(files: Sequence[str]) -> list[str]:
+    """Return patterns that match some files, the widest first.
+
+    A file of the next month or of another person differs in the whole part of the name that varies.
+    """
+    parts = list(zip(*(file.split("/") for file in files), strict=True))
+    widths: tuple[_Width, ...] = ("date", "word", "letter")
+    return list(dict.fromkeys("/".join(_pattern_of_part(part, width) for part in parts) for width in widths))
+
+
+def _pattern_of_part(names: Sequence[str], width: _Width) -> str:
+    """Return a pattern of names.
+
+    Args:
+        names: Names of files, or of folders.
+        width: What varies as a whole: single letters and digits, words and numbers, or dates.
+    """
     first = names[0]
     if all(name == first for name in names):
         return first
     start = _common_start(names)
     end = _common_start([name[len(start) :][::-1] for name in names])[::-1]
+    if width != "letter":
+        varying = [name[len(start) : len(name) - len(end)] for name in names]
+        start = _without_word(start, {each[:1] or end[:1] for each in varying})
+        end = _without_word(end[::-1], {each[-1:] or start[-1:] for each in varying})[::-1]
+        if width == "date" and all(each[:1].isdigit() for each in varying):
+            start = _YEAR_AND_MONTH.sub("", start)
     return f"{start}*{end}"
+
+
+def _without_word(text: str, following: Collection[str]) -> str:
+    """Return a text without the letters or the digits with which it ends, if they go on.
+
+    Args:
+        text: The text.
+        following: The characters that follow it.
+    """
+    for is_of_word in (str.isdigit, str.isalpha):
+        if is_of_word(text[-1:]) and any(map(is_of_word, following)):
+            return text[: len(text) - len(list(takewhile(is_of_word, reversed(text))))]
+    return text
 
 
 def _common_start(texts: Sequence[str]) -> str:
