@@ -20,10 +20,18 @@ KEYED = "CREATE TABLE {0}(version TEXT PRIMARY KEY);"
 WITHOUT_KEY = "CREATE TABLE {0}(version TEXT NOT NULL);"
 
 
-def propose(root: Path, table: str, target: str, source: str) -> tuple[ProposedSource, int]:
-    """Return the proposed source for two databases with this table, and the decisions."""
+def propose(root: Path, table: str, target: str, source: str, other: str = "z") -> tuple[ProposedSource, int]:
+    """Return the proposed source for two databases with this table, and the decisions.
+
+    Args:
+        root: The folder.
+        table: Name of the table.
+        target: Its declaration and its rows in the target, which has the tables ``x`` and ``y`` as well.
+        source: Those in the source.
+        other: The other table of the source.
+    """
     main = f"{OTHER.format('x')}{OTHER.format('y')}{target.format(table)}"
-    refined = proposal_of(root, main=main, second=f"{OTHER.format('z')}{source.format(table)}")
+    refined = proposal_of(root, main=main, second=f"{OTHER.format(other)}{source.format(table)}")
     assert refined.proposal.target == "main.db"
     assert refined.problems == ()
     return refined.proposal.sources[0], refined.proposal.decisions
@@ -69,10 +77,30 @@ def test_migrations_that_the_target_has_are_skipped(tmp_path: Path, versions: st
         "schema_migrations",
         f"{KEYED}INSERT INTO {{0}} VALUES ('1'), ('2')",
         f"{KEYED}INSERT INTO {{0}} VALUES {versions}",
+        other="x",
     )
 
-    [stamp] = [table_map for table_map in source.maps if table_map.name != "z"]
+    [stamp] = [table_map for table_map in source.maps if table_map.name != "x"]
     assert (stamp.into, stamp.on_conflict, decisions) == ("schema_migrations", "skip-identical", 0)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "rows", "expected"),
+    [
+        (KEYED, "INSERT INTO {0} VALUES ('2')", 1),
+        (WITHOUT_KEY, "INSERT INTO {0} VALUES ('2')", 1),
+        *thorough((KEYED, "", 1), (KEYED, "INSERT INTO {0} VALUES ('1'), ('2')", 0)),
+    ],
+)
+def test_migrations_of_another_program_are_a_decision(
+    tmp_path: Path, declaration: str, rows: str, expected: int
+) -> None:
+    """A program would go on from the version of the other one, unless both have the same rows."""
+    target = "INSERT INTO {0} VALUES ('1'), ('2')"
+
+    source, decisions = propose(tmp_path, "schema_version", f"{declaration}{target}", f"{declaration}{rows}")
+
+    assert (len(source.decide), decisions) == (expected, expected)
 
 
 def test_migrations_that_the_target_lacks_are_a_decision(tmp_path: Path) -> None:

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.inspection import Database
     from sqlite_consolidate.inventory.sources.families import Family
 
+_OTHER_STAMP = (
+    "{table} is bookkeeping of a program: {reason}. What reads it then finds rows of another program. Give it "
+    "another name by a [[source.table]] with `into`, or confirm the reason."
+)
+
 
 class TableNaming:
     """Give each table its name in the target.
@@ -77,7 +82,7 @@ class TableNaming:
             is_older = fits_into(first_table.table, table.table)
             return replace(_separate(table_map, source, reason), older=first_file if is_older else "")
         if is_stamp:
-            if first_table.stamp is None or table.stamp is None or not table.stamp <= first_table.stamp:
+            if not self._has_stamp_of(first_file, first_table, family, table):
                 return _separate(table_map, source, f"Its rows are not those of {first_file}.")
             if not keys_of(first_table.table):
                 return ProposedLeave(table.name, f"all its rows are in {first_file} as well")
@@ -99,7 +104,20 @@ class TableNaming:
             self._unite(family, table.table)
         if first_file == family.file or (is_alike and not self._difference_of_programs(first_file, family.file)):
             return ProposedMap(table.name, table.name, table.rows_text)
-        return ProposedLeave(table.name, f"it has no rows, and {first_file} has a table of this name")
+        reason = f"it has no rows, and {first_file} has a table of this name"
+        is_read = is_migration_stamp(table.name) and bool(first_table.rows)
+        question = _OTHER_STAMP.format(table=table.name, reason=reason)
+        is_open = is_read and self._difference_of_programs(first_file, family.file)
+        return ProposedLeave(table.name, reason, (question,) if is_open else ())
+
+    def _has_stamp_of(self, first_file: str, first: CountedTable, family: Family, table: CountedTable) -> bool:
+        """Return whether the bookkeeping of a source can be that of another file.
+
+        Files of one program may have migrations that another one lacks. Those of two programs have the same rows.
+        """
+        if first.stamp is None or table.stamp is None or not table.stamp <= first.stamp:
+            return False
+        return table.stamp == first.stamp or not self._difference_of_programs(first_file, family.file)
 
     @property
     def new_tables(self) -> tuple[ProposedTable, ...]:
