@@ -287,19 +287,23 @@ def test_page_of_a_running_stage_is_drawn_seldom(monkeypatch: pytest.MonkeyPatch
     assert drawn == [0.0, 2.1]
 
 
-def test_unfinished_file_takes_a_small_part_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unfinished_file_takes_a_small_part_of_the_time(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file takes 1 s here. The last one is always written."""
     clock, written = [0.0], list[float]()
 
-    def write() -> None:
+    def write(_report: object) -> None:
         written.append(clock[0])
         clock[0] += 1
 
-    html = SimpleNamespace(_generate_report=write)
+    page = pytester.path / "audit.html"
+    config = pytester.parseconfigure(f"--html={page}", "--self-contained-html")
+    (html,) = (plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "_generate_report"))
+    monkeypatch.setattr(type(html), "_generate_report", write)
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    report: Any = AuditReport(SimpleNamespace(), tmp_path / "audit.html", follows=True)  # type: ignore[arg-type]
-    manager = SimpleNamespace(get_plugin=lambda _name: html)
-    start = report.pytest_sessionstart(SimpleNamespace(config=SimpleNamespace(pluginmanager=manager)))
+    report: Any = AuditReport(SimpleNamespace(), page, follows=True)  # type: ignore[arg-type]
+    start = report.pytest_sessionstart(SimpleNamespace(config=config))
     next(start)
     with pytest.raises(StopIteration):
         next(start)

@@ -153,7 +153,7 @@ class AuditReport:
         """Harden the first file, and let pytest-html write the next ones less often."""
         result = self._hardening((yield))
         if self.path and self.follows:
-            self._space_writes(session.config.pluginmanager.get_plugin("html"))
+            self._space_writes(session.config.pluginmanager)
         return result
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -180,12 +180,14 @@ class AuditReport:
             self.error = error
             return None
 
-    def _space_writes(self, plugin: Any) -> None:
+    def _space_writes(self, manager: pytest.PytestPluginManager) -> None:
         """Let pytest-html write unfinished files for a small part of the time.
 
-        It has no setting for that. A version that writes by another method writes after each test.
+        It has no setting for that. A version that writes by another method writes after each test. The plugin that
+        writes has no name: ``html`` is its module.
         """
-        if not hasattr(plugin, "_generate_report"):
+        plugin: Any = next((plugin for plugin in manager.get_plugins() if hasattr(plugin, "_generate_report")), None)
+        if plugin is None:
             return
         write = plugin._generate_report  # noqa: SLF001 -- see the docstring
 
