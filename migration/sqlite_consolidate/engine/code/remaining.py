@@ -82,9 +82,9 @@ def unreferenced_findings(scope: ScanScope, result: ScanResult, rewrites: Sequen
         result: The mentions that remain after the planned rewrites.
         rewrites: The planned rewrites, whose files name a database as long as they are not made.
     """
-    uses = uses_of_each(scope, result, rewrites)
-    known = (*result.mentions, *_mentions_before(scope, rewrites))
-    open_patterns = {mention.pattern for mention in known if mention.kind == "open pattern"}
+    before = _mentions_before(scope, rewrites)
+    uses = _uses(scope, result, rewrites, before)
+    open_patterns = {mention.pattern for mention in (*result.mentions, *before) if mention.kind == "open pattern"}
     text = "no scanned code is seen to open it. Find out how the application reaches it."
     return [
         Finding.of("source-unreferenced", database, text)
@@ -101,9 +101,15 @@ def uses_of_each(scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrit
         result: The mentions that remain after the planned rewrites.
         rewrites: The planned rewrites.
     """
+    return _uses(scope, result, rewrites, _mentions_before(scope, rewrites))
+
+
+def _uses(
+    scope: ScanScope, result: ScanResult, rewrites: Sequence[Rewrite], before: Sequence[Mention]
+) -> dict[str, tuple[Mention, ...]]:
     rewritten = {rewrite.file for rewrite in rewrites}
     others = (mention for mention in result.mentions if mention.file not in rewritten)
-    mentions = [*others, *_mentions_before(scope, rewrites)]
+    mentions = [*others, *before]
     return mentions_of_each(scope, [mention for mention in mentions if mention.kind in (*KINDS_IN_USE, "exempt")])
 
 
