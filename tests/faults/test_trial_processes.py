@@ -69,6 +69,7 @@ def test_result_of_a_broken_trial_names_the_error(workspace: Workspace, processe
     assert result.broken.startswith("IndexError")
 
 
+@pytest.mark.thorough
 def test_process_without_an_answer_is_noticed(workspace: Workspace, processes: TrialProcesses) -> None:
     """The exit status is known, and the host goes on."""
     trial = trial_on(workspace, Mode.MIGRATE)

@@ -15,6 +15,7 @@ from sqlite_consolidate.inventory.refinement.refine import RefinedProposal, refi
 from sqlite_consolidate.inventory.session import InventorySession, inventory_data
 from sqlite_consolidate.plan.loader import load
 from tests.support.missing.kinds import INDEXES, TABLES, VIRTUAL_TABLES, Kind
+from tests.support.thorough import thorough
 from tests.support.workspaces.inventory_folder import objections_to, proposal_in, proposal_of
 from tests.support.workspaces.whole_run import execute
 
@@ -357,9 +358,9 @@ def test_single_database_needs_no_plan(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "left"),
     [
-        (TABLES[2], [("tables", "odd")]),
+        *thorough((TABLES[2], [("tables", "odd")])),
         (INDEXES[0], [("indexes", "odd_i")]),
-        (VIRTUAL_TABLES[0], [("tables", "odd")]),
+        *thorough((VIRTUAL_TABLES[0], [("tables", "odd")])),
     ],
     ids=["table", "index", "module"],
 )

@@ -31,7 +31,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Stage
 
 @pytest.mark.parametrize(
     ("verb", "mode"),
-    [("migrate", "migrate"), ("verify", "rehearsal"), *thorough(("rollback", "rollback"), ("selftest", "selftest"))],
+    [("migrate", "migrate"), *thorough(("verify", "rehearsal"), ("rollback", "rollback"), ("selftest", "selftest"))],
 )
 def test_exact_verb_runs_every_stage_in_order(project: StagedProject, verb: str, mode: Mode) -> None:
     """Each test runs once, although the files have the tests in reverse order."""
@@ -54,10 +54,10 @@ def test_verify_runs_the_check_when_the_run_says_so(project: StagedProject) -> N
 @pytest.mark.parametrize(
     "args",
     [
-        ["-m", " migrate "],
-        ["-m", "not slow", "-m", "migrate"],
         ["-x", "--maxfail=3", "--setup-show", "-n", "0", "-p", "no:cacheprovider", "-m", "migrate"],
         *thorough(
+            ["-m", " migrate "],
+            ["-m", "not slow", "-m", "migrate"],
             ["-mmigrate"],
             ["-o", "addopts=", "-m", "migrate"],
             ["-c", "tox.ini", "-m", "migrate"],
@@ -169,12 +169,12 @@ def test_project_test_that_is_broken_does_not_stop_migration(project: StagedProj
     "args",
     [
         [],
-        ["tests"],
         ["-m", "migrate or verify"],
-        ["-m", "Migrate"],
-        ["-p", "no:cacheprovider", "-c", "../other.ini", "-m", "migrate or verify"],
         ["--doctest-modules"],
         *thorough(
+            ["tests"],
+            ["-m", "Migrate"],
+            ["-p", "no:cacheprovider", "-c", "../other.ini", "-m", "migrate or verify"],
             ["-k", "rows"],
             ["-m", ""],
             ["-m", "not slow"],
@@ -265,10 +265,8 @@ def test_stage_reached_around_its_folder_is_refused(project: StagedProject, monk
 @pytest.mark.parametrize(
     "args",
     [
-        ["--co"],
         ["--setup-plan"],
-        ["--fixtures"],
-        *thorough(["--co", "-q"], ["--cache-show"], ["--markers"], ["--help"]),
+        *thorough(["--co"], ["--fixtures"], ["--co", "-q"], ["--cache-show"], ["--markers"], ["--help"]),
     ],
     ids=" ".join,
 )

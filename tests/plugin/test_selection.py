@@ -107,7 +107,6 @@ def test_shuffling_plugin_is_overruled_or_the_run_refused(project: StagedProject
             *((place, "items.append(items[3])") for place in ("plain", "last", "around")),
         ],
         0,
-        9,
         14,
     ),
 )
@@ -217,10 +216,10 @@ def test_run_without_any_test_is_refused(project: StagedProject) -> None:
     ("old", "new", "named"),
     [
         ("order(4020)", "order(4010)", "(order 4010): "),
-        ("pytest.mark.migrate", "pytest.mark.slow", "test_40_transfer.py::test_rows_counted"),
-        ('@pytest.mark.criterion("rows-counted")', "", " 'rows-counted'."),
         ("import pytest", "import pytest, nothing_of_that_name", "40-transfer: "),
         *thorough(
+            ("pytest.mark.migrate", "pytest.mark.slow", "test_40_transfer.py::test_rows_counted"),
+            ('@pytest.mark.criterion("rows-counted")', "", " 'rows-counted'."),
             ("@pytest.mark.order(4020)\n", "", " none."),
             ("@pytest.mark.order(4020)", "@pytest.mark.skip\n@pytest.mark.order(4020)", " 'skip'."),
             ('stage("40-transfer")', 'stage("60-commit")', " stage('40-transfer'), and has stage('60-commit')."),

@@ -25,6 +25,7 @@ from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
 from tests.support.processes import other_process
+from tests.support.thorough import thorough
 from tests.support.workspaces.killed_runs import run_until_killed
 from tests.support.workspaces.two_sources import (
     ARCHIVED,
@@ -278,7 +279,7 @@ def test_object_changes_are_worded() -> None:
     }
 
 
-@pytest.mark.parametrize("event", ["sealed", "archiving", "finished"])
+@pytest.mark.parametrize("event", [*thorough("sealed", "archiving"), "finished"])
 def test_findings_of_a_recovery_are_worded(root: Path, event: str) -> None:
     """The run was killed before it had noted this event."""
     run_until_killed(root, event, 1)

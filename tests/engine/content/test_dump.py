@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.dumps import SHAPES, SHELL, content, dumped, filled, lines_of, load_by_shell, loaded
 from tests.support.missing.kinds import TABLES
-from tests.support.thorough import sampled
+from tests.support.thorough import sampled, thorough
 
 if TYPE_CHECKING:
     import sqlite3
@@ -193,7 +193,7 @@ def test_reloaded_full_text_table_finds_its_rows() -> None:
     assert back.execute("SELECT rowid FROM f WHERE f MATCH 'y'").fetchall() == [(7,)]
 
 
-@pytest.mark.parametrize("shape", ["AUTOINCREMENT", "hostile names", "semicolons at line ends"])
+@pytest.mark.parametrize("shape", [*thorough("AUTOINCREMENT", "hostile names"), "semicolons at line ends"])
 def test_truncated_dump_does_not_load_silently(shape: str) -> None:
     """Loading fails, or the content is another one."""
     con = filled(*SHAPES[shape])

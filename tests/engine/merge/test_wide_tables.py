@@ -45,8 +45,11 @@ def wide(bench: Bench, file: str, create: str, *setup: str, invalid: bool = True
     "create",
     [
         f"CREATE TABLE w({BODY})",
-        f"CREATE TABLE w({BODY} UNIQUE)",
-        *thorough(f"CREATE TABLE w({NOT_NULL})", f"CREATE TABLE w({BODY}, CHECK(c1999 IS NOT NULL))"),
+        *thorough(
+            f"CREATE TABLE w({BODY} UNIQUE)",
+            f"CREATE TABLE w({NOT_NULL})",
+            f"CREATE TABLE w({BODY}, CHECK(c1999 IS NOT NULL))",
+        ),
     ],
     ids=["plain", "unique", "not-null", "check"],
 )

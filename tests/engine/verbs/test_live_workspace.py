@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.run.verdict import CHANGED, UNTOUCHED, headline, 
 from sqlite_consolidate.observation import Outcome
 from tests.support.observations import numbers_in
 from tests.support.processes import unrelated_process
+from tests.support.thorough import thorough
 from tests.support.workspaces.two_sources import a_run
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def findings_of(run: Run) -> list[tuple[str, int]]:
     return [(finding.subject, finding.count) for finding in run.log.findings if finding.id == WORKSPACE_CHANGED]
 
 
-@pytest.mark.parametrize("change", ["echo x >> ROOT/logs/tasks.db", "rm ROOT/app/old.txt", "mkdir ROOT/new"])
+@pytest.mark.parametrize("change", ["echo x >> ROOT/logs/tasks.db", *thorough("rm ROOT/app/old.txt", "mkdir ROOT/new")])
 def test_program_that_changes_the_workspace_is_refused(root: Path, change: str) -> None:
     """A shell reports no opening of a file, and has ended before its open files are listed."""
     (root / "app/old.txt").touch()

@@ -60,7 +60,7 @@ def test_rows_without_their_file_are_a_finding(tmp_path: Path, columns: str, fir
             ("ts TEXT", "'2025-0{0}-01 10:00:00'", "'2025-0{0}-02 10:00:00'"),
             ("created_ts INTEGER", "{0}001", "{0}002"),
         ],
-        *range(4),
+        *(0, 2),
     ),
 )
 def test_rows_that_name_their_file_need_no_column(tmp_path: Path, columns: str, first: str, last: str) -> None:

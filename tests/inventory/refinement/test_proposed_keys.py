@@ -10,7 +10,7 @@ from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import inspect_file
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.plan.loader import load
-from tests.support.thorough import sampled
+from tests.support.thorough import sampled, thorough
 from tests.support.workspaces.inventory_folder import proposal_of
 from tests.support.workspaces.whole_run import execute
 
@@ -118,7 +118,7 @@ TAGGINGS = (
 )
 
 
-@pytest.mark.parametrize("tag", ["a", "c"])
+@pytest.mark.parametrize("tag", ["a", *thorough("c")])
 def test_rows_are_not_the_same_by_unfollowed_ids(tmp_path: Path, tag: str) -> None:
     """They are tags of two people, who have one number.
 

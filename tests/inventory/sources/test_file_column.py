@@ -187,13 +187,10 @@ def audited(log: str, insert: str) -> dict[str, str]:
     ("log", "insert", "decisions"),
     [
         (ENTITIES, ENTITY, 1),
-        *sampled(
-            [
-                (CHILDREN, "INSERT INTO log(user_id) VALUES (new.id)", 1),
-                (CHILDREN, "INSERT INTO log VALUES (NULL, new.id)", 1),
-                (TEXT_LOG, "INSERT INTO log(email) VALUES (new.email)", 1),
-            ],
-            1,
+        *thorough(
+            (CHILDREN, "INSERT INTO log(user_id) VALUES (new.id)", 1),
+            (CHILDREN, "INSERT INTO log VALUES (NULL, new.id)", 1),
+            (TEXT_LOG, "INSERT INTO log(email) VALUES (new.email)", 1),
         ),
     ],
 )

@@ -49,7 +49,6 @@ def tenants(*changes: str) -> dict[str, str]:
             (("", "", PHONE, PHONE, PINNED, PINNED), "tenant.db", 6, ["users", "notes"]),
             ((PHONE, LANGUAGE, PINNED, PHONE + PINNED), "tenant.db", 4, ["users", "notes"]),
         ],
-        0,
         2,
     ),
 )

@@ -15,6 +15,7 @@ from sqlite_consolidate.report.bundle import write_bundle
 from sqlite_consolidate.report.file_names import MANIFEST, SIGNATURE, zip_of
 from sqlite_consolidate.report.signing.bundle_signature import check_signature
 from sqlite_consolidate.report.signing.ssh_signatures import sign, signer_of
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ def test_signature_is_checked_only_on_demand(keys: Path) -> None:
     assert [entry.outcome for entry in check_signature(files, None)] == [Outcome.NOT_REQUIRED]
 
 
-@pytest.mark.parametrize("name", ["missing", "ann.signers", "locked"])
+@pytest.mark.parametrize("name", [*thorough("missing", "ann.signers"), "locked"])
 def test_key_that_cannot_sign_is_refused(tmp_path: Path, keys: Path, name: str) -> None:
     """ssh-keygen has no terminal on which it could ask for a passphrase."""
     locked = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(tmp_path / "locked")]

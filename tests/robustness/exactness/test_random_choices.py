@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("number", [5, *thorough(60)])
+@pytest.mark.parametrize("number", [3, *thorough(60)])
 def test_sample_of_random_choices_is_as_predicted(scratch: Path, number: int) -> None:
     """Workspaces end in both ways."""
     totals = run_trials(choice_trial, range(number), scratch)

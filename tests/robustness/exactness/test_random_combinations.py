@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("number", [6, *thorough(60)])
+@pytest.mark.parametrize("number", [4, *thorough(60)])
 def test_sample_of_random_combinations_is_right(scratch: Path, number: int) -> None:
     """Many workspaces are accepted."""
     totals = run_trials(combination_trial, range(number), scratch)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("number", [4, *thorough(60)])
+@pytest.mark.parametrize("number", [2, *thorough(60)])
 def test_sample_of_random_derived_data_is_right(scratch: Path, number: int) -> None:
     """Searches and sums are right, also after the next row, or the run is refused."""
     totals = run_trials(derived_trial, range(number), scratch)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("number", [4, *thorough(60)])
+@pytest.mark.parametrize("number", [2, *thorough(60)])
 def test_sample_of_random_keys_is_followed(scratch: Path, number: int) -> None:
     """Nearly every workspace is accepted."""
     totals = run_trials(key_trial, range(number), scratch)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("number", [4, *thorough(60)])
+@pytest.mark.parametrize("number", [2, *thorough(60)])
 def test_sample_of_random_matches_is_mapped(scratch: Path, number: int) -> None:
     """Most workspaces are accepted."""
     totals = run_trials(match_trial, range(number), scratch)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("number", [5, *thorough(40)])
+@pytest.mark.parametrize("number", [3, *thorough(40)])
 def test_sample_of_random_references_is_followed(scratch: Path, number: int) -> None:
     """Workspaces end in both ways."""
     totals = run_trials(reference_trial, range(number), scratch)

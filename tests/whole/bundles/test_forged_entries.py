@@ -222,9 +222,12 @@ _RECORD = "as the record has it"
     [
         (_of("neighbours-unchanged", "people", f"2 rows, {_ZERO}"), f"neighbours-unchanged: people: {_RECORD}"),
         (_again, f"{_TASKS}: {_RECORD}"),
-        (_of("indexes-created", "tasks: tasks_title", _SQL.replace("title)", "id)")), "indexes-created: as in sql.log"),
         (_rows_hidden, "nothing-left-behind: old.db:secrets"),
         *thorough(
+            (
+                _of("indexes-created", "tasks: tasks_title", _SQL.replace("title)", "id)")),
+                "indexes-created: as in sql.log",
+            ),
             (_held("target", "after", "people"), "target: contents: after: people"),
             (_unlisted("indexes-created", "tasks: tasks_title"), "indexes-created: as in sql.log"),
             (_all_excused("foreign-keys"), "foreign-keys: target: foreign_key_check: not required"),

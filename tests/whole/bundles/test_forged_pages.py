@@ -53,13 +53,13 @@ def _over_the_page(text: str) -> Callable[[Files], None]:
     [
         (in_page(r"<b>\d+</b> criteria", "<b>99</b> criteria"), "audit.html: verdict"),
         (in_page(r"A\. Prover", "Mallory Else"), "audit.html: people"),
-        (in_page(r"(?<=<dt>Rows</dt><dd>)[^<]*", "5000 before"), "audit.html: tables"),
-        (in_page("</body>", f"<script>{_RUNS}</script></body>"), "audit.html: scripts"),
         (_own_policy, "audit.html: scripts"),
         (_over_the_page("</style ><div>All checks approved by X</div><style>"), _AROUND),
         (in_page("No log output captured.", "All checks approved by X"), "audit.html: tests"),
-        (in_page(r"(?<=-&gt; tasks: )3 rows", "4 rows"), "audit.html: sql"),
         *thorough(
+            (in_page(r"(?<=<dt>Rows</dt><dd>)[^<]*", "5000 before"), "audit.html: tables"),
+            (in_page("</body>", f"<script>{_RUNS}</script></body>"), "audit.html: scripts"),
+            (in_page(r"(?<=-&gt; tasks: )3 rows", "4 rows"), "audit.html: sql"),
             (in_page("</body>", "<style>main { display: none }</style></body>"), _AROUND),
             (in_page("</main>", "<p>All checks approved by X</p></main>"), _AROUND),
             (in_page(r"from 1 source database\b", "from 7 source databases"), "audit.html: questions"),
@@ -127,9 +127,9 @@ def test_page_that_contradicts_the_evidence_is_found(
     ("name", "old", "new", "subject"),
     [
         ("summary.txt", b"approved by A. Prover", b"approved by Mallory Else", "summary.txt: line {line}"),
-        ("sql.log", b"CREATE TRIGGER", b"CREATE TEMP TRIGGER", "audit.html: sql"),
-        ("manifest.json", b'"workspace": "workspace"', b'"workspace": "other"', "manifest.json: workspace"),
         *thorough(
+            ("sql.log", b"CREATE TRIGGER", b"CREATE TEMP TRIGGER", "audit.html: sql"),
+            ("manifest.json", b'"workspace": "workspace"', b'"workspace": "other"', "manifest.json: workspace"),
             ("summary.txt", b" after; ", b"9 after; ", "summary.txt: line {line}"),
             ("summary.txt", b"Backups:", b"Approved:  by X\nBackups:", "summary.txt: line {line}"),
             ("code.diff", b"main.db", b"other.db", "audit.html: code"),

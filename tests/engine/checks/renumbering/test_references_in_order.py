@@ -81,7 +81,7 @@ def test_right_result_is_shown_by_order_or_left(
 
 
 @pytest.mark.usefixtures("digested")
-@pytest.mark.parametrize("shape", sampled(SHAPES, 8, 12))
+@pytest.mark.parametrize("shape", sampled(SHAPES, 8))
 def test_right_result_is_shown_by_digests_or_left(bench: Bench, shape: str) -> None:
     """They show no more than the order of rows."""
     parents, children, rows, expected = SHAPES[shape]
@@ -147,7 +147,7 @@ def test_wrong_result_is_never_shown(bench: Bench, change: str) -> None:
 
 
 @pytest.mark.usefixtures("digested")
-@pytest.mark.parametrize("change", sampled(CHANGES, 0, 11))
+@pytest.mark.parametrize("change", sampled(CHANGES, 11))
 def test_wrong_result_is_never_shown_by_digests(bench: Bench, change: str) -> None:
     """Its content differs as well."""
     copied = moved(bench, PARENTS, CHILDREN, *ROWS)

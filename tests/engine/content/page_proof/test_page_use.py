@@ -88,8 +88,11 @@ def test_run_by_pages_has_results_of_sqlite(tmp_path: Path, monkeypatch: pytest.
     ("key", "mode", "pure", "text"),
     [
         ("", Mode.MIGRATE, "0", BY_PAGES),
-        *thorough(("", Mode.MIGRATE, "1", BY_SQLITE), ("", Mode.REHEARSAL, "0", BY_SQLITE)),
-        ('integrity = "sqlite"\n', Mode.MIGRATE, "0", BY_SQLITE),
+        *thorough(
+            ("", Mode.MIGRATE, "1", BY_SQLITE),
+            ("", Mode.REHEARSAL, "0", BY_SQLITE),
+            ('integrity = "sqlite"\n', Mode.MIGRATE, "0", BY_SQLITE),
+        ),
     ],
 )
 def test_entry_states_what_has_proved_a_database(
@@ -122,8 +125,11 @@ def test_small_database_has_integrity_check_of_sqlite(path: Path, monkeypatch: p
 
 @pytest.mark.parametrize(
     "answer",
-    [PageProof(errors=("an error",)), PageProof(declined=("a CHECK",)), PageProof(unreadable=("memory",))],
-    ids=["no", "declined", "unreadable"],
+    [
+        pytest.param(PageProof(errors=("an error",)), id="no"),
+        pytest.param(PageProof(declined=("a CHECK",)), id="declined", marks=pytest.mark.thorough),
+        pytest.param(PageProof(unreadable=("memory",)), id="unreadable", marks=pytest.mark.thorough),
+    ],
 )
 def test_sqlite_decides_where_answer_is_not_yes(path: Path, monkeypatch: pytest.MonkeyPatch, answer: PageProof) -> None:
     """A false alarm costs time, and refuses nothing."""
