@@ -107,3 +107,30 @@ def test_type_that_is_not_utf8_is_no_finding(bench: Bench) -> None:
     rows = "INSERT INTO note VALUES ('a', CAST(x'ff' AS TEXT), 1), ('b', 'order', 2)"
 
     assert unfollowed(bench, NOTE.format("object_type, object_id INT"), rows) == [("b.db:note", 1, "object_id")]
+
+
+@pytest.mark.parametrize("is_target", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "number", "expected"),
+    [("order", 1, 1), ("Web::{Order}", 1, 1), ("order", 3, 0), ("user", 1, 0), ("local_note", 1, 0)],
+)
+def test_typed_number_of_another_database_is_a_finding(
+    bench: Bench, is_target: bool, kind: str, number: int, expected: int
+) -> None:
+    """A name that means a table of its own database means no other."""
+    orders = "CREATE TABLE shop_orders(id INTEGER PRIMARY KEY)", "INSERT INTO shop_orders VALUES (1), (2)"
+    local = "CREATE TABLE notes(id INTEGER PRIMARY KEY)"
+    note = NOTE.format("kind, object_id INT"), f"INSERT INTO note VALUES ('a', '{kind}', {number}), ('b', 'x', 7)"
+    for file in ("a.db", "b.db"):
+        bench.database(file, *orders)
+    bench.database(TARGET, "CREATE TABLE notes_of_target(id)")
+    file = TARGET if is_target else "c.db"
+    bench.execute(file, local, *note)
+    renumbered = table("shop_orders", keys="renumber")
+    sources = [source(name, renumbered) for name in ("a.db", "b.db")]
+    sources += [] if is_target else [source("c.db", "note", leave={"notes": "they stay"})]
+
+    inspected = bench.survey(*sources)
+
+    findings = [(each.subject, each.column) for each in inspected.findings if each.id == "id-unfollowed"]
+    assert findings == [(f"{file}:note", "object_id")] * expected

@@ -78,6 +78,16 @@ def some_is_key(
     return any(keys for _, keys in _compared(databases, (mapping, column, TEXT), (parent, key)))
 
 
+def some_number_is_key(
+    databases: InspectedDatabases, child: tuple[TableMapping, str, str], parent: tuple[TableMapping, str]
+) -> bool:
+    """Return whether a column has a key of a table in a row that meets a condition."""
+    mapping, column, rows = child
+    escaped = rows.replace("{", "{{").replace("}", "}}")
+    numbers = (mapping, column, f"{INTEGER} AND {{0}} > 0 AND {escaped}")
+    return any(keys for _, keys in _compared(databases, numbers, parent))
+
+
 def _compared(
     databases: InspectedDatabases, child: tuple[TableMapping, str, str], parent: tuple[TableMapping, str]
 ) -> Iterator[tuple[int, int]]:

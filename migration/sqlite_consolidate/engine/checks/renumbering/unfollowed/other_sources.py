@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.key_numbers import 
     loose_columns,
     most_are_keys,
     some_is_key,
+    some_number_is_key,
     way_to_correct,
     way_to_keep,
 )
@@ -19,7 +20,9 @@ from sqlite_consolidate.engine.checks.renumbering.unfollowed.reference_names imp
     names_in,
     names_of_references,
 )
-from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.typed_ids import named_tables, types_beside
+from sqlite_consolidate.engine.content.literals import literal
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
@@ -59,9 +62,10 @@ def named_after_other_sources(
     names_here.update(*(names_of_references(mapping, known) for mapping in mappings))
     for mapping in mappings:
         for column in loose_columns(mapping, followed):
-            if names_here.isdisjoint(column_ends(column)) and (
-                parent := _named_key(databases, mapping, column, changing)
-            ):
+            if not names_here.isdisjoint(column_ends(column)):
+                continue
+            parent = _named_key(databases, mapping, column, changing)
+            if parent := parent or _typed_key(databases, mapping, column, changing):
                 yield from _finding(databases, mapping, column, followed, *parent)
 
 
@@ -78,6 +82,23 @@ def _named_key(
         is_elsewhere = parent.source.file != mapping.source.file
         if is_elsewhere and (parent.source.is_of_pattern or most_are_keys(databases, mapping, column, parent, key)):
             return parent, key
+    return None
+
+
+def _typed_key(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, changing: ChangingKeys
+) -> NamedKey | None:
+    """Return the key of another database whose table another column names beside such a key.
+
+    The files of a pattern are not compared.
+    """
+    for types in types_beside(mapping, column):
+        tables = {end[0].table_map.name: ends for ends in changing.plain.values() for end in ends[:1]}
+        for table, texts in named_tables(databases, mapping, column, types, tables).items():
+            rows = f"{quoted(types)} IN ({', '.join(map(literal, texts))})"
+            for parent, key in tables[table]:
+                if parent.source.is_of_pattern or some_number_is_key(databases, (mapping, column, rows), (parent, key)):
+                    return parent, key
     return None
 
 

@@ -23,7 +23,7 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.text import join_first_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from sqlite_consolidate.engine.checks.renumbering.followed_keys import FollowedKeys
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
@@ -45,7 +45,7 @@ def typed_ids(
 ) -> Iterator[Finding]:
     """Yield a finding for each column with keys of a table that another column names.
 
-    A column that is named after a table of the source has ids of that table, and a key has those of its own one.
+    A column that is named after a table of the source has ids of that table.
 
     Args:
         databases: All databases.
@@ -54,13 +54,50 @@ def typed_ids(
         followed: The references that follow.
         reported: Columns that have a finding already.
     """
-    types = [name for name, _ in mapping.columns if _NAMES_A_TYPE.fullmatch(name)] if renumbered else []
-    names = names_in(databases.database_of(mapping).schema) if types else set()
-    for column in loose_columns(mapping, followed) if types else ():
-        if column not in reported and (column,) != mapping.table.primary_key and names.isdisjoint(column_ends(column)):
-            is_id = bool(ENDS_LIKE_AN_ID.fullmatch(column))
-            others = (name for name in types if name != column and (is_id or may_have_types(column, name)))
+    if not renumbered or not any(_NAMES_A_TYPE.fullmatch(name) for name, _ in mapping.columns):
+        return
+    names = names_in(databases.database_of(mapping).schema)
+    for column in loose_columns(mapping, followed):
+        if column not in reported and names.isdisjoint(column_ends(column)):
+            others = types_beside(mapping, column)
             yield from next(filter(None, (_findings(databases, mapping, column, it, renumbered) for it in others)), [])
+
+
+def types_beside(mapping: TableMapping, column: str) -> Iterator[str]:
+    """Yield the other columns of a table that may name the table of each number in a column.
+
+    A key has the numbers of its own table.
+    """
+    is_id = bool(ENDS_LIKE_AN_ID.fullmatch(column))
+    for name, _ in mapping.columns if (column,) != mapping.table.primary_key else ():
+        if _NAMES_A_TYPE.fullmatch(name) and name != column and (is_id or may_have_types(column, name)):
+            yield name
+
+
+def named_tables(
+    databases: InspectedDatabases, mapping: TableMapping, column: str, types: str, tables: Iterable[str]
+) -> dict[str, list[str]]:
+    """Return the tables that a column of types names beside numbers, each with its names.
+
+    A name that means a table of its own database means no other table.
+
+    Args:
+        databases: All databases.
+        mapping: The table of both columns.
+        column: The column of numbers.
+        types: The column of types.
+        tables: Names of tables.
+    """
+    is_named = f"typeof({quoted(types)}) = 'text' AND {INTEGER.format(quoted(column))} AND {quoted(column)} > 0"
+    query = f"SELECT DISTINCT {quoted(types)} FROM {quoted(mapping.table_map.name)} WHERE {is_named} LIMIT {_MOST}"
+    neighbours = databases.database_of(mapping).schema.tables
+    texts = [
+        text
+        for text in texts_of(databases, mapping, query)
+        if not any(names_table(text, table) for table in neighbours)
+    ]
+    named = {table: [text for text in texts if names_table(text, table)] for table in tables}
+    return {table: texts for table, texts in named.items() if texts}
 
 
 def _findings(
