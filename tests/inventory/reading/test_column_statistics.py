@@ -40,6 +40,17 @@ def test_values_of_unique_columns_and_references_are_counted(tmp_path: Path) -> 
     assert counts(tmp_path) == {("customer", "email"): (3, 1, 2), ("invoice", "customer_id"): (4, 1, 2)}
 
 
+def test_values_of_a_relation_stand_in_its_decision(tmp_path: Path) -> None:
+    """They help a person to judge whether its numbers are keys."""
+    staff = "CREATE TABLE staff(id INTEGER PRIMARY KEY, name); INSERT INTO staff VALUES (1, '{0}'), (2, '{0}x');"
+    notes = "CREATE TABLE note(id INTEGER PRIMARY KEY, written_by INTEGER);"
+    notes += "INSERT INTO note VALUES (1, 1), (2, 2), (3, 1), (4, NULL);"
+    refined = proposal_of(tmp_path, main=staff.format("a") + notes, b=staff.format("b") + notes)
+
+    [question] = [text for source in refined.proposal.sources for text in source.questions if "written_by" in text]
+    assert "The column has 2 different values in 4 rows, 1 of them NULL." in question
+
+
 def test_values_of_a_large_table_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting different values takes longer than counting rows."""
     monkeypatch.setattr(column_statistics, "MAX_ROWS", 3)

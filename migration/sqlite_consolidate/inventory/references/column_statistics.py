@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import is_role
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
+from sqlite_consolidate.inventory.references.unstated_references import undeclared
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class ColumnStatistics:
 def count_values(
     database: sqlite_utils.Database, rows: Iterable[tuple[Table, int]], unstated: Iterable[UnstatedReference]
 ) -> tuple[ColumnStatistics, ...]:
-    """Return the statistics of columns that can match rows or follow references.
+    """Return the statistics of columns that can match rows or refer to others.
 
     Columns that SQLite cannot read here have none, for example because a module is missing.
 
@@ -60,10 +62,11 @@ def count_values(
     """
     from sqlite_utils.db import Table as TableReader
 
-    references = {(each.table, each.column) for each in unstated if each.to}
+    references = {(each.table, each.column) for each in unstated if not each.is_empty}
     statistics = []
     for table, number in rows:
         wanted = [column.name for column in table.columns if (table.name, column.name) in references]
+        wanted += [column.name for _, column in undeclared([table]) if is_role(column.name)]
         wanted += [name for terms in keys_of(table) for name, _ in terms if name not in table.primary_key]
         for column in dict.fromkeys(wanted) if 0 < number <= MAX_ROWS and table.kind == "table" else ():
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlite_consolidate.engine.checks.renumbering.unfollowed.column_roles import is_any_row
 from sqlite_consolidate.engine.checks.renumbering.unfollowed.named_types import names_table
 from sqlite_consolidate.engine.sqlite.schema.derivations import ROWIDS
 from sqlite_consolidate.engine.sqlite.schema.index_queries import trigger_statements
@@ -16,6 +17,7 @@ from sqlite_consolidate.inventory.references.unstated_references import (
     find_unstated_references,
     fits,
     has_rows,
+    undeclared,
 )
 from sqlite_consolidate.text import join_names
 
@@ -65,6 +67,8 @@ def find_all_references(
             is_typed = not written[0].when and type_columns_of(con, by_name, by_name[folded(name)], column)
             columns[name, column] = [UnstatedReference(name, column)] if is_typed else written
     open_columns = [each for each, *_ in columns.values() if not each.is_empty and (each.when or not each.to)]
+    loose = ((table.name, column.name) for table, column in undeclared([*by_name.values()]))
+    open_columns += [UnstatedReference(*place) for place in loose if place not in columns and is_any_row(place[1])]
     columns |= _by_column(find_typed_references(con, tables, open_columns))
     return tuple(each for references in columns.values() for each in references)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from sqlite_consolidate.findings import Finding
-    from sqlite_consolidate.inventory.proposal import Proposal, ProposedSource
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
 
 ASKED = frozenset({"default-refers", "id-unfollowed", "parents-found", "refers-none", "rowids-changed"})
 """Ids of findings that are a decision in the plan, because a value may mean another row after a migration by it.
@@ -45,14 +45,21 @@ def _with_questions(source: ProposedSource, findings: Sequence[Finding]) -> Prop
     It has no other decision about their columns.
     """
     tables = _tables_of_subjects(source)
-    asked = {f"{tables[finding.subject]}.{finding.column}" for finding in findings}
+    asked = {f"{tables[finding.subject].name}.{finding.column}" for finding in findings}
     loose = tuple(column for column in source.loose if column not in asked)
-    return replace(source, questions=(*source.questions, *_questions(findings)), loose=loose)
+    questions = _questions(_with_values(finding, tables[finding.subject]) for finding in findings)
+    return replace(source, questions=(*source.questions, *questions), loose=loose)
 
 
-def _tables_of_subjects(source: ProposedSource) -> dict[str, str]:
+def _with_values(finding: Finding, table: ProposedMap) -> Finding:
+    """Return the finding, which states how many values its column has."""
+    values = dict(table.values).get(finding.column)
+    return replace(finding, text=f"{finding.text} The column has {values}.") if values else finding
+
+
+def _tables_of_subjects(source: ProposedSource) -> dict[str, ProposedMap]:
     """Return each subject that a finding about a table of a source can have, to the table."""
-    return {subject: table.name for table in source.maps for subject in source.subjects(table.name)}
+    return {subject: table for table in source.maps for subject in source.subjects(table.name)}
 
 
 def _questions(findings: Iterable[Finding]) -> Iterator[str]:

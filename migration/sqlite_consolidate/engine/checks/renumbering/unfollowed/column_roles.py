@@ -78,7 +78,12 @@ def may_have_types(column: str, types: str) -> bool:
     """
     words, others = words_of_name(column), words_of_name(types)
     stem = others[: next((at for at, word in enumerate(others) if word in _TYPE_WORDS), 0)]
-    return words[: len(stem)] == stem if stem else words[-1] in _ROW_WORDS
+    return words[: len(stem)] == stem if stem else is_any_row(column)
+
+
+def is_any_row(column: str) -> bool:
+    """Return whether a column is named like a relation to any row, such as ``target``."""
+    return words_of_name(column)[-1] in _ROW_WORDS
 
 
 def table_of_setting(name: str, tables: Container[str]) -> str:
