@@ -102,8 +102,9 @@ def attributes_that_do_not_exist(path: Path) -> list[str]:
         _place(path, node.lineno, name)
         for node in _nodes(path)
         if isinstance(node, ast.ClassDef) and (explained := ATTRIBUTES.search(ast.get_docstring(node) or ""))
+        for bound in [_bound_names(node)]
         for name in re.findall(r"^    (\w+): ", explained[1], re.MULTILINE)
-        if name not in _bound_names(node)
+        if name not in bound
     ]
 
 

@@ -125,7 +125,7 @@ if {is_run}:
 """
 
 
-@pytest.mark.parametrize(("is_run", "printed"), [(False, "collected\n"), (True, "")])
+@pytest.mark.parametrize(("is_run", "printed"), [*thorough((False, "collected\n")), (True, "")])
 def test_end_of_a_run_collects_no_objects(is_run: bool, printed: str) -> None:
     """The memory of the process is free then in any case."""
     assert subprocess.check_output([sys.executable, "-c", _LOOP.format(is_run=is_run)], text=True) == printed
@@ -380,6 +380,7 @@ def test_without_the_conftest_no_stage_can_run(project: StagedProject) -> None:
     assert ran.tests == []
 
 
+@pytest.mark.thorough
 def test_workers_run_the_projects_own_tests_only(project: StagedProject) -> None:
     """Each worker has its own closed gate."""
     ran = project.python("-m", "pytest", "-n", "1", "-m", "not slow")

@@ -157,6 +157,7 @@ def test_run_without_assertions_is_refused(project: StagedProject) -> None:
     assert "[python-optimizes]" in ran.text
 
 
+@pytest.mark.thorough
 def test_without_any_plugin_of_others_a_run_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pytest-order nothing would keep the order."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

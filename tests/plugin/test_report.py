@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+import pytest_html.plugin  # type: ignore[import-untyped]  # it has no types
+from pytest_html.selfcontained_report import SelfContainedReport  # type: ignore[import-untyped]  # it has no types
 
 from sqlite_consolidate.pytest_plugin.output.html_report import AuditReport, Following, finalise_html
 from sqlite_consolidate.report.html.page_file import harden
@@ -287,9 +289,7 @@ def test_page_of_a_running_stage_is_drawn_seldom(monkeypatch: pytest.MonkeyPatch
     assert drawn == [0.0, 2.1]
 
 
-def test_unfinished_file_takes_a_small_part_of_the_time(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unfinished_file_takes_a_small_part_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file takes 1 s here. The last one is always written."""
     clock, written = [0.0], list[float]()
 
@@ -297,13 +297,14 @@ def test_unfinished_file_takes_a_small_part_of_the_time(
         written.append(clock[0])
         clock[0] += 1
 
-    page = pytester.path / "audit.html"
-    config = pytester.parseconfigure(f"--html={page}", "--self-contained-html")
-    (html,) = (plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "_generate_report"))
-    monkeypatch.setattr(type(html), "_generate_report", write)
+    html = object.__new__(SelfContainedReport)
+    monkeypatch.setattr(SelfContainedReport, "_generate_report", write)
+    manager = pytest.PytestPluginManager()
+    manager.register(pytest_html.plugin, "html")
+    manager.register(html)  # as pytest-html does, so it has no name
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    report: Any = AuditReport(SimpleNamespace(), page, follows=True)  # type: ignore[arg-type]
-    start = report.pytest_sessionstart(SimpleNamespace(config=config))
+    report: Any = AuditReport(SimpleNamespace(), tmp_path / "audit.html", follows=True)  # type: ignore[arg-type]
+    start = report.pytest_sessionstart(SimpleNamespace(config=SimpleNamespace(pluginmanager=manager)))
     next(start)
     with pytest.raises(StopIteration):
         next(start)

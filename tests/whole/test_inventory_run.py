@@ -114,6 +114,7 @@ def test_a_plan_that_is_there_stays(two: Workspace) -> None:
     assert f"--plan={two.root}/consolidation.proposed.toml" in ran.text
 
 
+@pytest.mark.thorough
 def test_unedited_plan_of_a_failed_inventory_is_replaced(two: Workspace) -> None:
     """A person has put nothing into it, and the next command names the usual file."""
     journal = two.root / "north.db-journal"
@@ -130,6 +131,7 @@ def test_unedited_plan_of_a_failed_inventory_is_replaced(two: Workspace) -> None
     assert "--target" not in ran.evidence["next_command"]
 
 
+@pytest.mark.thorough
 def test_edited_plan_stays_and_keeps_its_target(two: Workspace) -> None:
     """The proposal stands beside it."""
     named = two.run("inventory", target="south.db")

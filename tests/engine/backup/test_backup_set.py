@@ -75,6 +75,7 @@ def test_part_of_a_record_is_removed_by_recovery(consolidated_copy: Path) -> Non
     assert state(consolidated_copy) == before
 
 
+@pytest.mark.thorough
 def test_killed_discard_is_finished_by_recovery(root: Path, tmp_path: Path) -> None:
     """No files without a ledger stay."""
     run_until_killed(root, "sealed", 1)

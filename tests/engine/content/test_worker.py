@@ -62,6 +62,7 @@ def test_run_of_two_processes_proves_same(root: Path) -> None:
     assert set(psutil.Process().children()) == others
 
 
+@pytest.mark.thorough
 def test_long_result_does_not_fill_the_pipe(tmp_path: Path) -> None:
     """A pipe does not hold the digests of a thousand tables, so the reader waits."""
     write_many(tmp_path / "many.db", 1000)

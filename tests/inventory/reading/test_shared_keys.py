@@ -39,6 +39,7 @@ def by_name(maps: tuple[ProposedMap, ...]) -> dict[str, ProposedMap]:
     return {each.name: each for each in maps}
 
 
+@pytest.mark.thorough
 def test_key_of_another_file_tells_the_files_apart(tmp_path: Path) -> None:
     """Calibrations stay with their sensors, under a key that has the file as well.
 

@@ -223,6 +223,7 @@ PAIRS = "CREATE VIEW pairs AS SELECT active, body FROM notes JOIN users ON users
 MARKS = "CREATE TRIGGER marks AFTER UPDATE ON notes BEGIN UPDATE users SET active = 0 WHERE login = new.login; END"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("user", "name"), sampled([(PAIRS, "pairs"), (MARKS, "marks")], 1))
 def test_user_of_a_shared_key_stays_behind(tmp_path: Path, user: str, name: str) -> None:
     """It would use the rows of all tenants under one login, and the decision names it."""
@@ -238,6 +239,7 @@ def test_user_of_a_shared_key_stays_behind(tmp_path: Path, user: str, name: str)
         assert con.execute("SELECT name FROM sqlite_schema WHERE name = ?", (name,)).fetchall() == []
 
 
+@pytest.mark.thorough
 def test_plan_supposes_no_view_that_stays_behind(tmp_path: Path) -> None:
     """Neither a decision about its texts nor a smoke test does."""
     versions = files(f"{USERS}; {PAIRS}") | {"tenant_2": files(f"{USERS}; {PAIRS} WHERE active")["tenant_2"]}

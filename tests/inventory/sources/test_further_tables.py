@@ -77,6 +77,7 @@ def test_files_with_further_tables_are_one_pattern(
     assert (refined.objections, refined.proposal.decisions) == ((), 0)
 
 
+@pytest.mark.thorough
 def test_further_tables_follow_new_keys_and_keep_triggers(tmp_path: Path) -> None:
     """Each comment stays with its note, and the trigger writes further ones."""
     refined = proposal_of(tmp_path, main=MAIN, **tenants("", VIEW, VIEW + COMMENT + TRIGGER))

@@ -247,6 +247,7 @@ def test_separate_file_has_only_entries_for_its_tables(tmp_path: Path) -> None:
     assert refined.problems == ()
 
 
+@pytest.mark.thorough
 def test_separate_files_of_two_patterns_have_different_names(tmp_path: Path) -> None:
     """The files in both folders are named alike."""
     sql = "CREATE TABLE {0}(k TEXT PRIMARY KEY ON CONFLICT FAIL, v); INSERT INTO {0} VALUES ('a', {1})"
@@ -261,6 +262,7 @@ def test_separate_files_of_two_patterns_have_different_names(tmp_path: Path) -> 
     assert refined.objections == ()
 
 
+@pytest.mark.thorough
 def test_separate_files_take_no_exceptions_of_their_pattern(tmp_path: Path) -> None:
     """A file of its own remains a source, and a copy is left out of the plan."""
     sql = "CREATE TABLE t(k TEXT PRIMARY KEY ON CONFLICT FAIL, v {0}); INSERT INTO t VALUES ('a', {1})"
@@ -274,6 +276,7 @@ def test_separate_files_take_no_exceptions_of_their_pattern(tmp_path: Path) -> N
     assert refined.objections == ()
 
 
+@pytest.mark.thorough
 def test_many_files_with_equal_keys_are_one_decision(tmp_path: Path) -> None:
     """Another name for the table would not tell the rows of the files apart."""
     sql = "CREATE TABLE t(k TEXT PRIMARY KEY ON CONFLICT FAIL, v); CREATE TABLE u(t REFERENCES t(k));"

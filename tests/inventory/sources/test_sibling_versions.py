@@ -105,6 +105,7 @@ def test_changed_text_is_one_decision(tmp_path: Path, first: str, second: str) -
     assert text == second.format(3, "").rstrip(";")
 
 
+@pytest.mark.thorough
 def test_changed_trigger_of_a_view_stays_behind(tmp_path: Path) -> None:
     """The files remain one pattern, and the decision names the trigger."""
     trigger = "CREATE TRIGGER added INSTEAD OF INSERT ON logins BEGIN INSERT INTO users(login) VALUES ({0}); END;"
@@ -120,6 +121,7 @@ def test_changed_trigger_of_a_view_stays_behind(tmp_path: Path) -> None:
     assert consolidate(load_plan(file), tmp_path).accepted
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("first", "second"), sampled([(VIEW, OTHER_VIEW), (TRIGGER, TRIGGER.replace("{1}", "x"))], 1))
 def test_target_of_the_kind_keeps_its_text(tmp_path: Path, first: str, second: str) -> None:
     """That of the other files stays behind, which is a decision."""

@@ -150,6 +150,7 @@ def test_run_beside_a_busy_writer_is_refused(workspace: Workspace, file: str, sq
     assert not workspace.sets()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("times", [1, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("file", "sql"), [("old.db", INTO_SOURCE), *thorough(("main.db", INTO_TARGET))])
 def test_intermittent_writer_loses_no_row(tmp_path: Path, file: str, sql: str, times: int) -> None:

@@ -132,6 +132,7 @@ def test_answerable_criterion_cannot_be_excused(files: Files) -> None:
     assert "verdict-follows" in failing(files)
 
 
+@pytest.mark.thorough
 def test_files_that_tell_otherwise_than_the_evidence_are_found(files: Files) -> None:
     """A page, a summary, a plan, a test file or a manifest of another run, sealed anew."""
     swaps = {
@@ -188,6 +189,7 @@ def test_bundle_of_another_release_has_its_own_criteria(files: Files) -> None:
     assert "counts-add-up" in failing(files)
 
 
+@pytest.mark.thorough
 def test_manifest_of_any_shape_fails_a_criterion(files: Files) -> None:
     """No shape of it raises an exception."""
     for text in (

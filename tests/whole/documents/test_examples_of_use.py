@@ -60,6 +60,7 @@ def test_nothing_of_a_pull_request_reaches_the_databases(workflow: dict[Any, Any
     }
 
 
+@pytest.mark.thorough
 def test_check_of_the_workflow_finds_a_mistake(workflow: dict[Any, Any], workspace: Workspace) -> None:
     """It needs no database."""
     command = commands(workflow, "check")[-1].replace("consolidation.toml", str(workspace.plan))

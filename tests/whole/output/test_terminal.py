@@ -83,6 +83,7 @@ def assert_header(ran: CompletedRun, workspace: Workspace, mode: str) -> None:
     assert f"SQLite: {sqlite_version_text()}" in header
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("environment", "option", "coloured"),
     [
@@ -124,6 +125,7 @@ def test_long_step_shows_progress(workspace: Workspace) -> None:
     assert "     running the store reads its tasks, " in ran.text
 
 
+@pytest.mark.thorough
 def test_unexpected_failure_keeps_its_traceback(workspace: Workspace) -> None:
     """The run is rolled back, and the last lines name the failure."""
     before = workspace.contents()

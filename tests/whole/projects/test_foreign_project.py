@@ -134,6 +134,7 @@ def test_project_with_a_package_migration_runs_its_tests(
     assert sorted(path.relative_to(project) for path in project.rglob("*")) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("options", "code"), [([], 4), *thorough((["-o", "strict_markers=false"], 5))])
 def test_verb_without_a_workspace_gets_a_hint(
     project: Path, environment: dict[str, str], options: list[str], code: int

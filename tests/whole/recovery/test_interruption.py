@@ -125,6 +125,7 @@ def test_endless_statement_is_interrupted(workspace: Workspace) -> None:
     assert workspace.run("migrate").exit == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("first_line", "headline"),
     [

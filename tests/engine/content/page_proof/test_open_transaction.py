@@ -190,6 +190,7 @@ def test_sqlite_checks_target_alone(
     assert (observed, subjects) == ({"target: integrity_check": "ok"}, [])
 
 
+@pytest.mark.thorough
 def test_check_of_a_rehearsal_holds_until_target_changes(root: Path) -> None:
     """SQLite has run integrity_check while the page reader has read."""
     run = a_run(root, mode=Mode.REHEARSAL)
