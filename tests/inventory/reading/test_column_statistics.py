@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.inventory.discovery import discover
@@ -48,7 +49,7 @@ def test_values_of_a_relation_stand_in_its_decision(tmp_path: Path) -> None:
     refined = proposal_of(tmp_path, main=staff.format("a") + notes, b=staff.format("b") + notes)
 
     [question] = [text for source in refined.proposal.sources for text in source.questions if "written_by" in text]
-    assert "The column has 2 different values in 4 rows, 1 of them NULL." in question
+    assert re.findall(r"\d+", question.partition("The column has")[2]) == ["2", "4", "1"]  # values, rows, NULL
 
 
 def test_values_of_a_large_table_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

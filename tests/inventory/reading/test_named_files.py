@@ -128,3 +128,12 @@ def test_rows_of_devices_without_their_file_are_a_decision(
     )
 
     assert (len(noted), decisions) == expected
+
+
+def test_rows_of_one_source_are_no_decision(tmp_path: Path) -> None:
+    """They come to the rows that the target has already, whatever the file is called."""
+    execute(tmp_path / "main.db", SHELF.format(2, "x", "y"))
+
+    noted, decisions, _ = findings(tmp_path, SHELF.format(1, "x", "y"), names=("hplc",))
+
+    assert (noted, decisions) == ([("file-unnamed", "main.db:item")], 0)

@@ -44,7 +44,7 @@ _COLUMN_OF_PATTERN = (
 def note_unnamed_tables(inventory: Inventory, refined: RefinedProposal) -> RefinedProposal:
     """Return the proposal with the unnamed tables of each source, or a decision.
 
-    Those of a pattern are known already. There is a decision if the files are named after things, such as devices.
+    Those of a pattern are known already. There is a decision if several sources are named after things, such as devices.
 
     Args:
         inventory: The databases of the workspace.
@@ -69,7 +69,10 @@ def note_unnamed_tables(inventory: Inventory, refined: RefinedProposal) -> Refin
         )
         for source in refined.proposal.sources
     )
-    return replace(refined, proposal=replace(refined.proposal, sources=_asked(sources, shared)))
+    of_sources = {
+        name: tuple(file for file in files if file != refined.proposal.target) for name, files in shared.items()
+    }
+    return replace(refined, proposal=replace(refined.proposal, sources=_asked(sources, of_sources)))
 
 
 def _asked(sources: Sequence[ProposedSource], shared: Mapping[str, tuple[str, ...]]) -> tuple[ProposedSource, ...]:
@@ -77,7 +80,7 @@ def _asked(sources: Sequence[ProposedSource], shared: Mapping[str, tuple[str, ..
 
     Args:
         sources: The sources with their unnamed tables.
-        shared: Each table of several files, folded, to these files.
+        shared: Each table of several files, folded, to those of them that are no target.
     """
     asked: set[str] = set()
     result = []
