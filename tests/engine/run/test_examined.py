@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
+import tempfile
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.pipeline import failure_message
-from sqlite_consolidate.engine.run.stages import BACKUP, PREFLIGHT
+from sqlite_consolidate.engine.run.stages import ARCHIVE, BACKUP, PREFLIGHT, SMOKE
 from sqlite_consolidate.engine.run.verdict import verdict
+from sqlite_consolidate.engine.sqlite.errors import file_named, file_of
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.observation import Observation, Outcome
 from sqlite_consolidate.problem import Problem, ProblemError
 from tests.support.observations import OBSERVATIONS
-from tests.support.workspaces.two_sources import a_request, a_run, consolidate, refusal
+from tests.support.workspaces.two_sources import a_request, a_run, consolidate, reach, refusal
 
 if TYPE_CHECKING:
     import sqlite3
@@ -82,6 +88,50 @@ def test_check_that_raises_has_examined_nothing(root: Path, error: Exception) ->
     run.end()
     assert (result.outcome, result.examined) == (Outcome.NOT_EXAMINED, 0)
     assert result.evidence[0].observed
+
+
+def full_error(path: Path) -> sqlite3.Error:
+    """Return the error of a database that cannot grow."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("PRAGMA max_page_count=1")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            con.execute("CREATE TABLE t AS SELECT zeroblob(100000)")
+    return caught.value
+
+
+def test_full_disk_is_named_with_what_is_left(root: Path, tmp_path: Path) -> None:
+    """SQLite does not tell which disk is full, so each is named that it may be."""
+    text = failure_message(full_error(tmp_path / "full.db"), root)
+    of_system = failure_message(OSError(errno.ENOSPC, "No space left", str(root / "gone/a.db")), root)
+
+    assert text.startswith(f"{tempfile.gettempdir()}: ")
+    assert of_system.startswith("a.db: ")
+    assert [len(re.findall(r"\d MB in ", each)) for each in (text, of_system)] == [2, 1]
+    assert all(each.endswith(". [no-space]") for each in (text, of_system))
+
+
+def test_error_of_sqlite_names_its_file(tmp_path: Path) -> None:
+    """The innermost file is the one that SQLite could not read."""
+    (tmp_path / "inner.db").write_bytes(b"no database" * 100)
+    with pytest.raises(sqlite3.DatabaseError) as caught, file_named(tmp_path / "outer.db"):
+        read_contents(tmp_path / "inner.db")
+
+    assert file_of(caught.value) == tmp_path / "inner.db"
+    assert "inner.db" in failure_message(caught.value)
+
+
+def test_archive_that_was_truncated_is_named(root: Path) -> None:
+    """SQLite cannot read it, so that the criterion examines nothing."""
+    run = a_run(root)
+    reach(run, SMOKE)
+    run.perform(ARCHIVE)
+    archive = root / run.sealed.archive["logs/tasks.db"]
+    os.truncate(archive, archive.stat().st_size // 2 + 1)
+
+    result = run.check("no-late-writes")
+
+    run.end()
+    assert (result.outcome, [entry.subject for entry in result.evidence]) == (Outcome.NOT_EXAMINED, [archive.name])
 
 
 @pytest.mark.parametrize("error", [OSError(), sqlite3.OperationalError()])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.errors import file_of, is_full
 from sqlite_consolidate.engine.sqlite.files import file_status, may_exist, size_with_sidecars
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
@@ -88,6 +89,23 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
         fact = "is read-only for the user who runs this: no permission to write there."
         problems.append(Problem("read-only", name, fact, "Give write permission and run again.", criterion="space"))
     return problems
+
+
+def full_disk_problem(error: BaseException, workspace: Path) -> Problem | None:
+    """Return the problem that a disk was full, or None for any other error.
+
+    SQLite does not tell which disk. It has deleted its temporary files since, so that there may be space again.
+    """
+    if not is_full(error):
+        return None
+    file = file_of(error)
+    folders = {"the folder for temporary files": Path(tempfile.gettempdir()), "the workspace": workspace}
+    if isinstance(error, OSError) and file:
+        folders = {"its folder": next(folder for folder in (*file.absolute().parents, workspace) if folder.is_dir())}
+    free = " and ".join(f"{_mb(shutil.disk_usage(folder).free)} in {name}" for name, folder in folders.items())
+    subject = file.name if file else tempfile.gettempdir()
+    hint = "Free some space, or set TMPDIR to a folder on a larger disk, and run again."
+    return Problem("no-space", subject, f"could not be written, because a disk is full. Now {free} are free.", hint)
 
 
 def unwritable_findings(plan: Plan, live: Path) -> list[Finding]:

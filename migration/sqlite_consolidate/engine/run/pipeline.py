@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.disk_space import full_disk_problem
 from sqlite_consolidate.engine.run.criteria import criteria_in, criterion_named
 from sqlite_consolidate.engine.run.run_log import RunLog
 from sqlite_consolidate.engine.run.stages import stage_named, stages_of
@@ -15,6 +17,7 @@ from sqlite_consolidate.engine.sqlite.application.connection_setup import (
     ConnectionSetups,
     connections_of,
 )
+from sqlite_consolidate.engine.sqlite.errors import file_of
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_examined
@@ -24,7 +27,6 @@ from sqlite_consolidate.text import printable
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
-    from pathlib import Path
 
     from sqlite_consolidate.engine.run.criteria import Criterion
     from sqlite_consolidate.engine.run.request import RunRequest
@@ -110,7 +112,7 @@ class Pipeline(ABC):
                 self.actions[stage]()
         except EXPECTED_ERRORS as error:
             if self.log.interrupted is None:  # otherwise the signal has ended the statement
-                self.log.fail(stage, failure_message(error))
+                self.log.fail(stage, failure_message(error, self.workspace))
             raise
         self.log.end_performing(stage)
 
@@ -136,7 +138,9 @@ class Pipeline(ABC):
         except EXPECTED_ERRORS as error:
             if self.log.interrupted is not None:
                 raise
-            return self.log.add(stage, criterion, [not_examined("", failure_message(error)), *blocked])
+            file = file_of(error)
+            unexamined = not_examined(file.name if file else "", failure_message(error, self.workspace))
+            return self.log.add(stage, criterion, [unexamined, *blocked])
 
     def observations_of(self, criterion: Criterion) -> Iterable[Observation]:
         """Return the observations of a criterion, or nothing if this run has no check for it."""
@@ -239,17 +243,24 @@ def run_stages(run: Pipeline, check: Callable[[str], object] | None = None) -> N
             return
 
 
-def failure_message(error: BaseException) -> str:
+def failure_message(error: BaseException, workspace: Path | None = None) -> str:
     """Return the reason of an expected error, or an empty text for any other.
 
     Any other error needs its traceback.
+
+    Args:
+        error: The error.
+        workspace: The folder on which the run works. It is the current one if it is None.
     """
+    if problem := full_disk_problem(error, workspace or Path()):
+        return printable(str(problem))
     if isinstance(error, ProblemError):
         return printable(str(error))
     if isinstance(error, UnicodeDecodeError):
         return printable(f"SQLite reports damage in a text that is not UTF-8 ({error.reason}).")
     if isinstance(error, sqlite3.Error):
-        return printable(f"SQLite reports: {_stated(error)}.")
+        file = file_of(error)
+        return printable(f"SQLite reports{f' of {file.name}' if file else ''}: {_stated(error)}.")
     return printable(f"The system reports: {_stated(error)}.") if isinstance(error, OSError) else ""
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.application.connection_setup import current_setup, setup_problem
-from sqlite_consolidate.engine.sqlite.errors import in_use_problem
+from sqlite_consolidate.engine.sqlite.errors import file_named, in_use_problem
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.engine.sqlite.sidecars import existing_sidecars, remove_created_sidecars
@@ -250,12 +250,13 @@ def open_for_inspection(path: Path, limits: Limits | None = None) -> Iterator[Co
     Afterwards no sidecar file is left that did not exist before.
     """
     sidecars = existing_sidecars(path)
-    con = open_readonly(path, limits)
-    try:
-        yield con
-    finally:
-        con.close()
-        remove_created_sidecars(path, sidecars)
+    with file_named(path):
+        con = open_readonly(path, limits)
+        try:
+            yield con
+        finally:
+            con.close()
+            remove_created_sidecars(path, sidecars)
 
 
 @contextlib.contextmanager

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import re
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
@@ -17,6 +21,33 @@ _MISSING = re.compile(
     r"(?:no such|unknown) (?P<kind>collation|function|module|tokenizer|table)(?: sequence)?: (?P<name>.+)", re.DOTALL
 )
 _IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+@contextmanager
+def file_named(path: Path) -> Iterator[None]:
+    """Let an error of SQLite in this block name a file.
+
+    An error that names another file keeps it.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        if file_of(error) is None:
+            error.filename = path  # type: ignore[attr-defined] # as in an OSError
+        raise
+
+
+def file_of(error: BaseException) -> Path | None:
+    """Return the file that an error is about, or None if the error does not name it."""
+    name = getattr(error, "filename", None)
+    return Path(name) if isinstance(name, str | Path) else None
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether a disk is full, or a quota is used up."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return result_code(error) == sqlite3.SQLITE_FULL
 
 
 def result_code(error: BaseException) -> int | None:
