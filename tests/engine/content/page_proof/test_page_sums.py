@@ -1,4 +1,4 @@
-"""Specify that the sums of pages are the same where the compiler has no integers of 128 bits."""
+"""Specify that each compiler computes the same sums of pages."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ int main(void) {
 
 
 def sums(folder: Path, pages: list[bytes], *flags: str) -> list[str]:
-    """Return the kind of multiplication and the sum of each page, as a program compiled with the flags prints them."""
+    """Return the kind of multiplication and the sum of each page.
+
+    A program prints them that is compiled with the flags.
+    """
     source, program = folder / "sums.c", folder / "sums"
     source.write_text(_PROGRAM)
     command = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", *flags, f"-I{FOLDER}", "-o", str(program), str(source)]
@@ -64,7 +67,10 @@ def sums(folder: Path, pages: list[bytes], *flags: str) -> list[str]:
 @pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 def test_page_sums_are_same_without_wide_integers(tmp_path: Path) -> None:
-    """Another processor then proves the same pages. Carries occur in pages of ones."""
+    """Another processor then proves the same pages.
+
+    Carries occur in pages of ones.
+    """
     drawn = random.Random(26)  # noqa: S311 -- the pages of each run are the same
     pages = [make(size) for size in _PAGE_SIZES for make in (drawn.randbytes, bytes, lambda size: b"\xff" * size)]
     pages += [drawn.randbytes(drawn.choice(_PAGE_SIZES)) for _ in range(200)]
