@@ -92,13 +92,20 @@ def load_dump(con: sqlite3.Connection, lines: Iterable[str]) -> None:
     """
     statement = ""
     for line in lines:
+        # To look for the end of each long statement takes as long as to read the dump. SQLite accepts no INSERT that
+        # ends in the middle, which is in a name with a line break.
+        is_insert = not statement and line.startswith("INSERT INTO ")
         statement += line
-        if line.endswith(";\n") and _is_complete(statement):
+        if line.endswith(";\n") and (is_insert or _is_complete(statement)):
             try:
                 con.execute(statement)
             except UnicodeEncodeError as error:
                 message = "a statement of the schema is not UTF-8: only the sqlite3 shell can load this dump"
                 raise sqlite3.OperationalError(message) from error
+            except sqlite3.Error:
+                if is_insert and not _is_complete(statement):
+                    continue
+                raise
             statement = ""
     if any(line and not line.startswith("--") for line in statement.splitlines()):
         raise sqlite3.OperationalError("the dump ends in the middle of a statement")
