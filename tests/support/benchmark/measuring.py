@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import resource
 import subprocess
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOOK_SECONDS = 0.05
+_MOST_OF_AVAILABLE = 0.8
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,18 @@ def measured(command: Sequence[str], folder: Path, scratch: Path | None = None) 
             output.seek(0)
             raise RuntimeError(f"exit code {process.returncode}: {output.read().decode(errors='replace')}")
     return Measured(wall, _children() - before, peak / 1e6)
+
+
+def touch_memory(size: int) -> None:
+    """Use so many bytes of memory once, or most of the available ones, and free them.
+
+    The host of a virtual machine provides a page of memory when the machine writes to it for the first time. Files in
+    memory then take several times as long to write.
+    """
+    size = min(size, int(psutil.virtual_memory().available * _MOST_OF_AVAILABLE))
+    with mmap.mmap(-1, max(size, mmap.PAGESIZE)) as memory:
+        for page in range(0, size, mmap.PAGESIZE):
+            memory[page] = 1
 
 
 def _children() -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import sqlite_consolidate
 from sqlite_consolidate.plan.loader import load
 from tests.support.benchmark.by_hand import command, sample_command
-from tests.support.benchmark.measuring import Measured, measured
+from tests.support.benchmark.measuring import Measured, measured, touch_memory
 from tests.support.benchmark.results import Benchmark, Result
 from tests.support.benchmark.stage_costs import costs_of
 from tests.support.benchmark.workloads import build
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.support.benchmark.workloads import Workload
+
+_WRITTEN = 3
+"""A run writes at most three times its databases: into the backup set, the target, and the space for a rollback."""
 
 REPOSITORY = Path(sqlite_consolidate.__file__).parents[2]
 
@@ -109,9 +112,17 @@ class Pairs:
         newest = max((self.folder / "reports").glob("*/evidence.json"))
         self.benchmark.stages = costs_of(newest)
 
-    def ours(self, verb: str, built: Path) -> Measured:
-        """Run a verb on a copy of a workspace, as a user would."""
+    def ours(self, verb: str, built: Path, *, in_used_memory: bool = False) -> Measured:
+        """Run a verb on a copy of a workspace, as a user would.
+
+        Args:
+            verb: The verb.
+            built: The workspace.
+            in_used_memory: Whether the memory that the run needs for its files has been in use before.
+        """
         with _Copy(built, self.folder / "workspace") as root:
+            if in_used_memory:
+                touch_memory(_WRITTEN * sum(file.stat().st_size for file in root.iterdir()))
             options = [f"--workspace={root}", f"--reports={self.folder / 'reports'}", "-p", "no:cacheprovider"]
             # Other plugins that are installed here are no part of the tool.
             options += ["-p", "no:hypothesispytest", "-p", "no:xdist"]
