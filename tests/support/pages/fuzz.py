@@ -16,8 +16,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.digest import digest_tables
-from sqlite_consolidate.engine.content.page_proof.committed import request_after_commit
 from sqlite_consolidate.engine.content.page_proof.description import Description, describe_database, describe_digests
+from sqlite_consolidate.engine.content.page_proof.known_pages import request_for_known_pages
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, read_answer
 from sqlite_consolidate.engine.content.page_proof.rows import FEWEST_ROWS, PageRows, statements_of
 from sqlite_consolidate.engine.sqlite.connections import open_readonly, pragma
@@ -167,7 +167,7 @@ class Trial:
                 rows = _SanitizedRows(self._path, schema, self._reader)
                 differs = _compare_dumps(con, rows) or self._compare_chosen(con, schema) if with_rows else ""
                 outcome = (differs, True) if differs else _compare(proofs[0], con, schema)
-                request = request_after_commit(description, before)
+                request = request_for_known_pages(description, before)
                 known = self._prove(request, schema, names=()) if request else PageProof(unreadable=("not asked",))
                 committed = _compare_committed(known, proofs[0], before, con)
                 return [outcome, _compare_uncommitted(proofs[1], con, schema), committed]

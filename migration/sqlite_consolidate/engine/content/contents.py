@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.content.digest import (
     digest_tables,
 )
 from sqlite_consolidate.engine.content.dump import dumped_schema, load_dump
-from sqlite_consolidate.engine.content.page_proof.committed import prove_committed
+from sqlite_consolidate.engine.content.page_proof.known_pages import prove_known_pages
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, digest_pages, prove_pages
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection, open_new, pragma
@@ -325,7 +325,7 @@ class ContentsCache:
         with open_for_inspection(path, self.limits) as con:
             schema = read_schema(con)
             with _unchanged(con):
-                proof = prove_committed(path, con, schema, before)
+                proof = prove_known_pages(path, con, schema, before)
             if not proof.has_digests:
                 return None
             digest = digest_database(schema, proof.digests, read_autoincrement_marks(con))

@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.content import contents
 from sqlite_consolidate.engine.content.contents import ContentsCache, read_contents
-from sqlite_consolidate.engine.content.page_proof.committed import prove_committed
+from sqlite_consolidate.engine.content.page_proof.known_pages import prove_known_pages
 from sqlite_consolidate.engine.content.page_proof.open_transaction import prove_transaction
 from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_pages
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
@@ -41,7 +41,7 @@ def committed(path: Path) -> PageProof:
 def proof_after(path: Path, before: PageProof) -> PageProof:
     """Prove that a file has the pages of a transaction."""
     with closing(open_readonly(path)) as con:
-        return prove_committed(path, con, read_schema(con), before)
+        return prove_known_pages(path, con, read_schema(con), before)
 
 
 def flip_the_last_bit(path: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
 
-def prove_committed(path: Path, con: sqlite3.Connection, schema: Schema, before: PageProof) -> PageProof:
+def prove_known_pages(path: Path, con: sqlite3.Connection, schema: Schema, before: PageProof) -> PageProof:
     """Prove that a file has the pages of a transaction.
 
     Its schema and its free list are proved as in any file.
@@ -40,14 +40,14 @@ def prove_committed(path: Path, con: sqlite3.Connection, schema: Schema, before:
         return PageProof(unreadable=(reason,))
     proved = before.pages.description.digested if before.pages else []
     further = [rows for digested in proved for rows in digested[1:]]
-    request = request_after_commit(describe_database(con, schema, further=further), before)
+    request = request_for_known_pages(describe_database(con, schema, further=further), before)
     if request is None or before.digests.keys() != {table.name for table in schema.movable}:
         return PageProof(unreadable=("the schema is not that of the transaction",))
     answer = read_answer(ask(path, request.lines, limits_of(con)), request, ())
     return before if answer.is_intact else answer
 
 
-def request_after_commit(description: Description, before: PageProof) -> Description | None:
+def request_for_known_pages(description: Description, before: PageProof) -> Description | None:
     """Return a request for the pages that were proved inside a transaction.
 
     The schema is its one table. It is None if the tables are others, or have other columns, indexes or root pages.
