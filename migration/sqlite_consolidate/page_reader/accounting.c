@@ -115,11 +115,11 @@ static bool add_unused_pages(void *argument) {
     return true;
 }
 
-/* Prove that all pages without a use yet are those that were proved inside the transaction. */
+/* Prove that all pages without a use yet are those that were proved before. */
 static bool prove_known_pages(Reader *reader) {
     const File *file = &reader->file;
     if (has_pointer_map(file)) {
-        return add_reason(&reader->verdict.unreadable, "the pages of a pointer map were not proved inside the transaction");
+        return add_reason(&reader->verdict.unreadable, "the pages of a pointer map were not proved before");
     }
     if (reader->second == NULL) {
         return add_reason(&reader->verdict.unreadable, "statements of rows are asked for together with known pages");

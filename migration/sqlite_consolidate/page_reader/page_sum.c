@@ -1,8 +1,8 @@
-/* The pages that were proved inside a transaction, and that COMMIT leaves as they are.
+/* The pages that were proved, by which a file is known again: that of a transaction after COMMIT, and an archive.
 
-The keyed hashes of the pages and their numbers are added. The key is drawn for each transaction, and only the process that
-asked knows it, so no content of a page can have a chosen sum. After COMMIT the pages that neither the schema nor the free list
-uses have to be those pages: as many, with the same sum. */
+The keyed hashes of the pages and their numbers are added. The key is drawn for each request, and only the process that asked
+knows it, so no content of a page can have a chosen sum. Later the pages that neither the schema nor the free list uses have to be
+those pages: as many, with the same sum. */
 #include "bytes.h"
 
 #include <inttypes.h>

@@ -130,7 +130,7 @@ void print_answer(Reader *reader) {
             printf("digest %016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "\n", sum[3], sum[2], sum[1], sum[0]);
         }
     }
-    if (reader->request.page_count > 0) {
+    if (sums_pages(&reader->request) && verdict->errors.count + verdict->unreadable.count == 0) {
         print_page_sum(&reader->pages);
     }
     print_reasons("error", &verdict->errors);

@@ -123,7 +123,7 @@ typedef struct Table {
     uint64_t rows;
 } Table;
 
-/* ---- page_sum.c: the pages that were proved inside a transaction ---- */
+/* ---- page_sum.c: the pages that were proved, by which a file is known again ---- */
 
 typedef struct PageSum {
     SumKey key;
@@ -142,13 +142,14 @@ typedef struct Request {
     uint32_t page_count; /* of an open transaction, whose page 1 is not in the file yet; 0 if there is none */
     int table_count, opaque_count;
     bool is_part; /* other tables have pages as well */
-    bool has_pages; /* all pages but those of the schema and the free list were proved inside a transaction */
+    bool has_pages; /* all pages but those of the schema and the free list were proved before */
     PageSum pages;
     Table *tables;
     uint32_t *opaque; /* roots of indexes that only SQLite can compare with their rows */
 } Request;
 
 bool read_request(FILE *input, Request *request);
+bool sums_pages(const Request *request);
 void free_request(Request *request);
 
 /* ---- file.c: the bytes of the file ---- */
@@ -268,6 +269,7 @@ struct Reader {
     uint8_t *overflow_page, *levels[MOST_LEVELS];
     Value *values, *previous_values;
     uint32_t pages_read;
+    bool is_summing; /* the pages of this b-tree */
 };
 
 void end_with_parent(Reader *reader);

@@ -19,8 +19,8 @@
 
 A line belongs to the table, a term to the key or index, and a value to the digest, before it. A value is a column, or
 -1 for the rowid, whose integers from LEAST on get an offset. With "transaction" the file is that of an open
-transaction, of which SQLite has written all pages but page 1. "pages" is the line that was the answer then. The tables are those
-whose pages were not among them. With "part" other tables have pages as well. "insert" is a
+transaction, of which SQLite has written all pages but page 1. "pages" is the line that was the answer about all tables before. The
+tables are those whose pages are not among them. With "part" other tables have pages as well. "insert" is a
 column of INSERT statements of the rows, or -1 for the rowid, with at most so many rows and about so many characters, each
 behind a head. Further lines of a head are appended to it. */
 #include "bytes.h"
@@ -255,6 +255,11 @@ bool read_request(FILE *input, Request *request) {
         }
     }
     return false;
+}
+
+/* Return whether all pages are summed but those of the schema and the free list. */
+bool sums_pages(const Request *request) {
+    return !request->is_part && !request->has_pages;
 }
 
 void free_request(Request *request) {

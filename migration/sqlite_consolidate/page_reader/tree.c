@@ -28,8 +28,8 @@ typedef struct Walk {
     int64_t first_rowid, rowid; /* of the first and the last cell */
 } Walk;
 
-static void add_page_of_transaction(Reader *reader, uint32_t number, const uint8_t *bytes) {
-    if (reader->request.page_count > 0) {
+static void add_page_of_tree(Reader *reader, uint32_t number, const uint8_t *bytes) {
+    if (reader->is_summing) {
         add_page(reader, number, bytes);
     }
 }
@@ -51,7 +51,7 @@ static const uint8_t *whole_payload(Reader *reader, const Page *page, const Cell
         if (!use_page(reader, next, use, parent) || !read_page(&reader->file, next, reader->overflow_page, &reader->verdict)) {
             return NULL;
         }
-        add_page_of_transaction(reader, next, reader->overflow_page);
+        add_page_of_tree(reader, next, reader->overflow_page);
         uint32_t part = left < room ? (uint32_t)left : room;
         append(&reader->record, reader->overflow_page + 4, part);
         parent = next;
@@ -204,7 +204,7 @@ static bool enter_page(Walk *walk, Page *page, uint32_t parent) {
         return false;
     }
     if (is_counted) {
-        add_page_of_transaction(reader, page->number, page->bytes);
+        add_page_of_tree(reader, page->number, page->bytes);
     }
     return true;
 }
@@ -264,8 +264,11 @@ static bool prove_subtree(Walk *walk, uint32_t number, uint32_t parent, int dept
     return prove_children(walk, &page, first, end, depth);
 }
 
-static bool prove_walk(void *walk) {
-    return prove_subtree(walk, ((Walk *)walk)->root, 0, 0);
+/* Prove a walk. The schema, whose root is page 1, is described in each request. */
+static bool prove_walk(void *argument) {
+    Walk *walk = argument;
+    walk->reader->is_summing = sums_pages(&walk->reader->request) && walk->root != 1;
+    return prove_subtree(walk, walk->root, 0, 0);
 }
 
 /* Prove that the second half of a b-tree goes on where the first half ends. */

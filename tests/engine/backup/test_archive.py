@@ -11,8 +11,12 @@ import pytest
 from sqlite_consolidate.engine.backup import archive, manifest
 from sqlite_consolidate.engine.backup.copy_contents import KeptReadings
 from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.content.page_proof.proof import PageProof, prove_pages
+from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.locks.write_lock import WriteLock
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.problem import ProblemError
+from tests.support.pages.program import use_pages_for_every_size
 from tests.support.workspaces.two_sources import SET, STAMP, execute
 
 if TYPE_CHECKING:
@@ -35,6 +39,12 @@ def archive_of(write_lock: WriteLock, ledger: Ledger) -> None:
     new = write_lock.path.with_name(archive.archived_name(write_lock.path.name, STAMP))
     archive.archive_all([(write_lock, new, f"logs/{write_lock.path.name}")], ledger)
     write_lock.release()
+
+
+def proof_of(path: Path) -> PageProof:
+    """Return what the page reader proves of a database."""
+    with closing(open_readonly(path)) as con:
+        return prove_pages(path, con, read_schema(con))
 
 
 def names(root: Path) -> list[str]:
@@ -173,6 +183,25 @@ def test_archive_with_pages_of_its_backup_is_not_copied(
     observations = archive.restorable_observations(root, sealed, root / SET, KeptReadings())
 
     assert [observation.holds for observation in observations] == [True] * 2
+
+
+def test_archive_with_proved_pages_needs_no_backup(consolidated_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page reader has proved them before the run. Another page is a change."""
+    use_pages_for_every_size(monkeypatch)
+    root = consolidated_copy
+    sealed = manifest.read(root / SET)
+    assert sealed is not None
+    archives = {file: root / name for file, name in sealed.archive.items()}
+    proofs = {file: proof_of(path) for file, path in archives.items()}
+    monkeypatch.delattr(archive, "recorded_contents")
+    monkeypatch.delattr(archive, "read_contents")
+
+    observations = archive.restorable_observations(root, sealed, root / SET, KeptReadings(), proofs=proofs)
+    assert [observation.holds for observation in observations] == [True] * 2
+
+    execute(archives["logs/tasks.db"], "DELETE FROM tasks WHERE id = 2")
+    with pytest.raises(NameError, match="recorded_contents"):
+        next(archive.restorable_observations(root, sealed, root / SET, KeptReadings(), proofs=proofs))
 
 
 def test_archive_is_judged_without_the_files_beside_it(consolidated_copy: Path) -> None:

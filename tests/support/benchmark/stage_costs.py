@@ -19,7 +19,7 @@ READING_REASONS = {
     "60-commit": "",
     "70-references": "",
     "80-smoke": "",
-    "90-archive": "Each archive is read once, and compared with the recorded digest of its backup.",
+    "90-archive": "The page reader hashes each archive once, and compares it with the pages that it proved before.",
     "95-final": "The pages of the target are those that were proved before COMMIT.",
 }
 """Stage to the reason why it reads databases, which other stages read as well."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import move_all
 from sqlite_consolidate.engine.backup.copy_contents import recorded_contents
-from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
+from sqlite_consolidate.engine.content.contents import contents_of_known_pages, digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.scratch_folders import scratch_folder
 from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, sidecar_path
@@ -17,13 +18,14 @@ from sqlite_consolidate.observation import Observation, equal, not_required, wit
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.copy_contents import KeptReadings
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
     from sqlite_consolidate.engine.content.contents import Contents
+    from sqlite_consolidate.engine.content.page_proof.proof import PageProof
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.locks.descriptor_lock import DatabaseLock
 
@@ -110,7 +112,13 @@ def archived_observations(root: Path, manifest: Manifest) -> Iterator[Observatio
 
 
 def restorable_observations(
-    root: Path, manifest: Manifest, backup_set: Path, archives: KeptReadings[Contents], limits: Limits | None = None
+    root: Path,
+    manifest: Manifest,
+    backup_set: Path,
+    archives: KeptReadings[Contents],
+    limits: Limits | None = None,
+    *,
+    proofs: Mapping[str, PageProof | None] = MappingProxyType({}),
 ) -> Iterator[Observation]:
     """Observe that each archive can be restored.
 
@@ -122,12 +130,15 @@ def restorable_observations(
         backup_set: Its folder.
         archives: Receives the contents of the archives.
         limits: Limits of reading.
+        proofs: Each source to what the page reader has proved of it before.
     """
     with scratch_folder("restore") as folder:
         for number, (file, archived) in enumerate(manifest.archive.items()):
             copy, archive = manifest.database(file), root / archived
             restored = folder / f"{number}.db"
-            reader = partial(_read_alone, restored=restored, copy=copy, backup_set=backup_set, limits=limits)
+            reader = partial(
+                _read_alone, restored=restored, copy=copy, backup_set=backup_set, proof=proofs.get(file), limits=limits
+            )
             digest = "no such file"
             if archive.is_file():
                 digest = digest_or_reason(archive, partial(archives.read, reader=reader))
@@ -140,15 +151,22 @@ def restorable_observations(
 
 
 def _read_alone(
-    archive: Path, restored: Path, copy: DatabaseCopy | None, backup_set: Path, limits: Limits | None
+    archive: Path,
+    restored: Path,
+    copy: DatabaseCopy | None,
+    backup_set: Path,
+    proof: PageProof | None,
+    limits: Limits | None,
 ) -> Contents:
     """Return the contents of an archive without a file beside it.
 
-    They are those of its backup if it has the same pages. Otherwise a copy of the archive is read.
+    They are those that were proved before, or those of its backup, if it has the same pages. Otherwise a copy of the
+    archive is read.
     """
-    is_alone = not any(os.path.lexists(sidecar_path(archive, suffix)) for suffix in SIDECARS)
-    if copy and is_alone:
-        contents = recorded_contents(archive, copy, backup_set, limits)
+    if not any(os.path.lexists(sidecar_path(archive, suffix)) for suffix in SIDECARS):
+        contents = contents_of_known_pages(archive, proof, limits)
+        if contents is None and copy:
+            contents = recorded_contents(archive, copy, backup_set, limits)
         if contents:
             return contents
     shutil.copyfile(archive, restored)

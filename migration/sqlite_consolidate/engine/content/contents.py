@@ -177,6 +177,29 @@ def read_contents(
     return Contents(digest_database(schema, tables, read_autoincrement_marks(database)), tables, is_proved)
 
 
+def contents_of_known_pages(path: Path, before: PageProof | None, limits: Limits | None = None) -> Contents | None:
+    """Return the proved contents of a file, or None if it may have other pages.
+
+    Args:
+        path: The file.
+        before: The proof of its pages, if there is one.
+        limits: Limits of reading.
+
+    Raises:
+        sqlite3.Error: The file is missing, locked or not a database.
+    """
+    if before is None or before.pages is None:
+        return None
+    with open_for_inspection(path, limits) as con:
+        schema = read_schema(con)
+        with _unchanged(con):
+            proof = prove_known_pages(path, con, schema, before)
+        if not proof.has_digests:
+            return None
+        digest = digest_database(schema, proof.digests, read_autoincrement_marks(con))
+        return Contents(digest, proof.digests, proof.is_intact)
+
+
 def dumped_digest(con: sqlite3.Connection, contents: Mapping[str, TableDigest]) -> str:
     """Return the digest of what an SQL dump of a database has.
 
@@ -286,7 +309,8 @@ class ContentsCache:
         Raises:
             sqlite3.Error: The file is locked or not a database.
         """
-        if path in self._committed and (contents := self._committed_contents(path, self._committed[path][0])):
+        before = self._committed[path][0] if path in self._committed else None
+        if contents := contents_of_known_pages(path, before, self.limits):
             return contents
         statuses, digests = file_states(path), file_digests(path)
         if path in self._known and self._known[path][0] == digests:
@@ -317,19 +341,6 @@ class ContentsCache:
         """
         is_large = path in self._committed and path.stat().st_size >= PARALLEL_MIN_BYTES
         return committed if is_large and self._committed[path][1] == file_states(path) else self.contents(path).tables
-
-    def _committed_contents(self, path: Path, before: PageProof) -> Contents | None:
-        """Return the contents that a file had before COMMIT, or None if it may have others."""
-        if before.pages is None:
-            return None
-        with open_for_inspection(path, self.limits) as con:
-            schema = read_schema(con)
-            with _unchanged(con):
-                proof = prove_known_pages(path, con, schema, before)
-            if not proof.has_digests:
-                return None
-            digest = digest_database(schema, proof.digests, read_autoincrement_marks(con))
-            return Contents(digest, proof.digests, proof.is_intact)
 
 
 def digest_pages_of_copy(path: Path, copy: Path) -> str:

@@ -59,6 +59,7 @@ class InspectedDatabase:
         orphans: Child and parent table to the number of rows without parent.
         intact_by: What has proved that the file is intact, :data:`BY_SQLITE` or :data:`BY_PAGES`.
         read_from: Nanoseconds of the moment when its reading began.
+        proof: What the page reader has proved of it, or None.
     """
 
     name: str
@@ -72,6 +73,7 @@ class InspectedDatabase:
     orphans: dict[tuple[str, str], int]
     intact_by: str = BY_SQLITE
     read_from: int = 0
+    proof: PageProof | None = None
 
     @property
     def listed(self) -> dict[str, TableDigest]:
@@ -207,7 +209,8 @@ def _prove_pages(write_lock: DatabaseLock) -> PageProof:
 def _read_database(name: str, file: str, write_lock: DatabaseLock, proof: PageProof | None = None) -> InspectedDatabase:
     con = write_lock.reader
     schema = _shared(read_schema(con))
-    content = read_contents(con, schema=schema, tables=proof.digests if proof and proof.has_digests else None)
+    known = proof if proof and proof.has_digests else None
+    content = read_contents(con, schema=schema, tables=known.digests if known else None)
     return InspectedDatabase(
         name=name,
         file=file,
@@ -218,6 +221,7 @@ def _read_database(name: str, file: str, write_lock: DatabaseLock, proof: PagePr
         digest=content.digest,
         size=size_with_sidecars(write_lock.path),
         orphans=_shared_numbers(tuple(count_orphans(con).items())),
+        proof=known,
     )
 
 

@@ -77,7 +77,8 @@ def archived(run: RunResults) -> Iterator[Observation]:
 
 def archive_restorable(run: RunResults) -> Iterator[Observation]:
     """Observe that each archive equals its source under any name, without a file beside it."""
-    return archive.restorable_observations(run.root, run.sealed, run.folder, run.archives, run.limits)
+    proofs = {source.file: source.proof for source in run.inspected.sources.values()}
+    return archive.restorable_observations(run.root, run.sealed, run.folder, run.archives, run.limits, proofs=proofs)
 
 
 def no_late_writes(run: RunResults) -> Iterator[Observation]:

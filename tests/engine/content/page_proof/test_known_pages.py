@@ -1,4 +1,4 @@
-"""Specify that a file is known again after COMMIT by the pages that were proved before."""
+"""Specify that a file is known again by the pages that were proved before."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.support.pages.program import use_pages_for_every_size
 from tests.support.workspaces.two_sources import execute
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -44,6 +45,18 @@ def proof_after(path: Path, before: PageProof) -> PageProof:
         return prove_known_pages(path, con, read_schema(con), before)
 
 
+def archived(path: Path) -> PageProof:
+    """Return the proof of the pages of a database that gets another file and its name back."""
+    committed(path)
+    with closing(open_readonly(path)) as con:
+        proof = prove_pages(path, con, read_schema(con))
+    path.write_bytes(path.rename(path.with_name("archive.db")).read_bytes())
+    return proof
+
+
+each_time = pytest.mark.parametrize("proved", [committed, archived])
+
+
 def flip_the_last_bit(path: Path) -> None:
     """Change the last byte of a file that no connection has open."""
     data = path.read_bytes()
@@ -61,6 +74,15 @@ def test_committed_pages_are_those_of_the_transaction(tmp_path: Path) -> None:
     assert before.is_intact
 
 
+def test_pages_of_another_file_are_known_again(tmp_path: Path) -> None:
+    """A source becomes an archive, of which the name is another one."""
+    path = build(tmp_path / "a.db", page_size=512)
+    before = archived(path)
+
+    assert proof_after(path, before) is before
+    assert before.is_intact
+
+
 def test_committed_pages_are_known_beside_further_digests(tmp_path: Path) -> None:
     """The request after COMMIT is that of the transaction, with all that was digested."""
     path, rows = build(tmp_path / "a.db", page_size=512), chosen("arrived", ("id", 1000, 1), "text")
@@ -73,6 +95,7 @@ def test_committed_pages_are_known_beside_further_digests(tmp_path: Path) -> Non
     assert proof_after(path, before) is before
 
 
+@each_time
 @pytest.mark.parametrize(
     "statement",
     [
@@ -84,20 +107,21 @@ def test_committed_pages_are_known_beside_further_digests(tmp_path: Path) -> Non
         "CREATE TABLE later(a)",
     ],
 )
-def test_later_change_is_another_file(tmp_path: Path, statement: str) -> None:
+def test_later_change_is_another_file(tmp_path: Path, statement: str, proved: Callable[[Path], PageProof]) -> None:
     """Rows, indexes, tables and names are those that were proved."""
     path = build(tmp_path / "a.db", page_size=512)
-    before = committed(path)
+    before = proved(path)
 
     execute(path, statement)
 
     assert not proof_after(path, before).has_digests
 
 
-def test_damage_after_commit_is_another_file(tmp_path: Path) -> None:
+@each_time
+def test_later_damage_is_another_file(tmp_path: Path, proved: Callable[[Path], PageProof]) -> None:
     """SQLite would notice a changed value in no table."""
     path = build(tmp_path / "a.db", page_size=512)
-    before = committed(path)
+    before = proved(path)
 
     flip_the_last_bit(path)
 

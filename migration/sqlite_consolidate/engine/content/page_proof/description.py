@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 
 _COLLATIONS = {"binary": 0, "nocase": 1, "rtrim": 2}
+_SCHEMA_ROOT = 1
 _ROWID, _EXPRESSION = -1, -2  # columns of index_xinfo that are none of the table
 _VIRTUAL, _STORED = 2, 3  # values of the column "hidden" of table_xinfo for generated columns
 _STRICT_TYPES = {"int": "I", "integer": "I", "real": "R", "text": "T", "blob": "B", "any": "A"}
@@ -93,6 +94,7 @@ class Description:
         digested: What is digested of each of these tables. The digest of its rows is the first.
         declined: Why SQLite has to check the integrity.
         unreadable: Why SQLite has to read the rows.
+        head: Number of lines before those of the tables, such as the lines of the schema.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -100,6 +102,7 @@ class Description:
     digested: list[tuple[DigestedRows, ...]] = field(default_factory=list)
     declined: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    head: int = 0
 
 
 def describe_database(
@@ -114,7 +117,8 @@ def describe_database(
             0 without one.
         further: What is digested besides.
     """
-    description = Description([f"transaction {transaction_pages}"] if transaction_pages else [])
+    head = [f"transaction {transaction_pages}"] if transaction_pages else []
+    description = Description(head, head=len(head))
     entries = con.execute("SELECT type, name, tbl_name, rootpage, coalesce(sql, '') FROM main.sqlite_schema").fetchall()
     if any(kind == "table" and not root for kind, _, _, root, _ in entries):
         description.unreadable.append("a virtual table")
@@ -124,7 +128,7 @@ def describe_database(
         return description
     listed = {name: (wr, strict) for _, name, _, _, wr, strict in con.execute("PRAGMA main.table_list")}
     roots = {name: root for kind, name, _, root, _ in entries if kind == "index"}
-    first = [] if transaction_pages else [("sqlite_schema", 1, "")]
+    first = [] if transaction_pages else [("sqlite_schema", _SCHEMA_ROOT, "")]
     tables = [*first, *((name, root, sql) for kind, name, _, root, sql in entries if kind == "table")]
     for name, root, sql in tables:
         if name not in listed:
@@ -135,6 +139,8 @@ def describe_database(
             without, strict = listed[name]
             table = _Table(con, schema, name, root, without_rowid=bool(without), is_strict=bool(strict))
             table.describe(description, roots, [rows for rows in further if rows.table == name])
+        if root == _SCHEMA_ROOT:
+            description.head = len(description.lines)
     if roots:
         description.unreadable.append("an index without a table")
     description.declined = list(dict.fromkeys(description.declined))

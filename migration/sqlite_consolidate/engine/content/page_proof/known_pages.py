@@ -1,7 +1,8 @@
-"""Prove that COMMIT has left the pages that were proved inside its transaction.
+"""Prove that a file has the pages that were proved before.
 
-The page reader has read each of them then, with a keyed sum of their hashes. Now it hashes all pages that neither the
-schema nor the free list uses. If the sum and the schema are the same, so are the rows and the indexes.
+They are those of a transaction, which COMMIT has left, or those of a source, which is an archive now. The page reader
+has read each of them then, with a keyed sum of their hashes. Now it hashes all pages that neither the schema nor the
+free list uses. If the sum and the schema are the same, so are the rows and the indexes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def prove_known_pages(path: Path, con: sqlite3.Connection, schema: Schema, before: PageProof) -> PageProof:
-    """Prove that a file has the pages of a transaction.
+    """Prove that a file has the pages that were proved before.
 
     Its schema and its free list are proved as in any file.
 
@@ -28,7 +29,7 @@ def prove_known_pages(path: Path, con: sqlite3.Connection, schema: Schema, befor
         path: The database file. A lock of this process excludes every change of it.
         con: Connection that has the file open.
         schema: Schema of the database.
-        before: The proof inside the transaction.
+        before: The proof of its pages.
 
     Returns:
         The same proof, or the reason why it is not that of the file.
@@ -42,27 +43,27 @@ def prove_known_pages(path: Path, con: sqlite3.Connection, schema: Schema, befor
     further = [rows for digested in proved for rows in digested[1:]]
     request = request_for_known_pages(describe_database(con, schema, further=further), before)
     if request is None or before.digests.keys() != {table.name for table in schema.movable}:
-        return PageProof(unreadable=("the schema is not that of the transaction",))
+        return PageProof(unreadable=("the schema is not that of the pages",))
     answer = read_answer(ask(path, request.lines, limits_of(con)), request, ())
     return before if answer.is_intact else answer
 
 
 def request_for_known_pages(description: Description, before: PageProof) -> Description | None:
-    """Return a request for the pages that were proved inside a transaction.
+    """Return a request for pages that were proved before.
 
     The schema is its one table. It is None if the tables are others, or have other columns, indexes or root pages.
 
     Args:
-        description: The database after COMMIT.
-        before: The proof inside the transaction.
+        description: The database now.
+        before: The proof of its pages.
     """
-    if before.pages is None:
+    if before.pages is None or _of_tables(description) != _of_tables(before.pages.description):
         return None
-    proved = before.pages.description
-    first = len(description.lines) - len(proved.lines) + 1  # the first line was the number of pages
-    is_same = description.lines[first:] == proved.lines[1:] and description.tables[1:] == proved.tables
-    if not is_same or (description.declined, description.unreadable) != (proved.declined, proved.unreadable):
-        return None
-    return Description(
-        [before.pages.line, *description.lines[:first]], description.tables[:1], description.digested[:1]
-    )
+    schema = description.lines[: description.head]
+    return Description([before.pages.line, *schema], description.tables[:1], description.digested[:1])
+
+
+def _of_tables(description: Description) -> tuple[list[str], ...]:
+    """Return what a description states of all tables but the schema."""
+    tables = [name for name in description.tables if name != "sqlite_schema"]
+    return description.lines[description.head :], tables, description.declined, description.unreadable

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProvedPages:
-    """Hold by what the pages are known again that were proved inside a transaction.
+    """Hold by what the pages are known again that were proved.
 
     Attributes:
         line: Their number and keyed sum, as the page reader has printed them.
@@ -57,7 +57,7 @@ class PageProof:
         errors: What is wrong with the file.
         declined: Why SQLite has to check the integrity. The digests are right.
         unreadable: Why SQLite has to read the rows.
-        pages: The pages, if they were proved inside a transaction.
+        pages: By what the pages are known again.
     """
 
     digests: dict[str, TableDigest] = field(default_factory=dict)
