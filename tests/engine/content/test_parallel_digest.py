@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.content import contents as content
-from sqlite_consolidate.engine.content.contents import digest_lower_halves, digest_tables_in_parallel, read_contents
+from sqlite_consolidate.engine.content.contents import digest_lower_halves, prove_tables, read_contents
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_tables
 from sqlite_consolidate.engine.content.worker import ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
@@ -61,7 +61,7 @@ def test_two_processes_see_each_row_once(path: Path, journal: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.execute(f"PRAGMA journal_mode={journal}").fetchone()
 
-        assert digest_tables_in_parallel(path, con, read_schema(con)) == by_one(con)
+        assert prove_tables(path, con, read_schema(con))[0] == by_one(con)
         assert not con.in_transaction
 
 
@@ -89,7 +89,7 @@ def test_other_process_cannot_commit_while_halves_are_read(path: Path, monkeypat
 
     monkeypatch.setattr(content, "digest_table", digest_meanwhile)
     with closing(open_readonly(path)) as con:
-        digest_tables_in_parallel(path, con, read_schema(con))
+        prove_tables(path, con, read_schema(con))[0]
 
     assert tried == ["database is locked"] * len(TABLES)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.rollback.target_objects import object_changes, objects_of
 from sqlite_consolidate.engine.checks.open_files import locked_problem
-from sqlite_consolidate.engine.content.contents import digest_or_reason, digest_tables_in_parallel, read_contents
+from sqlite_consolidate.engine.content.contents import digest_or_reason, prove_tables, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.merge.rows.key_map_file import KEY_MAP
@@ -147,10 +147,10 @@ def read_consolidated_target(
             try:
                 row, keys = history.row_of(con, sealed.run), history.keys_of_run(con, sealed.run)
             except ProblemError:
-                digests = digest_tables_in_parallel(root / sealed.target, con, schema)
+                digests = prove_tables(root / sealed.target, con, schema)[0]
                 return ConsolidatedTarget(digests, damage, None, changes, _UNREADABLE_ROW, unexamined)
             changes |= _history_changes(row, sealed) | _key_map_changes(keys, folder)
-            digests = digest_tables_in_parallel(root / sealed.target, con, schema)
+            digests = prove_tables(root / sealed.target, con, schema)[0]
             now = ConsolidatedTarget(digests, damage, row, changes)
             return replace(now, unexamined=unexamined)
     except (sqlite3.Error, UnicodeDecodeError) as error:

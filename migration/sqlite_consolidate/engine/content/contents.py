@@ -37,11 +37,6 @@ else:
     from sqlite_consolidate.sqlite_library import sqlite3
 
 
-def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest]:
-    """Digest every table of a file that a connection has open, as ``prove_tables`` does."""
-    return prove_tables(path, con, schema)[0]
-
-
 def prove_tables(path: Path, con: sqlite3.Connection, schema: Schema) -> tuple[dict[str, TableDigest], bool]:
     """Digest every table that a content digest covers, by name.
 

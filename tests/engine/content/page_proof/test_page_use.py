@@ -12,7 +12,7 @@ import pytest
 from sqlite_consolidate.engine.backup import copies as backup
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content import inspection
-from sqlite_consolidate.engine.content.contents import digest_tables_in_parallel, load_contents, prove_tables
+from sqlite_consolidate.engine.content.contents import load_contents, prove_tables
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.inspection import (
@@ -174,7 +174,7 @@ def test_digests_of_pages_are_used(path: Path, monkeypatch: pytest.MonkeyPatch) 
     with closing(open_readonly(path)) as con:
         schema = read_schema(con)
 
-        assert digest_tables_in_parallel(path, con, schema) == digest_tables(con, schema)
+        assert prove_tables(path, con, schema)[0] == digest_tables(con, schema)
         assert not con.in_transaction
 
 
@@ -202,7 +202,7 @@ def test_other_process_cannot_commit_while_pages_are_read(path: Path, monkeypatc
 
     monkeypatch.setattr(content, "prove_pages", prove_meanwhile)
     with closing(open_readonly(path)) as con:
-        assert digest_tables_in_parallel(path, con, read_schema(con))["empty"].rows == 0
+        assert prove_tables(path, con, read_schema(con))[0]["empty"].rows == 0
 
     assert tried == [path]
 
