@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import ChainMap
 from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +15,7 @@ from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, MutableMapping
     from pathlib import Path
 
 Identity = tuple[int, int]
@@ -49,7 +50,7 @@ class FileWatch:
         root: Path,
         *,
         skip: Collection[str] = (),
-        relied_on: Mapping[str, str] | None = None,
+        relied_on: MutableMapping[str, str] | None = None,
         never_open: frozenset[Identity] = frozenset(),
     ) -> None:
         """Record the present state.
@@ -62,7 +63,7 @@ class FileWatch:
             never_open: Device and inode of databases to which this process has connections.
         """
         self._root, self._skip, self._never_open = root, frozenset(skip), never_open
-        self._relied_on = dict(relied_on or {})
+        self._relied_on = ChainMap({}, relied_on or {})  # no copy, because there may be very many files
         self._states = self._first = self._read_states()
 
     def changes(self) -> list[FileChange]:

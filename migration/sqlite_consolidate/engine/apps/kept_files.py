@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 from contextlib import ExitStack, suppress
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST = 100  # files; a process may have as few as 256 open
+_PRIVATE = 0o600  # permissions of nearly all of these files, which may be very many
 
 
 class KeptFiles:
@@ -35,12 +37,11 @@ class KeptFiles:
             digests: Files relative to it, the most important first, with the digest of each.
         """
         self._root, self._digests = root, digests
-        folders = {folder.as_posix() for name in digests for folder in PurePosixPath(name).parents} - {"."}
-        self._modes: dict[str, int] = {}
-        equal: dict[int, int] = {}  # equal modes of very many files are one object
-        for name in sorted({*digests, *folders}):
-            mode = stat.S_IMODE((root / name).lstat().st_mode)
-            self._modes[name] = equal.setdefault(mode, mode)
+        self._folders = sorted(
+            {folder.as_posix() for name in digests for folder in PurePosixPath(name).parents} - {"."}
+        )
+        modes = ((name, stat.S_IMODE((root / name).lstat().st_mode)) for name in chain(self._folders, digests))
+        self._modes = {name: mode for name, mode in modes if mode != _PRIVATE}
         self._resources = ExitStack()
         self._files = {name: self._resources.enter_context((root / name).open("rb")) for name in [*digests][:_MOST]}
 
@@ -67,8 +68,8 @@ class KeptFiles:
         A folder comes before its files, which can only be examined through it.
         """
         changed = []
-        for name, mode in self._modes.items():
-            path = self._root / name
+        for name in chain(self._folders, self._digests):
+            path, mode = self._root / name, self._modes.get(name, _PRIVATE)
             with suppress(OSError):  # a file that is missing is noticed as such
                 now = path.lstat().st_mode
                 if stat.S_IMODE(now) != mode and not stat.S_ISLNK(now):
@@ -78,7 +79,7 @@ class KeptFiles:
 
     def __contains__(self, name: str) -> bool:
         """Return whether this is one of the files, or a folder that holds one."""
-        return name in self._modes
+        return name in self._digests or name in self._folders
 
     def close(self) -> None:
         """Close the files."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -32,7 +33,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.copied_files import CopiedFiles, Reason
@@ -94,7 +95,7 @@ class Applications:
         self._logged_on_copies: list[Observation] = []
 
     def record_state(
-        self, target: dict[str, TableDigest], rewritten: Mapping[str, str], backed_up: Mapping[str, str]
+        self, target: dict[str, TableDigest], rewritten: dict[str, str], backed_up: dict[str, str]
     ) -> None:
         """Record the target's digests, every database and every file before the applications run.
 
@@ -108,7 +109,7 @@ class Applications:
         self._objects = TargetObjects(self._root, self._plan.target, self.reader.limits)
         self._databases = self._fingerprints(self._root)
         self._kept = KeptFiles(self._root, backed_up)
-        self._files = self._watch(self._root, {**backed_up, **rewritten})
+        self._files = self._watch(self._root, ChainMap(rewritten, backed_up))
         self._texts = {name: _bytes_and_mode(self._root / name) for name in rewritten if (self._root / name).is_file()}
         self._relied_on = len(rewritten) + len(backed_up)
         self._free_names = [file for file in sorted(self._source_files) if not os.path.lexists(self._root / file)]
@@ -250,9 +251,8 @@ class Applications:
     def _is_log(self, file: str) -> bool:
         return any(fnmatchcase(file, pattern) for pattern in self._plan.logs.files)
 
-    def _watch(self, root: Path, relied_on: Mapping[str, str] | None = None) -> FileWatch:
-        inside = self._reports is not None and self._reports.is_relative_to(root)
-        reports = [self._reports.relative_to(root).as_posix()] if self._reports and inside else []
+    def _watch(self, root: Path, relied_on: MutableMapping[str, str] | None = None) -> FileWatch:
+        reports = [each.relative_to(root).as_posix() for each in (self._reports,) if each and each.is_relative_to(root)]
         skip = (os.path.normpath(self._plan.backups), *reports, *self._databases, *self._source_files)
         return FileWatch(root, skip=skip, relied_on=relied_on, never_open=self._held)
 

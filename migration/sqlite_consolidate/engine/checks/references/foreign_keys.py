@@ -63,7 +63,7 @@ class ReferredKey:
         return any({(folded(name), folded(coll)) for name, coll in key} == pairs for key in keys)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reference:
     """Hold one foreign key of a moved table, in its source and in the target.
 
