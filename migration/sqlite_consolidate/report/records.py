@@ -277,7 +277,9 @@ def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
             lambda: (_database_record(preflight.sources[source.name], run, source) for source in sources), len(sources)
         ),
         "target": target,
-        "planned": () if run.transaction and run.transaction.copied_tables else tuple(_planned(preflight)),
+        "planned": ()
+        if run.transaction and run.transaction.copied_tables
+        else remade(lambda: _planned(preflight), len(preflight.mappings)),
         "key_maps": remade(lambda: _key_maps(preflight), sum(1 for _ in _key_maps(preflight))),
         "differences": tuple(
             SchemaDifference(

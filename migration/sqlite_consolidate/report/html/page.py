@@ -5,6 +5,7 @@ The page states everything without a script, above pytest-html's own table of te
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import defaultdict
 from functools import cache
@@ -56,6 +57,7 @@ _OPEN_ROWS = 40  # a stage with more criteria than that starts folded
 _LONG_TEXT = 600
 _LONG_NAME = 34  # characters that fit beside a picture
 _MOST_ATTEMPTS = 200
+_MOST_IN_CYCLES = 200  # sources
 _LONG_OUTPUT = 400_000  # characters of all applications together
 _WITH_HYPHEN = re.compile(r"((?<![^\s/])[^\s/]{0,17}-[^\s/]{0,17}/?(?![^\s/]))")  # a longer part may be divided
 _SIGNED = (Mode.MIGRATE, Mode.REHEARSAL, Mode.ROLLBACK, Mode.CHECK, Mode.ORIGINALS)
@@ -66,7 +68,10 @@ def render_page(record: Record) -> str:
 
     Every text of the record is made printable and escaped. There is no script, no event handler and nothing remote.
     """
-    return _template().render(_context(*sum_up_files(record), claims_of(record)))
+    text = _template().render(_context(*sum_up_files(record), claims_of(record)))
+    if len(record.sources) > _MOST_IN_CYCLES:
+        gc.collect()  # Jinja's context refers to itself, and would keep what is known of each file
+    return text
 
 
 def compile_templates() -> None:
