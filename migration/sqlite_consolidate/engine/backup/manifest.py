@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -226,8 +227,8 @@ def read(folder: Path, root: Path | None = None) -> Manifest | None:
 def _name_of_two_files(sealed: Manifest) -> str:
     """Return a name that an archive shares with another file, or an empty text."""
     known = {sealed.target, *(copy.file for copy in sealed.databases), *(code.file for code in sealed.code)}
-    archives = list(sealed.archive.values())
-    return next((name for name in archives if name in known or archives.count(name) > 1), "")
+    archives = Counter(sealed.archive.values())
+    return next((name for name, number in archives.items() if name in known or number > 1), "")
 
 
 _MANIFEST = TypeAdapter(Manifest)

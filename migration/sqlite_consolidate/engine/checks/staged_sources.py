@@ -106,7 +106,8 @@ def _stage(
             markers=_markers(databases, database.name),
         )
         for key in parents:
-            staging.add_index(f"{prefix}{key.table.name}", key.columns, key.collations)
+            if key.columns != (key.table.alias,):
+                staging.add_index(f"{prefix}{key.table.name}", key.columns, key.collations)
     except ProblemError as error:
         databases.problems += (
             replace(problem, subject=database.file, criterion="values-fit") for problem in error.problems

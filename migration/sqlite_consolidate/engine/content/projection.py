@@ -283,7 +283,8 @@ class Projection:
 class Staging:
     """Build the SQL that copies the rows of a source table unchanged into a scratch table.
 
-    Columns of the scratch table have no type, so SQLite stores every value unchanged. Implicit rowids are kept.
+    Columns of the scratch table have no type, so SQLite stores every value unchanged. Implicit rowids are kept. An
+    INTEGER PRIMARY KEY has only integers and is declared again, because SQLite then needs no index to find a row by it.
 
     Attributes:
         table: Table of the source.
@@ -298,7 +299,9 @@ class Staging:
     @property
     def create(self) -> str:
         """Return the statement that creates the scratch table."""
-        return f"CREATE TABLE main.{quoted(self.name)}({identifier_list([*self._columns, *self.marker[:1]])})"
+        types = {self.table.alias: " INTEGER PRIMARY KEY"}
+        columns = [f"{quoted(name)}{types.get(name, '')}" for name in [*self._columns, *self.marker[:1]]]
+        return f"CREATE TABLE main.{quoted(self.name)}({', '.join(columns)})"
 
     def copy(self, database: str) -> list[str]:
         """Return the statements that copy all rows from the database attached as ``database``.

@@ -2,7 +2,8 @@
 
 SQLite attaches at most ten databases (https://sqlite.org/limits.html#max_attached). It detaches none that the open
 transaction has read, and attaches none that has another text encoding (https://sqlite.org/lang_attach.html).
-Columns of the staging tables have no type, so SQLite stores every value unchanged. Implicit rowids are kept.
+Columns of the staging tables have no type, so SQLite stores every value unchanged. Implicit rowids are kept, and so is
+an INTEGER PRIMARY KEY.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def test_stated_reference_leads_to_the_matched_row(library: Bench) -> None:
 
 def test_condition_with_another_type_is_refused_in_a_copy(library: Bench) -> None:
     """Columns of the copy have no type, so that a text is no number."""
-    of_books = Refers(column="item", to="book.id", when="nr = '1'")
+    of_books = Refers(column="item", to="book.id", when="item > '0'")
     matched = table("book", match=["title"])
 
     inspected = library.survey(source("b.db", matched, "film", loans(of_books), keys="renumber"))
