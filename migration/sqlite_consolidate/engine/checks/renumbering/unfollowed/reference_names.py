@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
-    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+
+    Named = tuple[str, str]
 
 _STARTS_OF_WORDS = re.compile(r"^|_+|(?<=[a-z0-9])(?=[A-Z])")
 _NAMES_OF_ANY_KEY = {"id", "_id", "rowid", "oid", "key", "pk"}
@@ -43,9 +45,9 @@ class ChangingKeys:
         for mapping in mappings:
             for name, key in names_of_references(mapping, known).items():
                 self.references.setdefault(name, (mapping, key))
-            for key in changing_keys(mapping)[:1]:
+            for named in ((mapping, key) for key in changing_keys(mapping)[:1]):
                 for name in forms_of(mapping.table_map.name):
-                    self.plain[name].append((mapping, key))
+                    self.plain[name].append(named)
 
     @cached_property
     def _of_single_files(self) -> dict[str, list[NamedKey]]:
@@ -85,25 +87,29 @@ class KnownKeys:
         self._databases = databases
 
     @cached_property
-    def _keys(self) -> dict[tuple[str, str], str]:
-        """Return the keys by their sources and the names of references to them.
+    def _keys(self) -> dict[str, dict[str, str]]:
+        """Return the keys of each source by the names of references to them.
 
-        The source is an empty text for a key of any database.
+        Files with equal tables share theirs. The source is an empty text for a key of any database.
         """
-        keys: dict[tuple[str, str], str] = {}
+        sources: dict[str, dict[str, str]] = {}
+        shared: dict[tuple[Named, ...], dict[str, str]] = {}
+        for source in dict.fromkeys(mapping.source.name for mapping in self._databases.mappings):
+            named = _keys_in(mapping.source_table for mapping in self._databases.mappings_of(source))
+            if named not in shared:
+                shared[named] = _by_reference(named)
+            sources[source] = shared[named]
         target = self._databases.target
-        tables = [(mapping.source.name, mapping.table) for mapping in self._databases.mappings]
-        tables += [("", table) for table in (target.schema.tables.values() if target else ())]
-        for source, table in tables:
-            if table.kind == "table" and len(table.primary_key) == 1:
-                for name in names_after(table.name, table.primary_key[0]):
-                    for place in (source, ""):
-                        keys.setdefault((place, name), f"{table.name}.{table.primary_key[0]}")
-        return keys
+        of_target = _by_reference(_keys_in(target.schema.tables.values())) if target else {}
+        keys: dict[str, str] = {}
+        for known in (*shared.values(), of_target):
+            for name, key in known.items():
+                keys.setdefault(name, key)
+        return {**sources, "": keys}
 
     def is_of_source(self, mapping: TableMapping, column: str) -> bool:
         """Return whether a column is named after a key of its own source."""
-        return (mapping.source.name, folded(column)) in self._keys
+        return folded(column) in self._keys.get(mapping.source.name, {})
 
     def other(self, mapping: TableMapping, column: str) -> str:
         """Return the key that another key is named after.
@@ -112,7 +118,24 @@ class KnownKeys:
         """
         if folded(column) in _NAMES_OF_ANY_KEY | names_after(mapping.table_map.name, column):
             return ""
-        return self._keys.get((mapping.source.name, folded(column))) or self._keys.get(("", folded(column)), "")
+        own_keys = self._keys.get(mapping.source.name, {})
+        return own_keys.get(folded(column)) or self._keys[""].get(folded(column), "")
+
+
+def _keys_in(tables: Iterable[Table]) -> tuple[Named, ...]:
+    """Return the tables with a primary key of one column, and that column."""
+    return tuple(
+        (table.name, table.primary_key[0]) for table in tables if table.kind == "table" and len(table.primary_key) == 1
+    )
+
+
+def _by_reference(named: Iterable[Named]) -> dict[str, str]:
+    """Return the names of references to keys, each with the first key that it may mean."""
+    keys: dict[str, str] = {}
+    for table, key in named:
+        for name in names_after(table, key):
+            keys.setdefault(name, f"{table}.{key}")
+    return keys
 
 
 def forms_of(table: str) -> set[str]:
