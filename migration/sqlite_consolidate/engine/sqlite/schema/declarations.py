@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN, without_qu
 from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, ForeignKey, Index, Schema, Table, TriggerOrView
 
@@ -204,23 +204,25 @@ def _comparable_reference(key: ForeignKey, schema: Schema) -> str:
     return f"({child_key}) references {parent_key} on update {key.on_update} on delete {key.on_delete}"
 
 
-@lru_cache(maxsize=1_000)  # thousands of files have the same tables
 def _table_clauses(table: Table) -> tuple[_Clause, ...]:
     """Return the clauses of a table that no pragma returns.
 
     They are CHECK, COLLATE, generated columns, ON CONFLICT and deferred foreign keys.
     """
-    return tuple(_read_clauses(table)) if table.kind == "table" else ()
+    return _clauses(table.sql, table.columns) if table.kind == "table" else ()
 
 
-def _read_clauses(table: Table) -> Iterator[_Clause]:
-    body = next((part for part in _group_tokens(table.sql, _column_names(table)) if isinstance(part, _Group)), _Group())
+@lru_cache(maxsize=1_000)  # thousands of files have the same tables, and a gathered copy has another name
+def _clauses(sql: str, columns: tuple[Column, ...]) -> tuple[_Clause, ...]:
+    return tuple(_read_clauses(sql, {folded(column.name): column for column in columns}))
+
+
+def _read_clauses(sql: str, columns: Mapping[str, Column]) -> Iterator[_Clause]:
+    body = next((part for part in _group_tokens(sql, set(columns)) if isinstance(part, _Group)), _Group())
     for definition in _split_definitions(body):
-        for kind, column, comparable, text in _definition_clauses(
-            definition, lambda group: table.sql[group.span].strip()
-        ):
+        for kind, column, comparable, text in _definition_clauses(definition, lambda group: sql[group.span].strip()):
             if kind == "generated":
-                of_column = table.column(column)
+                of_column = columns.get(folded(column))
                 storage = " stored" if of_column and of_column.is_stored else " virtual"
                 yield _Clause(kind, column, comparable + storage, text + storage)
             else:
